@@ -1,0 +1,78 @@
+"""Every error that the package raises on purpose.
+
+    ClockError
+      ConfigurationError     a setting, an option or an environment variable is wrong
+      DeclarationError       the clock file declares something that cannot be
+        DuplicateEvent
+      JobError               a job class or its arguments are wrong
+        ArgumentsError
+        DuplicateJobClass
+        UnknownJobClass
+      StoreError             Redis cannot be used
+        StoreUnavailable     it cannot be reached now; it may be, later
+
+The command line prints a `ClockError` as one line and exits with its `exit_code`; no traceback is shown.
+"""
+
+from __future__ import annotations
+
+
+class ClockError(Exception):
+    """The base of all errors raised on purpose; its text says what was wrong, where, and what would be right."""
+
+    exit_code = 1
+
+
+class ConfigurationError(ClockError):
+    """A setting, an option or an environment variable has a value that cannot be used."""
+
+
+class DeclarationError(ClockError):
+    """The clock file declares something that cannot be; the text begins with file and line."""
+
+
+class DuplicateEvent(DeclarationError):
+    """Two events were given one name."""
+
+    def __init__(self, name: str, first: str, second: str) -> None:
+        super().__init__(
+            f"{second}: there is an event {name!r} already, declared at {first}; give one of them another name"
+        )
+        self.name = name
+
+
+class JobError(ClockError):
+    """A job class or what it was given is wrong."""
+
+
+class ArgumentsError(JobError):
+    """Arguments that `perform` does not take, or that JSON cannot hold."""
+
+
+class DuplicateJobClass(JobError):
+    """Two job classes would be found under one name in a payload."""
+
+    def __init__(self, name: str, first_module: str, second_module: str) -> None:
+        super().__init__(
+            f"two job classes are called {name}: one in {first_module}, one in {second_module}; "
+            "rename one, or give it a wire_name of its own"
+        )
+        self.name = name
+
+
+class UnknownJobClass(JobError):
+    """A payload names a class that this process has not imported."""
+
+    def __init__(self, class_name: str) -> None:
+        super().__init__(
+            f"no job class {class_name!r} is loaded here; is its module under the folder given by -r?"
+        )
+        self.class_name = class_name
+
+
+class StoreError(ClockError):
+    """Redis cannot be used as it is."""
+
+
+class StoreUnavailable(StoreError):
+    """Redis cannot be reached at this moment; trying again later may work."""

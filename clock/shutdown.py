@@ -1,0 +1,50 @@
+"""Signals become calls on an ordinary thread.
+
+A Python signal handler may interrupt the main thread while it holds a lock, so a handler that sets an event
+can deadlock. Here the handler does nothing: the interpreter writes the signal's number into a socket, and a
+thread of ours reads it and calls what was registered.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
+    """Call `handlers[signal]` on a thread whenever that signal arrives; the old handlers return at the end.
+
+    Must be entered on the main thread, as Python demands of `signal.signal`.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    thread = threading.Thread(target=_dispatch, args=(reader, handlers), name="signals", daemon=True)
+    old_wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    old_handlers = {number: signal.signal(number, _do_nothing) for number in handlers}
+    thread.start()
+    try:
+        yield
+    finally:
+        for number, old in old_handlers.items():
+            signal.signal(number, old)
+        signal.set_wakeup_fd(old_wakeup)
+        writer.close()
+        thread.join()
+        reader.close()
+
+
+def _dispatch(reader: socket.socket, handlers: Mapping[signal.Signals, Callable[[], object]]) -> None:
+    while numbers := reader.recv(64):
+        for number in numbers:
+            handler = handlers.get(signal.Signals(number))
+            if handler is not None:
+                handler()
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Only there so that the interpreter writes to the wakeup socket."""

@@ -1,0 +1,68 @@
+"""Pushes that wait for their firing.
+
+While the clock runs an event's action, the jobs it pushes are not sent to Redis: they are held here and go
+into the fire script together with the ledger entry, so that a firing and its jobs are one thing. The same
+firing always gives its jobs the same jids: they come from event, due instant and place among the firing's jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One job on its way to Redis: its JSON, its queue, and when (float seconds since 1970; None: now)."""
+
+    payload: str
+    queue: str
+    at: float | None = None
+
+
+@dataclass(slots=True)
+class HeldPushes:
+    """What one firing has pushed so far. `due_ms` and `previous_ms` are milliseconds since 1970, UTC."""
+
+    event: str
+    due_ms: int
+    previous_ms: int | None
+    pushes: list[Push] = field(default_factory=list)
+    _jids: int = 0
+
+    def next_jid(self) -> str:
+        """The jid of the firing's next job: 24 hex digits, the same each time this firing is run.
+
+        >>> HeldPushes("nightly", 0, None).next_jid() == HeldPushes("nightly", 0, None).next_jid()
+        True
+        """
+        seed = f"{self.event}\0{self.due_ms}\0{self._jids}"
+        self._jids += 1
+        return hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()
+
+    @property
+    def clock_field(self) -> dict[str, str | int | None]:
+        """What the payloads of this firing carry under `clock`."""
+        return {"event": self.event, "due": self.due_ms, "previous": self.previous_ms}
+
+
+_current: ContextVar[HeldPushes | None] = ContextVar("clock_held_pushes", default=None)
+
+
+def current() -> HeldPushes | None:
+    """The firing under way in this thread or task, if there is one."""
+    return _current.get()
+
+
+@contextmanager
+def holding(event: str, due_ms: int, previous_ms: int | None) -> Iterator[HeldPushes]:
+    """Hold what is pushed inside the block; the caller commits `held.pushes`, or drops them if the block raised."""
+    held = HeldPushes(event, due_ms, previous_ms)
+    token = _current.set(held)
+    try:
+        yield held
+    finally:
+        _current.reset(token)
