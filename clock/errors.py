@@ -18,7 +18,7 @@ from __future__ import annotations
 
 
 class ClockError(Exception):
-    """The base of all errors raised on purpose; its text says what was wrong, where, and what would be right."""
+    """The base of all errors raised on purpose; its text says what was wrong, where, and what to do."""
 
     exit_code = 1
 
@@ -36,7 +36,7 @@ class DuplicateEvent(DeclarationError):
 
     def __init__(self, name: str, first: str, second: str) -> None:
         super().__init__(
-            f"{second}: there is an event {name!r} already, declared at {first}; give one of them another name"
+            f"{second}: another event is named {name!r}, at {first}; give one of them another name"
         )
         self.name = name
 
@@ -65,7 +65,7 @@ class UnknownJobClass(JobError):
 
     def __init__(self, class_name: str) -> None:
         super().__init__(
-            f"no job class {class_name!r} is loaded here; is its module under the folder given by -r?"
+            f"no job class {class_name!r} is loaded here; is its module under the folder that -r names?"
         )
         self.class_name = class_name
 

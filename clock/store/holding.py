@@ -2,7 +2,7 @@
 
 While the clock runs an event's action, the jobs it pushes are not sent to Redis: they are held here and go
 into the fire script together with the ledger entry, so that a firing and its jobs are one thing. The same
-firing always gives its jobs the same jids: they come from event, due instant and place among the firing's jobs.
+firing always gives its jobs the same jids: a jid comes from event, due instant and place in the firing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def current() -> HeldPushes | None:
 
 @contextmanager
 def holding(event: str, due_ms: int, previous_ms: int | None) -> Iterator[HeldPushes]:
-    """Hold what is pushed inside the block; the caller commits `held.pushes`, or drops them if the block raised."""
+    """Hold what is pushed inside the block; the caller commits `held.pushes`, or drops them."""
     held = HeldPushes(event, due_ms, previous_ms)
     token = _current.set(held)
     try:
