@@ -31,7 +31,7 @@ class HeldPushes:
     due_ms: int
     previous_ms: int | None
     pushes: list[Push] = field(default_factory=list)
-    _jids: int = 0
+    jids: list[str] = field(default_factory=list)
 
     def next_jid(self) -> str:
         """The jid of the firing's next job: 24 hex digits, the same each time this firing is run.
@@ -39,9 +39,9 @@ class HeldPushes:
         >>> HeldPushes("nightly", 0, None).next_jid() == HeldPushes("nightly", 0, None).next_jid()
         True
         """
-        seed = f"{self.event}\0{self.due_ms}\0{self._jids}"
-        self._jids += 1
-        return hashlib.blake2b(seed.encode(), digest_size=12).hexdigest()
+        seed = f"{self.event}\0{self.due_ms}\0{len(self.jids)}"
+        self.jids.append(hashlib.blake2b(seed.encode(), digest_size=12).hexdigest())
+        return self.jids[-1]
 
     @property
     def clock_field(self) -> dict[str, str | int | None]:

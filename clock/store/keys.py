@@ -13,9 +13,11 @@ PROCESSES = "processes"  # set: identities of live workers
 LEDGER_ANCHOR = "clock:ledger:anchor"  # hash: event -> anchor
 LEDGER_DECLARATION = "clock:ledger:declaration"  # hash: event -> declaration the anchor belongs to
 LEDGER_DECIDED = "clock:ledger:decided"  # hash: event -> last decided due instant
-HISTORY = "clock:history"  # stream: one entry a decision
+HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
+LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads
+QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 
 def queue(name: str) -> str:
-    """List: payloads waiting in the queue; LPUSH to add, taken from the right end."""
-    return f"queue:{name}"
+    """The list of the queue `name`."""
+    return QUEUE + name

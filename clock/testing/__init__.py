@@ -1,0 +1,7 @@
+"""Fake time for tests: a clock that is moved by hand, and the rehearsal of a whole clock file."""
+
+from clock.testing.fake_clock import FakeClock
+from clock.testing.history import Enqueued, History
+from clock.testing.rehearsal import run
+
+__all__ = ["Enqueued", "FakeClock", "History", "run"]

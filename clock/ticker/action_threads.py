@@ -1,0 +1,79 @@
+"""Actions declared with `thread=True`: they run side by side, their outcomes come back in each event's order."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from clock.ticker.catch_up import Due, Missed
+from clock.ticker.firing import Outcome
+from clock.timetable import Event
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    event: Event
+    about: Due | Missed
+    future: Future[Outcome | None]
+
+    @property
+    def can_be_taken(self) -> bool:
+        return self.future.done() and not self.future.cancelled()
+
+
+class ActionThreads:
+    """At most `max_threads` actions at once; more wait their turn, and a warning says so.
+
+    `on_finish` is called, on the action's thread, when there may be something to take.
+    """
+
+    def __init__(self, max_threads: int, on_finish: Callable[[], object]) -> None:
+        self._max_threads = max_threads
+        self._on_finish = on_finish
+        self._pool = ThreadPoolExecutor(max_threads, "action")
+        self._started: dict[str, deque[_Started]] = {}
+
+    def start(self, event: Event, due: Due, run: Callable[[], Outcome]) -> None:
+        """Run `run` on a thread as soon as one is free."""
+        busy = sum(not item.future.done() for queue in self._started.values() for item in queue)
+        if busy >= self._max_threads:
+            logger.warning(
+                "Threads exhausted (max_threads=%d): %r waits its turn", self._max_threads, event.name
+            )
+        future: Future[Outcome | None] = self._pool.submit(run)
+        self._append(_Started(event, due, future))
+        future.add_done_callback(lambda _: self._on_finish())
+
+    def add_missed(self, event: Event, missed: Missed) -> None:
+        """Hand in due instants that do not fire, to be taken in their turn."""
+        future: Future[Outcome | None] = Future()
+        future.set_result(None)
+        self._append(_Started(event, missed, future))
+
+    def take(self) -> Iterator[tuple[Event, Due | Missed, Outcome | None]]:
+        """What can be committed: that before which nothing of the same event is still running."""
+        for name, queue in list(self._started.items()):
+            while queue and queue[0].can_be_taken:
+                item = queue.popleft()
+                yield item.event, item.about, item.future.result()
+            if not queue:
+                del self._started[name]
+
+    def latest_started(self, event: str) -> Due | Missed | None:
+        """The event's latest due instant that was handed in and not taken yet."""
+        queue = self._started.get(event)
+        return queue[-1].about if queue else None
+
+    def stop(self, timeout_seconds: float) -> None:
+        """Wait for what runs, `timeout_seconds` at most; what has not begun is left undecided."""
+        futures = [item.future for queue in self._started.values() for item in queue]
+        running = [future for future in futures if not future.cancel()]
+        _, late = wait(running, timeout_seconds)
+        if late:
+            logger.warning("Gave up on %d actions that still ran after %g s", len(late), timeout_seconds)
+        self._pool.shutdown(wait=False)

@@ -1,0 +1,36 @@
+"""Firing one event now, because somebody asked for it."""
+
+from __future__ import annotations
+
+from clock.clocks import Clock, to_ms
+from clock.errors import StoreError
+from clock.store.holding import HeldPushes, holding
+from clock.store.ledger import Decision, Ledger, Verdict
+from clock.ticker.journal import JIDS_KEPT, Signature
+from clock.timetable import Timetable
+
+
+def fire_by_hand(
+    timetable: Timetable, name: str, *, ledger: Ledger, clock: Clock, signature: Signature
+) -> HeldPushes:
+    """Run the action of the event `name` with this very second as its due instant, and push its jobs.
+
+    The history records it as `manual`; the ledger does not, so that the event's own due instants are untouched.
+    Its condition is not asked. Raises what the action raises, UnknownEvent, StoreUnavailable.
+    """
+    event = timetable.event(name)
+    now = clock.now()
+    with holding(event.name, to_ms(now), None) as held:
+        event.run(now, None)
+    detail = {
+        "host": signature.host,
+        "release": signature.release,
+        "jobs": len(held.jids),
+        "jids": held.jids[:JIDS_KEPT],
+    }
+    [verdict] = ledger.commit([Decision(event.name, "", to_ms(now), "manual", detail, held.pushes)])
+    if verdict is Verdict.WRONG_TYPE:
+        raise StoreError(
+            "a key that the jobs go to (queues, schedule or queue:*) holds another type in Redis"
+        )
+    return held

@@ -1,0 +1,102 @@
+"""Which of an event's undecided due instants fire, and which are missed.
+
+A due instant is met when the clock looks within `ON_TIME` of it. Whatever is older was due while no clock
+looked: the event's `catch_up` says what becomes of it. Everything here is a pure function of the event's
+declaration, its ledger entry and the present instant, so each clock, and each rehearsal, decides alike.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+ON_TIME = timedelta(seconds=10)  # a longer delay than any healthy loop has, shorter than a restart
+ALL_LIMIT = 1_000  # at most so many of one event are fired at once, however long the clock was away
+
+
+class Schedule(Protocol):
+    """What is asked of an event here."""
+
+    @property
+    def catch_up(self) -> str:
+        """`latest`, `all` or `skip`."""
+
+    @property
+    def catch_up_within(self) -> timedelta:
+        """Instants older than this are missed."""
+
+    def next_after(
+        self, after: datetime, *, anchor: datetime, previous: datetime | None = None
+    ) -> datetime | None:
+        """The first due instant after `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A due instant that is to fire, and the due instant before it (None: it is the event's first)."""
+
+    at: datetime
+    previous: datetime | None
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A run of due instants that do not fire: from `first` to `at`, how many, and why."""
+
+    first: datetime
+    at: datetime
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What an event owes at an instant, in order: first what is missed, then what fires."""
+
+    missed: tuple[Missed, ...]
+    fires: tuple[Due, ...]
+
+
+def owed(event: Schedule, *, anchor: datetime, decided: datetime, now: datetime) -> Owed:
+    """What becomes of the event's due instants in (decided, now]. All instants are aware, in UTC."""
+    previous = decided if decided > anchor else None
+    tally = _Tally(deque(maxlen=ALL_LIMIT if event.catch_up == "all" else 1))
+    after = decided
+    while (at := event.next_after(after, anchor=anchor, previous=previous)) is not None and at <= now:
+        late = now - at
+        if late > event.catch_up_within and late > ON_TIME:
+            tally.miss(at, f"over {event.catch_up_within} late, the event's limit")
+        elif event.catch_up == "skip" and late > ON_TIME:
+            tally.miss(at, "the event catches up nothing")
+        else:
+            tally.keep(Due(at, previous, caught_up=late > ON_TIME), superseded=_SUPERSEDED[event.catch_up])
+        previous = after = at
+    return Owed(tuple(tally.missed), tuple(tally.kept))
+
+
+_SUPERSEDED = {
+    "latest": "a later one was due as well",
+    "skip": "a later one was due as well",
+    "all": f"more than {ALL_LIMIT} were due at once",
+}
+
+
+@dataclass(slots=True)
+class _Tally:
+    kept: deque[Due]
+    missed: list[Missed] = field(default_factory=list)
+
+    def keep(self, due: Due, *, superseded: str) -> None:
+        if len(self.kept) == self.kept.maxlen:
+            self.miss(self.kept[0].at, superseded)
+        self.kept.append(due)
+
+    def miss(self, at: datetime, reason: str) -> None:
+        if self.missed and self.missed[-1].reason == reason:
+            run = self.missed.pop()
+            self.missed.append(Missed(run.first, at, run.count + 1, reason))
+        else:
+            self.missed.append(Missed(at, at, 1, reason))

@@ -1,0 +1,74 @@
+"""One firing: its condition is asked, its action run, and what became of it told.
+
+Whatever the user's code raises ends here: it is logged with event and due instant, given to the error handlers,
+and becomes part of the outcome. The clock goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from clock.clocks import to_ms
+from clock.store.holding import Push, holding
+from clock.ticker.catch_up import Due
+from clock.timetable import Event, Timetable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a firing: fired, caught_up, refused or error; why; the jobs it pushed, and their jids."""
+
+    kind: str
+    reason: str | None = None
+    pushes: tuple[Push, ...] = ()
+    jids: tuple[str, ...] = ()
+
+
+def run(timetable: Timetable, event: Event, due: Due) -> Outcome:
+    """Fire `event` at `due`: condition, `before_run`, action, `after_run`. Never raises."""
+    try:
+        if event.condition is not None and not event.condition(due.at.astimezone(event.zone)):
+            return Outcome("refused", "its condition said no")
+        if vetoed(timetable.callbacks.before_run, event, due.at):
+            return Outcome("refused", "a before_run callback said no")
+        return _act(timetable, event, due)
+    except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
+        report(timetable, error, f"{event.name!r} due {due.at.isoformat()} failed")
+        return Outcome("error", f"{type(error).__name__}: {error}")
+
+
+def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
+    """Call all callbacks; whether one of them returned an explicit False."""
+    return any([callback(*args) is False for callback in callbacks])
+
+
+def report(timetable: Timetable, error: BaseException, what: str) -> None:
+    """Log `error` with its traceback and hand it to the error handlers; theirs are logged."""
+    logger.error("%s: %s: %s", what, type(error).__name__, error, exc_info=error)
+    for handler in timetable.error_handlers:
+        try:
+            handler(error)
+        except BaseException as second:  # the handler of errors must not end the clock
+            logger.error("The error handler failed: %s", second, exc_info=second)
+
+
+def _act(timetable: Timetable, event: Event, due: Due) -> Outcome:
+    previous_ms = None if due.previous is None else to_ms(due.previous)
+    with holding(event.name, to_ms(due.at), previous_ms) as held:
+        event.run(due.at, due.previous)
+        for callback in timetable.callbacks.after_run:
+            _call_after(timetable, callback, event, due.at)
+    kind = "caught_up" if due.caught_up else "fired"
+    return Outcome(kind, None, tuple(held.pushes), tuple(held.jids))
+
+
+def _call_after(timetable: Timetable, callback: Callable[..., object], event: Event, at: datetime) -> None:
+    try:
+        callback(event, at)
+    except BaseException as error:  # noqa: BLE001  # the action is done: its jobs go out all the same
+        report(timetable, error, f"An after_run callback of {event.name!r} failed")

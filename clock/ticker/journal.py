@@ -1,0 +1,94 @@
+"""Decisions on their way to the ledger: kept in order until Redis has taken them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from datetime import timedelta
+
+from clock.clocks import Clock, to_ms
+from clock.store.ledger import Decision, Ledger, Verdict
+from clock.ticker.catch_up import Due, Missed
+from clock.ticker.firing import Outcome
+from clock.timetable import Event
+
+JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who decides: it goes into the history of each decision."""
+
+    host: str
+    release: str
+
+
+class Journal:
+    """Takes decisions and commits them to the ledger in their order."""
+
+    def __init__(self, ledger: Ledger, *, clock: Clock, signature: Signature) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._signature = {"host": signature.host, "release": signature.release}
+        self._waiting: deque[Decision] = deque()
+        self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
+
+    def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
+        """Note what became of a firing."""
+        late_ms = (self._clock.now() - due.at) // timedelta(milliseconds=1)
+        detail: dict[str, object] = {"late_ms": late_ms, **self._signature}
+        if outcome.reason:
+            detail["reason"] = outcome.reason
+        if outcome.jids:
+            detail |= {"jobs": len(outcome.jids), "jids": outcome.jids[:JIDS_KEPT]}
+        self._waiting.append(
+            Decision(event.name, event.declaration, to_ms(due.at), outcome.kind, detail, outcome.pushes)
+        )
+
+    def add_missed(self, event: Event, missed: Missed) -> None:
+        """Note a run of due instants that do not fire, and say so in the log."""
+        logger.warning(
+            "Missed %r: %d due from %s to %s: %s",
+            event.name,
+            missed.count,
+            missed.first.isoformat(),
+            missed.at.isoformat(),
+            missed.reason,
+        )
+        detail = {
+            **self._signature,
+            "reason": missed.reason,
+            "count": missed.count,
+            "first": to_ms(missed.first),
+        }
+        self._waiting.append(Decision(event.name, event.declaration, to_ms(missed.at), "missed", detail))
+
+    def commit(self) -> None:
+        """Commit all that waits. Raises StoreUnavailable; nothing is lost then, call again."""
+        if not self._waiting:
+            return
+        decisions = list(self._waiting)
+        verdicts = self._ledger.commit(decisions)
+        self._waiting.clear()
+        for decision, verdict in zip(decisions, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                self._refused.discard(decision.event)
+            elif verdict is Verdict.DECIDED_ALREADY:
+                logger.info(
+                    "%r due at %d ms had been decided by another clock", decision.event, decision.due_ms
+                )
+            else:
+                self._keep(decision)
+
+    def _keep(self, decision: Decision) -> None:
+        self._waiting.append(decision)
+        if decision.event not in self._refused:
+            self._refused.add(decision.event)
+            logger.error(
+                "The jobs of %r cannot be stored: a key of theirs (queues, schedule or queue:*) holds another type. "
+                "Rename or delete that key; until then this is tried again.",
+                decision.event,
+            )

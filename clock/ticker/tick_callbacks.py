@@ -1,0 +1,44 @@
+"""`before_tick` and `after_tick`: called every `sleep_timeout` seconds, where there are any."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from clock.ticker import firing
+from clock.timetable import Timetable
+
+
+class TickCallbacks:
+    """Says whether the clock may fire; False from a `before_tick` holds everything until the next time."""
+
+    def __init__(self, timetable: Timetable) -> None:
+        self._timetable = timetable
+        self._period = timedelta(seconds=timetable.settings.sleep_timeout)
+        self._finish = False
+        self.holds = False  # a before_tick said no
+        self.next_at: datetime | None = None  # None: nothing to call, or not called yet
+
+    def begin(self, now: datetime) -> bool:
+        """Call `before_tick` where it is time to; whether the clock may fire."""
+        callbacks = self._timetable.callbacks
+        if not (callbacks.before_tick or callbacks.after_tick):
+            return True
+        if self.next_at is None or now >= self.next_at:
+            self.next_at = now.replace(microsecond=0) + self._period
+            self._finish = True
+            try:
+                self.holds = firing.vetoed(callbacks.before_tick)
+            except BaseException as error:  # noqa: BLE001  # the user's code must not end the clock
+                firing.report(self._timetable, error, "A before_tick callback failed")
+        return not self.holds
+
+    def end(self) -> None:
+        """Call `after_tick`, once for each time that `before_tick` was due."""
+        if not self._finish:
+            return
+        self._finish = False
+        for callback in self._timetable.callbacks.after_tick:
+            try:
+                callback()
+            except BaseException as error:  # noqa: BLE001  # the user's code must not end the clock
+                firing.report(self._timetable, error, "An after_tick callback failed")
