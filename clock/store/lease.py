@@ -1,4 +1,4 @@
-"""The lease that says which of several clocks works. Correctness never rests on it: the fire script does that."""
+"""The lease that says which of several clocks works. Correctness rests on the fire script, never on it."""
 
 from __future__ import annotations
 

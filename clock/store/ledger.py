@@ -2,7 +2,7 @@
 
 An event's entry is its anchor (when it was first seen with its present declaration) and its last decided due
 instant. A due instant is decided once: the fire script commits decision, history and jobs together, and only
-where the instant is later than the last decided one. That is the whole of "exactly once"; no lock is involved.
+where the instant is later than the last decided one. That is all of "exactly once"; no lock is involved.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class FakeClock:
             self._changed.notify_all()
 
     def run_for(self, period: timedelta) -> None:
-        """Let `period` pass, stopping at each moment for which somebody waits, so that each wakes at its own time."""
+        """Let `period` pass, and stop at each moment that somebody waits for: each wakes at its time."""
         end = self._monotonic + period.total_seconds()
         while True:
             with self._changed:
@@ -73,7 +73,7 @@ class FakeClock:
             self._changed.notify_all()
 
     def block_until(self, waiters: int) -> None:
-        """Block the test until `waiters` callers wait on this clock. Raises TimeoutError after 10 real seconds."""
+        """Block until `waiters` callers wait on this clock. Raises TimeoutError after 10 real seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._waiters) >= waiters, _PATIENCE_SECONDS):
                 raise TimeoutError(f"{len(self._waiters)} callers wait on the clock, not {waiters}")

@@ -66,7 +66,7 @@ class History:
         return len(self.fires(name))
 
     def block_for(self, name: str) -> Callable[[], object]:
-        """The event's action, to be called by the test; it returns what the action returns. Raises UnknownEvent."""
+        """The event's action, for the test to call; it returns what that returns. Raises UnknownEvent."""
         event = self._timetable.event(self._checked(name))
         due = next(iter(self.fires(name)), from_ms(0))
         return partial(event.run, due, None)

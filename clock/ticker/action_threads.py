@@ -1,4 +1,4 @@
-"""Actions declared with `thread=True`: they run side by side, their outcomes come back in each event's order."""
+"""Actions declared with `thread=True`: side by side, but their outcomes come in each event's order."""
 
 from __future__ import annotations
 

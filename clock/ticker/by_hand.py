@@ -15,7 +15,7 @@ def fire_by_hand(
 ) -> HeldPushes:
     """Run the action of the event `name` with this very second as its due instant, and push its jobs.
 
-    The history records it as `manual`; the ledger does not, so that the event's own due instants are untouched.
+    The history records it as `manual`; the ledger does not: the event's own due instants are untouched.
     Its condition is not asked. Raises what the action raises, UnknownEvent, StoreUnavailable.
     """
     event = timetable.event(name)

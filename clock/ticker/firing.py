@@ -1,7 +1,7 @@
 """One firing: its condition is asked, its action run, and what became of it told.
 
-Whatever the user's code raises ends here: it is logged with event and due instant, given to the error handlers,
-and becomes part of the outcome. The clock goes on.
+Whatever the user's code raises ends here: it is logged with event and due instant, given to the error
+handlers, and becomes part of the outcome. The clock goes on.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from clock.store.holding import Push, holding
 from clock.ticker.catch_up import Due
 from clock.timetable import Event, Timetable
 
+#: How an event's action is called with its due instant and the one before: `Event.run`, but for a rehearsal.
+Act = Callable[[Event, datetime, datetime | None], object]
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a firing: fired, caught_up, refused or error; why; the jobs it pushed, and their jids."""
+    """What became of a firing (fired, caught_up, refused, error), why, the jobs it pushed, their jids."""
 
     kind: str
     reason: str | None = None
@@ -29,14 +32,14 @@ class Outcome:
     jids: tuple[str, ...] = ()
 
 
-def run(timetable: Timetable, event: Event, due: Due) -> Outcome:
+def run(timetable: Timetable, event: Event, due: Due, act: Act = Event.run) -> Outcome:
     """Fire `event` at `due`: condition, `before_run`, action, `after_run`. Never raises."""
     try:
         if event.condition is not None and not event.condition(due.at.astimezone(event.zone)):
             return Outcome("refused", "its condition said no")
         if vetoed(timetable.callbacks.before_run, event, due.at):
             return Outcome("refused", "a before_run callback said no")
-        return _act(timetable, event, due)
+        return _act(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
         report(timetable, error, f"{event.name!r} due {due.at.isoformat()} failed")
         return Outcome("error", f"{type(error).__name__}: {error}")
@@ -44,7 +47,8 @@ def run(timetable: Timetable, event: Event, due: Due) -> Outcome:
 
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
     """Call all callbacks; whether one of them returned an explicit False."""
-    return any([callback(*args) is False for callback in callbacks])
+    answers = [callback(*args) for callback in callbacks]
+    return any(answer is False for answer in answers)
 
 
 def report(timetable: Timetable, error: BaseException, what: str) -> None:
@@ -57,10 +61,10 @@ def report(timetable: Timetable, error: BaseException, what: str) -> None:
             logger.error("The error handler failed: %s", second, exc_info=second)
 
 
-def _act(timetable: Timetable, event: Event, due: Due) -> Outcome:
+def _act(timetable: Timetable, event: Event, due: Due, act: Act) -> Outcome:
     previous_ms = None if due.previous is None else to_ms(due.previous)
     with holding(event.name, to_ms(due.at), previous_ms) as held:
-        event.run(due.at, due.previous)
+        act(event, due.at, due.previous)
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
     kind = "caught_up" if due.caught_up else "fired"

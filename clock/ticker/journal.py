@@ -88,7 +88,7 @@ class Journal:
         if decision.event not in self._refused:
             self._refused.add(decision.event)
             logger.error(
-                "The jobs of %r cannot be stored: a key of theirs (queues, schedule or queue:*) holds another type. "
+                "Jobs of %r cannot be stored: a key of theirs (queues, schedule, queue:*) has another type. "
                 "Rename or delete that key; until then this is tried again.",
                 decision.event,
             )

@@ -56,7 +56,7 @@ class Leader:
             logger.warning("The lease could not be given back, it runs out by itself: %s", error)
 
     def beat(self) -> None:
-        """Take or keep the lease once; an unreachable Redis is logged by the ticker, and here it counts as lost."""
+        """Take or keep the lease once; while Redis is away the lease runs out."""
         asked = self._clock.monotonic()
         try:
             holder = self._lease.take(int(LEASE_SECONDS * 1000))

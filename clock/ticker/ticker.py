@@ -1,8 +1,8 @@
 """The clock's loop: look at what is due, run it, commit it, sleep until the next due instant.
 
-Actions run before their decision is committed, and the decision carries the jobs that the action pushed. A crash
-in between leaves the due instant undecided, and it is caught up; a lost connection leaves the decision in
-memory, and it is committed when Redis is back, before anything else fires.
+Actions run before their decision is committed, and the decision carries the jobs that the action pushed. A
+crash in between leaves the due instant undecided, and it is caught up; a lost connection leaves the decision
+in memory, and it is committed when Redis is back, before anything else fires.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Ticker:
     """Turns the timetable's due instants into firings. `tick` is the body of the loop that `run` is.
 
     `leads` says whether this clock may work; while it says no the ticker stands by, and when it says yes
-    again the ledger is read anew.
+    again the ledger is read anew. `act` and `use_threads` are for rehearsals.
     """
 
     def __init__(
@@ -50,11 +50,15 @@ class Ticker:
         clock: Clock,
         signature: Signature,
         leads: Callable[[], bool] = lambda: True,
+        act: firing.Act = Event.run,
+        use_threads: bool = True,
     ) -> None:
         self._timetable = timetable
         self._ledger = ledger
         self._clock = clock
         self._leads = leads
+        self._act = act
+        self._use_threads = use_threads
         self._wake = threading.Event()
         self._stopped = False
         self._failures = 0
@@ -91,13 +95,11 @@ class Ticker:
         self._tick_callbacks.end()
         self._journal.commit()
 
-    def seconds_to_sleep(self) -> float:
-        """How long until something is to be done, `LONGEST_SLEEP_SECONDS` at most."""
-        next_due = self._agenda.next_due if self._agenda and not self._tick_callbacks.holds else None
-        upcoming = [at for at in (next_due, self._tick_callbacks.next_at) if at is not None]
-        if not upcoming:
-            return LONGEST_SLEEP_SECONDS
-        return min(LONGEST_SLEEP_SECONDS, max(0.0, (min(upcoming) - self._clock.now()).total_seconds()))
+    @property
+    def next_due(self) -> datetime | None:
+        """When there is something to be done next; None: never."""
+        due = self._agenda.next_due if self._agenda and not self._tick_callbacks.holds else None
+        return min((at for at in (due, self._tick_callbacks.next_at) if at is not None), default=None)
 
     def _round(self) -> float:
         """One round of the loop; how many seconds to wait after it."""
@@ -115,7 +117,12 @@ class Ticker:
         if self._failures:
             logger.info("Redis is back")
             self._failures = 0
-        return self.seconds_to_sleep()
+        return self._seconds_to_sleep()
+
+    def _seconds_to_sleep(self) -> float:
+        if self.next_due is None:
+            return LONGEST_SLEEP_SECONDS
+        return min(LONGEST_SLEEP_SECONDS, max(0.0, (self.next_due - self._clock.now()).total_seconds()))
 
     def _read_ledger(self) -> Agenda:
         events = self._timetable.events
@@ -133,7 +140,7 @@ class Ticker:
         return decided if started is None else max(decided, started.at)
 
     def _plan_due(self, agenda: Agenda, now: datetime) -> None:
-        """Move what is due at `now` from the agenda to what is to be fired, in the order of the due instants."""
+        """Move what is due at `now` from the agenda to what is to be fired, ordered by due instant."""
         fires = []
         for place, item in agenda.take_due(now):
             owes = owed(item.event, anchor=item.anchor, decided=item.decided, now=now)
@@ -150,8 +157,8 @@ class Ticker:
         while self._to_fire and not self._stopped:
             event, due = self._to_fire.popleft()
             logger.info("Triggering %r", event.name, extra={"event": event.name, "due": due.at.isoformat()})
-            run = partial(firing.run, self._timetable, event, due)
-            if event.thread:
+            run = partial(firing.run, self._timetable, event, due, self._act)
+            if self._runs_on_thread(event):
                 self._threads.start(event, due, run)
                 continue
             started = self._clock.monotonic()
@@ -164,10 +171,13 @@ class Ticker:
                 committed = self._clock.monotonic()
 
     def _add_missed(self, event: Event, missed: Missed) -> None:
-        if event.thread:
+        if self._runs_on_thread(event):
             self._threads.add_missed(event, missed)
         else:
             self._journal.add_missed(event, missed)
+
+    def _runs_on_thread(self, event: Event) -> bool:
+        return event.thread and self._use_threads
 
     def _take_finished(self) -> None:
         for event, about, outcome in self._threads.take():
@@ -179,7 +189,7 @@ class Ticker:
     def _warn_of_slow(self, event: Event, seconds: float) -> None:
         late = self._agenda.due_by(self._clock.now()) if self._agenda else []
         logger.warning(
-            "%r took %.1f s in the clock's own thread%s; declare it with thread=True, or let it enqueue a job",
+            "%r took %.1f s in the clock's own thread%s; use thread=True, or let it enqueue a job",
             event.name,
             seconds,
             f" and made late: {', '.join(late)}" if late else "",

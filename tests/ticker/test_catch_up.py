@@ -1,0 +1,109 @@
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clock.ticker.catch_up import ALL_LIMIT, Owed, owed
+
+ANCHOR = datetime(2026, 11, 24, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class EveryMinute:
+    """Due each full minute after the anchor."""
+
+    catch_up: str = "latest"
+    catch_up_within: timedelta = timedelta(hours=1)
+
+    def next_after(
+        self, after: datetime, *, anchor: datetime, previous: datetime | None = None
+    ) -> datetime | None:
+        return anchor + ((after - anchor) // MINUTE + 1) * MINUTE
+
+
+def minute(number: float) -> datetime:
+    return ANCHOR + number * MINUTE
+
+
+def owed_at(number: float, event: EveryMinute, *, decided: float = 0) -> Owed:
+    return owed(event, anchor=ANCHOR, decided=minute(decided), now=minute(number))
+
+
+def fired(owes: Owed) -> list[datetime]:
+    return [due.at for due in owes.fires]
+
+
+def test_an_instant_met_on_time_fires_and_is_no_catch_up() -> None:
+    owes = owed_at(1.01, EveryMinute())
+
+    assert fired(owes) == [minute(1)]
+    assert not owes.fires[0].caught_up
+    assert owes.missed == ()
+
+
+def test_nothing_is_owed_before_the_next_due_instant() -> None:
+    assert owed_at(0.99, EveryMinute()) == Owed((), ())
+
+
+def test_the_first_instant_has_no_previous_one_and_the_second_has() -> None:
+    assert owed_at(1, EveryMinute()).fires[0].previous is None
+    assert owed_at(2, EveryMinute(), decided=1).fires[0].previous == minute(1)
+
+
+def test_latest_fires_the_last_instant_of_an_outage_and_records_the_others_as_one_run() -> None:
+    owes = owed_at(10.5, EveryMinute())
+
+    assert fired(owes) == [minute(10)]
+    assert owes.fires[0].caught_up
+    assert owes.fires[0].previous == minute(9)
+    [run] = owes.missed
+    assert (run.first, run.at, run.count) == (minute(1), minute(9), 9)
+    assert run.reason == "a later one was due as well"
+
+
+def test_all_fires_each_instant_of_an_outage_in_order() -> None:
+    owes = owed_at(10.5, EveryMinute("all"))
+
+    assert fired(owes) == [minute(number) for number in range(1, 11)]
+    assert owes.missed == ()
+
+
+def test_skip_fires_only_what_is_met_on_time() -> None:
+    assert fired(owed_at(10.5, EveryMinute("skip"))) == []
+    assert fired(owed_at(10.01, EveryMinute("skip"))) == [minute(10)]
+
+
+def test_an_instant_older_than_the_limit_is_missed_with_the_limit_named() -> None:
+    owes = owed_at(3.9, EveryMinute(catch_up_within=timedelta(seconds=30)))
+
+    assert fired(owes) == []
+    assert [run.reason for run in owes.missed] == ["over 0:00:30 late, the event's limit"]
+
+
+def test_an_instant_met_on_time_fires_whatever_the_limit_is() -> None:
+    assert fired(owed_at(1.01, EveryMinute(catch_up_within=timedelta(0)))) == [minute(1)]
+
+
+def test_all_fires_at_most_a_thousand() -> None:
+    owes = owed_at(ALL_LIMIT + 5, EveryMinute("all", timedelta(days=365)))
+
+    assert fired(owes) == [minute(number) for number in range(6, ALL_LIMIT + 6)]
+    assert [(run.count, run.reason) for run in owes.missed] == [(5, "more than 1000 were due at once")]
+
+
+@pytest.mark.parametrize("catch_up", ["latest", "all", "skip"])
+@given(
+    away=st.floats(min_value=0, max_value=500),
+    decided=st.integers(min_value=0, max_value=20),
+    within=st.integers(min_value=0, max_value=400),
+)
+def test_every_due_instant_is_decided_exactly_once(
+    catch_up: str, away: float, decided: int, within: int
+) -> None:
+    owes = owed_at(decided + away, EveryMinute(catch_up, within * MINUTE), decided=decided)
+
+    missed = [run.first + number * MINUTE for run in owes.missed for number in range(run.count)]
+    assert missed + fired(owes) == [minute(number) for number in range(decided + 1, int(decided + away) + 1)]
