@@ -1,0 +1,50 @@
+from redis import Redis
+
+from clock.store import keys
+from clock.store.lease import Lease
+
+TTL_MS = 60_000
+
+
+def lease(redis: Redis, identity: str, release: str = "v1", rank: int = 1) -> Lease:
+    return Lease(redis, identity=identity, release=release, rank=rank)
+
+
+def test_the_first_clock_takes_the_lease_and_keeps_it(redis: Redis) -> None:
+    first, second = lease(redis, "a"), lease(redis, "b")
+
+    assert [first.take(TTL_MS), second.take(TTL_MS), first.take(TTL_MS)] == ["a", "a", "a"]
+
+
+def test_a_lease_runs_out(redis: Redis) -> None:
+    lease(redis, "a").take(TTL_MS)
+
+    assert 0 < redis.pttl(keys.LEASE) <= TTL_MS
+
+
+def test_a_lease_given_back_is_free_at_once(redis: Redis) -> None:
+    first = lease(redis, "a")
+    first.take(TTL_MS)
+    first.give_back()
+
+    assert lease(redis, "b").take(TTL_MS) == "b"
+
+
+def test_a_clock_cannot_give_back_anothers_lease(redis: Redis) -> None:
+    lease(redis, "a").take(TTL_MS)
+    lease(redis, "b").give_back()
+
+    assert lease(redis, "c").take(TTL_MS) == "a"
+
+
+def test_a_newer_release_takes_the_lease_from_an_older_one(redis: Redis) -> None:
+    lease(redis, "old", "v41", 41).take(TTL_MS)
+
+    assert lease(redis, "new", "v42", 42).take(TTL_MS) == "new"
+    assert lease(redis, "old", "v41", 41).take(TTL_MS) == "new"
+
+
+def test_a_clock_of_the_same_release_does_not_take_the_lease(redis: Redis) -> None:
+    lease(redis, "a", "3f9c", 1).take(TTL_MS)
+
+    assert lease(redis, "b", "3f9c", 2).take(TTL_MS) == "a"
