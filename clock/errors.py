@@ -35,9 +35,7 @@ class DuplicateEvent(DeclarationError):
     """Two events were given one name."""
 
     def __init__(self, name: str, first: str, second: str) -> None:
-        super().__init__(
-            f"{second}: another event is named {name!r}, at {first}; give one of them another name"
-        )
+        super().__init__(f"{second}: another event is named {name!r}, at {first}; give one of them another name")
         self.name = name
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from redis import Redis
 
@@ -20,9 +20,7 @@ from clock.store.connection import translated
 from clock.store.holding import Push
 from clock.store.scripts import script
 
-HISTORY_LENGTH = (
-    1_000  # entries kept for each event: three years of a daily one, most of a day of a minutely one
-)
+HISTORY_LENGTH = 1_000  # entries kept for each event: three years of a daily one, most of a day of a minutely one
 T = TypeVar("T")
 _BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
 
@@ -83,7 +81,7 @@ class RedisLedger:
         """
         entries: list[Entry] = []
         for batch in _batches(declarations):
-            args = [now_ms, *(text for pair in batch for text in pair)]
+            args: list[str | int | float] = [now_ms, *(text for pair in batch for text in pair)]
             with translated():
                 reply = self._declare(
                     keys=[keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED], args=args
@@ -111,7 +109,7 @@ class RedisLedger:
     def history(self, event: str, count: int = HISTORY_LENGTH) -> Iterator[dict[str, object]]:
         """The latest `count` entries of an event's history, newest first."""
         with translated():
-            rows = self._redis.xrevrange(keys.HISTORY + event, count=count)
+            rows: Any = self._redis.xrevrange(keys.HISTORY + event, count=count)
         for _, fields in rows:
             yield json.loads(fields[b"entry"])
 

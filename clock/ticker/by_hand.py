@@ -30,7 +30,5 @@ def fire_by_hand(
     }
     [verdict] = ledger.commit([Decision(event.name, "", to_ms(now), "manual", detail, held.pushes)])
     if verdict is Verdict.WRONG_TYPE:
-        raise StoreError(
-            "a key that the jobs go to (queues, schedule or queue:*) holds another type in Redis"
-        )
+        raise StoreError("a key that the jobs go to (queues, schedule or queue:*) holds another type in Redis")
     return held

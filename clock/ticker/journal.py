@@ -77,9 +77,7 @@ class Journal:
             if verdict is Verdict.COMMITTED:
                 self._refused.discard(decision.event)
             elif verdict is Verdict.DECIDED_ALREADY:
-                logger.info(
-                    "%r due at %d ms had been decided by another clock", decision.event, decision.due_ms
-                )
+                logger.info("%r due at %d ms had been decided by another clock", decision.event, decision.due_ms)
             else:
                 self._keep(decision)
 

