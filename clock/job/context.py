@@ -1,0 +1,34 @@
+"""What a running job knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from clock.clocks import from_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run of a job: its payload, and whether the worker is stopping."""
+
+    payload: Mapping[str, object] = field(default_factory=dict)
+    is_stopping: Callable[[], bool] = lambda: False
+
+    @property
+    def jid(self) -> str:
+        """The job's id."""
+        return str(self.payload.get("jid") or "")
+
+    @property
+    def attempt(self) -> int:
+        """1 on the first run, 2 on the first retry, and so on."""
+        count = self.payload.get("retry_count")
+        return count + 2 if isinstance(count, int) else 1
+
+    def instant(self, name: str) -> datetime | None:
+        """`due` or `previous` of the firing that pushed the job."""
+        firing = self.payload.get("clock")
+        ms = firing.get(name) if isinstance(firing, Mapping) else None
+        return from_ms(ms) if isinstance(ms, int) else None

@@ -1,0 +1,138 @@
+"""`Job`: the base class of all jobs."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from clock.job import registry
+from clock.job.arguments import check_arity, check_json
+from clock.job.context import Context
+from clock.job.options import check_class
+from clock.job.payload import Payload, encode, new_jid
+from clock.job.setter import Setter
+
+
+class Job:
+    """A piece of work that a worker does: subclass it, name it VerbNounsJob and give it `perform`.
+
+    Its run may be repeated after a failure or a crash, so `perform` must be idempotent. Options are class
+    attributes, and subclasses inherit them:
+
+    - `queue`: where it waits, "default" if not given;
+    - `retry`: True (25 times, over about 20 days), False, or how often;
+    - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
+    - `dead`: whether it is kept among the dead when it is not tried again;
+    - `backtrace`: True, or how many lines of the traceback are kept with a failure;
+    - `tags`: words shown with it on Sidekiq's web page.
+
+    >>> class GreetLearnerJob(Job):
+    ...     queue = "low"
+    ...     def perform(self, name: str) -> None:
+    ...         print("Hello", name)
+    >>> GreetLearnerJob.perform_inline("Ada")
+    Hello Ada
+    """
+
+    wire_name: ClassVar[str]
+    queue: ClassVar[str] = "default"
+    retry: ClassVar[bool | int] = True
+    retry_for: ClassVar[float | None] = None
+    dead: ClassVar[bool] = True
+    backtrace: ClassVar[bool | int] = False
+    tags: ClassVar[Sequence[str]] = ()
+
+    _context: Context
+
+    perform: Any
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if "wire_name" not in cls.__dict__:
+            cls.wire_name = cls.__name__
+        check_class(cls)
+        registry.register(cls)
+
+    @classmethod
+    def perform_async(cls, *args: Any) -> str:
+        """Push the job for a worker to run as soon as it can; its jid.
+
+        Arguments are JSON's own types. Raises ArgumentsError, StoreUnavailable.
+        """
+        return Setter(cls).perform_async(*args)
+
+    @classmethod
+    def perform_in(cls, interval: float | timedelta, *args: Any) -> str:
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
+        return Setter(cls).perform_in(interval, *args)
+
+    @classmethod
+    def perform_at(cls, instant: float | datetime, *args: Any) -> str:
+        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
+        return Setter(cls).perform_at(instant, *args)
+
+    @classmethod
+    def perform_bulk(cls, args: Sequence[Sequence[Any]]) -> list[str]:
+        """Push one job for each list of arguments, a thousand at a time; their jids in order."""
+        return Setter(cls).perform_bulk(args)
+
+    @classmethod
+    def perform_inline(cls, *args: Any) -> Any:
+        """Run the job here and now, with its arguments sent through JSON as a worker would get them."""
+        cls.check_arguments(*args)
+        payload: Payload = json.loads(encode({"class": cls.wire_name, "jid": new_jid(), "args": args}))
+        return cls.run(Context(payload))
+
+    @classmethod
+    def set(cls, **options: Any) -> Setter:
+        """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`."""
+        return Setter(cls, options)
+
+    @classmethod
+    def check_arguments(cls, *args: Any) -> None:
+        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
+        check_arity(cls.wire_name, cls.perform, args)
+        check_json(cls.wire_name, args)
+
+    @classmethod
+    def run(cls, context: Context) -> Any:
+        """Run the job of `context.payload`; what `perform` returns. For workers and tests."""
+        job = cls()
+        job._context = context
+        return job.perform(*context.payload["args"])  # type: ignore[misc]  # the caller has checked: it is a list
+
+    @property
+    def jid(self) -> str:
+        """The id of the job that runs."""
+        return self._context.jid
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The due instant of the firing that pushed this job, in UTC, on every retry; None: not a clock's."""
+        return self._context.instant("due")
+
+    @property
+    def previous_due_at(self) -> datetime | None:
+        """The event's due instant before `due_at`, in UTC; None: there was none, or it is not a clock's job."""
+        return self._context.instant("previous")
+
+    @property
+    def attempt(self) -> int:
+        """1 on the first run, 2 on the first retry, and so on."""
+        return self._context.attempt
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker is about to stop: a long job may end early, and is run again from its start."""
+        return self._context.is_stopping()
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose lines carry this job's jid and class."""
+        return logging.LoggerAdapter(_logger, {"jid": self.jid, "class": self.wire_name})
+
+
+_logger = logging.getLogger("clock.job")

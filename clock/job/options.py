@@ -1,0 +1,76 @@
+"""Options of a job: class attributes, or given to `.set(...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from clock.errors import JobError
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, bool) or (isinstance(value, int) and value >= 0)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_seconds(value: object) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0)
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(_is_name, value))
+
+
+#: option -> (what a value must be, in words for an error)
+_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "queue": (_is_name, "a name that is not empty"),
+    "retry": (_is_count, "True, False, or how often (0 or more)"),
+    "retry_for": (_is_seconds, "seconds above 0, or None"),
+    "dead": (lambda value: isinstance(value, bool), "True or False"),
+    "backtrace": (_is_count, "True, False, or a number of lines"),
+    "tags": (_are_names, "a list of words"),
+}
+
+
+def checked(where: str, options: Mapping[str, object]) -> None:
+    """Check names and values of options. Raises JobError."""
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            near = get_close_matches(name, _OPTIONS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"options are {', '.join(_OPTIONS)}"
+            raise JobError(f"{where}: there is no option {name!r}; {hint}")
+        accepts, words = _OPTIONS[name]
+        if not accepts(value):
+            raise JobError(f"{where}: {name} is {value!r}; it must be {words}")
+
+
+def check_class(job: type[Job]) -> None:
+    """Check the options that a job class sets, and find misspelt ones. Raises JobError."""
+    for name, value in vars(job).items():
+        if name in _OPTIONS:
+            checked(job.__qualname__, {name: value})
+        elif not name.startswith("_") and not callable(value) and not isinstance(value, (property, classmethod)):
+            near = get_close_matches(name, _OPTIONS, 1, cutoff=0.75)
+            if near:
+                raise JobError(f"{job.__qualname__}: there is no option {name!r}; did you mean {near[0]!r}?")
+
+
+def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload's fields that come from class and options; those left at their default are not written."""
+    fields: dict[str, Any] = {"class": job.wire_name, "queue": job.queue, "retry": job.retry}
+    if not job.dead:
+        fields["dead"] = False
+    if job.backtrace:
+        fields["backtrace"] = job.backtrace
+    if job.tags:
+        fields["tags"] = list(job.tags)
+    if job.retry_for is not None:
+        fields["retry_for"] = job.retry_for
+    return {**fields, **over}

@@ -1,0 +1,79 @@
+"""The job classes that this process knows, by the name that payloads carry.
+
+A payload's class is found here and nowhere else: nothing that Redis says is ever imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clock.errors import ConfigurationError, DuplicateJobClass, UnknownJobClass
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+_classes: dict[str, type[Job]] = {}
+
+
+def register(job: type[Job]) -> None:
+    """Make `job` known under its wire name. Raises DuplicateJobClass if another class has that name."""
+    known = _classes.get(job.wire_name)
+    if known is not None and (known.__module__, known.__qualname__) != (job.__module__, job.__qualname__):
+        raise DuplicateJobClass(job.wire_name, known.__module__, job.__module__)
+    _classes[job.wire_name] = job
+
+
+def lookup(name: str) -> type[Job]:
+    """The job class that payloads call `name`. Raises UnknownJobClass."""
+    try:
+        return _classes[name]
+    except KeyError:
+        raise UnknownJobClass(name) from None
+
+
+def knows(name: str) -> bool:
+    """Whether a job class of this name is there."""
+    return name in _classes
+
+
+def import_jobs(folder: Path, *, root: Path | None = None) -> list[str]:
+    """Import every module under `folder`, and return their names.
+
+    `folder` lies below `root` (the current folder if not given), which is put on the import path.
+    Raises ConfigurationError where there is no such folder, or where a module cannot be imported: file and line.
+    """
+    root = (root or Path.cwd()).resolve()
+    folder = (root / folder).resolve()
+    if not folder.is_dir():
+        raise ConfigurationError(f"there is no folder {folder} to load jobs from; name one with -r")
+    if not folder.is_relative_to(root):
+        root = folder.parent
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    names = []
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        _import(name, path)
+        names.append(name)
+    return names
+
+
+def _import(name: str, path: Path) -> None:
+    try:
+        importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # whatever the user's module raises is told in a line
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
+        ]
+        line = error.lineno if isinstance(error, SyntaxError) else (frames[-1].lineno if len(frames) > 1 else None)
+        where = (
+            error.filename
+            if isinstance(error, SyntaxError)
+            else (frames[-1].filename if len(frames) > 1 else path)
+        )
+        raise ConfigurationError(f"{where}:{line or 1}: {type(error).__name__}: {error}") from error
