@@ -8,6 +8,8 @@ SCHEDULE = "schedule"  # sorted set: payload -> when it is due
 RETRY = "retry"  # sorted set: payload -> when it is tried again
 DEAD = "dead"  # sorted set: payload -> when it died
 PROCESSES = "processes"  # set: identities of live workers
+STAT_PROCESSED = "stat:processed"  # string: jobs run ever; with `:YYYY-MM-DD`, on that day (UTC), for 5 years
+STAT_FAILED = "stat:failed"  # the same of those that failed
 
 # Ours: times are whole milliseconds since 1970, UTC.
 LEDGER_ANCHOR = "clock:ledger:anchor"  # hash: event -> anchor
@@ -15,9 +17,29 @@ LEDGER_DECLARATION = "clock:ledger:declaration"  # hash: event -> declaration th
 LEDGER_DECIDED = "clock:ledger:decided"  # hash: event -> last decided due instant
 HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
 LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads
+WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartbeat expires
+IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> "queue\npayload"
+RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
+PARKED = "clock:parked"  # set: names of classes that no worker knew
+PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 
 def queue(name: str) -> str:
     """The list of the queue `name`."""
     return QUEUE + name
+
+
+def work(identity: str) -> str:
+    """Hash, expires: thread id -> job in progress, for Sidekiq's page (6.5 and later)."""
+    return f"{identity}:work"
+
+
+def workers(identity: str) -> str:
+    """The same for Sidekiq 6.4."""
+    return f"{identity}:workers"
+
+
+def signals(identity: str) -> str:
+    """List: signals that Sidekiq's page sends to the worker."""
+    return f"{identity}-signals"

@@ -1,0 +1,64 @@
+"""Waiting until a queue holds a job, without taking it.
+
+BLMOVE from a queue's right end to its right end changes nothing, but blocks while the queue is empty. So an idle
+worker costs nothing and starts a job at once, whoever pushed it, and a crash while it waits loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from redis import Redis
+
+from clock.errors import StoreError
+from clock.store import keys
+from clock.store.connection import translated
+
+
+class Arrivals:
+    """Waits on several queues. Redis can wait on one list at a time, so each further queue has a thread.
+
+    At most `max_watched` queues are waited on, the first ones; a job in another is found when the wait ends.
+    """
+
+    def __init__(self, redis: Redis, queues: Sequence[str], *, max_watched: int) -> None:
+        self._redis = redis
+        self._queues = list(queues)[:max_watched]
+        self._seconds = 0.0
+        self._watching = threading.Event()
+        self._arrived = threading.Event()
+        if len(self._queues) > 1:
+            for queue in self._queues:
+                threading.Thread(target=self._watch, args=(queue,), name=f"arrivals {queue}", daemon=True).start()
+
+    def wait(self, seconds: float) -> None:
+        """Return when a queue holds a job, after `seconds` at the latest. Raises StoreUnavailable."""
+        if len(self._queues) == 1:
+            self._look(self._queues[0], seconds)
+            return
+        self._seconds = seconds
+        self._arrived.clear()
+        self._watching.set()
+        self._arrived.wait(seconds)
+        self._watching.clear()
+
+    def wake(self) -> None:
+        """End a wait on several queues at once."""
+        self._arrived.set()
+
+    def _watch(self, queue: str) -> None:
+        while True:
+            self._watching.wait()
+            try:
+                found = self._look(queue, self._seconds)
+            except StoreError:
+                found = True  # whoever waits will see for itself that Redis is away
+            if found:
+                self._watching.clear()
+                self._arrived.set()
+
+    def _look(self, queue: str, seconds: float) -> bool:
+        name = keys.queue(queue)
+        with translated():
+            return self._redis.blmove(name, name, seconds, src="RIGHT", dest="RIGHT") is not None  # type: ignore[arg-type]  # fractions are fine

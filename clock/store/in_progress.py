@@ -1,0 +1,161 @@
+"""Jobs in progress: what a worker has claimed and not finished, in a hash of its own in Redis.
+
+A claimed job leaves its queue and enters the hash in one step, and leaves the hash in one step with what becomes
+of it. So a worker that dies loses nothing: others find its jobs there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.connection import translated
+from clock.store.scripts import script
+
+DEAD_SECONDS = 180 * 24 * 3600  # dead jobs are kept for 180 days, as Sidekiq's
+DEAD_LIMIT = 10_000  # and so many of them at most
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job in progress: its number in the worker's hash, the queue that it came from, its payload as it is."""
+
+    number: int
+    queue: str
+    payload: bytes
+
+    @property
+    def entry(self) -> bytes:
+        """What the hash holds."""
+        return self.queue.encode() + b"\n" + self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a job in progress goes: `queue` name, `dead` at a score, or `parked` under a class's name."""
+
+    job: Claimed
+    where: Literal["queue", "dead", "parked"]
+    name: str | float
+    payload: bytes | str
+
+
+class InProgress:
+    """The jobs in progress of one worker."""
+
+    def __init__(self, redis: Redis, identity: str) -> None:
+        self._redis = redis
+        self._hash = keys.IN_PROGRESS + identity
+        self._running = keys.RUNNING + identity
+        self._next_number = 1
+        self._claim = script(redis, "claim")
+        self._set_aside = script(redis, "set_aside")
+        self._put_back = script(redis, "put_back")
+
+    def claim(self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str) -> list[Claimed]:
+        """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
+
+        `today` is the day (UTC, YYYY-MM-DD) under which the done ones are counted. Raises StoreUnavailable; the
+        jobs may have been claimed then, and `leftovers` finds them.
+        """
+        first = self._next_number
+        self._next_number += limit
+        with translated():
+            entries = self._claim(
+                keys=[
+                    self._hash,
+                    keys.STAT_PROCESSED,
+                    f"{keys.STAT_PROCESSED}:{today}",
+                    *map(keys.queue, queues),
+                ],
+                args=[limit, first, len(done), *done, *queues],
+            )
+        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+
+    def set_aside(
+        self, job: Claimed, payload: str, *, where: str, score: float, today: str, ran: bool = True
+    ) -> bool:
+        """Move a job to `retry` or `dead`, or drop it (where ''); False: others have it now.
+
+        Raises StoreUnavailable; it may be called again then.
+        """
+        trims = where == keys.DEAD
+        with translated():
+            return bool(
+                self._set_aside(
+                    keys=[
+                        self._hash,
+                        where,
+                        keys.STAT_PROCESSED,
+                        f"{keys.STAT_PROCESSED}:{today}",
+                        keys.STAT_FAILED,
+                        f"{keys.STAT_FAILED}:{today}",
+                    ],
+                    args=[
+                        job.number,
+                        payload,
+                        score,
+                        score - DEAD_SECONDS if trims else "",
+                        DEAD_LIMIT,
+                        int(ran),
+                    ],
+                )
+            )
+
+    def put_back(self, moves: Iterable[Move]) -> int:
+        """Move jobs elsewhere, in this order; how many were still in progress. Raises StoreUnavailable."""
+        args: list[bytes | str | int | float] = []
+        for move in moves:
+            args += [move.job.number, move.job.entry, move.where, move.name, move.payload]
+        with translated():
+            return int(
+                self._put_back(
+                    keys=[self._hash, keys.QUEUE, keys.QUEUES, keys.DEAD, keys.PARKED_JOBS, keys.PARKED], args=args
+                )
+            )
+
+    def mark(self, job: Claimed) -> None:
+        """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""
+        with translated():
+            self._redis.hset(self._running, str(job.number), 1)
+
+    def unmark(self, job: Claimed) -> None:
+        """Take the note back. Raises StoreUnavailable."""
+        with translated():
+            self._redis.hdel(self._running, str(job.number))
+
+    def marked(self) -> set[int]:
+        """The numbers of the jobs noted as running. Raises StoreUnavailable."""
+        with translated():
+            numbers: Any = self._redis.hkeys(self._running)
+        return {int(number) for number in numbers}
+
+    def all(self) -> list[Claimed]:
+        """All jobs in progress, oldest first. Raises StoreUnavailable."""
+        with translated():
+            entries: Any = self._redis.hgetall(self._hash)
+        return [_claimed(int(number), entries[number]) for number in sorted(entries, key=int)]
+
+    def leftovers(self, known: set[int]) -> list[Claimed]:
+        """Jobs claimed by a call whose answer was lost: in progress, but not among the `known` numbers."""
+        return [job for job in self.all() if job.number not in known]
+
+
+def _claimed(number: int, entry: bytes) -> Claimed:
+    queue, _, payload = entry.partition(b"\n")
+    return Claimed(number, queue.decode(errors="replace"), payload)
+
+
+def day(now: datetime) -> str:
+    """The day of Sidekiq's counters.
+
+    >>> from datetime import UTC
+    >>> day(datetime(2026, 11, 24, tzinfo=UTC))
+    '2026-11-24'
+    """
+    return now.strftime("%Y-%m-%d")

@@ -1,0 +1,29 @@
+-- Acknowledge finished jobs, and claim more.
+--
+-- KEYS[1] hash of this process's jobs in progress: number -> "queue\npayload"
+-- KEYS[2] counter of jobs processed ever    KEYS[3] the same of today    KEYS[4], ... queues, in their order
+-- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
+-- ARGV[3] how many to acknowledge    ARGV[4], ... their numbers, then the names of the queues
+-- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2].
+--
+-- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
+-- save the round trip.
+local FIVE_YEARS = 157680000
+local acknowledged = tonumber(ARGV[3])
+for i = 4, 3 + acknowledged do redis.call('HDEL', KEYS[1], ARGV[i]) end
+if acknowledged > 0 then
+  redis.call('INCRBY', KEYS[2], acknowledged)
+  redis.call('INCRBY', KEYS[3], acknowledged)
+  redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
+end
+local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+for i = 4, #KEYS do
+  if #claimed >= wanted then break end
+  local name = ARGV[acknowledged + i]
+  for _, payload in ipairs(redis.call('RPOP', KEYS[i], wanted - #claimed) or {}) do
+    local entry = name .. '\n' .. payload
+    redis.call('HSET', KEYS[1], string.format('%.0f', number + #claimed), entry)
+    claimed[#claimed + 1] = entry
+  end
+end
+return claimed

@@ -1,0 +1,27 @@
+-- Move jobs from in progress to where others find them: a stopping worker's own, or a dead worker's.
+--
+-- KEYS[1] hash of jobs in progress    KEYS[2] prefix of the queues' lists    KEYS[3] set of queue names
+-- KEYS[4] sorted set of dead jobs     KEYS[5] prefix of the lists of parked jobs    KEYS[6] set of parked classes
+-- ARGV: for each job its number, its entry as it was read, where it goes, a name or score, payload.
+--   'queue' NAME: the right end of the queue, next to be taken    'dead' SCORE    'parked' CLASS
+-- Returns how many were moved; an entry that has changed or gone is left alone.
+--
+-- One script, because two workers may look after the same dead one, and each job must go one way only.
+local moved = 0
+for i = 1, #ARGV, 5 do
+  local number, entry, where, name, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  if redis.call('HGET', KEYS[1], number) == entry then
+    redis.call('HDEL', KEYS[1], number)
+    if where == 'queue' then
+      redis.call('SADD', KEYS[3], name)
+      redis.call('RPUSH', KEYS[2] .. name, payload)
+    elseif where == 'parked' then
+      redis.call('SADD', KEYS[6], name)
+      redis.call('LPUSH', KEYS[5] .. name, payload)
+    else
+      redis.call('ZADD', KEYS[4], name, payload)
+    end
+    moved = moved + 1
+  end
+end
+return moved

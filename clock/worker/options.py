@@ -1,0 +1,40 @@
+"""What a worker is told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue, and its weight: 0 in a strict order."""
+
+    name: str
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """Queues, in their order; how many jobs run at once; how long a stop waits for them."""
+
+    queues: Sequence[Queue] = (Queue("default"),)
+    concurrency: int = 10
+    stop_timeout_seconds: float = 25.0
+
+    @property
+    def queue_names(self) -> list[str]:
+        """The names of the queues, each once, in the order given."""
+        return list(dict.fromkeys(queue.name for queue in self.queues))
+
+    def order(self) -> list[str]:
+        """The order in which queues are looked at this time.
+
+        As given where no queue has a weight; else drawn, a queue of weight 4 coming first four times as often as
+        one of weight 1. One weight makes the whole set weighted, as in Sidekiq.
+        """
+        if not any(queue.weight for queue in self.queues):
+            return self.queue_names
+        drawn = [(random.random() ** (1 / max(queue.weight, 1)), queue.name) for queue in self.queues]  # noqa: S311  # no secret
+        return list(dict.fromkeys(name for _, name in sorted(drawn, reverse=True)))
