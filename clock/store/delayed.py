@@ -29,8 +29,10 @@ class Delayed:
             found: Any = self._redis.zrangebyscore(where, "-inf", now, start=0, num=BATCH)
         return list(found)
 
-    def release(self, where: str, jobs: Sequence[tuple[bytes, str, str]]) -> int:
+    def release(self, where: str, jobs: Sequence[tuple[bytes, str, str | bytes]]) -> int:
         """Move (member, queue, new payload) to their queues; how many were moved. Raises StoreUnavailable."""
+        if not jobs:
+            return 0
         with translated():
             return int(
                 self._release(keys=[where, keys.QUEUE, keys.QUEUES], args=[part for job in jobs for part in job])

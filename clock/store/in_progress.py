@@ -112,6 +112,8 @@ class InProgress:
         args: list[bytes | str | int | float] = []
         for move in moves:
             args += [move.job.number, move.job.entry, move.where, move.name, move.payload]
+        if not args:
+            return 0
         with translated():
             return int(
                 self._put_back(

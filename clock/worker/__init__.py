@@ -1,0 +1,4 @@
+from clock.worker.options import Queue, WorkerOptions
+from clock.worker.worker import Worker
+
+__all__ = ["Queue", "Worker", "WorkerOptions"]

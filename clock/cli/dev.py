@@ -1,0 +1,83 @@
+"""`clock dev`: clock and worker together on one terminal."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from clock.shutdown import handling
+
+_COLOURS = {"clock": "cyan", "worker": "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    label: str
+    popen: subprocess.Popen[str]
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--require", "-r", metavar="FOLDER", help="Where the jobs are; default: jobs.")
+@click.pass_context
+def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> None:
+    """Run the clock and a worker together, until Ctrl-C.
+
+    Each line of output says which process wrote it. When one of them ends, the other is stopped too.
+
+    \b
+    Example: python -m clock dev lib/clock.py -r jobs
+    """
+    commands = {
+        "clock": ["run", *([str(clock_file)] if clock_file else [])],
+        "worker": ["worker", *(["-r", require] if require else [])],
+    }
+    ctx.exit(_run_together(commands))
+
+
+def _run_together(commands: dict[str, Sequence[str]]) -> int:
+    """Run the commands until one ends or a signal comes; the exit code for the shell."""
+    stop = threading.Event()
+    processes = [_start(label, arguments) for label, arguments in commands.items()]
+    with handling({signal.SIGINT: stop.set, signal.SIGTERM: stop.set, signal.SIGHUP: stop.set}):
+        copiers = [_copy_output(process, stop) for process in processes]
+        stop.wait()
+        failed = [process for process in processes if process.popen.poll()]
+        for process in processes:
+            process.popen.send_signal(signal.SIGTERM)
+        for process, copier in zip(processes, copiers, strict=True):
+            process.popen.wait()
+            copier.join()
+    for process in failed:
+        click.echo(f"clock: the {process.label} ended with exit code {process.popen.returncode}", err=True)
+    return 1 if failed else 0
+
+
+def _start(label: str, arguments: Sequence[str]) -> _Process:
+    popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
+        [sys.executable, "-u", "-m", "clock", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # the terminal's Ctrl-C is for us alone: we stop the others in order
+    )
+    return _Process(label, popen)
+
+
+def _copy_output(process: _Process, ended: threading.Event) -> threading.Thread:
+    def copy(lines: IO[str] | Iterable[str] | None) -> None:
+        for line in lines or ():
+            click.echo(f"{click.style(f'{process.label:6} |', _COLOURS[process.label])} {line}", nl=False)
+        ended.set()
+
+    thread = threading.Thread(target=copy, args=(process.popen.stdout,), daemon=True)
+    thread.start()
+    return thread

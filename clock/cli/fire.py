@@ -1,0 +1,44 @@
+"""`clock fire`: one event, now, by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import settings, shared_options
+from clock.cli.parts import release, signature
+from clock.clocks import SystemClock
+from clock.store.connection import connect, set_default
+from clock.store.ledger import RedisLedger
+from clock.ticker import fire_by_hand
+from clock.timetable import load
+
+
+@click.command()
+@click.argument("name")
+@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@shared_options
+def fire(name: str, **options: Any) -> None:
+    """Fire the event NAME now, whatever its schedule says.
+
+    Its jobs are pushed and the history records it as manual; the event's own due instants stay as they are.
+
+    \b
+    Example: python -m clock fire nightly
+    """
+    config = settings(**options)
+    clock = SystemClock()
+    timetable = load(config.clock_file)
+    timetable.event(name)
+    redis = connect(config.redis)
+    set_default(redis)
+    held = fire_by_hand(
+        timetable,
+        name,
+        ledger=RedisLedger(redis),
+        clock=clock,
+        signature=signature(release(timetable.path, clock)),
+    )
+    click.echo("\n  ".join([f"Fired {name!r}: {len(held.jids)} jobs pushed", *held.jids]))

@@ -1,0 +1,35 @@
+"""Options that several commands share, and the settings that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from clock.config import Config, load_config
+from clock.log import configure_logging
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SHARED = [
+    click.option("--redis", metavar="URL", help="Where Redis is; default: REDIS_URL."),
+    click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml."),
+    click.option("--log-format", metavar="FORMAT", help="text or json."),
+    click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+]
+
+
+def shared_options(command: F) -> F:
+    """Add the options that every command which speaks to Redis has."""
+    for option in reversed(_SHARED):
+        command = option(command)
+    return command
+
+
+def settings(config: Path | None, **options: object) -> Config:
+    """The settings that a command runs with; the log is set up by them. Raises ConfigurationError."""
+    found = load_config(options, file=config)
+    configure_logging(found.log_format, found.log_level)
+    return found

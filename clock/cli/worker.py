@@ -1,0 +1,54 @@
+"""`clock worker`: runs jobs."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import settings, shared_options
+from clock.cli.parts import identity
+from clock.clocks import SystemClock
+from clock.job.registry import import_jobs
+from clock.shutdown import handling
+from clock.store.connection import connect, set_default
+from clock.worker import Queue, Worker, WorkerOptions
+
+
+@click.command()
+@click.option("--require", "-r", type=click.Path(path_type=Path), help="Where the jobs are; default: jobs.")
+@click.option("--concurrency", "-c", type=int, help="How many jobs run at once; default: 10.")
+@click.option("--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue; may be repeated.")
+@click.option(
+    "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
+)
+@shared_options
+def worker(**options: Any) -> None:
+    """Run jobs.
+
+    Imports every module under the folder of jobs, and takes jobs from the queues in the order given, or by weight.
+
+    \b
+    Example: python -m clock worker -r jobs -c 10 -q critical,4 -q default,1
+    """
+    config = settings(**options)
+    import_jobs(config.require)
+    redis = connect(config.redis, max_connections=config.concurrency + 2)
+    set_default(redis)
+    queues = tuple(Queue(name, weight) for name, weight in config.queues)
+    process = Worker(
+        redis,
+        WorkerOptions(queues, config.concurrency, config.stop_timeout),
+        identity=identity(),
+        clock=SystemClock(),
+    )
+    signals = {
+        signal.SIGTERM: process.stop,
+        signal.SIGINT: process.stop,
+        signal.SIGTSTP: process.quiet,
+        signal.SIGTTIN: process.dump_threads,
+    }
+    with handling(signals):
+        process.run()

@@ -1,0 +1,48 @@
+"""Log lines: to stdout, one an event, for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def configure_logging(log_format: str, level: str) -> None:
+    """Send the program's log to stdout: `text` or `json`, from `level` (debug, info, warning, error) up."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the traceback below it where there is one."""
+        return f"{_time(record)} {record.levelname} {super().format(record)}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, and what it is about: event, due, jid, queue..."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; a traceback is its field `traceback`."""
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _time(record: logging.LogRecord) -> str:
+    instant = datetime.fromtimestamp(record.created, UTC)
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,69 @@
+"""Moves delayed jobs to their queues when they are due: those of `schedule`, and those of `retry`.
+
+It looks every `LOOK_SECONDS`, and sleeps until the earliest job where that is nearer; so a job delayed by more
+than that, by whatever program, starts on time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+
+from clock.clocks import Clock
+from clock.errors import StoreError
+from clock.job.payload import encode, seconds
+from clock.store.delayed import BATCH, WAITING, Delayed
+
+LOOK_SECONDS = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+class Poller:
+    """A thread's loop: move what is due, sleep until the next."""
+
+    def __init__(self, delayed: Delayed, *, clock: Clock) -> None:
+        self._delayed = delayed
+        self._clock = clock
+
+    def run(self, stop: threading.Event) -> None:
+        """Poll until `stop` is set."""
+        wait = 0.0
+        while not self._clock.wait(stop, wait):
+            try:
+                self.poll()
+                wait = self.seconds_to_sleep()
+            except StoreError as error:
+                logger.debug("Delayed jobs wait: %s", error)
+                wait = LOOK_SECONDS
+
+    def poll(self) -> int:
+        """Move all that is due; how many were moved. Raises StoreUnavailable."""
+        return sum(self._move(where) for where in WAITING)
+
+    def seconds_to_sleep(self) -> float:
+        """How long until the next delayed job is due, `LOOK_SECONDS` at most. Raises StoreUnavailable."""
+        due = self._delayed.next_due()
+        if due is None:
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, max(0.0, due - self._clock.now().timestamp()))
+
+    def _move(self, where: str) -> int:
+        moved = 0
+        while True:
+            now = self._clock.now()
+            members = self._delayed.due(where, now.timestamp())
+            moved += self._delayed.release(where, [_released(member, seconds(now)) for member in members])
+            if len(members) < BATCH:
+                return moved
+
+
+def _released(member: bytes, now: float) -> tuple[bytes, str, str | bytes]:
+    """(member, queue, payload with its time of enqueueing); what is no payload is left to a worker to bury."""
+    try:
+        payload = json.loads(member)
+        queue = payload.get("queue") or "default"
+        return member, str(queue), encode({**payload, "enqueued_at": now})
+    except (ValueError, AttributeError, RecursionError):
+        return member, "default", member

@@ -1,0 +1,167 @@
+"""One job from claim to verdict. Whatever it raises, and whatever its payload is, the worker goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from clock.clocks import Clock
+from clock.errors import ArgumentsError, StoreError, UnknownJobClass
+from clock.job import Context, Job, registry
+from clock.job.arguments import check_arity
+from clock.job.payload import Payload, encode, seconds
+from clock.store import keys
+from clock.store.in_progress import Claimed, InProgress, Move, day
+from clock.worker.fetcher import Fetcher
+from clock.worker.retry import judge, noted
+
+RETRY_SECONDS = 1.0  # how often a verdict is tried again while Redis is away
+
+T = TypeVar("T")
+logger = logging.getLogger("clock.job")
+
+
+class UnreadablePayload(Exception):
+    """What was in the queue is no job."""
+
+
+class Processor:
+    """The body of the worker's threads: takes jobs from the fetcher and runs them."""
+
+    def __init__(self, fetcher: Fetcher, in_progress: InProgress, *, clock: Clock) -> None:
+        self._fetcher = fetcher
+        self._in_progress = in_progress
+        self._clock = clock
+        self._never = threading.Event()
+
+    def run(self) -> None:
+        """Take and run jobs until the fetcher stops."""
+        while (claimed := self._fetcher.take()) is not None:
+            self.process(claimed)
+
+    def process(self, claimed: Claimed) -> None:
+        """Run one job, and see it to where it goes next."""
+        try:
+            payload = parse(claimed.payload)
+            job = registry.lookup(str(payload["class"]))
+        except UnreadablePayload as error:
+            self._bury(claimed, _wrapped(claimed), error)
+            return
+        except UnknownJobClass as error:
+            self._park(claimed, error)
+            return
+        try:
+            check_arity(job.wire_name, job.perform, arguments(payload))
+        except ArgumentsError as error:
+            self._bury(claimed, payload, error)
+            return
+        self._perform(claimed, payload, job)
+
+    def _perform(self, claimed: Claimed, payload: Payload, job: type[Job]) -> None:
+        suspect = "worker_killed" in payload
+        if suspect:
+            self._insist(lambda: self._in_progress.mark(claimed))
+        started = self._clock.monotonic()
+        try:
+            job.run(Context(payload, lambda: self._fetcher.stopping))
+        except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
+            self._fail(claimed, payload, job, error, self._clock.monotonic() - started)
+        else:
+            took = self._clock.monotonic() - started
+            logger.info(
+                "%s %s done in %.3f s", payload["class"], payload.get("jid"), took, extra=_extra(payload, took)
+            )
+            self._fetcher.finish(claimed, took)
+        if suspect:
+            self._insist(lambda: self._in_progress.unmark(claimed))
+
+    def _fail(self, claimed: Claimed, payload: Payload, job: type[Job], error: BaseException, took: float) -> None:
+        verdict = judge(payload, job, error, now=seconds(self._clock.now()))
+        logger.error(
+            "%s %s failed after %.3f s: %s: %s; %s",
+            payload["class"],
+            payload.get("jid"),
+            took,
+            type(error).__name__,
+            error,
+            _tell(verdict.where, verdict.score - seconds(self._clock.now())),
+            exc_info=error,
+            extra=_extra(payload, took),
+        )
+        self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
+
+    def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
+        logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), error)
+        now = seconds(self._clock.now())
+        self._set_aside(claimed, noted(payload, error, now=now), where=keys.DEAD, score=now, ran=False)
+
+    def _park(self, claimed: Claimed, error: UnknownJobClass) -> None:
+        logger.warning("Parked a job: %s", error)
+        move = Move(claimed, "parked", error.class_name, claimed.payload)
+        self._insist(lambda: self._in_progress.put_back([move]))
+        self._fetcher.let_go(claimed)
+
+    def _set_aside(
+        self, claimed: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True
+    ) -> None:
+        text, today = encode(payload), day(self._clock.now())
+        self._insist(
+            lambda: self._in_progress.set_aside(claimed, text, where=where, score=score, today=today, ran=ran)
+        )
+        self._fetcher.let_go(claimed)
+
+    def _insist(self, command: Callable[[], T]) -> T | None:
+        """Repeat `command` until Redis takes it; if the worker stops first, others find the job in progress."""
+        while True:
+            try:
+                return command()
+            except StoreError as error:
+                if self._fetcher.stopping:
+                    return None
+                logger.debug("Trying again in %g s: %s", RETRY_SECONDS, error)
+                self._clock.wait(self._never, RETRY_SECONDS)
+
+
+def parse(payload: bytes) -> Payload:
+    """The payload's JSON object. Raises UnreadablePayload, which says what is wrong."""
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise UnreadablePayload(f"not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UnreadablePayload(f"a JSON object is wanted, not a {type(found).__name__}")
+    if not isinstance(found.get("class"), str):
+        raise UnreadablePayload("it names no class")
+    if not isinstance(found.get("args"), list):
+        raise UnreadablePayload(f"its args are no list: {found.get('args')!r:.60}")
+    return found
+
+
+def arguments(payload: Payload) -> list[object]:
+    """The arguments of a payload that `parse` has checked."""
+    args = payload["args"]
+    return args if isinstance(args, list) else []
+
+
+def _wrapped(claimed: Claimed) -> Payload:
+    """A payload that Sidekiq's page can show, with what was in the queue, whatever it was, as its argument."""
+    text = claimed.payload.decode(errors="backslashreplace")
+    return {"class": "UnreadablePayload", "args": [text], "queue": claimed.queue, "jid": "", "retry": False}
+
+
+def _tell(where: str, in_seconds: float) -> str:
+    if where == keys.RETRY:
+        return f"it is tried again in {in_seconds:.0f} s"
+    return "it is dead now" if where else "it is not tried again"
+
+
+def _extra(payload: Payload, took: float) -> dict[str, object]:
+    return {
+        "job": payload["class"],
+        "jid": payload.get("jid"),
+        "queue": payload.get("queue"),
+        "duration_ms": round(took * 1000, 3),
+    }

@@ -1,0 +1,84 @@
+"""What dead workers leave: their jobs go back to the front of their queues.
+
+A worker is dead when its heartbeat has expired. Any live worker looks, at its start and with each beat. A job
+with which a worker died is tried again as it is, up to `DEATHS`: then it is taken for what kills workers, and
+goes to `dead`. The first death is laid to every job that the worker held; from then on those are noted before
+they run, so that the innocent are not blamed again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+from clock.clocks import Clock, to_ms
+from clock.job import registry
+from clock.job.payload import encode, seconds
+from clock.store import Redis
+from clock.store.delayed import BATCH, Delayed
+from clock.store.in_progress import Claimed, InProgress, Move
+from clock.store.processes import Processes
+from clock.worker.processor import UnreadablePayload, parse
+from clock.worker.retry import noted
+
+DEATHS = 3
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerKilled(Exception):
+    """The worker died while this job ran."""
+
+
+def recover(redis: Redis, *, clock: Clock) -> int:
+    """Put the jobs of dead workers back; how many. Raises StoreUnavailable."""
+    now_ms = to_ms(clock.now())
+    processes = Processes(redis)
+    count = 0
+    for identity in processes.expired(now_ms):
+        left = InProgress(redis, identity)
+        moves = list(_moves(left.all(), left.marked(), seconds(clock.now())))
+        count += left.put_back(moves)
+        processes.forget(identity, now_ms)
+        logger.warning("Worker %s is dead; %d jobs of it were put back", identity, len(moves))
+    return count
+
+
+def unpark(delayed: Delayed) -> int:
+    """Release parked jobs whose class is known here; how many. Raises StoreUnavailable."""
+    count = 0
+    for name in delayed.parked_classes():
+        while registry.knows(name):
+            payloads = delayed.parked(name)
+            count += delayed.unpark(name, [(payload, _queue_of(payload)) for payload in payloads])
+            if len(payloads) < BATCH:
+                break
+    return count
+
+
+def _moves(jobs: list[Claimed], marked: set[int], now: float) -> Iterator[Move]:
+    """Where each job goes; the oldest last, so that it is taken first."""
+    for job in reversed(jobs):
+        try:
+            payload = parse(job.payload)
+        except UnreadablePayload:
+            yield Move(job, "queue", job.queue, job.payload)
+            continue
+        deaths = payload.get("worker_killed", 0)
+        if not isinstance(deaths, int):
+            deaths = 0
+        if deaths == 0 or job.number in marked:
+            payload["worker_killed"] = deaths = deaths + 1
+        if deaths >= DEATHS:
+            error = WorkerKilled(f"{DEATHS} workers died while this job ran")
+            yield Move(job, "dead", now, encode(noted(payload, error, now=now)))
+        else:
+            yield Move(job, "queue", job.queue, encode(payload))
+
+
+def _queue_of(payload: bytes) -> str:
+    try:
+        return str(json.loads(payload).get("queue") or "default")
+    except (ValueError, AttributeError):
+        return "default"

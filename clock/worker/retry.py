@@ -1,0 +1,108 @@
+"""What becomes of a job that failed: tried again later, buried among the dead, or dropped.
+
+Sidekiq's rules (`job_retry.rb`): 25 retries unless the job says otherwise, after count**4 + 15 seconds and some
+jitter, which is about 20 days in all. A stop by deploy is no failure, and never comes here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import traceback
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clock.job import Job
+from clock.job.payload import Payload
+from clock.store import keys
+
+MAX_RETRIES = 25
+MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a failed job goes (`retry`, `dead`, or '' to be dropped), at what score, with which payload."""
+
+    where: str
+    score: float
+    payload: Payload
+
+
+def judge(payload: Mapping[str, object], job: type[Job] | None, error: BaseException, *, now: float) -> Verdict:
+    """Decide about a job that raised `error` at `now` (float seconds since 1970).
+
+    The payload's own `retry`, `retry_for`, `dead` and `backtrace` count; where it has none, the class's do.
+    """
+    failed = noted(payload, error, now=now, backtrace=_option(payload, job, "backtrace", False))
+    retry = _option(payload, job, "retry", True)
+    if retry is False:
+        return Verdict("", now, failed)
+    count = int(str(failed["retry_count"]))
+    if _may_retry(failed, retry, _option(payload, job, "retry_for", None), count, now):
+        failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
+        return Verdict(keys.RETRY, now + delay(count), failed)
+    keeps = _option(payload, job, "dead", True) is not False
+    return Verdict(keys.DEAD if keeps else "", now, failed)
+
+
+def noted(
+    payload: Mapping[str, object], error: BaseException, *, now: float, backtrace: object = False
+) -> Payload:
+    """The payload with the failure noted in Sidekiq's fields."""
+    failed = dict(payload)
+    failed["error_message"] = _message(error)
+    failed["error_class"] = type(error).__name__
+    count = payload.get("retry_count")
+    if isinstance(count, int):
+        failed["retry_count"] = count + 1
+        failed["retried_at"] = now
+    else:
+        failed["retry_count"] = 0
+        failed["failed_at"] = now
+    if backtrace:
+        failed["error_backtrace"] = _backtrace(error, backtrace)
+    return failed
+
+
+def delay(count: int) -> float:
+    """Seconds until retry number `count` (from 0): count**4 + 15, and a jitter that grows with it."""
+    return count**4 + 15 + random.random() * 10 * (count + 1)  # noqa: S311  # no secret
+
+
+def _may_retry(failed: Mapping[str, object], retry: object, retry_for: object, count: int, now: float) -> bool:
+    first = failed.get("failed_at")
+    if isinstance(retry_for, (int, float)) and isinstance(first, (int, float)):
+        return now < _as_seconds(first) + retry_for
+    limit = retry if isinstance(retry, int) and not isinstance(retry, bool) else MAX_RETRIES
+    return count < limit
+
+
+def _as_seconds(time: float) -> float:
+    """A payload's time in seconds: Sidekiq 8 writes integer milliseconds."""
+    return time / 1000 if isinstance(time, int) else time
+
+
+def _option(payload: Mapping[str, object], job: type[Job] | None, name: str, default: object) -> object:
+    return payload[name] if name in payload else getattr(job, name, default)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001  # an error whose own text fails
+        text = f"(its message cannot be read: {type(second).__name__})"
+    return text[:MESSAGE_LIMIT].encode(errors="replace").decode()
+
+
+def _backtrace(error: BaseException, lines: object) -> str:
+    """The traceback as Sidekiq packs it: base64 of zlib of a JSON list of lines, the innermost first."""
+    frames = [
+        f"{frame.filename}:{frame.lineno}:in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    frames.reverse()
+    if isinstance(lines, int) and not isinstance(lines, bool):
+        frames = frames[:lines]
+    return base64.b64encode(zlib.compress(json.dumps(frames).encode())).decode()
