@@ -1,3 +1,20 @@
 """A clock process and a job worker: every due instant enqueued exactly once, no job lost."""
 
+from clock.errors import ClockError
+from clock.job import Job
+from clock.timetable import DUE_AT, configure, cron, error_handler, every, handler, on, repeat
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DUE_AT",
+    "ClockError",
+    "Job",
+    "configure",
+    "cron",
+    "error_handler",
+    "every",
+    "handler",
+    "on",
+    "repeat",
+]

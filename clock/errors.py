@@ -4,6 +4,7 @@
       ConfigurationError     a setting, an option or an environment variable is wrong
       DeclarationError       the clock file declares something that cannot be
         DuplicateEvent
+      UnknownEvent           somebody asks for an event that the clock file does not have
       JobError               a job class or its arguments are wrong
         ArgumentsError
         DuplicateJobClass
@@ -15,6 +16,8 @@ The command line prints a `ClockError` as one line and exits with its `exit_code
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class ClockError(Exception):
@@ -37,6 +40,16 @@ class DuplicateEvent(DeclarationError):
     def __init__(self, name: str, first: str, second: str) -> None:
         super().__init__(f"{second}: another event is named {name!r}, at {first}; give one of them another name")
         self.name = name
+
+
+class UnknownEvent(ClockError):
+    """An event was asked for that the clock file does not have."""
+
+    def __init__(self, name: str, known: Sequence[str], near: Sequence[str]) -> None:
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        super().__init__(
+            f"no event is named {name!r}{hint} The events are: {', '.join(map(repr, known)) or 'none'}"
+        )
 
 
 class JobError(ClockError):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -43,7 +43,7 @@ def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> Non
     ctx.exit(_run_together(commands))
 
 
-def _run_together(commands: dict[str, Sequence[str]]) -> int:
+def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
     """Run the commands until one ends or a signal comes; the exit code for the shell."""
     stop = threading.Event()
     processes = [_start(label, arguments) for label, arguments in commands.items()]

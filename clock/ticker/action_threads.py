@@ -53,6 +53,9 @@ class ActionThreads:
         future.set_result(None)
         self._append(_Started(event, missed, future))
 
+    def _append(self, item: _Started) -> None:
+        self._started.setdefault(item.event.name, deque()).append(item)
+
     def take(self) -> Iterator[tuple[Event, Due | Missed, Outcome | None]]:
         """What can be committed: that before which nothing of the same event is still running."""
         for name, queue in list(self._started.items()):

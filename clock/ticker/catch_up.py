@@ -54,10 +54,11 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What an event owes at an instant, in order: first what is missed, then what fires."""
+    """What an event owes at an instant: first what is missed, then what fires; `decided` is the last of them."""
 
     missed: tuple[Missed, ...]
     fires: tuple[Due, ...]
+    decided: datetime
 
 
 def owed(event: Schedule, *, anchor: datetime, decided: datetime, now: datetime) -> Owed:
@@ -74,7 +75,7 @@ def owed(event: Schedule, *, anchor: datetime, decided: datetime, now: datetime)
         else:
             tally.keep(Due(at, previous, caught_up=late > ON_TIME), superseded=_SUPERSEDED[event.catch_up])
         previous = after = at
-    return Owed(tuple(tally.missed), tuple(tally.kept))
+    return Owed(tuple(tally.missed), tuple(tally.kept), decided=after)
 
 
 _SUPERSEDED = {

@@ -147,7 +147,7 @@ class Ticker:
             for missed in owes.missed:
                 self._add_missed(item.event, missed)
             fires += [(due.at, place, item.event, due) for due in owes.fires]
-            item.decided = max(last.at for last in (*owes.missed, *owes.fires))
+            item.decided = owes.decided
             agenda.put_back(place, item)
         fires.sort(key=itemgetter(0, 1))
         self._to_fire.extend((event, due) for _, _, event, due in fires)

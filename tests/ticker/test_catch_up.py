@@ -45,7 +45,7 @@ def test_an_instant_met_on_time_fires_and_is_no_catch_up() -> None:
 
 
 def test_nothing_is_owed_before_the_next_due_instant() -> None:
-    assert owed_at(0.99, EveryMinute()) == Owed((), ())
+    assert owed_at(0.99, EveryMinute()) == Owed((), (), decided=ANCHOR)
 
 
 def test_the_first_instant_has_no_previous_one_and_the_second_has() -> None:

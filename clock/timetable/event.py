@@ -1,0 +1,54 @@
+"""An event: a named entry of the clock file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Literal
+
+from clock.timetable.action import Action, Enqueue
+from clock.timetable.triggers import Trigger
+
+CatchUp = Literal["latest", "all", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """When, what, on which condition. `declaration` is its schedule in words: a change moves the anchor."""
+
+    name: str
+    declaration: str
+    zone: tzinfo
+    trigger: Trigger
+    action: Action
+    source: str
+    condition: Callable[[datetime], object] | None = None
+    thread: bool = False
+    catch_up: CatchUp = "latest"
+    catch_up_within: timedelta = timedelta(hours=1)
+    description: str | None = None
+    tags: frozenset[Hashable] = frozenset()
+
+    @property
+    def enqueues(self) -> bool:
+        """Whether the action pushes a job; else it is code that runs in the clock."""
+        return isinstance(self.action, Enqueue)
+
+    def next_after(
+        self, after: datetime, *, anchor: datetime, previous: datetime | None = None
+    ) -> datetime | None:
+        """The first due instant strictly after `after`, of the event anchored at `anchor`; None: never.
+
+        All instants are aware, in UTC, the anchor a whole second. `previous` may give the last due instant not
+        after `after`, which saves work; it never changes the answer. Only Clockwork's form may be due at its
+        anchor: ask from a second before it.
+        """
+        return self.trigger.next_after(after, anchor, previous)
+
+    def run(self, due: datetime, previous: datetime | None) -> object:
+        """Run the action for the firing at `due`; what it returns."""
+        return self.action(due, self.zone)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.declaration}: {self.action}"
