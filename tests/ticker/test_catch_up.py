@@ -100,9 +100,7 @@ def test_all_fires_at_most_a_thousand() -> None:
     decided=st.integers(min_value=0, max_value=20),
     within=st.integers(min_value=0, max_value=400),
 )
-def test_every_due_instant_is_decided_exactly_once(
-    catch_up: str, away: float, decided: int, within: int
-) -> None:
+def test_every_due_instant_is_decided_exactly_once(catch_up: str, away: float, decided: int, within: int) -> None:
     owes = owed_at(decided + away, EveryMinute(catch_up, within * MINUTE), decided=decided)
 
     missed = [run.first + number * MINUTE for run in owes.missed for number in range(run.count)]
