@@ -52,14 +52,21 @@ def checked(where: str, options: Mapping[str, object]) -> None:
 
 
 def check_class(job: type[Job]) -> None:
-    """Check the options that a job class sets, and find misspelt ones. Raises JobError."""
-    for name, value in vars(job).items():
-        if name in _OPTIONS:
-            checked(job.__qualname__, {name: value})
-        elif not name.startswith("_") and not callable(value) and not isinstance(value, (property, classmethod)):
-            near = get_close_matches(name, _OPTIONS, 1, cutoff=0.75)
-            if near:
-                raise JobError(f"{job.__qualname__}: there is no option {name!r}; did you mean {near[0]!r}?")
+    """Check the options that a job class sets. Raises JobError.
+
+    A public value in lower case is taken for an option, so that a misspelt one is found here and not in
+    production. A constant of the class's own is written in capitals, or with an underscore.
+    """
+    given = {
+        name: value
+        for name, value in vars(job).items()
+        if name.islower() and not name.startswith("_") and name != "wire_name" and not _is_code(value)
+    }
+    checked(job.__qualname__, given)
+
+
+def _is_code(value: object) -> bool:
+    return callable(value) or hasattr(value, "__get__")
 
 
 def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,232 @@
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from clock import Job
+from clock.errors import ArgumentsError, DuplicateJobClass, JobError
+from clock.job.client import using_clock
+from clock.job.payload import encode
+from clock.store.holding import holding
+from clock.testing import FakeClock
+
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
+
+
+class SendParcelJob(Job):
+    def perform(self, parcel_id: int, kind: str = "letter", *stamps: str) -> str:
+        return f"{self.jid and 'sent'} {parcel_id} {kind}"
+
+
+class SendUrgentParcelJob(SendParcelJob):
+    queue = "critical"
+    retry = 3
+    dead = False
+    backtrace = 5
+    tags: ClassVar = ["post"]
+    retry_for = 3600
+
+
+class ChargeCardJob(Job):
+    wire_name = "Billing::ChargeCardJob"
+
+    def perform(self) -> None: ...
+
+
+def waiting(redis: Redis, queue: str = "default") -> list[dict[str, Any]]:
+    rows: Any = redis.lrange(f"queue:{queue}", 0, -1)
+    return [json.loads(row) for row in reversed(rows)]
+
+
+def delayed(redis: Redis) -> list[tuple[dict[str, Any], float]]:
+    rows: Any = redis.zrange("schedule", 0, -1, withscores=True)
+    return [(json.loads(row), score) for row, score in rows]
+
+
+def test_a_pushed_job_lies_in_its_queue_in_sidekiqs_format(redis: Redis) -> None:
+    with using_clock(FakeClock(NOW)):
+        jid = SendParcelJob.perform_async(7, "parcel")
+
+    assert waiting(redis) == [
+        {
+            "class": "SendParcelJob",
+            "args": [7, "parcel"],
+            "jid": jid,
+            "queue": "default",
+            "retry": True,
+            "created_at": NOW.timestamp(),
+            "enqueued_at": NOW.timestamp(),
+        }
+    ]
+    assert len(jid) == 24
+    assert set(jid) <= set("0123456789abcdef")
+    assert redis.smembers("queues") == {b"default"}
+
+
+def test_times_in_a_payload_always_have_a_fraction(redis: Redis) -> None:
+    with using_clock(FakeClock(NOW)):
+        SendParcelJob.perform_async(7)
+
+    row: Any = redis.lindex("queue:default", 0)
+    assert f'"created_at":{int(NOW.timestamp())}.0'.encode() in row
+
+
+def test_options_are_inherited_and_go_into_the_payload(redis: Redis) -> None:
+    SendUrgentParcelJob.perform_async(7)
+
+    [payload] = waiting(redis, "critical")
+    options = {name: payload[name] for name in ("retry", "dead", "backtrace", "tags", "retry_for")}
+    assert options == {"retry": 3, "dead": False, "backtrace": 5, "tags": ["post"], "retry_for": 3600}
+
+
+def test_set_changes_options_of_one_push(redis: Redis) -> None:
+    SendParcelJob.set(queue="low", retry=False).perform_async(7)
+
+    assert [(payload["queue"], payload["retry"]) for payload in waiting(redis, "low")] == [("low", False)]
+
+
+def test_a_wire_name_serves_rubys_namespaces(redis: Redis) -> None:
+    ChargeCardJob.perform_async()
+
+    assert waiting(redis)[0]["class"] == "Billing::ChargeCardJob"
+
+
+@pytest.mark.parametrize("interval", [60, 60.0, timedelta(minutes=1)])
+def test_a_delayed_job_waits_in_the_schedule(redis: Redis, interval: Any) -> None:
+    with using_clock(FakeClock(NOW)):
+        SendParcelJob.perform_in(interval, 7)
+
+    [(payload, score)] = delayed(redis)
+    assert score == NOW.timestamp() + 60
+    assert "enqueued_at" not in payload
+    assert not redis.exists("queues")
+
+
+@pytest.mark.parametrize("instant", [NOW + timedelta(minutes=1), NOW.timestamp() + 60])
+def test_perform_at_takes_an_instant(redis: Redis, instant: Any) -> None:
+    with using_clock(FakeClock(NOW)):
+        SendParcelJob.perform_at(instant, 7)
+
+    assert delayed(redis)[0][1] == NOW.timestamp() + 60
+
+
+def test_a_time_in_the_past_goes_to_the_queue_at_once(redis: Redis) -> None:
+    SendParcelJob.perform_in(-5, 7)
+
+    assert len(waiting(redis)) == 1
+    assert delayed(redis) == []
+
+
+def test_perform_at_refuses_a_naive_datetime(redis: Redis) -> None:
+    with pytest.raises(ValueError, match="has no time zone"):
+        SendParcelJob.perform_at(datetime(2026, 11, 24), 7)  # the mistake
+
+
+def test_bulk_pushes_one_job_for_each_list_in_order(redis: Redis) -> None:
+    jids = SendParcelJob.perform_bulk([[number] for number in range(2_500)])
+
+    payloads = waiting(redis)
+    assert [payload["jid"] for payload in payloads] == jids
+    assert [payload["args"] for payload in payloads] == [[number] for number in range(2_500)]
+
+
+def test_bulk_refuses_a_list_that_is_not_of_lists(redis: Redis) -> None:
+    with pytest.raises(ArgumentsError, match=r"write \[\[1\], \[2\]\] for two jobs"):
+        SendParcelJob.perform_bulk([1, 2])  # type: ignore[list-item]  # the mistake
+
+
+def test_inline_runs_the_job_here_with_arguments_sent_through_json() -> None:
+    assert SendParcelJob.perform_inline(7, "parcel") == "sent 7 parcel"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((), "SendParcelJob: perform(parcel_id: 'int', kind: 'str' = 'letter', *stamps: 'str')"),
+        ((NOW,), "argument 1 is a datetime, datetime.datetime(2026, 11, 24, 6, 0, tzinfo=datetime.timez"),
+        ((1, Decimal(2)), "argument 2 is a Decimal, Decimal('2'), which JSON does not have; pass str(value)"),
+        ((1, (2, 3)), "argument 2 is a tuple, (2, 3), which JSON does not have; pass a list"),
+        ((1, {"a": [1, {2}]}), "argument 2['a'][1] is a set, {2}, which JSON does not have; pass a sorted list"),
+        ((1, {1: 2}), "argument 2 has the key 1; a dict's keys must be str here"),
+        ((float("nan"),), "argument 1 is nan, which JSON does not have"),
+        ((b"x",), "argument 1 is a bytes, b'x', which JSON does not have; pass text"),
+        (("\ud800",), r"argument 1 is '\ud800', a str that UTF-8 cannot hold"),
+        ((object,), "pass an id and look it up in perform; allowed are None, True, False"),
+    ],
+)
+def test_wrong_arguments_are_refused_where_the_job_is_pushed(
+    redis: Redis, args: tuple[Any, ...], message: str
+) -> None:
+    with pytest.raises(ArgumentsError) as error:
+        SendParcelJob.perform_async(*args)
+
+    assert message in str(error.value).replace("parcel_id: int", "parcel_id: 'int'").replace(
+        "kind: str", "kind: 'str'"
+    ).replace("stamps: str", "stamps: 'str'")
+    assert not redis.exists("queue:default")
+
+
+def test_keyword_arguments_are_refused(redis: Redis) -> None:
+    with pytest.raises(TypeError):
+        SendParcelJob.perform_async(parcel_id=7)  # type: ignore[call-arg]  # the mistake
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"que": "low"}, "there is no option 'que'; did you mean 'queue'?"),
+        ({"retries": 3}, "there is no option 'retries'; did you mean 'retry'?"),
+        ({"weight": 3}, "there is no option 'weight'; options are queue, retry, retry_for, dead"),
+        ({"queue": ""}, "queue is ''; it must be a name that is not empty"),
+        ({"retry": -1}, "retry is -1; it must be True, False, or how often"),
+        ({"retry": "3"}, "retry is '3'"),
+        ({"tags": "post"}, "tags is 'post'; it must be a list of words"),
+        ({"retry_for": 0}, "retry_for is 0; it must be seconds above 0, or None"),
+    ],
+)
+def test_a_wrong_option_is_an_error_when_the_class_is_made(options: dict[str, object], message: str) -> None:
+    with pytest.raises(JobError) as error:
+        type("SendWrongJob", (Job,), options)
+
+    assert message in str(error.value)
+    with pytest.raises(JobError):
+        SendParcelJob.set(**options)
+
+
+def test_two_classes_of_one_name_are_an_error_that_names_both_modules() -> None:
+    with pytest.raises(DuplicateJobClass, match=f"one in {__name__}, one in elsewhere"):
+        type("SendParcelJob", (Job,), {"__module__": "elsewhere"})
+
+
+def test_jobs_pushed_while_a_firing_is_held_stay_with_it(redis: Redis) -> None:
+    with holding("nightly", 1000, 500) as held:
+        jid = SendParcelJob.perform_async(7)
+        [second] = SendParcelJob.perform_bulk([[8]])
+
+    assert not redis.exists("queue:default")
+    assert held.jids == [jid, second]
+    assert [json.loads(push.payload)["clock"] for push in held.pushes] == [
+        {"event": "nightly", "due": 1000, "previous": 500}
+    ] * 2
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=json_values)
+def test_whatever_the_check_accepts_survives_json(value: Any) -> None:
+    try:
+        SendParcelJob.check_arguments(value)
+    except ArgumentsError:
+        return
+
+    assert json.loads(encode({"args": [value]}).encode())["args"] == [value]
