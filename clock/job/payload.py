@@ -7,6 +7,7 @@ not know are kept as they are.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,4 +36,36 @@ def encode(payload: Mapping[str, object]) -> str:
     return _encoder.encode(payload)
 
 
+def encode_again(payload: Mapping[str, object]) -> str:
+    """The JSON of a payload that was read from Redis: text that UTF-8 cannot hold is escaped as it was."""
+    text = encode(payload)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, separators=(",", ":"), allow_nan=False)
+    return text
+
+
+def queue_of(payload: object) -> str:
+    """The queue that a payload names, or `default` where it names none that could be one."""
+    name = payload.get("queue") if isinstance(payload, dict) else None
+    return name if isinstance(name, str) and name and name.isprintable() else "default"
+
+
+def decode(text: bytes) -> object:
+    """The value of some JSON. Raises ValueError; also for NaN and numbers out of range, which no JSON can hold."""
+    return _decoder.decode(text.decode())
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(f"the number {text:.20} is out of range")
+    return number
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
+
+
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)

@@ -27,6 +27,11 @@ def register(job: type[Job]) -> None:
     _classes[job.wire_name] = job
 
 
+def forget(job: type[Job]) -> None:
+    """Make `job` unknown again; for tests that make classes of their own."""
+    _classes.pop(job.wire_name, None)
+
+
 def lookup(name: str) -> type[Job]:
     """The job class that payloads call `name`. Raises UnknownJobClass."""
     try:

@@ -6,13 +6,12 @@ than that, by whatever program, starts on time.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 
 from clock.clocks import Clock
 from clock.errors import StoreError
-from clock.job.payload import encode, seconds
+from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.store.delayed import BATCH, WAITING, Delayed
 
 LOOK_SECONDS = 0.5
@@ -62,8 +61,9 @@ class Poller:
 def _released(member: bytes, now: float) -> tuple[bytes, str, str | bytes]:
     """(member, queue, payload with its time of enqueueing); what is no payload is left to a worker to bury."""
     try:
-        payload = json.loads(member)
-        queue = payload.get("queue") or "default"
-        return member, str(queue), encode({**payload, "enqueued_at": now})
-    except (ValueError, AttributeError, RecursionError):
+        payload = decode(member)
+    except (ValueError, RecursionError):
         return member, "default", member
+    if not isinstance(payload, dict):
+        return member, "default", member
+    return member, queue_of(payload), encode_again({**payload, "enqueued_at": now})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from clock.clocks import Clock
 from clock.errors import ArgumentsError, StoreError, UnknownJobClass
 from clock.job import Context, Job, registry
 from clock.job.arguments import check_arity
-from clock.job.payload import Payload, encode, seconds
+from clock.job.payload import Payload, decode, encode_again, seconds
 from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.fetcher import Fetcher
@@ -40,7 +39,11 @@ class Processor:
     def run(self) -> None:
         """Take and run jobs until the fetcher stops."""
         while (claimed := self._fetcher.take()) is not None:
-            self.process(claimed)
+            try:
+                self.process(claimed)
+            except Exception as error:  # a mistake of ours must not cost the worker a thread
+                logger.critical("A job could not be processed: %s", error, exc_info=error)
+                self._bury(claimed, _wrapped(claimed), error)
 
     def process(self, claimed: Claimed) -> None:
         """Run one job, and see it to where it goes next."""
@@ -107,7 +110,7 @@ class Processor:
     def _set_aside(
         self, claimed: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True
     ) -> None:
-        text, today = encode(payload), day(self._clock.now())
+        text, today = encode_again(payload), day(self._clock.now())
         self._insist(
             lambda: self._in_progress.set_aside(claimed, text, where=where, score=score, today=today, ran=ran)
         )
@@ -128,7 +131,7 @@ class Processor:
 def parse(payload: bytes) -> Payload:
     """The payload's JSON object. Raises UnreadablePayload, which says what is wrong."""
     try:
-        found = json.loads(payload)
+        found = decode(payload)
     except (ValueError, RecursionError) as error:
         raise UnreadablePayload(f"not JSON: {error}") from None
     if not isinstance(found, dict):

@@ -8,13 +8,12 @@ they run, so that the innocent are not blamed again.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 
 from clock.clocks import Clock, to_ms
 from clock.job import registry
-from clock.job.payload import encode, seconds
+from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.store import Redis
 from clock.store.delayed import BATCH, Delayed
 from clock.store.in_progress import Claimed, InProgress, Move
@@ -51,7 +50,7 @@ def unpark(delayed: Delayed) -> int:
     for name in delayed.parked_classes():
         while registry.knows(name):
             payloads = delayed.parked(name)
-            count += delayed.unpark(name, [(payload, _queue_of(payload)) for payload in payloads])
+            count += delayed.unpark(name, [(payload, queue_of(decode(payload))) for payload in payloads])
             if len(payloads) < BATCH:
                 break
     return count
@@ -72,13 +71,6 @@ def _moves(jobs: list[Claimed], marked: set[int], now: float) -> Iterator[Move]:
             payload["worker_killed"] = deaths = deaths + 1
         if deaths >= DEATHS:
             error = WorkerKilled(f"{DEATHS} workers died while this job ran")
-            yield Move(job, "dead", now, encode(noted(payload, error, now=now)))
+            yield Move(job, "dead", now, encode_again(noted(payload, error, now=now)))
         else:
-            yield Move(job, "queue", job.queue, encode(payload))
-
-
-def _queue_of(payload: bytes) -> str:
-    try:
-        return str(json.loads(payload).get("queue") or "default")
-    except (ValueError, AttributeError):
-        return "default"
+            yield Move(job, "queue", job.queue, encode_again(payload))

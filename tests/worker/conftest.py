@@ -1,0 +1,54 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from redis import Redis
+
+from clock.store.arrivals import Arrivals
+from clock.store.in_progress import InProgress
+from clock.testing import FakeClock
+from clock.worker.fetcher import Fetcher
+from clock.worker.options import Queue, WorkerOptions
+from clock.worker.processor import Processor
+from tests.worker import jobs
+
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    jobs.ran.clear()
+    return FakeClock(NOW)
+
+
+@dataclass
+class Bench:
+    """A worker's parts without its threads: `run_all` runs what waits."""
+
+    fetcher: Fetcher
+    processor: Processor
+    in_progress: InProgress
+    redis: Redis
+
+    def run_all(self) -> int:
+        count = 0
+        while self.redis.llen("queue:default") or self.redis.llen("queue:low"):
+            job = self.fetcher.take()
+            assert job is not None
+            self.processor.process(job)
+            count += 1
+        self.fetcher.acknowledge()
+        return count
+
+
+@pytest.fixture
+def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
+    def build(identity: str = "host:1:abc", concurrency: int = 1) -> Bench:
+        options = WorkerOptions((Queue("default"), Queue("low")), concurrency)
+        in_progress = InProgress(redis, identity)
+        arrivals = Arrivals(redis, ["default"], max_watched=1)
+        fetcher = Fetcher(in_progress, arrivals, options=options, clock=fake_clock)
+        return Bench(fetcher, Processor(fetcher, in_progress, clock=fake_clock), in_progress, redis)
+
+    return build

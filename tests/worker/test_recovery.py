@@ -1,0 +1,142 @@
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from redis import Redis
+
+from clock import Job
+from clock.clocks import to_ms
+from clock.job import registry
+from clock.store import keys
+from clock.store.delayed import Delayed
+from clock.testing import FakeClock
+from clock.worker.poller import Poller
+from clock.worker.recovery import recover, unpark
+from tests.worker import jobs
+from tests.worker.conftest import NOW, Bench
+from tests.worker.jobs import NoteThingJob
+
+Build = Callable[..., Bench]
+
+
+def die(worker: Bench, identity: str, clock: FakeClock) -> None:
+    """The worker was heard of for the last time a minute ago."""
+    worker.redis.zadd(keys.WORKERS, {identity: to_ms(clock.now()) - 60_000})
+
+
+def test_a_dead_workers_jobs_go_back_to_the_front_of_their_queues_in_order(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([[1], [2], [3]])
+    dead = bench("dead:1:a")
+    dead.fetcher.take()
+    dead.fetcher.take()
+    die(dead, "dead:1:a", fake_clock)
+
+    recover(redis, clock=fake_clock)
+    bench().run_all()
+
+    assert [thing for _, thing in jobs.ran] == [1, 2, 3]
+    assert redis.keys("clock:in_progress:*") == []
+    assert redis.zcard(keys.WORKERS) == 0
+
+
+def test_a_living_workers_jobs_are_left_alone(bench: Build, redis: Redis, fake_clock: FakeClock) -> None:
+    NoteThingJob.perform_async(1)
+    alive = bench("alive:1:a")
+    alive.fetcher.take()
+    redis.zadd(keys.WORKERS, {"alive:1:a": to_ms(fake_clock.now()) + 20_000})
+
+    assert recover(redis, clock=fake_clock) == 0
+    assert len(alive.in_progress.all()) == 1
+
+
+def test_a_job_taken_from_a_worker_that_was_thought_dead_is_not_retried_twice(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.lpush("queue:default", '{"class":"BreakThingJob","args":[],"jid":"x","retry":true}')
+    thought_dead = bench("dead:1:a")
+    claimed = thought_dead.fetcher.take()
+    die(thought_dead, "dead:1:a", fake_clock)
+    recover(redis, clock=fake_clock)
+
+    assert claimed is not None
+    thought_dead.processor.process(claimed)
+
+    assert redis.llen("queue:default") == 1
+    assert redis.zcard("retry") == 0
+
+
+def test_a_job_with_which_three_workers_died_goes_to_dead_and_its_neighbours_do_not(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([["poison"], ["innocent"]])
+    deaths = 0
+    while redis.zcard("dead") == 0:
+        worker = bench(f"dead:{deaths}:a")
+        first, second = worker.fetcher.take(), worker.fetcher.take()
+        assert first is not None
+        assert second is not None
+        if b"worker_killed" in first.payload:
+            worker.in_progress.mark(first)  # what the processor does before it runs such a job
+        die(worker, f"dead:{deaths}:a", fake_clock)
+        deaths += 1
+        recover(redis, clock=fake_clock)
+
+    rows: Any = redis.zrange("dead", 0, -1)
+    [payload] = [json.loads(row) for row in rows]
+    assert deaths == 3
+    assert (payload["args"], payload["error_class"]) == (["poison"], "WorkerKilled")
+    assert [json.loads(row)["args"] for row in list[Any](redis.lrange("queue:default", 0, -1))] == [["innocent"]]
+
+
+def test_parked_jobs_are_released_when_their_class_is_known(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", '{"class":"SendLaterJob","args":["x"],"jid":"1","queue":"low"}')
+    worker = bench()
+    worker.run_all()
+    assert unpark(Delayed(redis)) == 0
+
+    class SendLaterJob(Job):
+        def perform(self, thing: str) -> None:
+            jobs.ran.append((self.jid, thing))
+
+    try:
+        assert unpark(Delayed(redis)) == 1
+        worker.run_all()
+    finally:
+        registry.forget(SendLaterJob)
+
+    assert jobs.ran == [("1", "x")]
+    assert not redis.exists("clock:parked", "clock:parked:SendLaterJob")
+
+
+def test_delayed_jobs_move_to_their_queues_when_they_are_due(redis: Redis, fake_clock: FakeClock) -> None:
+    due, later = NOW.timestamp() + 5, NOW.timestamp() + 6
+    redis.zadd("schedule", {'{"class":"NoteThingJob","args":[1],"jid":"1","queue":"low"}': due})
+    redis.zadd("retry", {'{"class":"NoteThingJob","args":[18446744073709551617],"jid":"2"}': later})
+    poller = Poller(Delayed(redis), clock=fake_clock)
+
+    assert (poller.poll(), poller.seconds_to_sleep()) == (0, 0.5)
+    fake_clock.advance(timedelta(seconds=4.9))
+    assert round(poller.seconds_to_sleep(), 3) == 0.1
+    fake_clock.advance(timedelta(seconds=0.1))
+    assert poller.poll() == 1
+    fake_clock.advance(timedelta(seconds=1))
+    assert poller.poll() == 1
+
+    row: Any = redis.lindex("queue:default", 0)
+    assert json.loads(row)["args"] == [18446744073709551617]
+    assert json.loads(row)["enqueued_at"] == later
+    assert redis.llen("queue:low") == 1
+
+
+def test_what_is_no_payload_in_the_schedule_reaches_a_worker_and_is_buried(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.zadd("schedule", {b"\xff not json": 1, b"[1]": 2})
+
+    Poller(Delayed(redis), clock=fake_clock).poll()
+    bench().run_all()
+
+    assert redis.zcard("dead") == 2
