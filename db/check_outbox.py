@@ -18,7 +18,7 @@ def main() -> int:
     """The command; 0 if all is well."""
     due = len(due_reminders(datetime.now(UTC)))
     with transaction() as connection:
-        sent = connection.execute("SELECT count(*) FROM reminders WHERE sent_at IS NOT NULL").fetchone()[0]
+        sent = connection.execute("SELECT count(*) FROM reminders").fetchone()[0]
     mails = Counter(message["Message-ID"] for message in outbox())
     twice = sum(count - 1 for count in mails.values())
     print(f"{due} reminders due, {sent} in the table, {len(mails)} in the outbox, {twice} twice")  # noqa: T201  # a command

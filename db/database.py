@@ -27,8 +27,7 @@ CREATE TABLE IF NOT EXISTS reminders (
     assignment_id INTEGER NOT NULL,
     kind TEXT NOT NULL,
     day TEXT NOT NULL,
-    jid TEXT NOT NULL,
-    sent_at TEXT,
+    sent_at TEXT NOT NULL,
     UNIQUE (assignment_id, kind, day)
 );
 """

@@ -11,10 +11,6 @@ from db.database import SCHOOL_ZONE, transaction
 KINDS = {"due_in_a_week": 7, "due_tomorrow": 1, "a_day_overdue": -1, "a_week_overdue": -7}
 
 
-class ReminderInProgress(Exception):
-    """Another job is sending this reminder at the moment; a retry will see what became of it."""
-
-
 def due_reminders(instant: datetime) -> list[tuple[int, str]]:
     """The (assignment, kind) of which reminders are to be sent on the school's day of `instant`."""
     today = instant.astimezone(SCHOOL_ZONE).date()
@@ -29,12 +25,11 @@ def due_reminders(instant: datetime) -> list[tuple[int, str]]:
     return found
 
 
-def open_assignment(assignment_id: int) -> sqlite3.Row | None:
+def open_assignment(connection: sqlite3.Connection, assignment_id: int) -> sqlite3.Row | None:
     """The assignment, unless it is completed or deleted."""
-    with transaction() as connection:
-        row: sqlite3.Row | None = connection.execute(
-            "SELECT * FROM assignments WHERE id = ? AND completed = 0", [assignment_id]
-        ).fetchone()
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM assignments WHERE id = ? AND completed = 0", [assignment_id]
+    ).fetchone()
     return row
 
 
@@ -43,34 +38,13 @@ def day_of(assignment: sqlite3.Row, kind: str) -> str:
     return (date.fromisoformat(assignment["due_on"]) - timedelta(days=KINDS[kind])).isoformat()
 
 
-def begin(assignment_id: int, kind: str, day: str, jid: str) -> bool:
-    """Note that job `jid` is about to send the reminder; False: it has been sent already.
-
-    The same job may begin again: its worker died. Raises ReminderInProgress where another job has begun.
-    """
-    with transaction() as connection:
-        connection.execute(
-            "INSERT OR IGNORE INTO reminders (assignment_id, kind, day, jid) VALUES (?, ?, ?, ?)",
-            [assignment_id, kind, day, jid],
-        )
-        row = connection.execute(
-            "SELECT jid, sent_at FROM reminders WHERE assignment_id = ? AND kind = ? AND day = ?",
-            [assignment_id, kind, day],
-        ).fetchone()
-    if row["sent_at"] is not None:
-        return False
-    if row["jid"] != jid:
-        raise ReminderInProgress(f"job {row['jid']} is sending {kind} of assignment {assignment_id}")
-    return True
-
-
-def note_sent(assignment_id: int, kind: str, day: str) -> None:
-    """Note that the reminder has been sent."""
-    with transaction() as connection:
-        connection.execute(
-            "UPDATE reminders SET sent_at = ? WHERE assignment_id = ? AND kind = ? AND day = ?",
-            [datetime.now(UTC).isoformat(), assignment_id, kind, day],
-        )
+def note(connection: sqlite3.Connection, assignment_id: int, kind: str, day: str) -> bool:
+    """Note that the reminder is sent, as of the end of the transaction; False: it had been sent before."""
+    cursor = connection.execute(
+        "INSERT OR IGNORE INTO reminders (assignment_id, kind, day, sent_at) VALUES (?, ?, ?, ?)",
+        [assignment_id, kind, day, datetime.now(UTC).isoformat()],
+    )
+    return cursor.rowcount == 1
 
 
 def delete_older_than(days: int) -> int:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from clock import Job
 from db import reminders
+from db.database import transaction
 from jobs.delivery import deliver
 
 SUBJECTS = {
@@ -22,19 +23,19 @@ class SendAssignmentReminderJob(Job):
     """Mails a learner about an assignment: `perform_async(assignment_id, kind)`.
 
     It may run any number of times and sends one mail: the reminders table knows what has been sent. The mail is
-    the last thing done but for the note that it was. So a crash loses no mail, and only one between these two
-    steps can repeat it.
+    the last thing done before the transaction ends that notes it. So a crash loses no mail, and repeats one only
+    where it falls between these two steps; the database lets one job at a time through them.
     """
 
     def perform(self, assignment_id: int, kind: str) -> None:
         """Send the reminder, unless it was sent before, or the assignment is completed or deleted."""
-        assignment = reminders.open_assignment(assignment_id)
-        if assignment is None:
-            return
-        day = reminders.day_of(assignment, kind)
-        if reminders.begin(assignment_id, kind, day, self.jid):
-            deliver(reminder(assignment, kind, day))
-            reminders.note_sent(assignment_id, kind, day)
+        with transaction() as connection:
+            assignment = reminders.open_assignment(connection, assignment_id)
+            if assignment is None:
+                return
+            day = reminders.day_of(assignment, kind)
+            if reminders.note(connection, assignment_id, kind, day):
+                deliver(reminder(assignment, kind, day))
 
 
 def reminder(assignment: sqlite3.Row, kind: str, day: str) -> EmailMessage:

@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +35,11 @@ def redis(_connection: Redis) -> Iterator[Redis]:
 def repository() -> Path:
     """The root of the repository, where the sample application lies."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

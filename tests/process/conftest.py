@@ -1,0 +1,127 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from clock.store import embedded
+
+PATIENCE_SECONDS = 60.0  # after which a test that waits for something gives up
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    """Wait until `condition` holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for: {what}"
+        time.sleep(0.02)
+
+
+class Running:
+    """A process of the application, and what it has written so far."""
+
+    def __init__(self, popen: subprocess.Popen[str]) -> None:
+        self.popen = popen
+        self._lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        return "".join(self._lines)
+
+    def wait_for(self, text: str) -> None:
+        eventually(lambda: text in self.output or self.popen.poll() is not None, f"{text!r} in:\n{self.output}")
+        assert text in self.output, self.output
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait; the exit code."""
+        self.popen.send_signal(number)
+        code = self.popen.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        return code
+
+    def _read(self) -> None:
+        assert self.popen.stdout is not None
+        with self.popen.stdout as lines:
+            self._lines.extend(iter(lines.readline, ""))
+
+
+class App:
+    """A folder with an application, and its processes."""
+
+    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+        self.folder = folder
+        self.environ = environ
+        self.processes: list[Running] = []
+
+    def start(self, *words: str) -> Running:
+        """Start `python -m clock` with these words."""
+        popen = subprocess.Popen(
+            [sys.executable, "-u", "-m", "clock", *words],
+            cwd=self.folder,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.processes.append(Running(popen))
+        return self.processes[-1]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `python` with these words to its end."""
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=self.environ,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE_SECONDS,
+        )
+
+    def clock(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m clock` with these words to its end."""
+        return self.run("-m", "clock", *words)
+
+    def redis(self) -> Redis:
+        """A connection to the application's own Redis."""
+        url = self.environ.get("REDIS_URL") or embedded.start_or_join(self.folder)
+        return Redis.from_url(url)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    """An empty application on an embedded Valkey of its own."""
+    environ = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "SMTP_URL")}
+    found = App(tmp_path, {**environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    yield found
+    for process in found.processes:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait()
+
+
+@pytest.fixture
+def sample(app: App, repository: Path) -> App:
+    """The sample application, with its data loaded."""
+    for name in ("lib", "jobs", "db", "config"):
+        shutil.copytree(repository / name, app.folder / name, ignore=shutil.ignore_patterns("*.sqlite3*"))
+    loaded = app.run("-m", "db.load")
+    assert loaded.returncode == 0, loaded.stderr
+    return app
