@@ -5,6 +5,7 @@
       DeclarationError       the clock file declares something that cannot be
         DuplicateEvent
       UnknownEvent           somebody asks for an event that the clock file does not have
+      ActionFailed           an event fired by hand raised
       JobError               a job class or its arguments are wrong
         ArgumentsError
         DuplicateJobClass
@@ -50,6 +51,13 @@ class UnknownEvent(ClockError):
         super().__init__(
             f"no event is named {name!r}{hint} The events are: {', '.join(map(repr, known)) or 'none'}"
         )
+
+
+class ActionFailed(ClockError):
+    """The action of an event that was fired by hand raised."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"{name!r} failed: {type(error).__name__}: {error} (--log-level debug shows where)")
 
 
 class JobError(ClockError):

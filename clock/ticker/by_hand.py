@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from clock.clocks import Clock, to_ms
-from clock.errors import StoreError
+from clock.errors import ActionFailed, StoreError
 from clock.store.holding import HeldPushes, holding
 from clock.store.ledger import Decision, Ledger, Verdict
 from clock.ticker.journal import JIDS_KEPT, Signature
 from clock.timetable import Timetable
+
+logger = logging.getLogger(__name__)
 
 
 def fire_by_hand(
@@ -16,12 +20,16 @@ def fire_by_hand(
     """Run the action of the event `name` with this very second as its due instant, and push its jobs.
 
     The history records it as `manual`; the ledger does not: the event's own due instants are untouched.
-    Its condition is not asked. Raises what the action raises, UnknownEvent, StoreUnavailable.
+    Its condition is not asked. Raises ActionFailed, UnknownEvent, StoreUnavailable.
     """
     event = timetable.event(name)
     now = clock.now()
     with holding(event.name, to_ms(now), None) as held:
-        event.run(now, None)
+        try:
+            event.run(now, None)
+        except Exception as error:
+            logger.debug("The action of %r failed", name, exc_info=error)
+            raise ActionFailed(name, error) from error
     detail = {
         "host": signature.host,
         "release": signature.release,

