@@ -3,5 +3,6 @@
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import Enqueued, History
 from clock.testing.rehearsal import run
+from clock.timetable import load
 
-__all__ = ["Enqueued", "FakeClock", "History", "run"]
+__all__ = ["Enqueued", "FakeClock", "History", "load", "run"]

@@ -1,0 +1,64 @@
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from clock.testing import FakeClock
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def waiting(clock: FakeClock, seconds: float, woken: list[float]) -> threading.Thread:
+    """A thread that waits on the clock and notes when it woke."""
+
+    def wait() -> None:
+        clock.wait(threading.Event(), seconds)
+        woken.append(clock.monotonic())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_time_passes_only_when_it_is_told_to() -> None:
+    clock = FakeClock(NOON)
+
+    clock.advance(timedelta(seconds=90))
+
+    assert (clock.now(), clock.monotonic()) == (NOON + timedelta(seconds=90), 90.0)
+
+
+def test_a_waiter_wakes_when_its_time_has_come_and_not_before() -> None:
+    clock = FakeClock(NOON)
+    woken: list[float] = []
+    late, early = waiting(clock, 5, woken), waiting(clock, 1, woken)
+    clock.block_until(2)
+
+    clock.advance(timedelta(seconds=2))
+    early.join(10)
+    assert (woken, late.is_alive()) == ([2.0], True)
+
+    clock.advance(timedelta(seconds=4))
+    late.join(10)
+    assert woken == [2.0, 6.0]
+
+
+def test_a_set_stop_ends_a_wait() -> None:
+    stop = threading.Event()
+    stop.set()
+
+    assert FakeClock(NOON).wait(stop, 3600)
+
+
+def test_setting_the_wall_clock_shortens_no_wait() -> None:
+    clock = FakeClock(NOON)
+
+    clock.travel_to(NOON + timedelta(days=1))
+
+    assert clock.now() == NOON + timedelta(days=1)
+    assert clock.monotonic() == 0.0
+
+
+def test_a_naive_start_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no zone"):
+        FakeClock(datetime(2026, 11, 24))

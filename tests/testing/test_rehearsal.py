@@ -1,0 +1,96 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from clock import testing
+
+START = datetime(2015, 11, 2, 2)
+
+
+@pytest.fixture
+def clock_file(tmp_path: Path) -> Path:
+    path = tmp_path / "clock.py"
+    path.write_text(
+        "from datetime import timedelta\n"
+        "from clock import configure, every, handler\n"
+        "configure(tz='America/New_York')\n"
+        "ran = []\n"
+        "@every(timedelta(minutes=1), 'Run a job')\n"
+        "def run_a_job(name, due):\n"
+        "    ran.append(due)\n"
+        '    return "Here\'s a running job"\n'
+        "every().day.at('06:00').do(ran.append, 1).named('daily').catch_up('latest')\n"
+        "every().day.at('06:00').do(ran.append, 1).named('on.thread').thread()\n"
+    )
+    return path
+
+
+def test_an_event_of_every_minute_runs_sixty_times_an_hour(clock_file: Path) -> None:
+    history = testing.run(
+        clock_file, start_time=START, end_time=START + timedelta(hours=1), tick_speed=timedelta(minutes=1)
+    )
+
+    assert history.ran_job("Run a job")
+    assert history.times_run("Run a job") == 60
+    assert history.block_for("Run a job")() == "Here's a running job"
+    assert history.fires("Run a job")[0] == datetime(2015, 11, 2, 7, tzinfo=UTC)
+
+
+def test_without_a_tick_speed_every_due_instant_is_met_exactly(clock_file: Path) -> None:
+    history = testing.run(clock_file, start_time=START, end_time=START + timedelta(hours=1))
+
+    assert history.times_run("Run a job") == 60
+    assert {decision.detail["late_ms"] for decision in history.decisions} == {0}
+
+
+def test_a_coarse_tick_fires_the_latest_instant_and_records_the_others(clock_file: Path) -> None:
+    history = testing.run(
+        clock_file, start_time=START, end_time=START + timedelta(hours=1), tick_speed=timedelta(minutes=10)
+    )
+
+    assert history.times_run("Run a job") == 6
+    assert sum(decision.kind == "missed" for decision in history.decisions) == 5
+
+
+def test_the_run_ends_after_max_ticks(clock_file: Path) -> None:
+    history = testing.run(clock_file, start_time=START, end_time=START + timedelta(days=1), max_ticks=5)
+
+    assert history.times_run("Run a job") == 5
+
+
+def test_callables_run_only_when_asked_to(clock_file: Path) -> None:
+    for execute, runs in ((False, 0), (True, 10)):
+        timetable = testing.load(clock_file)
+        end = START + timedelta(minutes=10)
+        testing.run(timetable, start_time=START, end_time=end, execute=execute)
+
+        action = timetable.event("Run a job").action
+        assert len(action.handler.__globals__["ran"]) == runs  # type: ignore[union-attr]  # it is a handler
+
+
+def test_a_downtime_is_caught_up_once(clock_file: Path) -> None:
+    history = testing.run(
+        clock_file,
+        start_time=START,
+        end_time=START + timedelta(days=1),
+        downtime=[(datetime(2015, 11, 2, 5, 30), datetime(2015, 11, 2, 6, 30))],
+    )
+
+    assert history.times_run("daily") == 1
+    assert [decision.kind for decision in history.decisions if decision.event == "daily"] == ["caught_up"]
+
+
+def test_events_on_threads_are_rehearsed_in_order_like_all_others(clock_file: Path) -> None:
+    history = testing.run(clock_file, start_time=START, end_time=START + timedelta(days=3))
+
+    assert history.fires("on.thread") == history.fires("daily")
+
+
+def test_an_aware_start_is_taken_as_it_is(clock_file: Path) -> None:
+    start = datetime(2015, 11, 2, 11, tzinfo=UTC)
+
+    history = testing.run(clock_file, start_time=start, end_time=start + timedelta(seconds=1))
+
+    assert history.fires("Run a job") == [start]
+    assert not history.ran_job("daily")
