@@ -35,6 +35,7 @@ class FluentJob(schedule.Job):
 
     def __init__(self, interval: int) -> None:
         super().__init__(interval)
+        draft.current()
         self._entry = Entry(draft.where())
         self._times: list[time] = []
         _check_interval(self._entry.source, interval)

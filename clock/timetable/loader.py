@@ -49,8 +49,10 @@ def load(path: str | os.PathLike[str] = "lib/clock.py", *, root: Path | None = N
         with drafting(draft):
             exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
         return draft.finish()
-    except ClockError:
+    except (DeclarationError, ConfigurationError):
         raise
+    except ClockError as error:
+        raise DeclarationError(f"{_raised_at(error, path)}: {error}") from error
     except (Exception, SystemExit) as error:  # whatever the file raises is told in one line
         raise DeclarationError(f"{_raised_at(error, path)}: {type(error).__name__}: {error}") from error
     finally:

@@ -1,0 +1,36 @@
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clock.timetable import Event, Timetable, load
+
+HEAD = """
+from datetime import datetime, timedelta
+from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat
+from tests.timetable.jobs import SendLetterJob, act
+"""
+
+
+@pytest.fixture
+def load_lines(tmp_path: Path) -> Callable[[str], Timetable]:
+    """Load a clock file of these lines; the first of them is line 5."""
+
+    def load_file(lines: str) -> Timetable:
+        path = tmp_path / "clock.py"
+        path.write_text(HEAD + textwrap.dedent(lines))
+        return load(path)
+
+    return load_file
+
+
+@pytest.fixture
+def declared(load_lines: Callable[[str], Timetable]) -> Callable[..., Event]:
+    """The one event of a clock file of this declaration."""
+
+    def declare(expression: str, tz: str = "America/New_York") -> Event:
+        [event] = load_lines(f"configure(tz={tz!r})\n{expression}\n").events
+        return event
+
+    return declare

@@ -1,0 +1,14 @@
+"""What the clock files of these tests enqueue and call."""
+
+from clock import Job
+
+
+class SendLetterJob(Job):
+    def perform(self, address: str, copies: int = 1) -> None: ...
+
+
+calls: list[tuple[object, ...]] = []
+
+
+def act(*args: object, **kwargs: object) -> None:
+    calls.append((*args, kwargs) if kwargs else args)

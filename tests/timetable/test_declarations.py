@@ -1,0 +1,277 @@
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clock import every
+from clock.errors import ClockError, ConfigurationError, DeclarationError, UnknownEvent
+from clock.timetable import Event, Timetable, load
+from clock.timetable.machine_zone import machine_zone
+from tests.timetable import jobs
+
+Load = Callable[[str], Timetable]
+Declared = Callable[..., Event]
+DUE = datetime(2026, 11, 24, 11, tzinfo=UTC)
+
+BAD = [
+    # the fluent form
+    ("every().day.at('32:00').do(act)", "at is '32:00': Invalid"),
+    ("every().day.at('12:60').do(act)", "at is '12:60': Invalid time format"),
+    ("every().day.at('6').do(act)", "at is '6': Invalid time format"),
+    ("every().day.at(6).do(act)", "at is 6: at() should be passed a string"),
+    ("every().day.at([]).do(act)", "at is an empty list; name at least one time"),
+    ("every().day.at(['06:00', 'x']).do(act)", "at is 'x': Invalid time format"),
+    ("every().week.at('06:00').do(act)", "at is '06:00': Invalid unit"),
+    ("every().hour.at('06:00:00').do(act)", "at is '06:00:00': Invalid time format"),
+    (
+        "every().day.at('06:00', 'Europe/Berln').do(act)",
+        "unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?",
+    ),
+    ("every(10).do(act)", "the unit is missing; write every(10).minutes or every().day"),
+    ("every(0).minutes.do(act)", "every(0): a whole number above 0 is wanted"),
+    ("every(-1).minutes.do(act)", "every(-1): a whole number above 0 is wanted"),
+    ("every(1.5).hours.do(act)", "every(1.5): a whole number above 0 is wanted"),
+    ("every(True).hours.do(act)", "every(True): a whole number above 0 is wanted"),
+    ("every('10').minutes.do(act)", "every('10'): a whole number above 0 is wanted"),
+    ("every(2).monday.do(act)", "Scheduling .monday() jobs is only allowed for weekly jobs"),
+    ("every(2).minute.do(act)", "Use minutes instead of minute"),
+    ("every(5).to(3).minutes.do(act)", "every(5).to(3): the second number must not be smaller"),
+    ("every(5).to('9').minutes.do(act)", "every(5).to('9'): the second number must not be smaller"),
+    ("every(1).to(3).days.at('06:00').do(act)", "to(...) draws its times; it cannot be joined with at(...)"),
+    ("every().day.until('soon').do(act)", "until is 'soon'; accepted is \"2026-12-31 18:00\""),
+    ("every().day.until(5).do(act)", "until is 5; a datetime is wanted"),
+    ("every().day.named('').do(act)", "the name is ''; it must be text that is not empty"),
+    ("every().day.named(None).do(act)", "the name is None; it must be text that is not empty"),
+    ("every().day.if_(True).do(act)", "if_ is True; a function of the due instant is wanted"),
+    ("every().day.catch_up('none').do(act)", 'catch_up is \'none\'; accepted are "latest", "all" and "skip"'),
+    ("every().day.do('act')", "do is given 'act'; a job class or a function is wanted"),
+    ("every().day.do(None)", "do is given None; a job class or a function is wanted"),
+    (
+        "every().day.do(SendLetterJob)",
+        "SendLetterJob: perform(address: str, copies: int = 1) cannot take 0 arguments",
+    ),
+    ("every().day.do(SendLetterJob, 1, 2, 3)", "cannot take 3 arguments"),
+    ("every().day.do(SendLetterJob, {1})", "SendLetterJob: argument 1 is a set, {1}, which JSON does not have"),
+    ("every().day.do(SendLetterJob, address='x')", "SendLetterJob is given ['address'] by name"),
+    ("every().day.do(SendLetterJob.set(que='x'), 'a')", "there is no option 'que'; did you mean 'queue'?"),
+    ("every().fortnight.do(act)", "'FluentJob' object has no attribute 'fortnight'"),
+    # cron
+    ("cron('* * * *').do(act)", "cron is '* * * *': five fields are wanted"),
+    ("cron('* * * * * *').do(act)", "five fields are wanted"),
+    ("cron('61 * * * *').do(act)", "cron is '61 * * * *': Bad minute"),
+    ("cron('0 0 30 2 *').do(act)", "cron is '0 0 30 2 *': Bad day-of-month"),
+    ("cron('@often').do(act)", "cron is '@often'"),
+    ("cron(5).do(act)", "cron is 5"),
+    ("cron('0 0 * * *', tz='Mars').do(act)", "unknown time zone 'Mars'"),
+    ("cron('0 0 * * *').minutes.do(act)", "cron(...) says when by itself; it takes no unit"),
+    # Clockwork's form
+    ("every(timedelta(days=1), 'x', at='24:00')(act)", "at has 24 where at most 23 can stand"),
+    ("every(timedelta(days=1), 'x', at='12:60')(act)", "at has 60 where at most 59 can stand"),
+    ("every(timedelta(days=1), 'x', at='25:**')(act)", "at has 25 where at most 23 can stand"),
+    ("every(timedelta(days=1), 'x', at='mon 12:75')(act)", "at has 75 where at most 59 can stand"),
+    ("every(timedelta(days=1), 'x', at='tues 10:00')(act)", "at has the weekday 'tues'"),
+    ("every(timedelta(days=1), 'x', at='10:0')(act)", "at is '10:0'; accepted are '16:20'"),
+    ("every(timedelta(days=1), 'x', at='**:**')(act)", "at is '**:**', which is any minute"),
+    ("every(timedelta(days=1), 'x', at=1000)(act)", "at is 1000; accepted are '16:20'"),
+    ("every(timedelta(days=1), 'x', at=[])(act)", "at is an empty list"),
+    ("every(timedelta(days=1), 'x', at=[None])(act)", "at is None; accepted are '16:20'"),
+    ("every(timedelta(days=1), 'x', att='10:00')(act)", "every has no option 'att'; did you mean 'at'?"),
+    ("every(timedelta(days=1), 'x', skip_frist_run=True)(act)", "did you mean 'skip_first_run'?"),
+    ("every(timedelta(days=1), 'x', skip_first_run=1)(act)", "skip_first_run is 1; True or False is wanted"),
+    ("every(timedelta(days=1), 'x', thread='yes')(act)", "thread is 'yes'; True or False is wanted"),
+    ("every(timedelta(days=1), 'x', if_=5)(act)", "if_ is 5; a function of the due instant is wanted"),
+    ("every(timedelta(days=1), 'x', tz='EDT5')(act)", "unknown time zone 'EDT5'"),
+    ("every(timedelta(0), 'x')(act)", "the period is datetime.timedelta(0)"),
+    ("every(0.5, 'x')(act)", "the period is datetime.timedelta(microseconds=500000)"),
+    ("every('1 day', 'x')(act)", "the period is '1 day'; a timedelta, or seconds"),
+    ("every(None, 'x')(act)", "the period is None; a timedelta, or seconds"),
+    ("every(60, 'x', 'y')(act)", "one name is wanted after the period"),
+    ("every(60, 5)(act)", "one name is wanted after the period"),
+    ("every(60, '')(act)", "one name is wanted after the period"),
+    ("every(60, at='10:00')", "every(60) with ['at'] needs a name, too"),
+    ("every(60, 'x')", "'x' has no action; decorate a function (name, due) with it"),
+    # the file's own settings
+    ("configure(zone='UTC')", "configure has no setting 'zone'"),
+    ("configure(tz='Berlin')", "unknown time zone 'Berlin'"),
+    ("configure(sleep_timeout=0.1)", "configure(sleep_timeout=0.1): a number of seconds, 1 or more, is wanted"),
+    ("configure(max_threads=0)", "configure(max_threads=0): a whole number, 1 or more, is wanted"),
+    ("configure(catch_up='never')", '"latest", "all" or "skip" is wanted'),
+    ("configure(catch_up_within=60)", "configure(catch_up_within=60): a timedelta is wanted"),
+    ("on('after_tock')(act)", "there is no callback 'after_tock'; did you mean 'after_tick'?"),
+    ("on('nope')", "there is no callback 'nope'"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD)
+def test_a_bad_declaration_is_refused_with_file_line_value_and_what_is_accepted(
+    load_lines: Load, line: str, message: str
+) -> None:
+    with pytest.raises(ClockError) as error:
+        load_lines(f"\n{line}\n")
+
+    assert "clock.py:6: " in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_name_that_repeats_is_refused_with_both_lines(load_lines: Load) -> None:
+    with pytest.raises(DeclarationError, match=r"clock\.py:6: another event is named 'x', at .*clock\.py:5;"):
+        load_lines("every().day.named('x').do(act)\nevery().hour.named('x').do(act)\n")
+
+
+def test_a_name_may_come_after_do(load_lines: Load) -> None:
+    assert [event.name for event in load_lines("every().day.do(act).named('x')\n").events] == ["x"]
+
+
+def test_names_are_made_from_action_and_schedule_and_do_not_depend_on_the_order(load_lines: Load) -> None:
+    lines = [
+        "every(10).minutes.do(act, 'news')",
+        "every().day.at('06:00').do(SendLetterJob, 'me')",
+        "cron('@daily').do(SendLetterJob.set(queue='low'), 'me')",
+    ]
+
+    names = {event.name for event in load_lines("\n".join(lines)).events}
+    again = {event.name for event in load_lines("\n" + "\n".join(reversed(lines))).events}
+
+    assert (
+        names
+        == again
+        == {
+            "act('news') every 10 minutes",
+            "SendLetterJob('me') every day at 06:00",
+            "SendLetterJob.set(queue='low')('me') cron @daily",
+        }
+    )
+
+
+def test_equal_events_without_a_name_are_numbered(load_lines: Load) -> None:
+    events = load_lines("every().day.do(act)\nevery().day.do(act)\n").events
+
+    assert [event.name for event in events] == ["act every day", "act every day (2)"]
+
+
+def test_the_declaration_changes_with_schedule_and_zone_and_with_nothing_else(declared: Declared) -> None:
+    base = declared("every().day.at('06:00').do(act)").declaration
+
+    assert declared("\n\nevery().day.at('06:00').named('x').thread().do(act, 1)").declaration == base
+    for other in (
+        "every().day.at('06:01').do(act)",
+        "every(2).days.at('06:00').do(act)",
+        "every().day.at('06:00', 'UTC').do(act)",
+        "every().day.at('06:00').until('2030-01-01').do(act)",
+    ):
+        assert declared(other).declaration != base
+
+
+def test_a_job_class_is_enqueued_with_the_due_instant_for_due_at(declared: Declared) -> None:
+    event = declared("every().day.do(SendLetterJob, DUE_AT)")
+
+    assert event.enqueues
+    assert str(event.action) == "SendLetterJob(DUE_AT)"
+
+
+def test_a_callable_gets_its_arguments_and_the_due_instant_for_due_at(declared: Declared) -> None:
+    jobs.calls.clear()
+
+    declared("every().day.do(act, 1, DUE_AT, key=DUE_AT)").run(DUE, None)
+
+    assert jobs.calls == [(1, "2026-11-24T11:00:00+00:00", {"key": "2026-11-24T11:00:00+00:00"})]
+
+
+def test_a_handler_gets_the_name_and_the_due_instant_in_its_zone(declared: Declared) -> None:
+    jobs.calls.clear()
+
+    declared("every(60, 'x', tz='Asia/Tokyo')\nhandler(act)").run(DUE, None)
+
+    [(name, due)] = jobs.calls
+    assert (name, str(due)) == ("x", "2026-11-24 20:00:00+09:00")
+
+
+def test_a_decorated_function_goes_before_the_general_handler(declared: Declared) -> None:
+    event = declared("@handler\ndef general(name, due): ...\n@every(60, 'x')\ndef own(name, due): return 'own'")
+
+    assert event.run(DUE, None) == "own"
+
+
+def test_repeat_decorates_a_function_with_a_fluent_declaration(declared: Declared) -> None:
+    event = declared("@repeat(every().day.at('06:00'), 7)\ndef send(number): return number")
+
+    assert event.run(DUE, None) == 7
+
+
+def test_options_of_configure_go_for_events_that_do_not_say_otherwise(load_lines: Load) -> None:
+    first, second = load_lines(
+        "every().day.do(act)\n"
+        "every().day.catch_up('all', within=timedelta(days=1)).thread(False).do(act)\n"
+        "configure(tz='Asia/Tokyo', thread=True, catch_up='skip', catch_up_within=timedelta(0))\n"
+    ).events
+
+    assert (str(first.zone), first.thread, first.catch_up, first.catch_up_within) == (
+        "Asia/Tokyo",
+        True,
+        "skip",
+        timedelta(0),
+    )
+    assert (second.thread, second.catch_up, second.catch_up_within) == (False, "all", timedelta(days=1))
+
+
+def test_tags_and_descriptions_are_kept(declared: Declared) -> None:
+    event = declared("every().day.tag('a', 'b').describe('Why.').do(act)")
+
+    assert (event.tags, event.description) == (frozenset({"a", "b"}), "Why.")
+
+
+def test_callbacks_and_error_handlers_are_collected(load_lines: Load) -> None:
+    timetable = load_lines(
+        "for name in ('before_tick', 'after_tick', 'before_run', 'after_run'): on(name)(act)\nerror_handler(act)\n"
+    )
+
+    callbacks = timetable.callbacks
+    assert [callbacks.before_tick, callbacks.after_tick, callbacks.before_run, callbacks.after_run] == [
+        (jobs.act,)
+    ] * 4
+    assert timetable.error_handlers == (jobs.act,)
+
+
+def test_loading_twice_gives_two_timetables_and_leaves_nothing_behind(load_lines: Load) -> None:
+    modules = set(sys.modules)
+
+    first, second = load_lines("every().day.do(act)\n"), load_lines("every().day.do(act)\n")
+
+    assert len(first.events) == len(second.events) == 1
+    assert set(sys.modules) == modules
+    with pytest.raises(DeclarationError, match=r"run it with: python -m clock .*test_declarations\.py"):
+        every()
+
+
+def test_a_clock_file_can_be_loaded_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "greetings_for_this_test.py").write_text("def greet(): ...")
+    (tmp_path / "lib" / "clock.py").write_text(
+        "from clock import every\nfrom greetings_for_this_test import greet\nevery().day.do(greet)\n"
+    )
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.chdir("/")
+
+    assert len(load(tmp_path / "lib" / "clock.py", root=tmp_path).events) == 1
+
+
+def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no clock file .*nothing\.py: No such file"):
+        load(tmp_path / "nothing.py")
+
+
+def test_an_unknown_event_is_named_with_the_near_one(load_lines: Load) -> None:
+    with pytest.raises(UnknownEvent, match=r"no event is named 'nightly\.job'; did you mean 'nightly\.jobs'"):
+        load_lines("every().day.named('nightly.jobs').do(act)\n").event("nightly.job")
+
+
+def test_the_machines_zone_is_that_of_tz_or_of_its_localtime(tmp_path: Path) -> None:
+    link = tmp_path / "localtime"
+    link.symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
+
+    assert machine_zone({"TZ": ":Europe/Berlin"}, link) == ZoneInfo("Europe/Berlin")
+    assert machine_zone({"TZ": "nonsense/zone"}, link) == ZoneInfo("Asia/Tokyo")
+    assert machine_zone({}, tmp_path / "nothing") == UTC
