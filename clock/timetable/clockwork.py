@@ -15,6 +15,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from clock.timetable.local_time import SECOND, to_instant, to_local
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _AT = re.compile(
@@ -77,15 +78,32 @@ class ClockworkAt:
 
     def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
         """The first due instant strictly after `after`."""
-        chain = self._from_anchor(anchor) if previous is None else self._from_previous(previous)
+        chain = self._from_start(after, anchor) if previous is None else self._from_previous(previous)
         return next((due for due in chain if due > after), None)
 
-    def _from_anchor(self, anchor: datetime) -> Iterator[datetime]:
-        first = next(self._candidates(anchor))
-        if self.skip_first:
-            yield from self._from_nominal(first[1], first[0], include=False)
-        else:
-            yield from self._from_nominal(first[1], first[0], include=True)
+    def _from_start(self, after: datetime, anchor: datetime) -> Iterator[datetime]:
+        """The chain from the anchor, or from later where it is the same from there on."""
+        due, nominal = next(self._candidates(anchor))
+        fresh = self._fresh_start(after)
+        if fresh is not None and fresh > due + self.period:
+            due, nominal = next(self._candidates(fresh))
+            return self._from_nominal(nominal, due, include=True)
+        return self._from_nominal(nominal, due, include=not self.skip_first)
+
+    def _fresh_start(self, after: datetime) -> datetime | None:
+        """A moment not after `after` before which nothing matters, because no candidate is within a period of it.
+
+        Candidates of a fixed hour lie in one stretch of at most two hours a day, those of a fixed minute in one
+        of a minute an hour; the margins are for the nights when the clocks change.
+        """
+        if self.at.hour is not None and self.period <= 20 * HOUR:
+            midnight = datetime.combine(to_local(after, self.zone).date() - DAY, time())
+            hours_before = midnight + timedelta(hours=self.at.hour) - 30 * MINUTE
+            return to_instant(hours_before, self.zone)
+        if self.at.hour is None and self.period <= 25 * MINUTE:
+            local = to_local(after, self.zone)
+            return after - 2 * HOUR + ((self.at.minute or 0) + 30 - local.minute) * MINUTE - local.second * SECOND
+        return None
 
     def _from_previous(self, previous: datetime) -> Iterator[datetime]:
         nominal = next((wall for due, wall in self._candidates(previous) if due == previous), None)

@@ -259,11 +259,11 @@ def triggers(draw: st.DrawFn) -> Trigger:
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(trigger=triggers(), anchor=instants, away=st.integers(0, 40 * 86400), steps=st.integers(1, 5))
+@given(trigger=triggers(), anchor=instants, away=st.integers(0, 400 * 86400), steps=st.integers(1, 5))
 def test_the_next_due_instant_is_later_a_whole_second_and_the_same_whatever_is_asked_before(
     trigger: Trigger, anchor: datetime, away: int, steps: int
 ) -> None:
-    after = anchor + min(away, 3000 if isinstance(trigger, Elapsed) else away) * SECOND
+    after = anchor + away * SECOND
     for _ in range(steps):
         due = trigger.next_after(after, anchor, None)
         assert due is not None
