@@ -46,8 +46,8 @@ def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> Non
 def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
     """Run the commands until one ends or a signal comes; the exit code for the shell."""
     stop = threading.Event()
-    processes = [_start(label, arguments) for label, arguments in commands.items()]
     with handling({signal.SIGINT: stop.set, signal.SIGTERM: stop.set, signal.SIGHUP: stop.set}):
+        processes = [_start(label, arguments) for label, arguments in commands.items()]
         copiers = [_copy_output(process, stop) for process in processes]
         stop.wait()
         failed = [process for process in processes if process.popen.poll()]
@@ -73,9 +73,12 @@ def _start(label: str, arguments: Sequence[str]) -> _Process:
 
 
 def _copy_output(process: _Process, ended: threading.Event) -> threading.Thread:
+    """Copy the process's lines on a thread, and set `ended` when it has ended and has an exit code."""
+
     def copy(lines: IO[str] | Iterable[str] | None) -> None:
         for line in lines or ():
             click.echo(f"{click.style(f'{process.label:6} |', _COLOURS[process.label])} {line}", nl=False)
+        process.popen.wait()  # its output ends a moment before it does
         ended.set()
 
     thread = threading.Thread(target=copy, args=(process.popen.stdout,), daemon=True)

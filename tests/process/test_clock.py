@@ -147,3 +147,12 @@ def test_both_are_stopped_when_one_of_them_ends(often: App) -> None:
     eventually(lambda: "the worker ended with exit code 1" in both.output, both.output)
     assert "jobs/broken.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'" in both.output
     assert "Traceback" not in both.output
+
+
+def test_a_process_whose_output_ends_before_it_does_still_tells_its_exit_code(often: App) -> None:
+    often.write("jobs/mute.py", "import os, time\nos.close(1)\nos.close(2)\ntime.sleep(0.3)\nos._exit(3)\n")
+
+    both = often.start("dev")
+
+    assert both.popen.wait(60) == 1
+    eventually(lambda: "the worker ended with exit code 3" in both.output, both.output)
