@@ -60,11 +60,6 @@ class EmbeddedFiles:
         return self.home / "starting"
 
     @property
-    def pid(self) -> Path:
-        """The server's process id."""
-        return self.home / "valkey.pid"
-
-    @property
     def log(self) -> Path:
         """What the server says."""
         return self.home / "valkey.log"

