@@ -6,13 +6,14 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
-def configure_logging(log_format: str, level: str) -> None:
-    """Send the program's log to stdout: `text` or `json`, from `level` (debug, info, warning, error) up."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
+    """Send the program's log to `stream`, else stdout: `text` or `json`, from `level` (debug, info, ...) up."""
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)

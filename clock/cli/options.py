@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +30,18 @@ def shared_options(command: F) -> F:
 
 
 def settings(config: Path | None, **options: object) -> Config:
-    """The settings that a command runs with; the log is set up by them. Raises ConfigurationError."""
+    """The settings that a process runs with; its log goes to stdout as they say. Raises ConfigurationError."""
     found = load_config(options, file=config)
     configure_logging(found.log_format, found.log_level)
+    return found
+
+
+def answering_settings(config: Path | None, **options: object) -> Config:
+    """The settings of a command that answers on stdout: its log goes to stderr, from warnings up unless asked.
+
+    Raises ConfigurationError.
+    """
+    found = load_config(options, file=config)
+    level = found.log_level if options.get("log_level") else "warning"
+    configure_logging(found.log_format, level, stream=sys.stderr)
     return found

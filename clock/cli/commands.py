@@ -1,0 +1,96 @@
+"""The groups that commands stand in: found when asked for, and with a near one for a mistyped one."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+
+class CommandGroup(click.Group):
+    """A group that answers a mistyped command with the near one, and lists its commands as they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with. Raises UsageError."""
+        if not ctx.resilient_parsing and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            known = self.list_commands(ctx)
+            near = get_close_matches(args[0], known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise click.UsageError(f"{args[0]!r} is no command of {ctx.info_name!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyCommands(CommandGroup):
+    """The program's commands: each module is imported when its command is wanted, so that starting one is quick.
+
+    `sections` are title -> (command -> module); in the module, the command is the function of that name, or of
+    that name with `_command` after it where Python has a word of that name. A first word that is no command is
+    taken for a clock file: `python -m clock lib/clock.py`.
+    """
+
+    def __init__(self, *args: object, sections: Mapping[str, Mapping[str, str]], **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments, as they came
+        self._sections = sections
+        self._modules = {name: module for section in sections.values() for name, module in section.items()}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module. None: there is no such command."""
+        if cmd_name not in self._modules:
+            return None
+        module = importlib.import_module(self._modules[cmd_name])
+        found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
+        assert isinstance(found, click.Command)  # noqa: S101  # the table is ours
+        return found
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        """A context without colours where NO_COLOR is set, whatever its value (no-color.org)."""
+        colour = False if os.environ.get("NO_COLOR") else None
+        return super().make_context(info_name, args, parent, color=colour, **extra)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `args` apart, the default command put in where none is named."""
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)  # the shell asks for completions
+        if not args:
+            args = ["run"]
+        elif not args[0].startswith("-") and args[0] not in self._modules:
+            args = self._as_clock_file(args)
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under the titles of their sections."""
+        width = max(map(len, self._modules))
+        for title, section in self._sections.items():
+            commands = [(name, self.get_command(ctx, name)) for name in section]
+            rows = [
+                (name.ljust(width), command.get_short_help_str(formatter.width - width - 6))
+                for name, command in commands
+                if command is not None
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def _as_clock_file(self, args: list[str]) -> list[str]:
+        if Path(args[0]).exists():
+            return ["run", *args]
+        near = get_close_matches(args[0], self._modules, 1)
+        raise click.UsageError(
+            f"{args[0]!r} is no command, and there is no clock file of that name"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+        )

@@ -1,0 +1,20 @@
+"""`clock completion`: the shell completes commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script that lets SHELL complete `clock`'s commands and options.
+
+    \b
+    Example: clock completion bash >> ~/.bashrc
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101  # click has these three
+    click.echo(kind(ctx.find_root().command, {}, "clock", "_CLOCK_COMPLETE").source())

@@ -1,0 +1,99 @@
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from clock.cli.app import SECTIONS, cli
+from clock.cli.commands import CommandGroup
+
+COMMANDS = [name for section in SECTIONS.values() for name in section]
+
+
+def all_commands(command: click.Command, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every command, those of groups as well, as the words that name it."""
+    if not isinstance(command, click.Group):
+        return [words]
+    ctx = click.Context(command)
+    found: list[tuple[str, ...]] = []
+    for name in command.list_commands(ctx):
+        under = command.get_command(ctx, name)
+        assert under is not None
+        found += all_commands(under, (*words, name))
+    return found
+
+
+@pytest.mark.parametrize("words", all_commands(cli), ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cli, [*words, "--help"])
+
+    assert shown.exit_code == 0
+    assert "Example: " in shown.output
+    assert f"clock {' '.join(words)}" in shown.output or words == ("run",)
+
+
+def test_the_help_lists_every_command_in_its_section() -> None:
+    shown = CliRunner().invoke(cli, ["--help"]).output
+
+    for title, section in SECTIONS.items():
+        listed = shown.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
+        assert [line.split()[0] for line in listed.splitlines() if line[2] != " "] == list(section)
+
+
+def test_a_mistyped_command_suggests_the_near_one() -> None:
+    shown = CliRunner().invoke(cli, ["wroker"])
+
+    assert shown.exit_code == 2
+    assert "did you mean 'worker'?" in shown.output
+
+
+def test_a_mistyped_command_of_a_group_suggests_the_near_one() -> None:
+    group = CommandGroup("queue", commands=[click.Command("list"), click.Command("clear")])
+
+    near = CliRunner().invoke(group, ["lsit"])
+    far = CliRunner().invoke(group, ["xyz"])
+
+    assert (near.exit_code, far.exit_code) == (2, 2)
+    assert "'lsit' is no command of 'queue'; did you mean 'list'?" in near.output
+    assert "'xyz' is no command of 'queue'; there are list, clear" in far.output
+
+
+def test_a_mistyped_option_suggests_the_near_one() -> None:
+    shown = CliRunner().invoke(cli, ["worker", "--concurency", "3"])
+
+    assert shown.exit_code == 2
+    assert "--concurrency" in shown.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
+    shown = CliRunner().invoke(cli, ["completion", shell])
+
+    assert shown.exit_code == 0
+    assert f"_CLOCK_COMPLETE={shell}_complete" in shown.output
+
+
+@pytest.mark.process
+def test_the_shell_completes_commands() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "clock"],
+        env={**os.environ, "_CLOCK_COMPLETE": "bash_complete", "COMP_WORDS": "clock wor", "COMP_CWORD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert asked.stdout == "plain,worker\n"
+
+
+@pytest.mark.process
+def test_starting_one_command_imports_none_of_the_others() -> None:
+    code = "import sys; sys.argv = ['clock', 'run', '--help']\ntry:\n import clock.__main__\nexcept SystemExit:\n"
+    code += " print('MODULES', *sorted(name for name in sys.modules if name.startswith('clock.cli.')))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    loaded = ended.stdout.partition("MODULES ")[2].split()
+    assert "clock.cli.run" in loaded
+    assert not {"clock.cli.worker", "clock.cli.dev"} & set(loaded)
