@@ -26,6 +26,7 @@ SECTIONS = {
         "fire": "clock.cli.fire",
     },
     "Setting up": {
+        "config": "clock.cli.config",
         "completion": "clock.cli.completion",
     },
 }

@@ -1,0 +1,15 @@
+from clock.config.gather import Found, environment, file_used, gather, load_config
+from clock.config.schema import json_schema
+from clock.config.settings import SETTINGS, Config, Setting
+
+__all__ = [
+    "SETTINGS",
+    "Config",
+    "Found",
+    "Setting",
+    "environment",
+    "file_used",
+    "gather",
+    "json_schema",
+    "load_config",
+]

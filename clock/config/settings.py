@@ -1,0 +1,145 @@
+"""Every setting: its name, what it may be, and by which option and variable it can be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from clock.config import values
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of a process. `queues` are (name, weight) in order, weight 0 for a strict order.
+
+    `health_port` is where health and metrics are told by HTTP; None: nowhere.
+    """
+
+    redis: str | None = None
+    clock_file: Path = Path("lib/clock.py")
+    require: Path = Path("jobs")
+    queues: tuple[tuple[str, int], ...] = (("default", 0),)
+    concurrency: int = 10
+    stop_timeout: float = 25.0
+    health_port: int | None = None
+    log_format: str = "text"
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One of them. `read` raises ValueError for what `accepted` does not speak of; `schema` is for editors."""
+
+    name: str
+    about: str
+    read: Callable[[object], object]
+    accepted: str
+    option: str
+    schema: Mapping[str, object]
+    variable: str | None = None
+
+    @property
+    def default(self) -> object:
+        """Its value where nobody gives one."""
+        return getattr(Config(), self.name)
+
+
+_QUEUE_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "oneOf": [
+            {"type": "string", "minLength": 1},
+            {
+                "type": "array",
+                "prefixItems": [{"type": "string", "minLength": 1}, {"type": "integer", "minimum": 0}],
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        ]
+    },
+}
+
+SETTINGS = (
+    Setting(
+        "redis",
+        "where Redis is; without it, the embedded Valkey of this folder",
+        values.text,
+        "a URL is wanted: redis://host:6379/0",
+        "--redis",
+        {"type": "string", "pattern": r"^(redis|rediss|unix|redis\+sentinel)://|^\$\{"},
+        "REDIS_URL",
+    ),
+    Setting(
+        "clock_file",
+        "the file that declares the events",
+        values.path,
+        "a path is wanted: lib/clock.py",
+        "CLOCK_FILE",
+        {"type": "string", "minLength": 1},
+    ),
+    Setting(
+        "require",
+        "the folder of the jobs: a worker imports every module under it",
+        values.path,
+        "a folder is wanted: jobs",
+        "--require",
+        {"type": "string", "minLength": 1},
+    ),
+    Setting(
+        "queues",
+        "the queues that a worker takes jobs from, in this order, or by weight",
+        values.queues,
+        "a list is wanted: [critical, default], or [[critical, 4], [default, 1]] with weights",
+        "--queue",
+        _QUEUE_SCHEMA,
+    ),
+    Setting(
+        "concurrency",
+        "how many jobs run at once in a worker",
+        values.count,
+        "a whole number above 0 is wanted",
+        "--concurrency",
+        {"type": "integer", "minimum": 1},
+        "CLOCK_CONCURRENCY",
+    ),
+    Setting(
+        "stop_timeout",
+        "seconds that a worker waits for running jobs when it is stopped",
+        values.seconds,
+        "seconds are wanted, from 0 to a day",
+        "--timeout",
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
+        "CLOCK_STOP_TIMEOUT",
+    ),
+    Setting(
+        "health_port",
+        "the port on which clock and worker tell their health and metrics",
+        values.port,
+        "a port is wanted, from 1 to 65535",
+        "--health-port",
+        {"type": "integer", "minimum": 1, "maximum": 65_535},
+        "CLOCK_HEALTH_PORT",
+    ),
+    Setting(
+        "log_format",
+        "text for people, json for machines",
+        values.one_of("text", "json"),
+        "text or json is wanted",
+        "--log-format",
+        {"enum": ["text", "json"]},
+        "CLOCK_LOG_FORMAT",
+    ),
+    Setting(
+        "log_level",
+        "what is logged: this level and those above it",
+        values.one_of("debug", "info", "warning", "error"),
+        "debug, info, warning or error is wanted",
+        "--log-level",
+        {"enum": ["debug", "info", "warning", "error"]},
+        "CLOCK_LOG_LEVEL",
+    ),
+)
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -1,0 +1,64 @@
+"""What a setting's value may be: each reader takes what an option, a variable or the YAML holds, or raises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def count(value: object) -> int:
+    """A whole number above 0, as a number or as text."""
+    if isinstance(value, bool) or int(str(value)) < 1:
+        raise ValueError
+    return int(str(value))
+
+
+def port(value: object) -> int:
+    """A TCP port."""
+    if count(value) > 65_535:
+        raise ValueError
+    return count(value)
+
+
+def seconds(value: object) -> float:
+    """Seconds, up to a day."""
+    if isinstance(value, bool) or not 0 <= float(str(value)) < 86_400:
+        raise ValueError
+    return float(str(value))
+
+
+def text(value: object) -> str:
+    """Text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def path(value: object) -> Path:
+    """A path, as text or as it is."""
+    return value if isinstance(value, Path) else Path(text(value))
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    """One of these words, in capitals or not."""
+
+    def read(value: object) -> str:
+        if text(value).lower() not in words:
+            raise ValueError
+        return text(value).lower()
+
+    return read
+
+
+def queues(value: object) -> tuple[tuple[str, int], ...]:
+    """`[critical, default]`; with weights `[[critical, 4], [default, 1]]`, or as options `critical,4`."""
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError
+    return tuple(_queue(item) for item in value)
+
+
+def _queue(item: object) -> tuple[str, int]:
+    name, weight = item if isinstance(item, (list, tuple)) else (*text(item).split(","), 0)[:2]
+    if not text(name).strip() or isinstance(weight, bool) or int(str(weight)) < 0:
+        raise ValueError
+    return text(name).strip(), int(str(weight))

@@ -1,0 +1,230 @@
+import json
+from pathlib import Path
+from typing import Protocol
+
+import jsonschema
+import pytest
+import yaml
+
+from clock.config import Config, gather, json_schema, load_config
+from clock.errors import ConfigurationError
+
+
+class Write(Protocol):
+    """Writes a settings file."""
+
+    def __call__(self, text: str, name: str = ...) -> Path: ...
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write the settings file of an otherwise empty application; its path."""
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+
+    def write_text(text: str, name: str = "config/clock.yml") -> Path:
+        Path(name).write_text(text)
+        return Path(name)
+
+    return write_text
+
+
+def config(environ: dict[str, str] | None = None, **options: object) -> Config:
+    return load_config(options, environ=environ or {})
+
+
+def refused(environ: dict[str, str] | None = None, **options: object) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        config(environ, **options)
+    return str(caught.value)
+
+
+def test_an_option_goes_before_the_environment_before_the_file_before_the_default(write: Write) -> None:
+    write("concurrency: 1\nstop_timeout: 2\nlog_level: error\n")
+
+    found = config({"CLOCK_CONCURRENCY": "3", "CLOCK_LOG_LEVEL": "warning"}, log_level="debug")
+
+    assert (found.concurrency, found.stop_timeout, found.log_level) == (3, 2.0, "debug")
+    assert found.log_format == "text"
+
+
+def test_every_value_tells_where_it_came_from(write: Write) -> None:
+    write("\nconcurrency: 1\nproduction:\n  stop_timeout: 2\n")
+
+    environ = {"CLOCK_LOG_LEVEL": "error", "CLOCK_ENV": "production"}
+    sources = {item.name: item.source for item in gather({"redis": "redis://x"}, environ=environ)}
+
+    assert sources["concurrency"] == "config/clock.yml:2"
+    assert sources["stop_timeout"] == "config/clock.yml:4"
+    assert sources["log_level"] == "the environment variable CLOCK_LOG_LEVEL"
+    assert sources["redis"] == "the option --redis"
+    assert sources["require"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, 2),
+        ({"CLOCK_ENV": "production"}, 25),
+        ({"CLOCK_ENV": "staging"}, 5),
+        ({"RAILS_ENV": "production"}, 25),
+        ({"CLOCK_ENV": "production", "RAILS_ENV": "development"}, 25),
+    ],
+)
+def test_the_section_of_the_environment_goes_before_the_rest(
+    write: Write, environ: dict[str, str], expected: int
+) -> None:
+    write("production:\n  concurrency: 25\nconcurrency: 5\ndevelopment:\n  concurrency: 2\n")
+
+    assert config(environ).concurrency == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "environ", "expected"),
+    [
+        ("${REDIS_TLS_URL}", {"REDIS_TLS_URL": "rediss://a"}, "rediss://a"),
+        ("${REDIS_TLS_URL:-redis://b:6379/0}", {}, "redis://b:6379/0"),
+        ("${REDIS_TLS_URL:-redis://b}", {"REDIS_TLS_URL": ""}, "redis://b"),
+        ("redis://${HOST:-c}:${PORT:-6379}", {"PORT": "7000"}, "redis://c:7000"),
+        ("redis://:$${x}@d", {}, "redis://:${x}@d"),
+        ("redis://:pa$s@d", {}, "redis://:pa$s@d"),
+    ],
+)
+def test_variables_of_the_environment_stand_in_values(
+    write: Write, value: str, environ: dict[str, str], expected: str
+) -> None:
+    write(f"redis: {value}\n")
+
+    assert config(environ).redis == expected
+
+
+def test_a_variable_may_hold_a_number_or_a_name_in_a_list(write: Write) -> None:
+    write('concurrency: ${THREADS:-7}\nqueues: ["${FIRST}", low]\n')
+
+    found = config({"FIRST": "urgent"})
+
+    assert found.concurrency == 7
+    assert found.queues == (("urgent", 0), ("low", 0))
+
+
+def test_a_variable_that_is_missing_is_named_with_its_line(write: Write) -> None:
+    write("concurrency: 1\nredis: ${CACHE_URL}\n")
+
+    assert refused() == (
+        "config/clock.yml:2: the environment has no CACHE_URL; set it, or give a default: ${CACHE_URL:-...}"
+    )
+
+
+def test_a_variable_missing_in_another_environments_section_does_no_harm(write: Write) -> None:
+    write("production:\n  redis: ${CACHE_URL}\n")
+
+    assert config().redis is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("concurency: 5", "config/clock.yml:1: unknown setting 'concurency'; did you mean 'concurrency'?"),
+        ("production:\n  concurency: 5", "config/clock.yml:2: unknown setting 'concurency'; did you mean"),
+        ("xyzzy: 5", "config/clock.yml:1: unknown setting 'xyzzy'; known are redis, "),
+        ("quues:\n  a: 1", "config/clock.yml:1: unknown setting 'quues'; did you mean 'queues'?"),
+        ("queues: {a: 1}", "config/clock.yml:1: queues is {'a': 1}; a list is wanted"),
+        (
+            "log_level: info\nconcurrency: many",
+            "config/clock.yml:2: concurrency is 'many'; a whole number",
+        ),
+        ("health_port: 70000", "health_port is 70000; a port is wanted, from 1 to 65535"),
+        ("redis: 5", "config/clock.yml:1: redis is no URL; a URL is wanted"),
+        ("concurrency: 1\nconcurrency: 2", "config/clock.yml:2: 'concurrency' is there already, in line 1"),
+        ("concurrency: <%= 5 %>", "config/clock.yml:1: <% is ERB, which only Ruby runs; write ${NAME:-default}"),
+        ("a: [", "config/clock.yml:2: no YAML: "),
+        ("- 1", "config/clock.yml: settings are wanted, `concurrency: 10` for instance, not [1]"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_line(write: Write, text: str, message: str) -> None:
+    write(text + "\n")
+
+    assert message in refused()
+
+
+def test_a_wrong_variable_is_named(write: Write) -> None:
+    assert refused({"CLOCK_CONCURRENCY": "0"}) == (
+        "the environment variable CLOCK_CONCURRENCY: concurrency is '0'; a whole number above 0 is wanted"
+    )
+
+
+def test_yaml_cannot_make_objects(write: Write) -> None:
+    write("redis: !!python/object/apply:os.system ['echo']\n")
+
+    assert "no YAML" in refused()
+
+
+SIDEKIQ = """
+---
+:verbose: false
+:concurrency: 10
+:timeout: 30
+:pidfile: tmp/pids/sidekiq.pid
+:require: ./config/environment.rb
+:max_retries: 3
+:queues:
+  - critical
+  - [default, 2]
+  - :low
+:scheduler:
+  :listened_queues_only: true
+production:
+  :concurrency: 25
+:staging:
+  :verbose: true
+"""
+
+
+def test_a_sidekiq_yml_is_read_as_it_stands(write: Write) -> None:
+    write(SIDEKIQ, "config/sidekiq.yml")
+
+    found = config()
+
+    assert (found.concurrency, found.stop_timeout, found.log_level) == (10, 30.0, "info")
+    assert found.queues == (("critical", 0), ("default", 2), ("low", 0))
+    assert found.require == Path("jobs")
+
+
+def test_the_environments_of_a_sidekiq_yml_count(write: Write) -> None:
+    write(SIDEKIQ, "config/sidekiq.yml")
+
+    assert config({"RAILS_ENV": "production"}).concurrency == 25
+    assert config({"RAILS_ENV": "staging"}).log_level == "debug"
+
+
+def test_a_misspelt_key_of_a_sidekiq_yml_is_refused(write: Write) -> None:
+    write(":concurency: 5\n", "config/sidekiq.yml")
+
+    assert refused() == "config/sidekiq.yml:1: unknown setting 'concurency'; did you mean 'concurrency'?"
+
+
+def test_a_clock_yml_goes_before_a_sidekiq_yml(write: Write) -> None:
+    write(":concurrency: 1\n", "config/sidekiq.yml")
+    write("concurrency: 2\n")
+
+    assert config().concurrency == 2
+
+
+def test_the_schema_accepts_what_is_read_and_refuses_what_is_not(repository: Path) -> None:
+    schema = json_schema()
+
+    jsonschema.validate(yaml.safe_load((repository / "config/clock.yml").read_text()), schema)
+    jsonschema.validate({"production": {"queues": [["a", 4], "b"], "concurrency": "${N:-3}"}}, schema)
+    bads: list[object] = [
+        {"concurency": 3},
+        {"concurrency": 0},
+        {"production": {"log_level": "loud"}},
+        {"queues": []},
+    ]
+    for bad in bads:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
+
+
+def test_the_schema_in_the_docs_is_the_present_one(repository: Path) -> None:
+    assert json.loads((repository / "docs/clock.schema.json").read_text()) == json.loads(json.dumps(json_schema()))
