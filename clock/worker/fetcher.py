@@ -1,8 +1,9 @@
 """Fetching: which jobs this worker claims, and when.
 
-One thread at a time talks to Redis: it claims a few jobs at once and acknowledges those that are done, in the
-same round trip; the others take from what it brought. How many it claims is what the worker can do in about
-`SOON_SECONDS` by the measured time per job: short jobs share a round trip, long ones are claimed one by one.
+One thread talks to Redis: it claims a few jobs at once and acknowledges those that are done, in the same round
+trip. How many it claims is what the worker can do in about `SOON_SECONDS` by the measured time per job: short jobs
+share a round trip, long ones are claimed one by one, each when a thread rests. Jobs claimed behind one that turns
+out to be long go to other threads; where all are held up, they go back to their queues, for another worker.
 """
 
 from __future__ import annotations
@@ -10,24 +11,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.store.arrivals import Arrivals
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.options import WorkerOptions
+from clock.worker.pace import SOON_SECONDS, Pace
+from clock.worker.ready import Ready, Slot
 
-SOON_SECONDS = 0.01
-MOST_AT_ONCE = 250
 IDLE_SECONDS = 1.0  # a stop is noticed within this
+STALL_SECONDS = 0.05  # after so long without a finished job, those that wait behind go back to their queues
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
-_WEIGHT = 0.1  # of the latest job in the mean time per job
 
 logger = logging.getLogger(__name__)
 
 
 class Fetcher:
-    """Hands out claimed jobs to the worker's threads."""
+    """Claims jobs, hands them to the worker's threads, and acknowledges them."""
 
     def __init__(
         self, in_progress: InProgress, arrivals: Arrivals, *, options: WorkerOptions, clock: Clock
@@ -36,49 +38,83 @@ class Fetcher:
         self._arrivals = arrivals
         self._options = options
         self._clock = clock
-        self._fetching = threading.Lock()
-        self._ready: deque[Claimed] = deque()
+        self._claiming = threading.Lock()
+        self._pace = Pace()
+        self.ready = Ready(self._pace, options.concurrency)
+        self._held: dict[int, Claimed] = {}
         self._done: deque[int] = deque()
-        self._taken: dict[int, Claimed] = {}
         self._stopping = threading.Event()
         self._idle = False
-        self._mean_seconds = SOON_SECONDS * options.concurrency
         self._failures = 0
+        self._progress = (0, 0.0)  # how many jobs had finished, and when (monotonic) that was last news
+        self.slots = [Slot(f"job {number + 1}") for number in range(options.concurrency)]
         self.last_round_trip = clock.monotonic()
 
     @property
     def taken(self) -> list[Claimed]:
         """The jobs that run now."""
-        return list(self._taken.values())
+        return [job for slot in self.slots if (job := slot.job) is not None]
+
+    @property
+    def held(self) -> list[Claimed]:
+        """The jobs that run now, and those that wait for a thread, in the order in which they were claimed."""
+        return list(self._held.values())
 
     @property
     def stopping(self) -> bool:
         """Whether no more jobs are handed out."""
         return self._stopping.is_set()
 
-    def take(self) -> Claimed | None:
-        """The next job to run; waits for one. None: the worker stops."""
+    def run(self) -> None:
+        """Fetch until `stop` is called."""
         while not self._stopping.is_set():
             try:
-                job = self._ready.popleft()
-            except IndexError:
-                self._fetch()
-            else:
-                self._taken[job.number] = job
-                return job
-        return None
+                self.fetch()
+            except StoreError as error:
+                self._wait_for_redis(error)
 
-    def finish(self, job: Claimed, seconds: float) -> None:
+    def fetch(self) -> None:
+        """Claim what threads can do soon, or wait until there is something to do. Raises StoreUnavailable."""
+        soon = self._pace.how_many(self._options.concurrency)
+        low = soon // 2
+        wanted = max(soon, self.ready.resting) - len(self.ready)
+        if wanted > 0 and wanted >= low:
+            if self.claim(wanted) == wanted:
+                return
+            low = 0
+        if self.ready.resting and not self.ready:
+            self._wait_for_arrival()
+        elif not self.ready.wait_for_call(low, self._seconds_to_look()):
+            self._look_after_stalled()
+
+    def claim(self, limit: int) -> int:
+        """Claim up to `limit` jobs for the threads, and acknowledge what is done; how many were claimed.
+
+        Raises StoreUnavailable.
+        """
+        jobs = self._claim(limit)
+        if jobs:
+            self._progress = (self._pace.finished, self._clock.monotonic())
+            self.ready.add(jobs)
+        return len(jobs)
+
+    def take(self, slot: Slot) -> Claimed | None:
+        """The next job to run; waits for one. None: the worker stops."""
+        slot.job = job = self.ready.take(slot)
+        return job
+
+    def finish(self, slot: Slot, job: Claimed, seconds: float) -> None:
         """Say that `job` was run and took so long; it is acknowledged with the next round trip."""
-        self._mean_seconds += _WEIGHT * (seconds - self._mean_seconds)
+        self._pace.note(seconds)
         self._done.append(job.number)
-        self._taken.pop(job.number, None)
+        self.let_go(slot, job)
         if self._idle or self._stopping.is_set():
             self.acknowledge()
 
-    def let_go(self, job: Claimed) -> None:
-        """Say that `job` has gone elsewhere: it was retried, buried or parked."""
-        self._taken.pop(job.number, None)
+    def let_go(self, slot: Slot, job: Claimed) -> None:
+        """Say that the slot's job has gone elsewhere: it was retried, buried or parked."""
+        slot.job = None
+        self._held.pop(job.number, None)
 
     def acknowledge(self) -> None:
         """Acknowledge what is done now. Where Redis is away, it is done with the next round trip."""
@@ -87,52 +123,54 @@ class Fetcher:
         except StoreError as error:
             logger.debug("Acknowledging later: %s", error)
 
-    def give_back(self) -> None:
-        """Put jobs that were claimed and not begun back at the front of their queues."""
-        jobs = []
-        while self._ready:
-            jobs.append(self._ready.pop())
-        self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in jobs)
+    def give_back(self, jobs: Sequence[Claimed]) -> None:
+        """Put jobs back at the front of their queues, the first one to be taken next. Raises StoreUnavailable."""
+        self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in reversed(jobs))
+        for job in jobs:
+            self._held.pop(job.number, None)
 
     def stop(self) -> None:
         """Hand out no more jobs."""
         self._stopping.set()
         self._arrivals.wake()
-
-    def _fetch(self) -> None:
-        with self._fetching:
-            if self._ready or self._stopping.is_set():
-                return
-            try:
-                self._ready.extend(self._claim(self._how_many()))
-                if not self._ready:
-                    self._wait_for_arrival()
-            except StoreError as error:
-                self._wait_for_redis(error)
+        self.ready.stop()
 
     def _claim(self, limit: int) -> list[Claimed]:
-        done = []
-        while self._done:
-            done.append(self._done.popleft())
-        if not (done or limit):
-            return []
-        try:
-            jobs = self._in_progress.claim(
-                self._options.order() if limit else [], limit, done=done, today=day(self._clock.now())
-            )
-        except StoreError:
-            self._done.extend(done)
-            raise
-        self.last_round_trip = self._clock.monotonic()
+        with self._claiming:
+            done = [self._done.popleft() for _ in range(len(self._done))]
+            if not (done or limit):
+                return []
+            try:
+                jobs = self._in_progress.claim(
+                    self._options.order() if limit else [], limit, done=done, today=day(self._clock.now())
+                )
+            except StoreError:
+                self._done.extendleft(reversed(done))
+                raise
+            self.last_round_trip = self._clock.monotonic()
         if self._failures and limit:
             self._failures = 0
             logger.info("Redis is back")
-            jobs = self._in_progress.leftovers(set(self._taken))
+            jobs = self._in_progress.leftovers(set(self._held))
+        self._held.update({job.number: job for job in jobs})
         return jobs
 
-    def _how_many(self) -> int:
-        soon = SOON_SECONDS * self._options.concurrency / max(self._mean_seconds, 1e-6)
-        return max(1, min(MOST_AT_ONCE, int(soon)))
+    def _seconds_to_look(self) -> float:
+        return SOON_SECONDS / 2 if self.ready or self._done else IDLE_SECONDS
+
+    def _look_after_stalled(self) -> None:
+        """No thread has called for a while: acknowledge what is done, and free what waits behind a long job."""
+        self._claim(0)
+        now = self._clock.monotonic()
+        finished, since = self._progress
+        if self._pace.finished != finished:
+            self._progress = (self._pace.finished, now)
+            return
+        self._pace.note_stall()
+        if self.ready.resting:
+            self.ready.spread()
+        elif self.ready and now - since > STALL_SECONDS:
+            self.give_back(self.ready.take_all())
 
     def _wait_for_arrival(self) -> None:
         self._idle = True

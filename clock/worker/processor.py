@@ -15,6 +15,7 @@ from clock.job.payload import Payload, decode, encode_again, seconds
 from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.fetcher import Fetcher
+from clock.worker.ready import Slot
 from clock.worker.retry import judge, noted
 
 RETRY_SECONDS = 1.0  # how often a verdict is tried again while Redis is away
@@ -28,9 +29,10 @@ class UnreadablePayload(Exception):
 
 
 class Processor:
-    """The body of the worker's threads: takes jobs from the fetcher and runs them."""
+    """The body of one of the worker's threads: takes jobs from the fetcher and runs them."""
 
-    def __init__(self, fetcher: Fetcher, in_progress: InProgress, *, clock: Clock) -> None:
+    def __init__(self, slot: Slot, fetcher: Fetcher, in_progress: InProgress, *, clock: Clock) -> None:
+        self._slot = slot
         self._fetcher = fetcher
         self._in_progress = in_progress
         self._clock = clock
@@ -38,7 +40,7 @@ class Processor:
 
     def run(self) -> None:
         """Take and run jobs until the fetcher stops."""
-        while (claimed := self._fetcher.take()) is not None:
+        while (claimed := self._fetcher.take(self._slot)) is not None:
             try:
                 self.process(claimed)
             except Exception as error:  # a mistake of ours must not cost the worker a thread
@@ -77,7 +79,7 @@ class Processor:
             logger.info(
                 "%s %s done in %.3f s", payload["class"], payload.get("jid"), took, extra=_extra(payload, took)
             )
-            self._fetcher.finish(claimed, took)
+            self._fetcher.finish(self._slot, claimed, took)
         if suspect:
             self._insist(lambda: self._in_progress.unmark(claimed))
 
@@ -105,7 +107,7 @@ class Processor:
         logger.warning("Parked a job: %s", error)
         move = Move(claimed, "parked", error.class_name, claimed.payload)
         self._insist(lambda: self._in_progress.put_back([move]))
-        self._fetcher.let_go(claimed)
+        self._fetcher.let_go(self._slot, claimed)
 
     def _set_aside(
         self, claimed: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True
@@ -114,7 +116,7 @@ class Processor:
         self._insist(
             lambda: self._in_progress.set_aside(claimed, text, where=where, score=score, today=today, ran=ran)
         )
-        self._fetcher.let_go(claimed)
+        self._fetcher.let_go(self._slot, claimed)
 
     def _insist(self, command: Callable[[], T]) -> T | None:
         """Repeat `command` until Redis takes it; if the worker stops first, others find the job in progress."""

@@ -17,7 +17,7 @@ from clock.job.payload import seconds
 from clock.store import Redis
 from clock.store.arrivals import Arrivals
 from clock.store.delayed import Delayed
-from clock.store.in_progress import InProgress, Move
+from clock.store.in_progress import InProgress
 from clock.store.processes import Beat, Processes
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat, resident_kb
@@ -63,9 +63,9 @@ class Worker:
             ", ".join(self._options.queue_names),
             self._options.concurrency + 2,
         )
-        processor = Processor(self._fetcher, self._in_progress, clock=self._clock)
-        for number in range(self._options.concurrency):
-            self._start(processor.run, f"job {number + 1}")
+        for slot in self._fetcher.slots:
+            self._start(Processor(slot, self._fetcher, self._in_progress, clock=self._clock).run, slot.name)
+        self._start(self._fetcher.run, "fetcher")
         heartbeat = self._heartbeat()
         self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
         poller = Poller(self._delayed, clock=self._clock)
@@ -116,11 +116,10 @@ class Worker:
 
     def _put_back(self) -> None:
         self._fetcher.acknowledge()
-        self._fetcher.give_back()
         cut = self._fetcher.taken
         if cut:
             logger.warning("Putting %d unfinished jobs back into their queues", len(cut))
-            self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in cut)
+        self._fetcher.give_back(self._fetcher.held)
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from clock.store.arrivals import Arrivals
-from clock.store.in_progress import InProgress
+from clock.store.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
@@ -31,11 +31,18 @@ class Bench:
     in_progress: InProgress
     redis: Redis
 
+    def take(self) -> Claimed:
+        """The next job, as a thread of the worker gets it."""
+        if not self.fetcher.ready:
+            self.fetcher.claim(1)
+        job = self.fetcher.take(self.fetcher.slots[0])
+        assert job is not None
+        return job
+
     def run_all(self) -> int:
         count = 0
         while self.redis.llen("queue:default") or self.redis.llen("queue:low"):
-            job = self.fetcher.take()
-            assert job is not None
+            job = self.take()
             self.processor.process(job)
             count += 1
         self.fetcher.acknowledge()
@@ -49,6 +56,8 @@ def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
         in_progress = InProgress(redis, identity)
         arrivals = Arrivals(redis, ["default"], max_watched=1)
         fetcher = Fetcher(in_progress, arrivals, options=options, clock=fake_clock)
-        return Bench(fetcher, Processor(fetcher, in_progress, clock=fake_clock), in_progress, redis)
+        return Bench(
+            fetcher, Processor(fetcher.slots[0], fetcher, in_progress, clock=fake_clock), in_progress, redis
+        )
 
     return build

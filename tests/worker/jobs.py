@@ -1,13 +1,37 @@
 """Jobs that the worker's tests run."""
 
+import threading
+
 from clock import Job
 
+PATIENCE_SECONDS = 30.0
+
 ran: list[tuple[str, object]] = []
+let_go = threading.Event()  # ends the jobs that are held
+_begun = threading.Condition()
+
+
+def note(jid: str, thing: object) -> None:
+    with _begun:
+        ran.append((jid, thing))
+        _begun.notify_all()
+
+
+def wait_until_begun(count: int) -> bool:
+    """Wait until so many jobs have begun; False: they did not."""
+    with _begun:
+        return _begun.wait_for(lambda: len(ran) >= count, PATIENCE_SECONDS)
+
+
+class HoldThingJob(Job):
+    def perform(self, thing: object = None) -> None:
+        note(self.jid, thing)
+        let_go.wait(PATIENCE_SECONDS)
 
 
 class NoteThingJob(Job):
     def perform(self, thing: object = None) -> None:
-        ran.append((self.jid, thing))
+        note(self.jid, thing)
 
 
 class BreakThingJob(Job):

@@ -10,20 +10,22 @@
 -- save the round trip.
 local FIVE_YEARS = 157680000
 local acknowledged = tonumber(ARGV[3])
-for i = 4, 3 + acknowledged do redis.call('HDEL', KEYS[1], ARGV[i]) end
 if acknowledged > 0 then
-  redis.call('INCRBY', KEYS[2], acknowledged)
-  redis.call('INCRBY', KEYS[3], acknowledged)
+  local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 4, 3 + acknowledged))
+  redis.call('INCRBY', KEYS[2], done)
+  redis.call('INCRBY', KEYS[3], done)
   redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
 end
-local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+local claimed, fields, wanted, number = {}, {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 4, #KEYS do
   if #claimed >= wanted then break end
   local name = ARGV[acknowledged + i]
   for _, payload in ipairs(redis.call('RPOP', KEYS[i], wanted - #claimed) or {}) do
     local entry = name .. '\n' .. payload
-    redis.call('HSET', KEYS[1], string.format('%.0f', number + #claimed), entry)
+    fields[#fields + 1] = string.format('%.0f', number + #claimed)
+    fields[#fields + 1] = entry
     claimed[#claimed + 1] = entry
   end
 end
+if #claimed > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 return claimed

@@ -1,0 +1,43 @@
+"""The same jobs as clock's."""
+
+from benchmarks.workers import same_jobs
+from clock import Job
+
+
+class MarkInstantJob(Job):
+    """Notes that now is `name`."""
+
+    def perform(self, name: str) -> None:
+        """Note it."""
+        same_jobs.mark(name)
+
+
+class DoNothingJob(Job):
+    """Does nothing."""
+
+    def perform(self) -> None:
+        """Do nothing."""
+
+
+class TakeNapJob(Job):
+    """Waits for a millisecond."""
+
+    def perform(self) -> None:
+        """Wait."""
+        same_jobs.nap()
+
+
+class StampWaitJob(Job):
+    """Notes how long it waited."""
+
+    def perform(self, pushed: float) -> None:
+        """Note it."""
+        same_jobs.stamp(pushed)
+
+
+BY_NAME: dict[str, type[Job]] = {
+    "mark": MarkInstantJob,
+    "nothing": DoNothingJob,
+    "nap": TakeNapJob,
+    "stamp": StampWaitJob,
+}
