@@ -10,14 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import tzinfo
+from functools import lru_cache
 
-from clock.timetable.local_time import SECOND, to_instant, to_local
+from clock.timetable.days import WEEKDAYS, EveryDay, EveryWeekday
+from clock.timetable.local_time import DAY, HOUR, MINUTE, offsets_of
+from clock.timetable.wall_times import EVERY_HOUR, FIXED, Dst, WallTimes
 
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _AT = re.compile(
     r"(?:(?P<weekday>[A-Za-z]+)\s)?(?P<hour>\d{1,2}|\*{1,2}):(?P<minute>\d\d|\*\*)(?::(?P<second>\d\d))?"
 )
@@ -69,91 +68,69 @@ def _weekday(text: str | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ClockworkAt:
-    """Due at the candidates of `at` that lie a `period` apart; one entry of a list of times."""
+    """Due at the candidates of `at` that lie a `period`, in seconds, apart; one entry of a list of times.
 
-    period: timedelta
+    `at_anchor`: whether a candidate that is the anchor itself counts. `skip_first`: the first is passed over.
+    """
+
+    period: int
     at: At
     zone: tzinfo
     skip_first: bool = False
+    at_anchor: bool = True
+    dst: Dst | None = None
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
-        chain = self._from_start(after, anchor) if previous is None else self._from_previous(previous)
-        return next((due for due in chain if due > after), None)
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
+        """The due instants in (after, end], in order."""
+        candidates = self._candidates()
+        last = self._known(candidates, previous) if previous is not None else None
+        if last is None:
+            last = self._restart(candidates, after, anchor)
+        skip = last is None and self.skip_first
+        start = last[0] + self.period - DAY - 1 if last else anchor - 1 if self.at_anchor else anchor
+        for candidate in candidates.readings(max(start, last[0] if last else start), end):
+            if last is None or self._is_due(candidate, last):
+                last = candidate
+                if candidate[0] > after and not skip:
+                    yield candidate[0]
+                skip = False
 
-    def _from_start(self, after: datetime, anchor: datetime) -> Iterator[datetime]:
-        """The chain from the anchor, or from later where it is the same from there on."""
-        due, nominal = next(self._candidates(anchor))
-        fresh = self._fresh_start(after)
-        if fresh is not None and fresh > due + self.period:
-            due, nominal = next(self._candidates(fresh))
-            return self._from_nominal(nominal, due, include=True)
-        return self._from_nominal(nominal, due, include=not self.skip_first)
+    def _is_due(self, candidate: tuple[int, int], last: tuple[int, int]) -> bool:
+        """Whether the candidate, an instant and its wall-clock time, lies a period after the last one."""
+        on_wall = self.period >= DAY
+        return candidate[on_wall] - last[on_wall] >= self.period
 
-    def _fresh_start(self, after: datetime) -> datetime | None:
-        """A moment not after `after` before which nothing matters, because no candidate is within a period of it.
+    def _known(self, candidates: WallTimes, previous: int) -> tuple[int, int]:
+        shown = previous, previous + offsets_of(self.zone).at(previous)
+        return next(candidates.readings(previous - 1, previous), shown)
 
-        Candidates of a fixed hour lie in one stretch of at most two hours a day, those of a fixed minute in one
-        of a minute an hour; the margins are for the nights when the clocks change.
+    def _restart(self, candidates: WallTimes, after: int, anchor: int) -> tuple[int, int] | None:
+        """A candidate not after `after` that is due whatever was due before: none is within a period before it.
+
+        It is sought near `after` first. None: the chain has to be followed from the anchor.
         """
-        if self.at.hour is not None and self.period <= 20 * HOUR:
-            midnight = datetime.combine(to_local(after, self.zone).date() - DAY, time())
-            hours_before = midnight + timedelta(hours=self.at.hour) - 30 * MINUTE
-            return to_instant(hours_before, self.zone)
-        if self.at.hour is None and self.period <= 25 * MINUTE:
-            local = to_local(after, self.zone)
-            return after - 2 * HOUR + ((self.at.minute or 0) + 30 - local.minute) * MINUTE - local.second * SECOND
+        for reach in (2 * HOUR, 2 * DAY, 2 * self.period + 16 * DAY):
+            before = found = None
+            for candidate in candidates.readings(max(anchor, after - reach), after):
+                if before is not None and self._is_due(candidate, before):
+                    found = candidate
+                before = candidate
+            if found is not None:
+                return found
         return None
 
-    def _from_previous(self, previous: datetime) -> Iterator[datetime]:
-        nominal = next((wall for due, wall in self._candidates(previous) if due == previous), None)
-        yield from self._from_nominal(nominal or to_local(previous, self.zone), previous, include=False)
+    def _candidates(self) -> WallTimes:
+        days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
+        wildcard = self.at.hour is None or self.at.minute is None
+        times = _times(self.at, every_second=self.period < MINUTE)
+        return WallTimes(days, times, self.zone, self.dst or (EVERY_HOUR if wildcard else FIXED))
 
-    def _from_nominal(self, nominal: datetime, due: datetime, *, include: bool) -> Iterator[datetime]:
-        """The chain from a due instant and the wall-clock time that it stands for, with it or without it."""
-        if include:
-            yield due
-        while True:
-            due, nominal = self._following(nominal, due)
-            yield due
 
-    def _following(self, nominal: datetime, due: datetime) -> tuple[datetime, datetime]:
-        if self.period < DAY:
-            return next(self._candidates(due + self.period))
-        earliest = nominal + self.period
-        start = to_instant(earliest, self.zone)
-        return next((due, wall) for due, wall in self._candidates(start) if wall >= earliest)
-
-    def _candidates(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Instants from `start` on that match `at`, each with the wall-clock time that it stands for."""
-        minutes = self._daily(start) if None not in (self.at.hour, self.at.minute) else self._by_the_minute(start)
-        if self.period >= MINUTE or self.at.second:
-            yield from minutes
-            return
-        for due, wall in minutes:
-            yield from ((due + n * SECOND, wall + n * SECOND) for n in range(60) if due + n * SECOND >= start)
-
-    def _daily(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-        at = time(self.at.hour or 0, self.at.minute or 0, self.at.second)
-        day = to_local(start, self.zone).date() - DAY
-        slack = MINUTE - SECOND if self.period < MINUTE else timedelta(0)
-        while True:
-            if self.at.weekday in (None, day.weekday()):
-                wall = datetime.combine(day, at)
-                due = to_instant(wall, self.zone)
-                if due >= start - slack:
-                    yield due, wall
-            day += DAY
-
-    def _by_the_minute(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
-        due = start.replace(second=self.at.second)
-        due += MINUTE if due < start and self.period >= MINUTE else timedelta(0)
-        while True:
-            wall = to_local(due, self.zone)
-            if self.at.weekday not in (None, wall.weekday()) or self.at.hour not in (None, wall.hour):
-                due += (60 - wall.minute) * MINUTE
-            elif self.at.minute not in (None, wall.minute):
-                due += ((self.at.minute or 0) - wall.minute) % 60 * MINUTE
-            else:
-                yield due, wall
-                due += MINUTE
+@lru_cache(maxsize=1024)
+def _times(at: At, *, every_second: bool) -> tuple[int, ...]:
+    hours = range(24) if at.hour is None else (at.hour,)
+    minutes = range(60) if at.minute is None else (at.minute,)
+    seconds = range(60) if every_second and not at.second else (at.second,)
+    return tuple(
+        hour * HOUR + minute * MINUTE + second for hour in hours for minute in minutes for second in seconds
+    )

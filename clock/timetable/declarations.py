@@ -9,26 +9,20 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any, TypeVar, overload
 
-from cronsim import CronSim, CronSimError
-
 from clock.errors import DeclarationError
 from clock.timetable import draft
 from clock.timetable.action import Action, Handle
 from clock.timetable.clockwork import ClockworkAt, parse_at
+from clock.timetable.cron import WORDS as CRON_WORDS
+from clock.timetable.cron import Cron
+from clock.timetable.cron import read as read_cron
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.fluent import FluentJob
 from clock.timetable.timetable import Callbacks, Settings
-from clock.timetable.triggers import Cron, Days, Elapsed, Trigger, Union
+from clock.timetable.triggers import Days, Elapsed, Trigger, Union
 
 F = TypeVar("F", bound=Callable[..., Any])
 DAY = timedelta(days=1)
-_CRON_WORDS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-}
 
 
 @overload
@@ -79,7 +73,7 @@ class CronJob(FluentJob):
         return f"cron {self._expression}"
 
     def _plain(self, zone: tzinfo, name: str) -> Trigger:
-        return Cron(_CRON_WORDS.get(self._expression, self._expression), zone)
+        return Cron(self._expression, zone)
 
 
 def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
@@ -88,15 +82,12 @@ def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
     Raises DeclarationError.
     """
     source = draft.where()
-    fields_of = _CRON_WORDS.get(expression, expression)
     try:
-        if len(fields_of.split()) != 5:
-            raise CronSimError("five fields are wanted")
-        next(CronSim(fields_of, draft.current().now), None)
-    except (CronSimError, AttributeError) as error:
+        read_cron(expression)
+    except (ValueError, AttributeError) as error:
         raise DeclarationError(
             f"{source}: cron is {expression!r}: {error}; accepted are minute, hour, day of month, month, weekday, "
-            f"as in '*/5 9-17 * * mon-fri', or {', '.join(_CRON_WORDS)}"
+            f"as in '*/5 9-17 * * mon-fri', or {', '.join(CRON_WORDS)}"
         ) from None
     return CronJob(expression, None if tz is None else draft.zone_named(tz))
 
@@ -179,13 +170,15 @@ def _read_clockwork(
     entry.schedule = f"every {period}" + (f" at {', '.join(texts)}" if texts else "")
     entry.schedule += ", not at first" if skip_first_run else ""
 
+    seconds = period // timedelta(seconds=1)
+
     def make_trigger(zone: tzinfo, _name: str) -> Trigger:
-        triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first_run) for at in dict.fromkeys(times)]
+        triggers: list[Trigger] = [ClockworkAt(seconds, at, zone, skip_first_run) for at in dict.fromkeys(times)]
         if triggers:
             return Union(triggers) if len(triggers) > 1 else triggers[0]
         first = 1 if skip_first_run else 0
         if period % DAY:
-            return Elapsed(period, first)
+            return Elapsed(seconds, first)
         return Days(zone, period // DAY, first=first, at_anchor=True)
 
     entry.make_trigger = make_trigger

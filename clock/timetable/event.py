@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from clock.timetable.action import Action, Enqueue
+from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.triggers import Trigger
 
 CatchUp = Literal["latest", "all", "skip"]
@@ -44,7 +45,18 @@ class Event:
         after `after`, which saves work; it never changes the answer. Only Clockwork's form may be due at its
         anchor: ask from a second before it.
         """
-        return self.trigger.next_after(after, anchor, previous)
+        found = self.due_between(to_seconds(after), FOREVER, anchor=anchor, previous=previous)
+        return next(map(to_datetime, found), None)
+
+    def due_between(
+        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
+    ) -> Iterable[int]:
+        """The due instants in (after, end], lazily and in order, all in seconds since 1970 in UTC.
+
+        It is what `next_after` gives one by one, many times faster.
+        """
+        decided = None if previous is None else to_seconds(previous)
+        return self.trigger.due_between(after, end, to_seconds(anchor), decided)
 
     def run(self, due: datetime, previous: datetime | None) -> object:
         """Run the action for the firing at `due`; what it returns."""

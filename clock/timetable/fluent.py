@@ -6,7 +6,7 @@ times and its zones are not used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any
@@ -16,18 +16,23 @@ import schedule
 from clock.errors import ArgumentsError, DeclarationError
 from clock.timetable import draft
 from clock.timetable.action import Action, Call, Enqueue, Enqueueable
-from clock.timetable.clockwork import WEEKDAYS
+from clock.timetable.days import WEEKDAYS
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.event import CatchUp
-from clock.timetable.triggers import Days, Elapsed, Hours, Minutes, RandomGaps, Trigger, Union, Until
+from clock.timetable.local_time import DAY, HOUR, MINUTE, to_seconds
+from clock.timetable.triggers import (
+    Days,
+    EachHour,
+    Elapsed,
+    Hours,
+    Minutes,
+    RandomGaps,
+    Trigger,
+    Union,
+    Until,
+)
 
-_UNITS = {
-    "seconds": timedelta(seconds=1),
-    "minutes": timedelta(minutes=1),
-    "hours": timedelta(hours=1),
-    "days": timedelta(days=1),
-    "weeks": timedelta(weeks=1),
-}
+_UNITS = {"seconds": 1, "minutes": MINUTE, "hours": HOUR, "days": DAY, "weeks": 7 * DAY}
 
 
 class FluentJob(schedule.Job):
@@ -158,12 +163,12 @@ class FluentJob(schedule.Job):
         return at.isoformat("seconds" if at.second else "minutes")
 
     def _trigger(self, zone: tzinfo, name: str) -> Trigger:
-        triggers = [self._at_trigger(at, zone) for at in dict.fromkeys(self._times)]
-        trigger = Union(triggers) if len(triggers) > 1 else triggers[0] if triggers else self._plain(zone, name)
+        times = tuple(sorted({(at.hour * 60 + at.minute) * 60 + at.second for at in self._times}))
+        trigger = self._at_trigger(times, zone) if times else self._plain(zone, name)
         if self._entry.until is None:
             return trigger
         last = self._entry.until
-        return Until(trigger, last if last.tzinfo else last.replace(tzinfo=zone))
+        return Until(trigger, to_seconds(last if last.tzinfo else last.replace(tzinfo=zone)))
 
     def _plain(self, zone: tzinfo, name: str) -> Trigger:
         unit = _UNITS[self.unit or "days"]
@@ -171,21 +176,28 @@ class FluentJob(schedule.Job):
             return RandomGaps(name, self.interval, self.latest, unit)
         if self.start_day:
             return Days(zone, 7, weekday=WEEKDAYS.index(self.start_day))
-        if unit >= timedelta(days=1):
-            return Days(zone, self.interval * unit.days, first=1)
+        if unit >= DAY:
+            return Days(zone, self.interval * unit // DAY, first=1)
         return Elapsed(self.interval * unit)
 
-    def _at_trigger(self, at: time, zone: tzinfo) -> Trigger:
+    def _at_trigger(self, times: tuple[int, ...], zone: tzinfo) -> Trigger:
+        """The trigger for times of the unit, each in seconds from the unit's beginning."""
         if self.start_day:
-            return Days(zone, 7, at, WEEKDAYS.index(self.start_day))
+            return Days(zone, 7, times, WEEKDAYS.index(self.start_day))
         if self.unit == "days":
-            return Days(zone, self.interval, at, first=0 if self.interval == 1 else 1)
+            return Days(zone, self.interval, times, first=0 if self.interval == 1 else 1)
+        if self.unit == "hours" and self.interval == 1:
+            return EachHour(zone, times)
         if self.unit == "hours":
-            return Hours(zone, self.interval, at.minute, at.second)
-        return Minutes(self.interval, at.second)
+            return _union([Hours(zone, self.interval, mark) for mark in times])
+        return _union([Minutes(self.interval, second) for second in times])
 
     def _error(self, text: str) -> DeclarationError:
         return DeclarationError(f"{draft.where()}: {text}")
+
+
+def _union(triggers: Sequence[Trigger]) -> Trigger:
+    return triggers[0] if len(triggers) == 1 else Union(triggers)
 
 
 def _given(action: Action, _draft: Draft) -> Action:

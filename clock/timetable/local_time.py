@@ -1,43 +1,125 @@
-"""Wall-clock time in a zone, and the instants that it stands for.
+"""Instants, and what the clocks of a zone show at them.
 
-The rule for the two odd nights of the year is Debian cron's, as the `cronsim` package states it: a wall time that
-is skipped in spring stands for the first instant after the gap; one that occurs twice in autumn, for the first.
+Inside this room an instant is a whole number of seconds since 1970 in UTC, and a wall-clock time is the same
+number read off a zone's clock: `wall = instant + offset`. A zone's time is a row of stretches of one offset each;
+where two of them meet, the wall clock has a gap (spring) or shows some times twice (a fold, autumn).
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from itertools import pairwise
 
-SECOND = timedelta(seconds=1)
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
+#: Later than anything that is asked for, early enough for every zone's `datetime` to hold it: the year 9990.
+FOREVER = 253_086_681_600
 
-def to_local(instant: datetime, zone: tzinfo) -> datetime:
-    """The naive wall-clock time that `instant` shows in `zone`."""
-    return instant.astimezone(zone).replace(tzinfo=None)
-
-
-def to_instant(wall: datetime, zone: tzinfo) -> datetime:
-    """The instant, in UTC, that the naive wall-clock time `wall` stands for in `zone`.
-
-    >>> from zoneinfo import ZoneInfo
-    >>> to_instant(datetime(2026, 3, 29, 2, 30), ZoneInfo("Europe/Berlin")).isoformat()  # skipped that night
-    '2026-03-29T01:00:00+00:00'
-    """
-    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if to_local(instant, zone) == wall:
-        return instant
-    return _end_of_gap(wall, zone)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_SECOND = timedelta(seconds=1)
+_LOOK_EVERY = 3 * DAY  # no zone has changed its offset and back in less than 6 days since 1970
+_SPAN_BITS = 25  # offsets are looked up, and remembered, for spans of 2**25 s (388 days)
 
 
-def _end_of_gap(wall: datetime, zone: tzinfo) -> datetime:
-    """The first instant after the gap that `wall` lies in: it is between the two readings of `wall`."""
-    low = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    high = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    offset_before = low.astimezone(zone).utcoffset()
-    while high - low > SECOND:
-        middle = low + ((high - low) // 2 // SECOND) * SECOND
-        if middle.astimezone(zone).utcoffset() == offset_before:
-            low = middle
-        else:
-            high = middle
-    return high
+def to_seconds(instant: datetime) -> int:
+    """The instant as whole seconds since 1970, rounded down."""
+    return (instant - _EPOCH) // _SECOND
+
+
+def to_datetime(seconds: int) -> datetime:
+    """The instant as a datetime in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01: `wall // DAY` of any time of that day."""
+    return day.toordinal() - _EPOCH_ORDINAL
+
+
+def date_of(number: int) -> date:
+    """The date of that day number."""
+    return date.fromordinal(number + _EPOCH_ORDINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The instants start <= t < stop have one offset; `before` and `following` are its neighbours'."""
+
+    start: int
+    stop: int
+    offset: int
+    before: int
+    following: int
+
+
+class Offsets:
+    """A zone's offsets from UTC, found by asking the zone, and remembered. Made by `offsets_of`."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._spans: dict[int, tuple[Stretch, ...]] = {}
+
+    def at(self, instant: int) -> int:
+        """The offset at an instant, in seconds; positive east of Greenwich."""
+        return next(self.stretches(instant, instant)).offset
+
+    def stretches(self, first: int, last: int) -> Iterator[Stretch]:
+        """The stretches that hold the instants first <= t <= last, in order.
+
+        A long stretch may come in parts, whose offsets are those of their neighbours.
+        """
+        for number in range(first >> _SPAN_BITS, (last >> _SPAN_BITS) + 1):
+            for stretch in self._spans.get(number) or self._look_up(number):
+                if stretch.stop > first and stretch.start <= last:
+                    yield stretch
+
+    def readings(self, wall: int) -> list[int]:
+        """The instants at which the zone's clock shows `wall`: none in a gap, two in a fold."""
+        around = self.stretches(wall - DAY, wall + DAY)
+        return [wall - part.offset for part in around if part.start <= wall - part.offset < part.stop]
+
+    def instant_of(self, wall: int) -> int:
+        """The instant that `wall` stands for by the default rule: in a fold the first, in a gap its end."""
+        readings = self.readings(wall)
+        if readings:
+            return readings[0]
+        around = self.stretches(wall - DAY, wall + DAY)
+        return next(part.start for part in around if wall < part.start + part.offset)
+
+    def _look_up(self, number: int) -> tuple[Stretch, ...]:
+        start, stop = number << _SPAN_BITS, (number + 1) << _SPAN_BITS
+        marks = [*range(start, stop - 1, _LOOK_EVERY), stop - 1]
+        edges = [start]
+        for low, high in pairwise(marks):
+            edges += self._changes(low, high)
+        edges.append(stop)
+        self._spans[number] = tuple(
+            Stretch(low, high, self._ask(low), self._ask(low - 1), self._ask(high))
+            for low, high in pairwise(edges)
+        )
+        return self._spans[number]
+
+    def _changes(self, low: int, high: int) -> list[int]:
+        """The instants low < t <= high at which the offset changes."""
+        if self._ask(low) == self._ask(high):
+            return []
+        if high - low == 1:
+            return [high]
+        middle = (low + high) // 2
+        return self._changes(low, middle) + self._changes(middle, high)
+
+    def _ask(self, instant: int) -> int:
+        offset = datetime.fromtimestamp(instant, self._zone).utcoffset() or timedelta(0)
+        return offset // _SECOND
+
+
+@lru_cache(maxsize=1024)  # there are about 600 zones
+def offsets_of(zone: tzinfo) -> Offsets:
+    """The offsets of a zone."""
+    return Offsets(zone)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 
 from clock.errors import UnknownEvent
 from clock.timetable.event import CatchUp, Event
+from clock.timetable.local_time import DAY, to_seconds
+
+_WINDOW = 32 * DAY  # due instants are put in order for so many seconds at a time, which bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,28 @@ class Timetable:
                 return event
         names = [event.name for event in self.events]
         raise UnknownEvent(name, names, get_close_matches(name, names, 1))
+
+    def due_between(
+        self, start: datetime, end: datetime, *, anchors: Mapping[str, datetime] | None = None
+    ) -> Iterator[tuple[int, Event]]:
+        """What is due in (start, end]: (seconds since 1970 in UTC, event), those of one instant in file order.
+
+        `anchors` are by the events' names; an event without one is anchored at `start`.
+        """
+        anchors = {} if anchors is None else anchors
+        anchored = [(event.trigger, to_seconds(anchors.get(event.name, start))) for event in self.events]
+        previous: list[int | None] = [None] * len(anchored)
+        low, last = to_seconds(start), to_seconds(end)
+        while low < last:
+            high = min(low + _WINDOW, last)
+            found: list[int] = []
+            for place, (trigger, anchor) in enumerate(anchored):
+                dues = list(trigger.due_between(low, high, anchor, previous[place]))
+                if dues:
+                    previous[place] = dues[-1]
+                    found += [due * len(anchored) + place for due in dues]
+            found.sort()  # a whole number each, instant before place: rows that are in order already merge fast
+            for number in found:
+                due, place = divmod(number, len(anchored))
+                yield due, self.events[place]
+            low = high

@@ -1,106 +1,126 @@
 """Triggers: when an event is due, as pure functions of its anchor and the last due instant.
 
-Each answers `next_after(after, anchor, previous)`: the first due instant strictly after `after`, or None for
-never. Instants are aware, in UTC, in whole seconds. `previous`, a due instant not after `after`, only saves work.
+Each answers `due_between(after, end, anchor, previous)`: the due instants in (after, end], in order and lazily, as
+whole seconds since 1970 in UTC. One answer serves both the clock, which takes the first, and a year's preview.
+`previous`, a due instant not after `after`, only saves work.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
-from itertools import count
+from datetime import tzinfo
 from typing import Protocol
 
-from cronsim import CronSim
-
-from clock.timetable.local_time import SECOND, to_instant, to_local
-
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
+from clock.timetable.days import DayRule, EveryDay, EveryNthDay, weekday_of
+from clock.timetable.local_time import DAY, HOUR, MINUTE, offsets_of
+from clock.timetable.wall_times import EVERY_HOUR, FIXED, Dst, WallTimes
 
 
 class Trigger(Protocol):
     """When."""
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`; None: never."""
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Elapsed:
-    """Every `period` of elapsed time since the anchor, from the `first`-th period on (0: at the anchor itself)."""
+    """Every `period` seconds of elapsed time since the anchor, from the `first`-th on (0: at the anchor)."""
 
-    period: timedelta
+    period: int
     first: int = 1
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
-        return anchor + max(self.first, (after - anchor) // self.period + 1) * self.period
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        number = max(self.first, (after - anchor) // self.period + 1)
+        return range(anchor + number * self.period, end + 1, self.period)
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Every `step` days at a time of day in a zone, counted from the anchor's day or from its next `weekday`.
+    """Every `step` days at times of day in a zone, counted from the anchor's day or from its next `weekday`.
 
-    `at` None: the anchor's own time of day. `first`: the first of the counted days that may be due. `at_anchor`:
-    whether an instant that is the anchor itself counts.
+    `times` None: the anchor's own time of day. `first`: the first of the counted days that may be due.
+    `at_anchor`: whether an instant that is the anchor itself counts.
     """
 
     zone: tzinfo
     step: int
-    at: time | None = None
+    times: tuple[int, ...] | None = None
     weekday: int | None = None
     first: int = 0
     at_anchor: bool = False
+    dst: Dst = FIXED
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
-        after = max(after, anchor - SECOND if self.at_anchor else anchor)
-        local = to_local(anchor, self.zone)
-        start = local.date()
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        day, time = divmod(anchor + offsets_of(self.zone).at(anchor), DAY)
         if self.weekday is not None:
-            start += timedelta(days=(self.weekday - start.weekday()) % 7)
-        passed = (to_local(after, self.zone).date() - start).days
-        for number in count(max(self.first, passed // self.step - 1)):
-            wall = datetime.combine(start + timedelta(days=number * self.step), self.at or local.time())
-            due = to_instant(wall, self.zone)
-            if due > after:
-                return due
-        raise AssertionError("unreachable: count() does not end")
+            day += (self.weekday - weekday_of(day)) % 7
+        days = EveryNthDay(day + self.first * self.step, self.step)
+        times = (time,) if self.times is None else self.times
+        return WallTimes(days, times, self.zone, self.dst).instants(
+            max(after, anchor - 1 if self.at_anchor else anchor), end
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DaysOf:
+    """On the days of a rule, at times of day in a zone; `times` None: the anchor's own time of day."""
+
+    days: DayRule
+    zone: tzinfo
+    times: tuple[int, ...] | None = None
+    dst: Dst = FIXED
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        times = self.times or ((anchor + offsets_of(self.zone).at(anchor)) % DAY,)
+        return WallTimes(self.days, times, self.zone, self.dst).instants(max(after, anchor), end)
+
+
+@dataclass(frozen=True, slots=True)
+class EachHour:
+    """In every real hour, whenever the zone's clock shows one of `marks`, seconds past the hour."""
+
+    zone: tzinfo
+    marks: tuple[int, ...]
+    dst: Dst = EVERY_HOUR
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        times = tuple(hour + mark for hour in range(0, DAY, HOUR) for mark in self.marks)
+        return WallTimes(EveryDay(), times, self.zone, self.dst).instants(max(after, anchor), end)
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Every `step` hours of elapsed time, when the zone's clock shows `minute` and `second`.
+    """Every `step` hours of elapsed time, when the zone's clock shows `mark` seconds past the hour.
 
     Where an offset changes by a part of an hour (Lord Howe), the clock's minute counts, and one step is longer.
     """
 
     zone: tzinfo
     step: int
-    minute: int
-    second: int
+    mark: int
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
+        """The due instants in (after, end], in order."""
+        offsets = offsets_of(self.zone)
         after = max(after, anchor)
-        local = to_local(anchor, self.zone)
-        start = anchor - timedelta(minutes=local.minute, seconds=local.second)
-        start += timedelta(minutes=self.minute, seconds=self.second)
-        first = 0 if self.step == 1 else 1
-        for number in count(max(first, (after - start) // (self.step * HOUR) - 1)):
-            due = self._shown(start + number * self.step * HOUR)
-            if due > after:
-                return due
-        raise AssertionError("unreachable: count() does not end")
-
-    def _shown(self, instant: datetime) -> datetime:
-        """`instant`, moved on to where the clock shows the minute and second."""
-        local = to_local(instant, self.zone)
-        behind = (self.minute - local.minute) * 60 + self.second - local.second
-        return instant + timedelta(seconds=behind % 3600)
+        start = anchor - (anchor + offsets.at(anchor)) % HOUR + self.mark
+        period = self.step * HOUR
+        due = start + max(1, (after - start) // period - 1) * period
+        while True:
+            shown = due + (self.mark - due - offsets.at(due)) % HOUR
+            if shown > end:
+                return
+            if shown > after:
+                yield shown
+            due += period
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +130,12 @@ class Minutes:
     step: int
     second: int
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
-        after = max(after, anchor)
-        period = timedelta(minutes=self.step)
-        start = anchor.replace(second=self.second)
-        return start + max(0 if self.step == 1 else 1, (after - start) // period + 1) * period
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        period = self.step * MINUTE
+        start = anchor - anchor % MINUTE + self.second
+        number = max(0 if self.step == 1 else 1, (max(after, anchor) - start) // period + 1)
+        return range(start + number * period, end + 1, period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +145,23 @@ class RandomGaps:
     name: str
     low: int
     high: int
-    unit: timedelta
+    unit: int
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
+        """The due instants in (after, end], in order."""
         due = previous or anchor
-        while due <= after or due <= anchor:
-            due += self._gap(due) * self.unit
-        return due
-
-    def _gap(self, instant: datetime) -> int:
-        seed = f"{self.name}\0{int(instant.timestamp())}".encode()
-        drawn = int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest(), "big")
-        return self.low + drawn % (self.high - self.low + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """A cron expression of five fields, by the rules of the `cronsim` package."""
-
-    expression: str
-    zone: tzinfo
-
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`; None if there is none for 50 years."""
-        after = max(after, anchor)
-        for found in CronSim(self.expression, after.astimezone(self.zone)):
-            due = found.astimezone(UTC)
+        while (due := due + self._gap(due) * self.unit) <= end:
             if due > after:
-                return due
-        return None
+                yield due
+
+    def _gap(self, instant: int) -> int:
+        return self.low + drawn(self.name, instant) % (self.high - self.low + 1)
+
+
+def drawn(*words: object) -> int:
+    """A number that looks drawn at random, and is the same for the same words on every machine."""
+    seed = "\0".join(map(str, words)).encode()
+    return int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +170,13 @@ class Union:
 
     triggers: Sequence[Trigger]
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`."""
-        dues = [trigger.next_after(after, anchor, None) for trigger in self.triggers]
-        return min((due for due in dues if due is not None), default=None)
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
+        """The due instants in (after, end], in order."""
+        last = None
+        for due in heapq.merge(*(trigger.due_between(after, end, anchor, None) for trigger in self.triggers)):
+            if due != last:
+                yield due
+            last = due
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +184,8 @@ class Until:
     """A trigger that ends: nothing is due after `last`."""
 
     trigger: Trigger
-    last: datetime
+    last: int
 
-    def next_after(self, after: datetime, anchor: datetime, previous: datetime | None) -> datetime | None:
-        """The first due instant strictly after `after`, if it is not past the end."""
-        due = self.trigger.next_after(after, anchor, previous)
-        return due if due is not None and due <= self.last else None
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order."""
+        return self.trigger.due_between(after, min(end, self.last), anchor, previous)
