@@ -2,7 +2,7 @@
 
 from clock.errors import ClockError
 from clock.job import Job
-from clock.timetable import DUE_AT, configure, cron, error_handler, every, handler, on, repeat
+from clock.timetable import DUE_AT, configure, cron, error_handler, every, handler, on, repeat, sync_events
 
 __version__ = "0.1.0"
 
@@ -17,4 +17,5 @@ __all__ = [
     "handler",
     "on",
     "repeat",
+    "sync_events",
 ]

@@ -46,11 +46,13 @@ class DuplicateEvent(DeclarationError):
 class UnknownEvent(ClockError):
     """An event was asked for that the clock file does not have."""
 
+    SHOWN = 40  # so many names fit a message
+
     def __init__(self, name: str, known: Sequence[str], near: Sequence[str]) -> None:
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        super().__init__(
-            f"no event is named {name!r}{hint} The events are: {', '.join(map(repr, known)) or 'none'}"
-        )
+        more = f" and {len(known) - self.SHOWN} more" if len(known) > self.SHOWN else ""
+        shown = ", ".join(map(repr, known[: self.SHOWN])) or "none"
+        super().__init__(f"no event is named {name!r}{hint} The events are: {shown}{more}")
 
 
 class ActionFailed(ClockError):

@@ -1,17 +1,31 @@
 # What a clock file calls
 from clock.timetable.action import DUE_AT
-from clock.timetable.declarations import configure, cron, error_handler, every, handler, on, repeat
+from clock.timetable.cron_form import cron
+from clock.timetable.declarations import (
+    configure,
+    error_handler,
+    every,
+    handler,
+    on,
+    repeat,
+    sync_events,
+)
 
 # What it becomes
-from clock.timetable.event import Event
+from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.loader import load
-from clock.timetable.timetable import Callbacks, Settings, Timetable
+from clock.timetable.synced import RowsRead, read_rows
+from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 
 __all__ = [
     "DUE_AT",
     "Callbacks",
+    "CatchUp",
     "Event",
+    "Overlap",
+    "RowsRead",
     "Settings",
+    "SyncedEvents",
     "Timetable",
     "configure",
     "cron",
@@ -20,5 +34,7 @@ __all__ = [
     "handler",
     "load",
     "on",
+    "read_rows",
     "repeat",
+    "sync_events",
 ]

@@ -89,7 +89,7 @@ class Handle:
 Action = Enqueue | Call | Handle
 
 
-def name_of(function: Callable[..., object]) -> str:
+def name_of(function: object) -> str:
     """What a callable is called in names and logs."""
     return str(getattr(function, "__name__", None) or type(function).__name__)
 

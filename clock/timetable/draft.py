@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
-from clock.timetable.event import CatchUp, Event
-from clock.timetable.timetable import Callbacks, Settings, Timetable
+from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers import Trigger
 
 _PACKAGE = str(Path(__file__).parent.parent)
@@ -34,6 +34,7 @@ class Draft:
     callbacks: dict[str, list[Callable[..., object]]] = field(default_factory=dict)
     error_handlers: list[Callable[[BaseException], object]] = field(default_factory=list)
     handler: Callable[[str, datetime], object] | None = None
+    synced: list[SyncedEvents] = field(default_factory=list)
 
     def finish(self) -> Timetable:
         """The timetable of all that was declared. Raises DeclarationError."""
@@ -49,7 +50,9 @@ class Draft:
             sources[event.name] = event.source
             events.append(event)
         callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
-        return Timetable(self.path, tuple(events), settings, callbacks, tuple(self.error_handlers))
+        return Timetable(
+            self.path, tuple(events), settings, callbacks, tuple(self.error_handlers), tuple(self.synced)
+        )
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Entry:
     thread: bool | None = None
     catch_up: CatchUp | None = None
     catch_up_within: timedelta | None = None
+    overlap: Overlap | None = None
     description: str | None = None
     tags: set[Hashable] = field(default_factory=set)
     until: datetime | None = None
@@ -72,10 +76,15 @@ class Entry:
 
     def event(self, draft: Draft, settings: Settings) -> Event:
         """The finished event. Raises DeclarationError where something is missing."""
-        if self.action is None or self.make_trigger is None:
+        if self.action is None:
             raise DeclarationError(f"{self.source}: this event does nothing; end it with .do(...)")
+        return self.event_of(self.action(draft), settings)
+
+    def event_of(self, action: Action, settings: Settings) -> Event:
+        """The event that has `action`."""
+        if self.make_trigger is None:
+            raise DeclarationError(f"{self.source}: this event does not say when")
         zone = self.zone or settings.tz
-        action = self.action(draft)
         name = self.name or f"{action} {self.schedule}"
         return Event(
             name=name,
@@ -88,6 +97,7 @@ class Entry:
             thread=settings.thread if self.thread is None else self.thread,
             catch_up=self.catch_up or settings.catch_up,
             catch_up_within=settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
+            overlap=self.overlap or "allow",
             description=self.description,
             tags=frozenset(self.tags),
         )
@@ -142,8 +152,8 @@ def _shown(filename: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
 
 
-def zone_named(name: object) -> tzinfo:
-    """The zone of that name. Raises DeclarationError, with the near names."""
+def zone_named(name: object, at: str | None = None) -> tzinfo:
+    """The zone of that name. Raises DeclarationError, with the near name; `at` begins its text."""
     if isinstance(name, tzinfo):
         return name
     try:
@@ -151,11 +161,10 @@ def zone_named(name: object) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = get_close_matches(str(name), _zone_names(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else "; names are those of the tz database: 'Europe/Berlin'"
-        raise DeclarationError(f"{where()}: unknown time zone {name!r}{hint}") from None
+        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r}{hint}") from None
 
 
 def _zone_names() -> list[str]:
-
     return sorted(available_timezones())
 
 

@@ -12,11 +12,15 @@ from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.triggers import Trigger
 
 CatchUp = Literal["latest", "all", "skip"]
+Overlap = Literal["allow", "skip", "queue_one"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """When, what, on which condition. `declaration` is its schedule in words: a change moves the anchor."""
+    """When, what, on which condition. `declaration` is its schedule in words: a change moves the anchor.
+
+    `overlap` says what becomes of a due instant while the job of the one before is still at work.
+    """
 
     name: str
     declaration: str
@@ -28,6 +32,7 @@ class Event:
     thread: bool = False
     catch_up: CatchUp = "latest"
     catch_up_within: timedelta = timedelta(hours=1)
+    overlap: Overlap = "allow"
     description: str | None = None
     tags: frozenset[Hashable] = frozenset()
 

@@ -18,8 +18,9 @@ from clock.timetable import draft
 from clock.timetable.action import Action, Call, Enqueue, Enqueueable
 from clock.timetable.days import WEEKDAYS
 from clock.timetable.draft import Draft, Entry
-from clock.timetable.event import CatchUp
+from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.local_time import DAY, HOUR, MINUTE, to_seconds
+from clock.timetable.options import check_option
 from clock.timetable.triggers import (
     Days,
     EachHour,
@@ -88,26 +89,37 @@ class FluentJob(schedule.Job):
 
     def if_(self, condition: Callable[[datetime], object]) -> FluentJob:
         """Fire only where `condition(due)` is true; `due` is the due instant in the event's zone."""
-        if not callable(condition):
-            raise self._error(f"if_ is {condition!r}; a function of the due instant is wanted")
+        check_option(f"{draft.where()}: ", "if_", condition)
         self._entry.condition = condition
         return self
 
     def thread(self, on: bool = True) -> FluentJob:
         """Run the action on a thread of its own, so that a slow one does not hold up the clock."""
+        check_option(f"{draft.where()}: ", "thread", on)
         self._entry.thread = on
         return self
 
     def catch_up(self, which: CatchUp, within: timedelta | None = None) -> FluentJob:
         """What becomes of instants that were due while no clock ran: "latest", "all" or "skip"."""
-        if which not in ("latest", "all", "skip"):
-            raise self._error(f'catch_up is {which!r}; accepted are "latest", "all" and "skip"')
+        check_option(f"{draft.where()}: ", "catch_up", which)
+        if within is not None:
+            check_option(f"{draft.where()}: ", "catch_up_within", within)
         self._entry.catch_up = which
         self._entry.catch_up_within = within
         return self
 
+    def overlap(self, which: Overlap) -> FluentJob:
+        """What becomes of a due instant while the job of the one before is still at work.
+
+        "allow" enqueues all the same, "skip" passes over it, "queue_one" lets one wait.
+        """
+        check_option(f"{draft.where()}: ", "overlap", which)
+        self._entry.overlap = which
+        return self
+
     def describe(self, text: str) -> FluentJob:
         """Say in a sentence what the event is for."""
+        check_option(f"{draft.where()}: ", "description", text)
         self._entry.description = text
         return self
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 
 from clock.errors import UnknownEvent
+from clock.timetable.action import Enqueueable
 from clock.timetable.event import CatchUp, Event
 from clock.timetable.local_time import DAY, to_seconds
 
@@ -25,6 +27,7 @@ class Settings:
     thread: bool = False
     catch_up: CatchUp = "latest"
     catch_up_within: timedelta = timedelta(hours=1)
+    logger: logging.Logger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,19 @@ class Callbacks:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncedEvents:
+    """Events that live in a database: `load()` gives their rows, and is to be asked again `every` so often.
+
+    `do`, a job class or a function of the row, is what they do; `source` is file and line of the declaration.
+    """
+
+    load: Callable[[], Iterable[object]]
+    every: timedelta
+    do: Callable[..., object] | Enqueueable
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timetable:
     """The events of the clock file at `path`, in its order, and what goes for all of them."""
 
@@ -46,14 +62,18 @@ class Timetable:
     settings: Settings
     callbacks: Callbacks = field(default_factory=Callbacks)
     error_handlers: Sequence[Callable[[BaseException], object]] = ()
+    synced: Sequence[SyncedEvents] = ()
+    by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {event.name: event for event in self.events})
 
     def event(self, name: str) -> Event:
-        """The event of that name. Raises UnknownEvent, which lists those that there are."""
-        for event in self.events:
-            if event.name == name:
-                return event
-        names = [event.name for event in self.events]
-        raise UnknownEvent(name, names, get_close_matches(name, names, 1))
+        """The event of that name. Raises UnknownEvent, which names the near ones, or all where they are few."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise UnknownEvent(name, list(self.by_name), get_close_matches(name, self.by_name, 1)) from None
 
     def due_between(
         self, start: datetime, end: datetime, *, anchors: Mapping[str, datetime] | None = None

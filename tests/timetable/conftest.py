@@ -8,7 +8,7 @@ from clock.timetable import Event, Timetable, load
 
 HEAD = """
 from datetime import datetime, timedelta
-from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat
+from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat, sync_events
 from tests.timetable.jobs import SendLetterJob, act
 """
 

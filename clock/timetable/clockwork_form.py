@@ -1,0 +1,118 @@
+"""Clockwork's form: `every(timedelta(minutes=3), "less.frequent.job", at=..., tz=...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from typing import Any, TypeVar
+
+from clock.errors import DeclarationError
+from clock.timetable import draft
+from clock.timetable.action import Action, Handle
+from clock.timetable.clockwork import ACCEPTED_AT, At, ClockworkAt, parse_at
+from clock.timetable.draft import Draft, Entry
+from clock.timetable.local_time import DAY
+from clock.timetable.options import check_option, hint
+from clock.timetable.periods import period_words
+from clock.timetable.triggers import Days, Elapsed, Trigger, Union
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: The options that are kept as they are, under their own name, in the entry.
+PLAIN_OPTIONS = ("thread", "catch_up", "catch_up_within", "overlap", "description")
+OPTIONS = ("at", "tz", "if_", "skip_first_run", *PLAIN_OPTIONS)
+
+
+def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:
+    """Declare an event in the file being loaded; what is returned decorates its own function, if it has one.
+
+    Raises DeclarationError.
+    """
+    entry = Entry(draft.where())
+    if len(names) > 1 or not isinstance(names[0], str) or not names[0].strip():
+        raise DeclarationError(f"{entry.source}: one name is wanted after the period, not {names!r:.60}")
+    entry.name = names[0]
+    for name in options:
+        if name not in OPTIONS:
+            raise DeclarationError(f"{entry.source}: every has no option {name!r}; {hint(name, OPTIONS)}")
+    read_options(entry, period, f"{entry.source}: ", **options)
+    entry.action = partial(_general_handler, entry)
+    draft.current().entries.append(entry)
+    return partial(_decorate, entry)
+
+
+def read_options(
+    entry: Entry,
+    period: object,
+    where: str,
+    *,
+    at: object = None,
+    tz: str | tzinfo | None = None,
+    if_: Callable[[datetime], object] | None = None,
+    skip_first_run: bool = False,
+    **others: Any,
+) -> None:
+    """Put period and options into `entry`. Raises DeclarationError, which begins with `where`."""
+    checked = {"skip_first_run": skip_first_run, **({} if if_ is None else {"if_": if_}), **others}
+    for name, value in checked.items():
+        check_option(where, name, value)
+    entry.zone = None if tz is None else draft.zone_named(tz, where)
+    entry.condition = if_
+    for name, value in others.items():
+        setattr(entry, name, value)
+    length = _period(where, period)
+    times = _times(where, at)
+    entry.schedule = f"every {period_words(length)}" + (f" at {', '.join(times)}" if times else "")
+    entry.schedule += ", not at first" if skip_first_run else ""
+    entry.make_trigger = partial(
+        _trigger, length // timedelta(seconds=1), tuple(dict.fromkeys(times.values())), skip_first_run
+    )
+
+
+def _times(where: str, at: object) -> dict[str, At]:
+    """Each time of `at` as it was given, and what it means."""
+    texts: Any = [] if at is None else at if isinstance(at, (list, tuple)) else [at]
+    if at is not None and not texts:
+        raise DeclarationError(f"{where}at is an empty list; name at least one time, or leave it out")
+    try:
+        return {text: parse_at(text) for text in texts}
+    except ValueError as error:
+        raise DeclarationError(f"{where}{error}") from None
+    except TypeError:
+        raise DeclarationError(f"{where}at is {at!r}; accepted are {ACCEPTED_AT}, or a list of them") from None
+
+
+def _trigger(period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _name: str) -> Trigger:
+    triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first) for at in times]
+    if triggers:
+        return Union(triggers) if len(triggers) > 1 else triggers[0]
+    first = 1 if skip_first else 0
+    if period % DAY:
+        return Elapsed(period, first)
+    return Days(zone, period // DAY, first=first, at_anchor=True)
+
+
+def _period(where: str, value: object) -> timedelta:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = timedelta(seconds=value)
+    if not isinstance(value, timedelta) or value < timedelta(seconds=1) or value % timedelta(seconds=1):
+        raise DeclarationError(
+            f"{where}the period is {value!r}; a timedelta, or seconds, of whole seconds above 0 is wanted"
+        )
+    return value
+
+
+def _general_handler(entry: Entry, of: Draft) -> Action:
+    if of.handler is None:
+        raise DeclarationError(
+            f"{entry.source}: {entry.name!r} has no action; decorate a function (name, due) with it, "
+            "or declare a general one with @handler"
+        )
+    return Handle(of.handler, str(entry.name))
+
+
+def _decorate(entry: Entry, function: F) -> F:
+    if not callable(function):
+        raise DeclarationError(f"{entry.source}: {entry.name!r} decorates {function!r}; a function is wanted")
+    entry.action = lambda _draft: Handle(function, str(entry.name))
+    return function

@@ -1,0 +1,52 @@
+"""Cron's form: `cron("*/5 9-17 * * mon-fri").do(SomeJob)`."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from clock.errors import DeclarationError
+from clock.timetable import draft
+from clock.timetable.cron import WORDS, Cron, read
+from clock.timetable.fluent import FluentJob
+from clock.timetable.triggers import Trigger
+
+
+class CronJob(FluentJob):
+    """What `cron(...)` returns; it takes the fluent form's words but for units and times."""
+
+    def __init__(self, expression: str, zone: tzinfo | None) -> None:
+        super().__init__(1)
+        self._expression = expression
+        self._entry.zone = zone
+
+    def _check(self) -> None:
+        if self.unit is not None or self.latest is not None:
+            raise self._error("cron(...) says when by itself; it takes no unit and no to(...)")
+        if self._times:
+            raise self._error("cron(...) says when by itself; it takes no at(...)")
+
+    def _words(self) -> str:
+        return f"cron {self._expression}"
+
+    def _plain(self, zone: tzinfo, name: str) -> Trigger:
+        return Cron(self._expression, zone)
+
+
+def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
+    """Declare an event by a cron expression: five fields, or `@hourly`, `@daily`, `@weekly`...
+
+    Raises DeclarationError.
+    """
+    check_cron(f"{draft.where()}: ", expression)
+    return CronJob(expression, None if tz is None else draft.zone_named(tz))
+
+
+def check_cron(where: str, expression: str) -> None:
+    """Check a cron expression. Raises DeclarationError, which begins with `where` and says what is accepted."""
+    try:
+        read(expression)
+    except (ValueError, AttributeError) as error:
+        raise DeclarationError(
+            f"{where}cron is {expression!r}: {error}; accepted are minute, hour, day of month, month, weekday, "
+            f"as in '*/5 9-17 * * mon-fri', or {', '.join(WORDS)}"
+        ) from None

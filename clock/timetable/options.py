@@ -1,0 +1,60 @@
+"""Options of events and settings of a clock file: which values each of them takes, and the words that say so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from clock.errors import DeclarationError
+
+
+def check_option(where: str, name: str, value: object) -> None:
+    """Check an option's value. Raises DeclarationError, which begins with `where` and says what is accepted."""
+    accepts, wanted = _VALUES.get(name, (_anything, ""))
+    if not accepts(value):
+        raise DeclarationError(f"{where}{name} is {value!r:.80}; {wanted} is wanted")
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown `name`: the nearest known one, or all of them."""
+    near = get_close_matches(str(name), list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+
+
+def _anything(_value: object) -> bool:
+    return True
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
+    quoted = [f'"{word}"' for word in words]
+    return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+#: option -> whether it takes a value, and what it takes in words. `at` and `tz` are read where they are used.
+_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "sleep_timeout": (_is_seconds, "a number of seconds, 1 or more,"),
+    "max_threads": (lambda value: type(value) is int and value >= 1, "a whole number, 1 or more,"),
+    "logger": (lambda value: isinstance(value, logging.Logger), "a logging.Logger"),
+    "thread": (_is_bool, "True or False"),
+    "skip_first_run": (_is_bool, "True or False"),
+    "enabled": (_is_bool, "true or false"),
+    "if_": (callable, "a function of the due instant"),
+    "catch_up": _one_of("latest", "all", "skip"),
+    "catch_up_within": (
+        lambda value: isinstance(value, timedelta) and value >= timedelta(0),
+        "a timedelta, not a negative one,",
+    ),
+    "overlap": _one_of("allow", "skip", "queue_one"),
+    "description": (lambda value: isinstance(value, str), "a text"),
+}

@@ -1,0 +1,55 @@
+"""Periods of time in words: read from YAML files and database rows, and told to people."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {
+    "week": timedelta(weeks=1),
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "second": timedelta(seconds=1),
+}
+_SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
+_PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[a-z]+)\s*")
+ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m' or a number of seconds"
+
+
+def parse_period(value: object) -> timedelta:
+    """The period that a timedelta, a number of seconds or a text stands for. Raises ValueError.
+
+    >>> parse_period("1h30m"), parse_period("2 weeks"), parse_period(90)
+    (datetime.timedelta(seconds=5400), datetime.timedelta(days=14), datetime.timedelta(seconds=90))
+    """
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text.isdigit():
+        return timedelta(seconds=int(text))
+    if not text or _PART.sub("", text):
+        raise ValueError(f"{value!r} is no period; accepted are {ACCEPTED_PERIOD}")
+    return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())
+
+
+def _part(value: object, found: re.Match[str]) -> timedelta:
+    unit = _SHORT.get(found["unit"], found["unit"].removesuffix("s"))
+    if unit not in _UNITS:
+        raise ValueError(f"{value!r} has the unit {found['unit']!r}; units are {', '.join(_UNITS)}")
+    return int(found["count"] or 1) * _UNITS[unit]
+
+
+def period_words(period: timedelta) -> str:
+    """A period for people, in as few units as say it; without the number where it is one of a unit.
+
+    >>> period_words(timedelta(days=1)), period_words(timedelta(minutes=90)), period_words(timedelta(hours=26))
+    ('day', '90 minutes', '26 hours')
+    """
+    for name, unit in _UNITS.items():
+        if period >= unit and not period % unit:
+            count = period // unit
+            return name if count == 1 else f"{count} {name}s"
+    return f"{period.total_seconds():g} seconds"

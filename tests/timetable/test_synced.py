@@ -1,0 +1,135 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
+from tests.timetable.jobs import SendLetterJob, act
+
+SETTINGS = Settings(tz=ZoneInfo("Europe/Berlin"))
+START = datetime(2026, 11, 24, 11, tzinfo=UTC)
+
+
+def synced(do: Any = SendLetterJob) -> SyncedEvents:
+    return SyncedEvents(list, timedelta(minutes=1), do, "lib/clock.py:7")
+
+
+def read(*rows: object, do: Any = SendLetterJob) -> list[Event]:
+    found = read_rows(synced(do), rows, SETTINGS)
+    assert found.errors == ()
+    return list(found.events)
+
+
+def test_a_clock_file_says_where_rows_come_from(load_lines: Callable[[str], Timetable]) -> None:
+    [source] = load_lines("sync_events(list, every=timedelta(minutes=5), do=SendLetterJob)\n").synced
+
+    assert (source.load, source.every, source.do) == (list, timedelta(minutes=5), SendLetterJob)
+    assert source.source.endswith("clock.py:5")
+
+
+def test_a_mapping_becomes_an_event_with_all_that_it_says() -> None:
+    [event] = read(
+        {
+            "id": 7,
+            "name": "nightly",
+            "every": "1 day",
+            "at": "06:00, 18:00",
+            "tz": "Asia/Tokyo",
+            "args": ["me", 2],
+            "catch_up": "all",
+            "catch_up_within": "2 hours",
+            "overlap": "skip",
+            "description": "Why.",
+            "created_at": START,
+        }
+    )
+
+    assert (event.name, event.declaration) == ("nightly", "every day at 06:00, 18:00 in Asia/Tokyo")
+    assert str(event.action) == "SendLetterJob('me', 2)"
+    assert (event.catch_up, event.catch_up_within, event.overlap) == ("all", timedelta(hours=2), "skip")
+    assert (event.description, event.source) == ("Why.", "lib/clock.py:7")
+    assert event.next_after(START, anchor=START) == datetime(2026, 11, 24, 21, tzinfo=UTC)
+
+
+def test_an_object_may_have_clockworks_attributes_and_a_function_gets_it() -> None:
+    @dataclass
+    class Report:
+        id: int
+        at: str | None = ""
+        tz: str | None = None
+
+        @property
+        def frequency(self) -> int:
+            return 3600
+
+        def if_(self, due: datetime) -> bool:
+            return due.day == self.id
+
+    report = Report(24)
+    [event] = read(report, do=lambda row: ("ran", row))
+
+    assert event.name == "<lambda> 24"
+    assert event.declaration == "every hour in Europe/Berlin"
+    assert event.condition is not None
+    assert event.condition(START)
+    assert event.run(START, None) == ("ran", report)
+
+
+def test_a_job_without_args_of_its_own_gets_the_id() -> None:
+    [event] = read(SimpleNamespace(id=7, cron="@daily"))
+
+    assert (event.name, str(event.action)) == ("SendLetterJob 7", "SendLetterJob(7)")
+    assert event.declaration == "cron @daily in Europe/Berlin"
+
+
+def test_due_at_among_the_arguments_stands_for_the_due_instant() -> None:
+    [event] = read({"name": "x", "every": 60, "args": ["DUE_AT"]})
+
+    assert str(event.action) == "SendLetterJob(DUE_AT)"
+
+
+def test_a_row_that_is_not_enabled_has_no_event() -> None:
+    assert read({"id": 1, "every": 60, "enabled": False}, {"id": 2, "every": 60, "enabled": 0}) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"every": 60}, "lib/clock.py:7: a row has neither name nor id: {'every': 60}"),
+        ({"id": 5}, "lib/clock.py:7: 'SendLetterJob 5': either every or cron is wanted, and not both"),
+        ({"id": 5, "every": 60, "cron": "@daily"}, "either every or cron is wanted, and not both"),
+        ({"id": 5, "every": "soon"}, "'soon' has the unit 'soon'; units are week, day, hour, minute, second"),
+        ({"id": 5, "every": "10 mins!"}, "'10 mins!' is no period; accepted are '10 minutes'"),
+        ({"id": 5, "every": 0.5}, "the period is datetime.timedelta(microseconds=500000); a timedelta"),
+        ({"id": 5, "every": "day", "at": "25:00"}, "at has 25 where at most 23 can stand"),
+        ({"id": 5, "every": "day", "tz": "Mars"}, "'SendLetterJob 5': unknown time zone 'Mars'"),
+        ({"id": 5, "every": "day", "if_": 5}, "if_ is 5; a function of the due instant is wanted"),
+        ({"id": 5, "every": "day", "overlap": "no"}, 'overlap is \'no\'; "allow", "skip" or "queue_one"'),
+        ({"id": 5, "cron": "61 * * * *"}, "'SendLetterJob 5': cron is '61 * * * *': Bad minute"),
+        ({"id": 5, "cron": 5}, "cron is 5: "),
+        ({"id": 5, "cron": "@daily", "at": "06:00"}, "cron says when by itself; it takes no at"),
+        ({"id": 5, "every": 60, "args": [1, 2, 3]}, "cannot take 3 arguments"),
+    ],
+)
+def test_a_bad_row_is_told_with_its_event_and_blocks_no_other(row: dict[str, Any], message: str) -> None:
+    found = read_rows(synced(), [row, {"id": 6, "every": 60}], SETTINGS)
+
+    [error] = found.errors
+    assert message in str(error)
+    assert [event.name for event in found.events] == ["SendLetterJob 6"]
+
+
+def test_no_row_may_take_the_name_of_another_event() -> None:
+    rows = [{"name": name, "every": 60, "args": ["x"]} for name in ("a", "b", "b")]
+
+    found = read_rows(synced(act), rows, SETTINGS, taken={"a"})
+
+    assert [event.name for event in found.events] == ["b"]
+    assert [str(error) for error in found.errors] == [
+        "lib/clock.py:7: another event is named 'a' already",
+        "lib/clock.py:7: another event is named 'b' already",
+    ]
