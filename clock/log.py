@@ -19,6 +19,24 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
     logging.captureWarnings(True)
 
 
+def log_to(logger: logging.Logger) -> None:
+    """Hand the package's own lines to `logger`, the clock file's choice, and to nothing else."""
+    ours = logging.getLogger("clock")
+    ours.handlers[:] = [_Relay(logger)]
+    ours.propagate = False
+
+
+class _Relay(logging.Handler):
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Let the other logger decide by its own level and handlers."""
+        if self._logger.isEnabledFor(record.levelno):
+            self._logger.handle(record)
+
+
 class TextFormatter(logging.Formatter):
     """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`."""
 

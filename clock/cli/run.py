@@ -12,6 +12,7 @@ import click
 from clock.cli.options import settings, shared_options
 from clock.cli.parts import identity, release, signature
 from clock.clocks import SystemClock
+from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
 from clock.store.lease import Lease
@@ -39,6 +40,8 @@ def run(**options: Any) -> None:
     config = settings(**options)
     clock = SystemClock()
     timetable = load(config.clock_file)
+    if timetable.settings.logger is not None:
+        log_to(timetable.settings.logger)
     redis = connect(config.redis, max_connections=CONNECTIONS)
     set_default(redis)
     clock.offset = server_time_offset(redis, clock)
