@@ -1,7 +1,7 @@
 """A clock process and a job worker: every due instant enqueued exactly once, no job lost."""
 
-from clock.errors import ClockError
-from clock.job import Job
+from clock.errors import ClockError, Discard, JobTimeout
+from clock.job import Job, client_middleware, server_middleware
 from clock.timetable import DUE_AT, configure, cron, error_handler, every, handler, on, repeat, sync_events
 
 __version__ = "0.1.0"
@@ -9,7 +9,10 @@ __version__ = "0.1.0"
 __all__ = [
     "DUE_AT",
     "ClockError",
+    "Discard",
     "Job",
+    "JobTimeout",
+    "client_middleware",
     "configure",
     "cron",
     "error_handler",
@@ -17,5 +20,6 @@ __all__ = [
     "handler",
     "on",
     "repeat",
+    "server_middleware",
     "sync_events",
 ]

@@ -10,8 +10,11 @@
         ArgumentsError
         DuplicateJobClass
         UnknownJobClass
+        Discard              raised on purpose, to drop the job that runs
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
+
+Outside the tree stands JobTimeout, which a job's own `except Exception` must not catch.
 
 The command line prints a `ClockError` as one line and exits with its `exit_code`; no traceback is shown.
 """
@@ -89,6 +92,18 @@ class UnknownJobClass(JobError):
             f"no job class {class_name!r} is loaded here; is its module under the folder that -r names?"
         )
         self.class_name = class_name
+
+
+class Discard(JobError):
+    """Raise it in `perform` or in a middleware: the job is done with. It is no failure and is not tried again."""
+
+
+class JobTimeout(BaseException):
+    """A job ran for longer than its `timeout`. No Exception: `except Exception` in `perform` lets it pass."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        # Python itself makes it, without arguments, where it interrupts a thread.
+        super().__init__("it ran for longer than its timeout" + (f", {seconds:g} s" if seconds else ""))
 
 
 class StoreError(ClockError):

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clock.clocks import Clock, SystemClock
-from clock.job.payload import encode, new_jid, seconds
+from clock.job.chains import client_middleware
+from clock.job.middleware import allows
+from clock.job.payload import encode, instant, new_jid, seconds
 from clock.store import connection, holding, queues
 from clock.store.holding import Push
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
 INTERVAL_LIMIT = 1_000_000_000  # a smaller number is an interval, a larger one an instant, as in Sidekiq
@@ -30,25 +35,33 @@ def using_clock(clock: Clock) -> Iterator[None]:
 
 
 def push(
-    fields: Mapping[str, Any], batches_of_args: Sequence[Sequence[object]], at: Sequence[float] | None
+    job: type[Job],
+    fields: Mapping[str, Any],
+    batches_of_args: Sequence[Sequence[object]],
+    at: Sequence[float] | None,
 ) -> list[str]:
     """Push one job for each list of arguments and return their jids.
 
     `fields` holds what their payloads have in common; `at` is when each is due, in float seconds since 1970,
-    or None for now. Raises StoreUnavailable.
+    or None for now. A jid is '' where a client middleware stopped the push. Raises StoreUnavailable.
     """
     now = seconds(_clock.now())
     held = holding.current()
     pushes, jids = [], []
     for index, args in enumerate(batches_of_args):
         jid = held.next_jid() if held else new_jid()
-        payload: dict[str, object] = {**fields, "args": args, "jid": jid, "created_at": now}
+        payload: dict[str, object] = {**fields, "args": list(args), "jid": jid, "created_at": now}
         if held:
             payload["clock"] = held.clock_field
-        due = at[index] if at and at[index] > now else None
+        if at and at[index] > now:
+            payload["at"] = at[index]
+        if not allows(client_middleware, job, payload):
+            jids.append("")
+            continue
+        due = instant(payload.pop("at", None))
         if due is None:
             payload["enqueued_at"] = now
-        pushes.append(Push(encode(payload), fields["queue"], due))
+        pushes.append(Push(encode(payload), str(payload["queue"]), due))
         jids.append(jid)
     if held:
         held.pushes.extend(pushes)

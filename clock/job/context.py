@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from clock.clocks import from_ms
+from clock.clocks import Clock, SystemClock, from_ms
+from clock.job.payload import Payload
+
+_SYSTEM_CLOCK = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run of a job: its payload, and whether the worker is stopping."""
+    """One run of a job: its payload, whether the worker is stopping, the queue it came from, and the time."""
 
-    payload: Mapping[str, object] = field(default_factory=dict)
+    payload: Payload = field(default_factory=dict)
     is_stopping: Callable[[], bool] = lambda: False
+    queue: str = "default"
+    clock: Clock = _SYSTEM_CLOCK
+
+    @property
+    def args(self) -> Sequence[Any]:
+        """The arguments for `perform`."""
+        args = self.payload.get("args")
+        return args if isinstance(args, list) else ()
 
     @property
     def jid(self) -> str:

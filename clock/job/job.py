@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 from clock.job import registry
 from clock.job.arguments import check_arity, check_json
+from clock.job.chains import server_middleware
 from clock.job.context import Context
+from clock.job.middleware import ServerMiddleware, await_inside, run_inside
 from clock.job.options import check_class
 from clock.job.payload import Payload, encode, new_jid
 from clock.job.setter import Setter
@@ -27,7 +31,11 @@ class Job:
     - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
     - `dead`: whether it is kept among the dead when it is not tried again;
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
-    - `tags`: words shown with it on Sidekiq's web page.
+    - `tags`: words shown with it on Sidekiq's web page and in its log lines;
+    - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
+    - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not begun.
+
+    `perform` may be a coroutine function (`async def`).
 
     >>> class GreetLearnerJob(Job):
     ...     queue = "low"
@@ -40,12 +48,20 @@ class Job:
     wire_name: ClassVar[str]
     queue: ClassVar[str] = "default"
     retry: ClassVar[bool | int] = True
-    retry_for: ClassVar[float | None] = None
+    retry_for: ClassVar[float | timedelta | None] = None
     dead: ClassVar[bool] = True
     backtrace: ClassVar[bool | int] = False
     tags: ClassVar[Sequence[str]] = ()
+    timeout: ClassVar[float | timedelta | None] = None
+    expires_in: ClassVar[float | timedelta | None] = None
 
-    _context: Context
+    #: What the worker says of this run.
+    context: Context
+    #: What the lines of `logger` carry beside jid and class; a middleware may add to it.
+    log_fields: dict[str, object]
+    #: When the job will be interrupted, in UTC; None: it has no `timeout`.
+    deadline: datetime | None = None
+    _is_coroutine: ClassVar[bool] = False
 
     perform: Any
 
@@ -54,6 +70,7 @@ class Job:
         if "wire_name" not in cls.__dict__:
             cls.wire_name = cls.__name__
         check_class(cls)
+        cls._is_coroutine = inspect.iscoroutinefunction(getattr(cls, "perform", None))
         registry.register(cls)
 
     @classmethod
@@ -82,9 +99,17 @@ class Job:
     @classmethod
     def perform_inline(cls, *args: Any) -> Any:
         """Run the job here and now, with its arguments sent through JSON as a worker would get them."""
+        return asyncio.run(cls.aperform_inline(*args)) if cls._is_coroutine else cls.run(cls._inline(args))
+
+    @classmethod
+    async def aperform_inline(cls, *args: Any) -> Any:
+        """`perform_inline` inside an event loop, for jobs whose `perform` is a coroutine function."""
+        return await cls.arun(cls._inline(args))
+
+    @classmethod
+    def _inline(cls, args: Sequence[Any]) -> Context:
         cls.check_arguments(*args)
-        payload: Payload = json.loads(encode({"class": cls.wire_name, "jid": new_jid(), "args": args}))
-        return cls.run(Context(payload))
+        return Context(json.loads(encode({"class": cls.wire_name, "jid": new_jid(), "args": args})))
 
     @classmethod
     def set(cls, **options: Any) -> Setter:
@@ -98,41 +123,75 @@ class Job:
         check_json(cls.wire_name, args)
 
     @classmethod
-    def run(cls, context: Context) -> Any:
-        """Run the job of `context.payload`; what `perform` returns. For workers and tests."""
+    def is_coroutine(cls) -> bool:
+        """Whether `perform` is a coroutine function: such a job is run by `arun`, any other by `run`."""
+        return cls._is_coroutine
+
+    @classmethod
+    def run(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+        """Run the job of `context.payload` inside the server middleware; what `perform` returns.
+
+        For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
+        """
+        chain = server_middleware.entries if middleware is None else tuple(middleware)
+        return run_inside(cls._for(context), chain, context.args)
+
+    @classmethod
+    async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+        """The same for a job whose `perform` is a coroutine function."""
+        chain = server_middleware.entries if middleware is None else tuple(middleware)
+        return await await_inside(cls._for(context), chain, context.args)
+
+    @classmethod
+    def _for(cls, context: Context) -> Self:
         job = cls()
-        job._context = context
-        return job.perform(*context.payload["args"])  # type: ignore[misc]  # the caller has checked: it is a list
+        job.context = context
+        job.log_fields = {}
+        return job
+
+    def retry_in(self, count: int, error: BaseException) -> float | Literal["kill", "discard"] | None:
+        """How many seconds after failure number `count` (from 0) the job is tried again; yours to define.
+
+        "kill" sends it to the dead at once, "discard" drops it, None leaves it to the worker's back-off.
+        """
+        return None
+
+    def retries_exhausted(self, payload: Payload, error: BaseException) -> object:
+        """Called when the job has failed for the last time, before it goes to the dead; yours to define.
+
+        "discard" drops it instead.
+        """
+        return None
 
     @property
     def jid(self) -> str:
         """The id of the job that runs."""
-        return self._context.jid
+        return self.context.jid
 
     @property
     def due_at(self) -> datetime | None:
         """The due instant of the firing that pushed this job, in UTC, on every retry; None: not a clock's."""
-        return self._context.instant("due")
+        return self.context.instant("due")
 
     @property
     def previous_due_at(self) -> datetime | None:
         """The event's due instant before `due_at`, in UTC; None: there was none, or it is not a clock's job."""
-        return self._context.instant("previous")
+        return self.context.instant("previous")
 
     @property
     def attempt(self) -> int:
         """1 on the first run, 2 on the first retry, and so on."""
-        return self._context.attempt
+        return self.context.attempt
 
     @property
     def stopping(self) -> bool:
         """Whether the worker is about to stop: a long job may end early, and is run again from its start."""
-        return self._context.is_stopping()
+        return self.context.is_stopping()
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry this job's jid and class."""
-        return logging.LoggerAdapter(_logger, {"jid": self.jid, "class": self.wire_name})
+        return logging.LoggerAdapter(_logger, {"jid": self.jid, "class": self.wire_name, **self.log_fields})
 
 
 _logger = logging.getLogger("clock.job")

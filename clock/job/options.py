@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,17 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _is_seconds(value: object) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0)
+def _is_duration(value: object) -> bool:
+    return value is None or (in_seconds(value) or 0) > 0
+
+
+def in_seconds(duration: object) -> float | None:
+    """A duration, seconds or a timedelta, in seconds; None: it is none."""
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+        return duration
+    return None
 
 
 def _are_names(value: object) -> bool:
@@ -32,11 +42,17 @@ def _are_names(value: object) -> bool:
 _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "queue": (_is_name, "a name that is not empty"),
     "retry": (_is_count, "True, False, or how often (0 or more)"),
-    "retry_for": (_is_seconds, "seconds above 0, or None"),
+    "retry_for": (_is_duration, "seconds above 0, or None"),
     "dead": (lambda value: isinstance(value, bool), "True or False"),
     "backtrace": (_is_count, "True, False, or a number of lines"),
     "tags": (_are_names, "a list of words"),
+    "timeout": (_is_duration, "seconds above 0, or None"),
+    "expires_in": (_is_duration, "seconds above 0, or None"),
 }
+
+
+#: Options that JSON holds as seconds.
+_DURATIONS = {"retry_for", "timeout", "expires_in"}
 
 
 def checked(where: str, options: Mapping[str, object]) -> None:
@@ -80,4 +96,7 @@ def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
         fields["tags"] = list(job.tags)
     if job.retry_for is not None:
         fields["retry_for"] = job.retry_for
-    return {**fields, **over}
+    fields |= over
+    for name in _DURATIONS & fields.keys():
+        fields[name] = in_seconds(fields[name])
+    return fields

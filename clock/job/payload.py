@@ -27,6 +27,17 @@ def seconds(instant: datetime) -> float:
     return to_ms(instant) / 1000
 
 
+def instant(value: object) -> float | None:
+    """A time that a payload holds, in seconds: Sidekiq 8 writes integer milliseconds. None: it is no time.
+
+    >>> instant(1795479891.5), instant(1795479891500), instant("soon")
+    (1795479891.5, 1795479891.5, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value / 1000 if isinstance(value, int) else value
+
+
 def encode(payload: Mapping[str, object]) -> str:
     """The payload's JSON: UTF-8 as it is, integers of any size, no NaN.
 

@@ -65,4 +65,4 @@ class Setter:
         for args in batches:
             self.job.check_arguments(*args)
         fields = payload_fields(self.job, self.options)
-        return client.push(fields, batches, at)
+        return client.push(self.job, fields, batches, at)

@@ -10,6 +10,8 @@ DEAD = "dead"  # sorted set: payload -> when it died
 PROCESSES = "processes"  # set: identities of live workers
 STAT_PROCESSED = "stat:processed"  # string: jobs run ever; with `:YYYY-MM-DD`, on that day (UTC), for 5 years
 STAT_FAILED = "stat:failed"  # the same of those that failed
+JOB_METRICS = "j|"  # prefix of hashes, one a minute and one each ten, expire: `Class|p`, `Class|f`, `Class|ms`
+JOB_HISTOGRAM = "h|"  # prefix of strings, one a class and minute, expire: counters of runs by how long they took
 
 # Ours: times are whole milliseconds since 1970, UTC.
 LEDGER_ANCHOR = "clock:ledger:anchor"  # hash: event -> anchor
@@ -22,6 +24,7 @@ IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> 
 RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
 PARKED = "clock:parked"  # set: names of classes that no worker knew
 PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
+EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from clock.clocks import Clock
-from clock.errors import ArgumentsError, StoreError, UnknownJobClass
+from clock.errors import ArgumentsError, Discard, StoreError, UnknownJobClass
 from clock.job import Context, Job, registry
 from clock.job.arguments import check_arity
 from clock.job.payload import Payload, decode, encode_again, seconds
@@ -71,7 +71,10 @@ class Processor:
             self._insist(lambda: self._in_progress.mark(claimed))
         started = self._clock.monotonic()
         try:
-            job.run(Context(payload, lambda: self._fetcher.stopping))
+            job.run(Context(payload, lambda: self._fetcher.stopping, claimed.queue, self._clock))
+        except Discard as reason:
+            logger.info("%s %s dropped: %s", payload["class"], payload.get("jid"), reason)
+            self._fetcher.finish(claimed, self._clock.monotonic() - started)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
             self._fail(claimed, payload, job, error, self._clock.monotonic() - started)
         else:

@@ -14,6 +14,7 @@ from clock.job.client import using_clock
 from clock.job.payload import encode
 from clock.store.holding import holding
 from clock.testing import FakeClock
+from tests.job.redis_rows import delayed, waiting
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
@@ -36,16 +37,6 @@ class ChargeCardJob(Job):
     wire_name = "Billing::ChargeCardJob"
 
     def perform(self) -> None: ...
-
-
-def waiting(redis: Redis, queue: str = "default") -> list[dict[str, Any]]:
-    rows: Any = redis.lrange(f"queue:{queue}", 0, -1)
-    return [json.loads(row) for row in reversed(rows)]
-
-
-def delayed(redis: Redis) -> list[tuple[dict[str, Any], float]]:
-    rows: Any = redis.zrange("schedule", 0, -1, withscores=True)
-    return [(json.loads(row), score) for row, score in rows]
 
 
 def test_a_pushed_job_lies_in_its_queue_in_sidekiqs_format(redis: Redis) -> None:

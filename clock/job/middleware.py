@@ -1,0 +1,148 @@
+"""Middleware: code of your own around every push (client) and every run (server) of a job.
+
+A client middleware is a function that is called before a job is pushed, with its class, its payload and its
+queue. It may change the payload; what it puts under `queue` or `at` moves the job. If it returns False, the job
+is not pushed.
+
+A server middleware is a function that is called before a job is run, with the job, its payload and its queue.
+It returns a context manager, inside which the job runs: write it with `contextlib.contextmanager`. It may return
+None where it has nothing to do for this job, and raise `Discard` to drop it. Around an `async def perform` it may
+return an asynchronous context manager instead.
+
+The first of a chain is the outermost. Chains are set up when a program starts; a change is seen by the next push
+or run, in all threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from clock.errors import JobError
+from clock.job.payload import Payload
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+Around = AbstractContextManager[object] | AbstractAsyncContextManager[object] | None
+ClientMiddleware = Callable[["type[Job]", Payload, str], object]
+ServerMiddleware = Callable[["Job", Payload, str], Around]
+
+M = TypeVar("M", bound=Callable[..., object])
+
+
+class Chain(Generic[M]):
+    """An ordered list of middleware, each in it once.
+
+    >>> def count(job, payload, queue): ...
+    >>> def trace(job, payload, queue): ...
+    >>> chain = Chain[ClientMiddleware]()
+    >>> middleware = chain.add(count)
+    >>> chain.insert_before(count, trace)
+    >>> [entry.__name__ for entry in chain]
+    ['trace', 'count']
+    """
+
+    def __init__(self, *middleware: M) -> None:
+        #: Replaced at each change and never changed itself: a run that has begun keeps the chain that it has.
+        self.entries: tuple[M, ...] = middleware
+
+    def add(self, middleware: M) -> M:
+        """Put `middleware` at the end, the innermost place; one that is there already is moved.
+
+        It is returned, so that `add` serves as a decorator.
+        """
+        self.entries = (*self._without(middleware), middleware)
+        return middleware
+
+    def remove(self, middleware: M) -> None:
+        """Take `middleware` out; nothing happens where it is not in."""
+        self.entries = self._without(middleware)
+
+    def insert_before(self, other: M, middleware: M) -> None:
+        """Put `middleware` just outside `other`. Raises JobError where `other` is not in the chain."""
+        self._insert(other, middleware, 0)
+
+    def insert_after(self, other: M, middleware: M) -> None:
+        """Put `middleware` just inside `other`. Raises JobError where `other` is not in the chain."""
+        self._insert(other, middleware, 1)
+
+    def clear(self) -> None:
+        """Take out all, the package's own too."""
+        self.entries = ()
+
+    def __iter__(self) -> Iterator[M]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def _without(self, middleware: M) -> tuple[M, ...]:
+        return tuple(entry for entry in self.entries if entry != middleware)
+
+    def _insert(self, other: M, middleware: M, offset: int) -> None:
+        entries = list(self._without(middleware))
+        if other not in entries:
+            names = ", ".join(map(_name, entries)) or "nothing"
+            raise JobError(f"{_name(other)} is not in this chain of middleware, which holds {names}")
+        entries.insert(entries.index(other) + offset, middleware)
+        self.entries = tuple(entries)
+
+
+def allows(chain: Chain[ClientMiddleware], job: type[Job], payload: Payload) -> bool:
+    """Let the chain see, and change, what is about to be pushed; False: one of them stopped it."""
+    return all(middleware(job, payload, str(payload["queue"])) is not False for middleware in chain.entries)
+
+
+def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
+    """Run the job inside the context managers of the chain; what its `perform` returns."""
+    for place, middleware in enumerate(chain, 1):
+        around = middleware(job, job.context.payload, job.context.queue)
+        if around is not None:
+            result = None  # of a run whose error a middleware has swallowed
+            with _plain(around, middleware):
+                result = run_inside(job, chain[place:], args)
+            return result
+    return job.perform(*args)
+
+
+async def await_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
+    """The same for a job whose `perform` is a coroutine function."""
+    for place, middleware in enumerate(chain, 1):
+        around = middleware(job, job.context.payload, job.context.queue)
+        if around is not None:
+            result = None
+            async with around if isinstance(around, AbstractAsyncContextManager) else _Awaitable(around):
+                result = await await_inside(job, chain[place:], args)
+            return result
+    return await job.perform(*args)
+
+
+class _Awaitable:
+    """A plain context manager for `async with`."""
+
+    def __init__(self, around: AbstractContextManager[object]) -> None:
+        self._around = around
+
+    async def __aenter__(self) -> None:
+        self._around.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return self._around.__exit__(kind, error, traceback)
+
+
+def _plain(around: Around, middleware: ServerMiddleware) -> AbstractContextManager[object]:
+    if isinstance(around, AbstractContextManager):
+        return around
+    raise JobError(
+        f"the middleware {_name(middleware)} gave {around!r:.60}, which `with` does not take; "
+        "it must be a context manager or None (an asynchronous one fits only `async def perform`)"
+    )
+
+
+def _name(middleware: object) -> str:
+    return str(getattr(middleware, "__name__", None) or type(middleware).__name__)
