@@ -17,6 +17,7 @@ from clock.job.context import Context
 from clock.job.middleware import ServerMiddleware, await_inside, run_inside
 from clock.job.options import check_class
 from clock.job.payload import Payload, encode, new_jid
+from clock.job.perform import check_perform
 from clock.job.setter import Setter
 
 
@@ -67,6 +68,7 @@ class Job:
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        check_perform(cls)
         if "wire_name" not in cls.__dict__:
             cls.wire_name = cls.__name__
         check_class(cls)
@@ -134,25 +136,27 @@ class Job:
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        return run_inside(cls._for(context), chain, context.args)
+        return run_inside(cls.for_context(context), chain, context.args)
 
     @classmethod
     async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
         """The same for a job whose `perform` is a coroutine function."""
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        return await await_inside(cls._for(context), chain, context.args)
+        return await await_inside(cls.for_context(context), chain, context.args)
 
     @classmethod
-    def _for(cls, context: Context) -> Self:
+    def for_context(cls, context: Context) -> Self:
+        """The job of `context`, as it is while it runs."""
         job = cls()
         job.context = context
         job.log_fields = {}
         return job
 
-    def retry_in(self, count: int, error: BaseException) -> float | Literal["kill", "discard"] | None:
+    def retry_in(self, count: int, error: BaseException) -> float | timedelta | Literal["kill", "discard"] | None:
         """How many seconds after failure number `count` (from 0) the job is tried again; yours to define.
 
-        "kill" sends it to the dead at once, "discard" drops it, None leaves it to the worker's back-off.
+        As in Sidekiq, up to 10 * (count + 1) seconds are added, so that jobs that failed together do not come back
+        together. "kill" sends it to the dead at once, "discard" drops it, None leaves it to the worker's back-off.
         """
         return None
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clock.job import Job
+from clock.job.hooks import ask_retry_in, tell_exhausted
 from clock.job.payload import Payload
 from clock.store import keys
 
@@ -42,9 +43,14 @@ def judge(payload: Mapping[str, object], job: type[Job] | None, error: BaseExcep
         return Verdict("", now, failed)
     count = int(str(failed["retry_count"]))
     if _may_retry(failed, retry, _option(payload, job, "retry_for", None), count, now):
-        failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
-        return Verdict(keys.RETRY, now + delay(count), failed)
-    keeps = _option(payload, job, "dead", True) is not False
+        answer = ask_retry_in(job, failed, count, error) if job else None
+        if answer == "discard":
+            return Verdict("", now, failed)
+        if answer != "kill":
+            failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
+            return Verdict(keys.RETRY, now + delay(count, answer), failed)
+    dropped = tell_exhausted(job, failed, error) if job else False
+    keeps = not dropped and _option(payload, job, "dead", True) is not False
     return Verdict(keys.DEAD if keeps else "", now, failed)
 
 
@@ -67,9 +73,10 @@ def noted(
     return failed
 
 
-def delay(count: int) -> float:
-    """Seconds until retry number `count` (from 0): count**4 + 15, and a jitter that grows with it."""
-    return count**4 + 15 + random.random() * 10 * (count + 1)  # noqa: S311  # no secret
+def delay(count: int, asked: float | None = None) -> float:
+    """Seconds until retry number `count` (from 0): count**4 + 15 or as `asked`, and a growing jitter."""
+    seconds = count**4 + 15 if asked is None else asked
+    return seconds + random.random() * 10 * (count + 1)  # noqa: S311  # no secret
 
 
 def _may_retry(failed: Mapping[str, object], retry: object, retry_for: object, count: int, now: float) -> bool:

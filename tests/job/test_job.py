@@ -1,4 +1,5 @@
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -187,6 +188,36 @@ def test_a_wrong_option_is_an_error_when_the_class_is_made(options: dict[str, ob
     assert message in str(error.value)
     with pytest.raises(JobError):
         SendParcelJob.set(**options)
+
+
+async def _generate(self: object) -> AsyncIterator[int]:
+    yield 1
+
+
+async def _later(self: object, count: int, error: BaseException) -> None: ...
+
+
+def _by_keyword(self: object, *, size: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"perform": _generate}, "perform is a generator, of which a worker's call would run nothing"),
+        ({"perform": _by_keyword}, "perform wants 'size' by keyword, but a payload holds arguments by position"),
+        ({"perform": lambda: None}, "perform takes no self; write def perform(self, ...)"),
+        ({"perform": staticmethod(print)}, "perform is a staticmethod; write def perform(self, ...)"),
+        ({"perform": 7}, "perform is a int; write def perform(self, ...)"),
+        ({"retry_in": _later}, "retry_in is `async def`; it must be a plain method"),
+    ],
+)
+def test_a_perform_that_no_worker_could_call_is_an_error_when_the_class_is_made(
+    body: dict[str, object], message: str
+) -> None:
+    with pytest.raises(JobError) as error:
+        type("SendWrongJob", (Job,), body)
+
+    assert message in str(error.value)
 
 
 def test_two_classes_of_one_name_are_an_error_that_names_both_modules() -> None:

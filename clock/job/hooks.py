@@ -1,0 +1,50 @@
+"""What a job class itself says when its job fails. Where a hook raises, it is logged and the usual rule counts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+from clock.job.context import Context
+from clock.job.options import in_seconds
+from clock.job.payload import Payload
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+FOREVER_SECONDS = 100 * 365 * 86400.0  # no score of a later retry is a time
+
+logger = logging.getLogger("clock.job")
+
+
+def ask_retry_in(
+    job: type[Job], payload: Payload, count: int, error: BaseException
+) -> float | Literal["kill", "discard"] | None:
+    """What the class's `retry_in` says to failure number `count` (from 0); None: nothing that can be used."""
+    try:
+        answer: object = job.for_context(Context(payload)).retry_in(count, error)
+    except Exception as second:  # whatever a hook of the user's raises
+        logger.error("%s.retry_in failed: %s: %s", job.wire_name, type(second).__name__, second, exc_info=second)
+        return None
+    if answer == "kill" or answer == "discard":
+        return answer
+    seconds = in_seconds(answer)
+    if answer is not None and (seconds is None or not 0 <= seconds < FOREVER_SECONDS):
+        logger.error(
+            "%s.retry_in gave %.60r; it must be seconds, 'kill', 'discard' or None",
+            job.wire_name,
+            answer,
+        )
+        return None
+    return seconds
+
+
+def tell_exhausted(job: type[Job], payload: Payload, error: BaseException) -> bool:
+    """Call the class's `retries_exhausted`; True: it wants the job dropped."""
+    try:
+        return job.for_context(Context(payload)).retries_exhausted(payload, error) == "discard"
+    except Exception as second:  # the same
+        logger.error(
+            "%s.retries_exhausted failed: %s: %s", job.wire_name, type(second).__name__, second, exc_info=second
+        )
+        return False
