@@ -74,7 +74,7 @@ class Processor:
             job.run(Context(payload, lambda: self._fetcher.stopping, claimed.queue, self._clock))
         except Discard as reason:
             logger.info("%s %s dropped: %s", payload["class"], payload.get("jid"), reason)
-            self._fetcher.finish(claimed, self._clock.monotonic() - started)
+            self._fetcher.finish(self._slot, claimed, self._clock.monotonic() - started)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
             self._fail(claimed, payload, job, error, self._clock.monotonic() - started)
         else:

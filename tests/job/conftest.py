@@ -8,8 +8,8 @@ from clock.job.metrics import METRICS
 
 @pytest.fixture(autouse=True)
 def _own_chains() -> Iterator[None]:
-    """Whatever a test does to the process's chains and figures ends with it."""
+    """Each test begins without figures; whatever it does to the process's chains ends with it."""
+    METRICS.__init__()  # type: ignore[misc]  # begins anew
     client, server = client_middleware.entries, server_middleware.entries
     yield
     client_middleware.entries, server_middleware.entries = client, server
-    METRICS.__init__()  # type: ignore[misc]  # begins anew

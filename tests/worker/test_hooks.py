@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock import Job
+from clock import Discard, Job
 from tests.worker.conftest import NOW, Bench
 
 Build = Callable[..., Bench]
@@ -31,6 +31,11 @@ class FailAsToldJob(Job):
         if self.context.args[1] == "raise":
             raise ZeroDivisionError
         return self.context.args[1]
+
+
+class DropThingJob(Job):
+    def perform(self) -> None:
+        raise Discard("the thing is gone")
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +79,16 @@ def test_retry_in_may_kill_or_discard_a_job(bench: Build, redis: Redis) -> None:
     assert scores(redis, "dead") == [0]
     assert told[1] == ("j", "RuntimeError", "boom")
     assert len(told) == 3
+
+
+def test_a_dropped_job_is_done_with_and_is_no_failure(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", '{"class":"DropThingJob","args":[],"jid":"j"}')
+
+    bench().run_all()
+
+    assert not redis.exists("retry", "dead", "stat:failed")
+    assert redis.keys("clock:in_progress:*") == []
+    assert redis.get("stat:processed") == b"1"
 
 
 @pytest.mark.parametrize(("last", "dead"), [(None, [0.0]), ("discard", []), ("raise", [0.0])])
