@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clock.clocks import SystemClock, to_ms
 from clock.ticker import Release, Signature, release_of
+from clock.timetable import Timetable
 
 
 def identity() -> str:
@@ -24,3 +25,15 @@ def release(clock_file: Path, clock: SystemClock) -> Release:
 def signature(release: Release) -> Signature:
     """What the history says of who decided."""
     return Signature(host=socket.gethostname(), release=release.name)
+
+
+def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> dict[str, object]:
+    """What a clock tells of itself that never changes; times in milliseconds."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "release": release.name,
+        "started_at": to_ms(clock.now()),
+        "events": len(timetable.events),
+        "skew_ms": round(clock.offset.total_seconds() * 1000),
+    }

@@ -10,14 +10,15 @@ from typing import Any
 import click
 
 from clock.cli.options import settings, shared_options
-from clock.cli.parts import identity, release, signature
+from clock.cli.parts import about_clock, identity, release, signature
 from clock.clocks import SystemClock
 from clock.log import log_to
 from clock.shutdown import handling
+from clock.store.clock_register import ClockRegister
 from clock.store.connection import connect, server_time_offset, set_default
 from clock.store.lease import Lease
 from clock.store.ledger import RedisLedger
-from clock.ticker import Leader, Ticker
+from clock.ticker import Leader, Pulse, Ticker
 from clock.timetable import load
 
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
@@ -59,10 +60,20 @@ def run(**options: Any) -> None:
         signature=signature(of_file),
         leads=lambda: leader.leads,
     )
+    pulse = Pulse(
+        ClockRegister(redis),
+        own,
+        ticker=ticker,
+        leads=lambda: leader.leads,
+        about=about_clock(of_file, timetable, clock),
+        clock=clock,
+    )
     names = " ".join(event.name for event in timetable.events)
     logger.info("Starting clock for %d events: [ %s ]", len(timetable.events), names)
     with handling(dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), ticker.stop)):
         leader.start()
+        pulse.start()
         ticker.run()
         leader.stop()
+        pulse.stop()
     logger.info("Stopped")

@@ -62,6 +62,7 @@ class Ticker:
         self._wake = threading.Event()
         self._stopped = False
         self._failures = 0
+        self.last_round = clock.monotonic()  # when the loop last came round without an error
         self._agenda: Agenda | None = None  # None: the ledger has to be read first
         self._to_fire: deque[tuple[Event, Due]] = deque()
         self._journal = Journal(ledger, clock=clock, signature=signature)
@@ -101,11 +102,22 @@ class Ticker:
         due = self._agenda.next_due if self._agenda and not self._tick_callbacks.holds else None
         return min((at for at in (due, self._tick_callbacks.next_at) if at is not None), default=None)
 
+    @property
+    def oldest_undecided(self) -> datetime | None:
+        """The earliest due instant not fired yet, ahead or overdue; None: there is none, or another clock leads.
+
+        May be asked from any thread.
+        """
+        agenda, planned = self._agenda, list(self._to_fire)
+        ahead = agenda.next_due if agenda else None
+        return min([*(due.at for _, due in planned), *([ahead] if ahead else [])], default=None)
+
     def _round(self) -> float:
         """One round of the loop; how many seconds to wait after it."""
         if not self._leads():
             self._agenda = None
             self._to_fire.clear()
+            self.last_round = self._clock.monotonic()
             return LONGEST_SLEEP_SECONDS
         try:
             self.tick()
@@ -117,6 +129,7 @@ class Ticker:
         if self._failures:
             logger.info("Redis is back")
             self._failures = 0
+        self.last_round = self._clock.monotonic()
         return self._seconds_to_sleep()
 
     def _seconds_to_sleep(self) -> float:

@@ -1,0 +1,75 @@
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from clock.clocks import to_ms
+from clock.store.clock_register import ClockRegister
+from clock.testing import FakeClock
+from clock.ticker import Pulse, Ticker
+from clock.timetable import Timetable
+
+
+@pytest.fixture
+def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Pulse]:
+    def of(ticker: Ticker) -> Pulse:
+        return Pulse(
+            ClockRegister(redis),
+            "web1:1:abc",
+            ticker=ticker,
+            leads=lambda: True,
+            about={"host": "web1"},
+            clock=fake_clock,
+        )
+
+    return of
+
+
+def test_a_clock_tells_of_its_loop_and_of_the_oldest_due_instant_not_fired(
+    declare: Callable[..., Timetable],
+    start: Callable[..., Ticker],
+    pulse: Callable[[Ticker], Pulse],
+    redis: Redis,
+    fake_clock: FakeClock,
+) -> None:
+    ticker = start(declare("every().day.at('06:00').do(FetchNewsJob, 'x')\n"))
+    due = ticker.next_due
+    assert due is not None
+    fake_clock.advance(timedelta(minutes=5))
+
+    pulse(ticker).beat()
+
+    told = ClockRegister(redis).living(to_ms(fake_clock.now()))["web1:1:abc"]
+    assert told["host"] == "web1"
+    assert told["oldest_undecided"] == to_ms(due) < to_ms(fake_clock.now())
+    assert told["last_round"] == to_ms(fake_clock.now() - timedelta(minutes=5))
+
+
+def test_a_clock_that_no_longer_beats_is_off_the_register(
+    declare: Callable[..., Timetable],
+    start: Callable[..., Ticker],
+    pulse: Callable[[Ticker], Pulse],
+    redis: Redis,
+    fake_clock: FakeClock,
+) -> None:
+    pulse(start(declare(""))).beat()
+    register = ClockRegister(redis)
+
+    assert register.living(to_ms(fake_clock.now() + timedelta(seconds=19)))
+    assert not register.living(to_ms(fake_clock.now() + timedelta(seconds=21)))
+
+
+def test_a_clock_that_stops_leaves_the_register_at_once(
+    declare: Callable[..., Timetable],
+    start: Callable[..., Ticker],
+    pulse: Callable[[Ticker], Pulse],
+    redis: Redis,
+    fake_clock: FakeClock,
+) -> None:
+    beating = pulse(start(declare("")))
+    beating.beat()
+
+    beating.stop()
+
+    assert ClockRegister(redis).living(to_ms(fake_clock.now())) == {}
