@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from clock.timetable.days import WEEKDAYS, EveryDay, EveryWeekday
 from clock.timetable.local_time import DAY, HOUR, MINUTE, offsets_of
-from clock.timetable.wall_times import EVERY_HOUR, FIXED, Dst, WallTimes
+from clock.timetable.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 
 _AT = re.compile(
     r"(?:(?P<weekday>[A-Za-z]+)\s)?(?P<hour>\d{1,2}|\*{1,2}):(?P<minute>\d\d|\*\*)(?::(?P<second>\d\d))?"
@@ -78,7 +78,7 @@ class ClockworkAt:
     zone: tzinfo
     skip_first: bool = False
     at_anchor: bool = True
-    dst: Dst | None = None
+    dst: DstChoice = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
         """The due instants in (after, end], in order."""
@@ -123,7 +123,7 @@ class ClockworkAt:
         days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
         wildcard = self.at.hour is None or self.at.minute is None
         times = _times(self.at, every_second=self.period < MINUTE)
-        return WallTimes(days, times, self.zone, self.dst or (EVERY_HOUR if wildcard else FIXED))
+        return WallTimes(days, times, self.zone, self.dst.over(EVERY_HOUR if wildcard else FIXED))
 
 
 @lru_cache(maxsize=1024)

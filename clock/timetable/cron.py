@@ -11,7 +11,7 @@ from cronsim import CronSim, CronSimError
 
 from clock.timetable.days import DayRule, MatchingDays, MonthsOfYear
 from clock.timetable.local_time import HOUR, MINUTE
-from clock.timetable.wall_times import EVERY_HOUR, FIXED, Dst, WallTimes
+from clock.timetable.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, DstChoice, WallTimes
 
 WORDS = {
     "@hourly": "0 * * * *",
@@ -56,15 +56,15 @@ def read(expression: str) -> Fields:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A cron expression, in a zone. `dst` None: by Debian cron's rule."""
+    """A cron expression, in a zone."""
 
     expression: str
     zone: tzinfo
-    dst: Dst | None = None
+    dst: DstChoice = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order; the search ends after 50 years without a matching day."""
         fields = read(self.expression)
-        return WallTimes(fields.days, fields.times, self.zone, self.dst or fields.dst).instants(
+        return WallTimes(fields.days, fields.times, self.zone, self.dst.over(fields.dst)).instants(
             max(after, anchor), end
         )

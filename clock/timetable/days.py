@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Protocol
 
 from clock.timetable.local_time import date_of, day_number
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_ALL_MONTHS = range(12 * 10_000)
 _FIRST_WEEKDAY = 3  # 1970-01-01, day 0, was a Thursday
 
 
@@ -66,12 +67,16 @@ class MatchingDays:
     """
 
     matches: Callable[[date], bool]
-    months: Container[int] = range(12 * 10_000)
-    _shapes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+    months: Container[int] = _ALL_MONTHS
+    shapes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def each_months(self, step: int, origin: int) -> MatchingDays:
+        """The same days in each `step`-th month after the month `origin`."""
+        return replace(self, months=_ALL_MONTHS[origin + step :: step])
 
     def between(self, low: int, high: int) -> Iterator[int]:
         """The days low <= day < high of the set, in order."""
-        month = month_number(date_of(low))
+        month = month_of(low)
         start = _first_day(month)
         while start < high:
             following = _first_day(month + 1)
@@ -84,9 +89,9 @@ class MatchingDays:
 
     def _of_month(self, start: int, length: int) -> tuple[int, ...]:
         shape = (weekday_of(start), length)
-        if shape not in self._shapes:
-            self._shapes[shape] = tuple(day for day in range(length) if self.matches(date_of(start + day)))
-        return self._shapes[shape]
+        if shape not in self.shapes:
+            self.shapes[shape] = tuple(day for day in range(length) if self.matches(date_of(start + day)))
+        return self.shapes[shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +104,10 @@ class MonthsOfYear:
         return isinstance(month, int) and month % 12 + 1 in self.places
 
 
-def month_number(day: date) -> int:
-    """Months since the year 0."""
-    return day.year * 12 + day.month - 1
+def month_of(day: int) -> int:
+    """The month of a day, as months since the year 0."""
+    found = date_of(day)
+    return found.year * 12 + found.month - 1
 
 
 def _first_day(month: int) -> int:

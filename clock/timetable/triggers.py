@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
 
-from clock.timetable.days import DayRule, EveryDay, EveryNthDay, weekday_of
+from clock.timetable.days import EveryDay, EveryNthDay, MatchingDays, month_of, weekday_of
 from clock.timetable.local_time import DAY, HOUR, MINUTE, offsets_of
-from clock.timetable.wall_times import EVERY_HOUR, FIXED, Dst, WallTimes
+from clock.timetable.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 
 
 class Trigger(Protocol):
@@ -53,7 +53,7 @@ class Days:
     weekday: int | None = None
     first: int = 0
     at_anchor: bool = False
-    dst: Dst = FIXED
+    dst: DstChoice = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
@@ -62,24 +62,30 @@ class Days:
             day += (self.weekday - weekday_of(day)) % 7
         days = EveryNthDay(day + self.first * self.step, self.step)
         times = (time,) if self.times is None else self.times
-        return WallTimes(days, times, self.zone, self.dst).instants(
+        return WallTimes(days, times, self.zone, self.dst.over(FIXED)).instants(
             max(after, anchor - 1 if self.at_anchor else anchor), end
         )
 
 
 @dataclass(frozen=True, slots=True)
-class DaysOf:
-    """On the days of a rule, at times of day in a zone; `times` None: the anchor's own time of day."""
+class CalendarDays:
+    """On the days of a rule, at times of day in a zone; `times` None: the anchor's own time of day.
 
-    days: DayRule
+    Above 1, `step` counts months from the anchor's: the first that counts is `step` months after it.
+    """
+
     zone: tzinfo
+    days: MatchingDays
     times: tuple[int, ...] | None = None
-    dst: Dst = FIXED
+    step: int = 1
+    dst: DstChoice = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
-        times = self.times or ((anchor + offsets_of(self.zone).at(anchor)) % DAY,)
-        return WallTimes(self.days, times, self.zone, self.dst).instants(max(after, anchor), end)
+        day, time = divmod(anchor + offsets_of(self.zone).at(anchor), DAY)
+        days = self.days if self.step == 1 else self.days.each_months(self.step, month_of(day))
+        times = (time,) if self.times is None else self.times
+        return WallTimes(days, times, self.zone, self.dst.over(FIXED)).instants(max(after, anchor), end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +94,12 @@ class EachHour:
 
     zone: tzinfo
     marks: tuple[int, ...]
-    dst: Dst = EVERY_HOUR
+    dst: DstChoice = AS_USUAL
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
         times = tuple(hour + mark for hour in range(0, DAY, HOUR) for mark in self.marks)
-        return WallTimes(EveryDay(), times, self.zone, self.dst).instants(max(after, anchor), end)
+        return WallTimes(EveryDay(), times, self.zone, self.dst.over(EVERY_HOUR)).instants(max(after, anchor), end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +195,19 @@ class Until:
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
         return self.trigger.due_between(after, min(end, self.last), anchor, previous)
+
+
+def in_order(moved: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """Moved instants in order, each once. They come as (no instant to come is earlier than this, instant)."""
+    waiting: list[int] = []
+    last = None
+    for earliest, instant in moved:
+        heapq.heappush(waiting, instant)
+        while waiting and waiting[0] <= earliest:
+            due = heapq.heappop(waiting)
+            if due != last:
+                yield due
+            last = due
+    for due in sorted(set(waiting)):
+        if due != last:
+            yield due

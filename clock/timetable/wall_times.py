@@ -21,16 +21,35 @@ from clock.timetable.local_time import DAY, Stretch, offsets_of
 SEARCH_SECONDS = 50 * 366 * DAY
 
 
+Gap = Literal["shift", "skip"]
+Fold = Literal["first", "second", "both"]
+
+
 @dataclass(frozen=True, slots=True)
 class Dst:
     """What becomes of a time of day that a night skips (`gap`), or has twice (`fold`)."""
 
-    gap: Literal["shift", "skip"]
-    fold: Literal["first", "second", "both"]
+    gap: Gap
+    fold: Fold
 
 
 FIXED = Dst("shift", "first")
 EVERY_HOUR = Dst("skip", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class DstChoice:
+    """What a declaration chooses; None: what is usual for its kind."""
+
+    gap: Gap | None = None
+    fold: Fold | None = None
+
+    def over(self, usual: Dst) -> Dst:
+        """The rule, with `usual` where nothing is chosen."""
+        return Dst(self.gap or usual.gap, self.fold or usual.fold)
+
+
+AS_USUAL = DstChoice()
 
 
 @dataclass(frozen=True, slots=True)
