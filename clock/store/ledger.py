@@ -106,6 +106,19 @@ class RedisLedger:
                 verdicts += [Verdict(code) for code in self._fire(keys=_FIRE_KEYS, args=args)]
         return verdicts
 
+    def rows(self) -> list[tuple[str, str, Entry]]:
+        """All that it holds: (event, declaration, entry). Raises StoreUnavailable."""
+        names = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED)
+        with translated(), self._redis.pipeline() as pipeline:
+            for name in names:
+                pipeline.hgetall(name)
+            declarations, anchors, decided = pipeline.execute()
+        return [
+            (event.decode(), declaration.decode(), Entry(int(anchors[event]), int(decided[event])))
+            for event, declaration in declarations.items()
+            if event in anchors and event in decided
+        ]
+
     def history(self, event: str, count: int = HISTORY_LENGTH) -> Iterator[dict[str, object]]:
         """The latest `count` entries of an event's history, newest first."""
         with translated():

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from clock.store.ledger import Decision, Entry, Verdict
 
 
 class MemoryLedger:
-    """A `Ledger` that keeps every committed decision in a list."""
+    """A `Ledger` that keeps every committed decision in a list.
 
-    def __init__(self) -> None:
+    `rows`, (event, declaration, entry), are what it knows at first: production's state, or another ledger's
+    `rows`.
+    """
+
+    def __init__(self, rows: Iterable[tuple[str, str, Entry]] = ()) -> None:
         self.decisions: list[Decision] = []
         self._declarations: dict[str, str] = {}
         self._entries: dict[str, Entry] = {}
+        for event, declaration, entry in rows:
+            self._declarations[event] = declaration
+            self._entries[event] = entry
+
+    @property
+    def rows(self) -> list[tuple[str, str, Entry]]:
+        """All that it knows: (event, declaration, entry)."""
+        return [(event, self._declarations[event], entry) for event, entry in self._entries.items()]
+
+    def entry(self, event: str) -> Entry:
+        """What is known of a declared event."""
+        return self._entries[event]
 
     def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`."""
@@ -27,6 +43,10 @@ class MemoryLedger:
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Keep each decision whose due instant is still undecided."""
         return [self._commit(decision) for decision in decisions]
+
+    def advance(self, event: str, decided_ms: int) -> None:
+        """Note that the event is decided up to there, by decisions that are kept elsewhere."""
+        self._entries[event] = Entry(self._entries[event].anchor_ms, decided_ms)
 
     def _commit(self, decision: Decision) -> Verdict:
         entry = self._entries[decision.event]

@@ -1,19 +1,29 @@
-"""A clock file run through a stretch of time at once, by the ticker that runs in production.
+"""A clock file run through a stretch of time at once, by the code that runs in production.
 
-Nothing touches Redis: the ledger is in memory, and pushed jobs stay in the decisions that carry them.
+The clock's start, its looks after a downtime, and every tick where the ticks themselves count (`tick_speed`,
+`max_ticks`, tick callbacks), are the ticker's own; in between the clock goes from due instant to due instant
+(`clock.testing.stretch`). Nothing touches Redis: the ledger is in memory, and pushed jobs stay in the decisions.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
+from clock.clocks import to_ms
+from clock.job.client import using_clock
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import History
 from clock.testing.memory_ledger import MemoryLedger
-from clock.ticker import Signature, Ticker
+from clock.testing.stretch import SIGNATURE, Column, enqueue_only, meet, run_firings, runs_user_code
+from clock.testing.world_clock import Move, moving_world
+from clock.ticker import Act, Ticker
 from clock.timetable import Event, Timetable, load
+
+_WHOLE_SECOND = timedelta(seconds=1)
 
 
 def run(
@@ -25,46 +35,116 @@ def run(
     tick_speed: timedelta | None = None,
     max_ticks: int | None = None,
     downtime: Sequence[tuple[datetime, datetime]] = (),
+    ledger: MemoryLedger | None = None,
 ) -> History:
-    """Run a clock file, first started at `start_time`, up to `end_time` (exclusive).
+    """Run a clock file from `start_time` up to `end_time` (exclusive), and return what it did.
 
     Naive datetimes are in the clock file's zone. Jobs are recorded, not stored; plain callables run only with
-    `execute=True`. Without `tick_speed` each due instant is met exactly; with it the clock looks that often.
-    During `downtime`, pairs of (from, to), the clock does not look, so that catching up can be tested.
+    `execute=True`. Conditions, callbacks and what is executed see the world's clock at the due instant, which
+    needs the `testing` extra. Each due instant is met exactly; with `tick_speed` the clock looks only that
+    often, as Clockwork's does, and after `max_ticks` looks it ends. During `downtime`, pairs of (from, to), it
+    does not look, so that catching up can be tested. The clock is first started at `start_time`, or goes on
+    from a `ledger`: an earlier history's, or production's (`read_ledger`).
+
+    Raises ConfigurationError, DeclarationError.
     """
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
-    clock = FakeClock(_aware(start_time, zone))
-    ledger = MemoryLedger()
-    ticker = Ticker(
-        timetable,
-        ledger=ledger,
-        clock=clock,
-        signature=Signature("rehearsal", "rehearsal"),
-        act=Event.run if execute else _enqueue_only,
-        use_threads=False,
-    )
-    away = [(_aware(begin, zone), _aware(end, zone)) for begin, end in downtime]
-    ticks = 0
-    while clock.now() < _aware(end_time, zone) and (max_ticks is None or ticks < max_ticks):
-        back = _end_of_downtime(clock.now(), away)
-        if back is None:
-            ticker.tick()
-            ticks += 1
-            back = clock.now() + tick_speed if tick_speed else ticker.next_due
-        if back is None:
-            break
-        clock.advance(back - clock.now())
-    return History(timetable, ledger.decisions)
+    start, end = _aware(start_time, zone), _aware(end_time, zone)
+    memory = MemoryLedger(ledger.rows if ledger else ())
+    act = Event.run if execute else enqueue_only
+    rehearsal = _Rehearsal(timetable, memory, FakeClock(start), act)
+    away = sorted((_aware(begin, zone), _aware(back, zone)) for begin, back in downtime)
+    with ExitStack() as stack:
+        stack.enter_context(using_clock(rehearsal.clock))
+        if rehearsal.needs_world:
+            rehearsal.move = stack.enter_context(moving_world(start.timestamp()))
+        for begin, stop in _uptimes(start, end, away):
+            if tick_speed is not None or max_ticks is not None or rehearsal.has_tick_callbacks:
+                rehearsal.tick_through(begin, stop, tick_speed, max_ticks)
+            else:
+                rehearsal.go_through(begin, stop)
+    return History(timetable, memory.decisions, rehearsal.columns, start=start, end=end, ledger=memory)
 
 
-def _end_of_downtime(now: datetime, away: Sequence[tuple[datetime, datetime]]) -> datetime | None:
-    return next((end for begin, end in away if begin <= now < end), None)
+def _nowhere(to: float) -> None:
+    """The world's clock stays: nothing of the user's is run."""
+
+
+@dataclass(slots=True)
+class _Rehearsal:
+    timetable: Timetable
+    ledger: MemoryLedger
+    clock: FakeClock
+    act: Act
+    columns: list[Column] = field(default_factory=list)
+    move: Move = _nowhere
+    ticks: int = 0
+
+    @property
+    def has_tick_callbacks(self) -> bool:
+        return bool(self.timetable.callbacks.before_tick or self.timetable.callbacks.after_tick)
+
+    @property
+    def needs_world(self) -> bool:
+        return self.has_tick_callbacks or any(self._runs_user_code(event) for event in self.timetable.events)
+
+    def _runs_user_code(self, event: Event) -> bool:
+        return runs_user_code(self.timetable, event, execute=self.act is Event.run)
+
+    def go_through(self, begin: datetime, stop: datetime) -> None:
+        """Start the clock at `begin`, and meet what is due before `stop`."""
+        self._tick(self._start(), begin)
+        met = list(meet(self.timetable, self.ledger, _second_before(stop)))
+        to_run = [column for column in met if self._runs_user_code(column.event)]
+        run_firings(self.timetable, to_run, self.act, self.clock, self.move)
+        self.columns += met
+
+    def tick_through(
+        self, begin: datetime, stop: datetime, tick_speed: timedelta | None, max_ticks: int | None
+    ) -> None:
+        """Start the clock at `begin`, and tick until `stop`: every `tick_speed`, or whenever something is due."""
+        ticker, now = self._start(), begin
+        while now < stop and (max_ticks is None or self.ticks < max_ticks):
+            self._tick(ticker, now)
+            self.ticks += 1
+            upcoming = now + tick_speed if tick_speed else ticker.next_firing
+            if upcoming is None:
+                return
+            now = upcoming
+
+    def _start(self) -> Ticker:
+        return Ticker(
+            self.timetable,
+            ledger=self.ledger,
+            clock=self.clock,
+            signature=SIGNATURE,
+            act=self.act,
+            use_threads=False,
+        )
+
+    def _tick(self, ticker: Ticker, now: datetime) -> None:
+        self.clock.travel_to(now)
+        self.move(now.timestamp())
+        ticker.tick()
+
+
+def _uptimes(
+    start: datetime, end: datetime, away: Sequence[tuple[datetime, datetime]]
+) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches in which the clock runs."""
+    for begin, back in away:
+        if start < min(begin, end):
+            yield start, min(begin, end)
+        start = max(start, back)
+    if start < end:
+        yield start, end
+
+
+def _second_before(instant: datetime) -> datetime:
+    """The last whole second before an instant: a due instant at `instant` itself is not before it."""
+    return instant - _WHOLE_SECOND if to_ms(instant) % 1000 == 0 else instant
 
 
 def _aware(instant: datetime, zone: tzinfo) -> datetime:
     return instant if instant.tzinfo else instant.replace(tzinfo=zone)
-
-
-def _enqueue_only(event: Event, due: datetime, previous: datetime | None) -> object:
-    return event.run(due, previous) if event.enqueues else None

@@ -1,8 +1,26 @@
 from clock.ticker.by_hand import fire_by_hand
-from clock.ticker.journal import Signature
+from clock.ticker.catch_up import Due, met
+from clock.ticker.firing import Act, Outcome, carry_out
+from clock.ticker.firing import run as fire
+from clock.ticker.journal import Signature, decision_of
 from clock.ticker.leader import Leader
 from clock.ticker.pulse import Pulse
 from clock.ticker.release import Release, release_of
 from clock.ticker.ticker import Ticker
 
-__all__ = ["Leader", "Pulse", "Release", "Signature", "Ticker", "fire_by_hand", "release_of"]
+__all__ = [
+    "Act",
+    "Due",
+    "Leader",
+    "Outcome",
+    "Pulse",
+    "Release",
+    "Signature",
+    "Ticker",
+    "carry_out",
+    "decision_of",
+    "fire",
+    "fire_by_hand",
+    "met",
+    "release_of",
+]

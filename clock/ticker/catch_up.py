@@ -8,9 +8,12 @@ declaration, its ledger entry and the present instant, so each clock, and each r
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+
+from clock.clocks import to_ms
 
 ON_TIME = timedelta(seconds=10)  # a longer delay than any healthy loop has, shorter than a restart
 ALL_LIMIT = 1_000  # at most so many of one event are fired at once, however long the clock was away
@@ -31,6 +34,15 @@ class Schedule(Protocol):
         self, after: datetime, *, anchor: datetime, previous: datetime | None = None
     ) -> datetime | None:
         """The first due instant after `after`."""
+
+
+class Enumerable(Schedule, Protocol):
+    """An event that tells its due instants in bulk."""
+
+    def due_between(
+        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
+    ) -> Iterable[int]:
+        """The due instants in (after, end], in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +80,34 @@ def owed(event: Schedule, *, anchor: datetime, decided: datetime, now: datetime)
     after = decided
     while (at := event.next_after(after, anchor=anchor, previous=previous)) is not None and at <= now:
         late = now - at
-        if late > event.catch_up_within and late > ON_TIME:
-            tally.miss(at, f"over {event.catch_up_within} late, the event's limit")
-        elif event.catch_up == "skip" and late > ON_TIME:
-            tally.miss(at, "the event catches up nothing")
+        if reason := _missed_because(event, late):
+            tally.miss(at, reason)
         else:
             tally.keep(Due(at, previous, caught_up=late > ON_TIME), superseded=_SUPERSEDED[event.catch_up])
         previous = after = at
     return Owed(tuple(tally.missed), tuple(tally.kept), decided=after)
+
+
+def met(event: Enumerable, *, anchor: datetime, decided: datetime, until: datetime) -> list[int]:
+    """The due instants in (decided, until] that fire where a clock looks at each as it is due; seconds since 1970.
+
+    It is what `owed` says, asked at one after the other. None of them is late, so that one answer goes for all:
+    a year is decided at the cost of its due instants.
+    """
+    if _missed_because(event, timedelta(0)):
+        return []
+    previous = decided if decided > anchor else None
+    after, end = to_ms(decided) // 1000, to_ms(until) // 1000
+    return list(event.due_between(after, end, anchor=anchor, previous=previous))
+
+
+def _missed_because(event: Schedule, late: timedelta) -> str | None:
+    """Why a due instant that is seen so late does not fire; None: it fires."""
+    if late <= ON_TIME:
+        return None
+    if late > event.catch_up_within:
+        return f"over {event.catch_up_within} late, the event's limit"
+    return "the event catches up nothing" if event.catch_up == "skip" else None
 
 
 _SUPERSEDED = {

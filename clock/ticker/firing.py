@@ -32,14 +32,20 @@ class Outcome:
     jids: tuple[str, ...] = ()
 
 
-def run(timetable: Timetable, event: Event, due: Due, act: Act = Event.run) -> Outcome:
-    """Fire `event` at `due`: condition, `before_run`, action, `after_run`. Never raises."""
+_UNREFUSED = Outcome("fired")
+
+
+def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.run) -> Outcome:
+    """Fire `event` at `due`: condition, `before_run`, action, `after_run`. Never raises.
+
+    With `act` None it ends before the action, as fired: that nothing refuses it is all that is asked.
+    """
     try:
         if event.condition is not None and not event.condition(due.at.astimezone(event.zone)):
             return Outcome("refused", "its condition said no")
         if vetoed(timetable.callbacks.before_run, event, due.at):
             return Outcome("refused", "a before_run callback said no")
-        return _act(timetable, event, due, act)
+        return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
         report(timetable, error, f"{event.name!r} due {due.at.isoformat()} failed")
         return Outcome("error", f"{type(error).__name__}: {error}")
@@ -61,7 +67,8 @@ def report(timetable: Timetable, error: BaseException, what: str) -> None:
             logger.error("The error handler failed: %s", second, exc_info=second)
 
 
-def _act(timetable: Timetable, event: Event, due: Due, act: Act) -> Outcome:
+def carry_out(timetable: Timetable, event: Event, due: Due, act: Act = Event.run) -> Outcome:
+    """Run the action of a firing that nothing refused, then `after_run`; what they push is in the outcome."""
     previous_ms = None if due.previous is None else to_ms(due.previous)
     with holding(event.name, to_ms(due.at), previous_ms) as held:
         act(event, due.at, due.previous)

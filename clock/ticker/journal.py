@@ -25,6 +25,21 @@ class Signature:
     host: str
     release: str
 
+    @property
+    def fields(self) -> dict[str, object]:
+        """What it adds to an entry of the history."""
+        return {"host": self.host, "release": self.release}
+
+
+def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, signature: Signature) -> Decision:
+    """What the ledger is told of a firing that was looked at `late`."""
+    detail: dict[str, object] = {"late_ms": late // timedelta(milliseconds=1), **signature.fields}
+    if outcome.reason:
+        detail["reason"] = outcome.reason
+    if outcome.jids:
+        detail |= {"jobs": len(outcome.jids), "jids": outcome.jids[:JIDS_KEPT]}
+    return Decision(event.name, event.declaration, to_ms(due.at), outcome.kind, detail, outcome.pushes)
+
 
 class Journal:
     """Takes decisions and commits them to the ledger in their order."""
@@ -32,21 +47,14 @@ class Journal:
     def __init__(self, ledger: Ledger, *, clock: Clock, signature: Signature) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._signature = {"host": signature.host, "release": signature.release}
+        self._signature = signature
         self._waiting: deque[Decision] = deque()
         self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
         """Note what became of a firing."""
-        late_ms = (self._clock.now() - due.at) // timedelta(milliseconds=1)
-        detail: dict[str, object] = {"late_ms": late_ms, **self._signature}
-        if outcome.reason:
-            detail["reason"] = outcome.reason
-        if outcome.jids:
-            detail |= {"jobs": len(outcome.jids), "jids": outcome.jids[:JIDS_KEPT]}
-        self._waiting.append(
-            Decision(event.name, event.declaration, to_ms(due.at), outcome.kind, detail, outcome.pushes)
-        )
+        late = self._clock.now() - due.at
+        self._waiting.append(decision_of(event, due, outcome, late=late, signature=self._signature))
 
     def add_missed(self, event: Event, missed: Missed) -> None:
         """Note a run of due instants that do not fire, and say so in the log."""
@@ -58,8 +66,8 @@ class Journal:
             missed.at.isoformat(),
             missed.reason,
         )
-        detail = {
-            **self._signature,
+        detail: dict[str, object] = {
+            **self._signature.fields,
             "reason": missed.reason,
             "count": missed.count,
             "first": to_ms(missed.first),

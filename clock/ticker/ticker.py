@@ -99,7 +99,7 @@ class Ticker:
     @property
     def next_due(self) -> datetime | None:
         """When there is something to be done next; None: never."""
-        due = self._agenda.next_due if self._agenda and not self._tick_callbacks.holds else None
+        due = self.next_firing
         return min((at for at in (due, self._tick_callbacks.next_at) if at is not None), default=None)
 
     @property
@@ -111,6 +111,13 @@ class Ticker:
         agenda, planned = self._agenda, list(self._to_fire)
         ahead = agenda.next_due if agenda else None
         return min([*(due.at for _, due in planned), *([ahead] if ahead else [])], default=None)
+
+    @property
+    def next_firing(self) -> datetime | None:
+        """When an event may fire next: at its due instant, or when a `before_tick` that said no is asked again."""
+        if self._tick_callbacks.holds:
+            return self._tick_callbacks.next_at
+        return self._agenda.next_due if self._agenda else None
 
     def _round(self) -> float:
         """One round of the loop; how many seconds to wait after it."""
