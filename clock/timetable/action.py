@@ -8,6 +8,8 @@ from datetime import datetime, tzinfo
 from enum import Enum
 from typing import Any, Final, Protocol, runtime_checkable
 
+from clock.timetable.naming import called, name_of
+
 
 class _Placeholder(Enum):
     DUE_AT = "DUE_AT"
@@ -42,7 +44,7 @@ class Enqueue:
 
     def __str__(self) -> str:
         name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
-        return f"{name}({', '.join(map(repr, self.args))})" if self.args else name
+        return called(name, self.args, {})
 
     def check(self) -> None:
         """Check the arguments as the push will. Raises ArgumentsError."""
@@ -62,8 +64,7 @@ class Call:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        words = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwargs.items())]
-        return f"{name_of(self.function)}({', '.join(words)})" if words else name_of(self.function)
+        return called(name_of(self.function), self.args, self.kwargs)
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
         """Call it for the firing at `due`."""
@@ -87,11 +88,6 @@ class Handle:
 
 
 Action = Enqueue | Call | Handle
-
-
-def name_of(function: object) -> str:
-    """What a callable is called in names and logs."""
-    return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
 def _filled(args: tuple[Any, ...], due: str) -> list[Any]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
-from clock.timetable.action import name_of
 from clock.timetable.excepted_days import Except, Otherwise
+from clock.timetable.naming import name_of
 from clock.timetable.triggers import Trigger, drawn, in_order
 from clock.timetable.wall_times import AS_USUAL, DstChoice
 

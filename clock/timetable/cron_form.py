@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import Never
 
 from clock.errors import DeclarationError
 from clock.timetable import draft
+from clock.timetable.builder import Builder
 from clock.timetable.cron import WORDS, Cron, read
-from clock.timetable.fluent import FluentJob
 from clock.timetable.triggers import Trigger
 
 
-class CronJob(FluentJob):
+class CronJob(Builder):
     """What `cron(...)` returns; it takes the fluent form's words but for units and times."""
 
     def __init__(self, expression: str, zone: tzinfo | None) -> None:
-        super().__init__(1)
+        super().__init__(1, draft.current().scheduler)
         self._expression = expression
         self._entry.zone = zone
+
+    def at(self, time_str: str, tz: str | None = None) -> Never:
+        """Not to be had. Raises DeclarationError."""
+        raise self._error("cron(...) says when by itself; it takes no at(...)")
 
     def _check(self) -> None:
         if self.unit is not None or self.latest is not None:
             raise self._error("cron(...) says when by itself; it takes no unit and no to(...)")
-        if self._times:
-            raise self._error("cron(...) says when by itself; it takes no at(...)")
 
     def _words(self) -> str:
         return f"cron {self._expression}"
 
-    def _plain(self, zone: tzinfo, name: str) -> Trigger:
+    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
         return Cron(self._expression, zone)
 
 

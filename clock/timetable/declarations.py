@@ -52,7 +52,7 @@ def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
         return clockwork_form.declare(interval, names, options)
     if options:
         raise DeclarationError(f"{draft.where()}: every({interval!r}) with {sorted(options)} needs a name, too")
-    return FluentJob(interval)
+    return draft.current().scheduler.every(interval)
 
 
 def repeat(job: FluentJob, *args: Any, **kwargs: Any) -> Callable[[F], F]:

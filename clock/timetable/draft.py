@@ -6,18 +6,23 @@ import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+import schedule
 
 from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
 from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.naming import numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
-from clock.timetable.triggers import Trigger
+from clock.timetable.triggers import Trigger, Union
+from clock.timetable.until import Moment
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -27,32 +32,50 @@ class Draft:
     """Collects declarations. An event becomes whole when the file has been read: `configure` may come late."""
 
     path: Path
-    now: datetime
     machine_zone: tzinfo
+    scheduler: schedule.Scheduler
     settings: dict[str, Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     callbacks: dict[str, list[Callable[..., object]]] = field(default_factory=dict)
     error_handlers: list[Callable[[BaseException], object]] = field(default_factory=list)
     handler: Callable[[str, datetime], object] | None = None
     synced: list[SyncedEvents] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)  # those that declared something
 
     def finish(self) -> Timetable:
         """The timetable of all that was declared. Raises DeclarationError."""
         settings = Settings(**{"tz": self.machine_zone, **self.settings})
-        sources: dict[str, str] = {}
-        events = []
-        for entry in self.entries:
-            event = entry.event(self, settings)
-            if event.name in sources:
-                if entry.name is not None:
-                    raise DuplicateEvent(event.name, sources[event.name], event.source)
-                event = replace(event, name=_numbered(event.name, sources))
-            sources[event.name] = event.source
-            events.append(event)
         callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
         return Timetable(
-            self.path, tuple(events), settings, callbacks, tuple(self.error_handlers), tuple(self.synced)
+            self.path,
+            tuple(self._events(settings)),
+            settings,
+            callbacks,
+            tuple(self.error_handlers),
+            tuple(self.synced),
         )
+
+    def _events(self, settings: Settings) -> Iterator[Event]:
+        entries = self._standing()
+        sources: dict[str, str] = {}
+        for entry in entries:
+            if entry.name is not None:
+                if entry.name in sources:
+                    raise DuplicateEvent(entry.name, sources[entry.name], entry.source)
+                sources[entry.name] = entry.source
+        for entry in entries:
+            action = entry.action_in(self)
+            name = entry.name or numbered(shortened(f"{action} {entry.schedule}"), sources)
+            sources[name] = entry.source
+            yield entry.event(name, action, settings)
+
+    def _standing(self) -> list[Entry]:
+        """The entries that `cancel_job` and `clear` have left."""
+        done = [entry.job for entry in self.entries if entry.job and entry.action]
+        schedulers = {id(job.scheduler): job.scheduler for job in done if job.scheduler}
+        kept = {id(job) for scheduler in schedulers.values() for job in scheduler.jobs}
+        cancelled = {id(job) for job in done} - kept
+        return [entry for entry in self.entries if id(entry.job) not in cancelled]
 
 
 @dataclass(slots=True)
@@ -60,6 +83,7 @@ class Entry:
     """What one declaration has said of its event so far."""
 
     source: str
+    job: schedule.Job | None = None  # the fluent form's: it stands as long as its scheduler has it
     name: str | None = None
     zone: tzinfo | None = None
     condition: Callable[[datetime], object] | None = None
@@ -69,26 +93,23 @@ class Entry:
     overlap: Overlap | None = None
     description: str | None = None
     tags: set[Hashable] = field(default_factory=set)
-    until: datetime | None = None
+    until: Moment | None = None
     schedule: str = ""
-    make_trigger: Callable[[tzinfo, str], Trigger] | None = None
+    make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
     action: Callable[[Draft], Action] | None = None
 
-    def event(self, draft: Draft, settings: Settings) -> Event:
-        """The finished event. Raises DeclarationError where something is missing."""
+    def action_in(self, draft: Draft) -> Action:
+        """The action. Raises DeclarationError where there is none."""
         if self.action is None:
             raise DeclarationError(f"{self.source}: this event does nothing; end it with .do(...)")
-        return self.event_of(self.action(draft), settings)
+        return self.action(draft)
 
-    def event_of(self, action: Action, settings: Settings) -> Event:
-        """The event that has `action`."""
-        if self.make_trigger is None:
-            raise DeclarationError(f"{self.source}: this event does not say when")
+    def event(self, name: str, action: Action, settings: Settings) -> Event:
+        """The finished event."""
         zone = self.zone or settings.tz
-        name = self.name or f"{action} {self.schedule}"
         return Event(
             name=name,
-            declaration=f"{self.schedule} in {zone}" + (f" until {self.until.isoformat()}" if self.until else ""),
+            declaration=f"{self.schedule} in {zone}" + ("" if self.until is None else f" until {self.until}"),
             zone=zone,
             trigger=self.make_trigger(zone, name),
             action=action,
@@ -117,26 +138,29 @@ def drafting(draft: Draft) -> Iterator[Draft]:
 
 
 def current() -> Draft:
-    """The clock file that is being loaded. Raises DeclarationError where none is."""
+    """The clock file that is being loaded.
+
+    Where none is, raises SystemExit for a file that is run as a script, else DeclarationError.
+    """
     draft = _current.get()
-    if draft is None:
-        raise DeclarationError(
-            f"{where()}: events are declared in a clock file; run it with: python -m clock {_caller().co_filename}"
-        )
-    return draft
+    frame = _caller()
+    file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
+    if draft is not None:
+        draft.modules.add(str(module))
+        return draft
+    advice = f"{where()}: events are declared in a clock file; run it with: python -m clock {_shown(file)}"
+    if module == "__main__" and Path(file).is_file():
+        raise SystemExit(f"clock: {advice}")
+    raise DeclarationError(advice)
 
 
 def where() -> str:
     """File and line of the declaration under way: the nearest caller outside this package."""
-    frame = _caller_frame()
+    frame = _caller()
     return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
-def _caller() -> Any:
-    return _caller_frame().f_code
-
-
-def _caller_frame() -> Any:
+def _caller() -> FrameType:
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
         frame = frame.f_back
@@ -166,10 +190,3 @@ def zone_named(name: object, at: str | None = None) -> tzinfo:
 
 def _zone_names() -> list[str]:
     return sorted(available_timezones())
-
-
-def _numbered(name: str, taken: dict[str, str]) -> str:
-    number = 2
-    while f"{name} ({number})" in taken:
-        number += 1
-    return f"{name} ({number})"

@@ -1,54 +1,106 @@
 """Loading a clock file: it is run once, from its path, and what it declared becomes a timetable.
 
 It runs under a module name of its own, because as `clock` it would hide this package; for the same reason its
-folder is not put on the import path, but the application's root is.
+folder never goes to the front of the import path. A load leaves the process as it was: the import path, the
+`schedule` package, and the modules that declared something, which the next load runs again. Other modules that the
+file imports stay imported, as for any program.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from clock.errors import ClockError, ConfigurationError, DeclarationError
+from clock.timetable.adoption import adopt, standing_in
 from clock.timetable.draft import Draft, drafting
 from clock.timetable.machine_zone import machine_zone
+from clock.timetable.scheduler import EndOfDeclarations, Scheduler
 from clock.timetable.timetable import Timetable
 
 _MODULE = "__clock_file__"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_lock = (
+    threading.RLock()
+)  # while a file is loaded, the import path and the `schedule` package are not the process's
 
 
 def load(path: str | os.PathLike[str] = "lib/clock.py", *, root: Path | None = None) -> Timetable:
     """Run the clock file at `path` and return the timetable that it declares.
 
-    `root`, the current folder if not given, is the application's: its modules can be imported by the file.
-    Raises ConfigurationError where the file cannot be read, DeclarationError for what it declares or raises;
-    both begin with file and line.
+    The file can import the modules of `root`, the application's folder; where that is not given, those of the
+    current folder and of `application_folder(path)`. Raises ConfigurationError where the file cannot be read,
+    DeclarationError for what it declares or raises; both begin with file and line.
     """
     path = Path(path)
-    root = (root or Path.cwd()).resolve()
+    code = _compiled(path)
+    scheduler = Scheduler()
+    draft = Draft(path, machine_zone(os.environ), scheduler)
+    with _lock, _import_path(path, root), _modules(draft), standing_in(scheduler) as own, drafting(draft):
+        adopt(own, _run(code, path).values())
+        return draft.finish()
+
+
+def application_folder(path: Path) -> Path:
+    """The folder of a clock file's application: the one that holds the file, or that holds its `lib`."""
+    folder = path.resolve().parent
+    return folder.parent if folder.name == "lib" else folder
+
+
+def _compiled(path: Path) -> CodeType:
     try:
-        code = compile(path.read_bytes(), str(path.resolve()), "exec", dont_inherit=True)
+        code: CodeType = compile(path.read_bytes(), str(path.resolve()), "exec", dont_inherit=True)
     except OSError as error:
         raise ConfigurationError(f"there is no clock file {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise DeclarationError(f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}") from error
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
+    return code
+
+
+@contextmanager
+def _import_path(path: Path, root: Path | None) -> Iterator[None]:
+    before = sys.path[:]
+    front = str((root or Path.cwd()).resolve())
+    if front not in sys.path:
+        sys.path.insert(0, front)
+    if root is None:
+        sys.path.append(str(application_folder(path)))  # at the end: a `clock.py` there must not hide this package
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+@contextmanager
+def _modules(draft: Draft) -> Iterator[None]:
+    """Forget, afterwards, the modules that were imported in between and declared something."""
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        for name in draft.modules - before:
+            module = sys.modules.pop(name, None)
+            package = sys.modules.get(name.rpartition(".")[0])
+            if vars(package or object).get(name.rpartition(".")[2]) is module is not None:
+                delattr(package, name.rpartition(".")[2])
+
+
+def _run(code: CodeType, path: Path) -> dict[str, object]:
+    """Run the file's code; the names that it defines."""
     module = ModuleType(_MODULE)
-    module.__file__ = str(path.resolve())
-    draft = Draft(path, _EPOCH, machine_zone(os.environ))
+    module.__file__ = code.co_filename
     before = sys.modules.get(_MODULE)
     sys.modules[_MODULE] = module
     try:
-        with drafting(draft):
-            exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
-        return draft.finish()
+        exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
+    except EndOfDeclarations:
+        pass
     except (DeclarationError, ConfigurationError):
         raise
     except ClockError as error:
@@ -59,6 +111,7 @@ def load(path: str | os.PathLike[str] = "lib/clock.py", *, root: Path | None = N
         del sys.modules[_MODULE]
         if before is not None:
             sys.modules[_MODULE] = before
+    return vars(module)
 
 
 def _raised_at(error: BaseException, path: Path) -> str:

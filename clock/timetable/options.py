@@ -36,6 +36,10 @@ def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     quoted = [f'"{word}"' for word in words]
     return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
@@ -43,6 +47,7 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
 
 #: option -> whether it takes a value, and what it takes in words. `at` and `tz` are read where they are used.
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (_is_name, "text on one line, not empty,"),
     "sleep_timeout": (_is_seconds, "a number of seconds, 1 or more,"),
     "max_threads": (lambda value: type(value) is int and value >= 1, "a whole number, 1 or more,"),
     "logger": (lambda value: isinstance(value, logging.Logger), "a logging.Logger"),

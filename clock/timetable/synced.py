@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clock.errors import DeclarationError
-from clock.timetable.action import Action, Call, Enqueueable, name_of
+from clock.timetable.action import Action, Call, Enqueueable
 from clock.timetable.event import Event
+from clock.timetable.naming import name_of
 from clock.timetable.rows import FIELDS, enqueue, entry_of
 from clock.timetable.timetable import Settings, SyncedEvents
 
@@ -63,7 +64,8 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
     entry = entry_of(str(name), values, synced.source)
     if args is None:
         args = [name if identity is None else identity]
-    return entry.event_of(_action(synced, row, args, f"{synced.source}: {name!r}: "), settings)
+    action = _action(synced, row, args, f"{synced.source}: {name!r}: ")
+    return entry.event(str(name), action, settings)
 
 
 def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Action:

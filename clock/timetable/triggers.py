@@ -185,18 +185,6 @@ class Union:
             last = due
 
 
-@dataclass(frozen=True, slots=True)
-class Until:
-    """A trigger that ends: nothing is due after `last`."""
-
-    trigger: Trigger
-    last: int
-
-    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
-        """The due instants in (after, end], in order."""
-        return self.trigger.due_between(after, min(end, self.last), anchor, previous)
-
-
 def in_order(moved: Iterable[tuple[int, int]]) -> Iterator[int]:
     """Moved instants in order, each once. They come as (no instant to come is earlier than this, instant)."""
     waiting: list[int] = []

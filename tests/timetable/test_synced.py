@@ -69,10 +69,13 @@ def test_an_object_may_have_clockworks_attributes_and_a_function_gets_it() -> No
         def if_(self, due: datetime) -> bool:
             return due.day == self.id
 
-    report = Report(24)
-    [event] = read(report, do=lambda row: ("ran", row))
+    def run(row: Report) -> tuple[str, Report]:
+        return ("ran", row)
 
-    assert event.name == "<lambda> 24"
+    report = Report(24)
+    [event] = read(report, do=run)
+
+    assert event.name == "run 24"
     assert event.declaration == "every hour in Europe/Berlin"
     assert event.condition is not None
     assert event.condition(START)

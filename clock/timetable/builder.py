@@ -1,0 +1,137 @@
+"""What `every(n)` and `cron(...)` return: the words that say how an event fires, and `.do(...)`, which ends it.
+
+It is the `schedule` package's `Job`, made by a scheduler of ours, so that the package's own functions work on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta, tzinfo
+from functools import partial
+from typing import Any, Self
+
+import schedule
+
+from clock.errors import ArgumentsError, DeclarationError
+from clock.timetable import draft
+from clock.timetable.action import Action, Call, Enqueue, Enqueueable
+from clock.timetable.draft import Draft, Entry
+from clock.timetable.event import CatchUp, Overlap
+from clock.timetable.options import check_option
+from clock.timetable.triggers import Trigger
+from clock.timetable.until import Until, parse_until
+
+
+class Builder(schedule.Job):
+    """An event being declared, word by word."""
+
+    def __init__(self, interval: int, scheduler: schedule.Scheduler, source: str | None = None) -> None:
+        super().__init__(interval, scheduler)
+        self._scheduler = scheduler
+        self._entry = Entry(source or draft.where(), job=self, tags=self.tags)
+        draft.current().entries.append(self._entry)
+
+    def until(self, until_time: datetime | timedelta | time | str) -> Self:
+        """Not after this moment: a datetime, "2026-12-31 18:00" or "2026-12-31", in the event's zone if naive.
+
+        A time or "18:00" is that time of the day on which the event was first seen; a timedelta counts from then.
+        Raises DeclarationError.
+        """
+        try:
+            self._entry.until = parse_until(until_time)
+        except ValueError as error:
+            raise self._error(str(error)) from None
+        return self
+
+    def named(self, name: str) -> Self:
+        """Give the event a name, to be found by in logs, in Redis and on the command line."""
+        check_option(f"{draft.where()}: ", "name", name)
+        self._entry.name = name
+        return self
+
+    def if_(self, condition: Callable[[datetime], object]) -> Self:
+        """Fire only where `condition(due)` is true; `due` is the due instant in the event's zone."""
+        check_option(f"{draft.where()}: ", "if_", condition)
+        self._entry.condition = condition
+        return self
+
+    def thread(self, on: bool = True) -> Self:
+        """Run the action on a thread of its own, so that a slow one does not hold up the clock."""
+        check_option(f"{draft.where()}: ", "thread", on)
+        self._entry.thread = on
+        return self
+
+    def catch_up(self, which: CatchUp, within: timedelta | None = None) -> Self:
+        """What becomes of instants that were due while no clock ran: "latest", "all" or "skip"."""
+        check_option(f"{draft.where()}: ", "catch_up", which)
+        if within is not None:
+            check_option(f"{draft.where()}: ", "catch_up_within", within)
+        self._entry.catch_up = which
+        self._entry.catch_up_within = within
+        return self
+
+    def overlap(self, which: Overlap) -> Self:
+        """What becomes of a due instant while the job of the one before is still at work.
+
+        "allow" enqueues all the same, "skip" passes over it, "queue_one" lets one wait.
+        """
+        check_option(f"{draft.where()}: ", "overlap", which)
+        self._entry.overlap = which
+        return self
+
+    def describe(self, text: str) -> Self:
+        """Say in a sentence what the event is for."""
+        check_option(f"{draft.where()}: ", "description", text)
+        self._entry.description = text
+        return self
+
+    def do(self, job_func: Callable[..., object] | Enqueueable, *args: Any, **kwargs: Any) -> Self:
+        """End the declaration: enqueue a job class, or call a function in the clock. Raises DeclarationError."""
+        entry = self._entry
+        if entry.action is not None:
+            raise self._error("do(...) was said already; begin another event with every(...)")
+        entry.action = partial(_given, self._action(job_func, args, kwargs))
+        self._check()
+        entry.schedule = self._words()
+        entry.make_trigger = self._ending_trigger
+        self._scheduler.jobs.append(self)
+        return self
+
+    def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
+        if isinstance(function, Enqueueable):
+            if kwargs:
+                raise self._error(
+                    f"{function.wire_name} is given {sorted(kwargs)} by name; a job's arguments have none"
+                )
+            action = Enqueue(function, args)
+            try:
+                action.check()
+            except ArgumentsError as error:
+                raise self._error(str(error)) from None
+            return action
+        if not callable(function):
+            raise self._error(f"do is given {function!r}; a job class or a function is wanted")
+        return Call(function, args, kwargs)
+
+    def _ending_trigger(self, zone: tzinfo, name: str) -> Trigger:
+        trigger = self._trigger(zone, name)
+        return trigger if self._entry.until is None else Until(trigger, self._entry.until, zone)
+
+    def _check(self) -> None:
+        """Check that the words go together. Raises DeclarationError."""
+        raise NotImplementedError
+
+    def _words(self) -> str:
+        """The schedule, in words."""
+        raise NotImplementedError
+
+    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
+        """The trigger that the words stand for."""
+        raise NotImplementedError
+
+    def _error(self, text: str) -> DeclarationError:
+        return DeclarationError(f"{draft.where()}: {text}")
+
+
+def _given(action: Action, _draft: Draft) -> Action:
+    return action
