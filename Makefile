@@ -31,11 +31,17 @@ format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: .venv/dev ## Measure, as ratios to peers and to the raw cost of Redis
-	@for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of Redis
+	@for benchmark in benchmarks/*.py; do .benchmarks/bin/python $$benchmark || exit 1; done
 
 clean: ## Remove what was made, data included
-	rm -rf .venv .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .benchmarks .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+
+.benchmarks/all: .venv/bin/python pyproject.toml
+	@echo "Installing what is measured beside clock..."
+	@.venv/bin/python -m venv .benchmarks
+	@.benchmarks/bin/pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
+	@touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Name one: make PYTHON=/path/to/python"; exit 1; }

@@ -22,6 +22,11 @@ _redis = Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
 Call = tuple[str, list[object]]
 
 
+def best_threads() -> int:
+    """How many threads suit the kind of job that is measured, `BENCHMARK_KIND`, for what does not adapt."""
+    return THREADS if os.environ.get("BENCHMARK_KIND") == "nap" else 1
+
+
 def mark(name: str) -> None:
     """Note that now is `name`."""
     _redis.set(f"benchmark:{name}", time.time())

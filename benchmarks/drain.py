@@ -1,0 +1,89 @@
+"""How fast one process drains a queue: beside a bare loop, beside Sidekiq, and beside other Python programs.
+
+    python benchmarks/drain.py [--seconds 5] [--only clock --only Huey]
+
+Each program runs the same jobs on a Redis of its own kind, one after the other; what counts is the ratios. Run by
+`make benchmark`, which installs the programs; those that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run as a file
+
+from redis import Redis
+
+from benchmarks.workers.running import BARE, CLOCK, PEERS, SIDEKIQ, Program, drain_for, server, sidekiq_is_here
+from benchmarks.workers.same_jobs import NAP_SECONDS, THREADS
+
+
+def measure(
+    redis: Redis, program: Program, seconds: float, kind: str = "nothing", level: str = "warning"
+) -> float:
+    """Jobs per second, printed; 0 where the program cannot be run here."""
+    try:
+        speed = drain_for(redis, program, kind, seconds, level)
+    except (subprocess.CalledProcessError, TimeoutError, OSError) as error:
+        print(f"  {program.name:12} -  ({error})", flush=True)
+        return 0.0
+    print(f"  {program.name:12}{speed:9,.0f} jobs/s", flush=True)
+    return speed
+
+
+def ideal(count: int = 1_000) -> float:
+    """Naps per second of ten threads that do nothing else: what sleeping itself allows on this machine."""
+
+    def sleep_often() -> None:
+        for _ in range(count):
+            time.sleep(NAP_SECONDS)
+
+    threads = [threading.Thread(target=sleep_often) for _ in range(THREADS)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return count * THREADS / (time.monotonic() - started)
+
+
+def compare(what: str, ours: float, theirs: float, goal: float) -> None:
+    """Print a ratio and its goal."""
+    if theirs:
+        print(f"  {what}: {ours / theirs:.2f} (goal: {goal:g})", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5.0, help="about how long each program works")
+    parser.add_argument("--only", action="append", help="a program; may be repeated")
+    given = parser.parse_args()
+    peers = [peer for peer in PEERS if not given.only or peer.name in given.only]
+    with server() as redis:
+        print("Jobs that do nothing, log level warning, one process:")
+        bare = measure(redis, BARE, given.seconds)
+        clock = measure(redis, CLOCK, given.seconds)
+        sidekiq = measure(redis, SIDEKIQ, given.seconds) if sidekiq_is_here() else 0.0
+        best = max((measure(redis, peer, given.seconds) for peer in peers), default=0.0)
+        print("With a line logged for each job:")
+        logged = measure(redis, CLOCK, given.seconds, level="info")
+        print(f"Jobs that wait {NAP_SECONDS * 1000:g} ms, {THREADS} threads:")
+        limit = ideal()
+        print(f"  {'no program':12}{limit:9,.0f} naps/s")
+        napped = measure(redis, CLOCK, given.seconds, kind="nap")
+    print("Ratios:")
+    compare("clock to a bare loop", clock, bare, 0.5)
+    compare("clock to Sidekiq", clock, sidekiq, 2)
+    compare("clock to the best peer", clock, best, 10)
+    compare("clock with its log to the best peer without", logged, best, 5)
+    compare("clock to threads that only wait", napped, limit, 0.9)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Runs the programs that are measured, each with a Redis of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from benchmarks.workers.same_jobs import THREADS
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 60.0  # without news from a worker
+RUBY = ROOT / "benchmarks/workers/with_sidekiq.rb"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is measured: its name, and how it pushes and works."""
+
+    name: str
+    push: Sequence[str]
+    work: Sequence[str]
+
+
+def _python(name: str, module: str) -> Program:
+    words = [sys.executable, "-m", f"benchmarks.workers.{module}"]
+    return Program(name, [*words, "push"], [*words, "work"])
+
+
+BARE = _python("bare loop", "bare")
+CLOCK = _python("clock", "with_clock")
+SIDEKIQ = Program(
+    "Sidekiq", ["ruby", str(RUBY), "push"], ["sidekiq", "-r", str(RUBY), "-c", str(THREADS), "-e", "production"]
+)
+PEERS = [
+    _python(name, f"with_{name.lower()}") for name in ("RQ", "Celery", "Dramatiq", "Huey", "arq", "SAQ", "taskiq")
+]
+
+
+def sidekiq_is_here() -> bool:
+    """Whether the real Sidekiq is installed."""
+    return shutil.which("sidekiq") is not None
+
+
+@contextmanager
+def server() -> Iterator[Redis]:
+    """A Redis of the benchmark's own, which keeps nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["redis-server", "--port", str(port), "--save", "", "--dir", folder, "--loglevel", "warning"]
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        redis = Redis(port=port)
+        try:
+            while not _answers(redis):
+                time.sleep(0.05)
+            yield redis
+        finally:
+            redis.close()
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def worker(
+    redis: Redis, program: Program, kind: str = "nothing", level: str = "warning"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of `program`, stopped at the end."""
+    process = subprocess.Popen(
+        program.work,
+        cwd=ROOT,
+        env=_environment(redis, level) | {"BENCHMARK_KIND": kind},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def push(redis: Redis, program: Program, kind: str, count: int) -> None:
+    """Push so many jobs of a kind."""
+    words = [*program.push, kind, str(count)]
+    subprocess.run(words, cwd=ROOT, env=_environment(redis), check=True, stderr=subprocess.DEVNULL)
+
+
+def drain(redis: Redis, program: Program, kind: str, count: int, level: str = "warning") -> float:
+    """Push `count` jobs, then let a worker run them: jobs per second, from the first to the last."""
+    redis.flushall()
+    push(redis, program, kind, count)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with worker(redis, program, kind, level):
+        while not redis.exists("benchmark:end"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{program.name} did not run {count} jobs in {PATIENCE_SECONDS:.0f} s")
+            time.sleep(0.05)
+        started, ended = (float(redis.get(f"benchmark:{name}") or 0) for name in ("start", "end"))
+    return count / (ended - started)
+
+
+def drain_for(redis: Redis, program: Program, kind: str, seconds: float, level: str = "warning") -> float:
+    """The same with as many jobs as the program does in about `seconds`, 100,000 at most."""
+    speed = drain(redis, program, kind, 1_000, level)
+    return drain(redis, program, kind, min(100_000, max(1_000, int(speed * seconds))), level)
+
+
+def _environment(redis: Redis, level: str = "warning") -> dict[str, str]:
+    port = redis.connection_pool.connection_kwargs["port"]
+    return {
+        **os.environ,
+        "REDIS_URL": f"redis://127.0.0.1:{port}/0",
+        "CLOCK_LOG_LEVEL": level,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def _answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False

@@ -1,0 +1,37 @@
+from clock.inspection.checkup import Circumstances, Finding, Grade, checkup
+from clock.inspection.events import EventView, LedgerEntry, events, orphans
+from clock.inspection.jobs import FoundJob, JobFilter, matching
+from clock.inspection.places import DEAD, RETRY, SCHEDULE, QueuePlace, QueueView, SetName, WaitingSet, queues
+from clock.inspection.processes import ClockView, WorkerView, clocks, workers
+from clock.inspection.status import Status, status
+
+__all__ = [
+    # jobs that wait
+    "DEAD",
+    "RETRY",
+    "SCHEDULE",
+    # the whole
+    "Circumstances",
+    # processes and events
+    "ClockView",
+    "EventView",
+    "Finding",
+    "FoundJob",
+    "Grade",
+    "JobFilter",
+    "LedgerEntry",
+    "QueuePlace",
+    "QueueView",
+    "SetName",
+    "Status",
+    "WaitingSet",
+    "WorkerView",
+    "checkup",
+    "clocks",
+    "events",
+    "matching",
+    "orphans",
+    "queues",
+    "status",
+    "workers",
+]

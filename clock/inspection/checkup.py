@@ -1,0 +1,203 @@
+"""What a doctor looks at: the server's version and settings, the network, the clocks, and what was left behind.
+
+Each finding says how it stands, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from clock.inspection.events import orphans
+from clock.store import Redis, listing
+from clock.store.connection import OLDEST
+from clock.timetable import Timetable
+
+SKEW = timedelta(seconds=0.5)
+
+
+class Grade(StrEnum):
+    """How a finding stands: good, worth knowing, or to be put right."""
+
+    GOOD = "ok"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it stands, what was found, and what to do about it (empty: nothing)."""
+
+    subject: str
+    grade: Grade
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the server cannot tell: how it is reached, this machine's clock, and what a worker opens."""
+
+    url: str
+    offset: timedelta
+    connections_per_worker: int
+
+
+def checkup(redis: Redis, circumstances: Circumstances, timetable: Timetable | None = None) -> list[Finding]:
+    """Look at everything. Raises StoreUnavailable."""
+    told = listing.server(redis)
+    return [
+        _version(told),
+        _eviction(redis, told),
+        *_persistence(redis, told),
+        _memory(told),
+        _tls(circumstances.url),
+        _skew(circumstances.offset),
+        _connections(told, circumstances.connections_per_worker),
+        *_left_behind(redis),
+        *(_forgotten_events(redis, timetable) if timetable else ()),
+    ]
+
+
+def _version(told: Mapping[str, object]) -> Finding:
+    kind = str(told.get("server_name", "redis"))
+    version = str(told.get(f"{kind}_version", told.get("redis_version", "0")))
+    oldest = OLDEST.get(kind)
+    found = f"{kind} {version}"
+    if oldest and tuple(int(part) for part in version.split(".")[:2]) < oldest:
+        return Finding("version", Grade.BAD, found, f"upgrade to {'.'.join(map(str, oldest))} or newer")
+    return Finding("version", Grade.GOOD, found)
+
+
+def _eviction(redis: Redis, told: Mapping[str, object]) -> Finding:
+    policy = str(told.get("maxmemory_policy") or listing.server_setting(redis, "maxmemory-policy") or "unknown")
+    if policy == "noeviction":
+        return Finding("eviction", Grade.GOOD, policy)
+    return Finding(
+        "eviction",
+        Grade.BAD,
+        f"{policy}: a full server throws keys away, queues and ledger among them",
+        "set maxmemory-policy noeviction (CONFIG SET maxmemory-policy noeviction, and in redis.conf)",
+    )
+
+
+def _persistence(redis: Redis, told: Mapping[str, object]) -> Iterator[Finding]:
+    if str(told.get("aof_enabled")) == "1":
+        fsync = listing.server_setting(redis, "appendfsync") or "unknown"
+        if fsync == "no":
+            yield Finding(
+                "persistence",
+                Grade.WARNING,
+                "append-only file, appendfsync no: a power cut may lose half a minute",
+                "set appendfsync everysec, or always where not one job may be lost",
+            )
+        else:
+            lost = "nothing" if fsync == "always" else "a second at most"
+            yield Finding(
+                "persistence", Grade.GOOD, f"append-only file, appendfsync {fsync}: a crash loses {lost}"
+            )
+    else:
+        save = listing.server_setting(redis, "save")
+        yield Finding(
+            "persistence",
+            Grade.BAD if save == "" else Grade.WARNING,
+            "none: a restart loses every job and the ledger"
+            if save == ""
+            else "snapshots at most: a restart loses what came after the last one",
+            "set appendonly yes (CONFIG SET appendonly yes, and in redis.conf)",
+        )
+    if "err" in (told.get("aof_last_write_status"), told.get("rdb_last_bgsave_status")):
+        yield Finding("disk", Grade.BAD, "the last write to disk failed", "look at the server's log and its disk")
+
+
+def _memory(told: Mapping[str, object]) -> Finding:
+    used, limit = int(str(told.get("used_memory", 0))), int(str(told.get("maxmemory", 0)))
+    found = f"{used / 2**20:.1f} MB used" + (f" of {limit / 2**20:.0f} MB" if limit else ", no limit set")
+    if limit and used > 0.8 * limit:
+        return Finding(
+            "memory",
+            Grade.BAD,
+            found,
+            "raise maxmemory, or clear what is not needed; at the limit every push is refused",
+        )
+    return Finding("memory", Grade.GOOD, found)
+
+
+def _tls(url: str) -> Finding:
+    scheme = url.partition("://")[0]
+    if scheme == "unix":
+        return Finding("network", Grade.GOOD, "a unix socket: nothing goes over the network")
+    if scheme == "rediss" and "ssl_cert_reqs=none" in url:
+        return Finding(
+            "network",
+            Grade.WARNING,
+            "TLS, but the server's certificate is not verified",
+            "give ?ssl_ca_certs=FILE in place of ssl_cert_reqs=none",
+        )
+    if scheme == "rediss":
+        return Finding("network", Grade.GOOD, "TLS, and the server's certificate is verified")
+    if any(host in url for host in ("@localhost", "/localhost", "127.0.0.1", "[::1]")):
+        return Finding("network", Grade.GOOD, "this machine's own network")
+    return Finding(
+        "network",
+        Grade.WARNING,
+        "no TLS: jobs and password can be read on the way",
+        "use rediss://, unless the network is private",
+    )
+
+
+def _skew(offset: timedelta) -> Finding:
+    found = f"this machine's clock is {-offset.total_seconds():+.3f} s off Redis's"
+    if abs(offset) > SKEW:
+        return Finding("clock skew", Grade.WARNING, found, "let NTP set this machine's clock (timedatectl)")
+    return Finding("clock skew", Grade.GOOD, found)
+
+
+def _connections(told: Mapping[str, object], per_worker: int) -> Finding:
+    used, limit = int(str(told.get("connected_clients", 0))), int(str(told.get("maxclients", 10_000)))
+    fits = max(0, limit - used) // per_worker
+    found = (
+        f"{used} of {limit} in use; a worker opens {per_worker} at most, a clock 1: room for {fits} more workers"
+    )
+    if fits < 2:
+        return Finding("connections", Grade.WARNING, found, "raise maxclients, or lower the workers' concurrency")
+    return Finding("connections", Grade.GOOD, found)
+
+
+def _left_behind(redis: Redis) -> Iterator[Finding]:
+    holding, registered = listing.holders(redis)
+    lost = sorted(holding - registered)
+    if lost:
+        yield Finding(
+            "jobs in progress",
+            Grade.BAD,
+            f"held by workers on no register: {', '.join(lost)}",
+            "clock doctor --repair has a live worker put them back",
+        )
+    else:
+        yield Finding("jobs in progress", Grade.GOOD, f"held by {len(holding)} workers, all registered")
+    parked = listing.parked(redis)
+    if parked:
+        classes = ", ".join(f"{name} ({count})" for name, count in parked.items())
+        yield Finding(
+            "parked jobs",
+            Grade.WARNING,
+            f"no worker knew their class: {classes}",
+            "deploy a worker that has these classes; it takes them up by itself",
+        )
+
+
+def _forgotten_events(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
+    left = orphans(redis, timetable)
+    if left:
+        names = ", ".join(repr(entry.event) for entry in left)
+        yield Finding(
+            "ledger",
+            Grade.WARNING,
+            f"it holds events that the clock file does not have: {names}",
+            "if they are gone for good, clock doctor --repair removes them and their history",
+        )
+    else:
+        yield Finding("ledger", Grade.GOOD, "it holds no event that the clock file does not have")

@@ -1,0 +1,105 @@
+"""A job as people see it, and which jobs somebody means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from clock.job.payload import Payload, decode, queue_of
+
+
+@dataclass(frozen=True, slots=True)
+class FoundJob:
+    """A job where it was found: `member` is its payload as it is, `at` its score (float seconds) if it has one."""
+
+    member: bytes
+    at: float | None = None
+    payload: Payload = field(default_factory=dict)
+
+    @property
+    def jid(self) -> str:
+        """Its id; empty where the payload has none."""
+        return str(self.payload.get("jid") or "")
+
+    @property
+    def job_class(self) -> str:
+        """The name of its class; Active Job's own where it wraps one."""
+        return str(self.payload.get("wrapped") or self.payload.get("class") or "unreadable")
+
+    @property
+    def queue(self) -> str:
+        """The queue that it belongs to."""
+        return queue_of(self.payload)
+
+    @property
+    def args(self) -> object:
+        """Its arguments, without those that the job hides; what it is, where it cannot be read."""
+        return self.payload["args"] if "args" in self.payload else self.member.decode(errors="backslashreplace")
+
+    @property
+    def error(self) -> str | None:
+        """What it failed with last."""
+        if "error_class" not in self.payload:
+            return None
+        return f"{self.payload['error_class']}: {self.payload.get('error_message', '')}"
+
+    @property
+    def retries(self) -> int | None:
+        """How often it has been tried again."""
+        count = self.payload.get("retry_count")
+        return count if isinstance(count, int) else None
+
+    @property
+    def since(self) -> float | None:
+        """When what it waits for began, in float seconds: it failed, was enqueued or was made."""
+        for name in ("failed_at", "enqueued_at", "created_at"):
+            time = self.payload.get(name)
+            if isinstance(time, (int, float)) and not isinstance(time, bool):
+                return time / 1000 if isinstance(time, int) else time
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs are meant: those that meet all that is given.
+
+    `job_class` and `queue` may hold `*` and `?`; `older_than` is in seconds since it failed, was enqueued or made.
+
+    >>> JobFilter(job_class="Send*").accepts(FoundJob(b"", payload={"class": "SendMailJob"}), now=0)
+    True
+    """
+
+    jids: frozenset[str] = frozenset()
+    job_class: str | None = None
+    queue: str | None = None
+    older_than: float | None = None
+
+    @property
+    def accepts_all(self) -> bool:
+        """Whether nothing is asked for in particular."""
+        return self == JobFilter()
+
+    def accepts(self, job: FoundJob, *, now: float) -> bool:
+        """Whether `job` is meant, at `now` (float seconds)."""
+        if self.jids and job.jid not in self.jids:
+            return False
+        if self.job_class and not fnmatchcase(job.job_class, self.job_class):
+            return False
+        if self.queue and not fnmatchcase(job.queue, self.queue):
+            return False
+        return self.older_than is None or (job.since is not None and now - job.since > self.older_than)
+
+
+def found(member: bytes, at: float | None = None) -> FoundJob:
+    """The job of a payload; what is no payload is a job all the same, of no class."""
+    try:
+        payload = decode(member)
+    except (ValueError, RecursionError):
+        payload = None
+    return FoundJob(member, at, payload if isinstance(payload, dict) else {})
+
+
+def matching(jobs: Iterable[FoundJob], wanted: JobFilter, *, now: float) -> Iterator[FoundJob]:
+    """The jobs that are meant, in their order."""
+    return (job for job in jobs if wanted.accepts(job, now=now))

@@ -1,0 +1,92 @@
+"""Where jobs wait: the queues, and the sorted sets `schedule`, `retry` and `dead`; what can be done there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from clock.inspection.jobs import FoundJob, found
+from clock.job.payload import encode_again, queue_of
+from clock.store import Redis, keys, listing, repairs
+from clock.store.delayed import Delayed
+
+SetName = Literal["schedule", "retry", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSet:
+    """One of the sorted sets of jobs. Each method raises StoreUnavailable."""
+
+    redis: Redis
+    name: SetName
+
+    def jobs(self) -> Iterator[FoundJob]:
+        """Its jobs: the next one due first, of `dead` the oldest."""
+        return (found(member, at) for member, at in listing.waiting(self.redis, self.name))
+
+    def enqueue(self, jobs: Sequence[FoundJob], now: float) -> int:
+        """Put jobs into their queues now; how many were still here.
+
+        A job goes on counting its retries; the failure that brought it here is not forgotten.
+        """
+        moves = [
+            (job.member, queue_of(job.payload), encode_again({**job.payload, "enqueued_at": now}))
+            if job.payload
+            else (job.member, "default", job.member)
+            for job in jobs
+        ]
+        return Delayed(self.redis).release(self.name, moves)
+
+    def bury(self, jobs: Sequence[FoundJob], now: float) -> int:
+        """Move jobs to `dead`; how many were still here."""
+        return repairs.bury(self.redis, self.name, [job.member for job in jobs], now)
+
+    def delete(self, jobs: Sequence[FoundJob]) -> int:
+        """Delete jobs; how many were still here."""
+        return repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """A queue. Each method raises StoreUnavailable."""
+
+    redis: Redis
+    name: str
+
+    def jobs(self) -> Iterator[FoundJob]:
+        """Its jobs, the next one to be taken first."""
+        return (found(payload) for payload in listing.queue_payloads(self.redis, self.name))
+
+    def delete(self, jobs: Sequence[FoundJob]) -> int:
+        """Delete jobs; how many were still here."""
+        return repairs.remove_queued(self.redis, self.name, [job.member for job in jobs])
+
+    def clear(self) -> int:
+        """Delete all its jobs, and the queue; how many there were."""
+        return repairs.clear_queue(self.redis, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue's size, and its latency: for how many seconds the job that is taken next has waited."""
+
+    name: str
+    size: int
+    latency: float
+
+
+def queues(redis: Redis, now: float) -> list[QueueView]:
+    """All queues at `now` (float seconds). Raises StoreUnavailable."""
+    names = listing.queue_names(redis)
+    views = []
+    for name, (size, payload) in zip(names, listing.queue_ends(redis, names), strict=True):
+        since = found(payload).since if payload else None
+        views.append(QueueView(name, size, max(0.0, now - since) if since is not None else 0.0))
+    return views
+
+
+SCHEDULE: SetName = "schedule"
+RETRY: SetName = "retry"
+DEAD: SetName = "dead"
+assert (SCHEDULE, RETRY, DEAD) == (keys.SCHEDULE, keys.RETRY, keys.DEAD)  # noqa: S101  # one name each

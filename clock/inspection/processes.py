@@ -1,0 +1,88 @@
+"""The processes that live: workers, Sidekiq's as well, and clocks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from clock.clocks import from_ms, to_ms
+from clock.store import Redis, listing
+from clock.store.clock_register import ClockRegister
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker by its last heartbeat, which was `beat_age` seconds ago; `rss` is in kB."""
+
+    identity: str
+    host: str
+    queues: tuple[str, ...]
+    busy: int
+    concurrency: int
+    quiet: bool
+    rss: int
+    beat_age: float
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """A clock by its last heartbeat.
+
+    `last_round` is when its loop last came round, `oldest_undecided` the earliest due instant that it has not
+    fired, ahead or overdue (None: it stands by, or nothing will be due), `skew` how many seconds Redis's clock is
+    ahead of its machine's.
+    """
+
+    identity: str
+    host: str
+    release: str
+    events: int
+    leads: bool
+    last_round: datetime
+    oldest_undecided: datetime | None
+    skew: float
+
+
+def workers(redis: Redis, now: float) -> list[WorkerView]:
+    """The workers whose heartbeat has not expired. `now` is in float seconds. Raises StoreUnavailable."""
+    return [_worker(name, beat, now) for name, beat in listing.processes(redis).items() if "info" in beat]
+
+
+def clocks(redis: Redis, now: datetime) -> list[ClockView]:
+    """The clocks that live; the one that leads, by the lease in Redis, is first. Raises StoreUnavailable."""
+    leader = listing.lease(redis).get("identity")
+    told = ClockRegister(redis).living(to_ms(now))
+    views = [_clock(identity, told[identity], leads=identity == leader) for identity in sorted(told)]
+    return sorted(views, key=lambda view: not view.leads)
+
+
+def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
+    info = json.loads(beat["info"])
+    return WorkerView(
+        identity=identity,
+        host=str(info.get("hostname", "")),
+        queues=tuple(dict.fromkeys(map(str, info.get("queues", ())))),
+        busy=int(beat.get("busy", 0)),
+        concurrency=int(info.get("concurrency", 0)),
+        quiet=beat.get("quiet") == "true",
+        rss=int(beat.get("rss", 0)),
+        beat_age=max(0.0, now - float(beat.get("beat", now))),
+        started_at=float(info.get("started_at", now)),
+    )
+
+
+def _clock(identity: str, told: Mapping[str, object], *, leads: bool) -> ClockView:
+    undecided = told.get("oldest_undecided")
+    return ClockView(
+        identity=identity,
+        host=str(told.get("host", "")),
+        release=str(told.get("release", "")),
+        events=int(str(told.get("events", 0))),
+        leads=leads,
+        last_round=from_ms(int(str(told.get("last_round", 0)))),
+        oldest_undecided=from_ms(undecided) if isinstance(undecided, int) else None,
+        skew=float(str(told.get("skew_ms", 0))) / 1000,
+    )

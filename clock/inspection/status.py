@@ -1,0 +1,98 @@
+"""Whether everything works, told from the data in Redis: clocks, workers, queues, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clock.inspection.events import OVERDUE, EventView, events
+from clock.inspection.places import QueueView, queues
+from clock.inspection.processes import ClockView, WorkerView, clocks, workers
+from clock.job.payload import seconds
+from clock.store import Redis, listing
+from clock.timetable import Timetable
+
+STUCK = timedelta(seconds=60)  # a loop comes round every second; only a long action of its own holds it up
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is at an instant. `events` is None where no clock file was at hand."""
+
+    at: datetime
+    clocks: Sequence[ClockView]
+    workers: Sequence[WorkerView]
+    queues: Sequence[QueueView]
+    scheduled: int
+    retries: int
+    dead: int
+    processed: int
+    failed: int
+    parked: dict[str, int]
+    ledger: int
+    events: Sequence[EventView] | None
+
+    @property
+    def overdue(self) -> list[EventView]:
+        """The events that should have fired."""
+        return [view for view in self.events or () if view.overdue(self.at)]
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in words; empty: all is well."""
+        return [*_of_processes(self), *_of_clocks(self), *_of_jobs(self)]
+
+
+def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> Status:
+    """Look at everything. Raises StoreUnavailable."""
+    sizes = listing.sizes(redis)
+    return Status(
+        at=now,
+        clocks=clocks(redis, now),
+        workers=workers(redis, seconds(now)),
+        queues=queues(redis, seconds(now)),
+        scheduled=sizes["schedule"],
+        retries=sizes["retry"],
+        dead=sizes["dead"],
+        processed=sizes["processed"],
+        failed=sizes["failed"],
+        parked=listing.parked(redis),
+        ledger=len(listing.ledger(redis)),
+        events=events(redis, timetable, now) if timetable else None,
+    )
+
+
+def _of_processes(status: Status) -> Iterator[str]:
+    if not status.clocks and not status.workers:
+        yield "neither a clock nor a worker runs"
+    elif not status.clocks and status.ledger:
+        yield "no clock runs"
+    elif not status.workers and any(queue.size for queue in status.queues):
+        yield "no worker runs, and jobs wait"
+
+
+def _of_clocks(status: Status) -> Iterator[str]:
+    if status.clocks and not any(clock.leads for clock in status.clocks):
+        yield "no clock leads"
+    for clock in status.clocks:
+        if status.at - clock.last_round > STUCK:
+            yield f"clock {clock.identity} is stuck: its loop last came round {_ago(status, clock.last_round)}"
+        if clock.leads and clock.oldest_undecided and status.at - clock.oldest_undecided > OVERDUE:
+            yield f"clock {clock.identity} has not fired what was due {_ago(status, clock.oldest_undecided)}"
+    for view in status.overdue:
+        if view.next_due:
+            yield f"event {view.event.name!r} is overdue: it was due {_ago(status, view.next_due)}"
+
+
+def _of_jobs(status: Status) -> Iterator[str]:
+    taken = {name for worker in status.workers if not worker.quiet for name in worker.queues}
+    for queue in status.queues:
+        if queue.size and status.workers and queue.name not in taken:
+            yield f"no worker takes from the queue {queue.name!r} (jobs waiting: {queue.size})"
+    for name, count in status.parked.items():
+        yield f"jobs are parked, because no worker knows their class: {name} ({count})"
+
+
+def _ago(status: Status, instant: datetime) -> str:
+    return f"{(status.at - instant).total_seconds():.0f} s ago"

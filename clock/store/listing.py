@@ -1,0 +1,156 @@
+"""Reading what is in Redis, for people: queues, delayed and dead jobs, workers, counters, the server itself.
+
+Nothing here changes anything. Each function raises StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from clock.store import keys
+from clock.store.connection import translated
+
+PAGE = 500  # jobs read at once
+
+
+def queue_names(redis: Redis) -> list[str]:
+    """The names of all queues ever pushed to, in order."""
+    with translated():
+        names: Any = redis.smembers(keys.QUEUES)
+    return sorted(name.decode(errors="replace") for name in names)
+
+
+def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | None]]:
+    """For each queue how many jobs it holds, and the payload that is taken next."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.llen(keys.queue(name))
+            pipeline.lindex(keys.queue(name), -1)
+        replies = pipeline.execute()
+    return list(zip(replies[::2], replies[1::2], strict=True))
+
+
+def queue_payloads(redis: Redis, name: str) -> Iterator[bytes]:
+    """The payloads of a queue, the next one to be taken first; read page by page while it goes on being used."""
+    last = -1
+    while True:
+        with translated():
+            page: Any = redis.lrange(keys.queue(name), last - PAGE + 1, last)
+        yield from reversed(page)
+        if len(page) < PAGE:
+            return
+        last -= PAGE
+
+
+def waiting(redis: Redis, where: str) -> Iterator[tuple[bytes, float]]:
+    """The members of `schedule`, `retry` or `dead` with their scores, lowest first; read page by page."""
+    first = 0
+    while True:
+        with translated():
+            page: Any = redis.zrange(where, first, first + PAGE - 1, withscores=True)
+        yield from page
+        if len(page) < PAGE:
+            return
+        first += PAGE
+
+
+def sizes(redis: Redis) -> dict[str, int]:
+    """How many jobs are in `schedule`, `retry` and `dead`, and how many have been processed and failed ever."""
+    places = (keys.SCHEDULE, keys.RETRY, keys.DEAD)
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for place in places:
+            pipeline.zcard(place)
+        pipeline.mget(keys.STAT_PROCESSED, keys.STAT_FAILED)
+        *counts, (processed, failed) = pipeline.execute()
+    return {
+        **dict(zip(places, counts, strict=True)),
+        "processed": int(processed or 0),
+        "failed": int(failed or 0),
+    }
+
+
+def parked(redis: Redis) -> dict[str, int]:
+    """How many jobs are parked, by the class that no worker knows."""
+    with translated():
+        found: Any = redis.smembers(keys.PARKED)
+        names = sorted(name.decode(errors="replace") for name in found)
+        return {name: int(redis.llen(keys.PARKED_JOBS + name)) for name in names}
+
+
+def processes(redis: Redis) -> dict[str, dict[str, str]]:
+    """The heartbeat of each worker, Sidekiq's as well; empty for one whose heartbeat has expired."""
+    with translated():
+        found: Any = redis.smembers(keys.PROCESSES)
+        identities = sorted(identity.decode(errors="replace") for identity in found)
+        with redis.pipeline(transaction=False) as pipeline:
+            for identity in identities:
+                pipeline.hgetall(identity)
+            beats = pipeline.execute()
+    return {
+        identity: {name.decode(): value.decode(errors="replace") for name, value in beat.items()}
+        for identity, beat in zip(identities, beats, strict=True)
+    }
+
+
+def ledger(redis: Redis) -> dict[str, tuple[int, str, int]]:
+    """The ledger's entries: event -> (anchor in ms, declaration, last decided due instant in ms)."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED):
+            pipeline.hgetall(name)
+        anchors, declarations, decided = pipeline.execute()
+    return {
+        event.decode(errors="replace"): (
+            int(anchors.get(event, 0)),
+            declaration.decode(errors="replace"),
+            int(decided.get(event, 0)),
+        )
+        for event, declaration in declarations.items()
+    }
+
+
+def lease(redis: Redis) -> dict[str, str]:
+    """Identity, release and rank of the clock that leads; empty: none does."""
+    with translated():
+        held: Any = redis.hgetall(keys.LEASE)
+    return {name.decode(): value.decode(errors="replace") for name, value in held.items()}
+
+
+def holders(redis: Redis) -> tuple[set[str], set[str]]:
+    """The identities with jobs in progress, and those of the workers that are registered."""
+    with translated():
+        found = [bytes(key) for key in redis.scan_iter(match=f"{keys.IN_PROGRESS}*", count=1000)]
+        registered: Any = redis.zrange(keys.WORKERS, 0, -1)
+    holding = {key.decode(errors="replace").removeprefix(keys.IN_PROGRESS) for key in found}
+    return holding, {identity.decode(errors="replace") for identity in registered}
+
+
+def server(redis: Redis) -> Mapping[str, object]:
+    """What the server tells of itself (INFO)."""
+    with translated():
+        told: dict[str, object] = redis.info()
+    return told
+
+
+def server_setting(redis: Redis, name: str) -> str | None:
+    """A setting of the server; None where this user may not read it, as with most providers."""
+    with translated():
+        try:
+            told: Any = redis.config_get(name)
+        except ResponseError:
+            return None
+    value = told.get(name)
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def latest_decisions(redis: Redis, events: Sequence[str]) -> list[dict[str, Any] | None]:
+    """The latest entry of each event's history; None: it has none."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for event in events:
+            pipeline.xrevrange(keys.HISTORY + event, count=1)
+        replies = pipeline.execute()
+    return [json.loads(rows[0][1][b"entry"]) if rows else None for rows in replies]

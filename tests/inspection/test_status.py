@@ -1,0 +1,158 @@
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from clock.clocks import to_ms
+from clock.inspection import Status, status
+from clock.store.clock_register import ClockRegister
+from clock.store.ledger import RedisLedger
+from clock.timetable import Timetable, load
+from tests.inspection.conftest import NOW, NOW_SECONDS, Payload
+
+
+@pytest.fixture
+def worker(redis: Redis) -> Callable[..., None]:
+    """A worker that has just beaten."""
+
+    def beat(*queues: str, quiet: bool = False) -> None:
+        info = {"hostname": "web1", "queues": queues, "concurrency": 5, "started_at": NOW_SECONDS - 60}
+        redis.sadd("processes", "web1:1:a")
+        redis.hset("web1:1:a", mapping={"info": json.dumps(info), "busy": 2, "beat": NOW_SECONDS - 3, "rss": 1024})
+        redis.hset("web1:1:a", "quiet", "true" if quiet else "false")
+
+    return beat
+
+
+@pytest.fixture
+def clock(redis: Redis) -> Callable[..., None]:
+    """A clock that has just beaten."""
+
+    def beat(*, leads: bool = True, last_round: float = 0, oldest_undecided: float | None = None) -> None:
+        ms = to_ms(NOW)
+        undecided = None if oldest_undecided is None else ms - int(oldest_undecided * 1000)
+        told = {"host": "web1", "release": "v7", "events": 3, "last_round": ms - int(last_round * 1000)}
+        ClockRegister(redis).beat(
+            "web1:2:b", {**told, "oldest_undecided": undecided}, now_ms=ms, expires_ms=ms + 20_000
+        )
+        if leads:
+            redis.hset("clock:lease", mapping={"identity": "web1:2:b", "release": "v7"})
+
+    return beat
+
+
+@pytest.fixture
+def timetable(tmp_path: Path) -> Timetable:
+    path = tmp_path / "clock.py"
+    path.write_text(
+        "from clock import configure, every\n"
+        "configure(tz='UTC')\n"
+        "every().day.at('06:00').do(print).named('daily')\n"
+    )
+    return load(path)
+
+
+def declare(redis: Redis, timetable: Timetable, ago: timedelta) -> None:
+    ledger = RedisLedger(redis)
+    ledger.declare([(event.name, event.declaration) for event in timetable.events], to_ms(NOW - ago))
+
+
+def look(redis: Redis, timetable: Timetable | None = None) -> Status:
+    return status(redis, NOW, timetable)
+
+
+def test_all_is_well_where_a_clock_leads_and_a_worker_takes_the_queues(
+    redis: Redis, worker: Callable[..., None], clock: Callable[..., None], payload: Payload
+) -> None:
+    worker("default", "low")
+    clock(oldest_undecided=-3600)
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", payload("a"))
+
+    found = look(redis)
+
+    assert found.problems == []
+    assert (found.clocks[0].release, found.clocks[0].leads) == ("v7", True)
+    assert (found.workers[0].busy, found.workers[0].concurrency, found.workers[0].beat_age) == (2, 5, 3.0)
+
+
+def test_nothing_that_runs_is_a_problem(redis: Redis) -> None:
+    assert look(redis).problems == ["neither a clock nor a worker runs"]
+
+
+def test_no_clock_is_a_problem_where_there_are_events(
+    redis: Redis, worker: Callable[..., None], timetable: Timetable
+) -> None:
+    worker("default")
+
+    assert look(redis).problems == []
+    declare(redis, timetable, timedelta(0))
+    assert look(redis).problems == ["no clock runs"]
+
+
+def test_no_worker_is_a_problem_where_jobs_wait(
+    redis: Redis, clock: Callable[..., None], payload: Payload
+) -> None:
+    clock()
+    redis.sadd("queues", "default")
+
+    assert look(redis).problems == []
+    redis.lpush("queue:default", payload("a"))
+    assert look(redis).problems == ["no worker runs, and jobs wait"]
+
+
+def test_clocks_of_which_none_leads_are_a_problem(redis: Redis, clock: Callable[..., None]) -> None:
+    clock(leads=False)
+
+    assert look(redis).problems == ["no clock leads"]
+
+
+def test_a_stuck_loop_is_a_problem_though_its_heart_beats(redis: Redis, clock: Callable[..., None]) -> None:
+    clock(last_round=61, oldest_undecided=90)
+
+    assert look(redis).problems == [
+        "clock web1:2:b is stuck: its loop last came round 61 s ago",
+        "clock web1:2:b has not fired what was due 90 s ago",
+    ]
+
+
+@pytest.mark.parametrize(("ago", "problems"), [(59, 0), (61, 1)])
+def test_an_event_overdue_beyond_the_limit_is_a_problem(
+    redis: Redis, worker: Callable[..., None], timetable: Timetable, ago: int, problems: int
+) -> None:
+    worker("default")
+    declare(redis, timetable, timedelta(hours=1))
+
+    found = status(redis, NOW + timedelta(seconds=ago), timetable)
+
+    overdue = [problem for problem in found.problems if "overdue" in problem]
+    assert overdue == [f"event 'daily' is overdue: it was due {ago} s ago"] * problems
+
+
+def test_an_event_that_no_clock_has_seen_yet_is_not_overdue(redis: Redis, timetable: Timetable) -> None:
+    found = look(redis, timetable)
+
+    assert found.overdue == []
+    assert found.events is not None
+    assert found.events[0].next_due == NOW + timedelta(days=1)
+
+
+def test_a_queue_that_no_worker_takes_from_is_a_problem(
+    redis: Redis, worker: Callable[..., None], payload: Payload
+) -> None:
+    worker("default")
+    redis.sadd("queues", "forgotten")
+    redis.lpush("queue:forgotten", payload("a"))
+
+    assert look(redis).problems == ["no worker takes from the queue 'forgotten' (jobs waiting: 1)"]
+
+
+def test_parked_jobs_are_a_problem(redis: Redis, worker: Callable[..., None], payload: Payload) -> None:
+    worker("default")
+    redis.sadd("clock:parked", "GoneJob")
+    redis.lpush("clock:parked:GoneJob", payload("a"))
+
+    assert look(redis).problems == ["jobs are parked, because no worker knows their class: GoneJob (1)"]
