@@ -47,6 +47,50 @@ class SystemClock:
         return stop.wait(max(0.0, seconds))
 
 
+class ServerClock:
+    """Redis's time, carried on between two looks at it by the machine's monotonic clock.
+
+    Setting the machine's wall clock, by hand or by NTP, moves it nowhere; a machine that was suspended is behind
+    until the next look. Until the first look it is the machine's own time.
+    """
+
+    def __init__(self, machine: Clock) -> None:
+        self._machine = machine
+        self._known = (machine.now(), machine.monotonic())  # an instant, and when it was; replaced as a whole
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        instant, then = self._known
+        return instant + timedelta(seconds=self._machine.monotonic() - then)
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+        return self._machine.monotonic()
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        """Wait until `stop` is set or `seconds` have passed; True: it was set."""
+        return self._machine.wait(stop, seconds)
+
+    def correct(self, server_time: datetime, asked: float) -> timedelta:
+        """Take over the server's time, asked for at the monotonic moment `asked` and answered now.
+
+        What the journey there and back may explain is no difference, so that a slow network does not make time
+        jitter. Returns by how much this clock has moved.
+        """
+        answered = self._machine.monotonic()
+        half = timedelta(seconds=(answered - asked) / 2)
+        instant, then = self._known
+        moved = server_time + half - (instant + timedelta(seconds=answered - then))
+        if abs(moved) <= half:
+            return timedelta(0)
+        self._known = (server_time + half, answered)
+        return moved
+
+    def skew(self) -> timedelta:
+        """How far the machine's own wall clock is ahead of this one."""
+        return self._machine.now() - self.now()
+
+
 def to_ms(instant: datetime) -> int:
     """An aware datetime as whole milliseconds since 1970, as Redis holds it.
 

@@ -13,6 +13,7 @@
         Discard              raised on purpose, to drop the job that runs
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
+      Outranked            a clock of a newer release leads; this one may not work
 
 Outside the tree stands JobTimeout, which a job's own `except Exception` must not catch.
 
@@ -112,3 +113,10 @@ class StoreError(ClockError):
 
 class StoreUnavailable(StoreError):
     """Redis cannot be reached at this moment; trying again later may work."""
+
+
+class Outranked(StoreError):
+    """A clock of a newer release leads, so that this one may not work."""
+
+    def __init__(self) -> None:
+        super().__init__("a clock of a newer release leads.")

@@ -2,33 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 from redis import Redis
 
 from clock.store import keys
 from clock.store.connection import translated
 from clock.store.scripts import script
 
+WAKE_UP_MS = 1_000  # clocks that stand by look that often in any case
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """Who holds the lease, for how long yet (ms), and what time it is by Redis's clock."""
+
+    holder: str
+    left_ms: int
+    server_time: datetime
+
 
 class Lease:
     """One clock's claim on the lease. `rank` orders releases: of two, the higher one leads."""
 
     def __init__(self, redis: Redis, *, identity: str, release: str, rank: int) -> None:
+        self._redis = redis
         self._identity = identity
         self._release = release
         self._rank = rank
         self._take = script(redis, "lease")
-        self._give_back = script(redis, "step_down")
+        self._step_down = script(redis, "step_down")
 
-    def take(self, ttl_ms: int) -> str:
-        """Take or keep the lease for `ttl_ms` where that may be; the identity of its holder afterwards.
+    def take(self, ttl_ms: int) -> Tenure:
+        """Take or keep the lease for `ttl_ms` where that may be; how it stands afterwards.
 
         Raises StoreUnavailable.
         """
-        with translated():
-            holder = self._take(keys=[keys.LEASE], args=[self._identity, self._release, self._rank, ttl_ms])
-        return bytes(holder).decode(errors="replace")
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            self._take(
+                keys=[keys.LEASE], args=[self._identity, self._release, self._rank, ttl_ms], client=pipeline
+            )
+            pipeline.time()
+            (holder, left_ms), (seconds, microseconds) = pipeline.execute()
+        server_time = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+        return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
 
     def give_back(self) -> None:
         """Let another clock lead at once; nothing happens where it is not held. Raises StoreUnavailable."""
         with translated():
-            self._give_back(keys=[keys.LEASE], args=[self._identity])
+            self._step_down(keys=[keys.LEASE, keys.HAND_OVER], args=[self._identity, WAKE_UP_MS])
+
+    def wait_for_hand_over(self, seconds: float) -> bool:
+        """Wait, on the connection, until a leader steps down or the time is over; True: one did.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            token: Any = self._redis.blpop([keys.HAND_OVER], timeout=max(0.01, seconds))
+        return token is not None

@@ -2,26 +2,29 @@
 
 An event's entry is its anchor (when it was first seen with its present declaration) and its last decided due
 instant. A due instant is decided once: the fire script commits decision, history and jobs together, and only
-where the instant is later than the last decided one. That is all of "exactly once"; no lock is involved.
+where the ledger still stands at the instant before it. That is all of "exactly once"; no lock is involved.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
 from redis import Redis
 
-from clock.store import keys
+from clock.errors import Outranked
+from clock.store import history, keys, pauses
 from clock.store.connection import translated
 from clock.store.holding import Push
+from clock.store.pauses import Pause
 from clock.store.scripts import script
 
-HISTORY_LENGTH = 1_000  # entries kept for each event: three years of a daily one, most of a day of a minutely one
+ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # so long a bad deploy may take an event away, and its roll-back loses nothing
 T = TypeVar("T")
+Arguments = list[str | int | float]
 _BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
 
 
@@ -35,25 +38,32 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What became of a due instant: `kind` is fired, caught_up, missed, refused or error.
+    """What became of a due instant: `kind` is fired, caught_up, missed, refused, paused, overlap, error or manual.
 
-    `detail` goes into the history as it is; `pushes` are the jobs that the firing enqueues.
+    It holds only where `after_ms` is what the ledger has decided last: so what is decided is, for each event, a
+    chain without gap. `detail` goes into the history as it is; `pushes` are the jobs that the firing enqueues;
+    `watched` the jids by which it is found later whether they have ended.
     """
 
     event: str
     declaration: str
+    after_ms: int
     due_ms: int
     kind: str
     detail: Mapping[str, object] = field(default_factory=dict)
     pushes: Sequence[Push] = ()
+    watched: Sequence[str] = ()
 
 
 class Verdict(IntEnum):
-    """What the ledger made of a decision."""
+    """What the ledger made of a decision; but for COMMITTED nothing was written."""
 
     COMMITTED = 1
     DECIDED_ALREADY = 0
-    WRONG_TYPE = -1
+    WRONG_TYPE = -1  # a key that the jobs go to holds another type
+    OUTRANKED = -2  # a newer release leads
+    STALE = -3  # the ledger says something else of the event than the decision is built on: read it anew
+    PAUSED = -4  # the due instant lies in a pause, and the decision is one to push jobs
 
 
 class Ledger(Protocol):
@@ -65,27 +75,45 @@ class Ledger(Protocol):
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs."""
 
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Note which events are not declared any more, and forget those that have not been for a week."""
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Take out events for good: should they come back, they begin anew."""
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The latest pause of each event that had one; under '' that of the whole clock."""
+
+    def running(self, event: str, now_ms: int) -> int:
+        """How many of the event's firings have a job that has not ended."""
+
+    def promise(self, event: str | None, due_ms: int) -> None:
+        """Say which due instant is the oldest undecided one (None: nothing will be due), for others to watch."""
+
 
 class RedisLedger:
-    """The ledger in Redis."""
+    """The ledger in Redis. Given a release, it refuses to work while one of a higher rank leads."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, release: str = "", rank: int = 0) -> None:
         self._redis = redis
+        self._release: Arguments = [release, rank]
         self._declare = script(redis, "declare")
         self._fire = script(redis, "fire")
+        self._orphan = script(redis, "orphan")
+        self._still_running = script(redis, "still_running")
 
     def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`, a whole second.
 
-        Raises StoreUnavailable.
+        Raises StoreUnavailable, Outranked.
         """
         entries: list[Entry] = []
         for batch in _batches(declarations):
-            args: list[str | int | float] = [now_ms, *(text for pair in batch for text in pair)]
+            args: Arguments = [now_ms, *self._release, *(text for pair in batch for text in pair)]
             with translated():
-                reply = self._declare(
-                    keys=[keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED], args=args
-                )
+                reply = self._declare(keys=[*_ENTRY_KEYS, keys.LEASE], args=args)
+            if reply is None:
+                raise Outranked
             numbers = [int(number) for number in reply]
             entries += [
                 Entry(anchor, decided) for anchor, decided in zip(numbers[::2], numbers[1::2], strict=True)
@@ -99,11 +127,11 @@ class RedisLedger:
         """
         verdicts: list[Verdict] = []
         for batch in _batches(decisions):
-            args: list[str | int | float] = [HISTORY_LENGTH]
+            args: Arguments = [history.HISTORY_LENGTH, *self._release]
             for decision in batch:
-                args += _arguments(decision)
+                _add_arguments(args, decision)
             with translated():
-                verdicts += [Verdict(code) for code in self._fire(keys=_FIRE_KEYS, args=args)]
+                verdicts += map(Verdict, self._fire(keys=_FIRE_KEYS, args=args))
         return verdicts
 
     def rows(self) -> list[tuple[str, str, Entry]]:
@@ -119,14 +147,57 @@ class RedisLedger:
             if event in anchors and event in decided
         ]
 
-    def history(self, event: str, count: int = HISTORY_LENGTH) -> Iterator[dict[str, object]]:
-        """The latest `count` entries of an event's history, newest first."""
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Note which events are not declared any more, and forget those that have not been for a week.
+
+        Raises StoreUnavailable.
+        """
         with translated():
-            rows: Any = self._redis.xrevrange(keys.HISTORY + event, count=count)
-        for _, fields in rows:
-            yield json.loads(fields[b"entry"])
+            known: Any = self._redis.hkeys(keys.LEDGER_DECLARATION)
+        names = set(declared)
+        self._take_out([name for name in map(bytes.decode, known) if name not in names], now_ms, anew=False)
+        pauses.forget_old(self._redis, now_ms)
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Take out events for good: should they come back, they begin anew. Raises StoreUnavailable."""
+        self._take_out(events, now_ms, anew=True)
+
+    def _take_out(self, events: Sequence[str], now_ms: int, *, anew: bool) -> None:
+        for batch in _batches(events):
+            with translated():
+                self._orphan(
+                    keys=[*_ENTRY_KEYS, keys.HISTORY, keys.OUTCOMES, keys.WATCHED],
+                    args=[now_ms, ORPHANS_KEPT_MS, int(anew), *batch],
+                )
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The latest pause of each event that had one; under '' that of the whole clock. Raises StoreUnavailable."""
+        return pauses.read(self._redis)
+
+    def running(self, event: str, now_ms: int) -> int:
+        """How many of the event's firings have a job that waits, is delayed, is to be retried, or is held by a
+        worker with a heartbeat. Raises StoreUnavailable.
+        """
+        with translated():
+            return len(self._still_running(keys=[keys.WATCHED + event, *_PLACES_OF_JOBS], args=[now_ms]))
+
+    def promise(self, event: str | None, due_ms: int) -> None:
+        """Say which due instant is the oldest undecided one (None: nothing will be due), for others to watch.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            if event is None:
+                self._redis.delete(keys.NEXT_DUE)
+            else:
+                self._redis.hset(keys.NEXT_DUE, mapping={"event": event, "due": due_ms})
+
+    def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
+        """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""
+        return history.read(self._redis, event, count)
 
 
+_ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
 _FIRE_KEYS = [
     keys.LEDGER_DECIDED,
     keys.LEDGER_DECLARATION,
@@ -134,21 +205,37 @@ _FIRE_KEYS = [
     keys.SCHEDULE,
     keys.QUEUE,
     keys.HISTORY,
+    keys.PAUSED,
+    keys.WATCHED,
+    keys.LEASE,
+]
+_PLACES_OF_JOBS = [
+    keys.QUEUES,
+    keys.QUEUE,
+    keys.SCHEDULE,
+    keys.RETRY,
+    keys.WORKERS,
+    keys.IN_PROGRESS,
+    keys.PROCESSES,
+    keys.PARKED,
+    keys.PARKED_JOBS,
 ]
 
 
-def _arguments(decision: Decision) -> list[str | int | float]:
+def _add_arguments(args: Arguments, decision: Decision) -> None:
     entry = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
-    args: list[str | int | float] = [
+    args += (
         decision.event,
         decision.declaration,
+        decision.after_ms,
         decision.due_ms,
         json.dumps(entry, ensure_ascii=False),
         len(decision.pushes),
-    ]
+        len(decision.watched),
+    )
     for push in decision.pushes:
-        args += [push.queue, "" if push.at is None else push.at, push.payload]
-    return args
+        args += (push.queue, "" if push.at is None else push.at, push.payload)
+    args += decision.watched
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

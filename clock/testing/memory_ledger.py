@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from clock.store.ledger import Decision, Entry, Verdict
+from clock.store.pauses import Pause
 
 
 class MemoryLedger:
-    """A `Ledger` that keeps every committed decision in a list.
+    """A `Ledger` that keeps every committed decision in a list. Nothing is paused, and every job ends at once.
 
     `rows`, (event, declaration, entry), are what it knows at first: production's state, or another ledger's
     `rows`.
@@ -37,7 +38,8 @@ class MemoryLedger:
             known = self._declarations.get(event)
             if known != declaration:
                 self._declarations[event] = declaration
-                self._entries[event] = Entry(now_ms, now_ms if known else now_ms - 1000)
+                begin = max(now_ms, self._entries[event].decided_ms if known is not None else 0)
+                self._entries[event] = Entry(begin, begin if known is not None else now_ms - 1000)
         return [self._entries[event] for event, _ in declarations]
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
@@ -48,10 +50,31 @@ class MemoryLedger:
         """Note that the event is decided up to there, by decisions that are kept elsewhere."""
         self._entries[event] = Entry(self._entries[event].anchor_ms, decided_ms)
 
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Nothing: a rehearsal has one clock file."""
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Take out events for good: should they come back, they begin anew."""
+        for event in events:
+            self._declarations[event] = ""
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """None."""
+        return {}
+
+    def running(self, event: str, now_ms: int) -> int:
+        """None."""
+        return 0
+
+    def promise(self, event: str | None, due_ms: int) -> None:
+        """Nothing: nobody watches."""
+
     def _commit(self, decision: Decision) -> Verdict:
         entry = self._entries[decision.event]
-        if self._declarations[decision.event] != decision.declaration or decision.due_ms <= entry.decided_ms:
+        if decision.due_ms == entry.decided_ms:
             return Verdict.DECIDED_ALREADY
+        if self._declarations[decision.event] != decision.declaration or decision.after_ms != entry.decided_ms:
+            return Verdict.STALE
         self._entries[decision.event] = Entry(entry.anchor_ms, decision.due_ms)
         self.decisions.append(decision)
         return Verdict.COMMITTED

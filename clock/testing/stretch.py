@@ -38,6 +38,7 @@ class Column:
     event: Event
     dues: list[int]
     previous: datetime | None  # the due instant before the first
+    decided: datetime  # the same, or the event's beginning where there is none
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def fires(self) -> list[int]:
@@ -54,8 +55,8 @@ class Column:
 
     def due(self, place: int) -> Due:
         """The due instant at a place of the column, as production's firing is told of it."""
-        previous = from_ms(self.dues[place - 1] * 1000) if place else self.previous
-        return Due(from_ms(self.dues[place] * 1000), previous, caught_up=False)
+        at, before = from_ms(self.dues[place] * 1000), from_ms(self.dues[place - 1] * 1000)
+        return Due(at, before if place else self.previous, before if place else self.decided, caught_up=False)
 
     def decision(self, place: int, timetable: Timetable, clock: FakeClock) -> Decision:
         """What the ledger would have been told; `clock` is set to the due instant."""
@@ -100,7 +101,7 @@ def meet(timetable: Timetable, ledger: MemoryLedger, until: datetime) -> Iterato
         anchor, decided = from_ms(entry.anchor_ms), from_ms(entry.decided_ms)
         dues = met(event, anchor=anchor, decided=decided, until=until)
         if dues:
-            yield Column(event, dues, decided if decided > anchor else None)
+            yield Column(event, dues, decided if decided > anchor else None, decided)
             ledger.advance(event.name, dues[-1] * 1000)
 
 
@@ -109,13 +110,14 @@ def run_firings(timetable: Timetable, columns: Iterable[Column], act: Act, clock
     columns = list(columns)
     acts = [None if _pushes_later(column.event, timetable) else act for column in columns]
     previous = [column.previous for column in columns]
+    decided = [column.decided for column in columns]
     order = sorted(due * len(columns) + place for place, column in enumerate(columns) for due in column.dues)
     for number in order:
         due, place = divmod(number, len(columns))
         column, at = columns[place], from_ms(due * 1000)
         clock.travel_to(at)
         move(due)
-        outcome = fire(timetable, column.event, Due(at, previous[place], caught_up=False), acts[place])
+        outcome = fire(timetable, column.event, Due(at, previous[place], decided[place], caught_up=False), acts[place])
         if acts[place] is not None or outcome.kind != "fired":
             column.outcomes[due] = outcome
-        previous[place] = at
+        previous[place] = decided[place] = at

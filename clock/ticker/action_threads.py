@@ -47,11 +47,15 @@ class ActionThreads:
         self._append(_Started(event, due, future))
         future.add_done_callback(lambda _: self._on_finish())
 
-    def add_missed(self, event: Event, missed: Missed) -> None:
+    def add_decided(self, event: Event, about: Due | Missed, outcome: Outcome | None = None) -> None:
         """Hand in due instants that do not fire, to be taken in their turn."""
         future: Future[Outcome | None] = Future()
-        future.set_result(None)
-        self._append(_Started(event, missed, future))
+        future.set_result(outcome)
+        self._append(_Started(event, about, future))
+
+    def count_running(self, event: str) -> int:
+        """How many of the event's actions run, or wait for a thread."""
+        return sum(not item.future.done() for item in self._started.get(event, ()))
 
     def _append(self, item: _Started) -> None:
         self._started.setdefault(item.event.name, deque()).append(item)

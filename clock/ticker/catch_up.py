@@ -47,19 +47,27 @@ class Enumerable(Schedule, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A due instant that is to fire, and the due instant before it (None: it is the event's first)."""
+    """A due instant that is to fire; `previous` is the due instant before it (None: it is the event's first).
+
+    `after` is what the ledger has decided last when its turn comes.
+    """
 
     at: datetime
     previous: datetime | None
+    after: datetime
     caught_up: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A run of due instants that do not fire: from `first` to `at`, how many, and why."""
+    """A run of due instants that do not fire: from `first` to `at`, how many, and why.
+
+    `after` is what the ledger has decided last when its turn comes.
+    """
 
     first: datetime
     at: datetime
+    after: datetime
     count: int
     reason: str
 
@@ -81,9 +89,10 @@ def owed(event: Schedule, *, anchor: datetime, decided: datetime, now: datetime)
     while (at := event.next_after(after, anchor=anchor, previous=previous)) is not None and at <= now:
         late = now - at
         if reason := _missed_because(event, late):
-            tally.miss(at, reason)
+            tally.miss(at, after, reason)
         else:
-            tally.keep(Due(at, previous, caught_up=late > ON_TIME), superseded=_SUPERSEDED[event.catch_up])
+            due = Due(at, previous, after, caught_up=late > ON_TIME)
+            tally.keep(due, superseded=_SUPERSEDED[event.catch_up])
         previous = after = at
     return Owed(tuple(tally.missed), tuple(tally.kept), decided=after)
 
@@ -124,12 +133,12 @@ class _Tally:
 
     def keep(self, due: Due, *, superseded: str) -> None:
         if len(self.kept) == self.kept.maxlen:
-            self.miss(self.kept[0].at, superseded)
+            self.miss(self.kept[0].at, self.kept[0].after, superseded)
         self.kept.append(due)
 
-    def miss(self, at: datetime, reason: str) -> None:
+    def miss(self, at: datetime, after: datetime, reason: str) -> None:
         if self.missed and self.missed[-1].reason == reason:
             run = self.missed.pop()
-            self.missed.append(Missed(run.first, at, run.count + 1, reason))
+            self.missed.append(Missed(run.first, at, run.after, run.count + 1, reason))
         else:
-            self.missed.append(Missed(at, at, 1, reason))
+            self.missed.append(Missed(at, at, after, 1, reason))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from clock.clocks import Clock, to_ms
 from clock.store.ledger import Decision, Ledger, Verdict
+from clock.store.pauses import covering
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.firing import Outcome
 from clock.timetable import Event
@@ -38,7 +39,16 @@ def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, si
         detail["reason"] = outcome.reason
     if outcome.jids:
         detail |= {"jobs": len(outcome.jids), "jids": outcome.jids[:JIDS_KEPT]}
-    return Decision(event.name, event.declaration, to_ms(due.at), outcome.kind, detail, outcome.pushes)
+    return Decision(
+        event.name,
+        event.declaration,
+        to_ms(due.after),
+        to_ms(due.at),
+        outcome.kind,
+        detail,
+        outcome.pushes,
+        watched=() if event.overlap == "allow" else outcome.jids,
+    )
 
 
 class Journal:
@@ -68,33 +78,71 @@ class Journal:
         )
         detail: dict[str, object] = {
             **self._signature.fields,
+            "late_ms": (self._clock.now() - missed.at) // timedelta(milliseconds=1),
             "reason": missed.reason,
             "count": missed.count,
             "first": to_ms(missed.first),
         }
-        self._waiting.append(Decision(event.name, event.declaration, to_ms(missed.at), "missed", detail))
+        self._waiting.append(
+            Decision(event.name, event.declaration, to_ms(missed.after), to_ms(missed.at), "missed", detail)
+        )
 
-    def commit(self) -> None:
-        """Commit all that waits. Raises StoreUnavailable; nothing is lost then, call again."""
-        if not self._waiting:
-            return
-        decisions = list(self._waiting)
-        verdicts = self._ledger.commit(decisions)
+    def commit(self) -> bool:
+        """Commit all that waits; True: the ledger has moved on without this clock, and must be read anew.
+
+        Raises StoreUnavailable; nothing is lost then, call again.
+        """
+        must_read = False
+        while self._waiting:
+            decisions = list(self._waiting)
+            verdicts = self._ledger.commit(decisions)
+            self._waiting.clear()
+            kept: set[str] = set()
+            paused = Verdict.PAUSED in verdicts
+            for decision, verdict in zip(decisions, verdicts, strict=True):
+                must_read |= self._settle(decision, verdict, kept)
+            if not paused:
+                break
+        return must_read
+
+    def drop(self) -> None:
+        """Forget what waits: another clock decides it."""
         self._waiting.clear()
-        for decision, verdict in zip(decisions, verdicts, strict=True):
-            if verdict is Verdict.COMMITTED:
-                self._refused.discard(decision.event)
-            elif verdict is Verdict.DECIDED_ALREADY:
-                logger.info("%r due at %d ms had been decided by another clock", decision.event, decision.due_ms)
-            else:
-                self._keep(decision)
 
-    def _keep(self, decision: Decision) -> None:
+    def _settle(self, decision: Decision, verdict: Verdict, kept: set[str]) -> bool:
+        """See to what the ledger made of a decision; True: the ledger must be read anew.
+
+        `kept` are the events of which an earlier decision waits on: the later ones wait behind it.
+        """
+        if verdict is Verdict.COMMITTED:
+            self._refused.discard(decision.event)
+        elif verdict is Verdict.OUTRANKED:
+            return True
+        elif verdict is Verdict.DECIDED_ALREADY:
+            logger.info("%r due at %d ms had been decided already", decision.event, decision.due_ms)
+        elif verdict is Verdict.STALE and decision.event not in kept:
+            logger.info("%r has been decided or declared anew by another clock", decision.event)
+            return True
+        else:
+            kept.add(decision.event)
+            self._keep(decision, verdict)
+        return False
+
+    def _keep(self, decision: Decision, verdict: Verdict) -> None:
+        if verdict is Verdict.PAUSED:
+            decision = self._paused(decision)
         self._waiting.append(decision)
-        if decision.event not in self._refused:
+        if verdict is Verdict.WRONG_TYPE and decision.event not in self._refused:
             self._refused.add(decision.event)
             logger.error(
                 "Jobs of %r cannot be stored: a key of theirs (queues, schedule, queue:*) has another type. "
                 "Rename or delete that key; until then this is tried again.",
                 decision.event,
             )
+
+    def _paused(self, decision: Decision) -> Decision:
+        pause = covering(self._ledger.pauses(), decision.event, decision.due_ms)
+        kept = {name: decision.detail[name] for name in ("late_ms", *self._signature.fields)}
+        return replace(
+            decision, kind="paused", detail={**kept, "reason": str(pause or "paused")}, pushes=(), watched=()
+        )

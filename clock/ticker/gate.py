@@ -1,0 +1,51 @@
+"""What keeps a due instant from firing: a pause, or an earlier firing that still runs.
+
+A firing still runs while its action runs here on a thread, and while one of its jobs is queued, delayed, to be
+retried or held by a worker with a heartbeat. That is read from Redis each time; there is no lock that could
+time out under a long job, or stay behind after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from clock.clocks import Clock, to_ms
+from clock.store.ledger import Ledger
+from clock.store.pauses import Pause, covering
+from clock.ticker.action_threads import ActionThreads
+from clock.ticker.catch_up import Due
+from clock.ticker.firing import Outcome
+from clock.timetable import Event
+
+#: How many firings of an event may be unfinished for the next one to fire.
+_UNFINISHED = {"skip": (0, "its previous firing still runs"), "queue_one": (1, "one firing runs and one waits")}
+
+
+class Gate:
+    """Says what is to become of a firing that may not go ahead."""
+
+    def __init__(self, ledger: Ledger, threads: ActionThreads, *, clock: Clock) -> None:
+        self._ledger = ledger
+        self._threads = threads
+        self._clock = clock
+        self._pauses: Mapping[str, Pause] = {}
+
+    def look(self, events: Iterable[Event]) -> None:
+        """Learn the pauses before `events` fire. Raises StoreUnavailable.
+
+        Of events that only push jobs the fire script itself sees a pause, so that none is asked for here.
+        """
+        callables = any(not event.enqueues for event in events)
+        self._pauses = self._ledger.pauses() if callables else {}
+
+    def outcome(self, event: Event, due: Due) -> Outcome | None:
+        """What becomes of the firing instead; None: it may go ahead. Raises StoreUnavailable."""
+        pause = covering(self._pauses, event.name, to_ms(due.at)) if self._pauses else None
+        if pause is not None:
+            return Outcome("paused", str(pause))
+        if event.overlap == "allow":
+            return None
+        most, reason = _UNFINISHED[event.overlap]
+        unfinished = self._threads.count_running(event.name)
+        unfinished += self._ledger.running(event.name, to_ms(self._clock.now()))
+        return Outcome("overlap", reason) if unfinished > most else None
