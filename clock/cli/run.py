@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,15 @@ from typing import Any
 import click
 
 from clock.cli.options import settings, shared_options
-from clock.cli.parts import about_clock, identity, release, signature
+from clock.cli.parts import about_clock, identity, release
 from clock.clocks import SystemClock
 from clock.log import log_to
 from clock.shutdown import handling
-from clock.store.clock_register import ClockRegister
 from clock.store.connection import connect, server_time_offset, set_default
-from clock.store.lease import Lease
-from clock.store.ledger import RedisLedger
-from clock.ticker import Leader, Pulse, Ticker
+from clock.ticker import ClockProcess
 from clock.timetable import load
 
-SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
 CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
-
-logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -35,45 +30,40 @@ def run(**options: Any) -> None:
 
     Any number of clocks may run at once; one of them works, and each due instant is enqueued once.
 
-    \b
+    TERM and HUP let running actions finish, within 10 s, and hand over to another clock; INT does not wait for
+    them; USR1 writes the timetable to the log.
+
+    
     Example: python -m clock lib/clock.py
     """
     config = settings(**options)
-    clock = SystemClock()
     timetable = load(config.clock_file)
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
     redis = connect(config.redis, max_connections=CONNECTIONS)
     set_default(redis)
+    clock = SystemClock()
     clock.offset = server_time_offset(redis, clock)
-    if abs(clock.offset.total_seconds()) > SKEW_SECONDS:
-        logger.warning(
-            "This machine's clock is %+.1f s off Redis's; Redis's counts", -clock.offset.total_seconds()
-        )
-    own, of_file = identity(), release(timetable.path, clock)
-    lease = Lease(redis, identity=own, release=of_file.name, rank=of_file.rank)
-    leader = Leader(lease, identity=own, clock=clock)
-    ticker = Ticker(
+    of_file = release(timetable.path, clock)
+    process = ClockProcess(
         timetable,
-        ledger=RedisLedger(redis),
-        clock=clock,
-        signature=signature(of_file),
-        leads=lambda: leader.leads,
-    )
-    pulse = Pulse(
-        ClockRegister(redis),
-        own,
-        ticker=ticker,
-        leads=lambda: leader.leads,
+        redis,
+        identity=identity(),
+        release=of_file,
         about=about_clock(of_file, timetable, clock),
-        clock=clock,
+        on_stuck=_leave,
     )
-    names = " ".join(event.name for event in timetable.events)
-    logger.info("Starting clock for %d events: [ %s ]", len(timetable.events), names)
-    with handling(dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), ticker.stop)):
-        leader.start()
-        pulse.start()
-        ticker.run()
-        leader.stop()
-        pulse.stop()
-    logger.info("Stopped")
+    signals = {
+        signal.SIGTERM: process.stop,
+        signal.SIGHUP: process.stop,
+        signal.SIGINT: lambda: process.stop(0),
+        signal.SIGUSR1: process.log_timetable,
+    }
+    with handling(signals):
+        process.run()
+
+
+def _leave() -> None:
+    """End the process though threads of it still run."""
+    logging.shutdown()
+    os._exit(0)

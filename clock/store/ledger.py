@@ -22,7 +22,7 @@ from clock.store.holding import Push
 from clock.store.pauses import Pause
 from clock.store.scripts import script
 
-ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # so long a bad deploy may take an event away, and its roll-back loses nothing
+ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
 T = TypeVar("T")
 Arguments = list[str | int | float]
 _BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
@@ -171,7 +171,7 @@ class RedisLedger:
                 )
 
     def pauses(self) -> Mapping[str, Pause]:
-        """The latest pause of each event that had one; under '' that of the whole clock. Raises StoreUnavailable."""
+        """The latest pause of each event; under '' that of the whole clock. Raises StoreUnavailable."""
         return pauses.read(self._redis)
 
     def running(self, event: str, now_ms: int) -> int:

@@ -117,7 +117,9 @@ def run_firings(timetable: Timetable, columns: Iterable[Column], act: Act, clock
         column, at = columns[place], from_ms(due * 1000)
         clock.travel_to(at)
         move(due)
-        outcome = fire(timetable, column.event, Due(at, previous[place], decided[place], caught_up=False), acts[place])
+        outcome = fire(
+            timetable, column.event, Due(at, previous[place], decided[place], caught_up=False), acts[place]
+        )
         if acts[place] is not None or outcome.kind != "fired":
             column.outcomes[due] = outcome
         previous[place] = decided[place] = at

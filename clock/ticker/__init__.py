@@ -4,12 +4,14 @@ from clock.ticker.firing import Act, Outcome, carry_out
 from clock.ticker.firing import run as fire
 from clock.ticker.journal import Signature, decision_of
 from clock.ticker.leader import Leader
+from clock.ticker.process import ClockProcess
 from clock.ticker.pulse import Pulse
 from clock.ticker.release import Release, release_of
 from clock.ticker.ticker import Ticker
 
 __all__ = [
     "Act",
+    "ClockProcess",
     "Due",
     "Leader",
     "Outcome",

@@ -74,11 +74,15 @@ class ActionThreads:
         queue = self._started.get(event)
         return queue[-1].about if queue else None
 
-    def stop(self, timeout_seconds: float) -> None:
-        """Wait for what runs, `timeout_seconds` at most; what has not begun is left undecided."""
+    def stop(self, timeout_seconds: float) -> bool:
+        """Wait for what runs, `timeout_seconds` at most; what has not begun is left undecided.
+
+        False: some run on.
+        """
         futures = [item.future for queue in self._started.values() for item in queue]
         running = [future for future in futures if not future.cancel()]
         _, late = wait(running, timeout_seconds)
         if late:
             logger.warning("Gave up on %d actions that still ran after %g s", len(late), timeout_seconds)
         self._pool.shutdown(wait=False)
+        return not late

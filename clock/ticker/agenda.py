@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
+from itertools import count
+from operator import itemgetter
 
 from clock.timetable import Event
 
@@ -37,26 +38,20 @@ class Agenda:
     def __init__(self, planned: Iterable[Planned]) -> None:
         self._heap: list[tuple[datetime, int, Planned]] = []
         self._present: dict[str, Planned] = {}
-        for item in planned:
-            item.place = len(self._present)
-            self._present[item.event.name] = item
-            item.look_ahead()
-            if item.next_due is not None:
-                self._heap.append((item.next_due, item.place, item))
-        heapq.heapify(self._heap)
-        self._places = len(self._present)
+        self._places = count()
+        self.replace((), planned)
 
     @property
     def first(self) -> Planned | None:
-        """The event that is due first of all; None: nothing will ever be due."""
-        while self._heap and self._heap[0][2] is not self._present.get(self._heap[0][2].event.name):
-            heapq.heappop(self._heap)
-        return self._heap[0][2] if self._heap else None
+        """The event that is due first of all; None: nothing will ever be due. May be asked from any thread."""
+        _, _, item = next(iter(self._heap), (None, None, None))
+        return item
 
     @property
     def next_due(self) -> datetime | None:
-        """The earliest due instant of all; None: nothing will ever be due."""
-        return self.first.next_due if self.first else None
+        """The earliest due instant of all; None: nothing will ever be due. May be asked from any thread."""
+        due, _, _ = next(iter(self._heap), (None, None, None))
+        return due
 
     @property
     def planned(self) -> list[Planned]:
@@ -66,29 +61,34 @@ class Agenda:
     def take_due(self, now: datetime) -> list[Planned]:
         """Take out what is due at `now`. Give each back with `put_back`."""
         due = []
-        while (item := self.first) is not None and item.next_due is not None and item.next_due <= now:
-            heapq.heappop(self._heap)
-            due.append(item)
+        while self._heap and self._heap[0][0] <= now:
+            due.append(heapq.heappop(self._heap)[2])
         return due
 
     def put_back(self, item: Planned) -> None:
-        """Plan the event anew after its last decided due instant."""
+        """Plan the event anew after its last decided due instant, unless it has been taken out meanwhile."""
         item.look_ahead()
-        if item.next_due is not None:
+        if item.next_due is not None and self._present.get(item.event.name) is item:
             heapq.heappush(self._heap, (item.next_due, item.place, item))
 
-    def replace(self, gone: Iterable[str], planned: Iterable[Planned]) -> None:
-        """Take out the events named, and take in others, which have looked ahead already."""
-        for name in gone:
-            self._present.pop(name, None)
+    def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
+        """Take out the events named, and take in others, which have looked ahead."""
+        present = {name: item for name, item in self._present.items() if name not in gone}
+        heap = [entry for entry in self._heap if entry[2].event.name not in gone]
         for item in planned:
-            item.place = self._places
-            self._places += 1
-            self._present[item.event.name] = item
+            item.place = next(self._places)
+            present[item.event.name] = item
             if item.next_due is not None:
-                heapq.heappush(self._heap, (item.next_due, item.place, item))
+                heap.append((item.next_due, item.place, item))
+        heapq.heapify(heap)
+        self._present, self._heap = present, heap
 
-    def due_by(self, now: datetime) -> list[str]:
-        """The names of the events that are due at `now`."""
-        due = [item for item in self._present.values() if item.next_due is not None and item.next_due <= now]
-        return [item.event.name for item in sorted(due, key=attrgetter("next_due", "place"))]
+    def refresh(self, events: Iterable[Event]) -> None:
+        """Take these events in the place of their namesakes, which are due at the same instants."""
+        for event in events:
+            if event.name in self._present:
+                self._present[event.name].event = event
+
+    def due_by(self, now: datetime) -> list[tuple[str, datetime]]:
+        """The names of the events that are due at `now`, and since when."""
+        return [(item.event.name, due) for due, _, item in sorted(self._heap, key=itemgetter(0, 1)) if due <= now]

@@ -9,7 +9,7 @@ from clock.errors import ActionFailed, StoreError
 from clock.store.holding import HeldPushes, holding
 from clock.store.ledger import Decision, Ledger, Verdict
 from clock.ticker.journal import JIDS_KEPT, Signature
-from clock.timetable import Timetable
+from clock.timetable import Event, Timetable
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,12 @@ def fire_by_hand(
         "jobs": len(held.jids),
         "jids": held.jids[:JIDS_KEPT],
     }
-    [verdict] = ledger.commit([Decision(event.name, "", to_ms(now), "manual", detail, held.pushes)])
+    [verdict] = ledger.commit([_by_hand(event, to_ms(now), detail, held)])
     if verdict is Verdict.WRONG_TYPE:
         raise StoreError("a key that the jobs go to (queues, schedule or queue:*) holds another type in Redis")
     return held
+
+
+def _by_hand(event: Event, now_ms: int, detail: dict[str, object], held: HeldPushes) -> Decision:
+    watched = () if event.overlap == "allow" else held.jids
+    return Decision(event.name, "", now_ms, now_ms, "manual", detail, held.pushes, watched)

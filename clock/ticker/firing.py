@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a firing (fired, caught_up, refused, error), why, the jobs it pushed, their jids."""
+    """What became of a firing, why, the jobs it pushed, their jids.
+
+    `kind` is fired, caught_up, refused, paused, overlap or error.
+    """
 
     kind: str
     reason: str | None = None

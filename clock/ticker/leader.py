@@ -1,36 +1,49 @@
 """Which of several clocks works.
 
-Any number of clocks may run; the one that holds the lease leads, the others stand by and try to take it every
-second. A leader that stops gives it back; one that dies, or is cut off, loses it within `LEASE_SECONDS`. Two
-clocks that both believe they lead, for a moment, do no harm: a due instant is decided once, in Redis.
+Any number of clocks may run; the one that holds the lease leads, the others stand by and try to take it when it
+runs out. A leader that stops gives it back, which wakes one of them at once; one that dies, or is cut off, loses
+it within `LEASE_SECONDS`. Two clocks that both believe they lead, for a moment, do no harm: a due instant is
+decided once, in Redis.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
-from clock.clocks import Clock
+from clock.clocks import Clock, ServerClock
 from clock.errors import StoreError
-from clock.store.lease import Lease
+from clock.store.lease import Lease, Tenure
 
 LEASE_SECONDS = 4.0
 BEAT_SECONDS = 1.0
+EXPIRY_SECONDS = 0.01  # a clock that stands by looks so long after the lease should have run out
+SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
 
 logger = logging.getLogger(__name__)
 
 
 class Leader:
-    """Keeps trying for the lease on a thread of its own, so that a slow action does not lose it."""
+    """Keeps trying for the lease on a thread of its own, so that a slow action does not lose it.
 
-    def __init__(self, lease: Lease, *, identity: str, clock: Clock) -> None:
+    `on_lead` is called, on that thread, when this clock has become the one that works. Each answer brings Redis's
+    time along, by which a ServerClock is corrected.
+    """
+
+    def __init__(
+        self, lease: Lease, *, identity: str, clock: Clock, on_lead: Callable[[], object] = lambda: None
+    ) -> None:
         self._lease = lease
         self._identity = identity
         self._clock = clock
+        self._on_lead = on_lead
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leader", daemon=True)
         self._leads_until = float("-inf")  # monotonic seconds; written by the thread, read by the ticker
+        self._tenure: Tenure | None = None  # the last answer; None: Redis is away
         self._holder: str | None = None
+        self._is_skewed = False
 
     @property
     def leads(self) -> bool:
@@ -43,10 +56,8 @@ class Leader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop trying, and give the lease back."""
+        """Stop trying, and give the lease back; another clock that stands by goes on at once."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
         if not self.leads:
             return
         self._leads_until = float("-inf")
@@ -54,31 +65,59 @@ class Leader:
             self._lease.give_back()
         except StoreError as error:
             logger.warning("The lease could not be given back, it runs out by itself: %s", error)
+        else:
+            logger.info("This clock has handed over")
 
     def beat(self) -> None:
         """Take or keep the lease once; while Redis is away the lease runs out."""
         asked = self._clock.monotonic()
         try:
-            holder = self._lease.take(int(LEASE_SECONDS * 1000))
+            self._tenure = self._lease.take(int(LEASE_SECONDS * 1000))
         except StoreError as error:
             logger.debug("The lease could not be renewed: %s", error)
+            self._tenure = None
             return
-        if holder == self._identity:
-            self._leads_until = asked + LEASE_SECONDS
-        else:
-            self._leads_until = float("-inf")
+        if isinstance(self._clock, ServerClock):
+            self._correct(self._clock, self._tenure, asked)
+        holder = self._tenure.holder
+        self._leads_until = asked + LEASE_SECONDS if holder == self._identity else float("-inf")
         if holder != self._holder:
             self._tell(holder)
+        if self._stop.is_set() and holder == self._identity:
+            self._lease.give_back()  # it was taken while `stop` gave it back
 
     def _tell(self, holder: str) -> None:
+        before, self._holder = self._holder, holder
         if holder == self._identity:
             logger.info("This clock leads now: %s", holder)
-        elif self._holder == self._identity:
+            self._on_lead()
+        elif before == self._identity:
             logger.warning("Another clock has taken the lead: %s", holder)
         else:
             logger.info("Standing by: another clock leads: %s", holder)
-        self._holder = holder
+
+    def _correct(self, clock: ServerClock, tenure: Tenure, asked: float) -> None:
+        moved = clock.correct(tenure.server_time, asked).total_seconds()
+        skew = clock.skew().total_seconds()
+        is_skewed = abs(skew) > SKEW_SECONDS
+        if is_skewed and (not self._is_skewed or abs(moved) > SKEW_SECONDS):
+            logger.warning("This machine's clock is %+.1f s off Redis's; Redis's counts", skew)
+        elif abs(moved) > SKEW_SECONDS:
+            logger.warning("Time has moved by %+.1f s: the machine was suspended, or Redis's clock was set", moved)
+        self._is_skewed = is_skewed
 
     def _run(self) -> None:
-        while not self._clock.wait(self._stop, BEAT_SECONDS):
-            self.beat()
+        while not self._stop.is_set():
+            if self._wait():
+                self.beat()
+
+    def _wait(self) -> bool:
+        """Wait until it is time to try; False: this clock stops."""
+        if self.leads or self._tenure is None:
+            return not self._clock.wait(self._stop, BEAT_SECONDS)
+        try:
+            self._lease.wait_for_hand_over(min(BEAT_SECONDS, self._tenure.left_ms / 1000 + EXPIRY_SECONDS))
+        except StoreError as error:
+            logger.debug("Cannot wait for the leader to step down: %s", error)
+            self._tenure = None
+        return not self._stop.is_set()

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
 
-from clock.clocks import Clock, from_ms, to_ms
-from clock.errors import StoreError
-from clock.store.ledger import Entry, Ledger
+from clock.clocks import Clock, to_ms
+from clock.errors import Outranked, StoreError
+from clock.store.ledger import Ledger
 from clock.ticker import firing
 from clock.ticker.action_threads import ActionThreads
-from clock.ticker.agenda import Agenda, Planned
-from clock.ticker.catch_up import Due, Missed, owed
+from clock.ticker.agenda import Planned
+from clock.ticker.catch_up import Due, Missed
+from clock.ticker.gate import Gate
 from clock.ticker.journal import Journal, Signature
+from clock.ticker.plan import Plan
+from clock.ticker.sync import Sync
 from clock.ticker.tick_callbacks import TickCallbacks
 from clock.timetable import Event, Timetable
 
@@ -31,6 +32,7 @@ COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the 
 SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
 STOP_SECONDS = 10.0  # how long actions on threads may take to finish when the clock stops
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
+NAMED = 10  # events that a slow one has made late, in the warning
 
 logger = logging.getLogger(__name__)
 
@@ -61,24 +63,37 @@ class Ticker:
         self._use_threads = use_threads
         self._wake = threading.Event()
         self._stopped = False
+        self._stop_by = float("inf")  # the monotonic moment until which actions on threads may run
         self._failures = 0
         self.last_round = clock.monotonic()  # when the loop last came round without an error
-        self._agenda: Agenda | None = None  # None: the ledger has to be read first
-        self._to_fire: deque[tuple[Event, Due]] = deque()
+        self._promised: tuple[str | None, int] | None = None
         self._journal = Journal(ledger, clock=clock, signature=signature)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
+        self._plan = Plan(ledger, self._threads.latest_started)
+        self._sync = Sync(timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set)
+        self._gate = Gate(ledger, self._threads, clock=clock)
         self._tick_callbacks = TickCallbacks(timetable)
 
-    def run(self) -> None:
-        """Tick until `stop` is called, then finish what runs and commit it."""
+    def run(self) -> bool:
+        """Tick until `stop` is called, then finish what runs and commit it; False: actions on threads run on."""
+        if self._use_threads:
+            self._sync.start()
         while not self._stopped:
             self._clock.wait(self._wake, self._round())
             self._wake.clear()
-        self._finish()
+        return self._finish()
 
-    def stop(self) -> None:
-        """End `run` after the action in progress; may be called from any thread, and twice."""
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """End `run` after the action in progress; may be called from any thread, and twice.
+
+        Actions on threads get `patience_seconds` to finish.
+        """
+        self._stop_by = min(self._stop_by, self._clock.monotonic() + patience_seconds)
         self._stopped = True
+        self._wake.set()
+
+    def wake_up(self) -> None:
+        """Look at once; may be called from any thread."""
         self._wake.set()
 
     def tick(self) -> None:
@@ -87,14 +102,17 @@ class Ticker:
         Raises StoreUnavailable; what had been fired by then is kept, and committed by the next tick.
         """
         self._take_finished()
-        self._journal.commit()
-        if self._agenda is None:
-            self._agenda = self._read_ledger()
+        self._commit()
+        self._follow_declarations()
         if self._tick_callbacks.begin(self._clock.now()):
-            self._plan_due(self._agenda, self._clock.now())
-            self._fire_planned()
+            for event, missed in self._plan.take_due(self._clock.now()):
+                self._add_missed(event, missed)
+            try:
+                self._fire_planned()
+            finally:
+                self._plan.look_ahead()
         self._tick_callbacks.end()
-        self._journal.commit()
+        self._promise()
 
     @property
     def next_due(self) -> datetime | None:
@@ -108,26 +126,32 @@ class Ticker:
 
         May be asked from any thread.
         """
-        agenda, planned = self._agenda, list(self._to_fire)
-        ahead = agenda.next_due if agenda else None
-        return min([*(due.at for _, due in planned), *([ahead] if ahead else [])], default=None)
+        return self._plan.oldest_undecided
 
     @property
     def next_firing(self) -> datetime | None:
         """When an event may fire next: at its due instant, or when a `before_tick` that said no is asked again."""
         if self._tick_callbacks.holds:
             return self._tick_callbacks.next_at
-        return self._agenda.next_due if self._agenda else None
+        return self._plan.next_due
+
+    @property
+    def planned(self) -> Sequence[Planned]:
+        """The events and when each is due next; empty while the clock stands by."""
+        return self._plan.planned
 
     def _round(self) -> float:
         """One round of the loop; how many seconds to wait after it."""
         if not self._leads():
-            self._agenda = None
-            self._to_fire.clear()
+            self._forget_plan()
+            self._journal.drop()
             self.last_round = self._clock.monotonic()
             return LONGEST_SLEEP_SECONDS
         try:
             self.tick()
+        except Outranked:
+            self._forget_plan()
+            return LONGEST_SLEEP_SECONDS
         except StoreError as error:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
@@ -140,59 +164,89 @@ class Ticker:
         return self._seconds_to_sleep()
 
     def _seconds_to_sleep(self) -> float:
+        if not self._plan.is_known:
+            return 0.0
         if self.next_due is None:
             return LONGEST_SLEEP_SECONDS
         return min(LONGEST_SLEEP_SECONDS, max(0.0, (self.next_due - self._clock.now()).total_seconds()))
 
-    def _read_ledger(self) -> Agenda:
-        events = self._timetable.events
-        whole_second = to_ms(self._clock.now()) // 1000 * 1000
-        entries = self._ledger.declare([(event.name, event.declaration) for event in events], whole_second)
-        return Agenda(
-            Planned(event, anchor=from_ms(entry.anchor_ms), decided=self._decided(event, entry))
-            for event, entry in zip(events, entries, strict=True)
-        )
+    def _follow_declarations(self) -> None:
+        """Read the ledger where that is to be done, and take over what has changed in a database."""
+        if not self._use_threads:
+            self._sync.look()
+        changes = list(self._sync.take())
+        events = [*self._timetable.events, *self._sync.events]
+        is_new = not self._plan.is_known
+        if is_new:
+            self._plan.read(events, self._clock.now())
+        else:
+            for change in changes:
+                self._plan.replace(change.gone, change.planned, change.same)
+        if (is_new or changes) and self._sync.is_complete:
+            self._ledger.orphan([event.name for event in events], to_ms(self._clock.now()))
 
-    def _decided(self, event: Event, entry: Entry) -> datetime:
-        """The last due instant that needs no firing: decided in the ledger, or running on a thread here."""
-        decided = from_ms(entry.decided_ms)
-        started = self._threads.latest_started(event.name)
-        return decided if started is None else max(decided, started.at)
-
-    def _plan_due(self, agenda: Agenda, now: datetime) -> None:
-        """Move what is due at `now` from the agenda to what is to be fired, ordered by due instant."""
-        fires = []
-        for place, item in agenda.take_due(now):
-            owes = owed(item.event, anchor=item.anchor, decided=item.decided, now=now)
-            for missed in owes.missed:
-                self._add_missed(item.event, missed)
-            fires += [(due.at, place, item.event, due) for due in owes.fires]
-            item.decided = owes.decided
-            agenda.put_back(place, item)
-        fires.sort(key=itemgetter(0, 1))
-        self._to_fire.extend((event, due) for _, _, event, due in fires)
+    def _forget_plan(self) -> None:
+        self._plan.forget()
+        self._promised = None
 
     def _fire_planned(self) -> None:
+        to_fire = self._plan.to_fire
+        self._gate.look(event for event, _ in to_fire)
         committed = self._clock.monotonic()
-        while self._to_fire and not self._stopped:
-            event, due = self._to_fire.popleft()
-            logger.info("Triggering %r", event.name, extra={"event": event.name, "due": due.at.isoformat()})
-            run = partial(firing.run, self._timetable, event, due, self._act)
-            if self._runs_on_thread(event):
-                self._threads.start(event, due, run)
-                continue
-            started = self._clock.monotonic()
-            self._journal.add_outcome(event, due, run())
-            finished = self._clock.monotonic()
-            if finished - started > SLOW_SECONDS:
-                self._warn_of_slow(event, finished - started)
-            if finished - committed > COMMIT_AFTER_SECONDS:
-                self._journal.commit()
+        while to_fire and not self._stopped and self._leads():
+            event, due = to_fire[0]
+            held = self._held_up(event, due)
+            if not to_fire:
+                return  # the ledger has moved on without us
+            to_fire.popleft()
+            self._fire(event, due, held)
+            if self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
+                self._commit()
                 committed = self._clock.monotonic()
+        self._commit()
+
+    def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
+        if event.overlap != "allow":
+            self._take_finished()
+            self._commit()  # what fired a moment ago has to be in Redis to be found there
+        return self._gate.outcome(event, due)
+
+    def _fire(self, event: Event, due: Due, held: firing.Outcome | None) -> None:
+        """Run the action, unless the firing is held up."""
+        if held is not None:
+            logger.info("Not triggering %r: %s", event.name, held.reason, extra=_about(event, due))
+            if self._runs_on_thread(event):
+                self._threads.add_decided(event, due, held)
+            else:
+                self._journal.add_outcome(event, due, held)
+            return
+        logger.info("Triggering %r", event.name, extra=_about(event, due))
+        run = partial(firing.run, self._timetable, event, due, self._act)
+        if self._runs_on_thread(event):
+            self._threads.start(event, due, run)
+            return
+        started = self._clock.monotonic()
+        self._journal.add_outcome(event, due, run())
+        took = self._clock.monotonic() - started
+        if took > SLOW_SECONDS:
+            self._warn_of_slow(event, took)
+
+    def _commit(self) -> None:
+        if self._journal.commit():
+            self._forget_plan()
+
+    def _promise(self) -> None:
+        """Tell what is due next, for others to see whether it is decided in time."""
+        if not self._plan.is_known:
+            return
+        promise = self._plan.promise
+        if promise != self._promised:
+            self._ledger.promise(*promise)
+            self._promised = promise
 
     def _add_missed(self, event: Event, missed: Missed) -> None:
         if self._runs_on_thread(event):
-            self._threads.add_missed(event, missed)
+            self._threads.add_decided(event, missed)
         else:
             self._journal.add_missed(event, missed)
 
@@ -207,18 +261,27 @@ class Ticker:
                 self._journal.add_outcome(event, about, outcome)
 
     def _warn_of_slow(self, event: Event, seconds: float) -> None:
-        late = self._agenda.due_by(self._clock.now()) if self._agenda else []
+        now = self._clock.now()
+        waiting = self._plan.late(now)
+        late = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in waiting[:NAMED])
         logger.warning(
-            "%r took %.1f s in the clock's own thread%s; use thread=True, or let it enqueue a job",
+            "%r took %.1f s in the clock's own thread%s%s; use thread=True, or let it enqueue a job",
             event.name,
             seconds,
-            f" and made late: {', '.join(late)}" if late else "",
+            f" and made late: {late}" if late else "",
+            f" and {len(waiting) - NAMED} more" if len(waiting) > NAMED else "",
         )
 
-    def _finish(self) -> None:
-        self._threads.stop(STOP_SECONDS)
+    def _finish(self) -> bool:
+        all_ended = self._threads.stop(max(0.0, self._stop_by - self._clock.monotonic()))
         self._take_finished()
+        self._sync.stop()
         try:
             self._journal.commit()
         except StoreError as error:
             logger.error("%s What was fired last is not recorded, and will fire again at the next start.", error)
+        return all_ended
+
+
+def _about(event: Event, due: Due) -> dict[str, str]:
+    return {"event": event.name, "due": due.at.isoformat()}

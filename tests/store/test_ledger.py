@@ -3,9 +3,13 @@ import json
 import pytest
 from redis import Redis
 
-from clock.store import keys
+from clock.errors import Outranked
+from clock.store import keys, pauses, watch
 from clock.store.holding import Push
+from clock.store.lease import Lease
 from clock.store.ledger import Decision, Entry, RedisLedger, Verdict
+from clock.store.pauses import Pause
+from clock.store.watch import Watched
 
 NOON = 1_795_521_600_000
 MINUTE = 60_000
@@ -21,8 +25,8 @@ def declare(ledger: RedisLedger, declaration: str = "every minute", now_ms: int 
     return entry
 
 
-def decision(due_ms: int, *pushes: Push, declaration: str = "every minute") -> Decision:
-    return Decision("feed", declaration, due_ms, "fired", {"late_ms": 3}, pushes)
+def decision(due_ms: int, *pushes: Push, after_ms: int = NOON - 1000) -> Decision:
+    return Decision("feed", "every minute", after_ms, due_ms, "fired", {"late_ms": 3}, pushes)
 
 
 def test_an_event_seen_for_the_first_time_may_be_due_at_its_anchor(ledger: RedisLedger) -> None:
@@ -73,18 +77,28 @@ def test_a_delayed_job_goes_to_the_schedule_with_its_instant(ledger: RedisLedger
     assert not redis.exists("queue:low", "queues")
 
 
-def test_an_earlier_instant_than_the_last_decided_one_is_refused(ledger: RedisLedger) -> None:
+def test_what_was_decided_is_a_chain_without_gap(ledger: RedisLedger) -> None:
     declare(ledger)
     ledger.commit([decision(NOON + 2 * MINUTE)])
 
-    assert ledger.commit([decision(NOON + MINUTE)]) == [Verdict.DECIDED_ALREADY]
+    earlier, later = decision(NOON + MINUTE), decision(NOON + 4 * MINUTE, after_ms=NOON + 3 * MINUTE)
+    assert ledger.commit([earlier, later]) == [Verdict.STALE, Verdict.STALE]
+    assert declare(ledger) == Entry(NOON, NOON + 2 * MINUTE)
+
+
+def test_a_chain_of_decisions_is_committed_in_one_call(ledger: RedisLedger) -> None:
+    declare(ledger)
+    chain = [decision(NOON), *(decision(NOON + n * MINUTE, after_ms=NOON + (n - 1) * MINUTE) for n in (1, 2))]
+
+    assert ledger.commit(chain) == [Verdict.COMMITTED] * 3
+    assert declare(ledger) == Entry(NOON, NOON + 2 * MINUTE)
 
 
 def test_a_clock_with_an_outdated_declaration_commits_nothing(ledger: RedisLedger, redis: Redis) -> None:
     declare(ledger)
     declare(ledger, "every hour")
 
-    assert ledger.commit([decision(NOON + MINUTE, Push("{}", "low"))]) == [Verdict.DECIDED_ALREADY]
+    assert ledger.commit([decision(NOON + MINUTE, Push("{}", "low"))]) == [Verdict.STALE]
     assert not redis.exists("queue:low")
 
 
@@ -111,7 +125,7 @@ def test_a_key_of_another_type_leaves_the_instant_undecided(
 
 def test_the_history_tells_each_decision_newest_first(ledger: RedisLedger) -> None:
     declare(ledger)
-    ledger.commit([decision(NOON + MINUTE), decision(NOON + 2 * MINUTE)])
+    ledger.commit([decision(NOON + MINUTE), decision(NOON + 2 * MINUTE, after_ms=NOON + MINUTE)])
 
     assert list(ledger.history("feed")) == [
         {"decision": "fired", "due": NOON + 2 * MINUTE, "late_ms": 3},
@@ -122,7 +136,7 @@ def test_the_history_tells_each_decision_newest_first(ledger: RedisLedger) -> No
 def test_a_firing_by_hand_is_in_the_history_and_not_in_the_ledger(ledger: RedisLedger, redis: Redis) -> None:
     declare(ledger)
 
-    ledger.commit([Decision("feed", "", NOON + 7, "manual", {}, [Push("{}", "low")])])
+    ledger.commit([Decision("feed", "", 0, NOON + 7, "manual", {}, [Push("{}", "low")])])
 
     assert redis.llen("queue:low") == 1
     assert declare(ledger) == Entry(NOON, NOON - 1000)
@@ -133,7 +147,71 @@ def test_names_and_payloads_survive_whatever_they_contain(ledger: RedisLedger, r
     name, payload = 'Prüfung "täglich"\n%s', json.dumps({"args": ["ß\\", 2**70]}, ensure_ascii=False)
     ledger.declare([(name, "ä")], NOON)
 
-    ledger.commit([Decision(name, "ä", NOON, "fired", {}, [Push(payload, "low")])])
+    ledger.commit([Decision(name, "ä", NOON - 1000, NOON, "fired", {}, [Push(payload, "low")])])
 
     assert redis.lindex("queue:low", 0) == payload.encode()
     assert redis.hget(keys.LEDGER_DECIDED, name) == str(NOON).encode()
+
+
+def test_a_declaration_changed_back_in_time_never_begins_before_what_was_decided(ledger: RedisLedger) -> None:
+    declare(ledger)
+    ledger.commit([decision(NOON + 5 * MINUTE)])
+
+    assert declare(ledger, "every hour", now_ms=NOON) == Entry(NOON + 5 * MINUTE, NOON + 5 * MINUTE)
+
+
+def test_nothing_is_committed_or_declared_for_an_older_release_than_the_leading_one(redis: Redis) -> None:
+    old, new = RedisLedger(redis, release="v1", rank=1), RedisLedger(redis, release="v2", rank=2)
+    declare(old)
+    Lease(redis, identity="new", release="v2", rank=2).take(10_000)
+
+    assert old.commit([decision(NOON, Push("{}", "low"))]) == [Verdict.OUTRANKED]
+    with pytest.raises(Outranked):
+        declare(old)
+    assert not redis.exists("queue:low")
+    assert new.commit([decision(NOON, Push("{}", "low"))]) == [Verdict.COMMITTED]
+
+
+def test_a_paused_instant_pushes_nothing_and_stays_undecided(ledger: RedisLedger, redis: Redis) -> None:
+    declare(ledger)
+    pauses.pause(redis, "feed", Pause(NOON, NOON + MINUTE))
+
+    verdicts = [ledger.commit([decision(due, Push("{}", "low"))]) for due in (NOON, NOON + MINUTE)]
+
+    assert verdicts == [[Verdict.PAUSED], [Verdict.COMMITTED]]
+
+
+def test_an_event_that_comes_back_within_a_week_has_its_entry_and_after_it_begins_anew(
+    ledger: RedisLedger, redis: Redis
+) -> None:
+    declare(ledger)
+    week = 7 * 24 * 60 * MINUTE
+
+    ledger.orphan([], NOON + MINUTE)
+    ledger.orphan([], NOON + MINUTE + week)
+    assert declare(ledger, now_ms=NOON + week) == Entry(NOON, NOON - 1000)
+    ledger.orphan([], NOON + week)
+    ledger.orphan([], NOON + 2 * week + 1)
+
+    assert declare(ledger, now_ms=NOON + 3 * week) == Entry(NOON + 3 * week, NOON + 3 * week - 1000)
+
+
+def test_an_event_taken_out_for_good_begins_anew_and_repeats_nothing(ledger: RedisLedger) -> None:
+    declare(ledger)
+    ledger.commit([decision(NOON + MINUTE)])
+
+    ledger.remove(["feed"], NOON + MINUTE)
+
+    assert declare(ledger, now_ms=NOON) == Entry(NOON + MINUTE, NOON + MINUTE)
+
+
+def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedger, redis: Redis) -> None:
+    ledger.promise("feed", 1000)
+    late = watch.look(redis)
+    ledger.promise("feed", 2**42)
+    early = watch.look(redis)
+    ledger.promise(None, 0)
+
+    assert (late.event, late.due_ms, late.is_overdue(60)) == ("feed", 1000, True)
+    assert not early.is_overdue(0)
+    assert watch.look(redis) == Watched(None, None, 0, None, None)

@@ -1,0 +1,143 @@
+"""What is to be done: the events' next due instants, and the firings that have come due."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from clock.clocks import from_ms, to_ms
+from clock.store.ledger import Entry, Ledger
+from clock.ticker.agenda import Agenda, Planned
+from clock.ticker.catch_up import Due, Missed, owed
+from clock.timetable import Event
+
+WHOLE_SECOND = timedelta(seconds=1)  # due instants lie at least so far apart
+
+
+class Plan:
+    """The agenda of the events, read from the ledger, and the firings that were taken from it.
+
+    `latest_started` gives the latest instant of an event that runs on a thread and is not decided yet.
+    """
+
+    def __init__(self, ledger: Ledger, latest_started: Callable[[str], Due | Missed | None]) -> None:
+        self._ledger = ledger
+        self._latest_started = latest_started
+        self._agenda: Agenda | None = None  # None: the ledger has to be read first
+        self._met: list[Planned] = []  # taken as they came due, and not yet planned anew
+        self.to_fire: deque[tuple[Event, Due]] = deque()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the ledger has been read."""
+        return self._agenda is not None
+
+    @property
+    def planned(self) -> Sequence[Planned]:
+        """The events and when each is due next; empty until the ledger is read."""
+        return self._agenda.planned if self._agenda else ()
+
+    @property
+    def next_due(self) -> datetime | None:
+        """The earliest due instant ahead; None: there is none."""
+        return self._agenda.next_due if self._agenda else None
+
+    @property
+    def oldest_undecided(self) -> datetime | None:
+        """The earliest due instant not fired yet, ahead or overdue. May be asked from any thread."""
+        dues = [due.at for _, due in list(self.to_fire)]
+        ahead = self.next_due
+        return min([*dues, ahead] if ahead else dues, default=None)
+
+    @property
+    def promise(self) -> tuple[str | None, int]:
+        """The event that is due first, and when, in ms; (None, 0): nothing will ever be due."""
+        first = self._agenda.first if self._agenda else None
+        if first is None or first.next_due is None:
+            return None, 0
+        return first.event.name, to_ms(first.next_due)
+
+    def read(self, events: Iterable[Event], now: datetime) -> None:
+        """Read the ledger for all events. Raises StoreUnavailable, Outranked."""
+        self._agenda = Agenda(self.look_up(events, now))
+
+    def look_up(self, events: Iterable[Event], now: datetime) -> list[Planned]:
+        """Declare events and plan them by what the ledger says. Raises StoreUnavailable, Outranked."""
+        events = list(events)
+        whole_second = to_ms(now) // 1000 * 1000
+        entries = self._ledger.declare([(event.name, event.declaration) for event in events], whole_second)
+        planned = [
+            Planned(event, anchor=from_ms(entry.anchor_ms), decided=self._decided(event, entry))
+            for event, entry in zip(events, entries, strict=True)
+        ]
+        for item in planned:
+            item.look_ahead()
+        return planned
+
+    def remove(self, gone: Sequence[str], now_ms: int) -> None:
+        """Take events out of the ledger for good. Raises StoreUnavailable."""
+        self._ledger.remove(gone, now_ms)
+
+    def replace(self, gone: Iterable[str], planned: Sequence[Planned], same: Iterable[Event]) -> None:
+        """Take events out, and others in; `same` are due as they were, but may have another action.
+
+        What has come due of the former is not fired any more.
+        """
+        if self._agenda is None:
+            return
+        out = {*gone, *(item.event.name for item in planned)}
+        self._agenda.refresh(same)
+        if not out:
+            return
+        self._agenda.replace(out, planned)
+        kept = [(event, due) for event, due in self.to_fire if event.name not in out]
+        self.to_fire.clear()
+        self.to_fire.extend(kept)
+
+    def forget(self) -> None:
+        """Another clock works: the ledger has to be read anew."""
+        self._agenda = None
+        self._met.clear()
+        self.to_fire.clear()
+
+    def take_due(self, now: datetime) -> list[tuple[Event, Missed]]:
+        """Move what is due at `now` to what is to be fired, ordered by due instant; what is missed instead."""
+        if self._agenda is None:
+            return []
+        fires: list[tuple[datetime, int, Event, Due]] = []
+        missed: list[tuple[Event, Missed]] = []
+        for item in self._agenda.take_due(now):
+            at = item.next_due
+            if at is not None and now - at < WHOLE_SECOND:  # so that it is the only one
+                fires.append((at, item.place, item.event, Due(at, item.previous, item.decided, caught_up=False)))
+                item.decided = at
+                self._met.append(item)
+                continue
+            owes = owed(item.event, anchor=item.anchor, decided=item.decided, now=now)
+            missed += [(item.event, run) for run in owes.missed]
+            fires += [(due.at, item.place, item.event, due) for due in owes.fires]
+            item.decided = owes.decided
+            self._agenda.put_back(item)
+        fires.sort(key=itemgetter(0, 1))
+        self.to_fire.extend((event, due) for _, _, event, due in fires)
+        return missed
+
+    def look_ahead(self) -> None:
+        """Plan anew what was met as it came due: after the firing, so that it makes nothing late."""
+        for item in self._met:
+            if self._agenda is not None:
+                self._agenda.put_back(item)
+        self._met.clear()
+
+    def late(self, now: datetime) -> list[tuple[str, datetime]]:
+        """The names of the events that should have fired by `now`, and since when."""
+        waiting = [(event.name, due.at) for event, due in self.to_fire]
+        return waiting + (self._agenda.due_by(now) if self._agenda else [])
+
+    def _decided(self, event: Event, entry: Entry) -> datetime:
+        """The last due instant that needs no firing: decided in the ledger, or running on a thread here."""
+        decided = from_ms(entry.decided_ms)
+        started = self._latest_started(event.name)
+        return decided if started is None else max(decided, started.at)

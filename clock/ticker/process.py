@@ -1,0 +1,104 @@
+"""The clock as a whole: leader, ticker and ledger put together, in a process of its own or within a worker's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from clock.clocks import ServerClock, SystemClock
+from clock.store import Redis
+from clock.store.clock_register import ClockRegister
+from clock.store.lease import Lease
+from clock.store.ledger import RedisLedger
+from clock.ticker.journal import Signature
+from clock.ticker.leader import Leader
+from clock.ticker.pulse import Pulse
+from clock.ticker.release import Release
+from clock.ticker.ticker import STOP_SECONDS, Ticker
+from clock.timetable import Timetable
+
+GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
+
+logger = logging.getLogger(__name__)
+
+
+class ClockProcess:
+    """Fires a timetable's events at their due instants, as long as it is this clock's turn.
+
+    `identity` names the process in Redis; `about` is what it tells there of itself: host, pid, release, events.
+    One connection is enough.
+    `on_stuck` is called, after the lease has been given back, when actions still run though they should have
+    ended: only the end of the process ends them.
+    """
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        redis: Redis,
+        *,
+        identity: str,
+        release: Release,
+        about: Mapping[str, object],
+        on_stuck: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._timetable = timetable
+        self._on_stuck = on_stuck
+        self._clock = ServerClock(SystemClock())
+        self._ended = threading.Event()
+        lease = Lease(redis, identity=identity, release=release.name, rank=release.rank)
+        self._leader = Leader(lease, identity=identity, clock=self._clock, on_lead=self._wake_up)
+        self._ticker = Ticker(
+            timetable,
+            ledger=RedisLedger(redis, release=release.name, rank=release.rank),
+            clock=self._clock,
+            signature=Signature(str(about["host"]), release.name),
+            leads=lambda: self._leader.leads,
+        )
+        self._pulse = Pulse(
+            ClockRegister(redis),
+            identity,
+            ticker=self._ticker,
+            leads=lambda: self._leader.leads,
+            about=about,
+            clock=self._clock,
+        )
+
+    def run(self) -> None:
+        """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock."""
+        names = " ".join(event.name for event in self._timetable.events)
+        logger.info("Starting clock for %d events: [ %s ]", len(self._timetable.events), names)
+        self._leader.start()
+        self._pulse.start()
+        all_ended = self._ticker.run()
+        self._leader.stop()
+        self._pulse.stop()
+        self._ended.set()
+        logger.info("Stopped")
+        if not all_ended:
+            self._on_stuck()
+
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """Let `run` end: actions that run get `patience_seconds`. May be called from any thread, and twice."""
+        self._ticker.stop(patience_seconds)
+        threading.Thread(target=self._give_up, args=(patience_seconds,), name="stop", daemon=True).start()
+
+    def log_timetable(self) -> None:
+        """Write the events to the log, and when each is due next."""
+        planned = {item.event.name: item.next_due for item in self._ticker.planned}
+        state = "leads" if self._leader.leads else "stands by"
+        logger.info("This clock %s; %d events:", state, len(self._timetable.events))
+        for event in self._timetable.events:
+            due = planned.get(event.name)
+            logger.info("%s%s", event, f"; due next at {due.isoformat()}" if due else "")
+
+    def _wake_up(self) -> None:
+        self._ticker.wake_up()
+
+    def _give_up(self, patience_seconds: float) -> None:
+        """Hand over although an action holds the clock's own thread: another clock fires it again."""
+        if self._clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
+            return
+        logger.warning("An action still runs after %g s: handing over without it", patience_seconds)
+        self._leader.stop()
+        self._on_stuck()

@@ -1,0 +1,153 @@
+"""Events that live in a database: their rows are asked for every so often, and the plan follows them.
+
+Asking and reading is done on a thread, so that a slow database or ten thousand rows make no event late; the loop
+takes what has changed when it comes round. A row that is as it was is left alone, a changed one begins anew, a
+deleted one is gone. A source that fails leaves its events as they were; a bad row is reported, and blocks none.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from clock.clocks import Clock, to_ms
+from clock.errors import DeclarationError, StoreError
+from clock.ticker import firing
+from clock.ticker.agenda import Planned
+from clock.ticker.plan import Plan
+from clock.timetable import Event, SyncedEvents, Timetable, read_rows
+
+IDLE_SECONDS = 1.0  # how often it is looked whether this clock leads, and a ledger that was away is tried again
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has become of a source's events: `planned` are new or changed, `same` have only other contents."""
+
+    gone: Sequence[str]
+    planned: Sequence[Planned]
+    same: Sequence[Event]
+
+
+@dataclass(slots=True)
+class _Source:
+    synced: SyncedEvents
+    events: dict[str, Event] = field(default_factory=dict)
+    ask_at: float = float("-inf")  # monotonic seconds
+    is_loaded: bool = False
+    told: frozenset[str] = frozenset()  # errors of rows that have been reported
+
+
+class Sync:
+    """Asks the sources. `look` is the body of the loop that `start` begins, on a thread."""
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        plan: Plan,
+        *,
+        clock: Clock,
+        leads: Callable[[], bool],
+        on_change: Callable[[], object],
+    ) -> None:
+        self._timetable = timetable
+        self._plan = plan
+        self._clock = clock
+        self._leads = leads
+        self._on_change = on_change
+        self._sources = [_Source(synced) for synced in timetable.synced]
+        self._changes: deque[Change] = deque()
+        self._stop = threading.Event()
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of all rows, as last read."""
+        return [event for source in self._sources for event in source.events.values()]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every source has been read."""
+        return all(source.is_loaded for source in self._sources)
+
+    def start(self) -> None:
+        """Begin to ask, where there is a source."""
+        if self._sources:
+            threading.Thread(target=self._run, name="sync", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stop.set()
+
+    def take(self) -> Iterator[Change]:
+        """The changes since it was last asked."""
+        while self._changes:
+            yield self._changes.popleft()
+
+    def look(self) -> float:
+        """Ask the sources whose time has come; for how many seconds there is nothing more to do."""
+        for source in self._sources:
+            if self._leads() and self._clock.monotonic() >= source.ask_at:
+                self._ask(source)
+        if not self._leads():
+            return IDLE_SECONDS
+        return min((source.ask_at for source in self._sources), default=0.0) - self._clock.monotonic()
+
+    def _run(self) -> None:
+        while not self._clock.wait(self._stop, self.look()):
+            pass
+
+    def _ask(self, source: _Source) -> None:
+        synced = source.synced
+        source.ask_at = self._clock.monotonic() + synced.every.total_seconds()
+        try:
+            rows = list(synced.load())
+        except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
+            firing.report(self._timetable, error, f"{synced.source}: the events were left as they are")
+            return
+        others = (other.events for other in self._sources if other is not source)
+        taken = {*self._timetable.by_name, *(name for events in others for name in events)}
+        read = read_rows(synced, rows, self._timetable.settings, taken)
+        self._report(source, read.errors)
+        try:
+            change = self._change(source, {event.name: event for event in read.events})
+        except StoreError as error:
+            logger.error("%s The events of %s are synced when it is back.", error, synced.source)
+            source.ask_at = self._clock.monotonic() + IDLE_SECONDS
+            return
+        self._changes.append(change)
+        self._on_change()
+
+    def _change(self, source: _Source, events: dict[str, Event]) -> Change:
+        before, now = source.events, self._clock.now()
+        gone = [name for name in before if name not in events]
+        fresh = [event for event in events.values() if not _is_same(before.get(event.name), event)]
+        self._plan.remove(gone, to_ms(now))
+        planned = self._plan.look_up(fresh, now)
+        new = {event.name for event in fresh}
+        source.events, source.is_loaded = events, True
+        if gone or fresh:
+            logger.info(
+                "Synced %s: %d events, %d new or changed, %d gone",
+                source.synced.source,
+                len(events),
+                len(fresh),
+                len(gone),
+            )
+        return Change(gone, planned, [event for event in events.values() if event.name not in new])
+
+    def _report(self, source: _Source, errors: Sequence[DeclarationError]) -> None:
+        """Tell of bad rows, once for as long as they stay so."""
+        for error in errors:
+            if str(error) not in source.told:
+                firing.report(self._timetable, error, "A row was passed over")
+        source.told = frozenset(map(str, errors))
+
+
+def _is_same(before: Event | None, event: Event) -> bool:
+    """Whether it is due as it was."""
+    return before is not None and before.declaration == event.declaration
