@@ -22,10 +22,22 @@ SECTIONS = {
         "worker": "clock.cli.worker",
         "dev": "clock.cli.dev",
     },
+    "Look": {
+        "status": "clock.cli.status",
+        "list": "clock.cli.events",
+        "doctor": "clock.cli.doctor",
+    },
     "The clock": {
         "fire": "clock.cli.fire",
     },
+    "Jobs": {
+        "queue": "clock.cli.queues",
+        "retry": "clock.cli.waiting",
+        "scheduled": "clock.cli.waiting",
+        "dead": "clock.cli.waiting",
+    },
     "Setting up": {
+        "new": "clock.cli.new",
         "config": "clock.cli.config",
         "completion": "clock.cli.completion",
     },

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from click.formatting import wrap_text
 
 F = TypeVar("F", bound=Callable[..., Any])
 NARROWEST = 8  # characters that a shortened column keeps
@@ -24,19 +27,18 @@ def echo_json(value: object) -> None:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
-    """The lines of a table; where it is wider than the terminal, its widest columns are shortened.
+    """The lines of a table; where it is wider than `width`, its widest columns are shortened, the first one last.
 
     Columns that hold nothing are left out.
 
-    >>> table(["queue", "jobs"], [["default", 12], ["low", 3]], width=80)
+    >>> table(["queue", "jobs"], [["default", 12], ["low", 3]])
     ['queue    jobs', 'default    12', 'low         3']
     """
     texts = [[_text(value) for value in row] for row in rows]
     columns = [index for index in range(len(headings)) if any(row[index] for row in texts)]
     widths = {index: max(len(headings[index]), *(len(row[index]) for row in texts)) for index in columns}
-    room = width or shutil.get_terminal_size().columns
-    while sum(widths.values()) + 2 * (len(widths) - 1) > room and max(widths.values()) > NARROWEST:
-        widths[max(widths, key=lambda index: widths[index])] -= 1
+    if width is not None:
+        _shorten(widths, width)
     numeric = {index for index in columns if all(_is_number(row[index]) for row in rows)}
     return [
         "  ".join(_cell(row[index], widths[index], right=index in numeric) for index in columns).rstrip()
@@ -44,12 +46,46 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     ]
 
 
+def blocks(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int) -> list[str]:
+    """The lines of a table too wide for `width`: for each row its first value, and the others below it.
+
+    >>> blocks(["event", "does"], [["nightly", "SendMailJob"]], width=30)
+    ['nightly', '  does  SendMailJob']
+    """
+    label = max(map(len, headings[1:]))
+    lines = []
+    for first, *others in rows:
+        lines.append(_text(first))
+        for heading, value in zip(headings[1:], others, strict=True):
+            if _text(value):
+                indent = " " * (label + 4)
+                lines += wrap_text(f"  {heading:{label}}  {_text(value)}", width, "", indent).splitlines()
+    return lines
+
+
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table, its headings in bold."""
-    head, *lines = table(headings, rows)
+    """Print a table, its headings in bold, shortened where the terminal is too narrow for it."""
+    head, *lines = table(headings, rows, width=terminal_width())
     click.secho(head, bold=True)
     for line in lines:
         click.echo(line)
+
+
+def echo_table_or_blocks(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, or where the terminal is too narrow for it, each row as a block: nothing is shortened."""
+    width = terminal_width()
+    if width is None or max(map(len, table(headings, rows))) <= width:
+        echo_table(headings, rows)
+        return
+    for line in blocks(headings, rows, width=width):
+        click.secho(line, bold=not line.startswith(" "))
+
+
+def terminal_width() -> int | None:
+    """How many columns there are; None: the output goes to a file or program, which takes lines of any length."""
+    if "COLUMNS" in os.environ or sys.stdout.isatty():
+        return shutil.get_terminal_size().columns
+    return None
 
 
 def duration(seconds: float) -> str:
@@ -68,6 +104,13 @@ def duration(seconds: float) -> str:
 
 
 _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def _shorten(widths: dict[int, int], room: int) -> None:
+    first, *others = widths
+    while sum(widths.values()) + 2 * (len(widths) - 1) > room and max(widths.values()) > NARROWEST:
+        widest = max(others or [first], key=lambda index: widths[index])
+        widths[widest if widths[widest] > NARROWEST else first] -= 1
 
 
 def _text(value: object) -> str:

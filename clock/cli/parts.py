@@ -8,13 +8,28 @@ import socket
 from pathlib import Path
 
 from clock.clocks import SystemClock, to_ms
+from clock.config import Config
+from clock.store import Redis
+from clock.store.connection import connect, server_time_offset
 from clock.ticker import Release, Signature, release_of
-from clock.timetable import Timetable
+from clock.timetable import Timetable, load
 
 
 def identity() -> str:
     """This process's name in Redis, as Sidekiq forms it: host, process id, 12 hex digits."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+
+
+def opened(config: Config) -> tuple[Redis, SystemClock]:
+    """A connection for a command that looks or repairs, and the time as Redis has it. Raises StoreUnavailable."""
+    redis, clock = connect(config.redis, max_connections=2), SystemClock()
+    clock.offset = server_time_offset(redis, clock)
+    return redis, clock
+
+
+def timetable_if_any(config: Config) -> Timetable | None:
+    """The timetable of the clock file; None: there is no such file here. Raises DeclarationError."""
+    return load(config.clock_file) if config.clock_file.exists() else None
 
 
 def release(clock_file: Path, clock: SystemClock) -> Release:

@@ -1,0 +1,71 @@
+"""`clock doctor`: what could lose jobs, or will stop them, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from click.formatting import wrap_text
+
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo_json, json_option, terminal_width
+from clock.cli.parts import opened, timetable_if_any
+from clock.inspection import Circumstances, Finding, Grade, checkup
+from clock.inspection.orphans import adopt_jobs, forget_events
+from clock.store import Redis
+from clock.timetable import Timetable
+
+_COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--repair", is_flag=True, help="Put right what was left behind by dead workers and removed events.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@shared_options
+@click.pass_context
+def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **options: Any) -> None:
+    """Examine Redis, the connection to it and what is in it; say what to do about what is wrong.
+
+    Looks at the version, eviction, persistence, memory, TLS, clock skew, connections, jobs that no worker has,
+    and ledger entries that no event has. Exits 1 when something must be put right.
+
+    \b
+    Example: python -m clock doctor
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config)
+    timetable = timetable_if_any(config)
+    if repair:
+        _repair(redis, timetable, ask=not yes)
+    url = config.redis or os.environ.get("REDIS_URL") or "unix://"
+    found = checkup(redis, Circumstances(url, clock.offset, config.concurrency + 2), timetable)
+    if as_json:
+        echo_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            _show(finding)
+    ctx.exit(1 if any(finding.grade is Grade.BAD for finding in found) else 0)
+
+
+def _show(finding: Finding) -> None:
+    grade = click.style(f"{finding.grade:7}", fg=_COLOURS[finding.grade], bold=True)
+    width = terminal_width() or 1_000
+    text = wrap_text(f"{finding.subject}: {finding.found}", width, " " * 8, " " * 8)
+    click.echo(f"{grade} {text.lstrip()}")
+    if finding.advice:
+        click.echo(wrap_text(f"-> {finding.advice}", width, " " * 8, " " * 11))
+
+
+def _repair(redis: Redis, timetable: Timetable | None, *, ask: bool) -> None:
+    if ask:
+        click.confirm(
+            "Give the jobs of unregistered workers to the living, and forget removed events?", abort=True
+        )
+    click.echo(f"Dead workers whose jobs the living take over: {adopt_jobs(redis)}")
+    if timetable is not None:
+        click.echo(f"Events forgotten: {forget_events(redis, timetable)}")

@@ -1,0 +1,102 @@
+"""How the commands for jobs say which jobs are meant, ask before they change them, and show how far they are."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from clock.cli.output import echo_json, echo_table
+from clock.inspection import FoundJob, JobFilter
+
+F = TypeVar("F", bound=Callable[..., Any])
+BATCH = 500  # jobs in one step: a few ms of Redis's time
+SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class Age(click.ParamType[float]):
+    """A stretch of time: `90s`, `15m`, `2h`, `7d`, `1w`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Fails with what is accepted."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
+        if match is None:
+            self.fail(f"{value!r} is no age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+def filter_options(command: F) -> F:
+    """Add `--class`, `--queue`, `--older-than`; the command gets them, and its JIDs, as `wanted`."""
+
+    @wraps(command)
+    def with_filter(
+        *args: Any,
+        jids: tuple[str, ...] = (),
+        job_class: str | None,
+        queue_name: str | None,
+        older_than: float | None,
+        **kwargs: Any,
+    ) -> Any:
+        wanted = JobFilter(frozenset(jids), job_class, queue_name, older_than)
+        return command(*args, wanted=wanted, **kwargs)
+
+    for option in (
+        click.option("--older-than", type=Age(), metavar="AGE", help="Only jobs older than 90s, 15m, 2h, 7d ..."),
+        click.option("--queue", "queue_name", metavar="NAME", help="Only jobs of this queue; * is anything."),
+        click.option("--class", "job_class", metavar="NAME", help="Only jobs of this class; * is anything."),
+    ):
+        with_filter = option(with_filter)
+    return with_filter  # type: ignore[return-value]  # the same command, with options
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask, unless `yes` was given; a no ends the command."""
+    if not yes:
+        click.confirm(question, abort=True)
+
+
+def in_batches(jobs: Sequence[FoundJob], label: str, step: Callable[[Sequence[FoundJob]], int]) -> int:
+    """Do `step` to all jobs, a batch at a time, with a progress bar where there are many; the sum of answers."""
+    done = 0
+    hidden = len(jobs) < SHOWN_FROM
+    with click.progressbar(length=len(jobs), label=label, hidden=hidden, file=sys.stderr) as bar:
+        for start in range(0, len(jobs), BATCH):
+            batch = jobs[start : start + BATCH]
+            done += step(batch)
+            bar.update(len(batch))
+    return done
+
+
+def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[[FoundJob], list[object]]) -> None:
+    """Print jobs as a table, or as JSON; `more` is how many there are besides."""
+    if as_json:
+        echo_json([job_as_json(job) for job in jobs])
+        return
+    if not jobs:
+        click.echo("No jobs.")
+        return
+    echo_table(["when", "class", "args", "queue", "tries", "jid", "error"], [row(job) for job in jobs])
+    if more:
+        click.echo(f"... and {more} more; --limit shows them")
+
+
+def show_job(job: FoundJob, as_json: bool) -> None:
+    """Print all that is known of a job."""
+    if as_json:
+        echo_json(job_as_json(job))
+        return
+    for name, value in {**job.payload, "args": job.args}.items():
+        click.echo(f"{click.style(name, bold=True)}: {value}")
+
+
+def job_as_json(job: FoundJob) -> dict[str, object]:
+    """The job's payload, its arguments as they may be shown; `at` is its score."""
+    return {**job.payload, "args": job.args, "at": job.at}

@@ -1,0 +1,134 @@
+"""`clock queue`: the queues, and the jobs that wait in them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import click
+
+from clock.cli.commands import CommandGroup
+from clock.cli.job_options import confirm, filter_options, in_batches, show_job, show_jobs
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import duration, echo_json, echo_table, json_option
+from clock.cli.parts import opened
+from clock.errors import ConfigurationError
+from clock.inspection import FoundJob, JobFilter, QueuePlace, matching, queues
+from clock.job.payload import seconds
+from clock.store import Redis
+
+
+@click.group(cls=CommandGroup)
+def queue() -> None:
+    """The queues, and the jobs that wait in them."""
+
+
+@queue.command("list")
+@click.argument("name", required=False)
+@click.option("--limit", type=click.IntRange(min=1), default=50, help="Show so many jobs at most; default: 50.")
+@json_option
+@filter_options
+@shared_options
+def list_command(name: str | None, wanted: JobFilter, limit: int, as_json: bool, **options: Any) -> None:
+    """List the queues with their latency; with NAME, the jobs of that queue, the next to be taken first.
+
+    \b
+    Example: python -m clock queue list default --class 'Send*'
+    """
+    redis, clock = opened(answering_settings(**options))
+    now = seconds(clock.now())
+    if name is None:
+        _show_queues(redis, now, as_json)
+        return
+    jobs = matching(_place(redis, name).jobs(), wanted, now=now)
+    shown = list(islice(jobs, limit))
+    show_jobs(shown, sum(1 for _ in jobs), as_json, partial(_row, now=now))
+
+
+@queue.command()
+@click.argument("name")
+@click.argument("jid")
+@json_option
+@shared_options
+def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
+    """Show all that is known of the job JID in the queue NAME.
+
+    \b
+    Example: python -m clock queue show default 2f9b51d4c0d3a86e7b1f0c5d
+    """
+    redis, _ = opened(answering_settings(**options))
+    [job] = _named(_place(redis, name), JobFilter(frozenset([jid])), 0)
+    show_job(job, as_json)
+
+
+@queue.command()
+@click.argument("name")
+@click.argument("jids", nargs=-1)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@filter_options
+@shared_options
+def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
+    """Delete jobs of the queue NAME for good: those named by JID, or by the filters.
+
+    \b
+    Example: python -m clock queue delete default --class OldJob
+    """
+    if wanted.accepts_all:
+        raise click.UsageError("name the jobs by their JIDs, or by --class or --older-than")
+    redis, clock = opened(answering_settings(**options))
+    place = _place(redis, name)
+    jobs = _named(place, wanted, seconds(clock.now()))
+    confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes)
+    click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete)}")
+
+
+@queue.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@shared_options
+def clear(name: str, yes: bool, **options: Any) -> None:
+    """Delete all jobs of the queue NAME for good, and the queue with them.
+
+    \b
+    Example: python -m clock queue clear low
+    """
+    redis, clock = opened(answering_settings(**options))
+    place = _place(redis, name)
+    [size] = [view.size for view in queues(redis, seconds(clock.now())) if view.name == name]
+    confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes)
+    click.echo(f"Deleted: {place.clear()}")
+
+
+def _place(redis: Redis, name: str) -> QueuePlace:
+    known = [view.name for view in queues(redis, 0)]
+    if name not in known:
+        raise ConfigurationError(f"there is no queue {name!r}; there are: {', '.join(known) or 'none'}")
+    return QueuePlace(redis, name)
+
+
+def _named(place: QueuePlace, wanted: JobFilter, now: float) -> list[FoundJob]:
+    jobs = list(matching(place.jobs(), wanted, now=now))
+    missing = wanted.jids - {job.jid for job in jobs}
+    if missing:
+        raise ConfigurationError(f"the queue {place.name!r} has no job {', '.join(sorted(missing))}")
+    return jobs
+
+
+def _show_queues(redis: Redis, now: float, as_json: bool) -> None:
+    found = queues(redis, now)
+    if as_json:
+        echo_json([asdict(view) for view in found])
+    elif found:
+        echo_table(
+            ["queue", "jobs", "latency"],
+            [(view.name, view.size, duration(view.latency) if view.size else "-") for view in found],
+        )
+    else:
+        click.echo("No queues yet: nothing has been pushed.")
+
+
+def _row(job: FoundJob, *, now: float) -> list[object]:
+    waited = f"{duration(max(0.0, now - job.since))} ago" if job.since is not None else ""
+    return [waited, job.job_class, job.args, job.queue, job.retries, job.jid, job.error]

@@ -1,0 +1,159 @@
+"""`clock status`: whether everything works."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import duration, echo_json, echo_table, json_option
+from clock.cli.parts import opened, timetable_if_any
+from clock.inspection import EventView, Status
+from clock.inspection import status as look
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, help="Seconds between two looks; default: 2."
+)
+@json_option
+@shared_options
+@click.pass_context
+def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, **options: Any) -> None:
+    """Show clocks and their leader, workers, queues, retries, dead jobs, and what is overdue or wrong.
+
+    Exits 1 when something is wrong. Overdue events are reckoned from CLOCK_FILE, where it is at hand.
+
+    \b
+    Example: python -m clock status --watch
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config)
+    timetable = timetable_if_any(config)
+    show = _show_json if as_json else _show
+    found = look(redis, clock.now(), timetable)
+    if watch:
+        never = threading.Event()
+        while True:
+            click.echo(_CLEAR if not as_json else "", nl=False)
+            show(found)
+            clock.wait(never, interval)
+            found = look(redis, clock.now(), timetable)
+    show(found)
+    ctx.exit(1 if found.problems else 0)
+
+
+def _show(found: Status) -> None:
+    problems = found.problems
+    click.echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", nl=False)
+    click.secho("unhealthy" if problems else "healthy", fg="red" if problems else "green", bold=True)
+    for problem in problems:
+        click.secho(f"  ! {problem}", fg="red")
+    click.echo()
+    _show_clocks(found)
+    _show_workers(found)
+    _show_queues(found)
+    click.echo(
+        f"scheduled {found.scheduled}  retries {found.retries}  dead {found.dead}  "
+        f"processed {found.processed}  failed {found.failed}"
+    )
+    if found.events is not None:
+        _show_events(found)
+
+
+def _show_clocks(found: Status) -> None:
+    rows = [
+        (
+            "leads" if clock.leads else "stands by",
+            clock.identity,
+            clock.release,
+            clock.events,
+            _ago(found.at, clock.last_round),
+        )
+        for clock in found.clocks
+    ]
+    _section(["clock", "identity", "release", "events", "last round"], rows, "no clock runs")
+
+
+def _show_workers(found: Status) -> None:
+    rows = [
+        (
+            "quiet" if worker.quiet else "works",
+            worker.identity,
+            f"{worker.busy}/{worker.concurrency}",
+            ",".join(worker.queues),
+            f"{worker.rss / 1024:.0f} MB",
+            f"{duration(worker.beat_age)} ago",
+        )
+        for worker in found.workers
+    ]
+    _section(["worker", "identity", "busy", "queues", "memory", "last beat"], rows, "no worker runs")
+
+
+def _show_queues(found: Status) -> None:
+    rows = [(queue.name, queue.size, duration(queue.latency) if queue.size else "-") for queue in found.queues]
+    _section(["queue", "jobs", "latency"], rows, "no queues yet")
+
+
+def _show_events(found: Status) -> None:
+    views = sorted(
+        found.events or (), key=lambda view: view.next_due or datetime.max.replace(tzinfo=found.at.tzinfo)
+    )
+    rows = [(view.event.name, _due(found.at, view), view.last["decision"] if view.last else "-") for view in views]
+    click.echo()
+    _section(["event", "next", "last"], rows[:10], "no events")
+    if len(rows) > 10:
+        click.echo(f"... and {len(rows) - 10} more: clock list")
+
+
+def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -> None:
+    if rows:
+        echo_table(headings, rows)
+    else:
+        click.echo(none)
+    click.echo()
+
+
+def _due(now: datetime, view: EventView) -> str:
+    if view.next_due is None:
+        return "never"
+    seconds = (view.next_due - now).total_seconds()
+    return f"in {duration(seconds)}" if seconds >= 0 else f"{duration(-seconds)} overdue"
+
+
+def _ago(now: datetime, instant: datetime) -> str:
+    return f"{duration(max(0.0, (now - instant).total_seconds()))} ago"
+
+
+def _show_json(found: Status) -> None:
+    overdue = [
+        {"event": view.event.name, "due": view.next_due.isoformat() if view.next_due else None}
+        for view in found.overdue
+    ]
+    answer: Mapping[str, object] = {
+        "at": found.at.isoformat(),
+        "healthy": not found.problems,
+        "problems": found.problems,
+        "clocks": [asdict(clock) for clock in found.clocks],
+        "workers": [asdict(worker) for worker in found.workers],
+        "queues": [asdict(queue) for queue in found.queues],
+        "scheduled": found.scheduled,
+        "retries": found.retries,
+        "dead": found.dead,
+        "processed": found.processed,
+        "failed": found.failed,
+        "parked": found.parked,
+        "overdue": overdue if found.events is not None else None,
+    }
+    echo_json(answer)

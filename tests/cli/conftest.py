@@ -1,0 +1,45 @@
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from clock.cli.app import cli
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A command sets the log up for its process; here it is put back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, in which commands are run."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLOCK_ENV", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def clock(
+    redis: Redis, redis_url: str, application: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """Run a command in the application, on an empty Redis."""
+    monkeypatch.setenv("REDIS_URL", redis_url)
+
+    def run(*words: str, answer: str = "", columns: int | None = None) -> Result:
+        env = {"COLUMNS": str(columns)} if columns else {}
+        result = CliRunner().invoke(cli, words, input=answer, env=env)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run

@@ -1,0 +1,151 @@
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock.store.ledger import RedisLedger
+from clock.timetable import load
+
+Clock = Callable[..., Result]
+
+
+@pytest.fixture
+def clock_file(application: Path) -> Path:
+    path = application / "lib" / "clock.py"
+    path.parent.mkdir()
+    path.write_text(
+        "from clock import configure, every\n"
+        "configure(tz='Europe/Berlin')\n"
+        "every().day.at('06:00').do(print, 'x').named('daily.report')\n"
+    )
+    return path
+
+
+def test_status_exits_1_when_unhealthy_and_says_why(clock: Clock) -> None:
+    shown = clock("status")
+
+    assert shown.exit_code == 1
+    assert "unhealthy\n  ! neither a clock nor a worker runs\n" in shown.output
+
+
+def test_status_as_json(clock: Clock) -> None:
+    shown = clock("status", "--json")
+
+    found = json.loads(shown.output)
+    assert (found["healthy"], found["overdue"], found["retries"]) == (False, None, 0)
+    assert shown.exit_code == 1
+
+
+def test_status_shows_an_overdue_event(clock: Clock, redis: Redis, clock_file: Path) -> None:
+    event = load(clock_file).events[0]
+    RedisLedger(redis).declare([(event.name, event.declaration)], 1_700_000_000_000)
+
+    shown = clock("status")
+
+    assert "! event 'daily.report' is overdue: it was due" in shown.output
+    assert json.loads(clock("status", "--json").output)["overdue"][0]["event"] == "daily.report"
+
+
+def test_status_fits_a_narrow_terminal(clock: Clock, redis: Redis) -> None:
+    info = {"hostname": "web1", "queues": ["a" * 50], "concurrency": 5, "started_at": 1.0}
+    redis.sadd("processes", "web1:1:a")
+    redis.hset("web1:1:a", mapping={"info": json.dumps(info), "busy": 2, "beat": 1.0})
+
+    lines = clock("status", columns=60).output.splitlines()
+
+    assert any("…" in line for line in lines)
+    assert max(map(len, lines)) <= 60
+
+
+def test_colours_are_for_terminals_only(clock: Clock) -> None:
+    assert "\x1b[" not in clock("status").output
+
+
+@pytest.mark.process
+def test_watch_goes_on_until_ctrl_c(clock: Clock, application: Path, redis_url: str) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-u", "-m", "clock", "status", "--watch", "--interval", "0.1", "--redis", redis_url],
+        cwd=application,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+
+    seen = 0
+    for line in watching.stdout:
+        seen += "unhealthy" in line
+        if seen == 3:
+            break
+    watching.send_signal(signal.SIGINT)
+    watching.stdout.read()
+    watching.stdout.close()
+
+    assert watching.wait(30) == 1
+
+
+def test_events_are_listed_with_the_next_due_instant_in_their_zone(
+    clock: Clock, redis: Redis, clock_file: Path
+) -> None:
+    redis.xadd(
+        "clock:history:daily.report",
+        {
+            "entry": json.dumps(
+                {"decision": "refused", "due": 1_700_000_000_000, "reason": "its condition said no"}
+            )
+        },
+    )
+
+    shown = clock("list").output
+
+    assert "print('x')" in shown
+    assert " 06:00:00 CE" in shown
+    assert "2023-11-14 23:13:20 refused (its condition said no)" in shown
+    assert json.loads(clock("list", "--json").output)[0]["last"]["decision"] == "refused"
+
+
+def test_a_list_too_wide_for_the_terminal_is_told_in_blocks(clock: Clock, clock_file: Path) -> None:
+    lines = clock("list", columns=60).output.splitlines()
+
+    assert lines[0] == "daily.report"
+    assert lines[1].startswith("  schedule  every day at 06:00")
+    assert max(map(len, lines)) <= 60
+
+
+def test_an_empty_clock_file_says_so(clock: Clock, clock_file: Path) -> None:
+    clock_file.write_text("")
+
+    assert clock("list").output == "lib/clock.py declares no events.\n"
+
+
+def test_the_doctor_says_what_to_do_and_exits_1_where_something_is_bad(clock: Clock, redis: Redis) -> None:
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        shown = clock("doctor")
+        answer = json.loads(clock("doctor", "--json").output)
+    finally:
+        redis.config_set("maxmemory-policy", "noeviction")
+
+    assert shown.exit_code == 1
+    assert "bad     eviction: allkeys-lru" in shown.output
+    assert "-> set maxmemory-policy noeviction" in shown.output
+    assert {"subject": "eviction", "grade": "bad"}.items() <= answer[1].items()
+    assert clock("doctor").exit_code == 0
+
+
+def test_the_doctor_repairs_after_a_yes(clock: Clock, redis: Redis, clock_file: Path) -> None:
+    redis.hset("clock:in_progress:gone:1:x", "1", "default\n{}")
+    RedisLedger(redis).declare([("removed", "every day")], 0)
+
+    refused = clock("doctor", "--repair", answer="n\n")
+    repaired = clock("doctor", "--repair", "--yes")
+
+    assert refused.exit_code == 1
+    assert "Dead workers whose jobs the living take over: 1" in repaired.output
+    assert "Events forgotten: 1" in repaired.output
+    assert repaired.exit_code == 0

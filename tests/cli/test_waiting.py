@@ -1,0 +1,171 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock.cli import job_options
+from clock.errors import ConfigurationError
+
+Clock = Callable[..., Result]
+
+NOW = datetime.now(UTC).timestamp()
+
+
+def payload(jid: str, **fields: object) -> str:
+    return json.dumps({"class": "SendMailJob", "args": [7], "queue": "default", "jid": jid, **fields})
+
+
+@pytest.fixture
+def retries(redis: Redis) -> None:
+    redis.zadd(
+        "retry",
+        {
+            payload("a", failed_at=NOW - 7200, error_class="OSError", error_message="down", retry_count=2): NOW
+            + 90,
+            payload("b", failed_at=NOW - 60, queue="low"): NOW + 120,
+            payload("c", **{"class": "CountSheepJob"}, failed_at=NOW): NOW + 90_000,
+        },
+    )
+
+
+@pytest.mark.usefixtures("retries")
+def test_jobs_are_listed_with_what_they_failed_with(clock: Clock) -> None:
+    lines = clock("retry", "list").output.splitlines()
+
+    assert lines[0].split() == ["when", "class", "args", "queue", "tries", "jid", "error"]
+    assert "SendMailJob" in lines[1]
+    assert "OSError: down" in lines[1]
+    assert lines[1].startswith("in 1 min")
+    assert len(lines) == 4
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize(
+    ("words", "jids"),
+    [
+        (["--class", "Send*"], ["a", "b"]),
+        (["--queue", "low"], ["b"]),
+        (["--older-than", "1h"], ["a"]),
+        (["--limit", "1"], ["a"]),
+    ],
+)
+def test_jobs_are_chosen_by_filters(clock: Clock, words: list[str], jids: list[str]) -> None:
+    assert [job["jid"] for job in json.loads(clock("retry", "list", "--json", *words).output)] == jids
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_list_says_how_many_more_there_are(clock: Clock) -> None:
+    assert clock("retry", "list", "--limit", "1").output.endswith("... and 2 more; --limit shows them\n")
+
+
+def test_an_age_that_is_none_says_what_is_accepted(clock: Clock) -> None:
+    shown = clock("retry", "list", "--older-than", "yesterday")
+
+    assert shown.exit_code == 2
+    assert "'yesterday' is no age; write 90s, 15m, 2h, 7d or 1w" in shown.output
+
+
+@pytest.mark.usefixtures("retries")
+def test_one_job_is_shown_whole(clock: Clock) -> None:
+    shown = clock("retry", "show", "a").output
+
+    assert "error_message: down" in shown
+    assert "args: [7]" in shown
+    assert json.loads(clock("retry", "show", "a", "--json").output)["retry_count"] == 2
+
+
+def test_a_job_that_is_not_there_is_named(clock: Clock) -> None:
+    for words in (["retry", "show", "zzz"], ["dead", "retry", "zzz"], ["scheduled", "delete", "zzz"]):
+        with pytest.raises(ConfigurationError, match="has no job zzz"):
+            clock(*words)
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_job_is_retried_after_a_yes(clock: Clock, redis: Redis) -> None:
+    shown = clock("retry", "retry", "a", answer="y\n")
+
+    assert "Put 1 of `retry` into their queues? [y/N]" in shown.output
+    assert shown.output.endswith("Enqueued: 1\n")
+    assert redis.llen("queue:default") == 1
+    assert redis.zcard("retry") == 2
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize("verb", ["retry", "delete", "kill"])
+def test_a_no_changes_nothing(clock: Clock, redis: Redis, verb: str) -> None:
+    shown = clock("retry", verb, "--class", "Send*", answer="n\n")
+
+    assert shown.exit_code == 1
+    assert redis.zcard("retry") == 3
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize("verb", ["retry", "delete", "kill"])
+def test_no_choice_is_no_choice_of_all(clock: Clock, redis: Redis, verb: str) -> None:
+    shown = clock("retry", verb, "--yes")
+
+    assert shown.exit_code == 2
+    assert "name the jobs by their JIDs, or by --class, --queue or --older-than" in shown.output
+    assert redis.zcard("retry") == 3
+
+
+@pytest.mark.usefixtures("retries")
+def test_yes_does_not_ask(clock: Clock, redis: Redis) -> None:
+    assert clock("retry", "delete", "--class", "Send*", "--yes").output == "Deleted: 2\n"
+    assert clock("retry", "kill", "c", "--yes").output == "Moved to dead: 1\n"
+    assert clock("dead", "retry", "--all", "--yes").output == "Enqueued: 1\n"
+    assert (redis.zcard("retry"), redis.zcard("dead"), redis.llen("queue:default")) == (0, 0, 1)
+
+
+@pytest.mark.usefixtures("retries")
+def test_all_are_cleared(clock: Clock, redis: Redis) -> None:
+    assert clock("retry", "clear", answer="y\n").output.endswith("Deleted: 3\n")
+    assert redis.zcard("retry") == 0
+
+
+def test_a_progress_bar_is_shown_where_there_are_many(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_options, "SHOWN_FROM", 3)
+    for count, shown in ((2, False), (3, True)):
+        redis.zadd("dead", {payload(str(index)): 1 for index in range(count)})
+
+        assert ("Deleting" in clock("dead", "clear", "--yes").stderr) is shown
+
+
+@pytest.fixture
+def queued(redis: Redis) -> None:
+    redis.sadd("queues", "default", "low")
+    redis.lpush("queue:default", payload("a", enqueued_at=NOW - 7200), payload("b", enqueued_at=NOW))
+
+
+@pytest.mark.usefixtures("queued")
+def test_queues_are_listed_with_their_latency(clock: Clock) -> None:
+    lines = clock("queue", "list").output.splitlines()
+
+    assert lines[1].split() == ["default", "2", "2", "h"]
+    assert lines[2].split() == ["low", "0", "-"]
+
+
+@pytest.mark.usefixtures("queued")
+def test_the_jobs_of_a_queue_are_listed_the_next_first(clock: Clock) -> None:
+    jobs = json.loads(clock("queue", "list", "default", "--json").output)
+
+    assert [job["jid"] for job in jobs] == ["a", "b"]
+    assert "[7]" in clock("queue", "show", "default", "b").output
+
+
+@pytest.mark.usefixtures("queued")
+def test_jobs_of_a_queue_are_deleted(clock: Clock, redis: Redis) -> None:
+    assert clock("queue", "delete", "default", "--older-than", "1h", "--yes").output == "Deleted: 1\n"
+    assert clock("queue", "clear", "default", answer="y\n").output.endswith("Deleted: 1\n")
+    assert redis.smembers("queues") == {b"low"}
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_queue_that_there_is_not_is_named_with_those_that_there_are(clock: Clock) -> None:
+    with pytest.raises(ConfigurationError, match="there is no queue 'defualt'; there are: default, low"):
+        clock("queue", "clear", "defualt")
