@@ -9,6 +9,7 @@ file imports stay imported, as for any program.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import traceback
@@ -25,6 +26,7 @@ from clock.timetable.scheduler import EndOfDeclarations, Scheduler
 from clock.timetable.timetable import Timetable
 
 _MODULE = "__clock_file__"
+_SCRIPT_GUARD = re.compile(r"if\s*\(?\s*__name__\s*==\s*['\"]__main__['\"]")
 _lock = (
     threading.RLock()
 )  # while a file is loaded, the import path and the `schedule` package are not the process's
@@ -43,7 +45,10 @@ def load(path: str | os.PathLike[str] = "lib/clock.py", *, root: Path | None = N
     draft = Draft(path, machine_zone(os.environ), scheduler)
     with _lock, _import_path(path, root), _modules(draft), standing_in(scheduler) as own, drafting(draft):
         adopt(own, _run(code, path).values())
-        return draft.finish()
+        timetable = draft.finish()
+    if not (timetable.events or timetable.synced):
+        _check_guard(path)
+    return timetable
 
 
 def application_folder(path: Path) -> Path:
@@ -66,11 +71,11 @@ def _compiled(path: Path) -> CodeType:
 @contextmanager
 def _import_path(path: Path, root: Path | None) -> Iterator[None]:
     before = sys.path[:]
-    front = str((root or Path.cwd()).resolve())
-    if front not in sys.path:
-        sys.path.insert(0, front)
+    front = (root or Path.cwd()).resolve()
+    if str(front) not in sys.path and (root or front != path.resolve().parent):
+        sys.path.insert(0, str(front))
     if root is None:
-        sys.path.append(str(application_folder(path)))  # at the end: a `clock.py` there must not hide this package
+        sys.path.append(str(application_folder(path)))  # at the end: what lies beside the file must hide nothing
     try:
         yield
     finally:
@@ -112,6 +117,16 @@ def _run(code: CodeType, path: Path) -> dict[str, object]:
         if before is not None:
             sys.modules[_MODULE] = before
     return vars(module)
+
+
+def _check_guard(path: Path) -> None:
+    """Refuse a file whose declarations wait for being run as a script."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if _SCRIPT_GUARD.match(line):
+            raise DeclarationError(
+                f"{path}:{number}: no event is declared; what stands under this line is not run when a clock file "
+                "is loaded, so take the declarations out of it"
+            )
 
 
 def _raised_at(error: BaseException, path: Path) -> str:

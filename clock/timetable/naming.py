@@ -76,6 +76,7 @@ def numbered(name: str, taken: Mapping[str, object]) -> str:
 
 def _lambda_text(code: CodeType) -> str | None:
     """The source of a lambda; None where it cannot be told, as in an interactive session."""
+    linecache.checkcache(code.co_filename)  # the file may have been edited since it was last loaded
     try:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
     except SyntaxError:

@@ -29,7 +29,12 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
     [wheel] = tmp_path.glob("clockd-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
 
-    assert {name.split("/")[0].partition("-")[0] for name in names} == {"clock", "clockd"}
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {
+        "clock",
+        "clockd",
+        "clockd.pth",
+        "_clock_guard.py",
+    }
     assert "clock/py.typed" in names
     assert "clock/store/lua/fire.lua" in names
 
