@@ -33,7 +33,14 @@ MAY_IMPORT |= {"testing": FLOOR_4, "web": FLOOR_4 - {"store"}}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT), "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it
-ONLY_IN = {"redis": {"store"}, "schedule": {"timetable"}, "yaml": {"config"}, "click": {"cli"}}
+ONLY_IN = {
+    "redis": {"store"},
+    "schedule": {"timetable"},
+    "yaml": {"config"},
+    "click": {"cli"},
+    "pytest": {"testing"},
+    "time_machine": {"testing"},
+}
 
 TIME_CALLS = {
     "datetime.now",

@@ -36,6 +36,9 @@ SECTIONS = {
         "scheduled": "clock.cli.waiting",
         "dead": "clock.cli.waiting",
     },
+    "The clock file": {
+        "preview": "clock.cli.preview",
+    },
     "Setting up": {
         "new": "clock.cli.new",
         "config": "clock.cli.config",

@@ -1,10 +1,23 @@
-"""Fake time for tests: a clock that is moved by hand, and the rehearsal of a whole clock file."""
+"""Fake time for tests: a clock that is moved by hand, the rehearsal of a whole clock file, its timeline."""
 
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import Enqueued, History
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.rehearsal import run
+from clock.testing.snapshot import assert_timeline
 from clock.testing.sources import loads, read_ledger
+from clock.testing.timeline import Timeline
 from clock.timetable import load
 
-__all__ = ["Enqueued", "FakeClock", "History", "MemoryLedger", "load", "loads", "read_ledger", "run"]
+__all__ = [
+    "Enqueued",
+    "FakeClock",
+    "History",
+    "MemoryLedger",
+    "Timeline",
+    "assert_timeline",
+    "load",
+    "loads",
+    "read_ledger",
+    "run",
+]

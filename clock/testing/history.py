@@ -15,10 +15,14 @@ from clock.store.ledger import Decision
 from clock.testing.fake_clock import FakeClock
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.stretch import Column
+from clock.testing.timeline import Timeline
 from clock.timetable import Timetable
 
 FIRED = ("fired", "caught_up")
 _EPOCH = from_ms(0)
+
+#: Called with each history that a rehearsal ends with; the pytest plugin collects those of a test.
+watchers: list[Callable[[History], object]] = []
 
 
 class JobClass(Protocol):
@@ -66,6 +70,8 @@ class History:
         self.asked: list[str] = []  # the events that questions were about
         self._ticked = list(ticked)
         self._columns = list(columns)
+        for watch in watchers:
+            watch(self)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
@@ -94,6 +100,11 @@ class History:
         name = job.wire_name
         decisions = self._decisions(lambda column: column.may_push(name))
         return [found for decision in decisions for found in _enqueued(decision, name)]
+
+    @property
+    def timeline(self) -> Timeline:
+        """All that fired, as data."""
+        return Timeline.of(self)
 
     def all_fires(self) -> Iterator[tuple[int, str]]:
         """(milliseconds since 1970, event) of all that fired; not in order."""

@@ -1,0 +1,95 @@
+"""`clock preview`: what a clock file will fire."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from clock.cli.output import echo_table, json_option
+from clock.cli.spans import span_of
+from clock.clocks import SystemClock
+from clock.log import configure_logging
+from clock.testing import History, Timeline, read_ledger, run
+from clock.timetable import Timetable, load
+
+STEP = timedelta(days=30)  # a long span's progress is shown at this pace
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@click.option("--from", "begin", metavar="WHEN", help="A date or a time; default: now.")
+@click.option("--to", "end", metavar="WHEN", default="7d", help="A date, a time or a length; default: 7d.")
+@click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; may be repeated.")
+@click.option("--from-redis", metavar="URL", help="Begin with what the ledger of this Redis holds.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a drawing to this file.")
+@click.option("--chart", is_flag=True, help="Draw a chart, a line a day.")
+@json_option
+def preview(
+    clock_file: Path,
+    begin: str | None,
+    end: str,
+    events: tuple[str, ...],
+    from_redis: str | None,
+    svg: Path | None,
+    chart: bool,
+    as_json: bool,
+) -> None:
+    """Show what CLOCK_FILE (default: lib/clock.py) fires, by the code that fires it in production.
+
+    Conditions are asked, with the world's clock at each due instant; nothing is enqueued. Times without an offset
+    are in the clock file's zone. What counts from its first start, such as every(10).minutes, counts from --from,
+    or goes on from where production is with --from-redis.
+
+    \b
+    Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg
+    """
+    configure_logging("text", "warning", stream=sys.stderr)
+    timetable = load(clock_file)
+    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    timeline = Timeline.of(*_rehearse(timetable, start, stop, from_redis))
+    timeline = timeline.only(*events) if events else timeline
+    if svg:
+        svg.write_text(timeline.svg(), encoding="utf-8")
+    if as_json:
+        click.echo(timeline.to_json())
+    elif chart:
+        click.echo(timeline.chart(), nl=False)
+    elif svg:
+        click.echo(f"Drawn: {svg}: {len(timeline):,} firings")
+    else:
+        _echo_firings(timeline, timetable)
+
+
+def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | None) -> list[History]:
+    """The histories of the span, a month at a time; a terminal sees the progress."""
+    ledger = read_ledger(url) if url else None
+    histories: list[History] = []
+    pieces = list(_pieces(start, stop))
+    hidden = len(pieces) < 2 or not sys.stderr.isatty()
+    with click.progressbar(pieces, label="Rehearsing", file=sys.stderr, hidden=hidden) as shown:
+        for begin, end in shown:
+            history = run(timetable, start_time=begin, end_time=end, ledger=ledger)
+            ledger = history.ledger
+            histories.append(history)
+    return histories
+
+
+def _pieces(start: datetime, stop: datetime) -> Iterator[tuple[datetime, datetime]]:
+    while start < stop:
+        end = min(start + STEP, stop)
+        yield start, end
+        start = end
+
+
+def _echo_firings(timeline: Timeline, timetable: Timetable) -> None:
+    if not len(timeline):
+        click.echo(f"Nothing fires from {timeline.start} to {timeline.end}.")
+        return
+    actions = {event.name: str(event.action) for event in timetable.events}
+    rows = [(f"{firing.at:%a %Y-%m-%d %H:%M:%S %Z}", firing.event, actions[firing.event]) for firing in timeline]
+    echo_table(["when", "event", "what"], rows)
+    click.echo(f"{len(timeline):,} firings, times in {timeline.zone}")

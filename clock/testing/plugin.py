@@ -1,0 +1,107 @@
+"""The pytest plugin; it comes with the package.
+
+Fixtures: `clock_run`, `fake_clock`, `embedded_redis`. Option: `--clock-update` writes the snapshots of
+`assert_timeline`. Where a test that has rehearsed a clock file fails, its report shows what the events did fire.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from clock.job.client import using_clock
+from clock.store import Redis, embedded
+from clock.store.connection import connect, set_default
+from clock.testing.fake_clock import FakeClock
+from clock.testing.history import History, watchers
+from clock.testing.rehearsal import run
+from clock.testing.snapshot import updating
+
+SHOWN = 5  # firings of an event that a failure report shows, from each end
+_histories = pytest.StashKey[list[History]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--clock-update`."""
+    parser.getgroup("clock").addoption(
+        "--clock-update", action="store_true", help="Write the snapshots of clock.testing.assert_timeline anew."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take note of `--clock-update`."""
+    updating.on = config.getoption("--clock-update")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Collect the histories of the test."""
+    histories: list[History] = []
+    item.stash[_histories] = histories
+    watchers.append(histories.append)
+    try:
+        return (yield)
+    finally:
+        watchers.remove(histories.append)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Say in the report of a failed test what its clock files did fire."""
+    report = yield
+    if report.failed:  # type: ignore[attr-defined]  # what a wrapper is sent is the result of the hook
+        for history in item.stash.get(_histories, []):
+            report.sections.append(("clock", "\n".join(told(history))))  # type: ignore[attr-defined]
+    return report
+
+
+def told(history: History) -> Iterator[str]:
+    """What the events that the test asked about did, or all where it asked about none; in the events' zones."""
+    zone = history.timetable.settings.tz
+    yield f"{history.timetable.path} from {history.start.astimezone(zone)} to {history.end.astimezone(zone)}:"
+    for name in history.asked or [event.name for event in history.timetable.events]:
+        event = history.timetable.event(name)
+        fires = [f"{at.astimezone(event.zone):%a %Y-%m-%d %H:%M:%S %Z}" for at in history.fires(name)]
+        if len(fires) > 2 * SHOWN:
+            fires[SHOWN:-SHOWN] = [f"... {len(fires) - 2 * SHOWN} more ..."]
+        yield f"  {name} ({event.declaration}) fired {history.times_run(name)} times" + (":" if fires else "")
+        yield from (f"    {fire}" for fire in fires)
+        others = Counter(
+            f"{item.kind}: {item.detail.get('reason')}"
+            for item in history.decisions
+            if item.event == name and item.kind not in ("fired", "caught_up")
+        )
+        yield from (f"    {count} times {what}" for what, count in others.items())
+
+
+@pytest.fixture
+def clock_run() -> Callable[..., History]:
+    """`clock.testing.run`: rehearse a clock file."""
+    return run
+
+
+@pytest.fixture
+def fake_clock() -> Iterator[FakeClock]:
+    """A clock that stands at the beginning of 2026, in UTC; what the test pushes is stamped with its time."""
+    clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
+    with using_clock(clock):
+        yield clock
+
+
+@pytest.fixture(scope="session")
+def _embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    redis = connect(embedded.start_or_join(tmp_path_factory.mktemp("clock")), max_connections=50)
+    yield redis
+    redis.close()
+
+
+@pytest.fixture
+def embedded_redis(_embedded: Redis) -> Iterator[Redis]:
+    """An empty Valkey of the test session's own, which is also where `perform_async` pushes."""
+    _embedded.flushall()
+    set_default(_embedded)
+    yield _embedded
+    set_default(None)
