@@ -14,6 +14,7 @@
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
       Outranked            a clock of a newer release leads; this one may not work
+      WorkerStuck            a worker is cut off from Redis while others are not (exit code 3)
 
 Outside the tree stands JobTimeout, which a job's own `except Exception` must not catch.
 
@@ -120,3 +121,14 @@ class Outranked(StoreError):
 
     def __init__(self) -> None:
         super().__init__("a clock of a newer release leads.")
+
+
+class WorkerStuck(ClockError):
+    """A worker has not fetched for a minute although Redis answers; another process must take its place."""
+
+    exit_code = 3
+
+    def __init__(self, identity: str) -> None:
+        super().__init__(
+            f"worker {identity} has not fetched for a minute although Redis answers; it ends, to be started anew"
+        )

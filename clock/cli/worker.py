@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import click
 from clock.cli.options import settings, shared_options
 from clock.cli.parts import identity
 from clock.clocks import SystemClock
+from clock.config import Config
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
-from clock.store.connection import connect, set_default
-from clock.worker import Queue, Worker, WorkerOptions
+from clock.store.connection import connect, server_time_offset, set_default
+from clock.worker import Launcher, Queue, Worker, WorkerOptions
 
 
 @click.command()
 @click.option("--require", "-r", type=click.Path(path_type=Path), help="Where the jobs are; default: jobs.")
 @click.option("--concurrency", "-c", type=int, help="How many jobs run at once; default: 10.")
+@click.option("--processes", "-p", type=int, help="How many processes, to use all cores; default: 1.")
 @click.option("--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue; may be repeated.")
 @click.option(
     "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
@@ -31,18 +34,22 @@ def worker(**options: Any) -> None:
     Imports every module under the folder of jobs, and takes jobs from the queues in the order given, or by weight.
 
     \b
-    Example: python -m clock worker -r jobs -c 10 -q critical,4 -q default,1
+    Example: python -m clock worker -r jobs -c 10 -p 2 -q critical,4 -q default,1
     """
     config = settings(**options)
+    if config.processes > 1:
+        sys.exit(_several(config))
     import_jobs(config.require)
     redis = connect(config.redis, max_connections=config.concurrency + 2)
     set_default(redis)
+    clock = SystemClock()
+    clock.offset = server_time_offset(redis, clock)
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
     process = Worker(
         redis,
-        WorkerOptions(queues, config.concurrency, config.stop_timeout),
+        WorkerOptions(queues, config.concurrency, config.stop_timeout, config.heartbeat),
         identity=identity(),
-        clock=SystemClock(),
+        clock=clock,
     )
     signals = {
         signal.SIGTERM: process.stop,
@@ -52,3 +59,11 @@ def worker(**options: Any) -> None:
     }
     with handling(signals):
         process.run()
+
+
+def _several(config: Config) -> int:
+    """Run this command in several processes; the exit code."""
+    command = [sys.executable, "-m", "clock", *sys.argv[1:], "--processes", "1"]  # the last one counts
+    launcher = Launcher(command, config.processes, stop_timeout_seconds=config.stop_timeout, clock=SystemClock())
+    with handling(launcher.handlers()):
+        return launcher.run()

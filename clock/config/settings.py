@@ -21,7 +21,9 @@ class Config:
     require: Path = Path("jobs")
     queues: tuple[tuple[str, int], ...] = (("default", 0),)
     concurrency: int = 10
+    processes: int = 1
     stop_timeout: float = 25.0
+    heartbeat: float = 5.0
     health_port: int | None = None
     log_format: str = "text"
     log_level: str = "info"
@@ -105,6 +107,15 @@ SETTINGS = (
         "CLOCK_CONCURRENCY",
     ),
     Setting(
+        "processes",
+        "how many processes a worker runs in, each with that concurrency; to use all cores",
+        values.count,
+        "a whole number above 0 is wanted",
+        "--processes",
+        {"type": "integer", "minimum": 1},
+        "CLOCK_PROCESSES",
+    ),
+    Setting(
         "stop_timeout",
         "seconds that a worker waits for running jobs when it is stopped",
         values.seconds,
@@ -112,6 +123,15 @@ SETTINGS = (
         "--timeout",
         {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
         "CLOCK_STOP_TIMEOUT",
+    ),
+    Setting(
+        "heartbeat",
+        "seconds between two heartbeats of a worker; the jobs of one that missed four are given to others",
+        values.interval,
+        "seconds are wanted, above 0 and at most 15",
+        "CLOCK_HEARTBEAT",
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 15},
+        "CLOCK_HEARTBEAT",
     ),
     Setting(
         "health_port",

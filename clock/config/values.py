@@ -27,6 +27,13 @@ def seconds(value: object) -> float:
     return float(str(value))
 
 
+def interval(value: object) -> float:
+    """Seconds between heartbeats: Sidekiq's page forgets a process after a minute without one."""
+    if not 0 < seconds(value) <= 15:
+        raise ValueError
+    return seconds(value)
+
+
 def text(value: object) -> str:
     """Text that is not empty."""
     if not isinstance(value, str) or not value:

@@ -129,6 +129,21 @@ def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
     return min(looks)[1]
 
 
+def answers(redis: Redis) -> bool:
+    """Whether the server answers a connection made just for asking."""
+    pool = redis.connection_pool
+    connection = pool.connection_class(**pool.connection_kwargs)
+    try:
+        with translated():
+            connection.connect()
+            connection.send_command("PING")
+            return bool(connection.read_response())
+    except StoreError:
+        return False
+    finally:
+        connection.disconnect()
+
+
 def _embedded_url(folder: Path) -> str:
     if not embedded.is_installed():
         raise ConfigurationError(

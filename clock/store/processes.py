@@ -18,7 +18,10 @@ SHOWN_SECONDS = 60  # Sidekiq's page shows a process for so long after its last 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a worker tells of itself. Times are float seconds since 1970, `rss` is in kB."""
+    """What a worker tells of itself. Times are float seconds since 1970, `rss` is in kB.
+
+    `fetched`, when it last completed a round trip of fetching, is ours; the rest is Sidekiq's.
+    """
 
     info: Mapping[str, object]
     busy: int
@@ -27,6 +30,7 @@ class Beat:
     quiet: bool
     rss: int
     work: Mapping[str, Mapping[str, object]]
+    fetched: float
 
 
 class Processes:
@@ -54,6 +58,7 @@ class Processes:
                     "rtt_us": beat.rtt_us,
                     "quiet": "true" if beat.quiet else "false",
                     "rss": beat.rss,
+                    "fetched": beat.fetched,
                 },
             )
             pipeline.expire(identity, SHOWN_SECONDS)

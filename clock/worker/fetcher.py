@@ -23,6 +23,7 @@ from clock.worker.ready import Ready, Slot
 
 IDLE_SECONDS = 1.0  # a stop is noticed within this
 STALL_SECONDS = 0.05  # after so long without a finished job, those that wait behind go back to their queues
+SILENT_SECONDS = 5.0  # after so long without a round trip one is made, to know that Redis is there
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ class Fetcher:
         self._idle = False
         self._failures = 0
         self._progress = (0, 0.0)  # how many jobs had finished, and when (monotonic) that was last news
-        self.slots = [Slot(f"job {number + 1}") for number in range(options.concurrency)]
+        self.slots = [Slot(f"job-{number + 1}") for number in range(options.concurrency)]
         self.last_round_trip = clock.monotonic()
 
     @property
@@ -100,7 +101,9 @@ class Fetcher:
 
     def take(self, slot: Slot) -> Claimed | None:
         """The next job to run; waits for one. None: the worker stops."""
-        slot.job = job = self.ready.take(slot)
+        job = self.ready.take(slot)
+        slot.started = self._clock.monotonic()
+        slot.job = job
         return job
 
     def finish(self, slot: Slot, job: Claimed, seconds: float) -> None:
@@ -135,10 +138,10 @@ class Fetcher:
         self._arrivals.wake()
         self.ready.stop()
 
-    def _claim(self, limit: int) -> list[Claimed]:
+    def _claim(self, limit: int, *, always: bool = False) -> list[Claimed]:
         with self._claiming:
             done = [self._done.popleft() for _ in range(len(self._done))]
-            if not (done or limit):
+            if not (done or limit or always):
                 return []
             try:
                 jobs = self._in_progress.claim(
@@ -160,8 +163,8 @@ class Fetcher:
 
     def _look_after_stalled(self) -> None:
         """No thread has called for a while: acknowledge what is done, and free what waits behind a long job."""
-        self._claim(0)
         now = self._clock.monotonic()
+        self._claim(0, always=now - self.last_round_trip > SILENT_SECONDS)
         finished, since = self._progress
         if self._pace.finished != finished:
             self._progress = (self._pace.finished, now)

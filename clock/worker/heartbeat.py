@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
-import sys
 import threading
 from collections.abc import Callable
 
@@ -12,14 +10,13 @@ from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.processes import Beat, Processes
 
-BEAT_SECONDS = 5.0
-EXPIRES_SECONDS = 20.0  # a worker that was not heard of for so long is dead: its jobs are given to others
+MISSED_BEATS = 4  # a worker that was not heard of for so many is dead: its jobs are given to others
 
 logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """A thread's loop: beat, then do what the beat calls for, every `BEAT_SECONDS`."""
+    """A thread's loop: beat, then do what the beat calls for, every `beat_seconds`."""
 
     def __init__(
         self,
@@ -29,6 +26,7 @@ class Heartbeat:
         describe: Callable[[int], Beat],
         on_signal: Callable[[str], object],
         duties: Callable[[], object],
+        beat_seconds: float,
         clock: Clock,
     ) -> None:
         self._processes = processes
@@ -36,6 +34,8 @@ class Heartbeat:
         self._describe = describe
         self._on_signal = on_signal
         self._duties = duties
+        self._beat_seconds = beat_seconds
+        self._expires_seconds = MISSED_BEATS * beat_seconds
         self._clock = clock
         self._rtt_us = 0
         self._last_beat: float | None = None
@@ -48,26 +48,20 @@ class Heartbeat:
                 self._duties()
             except StoreError as error:
                 logger.debug("No heartbeat: %s", error)
-            if self._clock.wait(stop, BEAT_SECONDS):
+            if self._clock.wait(stop, self._beat_seconds):
                 return
 
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""
         asked = self._clock.monotonic()
-        if self._last_beat is not None and asked - self._last_beat > EXPIRES_SECONDS:
+        if self._last_beat is not None and asked - self._last_beat > self._expires_seconds:
             logger.warning(
                 "No heartbeat for %.0f s: jobs that ran here meanwhile may have been given to other workers",
                 asked - self._last_beat,
             )
-        expires_ms = to_ms(self._clock.now()) + int(EXPIRES_SECONDS * 1000)
+        expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
         signal = self._processes.beat(self._identity, self._describe(self._rtt_us), expires_ms=expires_ms)
         self._last_beat = self._clock.monotonic()
         self._rtt_us = int((self._last_beat - asked) * 1_000_000)
         if signal:
             self._on_signal(signal)
-
-
-def resident_kb() -> int:
-    """The most memory that this process has held, in kB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 1024 if sys.platform == "darwin" else peak

@@ -17,11 +17,12 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Queues, in their order; how many jobs run at once; how long a stop waits for them."""
+    """Queues, in their order; how many jobs run at once; how long a stop waits for them; how often it beats."""
 
     queues: Sequence[Queue] = (Queue("default"),)
     concurrency: int = 10
     stop_timeout_seconds: float = 25.0
+    beat_seconds: float = 5.0
 
     @property
     def queue_names(self) -> list[str]:

@@ -14,6 +14,7 @@ from clock.job.arguments import check_arity
 from clock.job.payload import Payload, decode, encode_again, seconds
 from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
+from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
 from clock.worker.ready import Slot
 from clock.worker.retry import judge, noted
@@ -70,8 +71,12 @@ class Processor:
         if suspect:
             self._insist(lambda: self._in_progress.mark(claimed))
         started = self._clock.monotonic()
+        context = Context(payload, self._is_stopping, claimed.queue, self._clock)
         try:
-            job.run(Context(payload, lambda: self._fetcher.stopping, claimed.queue, self._clock))
+            if job.is_coroutine():
+                run_on_loop(job.arun(context))
+            else:
+                job.run(context)
         except Discard as reason:
             logger.info("%s %s dropped: %s", payload["class"], payload.get("jid"), reason)
             self._fetcher.finish(self._slot, claimed, self._clock.monotonic() - started)
@@ -85,6 +90,9 @@ class Processor:
             self._fetcher.finish(self._slot, claimed, took)
         if suspect:
             self._insist(lambda: self._in_progress.unmark(claimed))
+
+    def _is_stopping(self) -> bool:
+        return self._fetcher.stopping
 
     def _fail(self, claimed: Claimed, payload: Payload, job: type[Job], error: BaseException, took: float) -> None:
         verdict = judge(payload, job, error, now=seconds(self._clock.now()))

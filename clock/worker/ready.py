@@ -16,12 +16,15 @@ from clock.worker.pace import Pace
 
 
 class Slot:
-    """One of the jobs that may run at once: which it is, and since when (float seconds since 1970)."""
+    """One of the jobs that may run at once: which it is, and since when (monotonic seconds).
 
-    __slots__ = ("gate", "job", "name", "started")
+    `tid` is its name on Sidekiq's page; `gate` is where its thread rests.
+    """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    __slots__ = ("gate", "job", "started", "tid")
+
+    def __init__(self, tid: str) -> None:
+        self.tid = tid
         self.job: Claimed | None = None
         self.started = 0.0
         self.gate = threading.Lock()

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 
-from clock import __version__
 from clock.clocks import Clock
-from clock.errors import StoreError
-from clock.job.payload import seconds
+from clock.errors import StoreError, WorkerStuck
+from clock.job.metrics import METRICS
 from clock.store import Redis
 from clock.store.arrivals import Arrivals
+from clock.store.connection import answers
 from clock.store.delayed import Delayed
 from clock.store.in_progress import InProgress
-from clock.store.processes import Beat, Processes
+from clock.store.processes import Processes
 from clock.worker.fetcher import Fetcher
-from clock.worker.heartbeat import Heartbeat, resident_kb
+from clock.worker.heartbeat import Heartbeat
 from clock.worker.options import WorkerOptions
 from clock.worker.poller import Poller
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
+from clock.worker.status import Status
+from clock.worker.watchdog import Watchdog
+
+WATCH_SECONDS = 5.0
+BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +43,6 @@ class Worker:
         self._options = options
         self._identity = identity
         self._clock = clock
-        self._started_at = seconds(clock.now())
         self._stop_asked = threading.Event()
         self._stopped = threading.Event()
         self._in_progress = InProgress(redis, identity)
@@ -48,12 +50,15 @@ class Worker:
         self._fetcher = Fetcher(self._in_progress, self._arrivals, options=options, clock=clock)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
-        self._threads: list[threading.Thread] = []
+        self._status = Status(self._fetcher, options, identity=identity, clock=clock)
+        self._watchdog = Watchdog(self._fetcher, redis_answers=lambda: answers(redis), clock=clock)
+        self._job_threads: list[threading.Thread] = []
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
 
-        Raises StoreUnavailable where Redis is away at the start; later it is waited for.
+        Raises StoreUnavailable where Redis is away at the start; later it is waited for. Raises WorkerStuck where
+        this process alone has been cut off from Redis.
         """
         self._look_after_others()
         logger.info(
@@ -64,14 +69,19 @@ class Worker:
             self._options.concurrency + 2,
         )
         for slot in self._fetcher.slots:
-            self._start(Processor(slot, self._fetcher, self._in_progress, clock=self._clock).run, slot.name)
+            processor = Processor(slot, self._fetcher, self._in_progress, clock=self._clock)
+            self._job_threads.append(self._start(processor.run, slot.tid))
         self._start(self._fetcher.run, "fetcher")
         heartbeat = self._heartbeat()
-        self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
+        beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
         poller = Poller(self._delayed, clock=self._clock)
         self._start(lambda: poller.run(self._stop_asked), "poller")
-        self._stop_asked.wait()
-        self._wind_up()
+        stuck = False
+        while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
+            stuck = self._watchdog.is_stuck()
+        self._wind_up(beating)
+        if stuck:
+            raise WorkerStuck(self._identity)
 
     def quiet(self) -> None:
         """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
@@ -93,22 +103,24 @@ class Worker:
                 stack = "".join(traceback.format_stack(frame)).rstrip()
                 logger.warning("Thread %s:\n%s", thread.name, stack)
 
-    def _start(self, target: Callable[[], object], name: str) -> None:
+    def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
-        if name.startswith("job "):
-            self._threads.append(thread)
+        return thread
 
-    def _wind_up(self) -> None:
+    def _wind_up(self, beating: threading.Thread) -> None:
+        self.stop()
         running = len(self._fetcher.taken)
         if running:
             logger.info("Stopping: %d jobs run, waiting up to %g s", running, self._options.stop_timeout_seconds)
         deadline = self._clock.monotonic() + self._options.stop_timeout_seconds
-        for thread in self._threads:
+        for thread in self._job_threads:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
         try:
             self._put_back()
+            METRICS.flush(self._redis, self._clock.now())
             self._stopped.set()
+            beating.join(BEAT_PATIENCE_SECONDS)
             self._processes.leave(self._identity)
         except StoreError as error:
             logger.error("%s Jobs in progress here are put back by other workers.", error)
@@ -125,11 +137,16 @@ class Worker:
         return Heartbeat(
             self._processes,
             self._identity,
-            describe=self._describe,
+            describe=self._status.beat,
             on_signal=self._obey,
-            duties=self._look_after_others,
+            duties=self._do_duties,
+            beat_seconds=self._options.beat_seconds,
             clock=self._clock,
         )
+
+    def _do_duties(self) -> None:
+        METRICS.flush(self._redis, self._clock.now())
+        self._look_after_others()
 
     def _look_after_others(self) -> None:
         recover(self._redis, clock=self._clock)
@@ -141,37 +158,3 @@ class Worker:
         orders = {"TSTP": self.quiet, "TERM": self.stop, "TTIN": self.dump_threads}
         if signal in orders:
             orders[signal]()
-
-    def _describe(self, rtt_us: int) -> Beat:
-        weights = {queue.name: queue.weight for queue in self._options.queues}
-        now = seconds(self._clock.now())
-        info = {
-            "hostname": socket.gethostname(),
-            "started_at": self._started_at,
-            "pid": os.getpid(),
-            "tag": "python",
-            "concurrency": self._options.concurrency,
-            "queues": self._options.queue_names,
-            "weights": [weights],
-            "labels": [],
-            "identity": self._identity,
-            "version": __version__,
-            "embedded": False,
-        }
-        taken = self._fetcher.taken
-        return Beat(
-            info=info,
-            busy=len(taken),
-            beat=now,
-            rtt_us=rtt_us,
-            quiet=self._fetcher.stopping,
-            rss=resident_kb(),
-            work={
-                str(job.number): {
-                    "queue": job.queue,
-                    "payload": job.payload.decode(errors="replace"),
-                    "run_at": int(now),
-                }
-                for job in taken
-            },
-        )

@@ -1,0 +1,39 @@
+"""Coroutine jobs: all of a process run on one event loop, each on behalf of a thread of the worker.
+
+The thread waits meanwhile, so that as many jobs run at once as there are threads, of whichever kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock
+
+
+def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Run it to its end, on the loop that all share. Raises what it raises."""
+    error = asyncio.run_coroutine_threadsafe(_outcome(coroutine), _the_loop()).result()
+    if error is not None:
+        raise error
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | None:
+    """What it raised: a SystemExit must reach the job's thread, and not end the loop."""
+    try:
+        await coroutine
+    except BaseException as error:  # noqa: BLE001  # it is raised again in the job's thread
+        return error
+    return None
+
+
+def _the_loop() -> asyncio.AbstractEventLoop:
+    global _loop  # one a process, started with the first job that needs it
+    with _lock:
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="coroutines", daemon=True).start()
+        return _loop

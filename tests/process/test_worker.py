@@ -1,0 +1,211 @@
+"""Workers as processes, with real signals."""
+
+import json
+import signal
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.process.conftest import App, eventually
+
+pytestmark = pytest.mark.process
+
+JOBS = """
+import asyncio, os, time
+from clock import Job
+from clock.store.connection import default
+
+def note(*words):
+    default().rpush("ran", " ".join(map(str, words)))
+
+class NoteThingJob(Job):
+    def perform(self, thing):
+        note(thing, os.getpid())
+
+class HoldThingJob(Job):
+    def perform(self, thing):
+        note(thing, self.attempt)
+        while not default().exists("let go"):
+            time.sleep(0.02)
+        note("end of", thing)
+
+class HeedStopJob(Job):
+    def perform(self):
+        note("begun", self.attempt)
+        while not self.stopping:
+            time.sleep(0.02)
+
+class AwaitThingJob(Job):
+    async def perform(self, thing):
+        note(thing)
+        while not default().exists("let go"):
+            await asyncio.sleep(0.02)
+
+class DieAtOnceJob(Job):
+    def perform(self):
+        note("dying", os.getpid())
+        if default().llen("ran") == 1:
+            os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def app(app: App, redis_url: str, redis: Redis) -> App:
+    """An application whose jobs tell what they do, on the Redis of the test session."""
+    app.environ["REDIS_URL"] = redis_url
+    app.write("shop/jobs.py", JOBS)
+    return app
+
+
+def push(app: App, job: str, *args: object, queue: str = "default") -> None:
+    payload = {"class": job, "args": args, "jid": f"{job}-{args}", "queue": queue, "retry": True}
+    app.redis().lpush(f"queue:{queue}", json.dumps(payload))
+
+
+def ran(app: App) -> list[str]:
+    rows: Any = app.redis().lrange("ran", 0, -1)
+    return [row.decode() for row in rows]
+
+
+def in_progress(app: App) -> int:
+    redis = app.redis()
+    hashes: Any = redis.keys("clock:in_progress:*")
+    return sum(len(list[Any](redis.hkeys(name))) for name in hashes)
+
+
+def test_a_stop_lets_jobs_end_and_exits_with_0(app: App) -> None:
+    push(app, "HoldThingJob", "a")
+    worker = app.start("worker", "-r", "shop")
+    eventually(lambda: ran(app) == ["a 1"], "the job runs")
+
+    worker.send(signal.SIGTERM)
+    worker.wait_for("Stopping: 1 jobs run")
+    app.redis().set("let go", 1)
+
+    assert worker.popen.wait(30) == 0
+    assert ran(app) == ["a 1", "end of a"]
+    assert in_progress(app) == 0
+    assert app.redis().llen("queue:default") == 0
+    assert app.redis().get("stat:processed") == b"1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_jobs_cut_short_by_a_stop_are_next_and_it_is_no_attempt(app: App, number: signal.Signals) -> None:
+    push(app, "HoldThingJob", "a")
+    worker = app.start("worker", "-r", "shop", "-t", "0.2")
+    eventually(lambda: ran(app) == ["a 1"], "the job runs")
+    push(app, "NoteThingJob", "later", queue="other")
+    before: Any = app.redis().hvals(list[Any](app.redis().keys("clock:in_progress:*"))[0])
+
+    code = worker.end(number)
+
+    assert code == 0
+    rows: Any = app.redis().lrange("queue:default", 0, -1)
+    assert [b"default\n" + row for row in rows] == before
+    assert not app.redis().exists("retry", "stat:failed", "stat:processed")
+    assert in_progress(app) == 0
+
+
+def test_a_job_may_ask_whether_the_worker_stops(app: App) -> None:
+    push(app, "HeedStopJob")
+    worker = app.start("worker", "-r", "shop")
+    eventually(lambda: ran(app) == ["begun 1"], "the job runs")
+
+    assert worker.end() == 0
+    assert app.redis().get("stat:processed") == b"1"
+
+
+def test_a_quiet_worker_ends_what_it_runs_and_takes_no_more(app: App) -> None:
+    push(app, "HoldThingJob", "a")
+    worker = app.start("worker", "-r", "shop")
+    eventually(lambda: ran(app) == ["a 1"], "the job runs")
+
+    worker.send(signal.SIGTSTP)
+    worker.wait_for("Quiet")
+    push(app, "NoteThingJob", "b")
+    app.redis().set("let go", 1)
+    eventually(lambda: in_progress(app) == 0, "the job ends")
+
+    assert worker.end() == 0
+    assert ran(app) == ["a 1", "end of a"]
+    assert app.redis().llen("queue:default") == 1
+
+
+def test_ttin_writes_what_each_thread_does(app: App) -> None:
+    push(app, "HoldThingJob", "a")
+    worker = app.start("worker", "-r", "shop")
+    eventually(lambda: ran(app) == ["a 1"], "the job runs")
+
+    worker.send(signal.SIGTTIN)
+
+    worker.wait_for("in perform")
+    worker.wait_for("Thread fetcher")
+
+
+def test_coroutine_jobs_run_at_once_as_many_as_the_concurrency_says(app: App) -> None:
+    for number in range(3):
+        push(app, "AwaitThingJob", number)
+    worker = app.start("worker", "-r", "shop", "-c", "2")
+    eventually(lambda: len(ran(app)) == 2, "two run at once")
+    assert in_progress(app) == 2
+
+    app.redis().set("let go", 1)
+    eventually(lambda: len(ran(app)) == 3, "the third runs")
+
+    assert worker.end() == 0
+
+
+@pytest.mark.slow
+def test_several_processes_work_and_a_dead_one_is_replaced(app: App) -> None:
+    worker = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
+    eventually(lambda: app.redis().scard("processes") == 2, "two processes")
+    before = set(list[Any](app.redis().smembers("processes")))
+
+    push(app, "DieAtOnceJob")
+    worker.wait_for("died (SIGKILL); starting another")
+    eventually(lambda: set(list[Any](app.redis().smembers("processes"))) - before, "a new process")
+    for number in range(20):
+        push(app, "NoteThingJob", number)
+    eventually(lambda: len(ran(app)) >= 21, "all are run")
+
+    assert worker.end() == 0
+
+
+def test_with_several_processes_bad_input_ends_them_all(app: App) -> None:
+    app.write("shop/broken.py", "1 +")
+
+    result = app.clock("worker", "-r", "shop", "-p", "2")
+
+    assert result.returncode == 1
+    assert "broken.py:1: SyntaxError" in result.stderr
+
+
+def test_a_job_of_a_class_that_comes_with_the_next_release_waits_for_it(app: App) -> None:
+    push(app, "SendLaterJob", "x")
+    old = app.start("worker", "-r", "shop")
+    old.wait_for("Parked a job")
+    assert old.end() == 0
+    app.write(
+        "shop/later.py", "from shop.jobs import NoteThingJob\n\nclass SendLaterJob(NoteThingJob):\n    pass\n"
+    )
+
+    new = app.start("worker", "-r", "shop")
+
+    eventually(lambda: ran(app), "the parked job runs")
+    assert not app.redis().exists("retry", "clock:parked")
+    assert new.end() == 0
+
+
+def test_the_worker_says_how_many_connections_it_will_hold_and_holds_no_more(app: App) -> None:
+    worker = app.start("worker", "-r", "shop", "-c", "3")
+    worker.wait_for("at most 5 connections")
+    for number in range(200):
+        push(app, "NoteThingJob", number)
+    eventually(lambda: len(ran(app)) == 200, "all are run")
+
+    clients: Any = app.redis().client_list()
+    ours = [client for client in clients if client["cmd"] not in ("client|list", "client")]
+
+    assert worker.end() == 0
+    assert len(ours) <= 5 + 2  # the test's own connections, too
