@@ -1,0 +1,244 @@
+"""What holds of every trigger, in every zone, at every instant: by random ones, and by a naive reading."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import strategies as st
+
+from clock.timetable.clockwork import At, ClockworkAt, parse_at
+from clock.timetable.cron import Cron
+from clock.timetable.days import MatchingDays
+from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
+from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS
+from clock.timetable.triggers import CalendarDays, EachHour, Hours, Trigger
+from tests.timetable.by_the_minute import MINUTE, due_by_minute, walls_by_minute
+from tests.timetable.properties import for_all
+from tests.timetable.strategies import ATS, DAY, HOUR, PERIODS, choices, instants, some_minutes, triggers, zones
+
+EVERY_DAY = MatchingDays(lambda _day: True)
+
+
+def first(trigger: Trigger, after: int, anchor: int, previous: int | None = None) -> int | None:
+    return next(iter(trigger.due_between(after, FOREVER, anchor, previous)), None)
+
+
+def due_within(trigger: Trigger, start: datetime, end: datetime, anchor: datetime) -> list[datetime]:
+    found = trigger.due_between(to_seconds(start), to_seconds(end), to_seconds(anchor), None)
+    return list(map(to_datetime, found))
+
+
+@for_all(
+    data=st.data(), zone=zones, away=st.integers(-1, 40 * DAY), steps=st.lists(st.integers(0, 3 * DAY), max_size=4)
+)
+def test_the_same_instants_are_due_whether_asked_in_one_go_in_steps_or_one_by_one(
+    data: st.DataObject, zone: ZoneInfo, away: int, steps: list[int]
+) -> None:
+    anchor = to_seconds(data.draw(instants(zone)))
+    trigger = data.draw(triggers(zone))
+    start = anchor + away
+    end = start + sum(steps) + 3 * HOUR
+
+    at_once = list(trigger.due_between(start, end, anchor, None))
+
+    assert all(start < due <= end for due in at_once)
+    assert at_once == sorted(set(at_once))
+    in_steps: list[int] = []
+    low, decided = start, None
+    for step in (*steps, 3 * HOUR):
+        in_steps += trigger.due_between(low, low + step, anchor, decided)
+        low += step
+        decided = in_steps[-1] if in_steps else None
+    assert in_steps == at_once
+    after, decided = start, None
+    for due in at_once[:20]:
+        assert first(trigger, after, anchor, decided) == due
+        assert first(trigger, (after + due) // 2, anchor) == due
+        after = decided = due
+
+
+@for_all(data=st.data(), zone=zones)
+def test_the_next_due_instant_is_later_and_comes_however_far_it_is(data: st.DataObject, zone: ZoneInfo) -> None:
+    anchor = to_seconds(data.draw(instants(zone)))
+    trigger = data.draw(triggers(zone))
+
+    due = first(trigger, anchor, anchor)
+
+    if due is not None:
+        assert due > anchor
+        assert list(trigger.due_between(anchor, due, anchor, None)) == [due]
+    else:
+        assert not list(trigger.due_between(anchor, anchor + 8 * 366 * DAY, anchor, None))
+
+
+@for_all(data=st.data(), zone=zones, times=some_minutes)
+def test_times_on_days_are_due_as_a_reading_by_the_minute_says(
+    data: st.DataObject, zone: ZoneInfo, times: tuple[int, ...]
+) -> None:
+    start = data.draw(instants(zone)).replace(second=0)
+    days = data.draw(st.sampled_from([WORKING_DAYS, WEEKEND_DAYS, EVERY_DAY]))
+    rule = data.draw(choices)
+    end = start + timedelta(days=3)
+
+    found = due_within(CalendarDays(zone, days, times, dst=rule), start, end, start)
+
+    assert found == due_by_minute(
+        zone,
+        lambda wall: days.matches(wall.date()) and wall.hour * 3600 + wall.minute * 60 in times,
+        start,
+        end,
+        gap=rule.gap or "shift",
+        fold=rule.fold or "first",
+    )
+
+
+@for_all(data=st.data(), zone=zones, marks=st.lists(st.integers(0, 59), min_size=1, max_size=3, unique=True))
+def test_hourly_marks_are_due_in_every_real_hour(data: st.DataObject, zone: ZoneInfo, marks: list[int]) -> None:
+    start = data.draw(instants(zone)).replace(second=0)
+    end = start + timedelta(days=2)
+
+    found = due_within(EachHour(zone, tuple(sorted(mark * 60 for mark in marks))), start, end, start)
+
+    assert (
+        found
+        == [instant for instant, wall in walls_by_minute(zone, start, end) if wall.minute in marks][
+            start.astimezone(zone).minute in marks :
+        ]
+    )
+
+
+@for_all(data=st.data(), zone=zones, step=st.integers(2, 30), mark=st.integers(0, 59))
+def test_steps_of_hours_are_due_at_the_first_showing_of_their_minute_from_each_step_on(
+    data: st.DataObject, zone: ZoneInfo, step: int, mark: int
+) -> None:
+    anchor = data.draw(instants(zone)).replace(second=0)
+    end = anchor + timedelta(days=3)
+    showing = [
+        at
+        for at, wall in walls_by_minute(zone, anchor - timedelta(hours=1), end + timedelta(hours=2))
+        if wall.minute == mark
+    ]
+    shown = anchor.astimezone(zone)
+
+    found = due_within(Hours(zone, step, mark * 60), anchor, end, anchor)
+
+    expected = []
+    reached = anchor - timedelta(minutes=shown.minute) + timedelta(minutes=mark)
+    while reached <= end:
+        reached += timedelta(hours=step)
+        expected += [at for at in showing if at >= reached][:1]
+    assert found == [due for due in expected if anchor < due <= end]
+
+
+@for_all(data=st.data(), zone=zones, at=st.sampled_from(ATS), period=st.sampled_from(PERIODS), skip=st.booleans())
+def test_clockworks_form_is_due_as_its_rule_says_step_by_step(
+    data: st.DataObject, zone: ZoneInfo, at: str, period: int, skip: bool
+) -> None:
+    anchor = data.draw(instants(zone)).replace(second=0)
+    end = anchor + timedelta(days=12)
+
+    found = due_within(ClockworkAt(period, parse_at(at), zone, skip), anchor - timedelta(seconds=1), end, anchor)
+
+    assert found == list(chain(parse_at(at), zone, period, skip, anchor, end))
+
+
+def chain(at: At, zone: ZoneInfo, period: int, skip: bool, anchor: datetime, end: datetime) -> Iterator[datetime]:
+    """The rule, word by word: the first candidate, then each time the earliest one a period after the last."""
+    last: tuple[datetime, datetime] | None = None
+    for due, nominal in candidates(at, zone, anchor, end):
+        apart = None if last is None else (nominal - last[1] if period >= DAY else due - last[0])
+        if apart is None or apart >= timedelta(seconds=period):
+            if not (last is None and skip):
+                yield due
+            last = due, nominal
+
+
+def candidates(at: At, zone: ZoneInfo, anchor: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """The instants that match, with the wall-clock times that they stand for."""
+    start = anchor - MINUTE
+    minutes = walls_by_minute(zone, start - timedelta(days=2), end)
+    fixed = at.hour is not None and at.minute is not None
+    found: dict[datetime, datetime] = {}
+    told: set[datetime] = set()
+    before = minutes[0][1]
+    for instant, wall in minutes:
+        skipped = before + MINUTE
+        while fixed and skipped < wall:
+            if matches(at, skipped):
+                found.setdefault(instant, skipped)
+            skipped += MINUTE
+        if matches(at, wall) and not (fixed and wall in told):
+            found[instant] = wall
+        told.add(wall)
+        before = wall
+    return sorted((due, nominal) for due, nominal in found.items() if anchor <= due <= end)
+
+
+def matches(at: At, wall: datetime) -> bool:
+    return (
+        at.weekday in (None, wall.weekday()) and at.hour in (None, wall.hour) and at.minute in (None, wall.minute)
+    )
+
+
+@for_all(data=st.data(), zone=zones, away=st.integers(100 * DAY, 800 * DAY))
+def test_a_chain_may_be_entered_anywhere(data: st.DataObject, zone: ZoneInfo, away: int) -> None:
+    """Far from its anchor, Clockwork's form looks for a place where the chain is the same whatever was before."""
+    anchor = to_seconds(data.draw(instants(zone)))
+    at = parse_at(data.draw(st.sampled_from(ATS)))
+    trigger = ClockworkAt(data.draw(st.sampled_from(PERIODS)), at, zone)
+    start = anchor + away
+
+    followed = list(trigger.due_between(anchor - 1, start + 15 * DAY, anchor, None))
+
+    entered = list(trigger.due_between(start, start + 15 * DAY, anchor, None))
+    assert entered == [due for due in followed if due > start]
+
+
+@pytest.mark.parametrize("machine", ["UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"])
+def test_the_machines_own_zone_changes_nothing(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    anchor = datetime(2026, 3, 28, tzinfo=UTC)
+    trigger = Cron("*/20 1-3 * * *", zone)
+    expected = due_within(trigger, anchor, anchor + timedelta(days=2), anchor)
+
+    monkeypatch.setenv("TZ", machine)
+    time.tzset()
+    try:
+        found = due_within(Cron("*/20 1-3 * * *", zone), anchor, anchor + timedelta(days=2), anchor)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert found == expected
+    assert len(found) == 18
+
+
+def test_the_search_for_a_day_that_never_comes_ends_at_once() -> None:
+    asked = []
+
+    def never(day: object) -> bool:
+        asked.append(day)
+        return False
+
+    trigger = CalendarDays(ZoneInfo("America/New_York"), MatchingDays(never), (0,))
+
+    assert first(trigger, 0, 0) is None
+    assert len(asked) <= 28 * 31  # each shape of a month is read once
+
+
+def test_a_first_of_the_month_that_is_its_fifth_monday_never_comes() -> None:
+    assert first(Cron("0 0 */31 * mon#5", ZoneInfo("America/New_York")), 0, 0) is None
+
+
+def test_the_rarest_day_comes_forty_years_apart() -> None:
+    trigger = Cron("0 0 */28 2 sun#5", ZoneInfo("Europe/Berlin"))
+    start = to_seconds(datetime(2080, 3, 1, tzinfo=UTC))
+
+    found = islice(trigger.due_between(start, FOREVER, start, None), 1)
+
+    assert [to_datetime(due).astimezone(ZoneInfo("Europe/Berlin")).isoformat() for due in found] == [
+        "2120-02-29T00:00:00+01:00"
+    ]
