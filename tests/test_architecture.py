@@ -29,7 +29,7 @@ MAY_IMPORT |= {
     "inspection": FLOOR_3 - set[str](),
 }
 FLOOR_4 = set(MAY_IMPORT)
-MAY_IMPORT |= {"testing": FLOOR_4, "web": FLOOR_4 - {"store"}}
+MAY_IMPORT |= {"testing": FLOOR_4, "web": FLOOR_4 - {"store"}, "health": FLOOR_4 - {"ticker", "worker"}}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT), "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it

@@ -29,6 +29,13 @@ def shared_options(command: F) -> F:
     return command
 
 
+def health_option(command: F) -> F:
+    """Add `--health-port`."""
+    return click.option(
+        "--health-port", type=int, metavar="PORT", help="Tell /live, /ready and /metrics there, by HTTP."
+    )(command)
+
+
 def settings(config: Path | None, **options: object) -> Config:
     """The settings that a process runs with; its log goes to stdout as they say. Raises ConfigurationError."""
     found = load_config(options, file=config)

@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
-from clock.cli.options import settings, shared_options
+from clock.cli.health import health, metrics_if_installed
+from clock.cli.options import health_option, settings, shared_options
 from clock.cli.parts import about_clock, identity, release
 from clock.clocks import SystemClock
+from clock.health import clock_complaints
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
@@ -24,6 +26,7 @@ CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 
 @click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@health_option
 @shared_options
 def run(**options: Any) -> None:
     """Run the clock: fire the events of CLOCK_FILE (default: lib/clock.py) at their due instants.
@@ -45,6 +48,7 @@ def run(**options: Any) -> None:
     clock = SystemClock()
     clock.offset = server_time_offset(redis, clock)
     of_file = release(timetable.path, clock)
+    metrics = metrics_if_installed(redis, clock) if config.health_port else None
     process = ClockProcess(
         timetable,
         redis,
@@ -52,15 +56,22 @@ def run(**options: Any) -> None:
         release=of_file,
         about=about_clock(of_file, timetable, clock),
         on_stuck=_leave,
+        on_decision=metrics.count_firings() if metrics else _ignore,
     )
+    if metrics:
+        metrics.watch_clock(process)
     signals = {
         signal.SIGTERM: process.stop,
         signal.SIGHUP: process.stop,
         signal.SIGINT: lambda: process.stop(0),
         signal.SIGUSR1: process.log_timetable,
     }
-    with handling(signals):
+    with handling(signals), health(config.health_port, lambda: clock_complaints(process), metrics):
         process.run()
+
+
+def _ignore(_: object) -> None:
+    """Nobody counts."""
 
 
 def _leave() -> None:

@@ -9,10 +9,13 @@ from typing import Any
 
 import click
 
-from clock.cli.options import settings, shared_options
+from clock.cli.health import health, metrics_if_installed
+from clock.cli.options import health_option, settings, shared_options
 from clock.cli.parts import identity
 from clock.clocks import SystemClock
 from clock.config import Config
+from clock.errors import ConfigurationError
+from clock.health import worker_complaints
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
@@ -27,6 +30,7 @@ from clock.worker import Launcher, Queue, Worker, WorkerOptions
 @click.option(
     "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
 )
+@health_option
 @shared_options
 def worker(**options: Any) -> None:
     """Run jobs.
@@ -57,12 +61,17 @@ def worker(**options: Any) -> None:
         signal.SIGTSTP: process.quiet,
         signal.SIGTTIN: process.dump_threads,
     }
-    with handling(signals):
+    metrics = metrics_if_installed(redis, clock) if config.health_port else None
+    if metrics:
+        metrics.watch_jobs()
+    with handling(signals), health(config.health_port, lambda: worker_complaints(process), metrics):
         process.run()
 
 
 def _several(config: Config) -> int:
-    """Run this command in several processes; the exit code."""
+    """Run this command in several processes; the exit code. Raises ConfigurationError."""
+    if config.health_port:
+        raise ConfigurationError("--health-port is one process's: run several workers in place of --processes")
     command = [sys.executable, "-m", "clock", *sys.argv[1:], "--processes", "1"]  # the last one counts
     launcher = Launcher(command, config.processes, stop_timeout_seconds=config.stop_timeout, clock=SystemClock())
     with handling(launcher.handlers()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -54,10 +55,18 @@ def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, si
 class Journal:
     """Takes decisions and commits them to the ledger in their order."""
 
-    def __init__(self, ledger: Ledger, *, clock: Clock, signature: Signature) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        clock: Clock,
+        signature: Signature,
+        on_commit: Callable[[Decision], object] = lambda _: None,
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._signature = signature
+        self._on_commit = on_commit
         self._waiting: deque[Decision] = deque()
         self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
 
@@ -116,6 +125,7 @@ class Journal:
         """
         if verdict is Verdict.COMMITTED:
             self._refused.discard(decision.event)
+            self._on_commit(decision)
         elif verdict is Verdict.OUTRANKED:
             return True
         elif verdict is Verdict.DECIDED_ALREADY:

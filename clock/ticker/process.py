@@ -10,7 +10,7 @@ from clock.clocks import ServerClock, SystemClock
 from clock.store import Redis
 from clock.store.clock_register import ClockRegister
 from clock.store.lease import Lease
-from clock.store.ledger import RedisLedger
+from clock.store.ledger import Decision, RedisLedger
 from clock.ticker.journal import Signature
 from clock.ticker.leader import Leader
 from clock.ticker.pulse import Pulse
@@ -29,7 +29,7 @@ class ClockProcess:
     `identity` names the process in Redis; `about` is what it tells there of itself: host, pid, release, events.
     One connection is enough.
     `on_stuck` is called, after the lease has been given back, when actions still run though they should have
-    ended: only the end of the process ends them.
+    ended: only the end of the process ends them. `on_decision` hears of each decision that the ledger took.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class ClockProcess:
         release: Release,
         about: Mapping[str, object],
         on_stuck: Callable[[], object] = lambda: None,
+        on_decision: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._timetable = timetable
         self._on_stuck = on_stuck
@@ -54,6 +55,7 @@ class ClockProcess:
             clock=self._clock,
             signature=Signature(str(about["host"]), release.name),
             leads=lambda: self._leader.leads,
+            on_decision=on_decision,
         )
         self._pulse = Pulse(
             ClockRegister(redis),
@@ -63,6 +65,27 @@ class ClockProcess:
             about=about,
             clock=self._clock,
         )
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this clock's turn."""
+        return self._leader.leads
+
+    @property
+    def seconds_since_look(self) -> float:
+        """How long ago the loop came round, with success or without."""
+        return self._clock.monotonic() - self._ticker.last_look
+
+    @property
+    def seconds_since_round(self) -> float:
+        """How long ago the loop came round and Redis answered."""
+        return self._clock.monotonic() - self._ticker.last_round
+
+    @property
+    def seconds_overdue(self) -> float:
+        """How long the oldest due instant that is not fired is past; 0: none is, or another clock leads."""
+        oldest = self._ticker.oldest_undecided
+        return max(0.0, (self._clock.now() - oldest).total_seconds()) if oldest else 0.0
 
     def run(self) -> None:
         """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock."""

@@ -15,7 +15,7 @@ from functools import partial
 
 from clock.clocks import Clock, to_ms
 from clock.errors import Outranked, StoreError
-from clock.store.ledger import Ledger
+from clock.store.ledger import Decision, Ledger
 from clock.ticker import firing
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.agenda import Planned
@@ -54,6 +54,7 @@ class Ticker:
         leads: Callable[[], bool] = lambda: True,
         act: firing.Act = Event.run,
         use_threads: bool = True,
+        on_decision: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._timetable = timetable
         self._ledger = ledger
@@ -65,9 +66,10 @@ class Ticker:
         self._stopped = False
         self._stop_by = float("inf")  # the monotonic moment until which actions on threads may run
         self._failures = 0
-        self.last_round = clock.monotonic()  # when the loop last came round without an error
+        self.last_look = clock.monotonic()  # when the loop last came round
+        self.last_round = self.last_look  # the same, without an error
         self._promised: tuple[str | None, int] | None = None
-        self._journal = Journal(ledger, clock=clock, signature=signature)
+        self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
         self._plan = Plan(ledger, self._threads.latest_started)
         self._sync = Sync(timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set)
@@ -142,6 +144,7 @@ class Ticker:
 
     def _round(self) -> float:
         """One round of the loop; how many seconds to wait after it."""
+        self.last_look = self._clock.monotonic()
         if not self._leads():
             self._forget_plan()
             self._journal.drop()

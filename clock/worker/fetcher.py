@@ -49,7 +49,7 @@ class Fetcher:
         self._failures = 0
         self._progress = (0, 0.0)  # how many jobs had finished, and when (monotonic) that was last news
         self.slots = [Slot(f"job-{number + 1}") for number in range(options.concurrency)]
-        self.last_round_trip = clock.monotonic()
+        self.last_look = self.last_round_trip = clock.monotonic()
 
     @property
     def taken(self) -> list[Claimed]:
@@ -69,6 +69,7 @@ class Fetcher:
     def run(self) -> None:
         """Fetch until `stop` is called."""
         while not self._stopping.is_set():
+            self.last_look = self._clock.monotonic()
             try:
                 self.fetch()
             except StoreError as error:

@@ -83,6 +83,18 @@ class Worker:
         if stuck:
             raise WorkerStuck(self._identity)
 
+    @property
+    def seconds_since_look(self) -> float:
+        """How long ago the fetcher looked for work, with success or without."""
+        return self._clock.monotonic() - self._fetcher.last_look
+
+    @property
+    def seconds_since_fetch(self) -> float:
+        """How long ago Redis answered a fetch; 0 while all threads are busy, or no more jobs are taken."""
+        if self._fetcher.stopping or len(self._fetcher.taken) >= self._options.concurrency:
+            return 0.0
+        return self._clock.monotonic() - self._fetcher.last_round_trip
+
     def quiet(self) -> None:
         """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
         if not self._fetcher.stopping:

@@ -1,0 +1,134 @@
+"""Prometheus metrics of a clock or a worker. Only imported where prometheus-client is installed (extra `metrics`).
+
+What a process does itself is counted as it happens; what is in Redis is read when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from clock.clocks import Clock
+from clock.errors import Discard, StoreError
+from clock.health.probes import ClockSigns
+from clock.inspection import queues
+from clock.job import Job, server_middleware
+from clock.job.payload import Payload, seconds
+from clock.store import Redis, listing
+from clock.store.connection import server_time_offset
+from clock.store.ledger import Decision
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+RUN_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800)  # seconds
+LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3600)  # seconds
+
+
+class Metrics:
+    """The metrics of one process. `redis` may be used from the thread that asks for them."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._registry = CollectorRegistry()
+        self._clock = clock
+        self._registry.register(_InRedis(redis, clock))
+
+    @property
+    def app(self) -> WSGIApplication:
+        """What answers `/metrics`."""
+        return make_wsgi_app(self._registry)
+
+    def watch_clock(self, clock: ClockSigns) -> None:
+        """Tell whether a clock leads, and how long it is overdue."""
+        Gauge(
+            "clock_leader", "1 where this clock leads, 0 where it stands by.", registry=self._registry
+        ).set_function(lambda: float(clock.leads))
+        Gauge(
+            "clock_overdue_seconds", "Age of the oldest due instant not fired yet.", registry=self._registry
+        ).set_function(lambda: clock.seconds_overdue)
+
+    def count_firings(self) -> Callable[[Decision], None]:
+        """Count decisions and time firings; what each decision is to be handed to."""
+        registry = self._registry
+        firings = Counter(
+            "clock_firings", "Due instants decided, by outcome.", ["event", "outcome"], registry=registry
+        )
+        lateness = Histogram(
+            "clock_firing_lateness_seconds",
+            "From the due instant to its firing.",
+            buckets=LATENESS_BUCKETS,
+            registry=registry,
+        )
+
+        def note(decision: Decision) -> None:
+            firings.labels(decision.event, decision.kind).inc()
+            late_ms = decision.detail.get("late_ms")
+            if decision.kind in ("fired", "caught_up") and isinstance(late_ms, int):
+                lateness.observe(late_ms / 1000)
+
+        return note
+
+    def watch_jobs(self) -> None:
+        """Count and time the jobs that run in this process, by a middleware around all others."""
+        registry = self._registry
+        runs = Counter("clock_jobs", "Jobs run, by outcome.", ["job", "queue", "outcome"], registry=registry)
+        took = Histogram("clock_job_run_seconds", "Run time.", ["job"], buckets=RUN_BUCKETS, registry=registry)
+
+        @contextmanager
+        def count(job: Job, payload: Payload, queue: str) -> Generator[None]:
+            started = self._clock.monotonic()
+            outcome = "failed"
+            try:
+                yield
+                outcome = "done"
+            except Discard:
+                outcome = "dropped"
+                raise
+            finally:
+                runs.labels(job.wire_name, queue, outcome).inc()
+                took.labels(job.wire_name).observe(self._clock.monotonic() - started)
+
+        first = next(iter(server_middleware), None)
+        if first is None:
+            server_middleware.add(count)
+        else:
+            server_middleware.insert_before(first, count)
+
+
+class _InRedis(Collector):
+    """What is read from Redis each time; nothing where Redis is away."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        try:
+            yield from self._read()
+        except StoreError:
+            yield GaugeMetricFamily("clock_redis_up", "1 where Redis answers.", 0)
+
+    def _read(self) -> list[GaugeMetricFamily]:
+        depth = GaugeMetricFamily("clock_queue_jobs", "Jobs that wait in a queue.", labels=["queue"])
+        latency = GaugeMetricFamily(
+            "clock_queue_latency_seconds", "How long the next job of a queue has waited.", labels=["queue"]
+        )
+        for view in queues(self._redis, seconds(self._clock.now())):
+            depth.add_metric([view.name], view.size)
+            latency.add_metric([view.name], view.latency)
+        sizes = listing.sizes(self._redis)
+        skew = server_time_offset(self._redis, self._clock).total_seconds()
+        return [
+            GaugeMetricFamily("clock_redis_up", "1 where Redis answers.", 1),
+            depth,
+            latency,
+            GaugeMetricFamily("clock_retry_jobs", "Failed jobs that wait for their next try.", sizes["retry"]),
+            GaugeMetricFamily("clock_scheduled_jobs", "Jobs that wait for their time.", sizes["schedule"]),
+            GaugeMetricFamily("clock_dead_jobs", "Jobs that have failed for good.", sizes["dead"]),
+            GaugeMetricFamily("clock_skew_seconds", "How far Redis's clock is ahead of this process's.", skew),
+        ]

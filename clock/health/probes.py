@@ -1,0 +1,84 @@
+"""Whether a process is alive and ready, told from what it has done and not from the fact that it answers.
+
+Alive: its loop comes round. A process that is not should be killed and started again. Ready: it does its work, and
+Redis answers it. A process that is alive and not ready waits for something, most likely for Redis; to kill it
+would not help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+LIVE_SECONDS = 300.0  # an action in the clock's own thread may take this long; a loop that is stuck takes for ever
+READY_SECONDS = 60.0  # so late an event, a round or a fetch is beyond what a busy machine explains
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What is wrong with the process; empty: nothing. Not alive is not ready either."""
+
+    not_live: tuple[str, ...] = ()
+    not_ready: tuple[str, ...] = ()
+
+
+class ClockSigns(Protocol):
+    """What is asked of a clock here; times in seconds."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether it works, or stands by."""
+
+    @property
+    def seconds_since_look(self) -> float:
+        """Since its loop came round, with success or without."""
+
+    @property
+    def seconds_since_round(self) -> float:
+        """Since its loop came round and Redis answered."""
+
+    @property
+    def seconds_overdue(self) -> float:
+        """How long the oldest due instant that nobody has decided is past; 0: none is."""
+
+
+class WorkerSigns(Protocol):
+    """What is asked of a worker here, in seconds."""
+
+    @property
+    def seconds_since_look(self) -> float:
+        """Since it looked for work, with success or without."""
+
+    @property
+    def seconds_since_fetch(self) -> float:
+        """Since Redis answered a fetch; 0 while all threads are busy."""
+
+
+def clock_complaints(clock: ClockSigns) -> Vitals:
+    """What is wrong with a clock."""
+    return _vitals(
+        _late("the loop last came round", clock.seconds_since_look, LIVE_SECONDS),
+        [
+            *_late("the loop last came round without an error", clock.seconds_since_round, READY_SECONDS),
+            *_late("the oldest undecided firing was due", clock.seconds_overdue, READY_SECONDS),
+        ],
+    )
+
+
+def worker_complaints(worker: WorkerSigns) -> Vitals:
+    """What is wrong with a worker."""
+    return _vitals(
+        _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS),
+        _late("Redis last answered a fetch", worker.seconds_since_fetch, READY_SECONDS),
+    )
+
+
+def _vitals(not_live: Iterator[str], not_ready: Iterator[str] | list[str]) -> Vitals:
+    dead = tuple(not_live)
+    return Vitals(dead, (*dead, *not_ready))
+
+
+def _late(what: str, seconds: float, limit: float) -> Iterator[str]:
+    if seconds > limit:
+        yield f"{what} {seconds:.0f} s ago; the limit is {limit:.0f} s"
