@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from clock.timetable import Event, Timetable, load
+from tests.timetable.differential import TALLY
 
 HEAD = """
 from datetime import datetime, timedelta
@@ -34,3 +35,9 @@ def declared(load_lines: Callable[[str], Timetable]) -> Callable[..., Event]:
         return event
 
     return declare
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how much was compared with other libraries."""
+    for what, cases in sorted(TALLY.items()):
+        terminalreporter.write_line(f"{what}: {cases:,}")
