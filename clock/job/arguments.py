@@ -4,24 +4,79 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import cache
 
 from clock.errors import ArgumentsError
+
+#: Types of arguments in which nothing else can hide.
+PLAIN = frozenset({type(None), bool, int, float, str})
+MOST_DIGITS = 4300  # of an int: Python's own limit for reading one from text, and so a worker's
 
 _ALLOWED = "None, True, False, int, float, str, and lists and dicts (with str keys) of these"
 _HINTS = {
     "datetime": "pass value.isoformat()",
     "date": "pass value.isoformat()",
+    "time": "pass value.isoformat()",
+    "timedelta": "pass value.total_seconds()",
     "Decimal": "pass str(value)",
     "UUID": "pass str(value)",
     "tuple": "pass a list",
     "set": "pass a sorted list",
+    "frozenset": "pass a sorted list",
     "bytes": "pass text, base64 for instance",
+    "PosixPath": "pass str(value)",
 }
 
 
-def check_json(job: str, args: Sequence[object]) -> None:
+def check_arguments(
+    job: str, perform: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> None:
+    """Check what one push gives: `perform`, a plain function, takes it and JSON can hold it.
+
+    Raises ArgumentsError, which names the job, the argument's position, its value, and what to do.
+    """
+    if kwargs:
+        _refuse_keywords(job, kwargs)
+    check_arity(job, perform, args)
+    for value in args:
+        if type(value) not in PLAIN:
+            check_json(job, args)
+            return
+
+
+def check_arity(job: str, perform: Callable[..., object], args: Sequence[object], where: str = "") -> None:
+    """Check that `perform`, a plain function, takes `self` and `args`. Raises ArgumentsError."""
+    low, high = arity(perform)
+    if low <= len(args) <= high:
+        return
+    signature = inspect.signature(perform)
+    own = list(signature.parameters.values())[1:]
+    takes = str(signature.replace(parameters=own, return_annotation=inspect.Signature.empty))
+    count = len(args)
+    if count < low:
+        wrong = f"argument {count + 1}, {own[count].name}, is missing; pass it"
+    else:
+        wrong = (
+            f"argument {int(high) + 1}, {args[int(high)]!r:.60}, is one too many; "
+            "take it out, or give perform a parameter for it"
+        )
+    raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {count} arguments: {wrong}")
+
+
+@cache
+def arity(perform: Callable[..., object]) -> tuple[int, float]:
+    """How many arguments `perform` takes beside `self`, at least and at most."""
+    parameters = list(inspect.signature(perform).parameters.values())
+    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    takes_any = any(one.kind is one.VAR_POSITIONAL for one in parameters)
+    needed = sum(one.default is one.empty for one in positional)
+    own = 1 if positional else 0  # self, which *args may take, too
+    return max(0, needed - own), math.inf if takes_any else len(positional) - own
+
+
+def check_json(job: str, args: Sequence[object], where: str = "") -> None:
     """Check that each argument is of JSON's own types, all the way down. Raises ArgumentsError.
 
     >>> check_json("SendMailJob", [1, {"kind": "weekly"}])
@@ -30,48 +85,68 @@ def check_json(job: str, args: Sequence[object]) -> None:
     clock.errors.ArgumentsError: SendMailJob: argument 2 is a tuple, (2, 3), which JSON does not have; pass a list
     """
     for position, value in enumerate(args, 1):
-        _check_value(job, f"argument {position}", value)
+        try:
+            _check_value(job, f"{where}argument {position}", value)
+        except RecursionError:
+            raise ArgumentsError(
+                f"{job}: {where}argument {position} is nested too deeply, or holds itself; pass a flat value"
+            ) from None
 
 
 def _check_value(job: str, where: str, value: object) -> None:
     kind = type(value)
-    if value is None or kind in (bool, int):
-        return
-    if kind is str:
-        _check_text(job, where, str(value))
-    elif isinstance(value, float) and kind is float:
-        if not math.isfinite(value):
-            raise ArgumentsError(f"{job}: {where} is {value}, which JSON does not have; pass None or a str")
+    if kind in PLAIN:
+        _check_plain(job, where, value)
     elif isinstance(value, list) and kind is list:
         for index, item in enumerate(value):
             _check_value(job, f"{where}[{index}]", item)
     elif isinstance(value, dict) and kind is dict:
         for key, item in value.items():
             if type(key) is not str:
-                raise ArgumentsError(f"{job}: {where} has the key {key!r}; a dict's keys must be str here")
+                raise ArgumentsError(
+                    f"{job}: {where} has the key {key!r:.60}; a dict's keys must be str here; pass str(key)"
+                )
+            _check_plain(job, f"{where}'s key", key)
             _check_value(job, f"{where}[{key!r}]", item)
     else:
-        name = kind.__name__
-        hint = _HINTS.get(name, f"pass an id and look it up in perform; allowed are {_ALLOWED}")
-        raise ArgumentsError(f"{job}: {where} is a {name}, {value!r:.60}, which JSON does not have; {hint}")
+        raise ArgumentsError(
+            f"{job}: {where} is a {kind.__name__}, {value!r:.60}, which JSON does not have; {_hint(value)}"
+        )
 
 
-def _check_text(job: str, where: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ArgumentsError(f"{job}: {where} is {text!r:.60}, a str that UTF-8 cannot hold") from None
+def _check_plain(job: str, where: str, value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ArgumentsError(f"{job}: {where} is {value}, which JSON does not have; pass None or a str")
+    if isinstance(value, int) and value.bit_length() > MOST_DIGITS * math.log2(10):
+        raise ArgumentsError(
+            f"{job}: {where} is an int of more than {MOST_DIGITS} digits, which nobody reads; pass hex(value)"
+        )
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ArgumentsError(
+                f"{job}: {where} is {value!r:.60}, a str that UTF-8 cannot hold; "
+                "pass value.encode(errors='replace').decode()"
+            ) from None
 
 
-_signature = cache(inspect.signature)
+def _hint(value: object) -> str:
+    """What to pass instead of a value that JSON does not have."""
+    name = type(value).__name__
+    if name in _HINTS:
+        return _HINTS[name]
+    if isinstance(value, Enum):
+        return "pass value.value"
+    for base in (str, int, float, list, dict):
+        if isinstance(value, base):
+            return f"pass {base.__name__}(value)"
+    return f"pass an id and look it up in perform; allowed are {_ALLOWED}"
 
 
-def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]) -> None:
-    """Check that `perform`, a plain function, takes `self` and `args`. Raises ArgumentsError."""
-    signature = _signature(perform)
-    try:
-        signature.bind(None, *args)
-    except TypeError as error:
-        parameters = list(signature.parameters.values())[1:]
-        takes = str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
-        raise ArgumentsError(f"{job}: perform{takes} cannot take {len(args)} arguments: {error}") from None
+def _refuse_keywords(job: str, kwargs: Mapping[str, object]) -> None:
+    given = ", ".join(f"{name}={value!r:.60}" for name, value in kwargs.items())
+    raise ArgumentsError(
+        f"{job}: {given} was given by keyword, but payloads hold arguments by position; pass it by position, or a "
+        f"dict as one argument: {{{', '.join(f'{name!r}: ...' for name in kwargs)}}}"
+    )

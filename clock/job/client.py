@@ -1,26 +1,26 @@
-"""Pushing jobs: into Redis at once or, while the clock runs an event's action, into its firing."""
+"""Pushing jobs: to Redis at once or after a commit; while the clock runs an event's action, into its firing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
 from clock.clocks import Clock, SystemClock
-from clock.job.chains import client_middleware
-from clock.job.middleware import allows
-from clock.job.payload import encode, instant, new_jid, seconds
-from clock.store import connection, holding, queues
-from clock.store.holding import Push
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.arguments import check_arguments
+from clock.job.bulk import check_all
+from clock.job.carriers import Carrier, ToRedis
+from clock.job.order import Order
+from clock.job.packing import pack_all, pack_one
+from clock.job.payload import seconds
+from clock.job.times import Time, due_at
+from clock.store import holding
+from clock.store.queues import Parcel
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
-INTERVAL_LIMIT = 1_000_000_000  # a smaller number is an interval, a larger one an instant, as in Sidekiq
 
 _clock: Clock = SystemClock()
+_carrier: Carrier = ToRedis()
 
 
 @contextmanager
@@ -34,51 +34,102 @@ def using_clock(clock: Clock) -> Iterator[None]:
         _clock = before
 
 
-def push(
-    job: type[Job],
-    fields: Mapping[str, Any],
-    batches_of_args: Sequence[Sequence[object]],
-    at: Sequence[float] | None,
-) -> list[str]:
-    """Push one job for each list of arguments and return their jids.
+def carrier() -> Carrier:
+    """What takes pushed jobs: Redis, or what a test has put in its place."""
+    return _carrier
 
-    `fields` holds what their payloads have in common; `at` is when each is due, in float seconds since 1970,
-    or None for now. A jid is '' where a client middleware stopped the push. Raises StoreUnavailable.
+
+def set_carrier(carrier: Carrier) -> None:
+    """Hand pushed jobs to `carrier` from now on, in all threads: a test reaches into all of an application."""
+    global _carrier  # see above
+    _carrier = carrier
+
+
+def now() -> float:
+    """The client's time, in float seconds since 1970."""
+    return seconds(_clock.now())
+
+
+def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object], when: Time | None = None) -> str:
+    """Push one job, to be run at once or at `when`; its jid.
+
+    Raises ArgumentsError, ValueError (a `when` that is no time), StoreUnavailable.
     """
-    now = seconds(_clock.now())
-    held = holding.current()
-    pushes, jids = [], []
-    for index, args in enumerate(batches_of_args):
-        jid = held.next_jid() if held else new_jid()
-        payload: dict[str, object] = {**fields, "args": list(args), "jid": jid, "created_at": now}
-        if held:
-            payload["clock"] = held.clock_field
-        if at and at[index] > now:
-            payload["at"] = at[index]
-        if not allows(client_middleware, job, payload):
-            jids.append("")
-            continue
-        due = instant(payload.pop("at", None))
-        if due is None:
-            payload["enqueued_at"] = now
-        pushes.append(Push(encode(payload), str(payload["queue"]), due))
-        jids.append(jid)
-    if held:
-        held.pushes.extend(pushes)
-    else:
-        redis = connection.default()
-        for start in range(0, len(pushes), BULK_BATCH):
-            queues.push(redis, pushes[start : start + BULK_BATCH])
+    jid, parcels = _packed(order, args, kwargs, when)
+    _send(order, parcels)
+    return jid
+
+
+async def apush(
+    order: Order, args: Sequence[object], kwargs: Mapping[str, object], when: Time | None = None
+) -> str:
+    """The same without blocking the event loop."""
+    jid, parcels = _packed(order, args, kwargs, when)
+    await _asend(order, parcels)
+    return jid
+
+
+def push_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None) -> list[str]:
+    """Push one job for each list of arguments, a thousand at a time; their jids in order.
+
+    All arguments are checked before any job is pushed. `due`: when each is to be run, in float seconds since 1970.
+    Raises ArgumentsError, StoreUnavailable.
+    """
+    jids: list[str] = []
+    for some, parcels in _all_packed(order, batches, due):
+        _send(order, parcels)
+        jids += some
     return jids
 
 
-def due_at(when: float | datetime) -> float:
-    """When a delayed job is due, in float seconds since 1970.
+async def apush_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None) -> list[str]:
+    """The same without blocking the event loop."""
+    jids: list[str] = []
+    for some, parcels in _all_packed(order, batches, due):
+        await _asend(order, parcels)
+        jids += some
+    return jids
 
-    `when` is an interval in seconds from now, seconds since 1970, or an aware datetime. Raises ValueError.
-    """
-    if isinstance(when, datetime):
-        if when.tzinfo is None:
-            raise ValueError(f"{when!r} has no time zone; pass an aware datetime")
-        return seconds(when)
-    return when if when >= INTERVAL_LIMIT else seconds(_clock.now()) + when
+
+def _packed(
+    order: Order, args: Sequence[object], kwargs: Mapping[str, object], when: Time | None
+) -> tuple[str, list[Parcel]]:
+    check_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+    time = now()
+    if when is None:
+        when = order.when
+    return pack_one(order.job, order.options, args, None if when is None else due_at(when, time), time)
+
+
+def _all_packed(
+    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None
+) -> Iterator[tuple[list[str], list[Parcel]]]:
+    check_all(order.job.wire_name, order.job.perform, batches)
+    time = now()
+    for start in range(0, len(batches), BULK_BATCH):
+        part = slice(start, start + BULK_BATCH)
+        yield pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
+
+
+def _send(order: Order, parcels: list[Parcel]) -> None:
+    on_commit = order.on_commit or order.job.enqueue_after_commit
+    if on_commit:
+        on_commit(partial(_deliver, parcels))
+    else:
+        _deliver(parcels)
+
+
+async def _asend(order: Order, parcels: list[Parcel]) -> None:
+    on_commit = order.on_commit or order.job.enqueue_after_commit
+    if on_commit or holding.current():
+        _send(order, parcels)
+    elif parcels:
+        await _carrier.acarry(parcels)
+
+
+def _deliver(parcels: list[Parcel]) -> None:
+    held = holding.current()
+    if held:
+        held.hold(parcels)
+    elif parcels:
+        _carrier.carry(parcels)

@@ -23,7 +23,7 @@ logger = logging.getLogger("clock.job")
 
 def note_expiry(job: type[Job], payload: Payload, queue: str) -> None:
     """Client middleware: write when the job expires, where its class or `.set()` says `expires_in`."""
-    lifetime = in_seconds(payload.pop("expires_in", job.expires_in))
+    lifetime = in_seconds(payload.pop("expires_in", None))
     if lifetime is not None:
         begin = instant(payload.get("at")) or instant(payload.get("created_at")) or 0.0
         payload["expires_at"] = begin + lifetime

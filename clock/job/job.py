@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,12 +14,13 @@ from clock.job.chains import server_middleware
 from clock.job.context import Context
 from clock.job.middleware import ServerMiddleware, await_inside, run_inside
 from clock.job.options import check_class
-from clock.job.payload import Payload, encode, new_jid
+from clock.job.order import OnCommit
+from clock.job.payload import Payload
 from clock.job.perform import check_perform
-from clock.job.setter import Setter
+from clock.job.pushes import Pushes
 
 
-class Job:
+class Job(Pushes):
     """A piece of work that a worker does: subclass it, name it VerbNounsJob and give it `perform`.
 
     Its run may be repeated after a failure or a crash, so `perform` must be idempotent. Options are class
@@ -34,7 +33,9 @@ class Job:
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
     - `tags`: words shown with it on Sidekiq's web page and in its log lines;
     - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
-    - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not begun.
+    - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not begun;
+    - `enqueue_after_commit`: what calls a function once a database transaction is committed, such as Django's
+      `transaction.on_commit`: the job is pushed then.
 
     `perform` may be a coroutine function (`async def`).
 
@@ -55,6 +56,7 @@ class Job:
     tags: ClassVar[Sequence[str]] = ()
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
+    enqueue_after_commit: ClassVar[OnCommit | None] = None
 
     #: What the worker says of this run.
     context: Context
@@ -74,49 +76,6 @@ class Job:
         check_class(cls)
         cls._is_coroutine = inspect.iscoroutinefunction(getattr(cls, "perform", None))
         registry.register(cls)
-
-    @classmethod
-    def perform_async(cls, *args: Any) -> str:
-        """Push the job for a worker to run as soon as it can; its jid.
-
-        Arguments are JSON's own types. Raises ArgumentsError, StoreUnavailable.
-        """
-        return Setter(cls).perform_async(*args)
-
-    @classmethod
-    def perform_in(cls, interval: float | timedelta, *args: Any) -> str:
-        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
-        return Setter(cls).perform_in(interval, *args)
-
-    @classmethod
-    def perform_at(cls, instant: float | datetime, *args: Any) -> str:
-        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
-        return Setter(cls).perform_at(instant, *args)
-
-    @classmethod
-    def perform_bulk(cls, args: Sequence[Sequence[Any]]) -> list[str]:
-        """Push one job for each list of arguments, a thousand at a time; their jids in order."""
-        return Setter(cls).perform_bulk(args)
-
-    @classmethod
-    def perform_inline(cls, *args: Any) -> Any:
-        """Run the job here and now, with its arguments sent through JSON as a worker would get them."""
-        return asyncio.run(cls.aperform_inline(*args)) if cls._is_coroutine else cls.run(cls._inline(args))
-
-    @classmethod
-    async def aperform_inline(cls, *args: Any) -> Any:
-        """`perform_inline` inside an event loop, for jobs whose `perform` is a coroutine function."""
-        return await cls.arun(cls._inline(args))
-
-    @classmethod
-    def _inline(cls, args: Sequence[Any]) -> Context:
-        cls.check_arguments(*args)
-        return Context(json.loads(encode({"class": cls.wire_name, "jid": new_jid(), "args": args})))
-
-    @classmethod
-    def set(cls, **options: Any) -> Setter:
-        """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`."""
-        return Setter(cls, options)
 
     @classmethod
     def check_arguments(cls, *args: Any) -> None:

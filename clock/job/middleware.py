@@ -91,9 +91,9 @@ class Chain(Generic[M]):
         self.entries = tuple(entries)
 
 
-def allows(chain: Chain[ClientMiddleware], job: type[Job], payload: Payload) -> bool:
+def allows(chain: Sequence[ClientMiddleware], job: type[Job], payload: Payload) -> bool:
     """Let the chain see, and change, what is about to be pushed; False: one of them stopped it."""
-    return all(middleware(job, payload, str(payload["queue"])) is not False for middleware in chain.entries)
+    return all(middleware(job, payload, str(payload["queue"])) is not False for middleware in chain)
 
 
 def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from clock.errors import JobError
+from clock.job.order import OnCommit
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -34,6 +35,10 @@ def in_seconds(duration: object) -> float | None:
     return None
 
 
+def _is_instant(value: object) -> bool:
+    return value.tzinfo is not None if isinstance(value, datetime) else in_seconds(value) is not None
+
+
 def _are_names(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(map(_is_name, value))
 
@@ -51,18 +56,43 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
+#: The same of those that only `.set()` has.
+_OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
+    "wait": (lambda value: in_seconds(value) is not None, "seconds, or a timedelta"),
+    "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
+    "enqueue_after_commit": (callable, "a function that calls another one after the commit"),
+}
+
+
+class CallOptions(TypedDict, total=False):
+    """What `.set()` takes, for editors and type checkers."""
+
+    queue: str
+    retry: bool | int
+    retry_for: float | timedelta | None
+    dead: bool
+    backtrace: bool | int
+    tags: Sequence[str]
+    timeout: float | timedelta | None
+    expires_in: float | timedelta | None
+    wait: float | timedelta
+    wait_until: float | datetime
+    enqueue_after_commit: OnCommit
+
+
 #: Options that JSON holds as seconds.
 _DURATIONS = {"retry_for", "timeout", "expires_in"}
 
 
-def checked(where: str, options: Mapping[str, object]) -> None:
-    """Check names and values of options. Raises JobError."""
+def checked(where: str, options: Mapping[str, object], *, with_call: bool = False) -> None:
+    """Check names and values of options; `with_call`: of those that `.set()` has besides, too. Raises JobError."""
+    known = _OPTIONS | _OPTIONS_OF_A_CALL if with_call else _OPTIONS
     for name, value in options.items():
-        if name not in _OPTIONS:
-            near = get_close_matches(name, _OPTIONS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"options are {', '.join(_OPTIONS)}"
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"options are {', '.join(known)}"
             raise JobError(f"{where}: there is no option {name!r}; {hint}")
-        accepts, words = _OPTIONS[name]
+        accepts, words = known[name]
         if not accepts(value):
             raise JobError(f"{where}: {name} is {value!r}; it must be {words}")
 
@@ -96,6 +126,8 @@ def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
         fields["tags"] = list(job.tags)
     if job.retry_for is not None:
         fields["retry_for"] = job.retry_for
+    if job.expires_in is not None:
+        fields["expires_in"] = job.expires_in
     fields |= over
     for name in _DURATIONS & fields.keys():
         fields[name] = in_seconds(fields[name])

@@ -38,8 +38,8 @@ def instant(value: object) -> float | None:
     return value / 1000 if isinstance(value, int) else value
 
 
-def encode(payload: Mapping[str, object]) -> str:
-    """The payload's JSON: UTF-8 as it is, integers of any size, no NaN.
+def encode(payload: object) -> str:
+    """A payload's JSON: UTF-8 as it is, integers of any size, no NaN.
 
     >>> encode({"args": ["ß", 2**70]})
     '{"args":["ß",1180591620717411303424]}'

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
-from clock.errors import ArgumentsError
+from clock.errors import JobError
 from clock.job import client
-from clock.job.options import checked, payload_fields
+from clock.job.options import checked
+from clock.job.order import Order
+from clock.job.times import Time, due_of_each
 
 if TYPE_CHECKING:
     from clock.job.job import Job
 
+P = ParamSpec("P")
 
-@dataclass(frozen=True, slots=True)
-class Setter:
-    """What `SomeJob.set(...)` returns: it pushes that job, with these options in the payload."""
+_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit")
 
-    job: type[Job]
-    options: Mapping[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        checked(f"{self.job.wire_name}.set", self.options)
+class Setter(Order, Generic[P]):
+    """What `SomeJob.set(...)` returns: it pushes that job, with these options in the payload.
+
+    Its methods are those of the job class, and raise the same errors.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, job: type[Job], options: dict[str, Any]) -> Setter[P]:
+        """The setter of a job class and options, which are checked. Raises JobError."""
+        where = f"{job.wire_name}.set"
+        checked(where, options, with_call=True)
+        if "wait" in options and "wait_until" in options:
+            raise JobError(f"{where}: wait and wait_until say both when the job is to be run; give one of them")
+        return cls(
+            job,
+            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS},
+            options.get("wait", options.get("wait_until")),
+            options.get("enqueue_after_commit"),
+        )
 
     def __str__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in sorted(self.options.items()))
@@ -38,31 +55,51 @@ class Setter:
         """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
         self.job.check_arguments(*args)
 
-    def perform_async(self, *args: Any) -> str:
-        """Push the job for a worker to run as soon as it can; its jid."""
-        return self._push([args], None)[0]
+    def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
+        return client.push(self, args, kwargs)
 
-    def perform_in(self, interval: float | timedelta, *args: Any) -> str:
+    def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
-        seconds = interval.total_seconds() if isinstance(interval, timedelta) else interval
-        return self._push([args], [client.due_at(seconds)])[0]
+        return client.push(self, args, kwargs, interval)
 
-    def perform_at(self, instant: float | datetime, *args: Any) -> str:
+    def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
-        return self._push([args], [client.due_at(instant)])[0]
+        return client.push(self, args, kwargs, instant)
 
-    def perform_bulk(self, args: Sequence[Sequence[Any]]) -> list[str]:
+    def perform_bulk(
+        self,
+        args: Sequence[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
         """Push one job for each list of arguments, a thousand at a time; their jids in order."""
-        for item in args:
-            if not isinstance(item, (list, tuple)):
-                raise ArgumentsError(
-                    f"{self.wire_name}.perform_bulk takes a list with a list of arguments for each job, "
-                    f"but it holds {item!r:.60}; write [[1], [2]] for two jobs of one argument"
-                )
-        return self._push(args, None)
+        return client.push_all(self, args, self._due(len(args), at, spread_interval))
 
-    def _push(self, batches: Sequence[Sequence[Any]], at: Sequence[float] | None) -> list[str]:
-        for args in batches:
-            self.job.check_arguments(*args)
-        fields = payload_fields(self.job, self.options)
-        return client.push(self.job, fields, batches, at)
+    async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_async` that does not block the event loop."""
+        return await client.apush(self, args, kwargs)
+
+    async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_in` that does not block the event loop."""
+        return await client.apush(self, args, kwargs, interval)
+
+    async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_at` that does not block the event loop."""
+        return await client.apush(self, args, kwargs, instant)
+
+    async def aperform_bulk(
+        self,
+        args: Sequence[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """`perform_bulk` that does not block the event loop."""
+        return await client.apush_all(self, args, self._due(len(args), at, spread_interval))
+
+    def _due(
+        self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
+    ) -> list[float] | None:
+        return due_of_each(count, self.when if at is None else at, spread_interval, client.now())

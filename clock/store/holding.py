@@ -8,10 +8,12 @@ firing always gives its jobs the same jids: a jid comes from event, due instant 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from clock.store.queues import Parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,16 @@ class HeldPushes:
         seed = f"{self.event}\0{self.due_ms}\0{len(self.jids)}"
         self.jids.append(hashlib.blake2b(seed.encode(), digest_size=12).hexdigest())
         return self.jids[-1]
+
+    def give_back_jid(self) -> None:
+        """Take back the last jid: its job is not pushed after all."""
+        self.jids.pop()
+
+    def hold(self, parcels: Iterable[Parcel]) -> None:
+        """Add jobs to those that the firing pushes."""
+        for parcel in parcels:
+            due: Sequence[float | None] = parcel.at or [None] * len(parcel.payloads)
+            self.pushes += [Push(text, parcel.queue, at) for text, at in zip(parcel.payloads, due, strict=True)]
 
     @property
     def clock_field(self) -> dict[str, str | int | None]:

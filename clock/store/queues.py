@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from redis import Redis
 
 from clock.store import keys
-from clock.store.connection import translated
-from clock.store.holding import Push
+from clock.store.connection import send, translated
 
 
-def push(redis: Redis, pushes: Sequence[Push]) -> None:
+@dataclass(slots=True)
+class Parcel:
+    """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now)."""
+
+    queue: str
+    payloads: list[str]
+    at: list[float] | None = None
+
+
+def push(redis: Redis, parcels: Sequence[Parcel]) -> None:
     """Add jobs to their queues and delayed jobs to the schedule, in one round trip. Raises StoreUnavailable.
 
     After a StoreUnavailable it is not known whether they were added; calling again may add them twice.
     """
-    by_queue: dict[str, list[str]] = {}
-    delayed: dict[str, float] = {}
-    for job in pushes:
-        if job.at is None:
-            by_queue.setdefault(job.queue, []).append(job.payload)
+    commands: list[tuple[str | float, ...]] = []
+    for parcel in parcels:
+        if parcel.at is None:
+            commands.append(("SADD", keys.QUEUES, parcel.queue))
+            commands.append(("LPUSH", keys.queue(parcel.queue), *parcel.payloads))
         else:
-            delayed[job.payload] = job.at
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        if by_queue:
-            pipeline.sadd(keys.QUEUES, *by_queue)
-        for name, payloads in by_queue.items():
-            pipeline.lpush(keys.queue(name), *payloads)
-        if delayed:
-            pipeline.zadd(keys.SCHEDULE, delayed)
-        pipeline.execute()
+            pairs = [word for pair in zip(parcel.at, parcel.payloads, strict=True) for word in pair]
+            commands.append(("ZADD", keys.SCHEDULE, *pairs))
+    send(redis, commands)
 
 
 def size(redis: Redis, name: str) -> int:

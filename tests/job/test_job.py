@@ -164,8 +164,13 @@ def test_wrong_arguments_are_refused_where_the_job_is_pushed(
 
 
 def test_keyword_arguments_are_refused(redis: Redis) -> None:
-    with pytest.raises(TypeError):
-        SendParcelJob.perform_async(parcel_id=7)  # type: ignore[call-arg]  # the mistake
+    with pytest.raises(ArgumentsError) as error:
+        SendParcelJob.perform_async(7, kind="parcel")
+
+    assert str(error.value) == (
+        "SendParcelJob: kind='parcel' was given by keyword, but payloads hold arguments by position; "
+        "pass it by position, or a dict as one argument: {'kind': ...}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +186,7 @@ def test_keyword_arguments_are_refused(redis: Redis) -> None:
         ({"retry_for": 0}, "retry_for is 0; it must be seconds above 0, or None"),
     ],
 )
-def test_a_wrong_option_is_an_error_when_the_class_is_made(options: dict[str, object], message: str) -> None:
+def test_a_wrong_option_is_an_error_when_the_class_is_made(options: dict[str, Any], message: str) -> None:
     with pytest.raises(JobError) as error:
         type("SendWrongJob", (Job,), options)
 

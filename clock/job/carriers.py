@@ -1,0 +1,53 @@
+"""What takes pushed jobs: Redis, or what a test puts in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from clock.job.payload import Payload
+from clock.store import connection, queues
+from clock.store.queues import Parcel
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+
+class Carrier(Protocol):
+    """Takes parcels of jobs."""
+
+    def carry(self, parcels: Sequence[Parcel]) -> None:
+        """Take them. Raises StoreUnavailable."""
+
+    async def acarry(self, parcels: Sequence[Parcel]) -> None:
+        """Take them without blocking the event loop."""
+
+
+@runtime_checkable
+class Collector(Carrier, Protocol):
+    """A carrier of a test, which keeps the jobs."""
+
+    def jobs(self, job: type[Job]) -> list[Payload]:
+        """Those of a class."""
+
+    def clear(self, job: type[Job]) -> None:
+        """Forget those of a class."""
+
+    def drain(self, job: type[Job]) -> int:
+        """Run those of a class, and those that they push, until none is left; how many."""
+
+    def perform_one(self, job: type[Job]) -> Any:
+        """Run the first of a class; what its `perform` returns."""
+
+
+class ToRedis:
+    """The carrier of an application that runs."""
+
+    def carry(self, parcels: Sequence[Parcel]) -> None:
+        """Push them by the default connection. Raises StoreUnavailable."""
+        queues.push(connection.default(), parcels)
+
+    async def acarry(self, parcels: Sequence[Parcel]) -> None:
+        """Push them in a thread: one code for both, and no second connection for each event loop."""
+        await asyncio.to_thread(self.carry, parcels)

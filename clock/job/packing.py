@@ -1,0 +1,129 @@
+"""Making payloads: from a job class and arguments to parcels that are ready to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from clock.errors import JobError
+from clock.job.arguments import check_json
+from clock.job.bulk import encode_all, new_jids
+from clock.job.chains import client_middleware_for
+from clock.job.middleware import ClientMiddleware, allows
+from clock.job.options import payload_fields
+from clock.job.payload import Payload, decode, encode, instant, new_jid
+from clock.store import holding
+from clock.store.queues import Parcel
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+
+def pack_one(
+    job: type[Job], over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
+) -> tuple[str, list[Parcel]]:
+    """The jid of one job, and the parcel that holds it; no parcel, and '' for a jid, where middleware stopped it.
+
+    `over` are options over the class's own; `due` and `now` are float seconds since 1970, due None: at once.
+    """
+    fields = payload_fields(job, over)
+    return _packed(job, fields, client_middleware_for(fields), args, due, now)
+
+
+def pack_all(
+    job: type[Job],
+    over: Mapping[str, Any],
+    batches: Sequence[Sequence[object]],
+    due: Sequence[float] | None,
+    now: float,
+) -> tuple[list[str], list[Parcel]]:
+    """The same for many jobs, each with its own list of arguments and its own time in `due`."""
+    fields = payload_fields(job, over)
+    middleware = client_middleware_for(fields)
+    if not middleware and holding.current() is None:
+        return _packed_at_once(fields, batches, due, now)
+    jids, parcels = [], []
+    for index, args in enumerate(batches):
+        jid, packed = _packed(job, fields, middleware, args, due[index] if due else None, now)
+        jids.append(jid)
+        parcels += packed
+    return jids, _merged(parcels)
+
+
+def payload_as_read(job: type[Job], args: Sequence[object], now: float) -> Payload | None:
+    """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
+    fields = payload_fields(job, {})
+    payload = {**fields, "args": list(args), "jid": new_jid(), "created_at": now, "enqueued_at": now}
+    if not allows(client_middleware_for(fields), job, payload):
+        return None
+    return cast("Payload", decode(_text(job, payload).encode()))
+
+
+def _packed(
+    job: type[Job],
+    fields: Payload,
+    middleware: tuple[ClientMiddleware, ...],
+    args: Sequence[object],
+    due: float | None,
+    now: float,
+) -> tuple[str, list[Parcel]]:
+    held = holding.current()
+    jid = held.next_jid() if held else new_jid()
+    payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
+    if held:
+        payload["clock"] = held.clock_field
+    if due is not None and due > now:
+        payload["at"] = due
+    if middleware and not allows(middleware, job, payload):
+        if held:
+            held.give_back_jid()
+        return "", []
+    at = instant(payload.pop("at", None))
+    if at is None:
+        payload["enqueued_at"] = now
+    return jid, [Parcel(str(payload["queue"]), [_text(job, payload)], None if at is None else [at])]
+
+
+def _packed_at_once(
+    fields: Payload, batches: Sequence[Sequence[object]], due: Sequence[float] | None, now: float
+) -> tuple[list[str], list[Parcel]]:
+    jids, queue = new_jids(len(batches)), str(fields["queue"])
+    stamped = {**fields, "created_at": now}
+    later = [index for index, at in enumerate(due) if at > now] if due else []
+    parcels = []
+    if len(later) < len(batches):
+        delayed = set(later)
+        soon = [index for index in range(len(batches)) if index not in delayed] if delayed else None
+        texts = encode_all({**stamped, "enqueued_at": now}, _some(batches, soon), _some(jids, soon))
+        parcels.append(Parcel(queue, texts))
+    if due and later:
+        texts = encode_all(stamped, _some(batches, later), _some(jids, later))
+        parcels.append(Parcel(queue, texts, [due[index] for index in later]))
+    return jids, parcels
+
+
+def _some(items: Sequence[Any], indexes: list[int] | None) -> Sequence[Any]:
+    return items if indexes is None else [items[index] for index in indexes]
+
+
+def _merged(parcels: list[Parcel]) -> list[Parcel]:
+    """One parcel for each queue, and one for the schedule, in their order."""
+    merged: dict[tuple[str, bool], Parcel] = {}
+    for parcel in parcels:
+        whole = merged.setdefault((parcel.queue, parcel.at is None), Parcel(parcel.queue, [], parcel.at and []))
+        whole.payloads += parcel.payloads
+        if whole.at is not None and parcel.at is not None:
+            whole.at += parcel.at
+    return list(merged.values())
+
+
+def _text(job: type[Job], payload: Payload) -> str:
+    """The payload's JSON. What it cannot hold is told as arguments that are wrong, where it is there."""
+    try:
+        text = encode(payload)
+        text.isascii() or text.encode()
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        args = payload["args"]
+        check_json(job.wire_name, args if isinstance(args, list) else [args])
+        raise JobError(f"{job.wire_name}: JSON cannot hold what was put into the payload: {error}") from error
+    return text

@@ -1,0 +1,149 @@
+"""What can be done with a job class: pushing it in all the ways there are, for now, for later, in bulk, inline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+
+from clock.job import client
+from clock.job.options import CallOptions
+from clock.job.order import Order
+from clock.job.running import await_end, inline_context, run_to_end
+from clock.job.setter import Setter
+from clock.job.times import Time
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Performs(Protocol[P, R_co]):
+    """A job with its own `perform`: how type checkers find the signature for `perform_async`."""
+
+    @property
+    def perform(self) -> Callable[P, R_co]:
+        """Do the work."""
+
+
+class Pushes:
+    """The part of `Job` that programs call; what a worker calls is in `Job` itself."""
+
+    perform: Any
+
+    @classmethod
+    def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job for a worker to run as soon as it can; its jid.
+
+        Arguments are JSON's own types, given by position: a type checker knows `perform`'s keywords too, but they
+        are refused here. Raises ArgumentsError, StoreUnavailable.
+        """
+        return client.push(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    def perform_in(
+        cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
+        return client.push(Order(_job(cls)), args, kwargs, interval)
+
+    @classmethod
+    def perform_at(
+        cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
+        return client.push(Order(_job(cls)), args, kwargs, instant)
+
+    @classmethod
+    def perform_bulk(
+        cls,
+        args: Sequence[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """Push one job for each list of arguments, a thousand at a time; their jids in order.
+
+        All arguments are checked before any job is pushed. `at` is when they are to be run: one time, or one for
+        each job; `spread_interval` spreads them evenly over so many seconds from then.
+        """
+        return Setter[Any](_job(cls)).perform_bulk(args, at=at, spread_interval=spread_interval)
+
+    @overload
+    @classmethod
+    def perform_inline(cls: type[Performs[P, Coroutine[Any, Any, R]]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    @classmethod
+    def perform_inline(cls: type[Performs[P, R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @classmethod
+    def perform_inline(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run the job here and now, and return what `perform` does.
+
+        It is given what a worker would be: its arguments have been through JSON, and middleware is around it.
+        """
+        context = inline_context(_job(cls), args, kwargs)
+        return run_to_end(_job(cls), context) if context else None
+
+    @classmethod
+    async def aperform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_async` that does not block the event loop."""
+        return await client.apush(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    async def aperform_in(
+        cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """`perform_in` that does not block the event loop."""
+        return await client.apush(Order(_job(cls)), args, kwargs, interval)
+
+    @classmethod
+    async def aperform_at(
+        cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """`perform_at` that does not block the event loop."""
+        return await client.apush(Order(_job(cls)), args, kwargs, instant)
+
+    @classmethod
+    async def aperform_bulk(
+        cls,
+        args: Sequence[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """`perform_bulk` that does not block the event loop."""
+        return await Setter[Any](_job(cls)).aperform_bulk(args, at=at, spread_interval=spread_interval)
+
+    @overload
+    @classmethod
+    async def aperform_inline(
+        cls: type[Performs[P, Coroutine[Any, Any, R]]], *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+
+    @overload
+    @classmethod
+    async def aperform_inline(cls: type[Performs[P, R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @classmethod
+    async def aperform_inline(cls, *args: Any, **kwargs: Any) -> Any:
+        """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
+        context = inline_context(_job(cls), args, kwargs)
+        return await await_end(_job(cls), context) if context else None
+
+    @classmethod
+    def set(cls: type[Performs[P, object]], **options: Unpack[CallOptions]) -> Setter[P]:
+        """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`.
+
+        Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware).
+        """
+        return Setter[P].of(_job(cls), dict(options))
+
+
+def _job(cls: object) -> type[Job]:
+    """The class, for a type checker that knows it only by its `perform`."""
+    return cast("type[Job]", cls)

@@ -1,0 +1,56 @@
+"""Running a job outside a worker, to its end, whichever kind its `perform` is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from clock.errors import Discard
+from clock.job import client
+from clock.job.arguments import check_arguments
+from clock.job.context import Context
+from clock.job.middleware import ServerMiddleware
+from clock.job.packing import payload_as_read
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+
+def inline_context(job: type[Job], args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
+    """What a worker would be given for these arguments; None where client middleware stopped it.
+
+    Raises ArgumentsError.
+    """
+    check_arguments(job.wire_name, job.perform, args, kwargs)
+    payload = payload_as_read(job, args, client.now())
+    return None if payload is None else Context(payload, queue=str(payload["queue"]))
+
+
+def run_to_end(job: type[Job], context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+    """Run the job, also where an event loop runs; what its `perform` returns, None where it was dropped."""
+    try:
+        return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
+    except Discard:
+        return None
+
+
+async def await_end(job: type[Job], context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+    """The same without blocking the event loop: a plain `perform` is run in a thread."""
+    try:
+        if job.is_coroutine():
+            return await job.arun(context, middleware)
+        return await asyncio.to_thread(job.run, context, middleware)
+    except Discard:
+        return None
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as another:  # a loop that runs cannot be asked to run something to its end
+        return another.submit(copy_context().run, asyncio.run, coroutine).result()

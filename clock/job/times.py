@@ -1,0 +1,58 @@
+"""When a delayed job is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from clock.errors import ArgumentsError
+from clock.job.payload import seconds
+
+Time = float | timedelta | datetime  # an interval from now, or an instant
+INTERVAL_LIMIT = 1_000_000_000  # a smaller number is an interval, a larger one an instant, as in Sidekiq
+
+
+def due_at(when: Time, now: float) -> float:
+    """When a job is due, in float seconds since 1970, which `now` is, too.
+
+    `when` is an interval from now (seconds, or a timedelta), or an instant (an aware datetime, or seconds since
+    1970). Raises ValueError.
+
+    >>> due_at(60, 1795521600.0)
+    1795521660.0
+    """
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise ValueError(f"{when!r} has no time zone; pass an aware datetime")
+        return seconds(when)
+    if isinstance(when, timedelta):
+        return now + when.total_seconds()
+    if isinstance(when, bool) or not isinstance(when, (int, float)) or when != when:
+        raise ValueError(f"{when!r} is no time; pass seconds, a timedelta or an aware datetime")
+    return float(when if when >= INTERVAL_LIMIT else now + when)
+
+
+def due_of_each(
+    count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None, now: float
+) -> list[float] | None:
+    """When each of `count` jobs is due: `at` one time or one for each, spread evenly over the interval; None: now.
+
+    Raises ArgumentsError, ValueError.
+
+    >>> due_of_each(4, None, 60, 1000.0)
+    [1000.0, 1015.0, 1030.0, 1045.0]
+    """
+    if isinstance(at, Sequence):
+        if len(at) != count:
+            raise ArgumentsError(
+                f"perform_bulk got {len(at)} times in at= for {count} jobs; pass one time, or one for each job"
+            )
+        due = [due_at(when, now) for when in at]
+    elif at is None and spread_interval is None:
+        return None
+    else:
+        due = [due_at(0 if at is None else at, now)] * count
+    if spread_interval is None:
+        return due
+    step = (due_at(spread_interval, 0.0)) / max(count, 1)
+    return [begin + place * step for place, begin in enumerate(due)]
