@@ -11,7 +11,7 @@ from clock.job.bulk import encode_all, new_jids
 from clock.job.chains import client_middleware_for
 from clock.job.middleware import ClientMiddleware, allows
 from clock.job.options import payload_fields
-from clock.job.payload import Payload, decode, encode, instant, new_jid
+from clock.job.payload import Payload, decode, encode, encode_checked, instant, new_jid
 from clock.store import holding
 from clock.store.queues import Parcel
 
@@ -54,9 +54,10 @@ def payload_as_read(job: type[Job], args: Sequence[object], now: float) -> Paylo
     """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
     fields = payload_fields(job, {})
     payload = {**fields, "args": list(args), "jid": new_jid(), "created_at": now, "enqueued_at": now}
-    if not allows(client_middleware_for(fields), job, payload):
+    middleware = client_middleware_for(fields)
+    if not allows(middleware, job, payload):
         return None
-    return cast("Payload", decode(_text(job, payload).encode()))
+    return cast("Payload", decode(_text(job, payload, bool(middleware)).encode()))
 
 
 def _packed(
@@ -81,7 +82,9 @@ def _packed(
     at = instant(payload.pop("at", None))
     if at is None:
         payload["enqueued_at"] = now
-    return jid, [Parcel(str(payload["queue"]), [_text(job, payload)], None if at is None else [at])]
+    return jid, [
+        Parcel(str(payload["queue"]), [_text(job, payload, bool(middleware))], None if at is None else [at])
+    ]
 
 
 def _packed_at_once(
@@ -117,10 +120,10 @@ def _merged(parcels: list[Parcel]) -> list[Parcel]:
     return list(merged.values())
 
 
-def _text(job: type[Job], payload: Payload) -> str:
+def _text(job: type[Job], payload: Payload, changed: bool) -> str:
     """The payload's JSON. What it cannot hold is told as arguments that are wrong, where it is there."""
     try:
-        text = encode(payload)
+        text = encode(payload) if changed else encode_checked(payload)
         text.isascii() or text.encode()
     except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         args = payload["args"]
