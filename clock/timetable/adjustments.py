@@ -42,11 +42,18 @@ class Adjustments:
         words = [f"{kind} {chosen}" for kind in ("gap", "fold") if (chosen := getattr(self.dst, kind))]
         if self.excepted is not None:
             moved = "" if self.otherwise == "skip" else f", but on the {self.otherwise} day"
-            given = isinstance(self.excepted, _GivenDays)
-            words.append(f"not on {'given days' if given else name_of(self.excepted)}{moved}")
+            words.append(f"not on {excepted_words(self.excepted)}{moved}")
         words += [f"spread over {self.spread}"] if self.spread else []
         words += [f"jitter up to {self.jitter}"] if self.jitter else []
         return "".join(f", {word}" for word in words)
+
+
+NONE = Adjustments()
+
+
+def excepted_words(excepted: Callable[[date], object]) -> str:
+    """What excepted days are called: by the function that tells them, if there is one."""
+    return "given days" if isinstance(excepted, _GivenDays) else name_of(excepted)
 
 
 def excepted_days(given: object) -> Callable[[date], object]:

@@ -19,7 +19,7 @@ from clock.timetable.draft import Draft, Entry
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.options import check_option
 from clock.timetable.triggers import Trigger
-from clock.timetable.until import Until, parse_until
+from clock.timetable.until import parse_until
 
 
 class Builder(schedule.Job):
@@ -93,7 +93,7 @@ class Builder(schedule.Job):
         entry.action = partial(_given, self._action(job_func, args, kwargs))
         self._check()
         entry.schedule = self._words()
-        entry.make_trigger = self._ending_trigger
+        entry.make_trigger = self._trigger
         self._scheduler.jobs.append(self)
         return self
 
@@ -112,10 +112,6 @@ class Builder(schedule.Job):
         if not callable(function):
             raise self._error(f"do is given {function!r}; a job class or a function is wanted")
         return Call(function, args, kwargs)
-
-    def _ending_trigger(self, zone: tzinfo, name: str) -> Trigger:
-        trigger = self._trigger(zone, name)
-        return trigger if self._entry.until is None else Until(trigger, self._entry.until, zone)
 
     def _check(self) -> None:
         """Check that the words go together. Raises DeclarationError."""

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 from clock.errors import DeclarationError
 from clock.timetable import draft
 from clock.timetable.action import Action, Handle
-from clock.timetable.clockwork import ACCEPTED_AT, At, ClockworkAt, parse_at
+from clock.timetable.clockwork import At, ClockworkAt, parse_at
+from clock.timetable.days import WEEKDAYS
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.local_time import DAY
 from clock.timetable.options import check_option, hint
-from clock.timetable.periods import period_words
+from clock.timetable.periods import listed, period_words
 from clock.timetable.triggers import Days, Elapsed, Trigger, Union
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,24 +63,30 @@ def read_options(
         setattr(entry, name, value)
     length = _period(where, period)
     times = _times(where, at)
-    entry.schedule = f"every {period_words(length)}" + (f" at {', '.join(times)}" if times else "")
+    entry.schedule = f"every {period_words(length)}" + (f" {listed(map(_at_words, times))}" if times else "")
     entry.schedule += ", not at first" if skip_first_run else ""
-    entry.make_trigger = partial(
-        _trigger, length // timedelta(seconds=1), tuple(dict.fromkeys(times.values())), skip_first_run
-    )
+    entry.make_trigger = partial(_trigger, length // timedelta(seconds=1), times, skip_first_run)
 
 
-def _times(where: str, at: object) -> dict[str, At]:
-    """Each time of `at` as it was given, and what it means."""
+def _times(where: str, at: object) -> tuple[At, ...]:
+    """What the times of `at` mean, each once."""
     texts: Any = [] if at is None else at if isinstance(at, (list, tuple)) else [at]
     if at is not None and not texts:
         raise DeclarationError(f"{where}at is an empty list; name at least one time, or leave it out")
     try:
-        return {text: parse_at(text) for text in texts}
+        return tuple(dict.fromkeys(map(parse_at, texts)))
     except ValueError as error:
         raise DeclarationError(f"{where}{error}") from None
-    except TypeError:
-        raise DeclarationError(f"{where}at is {at!r}; accepted are {ACCEPTED_AT}, or a list of them") from None
+
+
+def _at_words(at: At) -> str:
+    day = f"on {WEEKDAYS[at.weekday].capitalize()} " if at.weekday is not None else ""
+    second = f":{at.second:02}" if at.second else ""
+    if at.hour is None:
+        return f"{day}at minute {at.minute}{second}"
+    if at.minute is None:
+        return f"{day}from {at.hour:02}:00 to {at.hour:02}:59"
+    return f"{day}at {at.hour:02}:{at.minute:02}{second}"
 
 
 def _trigger(period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _name: str) -> Trigger:

@@ -18,11 +18,12 @@ import schedule
 
 from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
+from clock.timetable.adjustments import NONE, Adjustments
 from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.naming import numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers import Trigger, Union
-from clock.timetable.until import Moment
+from clock.timetable.until import Moment, Until
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -94,6 +95,7 @@ class Entry:
     description: str | None = None
     tags: set[Hashable] = field(default_factory=set)
     until: Moment | None = None
+    adjustments: Adjustments = NONE
     schedule: str = ""
     make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
     action: Callable[[Draft], Action] | None = None
@@ -107,11 +109,14 @@ class Entry:
     def event(self, name: str, action: Action, settings: Settings) -> Event:
         """The finished event."""
         zone = self.zone or settings.tz
+        until = "" if self.until is None else f" until {self.until}"
+        trigger = self.adjustments.around(self.make_trigger(zone, name), zone, name)
         return Event(
             name=name,
-            declaration=f"{self.schedule} in {zone}" + ("" if self.until is None else f" until {self.until}"),
+            schedule=self.schedule,
+            declaration=f"{self.schedule} in {zone}{until}{self.adjustments.words()}",
             zone=zone,
-            trigger=self.make_trigger(zone, name),
+            trigger=trigger if self.until is None else Until(trigger, self.until, zone),
             action=action,
             source=self.source,
             condition=self.condition,
@@ -121,6 +126,8 @@ class Entry:
             overlap=self.overlap or "allow",
             description=self.description,
             tags=frozenset(self.tags),
+            until=self.until,
+            adjustments=self.adjustments,
         )
 
 

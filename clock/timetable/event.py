@@ -8,8 +8,11 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from clock.timetable.action import Action, Enqueue
+from clock.timetable.adjustments import NONE, Adjustments
 from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
+from clock.timetable.prose import explain
 from clock.timetable.triggers import Trigger
+from clock.timetable.until import Moment
 
 CatchUp = Literal["latest", "all", "skip"]
 Overlap = Literal["allow", "skip", "queue_one"]
@@ -17,12 +20,14 @@ Overlap = Literal["allow", "skip", "queue_one"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """When, what, on which condition. `declaration` is its schedule in words: a change moves the anchor.
+    """When, what, on which condition.
 
+    `schedule` says when in words; `declaration` adds all that due instants depend on: its change moves the anchor.
     `overlap` says what becomes of a due instant while the job of the one before is still at work.
     """
 
     name: str
+    schedule: str
     declaration: str
     zone: tzinfo
     trigger: Trigger
@@ -35,6 +40,8 @@ class Event:
     overlap: Overlap = "allow"
     description: str | None = None
     tags: frozenset[Hashable] = frozenset()
+    until: Moment | None = None
+    adjustments: Adjustments = NONE
 
     @property
     def enqueues(self) -> bool:
@@ -62,6 +69,13 @@ class Event:
         """
         decided = None if previous is None else to_seconds(previous)
         return self.trigger.due_between(after, end, to_seconds(anchor), decided)
+
+    def explain(self, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
+        """The event in a sentence, for people; with `now`, it ends with the next due instant in the event's zone.
+
+        `anchor` is when the event was first seen, `now` where it is not given.
+        """
+        return explain(self, now, anchor)
 
     def run(self, due: datetime, previous: datetime | None) -> object:
         """Run the action for the firing at `due`; what it returns."""

@@ -16,6 +16,7 @@ from clock.timetable import draft
 from clock.timetable.builder import Builder
 from clock.timetable.days import WEEKDAYS
 from clock.timetable.local_time import DAY, HOUR, MINUTE
+from clock.timetable.periods import listed
 from clock.timetable.triggers import (
     Days,
     EachHour,
@@ -103,18 +104,18 @@ class FluentJob(Builder):
             raise self._error("to(...) draws its times; it cannot be joined with at(...) or a weekday")
 
     def _words(self) -> str:
-        unit = self.start_day or self.unit or "?"
         span = str(self.interval) + (f" to {self.latest}" if self.latest is not None else "")
+        unit = str(self.unit)
         words = f"every {unit.removesuffix('s')}" if span == "1" else f"every {span} {unit}"
-        if self._times:
-            words += " at " + ", ".join(self._shown(at) for at in self._times)
-        return words
+        if self.start_day:
+            words = f"every {self.start_day.capitalize()}"
+        return words + (f" at {listed(map(self._shown, dict.fromkeys(self._times)))}" if self._times else "")
 
     def _shown(self, at: time) -> str:
         if self.unit == "minutes":
-            return f":{at.second:02}"
+            return f"second {at.second}"
         if self.unit == "hours":
-            return f":{at.minute:02}" + (f":{at.second:02}" if at.second else "")
+            return f"minute {at.minute}" + (f":{at.second:02}" if at.second else "")
         return at.isoformat("seconds" if at.second else "minutes")
 
     def _trigger(self, zone: tzinfo, name: str) -> Trigger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 
 _UNITS = {
@@ -13,6 +14,7 @@ _UNITS = {
     "second": timedelta(seconds=1),
 }
 _SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
+_SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
 _PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[a-z]+)\s*")
 ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m' or a number of seconds"
 
@@ -40,6 +42,23 @@ def _part(value: object, found: re.Match[str]) -> timedelta:
     if unit not in _UNITS:
         raise ValueError(f"{value!r} has the unit {found['unit']!r}; units are {', '.join(_UNITS)}")
     return int(found["count"] or 1) * _UNITS[unit]
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words in a row, for people.
+
+    >>> listed(["06:00", "12:00", "18:00"])
+    '06:00, 12:00 and 18:00'
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def counted(period: timedelta) -> str:
+    """A period for people, with its number, and short: `1 h`, `90 min`, `2 days`."""
+    words = period_words(period)
+    number, unit = words.split() if words[0].isdigit() else ("1", words)
+    return f"{number} {_SYMBOLS.get(unit.removesuffix('s'), unit)}"
 
 
 def period_words(period: timedelta) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from clock.timetable.local_time import DAY, offsets_of, to_seconds
+from clock.timetable.periods import counted
 from clock.timetable.triggers import Trigger
 
 #: The texts that the `schedule` package takes.
@@ -35,6 +36,15 @@ def parse_until(value: object) -> Moment:
         return datetime.fromisoformat(value)  # type: ignore[arg-type]  # TypeError where it is no text
     except (TypeError, ValueError):
         raise ValueError(f"until is {value!r}; accepted are {_ACCEPTED}") from None
+
+
+def until_words(moment: Moment) -> str:
+    """The moment for people."""
+    if isinstance(moment, timedelta):
+        return f"{counted(moment)} after it was first seen"
+    if isinstance(moment, time):
+        return f"{moment:%H:%M:%S} of the day on which it was first seen"
+    return str(moment)
 
 
 @dataclass(frozen=True, slots=True)

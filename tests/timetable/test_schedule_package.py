@@ -58,10 +58,10 @@ while True:
         "job(what='feeds') every hour",
         "job every day at 10:30",
         "job every 5 to 10 minutes",
-        "job every monday",
-        "job every wednesday at 13:15",
+        "job every Monday",
+        "job every Wednesday at 13:15",
         "job every day at 12:42",
-        "job every minute at :17",
+        "job every minute at second 17",
     ]
     assert timetable.events[6].source.endswith("clock.py:14")
     assert str(timetable.events[6].zone) == "Europe/Amsterdam"
@@ -87,9 +87,9 @@ every(4).days.until(datetime(2030, 5, 17)).do(job, "f").named("mine")
     assert names(timetable) == [
         "job('a') every second",
         "job('b') every 3 weeks",
-        "job('c') every 2 hours at :10:30",
+        "job('c') every 2 hours at minute 10:30",
         "job('d') every week",
-        "job('e') every sunday",
+        "job('e') every Sunday",
         "mine",
     ]
     assert timetable.events[2].tags == {"x", "y"}
@@ -164,7 +164,7 @@ default.every(2).hours.do(job, "d")
 
     assert names(timetable) == [
         "job('d') every 2 hours",
-        "job('a', end='b') every monday at 16:20",
+        "job('a', end='b') every Monday at 16:20",
         "job('c') every 5 to 9 minutes",
     ]
     assert timetable.events[1].tags == {"x"}

@@ -48,7 +48,7 @@ def test_a_mapping_becomes_an_event_with_all_that_it_says() -> None:
         }
     )
 
-    assert (event.name, event.declaration) == ("nightly", "every day at 06:00, 18:00 in Asia/Tokyo")
+    assert (event.name, event.declaration) == ("nightly", "every day at 06:00 and at 18:00 in Asia/Tokyo")
     assert str(event.action) == "SendLetterJob('me', 2)"
     assert (event.catch_up, event.catch_up_within, event.overlap) == ("all", timedelta(hours=2), "skip")
     assert (event.description, event.source) == ("Why.", "lib/clock.py:7")

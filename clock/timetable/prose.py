@@ -1,0 +1,121 @@
+"""An event told in a sentence, for people who do not read clock files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cronsim import CronSim
+
+from clock.timetable.adjustments import Adjustments, excepted_words
+from clock.timetable.cron import WORDS
+from clock.timetable.naming import name_of
+from clock.timetable.periods import counted
+from clock.timetable.until import until_words
+
+if TYPE_CHECKING:
+    from clock.timetable.event import Event
+
+CRON = "cron "  # what the words of a schedule begin with where it is a cron expression
+
+
+def explain(event: Event, now: datetime | None, anchor: datetime | None) -> str:
+    """The sentence; with `now`, it ends with the next due instant of the event anchored at `anchor`."""
+    clauses = [f"{_when(event)}: {event.action}", *_how(event)]
+    if now is not None:
+        clauses.append(f"next: {_next(event, now, anchor or now)}")
+    text = ", ".join(clauses)
+    return f"{text}. {event.description}" if event.description else text
+
+
+def cron_prose(expression: str) -> str:
+    """A cron expression in words.
+
+    >>> cron_prose("0 9 * * mon-fri")
+    'At 09:00 on Monday through Friday'
+    """
+    text = WORDS.get(expression.lower(), expression)
+    return re.sub(r"\b([23])([123])th\b", _ordinal, CronSim(text, datetime(2026, 1, 1)).explain())
+
+
+def _ordinal(found: re.Match[str]) -> str:
+    return found[1] + {"1": "1st", "2": "2nd", "3": "3rd"}[found[2]]
+
+
+def _when(event: Event) -> str:
+    words = event.schedule
+    text = cron_prose(words.removeprefix(CRON)) if words.startswith(CRON) else words[:1].upper() + words[1:]
+    return f"{text} in {event.zone}" if _has_zone(event.trigger) else text
+
+
+def _has_zone(trigger: object) -> bool:
+    """Whether the trigger, or one inside it, reads the clocks of a zone."""
+    inside = [getattr(trigger, "trigger", None), *getattr(trigger, "triggers", ())]
+    inside = [one for one in inside if one is not None]
+    return any(map(_has_zone, inside)) if inside else hasattr(trigger, "zone")
+
+
+def _how(event: Event) -> Iterator[str]:
+    yield _LATE[event.catch_up].format(counted(event.catch_up_within)) if event.catch_up_within else "never late"
+    if event.until is not None:
+        yield f"until {until_words(event.until)}"
+    if event.condition is not None:
+        yield f"only if {name_of(event.condition)}"
+    yield from _adjusted(event.adjustments)
+    if event.overlap != "allow":
+        yield _OVERLAP[event.overlap]
+    if event.thread and not event.enqueues:
+        yield "on a thread of its own"
+
+
+_OVERLAP = {
+    "skip": "not while the one before is still at work",
+    "queue_one": "at most one waiting while the one before is still at work",
+}
+_LATE = {
+    "latest": "at most {} late",
+    "all": "all that were missed made up, at most {} late",
+    "skip": "never late",
+}
+
+
+def _adjusted(chosen: Adjustments) -> Iterator[str]:
+    if chosen.excepted is not None:
+        days = excepted_words(chosen.excepted)
+        yield (
+            f"never on {days}" if chosen.otherwise == "skip" else f"on {days} moved to the {chosen.otherwise} day"
+        )
+    if chosen.spread:
+        yield f"moved by a part of {counted(chosen.spread)} of its own"
+    if chosen.jitter:
+        yield f"moved anew each time by a part of {counted(chosen.jitter)}"
+    if chosen.dst.gap:
+        yield _GAP[chosen.dst.gap]
+    if chosen.dst.fold:
+        yield _FOLD[chosen.dst.fold]
+
+
+_GAP = {
+    "shift": "a time that the clocks skip comes right after the gap",
+    "skip": "a time that the clocks skip is left out",
+}
+_FOLD = {
+    "first": "a time that comes twice counts the first time",
+    "second": "a time that comes twice counts the second time",
+    "both": "a time that comes twice counts both times",
+}
+
+
+def _next(event: Event, now: datetime, anchor: datetime) -> str:
+    due = event.next_after(now, anchor=anchor)
+    if due is None:
+        return "never"
+    local, today = due.astimezone(event.zone), now.astimezone(event.zone)
+    form = (
+        "%a %d %b"
+        + ("" if local.year == today.year else " %Y")
+        + (" %H:%M:%S %Z" if local.second else " %H:%M %Z")
+    )
+    return local.strftime(form)

@@ -1,0 +1,108 @@
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clock.timetable import Event, Timetable
+
+NOW = datetime(2026, 11, 24, 7, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+IN = " in Europe/Berlin: act, at most 1 h late"
+
+SENTENCES = [
+    # the fluent form
+    ("every().second.do(act)", "Every second: act, at most 1 h late"),
+    ("every(10).minutes.do(act, 'news')", "Every 10 minutes: act('news'), at most 1 h late"),
+    ("every(5).to(10).minutes.do(act)", "Every 5 to 10 minutes: act, at most 1 h late"),
+    ("every().minute.at(':15').do(act)", "Every minute at second 15: act, at most 1 h late"),
+    ("every().hour.at([':00', ':30']).do(act)", f"Every hour at minute 0 and minute 30{IN}"),
+    ("every(3).hours.at('10:30').do(act)", f"Every 3 hours at minute 10:30{IN}"),
+    ("every().day.do(act)", f"Every day{IN}"),
+    ("every().day.at('06:00').do(act)", f"Every day at 06:00{IN}"),
+    ("every(2).days.at(['06:00', '12:00:30', '18:00']).do(act)", f"Every 2 days at 06:00, 12:00:30 and 18:00{IN}"),
+    ("every().monday.at('16:20').do(act)", f"Every Monday at 16:20{IN}"),
+    ("every(2).weeks.do(act)", f"Every 2 weeks{IN}"),
+    (
+        "every().day.at('06:00', 'Asia/Tokyo').do(SendLetterJob, DUE_AT)",
+        "Every day at 06:00 in Asia/Tokyo: SendLetterJob(DUE_AT), at most 1 h late",
+    ),
+    # cron
+    ("cron('0 9 * * mon-fri').do(act)", f"At 09:00 on Monday through Friday{IN}"),
+    ("cron('@daily').do(act)", f"At 00:00 every day{IN}"),
+    ("cron('30 6 21,22,23 * *').do(act)", f"At 06:30 on the 21st, the 22nd, and the 23rd day of month{IN}"),
+    # Clockwork's form
+    ("every(180, 'x')(act)", "Every 3 minutes: act, at most 1 h late"),
+    ("every(timedelta(days=1), 'x', at='0:00')(act)", f"Every day at 00:00{IN}"),
+    ("every(timedelta(hours=1), 'x', at='**:30')(act)", f"Every hour at minute 30{IN}"),
+    ("every(10, 'x', at='9:**')(act)", f"Every 10 seconds from 09:00 to 09:59{IN}"),
+    ("every(timedelta(weeks=2), 'x', at='mon 16:20')(act)", f"Every 2 weeks on Monday at 16:20{IN}"),
+    (
+        "every(timedelta(days=1), 'x', at=['06:00', 'Sunday 18:00:30'], skip_first_run=True)(act)",
+        f"Every day at 06:00 and on Sunday at 18:00:30, not at first{IN}",
+    ),
+    # how it fires
+    (
+        "every().day.at('06:00').until('2026-12-31').do(act)",
+        "Every day at 06:00 in Europe/Berlin: act, at most 1 h late, until 2026-12-31 00:00:00",
+    ),
+    (
+        "every().hour.until(timedelta(days=2)).do(act)",
+        "Every hour: act, at most 1 h late, until 2 days after it was first seen",
+    ),
+    (
+        "every().hour.until('18:00').do(act)",
+        "Every hour: act, at most 1 h late, until 18:00:00 of the day on which it was first seen",
+    ),
+    (
+        "every().hour.if_(lambda t: t.day == 1).do(act)",
+        "Every hour: act, at most 1 h late, only if lambda t: t.day == 1",
+    ),
+    (
+        "every().hour.overlap('skip').do(act)",
+        "Every hour: act, at most 1 h late, not while the one before is still at work",
+    ),
+    (
+        "every().hour.overlap('queue_one').do(act)",
+        "Every hour: act, at most 1 h late, at most one waiting while the one before is still at work",
+    ),
+    ("every().hour.thread().do(act)", "Every hour: act, at most 1 h late, on a thread of its own"),
+    ("every().hour.thread().do(SendLetterJob, 'x')", "Every hour: SendLetterJob('x'), at most 1 h late"),
+    (
+        "every().hour.catch_up('all', within=timedelta(minutes=90)).do(act)",
+        "Every hour: act, all that were missed made up, at most 90 min late",
+    ),
+    ("every().hour.catch_up('skip').do(act)", "Every hour: act, never late"),
+    ("every().hour.catch_up('latest', within=timedelta(0)).do(act)", "Every hour: act, never late"),
+    ("every().hour.describe('Because.').do(act)", "Every hour: act, at most 1 h late. Because."),
+]
+
+
+@pytest.mark.parametrize(("declaration", "sentence"), SENTENCES)
+def test_an_event_tells_itself_in_a_sentence(
+    declared: Callable[..., Event], declaration: str, sentence: str
+) -> None:
+    assert declared(declaration, "Europe/Berlin").explain() == sentence
+
+
+@pytest.mark.parametrize(
+    ("declaration", "told"),
+    [
+        ("every().day.at('09:00').do(act)", "next: Tue 24 Nov 09:00 CET"),
+        ("every().minute.at(':15').do(act)", "next: Tue 24 Nov 07:30:15 CET"),
+        ("every().day.at('09:00', 'Asia/Tokyo').do(act)", "next: Wed 25 Nov 09:00 JST"),
+        ("cron('0 0 1 1 *').do(act)", "next: Fri 01 Jan 2027 00:00 CET"),
+        ("cron('0 0 1 1 *').until('2026-12-01').do(act)", "next: never"),
+    ],
+)
+def test_the_sentence_ends_with_the_next_due_instant_in_the_events_zone(
+    declared: Callable[..., Event], declaration: str, told: str
+) -> None:
+    assert declared(declaration, "Europe/Berlin").explain(NOW).endswith(f", {told}")
+
+
+def test_the_next_due_instant_counts_from_the_anchor(load_lines: Callable[[str], Timetable]) -> None:
+    [event] = load_lines("every(3).days.at('09:00', 'Europe/Berlin').do(act)\n").events
+    anchor = NOW.replace(day=22)
+
+    assert event.explain(NOW, anchor=anchor).endswith("next: Wed 25 Nov 09:00 CET")
+    assert event.explain(NOW).endswith("next: Fri 27 Nov 09:00 CET")
