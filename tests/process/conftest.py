@@ -67,8 +67,12 @@ class App:
 
     def start(self, *words: str) -> Running:
         """Start `python -m clock` with these words."""
+        return self.start_program(sys.executable, "-u", "-m", "clock", *words)
+
+    def start_program(self, *words: str) -> Running:
+        """Start any program in the application's folder."""
         popen = subprocess.Popen(
-            [sys.executable, "-u", "-m", "clock", *words],
+            words,
             cwd=self.folder,
             env=self.environ,
             stdout=subprocess.PIPE,
@@ -94,6 +98,13 @@ class App:
         """Run `python -m clock` with these words to its end."""
         return self.run("-m", "clock", *words)
 
+    def kill_all(self) -> None:
+        """Kill what still runs."""
+        for process in self.processes:
+            if process.popen.poll() is None:
+                process.popen.kill()
+                process.popen.wait()
+
     def redis(self) -> Redis:
         """A connection to the application's own Redis."""
         url = self.environ.get("REDIS_URL") or embedded.start_or_join(self.folder)
@@ -111,10 +122,7 @@ def app(tmp_path: Path) -> Iterator[App]:
     environ = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "SMTP_URL")}
     found = App(tmp_path, {**environ, "PYTHONDONTWRITEBYTECODE": "1"})
     yield found
-    for process in found.processes:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
+    found.kill_all()
 
 
 @pytest.fixture
