@@ -29,6 +29,10 @@ SECTIONS = {
     },
     "The clock": {
         "fire": "clock.cli.fire",
+        "pause": "clock.cli.pause",
+        "resume": "clock.cli.pause",
+        "why": "clock.cli.why",
+        "history": "clock.cli.history",
     },
     "Jobs": {
         "queue": "clock.cli.queues",

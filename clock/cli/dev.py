@@ -31,14 +31,15 @@ class _Process:
 def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> None:
     """Run the clock and a worker together, until Ctrl-C.
 
-    Each line of output says which process wrote it. When one of them ends, the other is stopped too.
+    Each line of output says which process wrote it. Both start anew when a Python file is edited. When one of
+    them ends, the other is stopped too.
 
     \b
     Example: python -m clock dev lib/clock.py -r jobs
     """
     commands = {
-        "clock": ["run", *([str(clock_file)] if clock_file else [])],
-        "worker": ["worker", *(["-r", require] if require else [])],
+        "clock": ["run", "--reload", *([str(clock_file)] if clock_file else [])],
+        "worker": ["worker", "--reload", *(["-r", require] if require else [])],
     }
     ctx.exit(_run_together(commands))
 

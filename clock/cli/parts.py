@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.store import Redis
 from clock.store.connection import connect, server_time_offset
-from clock.ticker import Release, Signature, release_of
+from clock.store.ledger import Decision
+from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Timetable, load
 
 
@@ -52,3 +54,24 @@ def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> d
         "events": len(timetable.events),
         "skew_ms": round(clock.offset.total_seconds() * 1000),
     }
+
+
+def clock_process(
+    timetable: Timetable,
+    redis: Redis,
+    on_stuck: Callable[[], object] = lambda: None,
+    on_decision: Callable[[Decision], object] = lambda _: None,
+) -> ClockProcess:
+    """The clock of a timetable, as this process runs it."""
+    clock = SystemClock()
+    clock.offset = server_time_offset(redis, clock)
+    of_file = release(timetable.path, clock)
+    return ClockProcess(
+        timetable,
+        redis,
+        identity=identity(),
+        release=of_file,
+        about=about_clock(of_file, timetable, clock),
+        on_stuck=on_stuck,
+        on_decision=on_decision,
+    )

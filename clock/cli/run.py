@@ -12,13 +12,13 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import about_clock, identity, release
+from clock.cli.parts import clock_process
+from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.health import clock_complaints
 from clock.log import log_to
 from clock.shutdown import handling
-from clock.store.connection import connect, server_time_offset, set_default
-from clock.ticker import ClockProcess
+from clock.store.connection import connect, set_default
 from clock.timetable import load
 
 CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
@@ -27,6 +27,7 @@ CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 @click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @health_option
+@reload_option
 @shared_options
 def run(**options: Any) -> None:
     """Run the clock: fire the events of CLOCK_FILE (default: lib/clock.py) at their due instants.
@@ -45,19 +46,9 @@ def run(**options: Any) -> None:
         log_to(timetable.settings.logger)
     redis = connect(config.redis, max_connections=CONNECTIONS)
     set_default(redis)
-    clock = SystemClock()
-    clock.offset = server_time_offset(redis, clock)
-    of_file = release(timetable.path, clock)
-    metrics = metrics_if_installed(redis, clock) if config.health_port else None
-    process = ClockProcess(
-        timetable,
-        redis,
-        identity=identity(),
-        release=of_file,
-        about=about_clock(of_file, timetable, clock),
-        on_stuck=_leave,
-        on_decision=metrics.count_firings() if metrics else _ignore,
-    )
+    metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
+    count = metrics.count_firings() if metrics else _ignore
+    process = clock_process(timetable, redis, on_stuck=_leave, on_decision=count)
     if metrics:
         metrics.watch_clock(process)
     signals = {

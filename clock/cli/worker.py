@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import identity
+from clock.cli.parts import clock_process, identity
+from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import ConfigurationError
@@ -19,6 +23,8 @@ from clock.health import worker_complaints
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
+from clock.ticker import STOP_SECONDS
+from clock.timetable import load
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
 
 
@@ -31,8 +37,15 @@ from clock.worker import Launcher, Queue, Worker, WorkerOptions
     "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
 )
 @health_option
+@click.option(
+    "--with-clock",
+    type=click.Path(path_type=Path),
+    metavar="CLOCK_FILE",
+    help="Stand by as a further clock, and take over where no other one works.",
+)
+@reload_option
 @shared_options
-def worker(**options: Any) -> None:
+def worker(with_clock: Path | None, **options: Any) -> None:
     """Run jobs.
 
     Imports every module under the folder of jobs, and takes jobs from the queues in the order given, or by weight.
@@ -64,7 +77,8 @@ def worker(**options: Any) -> None:
     metrics = metrics_if_installed(redis, clock) if config.health_port else None
     if metrics:
         metrics.watch_jobs()
-    with handling(signals), health(config.health_port, lambda: worker_complaints(process), metrics):
+    checks = health(config.health_port, lambda: worker_complaints(process), metrics)
+    with handling(signals), checks, _standing_by(with_clock, config.redis):
         process.run()
 
 
@@ -76,3 +90,19 @@ def _several(config: Config) -> int:
     launcher = Launcher(command, config.processes, stop_timeout_seconds=config.stop_timeout, clock=SystemClock())
     with handling(launcher.handlers()):
         return launcher.run()
+
+
+@contextmanager
+def _standing_by(clock_file: Path | None, url: str | None) -> Iterator[None]:
+    """Run a clock beside the worker, on a thread and a connection of its own."""
+    if clock_file is None:
+        yield
+        return
+    process = clock_process(load(clock_file), connect(url))
+    thread = threading.Thread(target=process.run, name="clock", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        process.stop()
+        thread.join(STOP_SECONDS)

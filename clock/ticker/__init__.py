@@ -7,9 +7,10 @@ from clock.ticker.leader import Leader
 from clock.ticker.process import ClockProcess
 from clock.ticker.pulse import Pulse
 from clock.ticker.release import Release, release_of
-from clock.ticker.ticker import Ticker
+from clock.ticker.ticker import STOP_SECONDS, Ticker
 
 __all__ = [
+    "STOP_SECONDS",
     "Act",
     "ClockProcess",
     "Due",

@@ -16,6 +16,7 @@ from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
+from clock.worker.outcomes import Outcomes
 from clock.worker.ready import Slot
 from clock.worker.retry import judge, noted
 
@@ -32,10 +33,13 @@ class UnreadablePayload(Exception):
 class Processor:
     """The body of one of the worker's threads: takes jobs from the fetcher and runs them."""
 
-    def __init__(self, slot: Slot, fetcher: Fetcher, in_progress: InProgress, *, clock: Clock) -> None:
+    def __init__(
+        self, slot: Slot, fetcher: Fetcher, in_progress: InProgress, outcomes: Outcomes, *, clock: Clock
+    ) -> None:
         self._slot = slot
         self._fetcher = fetcher
         self._in_progress = in_progress
+        self._outcomes = outcomes
         self._clock = clock
         self._never = threading.Event()
 
@@ -78,8 +82,10 @@ class Processor:
             else:
                 job.run(context)
         except Discard as reason:
+            took = self._clock.monotonic() - started
             logger.info("%s %s dropped: %s", payload["class"], payload.get("jid"), reason)
-            self._fetcher.finish(self._slot, claimed, self._clock.monotonic() - started)
+            self._outcomes.note(payload, "dropped", took=took, error=reason)
+            self._fetcher.finish(self._slot, claimed, took)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
             self._fail(claimed, payload, job, error, self._clock.monotonic() - started)
         else:
@@ -87,6 +93,7 @@ class Processor:
             logger.info(
                 "%s %s done in %.3f s", payload["class"], payload.get("jid"), took, extra=_extra(payload, took)
             )
+            self._outcomes.note(payload, "done", took=took)
             self._fetcher.finish(self._slot, claimed, took)
         if suspect:
             self._insist(lambda: self._in_progress.unmark(claimed))
@@ -107,10 +114,12 @@ class Processor:
             exc_info=error,
             extra=_extra(payload, took),
         )
+        self._outcomes.note(payload, verdict.where or "dropped", took=took, error=error)
         self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
         logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), error)
+        self._outcomes.note(payload, "dead", took=0, error=error)
         now = seconds(self._clock.now())
         self._set_aside(claimed, noted(payload, error, now=now), where=keys.DEAD, score=now, ran=False)
 

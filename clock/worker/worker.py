@@ -17,9 +17,11 @@ from clock.store.connection import answers
 from clock.store.delayed import Delayed
 from clock.store.in_progress import InProgress
 from clock.store.processes import Processes
+from clock.worker.clock_watch import ClockWatch
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.options import WorkerOptions
+from clock.worker.outcomes import Outcomes
 from clock.worker.poller import Poller
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
@@ -53,6 +55,7 @@ class Worker:
         self._status = Status(self._fetcher, options, identity=identity, clock=clock)
         self._watchdog = Watchdog(self._fetcher, redis_answers=lambda: answers(redis), clock=clock)
         self._job_threads: list[threading.Thread] = []
+        self._clock_watch = ClockWatch(redis, clock=clock)
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
@@ -68,8 +71,9 @@ class Worker:
             ", ".join(self._options.queue_names),
             self._options.concurrency + 2,
         )
+        outcomes = Outcomes(self._redis, clock=self._clock)
         for slot in self._fetcher.slots:
-            processor = Processor(slot, self._fetcher, self._in_progress, clock=self._clock)
+            processor = Processor(slot, self._fetcher, self._in_progress, outcomes, clock=self._clock)
             self._job_threads.append(self._start(processor.run, slot.tid))
         self._start(self._fetcher.run, "fetcher")
         heartbeat = self._heartbeat()
@@ -161,6 +165,7 @@ class Worker:
         self._look_after_others()
 
     def _look_after_others(self) -> None:
+        self._clock_watch.look()
         recover(self._redis, clock=self._clock)
         released = unpark(self._delayed)
         if released:

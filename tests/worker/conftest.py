@@ -10,6 +10,7 @@ from clock.store.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
+from clock.worker.outcomes import Outcomes
 from clock.worker.processor import Processor
 from tests.worker import jobs
 
@@ -57,7 +58,10 @@ def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
         arrivals = Arrivals(redis, ["default"], max_watched=1)
         fetcher = Fetcher(in_progress, arrivals, options=options, clock=fake_clock)
         return Bench(
-            fetcher, Processor(fetcher.slots[0], fetcher, in_progress, clock=fake_clock), in_progress, redis
+            fetcher,
+            Processor(fetcher.slots[0], fetcher, in_progress, Outcomes(redis, clock=fake_clock), clock=fake_clock),
+            in_progress,
+            redis,
         )
 
     return build

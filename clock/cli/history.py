@@ -1,0 +1,52 @@
+"""`clock history`: what became of an event's latest due instants."""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo_json, json_option
+from clock.errors import UnknownEvent
+from clock.inspection.why import told
+from clock.store.connection import connect
+from clock.store.history import read
+from clock.timetable import load
+
+
+@click.command("history")
+@click.argument("name")
+@click.option("--count", "-n", type=click.IntRange(1), default=20, help="How many records; default: 20.")
+@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@json_option
+@shared_options
+def history_command(name: str, count: int, as_json: bool, **options: Any) -> None:
+    """Show what became of the latest due instants of the event NAME, and of the jobs that they pushed.
+
+    \b
+    Example: python -m clock history nightly -n 5
+    """
+    config = answering_settings(**options)
+    records = list(read(connect(config.redis), name, count))
+    zone = _zone(config.clock_file, name, is_known=bool(records))
+    if as_json:
+        echo_json(records)
+        return
+    for record in reversed(records):
+        for line in told(record, zone):
+            click.echo(line)
+    if not records:
+        click.echo(f"nothing has been decided of {name!r} yet")
+
+
+def _zone(clock_file: Path, name: str, *, is_known: bool) -> tzinfo:
+    """The event's zone; UTC for one that has left the clock file, or lives in a database."""
+    try:
+        return load(clock_file).event(name).zone
+    except UnknownEvent:
+        if is_known:
+            return UTC
+        raise

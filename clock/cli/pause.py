@@ -1,0 +1,100 @@
+"""`clock pause` and `clock resume`: an event, or the whole clock, does not fire for a while."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options
+from clock.clocks import SystemClock, from_ms, to_ms
+from clock.errors import ConfigurationError
+from clock.store import pauses
+from clock.store.connection import connect, server_time_offset
+from clock.store.pauses import ALL, Pause
+from clock.timetable import Timetable, load
+from clock.timetable.periods import parse_period
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "whole", is_flag=True, help="The whole clock.")
+@click.option("--until", metavar="WHEN", help="2026-12-01 08:00, an instant, or for how long: 2h, 30m.")
+@click.option("--note", metavar="TEXT", help="Why; shown by status, history and why.")
+@click.option("--by", metavar="WHO", help="Who; default: the user of this machine.")
+@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@shared_options
+def pause(
+    name: str | None, whole: bool, until: str | None, note: str | None, by: str | None, **options: Any
+) -> None:
+    """Pause the event NAME, or with --all the whole clock.
+
+    What is due meanwhile is recorded as paused, and is not caught up. Without --until it lasts until `resume`.
+
+    \b
+    Example: python -m clock pause nightly --until 2h --note "the mail server moves"
+    """
+    config = answering_settings(**options)
+    timetable = load(config.clock_file)
+    event = _event(timetable, name, whole=whole)
+    redis, clock = connect(config.redis), SystemClock()
+    clock.offset = server_time_offset(redis, clock)
+    now = clock.now()
+    zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
+    end = None if until is None else _until(until, now, zone)
+    wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
+    made = pauses.pause(redis, event, wanted)
+    lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
+    click.echo(f"Paused {_told(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "whole", is_flag=True, help="The whole clock.")
+@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@shared_options
+def resume(name: str | None, whole: bool, **options: Any) -> None:
+    """Let the event NAME, or with --all the whole clock, fire again.
+
+    \b
+    Example: python -m clock resume nightly
+    """
+    config = answering_settings(**options)
+    redis, clock = connect(config.redis), SystemClock()
+    clock.offset = server_time_offset(redis, clock)
+    event = name if name in pauses.read(redis) else _event(load(config.clock_file), name, whole=whole)
+    ended = pauses.resume(redis, event or ALL, to_ms(clock.now()))
+    click.echo(f"Resumed {_told(event or ALL)}" if ended else f"{_told(event or ALL)} was not paused")
+
+
+def _event(timetable: Timetable, name: str | None, *, whole: bool) -> str:
+    """What is to be paused. An event from a database is not in the file: then any name will do."""
+    if whole == (name is not None):
+        raise click.UsageError("give the name of an event, or --all")
+    if name is not None and not timetable.synced:
+        timetable.event(name)
+    return name or ALL
+
+
+def _until(text: str, now: datetime, zone: tzinfo) -> datetime:
+    try:
+        return now + timedelta(seconds=parse_period(text).total_seconds())
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"--until {text!r}: a time is wanted, '2026-12-01 08:00', or for how long: 2h, 30m"
+        ) from None
+    until = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
+    if until <= now:
+        raise ConfigurationError(f"--until {text!r} is past")
+    return until
+
+
+def _told(event: str) -> str:
+    return "the whole clock" if event == ALL else repr(event)

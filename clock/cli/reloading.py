@@ -1,0 +1,97 @@
+"""`--reload`: the same command in a process of its own, started anew whenever a Python file was edited.
+
+The clock keeps its anchors through it, as through any restart: they are in Redis.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from clock.clocks import SystemClock
+from clock.config import load_config
+from clock.shutdown import handling
+from clock.store import embedded
+
+F = TypeVar("F", bound=Callable[..., object])
+
+LOOK_SECONDS = 0.5  # how often the files are looked at
+_NOT_WATCHED = ("__pycache__", "node_modules", "site-packages")
+
+
+def reload_option(command: F) -> F:
+    """Add `--reload`: the command is then run by `run_reloading` before it looks at anything else."""
+    return click.option(
+        "--reload",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda ctx, _option, wanted: wanted and ctx.exit(run_reloading(sys.argv[1:])),
+        help="Start anew when a Python file is edited.",
+    )(command)
+
+
+def run_reloading(arguments: list[str]) -> int:
+    """Run `python -m clock` with `arguments`, anew after each edit, until it is stopped; the exit code.
+
+    An edit that breaks it is told, and the next one awaited; what is broken from the start ends at once.
+    """
+    command = [sys.executable, "-u", "-m", "clock", *(word for word in arguments if word != "--reload")]
+    stopped = threading.Event()
+    _keep_server(arguments)
+    signals = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), stopped.set)
+    with handling(signals):
+        process, files, edits = _start(command), _files(Path.cwd()), 0
+        while not SystemClock().wait(stopped, LOOK_SECONDS):
+            seen, files = files, _files(Path.cwd())
+            if seen != files:
+                edited = sorted({path for path, _ in seen ^ files})
+                click.echo(f"clock: {', '.join(edited[:3])} was edited: starting anew")
+                _end(process)
+                process, edits = _start(command), edits + 1
+            elif process.poll() is not None and not (process.returncode and edits):
+                break
+        return _end(process)
+
+
+def _keep_server(arguments: list[str]) -> None:
+    """Use the embedded server as well, where it is used: else it would stop and start with the process."""
+    if load_config({}).redis is None and "--redis" not in arguments and embedded.is_installed():
+        embedded.start_or_join(Path.cwd(), clock=SystemClock())
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, start_new_session=True)  # noqa: S603  # our own command line, no shell
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    if process.poll() is None:
+        process.terminate()
+    return process.wait()
+
+
+def _files(root: Path) -> set[tuple[str, int]]:
+    """The Python files under `root` and when they were last written; of hidden folders and libraries none."""
+    found = set()
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_WATCHED]
+        for name in names:
+            if name.endswith(".py"):
+                path = Path(folder, name)
+                found.add((str(path.relative_to(root)), _written(path)))
+    return found
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0  # deleted at this moment

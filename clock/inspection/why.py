@@ -1,0 +1,153 @@
+"""Why an event fired at some time, or why it did not: told from its history, the ledger and its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from clock.clocks import from_ms, to_ms
+from clock.errors import ClockError
+from clock.store import Redis, history, listing, pauses, watch
+from clock.timetable import Event
+
+SECOND = timedelta(seconds=1)
+
+#: What a record's `decision` means.
+WORDS = {
+    "fired": "fired",
+    "caught_up": "fired late: the clock was away, and caught up",
+    "missed": "did not fire: it was missed",
+    "refused": "did not fire: it was refused",
+    "paused": "did not fire: it was paused",
+    "overlap": "did not fire: an earlier firing was at work",
+    "error": "failed, and pushed nothing",
+    "manual": "was fired by hand",
+}
+
+
+class UnreadableTime(ClockError):
+    """A time was asked about that is none."""
+
+    exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is no time; ask for '2026-11-01 01:30', '2026-11-01' or an ISO 8601 instant")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A stretch of time: the instants start <= t < end. `note` tells what the zone's clock did there."""
+
+    start: datetime
+    end: datetime
+    note: str | None = None
+
+
+def asked(text: str, zone: tzinfo) -> list[Asked]:
+    """The stretches that a text means: a second, a minute or a day, on the zone's clock if it names no offset.
+
+    A wall-clock time that occurs twice has two, one that does not occur has the moment of the change. Raises
+    UnreadableTime.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UnreadableTime(text) from None
+    length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
+    if found.tzinfo is not None:
+        return [Asked(found.astimezone(UTC), found.astimezone(UTC) + length)]
+    folds = sorted({found.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)})
+    real = [start for start in folds if start.astimezone(zone).replace(tzinfo=None) == found]
+    if not real:
+        return [Asked(folds[0], folds[-1] + length, f"{text}: the zone's clocks are put forward over this time")]
+    note = f"{text}: the zone's clocks are put back, so that it occurs twice" if len(real) > 1 else None
+    return [Asked(start, start + length, note) for start in real]
+
+
+def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
+    """Lines that say what became of the event's due instants in a stretch of time. Raises StoreUnavailable."""
+    lines = [when.note] if when.note else []
+    records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
+    for record in reversed(records):
+        lines += told(record, event.zone)
+    entry = listing.ledger(redis).get(event.name)
+    if entry is None or entry[1] != event.declaration:
+        return [*lines, f"no clock has run with {event.name!r} as it is declared now: {event.declaration}"]
+    anchor, decided = from_ms(entry[0]), from_ms(entry[2])
+    known = {record["due"] for record in records}
+    dues = [due for due in _dues(event, anchor, when) if to_ms(due) not in known and not _in_run(due, records)]
+    for due in dues:
+        lines.append(f"{_shown(due, event.zone)}: {_undecided(redis, event, due, decided, now)}")
+    return lines if records or dues else [*lines, *_not_due(event, anchor, when)]
+
+
+def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
+    """A record of the history in words: a line, and one for each job whose outcome is known."""
+    due = _shown(from_ms(record["due"]), zone)
+    if record.get("count", 1) > 1:
+        due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} due instants)"
+    parts = [WORDS.get(record["decision"], record["decision"])]
+    parts += [record["reason"]] if record.get("reason") else []
+    if record.get("late_ms", 0) and record["decision"] != "manual":
+        parts.append(f"looked at {record['late_ms']} ms late")
+    if record.get("jobs"):
+        parts.append(f"{record['jobs']} jobs: {', '.join(record['jids'])}")
+    parts.append(f"by {record.get('host')}, release {record.get('release')}")
+    outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
+    return [
+        f"{due}: {'; '.join(parts)}",
+        *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
+    ]
+
+
+def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
+    word = {"retry": "failed, to be tried again", "dead": "failed for good"}.get(
+        outcome["outcome"], outcome["outcome"]
+    )
+    error = f": {outcome['error']}" if outcome.get("error") else ""
+    return f"{word} at {_shown(from_ms(outcome['at']), zone)} after {outcome['took_ms']} ms{error}"
+
+
+def _undecided(redis: Redis, event: Event, due: datetime, decided: datetime, now: datetime) -> str:
+    if due <= decided:
+        return "it was due, and its record is older than what the history keeps"
+    pause = pauses.covering(pauses.read(redis), event.name, to_ms(due))
+    if due > now:
+        return f"it will be due then, and is {pause}" if pause else "it will be due then"
+    leader = watch.look(redis).leader
+    return f"it was due, and is not decided yet: {f'{leader} leads' if leader else 'no clock runs'}"
+
+
+def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
+    start = _shown(when.start, event.zone)
+    if when.end <= anchor:
+        yield f"{start}: this declaration was first seen at {_shown(anchor, event.zone)}: {event.declaration}"
+        return
+    following = event.next_after(max(when.end - SECOND, anchor - SECOND), anchor=anchor)
+    upcoming = f"; it is due next after that at {_shown(following, event.zone)}" if following else ""
+    yield f"{start}: it is not due then: {event.declaration}{upcoming}"
+
+
+def _dues(event: Event, anchor: datetime, when: Asked) -> list[datetime]:
+    after = max(when.start, anchor) - SECOND
+    found = []
+    while (due := event.next_after(after, anchor=anchor)) is not None and due < when.end:
+        if due >= when.start:
+            found.append(due)
+        after = due
+    return found
+
+
+def _is_about(record: Mapping[str, Any], when: Asked) -> bool:
+    return from_ms(record.get("first", record["due"])) < when.end and when.start <= from_ms(record["due"])
+
+
+def _in_run(due: datetime, records: Sequence[Mapping[str, Any]]) -> bool:
+    at = to_ms(due)
+    return any("first" in record and record["first"] <= at <= record["due"] for record in records)
+
+
+def _shown(instant: datetime, zone: tzinfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

@@ -1,0 +1,44 @@
+"""Every worker watches the clock: one that is stuck, or gone, cannot tell it itself."""
+
+from __future__ import annotations
+
+import logging
+
+from clock.clocks import Clock
+from clock.store import Redis, watch
+
+OVERDUE_SECONDS = 60.0  # longer than a deploy or a take-over makes it
+REMIND_SECONDS = 60.0  # how often it is said again
+
+logger = logging.getLogger(__name__)
+
+
+class ClockWatch:
+    """Compares the oldest undecided due instant with Redis's time."""
+
+    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = OVERDUE_SECONDS) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._limit_seconds = limit_seconds
+        self._due_ms: int | None = None  # what was overdue when it was last said
+        self._said_at = float("-inf")
+
+    def look(self) -> bool:
+        """Look once: whether the clock is behind; that is logged, and counted. Raises StoreUnavailable."""
+        found = watch.look(self._redis)
+        if not found.is_overdue(self._limit_seconds):
+            if self._due_ms is not None:
+                logger.info("The clock fires again")
+            self._due_ms = None
+            return False
+        now = self._clock.monotonic()
+        if found.due_ms != self._due_ms or now - self._said_at >= REMIND_SECONDS:
+            self._due_ms, self._said_at = found.due_ms, now
+            watch.count_overdue(self._redis)
+            logger.error(
+                "The clock is behind: %r was due %.0f s ago and is not decided; %s",
+                found.event,
+                found.late_ms / 1000,
+                f"{found.leader} leads" if found.leader else "no clock leads",
+            )
+        return True

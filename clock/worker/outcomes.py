@@ -1,0 +1,34 @@
+"""What the jobs of a clock's firings come to: it goes into the history of the event that pushed them."""
+
+from __future__ import annotations
+
+import logging
+
+from clock.clocks import Clock, to_ms
+from clock.errors import StoreError
+from clock.job.payload import Payload
+from clock.store import Redis, history
+
+logger = logging.getLogger(__name__)
+
+
+class Outcomes:
+    """Notes each run of a job that a clock has pushed; of other jobs nothing."""
+
+    def __init__(self, redis: Redis, *, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+
+    def note(self, payload: Payload, outcome: str, *, took: float, error: BaseException | None = None) -> None:
+        """A run took so many seconds and came to `done`, `dropped`, `dead` or `retry`: then it is to run again."""
+        firing, jid = payload.get("clock"), payload.get("jid")
+        event = firing.get("event") if isinstance(firing, dict) else None
+        if not isinstance(event, str) or not isinstance(jid, str):
+            return
+        record = {"outcome": outcome, "at": to_ms(self._clock.now()), "took_ms": round(took * 1000)}
+        if error is not None:
+            record["error"] = f"{type(error).__name__}: {error}"[:500]
+        try:
+            history.add_outcome(self._redis, event, jid, record, ended=outcome != "retry")
+        except StoreError as away:
+            logger.debug("The history of %r lacks an outcome: %s", event, away)
