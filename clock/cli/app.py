@@ -42,6 +42,8 @@ SECTIONS = {
     },
     "The clock file": {
         "preview": "clock.cli.preview",
+        "diff": "clock.cli.diff",
+        "check": "clock.cli.check",
     },
     "Setting up": {
         "new": "clock.cli.new",

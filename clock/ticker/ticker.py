@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from clock.clocks import Clock, to_ms
@@ -223,8 +223,7 @@ class Ticker:
             else:
                 self._journal.add_outcome(event, due, held)
             return
-        late_ms = (self._clock.now() - due.at) // timedelta(milliseconds=1)
-        logger.info("Triggering %r", event.name, extra={**_about(event, due), "late_ms": late_ms})
+        logger.info("Triggering %r", event.name, extra=_about(event, due))
         run = partial(firing.run, self._timetable, event, due, self._act)
         if self._runs_on_thread(event):
             self._threads.start(event, due, run)

@@ -1,0 +1,85 @@
+"""`clock check`: what may be wrong with a clock file."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from clock.clocks import SystemClock
+from clock.config import file_used, load_config
+from clock.errors import DeclarationError
+from clock.log import configure_logging
+from clock.testing.checks import Finding, Look, findings
+from clock.timetable import load
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.pass_context
+def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) -> None:
+    """Check CLOCK_FILE (default: lib/clock.py): exit 1 on errors; warnings say what may not be meant, with dates.
+
+    \b
+    Example: python -m clock check lib/clock.py --format github
+    """
+    configure_logging("text", "warning", stream=sys.stderr)
+    found = _findings(clock_file, config)
+    {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form](found, clock_file)
+    ctx.exit(any(finding.level == "error" for finding in found))
+
+
+def _findings(clock_file: Path, config: Path | None) -> list[Finding]:
+    try:
+        timetable = load(clock_file)
+    except DeclarationError as error:
+        where, text = _split(str(error))
+        return [Finding("error", "declaration", "", where or str(clock_file), text)]
+    queues = [name for name, _ in load_config({}, file=config).queues] if file_used(config) else None
+    return findings(Look(timetable, SystemClock().now().replace(microsecond=0), queues))
+
+
+def _split(message: str) -> tuple[str, str]:
+    """The place that an error begins with, and the rest."""
+    place = re.match(r"(.+?:\d+): ", message)
+    return (place[1], message[place.end() :]) if place else ("", message)
+
+
+def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
+    for finding in found:
+        name = f"{finding.event}: " if finding.event else ""
+        colour = "red" if finding.level == "error" else "yellow"
+        click.echo(f"{finding.source}: {click.style(finding.level, fg=colour)}: {name}{finding.text}")
+    errors = sum(finding.level == "error" for finding in found)
+    click.echo(f"{clock_file}: {errors} errors, {len(found) - errors} warnings")
+
+
+def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:
+    rows = [{**asdict(finding), "at": finding.at and finding.at.isoformat()} for finding in found]
+    click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+
+
+def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
+    """Workflow commands of GitHub Actions: an annotation at the line."""
+    for finding in found:
+        path, _, line = finding.source.rpartition(":")
+        text = f"{finding.event}: {finding.text}" if finding.event else finding.text
+        title = f"clock check ({finding.rule})"
+        click.echo(
+            f"::{finding.level} file={_escaped(path or finding.source)},line={line},title={title}::{_data(text)}"
+        )
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

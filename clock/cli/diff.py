@@ -1,0 +1,48 @@
+"""`clock diff`: what a change to a clock file changes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from clock.cli.spans import span_of
+from clock.clocks import SystemClock
+from clock.log import configure_logging
+from clock.testing.comparison import compare
+from clock.testing.comparison_text import to_json, to_markdown, to_text
+from clock.testing.described import describe
+from clock.testing.revisions import describe_revision, is_revision
+from clock.timetable import load
+
+LOSES_FIRINGS = 3  # the exit code where something does not fire any more
+_FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new", default="lib/clock.py", type=click.Path(path_type=Path))
+@click.option(
+    "--days", type=click.IntRange(min=1), default=30, show_default=True, help="How many days to compare."
+)
+@click.option("--from", "begin", metavar="WHEN", help="From when; default: now.")
+@click.option("--format", "form", type=click.Choice(list(_FORMS)), default="text", show_default=True)
+@click.pass_context
+def diff(ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str) -> None:
+    """Show what fires differently by the clock file NEW (default: lib/clock.py) than by OLD.
+
+    OLD is a clock file, or REV:PATH: one of another git revision, which is loaded with that revision's jobs.
+    Exits 3 where something does not fire any more.
+
+    \b
+    Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown
+    """
+    configure_logging("text", "warning", stream=sys.stderr)
+    timetable = load(new)
+    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
+    after = describe(timetable, start, end)
+    before = describe_revision(old, start, end) if is_revision(old) else describe(load(old), start, end)
+    difference = compare(before, after)
+    click.echo(_FORMS[form](difference), nl=form == "json")
+    ctx.exit(LOSES_FIRINGS if difference.loses_firings else 0)

@@ -1,0 +1,227 @@
+"""What may be wrong with a clock file that loads: each finding with its place and, where there is one, a date.
+
+Every rule is a function that yields findings; `RULES` lists them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from types import CodeType
+from zoneinfo import ZoneInfo
+
+from clock.errors import JobError
+from clock.job import Job, Setter
+from clock.testing.hazards import elapsed_periods, hazards_of
+from clock.testing.nights import odd_nights
+from clock.timetable import Event, Timetable
+
+HAZARD_DAYS = 3 * 365
+LOOK_DAYS = 30  # events that fire together are looked for in so many days
+THUNDERING = 4  # so many events at the start of an hour are a herd
+RARE = timedelta(days=366)
+_FIXED = {
+    "EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu", "CET": "Europe/Berlin",
+    "EET": "Europe/Helsinki", "WET": "Europe/Lisbon",
+}  # fmt: skip
+_TIME_NAMES = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
+_TIME_MODULES = {"datetime", "date", "time", "dt", "timezone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that may be wrong: an `error` or a `warning`, by which rule, where (file:line), and when."""
+
+    level: str
+    rule: str
+    event: str
+    source: str
+    text: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at: the timetable, from when, and the queues that workers take (None: not known)."""
+
+    timetable: Timetable
+    start: datetime
+    queues: Sequence[str] | None = None
+
+
+def findings(look: Look) -> list[Finding]:
+    """All findings, in the order of the rules."""
+    return [finding for rule in RULES for finding in rule(look)]
+
+
+def _warn(rule: str, event: Event, text: str, at: datetime | None = None) -> Finding:
+    return Finding("warning", rule, event.name, event.source, text, at)
+
+
+def dst_hazards(look: Look) -> Iterator[Finding]:
+    """Times of day that a night of changed clocks skips or has twice."""
+    for event in look.timetable.events:
+        for hazard in hazards_of(event, look.start, look.start + timedelta(days=HAZARD_DAYS)):
+            yield _warn("dst", event, hazard.text, hazard.at)
+
+
+def never_fires(look: Look) -> Iterator[Finding]:
+    """Events that never fire, or hardly ever."""
+    for event in look.timetable.events:
+        due = event.next_after(look.start, anchor=look.start)
+        if due is None:
+            yield _warn("never", event, "it never fires")
+        elif due - look.start > RARE:
+            yield _warn("never", event, f"it does not fire before {due.astimezone(event.zone):%a %d %b %Y}", due)
+
+
+def fires_together(look: Look) -> Iterator[Finding]:
+    """Several events at one instant, other than those that fire often anyway."""
+    at: dict[int, list[Event]] = defaultdict(list)
+    for event, fires in _seldom(look):
+        for due in fires:
+            at[due].append(event)
+    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for due, events in at.items():
+        if len(events) > 1:
+            groups[tuple(event.name for event in events)].append(due)
+    for names, dues in groups.items():
+        first, times = look.timetable.event(names[0]), f"{len(dues)} times in {LOOK_DAYS} days, first"
+        when = datetime.fromtimestamp(min(dues), first.zone)
+        others = ", ".join(repr(name) for name in names[1:])
+        yield _warn("together", first, f"it fires together with {others}: {times} {when:%a %d %b %Y %H:%M}", when)
+
+
+def thundering(look: Look) -> Iterator[Finding]:
+    """Many events on the hour."""
+    on_hour: dict[int, list[Event]] = defaultdict(list)
+    for event, fires in _in_look(look):
+        for due in fires:
+            if due % 3600 == 0:
+                on_hour[due].append(event)
+    due, events = max(on_hour.items(), key=lambda item: (len(item[1]), -item[0]), default=(0, []))
+    if len(events) >= THUNDERING:
+        when = datetime.fromtimestamp(due, events[0].zone)
+        text = f"{len(events)} events fire on the hour at {when:%a %d %b %Y %H:%M}; .spread(...) takes them apart"
+        yield _warn("thundering", events[0], text, when)
+
+
+def looks_like_wall_time(look: Look) -> Iterator[Finding]:
+    """Intervals of elapsed time that are taken for times of day."""
+    for event in look.timetable.events:
+        periods = [period for period in elapsed_periods(event.trigger) if not period % timedelta(hours=12)]
+        night = next(odd_nights(event.zone, look.start, look.start + RARE), None)
+        if periods and night:
+            text = (
+                f"every {periods[0] // timedelta(hours=1)} hours is elapsed time: from {night.shown:%a %d %b %Y} "
+                "on it fires at another time of day; count in days to keep it"
+            )
+            yield _warn("elapsed", event, text, night.at)
+
+
+def fixed_zones(look: Look) -> Iterator[Finding]:
+    """Zones that are an offset for the whole year where one with summer time may be meant."""
+    for event in look.timetable.events:
+        name = _fixed(event.zone)
+        if name:
+            near = f"; did you mean {_FIXED[name]!r}?" if name in _FIXED else ""
+            yield _warn("zone", event, f"the zone {name} is no place's, but an offset or a rule of its own{near}")
+
+
+def _fixed(zone: tzinfo) -> str | None:
+    if isinstance(zone, timezone):
+        return str(zone) if zone.utcoffset(None) else None
+    key = zone.key if isinstance(zone, ZoneInfo) else ""
+    return key if key in _FIXED or (key.startswith("Etc/GMT") and key[7:] not in ("", "0", "+0", "-0")) else None
+
+
+def names(look: Look) -> Iterator[Finding]:
+    """Jobs that are not named as the convention has it: VerbNounsJob."""
+    seen: set[str] = set()
+    for event in look.timetable.events:
+        job = _job(event)
+        if job is not None and job.__name__ not in seen and not job.__name__.endswith("Job"):
+            seen.add(job.__name__)
+            yield _warn("name", event, f"{job.__name__} is not named as a job: a verb, nouns, and Job at the end")
+
+
+def arguments(look: Look) -> Iterator[Finding]:
+    """Arguments that `perform` does not take, or that JSON cannot hold."""
+    for event in look.timetable.events:
+        check = getattr(event.action, "check", None)
+        if check is None:
+            continue
+        try:
+            check()
+        except JobError as error:
+            yield Finding("error", "arguments", event.name, event.source, str(error))
+
+
+def unserved_queues(look: Look) -> Iterator[Finding]:
+    """Jobs whose queue no worker takes."""
+    if look.queues is None:
+        return
+    for event in look.timetable.events:
+        queue = _queue(event)
+        if queue is not None and queue not in look.queues:
+            taken = ", ".join(look.queues)
+            yield _warn("queue", event, f"its job goes to the queue {queue!r}; the settings' workers take {taken}")
+
+
+def reads_the_time(look: Look) -> Iterator[Finding]:
+    """Conditions that ask what time it is, instead of looking at the due instant."""
+    for event in look.timetable.events:
+        code = getattr(event.condition, "__code__", None)
+        call = _time_call(code) if isinstance(code, CodeType) else None
+        if call:
+            text = f"its if_ asks for the time itself ({call}), which is later when it is caught up; use due"
+            yield _warn("if", event, text)
+
+
+def _time_call(code: CodeType) -> str | None:
+    """What the code asks the time by; functions that it holds are looked into."""
+    asks, modules = _TIME_NAMES & set(code.co_names), _TIME_MODULES & set(code.co_names)
+    if asks and modules:
+        return f"{sorted(modules)[0]}.{sorted(asks - modules or asks)[0]}"
+    nested = (_time_call(part) for part in code.co_consts if isinstance(part, CodeType))
+    return next((found for found in nested if found), None)
+
+
+def _job(event: Event) -> type[Job] | None:
+    job = getattr(event.action, "job", None)
+    job = job.job if isinstance(job, Setter) else job
+    return job if isinstance(job, type) and issubclass(job, Job) else None
+
+
+def _queue(event: Event) -> str | None:
+    job, found = getattr(event.action, "job", None), _job(event)
+    if isinstance(job, Setter) and "queue" in job.options:
+        return str(job.options["queue"])
+    return None if found is None else found.queue
+
+
+def _in_look(look: Look) -> Iterator[tuple[Event, list[int]]]:
+    """Each event with its due instants in the days that are looked at."""
+    first = int(look.start.timestamp())
+    for event in look.timetable.events:
+        yield event, list(event.due_between(first, first + LOOK_DAYS * 86400, anchor=look.start))
+
+
+def _seldom(look: Look) -> Iterator[tuple[Event, list[int]]]:
+    return ((event, fires) for event, fires in _in_look(look) if len(fires) <= 12 * LOOK_DAYS)
+
+
+RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
+    arguments,
+    never_fires,
+    dst_hazards,
+    looks_like_wall_time,
+    fixed_zones,
+    fires_together,
+    thundering,
+    reads_the_time,
+    unserved_queues,
+    names,
+)

@@ -1,0 +1,72 @@
+"""Clock files of other revisions: `REV:lib/clock.py`, read through git.
+
+The whole revision is unpacked into a folder of its own, and its clock file is described by another process:
+its jobs and whatever else it imports are that revision's too, not those that this process has imported.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+from clock.errors import ConfigurationError
+from clock.testing.described import Described, from_json
+
+_PROGRAM = """
+import sys
+from datetime import datetime
+from clock.errors import ClockError
+from clock.testing.described import describe
+from clock.timetable import load
+try:
+    start, end = map(datetime.fromisoformat, sys.argv[2:])
+    sys.stdout.write(chr(0) + describe(load(sys.argv[1]), start, end).to_json())
+except ClockError as error:
+    sys.exit(str(error))
+"""
+
+
+def is_revision(name: str) -> bool:
+    """Whether `name` is REV:PATH, and no file of that name is there.
+
+    >>> is_revision("main:lib/clock.py"), is_revision("lib/clock.py")
+    (True, False)
+    """
+    return ":" in name and not Path(name).exists()
+
+
+def describe_revision(name: str, start: datetime, end: datetime) -> Described:
+    """The clock file `REV:PATH` described; PATH is from the current folder.
+
+    Raises ConfigurationError, with git's own words or with those of the clock file's error.
+    """
+    revision, _, path = name.partition(":")
+    if not path or Path(path).is_absolute():
+        raise ConfigurationError(f"{name!r}: a revision and a path from this folder are wanted: main:lib/clock.py")
+    with tempfile.TemporaryDirectory() as folder:
+        archive = _git(name, "archive", "--format=tar", "--end-of-options", revision or "HEAD")
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # older 3.11 has none
+            tar.extractall(folder)  # noqa: S202  # it is the user's own repository
+        command = [sys.executable, "-P", "-c", _PROGRAM, path, start.isoformat(), end.isoformat()]
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603  # our own program
+        if done.returncode:
+            words = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
+            raise ConfigurationError(f"{name}: {words[-1]}")
+        return from_json(done.stdout.decode().rpartition("\0")[2])
+
+
+def _git(name: str, *words: str) -> bytes:
+    """The output of a git command. Raises ConfigurationError."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, check=False)  # noqa: S603, S607  # no shell
+    except OSError as error:
+        raise ConfigurationError(f"{name}: git cannot be run: {error.strerror}") from error
+    if done.returncode:
+        raise ConfigurationError(f"{name}: {done.stderr.decode(errors='replace').strip().splitlines()[-1]}")
+    return done.stdout

@@ -1,0 +1,161 @@
+"""`clock check` and `clock diff`: exit codes and forms, for people, pull requests and programs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from clock.cli.app import cli
+from clock.errors import ClockError, ConfigurationError
+
+CLOCK_FILE = """
+from clock import Job, configure, every
+from jobs_of_this_test import SendComparedJob
+configure(tz="Europe/Berlin")
+every().day.at("06:00").do(SendComparedJob, 1).named("daily")
+every().day.at("02:30").do(print).named("nightly")
+"""
+JOBS = "from clock import Job\n\nclass SendComparedJob(Job):\n    def perform(self, number): ...\n"
+
+
+def run(*args: object) -> Result:
+    result = CliRunner().invoke(cli, [*map(str, args)])
+    if isinstance(result.exception, ClockError):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit, which is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "clock.py").write_text(CLOCK_FILE)
+    (tmp_path / "jobs_of_this_test.py").write_text(JOBS)
+    monkeypatch.delitem(sys.modules, "jobs_of_this_test", raising=False)
+    who = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"), "me")
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "First"]):
+        subprocess.run(["git", *words], check=True, env={**os.environ, **who})  # noqa: S607  # git is on the path
+    return tmp_path
+
+
+def test_warnings_name_place_and_date_and_are_no_failure(project: Path) -> None:
+    result = run("check")
+
+    assert result.exit_code == 0
+    assert "lib/clock.py:6: warning: nightly: 02:30 is skipped on Sun " in result.output
+    assert result.output.endswith("lib/clock.py: 0 errors, 6 warnings\n")
+
+
+def test_a_file_that_does_not_load_is_an_error(project: Path) -> None:
+    (project / "lib" / "clock.py").write_text(CLOCK_FILE.replace("06:00", "32:00"))
+
+    result = run("check")
+
+    assert result.exit_code == 1
+    assert result.output.startswith("lib/clock.py:5: error: ")
+
+
+@pytest.mark.parametrize(
+    ("instead", "told"),
+    [
+        ("SendComparedJob", "perform(number) cannot take 0 arguments"),
+        ("SendComparedJob, {1}", "which JSON does not have"),
+        ("NoSuchJob", "NameError"),
+    ],
+)
+def test_jobs_and_arguments_that_cannot_be_are_errors(project: Path, instead: str, told: str) -> None:
+    (project / "lib" / "clock.py").write_text(CLOCK_FILE.replace("SendComparedJob, 1", instead))
+
+    result = run("check")
+
+    assert (result.exit_code, told in result.output) == (1, True)
+
+
+def test_a_job_that_cannot_be_imported_is_an_error(project: Path) -> None:
+    (project / "lib" / "clock.py").write_text(CLOCK_FILE.replace("jobs_of_this_test", "no_such_module"))
+
+    result = run("check")
+
+    assert (result.exit_code, "lib/clock.py:3: error: ModuleNotFoundError" in result.output) == (1, True)
+
+
+def test_the_queues_of_the_settings_are_compared(project: Path) -> None:
+    (project / "config").mkdir()
+    (project / "config" / "clock.yml").write_text("queues:\n  - low\n")
+
+    assert "its job goes to the queue 'default'; the settings' workers take low" in run("check").output
+
+
+def test_findings_in_githubs_form_are_annotations(project: Path) -> None:
+    first = run("check", "--format", "github").output.splitlines()[0]
+
+    assert first.startswith(
+        "::warning file=lib/clock.py,line=6,title=clock check (dst)::nightly: 02:30 is skipped"
+    )
+
+
+def test_findings_in_json_are_for_programs(project: Path) -> None:
+    rows = json.loads(run("check", "--format", "json").output)
+
+    assert {row["rule"] for row in rows} == {"dst"}
+    assert rows[0]["at"].endswith("+00:00")
+
+
+def test_a_file_and_its_own_revision_do_not_differ(project: Path) -> None:
+    result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
+
+    assert (result.exit_code, result.output.startswith("Nothing changes")) == (0, True)
+
+
+def test_a_revision_is_loaded_with_its_own_jobs(project: Path) -> None:
+    (project / "jobs_of_this_test.py").write_text(JOBS.replace("SendComparedJob", "SendOtherJob"))
+    (project / "lib" / "clock.py").write_text(CLOCK_FILE.replace("SendComparedJob", "SendOtherJob"))
+
+    result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
+
+    assert "does SendOtherJob(1), no more SendComparedJob(1)" in result.output
+
+
+def test_what_disappears_exits_3(project: Path) -> None:
+    (project / "lib" / "clock.py").write_text(
+        CLOCK_FILE.replace('every().day.at("06:00")', "every().monday.at('06:00')")
+    )
+
+    result = run("diff", "main:lib/clock.py", "lib/clock.py", "--days", "14", "--from", "2026-03-23")
+
+    assert result.exit_code == 3
+    assert "12 firings gone: Tue 2026-03-24 06:00" in result.output
+
+
+def test_what_moves_and_what_is_new_is_no_loss(project: Path) -> None:
+    (project / "new.py").write_text(
+        CLOCK_FILE.replace("06:00", "06:30") + "every().hour.at(':05').do(print).named('h')\n"
+    )
+
+    result = run("diff", "lib/clock.py", "new.py", "--from", "2026-03-23", "--format", "json")
+
+    found = json.loads(result.output)
+    assert (result.exit_code, found["loses_firings"]) == (0, False)
+    assert [event["event"] for event in found["events"]] == ["daily", "h"]
+
+
+@pytest.mark.parametrize(
+    ("old", "told"),
+    [
+        ("nope:lib/clock.py", "nope:lib/clock.py: fatal: not a valid object name: nope"),
+        ("HEAD:lib/clok.py", "HEAD:lib/clok.py: there is no clock file lib/clok.py"),
+        ("--upload-pack=x:lib/clock.py", None),
+        ("HEAD:", "a revision and a path from this folder are wanted"),
+    ],
+)
+def test_a_revision_or_path_that_there_is_not_is_told_in_a_line(project: Path, old: str, told: str | None) -> None:
+    if told is None:
+        assert run("diff", old).exit_code == 2
+        return
+    with pytest.raises(ConfigurationError, match=told.replace("(", r"\(")):
+        run("diff", old)

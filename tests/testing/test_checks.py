@@ -1,0 +1,162 @@
+"""What may be wrong with a clock file, with dates."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from clock import testing
+from clock.testing.checks import Finding, Look, findings
+from clock.testing.hazards import hazards_of
+from clock.timetable.wall_times import DstChoice
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+HEAD = """
+from datetime import date, datetime, timedelta
+import time
+from clock import Job, configure, cron, every
+from tests.testing.jobs import CountVisitsJob, SendReportJob
+configure(tz="America/New_York")
+"""
+
+
+def found(*lines: str, queues: list[str] | None = None) -> list[Finding]:
+    """The findings in a clock file of these lines."""
+    return findings(Look(testing.loads(HEAD + "\n".join(lines)), START, queues))
+
+
+def texts(rule: str, *lines: str, queues: list[str] | None = None) -> list[str]:
+    return [finding.text for finding in found(*lines, queues=queues) if finding.rule == rule]
+
+
+def test_a_sound_file_has_none() -> None:
+    assert found('every().day.at("06:00").do(CountVisitsJob).named("daily")') == []
+
+
+def test_a_time_that_spring_skips_is_warned_of_for_three_years_with_what_happens() -> None:
+    assert texts("dst", 'every().day.at("02:30").do(print).named("nightly")') == [
+        "02:30 is skipped on Sun 08 Mar 2026: it fires at 03:00 instead",
+        "02:30 is skipped on Sun 14 Mar 2027: it fires at 03:00 instead",
+        "02:30 is skipped on Sun 12 Mar 2028: it fires at 03:00 instead",
+    ]
+
+
+def test_a_time_that_autumn_has_twice_is_warned_of() -> None:
+    [first, *_] = texts("dst", 'every().day.at("01:30").do(print).named("nightly")')
+
+    assert first == "01:30 occurs twice on Sun 01 Nov 2026: it fires once, at the first of them"
+
+
+@pytest.mark.parametrize(
+    ("at", "choice", "told"),
+    [
+        ("02:30", DstChoice(gap="skip"), "02:30 is skipped on Sun 08 Mar 2026: it does not fire"),
+        ("01:30", DstChoice(fold="both"), "01:30 occurs twice on Sun 01 Nov 2026: it fires both times"),
+        (
+            "01:30",
+            DstChoice(fold="second"),
+            "01:30 occurs twice on Sun 01 Nov 2026: it fires once, at the second of them",
+        ),
+    ],
+)
+def test_the_rule_that_was_chosen_is_the_one_that_is_told(at: str, choice: DstChoice, told: str) -> None:
+    [event] = testing.loads(HEAD + f'every().day.at("{at}").do(print).named("nightly")').events
+    chosen = replace(event, trigger=replace(event.trigger, dst=choice))  # type: ignore[type-var]  # a dataclass
+
+    assert next(hazards_of(chosen, START, START + timedelta(days=365))).text == told
+
+
+def test_cron_and_clockworks_form_are_looked_into_as_well() -> None:
+    for line in ('cron("30 2 * * *").do(print)', 'every(timedelta(days=1), "nightly", at="02:30")(print)'):
+        assert texts("dst", line)[0] == "02:30 is skipped on Sun 08 Mar 2026: it fires at 03:00 instead"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'every(30).minutes.do(print).named("half.hourly")',
+        'every().hour.at(":30").do(print).named("hourly")',
+        'cron("*/10 * * * *").do(print).named("often")',
+        'every().day.at("02:30", "UTC").do(print).named("utc")',
+        'every().sunday.at("04:30").do(print).named("weekly")',
+    ],
+)
+def test_what_no_night_harms_is_not_warned_of(line: str) -> None:
+    assert texts("dst", line) == []
+
+
+def test_an_event_that_never_fires_is_warned_of() -> None:
+    assert texts("never", 'every().day.at("06:00").until("2020-01-01").do(print).named("over")') == [
+        "it never fires"
+    ]
+
+
+def test_an_event_that_does_not_fire_for_years_is_warned_of_with_the_date() -> None:
+    assert texts("never", 'cron("0 0 29 2 *").do(print).named("leap")') == [
+        "it does not fire before Tue 29 Feb 2028"
+    ]
+
+
+def test_events_at_one_instant_are_told_with_the_first_date() -> None:
+    [text] = texts(
+        "together",
+        'every().day.at("06:00").do(print).named("daily")',
+        'every().monday.at("06:00").do(print).named("weekly")',
+        'every(5).minutes.do(print).named("often")',
+    )
+
+    assert text == "it fires together with 'weekly': 4 times in 30 days, first Mon 05 Jan 2026 06:00"
+
+
+def test_a_herd_on_the_hour_is_told() -> None:
+    hourly = [f'cron("0 * * * *").do(print).named("hourly.{number}")' for number in range(4)]
+
+    [text] = texts("thundering", *hourly)
+    assert text.startswith("4 events fire on the hour at Wed 31 Dec 2025 20:00")
+    assert texts("thundering", *hourly[:3]) == []
+
+
+def test_an_interval_that_looks_like_a_time_of_day_is_told() -> None:
+    [text] = texts("elapsed", 'every(24).hours.do(print).named("daily")')
+
+    assert text.startswith("every 24 hours is elapsed time: from Sun 08 Mar 2026 on")
+    assert texts("elapsed", 'every(6).hours.do(print).named("often")') == []
+
+
+def test_a_zone_that_is_an_offset_is_told_with_the_place_that_may_be_meant() -> None:
+    [text] = texts("zone", 'every().day.at("06:00", "EST").do(print).named("daily")')
+
+    assert text.endswith("did you mean 'America/New_York'?")
+    assert texts("zone", 'every().day.at("06:00", "Asia/Tokyo").do(print).named("daily")') == []
+
+
+@pytest.mark.parametrize("call", ["datetime.now().day == 1", "date.today().day == 1", "time.time() > 0"])
+def test_a_condition_that_reads_the_real_time_is_told(call: str) -> None:
+    [text] = texts("if", f'every().day.at("06:00").if_(lambda due: {call}).do(print).named("daily")')
+
+    assert call.split("(")[0] in text
+
+
+def test_a_condition_that_looks_at_the_due_instant_is_sound() -> None:
+    assert texts("if", 'every().day.at("06:00").if_(lambda due: due.day == 1).do(print).named("daily")') == []
+
+
+def test_a_queue_that_no_worker_takes_is_told() -> None:
+    lines = (
+        'every().day.at("06:00").do(CountVisitsJob).named("low")',
+        'every().day.at("07:00").do(SendReportJob.set(queue="mail"), "x").named("mail")',
+    )
+
+    [text] = texts("queue", *lines, queues=["default", "low"])
+    assert text == "its job goes to the queue 'mail'; the settings' workers take default, low"
+    assert texts("queue", *lines) == [], "without settings nothing is known of the workers"
+
+
+def test_a_job_without_a_jobs_name_is_told() -> None:
+    [text] = texts(
+        "name",
+        "class Cleaner(Job):\n    def perform(self): ...",
+        'every().day.at("06:00").do(Cleaner).named("daily")',
+    )
+
+    assert text.startswith("Cleaner is not named as a job")
