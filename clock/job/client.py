@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
+from clock.errors import JobError
 from clock.job.arguments import check_arguments
 from clock.job.bulk import check_all
-from clock.job.carriers import Carrier, ToRedis
+from clock.job.carriers import Carrier, Collector, ToRedis
 from clock.job.order import Order
 from clock.job.packing import pack_all, pack_one
 from clock.job.payload import seconds
 from clock.job.times import Time, due_at
 from clock.store import holding
 from clock.store.queues import Parcel
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
 
@@ -45,26 +50,43 @@ def set_carrier(carrier: Carrier) -> None:
     _carrier = carrier
 
 
+def collector(job: type[Job], asked: str) -> Collector:
+    """What collects the jobs that are pushed. Raises JobError outside a test that does."""
+    if isinstance(_carrier, Collector):
+        return _carrier
+    raise JobError(f"{job.wire_name}.{asked} is for tests: use it inside `with clock.testing.fake():`")
+
+
+def clock() -> Clock:
+    """What tells the client's time."""
+    return _clock
+
+
 def now() -> float:
     """The client's time, in float seconds since 1970."""
     return seconds(_clock.now())
 
 
-def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object], when: Time | None = None) -> str:
-    """Push one job, to be run at once or at `when`; its jid.
+def due(when: Time) -> float:
+    """When a job is due, in float seconds since 1970. Raises ValueError for what is no time."""
+    return due_at(when, now())
 
-    Raises ArgumentsError, ValueError (a `when` that is no time), StoreUnavailable.
+
+def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None = None) -> str:
+    """Push one job, to be run at once or when it is `due` (float seconds since 1970); its jid.
+
+    Raises ArgumentsError, StoreUnavailable.
     """
-    jid, parcels = _packed(order, args, kwargs, when)
+    jid, parcels = _packed(order, args, kwargs, due)
     _send(order, parcels)
     return jid
 
 
 async def apush(
-    order: Order, args: Sequence[object], kwargs: Mapping[str, object], when: Time | None = None
+    order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None = None
 ) -> str:
     """The same without blocking the event loop."""
-    jid, parcels = _packed(order, args, kwargs, when)
+    jid, parcels = _packed(order, args, kwargs, due)
     await _asend(order, parcels)
     return jid
 
@@ -92,13 +114,13 @@ async def apush_all(order: Order, batches: Sequence[Sequence[object]], due: Sequ
 
 
 def _packed(
-    order: Order, args: Sequence[object], kwargs: Mapping[str, object], when: Time | None
+    order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None
 ) -> tuple[str, list[Parcel]]:
     check_arguments(order.job.wire_name, order.job.perform, args, kwargs)
     time = now()
-    if when is None:
-        when = order.when
-    return pack_one(order.job, order.options, args, None if when is None else due_at(when, time), time)
+    if due is None and order.when is not None:
+        due = due_at(order.when, time)
+    return pack_one(order.job, order.options, args, due, time)
 
 
 def _all_packed(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cas
 from clock.job import client
 from clock.job.options import CallOptions
 from clock.job.order import Order
+from clock.job.payload import Payload
 from clock.job.running import await_end, inline_context, run_to_end
 from clock.job.setter import Setter
 from clock.job.times import Time
@@ -29,10 +30,19 @@ class Performs(Protocol[P, R_co]):
         """Do the work."""
 
 
+class _Jobs:
+    """The attribute `jobs` of a job class."""
+
+    def __get__(self, instance: object, owner: type[Pushes]) -> list[Payload]:
+        return client.collector(_job(owner), "jobs").jobs(_job(owner))
+
+
 class Pushes:
     """The part of `Job` that programs call; what a worker calls is in `Job` itself."""
 
     perform: Any
+    #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not been run.
+    jobs = _Jobs()
 
     @classmethod
     def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
@@ -48,14 +58,14 @@ class Pushes:
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
-        return client.push(Order(_job(cls)), args, kwargs, interval)
+        return client.push(Order(_job(cls)), args, kwargs, client.due(interval))
 
     @classmethod
     def perform_at(
         cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
-        return client.push(Order(_job(cls)), args, kwargs, instant)
+        return client.push(Order(_job(cls)), args, kwargs, client.due(instant))
 
     @classmethod
     def perform_bulk(
@@ -99,14 +109,14 @@ class Pushes:
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """`perform_in` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs, interval)
+        return await client.apush(Order(_job(cls)), args, kwargs, client.due(interval))
 
     @classmethod
     async def aperform_at(
         cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """`perform_at` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs, instant)
+        return await client.apush(Order(_job(cls)), args, kwargs, client.due(instant))
 
     @classmethod
     async def aperform_bulk(
@@ -142,6 +152,21 @@ class Pushes:
         Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware).
         """
         return Setter[P].of(_job(cls), dict(options))
+
+    @classmethod
+    def drain(cls) -> int:
+        """In tests, inside `clock.testing.fake()`: run this class's jobs until none is left; how many."""
+        return client.collector(_job(cls), "drain()").drain(_job(cls))
+
+    @classmethod
+    def perform_one(cls) -> Any:
+        """In tests, inside `clock.testing.fake()`: run the first of this class's jobs; what `perform` returns."""
+        return client.collector(_job(cls), "perform_one()").perform_one(_job(cls))
+
+    @classmethod
+    def clear(cls) -> None:
+        """In tests, inside `clock.testing.fake()`: forget this class's jobs."""
+        client.collector(_job(cls), "clear()").clear(_job(cls))
 
 
 def _job(cls: object) -> type[Job]:

@@ -26,7 +26,7 @@ def inline_context(job: type[Job], args: Sequence[object], kwargs: Mapping[str, 
     """
     check_arguments(job.wire_name, job.perform, args, kwargs)
     payload = payload_as_read(job, args, client.now())
-    return None if payload is None else Context(payload, queue=str(payload["queue"]))
+    return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
 
 
 def run_to_end(job: type[Job], context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:

@@ -61,11 +61,11 @@ class Setter(Order, Generic[P]):
 
     def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
-        return client.push(self, args, kwargs, interval)
+        return client.push(self, args, kwargs, client.due(interval))
 
     def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
-        return client.push(self, args, kwargs, instant)
+        return client.push(self, args, kwargs, client.due(instant))
 
     def perform_bulk(
         self,
@@ -83,11 +83,11 @@ class Setter(Order, Generic[P]):
 
     async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_in` that does not block the event loop."""
-        return await client.apush(self, args, kwargs, interval)
+        return await client.apush(self, args, kwargs, client.due(interval))
 
     async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_at` that does not block the event loop."""
-        return await client.apush(self, args, kwargs, instant)
+        return await client.apush(self, args, kwargs, client.due(instant))
 
     async def aperform_bulk(
         self,

@@ -1,7 +1,8 @@
-"""Fake time for tests: a clock that is moved by hand, the rehearsal of a whole clock file, its timeline."""
+"""Fake time for tests: a clock that is moved by hand, the rehearsal of a whole clock file, its timeline, jobs."""
 
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import Enqueued, History
+from clock.testing.job_modes import all_jobs, clear_all, disable, drain_all, fake, inline, server_middleware
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.rehearsal import run
 from clock.testing.snapshot import assert_timeline
@@ -15,9 +16,16 @@ __all__ = [
     "History",
     "MemoryLedger",
     "Timeline",
+    "all_jobs",
     "assert_timeline",
+    "clear_all",
+    "disable",
+    "drain_all",
+    "fake",
+    "inline",
     "load",
     "loads",
     "read_ledger",
     "run",
+    "server_middleware",
 ]

@@ -1,0 +1,271 @@
+"""The ways to push a job, each for itself, awaited, and held while the clock fires."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock import Job
+from clock.errors import ArgumentsError, JobError, StoreError
+from clock.job.client import using_clock
+from clock.store import connection
+from clock.store.holding import holding
+from clock.testing import FakeClock
+from tests.job.redis_rows import delayed, waiting
+
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
+THEN = NOW + timedelta(minutes=1)
+MINUTE = timedelta(minutes=1)
+
+
+class SendLetterJob(Job):
+    def perform(self, number: int, kind: str = "plain") -> str:
+        return f"{number} {kind}"
+
+
+class SendLetterLaterJob(Job):
+    async def perform(self, number: int) -> int:
+        await asyncio.sleep(0)
+        return number
+
+
+Push = Callable[[], Any]
+
+
+def awaited(coroutine: Callable[[], Coroutine[Any, Any, Any]]) -> Push:
+    return lambda: asyncio.run(coroutine())
+
+
+NOW_PUSHES: dict[str, Push] = {
+    "async": lambda: SendLetterJob.perform_async(1),
+    "bulk": lambda: SendLetterJob.perform_bulk([[1]]),
+    "set": lambda: SendLetterJob.set(retry=3).perform_async(1),
+    "past": lambda: SendLetterJob.perform_in(-5, 1),
+    "aasync": awaited(lambda: SendLetterJob.aperform_async(1)),
+    "abulk": awaited(lambda: SendLetterJob.aperform_bulk([[1]])),
+    "set aasync": awaited(lambda: SendLetterJob.set(retry=3).aperform_async(1)),
+}
+
+LATER_PUSHES: dict[str, Push] = {
+    "in seconds": lambda: SendLetterJob.perform_in(60, 1),
+    "in a timedelta": lambda: SendLetterJob.perform_in(MINUTE, 1),
+    "at": lambda: SendLetterJob.perform_at(THEN, 1),
+    "at seconds": lambda: SendLetterJob.perform_at(THEN.timestamp(), 1),
+    "bulk at": lambda: SendLetterJob.perform_bulk([[1]], at=THEN),
+    "bulk at each": lambda: SendLetterJob.perform_bulk([[1]], at=[MINUTE]),
+    "wait": lambda: SendLetterJob.set(wait=60).perform_async(1),
+    "wait a timedelta": lambda: SendLetterJob.set(wait=MINUTE).perform_async(1),
+    "wait until": lambda: SendLetterJob.set(wait_until=THEN).perform_async(1),
+    "bulk wait": lambda: SendLetterJob.set(wait=60).perform_bulk([[1]]),
+    "set in": lambda: SendLetterJob.set(wait=5).perform_in(60, 1),
+    "set at": lambda: SendLetterJob.set(retry=3).perform_at(THEN, 1),
+    "ain": awaited(lambda: SendLetterJob.aperform_in(60, 1)),
+    "aat": awaited(lambda: SendLetterJob.aperform_at(THEN, 1)),
+    "abulk at": awaited(lambda: SendLetterJob.aperform_bulk([[1]], at=THEN)),
+    "set ain": awaited(lambda: SendLetterJob.set(retry=3).aperform_in(60, 1)),
+    "set aat": awaited(lambda: SendLetterJob.set(retry=3).aperform_at(THEN, 1)),
+    "set abulk": awaited(lambda: SendLetterJob.set(wait=60).aperform_bulk([[1]])),
+}
+
+
+def of(jids: Any) -> list[str]:
+    return [jids] if isinstance(jids, str) else jids
+
+
+@pytest.mark.parametrize("push", NOW_PUSHES.values(), ids=NOW_PUSHES)
+def test_a_job_for_now_waits_in_its_queue_under_the_jid_returned(redis: Redis, push: Push) -> None:
+    with using_clock(FakeClock(NOW)):
+        jids = of(push())
+
+    [row] = waiting(redis)
+    assert (row["args"], row["class"]) == ([1], "SendLetterJob")
+    assert (row["created_at"], row["enqueued_at"]) == (NOW.timestamp(), NOW.timestamp())
+    assert [row["jid"]] == jids
+    assert redis.smembers("queues") == {b"default"}
+    assert delayed(redis) == []
+
+
+@pytest.mark.parametrize("push", LATER_PUSHES.values(), ids=LATER_PUSHES)
+def test_a_job_for_later_waits_in_the_schedule_under_the_jid_returned(redis: Redis, push: Push) -> None:
+    with using_clock(FakeClock(NOW)):
+        jids = of(push())
+
+    [(row, score)] = delayed(redis)
+    assert (row["args"], score) == ([1], THEN.timestamp())
+    assert (row["created_at"], "enqueued_at" in row, "at" in row) == (NOW.timestamp(), False, False)
+    assert [row["jid"]] == jids
+    assert not redis.exists("queues", "queue:default")
+
+
+@pytest.mark.parametrize("push", (NOW_PUSHES | LATER_PUSHES).values(), ids=NOW_PUSHES | LATER_PUSHES)
+def test_every_way_to_push_is_held_while_the_clock_fires(redis: Redis, push: Push) -> None:
+    with using_clock(FakeClock(NOW)), holding("nightly", 1000, 500) as held:
+        jids = of(push())
+
+    assert redis.keys("*") == []
+    assert held.jids == jids
+    [kept] = held.pushes
+    assert '"clock":{"event":"nightly","due":1000,"previous":500}' in kept.payload
+    assert jids[0] in kept.payload
+    assert kept.at in (None, THEN.timestamp())
+
+
+def test_bulk_takes_a_time_for_each_job_and_past_ones_go_to_the_queue(redis: Redis) -> None:
+    with using_clock(FakeClock(NOW)):
+        jids = SendLetterJob.perform_bulk([[1], [2], [3], [4]], at=[60, -1, THEN + MINUTE, 0])
+
+    assert [(row["jid"], row["args"]) for row in waiting(redis)] == [(jids[1], [2]), (jids[3], [4])]
+    assert [(row["jid"], score) for row, score in delayed(redis)] == [
+        (jids[0], NOW.timestamp() + 60),
+        (jids[2], NOW.timestamp() + 120),
+    ]
+
+
+def test_bulk_spreads_jobs_evenly_over_an_interval(redis: Redis) -> None:
+    with using_clock(FakeClock(NOW)):
+        SendLetterJob.perform_bulk([[number] for number in range(4)], spread_interval=60)
+        SendLetterJob.perform_bulk([[8], [9]], at=3600, spread_interval=timedelta(minutes=2))
+
+    assert [row["args"] for row in waiting(redis)] == [[0]]
+    assert [(row["args"][0], score - NOW.timestamp()) for row, score in delayed(redis)] == [
+        (1, 15),
+        (2, 30),
+        (3, 45),
+        (8, 3600),
+        (9, 3660),
+    ]
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_bulk_pushes_a_thousand_at_a_time_in_order(redis: Redis, extra: int) -> None:
+    jids = SendLetterJob.perform_bulk([[number] for number in range(2_000 + extra)])
+
+    rows = waiting(redis)
+    assert [row["jid"] for row in rows] == jids
+    assert [row["args"][0] for row in rows] == list(range(2_000 + extra))
+    stats: Any = redis.info("commandstats")
+    assert len(set(jids)) == len(jids)
+    assert stats["cmdstat_lpush"]["calls"] >= 2 + extra
+
+
+def test_bulk_of_nothing_pushes_nothing(redis: Redis) -> None:
+    assert SendLetterJob.perform_bulk([]) == []
+    assert SendLetterJob.perform_bulk([], at=[], spread_interval=5) == []
+    assert redis.keys("*") == []
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            [[1], 2],
+            "SendLetterJob.perform_bulk takes a list with a list of arguments for each job, but it holds",
+        ),
+        ([[1], "ab"], "but it holds 'ab'; write [[1], [2]]"),
+        ([[1], [2, "x", 3]], "SendLetterJob: job 2, perform(number: int, kind: str = 'plain') cannot take 3"),
+        (
+            [[1], []],
+            "job 2, perform(number: int, kind: str = 'plain') cannot take 0 arguments: argument 1",
+        ),
+        (
+            [[1], [{2}]],
+            "SendLetterJob: job 2, argument 1 is a set, {2}, which JSON does not have; pass a",
+        ),
+        ([[1], [[[(3,)]]]], "job 2, argument 1[0][0] is a tuple, (3,)"),
+        ([[1], [{"a": {3: 4}}]], "job 2, argument 1['a'] has the key 3"),
+        ([[1], [{"a": ["\ud800"]}]], "job 2, argument 1['a'][0] is '\\ud800', a str that UTF-8 cannot hold"),
+        ([[1], [{"\ud800": 1}]], "job 2, argument 1's key is '\\ud800'"),
+        ([[1], [float("inf")]], "job 2, argument 1 is inf, which JSON does not have"),
+    ],
+)
+def test_bulk_checks_all_before_it_pushes_any(redis: Redis, args: Any, message: str) -> None:
+    with pytest.raises(ArgumentsError) as error:
+        SendLetterJob.perform_bulk([[number] for number in range(1_500)] + args)
+
+    assert message.replace("job 2", "job 1502") in str(error.value)
+    assert redis.keys("*") == []
+
+
+def test_bulk_wants_as_many_times_as_jobs(redis: Redis) -> None:
+    with pytest.raises(ArgumentsError, match="got 3 times in at= for 2 jobs; pass one time, or one for each"):
+        SendLetterJob.perform_bulk([[1], [2]], at=[1, 2, 3])
+
+
+@pytest.mark.parametrize("when", [datetime(2026, 11, 24), "tomorrow", None, True, float("nan")])
+def test_what_is_no_time_is_refused(redis: Redis, when: Any) -> None:
+    for push in (SendLetterJob.perform_at, SendLetterJob.perform_in):
+        with pytest.raises(ValueError, match=r"no time zone; pass an aware datetime|is no time; pass seconds"):
+            push(when, 1)
+    assert redis.keys("*") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"wait": 5, "wait_until": THEN}, "wait and wait_until say both when the job is to be run"),
+        ({"wait": "soon"}, "wait is 'soon'; it must be seconds, or a timedelta"),
+        ({"wait_until": datetime(2026, 11, 24)}, "it must be an aware datetime, or seconds since 1970"),
+        ({"wait_untill": THEN}, "there is no option 'wait_untill'; did you mean 'wait_until'?"),
+        ({"enqueue_after_commit": True}, "it must be a function that calls another one after the commit"),
+    ],
+)
+def test_options_of_one_push_are_checked(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(JobError) as error:
+        SendLetterJob.set(**options)
+
+    assert message in str(error.value)
+
+
+def test_inline_runs_a_job_of_either_kind_inside_a_loop_and_outside() -> None:
+    async def inside() -> list[object]:
+        return [
+            SendLetterJob.perform_inline(1, "air"),
+            SendLetterLaterJob.perform_inline(2),
+            await SendLetterJob.aperform_inline(3),
+            await SendLetterLaterJob.aperform_inline(4),
+        ]
+
+    assert SendLetterJob.perform_inline(1, "air") == "1 air"
+    assert SendLetterLaterJob.perform_inline(2) == 2
+    assert asyncio.run(inside()) == ["1 air", 2, "3 plain", 4]
+
+
+def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:
+    """While Redis does not answer, other coroutines go on."""
+
+    async def body() -> int:
+        redis.client_pause(300)
+        push = asyncio.create_task(SendLetterJob.aperform_async(1))
+        turns = 0
+        while not push.done():
+            await asyncio.sleep(0.005)
+            turns += 1
+        return turns
+
+    assert asyncio.run(body()) > 10
+    assert len(waiting(redis)) == 1
+
+
+def test_an_awaited_push_raises_what_the_plain_one_raises(redis: Redis) -> None:
+    async def wrong() -> None:
+        await SendLetterJob.aperform_async()  # type: ignore[call-arg]  # the mistake
+
+    with pytest.raises(ArgumentsError):
+        asyncio.run(wrong())
+    connection.set_default(Redis(unix_socket_path="/nowhere/at/all"))
+    with pytest.raises(StoreError):
+        asyncio.run(SendLetterJob.aperform_async(1))
+
+
+def test_a_refused_command_is_told_and_the_connection_goes_on(redis: Redis) -> None:
+    redis.set("queue:default", "no list")
+
+    with pytest.raises(StoreError, match="WRONGTYPE"):
+        SendLetterJob.perform_async(1)
+    redis.delete("queue:default")
+    SendLetterJob.perform_async(2)
+
+    assert [row["args"] for row in waiting(redis)] == [[2]]
