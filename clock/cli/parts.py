@@ -72,6 +72,7 @@ def clock_process(
         identity=identity(),
         release=of_file,
         about=about_clock(of_file, timetable, clock),
+        machine=SystemClock(),
         on_stuck=on_stuck,
         on_decision=on_decision,
     )

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from clock.clocks import ServerClock, SystemClock
+from clock.clocks import Clock, ServerClock
 from clock.store import Redis
 from clock.store.clock_register import ClockRegister
 from clock.store.lease import Lease
@@ -27,7 +27,7 @@ class ClockProcess:
     """Fires a timetable's events at their due instants, as long as it is this clock's turn.
 
     `identity` names the process in Redis; `about` is what it tells there of itself: host, pid, release, events.
-    One connection is enough.
+    `machine` is the machine's own clock. One connection is enough.
     `on_stuck` is called, after the lease has been given back, when actions still run though they should have
     ended: only the end of the process ends them. `on_decision` hears of each decision that the ledger took.
     """
@@ -40,12 +40,13 @@ class ClockProcess:
         identity: str,
         release: Release,
         about: Mapping[str, object],
+        machine: Clock,
         on_stuck: Callable[[], object] = lambda: None,
         on_decision: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._timetable = timetable
         self._on_stuck = on_stuck
-        self._clock = ServerClock(SystemClock())
+        self._clock = ServerClock(machine)
         self._ended = threading.Event()
         lease = Lease(redis, identity=identity, release=release.name, rank=release.rank)
         self._leader = Leader(lease, identity=identity, clock=self._clock, on_lead=self._wake_up)
