@@ -21,6 +21,7 @@ SECTIONS = {
         "run": "clock.cli.run",
         "worker": "clock.cli.worker",
         "dev": "clock.cli.dev",
+        "daemon": "clock.cli.background",
     },
     "Look": {
         "status": "clock.cli.status",

@@ -1,0 +1,216 @@
+"""`clock daemon`: the clock in the background, with a pid file and a log file, as Clockwork's `clockworkd`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from clock.cli.commands import CommandGroup
+from clock.cli.run import run
+from clock.clocks import SystemClock
+from clock.errors import ClockError, ConfigurationError
+
+STARTED_SECONDS = 3.0  # a clock that still runs after this has started, whatever its log says
+STOP_SECONDS = 30.0  # longer than a clock waits for its actions
+LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Daemon:
+    """A clock in the background, known by its files."""
+
+    clock_file: Path
+    pid_file: Path
+    log_file: Path
+
+    @property
+    def pid(self) -> int | None:
+        """Its process; None: it does not run. A pid that went to another process does not count."""
+        try:
+            pid = int(self.pid_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return pid if "daemon" in _command_line(pid) else None
+
+
+@click.group("daemon", cls=CommandGroup)
+def daemon_command() -> None:
+    """Run the clock in the background. Needs the extra `daemon`: pip install 'clockd[daemon]'."""
+
+
+def _files_options(command: Any) -> Any:
+    @click.option(
+        "--clock",
+        "-c",
+        "clock_file",
+        type=click.Path(path_type=Path),
+        default=Path("lib/clock.py"),
+        help="The clock file; default: lib/clock.py.",
+    )
+    @click.option(
+        "--pid-dir",
+        type=click.Path(path_type=Path),
+        default=Path("tmp"),
+        help="For the pid file; default: tmp.",
+    )
+    @click.option(
+        "--log-dir", type=click.Path(path_type=Path), default=Path("log"), help="For the log; default: log."
+    )
+    @click.option("--identifier", "-i", help="Names the files, where several run; default: the clock file's name.")
+    def with_files(clock_file: Path, pid_dir: Path, log_dir: Path, identifier: str | None, **options: Any) -> None:
+        name = f"clock.{identifier or clock_file.stem}"
+        command(
+            _Daemon(clock_file, (pid_dir / f"{name}.pid").resolve(), (log_dir / f"{name}.log").resolve()),
+            **options,
+        )
+
+    with_files.__doc__ = command.__doc__
+    with_files.__name__ = command.__name__
+    return with_files
+
+
+@daemon_command.command()
+@_files_options
+def start(daemon: _Daemon) -> None:
+    """Start the clock in the background; its log goes to LOG_DIR/clock.NAME.log.
+
+    \b
+    Example: clock daemon start -c lib/clock.py --pid-dir tmp/pids --log-dir log
+    """
+    _start(daemon)
+
+
+@daemon_command.command()
+@_files_options
+def stop(daemon: _Daemon) -> None:
+    """Stop the clock; it finishes what runs.
+
+    \b
+    Example: clock daemon stop --pid-dir tmp/pids
+    """
+    if not _stop(daemon):
+        raise ClockError(f"no clock runs by {daemon.pid_file}")
+
+
+@daemon_command.command()
+@_files_options
+def restart(daemon: _Daemon) -> None:
+    """Stop the clock, if it runs, and start it again. What is due in between is caught up.
+
+    \b
+    Example: clock daemon restart -c lib/clock.py
+    """
+    _stop(daemon)
+    _start(daemon)
+
+
+@daemon_command.command()
+@_files_options
+def status(daemon: _Daemon) -> None:
+    """Say whether the clock runs; exits 1 where it does not.
+
+    \b
+    Example: clock daemon status
+    """
+    if daemon.pid is None:
+        raise ClockError(f"no clock runs by {daemon.pid_file}")
+    click.echo(f"Running, pid {daemon.pid}, log {daemon.log_file}")
+
+
+def _start(daemon: _Daemon) -> None:
+    if importlib.util.find_spec("daemon") is None:
+        raise ConfigurationError("the background is python-daemon's work: pip install 'clockd[daemon]'")
+    if daemon.pid is not None:
+        raise ClockError(f"a clock runs already: pid {daemon.pid}, by {daemon.pid_file}")
+    for path in (daemon.pid_file, daemon.log_file):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    daemon.pid_file.unlink(missing_ok=True)  # left by a clock that was killed
+    before = daemon.log_file.stat().st_size if daemon.log_file.exists() else 0
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        _become_daemon(daemon, writing)
+    os.close(writing)
+    _await_start(daemon, reading, before)
+    click.echo(f"Started, pid {daemon.pid}, log {daemon.log_file}")
+
+
+def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:
+    """Leave the terminal and run the clock; `alive` is a descriptor that closes when this process ends."""
+    library, locks = importlib.import_module("daemon"), importlib.import_module("daemon.pidfile")
+    log = daemon.log_file.open("a")
+    context = library.DaemonContext(
+        working_directory=Path.cwd(),
+        umask=0o022,
+        pidfile=locks.TimeoutPIDLockFile(str(daemon.pid_file), acquire_timeout=0),
+        files_preserve=[alive],
+        stdout=log,
+        stderr=log,
+        signal_map={},  # the clock has its own handlers
+    )
+    with context:
+        try:
+            run.main([str(daemon.clock_file)], standalone_mode=False)
+        except ClockError as error:
+            click.echo(f"clock: {error}", err=True)
+            sys.exit(error.exit_code)
+    sys.exit(0)
+
+
+def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
+    """Wait until the clock has begun its work, or has ended. Raises ClockError with its last words."""
+    clock, never = SystemClock(), threading.Event()
+    deadline = clock.monotonic() + STARTED_SECONDS
+    while clock.monotonic() < deadline and b"Starting clock" not in _written(daemon.log_file, before):
+        ended, _, _ = select.select([alive], [], [], 0)
+        if ended:
+            words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
+            raise ClockError(words[-1].removeprefix("clock: ") if words else f"it ended; see {daemon.log_file}")
+        clock.wait(never, LOOK_SECONDS)
+
+
+def _written(log_file: Path, before: int) -> bytes:
+    try:
+        with log_file.open("rb") as log:
+            log.seek(before)
+            return log.read()
+    except OSError:
+        return b""
+
+
+def _stop(daemon: _Daemon) -> bool:
+    """Stop it and wait for its end; False: it did not run. Raises ClockError where it does not stop."""
+    pid = daemon.pid
+    if pid is None:
+        return False
+    clock, never = SystemClock(), threading.Event()
+    os.kill(pid, signal.SIGTERM)
+    deadline = clock.monotonic() + STOP_SECONDS
+    while daemon.pid == pid or _command_line(pid):
+        if clock.monotonic() > deadline:
+            raise ClockError(f"pid {pid} has not stopped within {STOP_SECONDS:g} s; see {daemon.log_file}")
+        clock.wait(never, LOOK_SECONDS)
+    daemon.pid_file.unlink(missing_ok=True)
+    click.echo(f"Stopped, pid {pid}")
+    return True
+
+
+def _command_line(pid: int) -> str:
+    """What process `pid` runs; empty if there is none."""
+    listing = subprocess.run(  # noqa: S603  # a fixed command
+        ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607  # wherever the system has it
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "" if "<defunct>" in listing.stdout else listing.stdout.strip()

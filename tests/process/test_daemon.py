@@ -1,0 +1,94 @@
+"""The clock in the background, as an operator handles it."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.process.conftest import App, eventually
+
+pytestmark = pytest.mark.process
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and that nobody has asked after does not."""
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)],  # noqa: S607  # wherever the system has it
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    return state.strip() != "" and not state.startswith("Z")
+
+
+@pytest.fixture
+def daemons(app: App) -> Iterator[App]:
+    app.write("lib/clock.py", "from clock import every\nevery().second.do(print, 'tick').named('tick')\n")
+    yield app
+    app.clock("daemon", "stop")
+
+
+def pid_of(app: App) -> int:
+    return int((app.folder / "tmp/clock.clock.pid").read_text())
+
+
+def test_it_starts_says_so_logs_and_stops(daemons: App) -> None:
+    started = daemons.clock("daemon", "start", "-c", "lib/clock.py")
+
+    assert re.match(r"Started, pid \d+, log .*/log/clock.clock.log\n", started.stdout), started.stderr
+    assert daemons.clock("daemon", "status").stdout.startswith(f"Running, pid {pid_of(daemons)}, ")
+    log = daemons.folder / "log/clock.clock.log"
+    eventually(lambda: "Triggering 'tick'" in log.read_text(), "a firing in the log")
+
+    pid = pid_of(daemons)
+    assert daemons.clock("daemon", "stop").stdout == f"Stopped, pid {pid}\n"
+    assert not alive(pid)
+    assert not (daemons.folder / "tmp/clock.clock.pid").exists()
+    assert log.read_text().rstrip().endswith("Stopped")
+
+
+def test_one_that_runs_is_not_started_twice(daemons: App) -> None:
+    daemons.clock("daemon", "start")
+
+    again = daemons.clock("daemon", "start")
+
+    assert again.returncode == 1
+    assert again.stderr.startswith(f"clock: a clock runs already: pid {pid_of(daemons)}, by ")
+
+
+def test_restart_gives_it_a_new_process(daemons: App) -> None:
+    daemons.clock("daemon", "start")
+    before = pid_of(daemons)
+
+    daemons.clock("daemon", "restart")
+
+    assert pid_of(daemons) != before
+    assert not alive(before)
+
+
+def test_the_pid_file_of_a_killed_clock_is_no_hindrance(daemons: App) -> None:
+    daemons.clock("daemon", "start")
+    os.kill(pid_of(daemons), signal.SIGKILL)
+    eventually(lambda: daemons.clock("daemon", "status").returncode == 1, "the end of the clock")
+
+    assert daemons.clock("daemon", "start").returncode == 0
+
+
+def test_a_clock_that_cannot_start_says_why(daemons: App) -> None:
+    daemons.write("lib/clock.py", "from clock import every\nevery().day.at('32:00').do(print)\n")
+
+    ended = daemons.clock("daemon", "start")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("clock: lib/clock.py:2: at is '32:00'")
+    assert daemons.clock("daemon", "status").returncode == 1
+
+
+def test_nothing_to_stop_is_told(daemons: App) -> None:
+    stopped = daemons.clock("daemon", "stop")
+
+    assert stopped.returncode == 1
+    assert stopped.stderr.startswith("clock: no clock runs by ")
