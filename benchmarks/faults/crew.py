@@ -1,0 +1,148 @@
+"""Worker processes to be killed, on a Redis to be restarted, and the trace of what they ran."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from benchmarks.faults.shop.jobs import TraceRunJob
+from clock.store.connection import set_default
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 120.0
+
+
+def wait_until(condition: Any, what: str) -> None:
+    """Wait until `condition()` holds. Raises TimeoutError."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited in vain until {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """A Redis of its own that writes each command to disk before it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port: int = free.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self.redis = Redis(port=self._port)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, with what it had."""
+        words = ["redis-server", "--port", str(self._port), "--dir", str(self._folder), "--save", ""]
+        words += ["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"]
+        self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+        wait_until(self._answers, "Redis answers")
+
+    def kill(self) -> None:
+        """Kill it without notice."""
+        self._process.kill()
+        self._process.wait()
+
+    def cut_connections(self) -> None:
+        """Cut those of all workers."""
+        self.redis.client_kill_filter(_type="normal", skipme=True)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except RedisError:
+            return False
+
+
+class Crew:
+    """Worker processes, and the trace of their jobs."""
+
+    def __init__(self, folder: Path, url: str, redis: Redis, *, heartbeat: float = 5.0) -> None:
+        self.redis = redis
+        self._trace = folder / "trace"
+        self._log = (folder / "log").open("ab")
+        self._environment = {
+            **os.environ,
+            "REDIS_URL": url,
+            "TRACE": str(self._trace),
+            "CLOCK_HEARTBEAT": str(heartbeat),
+            "PYTHONPATH": str(ROOT),
+        }
+        self.members: list[subprocess.Popen[bytes]] = []
+
+    def start(self, count: int = 1) -> None:
+        """Start workers."""
+        words = [sys.executable, "-m", "clock", "worker", "-r", "benchmarks/faults/shop", "-c", "5"]
+        for _ in range(count):
+            self.members.append(
+                subprocess.Popen(
+                    [*words, "--log-level", "warning"],
+                    cwd=ROOT,
+                    env=self._environment,
+                    stdout=self._log,
+                    stderr=self._log,
+                )
+            )
+
+    def push(self, count: int, seconds: float = 0.0) -> None:
+        """Push jobs 0, 1, 2... that take so long each."""
+        set_default(self.redis)
+        TraceRunJob.perform_bulk([[number, seconds] for number in range(count)])
+        set_default(None)
+
+    def strike(self, number: signal.Signals, rng: random.Random) -> int:
+        """Send a signal to one that works, wait for its end, start another; how many jobs it left in progress."""
+        working = [member for member in self.members if self._hash(member)]
+        if not working:
+            return 0
+        victim = rng.choice(working)
+        victim.send_signal(number)
+        victim.wait(PATIENCE_SECONDS)
+        self.members.remove(victim)
+        name = self._hash(victim)
+        left = int(self.redis.hlen(name)) if name else 0
+        self.start()
+        return left
+
+    def runs(self) -> Counter[int]:
+        """How often each job was run."""
+        if not self._trace.exists():
+            return Counter()
+        return Counter(int(line) for line in self._trace.read_text().split())
+
+    def stop(self) -> None:
+        """End all in order."""
+        for member in self.members:
+            member.terminate()
+        for member in self.members:
+            member.wait(PATIENCE_SECONDS)
+        self._log.close()
+
+    def _hash(self, member: subprocess.Popen[bytes]) -> bytes | None:
+        names: Any = self.redis.keys(f"clock:in_progress:*:{member.pid}:*")
+        return next(iter(names), None)
+
+
+@contextmanager
+def crew(folder: Path, url: str, redis: Redis, *, count: int, heartbeat: float = 5.0) -> Iterator[Crew]:
+    """Workers that are stopped at the end."""
+    found = Crew(folder, url, redis, heartbeat=heartbeat)
+    found.start(count)
+    try:
+        yield found
+    finally:
+        found.stop()
