@@ -29,9 +29,8 @@ WORK_SECONDS = 0.002  # of each job
 
 def kills(folder: Path, jobs: int, rng: random.Random) -> str:
     """SIGKILL a random worker every few hundred ms: each job runs, and only what was in flight runs again."""
-    server = Server(folder)
     in_flight = strikes = 0
-    with crew(folder, server.url, server.redis, count=WORKERS, heartbeat=0.5) as workers:
+    with Server(folder) as server, crew(folder, server.url, server.redis, count=WORKERS, heartbeat=0.5) as workers:
         workers.push(jobs, WORK_SECONDS)
         while len(runs := workers.runs()) < jobs * 0.9:
             time.sleep(rng.uniform(0.1, 0.5))
@@ -39,7 +38,6 @@ def kills(folder: Path, jobs: int, rng: random.Random) -> str:
             strikes += 1
         wait_until(lambda: len(workers.runs()) == jobs, "each job has run")
         runs = workers.runs()
-    server.kill()
     repeats = sum(runs.values()) - jobs
     assert repeats <= in_flight, f"{repeats} repeats, but {in_flight} in flight"
     return f"{jobs} jobs, {strikes} kills, {in_flight} jobs in flight then, {repeats} run again, none lost"
@@ -47,9 +45,8 @@ def kills(folder: Path, jobs: int, rng: random.Random) -> str:
 
 def stops(folder: Path, jobs: int, rng: random.Random) -> str:
     """SIGTERM a random worker every few hundred ms: each job runs once."""
-    server = Server(folder)
     strikes = 0
-    with crew(folder, server.url, server.redis, count=WORKERS) as workers:
+    with Server(folder) as server, crew(folder, server.url, server.redis, count=WORKERS) as workers:
         workers.push(jobs, WORK_SECONDS)
         while len(workers.runs()) < jobs * 0.9:
             time.sleep(rng.uniform(0.1, 0.5))
@@ -57,7 +54,6 @@ def stops(folder: Path, jobs: int, rng: random.Random) -> str:
             assert left == 0, f"a stopped worker left {left} jobs in progress"
             strikes += 1
         wait_until(lambda: len(workers.runs()) == jobs, "each job has run")
-    server.kill()
     repeated = {number: count for number, count in workers.runs().items() if count > 1}
     assert not repeated, f"run more than once: {repeated}"
     return f"{jobs} jobs, {strikes} stops, each ran once"
@@ -65,20 +61,19 @@ def stops(folder: Path, jobs: int, rng: random.Random) -> str:
 
 def outages(folder: Path, jobs: int, rng: random.Random) -> str:
     """Cut connections, and kill and restart Redis, which writes each command to disk: no job is lost."""
-    server = Server(folder)
-    with crew(folder, server.url, server.redis, count=WORKERS) as workers:
-        workers.push(jobs, WORK_SECONDS)
-        for share in (0.15, 0.3, 0.45, 0.6):
-            wait_until(lambda share=share: len(workers.runs()) > jobs * share, "some jobs have run")
-            server.cut_connections()
-            if share in (0.3, 0.6):
-                server.kill()
-                time.sleep(rng.uniform(0, 0.5))
-                server.start()
-        wait_until(lambda: len(workers.runs()) == jobs, "each job has run")
-        assert all(member.poll() is None for member in workers.members), "a worker has died"
-    left = server.redis.keys("clock:in_progress:*")
-    server.kill()
+    with Server(folder) as server:
+        with crew(folder, server.url, server.redis, count=WORKERS) as workers:
+            workers.push(jobs, WORK_SECONDS)
+            for share in (0.15, 0.3, 0.45, 0.6):
+                wait_until(lambda share=share: len(workers.runs()) > jobs * share, "some jobs have run")
+                server.cut_connections()
+                if share in (0.3, 0.6):
+                    server.kill()
+                    time.sleep(rng.uniform(0, 0.5))
+                    server.start()
+            wait_until(lambda: len(workers.runs()) == jobs, "each job has run")
+            assert all(member.poll() is None for member in workers.members), "a worker has died"
+        left = server.redis.keys("clock:in_progress:*")
     assert not left, f"still in progress: {left}"
     repeats = sum(workers.runs().values()) - jobs
     return f"{jobs} jobs, 2 restarts of Redis, 4 times all connections cut: none lost, {repeats} run again"
@@ -86,7 +81,6 @@ def outages(folder: Path, jobs: int, rng: random.Random) -> str:
 
 def nonsense(folder: Path, jobs: int, rng: random.Random) -> str:
     """Fuzzed payloads, ten for each good job: all good ones run, each bad one is accounted for."""
-    server = Server(folder)
     bad = fuzzed(jobs * 10, rng)
     good = [
         json.dumps({"class": "TraceRunJob", "args": [number], "jid": f"good{number}"}).encode()
@@ -94,7 +88,7 @@ def nonsense(folder: Path, jobs: int, rng: random.Random) -> str:
     ]
     payloads = [*bad, *good]
     rng.shuffle(payloads)
-    with crew(folder, server.url, server.redis, count=1) as workers:
+    with Server(folder) as server, crew(folder, server.url, server.redis, count=1) as workers:
         for start in range(0, len(payloads), 1_000):
             server.redis.lpush("queue:default", *payloads[start : start + 1_000])
         wait_until(lambda: server.redis.llen("queue:default") == 0, "all are taken")
@@ -107,7 +101,6 @@ def nonsense(folder: Path, jobs: int, rng: random.Random) -> str:
             parked=sum(int(server.redis.llen(name)) for name in server.redis.keys("clock:parked:*")),
             done=int(server.redis.get("stat:processed") or 0) - int(server.redis.get("stat:failed") or 0),
         )
-    server.kill()
     runs = workers.runs()
     assert all(runs[number] == 1 for number in range(jobs)), "not every good job ran once"
     assert where.total() == len(payloads), f"{len(payloads)} were pushed, but {dict(where)}"

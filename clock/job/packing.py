@@ -13,6 +13,7 @@ from clock.job.middleware import ClientMiddleware, allows
 from clock.job.options import payload_fields
 from clock.job.payload import Payload, decode, encode, encode_checked, instant, new_jid
 from clock.store import holding
+from clock.store.delayed import LOOK_SECONDS
 from clock.store.queues import Parcel
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ def _packed(
     if at is None:
         payload["enqueued_at"] = now
     return jid, [
-        Parcel(str(payload["queue"]), [_text(job, payload, bool(middleware))], None if at is None else [at])
+        Parcel(
+            str(payload["queue"]),
+            [_text(job, payload, bool(middleware))],
+            None if at is None else [at],
+            is_near=at is not None and at - now < LOOK_SECONDS,
+        )
     ]
 
 
@@ -101,7 +107,8 @@ def _packed_at_once(
         parcels.append(Parcel(queue, texts))
     if due and later:
         texts = encode_all(stamped, _some(batches, later), _some(jids, later))
-        parcels.append(Parcel(queue, texts, [due[index] for index in later]))
+        at = [due[index] for index in later]
+        parcels.append(Parcel(queue, texts, at, is_near=min(at) - now < LOOK_SECONDS))
     return jids, parcels
 
 
@@ -117,6 +124,7 @@ def _merged(parcels: list[Parcel]) -> list[Parcel]:
         whole.payloads += parcel.payloads
         if whole.at is not None and parcel.at is not None:
             whole.at += parcel.at
+            whole.is_near |= parcel.is_near
     return list(merged.values())
 
 

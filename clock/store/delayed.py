@@ -12,6 +12,7 @@ from clock.store.connection import translated
 from clock.store.scripts import script
 
 WAITING = (keys.RETRY, keys.SCHEDULE)
+LOOK_SECONDS = 0.5  # how often a poller looks at least: other programs' jobs come without word
 BATCH = 500  # jobs moved in one script call: a few ms of Redis's time
 
 
@@ -67,3 +68,18 @@ class Delayed:
                     args=[class_name, *(part for job in jobs for part in job)],
                 )
             )
+
+
+class Nearer:
+    """Word of jobs that are due before a poller would look by itself. It holds a connection of its own."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._words = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # untyped there
+
+    def wait(self, seconds: float) -> None:
+        """Return when there is word, after `seconds` at the latest. Raises StoreUnavailable."""
+        with translated():
+            if not self._words.subscribed:
+                self._words.subscribe(keys.NEARER)
+                self._words.get_message(timeout=None)  # that it has subscribed
+            self._words.get_message(timeout=seconds)

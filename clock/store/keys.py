@@ -30,6 +30,7 @@ CLOCKS = "clock:clocks"  # sorted set: identity of a clock -> when its heartbeat
 CLOCK = "clock:clock:"  # prefix of strings, one a clock, expire: JSON of what it tells of itself
 WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartbeat expires
 IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> "queue\npayload"
+NEARER = "clock:nearer"  # channel: word for pollers of a job that is due before they would look by themselves
 RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
 PARKED = "clock:parked"  # set: names of classes that no worker knew
 PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads

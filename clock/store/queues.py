@@ -13,11 +13,15 @@ from clock.store.connection import send, translated
 
 @dataclass(slots=True)
 class Parcel:
-    """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now)."""
+    """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now).
+
+    `is_near`: one of them is due before a poller would look by itself.
+    """
 
     queue: str
     payloads: list[str]
     at: list[float] | None = None
+    is_near: bool = False
 
 
 def push(redis: Redis, parcels: Sequence[Parcel]) -> None:
@@ -33,6 +37,8 @@ def push(redis: Redis, parcels: Sequence[Parcel]) -> None:
         else:
             pairs = [word for pair in zip(parcel.at, parcel.payloads, strict=True) for word in pair]
             commands.append(("ZADD", keys.SCHEDULE, *pairs))
+            if parcel.is_near:
+                commands.append(("PUBLISH", keys.NEARER, ""))
     send(redis, commands)
 
 

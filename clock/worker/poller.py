@@ -1,7 +1,7 @@
 """Moves delayed jobs to their queues when they are due: those of `schedule`, and those of `retry`.
 
-It looks every `LOOK_SECONDS`, and sleeps until the earliest job where that is nearer; so a job delayed by more
-than that, by whatever program, starts on time.
+It sleeps until the earliest job is due, `LOOK_SECONDS` at most, and is woken when a job is pushed that is due
+before. So a delayed job starts on time; one pushed by another program, if it is delayed by more than that.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import threading
 from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.job.payload import decode, encode_again, queue_of, seconds
-from clock.store.delayed import BATCH, WAITING, Delayed
-
-LOOK_SECONDS = 0.5
+from clock.store.delayed import BATCH, LOOK_SECONDS, WAITING, Delayed, Nearer
 
 logger = logging.getLogger(__name__)
 
@@ -22,20 +20,20 @@ logger = logging.getLogger(__name__)
 class Poller:
     """A thread's loop: move what is due, sleep until the next."""
 
-    def __init__(self, delayed: Delayed, *, clock: Clock) -> None:
+    def __init__(self, delayed: Delayed, nearer: Nearer, *, clock: Clock) -> None:
         self._delayed = delayed
+        self._nearer = nearer
         self._clock = clock
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
-        wait = 0.0
-        while not self._clock.wait(stop, wait):
+        while not stop.is_set():
             try:
                 self.poll()
-                wait = self.seconds_to_sleep()
+                self._nearer.wait(self.seconds_to_sleep())
             except StoreError as error:
                 logger.debug("Delayed jobs wait: %s", error)
-                wait = LOOK_SECONDS
+                self._clock.wait(stop, LOOK_SECONDS)
 
     def poll(self) -> int:
         """Move all that is due; how many were moved. Raises StoreUnavailable."""

@@ -14,7 +14,7 @@ from clock.job.metrics import METRICS
 from clock.store import Redis
 from clock.store.arrivals import Arrivals
 from clock.store.connection import answers
-from clock.store.delayed import Delayed
+from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import InProgress
 from clock.store.processes import Processes
 from clock.worker.clock_watch import ClockWatch
@@ -78,7 +78,7 @@ class Worker:
         self._start(self._fetcher.run, "fetcher")
         heartbeat = self._heartbeat()
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
-        poller = Poller(self._delayed, clock=self._clock)
+        poller = Poller(self._delayed, Nearer(self._redis), clock=self._clock)
         self._start(lambda: poller.run(self._stop_asked), "poller")
         stuck = False
         while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):

@@ -9,7 +9,7 @@ from clock import Job
 from clock.clocks import to_ms
 from clock.job import registry
 from clock.store import keys
-from clock.store.delayed import Delayed
+from clock.store.delayed import Delayed, Nearer
 from clock.testing import FakeClock
 from clock.worker.poller import Poller
 from clock.worker.recovery import recover, unpark
@@ -112,7 +112,7 @@ def test_delayed_jobs_move_to_their_queues_when_they_are_due(redis: Redis, fake_
     due, later = NOW.timestamp() + 5, NOW.timestamp() + 6
     redis.zadd("schedule", {'{"class":"NoteThingJob","args":[1],"jid":"1","queue":"low"}': due})
     redis.zadd("retry", {'{"class":"NoteThingJob","args":[18446744073709551617],"jid":"2"}': later})
-    poller = Poller(Delayed(redis), clock=fake_clock)
+    poller = Poller(Delayed(redis), Nearer(redis), clock=fake_clock)
 
     assert (poller.poll(), poller.seconds_to_sleep()) == (0, 0.5)
     fake_clock.advance(timedelta(seconds=4.9))
@@ -133,7 +133,7 @@ def test_what_is_no_payload_in_the_schedule_reaches_a_worker_and_is_buried(
 ) -> None:
     redis.zadd("schedule", {b"\xff not json": 1, b"[1]": 2})
 
-    Poller(Delayed(redis), clock=fake_clock).poll()
+    Poller(Delayed(redis), Nearer(redis), clock=fake_clock).poll()
     bench().run_all()
 
     assert redis.zcard("dead") == 2
