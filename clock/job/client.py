@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
@@ -12,7 +11,7 @@ from clock.errors import JobError
 from clock.job.arguments import check_arguments
 from clock.job.bulk import check_all
 from clock.job.carriers import Carrier, Collector, ToRedis
-from clock.job.order import Order
+from clock.job.order import OnCommit, Order
 from clock.job.packing import pack_all, pack_one
 from clock.job.payload import seconds
 from clock.job.times import Time, due_at
@@ -135,18 +134,34 @@ def _all_packed(
 
 def _send(order: Order, parcels: list[Parcel]) -> None:
     on_commit = order.on_commit or order.job.enqueue_after_commit
-    if on_commit:
-        on_commit(partial(_deliver, parcels))
-    else:
+    if not (on_commit and _is_waiting(on_commit, parcels)):
         _deliver(parcels)
 
 
 async def _asend(order: Order, parcels: list[Parcel]) -> None:
     on_commit = order.on_commit or order.job.enqueue_after_commit
-    if on_commit or holding.current():
-        _send(order, parcels)
-    elif parcels:
+    if on_commit and _is_waiting(on_commit, parcels):
+        return
+    if holding.current() or not parcels:
+        _deliver(parcels)
+    else:
         await _carrier.acarry(parcels)
+
+
+def _is_waiting(on_commit: OnCommit, parcels: list[Parcel]) -> bool:
+    """Whether the jobs will be delivered after a commit; False: there is no transaction, they can go now."""
+    asking, free = True, False
+
+    def push() -> None:
+        nonlocal free
+        if asking:
+            free = True
+        else:
+            _deliver(parcels)
+
+    on_commit(push)
+    asking = False
+    return not free
 
 
 def _deliver(parcels: list[Parcel]) -> None:

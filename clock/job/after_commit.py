@@ -1,0 +1,106 @@
+"""Pushing after a database transaction is committed, and not at all if it is rolled back.
+
+Without it a worker may look for a row that is not committed yet, or that never will be. A job class says
+`enqueue_after_commit = django_commit()`, and a single push says
+`.set(enqueue_after_commit=sqlalchemy_commit(session))`. Any function will do that takes another one and calls it once
+the commit is done. The jid is returned at once. Outside a transaction the job is pushed at once.
+
+Commit and push are two steps: where Redis is away, StoreUnavailable comes out of a commit that has taken place.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from clock.errors import ConfigurationError
+from clock.job.order import OnCommit
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
+    from sqlalchemy.orm import Session, SessionTransaction, scoped_session
+
+    AnySession = Session | AsyncSession | scoped_session[Any] | async_scoped_session[Any]
+
+Push = Callable[[], object]
+
+_PUSHES = "clock_pushes"  # in a session's info: [(the transaction that must end well, what to call then)]
+_COMMITTED = "clock_committed"  # in a session's info: what to call when the committed transaction is closed
+
+
+def django_commit(using: str | None = None) -> OnCommit:
+    """Push when Django's transaction on the database `using` (the default one) is committed.
+
+    Raises ConfigurationError where Django is not installed.
+    """
+    transaction = _needed("django.db.transaction", "Django")
+    too_soon = _needed("django.core.exceptions", "Django").SynchronousOnlyOperation
+
+    def on_commit(push: Push) -> None:
+        try:
+            transaction.on_commit(push, using=using)
+        except too_soon:  # in an event loop, where Django has no transactions
+            push()
+
+    return on_commit
+
+
+def sqlalchemy_commit(session: AnySession) -> OnCommit:
+    """Push when the outermost transaction of an SQLAlchemy session is committed.
+
+    What is pushed within a savepoint that is rolled back is dropped. A `scoped_session` stands for the one that
+    is current when the job is pushed. Raises ConfigurationError where SQLAlchemy is not installed.
+    """
+    event = _needed("sqlalchemy.event", "SQLAlchemy")
+
+    def on_commit(push: Push) -> None:
+        current = _plain(session)
+        transaction = current.get_nested_transaction() or current.get_transaction()
+        if transaction is None:
+            push()
+            return
+        if _PUSHES not in current.info:
+            current.info[_PUSHES], current.info[_COMMITTED] = [], []
+            event.listen(current, "after_commit", _after_commit)
+            event.listen(current, "after_transaction_end", _after_end)
+        current.info[_PUSHES].append((transaction, push))
+
+    return on_commit
+
+
+def _after_commit(session: Session) -> None:
+    """A savepoint's pushes wait for what is around it from now on; those of the outermost are ready."""
+    savepoint = session.get_nested_transaction()
+    pushes: list[tuple[SessionTransaction, Push]] = session.info[_PUSHES]
+    if savepoint is None:
+        session.info[_COMMITTED] = [push for _, push in pushes]
+        session.info[_PUSHES] = []
+    else:
+        around = savepoint.parent
+        session.info[_PUSHES] = [(around if one is savepoint else one, push) for one, push in pushes]
+
+
+def _after_end(session: Session, transaction: SessionTransaction) -> None:
+    """What still waits for a transaction that has ended waits in vain: it was rolled back."""
+    session.info[_PUSHES] = [(one, push) for one, push in session.info[_PUSHES] if one is not transaction]
+    if transaction.parent is None:
+        ready, session.info[_COMMITTED] = session.info[_COMMITTED], []
+        for push in ready:
+            push()
+
+
+def _plain(session: Any) -> Session:
+    """The session itself: of a registry the current one, of an asynchronous one the plain one inside."""
+    if hasattr(session, "registry"):
+        session = session()
+    found: Session = getattr(session, "sync_session", session)
+    return found
+
+
+def _needed(module: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ConfigurationError(f"{name} is not installed here, and so has no transactions to wait for") from None
