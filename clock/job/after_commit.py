@@ -2,8 +2,8 @@
 
 Without it a worker may look for a row that is not committed yet, or that never will be. A job class says
 `enqueue_after_commit = django_commit()`, and a single push says
-`.set(enqueue_after_commit=sqlalchemy_commit(session))`. Any function will do that takes another one and calls it once
-the commit is done. The jid is returned at once. Outside a transaction the job is pushed at once.
+`.set(enqueue_after_commit=sqlalchemy_commit(session))`. Any function will do that takes another one and calls it
+once the commit is done. The jid is returned at once. Outside a transaction the job is pushed at once.
 
 Commit and push are two steps: where Redis is away, StoreUnavailable comes out of a commit that has taken place.
 """

@@ -236,10 +236,10 @@ def test_sqlalchemys_asynchronous_sessions_are_waited_for(redis: Redis, tmp_path
     assert pushed(redis) == [1, 3]
 
 
-def test_a_session_is_of_use_after_a_push_that_failed(redis: Redis, engine: Engine) -> None:
+def test_a_session_is_of_use_after_a_push_that_failed(redis: Redis, redis_away: Redis, engine: Engine) -> None:
     with Session(engine) as session:
         note(session, 1)
-        connection.set_default(Redis(unix_socket_path="/nowhere/at/all"))
+        connection.set_default(redis_away)
         with pytest.raises(StoreError):
             session.commit()
         connection.set_default(redis)

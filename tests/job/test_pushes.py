@@ -249,13 +249,13 @@ def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:
     assert len(waiting(redis)) == 1
 
 
-def test_an_awaited_push_raises_what_the_plain_one_raises(redis: Redis) -> None:
+def test_an_awaited_push_raises_what_the_plain_one_raises(redis: Redis, redis_away: Redis) -> None:
     async def wrong() -> None:
         await SendLetterJob.aperform_async()  # type: ignore[call-arg]  # the mistake
 
     with pytest.raises(ArgumentsError):
         asyncio.run(wrong())
-    connection.set_default(Redis(unix_socket_path="/nowhere/at/all"))
+    connection.set_default(redis_away)
     with pytest.raises(StoreError):
         asyncio.run(SendLetterJob.aperform_async(1))
 
