@@ -45,6 +45,7 @@ SECTIONS = {
         "preview": "clock.cli.preview",
         "diff": "clock.cli.diff",
         "check": "clock.cli.check",
+        "explain": "clock.cli.explain",
     },
     "Setting up": {
         "new": "clock.cli.new",

@@ -149,3 +149,18 @@ def test_the_doctor_repairs_after_a_yes(clock: Clock, redis: Redis, clock_file: 
     assert "Dead workers whose jobs the living take over: 1" in repaired.output
     assert "Events forgotten: 1" in repaired.output
     assert repaired.exit_code == 0
+
+
+def test_the_clock_file_is_explained_in_sentences(clock: Clock, clock_file: Path) -> None:
+    assert clock("explain").output.startswith("daily.report\n  Every day at 06:00")
+    assert json.loads(clock("explain", "--json").output)["daily.report"].startswith("Every day at 06:00")
+
+
+def test_the_clock_file_is_explained_as_a_page_of_markdown(clock: Clock, clock_file: Path) -> None:
+    clock_file.write_text("from clock import every\nevery().hour.do(print, '*a*').named('under_score')\n")
+
+    page = clock("explain", "--markdown").output
+
+    assert page.startswith("# Schedules\n")
+    assert "- **under\\_score**: Every hour" in page
+    assert "\\*a\\*" in page

@@ -1,0 +1,46 @@
+"""`clock explain`: the clock file as prose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo_json, json_option
+from clock.timetable import Timetable, load
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--markdown", is_flag=True, help="Write it as a page for the repository.")
+@json_option
+@shared_options
+def explain(markdown: bool, as_json: bool, **options: Any) -> None:
+    """Say in sentences what the events of CLOCK_FILE do, and when.
+
+    \b
+    Example: python -m clock explain --markdown > SCHEDULES.md
+    """
+    config = answering_settings(**options)
+    timetable = load(config.clock_file)
+    if as_json:
+        echo_json({event.name: event.explain() for event in timetable.events})
+    elif markdown:
+        click.echo(_page(timetable, config.clock_file), nl=False)
+    else:
+        for event in timetable.events:
+            click.echo(f"{click.style(event.name, bold=True)}\n  {event.explain()}")
+
+
+def _page(timetable: Timetable, path: Path) -> str:
+    lines = ["# Schedules", "", f"Written by `clock explain --markdown` from `{path}`; change that, not this.", ""]
+    for event in timetable.events:
+        lines += [f"- **{_escaped(event.name)}**: {_escaped(event.explain())}"]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown takes as it is."""
+    return "".join(f"\\{character}" if character in "\\`*_<>[]|" else character for character in text)
