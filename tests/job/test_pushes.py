@@ -21,7 +21,7 @@ THEN = NOW + timedelta(minutes=1)
 MINUTE = timedelta(minutes=1)
 
 
-class SendLetterJob(Job):
+class MailPostcardJob(Job):
     def perform(self, number: int, kind: str = "plain") -> str:
         return f"{number} {kind}"
 
@@ -40,34 +40,34 @@ def awaited(coroutine: Callable[[], Coroutine[Any, Any, Any]]) -> Push:
 
 
 NOW_PUSHES: dict[str, Push] = {
-    "async": lambda: SendLetterJob.perform_async(1),
-    "bulk": lambda: SendLetterJob.perform_bulk([[1]]),
-    "set": lambda: SendLetterJob.set(retry=3).perform_async(1),
-    "past": lambda: SendLetterJob.perform_in(-5, 1),
-    "aasync": awaited(lambda: SendLetterJob.aperform_async(1)),
-    "abulk": awaited(lambda: SendLetterJob.aperform_bulk([[1]])),
-    "set aasync": awaited(lambda: SendLetterJob.set(retry=3).aperform_async(1)),
+    "async": lambda: MailPostcardJob.perform_async(1),
+    "bulk": lambda: MailPostcardJob.perform_bulk([[1]]),
+    "set": lambda: MailPostcardJob.set(retry=3).perform_async(1),
+    "past": lambda: MailPostcardJob.perform_in(-5, 1),
+    "aasync": awaited(lambda: MailPostcardJob.aperform_async(1)),
+    "abulk": awaited(lambda: MailPostcardJob.aperform_bulk([[1]])),
+    "set aasync": awaited(lambda: MailPostcardJob.set(retry=3).aperform_async(1)),
 }
 
 LATER_PUSHES: dict[str, Push] = {
-    "in seconds": lambda: SendLetterJob.perform_in(60, 1),
-    "in a timedelta": lambda: SendLetterJob.perform_in(MINUTE, 1),
-    "at": lambda: SendLetterJob.perform_at(THEN, 1),
-    "at seconds": lambda: SendLetterJob.perform_at(THEN.timestamp(), 1),
-    "bulk at": lambda: SendLetterJob.perform_bulk([[1]], at=THEN),
-    "bulk at each": lambda: SendLetterJob.perform_bulk([[1]], at=[MINUTE]),
-    "wait": lambda: SendLetterJob.set(wait=60).perform_async(1),
-    "wait a timedelta": lambda: SendLetterJob.set(wait=MINUTE).perform_async(1),
-    "wait until": lambda: SendLetterJob.set(wait_until=THEN).perform_async(1),
-    "bulk wait": lambda: SendLetterJob.set(wait=60).perform_bulk([[1]]),
-    "set in": lambda: SendLetterJob.set(wait=5).perform_in(60, 1),
-    "set at": lambda: SendLetterJob.set(retry=3).perform_at(THEN, 1),
-    "ain": awaited(lambda: SendLetterJob.aperform_in(60, 1)),
-    "aat": awaited(lambda: SendLetterJob.aperform_at(THEN, 1)),
-    "abulk at": awaited(lambda: SendLetterJob.aperform_bulk([[1]], at=THEN)),
-    "set ain": awaited(lambda: SendLetterJob.set(retry=3).aperform_in(60, 1)),
-    "set aat": awaited(lambda: SendLetterJob.set(retry=3).aperform_at(THEN, 1)),
-    "set abulk": awaited(lambda: SendLetterJob.set(wait=60).aperform_bulk([[1]])),
+    "in seconds": lambda: MailPostcardJob.perform_in(60, 1),
+    "in a timedelta": lambda: MailPostcardJob.perform_in(MINUTE, 1),
+    "at": lambda: MailPostcardJob.perform_at(THEN, 1),
+    "at seconds": lambda: MailPostcardJob.perform_at(THEN.timestamp(), 1),
+    "bulk at": lambda: MailPostcardJob.perform_bulk([[1]], at=THEN),
+    "bulk at each": lambda: MailPostcardJob.perform_bulk([[1]], at=[MINUTE]),
+    "wait": lambda: MailPostcardJob.set(wait=60).perform_async(1),
+    "wait a timedelta": lambda: MailPostcardJob.set(wait=MINUTE).perform_async(1),
+    "wait until": lambda: MailPostcardJob.set(wait_until=THEN).perform_async(1),
+    "bulk wait": lambda: MailPostcardJob.set(wait=60).perform_bulk([[1]]),
+    "set in": lambda: MailPostcardJob.set(wait=5).perform_in(60, 1),
+    "set at": lambda: MailPostcardJob.set(retry=3).perform_at(THEN, 1),
+    "ain": awaited(lambda: MailPostcardJob.aperform_in(60, 1)),
+    "aat": awaited(lambda: MailPostcardJob.aperform_at(THEN, 1)),
+    "abulk at": awaited(lambda: MailPostcardJob.aperform_bulk([[1]], at=THEN)),
+    "set ain": awaited(lambda: MailPostcardJob.set(retry=3).aperform_in(60, 1)),
+    "set aat": awaited(lambda: MailPostcardJob.set(retry=3).aperform_at(THEN, 1)),
+    "set abulk": awaited(lambda: MailPostcardJob.set(wait=60).aperform_bulk([[1]])),
 }
 
 
@@ -81,7 +81,7 @@ def test_a_job_for_now_waits_in_its_queue_under_the_jid_returned(redis: Redis, p
         jids = of(push())
 
     [row] = waiting(redis)
-    assert (row["args"], row["class"]) == ([1], "SendLetterJob")
+    assert (row["args"], row["class"]) == ([1], "MailPostcardJob")
     assert (row["created_at"], row["enqueued_at"]) == (NOW.timestamp(), NOW.timestamp())
     assert [row["jid"]] == jids
     assert redis.smembers("queues") == {b"default"}
@@ -115,7 +115,7 @@ def test_every_way_to_push_is_held_while_the_clock_fires(redis: Redis, push: Pus
 
 def test_bulk_takes_a_time_for_each_job_and_past_ones_go_to_the_queue(redis: Redis) -> None:
     with using_clock(FakeClock(NOW)):
-        jids = SendLetterJob.perform_bulk([[1], [2], [3], [4]], at=[60, -1, THEN + MINUTE, 0])
+        jids = MailPostcardJob.perform_bulk([[1], [2], [3], [4]], at=[60, -1, THEN + MINUTE, 0])
 
     assert [(row["jid"], row["args"]) for row in waiting(redis)] == [(jids[1], [2]), (jids[3], [4])]
     assert [(row["jid"], score) for row, score in delayed(redis)] == [
@@ -126,8 +126,8 @@ def test_bulk_takes_a_time_for_each_job_and_past_ones_go_to_the_queue(redis: Red
 
 def test_bulk_spreads_jobs_evenly_over_an_interval(redis: Redis) -> None:
     with using_clock(FakeClock(NOW)):
-        SendLetterJob.perform_bulk([[number] for number in range(4)], spread_interval=60)
-        SendLetterJob.perform_bulk([[8], [9]], at=3600, spread_interval=timedelta(minutes=2))
+        MailPostcardJob.perform_bulk([[number] for number in range(4)], spread_interval=60)
+        MailPostcardJob.perform_bulk([[8], [9]], at=3600, spread_interval=timedelta(minutes=2))
 
     assert [row["args"] for row in waiting(redis)] == [[0]]
     assert [(row["args"][0], score - NOW.timestamp()) for row, score in delayed(redis)] == [
@@ -141,7 +141,7 @@ def test_bulk_spreads_jobs_evenly_over_an_interval(redis: Redis) -> None:
 
 @pytest.mark.parametrize("extra", [0, 1])
 def test_bulk_pushes_a_thousand_at_a_time_in_order(redis: Redis, extra: int) -> None:
-    jids = SendLetterJob.perform_bulk([[number] for number in range(2_000 + extra)])
+    jids = MailPostcardJob.perform_bulk([[number] for number in range(2_000 + extra)])
 
     rows = waiting(redis)
     assert [row["jid"] for row in rows] == jids
@@ -152,8 +152,8 @@ def test_bulk_pushes_a_thousand_at_a_time_in_order(redis: Redis, extra: int) -> 
 
 
 def test_bulk_of_nothing_pushes_nothing(redis: Redis) -> None:
-    assert SendLetterJob.perform_bulk([]) == []
-    assert SendLetterJob.perform_bulk([], at=[], spread_interval=5) == []
+    assert MailPostcardJob.perform_bulk([]) == []
+    assert MailPostcardJob.perform_bulk([], at=[], spread_interval=5) == []
     assert redis.keys("*") == []
 
 
@@ -162,17 +162,17 @@ def test_bulk_of_nothing_pushes_nothing(redis: Redis) -> None:
     [
         (
             [[1], 2],
-            "SendLetterJob.perform_bulk takes a list with a list of arguments for each job, but it holds",
+            "MailPostcardJob.perform_bulk takes a list with a list of arguments for each job, but it holds",
         ),
         ([[1], "ab"], "but it holds 'ab'; write [[1], [2]]"),
-        ([[1], [2, "x", 3]], "SendLetterJob: job 2, perform(number: int, kind: str = 'plain') cannot take 3"),
+        ([[1], [2, "x", 3]], "MailPostcardJob: job 2, perform(number: int, kind: str = 'plain') cannot take 3"),
         (
             [[1], []],
             "job 2, perform(number: int, kind: str = 'plain') cannot take 0 arguments: argument 1",
         ),
         (
             [[1], [{2}]],
-            "SendLetterJob: job 2, argument 1 is a set, {2}, which JSON does not have; pass a",
+            "MailPostcardJob: job 2, argument 1 is a set, {2}, which JSON does not have; pass a",
         ),
         ([[1], [[[(3,)]]]], "job 2, argument 1[0][0] is a tuple, (3,)"),
         ([[1], [{"a": {3: 4}}]], "job 2, argument 1['a'] has the key 3"),
@@ -183,7 +183,7 @@ def test_bulk_of_nothing_pushes_nothing(redis: Redis) -> None:
 )
 def test_bulk_checks_all_before_it_pushes_any(redis: Redis, args: Any, message: str) -> None:
     with pytest.raises(ArgumentsError) as error:
-        SendLetterJob.perform_bulk([[number] for number in range(1_500)] + args)
+        MailPostcardJob.perform_bulk([[number] for number in range(1_500)] + args)
 
     assert message.replace("job 2", "job 1502") in str(error.value)
     assert redis.keys("*") == []
@@ -191,12 +191,12 @@ def test_bulk_checks_all_before_it_pushes_any(redis: Redis, args: Any, message: 
 
 def test_bulk_wants_as_many_times_as_jobs(redis: Redis) -> None:
     with pytest.raises(ArgumentsError, match="got 3 times in at= for 2 jobs; pass one time, or one for each"):
-        SendLetterJob.perform_bulk([[1], [2]], at=[1, 2, 3])
+        MailPostcardJob.perform_bulk([[1], [2]], at=[1, 2, 3])
 
 
 @pytest.mark.parametrize("when", [datetime(2026, 11, 24), "tomorrow", None, True, float("nan")])
 def test_what_is_no_time_is_refused(redis: Redis, when: Any) -> None:
-    for push in (SendLetterJob.perform_at, SendLetterJob.perform_in):
+    for push in (MailPostcardJob.perform_at, MailPostcardJob.perform_in):
         with pytest.raises(ValueError, match=r"no time zone; pass an aware datetime|is no time; pass seconds"):
             push(when, 1)
     assert redis.keys("*") == []
@@ -214,7 +214,7 @@ def test_what_is_no_time_is_refused(redis: Redis, when: Any) -> None:
 )
 def test_options_of_one_push_are_checked(options: dict[str, Any], message: str) -> None:
     with pytest.raises(JobError) as error:
-        SendLetterJob.set(**options)
+        MailPostcardJob.set(**options)
 
     assert message in str(error.value)
 
@@ -222,13 +222,13 @@ def test_options_of_one_push_are_checked(options: dict[str, Any], message: str) 
 def test_inline_runs_a_job_of_either_kind_inside_a_loop_and_outside() -> None:
     async def inside() -> list[object]:
         return [
-            SendLetterJob.perform_inline(1, "air"),
+            MailPostcardJob.perform_inline(1, "air"),
             SendLetterLaterJob.perform_inline(2),
-            await SendLetterJob.aperform_inline(3),
+            await MailPostcardJob.aperform_inline(3),
             await SendLetterLaterJob.aperform_inline(4),
         ]
 
-    assert SendLetterJob.perform_inline(1, "air") == "1 air"
+    assert MailPostcardJob.perform_inline(1, "air") == "1 air"
     assert SendLetterLaterJob.perform_inline(2) == 2
     assert asyncio.run(inside()) == ["1 air", 2, "3 plain", 4]
 
@@ -238,7 +238,7 @@ def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:
 
     async def body() -> int:
         redis.client_pause(300)
-        push = asyncio.create_task(SendLetterJob.aperform_async(1))
+        push = asyncio.create_task(MailPostcardJob.aperform_async(1))
         turns = 0
         while not push.done():
             await asyncio.sleep(0.005)
@@ -251,21 +251,21 @@ def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:
 
 def test_an_awaited_push_raises_what_the_plain_one_raises(redis: Redis, redis_away: Redis) -> None:
     async def wrong() -> None:
-        await SendLetterJob.aperform_async()  # type: ignore[call-arg]  # the mistake
+        await MailPostcardJob.aperform_async()  # type: ignore[call-arg]  # the mistake
 
     with pytest.raises(ArgumentsError):
         asyncio.run(wrong())
     connection.set_default(redis_away)
     with pytest.raises(StoreError):
-        asyncio.run(SendLetterJob.aperform_async(1))
+        asyncio.run(MailPostcardJob.aperform_async(1))
 
 
 def test_a_refused_command_is_told_and_the_connection_goes_on(redis: Redis) -> None:
     redis.set("queue:default", "no list")
 
     with pytest.raises(StoreError, match="WRONGTYPE"):
-        SendLetterJob.perform_async(1)
+        MailPostcardJob.perform_async(1)
     redis.delete("queue:default")
-    SendLetterJob.perform_async(2)
+    MailPostcardJob.perform_async(2)
 
     assert [row["args"] for row in waiting(redis)] == [[2]]
