@@ -11,12 +11,12 @@ from pathlib import Path
 
 import click
 
+from clock.cli.parts import load_timetable
 from clock.clocks import SystemClock
 from clock.config import file_used, load_config
 from clock.errors import DeclarationError
 from clock.log import configure_logging
 from clock.testing.checks import Finding, Look, findings
-from clock.timetable import load
 
 
 @click.command()
@@ -38,11 +38,12 @@ def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) 
 
 def _findings(clock_file: Path, config: Path | None) -> list[Finding]:
     try:
-        timetable = load(clock_file)
+        settings = load_config({"clock_file": clock_file}, file=config)
+        timetable = load_timetable(settings)
     except DeclarationError as error:
         where, text = _split(str(error))
         return [Finding("error", "declaration", "", where or str(clock_file), text)]
-    queues = [name for name, _ in load_config({}, file=config).queues] if file_used(config) else None
+    queues = [name for name, _ in settings.queues] if file_used(config) else None
     return findings(Look(timetable, SystemClock().now().replace(microsecond=0), queues))
 
 

@@ -10,10 +10,9 @@ import click
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo_json, echo_table_or_blocks, json_option
-from clock.cli.parts import opened
+from clock.cli.parts import load_timetable, opened
 from clock.clocks import from_ms
 from clock.inspection import EventView, events
-from clock.timetable import load
 
 
 @click.command("list")
@@ -29,7 +28,7 @@ def list_command(as_json: bool, **options: Any) -> None:
     Example: python -m clock list lib/clock.py
     """
     config = answering_settings(**options)
-    timetable = load(config.clock_file)
+    timetable = load_timetable(config)
     redis, clock = opened(config)
     found = events(redis, timetable, clock.now())
     if as_json:

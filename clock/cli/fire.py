@@ -8,12 +8,11 @@ from typing import Any
 import click
 
 from clock.cli.options import settings, shared_options
-from clock.cli.parts import release, signature
+from clock.cli.parts import load_timetable, release, signature
 from clock.clocks import SystemClock
 from clock.store.connection import connect, set_default
 from clock.store.ledger import RedisLedger
 from clock.ticker import fire_by_hand
-from clock.timetable import load
 
 
 @click.command()
@@ -30,7 +29,7 @@ def fire(name: str, **options: Any) -> None:
     """
     config = settings(**options)
     clock = SystemClock()
-    timetable = load(config.clock_file)
+    timetable = load_timetable(config)
     timetable.event(name)
     redis = connect(config.redis)
     set_default(redis)

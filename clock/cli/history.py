@@ -10,11 +10,12 @@ import click
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo_json, json_option
+from clock.cli.parts import load_timetable
+from clock.config import Config
 from clock.errors import UnknownEvent
 from clock.inspection.why import told
 from clock.store.connection import connect
 from clock.store.history import read
-from clock.timetable import load
 
 
 @click.command("history")
@@ -31,7 +32,7 @@ def history_command(name: str, count: int, as_json: bool, **options: Any) -> Non
     """
     config = answering_settings(**options)
     records = list(read(connect(config.redis), name, count))
-    zone = _zone(config.clock_file, name, is_known=bool(records))
+    zone = _zone(config, name, is_known=bool(records))
     if as_json:
         echo_json(records)
         return
@@ -42,10 +43,10 @@ def history_command(name: str, count: int, as_json: bool, **options: Any) -> Non
         click.echo(f"nothing has been decided of {name!r} yet")
 
 
-def _zone(clock_file: Path, name: str, *, is_known: bool) -> tzinfo:
+def _zone(config: Config, name: str, *, is_known: bool) -> tzinfo:
     """The event's zone; UTC for one that has left the clock file, or lives in a database."""
     try:
-        return load(clock_file).event(name).zone
+        return load_timetable(config).event(name).zone
     except UnknownEvent:
         if is_known:
             return UTC

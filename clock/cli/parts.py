@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
+from clock.job.registry import import_jobs, lookup
 from clock.store import Redis
 from clock.store.connection import connect, server_time_offset
 from clock.store.ledger import Decision
 from clock.ticker import ClockProcess, Release, Signature, release_of
-from clock.timetable import Timetable, load
+from clock.timetable import Timetable, application_folder, load
 
 
 def identity() -> str:
@@ -29,9 +31,22 @@ def opened(config: Config) -> tuple[Redis, SystemClock]:
     return redis, clock
 
 
+def load_timetable(config: Config) -> Timetable:
+    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError.
+
+    The application's modules stay importable, for actions that import something when they run.
+    """
+    for folder in (application_folder(config.clock_file), Path.cwd()):
+        if str(folder) not in sys.path and folder != config.clock_file.resolve().parent:
+            sys.path.insert(0, str(folder))
+    if config.schedule:
+        import_jobs(config.require)
+    return load(config.clock_file, declared=config.schedule, find_job=lookup)
+
+
 def timetable_if_any(config: Config) -> Timetable | None:
-    """The timetable of the clock file; None: there is no such file here. Raises DeclarationError."""
-    return load(config.clock_file) if config.clock_file.exists() else None
+    """The timetable; None: nothing is declared here. Raises DeclarationError."""
+    return load_timetable(config) if config.clock_file.exists() or config.schedule else None
 
 
 def release(clock_file: Path, clock: SystemClock) -> Release:

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, shared_options
+from clock.cli.parts import load_timetable
 from clock.clocks import SystemClock, from_ms, to_ms
 from clock.errors import ConfigurationError
 from clock.store import pauses
 from clock.store.connection import connect, server_time_offset
 from clock.store.pauses import ALL, Pause
-from clock.timetable import Timetable, load
+from clock.timetable import Timetable
 from clock.timetable.periods import parse_period
 
 
@@ -38,7 +39,7 @@ def pause(
     Example: python -m clock pause nightly --until 2h --note "the mail server moves"
     """
     config = answering_settings(**options)
-    timetable = load(config.clock_file)
+    timetable = load_timetable(config)
     event = _event(timetable, name, whole=whole)
     redis, clock = connect(config.redis), SystemClock()
     clock.offset = server_time_offset(redis, clock)
@@ -65,7 +66,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     config = answering_settings(**options)
     redis, clock = connect(config.redis), SystemClock()
     clock.offset = server_time_offset(redis, clock)
-    event = name if name in pauses.read(redis) else _event(load(config.clock_file), name, whole=whole)
+    event = name if name in pauses.read(redis) else _event(load_timetable(config), name, whole=whole)
     ended = pauses.resume(redis, event or ALL, to_ms(clock.now()))
     click.echo(f"Resumed {_told(event or ALL)}" if ended else f"{_told(event or ALL)} was not paused")
 

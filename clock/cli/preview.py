@@ -10,11 +10,13 @@ from pathlib import Path
 import click
 
 from clock.cli.output import echo_table, json_option
+from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
 from clock.clocks import SystemClock
+from clock.config import load_config
 from clock.log import configure_logging
 from clock.testing import History, Timeline, read_ledger, run
-from clock.timetable import Timetable, load
+from clock.timetable import Timetable
 
 STEP = timedelta(days=30)  # a long span's progress is shown at this pace
 
@@ -48,7 +50,7 @@ def preview(
     Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg
     """
     configure_logging("text", "warning", stream=sys.stderr)
-    timetable = load(clock_file)
+    timetable = load_timetable(load_config({"clock_file": clock_file}))
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     timeline = Timeline.of(*_rehearse(timetable, start, stop, from_redis))
     timeline = timeline.only(*events) if events else timeline

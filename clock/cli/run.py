@@ -12,14 +12,13 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process
+from clock.cli.parts import clock_process, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.health import clock_complaints
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.connection import connect, set_default
-from clock.timetable import load
 
 CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 
@@ -41,7 +40,7 @@ def run(**options: Any) -> None:
     Example: python -m clock lib/clock.py
     """
     config = settings(**options)
-    timetable = load(config.clock_file)
+    timetable = load_timetable(config)
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
     redis = connect(config.redis, max_connections=CONNECTIONS)

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, shared_options
+from clock.cli.parts import load_timetable
 from clock.clocks import SystemClock
 from clock.inspection.why import asked
 from clock.inspection.why import why as explain
 from clock.store.connection import connect
-from clock.timetable import load
 
 
 @click.command("why")
@@ -29,7 +29,7 @@ def why_command(name: str, when: str, **options: Any) -> None:
     Example: python -m clock why nightly "2026-11-01 01:30"
     """
     config = answering_settings(**options)
-    event = load(config.clock_file).event(name)
+    event = load_timetable(config).event(name)
     redis = connect(config.redis)
     for stretch in asked(when, event.zone):
         for line in explain(redis, event, stretch, SystemClock().now()):

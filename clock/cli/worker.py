@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, identity
+from clock.cli.parts import clock_process, identity, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.config import Config
@@ -24,7 +25,6 @@ from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
 from clock.ticker import STOP_SECONDS
-from clock.timetable import load
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
 
 
@@ -78,7 +78,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     if metrics:
         metrics.watch_jobs()
     checks = health(config.health_port, lambda: worker_complaints(process), metrics)
-    with handling(signals), checks, _standing_by(with_clock, config.redis):
+    with handling(signals), checks, _standing_by(with_clock, config):
         process.run()
 
 
@@ -93,12 +93,13 @@ def _several(config: Config) -> int:
 
 
 @contextmanager
-def _standing_by(clock_file: Path | None, url: str | None) -> Iterator[None]:
+def _standing_by(clock_file: Path | None, config: Config) -> Iterator[None]:
     """Run a clock beside the worker, on a thread and a connection of its own."""
     if clock_file is None:
         yield
         return
-    process = clock_process(load(clock_file), connect(url))
+    timetable = load_timetable(replace(config, clock_file=clock_file))
+    process = clock_process(timetable, connect(config.redis))
     thread = threading.Thread(target=process.run, name="clock", daemon=True)
     thread.start()
     try:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clock.config import yaml_file
+from clock.config.schedule_file import Declared, events_of_file, events_of_settings
 from clock.config.settings import BY_NAME, SETTINGS, Config
 from clock.errors import ConfigurationError
 
@@ -35,7 +36,16 @@ def load_config(
     the bad value stands and what is accepted.
     """
     found = {item.name: item.value for item in gather(options, environ=environ, file=file)}
-    return Config(**found)  # type: ignore[arg-type]  # each value has been checked for its name
+    config = Config(**found)  # type: ignore[arg-type]  # each value has been checked for its name
+    return replace(config, schedule=tuple(_schedule(config, environ, file_used(file))))
+
+
+def _schedule(config: Config, environ: Mapping[str, str], file: Path | None) -> Iterator[Declared]:
+    """The events that are declared in YAML: in the settings file, and in `schedule_file`."""
+    if file is not None:
+        yield from events_of_settings(file, environment=environment(environ), environ=environ)
+    if config.schedule_file is not None:
+        yield from events_of_file(config.schedule_file, environ=environ)
 
 
 def gather(

@@ -7,15 +7,32 @@ from clock.config.settings import SETTINGS
 _REFERENCE = {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}$"}
 
 
+_SCHEDULE = {
+    "description": "events by name; docs/clock-file.md tells their fields",
+    "type": "object",
+    "additionalProperties": {
+        "type": "object",
+        "properties": {
+            "cron": {"type": "string"},
+            "every": {"type": ["string", "number"]},
+            "at": {"type": ["string", "array"]},
+            "job": {"type": "string"},
+            "enabled": {"type": "boolean"},
+        },
+    },
+}
+
+
 def json_schema() -> dict[str, object]:
     """The schema, draft 2020-12: the settings, and sections of the same for each environment."""
-    settings = {
+    settings: dict[str, object] = {
         setting.name: {
             "description": f"{setting.about}; default: {_default(setting.default)}",
             "anyOf": [setting.schema, _REFERENCE],
         }
         for setting in SETTINGS
     }
+    settings["schedule"] = _SCHEDULE
     section = {"type": "object", "properties": settings, "additionalProperties": False}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

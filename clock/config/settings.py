@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clock.config import values
+from clock.config.schedule_file import Declared
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """The settings of a process. `queues` are (name, weight) in order, weight 0 for a strict order.
 
+    `schedule` holds the events that are declared in YAML.
     `health_port` is where health and metrics are told by HTTP; None: nowhere.
     """
 
     redis: str | None = None
     clock_file: Path = Path("lib/clock.py")
+    schedule_file: Path | None = None
     require: Path = Path("jobs")
     queues: tuple[tuple[str, int], ...] = (("default", 0),)
     concurrency: int = 10
@@ -27,6 +30,7 @@ class Config:
     health_port: int | None = None
     log_format: str = "text"
     log_level: str = "info"
+    schedule: tuple[Declared, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,15 @@ SETTINGS = (
         "a path is wanted: lib/clock.py",
         "CLOCK_FILE",
         {"type": "string", "minLength": 1},
+    ),
+    Setting(
+        "schedule_file",
+        "a YAML file of further events, such as sidekiq-cron's and sidekiq-scheduler's",
+        values.path,
+        "a path is wanted: config/schedule.yml",
+        "--schedule-file",
+        {"type": "string", "minLength": 1},
+        "CLOCK_SCHEDULE_FILE",
     ),
     Setting(
         "require",

@@ -7,15 +7,17 @@ the file's others where `CLOCK_ENV` names it. `${NAME}` in a value stands for an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from clock.config.schedule_file import KEY as SCHEDULE
 from clock.config.settings import BY_NAME
+from clock.config.yaml_text import composed, is_sidekiqs, value_of, with_variables, without_symbols
 from clock.errors import ConfigurationError
 
 #: What sidekiq.yml calls otherwise: its name -> ours.
@@ -29,7 +31,6 @@ _SIDEKIQ_ONLY = frozenset(
     scheduler schedule strict tag verbose
     """.split()  # noqa: SIM905  # a paragraph of names reads better than a list of strings
 )
-_REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,12 @@ class Given:
 def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[str, Given]:
     """What the file says in `environment`. Raises ConfigurationError, which begins with file and line."""
     top = _Mapping.of(path)
-    sidekiq = path.stem == "sidekiq" or any(key.startswith(":") for key in top.lines)
+    sidekiq = is_sidekiqs(path, top.lines)
     given: dict[str, Given] = {}
     sections: dict[str, _Mapping] = {}
     for key, value, line in top.items(sidekiq):
+        if key == SCHEDULE and not sidekiq:
+            continue
         if isinstance(value, dict) and key not in BY_NAME and not (sidekiq and key in _SIDEKIQ_ONLY):
             near = get_close_matches(key, BY_NAME, 1, cutoff=0.8)
             if near:
@@ -57,6 +60,8 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
             given |= _setting(path, key, value, line, sidekiq)
     for name, section in sections.items():
         for key, value, line in section.items(sidekiq):
+            if key == SCHEDULE and not sidekiq:
+                continue
             found = _setting(path, key, value, line, sidekiq)
             given |= found if name == environment else {}
     return {name: _filled(item, environ) for name, item in given.items()}
@@ -71,19 +76,8 @@ class _Mapping:
 
     @classmethod
     def of(cls, path: Path) -> _Mapping:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-        if "<%" in text:
-            line = text[: text.index("<%")].count("\n") + 1
-            raise ConfigurationError(f"{path}:{line}: <% is ERB, which only Ruby runs; write ${{NAME:-default}}")
-        try:
-            node, content = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{path}:{mark.line + 1}" if mark else str(path)
-            raise ConfigurationError(f"{where}: no YAML: {getattr(error, 'problem', None) or error}") from error
+        node = composed(path)
+        content: Any = value_of(node)
         if node is None:
             return cls(path, {}, {})
         if not isinstance(node, yaml.MappingNode):
@@ -96,7 +90,7 @@ class _Mapping:
         """(key, value, line), Ruby's symbols as plain words where it is a sidekiq.yml."""
         for key, value in self.content.items():
             line = self.lines.get(str(key), 1)
-            yield (_without_symbols(key), _without_symbols(value), line) if sidekiq else (str(key), value, line)  # type: ignore[misc]  # a key stays a str
+            yield (without_symbols(key), without_symbols(value), line) if sidekiq else (str(key), value, line)  # type: ignore[misc]  # a key stays a str
 
     def lines_of_section(self, name: str, sidekiq: bool) -> dict[str, int]:
         names = {name, f":{name}"} if sidekiq else {name}
@@ -118,16 +112,6 @@ def _lines(path: Path, node: yaml.MappingNode) -> dict[str, int]:
     return lines
 
 
-def _without_symbols(value: object) -> object:
-    if isinstance(value, str):
-        return value.removeprefix(":")
-    if isinstance(value, list):
-        return [_without_symbols(item) for item in value]
-    if isinstance(value, dict):
-        return {str(_without_symbols(key)): _without_symbols(item) for key, item in value.items()}
-    return value
-
-
 def _setting(path: Path, key: str, value: object, line: int, sidekiq: bool) -> dict[str, Given]:
     """The setting under the name that we have for it; none where it is for Sidekiq alone."""
     where = f"{path}:{line}"
@@ -144,25 +128,4 @@ def _setting(path: Path, key: str, value: object, line: int, sidekiq: bool) -> d
 
 
 def _filled(given: Given, environ: Mapping[str, str]) -> Given:
-    return Given(given.name, _with_variables(given.value, environ, given.where), given.where)
-
-
-def _with_variables(value: object, environ: Mapping[str, str], where: str) -> object:
-    if isinstance(value, list):
-        return [_with_variables(item, environ, where) for item in value]
-    if not isinstance(value, str):
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        name, has_default, default = match.groups()
-        if name is None:
-            return "${"
-        if environ.get(name):
-            return environ[name]
-        if has_default is None:
-            raise ConfigurationError(
-                f"{where}: the environment has no {name}; set it, or give a default: ${{{name}:-...}}"
-            )
-        return str(default)
-
-    return _REFERENCE.sub(replace, value)
+    return Given(given.name, with_variables(given.value, environ, given.where), given.where)

@@ -13,7 +13,7 @@ from clock.timetable.declarations import (
 
 # What it becomes
 from clock.timetable.event import CatchUp, Event, Overlap
-from clock.timetable.loader import load
+from clock.timetable.loader import application_folder, load
 from clock.timetable.synced import RowsRead, read_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 
@@ -27,6 +27,7 @@ __all__ = [
     "Settings",
     "SyncedEvents",
     "Timetable",
+    "application_folder",
     "configure",
     "cron",
     "error_handler",

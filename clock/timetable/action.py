@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -13,13 +13,26 @@ from clock.timetable.naming import called, name_of
 
 class _Placeholder(Enum):
     DUE_AT = "DUE_AT"
+    DUE_TIMESTAMP = "DUE_TIMESTAMP"
+    DUE_METADATA = "DUE_METADATA"
 
     def __repr__(self) -> str:
         return self.value
 
+    def filled(self, due: datetime) -> object:
+        """What it stands for."""
+        if self is _Placeholder.DUE_AT:
+            return due.isoformat()
+        return due.timestamp() if self is _Placeholder.DUE_TIMESTAMP else {"scheduled_at": due.timestamp()}
+
 
 #: Among an event's arguments: stands for the due instant, as ISO 8601 in UTC.
 DUE_AT: Final = _Placeholder.DUE_AT
+#: The same in seconds since 1970, as sidekiq-cron's `date_as_argument` passes it.
+DUE_TIMESTAMP: Final = _Placeholder.DUE_TIMESTAMP
+#: The same as sidekiq-scheduler's `include_metadata` passes it.
+DUE_METADATA: Final = _Placeholder.DUE_METADATA
+_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # arguments are checked with it
 
 
 @runtime_checkable
@@ -48,11 +61,11 @@ class Enqueue:
 
     def check(self) -> None:
         """Check the arguments as the push will. Raises ArgumentsError."""
-        self.job.check_arguments(*_filled(self.args, "2026-01-01T00:00:00+00:00"))
+        self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
         """Push the job of the firing at `due`."""
-        return self.job.perform_async(*_filled(self.args, due.isoformat()))
+        return self.job.perform_async(*_filled(self.args, due))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +81,8 @@ class Call:
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
         """Call it for the firing at `due`."""
-        kwargs = {name: due.isoformat() if value is DUE_AT else value for name, value in self.kwargs.items()}
-        return self.function(*_filled(self.args, due.isoformat()), **kwargs)
+        kwargs = dict(zip(self.kwargs, _filled(self.kwargs.values(), due), strict=True))
+        return self.function(*_filled(self.args, due), **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +103,5 @@ class Handle:
 Action = Enqueue | Call | Handle
 
 
-def _filled(args: tuple[Any, ...], due: str) -> list[Any]:
-    return [due if arg is DUE_AT else arg for arg in args]
+def _filled(args: Iterable[Any], due: datetime) -> list[Any]:
+    return [arg.filled(due) if isinstance(arg, _Placeholder) else arg for arg in args]

@@ -37,19 +37,21 @@ class Fields:
 def read(expression: str) -> Fields:
     """Read an expression of five fields, or a word such as `@daily`. Raises ValueError, which says what is wrong.
 
+    A sixth field, in front of the others, is that of seconds.
     A minute or hour that starts with a star is a wildcard: its event is due in every real hour.
     """
     text = WORDS.get(expression.lower(), expression)
-    if len(text.split()) != 5:
+    if len(text.split()) not in (5, 6):
         raise ValueError("five fields are wanted")
     try:
         parsed = CronSim(text, datetime(1970, 1, 1, tzinfo=UTC))
     except (CronSimError, AssertionError) as error:
         raise ValueError(str(error) or "a range cannot begin there") from None
-    minute, hour = text.split()[:2]
+    minute, hour = text.split()[-5:-3]
+    minutes = [h * HOUR + m * MINUTE for h in sorted(parsed.hours) for m in sorted(parsed.minutes)]
     return Fields(
         MatchingDays(parsed.match_day, MonthsOfYear(frozenset(parsed.months))),
-        tuple(h * HOUR + m * MINUTE for h in sorted(parsed.hours) for m in sorted(parsed.minutes)),
+        tuple(at + second for at in minutes for second in sorted(parsed.seconds)),
         EVERY_HOUR if minute.startswith("*") or hour.startswith("*") else FIXED,
     )
 

@@ -44,9 +44,14 @@ def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
     return CronJob(expression, None if tz is None else draft.zone_named(tz))
 
 
-def check_cron(where: str, expression: str) -> None:
-    """Check a cron expression. Raises DeclarationError, which begins with `where` and says what is accepted."""
+def check_cron(where: str, expression: str, *, seconds: bool = False) -> None:
+    """Check a cron expression; with `seconds`, one of them may go in front.
+
+    Raises DeclarationError, which begins with `where` and says what is accepted.
+    """
     try:
+        if not seconds and len(expression.split()) == 6:
+            raise ValueError("five fields are wanted")
         read(expression)
     except (ValueError, AttributeError) as error:
         raise DeclarationError(

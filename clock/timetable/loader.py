@@ -13,17 +13,19 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from clock.config import Declared
 from clock.errors import ClockError, ConfigurationError, DeclarationError
 from clock.timetable.adoption import adopt, standing_in
 from clock.timetable.draft import Draft, drafting
 from clock.timetable.machine_zone import machine_zone
 from clock.timetable.scheduler import EndOfDeclarations, Scheduler
 from clock.timetable.timetable import Timetable
+from clock.timetable.yaml_events import FindJob, entry_in_yaml
 
 _MODULE = "__clock_file__"
 _SCRIPT_GUARD = re.compile(r"if\s*\(?\s*__name__\s*==\s*['\"]__main__['\"]")
@@ -32,21 +34,37 @@ _lock = (
 )  # while a file is loaded, the import path and the `schedule` package are not the process's
 
 
-def load(path: str | os.PathLike[str] = "lib/clock.py", *, root: Path | None = None) -> Timetable:
+def load(
+    path: str | os.PathLike[str] = "lib/clock.py",
+    *,
+    root: Path | None = None,
+    declared: Sequence[Declared] = (),
+    find_job: FindJob | None = None,
+) -> Timetable:
     """Run the clock file at `path` and return the timetable that it declares.
+
+    `declared` are further events, of YAML files, whose job classes `find_job` finds by name; where there are any,
+    the clock file may be missing.
 
     The file can import the modules of `root`, the application's folder; where that is not given, those of the
     current folder and of `application_folder(path)`. Raises ConfigurationError where the file cannot be read,
     DeclarationError for what it declares or raises; both begin with file and line.
     """
     path = Path(path)
-    code = _compiled(path)
+    code = None
+    if declared and not path.exists():
+        path = Path(declared[0].where.rpartition(":")[0])
+    else:
+        code = _compiled(path)
     scheduler = Scheduler()
     draft = Draft(path, machine_zone(os.environ), scheduler)
     with _lock, _import_path(path, root), _modules(draft), standing_in(scheduler) as own, drafting(draft):
-        adopt(own, _run(code, path).values())
+        if code is not None:
+            adopt(own, _run(code, path).values())
+        if find_job is not None:
+            draft.entries += filter(None, (entry_in_yaml(event, find_job) for event in declared))
         timetable = draft.finish()
-    if not (timetable.events or timetable.synced):
+    if code is not None and not (timetable.events or timetable.synced):
         _check_guard(path)
     return timetable
 

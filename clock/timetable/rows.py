@@ -65,7 +65,7 @@ def _times(options: Mapping[str, Any]) -> object:
 def _read_cron(
     entry: Entry, expression: str, where: str, *, tz: str | tzinfo | None = None, if_: Any = None, **others: Any
 ) -> None:
-    check_cron(where, expression)
+    check_cron(where, expression, seconds=True)
     for name in ("at", "skip_first_run"):
         if others.pop(name, None):
             raise DeclarationError(f"{where}cron says when by itself; it takes no {name}")

@@ -1,0 +1,111 @@
+"""Events of YAML files: their fields, in our words and in those of sidekiq-cron and sidekiq-scheduler.
+
+Ours are `every` or `cron`, `at`, `tz`, `job`, `args`, `queue`, `description`, `enabled`, and the options of
+Clockwork's form that are data. `every` alone is due first after one period, as in the fluent form: a file that is
+deployed fires nothing. What a Ruby file says that cannot be done here is refused: nothing is lost silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from clock.config import Declared
+from clock.errors import ClockError, DeclarationError
+from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
+from clock.timetable.draft import Entry
+from clock.timetable.options import check_option, hint
+from clock.timetable.rows import FIELDS, enqueue, entry_of
+
+_OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "args", "queue", "retry", "enabled")
+#: What Ruby's files call otherwise. An `interval` counts from the end of a run, which we take for its beginning.
+_RENAMED = {"class": "job", "interval": "every"}
+#: What matters to Ruby alone, or is read beside the others.
+_ASIDE = {"source", "namespace", "symbolize_args", "active_job", "date_as_argument", "include_metadata"}
+_ONCE = "what comes once is no event of a clock; push the job with perform_at or perform_in"
+_REFUSED = {
+    "in": _ONCE,
+    "first_in": "a first delay of its own is not kept; leave it out",
+    "first_at": "a first instant of its own is not kept; leave it out",
+    "queue_name_prefix": "it is Active Job's; write the whole name of the queue",
+    "queue_name_delimiter": "it is Active Job's; write the whole name of the queue",
+}
+
+
+#: Finds a job class by its name in payloads; raises ClockError where there is none.
+FindJob = Callable[[str], Any]
+
+
+def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
+    """The entry of an event declared in YAML; None where it is not enabled. Raises DeclarationError."""
+    where = f"{declared.where}: {declared.name!r}: "
+    values = dict(_in_our_words(where, declared.values))
+    check_option(where, "enabled", values.get("enabled", True))
+    if not values.pop("enabled", True):
+        return None
+    job = _found(where, find_job, values.pop("job", declared.name))
+    options = {name: values.pop(name) for name in ("queue", "retry") if name in values}
+    args = _arguments(values.pop("args", None), declared.values)
+    if "every" in values and "at" not in values:
+        values.setdefault("skip_first_run", True)
+    entry = entry_of(declared.name, values, declared.where)
+    try:
+        action = enqueue(job.set(**options) if options else job, args, where)
+    except ClockError as error:
+        raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
+    entry.action = lambda _draft: action
+    return entry
+
+
+def _in_our_words(where: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields under our names, each checked to be one that we know."""
+    if "at" in values and not {"every", "interval", "cron"} & set(values):
+        raise DeclarationError(f"{where}either every or cron is wanted; {_ONCE}")
+    for given, value in values.items():
+        name = _RENAMED.get(given, given)
+        if name in _REFUSED:
+            raise DeclarationError(f"{where}{name} is {value!r}: {_REFUSED[name]}")
+        if name == "status":
+            yield "enabled", value == "enabled"
+        elif name in ("every", "cron") and isinstance(value, list) and value:
+            yield from _with_options(where, name, *value)
+        elif name == "cron" and isinstance(value, str):
+            yield from _cron(value)
+        elif name in _OURS:
+            if value is not None:
+                yield name, value
+        elif name not in _ASIDE:
+            raise DeclarationError(f"{where}there is no field {given!r}; {hint(given, _OURS)}")
+
+
+def _with_options(where: str, name: str, value: object, *options: object) -> Iterator[tuple[str, Any]]:
+    """sidekiq-scheduler's list of a period or a cron expression, and options."""
+    for option in options:
+        yield from _in_our_words(where, option if isinstance(option, dict) else {str(option): None})
+    yield from _in_our_words(where, {name: value})
+
+
+def _cron(text: str) -> Iterator[tuple[str, Any]]:
+    """A cron expression, which may end with its zone, as Ruby's fugit has it."""
+    expression, _, last = text.strip().rpartition(" ")
+    if len(text.split()) > 5 and last[:1].isupper() and last.upper() not in ("L", "LW"):
+        yield "tz", last
+        yield "cron", expression.strip()
+    else:
+        yield "cron", text
+
+
+def _found(where: str, find_job: FindJob, name: object) -> Any:
+    if not isinstance(name, str):
+        raise DeclarationError(f"{where}job is {name!r}; the name of a job class is wanted")
+    try:
+        return find_job(name)
+    except ClockError as error:
+        raise DeclarationError(f"{where}{error}") from None
+
+
+def _arguments(args: object, values: Mapping[str, Any]) -> list[object]:
+    """The arguments as a list; Ruby's files may ask for the due instant as the last of them."""
+    listed = [] if args is None else list(args) if isinstance(args, list) else [args]
+    listed += [DUE_TIMESTAMP] if values.get("date_as_argument") is True else []
+    return listed + ([DUE_METADATA] if values.get("include_metadata") is True else [])

@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clock.config import Declared, load_config
+from clock.errors import ConfigurationError
+
+Read = Callable[..., tuple[Declared, ...]]
+
+
+@pytest.fixture
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """The events of a settings file, `clock.yml` if not named otherwise, and of a `schedule.yml` if given."""
+    monkeypatch.chdir(tmp_path)
+
+    def read_files(
+        text: str, *, name: str = "clock.yml", schedule: str | None = None, **environ: str
+    ) -> tuple[Declared, ...]:
+        (tmp_path / name).write_text(text)
+        if schedule is not None:
+            (tmp_path / "schedule.yml").write_text(schedule)
+            environ["CLOCK_SCHEDULE_FILE"] = "schedule.yml"
+        return load_config({}, environ=environ, file=Path(name)).schedule
+
+    return read_files
+
+
+def test_events_stand_under_schedule_by_name_with_their_lines(read: Read) -> None:
+    assert read(
+        """
+concurrency: 5
+schedule:
+  nightly:
+    cron: "0 2 * * *"
+    job: BackUpJob
+    args: ["${BUCKET:-local}", 2]
+
+  feeds: {every: 10 minutes, job: RefreshFeedsJob}
+""",
+        BUCKET="far",
+    ) == (
+        Declared("nightly", {"cron": "0 2 * * *", "job": "BackUpJob", "args": ["far", 2]}, "clock.yml:4"),
+        Declared("feeds", {"every": "10 minutes", "job": "RefreshFeedsJob"}, "clock.yml:9"),
+    )
+
+
+def test_a_time_of_day_needs_no_quotes(read: Read) -> None:
+    [event] = read("schedule:\n  a: {every: day, at: [16:20, 06:00, 1:30:15], args: [980, 0x10, 017, -5]}\n")
+
+    assert event.values["at"] == ["16:20", "06:00", "1:30:15"]
+    assert event.values["args"] == [980, 16, 15, -5]
+
+
+def test_the_events_of_the_environments_section_go_before(read: Read) -> None:
+    text = """
+schedule:
+  a: {every: 1h, job: A}
+  b: {every: 1h, job: B}
+production:
+  concurrency: 9
+  schedule:
+    b: {every: 5m, job: B}
+    c: {every: 1h, job: C}
+"""
+
+    assert [(event.name, event.where) for event in read(text)] == [("a", "clock.yml:3"), ("b", "clock.yml:4")]
+    assert [(event.name, event.where) for event in read(text, CLOCK_ENV="production")] == [
+        ("a", "clock.yml:3"),
+        ("b", "clock.yml:8"),
+        ("c", "clock.yml:9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "line"),
+    [
+        ("first:\n  cron: '*/5 * * * *'\n  class: HardJob\n", 1),
+        ("- name: first\n  cron: '*/5 * * * *'\n  class: HardJob\n", 1),
+        (":schedule:\n  first:\n    :cron: '*/5 * * * *'\n    :class: HardJob\n", 2),
+        (":concurrency: 5\n:scheduler:\n  :schedule:\n    first: {cron: '*/5 * * * *', class: HardJob}\n", 4),
+        ("base: &base\n  class: HardJob\nschedule:\n  first:\n    <<: *base\n    cron: '*/5 * * * *'\n", 4),
+    ],
+)
+def test_the_shapes_of_rubys_files_are_read(read: Read, schedule: str, line: int) -> None:
+    assert read("", schedule=schedule) == (
+        Declared("first", {"cron": "*/5 * * * *", "class": "HardJob"}, f"schedule.yml:{line}"),
+    )
+
+
+@pytest.mark.parametrize("name", ["sidekiq.yml", "clock.yml"])
+def test_the_schedule_of_a_sidekiq_yml_that_is_read_for_its_settings_is_left_to_ruby(
+    read: Read, name: str
+) -> None:
+    assert read(":concurrency: 5\n:schedule:\n  first: {cron: '* * * * *', class: HardJob}\n", name=name) == ()
+
+
+def test_nothing_declared_is_nothing(read: Read) -> None:
+    assert read("") == read("schedule:\n") == read("", schedule="") == ()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ("a: 5\n", "schedule.yml:1: 'a': the fields of an event are wanted, `cron: '0 6 * * *'`"),
+        ("a: {every: 1h}\na: {every: 2h}\n", "schedule.yml:2: 'a' is there already, in line 1"),
+        ("- every: 1h\n", "schedule.yml:1: an event in a list needs a name"),
+        ("5\n", "schedule.yml: events by name are wanted under schedule, not 5"),
+        ("a: [\n", "schedule.yml:2: no YAML: "),
+        ("a: !ruby/object {}\n", "schedule.yml:1: no YAML: "),
+        ("a:\n  cron: <%= x %>\n", "schedule.yml:2: <% is ERB, which only Ruby runs"),
+        ("a: {every: '${HOW_OFTEN}'}\n", "schedule.yml:1: the environment has no HOW_OFTEN; set it, or give"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_with_its_line(read: Read, schedule: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read("", schedule=schedule)
+
+    assert message in str(error.value)
+
+
+def test_a_schedule_file_that_is_missing_is_told(read: Read) -> None:
+    with pytest.raises(ConfigurationError, match=r"nothing\.yml: No such file"):
+        read("schedule_file: nothing.yml\n")

@@ -1,0 +1,191 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clock.config import Declared
+from clock.errors import DeclarationError, DuplicateEvent
+from clock.job.registry import lookup
+from clock.timetable import Event, Timetable, load
+from tests.timetable.jobs import SendLetterJob
+
+START = datetime(2026, 11, 24, 11, 0, 30, tzinfo=UTC)
+Events = Callable[..., Timetable]
+
+
+@pytest.fixture
+def declared_in_yaml(tmp_path: Path) -> Events:
+    """The timetable of events by name, whose zone is UTC, and of a clock file's further lines."""
+
+    def read(lines: str = "", **events: dict[str, Any]) -> Timetable:
+        path = tmp_path / "clock.py"
+        path.write_text(f"from clock import *\nconfigure(tz='UTC')\n{lines}\n")
+        declared = [Declared(name, fields, "config/clock.yml:7") for name, fields in events.items()]
+        return load(path, declared=declared, find_job=lookup)
+
+    return read
+
+
+def due(event: Event, count: int = 3) -> list[str]:
+    found, after = [], START - timedelta(seconds=1)
+    for _ in range(count):
+        following = event.next_after(after, anchor=START)
+        assert following is not None
+        after = following
+        found.append(f"{following:%d %H:%M:%S}")
+    return found
+
+
+def test_an_event_is_all_that_its_fields_say(declared_in_yaml: Events) -> None:
+    [event] = declared_in_yaml(
+        nightly={
+            "cron": "30 6 * * *",
+            "tz": "Asia/Tokyo",
+            "job": "SendLetterJob",
+            "args": ["me", 2],
+            "queue": "low",
+            "description": "Why.",
+            "enabled": True,
+            "catch_up": "all",
+            "catch_up_within": "2 hours",
+            "overlap": "skip",
+        }
+    ).events
+
+    assert (event.name, event.source, event.description) == ("nightly", "config/clock.yml:7", "Why.")
+    assert event.declaration == "cron 30 6 * * * in Asia/Tokyo"
+    assert str(event.action) == "SendLetterJob.set(queue='low')('me', 2)"
+    assert (event.catch_up, event.catch_up_within, event.overlap) == ("all", timedelta(hours=2), "skip")
+    assert event.enqueues
+
+
+@pytest.mark.parametrize(
+    ("fields", "instants"),
+    [
+        ({"every": "10 minutes"}, ["24 11:10:30", "24 11:20:30", "24 11:30:30"]),
+        ({"every": "1h30m"}, ["24 12:30:30", "24 14:00:30", "24 15:30:30"]),
+        ({"every": 90}, ["24 11:02:00", "24 11:03:30", "24 11:05:00"]),
+        ({"every": "30s", "skip_first_run": False}, ["24 11:00:30", "24 11:01:00", "24 11:01:30"]),
+        ({"every": "day", "at": "06:00"}, ["25 06:00:00", "26 06:00:00", "27 06:00:00"]),
+        ({"every": "1 day", "at": ["06:00", "18:00"]}, ["24 18:00:00", "25 06:00:00", "25 18:00:00"]),
+        ({"every": "2 weeks", "at": "Tuesday 16:20"}, ["24 16:20:00", "08 16:20:00", "22 16:20:00"]),
+        ({"cron": "@hourly"}, ["24 12:00:00", "24 13:00:00", "24 14:00:00"]),
+        # sidekiq-cron and sidekiq-scheduler
+        ({"cron": "0 6 * * * Asia/Tokyo"}, ["24 21:00:00", "25 21:00:00", "26 21:00:00"]),
+        ({"cron": "0 6 * * * Japan"}, ["24 21:00:00", "25 21:00:00", "26 21:00:00"]),
+        ({"cron": "0 0 12 * * * Asia/Tokyo"}, ["25 03:00:00", "26 03:00:00", "27 03:00:00"]),
+        ({"cron": "*/20 * * * * *"}, ["24 11:00:40", "24 11:01:00", "24 11:01:20"]),
+        ({"cron": ["15 * * * *", {"timeout": None}]}, None),
+        ({"cron": ["15 * * * *"]}, ["24 11:15:00", "24 12:15:00", "24 13:15:00"]),
+        ({"every": ["30s"]}, ["24 11:01:00", "24 11:01:30", "24 11:02:00"]),
+        ({"interval": "1h"}, ["24 12:00:30", "24 13:00:30", "24 14:00:30"]),
+    ],
+)
+def test_when_it_is_due(declared_in_yaml: Events, fields: dict[str, Any], instants: list[str] | None) -> None:
+    if instants is None:
+        with pytest.raises(DeclarationError, match="there is no field 'timeout'"):
+            declared_in_yaml(x={**fields, "class": "SendLetterJob", "args": "me"})
+        return
+    [event] = declared_in_yaml(x={**fields, "class": "SendLetterJob", "args": "me"}).events
+
+    assert due(event) == instants
+
+
+@pytest.mark.parametrize(
+    ("fields", "pushed"),
+    [
+        ({"args": "contributors"}, ["contributors"]),
+        ({"args": {"hard": "stuff"}}, [{"hard": "stuff"}]),
+        ({"args": ["a", 2]}, ["a", 2]),
+        ({"args": ["DUE_AT"]}, ["2026-11-24T11:00:30+00:00"]),
+        ({"args": ["a"], "date_as_argument": True}, ["a", START.timestamp()]),
+        ({"args": ["a"], "include_metadata": True}, ["a", {"scheduled_at": START.timestamp()}]),
+        ({"args": ["a"], "date_as_argument": False, "source": "schedule", "symbolize_args": True}, ["a"]),
+    ],
+)
+def test_what_the_job_gets(
+    declared_in_yaml: Events, fields: dict[str, Any], pushed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(SendLetterJob, "perform_async", lambda *args: got.append(args))
+    [event] = declared_in_yaml(x={"every": "1h", "class": "SendLetterJob", **fields}).events
+
+    event.run(START, None)
+
+    assert got == [tuple(pushed)]
+
+
+def test_the_name_is_the_class_where_none_is_given(declared_in_yaml: Events) -> None:
+    [event] = declared_in_yaml(SendLetterJob={"every": "1h", "args": ["me"]}).events
+
+    assert str(event.action) == "SendLetterJob('me')"
+
+
+def test_what_is_not_enabled_is_no_event(declared_in_yaml: Events) -> None:
+    assert declared_in_yaml(
+        "every().day.do(print)",
+        a={"every": "1h", "job": "SendLetterJob", "args": "me", "enabled": False},
+        b={"every": "1h", "class": "SendLetterJob", "args": "me", "status": "disabled"},
+        c={"every": "1h", "class": "NoSuchJob", "enabled": False},
+    ).by_name.keys() == {"print every day"}
+
+
+def test_a_name_that_the_clock_file_has_too_is_refused_with_both_places(declared_in_yaml: Events) -> None:
+    with pytest.raises(DuplicateEvent, match=r"config/clock.yml:7: another event is named 'x', at .*clock.py:3"):
+        declared_in_yaml(
+            "every().day.do(print).named('x')", x={"every": "1h", "job": "SendLetterJob", "args": "me"}
+        )
+
+
+def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: Path) -> None:
+    event = Declared("x", {"every": "1h", "job": "SendLetterJob", "args": "me"}, "config/clock.yml:7")
+
+    timetable = load(tmp_path / "nothing.py", declared=[event], find_job=lookup)
+
+    assert timetable.path == Path("config/clock.yml")
+    assert list(timetable.by_name) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"every": "1h", "job": "NoSuchJob"}, "no job class 'NoSuchJob' is loaded here; is its module under"),
+        ({"every": "1h"}, "no job class 'x' is loaded here"),
+        ({"every": "1h", "job": 5}, "job is 5; the name of a job class is wanted"),
+        (
+            {"every": "1h", "args": []},
+            "SendLetterJob: perform(address: str, copies: int = 1) cannot take 0 arguments",
+        ),
+        ({"every": "1h", "args": "me", "queue": 5}, "SendLetterJob.set: queue is 5"),
+        ({"args": "me"}, "either every or cron is wanted, and not both"),
+        ({"every": "1h", "cron": "@daily", "args": "me"}, "either every or cron is wanted, and not both"),
+        ({"at": "2030/01/12 16:20", "args": "me"}, "what comes once is no event of a clock; push the job with"),
+        ({"in": "1h", "args": "me"}, "in is '1h': what comes once is no event of a clock"),
+        ({"every": ["30s", {"first_in": "120s"}]}, "first_in is '120s': a first delay of its own is not kept"),
+        (
+            {"every": "often", "args": "me"},
+            "'often' has the unit 'often'; units are week, day, hour, minute, second",
+        ),
+        ({"cron": "every day at five", "args": "me"}, "cron is 'every day at five': five fields are wanted"),
+        ({"cron": "* * * * * * *", "args": "me"}, "five fields are wanted; accepted are minute, hour"),
+        ({"cron": "0 6 * * * Mars/Phobos", "args": "me"}, "unknown time zone 'Mars/Phobos'"),
+        ({"every": "day", "at": "25:00", "args": "me"}, "at has 25 where at most 23 can stand"),
+        ({"every": "1h", "args": "me", "enabled": "no"}, "enabled is 'no'; true or false is wanted"),
+        ({"every": "1h", "args": "me", "desciption": "x"}, "no field 'desciption'; did you mean 'description'?"),
+        ({"every": "1h", "args": "me", "queue_name_prefix": "x"}, "it is Active Job's; write the whole name"),
+        ({"every": "1h", "args": "me", "catch_up_within": "soon"}, "'soon' has the unit 'soon'"),
+        ({"every": "1h", "args": "me", "overlap": "never"}, 'overlap is \'never\'; "allow", "skip" or'),
+        ({"cron": "@daily", "args": "me", "skip_first_run": True}, "cron says when by itself; it takes no skip"),
+    ],
+)
+def test_a_bad_event_is_refused_with_file_line_and_name(
+    declared_in_yaml: Events, fields: dict[str, Any], message: str
+) -> None:
+    known = {} if "NoSuch" in message or "'x'" in message or "job is" in message else {"class": "SendLetterJob"}
+    with pytest.raises(DeclarationError) as error:
+        declared_in_yaml(x={**known, **fields})
+
+    assert str(error.value).startswith("config/clock.yml:7: 'x': ")
+    assert message in str(error.value)
