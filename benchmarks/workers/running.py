@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,16 +103,28 @@ def push(redis: Redis, program: Program, kind: str, count: int) -> None:
     subprocess.run(words, cwd=ROOT, env=_environment(redis), check=True, stderr=subprocess.DEVNULL)
 
 
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait until `condition` holds. Raises TimeoutError."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited in vain until {what}")
+        time.sleep(0.05)
+
+
+def start_of(redis: Redis, program: Program) -> None:
+    """Wait until a worker of `program` that was started runs jobs, and then has nothing to do."""
+    push(redis, program, "nothing", 1)
+    wait_until(lambda: redis.exists("benchmark:end"), f"{program.name} has started")
+    time.sleep(0.5)
+
+
 def drain(redis: Redis, program: Program, kind: str, count: int, level: str = "warning") -> float:
     """Push `count` jobs, then let a worker run them: jobs per second, from the first to the last."""
     redis.flushall()
     push(redis, program, kind, count)
-    deadline = time.monotonic() + PATIENCE_SECONDS
     with worker(redis, program, kind, level):
-        while not redis.exists("benchmark:end"):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{program.name} did not run {count} jobs in {PATIENCE_SECONDS:.0f} s")
-            time.sleep(0.05)
+        wait_until(lambda: redis.exists("benchmark:end"), f"{program.name} has run {count} jobs")
         started, ended = (float(redis.get(f"benchmark:{name}") or 0) for name in ("start", "end"))
     return count / (ended - started)
 
