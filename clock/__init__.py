@@ -2,7 +2,20 @@
 
 from clock.errors import ClockError, Discard, JobTimeout
 from clock.job import Job, client_middleware, server_middleware
-from clock.timetable import DUE_AT, configure, cron, error_handler, every, handler, on, repeat, sync_events
+from clock.timetable import (
+    DUE_AT,
+    cancel_job,
+    clear,
+    configure,
+    cron,
+    error_handler,
+    every,
+    get_jobs,
+    handler,
+    on,
+    repeat,
+    sync_events,
+)
 
 __version__ = "0.1.0"
 
@@ -12,11 +25,14 @@ __all__ = [
     "Discard",
     "Job",
     "JobTimeout",
+    "cancel_job",
+    "clear",
     "client_middleware",
     "configure",
     "cron",
     "error_handler",
     "every",
+    "get_jobs",
     "handler",
     "on",
     "repeat",

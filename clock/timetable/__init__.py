@@ -2,9 +2,12 @@
 from clock.timetable.action import DUE_AT
 from clock.timetable.cron_form import cron
 from clock.timetable.declarations import (
+    cancel_job,
+    clear,
     configure,
     error_handler,
     every,
+    get_jobs,
     handler,
     on,
     repeat,
@@ -28,10 +31,13 @@ __all__ = [
     "SyncedEvents",
     "Timetable",
     "application_folder",
+    "cancel_job",
+    "clear",
     "configure",
     "cron",
     "error_handler",
     "every",
+    "get_jobs",
     "handler",
     "load",
     "on",

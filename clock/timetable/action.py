@@ -39,7 +39,9 @@ _SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # arguments are checked with it
 class Enqueueable(Protocol):
     """A job class, or `SomeJob.set(...)`."""
 
-    wire_name: str
+    @property
+    def wire_name(self) -> str:
+        """The name of the class in payloads."""
 
     def perform_async(self, *args: Any) -> object:
         """Push the job."""

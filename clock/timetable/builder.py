@@ -5,7 +5,7 @@ It is the `schedule` package's `Job`, made by a scheduler of ours, so that the p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 from typing import Any, Self
@@ -30,6 +30,19 @@ class Builder(schedule.Job):
         self._scheduler = scheduler
         self._entry = Entry(source or draft.where(), job=self, tags=self.tags)
         draft.current().entries.append(self._entry)
+
+    def __str__(self) -> str:
+        return f"the declaration at {self._entry.source}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def tag(self, *tags: Hashable) -> Self:
+        """Mark the event, for `get_jobs(tag)`, `clear(tag)` and your own use. Raises DeclarationError."""
+        if not all(isinstance(tag, Hashable) for tag in tags):
+            raise self._error(f"tag is given {tags!r:.80}; tags must be hashable, such as texts")
+        self.tags.update(tags)
+        return self
 
     def until(self, until_time: datetime | timedelta | time | str) -> Self:
         """Not after this moment: a datetime, "2026-12-31 18:00" or "2026-12-31", in the event's zone if naive.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypedDict, TypeVar, Unpack, overload
+
+import schedule
 
 from clock.errors import DeclarationError
 from clock.timetable import clockwork_form, draft
@@ -63,6 +65,21 @@ def repeat(job: FluentJob, *args: Any, **kwargs: Any) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def get_jobs(tag: Hashable | None = None) -> list[schedule.Job]:
+    """The fluent declarations so far, or those with a tag."""
+    return draft.current().scheduler.get_jobs(tag)
+
+
+def clear(tag: Hashable | None = None) -> None:
+    """Take back all fluent declarations so far, or those with a tag."""
+    draft.current().scheduler.clear(tag)
+
+
+def cancel_job(job: schedule.Job) -> None:
+    """Take back a fluent declaration."""
+    draft.current().scheduler.cancel_job(job)
 
 
 def configure(**settings: Any) -> None:

@@ -52,6 +52,7 @@ BAD = [
     ("every().day.overlap('wait').do(act)", 'overlap is \'wait\'; "allow", "skip" or "queue_one" is wanted'),
     ("every().day.thread('yes').do(act)", "thread is 'yes'; True or False is wanted"),
     ("every().day.describe(5).do(act)", "description is 5; a text is wanted"),
+    ("every().day.tag([1]).do(act)", "tag is given ([1],); tags must be hashable, such as texts"),
     ("every().day.do('act')", "do is given 'act'; a job class or a function is wanted"),
     ("every().day.do(None)", "do is given None; a job class or a function is wanted"),
     (
