@@ -28,7 +28,9 @@ watchers: list[Callable[[History], object]] = []
 class JobClass(Protocol):
     """What is asked of a job class here."""
 
-    wire_name: str
+    @property
+    def wire_name(self) -> str:
+        """The name of the class in payloads."""
 
 
 @dataclass(frozen=True, slots=True)
