@@ -97,7 +97,7 @@ def to_ms(instant: datetime) -> int:
     >>> to_ms(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000
     """
-    return (instant - _EPOCH) // timedelta(milliseconds=1)
+    return (instant - _EPOCH) // _MS
 
 
 def from_ms(ms: int) -> datetime:
@@ -110,3 +110,4 @@ def from_ms(ms: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from clock.job import client
 from clock.job.options import CallOptions
 from clock.job.order import Order
 from clock.job.payload import Payload
+from clock.job.repeated import RepeatedPush
 from clock.job.running import await_end, inline_context, run_to_end
 from clock.job.setter import Setter
 from clock.job.times import Time
@@ -52,6 +54,13 @@ class Pushes:
         are refused here. Raises ArgumentsError, StoreUnavailable.
         """
         return client.push(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    def repeated(cls, *args: Any) -> Callable[[], object]:
+        """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        if getattr(cls.perform_async, "__func__", None) is not Pushes.__dict__["perform_async"].__func__:
+            return partial(cls.perform_async, *args)  # the class has its own way
+        return RepeatedPush(Order(_job(cls)), args, cls.perform_async)
 
     @classmethod
     def perform_in(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
@@ -10,6 +10,7 @@ from clock.errors import JobError
 from clock.job import client
 from clock.job.options import checked
 from clock.job.order import Order
+from clock.job.repeated import RepeatedPush
 from clock.job.times import Time, due_of_each
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class Setter(Order, Generic[P]):
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
         return client.push(self, args, kwargs)
+
+    def repeated(self, *args: Any) -> Callable[[], object]:
+        """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        return RepeatedPush(self, args, self.perform_async)
 
     def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""

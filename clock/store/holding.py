@@ -8,8 +8,7 @@ firing always gives its jobs the same jids: a jid comes from event, due instant 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -69,12 +68,17 @@ def current() -> HeldPushes | None:
     return _current.get()
 
 
-@contextmanager
-def holding(event: str, due_ms: int, previous_ms: int | None) -> Iterator[HeldPushes]:
+class holding:  # noqa: N801  # it reads as a function, and a generator would cost each firing more
     """Hold what is pushed inside the block; the caller commits `held.pushes`, or drops them."""
-    held = HeldPushes(event, due_ms, previous_ms)
-    token = _current.set(held)
-    try:
-        yield held
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_held", "_token")
+
+    def __init__(self, event: str, due_ms: int, previous_ms: int | None) -> None:
+        self._held = HeldPushes(event, due_ms, previous_ms)
+
+    def __enter__(self) -> HeldPushes:
+        self._token = _current.set(self._held)
+        return self._held
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

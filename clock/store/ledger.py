@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
+import orjson
 from redis import Redis
 
 from clock.errors import Outranked
@@ -24,7 +25,7 @@ from clock.store.scripts import script
 
 ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
 T = TypeVar("T")
-Arguments = list[str | int | float]
+Arguments = list[str | bytes | int | float]
 _BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
 
 
@@ -223,19 +224,26 @@ _PLACES_OF_JOBS = [
 
 
 def _add_arguments(args: Arguments, decision: Decision) -> None:
-    entry = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
     args += (
         decision.event,
         decision.declaration,
         decision.after_ms,
         decision.due_ms,
-        json.dumps(entry, ensure_ascii=False),
+        _record(decision),
         len(decision.pushes),
         len(decision.watched),
     )
     for push in decision.pushes:
         args += (push.queue, "" if push.at is None else push.at, push.payload)
     args += decision.watched
+
+
+def _record(decision: Decision) -> bytes:
+    record = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # it has text that UTF-8 cannot hold, an error's words for instance
+        return json.dumps(record).encode()
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

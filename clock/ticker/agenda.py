@@ -7,9 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
-from operator import itemgetter
+from operator import attrgetter
 
 from clock.timetable import Event
+
+_PLACE = attrgetter("place")
 
 
 @dataclass(slots=True)
@@ -36,22 +38,21 @@ class Agenda:
     """Planned events, those due first in front; events due at one instant stand in the clock file's order."""
 
     def __init__(self, planned: Iterable[Planned]) -> None:
-        self._heap: list[tuple[datetime, int, Planned]] = []
+        self._instants: list[datetime] = []  # a heap of the due instants, each once
+        self._due: dict[datetime, list[Planned]] = {}  # what is due at each of them
         self._present: dict[str, Planned] = {}
         self._places = count()
         self.replace((), planned)
 
     @property
-    def first(self) -> Planned | None:
-        """The event that is due first of all; None: nothing will ever be due. May be asked from any thread."""
-        _, _, item = next(iter(self._heap), (None, None, None))
-        return item
-
-    @property
     def next_due(self) -> datetime | None:
         """The earliest due instant of all; None: nothing will ever be due. May be asked from any thread."""
-        due, _, _ = next(iter(self._heap), (None, None, None))
-        return due
+        return next(iter(self._instants), None)
+
+    @property
+    def first(self) -> Planned | None:
+        """The event that is due first of all; None: nothing will ever be due."""
+        return min(self._due[self._instants[0]], key=_PLACE) if self._instants else None
 
     @property
     def planned(self) -> list[Planned]:
@@ -60,28 +61,32 @@ class Agenda:
 
     def take_due(self, now: datetime) -> list[Planned]:
         """Take out what is due at `now`. Give each back with `put_back`."""
-        due = []
-        while self._heap and self._heap[0][0] <= now:
-            due.append(heapq.heappop(self._heap)[2])
-        return due
+        taken = []
+        while self._instants and self._instants[0] <= now:
+            due = self._due.pop(heapq.heappop(self._instants))
+            due.sort(key=_PLACE)
+            taken += due
+        return taken
 
     def put_back(self, item: Planned) -> None:
         """Plan the event anew after its last decided due instant, unless it has been taken out meanwhile."""
         item.look_ahead()
-        if item.next_due is not None and self._present.get(item.event.name) is item:
-            heapq.heappush(self._heap, (item.next_due, item.place, item))
+        if self._present.get(item.event.name) is item:
+            self._add(item)
 
     def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
         """Take out the events named, and take in others, which have looked ahead."""
-        present = {name: item for name, item in self._present.items() if name not in gone}
-        heap = [entry for entry in self._heap if entry[2].event.name not in gone]
+        for instant, items in list(self._due.items()) if gone else ():
+            items[:] = [item for item in items if item.event.name not in gone]
+            if not items:
+                del self._due[instant]
+        self._instants = sorted(self._due)
+        for name in gone:
+            self._present.pop(name, None)
         for item in planned:
             item.place = next(self._places)
-            present[item.event.name] = item
-            if item.next_due is not None:
-                heap.append((item.next_due, item.place, item))
-        heapq.heapify(heap)
-        self._present, self._heap = present, heap
+            self._present[item.event.name] = item
+            self._add(item)
 
     def refresh(self, events: Iterable[Event]) -> None:
         """Take these events in the place of their namesakes, which are due at the same instants."""
@@ -91,4 +96,18 @@ class Agenda:
 
     def due_by(self, now: datetime) -> list[tuple[str, datetime]]:
         """The names of the events that are due at `now`, and since when."""
-        return [(item.event.name, due) for due, _, item in sorted(self._heap, key=itemgetter(0, 1)) if due <= now]
+        return [
+            (item.event.name, instant)
+            for instant in sorted(self._instants)
+            if instant <= now
+            for item in sorted(self._due[instant], key=_PLACE)
+        ]
+
+    def _add(self, item: Planned) -> None:
+        if item.next_due is None:
+            return
+        if (items := self._due.get(item.next_due)) is not None:
+            items.append(item)
+        else:
+            self._due[item.next_due] = [item]
+            heapq.heappush(self._instants, item.next_due)

@@ -46,7 +46,7 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
     try:
         if event.condition is not None and not event.condition(due.at.astimezone(event.zone)):
             return Outcome("refused", "its condition said no")
-        if vetoed(timetable.callbacks.before_run, event, due.at):
+        if timetable.callbacks.before_run and vetoed(timetable.callbacks.before_run, event, due.at):
             return Outcome("refused", "a before_run callback said no")
         return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either

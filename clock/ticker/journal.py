@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from clock.clocks import Clock, to_ms
+from clock.errors import StoreError
 from clock.store.ledger import Decision, Ledger, Verdict
 from clock.store.pauses import covering
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.firing import Outcome
 from clock.timetable import Event
 
+BATCH = 1_000  # decisions that are worth a thread: Redis takes them while the next ones are made
 JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
+
+_MS = timedelta(milliseconds=1)
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +40,7 @@ class Signature:
 
 def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, signature: Signature) -> Decision:
     """What the ledger is told of a firing that was looked at `late`."""
-    detail: dict[str, object] = {"late_ms": late // timedelta(milliseconds=1), **signature.fields}
+    detail: dict[str, object] = {"late_ms": late // _MS, "host": signature.host, "release": signature.release}
     if outcome.reason:
         detail["reason"] = outcome.reason
     if outcome.jids:
@@ -68,6 +73,9 @@ class Journal:
         self._signature = signature
         self._on_commit = on_commit
         self._waiting: deque[Decision] = deque()
+        self._under_way: tuple[list[Decision], Future[list[Verdict]]] | None = None
+        self._committer = ThreadPoolExecutor(1, "commit")
+        self._must_read = False  # the ledger has moved on without this clock
         self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
@@ -96,52 +104,69 @@ class Journal:
             Decision(event.name, event.declaration, to_ms(missed.after), to_ms(missed.at), "missed", detail)
         )
 
+    def begin(self) -> None:
+        """Where a whole batch waits, begin to commit it on a thread, while more are decided. Raises StoreError."""
+        if len(self._waiting) >= BATCH:
+            self._join()
+            decisions = list(self._waiting)
+            self._waiting.clear()
+            self._under_way = decisions, self._committer.submit(self._ledger.commit, decisions)
+
     def commit(self) -> bool:
         """Commit all that waits; True: the ledger has moved on without this clock, and must be read anew.
 
         Raises StoreUnavailable; nothing is lost then, call again.
         """
-        must_read = False
-        while self._waiting:
+        self._join()
+        paused = True
+        while self._waiting and paused:
             decisions = list(self._waiting)
             verdicts = self._ledger.commit(decisions)
             self._waiting.clear()
-            kept: set[str] = set()
+            self._settle_all(decisions, verdicts)
             paused = Verdict.PAUSED in verdicts
-            for decision, verdict in zip(decisions, verdicts, strict=True):
-                must_read |= self._settle(decision, verdict, kept)
-            if not paused:
-                break
+        must_read, self._must_read = self._must_read, False
         return must_read
 
     def drop(self) -> None:
         """Forget what waits: another clock decides it."""
         self._waiting.clear()
+        self._under_way = None
 
-    def _settle(self, decision: Decision, verdict: Verdict, kept: set[str]) -> bool:
-        """See to what the ledger made of a decision; True: the ledger must be read anew.
+    def _join(self) -> None:
+        """Wait for the batch that is under way; where Redis did not answer it waits again."""
+        if self._under_way is None:
+            return
+        decisions, verdicts = self._under_way
+        self._under_way = None
+        try:
+            self._settle_all(decisions, verdicts.result())
+        except StoreError:
+            self._waiting.extendleft(reversed(decisions))
+            raise
 
-        `kept` are the events of which an earlier decision waits on: the later ones wait behind it.
-        """
-        if verdict is Verdict.COMMITTED:
-            self._refused.discard(decision.event)
-            self._on_commit(decision)
-        elif verdict is Verdict.OUTRANKED:
-            return True
-        elif verdict is Verdict.DECIDED_ALREADY:
-            logger.info("%r due at %d ms had been decided already", decision.event, decision.due_ms)
-        elif verdict is Verdict.STALE and decision.event not in kept:
-            logger.info("%r has been decided or declared anew by another clock", decision.event)
-            return True
-        else:
-            kept.add(decision.event)
-            self._keep(decision, verdict)
-        return False
+    def _settle_all(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> None:
+        """See to what the ledger made of decisions; those that it could not take yet wait on, in front."""
+        kept: dict[str, list[Decision]] = {}
+        for decision, verdict in zip(decisions, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                self._refused.discard(decision.event)
+                self._on_commit(decision)
+            elif verdict is Verdict.OUTRANKED:
+                self._must_read = True
+            elif verdict is Verdict.DECIDED_ALREADY:
+                logger.info("%r due at %d ms had been decided already", decision.event, decision.due_ms)
+            elif verdict is Verdict.STALE and decision.event not in kept:
+                logger.info("%r has been decided or declared anew by another clock", decision.event)
+                self._must_read = True
+            else:  # the later ones of its event, refused as stale, wait behind it
+                kept.setdefault(decision.event, []).append(self._kept(decision, verdict))
+        self._waiting.extendleft(reversed([decision for of_event in kept.values() for decision in of_event]))
 
-    def _keep(self, decision: Decision, verdict: Verdict) -> None:
+    def _kept(self, decision: Decision, verdict: Verdict) -> Decision:
+        """The decision as it waits on."""
         if verdict is Verdict.PAUSED:
-            decision = self._paused(decision)
-        self._waiting.append(decision)
+            return self._paused(decision)
         if verdict is Verdict.WRONG_TYPE and decision.event not in self._refused:
             self._refused.add(decision.event)
             logger.error(
@@ -149,6 +174,7 @@ class Journal:
                 "Rename or delete that key; until then this is tried again.",
                 decision.event,
             )
+        return decision
 
     def _paused(self, decision: Decision) -> Decision:
         pause = covering(self._ledger.pauses(), decision.event, decision.due_ms)

@@ -16,7 +16,7 @@ from functools import partial
 from clock.clocks import Clock, to_ms
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
-from clock.ticker import firing
+from clock.ticker import firing, telling
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.agenda import Planned
 from clock.ticker.catch_up import Due, Missed
@@ -32,7 +32,6 @@ COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the 
 SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
 STOP_SECONDS = 10.0  # how long actions on threads may take to finish when the clock stops
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
-NAMED = 10  # events that a slow one has made late, in the warning
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +67,7 @@ class Ticker:
         self._failures = 0
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
+        self._triggered: list[tuple[Event, Due]] = []  # enqueued, and not logged yet
         self._promised: tuple[str | None, int] | None = None
         self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
@@ -203,10 +203,18 @@ class Ticker:
                 return  # the ledger has moved on without us
             to_fire.popleft()
             self._fire(event, due, held)
-            if self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
+            self._journal.begin()
+            if not event.enqueues and self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
                 self._commit()
                 committed = self._clock.monotonic()
         self._commit()
+        self._log_triggered()
+
+    def _log_triggered(self) -> None:
+        """Log what was enqueued: after it, because thousands of lines take their time."""
+        for event, due in self._triggered:
+            telling.triggered(event, due)
+        self._triggered.clear()
 
     def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
         if event.overlap != "allow":
@@ -217,14 +225,18 @@ class Ticker:
     def _fire(self, event: Event, due: Due, held: firing.Outcome | None) -> None:
         """Run the action, unless the firing is held up."""
         if held is not None:
-            logger.info("Not triggering %r: %s", event.name, held.reason, extra=_about(event, due))
+            telling.held_up(event, due, held.reason)
             if self._runs_on_thread(event):
                 self._threads.add_decided(event, due, held)
             else:
                 self._journal.add_outcome(event, due, held)
             return
-        logger.info("Triggering %r", event.name, extra=_about(event, due))
         run = partial(firing.run, self._timetable, event, due, self._act)
+        if event.enqueues and not self._runs_on_thread(event):
+            self._journal.add_outcome(event, due, run())
+            self._triggered.append((event, due))
+            return
+        telling.triggered(event, due)
         if self._runs_on_thread(event):
             self._threads.start(event, due, run)
             return
@@ -232,7 +244,8 @@ class Ticker:
         self._journal.add_outcome(event, due, run())
         took = self._clock.monotonic() - started
         if took > SLOW_SECONDS:
-            self._warn_of_slow(event, took)
+            now = self._clock.now()
+            telling.slow(event, took, self._plan.late(now), now)
 
     def _commit(self) -> None:
         if self._journal.commit():
@@ -263,18 +276,6 @@ class Ticker:
             elif outcome is not None:
                 self._journal.add_outcome(event, about, outcome)
 
-    def _warn_of_slow(self, event: Event, seconds: float) -> None:
-        now = self._clock.now()
-        waiting = self._plan.late(now)
-        late = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in waiting[:NAMED])
-        logger.warning(
-            "%r took %.1f s in the clock's own thread%s%s; use thread=True, or let it enqueue a job",
-            event.name,
-            seconds,
-            f" and made late: {late}" if late else "",
-            f" and {len(waiting) - NAMED} more" if len(waiting) > NAMED else "",
-        )
-
     def _finish(self) -> bool:
         all_ended = self._threads.stop(max(0.0, self._stop_by - self._clock.monotonic()))
         self._take_finished()
@@ -284,7 +285,3 @@ class Ticker:
         except StoreError as error:
             logger.error("%s What was fired last is not recorded, and will fire again at the next start.", error)
         return all_ended
-
-
-def _about(event: Event, due: Due) -> dict[str, str]:
-    return {"event": event.name, "due": due.at.isoformat()}

@@ -46,6 +46,9 @@ class Enqueueable(Protocol):
     def perform_async(self, *args: Any) -> object:
         """Push the job."""
 
+    def repeated(self, *args: Any) -> Callable[[], object]:
+        """What pushes the job with these arguments again and again."""
+
     def check_arguments(self, *args: Any) -> None:
         """Check the arguments."""
 
@@ -56,6 +59,11 @@ class Enqueue:
 
     job: Enqueueable
     args: tuple[Any, ...] = ()
+    _repeated: Callable[[], object] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        is_constant = not any(isinstance(arg, _Placeholder) for arg in self.args)
+        object.__setattr__(self, "_repeated", self.job.repeated(*self.args) if is_constant else None)
 
     def __str__(self) -> str:
         name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
@@ -67,6 +75,8 @@ class Enqueue:
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
         """Push the job of the firing at `due`."""
+        if self._repeated is not None:
+            return self._repeated()
         return self.job.perform_async(*_filled(self.args, due))
 
 

@@ -1,0 +1,40 @@
+"""What the clock's loop says in its log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from clock.ticker.catch_up import Due
+from clock.timetable import Event
+
+NAMED = 10  # events that a slow one has made late, in the warning
+
+logger = logging.getLogger(__name__)
+
+
+def triggered(event: Event, due: Due) -> None:
+    """That an event fires: Clockwork's words."""
+    logger.info("Triggering %r", event.name, extra=_about(event, due))
+
+
+def held_up(event: Event, due: Due, reason: str | None) -> None:
+    """That an event does not fire though it is due."""
+    logger.info("Not triggering %r: %s", event.name, reason, extra=_about(event, due))
+
+
+def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now: datetime) -> None:
+    """That an event's action held up the loop, and which events are late by it, and by how much."""
+    named = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in late[:NAMED])
+    logger.warning(
+        "%r took %.1f s in the clock's own thread%s%s; use thread=True, or let it enqueue a job",
+        event.name,
+        seconds,
+        f" and made late: {named}" if named else "",
+        f" and {len(late) - NAMED} more" if len(late) > NAMED else "",
+    )
+
+
+def _about(event: Event, due: Due) -> dict[str, str]:
+    return {"event": event.name, "due": due.at.isoformat()}
