@@ -6,6 +6,7 @@ worker costs nothing and starts a job at once, whoever pushed it, and a crash wh
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 
@@ -15,16 +16,20 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.connection import translated
 
+UNWATCHED_SECONDS = 0.1  # how long a job may wait unseen in a queue that is not waited on
+
 
 class Arrivals:
     """Waits on several queues. Redis can wait on one list at a time, so each further queue has a thread.
 
-    At most `max_watched` queues are waited on, the first ones; a job in another is found when the wait ends.
+    At most `max_watched` queues are waited on, the first ones; where there are more, a wait ends soon, so that
+    whoever waits looks into all.
     """
 
     def __init__(self, redis: Redis, queues: Sequence[str], *, max_watched: int) -> None:
         self._redis = redis
         self._queues = list(queues)[:max_watched]
+        self._most_seconds = math.inf if len(queues) <= max_watched else UNWATCHED_SECONDS
         self._seconds = 0.0
         self._watching = threading.Event()
         self._arrived = threading.Event()
@@ -34,6 +39,7 @@ class Arrivals:
 
     def wait(self, seconds: float) -> None:
         """Return when a queue holds a job, after `seconds` at the latest. Raises StoreUnavailable."""
+        seconds = min(seconds, self._most_seconds)
         if len(self._queues) == 1:
             self._look(self._queues[0], seconds)
             return

@@ -174,7 +174,16 @@ class Fetcher:
         if self.ready.resting:
             self.ready.spread()
         elif self.ready and now - since > STALL_SECONDS:
-            self.give_back(self.ready.take_all())
+            self.give_back_ready()
+
+    def give_back_ready(self) -> None:
+        """Put the jobs that wait for a thread back at the front of their queues. Raises StoreUnavailable."""
+        jobs = self.ready.take_all()
+        try:
+            self.give_back(jobs)
+        except StoreError:
+            self.ready.add(jobs)
+            raise
 
     def _wait_for_arrival(self) -> None:
         self._idle = True

@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import sys
+from pathlib import Path
 
 from clock import __version__
 from clock.clocks import Clock
@@ -14,6 +15,8 @@ from clock.store.processes import Beat
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import WorkerOptions
 from clock.worker.ready import Slot
+
+_STATM = Path("/proc/self/statm")
 
 
 class Status:
@@ -64,6 +67,8 @@ def _work(slot: Slot, started: float) -> dict[str, object]:
 
 
 def resident_kb() -> int:
-    """The most memory that this process has held, in kB."""
+    """The memory that this process holds, in kB; where the system does not tell, the most that it has held."""
+    if _STATM.exists():
+        return int(_STATM.read_text().split()[1]) * resource.getpagesize() // 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if sys.platform == "darwin" else peak

@@ -48,7 +48,7 @@ class Worker:
         self._stop_asked = threading.Event()
         self._stopped = threading.Event()
         self._in_progress = InProgress(redis, identity)
-        self._arrivals = Arrivals(redis, options.queue_names, max_watched=options.concurrency)
+        self._arrivals = Arrivals(redis, options.queue_names, max_watched=max(1, options.concurrency // 2))
         self._fetcher = Fetcher(self._in_progress, self._arrivals, options=options, clock=clock)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)

@@ -7,7 +7,7 @@
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2].
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
--- save the round trip.
+-- save the round trip. A queue that is no list is passed over: the jobs of the others must not wait for it.
 local FIVE_YEARS = 157680000
 local acknowledged = tonumber(ARGV[3])
 if acknowledged > 0 then
@@ -16,16 +16,16 @@ if acknowledged > 0 then
   redis.call('INCRBY', KEYS[3], done)
   redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
 end
-local claimed, fields, wanted, number = {}, {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 4, #KEYS do
   if #claimed >= wanted then break end
-  local name = ARGV[acknowledged + i]
-  for _, payload in ipairs(redis.call('RPOP', KEYS[i], wanted - #claimed) or {}) do
+  local name, fields = ARGV[acknowledged + i], {}
+  for _, payload in ipairs(redis.pcall('RPOP', KEYS[i], wanted - #claimed) or {}) do
     local entry = name .. '\n' .. payload
     fields[#fields + 1] = string.format('%.0f', number + #claimed)
     fields[#fields + 1] = entry
     claimed[#claimed + 1] = entry
   end
+  if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
-if #claimed > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 return claimed

@@ -6,12 +6,12 @@
 --   'queue' NAME: the right end of the queue, next to be taken    'dead' SCORE    'parked' CLASS
 -- Returns how many were moved; an entry that has changed or gone is left alone.
 --
--- One script, because two workers may look after the same dead one, and each job must go one way only.
+-- One script, because two workers may look after the same dead one, and each job must go one way only. A job
+-- leaves last, as a command that fails (a key of a wrong type) ends the script and takes nothing back.
 local moved = 0
 for i = 1, #ARGV, 5 do
   local number, entry, where, name, payload = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   if redis.call('HGET', KEYS[1], number) == entry then
-    redis.call('HDEL', KEYS[1], number)
     if where == 'queue' then
       redis.call('SADD', KEYS[3], name)
       redis.call('RPUSH', KEYS[2] .. name, payload)
@@ -21,6 +21,7 @@ for i = 1, #ARGV, 5 do
     else
       redis.call('ZADD', KEYS[4], name, payload)
     end
+    redis.call('HDEL', KEYS[1], number)
     moved = moved + 1
   end
 end

@@ -7,9 +7,10 @@
 -- ARGV[6] 1 if the job counts as processed and failed, 0 if it never ran
 -- Returns 1, or 0 where the job was no longer in progress here: another worker has it, nothing was written.
 --
--- One script, because the job must never be in both places, or in neither.
+-- One script, because the job must never be in both places, or in neither. It leaves last, as a command that fails
+-- (a key of a wrong type) ends the script and takes nothing back.
 local FIVE_YEARS = 157680000
-if redis.call('HDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 if KEYS[2] ~= '' then
   redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
   if ARGV[4] ~= '' then
@@ -17,6 +18,7 @@ if KEYS[2] ~= '' then
     redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - ARGV[5])
   end
 end
+redis.call('HDEL', KEYS[1], ARGV[1])
 if ARGV[6] == '1' then
   for i = 3, 6 do redis.call('INCR', KEYS[i]) end
   redis.call('EXPIRE', KEYS[4], FIVE_YEARS)

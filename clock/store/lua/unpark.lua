@@ -5,12 +5,14 @@
 -- ARGV[1] the class    ARGV[2], ... pairs: a parked payload, the name of its queue
 -- Returns how many were moved; the class leaves the set when nothing of it is parked any more.
 --
--- One script, because a job must never be in both places, or in neither.
+-- One script, because a job must never be in both places, or in neither. It is added before it is removed, as a
+-- command that fails (a queue that is no list) ends the script and takes nothing back.
 local moved = 0
 for i = 2, #ARGV, 2 do
-  if redis.call('LREM', KEYS[1], 1, ARGV[i]) == 1 then
-    redis.call('SADD', KEYS[4], ARGV[i + 1])
+  if redis.call('LPOS', KEYS[1], ARGV[i], 'RANK', -1) then
     redis.call('RPUSH', KEYS[3] .. ARGV[i + 1], ARGV[i])
+    redis.call('LREM', KEYS[1], -1, ARGV[i])
+    redis.call('SADD', KEYS[4], ARGV[i + 1])
     moved = moved + 1
   end
 end

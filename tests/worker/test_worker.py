@@ -1,0 +1,81 @@
+"""A worker in this process, with its threads."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from clock.clocks import SystemClock
+from clock.errors import WorkerStuck
+from clock.worker import Queue, Worker, WorkerOptions
+from tests.worker import jobs
+from tests.worker.jobs import PATIENCE_SECONDS, HoldThingJob, NoteThingJob
+
+
+def worker_of(redis: Redis, *queues: str, concurrency: int = 2) -> Worker:
+    options = WorkerOptions(tuple(map(Queue, queues)), concurrency, stop_timeout_seconds=PATIENCE_SECONDS)
+    return Worker(redis, options, identity="here:1:a", clock=SystemClock())
+
+
+def running(worker: Worker) -> tuple[Callable[[], None], list[BaseException]]:
+    """Run it on a thread; how to stop it, and what it raised."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run()
+        except WorkerStuck as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+
+    def stop() -> None:
+        jobs.let_go.set()
+        worker.stop()
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive()
+
+    return stop, raised
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    jobs.ran.clear()
+    jobs.let_go.clear()
+
+
+def test_an_idle_worker_takes_from_each_of_its_queues_even_from_those_it_cannot_wait_on(redis: Redis) -> None:
+    names = [f"q{number}" for number in range(5)]
+    stop, _ = running(worker_of(redis, *names))
+    try:
+        for count, name in enumerate(names, 1):
+            NoteThingJob.set(queue=name).perform_async(name)
+            assert jobs.wait_until_begun(count)
+    finally:
+        stop()
+
+    assert redis.keys("clock:in_progress:*") == []
+
+
+def test_a_worker_that_alone_is_cut_off_puts_its_jobs_back_and_ends_with_an_error(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HoldThingJob.perform_async("held")
+    monkeypatch.setattr("clock.worker.worker.WATCH_SECONDS", 0.01)
+    options = WorkerOptions(concurrency=1, stop_timeout_seconds=0.0)
+    worker = Worker(redis, options, identity="here:1:a", clock=SystemClock())
+    stop, raised = running(worker)
+    assert jobs.wait_until_begun(1)
+
+    monkeypatch.setattr("clock.worker.watchdog.STUCK_SECONDS", -1.0)
+    stop_waiting = threading.Event()
+    while not raised:
+        assert not stop_waiting.wait(0.01)
+
+    [error] = raised
+    assert isinstance(error, WorkerStuck)
+    assert error.exit_code == 3
+    assert redis.llen("queue:default") == 1
+    stop()
