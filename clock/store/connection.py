@@ -123,6 +123,17 @@ def set_default(redis: Redis | None) -> None:
         _default = redis
 
 
+@contextmanager
+def using_default(redis: Redis) -> Iterator[None]:
+    """Make `redis` the default connection inside the block; for tests."""
+    before = _default
+    set_default(redis)
+    try:
+        yield
+    finally:
+        set_default(before)
+
+
 def masked(url: str) -> str:
     """The URL without its password and query, as it may be logged.
 

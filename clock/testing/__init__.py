@@ -3,11 +3,13 @@
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import Enqueued, History
 from clock.testing.job_modes import all_jobs, clear_all, disable, drain_all, fake, inline, server_middleware
+from clock.testing.lanes import Ran
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.rehearsal import run
 from clock.testing.snapshot import assert_timeline
 from clock.testing.sources import loads, read_ledger
 from clock.testing.timeline import Timeline
+from clock.testing.world import World, world
 from clock.timetable import load
 
 __all__ = [
@@ -15,8 +17,10 @@ __all__ = [
     "FakeClock",
     "History",
     "MemoryLedger",
+    "Ran",
     "Timeline",
     "all_jobs",
+    "World",
     "assert_timeline",
     "clear_all",
     "disable",
@@ -28,4 +32,5 @@ __all__ = [
     "read_ledger",
     "run",
     "server_middleware",
+    "world",
 ]

@@ -1,6 +1,6 @@
 """The pytest plugin; it comes with the package.
 
-Fixtures: `clock_run`, `fake_clock`, `embedded_redis`. Option: `--clock-update` writes the snapshots of
+Fixtures: `clock_run`, `fake_clock`, `world`, `embedded_redis`. Option: `--clock-update` writes the snapshots of
 `assert_timeline`. Where a test that has rehearsed a clock file fails, its report shows what the events did fire.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,8 @@ from clock.testing.fake_clock import FakeClock
 from clock.testing.history import History, watchers
 from clock.testing.rehearsal import run
 from clock.testing.snapshot import updating
+from clock.testing.world import World
+from clock.testing.world import world as make_world
 
 SHOWN = 5  # firings of an event that a failure report shows, from each end
 _histories = pytest.StashKey[list[History]]()
@@ -89,6 +92,13 @@ def fake_clock() -> Iterator[FakeClock]:
     clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
     with using_clock(clock):
         yield clock
+
+
+@pytest.fixture
+def world() -> Iterator[Callable[..., World]]:
+    """`clock.testing.world`: the worlds that a test makes are closed after it."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(make_world(*args, **options))
 
 
 @pytest.fixture(scope="session")

@@ -11,19 +11,25 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from clock.clocks import to_ms
 from clock.job.client import using_clock
+from clock.store.connection import using_default
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import History
+from clock.testing.instants import aware
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.stretch import SIGNATURE, Column, enqueue_only, meet, run_firings, runs_user_code
 from clock.testing.world_clock import Move, moving_world
+from clock.testing.world_redis import no_redis
 from clock.ticker import Act, Ticker
 from clock.timetable import Event, Timetable, load
 
 _WHOLE_SECOND = timedelta(seconds=1)
+_NO_REDIS = no_redis(
+    "a rehearsal has no Redis: what an action or after_run pushes itself is recorded, no other push"
+)
 
 
 def run(
@@ -50,13 +56,14 @@ def run(
     """
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
-    start, end = _aware(start_time, zone), _aware(end_time, zone)
+    start, end = aware(start_time, zone), aware(end_time, zone)
     memory = MemoryLedger(ledger.rows if ledger else ())
     act = Event.run if execute else enqueue_only
     rehearsal = _Rehearsal(timetable, memory, FakeClock(start), act)
-    away = sorted((_aware(begin, zone), _aware(back, zone)) for begin, back in downtime)
+    away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
     with ExitStack() as stack:
         stack.enter_context(using_clock(rehearsal.clock))
+        stack.enter_context(using_default(_NO_REDIS))
         if rehearsal.needs_world:
             rehearsal.move = stack.enter_context(moving_world(start.timestamp()))
         for begin, stop in _uptimes(start, end, away):
@@ -144,7 +151,3 @@ def _uptimes(
 def _second_before(instant: datetime) -> datetime:
     """The last whole second before an instant: a due instant at `instant` itself is not before it."""
     return instant - _WHOLE_SECOND if to_ms(instant) % 1000 == 0 else instant
-
-
-def _aware(instant: datetime, zone: tzinfo) -> datetime:
-    return instant if instant.tzinfo else instant.replace(tzinfo=zone)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from clock.clocks import from_ms
 from clock.errors import UnknownEvent
+from clock.testing.instants import aware
 from clock.testing.timeline_svg import to_svg
 from clock.testing.timeline_text import to_chart, to_listing
 
@@ -102,7 +103,7 @@ class Timeline:
 
     def between(self, start: datetime, end: datetime) -> Timeline:
         """What fires from `start` to before `end`; naive datetimes are in the timeline's zone."""
-        start, end = self._aware(start), self._aware(end)
+        start, end = aware(start, self.zone), aware(end, self.zone)
         low, high = (bisect_left(self.rows, (instant.timestamp(), "")) for instant in (start, end))
         return Timeline(self.rows[low:high], self.events, start=start, end=end, zone=self.zone)
 
@@ -176,9 +177,6 @@ class Timeline:
         """The events that fire more than 12 times a day in the mean: drawings show them behind the others."""
         counts = Counter(name for _, name in self.rows)
         return [name for name in self.events if counts[name] > OFTEN_A_DAY * len(self.days())]
-
-    def _aware(self, instant: datetime) -> datetime:
-        return instant if instant.tzinfo else instant.replace(tzinfo=self.zone)
 
     def _check(self, name: str) -> None:
         if name not in self.events:

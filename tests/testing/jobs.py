@@ -1,5 +1,8 @@
 """Jobs of the tests of this folder."""
 
+from datetime import UTC, datetime
+from typing import ClassVar
+
 from clock import Job
 
 
@@ -15,3 +18,15 @@ class SendReportJob(Job):
 
     def perform(self, due: str, copies: int = 1) -> None:
         """It is never run here."""
+
+
+class NoteJob(Job):
+    """Notes what it was given, and when it ran; it fails as often as `FAILURES` says."""
+
+    NOTES: ClassVar[list[tuple[str, datetime]]] = []
+    FAILURES = 0
+
+    def perform(self, what: str) -> None:
+        type(self).NOTES.append((what, datetime.now(UTC)))
+        if self.attempt <= type(self).FAILURES:
+            raise RuntimeError("not yet")

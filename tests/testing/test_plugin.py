@@ -47,12 +47,18 @@ def test_the_fixtures_come_with_the_package(project: pytest.Pytester) -> None:
             [payload] = embedded_redis.lrange("queue:default", 0, -1)
             assert f'"created_at":{fake_clock.now().timestamp()}'.encode() in payload
 
+        def test_world(world):
+            w = world("2026-01-01 00:00", tz="Europe/Berlin")
+            w.enqueue(PushedJob)
+            w.run(minutes=1)
+            assert [run.outcome for run in w.ran(PushedJob)] == ["done"]
+
         def test_redis_is_empty_again(embedded_redis):
             assert embedded_redis.dbsize() == 0
         """
     )
 
-    project.runpytest_subprocess("-q", "-p", "no:randomly").assert_outcomes(passed=3)
+    project.runpytest_subprocess("-q", "-p", "no:randomly").assert_outcomes(passed=4)
 
 
 def test_a_failure_shows_when_it_did_fire(project: pytest.Pytester) -> None:

@@ -1,0 +1,74 @@
+"""The Redis of a world: an embedded Valkey of this process's own, which can be cut off."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from clock.errors import StoreUnavailable
+from clock.store import Redis, embedded
+from clock.store.connection import connect
+
+CONNECTIONS = 20
+_free = list(range(15, -1, -1))  # numbers of databases that no world uses
+
+
+@cache
+def _url() -> str:
+    """The server's URL; it is started once, and ends with this process."""
+    return embedded.start_or_join(Path(tempfile.mkdtemp(prefix="clock-world-")))
+
+
+@contextmanager
+def private_redis() -> Iterator[Redis]:
+    """An empty database of the embedded server, for this block alone. Raises StoreError."""
+    number = _free.pop()
+    redis = connect(f"{_url()}?db={number}", max_connections=CONNECTIONS)
+    try:
+        redis.config_set("appendfsync", "no")  # a world's data need not outlive it
+        redis.flushdb()
+        yield redis
+    finally:
+        redis.close()
+        _free.append(number)
+
+
+def no_redis(why: str) -> Redis:
+    """A client whose every command raises StoreUnavailable with these words."""
+    redis = Redis()
+    vars(redis)["connection_pool"] = _NoConnections(why)
+    return redis
+
+
+class Line:
+    """The line to Redis: while it is cut, every command raises StoreUnavailable, and the data stay as they are."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._pool = redis.connection_pool
+        self.is_cut = False
+
+    def cut(self) -> None:
+        """Cut it."""
+        self.is_cut = True
+        vars(self._redis)["connection_pool"] = _NoConnections("Redis is down, in this world")
+
+    def mend(self) -> None:
+        """Mend it."""
+        self.is_cut = False
+        vars(self._redis)["connection_pool"] = self._pool
+
+
+class _NoConnections:
+    """A pool that has none."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def get_connection(self, *args: object, **options: object) -> object:
+        raise StoreUnavailable(self._why)
+
+    get_encoder = get_connection
