@@ -11,6 +11,7 @@ from typing import Protocol
 
 from clock.clocks import from_ms
 from clock.job.client import using_clock
+from clock.job.payload import Payload
 from clock.store.ledger import Decision
 from clock.testing.fake_clock import FakeClock
 from clock.testing.memory_ledger import MemoryLedger
@@ -61,13 +62,13 @@ class History:
         ticked: Sequence[Decision],
         columns: Sequence[Column] = (),
         *,
-        start: datetime = _EPOCH,
-        end: datetime = _EPOCH,
+        span: tuple[datetime, datetime] = (_EPOCH, _EPOCH),
         ledger: MemoryLedger | None = None,
+        elsewhere: Sequence[Payload] = (),
     ) -> None:
         self.timetable = timetable
-        self.start = start
-        self.end = end
+        self.start, self.end = span
+        self.pushed_elsewhere = list(elsewhere)
         self.ledger = ledger or MemoryLedger()
         self.asked: list[str] = []  # the events that questions were about
         self._ticked = list(ticked)

@@ -1,7 +1,8 @@
 """The pytest plugin; it comes with the package.
 
-Fixtures: `clock_run`, `fake_clock`, `world`, `embedded_redis`. Option: `--clock-update` writes the snapshots of
-`assert_timeline`. Where a test that has rehearsed a clock file fails, its report shows what the events did fire.
+Fixtures: `clock_run`, `fake_clock`, `jobs`, `world`, `embedded_redis`. Option: `--clock-update` writes the
+snapshots of `assert_timeline`. Where a test that has rehearsed a clock file fails, its report shows what the
+events did fire.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from clock.store import Redis, embedded
 from clock.store.connection import connect, set_default
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import History, watchers
+from clock.testing.job_modes import Collected, Mode
 from clock.testing.rehearsal import run
 from clock.testing.snapshot import updating
 from clock.testing.world import World
@@ -92,6 +94,14 @@ def fake_clock() -> Iterator[FakeClock]:
     clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
     with using_clock(clock):
         yield clock
+
+
+@pytest.fixture
+def jobs() -> Iterator[Collected]:
+    """Collects the jobs that the test pushes: `jobs.payloads`, `jobs.jobs(SomeJob)`, `jobs.drain(SomeJob)`."""
+    collected = Collected()
+    with Mode(collected):
+        yield collected
 
 
 @pytest.fixture

@@ -15,21 +15,17 @@ from datetime import datetime, timedelta
 
 from clock.clocks import to_ms
 from clock.job.client import using_clock
-from clock.store.connection import using_default
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import History
 from clock.testing.instants import aware
+from clock.testing.job_modes import Collected, Mode
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.stretch import SIGNATURE, Column, enqueue_only, meet, run_firings, runs_user_code
 from clock.testing.world_clock import Move, moving_world
-from clock.testing.world_redis import no_redis
 from clock.ticker import Act, Ticker
 from clock.timetable import Event, Timetable, load
 
 _WHOLE_SECOND = timedelta(seconds=1)
-_NO_REDIS = no_redis(
-    "a rehearsal has no Redis: what an action or after_run pushes itself is recorded, no other push"
-)
 
 
 def run(
@@ -61,9 +57,10 @@ def run(
     act = Event.run if execute else enqueue_only
     rehearsal = _Rehearsal(timetable, memory, FakeClock(start), act)
     away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
+    elsewhere = Collected()
     with ExitStack() as stack:
         stack.enter_context(using_clock(rehearsal.clock))
-        stack.enter_context(using_default(_NO_REDIS))
+        stack.enter_context(Mode(elsewhere))
         if rehearsal.needs_world:
             rehearsal.move = stack.enter_context(moving_world(start.timestamp()))
         for begin, stop in _uptimes(start, end, away):
@@ -71,7 +68,14 @@ def run(
                 rehearsal.tick_through(begin, stop, tick_speed, max_ticks)
             else:
                 rehearsal.go_through(begin, stop)
-    return History(timetable, memory.decisions, rehearsal.columns, start=start, end=end, ledger=memory)
+    return History(
+        timetable,
+        memory.decisions,
+        rehearsal.columns,
+        span=(start, end),
+        ledger=memory,
+        elsewhere=elsewhere.payloads,
+    )
 
 
 def _nowhere(to: float) -> None:

@@ -26,11 +26,12 @@ from clock.job.client import using_clock
 from clock.job.payload import Payload, decode
 from clock.store import keys
 from clock.store.connection import using_default
-from clock.store.delayed import Delayed
+from clock.store.delayed import Delayed, Nearer
 from clock.store.ledger import RedisLedger
 from clock.testing.crew import Crew
 from clock.testing.fake_clock import FakeClock
 from clock.testing.instants import aware, upcoming
+from clock.testing.job_modes import disable
 from clock.testing.lanes import Ran
 from clock.testing.world_clock import Move, moving_world
 from clock.testing.world_redis import Line, private_redis
@@ -68,7 +69,7 @@ class World:
         self.redis = self._open.enter_context(private_redis())
         self._line = Line(self.redis)
         self._delayed = Delayed(self.redis)
-        self._poller = Poller(self._delayed, clock=self.clock)
+        self._poller = Poller(self._delayed, Nearer(self.redis), clock=self.clock)
         self._polls_at = start
         self._ticker: Ticker | None = None
         self._ticks_at, self._failures = NEVER, 0
@@ -166,8 +167,12 @@ class World:
         random.setstate(self._luck)
         self._is_inside = True
         try:
-            with using_default(self.redis), using_clock(self.clock), moving_world(_seconds(self.clock)) as move:
-                self._move = move
+            with (
+                disable(),
+                using_default(self.redis),
+                using_clock(self.clock),
+                moving_world(self.clock.now().timestamp()) as self._move,
+            ):
                 yield
         finally:
             self._is_inside = False
@@ -247,10 +252,6 @@ def _name(job: type[Job] | str) -> str:
 def _instant(seconds: float) -> datetime:
     """Float seconds since 1970, as Redis's scores hold them, as an instant not before."""
     return from_ms(math.ceil(seconds * 1000))
-
-
-def _seconds(clock: FakeClock) -> float:
-    return clock.now().timestamp()
 
 
 def world(

@@ -36,13 +36,6 @@ def private_redis() -> Iterator[Redis]:
         _free.append(number)
 
 
-def no_redis(why: str) -> Redis:
-    """A client whose every command raises StoreUnavailable with these words."""
-    redis = Redis()
-    vars(redis)["connection_pool"] = _NoConnections(why)
-    return redis
-
-
 class Line:
     """The line to Redis: while it is cut, every command raises StoreUnavailable, and the data stay as they are."""
 

@@ -53,12 +53,17 @@ def test_the_fixtures_come_with_the_package(project: pytest.Pytester) -> None:
             w.run(minutes=1)
             assert [run.outcome for run in w.ran(PushedJob)] == ["done"]
 
+        def test_jobs(jobs):
+            PushedJob.perform_async()
+            assert [payload["class"] for payload in jobs.payloads] == ["PushedJob"]
+            assert jobs.drain(PushedJob) == 1
+
         def test_redis_is_empty_again(embedded_redis):
             assert embedded_redis.dbsize() == 0
         """
     )
 
-    project.runpytest_subprocess("-q", "-p", "no:randomly").assert_outcomes(passed=4)
+    project.runpytest_subprocess("-q", "-p", "no:randomly").assert_outcomes(passed=5)
 
 
 def test_a_failure_shows_when_it_did_fire(project: pytest.Pytester) -> None:

@@ -94,3 +94,26 @@ def test_an_aware_start_is_taken_as_it_is(clock_file: Path) -> None:
 
     assert history.fires("Run a job") == [start]
     assert not history.ran_job("daily")
+
+
+def test_jobs_that_are_pushed_outside_of_a_firing_are_recorded_and_go_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "clock.py"
+    path.write_text(
+        "import threading\n"
+        "from clock import configure, every, on\n"
+        "from tests.testing.jobs import CountVisitsJob\n"
+        "configure(tz='UTC')\n"
+        "every().day.at('06:00').do(print, end='').named('daily')\n"
+        "@on('before_run')\n"
+        "def push(event, due):\n"
+        "    CountVisitsJob.perform_async('before')\n"
+        "@on('after_run')\n"
+        "def push_on_a_thread(event, due):\n"
+        "    thread = threading.Thread(target=CountVisitsJob.perform_async, args=['thread'])\n"
+        "    thread.start()\n"
+        "    thread.join()\n"
+    )
+
+    history = testing.run(path, start_time=START, end_time=START + timedelta(days=1))
+
+    assert [job["args"] for job in history.pushed_elsewhere] == [["before"], ["thread"]]
