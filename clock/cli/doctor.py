@@ -11,7 +11,7 @@ import click
 from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo_json, json_option, terminal_width
+from clock.cli.output import echo_json, json_option, printable, terminal_width
 from clock.cli.parts import opened, timetable_if_any
 from clock.inspection import Circumstances, Finding, Grade, checkup
 from clock.inspection.orphans import adopt_jobs, forget_events
@@ -55,7 +55,7 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
 def _show(finding: Finding) -> None:
     grade = click.style(f"{finding.grade:7}", fg=_COLOURS[finding.grade], bold=True)
     width = terminal_width() or 1_000
-    text = wrap_text(f"{finding.subject}: {finding.found}", width, " " * 8, " " * 8)
+    text = wrap_text(f"{finding.subject}: {printable(finding.found)}", width, " " * 8, " " * 8)
     click.echo(f"{grade} {text.lstrip()}")
     if finding.advice:
         click.echo(wrap_text(f"-> {finding.advice}", width, " " * 8, " " * 11))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from clock.cli.output import echo_json, echo_table
+from clock.cli.output import echo_json, echo_table, printable
 from clock.inspection import FoundJob, JobFilter
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -94,7 +94,7 @@ def show_job(job: FoundJob, as_json: bool) -> None:
         echo_json(job_as_json(job))
         return
     for name, value in {**job.payload, "args": job.args}.items():
-        click.echo(f"{click.style(name, bold=True)}: {value}")
+        click.echo(f"{click.style(printable(name), bold=True)}: {printable(value)}")
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:

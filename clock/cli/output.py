@@ -34,7 +34,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     >>> table(["queue", "jobs"], [["default", 12], ["low", 3]])
     ['queue    jobs', 'default    12', 'low         3']
     """
-    texts = [[_text(value) for value in row] for row in rows]
+    texts = [[printable(value) for value in row] for row in rows]
     columns = [index for index in range(len(headings)) if any(row[index] for row in texts)]
     widths = {index: max(len(headings[index]), *(len(row[index]) for row in texts)) for index in columns}
     if width is not None:
@@ -55,11 +55,11 @@ def blocks(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: 
     label = max(map(len, headings[1:]))
     lines = []
     for first, *others in rows:
-        lines.append(_text(first))
+        lines.append(printable(first))
         for heading, value in zip(headings[1:], others, strict=True):
-            if _text(value):
+            if printable(value):
                 indent = " " * (label + 4)
-                lines += wrap_text(f"  {heading:{label}}  {_text(value)}", width, "", indent).splitlines()
+                lines += wrap_text(f"  {heading:{label}}  {printable(value)}", width, "", indent).splitlines()
     return lines
 
 
@@ -113,7 +113,8 @@ def _shorten(widths: dict[int, int], room: int) -> None:
         widths[widest if widths[widest] > NARROWEST else first] -= 1
 
 
-def _text(value: object) -> str:
+def printable(value: object) -> str:
+    """Text for a terminal: what it would obey, an escape sequence from a job's arguments, is taken out."""
     text = "" if value is None else str(value)
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 

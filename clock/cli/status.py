@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo_json, echo_table, json_option
+from clock.cli.output import duration, echo_json, echo_table, json_option, printable
 from clock.cli.parts import opened, timetable_if_any
 from clock.inspection import EventView, Status
 from clock.inspection import status as look
@@ -59,7 +59,7 @@ def _show(found: Status) -> None:
     click.echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", nl=False)
     click.secho("unhealthy" if problems else "healthy", fg="red" if problems else "green", bold=True)
     for problem in problems:
-        click.secho(f"  ! {problem}", fg="red")
+        click.secho(f"  ! {printable(problem)}", fg="red")
     click.echo()
     _show_clocks(found)
     _show_workers(found)

@@ -169,3 +169,10 @@ def test_jobs_of_a_queue_are_deleted(clock: Clock, redis: Redis) -> None:
 def test_a_queue_that_there_is_not_is_named_with_those_that_there_are(clock: Clock) -> None:
     with pytest.raises(ConfigurationError, match="there is no queue 'defualt'; there are: default, low"):
         clock("queue", "clear", "defualt")
+
+
+def test_what_a_terminal_would_obey_is_taken_out_of_what_is_shown(clock: Clock, redis: Redis) -> None:
+    redis.zadd("dead", {payload("a", args=["\x1b[2J"], error_class="\x1b[31mX", error_message=""): 1})
+
+    for words in (["dead", "list"], ["dead", "show", "a"]):
+        assert "\x1b" not in clock(*words).output

@@ -1,0 +1,87 @@
+"""The guides under `docs/` that tell of commands, settings and metrics: what they say is what there is."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from clock.cli.app import SECTIONS, cli
+from clock.config import SETTINGS, json_schema
+
+DOCS = Path(__file__).parent.parent / "docs"
+GUIDES = ("command-line", "deploying", "monitoring", "security", "settings")
+
+
+def text(guide: str) -> str:
+    return (DOCS / f"{guide}.md").read_text()
+
+
+def blocks(guide: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text(guide), re.DOTALL)
+
+
+def commands() -> Iterator[list[str]]:
+    """Every command of ours that a guide shows, as the words after `clock`."""
+    for guide in GUIDES:
+        for block in blocks(guide, "console"):
+            for line in re.findall(r"^\$ (?:[A-Z_]+=\S+ )*(?:python -m clock|clock) (.*)$", block, re.MULTILINE):
+                yield shlex.split(re.sub(r"\s>+.*", "", line))
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words != ["wroker"]], ids=" ".join)
+def test_every_command_that_a_guide_shows_is_understood(words: list[str]) -> None:
+    shown = CliRunner().invoke(cli, [*words, "--help"])
+
+    assert shown.exit_code == 0, shown.output
+
+
+def test_every_command_is_told_of() -> None:
+    told = set(re.findall(r"^\| `(\w+)` \|", text("command-line"), re.MULTILINE))
+
+    assert told == {name for section in SECTIONS.values() for name in section}
+
+
+def test_every_setting_is_told_of_with_its_variable() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\| (?:`(\w+)`)? ?\|", text("settings"), re.MULTILINE)
+
+    assert {(name, variable or None) for name, _, variable in rows} == {
+        (setting.name, setting.variable) for setting in SETTINGS
+    }
+
+
+def test_the_settings_file_that_is_shown_is_one(tmp_path: Path) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    [shown] = blocks("settings", "yaml")
+
+    jsonschema.validate(yaml.safe_load(shown), json_schema())
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_yaml_that_is_shown_is_yaml(guide: str) -> None:
+    for block in blocks(guide, "yaml"):
+        assert list(yaml.safe_load_all(block))
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_pages_that_are_linked_to_are_there(guide: str) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", text(guide)):
+        assert (DOCS / link).exists() or (DOCS / f"{link}.md").exists(), link
+
+
+def test_the_metrics_that_are_told_of_are_those_that_there_are() -> None:
+    code = (DOCS.parent / "clock/health/metrics.py").read_text()
+    known = set(re.findall(r'"(clock_[a-z_]+)"', code))
+
+    told = set(re.findall(r"`(clock_[a-z_]+)`", text("monitoring")))
+
+    assert {name.removesuffix("_total") for name in told} == known
+
+
+def test_the_job_that_hides_an_argument_is_one() -> None:
+    [shown] = blocks("security", "python")
+
+    exec(shown, {"__name__": "guide"})  # noqa: S102  # the guide's own example
