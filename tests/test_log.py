@@ -1,10 +1,66 @@
 import io
+import json
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from clock.log import log_to
+from clock.log import configure_logging, log_to
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+def written(log_format: str, level: str = "info") -> tuple[logging.Logger, io.StringIO]:
+    stream = io.StringIO()
+    configure_logging(log_format, level, stream=stream)
+    return logging.getLogger("clock.test"), stream
+
+
+def test_a_line_of_text_has_time_level_and_message() -> None:
+    logger, stream = written("text")
+
+    logger.info("Triggering %r", "nightly")
+
+    assert stream.getvalue().endswith("Z INFO Triggering 'nightly'\n")
+
+
+def test_a_line_of_json_has_what_it_is_about_as_fields() -> None:
+    logger, stream = written("json")
+
+    logger.info("Triggering %r", "nightly", extra={"event": "nightly", "due": "2026-11-24T06:00:00+00:00"})
+
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["logger"], line["message"]) == ("info", "clock.test", "Triggering 'nightly'")
+    assert (line["event"], line["due"]) == ("nightly", "2026-11-24T06:00:00+00:00")
+
+
+def test_a_traceback_is_a_field_and_stays_in_its_line() -> None:
+    logger, stream = written("json")
+
+    try:
+        raise ValueError("no")
+    except ValueError as error:
+        logger.error("failed", exc_info=error)
+
+    assert stream.getvalue().count("\n") == 1
+    assert "ValueError: no" in json.loads(stream.getvalue())["traceback"]
+
+
+def test_what_is_below_the_level_is_not_written() -> None:
+    logger, stream = written("text", "warning")
+
+    logger.info("quiet")
+    logger.warning("loud")
+
+    assert "quiet" not in stream.getvalue()
+    assert "loud" in stream.getvalue()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from clock.job.payload import Payload, decode, queue_of
+from clock.job.redaction import shown_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,9 @@ class FoundJob:
     @property
     def args(self) -> object:
         """Its arguments, without those that the job hides; what it is, where it cannot be read."""
-        return self.payload["args"] if "args" in self.payload else self.member.decode(errors="backslashreplace")
+        return (
+            shown_args(self.payload) if "args" in self.payload else self.member.decode(errors="backslashreplace")
+        )
 
     @property
     def error(self) -> str | None:

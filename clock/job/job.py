@@ -31,6 +31,7 @@ class Job(Pushes):
     - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
     - `dead`: whether it is kept among the dead when it is not tried again;
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
+    - `redact`: arguments whose values listings do not show;
     - `tags`: words shown with it on Sidekiq's web page and in its log lines;
     - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
     - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not begun;
@@ -54,6 +55,7 @@ class Job(Pushes):
     dead: ClassVar[bool] = True
     backtrace: ClassVar[bool | int] = False
     tags: ClassVar[Sequence[str]] = ()
+    redact: ClassVar[Sequence[str]] = ()
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from clock.errors import JobError
 from clock.job.order import OnCommit
+from clock.job.redaction import hidden_places
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -53,6 +54,7 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "tags": (_are_names, "a list of words"),
     "timeout": (_is_duration, "seconds above 0, or None"),
     "expires_in": (_is_duration, "seconds above 0, or None"),
+    "redact": (_are_names, "a list of names of perform's arguments"),
 }
 
 
@@ -73,6 +75,7 @@ class CallOptions(TypedDict, total=False):
     dead: bool
     backtrace: bool | int
     tags: Sequence[str]
+    redact: Sequence[str]
     timeout: float | timedelta | None
     expires_in: float | timedelta | None
     wait: float | timedelta
@@ -109,6 +112,8 @@ def check_class(job: type[Job]) -> None:
         if name.islower() and not name.startswith("_") and name != "wire_name" and not _is_code(value)
     }
     checked(job.__qualname__, given)
+    if job.redact and hasattr(job, "perform"):
+        hidden_places(job.__qualname__, job.perform, job.redact)
 
 
 def _is_code(value: object) -> bool:
@@ -129,6 +134,8 @@ def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
     if job.expires_in is not None:
         fields["expires_in"] = job.expires_in
     fields |= over
+    if names := fields.get("redact", job.redact):
+        fields["redact"] = hidden_places(job.wire_name, job.perform, names)
     for name in _DURATIONS & fields.keys():
         fields[name] = in_seconds(fields[name])
     return fields

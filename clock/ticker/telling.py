@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from clock.ticker.catch_up import Due
 from clock.timetable import Event
@@ -14,9 +14,11 @@ NAMED = 10  # events that a slow one has made late, in the warning
 logger = logging.getLogger(__name__)
 
 
-def triggered(event: Event, due: Due) -> None:
-    """That an event fires: Clockwork's words."""
-    logger.info("Triggering %r", event.name, extra=_about(event, due))
+def triggered(event: Event, due: Due, at: datetime) -> None:
+    """That an event fired at `at`: Clockwork's words."""
+    if logger.isEnabledFor(logging.INFO):
+        late_ms = (at - due.at) // timedelta(milliseconds=1)
+        logger.info("Triggering %r", event.name, extra={**_about(event, due), "late_ms": late_ms})
 
 
 def held_up(event: Event, due: Due, reason: str | None) -> None:

@@ -67,7 +67,7 @@ class Ticker:
         self._failures = 0
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
-        self._triggered: list[tuple[Event, Due]] = []  # enqueued, and not logged yet
+        self._triggered: list[tuple[Event, Due, datetime]] = []  # enqueued, and not logged yet
         self._promised: tuple[str | None, int] | None = None
         self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
@@ -212,8 +212,8 @@ class Ticker:
 
     def _log_triggered(self) -> None:
         """Log what was enqueued: after it, because thousands of lines take their time."""
-        for event, due in self._triggered:
-            telling.triggered(event, due)
+        for event, due, at in self._triggered:
+            telling.triggered(event, due, at)
         self._triggered.clear()
 
     def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
@@ -234,9 +234,9 @@ class Ticker:
         run = partial(firing.run, self._timetable, event, due, self._act)
         if event.enqueues and not self._runs_on_thread(event):
             self._journal.add_outcome(event, due, run())
-            self._triggered.append((event, due))
+            self._triggered.append((event, due, self._clock.now()))
             return
-        telling.triggered(event, due)
+        telling.triggered(event, due, self._clock.now())
         if self._runs_on_thread(event):
             self._threads.start(event, due, run)
             return

@@ -16,6 +16,7 @@ from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
+from clock.worker.job_log import log_done, log_failed, log_start
 from clock.worker.outcomes import Outcomes
 from clock.worker.ready import Slot
 from clock.worker.retry import judge, noted
@@ -74,6 +75,7 @@ class Processor:
         suspect = "worker_killed" in payload
         if suspect:
             self._insist(lambda: self._in_progress.mark(claimed))
+        log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
         context = Context(payload, self._is_stopping, claimed.queue, self._clock)
         try:
@@ -90,9 +92,7 @@ class Processor:
             self._fail(claimed, payload, job, error, self._clock.monotonic() - started)
         else:
             took = self._clock.monotonic() - started
-            logger.info(
-                "%s %s done in %.3f s", payload["class"], payload.get("jid"), took, extra=_extra(payload, took)
-            )
+            log_done(payload, claimed.queue, took)
             self._outcomes.note(payload, "done", took=took)
             self._fetcher.finish(self._slot, claimed, took)
         if suspect:
@@ -103,17 +103,8 @@ class Processor:
 
     def _fail(self, claimed: Claimed, payload: Payload, job: type[Job], error: BaseException, took: float) -> None:
         verdict = judge(payload, job, error, now=seconds(self._clock.now()))
-        logger.error(
-            "%s %s failed after %.3f s: %s: %s; %s",
-            payload["class"],
-            payload.get("jid"),
-            took,
-            type(error).__name__,
-            error,
-            _tell(verdict.where, verdict.score - seconds(self._clock.now())),
-            exc_info=error,
-            extra=_extra(payload, took),
-        )
+        then = _tell(verdict.where, verdict.score - seconds(self._clock.now()))
+        log_failed(payload, claimed.queue, took, error, then)
         self._outcomes.note(payload, verdict.where or "dropped", took=took, error=error)
         self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
 
@@ -181,12 +172,3 @@ def _tell(where: str, in_seconds: float) -> str:
     if where == keys.RETRY:
         return f"it is tried again in {in_seconds:.0f} s"
     return "it is dead now" if where else "it is not tried again"
-
-
-def _extra(payload: Payload, took: float) -> dict[str, object]:
-    return {
-        "job": payload["class"],
-        "jid": payload.get("jid"),
-        "queue": payload.get("queue"),
-        "duration_ms": round(took * 1000, 3),
-    }

@@ -1,0 +1,55 @@
+"""Arguments that are not to be seen: a job class names them in `redact`, and listings show `[hidden]` for them.
+
+The payload carries what is hidden, so that whoever lists jobs need not have their classes: places of arguments
+as numbers, and names, which hide whatever stands under them in a dict.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+
+from clock.errors import JobError
+
+HIDDEN = "[hidden]"
+
+
+def hidden_places(job: str, perform: Callable[..., object], names: Sequence[str]) -> list[int | str]:
+    """What the payload carries for `redact = names`. Raises JobError where `perform` has no such argument.
+
+    >>> def perform(self, user: int, password: str): ...
+    >>> hidden_places("LogInJob", perform, ["password"])
+    [1, 'password']
+    """
+    parameters = [
+        name
+        for name, parameter in list(inspect.signature(perform).parameters.items())[1:]
+        if parameter.kind is not inspect.Parameter.VAR_POSITIONAL
+    ]
+    for name in names:
+        if name not in parameters:
+            raise JobError(
+                f"{job}: redact names {name!r}, which perform does not take; "
+                f"it takes {', '.join(parameters) or 'nothing'}"
+            )
+    return [*(parameters.index(name) for name in names), *names]
+
+
+def shown_args(payload: Mapping[str, object]) -> object:
+    """A payload's arguments as they may be shown.
+
+    >>> shown_args({"args": [7, "hush", {"password": "hush"}], "redact": [1, "password"]})
+    [7, '[hidden]', {'password': '[hidden]'}]
+    """
+    args, hidden = payload.get("args"), payload.get("redact")
+    if not isinstance(args, list) or not isinstance(hidden, list):
+        return args
+    return [HIDDEN if place in hidden else _without(value, hidden) for place, value in enumerate(args)]
+
+
+def _without(value: object, hidden: Sequence[object]) -> object:
+    if isinstance(value, dict):
+        return {name: HIDDEN if name in hidden else _without(item, hidden) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, hidden) for item in value]
+    return value

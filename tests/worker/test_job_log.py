@@ -1,0 +1,64 @@
+import logging
+
+import pytest
+
+from clock.clocks import to_ms
+from clock.testing import FakeClock
+from clock.worker.job_log import log_done, log_failed, log_start
+
+JID = "2f9b51d4c0d3a86e7b1f0c5d"
+
+
+def payload(fake_clock: FakeClock) -> dict[str, object]:
+    due = to_ms(fake_clock.now()) - 1_500
+    return {"class": "SendMailJob", "jid": JID, "args": ["hush"], "clock": {"event": "nightly", "due": due}}
+
+
+def fields(record: logging.LogRecord, *names: str) -> list[object]:
+    return [getattr(record, name) for name in names]
+
+
+def test_a_start_tells_of_job_queue_event_and_lateness(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "clock.job")
+
+    log_start(payload(fake_clock), "low", fake_clock)
+
+    [record] = caplog.records
+    assert record.getMessage() == f"SendMailJob {JID} starts"
+    assert fields(record, "job", "jid", "queue", "event", "late_ms") == [
+        "SendMailJob",
+        JID,
+        "low",
+        "nightly",
+        1_500,
+    ]
+
+
+def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "clock.job")
+
+    log_start(payload(fake_clock), "low", fake_clock)
+    log_done(payload(fake_clock), "low", 0.25)
+
+    [record] = caplog.records
+    assert record.getMessage() == f"SendMailJob {JID} done in 0.250 s"
+    assert fields(record, "duration_ms", "event", "due") == [250.0, "nightly", "2026-11-24T05:59:58.500000+00:00"]
+
+
+def test_a_failure_tells_what_becomes_of_the_job(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    log_failed(payload(fake_clock), "low", 0.25, ValueError("no"), "it is dead now")
+
+    [record] = caplog.records
+    assert record.getMessage() == f"SendMailJob {JID} failed after 0.250 s: ValueError: no; it is dead now"
+    assert record.exc_info is not None
+
+
+def test_no_line_holds_the_arguments(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "clock.job")
+
+    log_start(payload(fake_clock), "low", fake_clock)
+    log_done(payload(fake_clock), "low", 0.25)
+
+    assert "hush" not in "".join(str(vars(record)) for record in caplog.records)
