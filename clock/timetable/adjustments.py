@@ -5,14 +5,29 @@ The trigger inside goes on reckoning with its own, nominal instants: what is mov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
+from clock.timetable.clockwork import ClockworkAt
 from clock.timetable.excepted_days import Except, Otherwise
+from clock.timetable.local_time import DAY
 from clock.timetable.naming import name_of
-from clock.timetable.triggers import Trigger, drawn, in_order
+from clock.timetable.triggers import (
+    EachHour,
+    Elapsed,
+    Hours,
+    Minutes,
+    RandomGaps,
+    Trigger,
+    Union,
+    drawn,
+    in_order,
+)
 from clock.timetable.wall_times import AS_USUAL, DstChoice
+
+#: What `except_on` takes.
+Excepted = Callable[[date], object] | Mapping[date, object] | Iterable[date | str] | date | str
 
 _SECOND = timedelta(seconds=1)
 
@@ -28,7 +43,11 @@ class Adjustments:
     jitter: timedelta | None = None
 
     def around(self, trigger: Trigger, zone: tzinfo, name: str) -> Trigger:
-        """The trigger of the event `name`, adjusted; the rule for the odd nights is the trigger's own."""
+        """The trigger of the event `name`, adjusted; the rule for the odd nights is the trigger's own.
+
+        Raises ValueError where what is chosen means nothing for such a trigger.
+        """
+        self._check(trigger)
         if self.excepted is not None:
             trigger = Except(trigger, name, self.excepted, self.otherwise, zone)
         if self.spread is not None:
@@ -36,6 +55,15 @@ class Adjustments:
         if self.jitter is not None:
             trigger = Jitter(trigger, name, self.jitter // _SECOND)
         return trigger
+
+    def _check(self, trigger: Trigger) -> None:
+        for one in trigger.triggers if isinstance(trigger, Union) else [trigger]:
+            if self.dst != AS_USUAL and not hasattr(one, "dst"):
+                raise ValueError("dst(...) is for times of day; this event is due by elapsed time")
+            if self.excepted is not None and self.otherwise != "skip" and _is_within_days(one):
+                raise ValueError(f"{self.otherwise!r} is for events of once a day or less; this one can only skip")
+            if self.jitter is not None and isinstance(one, RandomGaps):
+                raise ValueError("to(...) draws its gaps already; it cannot be joined with jitter(...)")
 
     def words(self) -> str:
         """The adjustments in words, to follow those of the schedule. Dates are left out: holidays are added to."""
@@ -49,6 +77,12 @@ class Adjustments:
 
 
 NONE = Adjustments()
+
+
+def _is_within_days(trigger: Trigger) -> bool:
+    if isinstance(trigger, ClockworkAt):
+        return trigger.period < DAY
+    return isinstance(trigger, (EachHour, Elapsed, Hours, Minutes, RandomGaps))
 
 
 def excepted_words(excepted: Callable[[date], object]) -> str:

@@ -15,11 +15,15 @@ import schedule
 from clock.errors import ArgumentsError, DeclarationError
 from clock.timetable import draft
 from clock.timetable.action import Action, Call, Enqueue, Enqueueable
+from clock.timetable.adjusting import adjusted
+from clock.timetable.adjustments import Excepted
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.event import CatchUp, Overlap
+from clock.timetable.excepted_days import Otherwise
 from clock.timetable.options import check_option
 from clock.timetable.triggers import Trigger
 from clock.timetable.until import parse_until
+from clock.timetable.wall_times import Fold, Gap
 
 
 class Builder(schedule.Job):
@@ -92,6 +96,29 @@ class Builder(schedule.Job):
         self._entry.overlap = which
         return self
 
+    def dst(self, *, gap: Gap | None = None, fold: Fold | None = None) -> Self:
+        """What becomes of a time of day in the nights on which the clocks change.
+
+        `gap`, of a time that a night skips: "shift" to the end of the gap, or "skip". `fold`, of a time that a
+        night has twice: the "first", the "second" or "both". What is usual: docs/time.md.
+        """
+        return self._adjust(gap=gap, fold=fold)
+
+    def except_on(self, days: Excepted, otherwise: Otherwise = "skip") -> Self:
+        """Not on these days: dates, a calendar of holidays, or a function that is true of a date.
+
+        `otherwise`: "skip" them, or move to the "next" or "previous" day that is none of them.
+        """
+        return self._adjust(except_on=days, otherwise=otherwise)
+
+    def spread(self, length: timedelta) -> Self:
+        """Later by a part of `length` that is drawn from the event's name: always the same."""
+        return self._adjust(spread=length)
+
+    def jitter(self, length: timedelta) -> Self:
+        """Later by a part of `length` that is drawn anew for each due instant, alike on every machine."""
+        return self._adjust(jitter=length)
+
     def describe(self, text: str) -> Self:
         """Say in a sentence what the event is for."""
         check_option(f"{draft.where()}: ", "description", text)
@@ -108,6 +135,10 @@ class Builder(schedule.Job):
         entry.schedule = self._words()
         entry.make_trigger = self._trigger
         self._scheduler.jobs.append(self)
+        return self
+
+    def _adjust(self, **given: object) -> Self:
+        self._entry.adjustments = adjusted(f"{draft.where()}: ", self._entry.adjustments, given)
         return self
 
     def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:

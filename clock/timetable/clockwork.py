@@ -49,6 +49,17 @@ def parse_at(text: str) -> At:
     return At(_weekday(found["weekday"]), hour, minute, second)
 
 
+def at_words(at: At) -> str:
+    """An `at` in words."""
+    day = f"on {WEEKDAYS[at.weekday].capitalize()} " if at.weekday is not None else ""
+    second = f":{at.second:02}" if at.second else ""
+    if at.hour is None:
+        return f"{day}at minute {at.minute}{second}"
+    if at.minute is None:
+        return f"{day}from {at.hour:02}:00 to {at.hour:02}:59"
+    return f"{day}at {at.hour:02}:{at.minute:02}{second}"
+
+
 def _number(text: str, highest: int) -> int | None:
     if text.startswith("*"):
         return None

@@ -8,20 +8,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 from clock.errors import DeclarationError
-from clock.timetable import draft
+from clock.timetable import adjusting, draft
 from clock.timetable.action import Action, Handle
-from clock.timetable.clockwork import At, ClockworkAt, parse_at
-from clock.timetable.days import WEEKDAYS
+from clock.timetable.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.local_time import DAY
 from clock.timetable.options import check_option, hint
 from clock.timetable.periods import listed, period_words
 from clock.timetable.triggers import Days, Elapsed, Trigger, Union
+from clock.timetable.wall_times import DstChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: The options that are kept as they are, under their own name, in the entry.
 PLAIN_OPTIONS = ("thread", "catch_up", "catch_up_within", "overlap", "description")
-OPTIONS = ("at", "tz", "if_", "skip_first_run", *PLAIN_OPTIONS)
+OPTIONS = ("at", "tz", "if_", "skip_first_run", *PLAIN_OPTIONS, *adjusting.OPTIONS)
 
 
 def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:
@@ -54,6 +54,7 @@ def read_options(
     **others: Any,
 ) -> None:
     """Put period and options into `entry`. Raises DeclarationError, which begins with `where`."""
+    entry.adjustments = adjusting.take_adjustments(where, others)
     checked = {"skip_first_run": skip_first_run, **({} if if_ is None else {"if_": if_}), **others}
     for name, value in checked.items():
         check_option(where, name, value)
@@ -63,9 +64,11 @@ def read_options(
         setattr(entry, name, value)
     length = _period(where, period)
     times = _times(where, at)
-    entry.schedule = f"every {period_words(length)}" + (f" {listed(map(_at_words, times))}" if times else "")
+    entry.schedule = f"every {period_words(length)}" + (f" {listed(map(at_words, times))}" if times else "")
     entry.schedule += ", not at first" if skip_first_run else ""
-    entry.make_trigger = partial(_trigger, length // timedelta(seconds=1), times, skip_first_run)
+    entry.make_trigger = partial(
+        _trigger, length // timedelta(seconds=1), times, skip_first_run, entry.adjustments.dst
+    )
 
 
 def _times(where: str, at: object) -> tuple[At, ...]:
@@ -79,24 +82,16 @@ def _times(where: str, at: object) -> tuple[At, ...]:
         raise DeclarationError(f"{where}{error}") from None
 
 
-def _at_words(at: At) -> str:
-    day = f"on {WEEKDAYS[at.weekday].capitalize()} " if at.weekday is not None else ""
-    second = f":{at.second:02}" if at.second else ""
-    if at.hour is None:
-        return f"{day}at minute {at.minute}{second}"
-    if at.minute is None:
-        return f"{day}from {at.hour:02}:00 to {at.hour:02}:59"
-    return f"{day}at {at.hour:02}:{at.minute:02}{second}"
-
-
-def _trigger(period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _name: str) -> Trigger:
-    triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first) for at in times]
+def _trigger(
+    period: int, times: Sequence[At], skip_first: bool, dst: DstChoice, zone: tzinfo, _name: str
+) -> Trigger:
+    triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first, dst=dst) for at in times]
     if triggers:
         return Union(triggers) if len(triggers) > 1 else triggers[0]
     first = 1 if skip_first else 0
     if period % DAY:
         return Elapsed(period, first)
-    return Days(zone, period // DAY, first=first, at_anchor=True)
+    return Days(zone, period // DAY, first=first, at_anchor=True, dst=dst)
 
 
 def _period(where: str, value: object) -> timedelta:

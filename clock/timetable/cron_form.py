@@ -32,7 +32,7 @@ class CronJob(Builder):
         return f"cron {self._expression}"
 
     def _trigger(self, zone: tzinfo, name: str) -> Trigger:
-        return Cron(self._expression, zone)
+        return Cron(self._expression, zone, self._entry.adjustments.dst)
 
 
 def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:

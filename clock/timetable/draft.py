@@ -107,10 +107,13 @@ class Entry:
         return self.action(draft)
 
     def event(self, name: str, action: Action, settings: Settings) -> Event:
-        """The finished event."""
+        """The finished event. Raises DeclarationError where its words do not go together."""
         zone = self.zone or settings.tz
         until = "" if self.until is None else f" until {self.until}"
-        trigger = self.adjustments.around(self.make_trigger(zone, name), zone, name)
+        try:
+            trigger = self.adjustments.around(self.make_trigger(zone, name), zone, name)
+        except ValueError as error:
+            raise DeclarationError(f"{self.source}: {error}") from None
         return Event(
             name=name,
             schedule=self.schedule,

@@ -41,7 +41,7 @@ def parse_month_day(given: object) -> MonthDay:
     """Read one day of a month. Raises ValueError, which says what is accepted.
 
     >>> parse_month_day("3rd monday")
-    MonthDay(text='3rd monday', nth=3, weekdays=frozenset({0}))
+    MonthDay(text='3rd Monday', nth=3, weekdays=frozenset({0}))
     """
     text = " ".join(str(given).lower().split())
     found = _WORDS.fullmatch(text)
@@ -49,8 +49,14 @@ def parse_month_day(given: object) -> MonthDay:
         nth = int(found["number"]) if found["number"] else _COUNTED.get(found["word"])
         weekdays = _weekdays(found["weekday"] or "")
         if nth is not None and weekdays and (nth == -1 or 1 <= nth <= _MOST[len(weekdays)]):
-            return MonthDay(text, nth, weekdays)
+            return MonthDay(_text(nth, found["weekday"] or ""), nth, weekdays)
     raise ValueError(f"a day of the month is {given!r}; accepted are {ACCEPTED_DAYS}")
+
+
+def _text(nth: int, weekday: str) -> str:
+    ending = "th" if nth in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
+    full = next((name.capitalize() for name in WEEKDAYS if weekday in (name, name[:3])), weekday)
+    return f"{'last' if nth == -1 else f'{nth}{ending}'} {full}".strip()
 
 
 def _weekdays(name: str) -> frozenset[int] | None:

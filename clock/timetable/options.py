@@ -40,6 +40,10 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
+def _is_length(value: object) -> bool:
+    return isinstance(value, timedelta) and value >= timedelta(seconds=1) and not value % timedelta(seconds=1)
+
+
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     quoted = [f'"{word}"' for word in words]
     return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
@@ -60,6 +64,11 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, timedelta) and value >= timedelta(0),
         "a timedelta, not a negative one,",
     ),
+    "gap": _one_of("shift", "skip"),
+    "fold": _one_of("first", "second", "both"),
+    "otherwise": _one_of("skip", "next", "previous"),
+    "spread": (_is_length, "a timedelta of whole seconds above 0"),
+    "jitter": (_is_length, "a timedelta of whole seconds above 0"),
     "overlap": _one_of("allow", "skip", "queue_one"),
     "description": (lambda value: isinstance(value, str), "a text"),
 }

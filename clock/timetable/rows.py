@@ -76,4 +76,4 @@ def _read_cron(
     for name, value in others.items():
         setattr(entry, name, value)
     entry.schedule = f"cron {expression}"
-    entry.make_trigger = lambda zone, _name: Cron(expression, zone)
+    entry.make_trigger = lambda zone, _name: Cron(expression, zone, entry.adjustments.dst)

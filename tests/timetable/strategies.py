@@ -22,7 +22,7 @@ from clock.timetable.triggers import (
     Trigger,
     Union,
 )
-from clock.timetable.wall_times import DstChoice
+from clock.timetable.wall_times import AS_USUAL, DstChoice
 from tests.timetable.by_the_minute import changes
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -108,6 +108,7 @@ def triggers(draw: st.DrawFn, zone: ZoneInfo) -> Trigger:
                 [trigger, Spread(trigger, "name", seconds), Except(trigger, "name", excepted, "skip", zone)]
             )
         )
+    moving = otherwise if isinstance(trigger, (Days, CalendarDays, Cron)) else "skip"
     adjusted: list[Trigger] = [
         trigger,
         trigger,
@@ -116,7 +117,11 @@ def triggers(draw: st.DrawFn, zone: ZoneInfo) -> Trigger:
         Except(trigger, "name", excepted, "skip", zone),
         Except(trigger, "name", excepted, otherwise, zone),
         Adjustments(
-            excepted=excepted, otherwise=otherwise, spread=timedelta(minutes=5), jitter=timedelta(hours=1)
+            dst=getattr(trigger, "dst", AS_USUAL),
+            excepted=excepted,
+            otherwise=moving,
+            spread=timedelta(minutes=5),
+            jitter=timedelta(hours=1),
         ).around(trigger, zone, "name"),
     ]
     return draw(st.sampled_from(adjusted))
