@@ -117,14 +117,13 @@ def test_as_croniter_where_no_clock_changes(start: datetime, times: str, days: s
 
 
 @pytest.mark.parametrize(
-    "expression", ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "60 * * * *", "* * * * * *", "0 0 15W * *", "0 0 * * mon#6"]
+    "expression", ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "60 * * * *", "0 0 15W * *", "0 0 * * mon#6"]
 )
 def test_what_cronsim_refuses_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         read(expression)
-    if len(expression.split()) == 5:
-        with pytest.raises(CronSimError):
-            CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(CronSimError):
+        CronSim(expression, datetime(2026, 1, 1, tzinfo=UTC))
     compared("cronsim")
 
 
