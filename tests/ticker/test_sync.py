@@ -1,0 +1,185 @@
+"""Events that live in a database, as the ticker follows them."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock.store.ledger import RedisLedger
+from clock.testing import FakeClock
+from clock.ticker import Signature, Ticker
+from clock.timetable import Timetable
+from tests.ticker import jobs
+
+SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SOURCE = """
+from clock import sync_events
+from tests.ticker.jobs import load_rows
+sync_events(load_rows, every=timedelta(minutes=1), do=FetchNewsJob)
+every().minute.at(":30").do(FetchNewsJob, "file").named("file")
+@error_handler
+def report(error): ran.append(str(error))
+"""
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    """The table, which the tests edit."""
+    jobs.ran.clear()
+    jobs.rows = [{"id": 1, "name": "hourly", "every": "1 hour", "at": "**:00"}]
+    return jobs.rows
+
+
+@pytest.fixture
+def begin(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Callable[[], Ticker]:
+    def start() -> Ticker:
+        ticker = Ticker(
+            declare(SOURCE),
+            ledger=RedisLedger(redis),
+            clock=fake_clock,
+            signature=Signature("web1", "v1"),
+            use_threads=False,
+        )
+        ticker.tick()
+        return ticker
+
+    return start
+
+
+Begin = Callable[[], Ticker]
+Rows = list[dict[str, Any]]
+
+
+def run_until(clock: FakeClock, ticker: Ticker, end: datetime) -> None:
+    """Tick every half minute, up to and with `end`."""
+    while clock.now() < end:
+        clock.advance(min(timedelta(seconds=30), end - clock.now()))
+        ticker.tick()
+
+
+def fired(redis: Redis) -> list[tuple[str, str]]:
+    found: Any = redis.lrange("queue:default", 0, -1)
+    firings = [json.loads(row)["clock"] for row in reversed(found)]
+    return [
+        (firing["event"], f"{datetime.fromtimestamp(firing['due'] / 1000, UTC):%H:%M}")
+        for firing in firings
+        if firing["event"] != "file"
+    ]
+
+
+def test_a_row_fires_as_an_event_of_the_file_does(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    run_until(fake_clock, begin(), SIX + 61 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("hourly", "07:00")]
+
+
+def test_a_new_row_is_taken_in_and_a_deleted_one_is_gone(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    rows[:] = [{"id": 2, "name": "often", "cron": "*/5 * * * *"}]
+    run_until(fake_clock, ticker, SIX + 62 * MINUTE)
+
+    assert fired(redis)[0] == ("hourly", "06:00")
+    assert {name for name, _ in fired(redis)[1:]} == {"often"}
+    assert len(fired(redis)) == 13
+
+
+def test_an_edited_row_begins_anew_and_the_edit_fires_nothing(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    rows[0]["at"] = "**:01"
+    run_until(fake_clock, ticker, SIX + 62 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("hourly", "07:01")]
+
+
+def test_a_row_edited_in_what_it_does_keeps_its_anchor(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    rows[0] = {"id": 1, "name": "every7", "every": "7 minutes", "args": ["old"]}
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + 8 * MINUTE)
+
+    rows[0]["args"] = ["new"]
+    run_until(fake_clock, ticker, SIX + 15 * MINUTE)
+
+    found: Any = redis.lrange("queue:default", 0, -1)
+    payloads = [json.loads(row) for row in reversed(found)]
+    of_rows = [payload for payload in payloads if payload["clock"]["event"] == "every7"]
+    assert [payload["args"] for payload in of_rows] == [["old"], ["old"], ["new"]]
+    assert {payload["clock"]["due"] % 420_000 for payload in of_rows} == {of_rows[0]["clock"]["due"] % 420_000}
+
+
+def test_a_deleted_row_that_comes_back_owes_nothing_of_the_time_between(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    row = rows[0]
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+    rows.clear()
+    run_until(fake_clock, ticker, SIX + 65 * MINUTE)
+
+    rows.append(row)
+    run_until(fake_clock, ticker, SIX + 121 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("hourly", "08:00")]
+
+
+def test_a_restart_catches_up_what_rows_were_due(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    begin()
+    fake_clock.advance(5 * MINUTE)
+
+    run_until(fake_clock, begin(), SIX + 10 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+
+
+def test_a_source_that_fails_leaves_its_events_as_they_were(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = begin()
+
+    rows[:] = [{"no database": True}]
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+    assert jobs.ran == ["no database"]
+
+
+def test_a_bad_row_is_told_once_and_blocks_no_other(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows.insert(0, {"id": 9, "name": "bad", "every": "1 fortnight"})
+
+    with caplog.at_level(logging.ERROR):
+        run_until(fake_clock, begin(), SIX + 3 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+    assert len(jobs.ran) == 1
+    assert "'bad'" in str(jobs.ran[0])
+
+
+def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    rows[0]["name"] = "file"
+
+    run_until(fake_clock, begin(), SIX + MINUTE)
+
+    assert fired(redis) == []
+    assert "another event is named 'file'" in str(jobs.ran[0])
