@@ -23,7 +23,7 @@ from clock.store.connection import connect, set_default
 CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 
 
-@click.command()
+@click.command(short_help="Run the clock.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @health_option
 @reload_option
