@@ -1,29 +1,21 @@
-"""What was left behind by dead workers, and by events that have left the clock file, as `clock doctor` tells."""
+"""Putting right what was left behind, as `clock doctor --repair` does."""
 
 from __future__ import annotations
 
+from clock.inspection.events import forget, orphans
 from clock.store import Redis, listing, repairs
-
-
-def lost_workers(redis: Redis) -> list[str]:
-    """The identities of workers that hold jobs and are on no register. Raises StoreUnavailable."""
-    holding, registered = listing.holders(redis)
-    return sorted(holding - registered)
+from clock.timetable import Timetable
 
 
 def adopt_jobs(redis: Redis) -> int:
-    """Have live workers put back the jobs of these; of how many workers. Raises StoreUnavailable."""
-    return repairs.adopt(redis, lost_workers(redis))
+    """Have live workers put back the jobs of workers that are on no register; how many workers' jobs.
 
-
-def orphans(redis: Redis) -> list[str]:
-    """The events that have left the clock file, as the clock has noted. Raises StoreUnavailable.
-
-    The clock forgets them a week later by itself: until then, one that comes back goes on as before.
+    Raises StoreUnavailable.
     """
-    return sorted(listing.orphaned(redis))
+    holding, registered = listing.holders(redis)
+    return repairs.adopt(redis, sorted(holding - registered))
 
 
-def forget_events(redis: Redis) -> int:
-    """Delete ledger and history of these; how many had not come back. Raises StoreUnavailable."""
-    return sum(repairs.forget_event(redis, event) for event in orphans(redis))
+def forget_events(redis: Redis, timetable: Timetable) -> int:
+    """Delete ledger and history of events that the clock file does not have; how many. Raises StoreUnavailable."""
+    return forget(redis, orphans(redis, timetable))

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from functools import partial
 from typing import Any, TypeVar
 
 from clock.errors import DeclarationError
-from clock.timetable import adjusting, draft
+from clock.timetable import draft, event_options
 from clock.timetable.action import Action, Handle
 from clock.timetable.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.draft import Draft, Entry
+from clock.timetable.event_options import take_options
 from clock.timetable.local_time import DAY
 from clock.timetable.options import check_option, hint
-from clock.timetable.periods import listed, period_words
+from clock.timetable.periods import NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers import Days, Elapsed, Trigger, Union
 from clock.timetable.wall_times import DstChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: The options that are kept as they are, under their own name, in the entry.
-PLAIN_OPTIONS = ("thread", "catch_up", "catch_up_within", "overlap", "description")
-OPTIONS = ("at", "tz", "if_", "skip_first_run", *PLAIN_OPTIONS, *adjusting.OPTIONS)
+OPTIONS = ("at", "skip_first_run", *event_options.OPTIONS)
 
 
 def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:
@@ -48,24 +47,16 @@ def read_options(
     where: str,
     *,
     at: object = None,
-    tz: str | tzinfo | None = None,
-    if_: Callable[[datetime], object] | None = None,
     skip_first_run: bool = False,
     **others: Any,
 ) -> None:
     """Put period and options into `entry`. Raises DeclarationError, which begins with `where`."""
-    entry.adjustments = adjusting.take_adjustments(where, others)
-    checked = {"skip_first_run": skip_first_run, **({} if if_ is None else {"if_": if_}), **others}
-    for name, value in checked.items():
-        check_option(where, name, value)
-    entry.zone = None if tz is None else draft.zone_named(tz, where)
-    entry.condition = if_
-    for name, value in others.items():
-        setattr(entry, name, value)
+    check_option(where, "skip_first_run", skip_first_run)
+    take_options(entry, where, others)
     length = _period(where, period)
     times = _times(where, at)
     entry.schedule = f"every {period_words(length)}" + (f" {listed(map(at_words, times))}" if times else "")
-    entry.schedule += ", not at first" if skip_first_run else ""
+    entry.schedule += NOT_AT_FIRST if skip_first_run else ""
     entry.make_trigger = partial(
         _trigger, length // timedelta(seconds=1), times, skip_first_run, entry.adjustments.dst
     )

@@ -12,10 +12,14 @@ import schedule
 from clock.errors import DeclarationError
 from clock.timetable import clockwork_form, draft
 from clock.timetable.action import Enqueueable
+from clock.timetable.adjustments import Excepted
 from clock.timetable.event import CatchUp, Overlap
+from clock.timetable.excepted_days import Otherwise
 from clock.timetable.fluent import FluentJob
 from clock.timetable.options import check_option, hint
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents
+from clock.timetable.until import Moment
+from clock.timetable.wall_times import Fold, Gap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +35,14 @@ class Options(TypedDict, total=False):
     catch_up: CatchUp
     catch_up_within: timedelta
     overlap: Overlap
+    except_on: Excepted
+    otherwise: Otherwise
+    spread: timedelta
+    jitter: timedelta
+    gap: Gap
+    fold: Fold
+    until: Moment | str
+    tags: Iterable[Hashable]
     description: str
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -182,8 +183,7 @@ def _is_ours(filename: str) -> bool:
 
 
 def _shown(filename: str) -> str:
-    path = Path(filename)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else filename
+    return filename.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)  # noqa: PTH109  # asked for each declaration
 
 
 def zone_named(name: object, at: str | None = None) -> tzinfo:

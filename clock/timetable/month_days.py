@@ -56,7 +56,7 @@ def parse_month_day(given: object) -> MonthDay:
 def _text(nth: int, weekday: str) -> str:
     ending = "th" if nth in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
     full = next((name.capitalize() for name in WEEKDAYS if weekday in (name, name[:3])), weekday)
-    return f"{'last' if nth == -1 else f'{nth}{ending}'} {full}".strip()
+    return f"last {full or 'day'}" if nth == -1 else f"{nth}{ending} {full}".strip()
 
 
 def _weekdays(name: str) -> frozenset[int] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -44,6 +44,10 @@ def _is_length(value: object) -> bool:
     return isinstance(value, timedelta) and value >= timedelta(seconds=1) and not value % timedelta(seconds=1)
 
 
+def _are_tags(value: object) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(tag, Hashable) for tag in value)
+
+
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     quoted = [f'"{word}"' for word in words]
     return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
@@ -70,5 +74,6 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "spread": (_is_length, "a timedelta of whole seconds above 0"),
     "jitter": (_is_length, "a timedelta of whole seconds above 0"),
     "overlap": _one_of("allow", "skip", "queue_one"),
+    "tags": (_are_tags, "a list of tags, such as texts,"),
     "description": (lambda value: isinstance(value, str), "a text"),
 }

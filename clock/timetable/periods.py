@@ -15,6 +15,7 @@ _UNITS = {
 }
 _SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
 _SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
+NOT_AT_FIRST = ", not at first"  # how the words of a schedule end where the first due instant is passed over
 _PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[a-z]+)\s*")
 ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m' or a number of seconds"
 

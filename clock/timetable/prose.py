@@ -12,7 +12,7 @@ from cronsim import CronSim
 from clock.timetable.adjustments import Adjustments, excepted_words
 from clock.timetable.cron import WORDS
 from clock.timetable.naming import name_of
-from clock.timetable.periods import counted
+from clock.timetable.periods import NOT_AT_FIRST, counted
 from clock.timetable.until import until_words
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def _ordinal(found: re.Match[str]) -> str:
 
 
 def _when(event: Event) -> str:
-    words = event.schedule
+    words, not_at_first, _ = event.schedule.partition(NOT_AT_FIRST)
     text = cron_prose(words.removeprefix(CRON)) if words.startswith(CRON) else words[:1].upper() + words[1:]
-    return f"{text} in {event.zone}" if _has_zone(event.trigger) else text
+    return f"{text} in {event.zone}{not_at_first}" if _has_zone(event.trigger) else text + not_at_first
 
 
 def _has_zone(trigger: object) -> bool:
@@ -85,12 +85,12 @@ def _adjusted(chosen: Adjustments) -> Iterator[str]:
     if chosen.excepted is not None:
         days = excepted_words(chosen.excepted)
         yield (
-            f"never on {days}" if chosen.otherwise == "skip" else f"on {days} moved to the {chosen.otherwise} day"
+            f"never on {days}" if chosen.otherwise == "skip" else f"moved to the {chosen.otherwise} day on {days}"
         )
     if chosen.spread:
-        yield f"moved by a part of {counted(chosen.spread)} of its own"
+        yield f"up to {counted(chosen.spread)} later, always by the same"
     if chosen.jitter:
-        yield f"moved anew each time by a part of {counted(chosen.jitter)}"
+        yield f"up to {counted(chosen.jitter)} later, drawn anew each time"
     if chosen.dst.gap:
         yield _GAP[chosen.dst.gap]
     if chosen.dst.fold:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import tzinfo
 from typing import Any
 
 from clock.errors import ArgumentsError, DeclarationError
-from clock.timetable import clockwork_form
 from clock.timetable.action import DUE_AT, Enqueue
+from clock.timetable.clockwork_form import OPTIONS, read_options
 from clock.timetable.cron import Cron
 from clock.timetable.cron_form import check_cron
-from clock.timetable.draft import Entry, zone_named
-from clock.timetable.options import check_option
+from clock.timetable.draft import Entry
+from clock.timetable.event_options import take_options
 from clock.timetable.periods import parse_period
 
 #: What a row may say of when it is due, and how it fires.
-FIELDS = ("every", "cron", *clockwork_form.OPTIONS)
+FIELDS = ("every", "cron", *OPTIONS)
+_LENGTHS = {"catch_up_within", "spread", "jitter"}  # may be texts: "10 minutes"
 
 
 def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
@@ -31,14 +31,14 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     if (period is None) == (cron is None):
         raise DeclarationError(f"{where}either every or cron is wanted, and not both")
     try:
-        if "catch_up_within" in options:
-            options["catch_up_within"] = parse_period(options["catch_up_within"])
+        for length in _LENGTHS & options.keys():
+            options[length] = parse_period(options[length])
         if period is not None:
-            clockwork_form.read_options(entry, parse_period(period), where, **{**options, "at": _times(options)})
-        else:
-            _read_cron(entry, cron, where, **options)
+            read_options(entry, parse_period(period), where, **{**options, "at": _times(options)})
+            return entry
     except ValueError as error:
         raise DeclarationError(f"{where}{error}") from None
+    _read_cron(entry, cron, where, options)
     return entry
 
 
@@ -62,18 +62,11 @@ def _times(options: Mapping[str, Any]) -> object:
     return [text.strip() for text in at.split(",")] if isinstance(at, str) and "," in at else at
 
 
-def _read_cron(
-    entry: Entry, expression: str, where: str, *, tz: str | tzinfo | None = None, if_: Any = None, **others: Any
-) -> None:
+def _read_cron(entry: Entry, expression: str, where: str, options: dict[str, Any]) -> None:
     check_cron(where, expression, seconds=True)
     for name in ("at", "skip_first_run"):
-        if others.pop(name, None):
+        if options.pop(name, None):
             raise DeclarationError(f"{where}cron says when by itself; it takes no {name}")
-    for name, value in {**others, **({} if if_ is None else {"if_": if_})}.items():
-        check_option(where, name, value)
-    entry.zone = None if tz is None else zone_named(tz, where)
-    entry.condition = if_
-    for name, value in others.items():
-        setattr(entry, name, value)
+    take_options(entry, where, options)
     entry.schedule = f"cron {expression}"
     entry.make_trigger = lambda zone, _name: Cron(expression, zone, entry.adjustments.dst)

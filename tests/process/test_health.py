@@ -7,7 +7,7 @@ import pytest
 
 from tests.process.conftest import App, eventually
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = pytest.mark.process
 
 
 def get(port: int, path: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from tests.timetable.differential import TALLY
 HEAD = """
 from datetime import datetime, timedelta
 from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat, sync_events
-from tests.timetable.jobs import SendLetterJob, act
+from tests.timetable.jobs import SendLetterJob, act, holidays
 """
 
 

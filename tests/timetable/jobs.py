@@ -1,10 +1,16 @@
 """What the clock files of these tests enqueue and call."""
 
+from datetime import date
+
 from clock import Job
 
 
 class SendLetterJob(Job):
     def perform(self, address: str, copies: int = 1) -> None: ...
+
+
+def holidays(day: date) -> bool:
+    return day == date(2026, 12, 25)
 
 
 calls: list[tuple[object, ...]] = []

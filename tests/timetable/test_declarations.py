@@ -121,6 +121,11 @@ BAD = [
     ("every(timedelta(days=1), 'x', overlap='no')(act)", 'overlap is \'no\'; "allow", "skip" or "queue_one"'),
     ("every(timedelta(days=1), 'x', catch_up_within=-timedelta(1))(act)", "a timedelta, not a negative one,"),
     ("every(timedelta(days=1), 'x')('act')", "'x' decorates 'act'; a function is wanted"),
+    ("every(timedelta(days=1), 'x', until='soon')(act)", "until is 'soon'; accepted are a datetime"),
+    (
+        "every(timedelta(days=1), 'x', tags='mail')(act)",
+        "tags is 'mail'; a list of tags, such as texts, is wanted",
+    ),
     ("every(timedelta(days=1), 'x', if_=5)(act)", "if_ is 5; a function of the due instant is wanted"),
     ("every(timedelta(days=1), 'x', tz='EDT5')(act)", "unknown time zone 'EDT5'"),
     ("every(timedelta(0), 'x')(act)", "the period is datetime.timedelta(0)"),

@@ -14,7 +14,7 @@ from tests.timetable.properties import for_all
         (1, "1st", "2026-11-01"),
         ("22", "22nd", "2026-11-22"),
         ("13th", "13th", "2026-11-13"),
-        ("last", "last", "2026-11-30"),
+        ("last", "last day", "2026-11-30"),
         ("Last Day", "last day", "2026-11-30"),
         ("3rd monday", "3rd Monday", "2026-11-16"),
         ("third  mon", "3rd Monday", "2026-11-16"),

@@ -38,9 +38,39 @@ SENTENCES = [
     ("every(timedelta(weeks=2), 'x', at='mon 16:20')(act)", f"Every 2 weeks on Monday at 16:20{IN}"),
     (
         "every(timedelta(days=1), 'x', at=['06:00', 'Sunday 18:00:30'], skip_first_run=True)(act)",
-        f"Every day at 06:00 and on Sunday at 18:00:30, not at first{IN}",
+        "Every day at 06:00 and on Sunday at 18:00:30 in Europe/Berlin, not at first: act, at most 1 h late",
     ),
+    # days of a month, working days
+    ("every().weekday.at('09:00').do(act)", f"Every weekday at 09:00{IN}"),
+    ("every().weekend.at('09:00').do(act)", f"Every weekend at 09:00{IN}"),
+    ("every().month.on(1, 'last').at('09:00').do(act)", f"Every month on the 1st and last day at 09:00{IN}"),
+    ("every(3).months.on('3rd monday').do(act)", f"Every 3 months on the 3rd Monday{IN}"),
     # how it fires
+    (
+        "every().weekday.at('09:00').except_on(holidays).do(SendLetterJob, 'daily')",
+        "Every weekday at 09:00 in Europe/Berlin: SendLetterJob('daily'), at most 1 h late, never on holidays",
+    ),
+    (
+        "every().day.except_on('2026-12-25', otherwise='next').do(act)",
+        f"Every day{IN}, moved to the next day on given days",
+    ),
+    (
+        "every().hour.spread(timedelta(minutes=10)).do(act)",
+        "Every hour: act, at most 1 h late, up to 10 min later, always by the same",
+    ),
+    (
+        "every().hour.jitter(timedelta(minutes=10)).do(act)",
+        "Every hour: act, at most 1 h late, up to 10 min later, drawn anew each time",
+    ),
+    (
+        "every().day.dst(gap='shift', fold='second').do(act)",
+        f"Every day{IN}, a time that the clocks skip comes right after the gap, "
+        "a time that comes twice counts the second time",
+    ),
+    (
+        "every().day.dst(gap='skip', fold='both').do(act)",
+        f"Every day{IN}, a time that the clocks skip is left out, a time that comes twice counts both times",
+    ),
     (
         "every().day.at('06:00').until('2026-12-31').do(act)",
         "Every day at 06:00 in Europe/Berlin: act, at most 1 h late, until 2026-12-31 00:00:00",

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,30 @@ def test_an_event_is_all_that_its_fields_say(declared_in_yaml: Events) -> None:
     assert str(event.action) == "SendLetterJob.set(queue='low')('me', 2)"
     assert (event.catch_up, event.catch_up_within, event.overlap) == ("all", timedelta(hours=2), "skip")
     assert event.enqueues
+
+
+def test_days_and_moves_are_data_as_well(declared_in_yaml: Events) -> None:
+    [event] = declared_in_yaml(
+        x={
+            "cron": "0 6 * * *",
+            "job": "SendLetterJob",
+            "args": "me",
+            "except_on": ["2026-11-26", date(2026, 11, 27)],
+            "spread": "10 minutes",
+            "jitter": 30,
+            "gap": "skip",
+            "fold": "both",
+            "until": "2026-12-31",
+            "tags": ["mail"],
+        }
+    ).events
+
+    assert event.declaration == (
+        "cron 0 6 * * * in UTC until 2026-12-31 00:00:00, "
+        "gap skip, fold both, not on given days, spread over 0:10:00, jitter up to 0:00:30"
+    )
+    assert event.tags == {"mail"}
+    assert [instant.split()[0] for instant in due(event)] == ["25", "28", "29"]
 
 
 @pytest.mark.parametrize(
