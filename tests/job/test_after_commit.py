@@ -4,9 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import django
 import pytest
-from django.conf import settings
 from redis import Redis
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -19,14 +17,8 @@ from clock.job.payload import Payload
 from clock.store import connection
 from clock.store.holding import holding
 from clock.testing import fake
+from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
-
-if not settings.configured:
-    memory = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-    settings.configure(DATABASES={"default": memory, "other": memory}, USE_TZ=True)
-    django.setup()
-
-from django.db import transaction  # Django wants its settings first
 
 
 class SendReceiptJob(Job):
