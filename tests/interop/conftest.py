@@ -20,7 +20,7 @@ from clock import Job
 from clock.store.connection import default
 
 
-class NoteThingJob(Job):
+class NoteMatterJob(Job):
     def perform(self, *things):
         default().rpush("ran", self.jid)
 

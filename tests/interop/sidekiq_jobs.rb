@@ -4,7 +4,7 @@ require "sidekiq"
 
 Sidekiq.logger.level = Logger::WARN
 
-class NoteThingJob
+class NoteMatterJob
   include Sidekiq::Worker
 
   def perform(*things)

@@ -28,21 +28,21 @@ def rows(redis: Redis, name: str) -> list[bytes]:
 def note_thing_job() -> Any:
     """A job that only Ruby runs."""
 
-    class NoteThingJob(Job):
+    class NoteMatterJob(Job):
         def perform(self, *things: object) -> None: ...
 
-    yield NoteThingJob
-    registry.forget(NoteThingJob)
+    yield NoteMatterJob
+    registry.forget(NoteMatterJob)
 
 
 def test_what_ruby_pushes_runs_here(app: App, ruby: Ruby, redis: Redis) -> None:
     jids = ruby(
         """
-        now = NoteThingJob.perform_async(1, "two", nil, [1], {"a" => 2.5})
-        soon = NoteThingJob.perform_in(0.5, "soon")
-        past = NoteThingJob.perform_at(Time.now.to_f - 5, "past")
-        bulk = NoteThingJob.perform_bulk((1..1500).map { |number| [number] })
-        other = NoteThingJob.set(queue: "low").perform_async("other")
+        now = NoteMatterJob.perform_async(1, "two", nil, [1], {"a" => 2.5})
+        soon = NoteMatterJob.perform_in(0.5, "soon")
+        past = NoteMatterJob.perform_at(Time.now.to_f - 5, "past")
+        bulk = NoteMatterJob.perform_bulk((1..1500).map { |number| [number] })
+        other = NoteMatterJob.set(queue: "low").perform_async("other")
         [now, soon, past, *bulk, other]
         """
     )
@@ -77,7 +77,7 @@ def test_what_is_pushed_here_runs_in_ruby_with_the_same_arguments(
 def test_a_payload_has_the_fields_that_rubys_has_in_its_forms(
     redis: Redis, ruby: Ruby, note_thing_job: type[Job]
 ) -> None:
-    ruby('NoteThingJob.perform_async(1, "two")')
+    ruby('NoteMatterJob.perform_async(1, "two")')
     theirs = json.loads(rows(redis, "queue:default")[0])
     redis.flushall()
 
@@ -107,7 +107,7 @@ def test_a_job_that_failed_here_may_succeed_in_ruby(
     assert worker.end() == 0
     [failed] = [json.loads(row) for row in list[Any](redis.zrange("retry", 0, -1))]
     redis.delete("retry")
-    redis.lpush("queue:default", json.dumps(failed | {"class": "NoteThingJob"}))
+    redis.lpush("queue:default", json.dumps(failed | {"class": "NoteMatterJob"}))
 
     process = sidekiq()
 

@@ -85,7 +85,7 @@ def test_quiet_and_stop_of_the_page_act_on_our_worker(worker: Running, ruby: Rub
     ruby(f'post("/busy", "identity" => "{identity}", "quiet" => "1")')
     worker.wait_for("Quiet")
     eventually(lambda: redis.hget(identity, "quiet") == b"true", "it tells that it is quiet")
-    push(redis, '{"class":"NoteThingJob","args":[],"jid":"n1"}')
+    push(redis, '{"class":"NoteMatterJob","args":[],"jid":"n1"}')
     assert ruby("Sidekiq::ProcessSet.new.first.stopping?") is True
 
     ruby(f'post("/busy", "identity" => "{identity}", "stop" => "1")')
@@ -140,11 +140,11 @@ def test_rubys_api_reads_our_queues_sets_and_counts(
     worker: Running, failed: str, ruby: Ruby, redis: Redis, app: App
 ) -> None:
     push(redis, "nonsense")
-    push(redis, '{"class":"NoteThingJob","args":[],"jid":"n1"}')
+    push(redis, '{"class":"NoteMatterJob","args":[],"jid":"n1"}')
     eventually(lambda: redis.zcard("dead") and redis.llen("ran"), "both are done")
     assert worker.end() == 0
     program = (
-        "from shop.jobs import NoteThingJob as Job; Job.perform_async(1, 'ß'); Job.perform_in(3600, 2);"
+        "from shop.jobs import NoteMatterJob as Job; Job.perform_async(1, 'ß'); Job.perform_in(3600, 2);"
         "Job.set(queue='low').perform_bulk([[3], [4]])"
     )
     assert app.run("-c", program).returncode == 0
@@ -163,11 +163,11 @@ def test_rubys_api_reads_our_queues_sets_and_counts(
     )
 
     now = time.time()
-    assert seen["job"] == ["NoteThingJob", [1, "ß"], "default"]
+    assert seen["job"] == ["NoteMatterJob", [1, "ß"], "default"]
     assert all(now - 60 < since <= now for since in seen["since"])
     assert 0 <= seen["latency"] < 60
     assert seen["queues"] == {"default": 1, "low": 2}
-    assert seen["later"][:2] == ["NoteThingJob", [2]]
+    assert seen["later"][:2] == ["NoteMatterJob", [2]]
     assert now + 3500 < seen["later"][2] < now + 3601
     assert seen["retried"][:3] == ["BreakThingJob", 0, "ValueError"]
     assert seen["at"] - seen["retried"][3] >= 15

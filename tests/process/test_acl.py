@@ -77,7 +77,7 @@ def test_a_program_that_only_pushes_can_do_nothing_else(app: App, server: str) -
     app.environ["REDIS_URL"] = f"redis://pusher:change-me-too@{server}/0"
     app.write("a_job.py", "from clock import Job\nclass WorkJob(Job):\n    def perform(self) -> None: ...\n")
 
-    pushed = app.run("-c", "from a_job import WorkJob; WorkJob.perform_async(); WorkJob.perform_in(60)")
+    pushed = app.run("-c", "from a_job import WorkJob; WorkJob.perform_async(); WorkJob.perform_in(0.1)")
 
     assert pushed.returncode == 0, pushed.stderr
     with Redis.from_url(app.environ["REDIS_URL"]) as pusher:
