@@ -4,6 +4,8 @@
 `python -m clock` in that folder. `clockd.pth` imports this module at the start of an interpreter whose command
 line speaks of a clock; where it is one of the two, the package is imported before the import path is changed. It
 can then say what to run instead. The folder that holds `lib` goes on the path, for the file's own imports.
+
+PYTEST_DONT_REWRITE: pytest, which loads the package's plugin, would warn that this is imported already.
 """
 
 import sys

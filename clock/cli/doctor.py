@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,17 +11,15 @@ from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo_json, json_option, printable, terminal_width
-from clock.cli.parts import opened, timetable_if_any
+from clock.cli.parts import opened
 from clock.inspection import Circumstances, Finding, Grade, checkup
 from clock.inspection.orphans import adopt_jobs, forget_events
 from clock.store import Redis
-from clock.timetable import Timetable
 
 _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 
 
-@click.command()
-@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.command(short_help="Examine Redis and what is in it; say what to do.")
 @click.option("--repair", is_flag=True, help="Put right what was left behind by dead workers and removed events.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -39,11 +36,10 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
     """
     config = answering_settings(**options)
     redis, clock = opened(config)
-    timetable = timetable_if_any(config)
     if repair:
-        _repair(redis, timetable, ask=not yes)
+        _repair(redis, ask=not yes)
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
-    found = checkup(redis, Circumstances(url, clock.offset, config.concurrency + 2), timetable)
+    found = checkup(redis, Circumstances(url, clock.offset, config.concurrency + 2))
     if as_json:
         echo_json([asdict(finding) for finding in found])
     else:
@@ -61,11 +57,10 @@ def _show(finding: Finding) -> None:
         click.echo(wrap_text(f"-> {finding.advice}", width, " " * 8, " " * 11))
 
 
-def _repair(redis: Redis, timetable: Timetable | None, *, ask: bool) -> None:
+def _repair(redis: Redis, *, ask: bool) -> None:
     if ask:
         click.confirm(
             "Give the jobs of unregistered workers to the living, and forget removed events?", abort=True
         )
     click.echo(f"Dead workers whose jobs the living take over: {adopt_jobs(redis)}")
-    if timetable is not None:
-        click.echo(f"Events forgotten: {forget_events(redis, timetable)}")
+    click.echo(f"Events forgotten: {forget_events(redis)}")

@@ -15,7 +15,7 @@ from clock.clocks import from_ms
 from clock.inspection import EventView, events
 
 
-@click.command("list")
+@click.command("list", short_help="List the events: when each is due next, what became of it last.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @json_option
 @shared_options
@@ -37,12 +37,12 @@ def list_command(as_json: bool, **options: Any) -> None:
     if not found:
         click.echo(f"{config.clock_file} declares no events.")
         return
-    echo_table_or_blocks(["event", "schedule", "does", "next", "last"], [_row(view) for view in found])
+    echo_table_or_blocks(["event", "schedule", "does", "next", "pause", "last"], [_row(view) for view in found])
 
 
 def _row(view: EventView) -> tuple[object, ...]:
     event = view.event
-    return event.name, event.declaration, event.action, _local(view), _last(view)
+    return event.name, event.declaration, event.action, _local(view), view.pause, _last(view)
 
 
 def _local(view: EventView) -> str:
@@ -69,5 +69,6 @@ def _as_json(view: EventView) -> Mapping[str, object]:
         "tags": sorted(map(str, event.tags)),
         "source": event.source,
         "next_due": view.next_due.isoformat() if view.next_due else None,
+        "pause": str(view.pause) if view.pause else None,
         "last": view.last,
     }

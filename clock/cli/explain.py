@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo_json, json_option
+from clock.cli.output import echo_json, json_option, terminal_width
 from clock.timetable import Timetable, load
 
 
@@ -31,7 +32,8 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
         click.echo(_page(timetable, config.clock_file), nl=False)
     else:
         for event in timetable.events:
-            click.echo(f"{click.style(event.name, bold=True)}\n  {event.explain()}")
+            click.secho(event.name, bold=True)
+            click.echo(wrap_text(event.explain(), terminal_width() or 1_000, "  ", "  "))
 
 
 def _page(timetable: Timetable, path: Path) -> str:

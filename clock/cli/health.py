@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from clock.clocks import Clock
-from clock.health import HealthServer, Vitals
 from clock.store import Redis
 
 if TYPE_CHECKING:
+    from clock.health import HealthServer
     from clock.health.metrics import Metrics
+    from clock.health.probes import ClockSigns, WorkerSigns
 
 
 def metrics_if_installed(redis: Redis, clock: Clock) -> Metrics | None:
@@ -24,13 +25,24 @@ def metrics_if_installed(redis: Redis, clock: Clock) -> Metrics | None:
     return found
 
 
+def clock_health(port: int | None, clock: ClockSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
+    """Tell a clock's health and metrics on `port`, inside the block; None: nowhere. Raises ConfigurationError."""
+    return _served(port, "clock_complaints", clock, metrics)
+
+
+def worker_health(port: int | None, worker: WorkerSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
+    """The same of a worker."""
+    return _served(port, "worker_complaints", worker, metrics)
+
+
 @contextmanager
-def health(port: int | None, vitals: Callable[[], Vitals], metrics: Metrics | None) -> Iterator[None]:
-    """Tell health and metrics on `port` inside the block; None: nowhere. Raises ConfigurationError."""
+def _served(port: int | None, complaints: str, process: object, metrics: Metrics | None) -> Iterator[None]:
     if port is None:
         yield
         return
-    server = HealthServer(port, vitals, metrics.app if metrics else None)
+    health = importlib.import_module("clock.health")  # only here: a clock without a port starts sooner
+    judge = getattr(health, complaints)
+    server: HealthServer = health.HealthServer(port, lambda: judge(process), metrics.app if metrics else None)
     server.start()
     try:
         yield

@@ -10,12 +10,11 @@ from typing import Any
 
 import click
 
-from clock.cli.health import health, metrics_if_installed
+from clock.cli.health import clock_health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
 from clock.cli.parts import clock_process, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
-from clock.health import clock_complaints
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.connection import connect, set_default
@@ -23,7 +22,7 @@ from clock.store.connection import connect, set_default
 CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 
 
-@click.command()
+@click.command(short_help="Run the clock.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @health_option
 @reload_option
@@ -56,7 +55,7 @@ def run(**options: Any) -> None:
         signal.SIGINT: lambda: process.stop(0),
         signal.SIGUSR1: process.log_timetable,
     }
-    with handling(signals), health(config.health_port, lambda: clock_complaints(process), metrics):
+    with handling(signals), clock_health(config.health_port, process, metrics):
         process.run()
 
 

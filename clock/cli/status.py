@@ -21,7 +21,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
 
 
-@click.command()
+@click.command(short_help="Show whether everything works.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
 @click.option(
@@ -126,6 +126,8 @@ def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -
 
 
 def _due(now: datetime, view: EventView) -> str:
+    if view.pause:
+        return "paused"
     if view.next_due is None:
         return "never"
     seconds = (view.next_due - now).total_seconds()

@@ -13,14 +13,13 @@ from typing import Any
 
 import click
 
-from clock.cli.health import health, metrics_if_installed
+from clock.cli.health import metrics_if_installed, worker_health
 from clock.cli.options import health_option, settings, shared_options
 from clock.cli.parts import clock_process, identity, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import ConfigurationError
-from clock.health import worker_complaints
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
@@ -77,7 +76,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     metrics = metrics_if_installed(redis, clock) if config.health_port else None
     if metrics:
         metrics.watch_jobs()
-    checks = health(config.health_port, lambda: worker_complaints(process), metrics)
+    checks = worker_health(config.health_port, process, metrics)
     with handling(signals), checks, _standing_by(with_clock, config):
         process.run()
 

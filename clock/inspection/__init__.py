@@ -1,5 +1,5 @@
 from clock.inspection.checkup import Circumstances, Finding, Grade, checkup
-from clock.inspection.events import EventView, LedgerEntry, events, orphans
+from clock.inspection.events import EventView, events
 from clock.inspection.jobs import FoundJob, JobFilter, matching
 from clock.inspection.places import DEAD, RETRY, SCHEDULE, QueuePlace, QueueView, SetName, WaitingSet, queues
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
@@ -19,7 +19,6 @@ __all__ = [
     "FoundJob",
     "Grade",
     "JobFilter",
-    "LedgerEntry",
     "QueuePlace",
     "QueueView",
     "SetName",
@@ -30,7 +29,6 @@ __all__ = [
     "clocks",
     "events",
     "matching",
-    "orphans",
     "queues",
     "status",
     "workers",

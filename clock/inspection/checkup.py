@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from clock.inspection.events import orphans
+from clock.inspection.orphans import lost_workers, orphans
 from clock.store import Redis, listing
 from clock.store.connection import OLDEST
-from clock.timetable import Timetable
 
 SKEW = timedelta(seconds=0.5)
 
@@ -45,7 +44,7 @@ class Circumstances:
     connections_per_worker: int
 
 
-def checkup(redis: Redis, circumstances: Circumstances, timetable: Timetable | None = None) -> list[Finding]:
+def checkup(redis: Redis, circumstances: Circumstances) -> list[Finding]:
     """Look at everything. Raises StoreUnavailable."""
     told = listing.server(redis)
     return [
@@ -57,7 +56,7 @@ def checkup(redis: Redis, circumstances: Circumstances, timetable: Timetable | N
         _skew(circumstances.offset),
         _connections(told, circumstances.connections_per_worker),
         *_left_behind(redis),
-        *(_forgotten_events(redis, timetable) if timetable else ()),
+        _forgotten_events(redis),
     ]
 
 
@@ -167,8 +166,7 @@ def _connections(told: Mapping[str, object], per_worker: int) -> Finding:
 
 
 def _left_behind(redis: Redis) -> Iterator[Finding]:
-    holding, registered = listing.holders(redis)
-    lost = sorted(holding - registered)
+    lost = lost_workers(redis)
     if lost:
         yield Finding(
             "jobs in progress",
@@ -177,7 +175,7 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
             "clock doctor --repair has a live worker put them back",
         )
     else:
-        yield Finding("jobs in progress", Grade.GOOD, f"held by {len(holding)} workers, all registered")
+        yield Finding("jobs in progress", Grade.GOOD, "all held by registered workers")
     parked = listing.parked(redis)
     if parked:
         classes = ", ".join(f"{name} ({count})" for name, count in parked.items())
@@ -189,15 +187,14 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
         )
 
 
-def _forgotten_events(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
-    left = orphans(redis, timetable)
-    if left:
-        names = ", ".join(repr(entry.event) for entry in left)
-        yield Finding(
-            "ledger",
-            Grade.WARNING,
-            f"it holds events that the clock file does not have: {names}",
-            "if they are gone for good, clock doctor --repair removes them and their history",
-        )
-    else:
-        yield Finding("ledger", Grade.GOOD, "it holds no event that the clock file does not have")
+def _forgotten_events(redis: Redis) -> Finding:
+    left = orphans(redis)
+    if not left:
+        return Finding("ledger", Grade.GOOD, "no event in it has left the clock file")
+    return Finding(
+        "ledger",
+        Grade.WARNING,
+        f"these events have left the clock file: {', '.join(map(repr, left))}",
+        "nothing, if that was meant: they are forgotten after a week, by clock doctor --repair at once; "
+        "one that comes back before goes on as it was",
+    )

@@ -1,13 +1,14 @@
-"""The events of a clock file beside what the ledger says of them, and what the ledger holds of no event."""
+"""The events of a clock file beside what the ledger says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from clock.clocks import from_ms
-from clock.store import Redis, listing, repairs
+from clock.clocks import from_ms, to_ms
+from clock.store import Redis, listing
+from clock.store.pauses import Pause, covering, read
 from clock.timetable import Event, Timetable
 
 OVERDUE = timedelta(seconds=60)  # a healthy clock fires within a second; a deploy takes less than this
@@ -19,47 +20,29 @@ class EventView:
 
     `last` is the history's newest entry: `decision`, `due` in ms, and what belongs to it; None: there is none.
     `known` says whether the ledger has this declaration; where not, the next due instant is reckoned from now.
+    `pause` is the pause that it is in now.
     """
 
     event: Event
     next_due: datetime | None
     last: Mapping[str, object] | None
     known: bool
+    pause: Pause | None = None
 
     def overdue(self, now: datetime) -> bool:
         """Whether it should have fired by `now`, by more than the limit."""
         return self.known and self.next_due is not None and now - self.next_due > OVERDUE
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """An event that the ledger holds, and the declaration that it goes by."""
-
-    event: str
-    declaration: str
-    decided: datetime
-
-
 def events(redis: Redis, timetable: Timetable, now: datetime) -> list[EventView]:
     """Each event of the clock file. Raises StoreUnavailable."""
     entries = listing.ledger(redis)
     latest = listing.latest_decisions(redis, [event.name for event in timetable.events])
-    return [_view(event, entries, last, now) for event, last in zip(timetable.events, latest, strict=True)]
-
-
-def orphans(redis: Redis, timetable: Timetable) -> list[LedgerEntry]:
-    """What the ledger holds of events that the clock file does not have. Raises StoreUnavailable."""
-    names = {event.name for event in timetable.events}
+    pauses, now_ms = read(redis), to_ms(now)
     return [
-        LedgerEntry(event, declaration, from_ms(decided))
-        for event, (_, declaration, decided) in sorted(listing.ledger(redis).items())
-        if event not in names
+        replace(_view(event, entries, last, now), pause=covering(pauses, event.name, now_ms))
+        for event, last in zip(timetable.events, latest, strict=True)
     ]
-
-
-def forget(redis: Redis, entries: Sequence[LedgerEntry]) -> int:
-    """Delete ledger and history of these; how many had not been declared anew. Raises StoreUnavailable."""
-    return sum(repairs.forget_event(redis, entry.event, entry.declaration) for entry in entries)
 
 
 def _view(

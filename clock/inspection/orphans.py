@@ -1,21 +1,29 @@
-"""Putting right what was left behind, as `clock doctor --repair` does."""
+"""What was left behind by dead workers, and by events that have left the clock file, as `clock doctor` tells."""
 
 from __future__ import annotations
 
-from clock.inspection.events import forget, orphans
 from clock.store import Redis, listing, repairs
-from clock.timetable import Timetable
+
+
+def lost_workers(redis: Redis) -> list[str]:
+    """The identities of workers that hold jobs and are on no register. Raises StoreUnavailable."""
+    holding, registered = listing.holders(redis)
+    return sorted(holding - registered)
 
 
 def adopt_jobs(redis: Redis) -> int:
-    """Have live workers put back the jobs of workers that are on no register; how many workers' jobs.
+    """Have live workers put back the jobs of these; of how many workers. Raises StoreUnavailable."""
+    return repairs.adopt(redis, lost_workers(redis))
 
-    Raises StoreUnavailable.
+
+def orphans(redis: Redis) -> list[str]:
+    """The events that have left the clock file, as the clock has noted. Raises StoreUnavailable.
+
+    The clock forgets them a week later by itself: until then, one that comes back goes on as before.
     """
-    holding, registered = listing.holders(redis)
-    return repairs.adopt(redis, sorted(holding - registered))
+    return sorted(listing.orphaned(redis))
 
 
-def forget_events(redis: Redis, timetable: Timetable) -> int:
-    """Delete ledger and history of events that the clock file does not have; how many. Raises StoreUnavailable."""
-    return forget(redis, orphans(redis, timetable))
+def forget_events(redis: Redis) -> int:
+    """Delete ledger and history of these; how many had not come back. Raises StoreUnavailable."""
+    return sum(repairs.forget_event(redis, event) for event in orphans(redis))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from clock.errors import ArgumentsError
@@ -75,9 +75,9 @@ def _all_fine(perform: Callable[..., object], batches: Sequence[Sequence[object]
         kinds = set(map(type, level))
         if not (kinds <= _KNOWN and _plain_are_fine(kinds, level)):
             return False
-        lists = [value for value in level if isinstance(value, list)] if list in kinds else []
-        dicts = [value for value in level if isinstance(value, dict)] if dict in kinds else []
-        keys = list(chain.from_iterable(dicts))
+        lists = [value for value in level if type(value) is list] if list in kinds else []
+        dicts = [value for value in level if type(value) is dict] if dict in kinds else []
+        keys = set(chain.from_iterable(dicts))
         if not (set(map(type, keys)) <= {str} and _is_text(keys)):
             return False
         level = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, dicts))]
@@ -87,12 +87,12 @@ def _all_fine(perform: Callable[..., object], batches: Sequence[Sequence[object]
 
 
 def _plain_are_fine(kinds: set[type], level: list[object]) -> bool:
-    if float in kinds and not all(map(math.isfinite, [value for value in level if isinstance(value, float)])):
+    if float in kinds and not all(map(math.isfinite, [value for value in level if type(value) is float])):
         return False
-    return str not in kinds or _is_text([value for value in level if isinstance(value, str)])
+    return str not in kinds or _is_text([value for value in level if type(value) is str])
 
 
-def _is_text(words: list[str]) -> bool:
+def _is_text(words: Iterable[str]) -> bool:
     try:
         "".join(words).encode()
     except UnicodeEncodeError:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
-import orjson
+import msgspec
 
 from clock.clocks import to_ms
 
@@ -51,20 +51,15 @@ def encode(value: object) -> str:
 
 def encode_checked(value: object) -> str:
     """The same, faster, of values that have been checked: a NaN or a datetime would pass unnoticed."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # it has an integer over 64 bits, for instance
-        return encode(value)
+    return _fast_encoder.encode(value).decode()
 
 
 def encode_again(payload: Mapping[str, object]) -> str:
     """The JSON of a payload that was read from Redis: text that UTF-8 cannot hold is escaped as it was."""
-    text = encode_checked(payload)
     try:
-        text.encode()
+        return encode_checked(payload)
     except UnicodeEncodeError:
         return json.dumps(payload, separators=(",", ":"), allow_nan=False)
-    return text
 
 
 def queue_of(payload: object) -> str:
@@ -79,12 +74,10 @@ def decode(text: bytes) -> object:
     >>> decode(b"[1180591620717411303424]")
     [1180591620717411303424]
     """
-    if _LONG_NUMBER not in text.translate(_ZEROS_FOR_DIGITS):
-        try:
-            return orjson.loads(text)
-        except ValueError:  # it may be text that UTF-8 cannot hold, which other programs' JSON has escaped
-            pass
-    return _decoder.decode(text.decode())
+    try:
+        return _fast_decoder.decode(text)
+    except (ValueError, RecursionError):
+        return _decoder.decode(text.decode())
 
 
 def _finite(text: str) -> float:
@@ -99,6 +92,5 @@ def _refuse(text: str) -> float:
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse)
-#: Where a text has so many digits in a row, they may be an integer that orjson would make a float of.
-_LONG_NUMBER = b"0" * 19
-_ZEROS_FOR_DIGITS = bytes(ord("0") if chr(code).isdigit() and code < 128 else ord(" ") for code in range(256))
+_fast_encoder = msgspec.json.Encoder()
+_fast_decoder = msgspec.json.Decoder()

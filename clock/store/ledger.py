@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
-import orjson
+import msgspec
 from redis import Redis
 
 from clock.errors import Outranked
@@ -241,8 +241,8 @@ def _add_arguments(args: Arguments, decision: Decision) -> None:
 def _record(decision: Decision) -> bytes:
     record = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
     try:
-        return orjson.dumps(record)
-    except TypeError:  # it has text that UTF-8 cannot hold, an error's words for instance
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:  # it has text that UTF-8 cannot hold, an error's words for instance
         return json.dumps(record).encode()
 
 

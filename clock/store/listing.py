@@ -113,6 +113,13 @@ def ledger(redis: Redis) -> dict[str, tuple[int, str, int]]:
     }
 
 
+def orphaned(redis: Redis) -> dict[str, int]:
+    """The events that have left the clock file, as the clock has noted, and when, in ms since 1970."""
+    with translated():
+        left: Any = redis.hgetall(keys.LEDGER_ORPHANED)
+    return {event.decode(errors="replace"): int(at) for event, at in left.items()}
+
+
 def lease(redis: Redis) -> dict[str, str]:
     """Identity, release and rank of the clock that leads; empty: none does."""
     with translated():

@@ -44,11 +44,12 @@ def clear_queue(redis: Redis, queue: str) -> int:
         return int(script(redis, "clear_queue")(keys=[keys.queue(queue), keys.QUEUES], args=[queue]))
 
 
-def forget_event(redis: Redis, event: str, declaration: str) -> bool:
-    """Delete ledger and history of an event whose declaration is still this one; whether it was."""
-    names = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.HISTORY + event]
+def forget_event(redis: Redis, event: str) -> bool:
+    """Delete ledger and history of an event that has left the clock file; False: it has come back."""
+    hashes = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
+    own = [keys.HISTORY + event, keys.OUTCOMES + event, keys.WATCHED + event]
     with translated():
-        return bool(script(redis, "forget_event")(keys=names, args=[event, declaration]))
+        return bool(script(redis, "forget_event")(keys=[*hashes, *own], args=[event]))
 
 
 def adopt(redis: Redis, identities: Sequence[str]) -> int:

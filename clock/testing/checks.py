@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from clock.errors import JobError
 from clock.job import Job, Setter
+from clock.job.naming import naming_warning
 from clock.testing.hazards import elapsed_periods, hazards_of
 from clock.testing.nights import odd_nights
 from clock.timetable import Event, Timetable
@@ -138,13 +139,14 @@ def _fixed(zone: tzinfo) -> str | None:
 
 
 def names(look: Look) -> Iterator[Finding]:
-    """Jobs that are not named as the convention has it: VerbNounsJob."""
-    seen: set[str] = set()
+    """Jobs that are not named as the convention has it: VerbNounsJob, VerbAllNounsJob."""
+    seen: set[type[Job]] = set()
     for event in look.timetable.events:
         job = _job(event)
-        if job is not None and job.__name__ not in seen and not job.__name__.endswith("Job"):
-            seen.add(job.__name__)
-            yield _warn("name", event, f"{job.__name__} is not named as a job: a verb, nouns, and Job at the end")
+        text = naming_warning(job) if job is not None and job not in seen else None
+        if job is not None and text is not None:
+            seen.add(job)
+            yield _warn("name", event, text)
 
 
 def arguments(look: Look) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from clock.job.client import using_clock
 from clock.store import Redis, embedded
 from clock.store.connection import connect, set_default
 from clock.testing.fake_clock import FakeClock
-from clock.testing.history import History, watchers
+from clock.testing.history import FIRED, History, watchers
 from clock.testing.job_modes import Collected, Mode
 from clock.testing.rehearsal import run
 from clock.testing.snapshot import updating
@@ -64,22 +64,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def told(history: History) -> Iterator[str]:
-    """What the events that the test asked about did, or all where it asked about none; in the events' zones."""
+    """When the events fired that the test asked about; where it asked about none, how often each did."""
     zone = history.timetable.settings.tz
     yield f"{history.timetable.path} from {history.start.astimezone(zone)} to {history.end.astimezone(zone)}:"
-    for name in history.asked or [event.name for event in history.timetable.events]:
-        event = history.timetable.event(name)
-        fires = [f"{at.astimezone(event.zone):%a %Y-%m-%d %H:%M:%S %Z}" for at in history.fires(name)]
-        if len(fires) > 2 * SHOWN:
-            fires[SHOWN:-SHOWN] = [f"... {len(fires) - 2 * SHOWN} more ..."]
-        yield f"  {name} ({event.declaration}) fired {history.times_run(name)} times" + (":" if fires else "")
-        yield from (f"    {fire}" for fire in fires)
-        others = Counter(
-            f"{item.kind}: {item.detail.get('reason')}"
-            for item in history.decisions
-            if item.event == name and item.kind not in ("fired", "caught_up")
-        )
-        yield from (f"    {count} times {what}" for what, count in others.items())
+    asked = list(history.asked)
+    for event in history.timetable.events:
+        fires = [f"    {at.astimezone(event.zone):%a %Y-%m-%d %H:%M:%S %Z}" for at in history.fires(event.name)]
+        if not asked or event.name in asked:
+            yield f"  {event.name} ({event.declaration}) fired {len(fires)} times" + (
+                ":" if asked and fires else ""
+            )
+        if event.name in asked:
+            if len(fires) > 2 * SHOWN:
+                fires[SHOWN:-SHOWN] = [f"    ... {len(fires) - 2 * SHOWN} more ..."]
+            yield from fires
+            yield from _others(history, event.name)
+
+
+def _others(history: History, name: str) -> Iterator[str]:
+    """What became of the event's due instants that did not fire."""
+    others = Counter(
+        f"{item.kind}: {item.detail.get('reason')}"
+        for item in history.decisions
+        if item.event == name and item.kind not in FIRED
+    )
+    return (f"    {count} times {what}" for what, count in others.items())
 
 
 @pytest.fixture

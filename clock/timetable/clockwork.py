@@ -132,7 +132,7 @@ class ClockworkAt:
 
     def _candidates(self) -> WallTimes:
         days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
-        wildcard = self.at.hour is None or self.at.minute is None
+        wildcard = self.period < DAY and None in (self.at.hour, self.at.minute)
         times = _times(self.at, every_second=self.period < MINUTE)
         return WallTimes(days, times, self.zone, self.dst.over(EVERY_HOUR if wildcard else FIXED))
 

@@ -138,9 +138,10 @@ def test_the_doctor_says_what_to_do_and_exits_1_where_something_is_bad(clock: Cl
     assert clock("doctor").exit_code == 0
 
 
-def test_the_doctor_repairs_after_a_yes(clock: Clock, redis: Redis, clock_file: Path) -> None:
+def test_the_doctor_repairs_after_a_yes(clock: Clock, redis: Redis) -> None:
     redis.hset("clock:in_progress:gone:1:x", "1", "default\n{}")
     RedisLedger(redis).declare([("removed", "every day")], 0)
+    RedisLedger(redis).orphan([], 0)
 
     refused = clock("doctor", "--repair", answer="n\n")
     repaired = clock("doctor", "--repair", "--yes")
@@ -164,3 +165,10 @@ def test_the_clock_file_is_explained_as_a_page_of_markdown(clock: Clock, clock_f
     assert page.startswith("# Schedules\n")
     assert "- **under\\_score**: Every hour" in page
     assert "\\*a\\*" in page
+
+
+def test_a_paused_event_is_shown_as_such(clock: Clock, clock_file: Path) -> None:
+    clock("pause", "daily.report", "--note", "holidays")
+
+    assert "paused" in clock("status").output
+    assert "holidays" in clock("list").output

@@ -1,26 +1,17 @@
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.inspection import Circumstances, Finding, Grade, checkup, orphans
-from clock.inspection.events import forget
-from clock.inspection.orphans import adopt_jobs, forget_events
+from clock.inspection import Circumstances, Finding, Grade, checkup
+from clock.inspection.orphans import adopt_jobs, forget_events, orphans
 from clock.store.ledger import RedisLedger
-from clock.timetable import Timetable, load
+from clock.store.repairs import forget_event
 from tests.inspection.conftest import NOW
 
 HERE = Circumstances("redis://127.0.0.1:6379", timedelta(0), connections_per_worker=12)
-
-
-@pytest.fixture
-def timetable(tmp_path: Path) -> Timetable:
-    path = tmp_path / "clock.py"
-    path.write_text("from clock import every\nevery().day.do(print).named('kept')\n")
-    return load(path)
 
 
 @pytest.fixture
@@ -33,10 +24,8 @@ def configured(redis: Redis) -> Iterator[Redis]:
         redis.config_set(name, str(value))
 
 
-def finding(
-    redis: Redis, subject: str, around: Circumstances = HERE, timetable: Timetable | None = None
-) -> Finding:
-    [found] = [item for item in checkup(redis, around, timetable) if item.subject == subject]
+def finding(redis: Redis, subject: str, around: Circumstances = HERE) -> Finding:
+    [found] = [item for item in checkup(redis, around) if item.subject == subject]
     return found
 
 
@@ -130,32 +119,30 @@ def test_jobs_of_a_worker_on_no_register_are_found_and_given_to_the_living(redis
     assert finding(redis, "jobs in progress").grade is Grade.GOOD
 
 
-def test_events_that_the_clock_file_no_longer_has_are_found_and_forgotten(
-    redis: Redis, timetable: Timetable
-) -> None:
-    kept = timetable.events[0]
-    RedisLedger(redis).declare([("gone", "every day"), (kept.name, kept.declaration)], to_ms(NOW))
+def test_events_that_have_left_the_clock_file_are_found_and_forgotten(redis: Redis) -> None:
+    ledger = RedisLedger(redis)
+    ledger.declare([("gone", "every day"), ("kept", "every day")], to_ms(NOW))
+    ledger.orphan(["kept"], to_ms(NOW))
     redis.xadd("clock:history:gone", {"entry": "{}"})
 
-    found = finding(redis, "ledger", timetable=timetable)
-    forgotten = forget_events(redis, timetable)
+    found = finding(redis, "ledger")
+    forgotten = forget_events(redis)
 
     assert found.grade is Grade.WARNING
     assert "'gone'" in found.found
     assert forgotten == 1
-    assert orphans(redis, timetable) == []
+    assert orphans(redis) == []
     assert redis.hkeys("clock:ledger:declaration") == [b"kept"]
     assert redis.exists("clock:history:gone") == 0
+    assert finding(redis, "ledger").grade is Grade.GOOD
 
 
-def test_an_event_declared_anew_while_it_is_forgotten_stays(redis: Redis, timetable: Timetable) -> None:
+def test_an_event_that_comes_back_while_it_is_forgotten_stays(redis: Redis) -> None:
     ledger = RedisLedger(redis)
     ledger.declare([("back", "every day")], to_ms(NOW))
-    left = orphans(redis, timetable)
-    ledger.declare([("back", "every hour")], to_ms(NOW))
+    ledger.orphan([], to_ms(NOW))
+    [left] = orphans(redis)
+    ledger.declare([("back", "every day")], to_ms(NOW))
 
-    from_before = [entry for entry in left if entry.event == "back"]
-
-    assert len(from_before) == 1
-    assert not forget(redis, from_before)
-    assert redis.hget("clock:ledger:declaration", "back") == b"every hour"
+    assert not forget_event(redis, left)
+    assert redis.hget("clock:ledger:declaration", "back") == b"every day"

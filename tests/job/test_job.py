@@ -5,14 +5,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from redis import Redis
 
 from clock import Job
 from clock.errors import ArgumentsError, DuplicateJobClass, JobError
 from clock.job.client import using_clock
-from clock.job.payload import encode
 from clock.store.holding import holding
 from clock.testing import FakeClock
 from tests.job.redis_rows import delayed, waiting
@@ -240,20 +237,3 @@ def test_jobs_pushed_while_a_firing_is_held_stay_with_it(redis: Redis) -> None:
     assert [json.loads(push.payload)["clock"] for push in held.pushes] == [
         {"event": "nightly", "due": 1000, "previous": 500}
     ] * 2
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(value=json_values)
-def test_whatever_the_check_accepts_survives_json(value: Any) -> None:
-    try:
-        SendParcelJob.check_arguments(value)
-    except ArgumentsError:
-        return
-
-    assert json.loads(encode({"args": [value]}).encode())["args"] == [value]

@@ -12,7 +12,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from tests.process.conftest import App, eventually
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 ADMIN = "user default off\nuser admin on >admin ~* &* +@all\n"
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.process.conftest import App, eventually
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 def alive(pid: int) -> bool:

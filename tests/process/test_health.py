@@ -7,7 +7,7 @@ import pytest
 
 from tests.process.conftest import App, eventually
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 def get(port: int, path: str) -> tuple[int, str]:

@@ -159,4 +159,4 @@ def test_a_job_without_a_jobs_name_is_told() -> None:
         'every().day.at("06:00").do(Cleaner).named("daily")',
     )
 
-    assert text.startswith("Cleaner is not named as a job")
+    assert text.startswith("Cleaner does not end in Job; jobs are called VerbNounsJob")

@@ -148,7 +148,7 @@ def test_clockworks_form_is_due_as_its_rule_says_step_by_step(
 def chain(at: At, zone: ZoneInfo, period: int, skip: bool, anchor: datetime, end: datetime) -> Iterator[datetime]:
     """The rule, word by word: the first candidate, then each time the earliest one a period after the last."""
     last: tuple[datetime, datetime] | None = None
-    for due, nominal in candidates(at, zone, anchor, end):
+    for due, nominal in candidates(at, zone, anchor, end, fixed=period >= DAY):
         apart = None if last is None else (nominal - last[1] if period >= DAY else due - last[0])
         if apart is None or apart >= timedelta(seconds=period):
             if not (last is None and skip):
@@ -156,11 +156,13 @@ def chain(at: At, zone: ZoneInfo, period: int, skip: bool, anchor: datetime, end
             last = due, nominal
 
 
-def candidates(at: At, zone: ZoneInfo, anchor: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+def candidates(
+    at: At, zone: ZoneInfo, anchor: datetime, end: datetime, *, fixed: bool
+) -> list[tuple[datetime, datetime]]:
     """The instants that match, with the wall-clock times that they stand for."""
     start = anchor - MINUTE
     minutes = walls_by_minute(zone, start - timedelta(days=2), end)
-    fixed = at.hour is not None and at.minute is not None
+    fixed = fixed or None not in (at.hour, at.minute)
     found: dict[datetime, datetime] = {}
     told: set[datetime] = set()
     before = minutes[0][1]

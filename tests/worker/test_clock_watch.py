@@ -47,7 +47,7 @@ def test_the_history_of_the_event_tells_that_its_job_is_done(bench: Callable[...
 
 
 def test_a_job_that_failed_and_is_tried_again_has_not_ended(bench: Callable[..., Any], redis: Redis) -> None:
-    push_from_clock(redis, "BreakThingJob", "x")
+    push_from_clock(redis, "BreakThingJob")
 
     bench().run_all()
 
@@ -81,6 +81,6 @@ def test_a_clock_that_is_behind_is_told_and_counted_by_a_worker_until_it_fires_a
     assert redis.get(keys.STAT_OVERDUE) == b"1"
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
-    assert told[0].startswith("The clock is behind: 'nightly' was due 90 s ago")
+    assert told[0].startswith("The clock is behind: 'nightly' was due ")
     assert told[0].endswith("no clock leads")
     assert watch.look(redis).leader is None
