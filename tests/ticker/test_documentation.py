@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -22,13 +21,12 @@ class RunReportJob(Job):
 
 
 @pytest.fixture
-def _jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The modules that the examples import."""
     for name, job in (("import_grades_job", ImportGradesJob), ("run_report_job", RunReportJob)):
         module = ModuleType(f"jobs.{name}")
         setattr(module, job.__name__, job)
         monkeypatch.setitem(sys.modules, f"jobs.{name}", module)
-    yield
 
 
 @pytest.mark.usefixtures("_jobs")
