@@ -58,8 +58,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     import_jobs(config.require)
     redis = connect(config.redis, max_connections=config.concurrency + 2)
     set_default(redis)
-    clock = SystemClock()
-    clock.offset = server_time_offset(redis, clock)
+    clock = SystemClock(server_time_offset(redis, SystemClock()))
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
     process = Worker(
         redis,

@@ -53,6 +53,7 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""
+        told = self._describe(self._rtt_us)
         asked = self._clock.monotonic()
         if self._last_beat is not None and asked - self._last_beat > self._expires_seconds:
             logger.warning(
@@ -60,7 +61,7 @@ class Heartbeat:
                 asked - self._last_beat,
             )
         expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
-        signal = self._processes.beat(self._identity, self._describe(self._rtt_us), expires_ms=expires_ms)
+        signal = self._processes.beat(self._identity, told, expires_ms=expires_ms)
         self._last_beat = self._clock.monotonic()
         self._rtt_us = int((self._last_beat - asked) * 1_000_000)
         if signal:

@@ -8,15 +8,15 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from clock.clocks import Clock
+from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, WorkerStuck
 from clock.job.metrics import METRICS
 from clock.store import Redis
 from clock.store.arrivals import Arrivals
-from clock.store.connection import answers
+from clock.store.connection import answers, server_time_offset
 from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import InProgress
-from clock.store.processes import Processes
+from clock.store.processes import Beat, Processes
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat
@@ -153,12 +153,21 @@ class Worker:
         return Heartbeat(
             self._processes,
             self._identity,
-            describe=self._status.beat,
+            describe=self._describe,
             on_signal=self._obey,
             duties=self._do_duties,
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
         )
+
+    def _describe(self, rtt_us: int) -> Beat:
+        self._keep_redis_time()
+        return self._status.beat(rtt_us)
+
+    def _keep_redis_time(self) -> None:
+        """Follow Redis's clock, by which others take this worker for dead; a machine's may be set anew."""
+        if isinstance(self._clock, SystemClock):
+            self._clock.offset += server_time_offset(self._redis, self._clock)
 
     def _do_duties(self) -> None:
         METRICS.flush(self._redis, self._clock.now())

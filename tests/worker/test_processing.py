@@ -76,6 +76,22 @@ def test_a_failed_job_waits_for_its_retry_in_sidekiqs_fields(bench: Build, redis
     assert stats(redis) == (1, 1)
 
 
+def test_times_are_written_with_a_fraction_so_that_sidekiq_8_takes_them_for_seconds(
+    bench: Build, redis: Redis
+) -> None:
+    with using_clock(FakeClock(NOW)):
+        BreakThingJob.perform_async()
+    redis.lpush("queue:default", '{"class":"BreakThingJob","args":[],"jid":"j","retry_count":1,"failed_at":5}')
+
+    bench().run_all()
+
+    rows: Any = redis.zrange("retry", 0, -1)
+    text = b" ".join(rows).decode()
+    for name in ("created_at", "enqueued_at", "failed_at", "retried_at"):
+        assert f'"{name}":{NOW.timestamp():.1f}' in text
+    assert '"failed_at":5,' in text  # milliseconds that Sidekiq 8 wrote stay as they are
+
+
 def test_a_second_failure_raises_the_count_and_keeps_the_first_time(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:

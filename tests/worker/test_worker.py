@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -79,3 +80,23 @@ def test_a_worker_that_alone_is_cut_off_puts_its_jobs_back_and_ends_with_an_erro
     assert error.exit_code == 3
     assert redis.llen("queue:default") == 1
     stop()
+
+
+def test_a_worker_whose_machine_has_a_wrong_time_is_not_taken_for_dead(redis: Redis) -> None:
+    worker = Worker(
+        redis,
+        WorkerOptions(concurrency=1, beat_seconds=0.01),
+        identity="here:1:a",
+        clock=SystemClock(timedelta(hours=-1)),
+    )
+    stop, _ = running(worker)
+    try:
+        stop_waiting = threading.Event()
+        while not redis.zscore("clock:workers", "here:1:a"):
+            assert not stop_waiting.wait(0.01)
+        expires = redis.zscore("clock:workers", "here:1:a")
+    finally:
+        stop()
+
+    assert isinstance(expires, float)
+    assert expires > (redis.time()[0] - 60) * 1000
