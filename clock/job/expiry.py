@@ -31,11 +31,14 @@ def note_expiry(job: type[Job], payload: Payload, queue: str) -> None:
 
 def drop_stale(job: Job, payload: Payload, queue: str) -> None:
     """Server middleware: raise Discard if the job has expired."""
+    if job.expires_in is None and "expires_at" not in payload:
+        return
     expires_at = instant(payload.get("expires_at"))
     if expires_at is None:
-        if job.expires_in is None or (enqueued_at := instant(payload.get("enqueued_at"))) is None:
+        enqueued_at, lifetime = instant(payload.get("enqueued_at")), in_seconds(job.expires_in)
+        if enqueued_at is None or lifetime is None:
             return
-        expires_at = enqueued_at + (in_seconds(job.expires_in) or 0.0)
+        expires_at = enqueued_at + lifetime
     late = seconds(job.context.clock.now()) - expires_at
     if late > 0:
         METRICS.note_expired(job.wire_name)

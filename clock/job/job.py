@@ -6,8 +6,10 @@ import inspect
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from types import CoroutineType
 from typing import Any, ClassVar, Literal, Self
 
+from clock.errors import JobError
 from clock.job import registry
 from clock.job.arguments import check_arity, check_json
 from clock.job.chains import server_middleware
@@ -97,7 +99,14 @@ class Job(Pushes):
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        return run_inside(cls.for_context(context), chain, context.args)
+        result = run_inside(cls.for_context(context), chain, context.args)
+        if type(result) is CoroutineType:
+            result.close()
+            raise JobError(
+                f"{cls.wire_name}.perform gave a coroutine, which nobody awaits: a decorator hides that it is "
+                "`async def`; write the decorator's own function as `async def`, too"
+            )
+        return result
 
     @classmethod
     async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:

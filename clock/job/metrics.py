@@ -6,6 +6,7 @@ The figures are counted here and sent to Redis with the worker's heartbeat, by `
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -28,17 +29,15 @@ class Metrics:
 
     def note(self, name: str, ms: float, failed: bool) -> None:
         """Count one run of the class `name`. As in Sidekiq, how long a failure took is not counted."""
+        bucket = bisect_right(BUCKETS_MS, ms)
         with self._lock:
-            tally = self._tally(name)
+            tally = self._tallies.get(name) or self._tally(name)
             tally.processed += 1
             if failed:
                 tally.failed += 1
-                return
-            tally.ms += ms
-            bucket = 0
-            while ms >= BUCKETS_MS[bucket]:
-                bucket += 1
-            tally.histogram[bucket] += 1
+            else:
+                tally.ms += ms
+                tally.histogram[bucket] += 1
 
     def note_expired(self, name: str) -> None:
         """Count a job of the class `name` that was dropped because it had expired."""
@@ -78,15 +77,15 @@ def measure(job: Job, payload: Payload, queue: str) -> Measured:
 class Measured:
     """One run that is measured."""
 
-    __slots__ = ("_begun", "_job")
+    __slots__ = ("_begun", "_monotonic", "_name")
 
     def __init__(self, job: Job) -> None:
-        self._job = job
+        self._name = job.wire_name
+        self._monotonic = job.context.clock.monotonic
 
     def __enter__(self) -> None:
-        self._begun = self._job.context.clock.monotonic()
+        self._begun = self._monotonic()
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
         if kind is not Discard:
-            took = self._job.context.clock.monotonic() - self._begun
-            METRICS.note(self._job.wire_name, took * 1000, kind is not None)
+            METRICS.note(self._name, (self._monotonic() - self._begun) * 1000, kind is not None)

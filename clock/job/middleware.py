@@ -99,10 +99,12 @@ def allows(chain: Sequence[ClientMiddleware], job: type[Job], payload: Payload) 
 def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
     """Run the job inside the context managers of the chain; what its `perform` returns."""
     for place, middleware in enumerate(chain, 1):
-        around = middleware(job, job.context.payload, job.context.queue)
+        around: Any = middleware(job, job.context.payload, job.context.queue)
         if around is not None:
             result = None  # of a run whose error a middleware has swallowed
-            with _plain(around, middleware):
+            if not hasattr(around, "__enter__"):
+                raise _unfit(around, middleware)
+            with around:
                 result = run_inside(job, chain[place:], args)
             return result
     return job.perform(*args)
@@ -135,10 +137,8 @@ class _Awaitable:
         return self._around.__exit__(kind, error, traceback)
 
 
-def _plain(around: Around, middleware: ServerMiddleware) -> AbstractContextManager[object]:
-    if isinstance(around, AbstractContextManager):
-        return around
-    raise JobError(
+def _unfit(around: object, middleware: ServerMiddleware) -> JobError:
+    return JobError(
         f"the middleware {_name(middleware)} gave {around!r:.60}, which `with` does not take; "
         "it must be a context manager or None (an asynchronous one fits only `async def perform`)"
     )

@@ -32,7 +32,8 @@ _set_exception.argtypes = (ctypes.c_ulong, ctypes.c_void_p)  # the exception's c
 
 def limit_time(job: Job, payload: Payload, queue: str) -> AbstractContextManager[None] | None:
     """Server middleware: interrupt the job when its `timeout`, the payload's or its class's, has passed."""
-    seconds = in_seconds(payload.get("timeout", job.timeout))
+    timeout = payload.get("timeout", job.timeout)
+    seconds = None if timeout is None else in_seconds(timeout)
     if seconds is None or seconds <= 0:
         return None
     job.deadline = job.context.clock.now() + timedelta(seconds=seconds)

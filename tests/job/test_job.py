@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from redis import Redis
 
 from clock import Job
 from clock.errors import ArgumentsError, DuplicateJobClass, JobError
+from clock.job import Context, registry
 from clock.job.client import using_clock
 from clock.store.holding import holding
 from clock.testing import FakeClock
@@ -237,3 +238,39 @@ def test_jobs_pushed_while_a_firing_is_held_stay_with_it(redis: Redis) -> None:
     assert [json.loads(push.payload)["clock"] for push in held.pushes] == [
         {"event": "nightly", "due": 1000, "previous": 500}
     ] * 2
+
+
+class SendOldParcelJob(SendUrgentParcelJob):
+    """The old name of SendUrgentParcelJob."""
+
+
+def test_a_renamed_job_runs_payloads_of_both_names_and_keeps_the_options(redis: Redis) -> None:
+    SendOldParcelJob.perform_async(7)
+
+    [payload] = waiting(redis, "critical")
+    assert (payload["class"], payload["retry"], payload["tags"]) == ("SendOldParcelJob", 3, ["post"])
+    for name in ("SendOldParcelJob", "SendUrgentParcelJob"):
+        assert registry.lookup(name).run(Context({"args": [7], "jid": "j"})) == "sent 7 letter"
+
+
+def test_a_subclass_of_a_job_with_a_wire_name_has_a_name_of_its_own(redis: Redis) -> None:
+    class ChargeOldCardJob(ChargeCardJob):
+        pass
+
+    ChargeOldCardJob.perform_async()
+
+    assert waiting(redis)[0]["class"] == "ChargeOldCardJob"
+
+
+def hidden(perform: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self: perform(self)
+
+
+class SendHiddenParcelJob(Job):
+    @hidden
+    async def perform(self) -> None: ...
+
+
+def test_a_coroutine_that_a_decorator_hides_is_an_error_and_not_left_undone() -> None:
+    with pytest.raises(JobError, match=r"SendHiddenParcelJob\.perform gave a coroutine, which nobody awaits"):
+        SendHiddenParcelJob.perform_inline()
