@@ -4,6 +4,7 @@ from clock.errors import ClockError, Discard, JobTimeout
 from clock.job import Job, client_middleware, server_middleware
 from clock.timetable import (
     DUE_AT,
+    CancelJob,
     cancel_job,
     clear,
     configure,
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DUE_AT",
+    "CancelJob",
     "ClockError",
     "Discard",
     "Job",

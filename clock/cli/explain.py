@@ -10,7 +10,9 @@ from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo_json, json_option, terminal_width
-from clock.timetable import Timetable, load
+from clock.cli.parts import load_timetable
+from clock.clocks import SystemClock
+from clock.timetable import Timetable
 
 
 @click.command()
@@ -25,15 +27,16 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
     Example: python -m clock explain --markdown > SCHEDULES.md
     """
     config = answering_settings(**options)
-    timetable = load(config.clock_file)
+    timetable = load_timetable(config)
+    now = SystemClock().now().replace(microsecond=0)
     if as_json:
-        echo_json({event.name: event.explain() for event in timetable.events})
+        echo_json({event.name: event.explain(now) for event in timetable.events})
     elif markdown:
         click.echo(_page(timetable, config.clock_file), nl=False)
     else:
         for event in timetable.events:
             click.secho(event.name, bold=True)
-            click.echo(wrap_text(event.explain(), terminal_width() or 1_000, "  ", "  "))
+            click.echo(wrap_text(event.explain(now), terminal_width() or 1_000, "  ", "  "))
 
 
 def _page(timetable: Timetable, path: Path) -> str:

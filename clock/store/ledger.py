@@ -85,6 +85,9 @@ class Ledger(Protocol):
     def pauses(self) -> Mapping[str, Pause]:
         """The latest pause of each event that had one; under '' that of the whole clock."""
 
+    def pause(self, event: str, wanted: Pause) -> object:
+        """Pause an event."""
+
     def running(self, event: str, now_ms: int) -> int:
         """How many of the event's firings have a job that has not ended."""
 
@@ -174,6 +177,10 @@ class RedisLedger:
     def pauses(self) -> Mapping[str, Pause]:
         """The latest pause of each event; under '' that of the whole clock. Raises StoreUnavailable."""
         return pauses.read(self._redis)
+
+    def pause(self, event: str, wanted: Pause) -> Pause:
+        """Pause an event; what is paused already stays so from when it was. Raises StoreUnavailable."""
+        return pauses.pause(self._redis, event, wanted)
 
     def running(self, event: str, now_ms: int) -> int:
         """How many of the event's firings have a job that waits, is delayed, is to be retried, or is held by a

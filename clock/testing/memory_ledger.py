@@ -9,7 +9,7 @@ from clock.store.pauses import Pause
 
 
 class MemoryLedger:
-    """A `Ledger` that keeps every committed decision in a list. Nothing is paused, and every job ends at once.
+    """A `Ledger` that keeps every committed decision in a list. Every job ends at once.
 
     `rows`, (event, declaration, entry), are what it knows at first: production's state, or another ledger's
     `rows`.
@@ -19,6 +19,7 @@ class MemoryLedger:
         self.decisions: list[Decision] = []
         self._declarations: dict[str, str] = {}
         self._entries: dict[str, Entry] = {}
+        self._pauses: dict[str, Pause] = {}
         for event, declaration, entry in rows:
             self._declarations[event] = declaration
             self._entries[event] = entry
@@ -59,8 +60,12 @@ class MemoryLedger:
             self._declarations[event] = ""
 
     def pauses(self) -> Mapping[str, Pause]:
-        """None."""
-        return {}
+        """Those of the rehearsal itself."""
+        return self._pauses
+
+    def pause(self, event: str, wanted: Pause) -> None:
+        """Pause an event that asked not to run again."""
+        self._pauses.setdefault(event, wanted)
 
     def running(self, event: str, now_ms: int) -> int:
         """None."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from clock.clocks import to_ms
 from clock.store.holding import Push, holding
 from clock.ticker.catch_up import Due
-from clock.timetable import Event, Timetable
+from clock.timetable import Event, Timetable, cancels
 
 #: How an event's action is called with its due instant and the one before: `Event.run`, but for a rehearsal.
 Act = Callable[[Event, datetime, datetime | None], object]
@@ -26,13 +26,14 @@ logger = logging.getLogger(__name__)
 class Outcome:
     """What became of a firing, why, the jobs it pushed, their jids.
 
-    `kind` is fired, caught_up, refused, paused, overlap or error.
+    `kind` is fired, caught_up, refused, paused, overlap or error. `cancels`: the action asked not to run again.
     """
 
     kind: str
     reason: str | None = None
     pushes: tuple[Push, ...] = ()
     jids: tuple[str, ...] = ()
+    cancels: bool = False
 
 
 _UNREFUSED = Outcome("fired")
@@ -74,11 +75,11 @@ def carry_out(timetable: Timetable, event: Event, due: Due, act: Act = Event.run
     """Run the action of a firing that nothing refused, then `after_run`; what they push is in the outcome."""
     previous_ms = None if due.previous is None else to_ms(due.previous)
     with holding(event.name, to_ms(due.at), previous_ms) as held:
-        act(event, due.at, due.previous)
+        answer = act(event, due.at, due.previous)
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
     kind = "caught_up" if due.caught_up else "fired"
-    return Outcome(kind, None, tuple(held.pushes), tuple(held.jids))
+    return Outcome(kind, None, tuple(held.pushes), tuple(held.jids), cancels(answer))
 
 
 def _call_after(timetable: Timetable, callback: Callable[..., object], event: Event, at: datetime) -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.ledger import Decision, Ledger, Verdict
-from clock.store.pauses import covering
+from clock.store.pauses import Pause, covering
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.firing import Outcome
 from clock.timetable import Event
@@ -21,6 +21,8 @@ BATCH = 1_000  # decisions that are worth a thread: Redis takes them while the n
 JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
 
 _MS = timedelta(milliseconds=1)
+
+CANCELLED = "it returned CancelJob"  # why an event is paused that asked not to run again
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +78,15 @@ class Journal:
         self._under_way: tuple[list[Decision], Future[list[Verdict]]] | None = None
         self._committer = ThreadPoolExecutor(1, "commit")
         self._must_read = False  # the ledger has moved on without this clock
+        self._cancelled: deque[tuple[str, Pause]] = (
+            deque()
+        )  # events to be paused, before their last firing commits
         self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
         """Note what became of a firing."""
+        if outcome.cancels:
+            self._cancelled.append((event.name, Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)))
         late = self._clock.now() - due.at
         self._waiting.append(decision_of(event, due, outcome, late=late, signature=self._signature))
 
@@ -117,6 +124,9 @@ class Journal:
 
         Raises StoreUnavailable; nothing is lost then, call again.
         """
+        while self._cancelled:
+            self._ledger.pause(*self._cancelled[0])
+            self._cancelled.popleft()
         self._join()
         paused = True
         while self._waiting and paused:

@@ -17,12 +17,14 @@ from clock.timetable.declarations import (
 # What it becomes
 from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.loader import application_folder, load
+from clock.timetable.scheduler import CancelJob, cancels
 from clock.timetable.synced import RowsRead, read_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 
 __all__ = [
     "DUE_AT",
     "Callbacks",
+    "CancelJob",
     "CatchUp",
     "Event",
     "Overlap",
@@ -32,6 +34,7 @@ __all__ = [
     "Timetable",
     "application_folder",
     "cancel_job",
+    "cancels",
     "clear",
     "configure",
     "cron",

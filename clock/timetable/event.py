@@ -73,7 +73,7 @@ class Event:
     def explain(self, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
         """The event in a sentence, for people; with `now`, it ends with the next due instant in the event's zone.
 
-        `anchor` is when the event was first seen, `now` where it is not given.
+        `anchor` is when the event was first seen; without it, an instant that depends on it is left out.
         """
         return explain(self, now, anchor)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cronsim import CronSim
@@ -22,10 +22,13 @@ CRON = "cron "  # what the words of a schedule begin with where it is a cron exp
 
 
 def explain(event: Event, now: datetime | None, anchor: datetime | None) -> str:
-    """The sentence; with `now`, it ends with the next due instant of the event anchored at `anchor`."""
+    """The sentence; with `now`, it ends with the next due instant of the event anchored at `anchor`.
+
+    Where no anchor is given, that is left out if it would depend on it.
+    """
     clauses = [f"{_when(event)}: {event.action}", *_how(event)]
     if now is not None:
-        clauses.append(f"next: {_next(event, now, anchor or now)}")
+        clauses += _next(event, now, [anchor] if anchor else [now - earlier for earlier in _EARLIER])
     text = ", ".join(clauses)
     return f"{text}. {event.description}" if event.description else text
 
@@ -108,8 +111,16 @@ _FOLD = {
 }
 
 
-def _next(event: Event, now: datetime, anchor: datetime) -> str:
-    due = event.next_after(now, anchor=anchor)
+#: Anchors that lie so much apart make a difference to every rule that depends on its anchor.
+_EARLIER = [timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
+
+
+def _next(event: Event, now: datetime, anchors: Iterable[datetime]) -> list[str]:
+    dues = {event.next_after(now, anchor=anchor) for anchor in anchors}
+    return [f"next: {_shown(event, now, due)}" for due in dues] if len(dues) == 1 else []
+
+
+def _shown(event: Event, now: datetime, due: datetime | None) -> str:
     if due is None:
         return "never"
     local, today = due.astimezone(event.zone), now.astimezone(event.zone)

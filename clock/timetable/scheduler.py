@@ -6,10 +6,18 @@ from collections.abc import Hashable
 from datetime import datetime
 
 import schedule
+from schedule import CancelJob
 
 from clock.errors import DeclarationError
 from clock.timetable import draft
 from clock.timetable.fluent import FluentJob
+
+__all__ = ["CancelJob", "EndOfDeclarations", "Scheduler", "cancels"]
+
+
+def cancels(answer: object) -> bool:
+    """Whether what an action returned asks, in the package's way, not to run again."""
+    return answer is schedule.CancelJob or isinstance(answer, schedule.CancelJob)
 
 
 class EndOfDeclarations(SystemExit):

@@ -286,6 +286,22 @@ def test_a_wall_clock_set_back_repeats_nothing(
     assert len(pushed(redis)) == 1
 
 
+def test_a_function_that_returns_cancel_job_is_not_run_again_by_any_clock(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+) -> None:
+    once = declare(
+        'from clock import CancelJob\nevery(10).seconds.do(lambda: [ran.append(1), CancelJob][1]).named("once")\n'
+    )
+    ticker = start(once)
+    for seconds in range(0, 40, 10):
+        at(fake_clock, ticker, SIX + timedelta(seconds=seconds))
+    other = start(once, "web2")
+    at(fake_clock, other, SIX + timedelta(minutes=1))
+
+    assert jobs.ran == [1]
+    assert str(RedisLedger(redis).pauses()["once"]) == "paused by its function: it returned CancelJob"
+
+
 class AwayLedger(RedisLedger):
     """A real ledger whose commits fail for a while: before they are made, or with their answers lost."""
 

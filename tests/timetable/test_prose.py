@@ -119,6 +119,9 @@ def test_an_event_tells_itself_in_a_sentence(
     [
         ("every().day.at('09:00').do(act)", "next: Tue 24 Nov 09:00 CET"),
         ("every().minute.at(':15').do(act)", "next: Tue 24 Nov 07:30:15 CET"),
+        ("every().month.on('last').at('09:00').do(act)", "next: Mon 30 Nov 09:00 CET"),
+        ("every().hour.at(':45').do(act)", "next: Tue 24 Nov 07:45 CET"),
+        ("every(timedelta(days=1), 'x', at='09:00')(act)", "next: Tue 24 Nov 09:00 CET"),
         ("every().day.at('09:00', 'Asia/Tokyo').do(act)", "next: Wed 25 Nov 09:00 JST"),
         ("cron('0 0 1 1 *').do(act)", "next: Fri 01 Jan 2027 00:00 CET"),
         ("cron('0 0 1 1 *').until('2026-12-01').do(act)", "next: never"),
@@ -135,4 +138,23 @@ def test_the_next_due_instant_counts_from_the_anchor(load_lines: Callable[[str],
     anchor = NOW.replace(day=22)
 
     assert event.explain(NOW, anchor=anchor).endswith("next: Wed 25 Nov 09:00 CET")
-    assert event.explain(NOW).endswith("next: Fri 27 Nov 09:00 CET")
+    assert event.explain(NOW, anchor=NOW).endswith("next: Fri 27 Nov 09:00 CET")
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "every(10).minutes.do(act)",
+        "every().day.do(act)",
+        "every(2).hours.at(':30').do(act)",
+        "every(2).days.at('06:00').do(act)",
+        "every(2).weeks.do(act)",
+        "every(2).months.on(1).do(act)",
+        "every(5).to(10).minutes.do(act)",
+        "every(timedelta(weeks=2), 'x', at='mon 16:20')(act)",
+    ],
+)
+def test_an_instant_that_depends_on_an_unknown_anchor_is_not_told(
+    declared: Callable[..., Event], declaration: str
+) -> None:
+    assert "next" not in declared(declaration, "Europe/Berlin").explain(NOW)
