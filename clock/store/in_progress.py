@@ -109,10 +109,10 @@ class InProgress:
 
     def put_back(self, moves: Iterable[Move]) -> int:
         """Move jobs elsewhere, in this order; how many were still in progress. Raises StoreUnavailable."""
-        args: list[bytes | str | int | float] = []
+        args: list[bytes | str | int | float] = [DEAD_LIMIT]
         for move in moves:
             args += [move.job.number, move.job.entry, move.where, move.name, move.payload]
-        if not args:
+        if len(args) == 1:
             return 0
         with translated():
             return int(

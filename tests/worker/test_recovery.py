@@ -137,3 +137,18 @@ def test_what_is_no_payload_in_the_schedule_reaches_a_worker_and_is_buried(
     bench().run_all()
 
     assert redis.zcard("dead") == 2
+
+
+def test_of_dead_jobs_ten_thousand_are_kept_those_with_which_workers_died_among_them(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.zadd("dead", {f"n{number}": NOW.timestamp() - 60 + number / 1e6 for number in range(10_000)})
+    redis.lpush("queue:default", '{"class":"NoteThingJob","args":[],"jid":"1","worker_killed":2}')
+    worker = bench("dead:1:a")
+    worker.in_progress.mark(worker.take())
+    die(worker, "dead:1:a", fake_clock)
+
+    recover(redis, clock=fake_clock)
+
+    assert redis.zcard("dead") == 10_000
+    assert redis.zscore("dead", "n0") is None
