@@ -178,14 +178,16 @@ class Ticker:
         if not self._use_threads:
             self._sync.look()
         changes = list(self._sync.take())
-        events = [*self._timetable.events, *self._sync.events]
         is_new = not self._plan.is_known
+        if not is_new and not changes:
+            return  # the common case, which must not cost a look at each event
+        events = [*self._timetable.events, *self._sync.events]
         if is_new:
             self._plan.read(events, self._clock.now())
         else:
             for change in changes:
                 self._plan.replace(change.gone, change.planned, change.same)
-        if (is_new or changes) and self._sync.is_complete:
+        if self._sync.is_complete:
             self._ledger.orphan([event.name for event in events], to_ms(self._clock.now()))
 
     def _forget_plan(self) -> None:
