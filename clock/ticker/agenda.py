@@ -39,7 +39,7 @@ class Agenda:
 
     def __init__(self, planned: Iterable[Planned]) -> None:
         self._instants: list[datetime] = []  # a heap of the due instants, each once
-        self._due: dict[datetime, list[Planned]] = {}  # what is due at each of them
+        self._due: dict[datetime, list[Planned]] = {}  # what is due at each of them, the first in place in front
         self._present: dict[str, Planned] = {}
         self._places = count()
         self.replace((), planned)
@@ -52,7 +52,7 @@ class Agenda:
     @property
     def first(self) -> Planned | None:
         """The event that is due first of all; None: nothing will ever be due."""
-        return min(self._due[self._instants[0]], key=_PLACE) if self._instants else None
+        return self._due[self._instants[0]][0] if self._instants else None
 
     @property
     def planned(self) -> list[Planned]:
@@ -77,7 +77,7 @@ class Agenda:
     def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
         """Take out the events named, and take in others, which have looked ahead."""
         for instant, items in list(self._due.items()) if gone else ():
-            items[:] = [item for item in items if item.event.name not in gone]
+            items[:] = sorted((item for item in items if item.event.name not in gone), key=_PLACE)
             if not items:
                 del self._due[instant]
         self._instants = sorted(self._due)
@@ -107,7 +107,7 @@ class Agenda:
         if item.next_due is None:
             return
         if (items := self._due.get(item.next_due)) is not None:
-            items.append(item)
+            items.insert(0 if item.place < items[0].place else len(items), item)
         else:
             self._due[item.next_due] = [item]
             heapq.heappush(self._instants, item.next_due)
