@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from clock.job.payload import Payload
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from clock.job.job import Job
 
 
-class Carrier(Protocol):
-    """Takes parcels of jobs."""
+Batches = Iterable[Sequence[Parcel]]
 
-    def carry(self, parcels: Sequence[Parcel]) -> None:
+
+class Carrier(Protocol):
+    """Takes parcels of jobs, batch by batch: each is made when it is asked for."""
+
+    def carry(self, batches: Batches) -> None:
         """Take them. Raises StoreUnavailable."""
 
-    async def acarry(self, parcels: Sequence[Parcel]) -> None:
+    async def acarry(self, batches: Batches) -> None:
         """Take them without blocking the event loop."""
 
 
@@ -44,10 +47,10 @@ class Collector(Carrier, Protocol):
 class ToRedis:
     """The carrier of an application that runs."""
 
-    def carry(self, parcels: Sequence[Parcel]) -> None:
+    def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
-        queues.push(connection.default(), parcels)
+        queues.push(connection.default(), batches)
 
-    async def acarry(self, parcels: Sequence[Parcel]) -> None:
+    async def acarry(self, batches: Batches) -> None:
         """Push them in a thread: one code for both, and no second connection for each event loop."""
-        await asyncio.to_thread(self.carry, parcels)
+        await asyncio.to_thread(self.carry, batches)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import JobError
 from clock.job.arguments import check_arguments
 from clock.job.bulk import check_all
-from clock.job.carriers import Carrier, Collector, ToRedis
+from clock.job.carriers import Batches, Carrier, Collector, ToRedis
+from clock.job.chains import client_middleware_for
 from clock.job.order import OnCommit, Order
 from clock.job.packing import pack_all, pack_one
 from clock.job.payload import seconds
@@ -77,7 +79,8 @@ def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object], due
     Raises ArgumentsError, StoreUnavailable.
     """
     jid, parcels = _packed(order, args, kwargs, due)
-    _send(order, parcels)
+    if parcels:
+        _deliver([parcels], order.on_commit or order.job.enqueue_after_commit)
     return jid
 
 
@@ -86,7 +89,8 @@ async def apush(
 ) -> str:
     """The same without blocking the event loop."""
     jid, parcels = _packed(order, args, kwargs, due)
-    await _asend(order, parcels)
+    if parcels:
+        await _adeliver([parcels], order.on_commit or order.job.enqueue_after_commit)
     return jid
 
 
@@ -97,18 +101,16 @@ def push_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[fl
     Raises ArgumentsError, StoreUnavailable.
     """
     jids: list[str] = []
-    for some, parcels in _all_packed(order, batches, due):
-        _send(order, parcels)
-        jids += some
+    if batches:
+        _deliver(_all_packed(order, batches, due, jids), order.on_commit or order.job.enqueue_after_commit)
     return jids
 
 
 async def apush_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None) -> list[str]:
     """The same without blocking the event loop."""
     jids: list[str] = []
-    for some, parcels in _all_packed(order, batches, due):
-        await _asend(order, parcels)
-        jids += some
+    if batches:
+        await _adeliver(_all_packed(order, batches, due, jids), order.on_commit or order.job.enqueue_after_commit)
     return jids
 
 
@@ -123,32 +125,47 @@ def _packed(
 
 
 def _all_packed(
-    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None
-) -> Iterator[tuple[list[str], list[Parcel]]]:
+    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, jids: list[str]
+) -> Batches:
+    """The parcels of each thousand jobs, made when they are asked for; their jids are added to `jids` then."""
     check_all(order.job.wire_name, order.job.perform, batches)
     time = now()
-    for start in range(0, len(batches), BULK_BATCH):
-        part = slice(start, start + BULK_BATCH)
-        yield pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
+
+    def made() -> Iterator[list[Parcel]]:
+        for start in range(0, len(batches), BULK_BATCH):
+            part = slice(start, start + BULK_BATCH)
+            some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
+            jids.extend(some)
+            yield parcels
+
+    # A middleware may push by itself, and must not wait for the connection to which these are on their way.
+    return list(made()) if client_middleware_for({}) else made()
 
 
-def _send(order: Order, parcels: list[Parcel]) -> None:
-    on_commit = order.on_commit or order.job.enqueue_after_commit
-    if not (on_commit and _is_waiting(on_commit, parcels)):
-        _deliver(parcels)
-
-
-async def _asend(order: Order, parcels: list[Parcel]) -> None:
-    on_commit = order.on_commit or order.job.enqueue_after_commit
-    if on_commit and _is_waiting(on_commit, parcels):
-        return
-    if holding.current() or not parcels:
-        _deliver(parcels)
+def _deliver(batches: Batches, on_commit: OnCommit | None) -> None:
+    if on_commit:
+        batches = list(batches)
+        if _is_waiting(batches, on_commit):
+            return
+    held = holding.current()
+    if held:
+        held.hold(chain.from_iterable(batches))
     else:
-        await _carrier.acarry(parcels)
+        _carrier.carry(batches)
 
 
-def _is_waiting(on_commit: OnCommit, parcels: list[Parcel]) -> bool:
+async def _adeliver(batches: Batches, on_commit: OnCommit | None) -> None:
+    if on_commit:
+        batches = list(batches)
+        if _is_waiting(batches, on_commit):
+            return
+    if holding.current():
+        _deliver(batches, None)
+    else:
+        await _carrier.acarry(batches)
+
+
+def _is_waiting(batches: Batches, on_commit: OnCommit) -> bool:
     """Whether the jobs will be delivered after a commit; False: there is no transaction, they can go now."""
     asking, free = True, False
 
@@ -157,16 +174,8 @@ def _is_waiting(on_commit: OnCommit, parcels: list[Parcel]) -> bool:
         if asking:
             free = True
         else:
-            _deliver(parcels)
+            _deliver(batches, None)
 
     on_commit(push)
     asking = False
     return not free
-
-
-def _deliver(parcels: list[Parcel]) -> None:
-    held = holding.current()
-    if held:
-        held.hold(parcels)
-    elif parcels:
-        _carrier.carry(parcels)

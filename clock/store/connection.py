@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -72,22 +72,36 @@ _PASSING = (
 )
 
 
-def send(redis: Redis, commands: Sequence[tuple[str | bytes | float, ...]]) -> list[object]:
-    """Send commands in one round trip, without a transaction, and return their answers. Raises StoreUnavailable.
+Command = tuple[str | bytes | float, ...]
 
-    A pipeline of the client library does the same at twice the cost, which every push would pay.
+
+def send(redis: Redis, batches: Iterable[Sequence[Command]]) -> None:
+    """Send commands, without a transaction, a round trip for each batch. Raises StoreUnavailable, StoreError.
+
+    While the server works on a batch, the next one is made; so `batches` had better be a generator. A pipeline of
+    the client library waits for each, and costs twice as much, which every push would pay.
     """
     pool = redis.connection_pool
     with translated():
         link: Any = pool.get_connection()
         try:
-            link.send_packed_command(link.pack_commands(commands))
-            return [link.read_response() for _ in commands]
+            unread = 0
+            for commands in batches:
+                packed = link.pack_commands(commands)
+                _read(link, unread)
+                link.send_packed_command(packed)
+                unread = len(commands)
+            _read(link, unread)
         except BaseException:
             link.disconnect()  # answers that were not read must not be taken for those of the next commands
             raise
         finally:
             pool.release(link)
+
+
+def _read(link: Any, answers: int) -> None:
+    for _ in range(answers):
+        link.read_response()
 
 
 def connect(url: str | None = None, *, folder: Path | None = None, max_connections: int = 1) -> Redis:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from redis import Redis
 
 from clock.store import keys
-from clock.store.connection import send, translated
+from clock.store.connection import Command, send, translated
 
 
 @dataclass(slots=True)
@@ -24,12 +24,16 @@ class Parcel:
     is_near: bool = False
 
 
-def push(redis: Redis, parcels: Sequence[Parcel]) -> None:
-    """Add jobs to their queues and delayed jobs to the schedule, in one round trip. Raises StoreUnavailable.
+def push(redis: Redis, batches: Iterable[Sequence[Parcel]]) -> None:
+    """Add jobs to their queues and delayed jobs to the schedule, in one round trip for each batch of parcels.
 
-    After a StoreUnavailable it is not known whether they were added; calling again may add them twice.
+    Raises StoreUnavailable: it is not known then whether they were added; calling again may add them twice.
     """
-    commands: list[tuple[str | float, ...]] = []
+    send(redis, map(_commands, batches))
+
+
+def _commands(parcels: Sequence[Parcel]) -> list[Command]:
+    commands: list[Command] = []
     for parcel in parcels:
         if parcel.at is None:
             commands.append(("SADD", keys.QUEUES, parcel.queue))
@@ -39,7 +43,7 @@ def push(redis: Redis, parcels: Sequence[Parcel]) -> None:
             commands.append(("ZADD", keys.SCHEDULE, *pairs))
             if parcel.is_near:
                 commands.append(("PUBLISH", keys.NEARER, ""))
-    send(redis, commands)
+    return commands
 
 
 def size(redis: Redis, name: str) -> int:

@@ -8,17 +8,17 @@ in production. Around a run is only what a test has put into `server_middleware`
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from itertools import chain, zip_longest
 from types import TracebackType
 from typing import Any, Self, cast
 
 from clock.errors import JobError
 from clock.job import Context, Job, client, registry
-from clock.job.carriers import Carrier, ToRedis
+from clock.job.carriers import Batches, Carrier, ToRedis
 from clock.job.middleware import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.running import await_end, run_to_end
-from clock.store.queues import Parcel
 
 #: Around the runs of jobs in tests; empty at first.
 server_middleware: Chain[ServerMiddleware] = Chain()
@@ -94,14 +94,13 @@ class Collected:
         self.payloads: list[Payload] = []
         self._lock = threading.Lock()  # guards the finding and taking of one
 
-    def carry(self, parcels: Sequence[Parcel]) -> None:
+    def carry(self, batches: Batches) -> None:
         """Keep the jobs."""
-        for parcel in parcels:
-            self.payloads += _payloads(parcel)
+        self.payloads += _payloads(batches)
 
-    async def acarry(self, parcels: Sequence[Parcel]) -> None:
+    async def acarry(self, batches: Batches) -> None:
         """Keep the jobs."""
-        self.carry(parcels)
+        self.carry(batches)
 
     def jobs(self, job: type[Job]) -> list[Payload]:
         """The payloads of a class."""
@@ -139,17 +138,15 @@ class Collected:
 class Inline:
     """The carrier of `inline()`."""
 
-    def carry(self, parcels: Sequence[Parcel]) -> None:
+    def carry(self, batches: Batches) -> None:
         """Run the jobs."""
-        for parcel in parcels:
-            for payload in _payloads(parcel):
-                run_to_end(*_found(payload), server_middleware.entries)
+        for payload in _payloads(batches):
+            run_to_end(*_found(payload), server_middleware.entries)
 
-    async def acarry(self, parcels: Sequence[Parcel]) -> None:
+    async def acarry(self, batches: Batches) -> None:
         """Run the jobs without blocking the event loop."""
-        for parcel in parcels:
-            for payload in _payloads(parcel):
-                await await_end(*_found(payload), server_middleware.entries)
+        for payload in _payloads(batches):
+            await await_end(*_found(payload), server_middleware.entries)
 
 
 def _collected() -> Collected:
@@ -159,11 +156,13 @@ def _collected() -> Collected:
     return carrier
 
 
-def _payloads(parcel: Parcel) -> list[Payload]:
-    payloads = [cast("Payload", decode(text.encode())) for text in parcel.payloads]
-    for payload, at in zip(payloads, parcel.at or (), strict=False):
-        payload["at"] = at
-    return payloads
+def _payloads(batches: Batches) -> Iterator[Payload]:
+    for parcel in chain.from_iterable(batches):
+        for text, at in zip_longest(parcel.payloads, parcel.at or ()):
+            payload = cast("Payload", decode(text.encode()))
+            if at is not None:
+                payload["at"] = at
+            yield payload
 
 
 def _found(payload: Payload) -> tuple[type[Job], Context]:

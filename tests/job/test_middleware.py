@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from clock.errors import JobError
 from clock.job import Context
 from clock.job.middleware import Chain, ServerMiddleware
 from clock.job.payload import Payload
+from clock.store.connection import connect, set_default
 from tests.job.redis_rows import delayed, waiting
 
 seen: list[str] = []
@@ -159,6 +160,21 @@ def test_client_middleware_stops_a_push_by_returning_false(redis: Redis) -> None
     assert [row["args"] for row in waiting(redis)] == [["yes"], ["yes too"]]
     assert [row["jid"] for row in waiting(redis)] == [jids[0], jids[2]]
     assert jids[1] == ""
+
+
+def test_client_middleware_may_push_by_itself_also_while_many_are_pushed_on_one_connection(
+    redis: Redis, redis_url: str
+) -> None:
+    @client_middleware.add
+    def note(job: type[Job], payload: Payload, queue: str) -> None:
+        if job is ShowStepsJob:
+            ShowStepsLaterJob.perform_async("noted")
+
+    with closing(connect(redis_url, max_connections=1)) as only:
+        set_default(only)
+        ShowStepsJob.perform_bulk([["x"], ["y"]])
+
+    assert sorted(row["args"][0] for row in waiting(redis)) == ["noted", "noted", "x", "y"]
 
 
 def test_client_middleware_sees_and_moves_when_a_job_is_due(redis: Redis) -> None:
