@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import schedule
 
 from clock.timetable import draft
+from clock.timetable.builder import Builder
 from clock.timetable.fluent import FluentJob
 from clock.timetable.scheduler import Scheduler
 
@@ -40,9 +41,11 @@ def standing_in(scheduler: Scheduler) -> Iterator[schedule.Scheduler]:
 
 def adopt(own: schedule.Scheduler, named: Iterable[object]) -> None:
     """Declare the jobs of the package's own default scheduler, and of those among what the file has named."""
-    for scheduler in (own, *(it for it in named if isinstance(it, _PACKAGES_OWN) and it is not own)):
+    ours = draft.current().scheduler
+    others = (it for it in named if isinstance(it, _PACKAGES_OWN) and it not in (own, ours))
+    for scheduler in (own, ours, *others):
         for job in scheduler.get_jobs():
-            if not isinstance(job, FluentJob):
+            if isinstance(job, schedule.Job) and not isinstance(job, Builder):
                 _declare_again(job)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
-from typing import Any, Self
+from typing import Any, Never, Self
 
 import schedule
 
@@ -40,6 +40,12 @@ class Builder(schedule.Job):
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+    def run(self) -> Never:
+        """Not to be had: a file that is loaded runs nothing. Raises DeclarationError."""
+        raise self._error(
+            "a file that is loaded runs nothing; fire an event by hand with: python -m clock fire NAME"
+        )
 
     def tag(self, *tags: Hashable) -> Self:
         """Mark the event, for `get_jobs(tag)`, `clear(tag)` and your own use. Raises DeclarationError."""

@@ -15,11 +15,12 @@ from clock.timetable.draft import Draft, Entry
 from clock.timetable.event_options import take_options
 from clock.timetable.local_time import DAY
 from clock.timetable.options import check_option, hint
-from clock.timetable.periods import NOT_AT_FIRST, listed, period_words
+from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers import Days, Elapsed, Trigger, Union
 from clock.timetable.wall_times import DstChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
+_SECOND, _LONGEST = timedelta(seconds=1), timedelta(seconds=LONGEST_PERIOD)
 OPTIONS = ("at", "skip_first_run", *event_options.OPTIONS)
 
 
@@ -31,6 +32,7 @@ def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any
     entry = Entry(draft.where())
     if len(names) > 1 or not isinstance(names[0], str) or not names[0].strip():
         raise DeclarationError(f"{entry.source}: one name is wanted after the period, not {names!r:.60}")
+    check_option(f"{entry.source}: ", "name", names[0])
     entry.name = names[0]
     for name in options:
         if name not in OPTIONS:
@@ -86,11 +88,11 @@ def _trigger(
 
 
 def _period(where: str, value: object) -> timedelta:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= LONGEST_PERIOD:
         value = timedelta(seconds=value)
-    if not isinstance(value, timedelta) or value < timedelta(seconds=1) or value % timedelta(seconds=1):
+    if not isinstance(value, timedelta) or not _SECOND <= value <= _LONGEST or value % _SECOND:
         raise DeclarationError(
-            f"{where}the period is {value!r}; a timedelta, or seconds, of whole seconds above 0 is wanted"
+            f"{where}the period is {value!r}; a timedelta, or seconds, of whole seconds above 0, at most a century, is wanted"
         )
     return value
 

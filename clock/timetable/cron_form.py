@@ -50,10 +50,12 @@ def check_cron(where: str, expression: str, *, seconds: bool = False) -> None:
     Raises DeclarationError, which begins with `where` and says what is accepted.
     """
     try:
+        if not isinstance(expression, str):
+            raise ValueError("text is wanted")
         if not seconds and len(expression.split()) == 6:
             raise ValueError("five fields are wanted")
         read(expression)
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise DeclarationError(
             f"{where}cron is {expression!r}: {error}; accepted are minute, hour, day of month, month, weekday, "
             f"as in '*/5 9-17 * * mon-fri', or {', '.join(WORDS)}"

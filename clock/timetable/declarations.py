@@ -62,15 +62,21 @@ def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
     function `(name, due)`. Its options are those of `Options`; seconds may stand for the timedelta.
     Raises DeclarationError.
     """
+    if "name" in options:
+        names = (*names, options.pop("name"))
     if names:
         return clockwork_form.declare(interval, names, options)
-    if options:
-        raise DeclarationError(f"{draft.where()}: every({interval!r}) with {sorted(options)} needs a name, too")
+    if options or isinstance(interval, timedelta):
+        given = f" with {', '.join(sorted(options))}" if options else ""
+        raise DeclarationError(f"{draft.where()}: every({interval!r}){given} needs a name after the period, too")
     return draft.current().scheduler.every(interval)
 
 
-def repeat(job: FluentJob, *args: Any, **kwargs: Any) -> Callable[[F], F]:
+def repeat(job: schedule.Job, *args: Any, **kwargs: Any) -> Callable[[F], F]:
     """Have the decorated function run by a fluent declaration: `@repeat(every().day.at("06:00"))`."""
+
+    if not isinstance(job, schedule.Job):
+        raise DeclarationError(f"{draft.where()}: repeat is given {job!r:.80}; every(...) is wanted")
 
     def register(function: F) -> F:
         job.do(function, *args, **kwargs)

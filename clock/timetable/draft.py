@@ -188,10 +188,11 @@ def _shown(filename: str) -> str:
 
 def zone_named(name: object, at: str | None = None) -> tzinfo:
     """The zone of that name. Raises DeclarationError, with the near name; `at` begins its text."""
-    if isinstance(name, tzinfo):
+    pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
+    if isinstance(name, tzinfo) and not isinstance(pytz_name, str):
         return name
     try:
-        return ZoneInfo(str(name))
+        return ZoneInfo(pytz_name if isinstance(name, tzinfo) and pytz_name else str(name))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = get_close_matches(str(name), _zone_names(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else "; names are those of the tz database: 'Europe/Berlin'"

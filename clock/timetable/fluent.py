@@ -18,7 +18,7 @@ from clock.timetable.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.days import WEEKDAYS, MatchingDays
 from clock.timetable.local_time import DAY, HOUR, MINUTE
 from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS, MonthDay, days_on, parse_month_day
-from clock.timetable.periods import listed
+from clock.timetable.periods import LONGEST_PERIOD, listed
 from clock.timetable.triggers import (
     CalendarDays,
     Days,
@@ -57,6 +57,8 @@ class FluentJob(Builder):
     saturday: FluentJob
     sunday: FluentJob
 
+    _unit: str | None = None
+
     def __init__(self, interval: int, scheduler: schedule.Scheduler, *, source: str | None = None) -> None:
         super().__init__(interval, scheduler, source)
         self._times: list[time] = []
@@ -65,6 +67,17 @@ class FluentJob(Builder):
         self._month_days: tuple[MonthDay, ...] = ()
         if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
             raise self._error(f"every({interval!r}): a whole number above 0 is wanted")
+
+    @property
+    def unit(self) -> str | None:
+        """The unit, once it has been said."""
+        return self._unit
+
+    @unit.setter
+    def unit(self, unit: str | None) -> None:
+        if unit is not None and self._unit is not None:
+            raise self._error("a unit was said already; begin another event with every(...)")
+        self._unit = unit
 
     def at(self, time_str: str | Sequence[str], tz: str | tzinfo | None = None) -> FluentJob:
         """At a time of the unit: "HH:MM[:SS]" of days and weekdays, ":MM" or "MM:SS" of hours, ":SS" of minutes.
@@ -168,6 +181,8 @@ class FluentJob(Builder):
     def _check(self) -> None:
         if self.unit is None:
             raise self._error("the unit is missing; write every(10).minutes or every().day")
+        if max(self.interval, self.latest or 0) * _UNITS[self.unit] > LONGEST_PERIOD:
+            raise self._error(f"{self._words()}: a century is the longest period")
         if self._calendar == "month" and not self._month_days:
             raise self._error("a month needs its days; write every().month.on(1), on(1, 15) or on('last')")
         if self.latest is not None and (self._times or self._ats or self.start_day or self._calendar):

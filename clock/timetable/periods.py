@@ -14,6 +14,7 @@ _UNITS = {
     "second": timedelta(seconds=1),
 }
 _SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
+LONGEST_PERIOD = 36_525 * 86_400  # seconds; a century is surely a mistake, and instants stay within the calendar
 _SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
 NOT_AT_FIRST = ", not at first"  # how the words of a schedule end where the first due instant is passed over
 _PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[a-z]+)\s*")

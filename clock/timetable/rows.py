@@ -12,6 +12,7 @@ from clock.timetable.cron import Cron
 from clock.timetable.cron_form import check_cron
 from clock.timetable.draft import Entry
 from clock.timetable.event_options import take_options
+from clock.timetable.options import check_option
 from clock.timetable.periods import parse_period
 
 #: What a row may say of when it is due, and how it fires.
@@ -26,6 +27,7 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     """
     entry = Entry(source, name=name)
     where = f"{source}: {name!r}: "
+    check_option(f"{source}: ", "name", name)
     options = dict(values)
     period, cron = options.pop("every", None), options.pop("cron", None)
     if (period is None) == (cron is None):

@@ -171,6 +171,28 @@ default.every(2).hours.do(job, "d")
     assert timetable.events[2].declaration.endswith(" until 2030-01-01 00:00:00")
 
 
+def test_a_job_that_is_built_without_its_scheduler_is_declared_as_well(load_plain: Load) -> None:
+    timetable = load_plain("import schedule\nschedule.Job(5, schedule.default_scheduler).days.do(print)\n")
+
+    assert names(timetable) == ["print every 5 days"]
+
+
+def test_the_zones_of_pytz_are_taken_by_their_names(load_plain: Load) -> None:
+    [event] = load_plain("""
+import schedule
+from datetime import timedelta, tzinfo
+
+class LikePytz(tzinfo):
+    zone = "Europe/Berlin"
+    def utcoffset(self, when): return timedelta(minutes=53)  # pytz's local mean time
+
+schedule.every().day.at("06:00", LikePytz()).do(print)
+""").events
+
+    assert str(event.zone) == "Europe/Berlin"
+    assert "Berlin" in event.declaration
+
+
 def test_the_package_is_afterwards_as_it_was(load_plain: Load) -> None:
     before = schedule.every().day.do(print)
     state = (schedule.default_scheduler, schedule.jobs, schedule.Scheduler, schedule.jobs[:])
