@@ -92,7 +92,8 @@ def _period(where: str, value: object) -> timedelta:
         value = timedelta(seconds=value)
     if not isinstance(value, timedelta) or not _SECOND <= value <= _LONGEST or value % _SECOND:
         raise DeclarationError(
-            f"{where}the period is {value!r}; a timedelta, or seconds, of whole seconds above 0, at most a century, is wanted"
+            f"{where}the period is {value!r}; "
+            "a timedelta, or seconds, of whole seconds above 0, at most a century, is wanted"
         )
     return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
 
 import schedule
 
@@ -22,6 +22,21 @@ from clock.timetable.until import Moment
 from clock.timetable.wall_times import Fold, Gap
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class HasAll(Protocol):
+    """A manager or a query set of Django's."""
+
+    def all(self) -> Iterable[object]:
+        """The rows."""
+
+
+class HasObjects(Protocol):
+    """A model of Django's."""
+
+    @property
+    def objects(self) -> HasAll:
+        """Its manager."""
 
 
 class Options(TypedDict, total=False):
@@ -145,25 +160,30 @@ def on(name: str) -> Callable[[F], F]:
 
 
 def sync_events(
-    load: Callable[[], Iterable[object]], *, every: timedelta, do: Callable[..., object] | Enqueueable
+    source: Callable[[], Iterable[object]] | HasAll | HasObjects,
+    *,
+    every: timedelta,
+    do: Callable[..., object] | Enqueueable,
 ) -> None:
-    """Fire events that live in a database, too: `load()` gives their rows, and is asked again `every` so often.
+    """Fire events that live in a database, too: `source` gives their rows, and is asked again `every` so often.
 
+    `source` is a function, or Django's: a model, a manager or a query set, which is evaluated anew each time.
     A row is a mapping or an object with `name` or `id`, with `cron` or `every` (a timedelta, seconds, or text like
     "10 minutes"; Clockwork's name for it, `frequency`, will do), and with `at`, `tz`, `args`, `enabled` and the
     options of Clockwork's form as it needs them. `do` is a job class, enqueued with the row's `args` (its `id`
     where it has none), or a function, called with the row. Raises DeclarationError.
     """
-    source = draft.where()
+    where = draft.where()
+    load = getattr(getattr(source, "objects", source), "all", source)
     if not callable(load):
-        raise DeclarationError(f"{source}: sync_events is given {load!r:.80}; a function is wanted")
+        raise DeclarationError(f"{where}: sync_events is given {source!r:.80}; a function is wanted")
     if not isinstance(every, timedelta) or every < timedelta(seconds=1):
         raise DeclarationError(
-            f"{source}: sync_events: every is {every!r}; a timedelta, 1 second or more, is wanted"
+            f"{where}: sync_events: every is {every!r}; a timedelta, 1 second or more, is wanted"
         )
     if not callable(do) and not hasattr(do, "perform_async"):
-        raise DeclarationError(f"{source}: sync_events: do is {do!r:.80}; a job class or a function is wanted")
-    draft.current().synced.append(SyncedEvents(load, every, do, source))
+        raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; a job class or a function is wanted")
+    draft.current().synced.append(SyncedEvents(load, every, do, where))
 
 
 def _callable(what: str, function: F) -> F:

@@ -31,6 +31,24 @@ def test_a_clock_file_says_where_rows_come_from(load_lines: Callable[[str], Time
     assert source.source.endswith("clock.py:5")
 
 
+@pytest.mark.parametrize("source", ["Report", "Report.objects", "Report.objects.all()"])
+def test_rows_may_come_from_what_django_has(load_lines: Callable[[str], Timetable], source: str) -> None:
+    [synced] = load_lines(f"""
+class Rows:
+    def __init__(self, *rows): self._rows = rows
+    def all(self): return Rows(*self._rows, len(self._rows))
+    def __iter__(self): return iter(self._rows)
+
+class Report:
+    objects = Rows()
+
+sync_events({source}, every=timedelta(minutes=5), do=SendLetterJob)
+""").synced
+
+    assert list(synced.load())
+    assert synced.load() is not synced.load()
+
+
 def test_a_mapping_becomes_an_event_with_all_that_it_says() -> None:
     [event] = read(
         {
