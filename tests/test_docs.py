@@ -12,7 +12,7 @@ from clock.config import load_config
 from clock.job.registry import forget, lookup
 from clock.timetable import load
 
-GUIDES = ("clock-file.md", "from-clockwork.md", "from-schedule.md", "from-celery-beat.md")
+GUIDES = ("clock-file.md", "time.md", "from-clockwork.md", "from-schedule.md", "from-celery-beat.md")
 DOCS = Path(__file__).parent.parent / "docs"
 _BLOCK = re.compile(r"^```(?P<language>python|yaml)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
 
