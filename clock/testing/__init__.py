@@ -1,7 +1,9 @@
 """Fake time for tests: a clock that is moved by hand, the rehearsal of a whole clock file, its timeline, jobs."""
 
+from clock.testing.effects import effect
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import Enqueued, History
+from clock.testing.idempotency import assert_idempotent
 from clock.testing.job_modes import all_jobs, clear_all, disable, drain_all, fake, inline, server_middleware
 from clock.testing.lanes import Ran
 from clock.testing.memory_ledger import MemoryLedger
@@ -21,10 +23,12 @@ __all__ = [
     "Timeline",
     "World",
     "all_jobs",
+    "assert_idempotent",
     "assert_timeline",
     "clear_all",
     "disable",
     "drain_all",
+    "effect",
     "fake",
     "inline",
     "load",

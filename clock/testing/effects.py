@@ -1,0 +1,163 @@
+"""What a job does to the world outside: each effect is counted, and a crash can be put before or after it.
+
+Watched are statements and commits of databases (sqlite3, SQLAlchemy), HTTP (urllib, requests, httpx) but for
+reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs, and functions
+marked `@effect`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+When = Literal["before", "after", "lost"]
+
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+class Crash(BaseException):
+    """The process ends here, in this trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that a job did: of which kind, what, and at which line of the application."""
+
+    kind: str
+    what: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.place} ({self.kind}: {self.what})"
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """Where a trial crashes: before effect `number` (from 0), after it, or after it as if its answer were lost."""
+
+    number: int
+    when: When
+
+
+class Recorder:
+    """Counts effects; at the crash point it ends the run, and nothing has an effect any more."""
+
+    def __init__(self, crash: CrashPoint | None = None) -> None:
+        self.effects: list[Effect] = []
+        self.to_close: list[Callable[[], object]] = []  # what a dead process would let go of
+        self.has_crashed = False
+        self._crash = crash
+        self._is_inside = False
+
+    def around(self, kind: str, what: str, act: Callable[[], T], lost: Callable[[str], Exception]) -> T:
+        """Do `act` as an effect; one inside another is part of it. `lost` makes the error that a client sees."""
+        if self.has_crashed:
+            raise Crash
+        if self._is_inside:
+            return act()
+        number = len(self.effects)
+        self.effects.append(Effect(kind, what, _place()))
+        at_it = self._crash is not None and self._crash.number == number
+        when = self._crash.when if self._crash and at_it else None
+        if when == "before":
+            self._end()
+        self._is_inside = True
+        try:
+            result = act()
+        finally:
+            self._is_inside = False
+        if when == "after":
+            self._end()
+        if when == "lost":
+            raise lost("the answer was lost")
+        return result
+
+    def close(self) -> None:
+        """Let go of what the run has left open, as the end of a process does."""
+        for close in self.to_close:
+            with suppress(sqlite3.ProgrammingError, OSError):  # opened on another thread; gone already
+                close()
+
+    def _end(self) -> None:
+        self.has_crashed = True
+        raise Crash
+
+
+def _place() -> str:
+    """File and line of the application: the innermost frame that is neither ours nor a library's."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not (name.startswith((_PACKAGE, sys.prefix, sys.base_prefix, "<")) or "site-packages" in name):
+            path = Path(name)
+            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+            return f"{shown}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "?"
+
+
+_recorder: Recorder | None = None
+
+
+def current() -> Recorder | None:
+    """The recorder of the trial under way, if there is one."""
+    return _recorder
+
+
+def effect(function: Callable[P, T]) -> Callable[P, T]:
+    """Mark a function as a side effect of its own, such as a call to a payment service, for `assert_idempotent`.
+
+    >>> @effect
+    ... def charge(customer: str) -> str:
+    ...     return f"charged {customer}"
+    >>> charge("Ada")
+    'charged Ada'
+    """
+
+    @functools.wraps(function)
+    def watched(*args: P.args, **kwargs: P.kwargs) -> T:
+        if _recorder is None:
+            return function(*args, **kwargs)
+        name = getattr(function, "__qualname__", "effect").rpartition(".")[2]
+        return _recorder.around("effect", name, lambda: function(*args, **kwargs), ConnectionError)
+
+    return watched
+
+
+Patch = tuple[object, str, object]
+
+
+@contextmanager
+def watching(recorder: Recorder, patches: Callable[[Recorder], Sequence[Patch]]) -> Iterator[None]:
+    """Have `recorder` see what is done inside the block."""
+    global _recorder  # a trial has the process to itself
+    with ExitStack() as stack:
+        for owner, name, replacement in patches(recorder):
+            stack.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, replacement)
+        before, _recorder = _recorder, recorder
+        try:
+            yield
+        finally:
+            _recorder = before
+
+
+def wrapped(recorder: Recorder, owner: Any, name: str, kind: str, lost: Callable[[str], Exception]) -> Patch:
+    """A patch of a function or method `owner.name`, each call of which is an effect."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return recorder.around(kind, name, lambda: original(*args, **kwargs), lost)
+
+    return owner, name, call
