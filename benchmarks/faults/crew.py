@@ -132,6 +132,19 @@ class Crew:
         lines = self._trace.read_text().splitlines()
         return Counter(int(line) for line in lines if line.isdigit())  # a fuzzed job may write anything
 
+    def wait_for(self, jobs: int) -> None:
+        """Wait until so many different jobs have run. Raises AssertionError, which says where the others are."""
+        try:
+            wait_until(lambda: len(self.runs()) == jobs, "each job has run")
+        except TimeoutError:
+            raise AssertionError(f"{jobs - len(self.runs())} jobs did not run; {self._whereabouts()}") from None
+
+    def _whereabouts(self) -> str:
+        held = {name: self.redis.hlen(name) for name in self.redis.keys("clock:in_progress:*")}
+        sets = {name: self.redis.zcard(name) for name in ("retry", "schedule", "dead")}
+        ended = [member.returncode for member in self.members if member.poll() is not None]
+        return f"{self.redis.llen('queue:default')} wait; in progress {held}; {sets}; workers that ended: {ended}"
+
     def stop(self) -> None:
         """End all in order."""
         for member in self.members:
