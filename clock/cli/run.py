@@ -24,6 +24,7 @@ CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 
 @click.command(short_help="Run the clock.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--schedule-file", type=click.Path(path_type=Path), help="A YAML file of further events.")
 @health_option
 @reload_option
 @shared_options

@@ -38,6 +38,13 @@ def test_the_clock_fires_the_events_of_the_settings_file_and_of_a_sidekiq_cron_f
         assert (payload["class"], payload["args"], payload["clock"]["event"]) == ("GreetJob", [name], name)
 
 
+def test_a_schedule_file_may_be_named_on_the_command_line(app: App) -> None:
+    ended = app.clock("run", "--schedule-file", "config/nothing.yml")
+
+    assert ended.returncode == 1
+    assert ended.stderr == "clock: config/nothing.yml: No such file or directory\n"
+
+
 def test_a_class_that_is_not_loaded_is_told_with_file_and_line(app: App) -> None:
     app.write("jobs/__init__.py", "")
     app.write("config/clock.yml", "schedule:\n  nightly:\n    cron: '@daily'\n    job: GreetJob\n")
