@@ -186,7 +186,7 @@ def run(folder: Path, seconds: float, seed: int) -> Tally:
     chance, never, time = random.Random(seed), threading.Event(), SystemClock()  # noqa: S311  # faults, no secrets
     (folder / "clock.py").write_text(CLOCK_FILE)
     timetable = load(folder / "clock.py")
-    server = Server(folder)
+    server = Server(folder, fsync="always")
     tally = Tally()
     clocks = Clocks(folder, server, chance)
     try:

@@ -1,4 +1,4 @@
-"""A Valkey that writes every command to its append-only file before it answers, and may be killed."""
+"""A Valkey of a benchmark's own, with an append-only file; it may be killed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from clock.clocks import SystemClock
 
 
 class Server:
-    """The server of a folder, on a socket of its own."""
+    """The server of a folder, on a socket of its own; with `fsync` "always" it answers for what is on the disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fsync: str = "everysec") -> None:
+        self._fsync = fsync
         self._folder = folder
         self._socket = folder / "redis.sock"
         self.url = f"unix://{self._socket}"
@@ -27,7 +28,7 @@ class Server:
         self._process = subprocess.Popen(
             [
                 *(get_binary_path(), "--port", "0", "--unixsocket", str(self._socket)),
-                *("--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""),
+                *("--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", self._fsync, "--save", ""),
             ],
             stdout=subprocess.DEVNULL,
         )

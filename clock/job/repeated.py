@@ -12,12 +12,12 @@ from clock.job import client
 from clock.job.chains import client_middleware, client_middleware_for
 from clock.job.options import payload_fields
 from clock.job.order import Order
-from clock.job.payload import encode
+from clock.job.payload import encode_checked
 from clock.store import holding
 
 
 class RepeatedPush:
-    """Pushes one order with one list of arguments, whenever it is called; the jid. Raises as `push` does."""
+    """Pushes one order with one list of arguments, which have been checked, whenever it is called; the jid."""
 
     __slots__ = ("_args", "_chain", "_head", "_order", "_push", "_queue")
 
@@ -25,8 +25,7 @@ class RepeatedPush:
         self._order = order
         self._args = args
         self._push = push
-        self._chain: tuple[object, ...] | None = None  # the middleware that `_head` was made under
-        self._head = ""  # empty: it is an ordinary push
+        self._prepare()
 
     def __call__(self) -> str:
         """Push it once more."""
@@ -39,7 +38,7 @@ class RepeatedPush:
             return self._push(*self._args)
         jid, now = held.next_jid(), client.now()
         previous = held.previous_ms or "null"
-        firing = f'"clock":{{"event":{encode(held.event)},"due":{held.due_ms},"previous":{previous}}}'
+        firing = f'"clock":{{"event":{encode_checked(held.event)},"due":{held.due_ms},"previous":{previous}}}'
         text = f'{self._head},"jid":"{jid}","created_at":{now!r},{firing},"enqueued_at":{now!r}}}'
         held.pushes.append(holding.Push(text, self._queue))
         return jid
@@ -47,8 +46,10 @@ class RepeatedPush:
     def _prepare(self) -> None:
         order = self._order
         fields = payload_fields(order.job, order.options)
-        self._chain = client_middleware.entries
+        self._chain = client_middleware.entries  # what `_head` was made under
         delayed = order.when or order.on_commit or order.job.enqueue_after_commit
         is_plain = not (client_middleware_for(fields) or delayed)
         self._queue = str(fields["queue"])
-        self._head = encode({**fields, "args": list(self._args)})[:-1] if is_plain else ""
+        self._head = (
+            encode_checked({**fields, "args": list(self._args)})[:-1] if is_plain else ""
+        )  # empty: an ordinary push

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -20,6 +21,7 @@ from clock.ticker import firing, telling
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.agenda import Planned
 from clock.ticker.catch_up import Due, Missed
+from clock.ticker.garbage import uncollected
 from clock.ticker.gate import Gate
 from clock.ticker.journal import Journal, Signature
 from clock.ticker.plan import Plan
@@ -195,7 +197,11 @@ class Ticker:
         self._promised = None
 
     def _fire_planned(self) -> None:
-        to_fire = self._plan.to_fire
+        with uncollected(len(self._plan.to_fire)):
+            self._fire_all(self._plan.to_fire)
+        self._log_triggered()
+
+    def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
         self._gate.look(event for event, _ in to_fire)
         committed = self._clock.monotonic()
         while to_fire and not self._stopped and self._leads():
@@ -210,7 +216,6 @@ class Ticker:
                 self._commit()
                 committed = self._clock.monotonic()
         self._commit()
-        self._log_triggered()
 
     def _log_triggered(self) -> None:
         """Log what was enqueued: after it, because thousands of lines take their time."""

@@ -62,16 +62,17 @@ class Enqueue:
     _repeated: Callable[[], object] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        is_constant = not any(isinstance(arg, _Placeholder) for arg in self.args)
-        object.__setattr__(self, "_repeated", self.job.repeated(*self.args) if is_constant else None)
+        object.__setattr__(self, "_repeated", None)
 
     def __str__(self) -> str:
         name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
         return called(name, self.args, {})
 
     def check(self) -> None:
-        """Check the arguments as the push will. Raises ArgumentsError."""
+        """Check the arguments as the push will, and make it ready. Raises ArgumentsError."""
         self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
+        if not any(isinstance(arg, _Placeholder) for arg in self.args):
+            object.__setattr__(self, "_repeated", self.job.repeated(*self.args))
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
         """Push the job of the firing at `due`."""
