@@ -31,13 +31,15 @@ def due_by_minute(
     *,
     gap: str,
     fold: str,
+    around: timedelta = 2 * DAY,
 ) -> list[datetime]:
     """The minutes of (start, end] at which an event is due whose wall-clock minutes `matches` accepts.
 
     `gap`: "shift" moves a time that is never shown to the first instant at which the clock is past it, "skip"
     drops it. `fold`: of a time that is shown twice, "first", "second" or "both" count.
+    Both are told by what the clock shows `around` before and after.
     """
-    minutes = walls_by_minute(zone, start - 2 * DAY, end + 2 * DAY)
+    minutes = walls_by_minute(zone, start - around, end + around)
     shown: dict[datetime, list[datetime]] = {}
     for instant, wall in minutes:
         if matches(wall):

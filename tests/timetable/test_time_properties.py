@@ -4,18 +4,20 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from zoneinfo import ZoneInfo
+from typing import get_args
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import strategies as st
 
 from clock.timetable.clockwork import At, ClockworkAt, parse_at
 from clock.timetable.cron import Cron
-from clock.timetable.days import MatchingDays
+from clock.timetable.days import EveryDay, MatchingDays
 from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers import CalendarDays, EachHour, Hours, Trigger
-from tests.timetable.by_the_minute import MINUTE, due_by_minute, walls_by_minute
+from clock.timetable.wall_times import Dst, Fold, Gap, WallTimes
+from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute
 from tests.timetable.properties import for_all
 from tests.timetable.strategies import ATS, DAY, HOUR, PERIODS, choices, instants, some_minutes, triggers, zones
 
@@ -199,23 +201,51 @@ def test_a_chain_may_be_entered_anywhere(data: st.DataObject, zone: ZoneInfo, aw
     assert entered == [due for due in followed if due > start]
 
 
-@pytest.mark.parametrize("machine", ["UTC", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"])
-def test_the_machines_own_zone_changes_nothing(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    zone = ZoneInfo("Europe/Berlin")
-    anchor = datetime(2026, 3, 28, tzinfo=UTC)
-    trigger = Cron("*/20 1-3 * * *", zone)
-    expected = due_within(trigger, anchor, anchor + timedelta(days=2), anchor)
+@for_all(data=st.data(), zone=zones, machine=zones)
+def test_the_machines_own_zone_changes_nothing(data: st.DataObject, zone: ZoneInfo, machine: ZoneInfo) -> None:
+    anchor = data.draw(instants(zone))
+    trigger = data.draw(triggers(zone))
+    end = anchor + timedelta(hours=12)
+    expected = due_within(trigger, anchor, end, anchor)
 
-    monkeypatch.setenv("TZ", machine)
-    time.tzset()
-    try:
-        found = due_within(Cron("*/20 1-3 * * *", zone), anchor, anchor + timedelta(days=2), anchor)
-    finally:
-        monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", machine.key)
         time.tzset()
+        found = due_within(trigger, anchor, end, anchor)
+    time.tzset()
 
     assert found == expected
-    assert len(found) == 18
+
+
+@pytest.mark.slow
+def test_every_night_of_every_zone_is_as_a_reading_by_the_minute_says() -> None:
+    """Each change of each zone's offset from 1990 to 2060, once for all zones that share it."""
+    nights: dict[tuple[datetime, timedelta | None, timedelta | None], ZoneInfo] = {}
+    for name in sorted(available_timezones() - {"localtime"}):
+        zone = ZoneInfo(name)
+        for change in (change for year in range(1990, 2061) for change in changes(zone, year)):
+            offsets = ((change - MINUTE).astimezone(zone).utcoffset(), change.astimezone(zone).utcoffset())
+            nights.setdefault((change, *offsets), zone)
+    each_ten_minutes = tuple(range(0, DAY, 600))
+    rules = [Dst(gap, fold) for gap in get_args(Gap) for fold in get_args(Fold)]
+
+    for (change, before, after), zone in nights.items():
+        shift = abs((after or timedelta(0)) - (before or timedelta(0)))
+        start, end = change - shift - timedelta(hours=1), change + shift + timedelta(hours=1)
+        for rule in rules:
+            trigger = WallTimes(EveryDay(), each_ten_minutes, zone, rule)
+            found = list(map(to_datetime, trigger.instants(to_seconds(start), to_seconds(end))))
+            expected = due_by_minute(
+                zone,
+                lambda wall: wall.minute % 10 == 0,
+                start,
+                end,
+                gap=rule.gap,
+                fold=rule.fold,
+                around=shift + timedelta(hours=1),
+            )
+            assert found == expected, (zone.key, change, rule)
+    assert len(nights) > 5_000
 
 
 def test_the_search_for_a_day_that_never_comes_ends_at_once() -> None:
