@@ -7,6 +7,8 @@ import pytest
 from clock.timetable import Event, Timetable, load
 from tests.timetable.differential import TALLY
 
+collect_ignore = ["every_construct"]  # a clock file holds no doctests, and is no module to be imported
+
 HEAD = """
 from datetime import datetime, timedelta
 from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat, sync_events
