@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import CoroutineType
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from clock.errors import JobError
 from clock.job import registry
@@ -122,7 +122,7 @@ class Job(Pushes):
         job.log_fields = {}
         return job
 
-    def retry_in(self, count: int, error: BaseException) -> float | timedelta | Literal["kill", "discard"] | None:
+    def retry_in(self, count: int, error: BaseException) -> float | timedelta | str | None:
         """How many seconds after failure number `count` (from 0) the job is tried again; yours to define.
 
         As in Sidekiq, up to 10 * (count + 1) seconds are added, so that jobs that failed together do not come back

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
@@ -79,7 +79,7 @@ class Pushes:
     @classmethod
     def perform_bulk(
         cls,
-        args: Sequence[Sequence[Any]],
+        args: Iterable[Sequence[Any]],
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,
@@ -130,7 +130,7 @@ class Pushes:
     @classmethod
     async def aperform_bulk(
         cls,
-        args: Sequence[Sequence[Any]],
+        args: Iterable[Sequence[Any]],
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
-from clock.errors import JobError
+from clock.errors import ArgumentsError, JobError
 from clock.job import client
 from clock.job.options import checked
 from clock.job.order import Order
@@ -74,13 +74,14 @@ class Setter(Order, Generic[P]):
 
     def perform_bulk(
         self,
-        args: Sequence[Sequence[Any]],
+        args: Iterable[Sequence[Any]],
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,
     ) -> list[str]:
         """Push one job for each list of arguments, a thousand at a time; their jids in order."""
-        return client.push_all(self, args, self._due(len(args), at, spread_interval))
+        lists = self._listed(args)
+        return client.push_all(self, lists, self._due(len(lists), at, spread_interval))
 
     async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_async` that does not block the event loop."""
@@ -96,13 +97,23 @@ class Setter(Order, Generic[P]):
 
     async def aperform_bulk(
         self,
-        args: Sequence[Sequence[Any]],
+        args: Iterable[Sequence[Any]],
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,
     ) -> list[str]:
         """`perform_bulk` that does not block the event loop."""
-        return await client.apush_all(self, args, self._due(len(args), at, spread_interval))
+        lists = self._listed(args)
+        return await client.apush_all(self, lists, self._due(len(lists), at, spread_interval))
+
+    def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        try:
+            return args if isinstance(args, (list, tuple)) else list(args)
+        except TypeError:
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {args!r:.60}; write "
+                "[[1], [2]] for two jobs of one argument"
+            ) from None
 
     def _due(
         self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None

@@ -189,6 +189,14 @@ def test_bulk_checks_all_before_it_pushes_any(redis: Redis, args: Any, message: 
     assert redis.keys("*") == []
 
 
+def test_bulk_takes_what_gives_lists_one_by_one_but_nothing_else(redis: Redis) -> None:
+    MailPostcardJob.perform_bulk([number] for number in range(3))
+
+    assert [row["args"] for row in waiting(redis)] == [[0], [1], [2]]
+    with pytest.raises(ArgumentsError, match=r"takes a list of lists of arguments, not 7; write \["):
+        MailPostcardJob.perform_bulk(7)  # type: ignore[arg-type]  # the mistake
+
+
 def test_bulk_wants_as_many_times_as_jobs(redis: Redis) -> None:
     with pytest.raises(ArgumentsError, match="got 3 times in at= for 2 jobs; pass one time, or one for each"):
         MailPostcardJob.perform_bulk([[1], [2]], at=[1, 2, 3])

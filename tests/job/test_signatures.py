@@ -8,7 +8,7 @@ from mypy import api
 
 EXAMPLES = """
 from datetime import datetime, timedelta
-from typing import assert_type
+from typing import Any, assert_type
 
 from clock import Job
 
@@ -32,7 +32,11 @@ class StrictJob(Job):
 
 
 class Base(Job):
-    pass
+    def retry_in(self, count: int, error: BaseException) -> int | str | None:
+        return "kill" if isinstance(error, PermissionError) else count
+
+    def retries_exhausted(self, payload: dict[str, Any], error: BaseException) -> None:
+        self.logger.info("given up: %s", payload["jid"])
 
 
 def right(job: type[Job]) -> None:

@@ -1,5 +1,6 @@
 """What a job class says to its own failures."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,6 +32,21 @@ class FailAsToldJob(Job):
         if self.context.args[1] == "raise":
             raise ZeroDivisionError
         return self.context.args[1]
+
+
+class LoopForeverJob(Job):
+    timeout = 0.05
+
+    def perform(self) -> None:
+        while True:
+            pass
+
+
+class AwaitThingForeverJob(Job):
+    timeout = 0.05
+
+    async def perform(self) -> None:
+        await asyncio.Event().wait()
 
 
 class DropThingJob(Job):
@@ -89,6 +105,19 @@ def test_a_dropped_job_is_done_with_and_is_no_failure(bench: Build, redis: Redis
     assert not redis.exists("retry", "dead", "stat:failed")
     assert redis.keys("clock:in_progress:*") == []
     assert redis.get("stat:processed") == b"1"
+
+
+@pytest.mark.parametrize("job", ["LoopForeverJob", "AwaitThingForeverJob"])
+def test_a_job_over_its_timeout_is_interrupted_and_tried_again(bench: Build, redis: Redis, job: str) -> None:
+    redis.lpush("queue:default", json.dumps({"class": job, "args": [], "jid": "j"}))
+
+    bench().run_all()
+
+    rows: Any = redis.zrange("retry", 0, -1)
+    failed = json.loads(rows[0])
+    assert (failed["error_class"], failed["retry_count"]) == ("JobTimeout", 0)
+    assert failed["error_message"] == "it ran for longer than its timeout, 0.05 s"
+    assert redis.get("stat:failed") == b"1"
 
 
 @pytest.mark.parametrize(("last", "dead"), [(None, [0.0]), ("discard", []), ("raise", [0.0])])
