@@ -139,12 +139,12 @@ def _fixed(zone: tzinfo) -> str | None:
 
 
 def names(look: Look) -> Iterator[Finding]:
-    """Jobs that are not named as the convention has it: VerbNounsJob, VerbAllNounsJob."""
+    """Jobs that are not named as is the custom: VerbNounsJob."""
     seen: set[type[Job]] = set()
     for event in look.timetable.events:
         job = _job(event)
         text = naming_warning(job) if job is not None and job not in seen else None
-        if job is not None and text is not None:
+        if job is not None and text:
             seen.add(job)
             yield _warn("name", event, text)
 

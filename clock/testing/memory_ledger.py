@@ -24,6 +24,12 @@ class MemoryLedger:
             self._declarations[event] = declaration
             self._entries[event] = entry
 
+    def copy(self) -> MemoryLedger:
+        """Another one that knows the same, without its decisions."""
+        found = MemoryLedger(self.rows)
+        found._pauses.update(self._pauses)
+        return found
+
     @property
     def rows(self) -> list[tuple[str, str, Entry]]:
         """All that it knows: (event, declaration, entry)."""

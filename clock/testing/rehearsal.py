@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from clock.clocks import to_ms
@@ -53,9 +53,9 @@ def run(
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
     start, end = aware(start_time, zone), aware(end_time, zone)
-    memory = MemoryLedger(ledger.rows if ledger else ())
+    memory = ledger.copy() if ledger else MemoryLedger()
     act = Event.run if execute else enqueue_only
-    rehearsal = _Rehearsal(timetable, memory, FakeClock(start), act)
+    rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act)
     away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
     elsewhere = Collected()
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def run(
             else:
                 rehearsal.go_through(begin, stop)
     return History(
-        timetable,
+        rehearsal.timetable,
         memory.decisions,
         rehearsal.columns,
         span=(start, end),
@@ -84,6 +84,9 @@ def _nowhere(to: float) -> None:
 
 @dataclass(slots=True)
 class _Rehearsal:
+    """`declared` is the clock file's; `timetable` has the events of its databases' rows as well."""
+
+    declared: Timetable
     timetable: Timetable
     ledger: MemoryLedger
     clock: FakeClock
@@ -98,17 +101,20 @@ class _Rehearsal:
 
     @property
     def needs_world(self) -> bool:
-        return self.has_tick_callbacks or any(self._runs_user_code(event) for event in self.timetable.events)
+        if self.timetable.synced or self.has_tick_callbacks:
+            return True
+        return any(self._runs_user_code(event) for event in self.timetable.events)
 
     def _runs_user_code(self, event: Event) -> bool:
         return runs_user_code(self.timetable, event, execute=self.act is Event.run)
 
     def go_through(self, begin: datetime, stop: datetime) -> None:
         """Start the clock at `begin`, and meet what is due before `stop`."""
-        self._tick(self._start(), begin)
-        met = list(meet(self.timetable, self.ledger, _second_before(stop)))
+        ticker = self._start()
+        self._tick(ticker, begin)
+        met = list(meet(self.timetable.events, self.ledger, _second_before(stop)))
         to_run = [column for column in met if self._runs_user_code(column.event)]
-        run_firings(self.timetable, to_run, self.act, self.clock, self.move)
+        run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move)
         self.columns += met
 
     def tick_through(
@@ -126,7 +132,7 @@ class _Rehearsal:
 
     def _start(self) -> Ticker:
         return Ticker(
-            self.timetable,
+            self.declared,
             ledger=self.ledger,
             clock=self.clock,
             signature=SIGNATURE,
@@ -135,9 +141,13 @@ class _Rehearsal:
         )
 
     def _tick(self, ticker: Ticker, now: datetime) -> None:
-        self.clock.travel_to(now)
+        self.clock.advance(now - self.clock.now())
         self.move(now.timestamp())
         ticker.tick()
+        known = {event.name: event for event in self.timetable.events}
+        known |= {item.event.name: item.event for item in ticker.planned}
+        if len(known) > len(self.timetable.events):  # rows of a database have been read
+            self.timetable = replace(self.timetable, events=tuple(known.values()))
 
 
 def _uptimes(

@@ -32,6 +32,10 @@ def read_ledger(url: str) -> MemoryLedger:
     """
     redis = connect(url)
     try:
-        return MemoryLedger(RedisLedger(redis).rows())
+        ledger = RedisLedger(redis)
+        found = MemoryLedger(ledger.rows())
+        for event, pause in ledger.pauses().items():
+            found.pause(event, pause)
+        return found
     finally:
         redis.close()

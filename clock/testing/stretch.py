@@ -8,7 +8,7 @@ others need no running: what they push is worked out when somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,10 +17,11 @@ from clock.job import Job, Setter
 from clock.job.chains import client_middleware
 from clock.job.expiry import note_expiry
 from clock.store.ledger import Decision
+from clock.store.pauses import covering
 from clock.testing.fake_clock import FakeClock
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.world_clock import Move
-from clock.ticker import Act, Due, Outcome, Signature, carry_out, decision_of, fire, met
+from clock.ticker import Act, Due, Outcome, Signature, carry_out, decision_of, fire, met, pause_after
 from clock.timetable import Event, Timetable
 
 SIGNATURE = Signature("rehearsal", "rehearsal")
@@ -94,18 +95,31 @@ def _function(job: type[Job]) -> object:
     return getattr(job.perform_async, "__func__", None)
 
 
-def meet(timetable: Timetable, ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
+def meet(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
     """The columns of what is due after the ledger's last decision, up to `until`; the ledger is told of them."""
-    for event in timetable.events:
+    for event in events:
         entry = ledger.entry(event.name)
         anchor, decided = from_ms(entry.anchor_ms), from_ms(entry.decided_ms)
         dues = met(event, anchor=anchor, decided=decided, until=until)
         if dues:
-            yield Column(event, dues, decided if decided > anchor else None, decided)
+            column = Column(event, dues, decided if decided > anchor else None, decided)
+            column.outcomes.update(_paused(column, ledger))
+            yield column
             ledger.advance(event.name, dues[-1] * 1000)
 
 
-def run_firings(timetable: Timetable, columns: Iterable[Column], act: Act, clock: FakeClock, move: Move) -> None:
+def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome]]:
+    """Those of the column's due instants that a pause covers."""
+    pauses = ledger.pauses()
+    for due in column.dues if pauses else ():
+        pause = covering(pauses, column.event.name, due * 1000)
+        if pause is not None:
+            yield due, Outcome("paused", str(pause))
+
+
+def run_firings(
+    timetable: Timetable, columns: Iterable[Column], ledger: MemoryLedger, act: Act, clock: FakeClock, move: Move
+) -> None:
     """Run the firings of the columns one after the other, and note what became of each."""
     columns = list(columns)
     acts = [None if _pushes_later(column.event, timetable) else act for column in columns]
@@ -115,11 +129,14 @@ def run_firings(timetable: Timetable, columns: Iterable[Column], act: Act, clock
     for number in order:
         due, place = divmod(number, len(columns))
         column, at = columns[place], from_ms(due * 1000)
-        clock.travel_to(at)
-        move(due)
-        outcome = fire(
-            timetable, column.event, Due(at, previous[place], decided[place], caught_up=False), acts[place]
-        )
-        if acts[place] is not None or outcome.kind != "fired":
-            column.outcomes[due] = outcome
+        if due not in column.outcomes:
+            clock.travel_to(at)
+            move(due)
+            found = Due(at, previous[place], decided[place], caught_up=False)
+            outcome = fire(timetable, column.event, found, acts[place])
+            if acts[place] is not None or outcome.kind != "fired":
+                column.outcomes[due] = outcome
+            if outcome.cancels:
+                ledger.pause(column.event.name, pause_after(found))
+                column.outcomes.update(_paused(column, ledger))
         previous[place] = decided[place] = at

@@ -2,7 +2,7 @@ from clock.ticker.by_hand import fire_by_hand
 from clock.ticker.catch_up import Due, met
 from clock.ticker.firing import Act, Outcome, carry_out
 from clock.ticker.firing import run as fire
-from clock.ticker.journal import Signature, decision_of
+from clock.ticker.journal import Signature, decision_of, pause_after
 from clock.ticker.leader import Leader
 from clock.ticker.process import ClockProcess
 from clock.ticker.pulse import Pulse
@@ -25,5 +25,6 @@ __all__ = [
     "fire",
     "fire_by_hand",
     "met",
+    "pause_after",
     "release_of",
 ]

@@ -59,6 +59,11 @@ def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, si
     )
 
 
+def pause_after(due: Due) -> Pause:
+    """The pause of an event that asked, at this firing, not to run again."""
+    return Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)
+
+
 class Journal:
     """Takes decisions and commits them to the ledger in their order."""
 
@@ -86,7 +91,7 @@ class Journal:
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
         """Note what became of a firing."""
         if outcome.cancels:
-            self._cancelled.append((event.name, Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)))
+            self._cancelled.append((event.name, pause_after(due)))
         late = self._clock.now() - due.at
         self._waiting.append(decision_of(event, due, outcome, late=late, signature=self._signature))
 

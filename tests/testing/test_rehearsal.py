@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from clock import testing
+from clock.store.pauses import Pause
 
 START = datetime(2015, 11, 2, 2)
 
@@ -117,3 +118,31 @@ def test_jobs_that_are_pushed_outside_of_a_firing_are_recorded_and_go_nowhere(tm
     history = testing.run(path, start_time=START, end_time=START + timedelta(days=1))
 
     assert [job["args"] for job in history.pushed_elsewhere] == [["before"], ["thread"]]
+
+
+def test_events_that_live_in_a_database_are_rehearsed_as_their_rows_are_at_the_start() -> None:
+    timetable = testing.loads(
+        "from datetime import timedelta\n"
+        "from clock import configure, sync_events\n"
+        "configure(tz='UTC')\n"
+        "rows = [{'id': 1, 'name': 'row one', 'frequency': 86400, 'at': '06:00'}]\n"
+        "sync_events(lambda: rows, every=timedelta(minutes=1), do=print)\n"
+    )
+
+    history = testing.run(timetable, start_time=START, end_time=START + timedelta(days=3))
+
+    [name] = [event.name for event in history.timetable.events]
+    assert [at.hour for at in history.fires(name)] == [6, 6, 6]
+
+
+def test_a_paused_event_does_not_fire_and_the_history_says_so() -> None:
+    timetable = testing.loads("from clock import every\nevery().day.at('06:00', 'UTC').do(print).named('daily')\n")
+    first = testing.run(timetable, start_time=START, end_time=START + timedelta(days=1))
+    first.ledger.pause("daily", Pause(0, note="not before we are ready"))
+
+    history = testing.run(
+        timetable, start_time=START + timedelta(days=1), end_time=START + timedelta(days=3), ledger=first.ledger
+    )
+
+    assert not history.ran_job("daily")
+    assert {item.detail["reason"] for item in history.decisions} == {"paused: not before we are ready"}
