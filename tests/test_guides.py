@@ -1,5 +1,6 @@
 """The guides under `docs/` that tell of commands, settings and metrics: what they say is what there is."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -66,6 +67,13 @@ def test_the_settings_file_that_is_shown_is_one(tmp_path: Path) -> None:
 def test_the_yaml_that_is_shown_is_yaml(guide: str) -> None:
     for block in blocks(guide, "yaml"):
         assert list(yaml.safe_load_all(block))
+
+
+def test_the_lines_of_json_that_are_shown_are_json() -> None:
+    [shown] = blocks("monitoring", "json")
+
+    for line in shown.splitlines():
+        assert {"time", "level", "message"} <= json.loads(line).keys()
 
 
 @pytest.mark.parametrize("guide", GUIDES)

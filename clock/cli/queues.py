@@ -14,7 +14,7 @@ from clock.cli.job_options import confirm, filter_options, in_batches, show_job,
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo_json, echo_table, json_option
 from clock.cli.parts import opened
-from clock.errors import ConfigurationError
+from clock.errors import ClockError
 from clock.inspection import FoundJob, JobFilter, QueuePlace, matching, queues
 from clock.job.payload import seconds
 from clock.store import Redis
@@ -104,7 +104,7 @@ def clear(name: str, yes: bool, **options: Any) -> None:
 def _place(redis: Redis, name: str) -> QueuePlace:
     known = [view.name for view in queues(redis, 0)]
     if name not in known:
-        raise ConfigurationError(f"there is no queue {name!r}; there are: {', '.join(known) or 'none'}")
+        raise ClockError(f"there is no queue {name!r}; there are: {', '.join(known) or 'none'}")
     return QueuePlace(redis, name)
 
 
@@ -112,7 +112,7 @@ def _named(place: QueuePlace, wanted: JobFilter, now: float) -> list[FoundJob]:
     jobs = list(matching(place.jobs(), wanted, now=now))
     missing = wanted.jids - {job.jid for job in jobs}
     if missing:
-        raise ConfigurationError(f"the queue {place.name!r} has no job {', '.join(sorted(missing))}")
+        raise ClockError(f"the queue {place.name!r} has no job {', '.join(sorted(missing))}")
     return jobs
 
 

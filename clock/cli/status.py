@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,10 @@ import click
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo_json, echo_table, json_option, printable
 from clock.cli.parts import opened, timetable_if_any
+from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status
 from clock.inspection import status as look
+from clock.shutdown import handling
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
@@ -42,16 +45,25 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     redis, clock = opened(config)
     timetable = timetable_if_any(config)
     show = _show_json if as_json else _show
-    found = look(redis, clock.now(), timetable)
-    if watch:
-        never = threading.Event()
-        while True:
-            click.echo(_CLEAR if not as_json else "", nl=False)
-            show(found)
-            clock.wait(never, interval)
-            found = look(redis, clock.now(), timetable)
-    show(found)
-    ctx.exit(1 if found.problems else 0)
+    if not watch:
+        found = look(redis, clock.now(), timetable)
+        show(found)
+        ctx.exit(1 if found.problems else 0)
+    stop = threading.Event()
+    with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), stop.set)):
+        while not stop.is_set():
+            _show_again(lambda: show(look(redis, clock.now(), timetable)), clear=not as_json)
+            clock.wait(stop, interval)
+
+
+def _show_again(show: Callable[[], None], *, clear: bool) -> None:
+    """Show once more, on an empty screen; a Redis that is away is waited for."""
+    if clear:
+        click.echo(_CLEAR, nl=False)
+    try:
+        show()
+    except StoreUnavailable as error:
+        click.secho(str(error), fg="red")
 
 
 def _show(found: Status) -> None:

@@ -15,7 +15,7 @@ from clock.cli.job_options import confirm, filter_options, in_batches, show_job,
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, json_option
 from clock.cli.parts import opened
-from clock.errors import ConfigurationError
+from clock.errors import ClockError
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching
 from clock.job.payload import seconds
 
@@ -182,7 +182,7 @@ def _meant(waiting: WaitingSet, wanted: JobFilter, now: float) -> list[FoundJob]
     jobs = list(matching(waiting.jobs(), wanted, now=now))
     missing = wanted.jids - {job.jid for job in jobs}
     if missing:
-        raise ConfigurationError(f"`{waiting.name}` has no job {', '.join(sorted(missing))}")
+        raise ClockError(f"`{waiting.name}` has no job {', '.join(sorted(missing))}")
     return jobs
 
 

@@ -7,7 +7,7 @@ from click.testing import Result
 from redis import Redis
 
 from clock.cli import job_options
-from clock.errors import ConfigurationError
+from clock.errors import ClockError
 
 Clock = Callable[..., Result]
 
@@ -86,7 +86,7 @@ def test_one_job_is_shown_whole(clock: Clock) -> None:
 
 def test_a_job_that_is_not_there_is_named(clock: Clock) -> None:
     for words in (["retry", "show", "zzz"], ["dead", "retry", "zzz"], ["scheduled", "delete", "zzz"]):
-        with pytest.raises(ConfigurationError, match="has no job zzz"):
+        with pytest.raises(ClockError, match="has no job zzz"):
             clock(*words)
 
 
@@ -178,7 +178,7 @@ def test_jobs_of_a_queue_are_deleted(clock: Clock, redis: Redis) -> None:
 
 @pytest.mark.usefixtures("queued")
 def test_a_queue_that_there_is_not_is_named_with_those_that_there_are(clock: Clock) -> None:
-    with pytest.raises(ConfigurationError, match="there is no queue 'defualt'; there are: default, low"):
+    with pytest.raises(ClockError, match="there is no queue 'defualt'; there are: default, low"):
         clock("queue", "clear", "defualt")
 
 

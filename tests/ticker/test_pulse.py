@@ -1,13 +1,16 @@
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.errors import StoreUnavailable
 from clock.store.clock_register import ClockRegister
+from clock.store.ledger import Entry, RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Pulse, Ticker
+from clock.ticker import Pulse, Signature, Ticker
 from clock.timetable import Timetable
 
 
@@ -73,3 +76,36 @@ def test_a_clock_that_stops_leaves_the_register_at_once(
     beating.stop()
 
     assert ClockRegister(redis).living(to_ms(fake_clock.now())) == {}
+
+
+class _AwayLedger(RedisLedger):
+    """A ledger whose Redis is away."""
+
+    def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
+        raise StoreUnavailable("Redis cannot be reached.")
+
+
+class _TwoRounds(FakeClock):
+    """Time that passes where it is waited for; at the second wait the loop is stopped."""
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        self.advance(timedelta(seconds=seconds))
+        self.waits = getattr(self, "waits", 0) + 1
+        if self.waits == 2:
+            self.ticker.stop()
+        return True
+
+    ticker: Ticker
+
+
+def test_a_loop_that_comes_round_without_redis_is_alive_and_not_ready(
+    declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock
+) -> None:
+    clock, signature = _TwoRounds(fake_clock.now()), Signature("web1", "v1")
+    clock.ticker = Ticker(declare(""), ledger=_AwayLedger(redis), clock=clock, signature=signature)
+    started = clock.monotonic()
+
+    clock.ticker.run()
+
+    assert clock.ticker.last_look > started
+    assert clock.ticker.last_round == started

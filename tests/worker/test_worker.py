@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock
 from clock.errors import WorkerStuck
+from clock.testing import FakeClock
 from clock.worker import Queue, Worker, WorkerOptions
 from tests.worker import jobs
 from tests.worker.jobs import PATIENCE_SECONDS, HoldThingJob, NoteThingJob
@@ -100,3 +101,13 @@ def test_a_worker_whose_machine_has_a_wrong_time_is_not_taken_for_dead(redis: Re
 
     assert isinstance(expires, float)
     assert expires > (redis.time()[0] - 60) * 1000
+
+
+def test_a_worker_tells_how_long_ago_redis_answered_a_fetch(redis: Redis) -> None:
+    clock = FakeClock(datetime(2026, 11, 24, 6, tzinfo=UTC))
+    worker = Worker(redis, WorkerOptions((Queue("default"),), 2), identity="here:1:a", clock=clock)
+    clock.advance(timedelta(seconds=90))
+
+    assert (worker.seconds_since_fetch, worker.seconds_since_look) == (90, 90)
+    worker.quiet()
+    assert worker.seconds_since_fetch == 0  # it is not wanted any more
