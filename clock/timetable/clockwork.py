@@ -14,7 +14,7 @@ from datetime import tzinfo
 from functools import lru_cache
 
 from clock.timetable.days import WEEKDAYS, EveryDay, EveryWeekday
-from clock.timetable.local_time import DAY, HOUR, MINUTE, offsets_of
+from clock.timetable.local_time import DAY, HOUR, MINUTE
 from clock.timetable.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 
 _AT = re.compile(
@@ -94,7 +94,7 @@ class ClockworkAt:
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
         """The due instants in (after, end], in order."""
         candidates = self._candidates()
-        last = self._known(candidates, previous) if previous is not None else None
+        last = None if previous is None else next(candidates.readings(previous - 1, previous), None)
         if last is None:
             last = self._restart(candidates, after, anchor)
         skip = last is None and self.skip_first
@@ -110,10 +110,6 @@ class ClockworkAt:
         """Whether the candidate, an instant and its wall-clock time, lies a period after the last one."""
         on_wall = self.period >= DAY
         return candidate[on_wall] - last[on_wall] >= self.period
-
-    def _known(self, candidates: WallTimes, previous: int) -> tuple[int, int]:
-        shown = previous, previous + offsets_of(self.zone).at(previous)
-        return next(candidates.readings(previous - 1, previous), shown)
 
     def _restart(self, candidates: WallTimes, after: int, anchor: int) -> tuple[int, int] | None:
         """A candidate not after `after` that is due whatever was due before: none is within a period before it.

@@ -197,7 +197,8 @@ class FluentJob(Builder):
         if self._month_days:
             words += f" on the {listed(day.text for day in self._month_days)}"
         times = [f"at {listed(map(self._shown, dict.fromkeys(self._times)))}"] if self._times else []
-        return " ".join([words, *times, *([listed(map(at_words, self._ats))] if self._ats else [])])
+        times += [listed(map(at_words, self._ats))] if self._ats else []
+        return f"{words} {' and '.join(times)}".rstrip()
 
     def _shown(self, at: time) -> str:
         if self.unit == "minutes":

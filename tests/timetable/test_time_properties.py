@@ -201,6 +201,17 @@ def test_a_chain_may_be_entered_anywhere(data: st.DataObject, zone: ZoneInfo, aw
     assert entered == [due for due in followed if due > start]
 
 
+def test_what_is_said_to_be_the_last_due_instant_and_is_none_does_not_shift_the_chain() -> None:
+    """The ledger may have decided an instant that is due no more, when the tz database has changed."""
+    trigger = ClockworkAt(2 * DAY, parse_at("10:00"), ZoneInfo("Europe/Berlin"))
+    anchor = to_seconds(datetime(2026, 11, 24, tzinfo=UTC))
+    followed = list(trigger.due_between(anchor, anchor + 9 * DAY, anchor, None))
+
+    found = first(trigger, followed[1] + HOUR, anchor, previous=followed[1] + HOUR)
+
+    assert found == followed[2]
+
+
 @for_all(data=st.data(), zone=zones, machine=zones)
 def test_the_machines_own_zone_changes_nothing(data: st.DataObject, zone: ZoneInfo, machine: ZoneInfo) -> None:
     anchor = data.draw(instants(zone))
