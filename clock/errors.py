@@ -10,6 +10,7 @@
         ArgumentsError
         DuplicateJobClass
         UnknownJobClass
+        NoPerform
         Discard              raised on purpose, to drop the job that runs
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
@@ -94,6 +95,13 @@ class UnknownJobClass(JobError):
             f"no job class {class_name!r} is loaded here; is its module under the folder that -r names?"
         )
         self.class_name = class_name
+
+
+class NoPerform(JobError, AttributeError):
+    """A job class that is only a base for others was pushed."""
+
+    def __init__(self, class_name: str) -> None:
+        super().__init__(f"{class_name} has no perform; define it, or push a subclass that does")
 
 
 class Discard(JobError):

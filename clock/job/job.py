@@ -15,7 +15,7 @@ from clock.job.arguments import check_arity, check_json
 from clock.job.chains import server_middleware
 from clock.job.context import Context
 from clock.job.middleware import ServerMiddleware, await_inside, run_inside
-from clock.job.options import check_class
+from clock.job.options import check_class, check_wire_name
 from clock.job.order import OnCommit
 from clock.job.payload import Payload
 from clock.job.perform import check_perform
@@ -70,11 +70,10 @@ class Job(Pushes):
     deadline: datetime | None = None
     _is_coroutine: ClassVar[bool] = False
 
-    perform: Any
-
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         check_perform(cls)
+        check_wire_name(cls)
         if "wire_name" not in cls.__dict__:
             cls.wire_name = cls.__name__
         check_class(cls)

@@ -116,6 +116,15 @@ def check_class(job: type[Job]) -> None:
         hidden_places(job.__qualname__, job.perform, job.redact)
 
 
+def check_wire_name(job: type[Job]) -> None:
+    """Check the name that a job class gives itself in payloads. Raises JobError."""
+    name = vars(job).get("wire_name", job.__name__)
+    if not _is_name(name):
+        raise JobError(
+            f"{job.__qualname__}: wire_name is {name!r}; it must be a name, such as 'Billing::ChargeCardJob'"
+        )
+
+
 def _is_code(value: object) -> bool:
     return callable(value) or hasattr(value, "__get__")
 

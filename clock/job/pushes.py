@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
+from clock.errors import NoPerform
 from clock.job import client
 from clock.job.options import CallOptions
 from clock.job.order import Order
@@ -39,10 +40,17 @@ class _Jobs:
         return client.collector(_job(owner), "jobs").jobs(_job(owner))
 
 
+class _NoPerform:
+    """Stands for `perform` in a class that does not define it: a base for others may do without."""
+
+    def __get__(self, instance: object, owner: type[Pushes]) -> Any:
+        raise NoPerform(owner.__name__)
+
+
 class Pushes:
     """The part of `Job` that programs call; what a worker calls is in `Job` itself."""
 
-    perform: Any
+    perform: Any = _NoPerform()
     #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not been run.
     jobs = _Jobs()
 

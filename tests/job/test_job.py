@@ -223,6 +223,31 @@ def test_a_perform_that_no_worker_could_call_is_an_error_when_the_class_is_made(
     assert message in str(error.value)
 
 
+class HandleParcelJob(Job):
+    queue = "parcels"
+
+
+@pytest.mark.parametrize(
+    "push",
+    [
+        lambda: HandleParcelJob.perform_async(1),
+        lambda: HandleParcelJob.perform_bulk([[1]]),
+        lambda: HandleParcelJob.perform_inline(1),
+        lambda: HandleParcelJob.set(queue="low").perform_in(5, 1),
+        lambda: HandleParcelJob.check_arguments(1),
+    ],
+)
+def test_a_class_that_is_only_a_base_for_others_is_not_pushed(redis: Redis, push: Callable[[], object]) -> None:
+    with pytest.raises(JobError, match="HandleParcelJob has no perform; define it, or push a subclass that does"):
+        push()
+
+
+@pytest.mark.parametrize("name", ["", 7, None])
+def test_a_wire_name_is_a_name(name: object) -> None:
+    with pytest.raises(JobError, match=r"wire_name is .*; it must be a name"):
+        type("SendWrongJob", (Job,), {"wire_name": name})
+
+
 def test_two_classes_of_one_name_are_an_error_that_names_both_modules() -> None:
     with pytest.raises(DuplicateJobClass, match=f"one in {__name__}, one in elsewhere"):
         type("SendParcelJob", (Job,), {"__module__": "elsewhere"})
