@@ -26,7 +26,7 @@ from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetab
 from clock.timetable.triggers import Trigger, Union
 from clock.timetable.until import Moment, Until
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ def _caller() -> FrameType:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith(_PACKAGE) or filename.endswith("schedule/__init__.py")
+    return filename.startswith(_PACKAGE) or filename == schedule.__file__
 
 
 def _shown(filename: str) -> str:

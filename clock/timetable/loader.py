@@ -29,9 +29,8 @@ from clock.timetable.yaml_events import FindJob, entry_in_yaml
 
 _MODULE = "__clock_file__"
 _SCRIPT_GUARD = re.compile(r"if\s*\(?\s*__name__\s*==\s*['\"]__main__['\"]")
-_lock = (
-    threading.RLock()
-)  # while a file is loaded, the import path and the `schedule` package are not the process's
+#: Held while a file is loaded: the import path and the `schedule` package are the load's for that time.
+_lock = threading.RLock()
 
 
 def load(
@@ -131,7 +130,7 @@ def _run(code: CodeType, path: Path) -> dict[str, object]:
     except (Exception, SystemExit) as error:  # whatever the file raises is told in one line
         raise DeclarationError(f"{_raised_at(error, path)}: {type(error).__name__}: {error}") from error
     finally:
-        del sys.modules[_MODULE]
+        sys.modules.pop(_MODULE, None)
         if before is not None:
             sys.modules[_MODULE] = before
     return vars(module)
@@ -139,7 +138,7 @@ def _run(code: CodeType, path: Path) -> dict[str, object]:
 
 def _check_guard(path: Path) -> None:
     """Refuse a file whose declarations wait for being run as a script."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if _SCRIPT_GUARD.match(line):
             raise DeclarationError(
                 f"{path}:{number}: no event is declared; what stands under this line is not run when a clock file "

@@ -49,6 +49,15 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
         assert asked.returncode == 0, asked.stderr
         assert "python -m clock worker" in asked.stdout
 
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "clock.py").write_text("from clock import every\n\nevery().day.do(print)\n")
+    script = subprocess.run(
+        [home / "bin" / "python", "lib/clock.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert script.returncode == 1
+    assert script.stderr.startswith("clock: lib/clock.py:3: ")
+    assert script.stderr.endswith("run it with: python -m clock lib/clock.py\n")
+
 
 def test_the_procfile_runs_as_it_stands(sample: App, repository: Path) -> None:
     shutil.copy(repository / "Procfile", sample.folder)

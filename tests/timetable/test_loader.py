@@ -87,6 +87,16 @@ def test_declarations_in_other_modules_are_made_again_by_each_load(write: Write)
     assert not [name for name in sys.modules if name.startswith("schedules_of_a_test.")]
 
 
+@pytest.mark.parametrize("name", ["my_schedule", "clockwork_of_a_test"])
+def test_a_declaration_is_found_in_a_package_whatever_its_name(write: Write, name: str) -> None:
+    write(f"{name}/__init__.py", "from clock import every\n\nevery().day.do(print)\n")
+    path = write("lib/clock.py", f"import {name}\n")
+
+    [event] = load(path).events
+
+    assert event.source.endswith(f"{name}/__init__.py:3")
+
+
 def test_a_load_leaves_the_import_path_and_the_modules_as_they_were(write: Write) -> None:
     path = write(
         "lib/clock.py", "import sys\nfrom clock import every\nevery().day.do(print)\nsys.path.append('/x')\n"
