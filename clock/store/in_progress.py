@@ -50,6 +50,7 @@ class InProgress:
 
     def __init__(self, redis: Redis, identity: str) -> None:
         self._redis = redis
+        self._identity = identity
         self._hash = keys.IN_PROGRESS + identity
         self._running = keys.RUNNING + identity
         self._next_number = 1
@@ -57,10 +58,13 @@ class InProgress:
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")
 
-    def claim(self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str) -> list[Claimed]:
+    def claim(
+        self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str, expires_ms: int
+    ) -> list[Claimed]:
         """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
 
-        `today` is the day (UTC, YYYY-MM-DD) under which the done ones are counted. Raises StoreUnavailable; the
+        `today` is the day (UTC, YYYY-MM-DD) under which the done ones are counted; `expires_ms` is when this
+        worker may be taken for dead if it is not heard of (milliseconds since 1970). Raises StoreUnavailable; the
         jobs may have been claimed then, and `leftovers` finds them.
         """
         first = self._next_number
@@ -71,9 +75,10 @@ class InProgress:
                     self._hash,
                     keys.STAT_PROCESSED,
                     f"{keys.STAT_PROCESSED}:{today}",
+                    keys.WORKERS,
                     *map(keys.queue, queues),
                 ],
-                args=[limit, first, len(done), *done, *queues],
+                args=[limit, first, self._identity, expires_ms, len(done), *done, *queues],
             )
         return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
 

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from clock.clocks import Clock
+from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.arrivals import Arrivals
 from clock.store.in_progress import Claimed, InProgress, Move, day
@@ -42,8 +42,8 @@ class Fetcher:
         self._claiming = threading.Lock()
         self._pace = Pace()
         self.ready = Ready(self._pace, options.concurrency)
-        self._held: dict[int, Claimed] = {}
-        self._done: deque[int] = deque()
+        self._held: dict[int, Claimed] = {}  # claimed, and neither done nor gone elsewhere
+        self._done: deque[int] = deque()  # to be acknowledged; taken from under _claiming
         self._stopping = threading.Event()
         self._idle = False
         self._failures = 0
@@ -141,22 +141,38 @@ class Fetcher:
 
     def _claim(self, limit: int, *, always: bool = False) -> list[Claimed]:
         with self._claiming:
+            if self._stopping.is_set():
+                limit = 0  # what is claimed now would not be seen by who puts jobs back at the end
             done = [self._done.popleft() for _ in range(len(self._done))]
             if not (done or limit or always):
                 return []
+            now = self._clock.now()
             try:
                 jobs = self._in_progress.claim(
-                    self._options.order() if limit else [], limit, done=done, today=day(self._clock.now())
+                    self._options.order() if limit else [],
+                    limit,
+                    done=done,
+                    today=day(now),
+                    expires_ms=to_ms(now) + int(self._options.expires_seconds * 1000),
                 )
             except StoreError:
                 self._done.extendleft(reversed(done))
                 raise
             self.last_round_trip = self._clock.monotonic()
-        if self._failures and limit:
-            self._failures = 0
-            logger.info("Redis is back")
-            jobs = self._in_progress.leftovers(set(self._held))
-        self._held.update({job.number: job for job in jobs})
+            if self._failures and limit:
+                jobs = self._find_all()
+            self._held.update({job.number: job for job in jobs})
+        return jobs
+
+    def _find_all(self) -> list[Claimed]:
+        """What was claimed since Redis was away: also by calls whose answers were lost."""
+        known = {
+            *self._held,
+            *self._done,
+        }  # in this order: a job that ends goes to `_done` before it leaves `_held`
+        jobs = self._in_progress.leftovers(known)
+        self._failures = 0
+        logger.info("Redis is back")
         return jobs
 
     def _seconds_to_look(self) -> float:

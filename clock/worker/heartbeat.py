@@ -9,8 +9,7 @@ from collections.abc import Callable
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.processes import Beat, Processes
-
-MISSED_BEATS = 4  # a worker that was not heard of for so many is dead: its jobs are given to others
+from clock.worker.options import MISSED_BEATS
 
 logger = logging.getLogger(__name__)
 

@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MISSED_BEATS = 4  # a worker that was not heard of for so many is dead: its jobs are given to others
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -23,6 +25,11 @@ class WorkerOptions:
     concurrency: int = 10
     stop_timeout_seconds: float = 25.0
     beat_seconds: float = 5.0
+
+    @property
+    def expires_seconds(self) -> float:
+        """For how long a worker must not be heard of to be taken for dead."""
+        return MISSED_BEATS * self.beat_seconds
 
     @property
     def queue_names(self) -> list[str]:

@@ -39,7 +39,7 @@ def test_a_dead_workers_jobs_go_back_to_the_front_of_their_queues_in_order(
 
     assert [thing for _, thing in jobs.ran] == [1, 2, 3]
     assert redis.keys("clock:in_progress:*") == []
-    assert redis.zcard(keys.WORKERS) == 0
+    assert redis.zscore(keys.WORKERS, "dead:1:a") is None
 
 
 def test_a_living_workers_jobs_are_left_alone(bench: Build, redis: Redis, fake_clock: FakeClock) -> None:
@@ -152,3 +152,17 @@ def test_of_dead_jobs_ten_thousand_are_kept_those_with_which_workers_died_among_
 
     assert redis.zcard("dead") == 10_000
     assert redis.zscore("dead", "n0") is None
+
+
+def test_the_job_of_a_worker_that_died_before_it_was_ever_heard_of_is_put_back(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    bench("young:1:a").take()
+
+    assert recover(redis, clock=fake_clock) == 0
+    fake_clock.advance(timedelta(seconds=60))
+    assert recover(redis, clock=fake_clock) == 1
+
+    assert redis.llen("queue:default") == 1
+    assert redis.zcard(keys.WORKERS) == 0

@@ -1,0 +1,107 @@
+"""The fetcher's promises where it is cut off, or stopped, at an awkward moment."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock.clocks import Clock
+from clock.errors import StoreUnavailable
+from clock.store.in_progress import Claimed, InProgress
+from clock.testing import FakeClock
+from clock.worker.fetcher import Fetcher
+from clock.worker.options import Queue, WorkerOptions
+from tests.worker import jobs
+from tests.worker.conftest import Bench
+from tests.worker.jobs import NoteThingJob
+
+
+class LosesAnswers(InProgress):
+    """Claims, but the answer is lost on its way, as often as `losses` says."""
+
+    losses = 0
+
+    def claim(self, *args: Any, **kwargs: Any) -> list[Claimed]:
+        found = super().claim(*args, **kwargs)
+        if self.losses:
+            self.losses -= 1
+            raise StoreUnavailable("the answer was lost")
+        return found
+
+
+class NoArrivals:
+    def wait(self, seconds: float) -> None: ...
+    def wake(self) -> None: ...
+
+
+def fetcher_of(redis: Redis, clock: Clock) -> tuple[Fetcher, LosesAnswers]:
+    in_progress = LosesAnswers(redis, "host:1:abc")
+    options = WorkerOptions((Queue("default"),), concurrency=1)
+    arrivals: Any = NoArrivals()
+    return Fetcher(in_progress, arrivals, options=options, clock=clock), in_progress
+
+
+def hash_size(redis: Redis) -> int:
+    size: Any = redis.hlen("clock:in_progress:host:1:abc")
+    return int(size)
+
+
+def test_jobs_claimed_by_a_call_whose_answer_was_lost_are_found_and_those_that_run_are_not_run_twice(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(6)])
+    fetcher, in_progress = fetcher_of(redis, fake_clock)
+    fetcher.claim(2)
+    running, done = fetcher.ready.take_all()
+    fetcher.finish(fetcher.slots[0], done, 0.0)
+    in_progress.losses = 1
+    with pytest.raises(StoreUnavailable):
+        fetcher.claim(2)
+    fetcher._failures = 1
+
+    fetcher.claim(1)
+
+    found = fetcher.ready.take_all()
+    assert len(found) == 3
+    assert not {running.number, done.number} & {job.number for job in found}
+    assert hash_size(redis) == 4
+
+
+def test_after_a_stop_nothing_more_is_claimed(redis: Redis, bench: Callable[..., Bench]) -> None:
+    NoteThingJob.perform_async(1)
+    fetcher = bench().fetcher
+    fetcher.stop()
+
+    assert fetcher.claim(1) == 0
+    assert redis.llen("queue:default") == 1
+
+
+def test_an_acknowledgement_whose_answer_was_lost_is_given_again_and_counts_once(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    jobs.ran.clear()
+    NoteThingJob.perform_async(1)
+    fetcher, in_progress = fetcher_of(redis, fake_clock)
+    fetcher.claim(1)
+    [job] = fetcher.ready.take_all()
+    fetcher.finish(fetcher.slots[0], job, 0.0)
+    in_progress.losses = 1
+
+    fetcher.acknowledge()
+    fetcher.acknowledge()
+
+    assert hash_size(redis) == 0
+    assert redis.get("stat:processed") == b"1"
+
+
+def test_held_jobs_are_given_back_in_their_order(redis: Redis, bench: Callable[..., Bench]) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(4)])
+    before = redis.lrange("queue:default", 0, -1)
+    fetcher = bench().fetcher
+    fetcher.claim(3)
+
+    fetcher.give_back(fetcher.held)
+
+    assert redis.lrange("queue:default", 0, -1) == before
+    assert fetcher.held == []
