@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from clock.testing import History, Timeline, read_ledger, run
 from clock.timetable import Timetable
 
 STEP = timedelta(days=30)  # a long span's progress is shown at this pace
+Span = tuple[datetime, datetime]
 
 
 @click.command()
@@ -71,8 +73,7 @@ def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | 
     ledger = read_ledger(url) if url else None
     histories: list[History] = []
     pieces = list(_pieces(start, stop))
-    hidden = len(pieces) < 2 or not sys.stderr.isatty()
-    with click.progressbar(pieces, label="Rehearsing", file=sys.stderr, hidden=hidden) as shown:
+    with _shown(pieces) as shown:
         for begin, end in shown:
             history = run(timetable, start_time=begin, end_time=end, ledger=ledger)
             ledger = history.ledger
@@ -80,7 +81,14 @@ def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | 
     return histories
 
 
-def _pieces(start: datetime, stop: datetime) -> Iterator[tuple[datetime, datetime]]:
+def _shown(pieces: list[Span]) -> AbstractContextManager[Iterable[Span]]:
+    """The pieces, with a bar of progress where somebody waits at a terminal."""
+    if len(pieces) < 2 or not sys.stderr.isatty():
+        return nullcontext(pieces)
+    return click.progressbar(pieces, label="Rehearsing", file=sys.stderr)
+
+
+def _pieces(start: datetime, stop: datetime) -> Iterator[Span]:
     while start < stop:
         end = min(start + STEP, stop)
         yield start, end

@@ -109,7 +109,7 @@ def snapshot(redis: Redis) -> object:
 def try_out(job: type[Job], redis: Redis) -> None:
     def begin() -> None:
         fresh()
-        redis.flushall()
+        redis.delete("visits", "recent")
 
     testing.assert_idempotent(job, snapshot=lambda: snapshot(redis), fresh=begin)
 
@@ -120,6 +120,7 @@ def test_a_hole_is_found_and_named_by_its_lines(pair: Pair, place: Redis) -> Non
         try_out(pair.hole, place)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", ZOO, ids=lambda pair: pair.fixed.__name__)
 def test_its_twin_is_not_accused(pair: Pair, place: Redis) -> None:
     try_out(pair.fixed, place)

@@ -30,8 +30,10 @@ class Place:
     charges: ClassVar[list[str]] = []
 
 
-def database() -> sqlite3.Connection:
-    return sqlite3.connect(Place.folder / "zoo.sqlite3")
+def database(*, autocommit: bool = False) -> sqlite3.Connection:
+    db = sqlite3.connect(Place.folder / "zoo.sqlite3", isolation_level=None if autocommit else "DEFERRED")
+    db.execute("PRAGMA synchronous = OFF")  # power is not cut here
+    return db
 
 
 def file(name: str) -> Path:
@@ -279,7 +281,7 @@ class PushThenNoteJob(Job):
 
 class AutocommitTwiceJob(Job):
     def perform(self) -> None:
-        db = sqlite3.connect(Place.folder / "zoo.sqlite3", isolation_level=None)
+        db = database(autocommit=True)
         if not db.execute("SELECT 1 FROM rows WHERE what = 'shipment'").fetchone():
             db.execute("UPDATE counters SET value = value - 1")
             db.execute("INSERT INTO rows VALUES ('shipment')")
@@ -288,7 +290,7 @@ class AutocommitTwiceJob(Job):
 
 class BeginAndCommitJob(Job):
     def perform(self) -> None:
-        db = sqlite3.connect(Place.folder / "zoo.sqlite3", isolation_level=None)
+        db = database(autocommit=True)
         db.execute("BEGIN IMMEDIATE")
         if not db.execute("SELECT 1 FROM rows WHERE what = 'shipment'").fetchone():
             db.execute("UPDATE counters SET value = value - 1")
