@@ -2,13 +2,19 @@
 
 import json
 import logging
+import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis
 
+from clock.job.client import using_clock
 from clock.store.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
@@ -183,3 +189,131 @@ def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
 
     assert fired(redis) == []
     assert "another event is named 'file'" in str(jobs.ran[0])
+
+
+def test_rows_of_a_real_database_are_followed(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    database.execute("CREATE TABLE reports (id INTEGER PRIMARY KEY, name TEXT, frequency INTEGER, at TEXT)")
+    database.execute("INSERT INTO reports VALUES (1, 'first', 3600, '**:00')")
+    monkeypatch.setattr(jobs, "find_rows", lambda: list(map(dict, database.execute("SELECT * FROM reports"))))
+    ticker = begin()
+
+    run_until(fake_clock, ticker, SIX + MINUTE)
+    database.execute("INSERT INTO reports VALUES (2, 'second', 600, NULL)")
+    database.execute("DELETE FROM reports WHERE id = 1")
+    run_until(fake_clock, ticker, SIX + 15 * MINUTE)
+    database.close()
+
+    assert [name for name, _ in fired(redis)] == ["first", "second", "second"]
+
+
+class Table(RuleBasedStateMachine):
+    """A table that is edited while a clock runs, stops and starts again: each row fires when it is due, once."""
+
+    redis: Redis
+    timetable: Timetable
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis.flushall()
+        self.clock = FakeClock(SIX)
+        jobs.rows = []
+        jobs.ran.clear()
+
+        self.ticker = self.start()
+
+    def start(self) -> Ticker:
+        ledger = RedisLedger(self.redis)
+        with using_clock(self.clock):
+            ticker = Ticker(
+                self.timetable, ledger=ledger, clock=self.clock, signature=Signature("a", "v1"), use_threads=False
+            )
+            ticker.tick()
+        return ticker
+
+    def look(self) -> None:
+        """The source is asked again, so that what was edited counts from now."""
+        self.clock.advance(MINUTE)
+        with using_clock(self.clock):
+            self.ticker.tick()
+
+    def row(self, number: int) -> dict[str, Any] | None:
+        return next((row for row in jobs.rows if row["id"] == number), None)
+
+    @rule(number=st.integers(1, 3), minutes=st.sampled_from([2, 3, 5]))
+    def create(self, number: int, minutes: int) -> None:
+        if self.row(number) is None:
+            jobs.rows.append(
+                {"id": number, "name": f"row{number}", "cron": f"*/{minutes} * * * *", "enabled": True}
+            )
+            self.look()
+
+    @rule(number=st.integers(1, 3), minutes=st.sampled_from([2, 3, 5]))
+    def edit(self, number: int, minutes: int) -> None:
+        if row := self.row(number):
+            row["cron"] = f"*/{minutes} * * * *"
+            self.look()
+
+    @rule(number=st.integers(1, 3))
+    def pause(self, number: int) -> None:
+        if row := self.row(number):
+            row["enabled"] = not row["enabled"]
+            self.look()
+
+    @rule(number=st.integers(1, 3))
+    def delete(self, number: int) -> None:
+        if row := self.row(number):
+            jobs.rows.remove(row)
+            self.look()
+
+    @rule()
+    def restart(self) -> None:
+        self.ticker = self.start()
+
+    @rule(minutes=st.integers(1, 12))
+    def pass_time(self, minutes: int) -> None:
+        start = self.clock.now()
+        before = Counter(fired(self.redis))
+        for _ in range(minutes * 2):
+            self.clock.advance(timedelta(seconds=30))
+            with using_clock(self.clock):
+                self.ticker.tick()
+
+        expected = Counter[tuple[str, str]]()
+        for row in jobs.rows:
+            period = int(str(row["cron"])[2])
+            instants = [start + n * timedelta(seconds=30) for n in range(1, minutes * 2 + 1)]
+            if row["enabled"]:
+                expected.update(
+                    (str(row["name"]), f"{at:%H:%M}")
+                    for at in instants
+                    if at.second == 0 and at.minute % period == 0
+                )
+        assert Counter(fired(self.redis)) - before == expected
+
+    @invariant()
+    def nothing_fires_twice(self) -> None:
+        found: Any = self.redis.lrange("queue:default", 0, -1)
+        firings = [json.loads(row)["clock"] for row in found]
+        counted = Counter((firing["event"], firing["due"]) for firing in firings)
+        assert [firing for firing, times in counted.items() if times > 1] == []
+
+
+@pytest.mark.slow
+def test_a_table_edited_in_any_order_fires_each_row_when_it_is_due(
+    redis: Redis, declare: Callable[..., Timetable]
+) -> None:
+    machine = type("Machine", (Table,), {"redis": redis, "timetable": declare(SOURCE)})
+
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        ),
+    )

@@ -1,6 +1,8 @@
 import json
 import logging
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +17,7 @@ from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
 from tests.ticker import jobs
+from tests.ticker.conftest import START
 
 Declare = Callable[..., Timetable]
 Start = Callable[..., Ticker]
@@ -381,6 +384,7 @@ def test_actions_on_threads_do_not_hold_up_the_clock_and_are_committed_in_their_
     assert kinds(redis, "slow") == ["fired", "fired"]
 
 
+@pytest.mark.slow
 def test_a_year_of_restarts_every_day_loses_and_doubles_nothing(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:
@@ -392,3 +396,34 @@ def test_a_year_of_restarts_every_day_loses_and_doubles_nothing(
 
     dues = [payload["clock"]["due"] for payload in pushed(redis)]
     assert dues == [int((SIX + timedelta(days=day)).timestamp() * 1000) for day in range(365)]
+
+
+@pytest.mark.slow
+def test_a_month_of_24_restarts_a_day_loses_and_doubles_nothing(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+) -> None:
+    """A dyno that restarts about every hour, and is down for up to a quarter of one."""
+    lines = """
+        configure(catch_up="all")
+        every().day.at("06:00").do(FetchNewsJob, "daily").named("daily")
+        every().hour.at(":30").do(FetchNewsJob, "hourly").named("hourly")
+        every(10).minutes.do(FetchNewsJob, "often").named("often")
+    """
+    chance = random.Random(24)  # noqa: S311  # restarts, no secrets
+    first = ticker = start(declare(lines))
+
+    for _ in range(30 * 24):
+        up_until = fake_clock.now() + timedelta(minutes=chance.randrange(30, 75))
+        while ticker.next_due is not None and ticker.next_due < up_until:
+            fake_clock.advance(max(ticker.next_due - fake_clock.now(), timedelta(0)))
+            ticker.tick()
+        fake_clock.advance(up_until - fake_clock.now() + timedelta(seconds=chance.randrange(900)))
+        ticker = start(declare(lines))
+
+    firings = Counter((payload["clock"]["event"], payload["clock"]["due"]) for payload in pushed(redis))
+    anchors = {item.event.name: item.anchor for item in first.planned}
+    expected = Counter(
+        (event.name, seconds * 1000)
+        for seconds, event in declare(lines).due_between(START, fake_clock.now(), anchors=anchors)
+    )
+    assert firings == expected
