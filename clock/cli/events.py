@@ -66,6 +66,7 @@ def _as_json(view: EventView) -> Mapping[str, object]:
         "schedule": event.declaration,
         "action": str(event.action),
         "description": event.description,
+        "explained": event.explain(),
         "tags": sorted(map(str, event.tags)),
         "source": event.source,
         "next_due": view.next_due.isoformat() if view.next_due else None,
