@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo_json, echo_table, json_option, printable
+from clock.cli.output import duration, echo_json, echo_table, json_option, printable, terminal_width
 from clock.cli.parts import opened, timetable_if_any
 from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status
@@ -71,7 +72,7 @@ def _show(found: Status) -> None:
     click.echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", nl=False)
     click.secho("unhealthy" if problems else "healthy", fg="red" if problems else "green", bold=True)
     for problem in problems:
-        click.secho(f"  ! {printable(problem)}", fg="red")
+        click.secho(wrap_text(f"! {printable(problem)}", terminal_width() or 1_000, "  ", "    "), fg="red")
     click.echo()
     _show_clocks(found)
     _show_workers(found)

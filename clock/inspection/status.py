@@ -13,6 +13,7 @@ from clock.job.payload import seconds
 from clock.store import Redis, listing
 from clock.timetable import Timetable
 
+SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs
 STUCK = timedelta(seconds=60)  # a loop comes round every second; only a long action of its own holds it up
 
 
@@ -70,6 +71,9 @@ def _of_processes(status: Status) -> Iterator[str]:
         yield "no clock runs"
     elif not status.workers and any(queue.size for queue in status.queues):
         yield "no worker runs, and jobs wait"
+    for worker in status.workers:
+        if worker.beat_age > SILENT_SECONDS:
+            yield f"worker {worker.identity} was last heard of {worker.beat_age:.0f} s ago"
 
 
 def _of_clocks(status: Status) -> Iterator[str]:

@@ -156,3 +156,10 @@ def test_parked_jobs_are_a_problem(redis: Redis, worker: Callable[..., None], pa
     redis.lpush("clock:parked:GoneJob", payload("a"))
 
     assert look(redis).problems == ["jobs are parked, because no worker knows their class: GoneJob (1)"]
+
+
+def test_a_worker_that_is_no_longer_heard_of_is_a_problem(redis: Redis, worker: Callable[..., None]) -> None:
+    worker("default")
+    redis.hset("web1:1:a", "beat", NOW_SECONDS - 31)
+
+    assert look(redis).problems == ["worker web1:1:a was last heard of 31 s ago"]
