@@ -7,7 +7,7 @@ import hashlib
 import linecache
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -77,14 +77,22 @@ def numbered(name: str, taken: Mapping[str, object]) -> str:
 def _lambda_text(code: CodeType) -> str | None:
     """The source of a lambda; None where it cannot be told, as in an interactive session."""
     linecache.checkcache(code.co_filename)  # the file may have been edited since it was last loaded
-    try:
-        tree = ast.parse("".join(linecache.getlines(code.co_filename)))
-    except SyntaxError:
-        return None
-    lambdas = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno
-    ]
+    lambdas = _lambdas("".join(linecache.getlines(code.co_filename))).get(code.co_firstlineno, [])
     bodies = {(line, column) for line, _, column, _ in code.co_positions() if line is not None}
     exact = [node for node in lambdas if (node.body.lineno, node.body.col_offset) in bodies]
     found = exact if len(lambdas) > 1 else lambdas
     return ast.unparse(found[0]) if found else None
+
+
+@lru_cache(maxsize=8)  # a file may hold hundreds of them
+def _lambdas(text: str) -> dict[int, list[ast.Lambda]]:
+    """The lambdas of a file, by the lines on which they begin."""
+    found: dict[int, list[ast.Lambda]] = {}
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:
+        return found
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Lambda):
+            found.setdefault(node.lineno, []).append(node)
+    return found
