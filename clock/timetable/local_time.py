@@ -18,7 +18,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 #: Later than anything that is asked for, early enough for every zone's `datetime` to hold it: the year 9990.
-FOREVER = 253_086_681_600
+FOREVER = 253_086_768_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -67,7 +67,7 @@ class Offsets:
 
     def at(self, instant: int) -> int:
         """The offset at an instant, in seconds; positive east of Greenwich."""
-        return next(self.stretches(instant, instant)).offset
+        return next(stretch.offset for stretch in self._span(instant >> _SPAN_BITS) if instant < stretch.stop)
 
     def stretches(self, first: int, last: int) -> Iterator[Stretch]:
         """The stretches that hold the instants first <= t <= last, in order.
@@ -75,7 +75,7 @@ class Offsets:
         A long stretch may come in parts, whose offsets are those of their neighbours.
         """
         for number in range(first >> _SPAN_BITS, (last >> _SPAN_BITS) + 1):
-            for stretch in self._spans.get(number) or self._look_up(number):
+            for stretch in self._span(number):
                 if stretch.stop > first and stretch.start <= last:
                     yield stretch
 
@@ -91,6 +91,9 @@ class Offsets:
             return readings[0]
         around = self.stretches(wall - DAY, wall + DAY)
         return next(part.start for part in around if wall < part.start + part.offset)
+
+    def _span(self, number: int) -> tuple[Stretch, ...]:
+        return self._spans.get(number) or self._look_up(number)
 
     def _look_up(self, number: int) -> tuple[Stretch, ...]:
         start, stop = number << _SPAN_BITS, (number + 1) << _SPAN_BITS

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
-EVERYDAY, THOROUGH = 40, 1_000
+EVERYDAY, THOROUGH = 25, 500
 
 
 def for_all(**strategies: SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[[int], None]]:
