@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -110,7 +111,8 @@ async def apush_all(order: Order, batches: Sequence[Sequence[object]], due: Sequ
     """The same without blocking the event loop."""
     jids: list[str] = []
     if batches:
-        await _adeliver(_all_packed(order, batches, due, jids), order.on_commit or order.job.enqueue_after_commit)
+        packed = await asyncio.to_thread(_all_packed, order, batches, due, jids)
+        await _adeliver(packed, order.on_commit or order.job.enqueue_after_commit)
     return jids
 
 

@@ -257,6 +257,19 @@ def test_an_awaited_push_leaves_the_loop_free(redis: Redis) -> None:
     assert len(waiting(redis)) == 1
 
 
+def test_an_awaited_bulk_leaves_the_loop_free_while_it_is_checked_and_made(redis: Redis) -> None:
+    async def body() -> int:
+        push = asyncio.create_task(MailPostcardJob.aperform_bulk([[number] for number in range(100_000)]))
+        turns = 0
+        while not push.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return turns
+
+    assert asyncio.run(body()) > 3
+    assert redis.llen("queue:default") == 100_000
+
+
 def test_an_awaited_push_raises_what_the_plain_one_raises(redis: Redis, redis_away: Redis) -> None:
     async def wrong() -> None:
         await MailPostcardJob.aperform_async()  # type: ignore[call-arg]  # the mistake
