@@ -60,8 +60,7 @@ class WorldWorker:
         self.next_beat = self.clock.now() + self.beat_period
         self.was_heard = False
         with suppress(StoreError):
-            self._heartbeat.beat()
-            self._look_after_others()
+            self._heartbeat.turn()
             self.was_heard = True
 
     def last_beat(self, before: datetime) -> datetime | None:

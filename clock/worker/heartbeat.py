@@ -11,6 +11,8 @@ from clock.errors import StoreError
 from clock.store.processes import Beat, Processes
 from clock.worker.options import MISSED_BEATS
 
+GRACE_BEATS = 2  # for so many, a worker that was cut off takes no other for dead
+
 logger = logging.getLogger(__name__)
 
 
@@ -38,23 +40,34 @@ class Heartbeat:
         self._clock = clock
         self._rtt_us = 0
         self._last_beat: float | None = None
+        self._judges_from = float("-inf")  # monotonic
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop` is set."""
         while True:
             try:
-                self.beat()
-                self._duties()
+                self.turn()
             except StoreError as error:
                 logger.debug("No heartbeat: %s", error)
             if self._clock.wait(stop, self._beat_seconds):
                 return
+
+    def turn(self) -> None:
+        """Beat once, then do what the beat calls for. Raises StoreUnavailable.
+
+        A worker that was cut off from Redis itself judges nobody until the others, who may have been cut off with
+        it, have had time to be heard: else it would give away jobs that still run.
+        """
+        self.beat()
+        if self._clock.monotonic() >= self._judges_from:
+            self._duties()
 
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""
         told = self._describe(self._rtt_us)
         asked = self._clock.monotonic()
         if self._last_beat is not None and asked - self._last_beat > self._expires_seconds:
+            self._judges_from = asked + GRACE_BEATS * self._beat_seconds
             logger.warning(
                 "No heartbeat for %.0f s: jobs that ran here meanwhile may have been given to other workers",
                 asked - self._last_beat,

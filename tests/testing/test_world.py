@@ -172,6 +172,27 @@ def test_a_job_that_ends_while_redis_is_down_is_not_run_again() -> None:
     assert [run.outcome for run in w.runs] == ["done"]
 
 
+def test_jobs_that_run_on_through_an_outage_are_not_given_to_others() -> None:
+    """No worker is heard meanwhile; the first one to be heard again must not take the others for dead."""
+    with testing.world(NIGHT, workers=3, durations=MINUTES) as w:
+        for number in range(3):
+            w.enqueue(NoteJob, str(number))
+        w.redis_down("22:01", "22:02")
+        w.run(hours=1)
+
+    assert [run.outcome for run in w.runs] == ["done"] * 3
+
+
+def test_a_worker_that_died_in_an_outage_is_found_after_it() -> None:
+    with testing.world(NIGHT, workers=2, durations=MINUTES) as w:
+        w.enqueue(NoteJob, "once")
+        w.redis_down("22:01", "22:02")
+        w.at("22:01:30", w.kill_worker)
+        w.run(hours=1)
+
+    assert [run.outcome for run in w.runs] == ["killed", "done"]
+
+
 def test_a_clock_that_dies_is_made_up_for_by_the_next() -> None:
     with make() as w:
         w.at("01:00", w.kill_clock)
