@@ -39,7 +39,7 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
     if repair:
         _repair(redis, ask=not yes)
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
-    found = checkup(redis, Circumstances(url, clock.offset, config.concurrency + 2))
+    found = checkup(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if as_json:
         echo_json([asdict(finding) for finding in found])
     else:

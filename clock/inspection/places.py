@@ -28,15 +28,9 @@ class WaitingSet:
     def enqueue(self, jobs: Sequence[FoundJob], now: float) -> int:
         """Put jobs into their queues now; how many were still here.
 
-        A job goes on counting its retries; the failure that brought it here is not forgotten.
+        The try that is asked for is not taken from those that the job has, as in Sidekiq.
         """
-        moves = [
-            (job.member, queue_of(job.payload), encode_again({**job.payload, "enqueued_at": now}))
-            if job.payload
-            else (job.member, "default", job.member)
-            for job in jobs
-        ]
-        return Delayed(self.redis).release(self.name, moves)
+        return Delayed(self.redis).release(self.name, [_enqueued(job, now) for job in jobs])
 
     def bury(self, jobs: Sequence[FoundJob], now: float) -> int:
         """Move jobs to `dead`; how many were still here."""
@@ -45,6 +39,14 @@ class WaitingSet:
     def delete(self, jobs: Sequence[FoundJob]) -> int:
         """Delete jobs; how many were still here."""
         return repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
+
+
+def _enqueued(job: FoundJob, now: float) -> tuple[bytes, str, str | bytes]:
+    """(member, queue, payload with its time of enqueueing); what is no payload is left to a worker to bury."""
+    if not job.payload:
+        return job.member, "default", job.member
+    count = {} if job.retries is None else {"retry_count": job.retries - 1}
+    return job.member, queue_of(job.payload), encode_again({**job.payload, **count, "enqueued_at": now})
 
 
 @dataclass(frozen=True, slots=True)
