@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import Protocol
 
 from clock.timetable.local_time import date_of, day_number
@@ -104,11 +105,13 @@ class MonthsOfYear:
         return isinstance(month, int) and month % 12 + 1 in self.places
 
 
+@lru_cache(maxsize=4096)  # the days that are asked about lie close together
 def month_of(day: int) -> int:
     """The month of a day, as months since the year 0."""
     found = date_of(day)
     return found.year * 12 + found.month - 1
 
 
+@lru_cache(maxsize=1024)
 def _first_day(month: int) -> int:
     return day_number(date(month // 12, month % 12 + 1, 1))

@@ -46,6 +46,8 @@ class DstChoice:
 
     def over(self, usual: Dst) -> Dst:
         """The rule, with `usual` where nothing is chosen."""
+        if self.gap is None and self.fold is None:
+            return usual
         return Dst(self.gap or usual.gap, self.fold or usual.fold)
 
 

@@ -5,13 +5,13 @@ runs lost by late ticks, doubled by restarts - no declaration of ours can do. Th
 """
 
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import islice, product
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from clock.timetable.clockwork import At, ClockworkAt, parse_at
-from clock.timetable.local_time import to_datetime, to_seconds
+from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.triggers import Days, Elapsed, Trigger
 from tests.timetable.clockworks_rule import clockwork_fires
 from tests.timetable.differential import compared
@@ -109,4 +109,34 @@ def test_as_clockwork_by_the_second(period: int, at: str, fires: list[str]) -> N
     shown = [to_datetime(due).strftime("%H:%M:%S") for due in ours]
     assert shown == fires
     assert shown == [due.strftime("%H:%M:%S") for due in theirs]
+    compared("clockwork")
+
+
+@pytest.mark.parametrize(
+    ("period", "at", "start", "fires"),
+    [
+        (DAY, "10:00", "2026-11-24 05:00", "11-24 10:00, 11-25 10:00, 11-26 10:00"),
+        (HOUR, "**:30", "2026-11-24 05:00", "11-24 05:30, 11-24 06:30, 11-24 07:30"),
+        (HOUR, "10:00", "2026-11-24 05:00", "11-24 10:00, 11-25 10:00, 11-26 10:00"),
+        (25 * HOUR, "10:00", "2026-11-24 05:00", "11-24 10:00, 11-26 10:00, 11-28 10:00"),
+        (90 * MINUTE, "**:15", "2026-11-24 05:00", "11-24 05:15, 11-24 07:15, 11-24 09:15"),
+        (DAY, "10:**", "2026-11-24 10:07", "11-24 10:07, 11-25 10:07, 11-26 10:07"),
+        (DAY, "**:30", "2026-11-24 05:00", "11-24 05:30, 11-25 05:30, 11-26 05:30"),
+        (WEEK, "10:00", "2026-11-24 05:00", "11-24 10:00, 12-01 10:00, 12-08 10:00"),
+        (2 * WEEK, "Monday 16:20", "2026-11-24 05:00", "11-30 16:20, 12-14 16:20, 12-28 16:20"),
+        (timedelta(seconds=2_629_746), "00:00", "2024-01-01 00:00", "01-01 00:00, 02-01 00:00, 03-03 00:00"),
+        (timedelta(seconds=31_556_952), "00:00", "2024-01-01 00:00", "01-01 00:00, 01-01 00:00, 01-02 00:00"),
+    ],
+)
+def test_periods_and_times_go_together_as_clockwork_has_shown(
+    period: timedelta, at: str, start: str, fires: str
+) -> None:
+    """The table of what Clockwork does with each; a month is 2,629,746 seconds to it, a year 31,556,952."""
+    anchor = to_seconds(datetime.fromisoformat(start).replace(tzinfo=UTC))
+
+    dues = ClockworkAt(period // timedelta(seconds=1), parse_at(at), ZoneInfo("UTC")).due_between(
+        anchor - 1, FOREVER, anchor, None
+    )
+
+    assert ", ".join(to_datetime(due).strftime("%m-%d %H:%M") for due in islice(dues, 3)) == fires
     compared("clockwork")
