@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -132,10 +133,19 @@ class Crew:
         lines = self._trace.read_text().splitlines()
         return Counter(int(line) for line in lines if line.isdigit())  # a fuzzed job may write anything
 
+    def buried(self) -> set[int]:
+        """The jobs that were buried because three workers died while they ran."""
+        rows: Any = self.redis.zrange("dead", 0, -1)
+        dead = [json.loads(row) for row in rows]
+        return {job["args"][0] for job in dead if job["error_class"] == "WorkerKilled"}
+
     def wait_for(self, jobs: int) -> None:
-        """Wait until so many different jobs have run. Raises AssertionError, which says where the others are."""
+        """Wait until so many different jobs have run, or are buried for having killed three workers.
+
+        Raises AssertionError, which says where the others are.
+        """
         try:
-            wait_until(lambda: len(self.runs()) == jobs, "each job has run")
+            wait_until(lambda: len(self.runs().keys() | self.buried()) == jobs, "each job has run")
         except TimeoutError:
             raise AssertionError(f"{jobs - len(self.runs())} jobs did not run; {self._whereabouts()}") from None
 

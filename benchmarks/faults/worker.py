@@ -38,10 +38,14 @@ def kills(folder: Path, jobs: int, rng: random.Random) -> str:
             in_flight += workers.strike(signal.SIGKILL, rng)
             strikes += 1
         workers.wait_for(jobs)
-        runs = workers.runs()
-    repeats = sum(runs.values()) - jobs
+        runs, buried = workers.runs(), workers.buried()
+    repeats = sum(runs.values()) - len(runs)
     assert repeats <= in_flight, f"{repeats} repeats, but {in_flight} in flight"
-    return f"{jobs} jobs, {strikes} kills, {in_flight} jobs in flight then, {repeats} run again, none lost"
+    assert len(buried) <= 1 + strikes / 10, f"{len(buried)} jobs were taken for what kills workers"
+    return (
+        f"{jobs} jobs, {strikes} kills, {in_flight} jobs in flight then, {repeats} run again, none lost, "
+        f"{len(buried)} dead that ran while three workers were killed"
+    )
 
 
 def stops(folder: Path, jobs: int, rng: random.Random) -> str:
