@@ -80,6 +80,10 @@ class Plan:
         """Take events out of the ledger for good. Raises StoreUnavailable."""
         self._ledger.remove(gone, now_ms)
 
+    def note_orphans(self, declared: Sequence[str], now_ms: int) -> None:
+        """Tell the ledger which events there are; all others have left. Raises StoreUnavailable."""
+        self._ledger.orphan(declared, now_ms)
+
     def replace(self, gone: Iterable[str], planned: Sequence[Planned], same: Iterable[Event]) -> None:
         """Take events out, and others in; `same` are due as they were, but may have another action.
 

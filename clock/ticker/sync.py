@@ -69,11 +69,6 @@ class Sync:
         """The events of all rows, as last read."""
         return [event for source in self._sources for event in source.events.values()]
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether every source has been read."""
-        return all(source.is_loaded for source in self._sources)
-
     def start(self) -> None:
         """Begin to ask, where there is a source."""
         if self._sources:
@@ -115,30 +110,35 @@ class Sync:
         self._report(source, read.errors)
         try:
             change = self._change(source, {event.name: event for event in read.events})
+            if change.gone or change.planned or change.same:
+                self._changes.append(change)
+                self._on_change()
+            if not source.is_loaded:
+                source.is_loaded = True
+                self.note_orphans()
         except StoreError as error:
             logger.error("%s The events of %s are synced when it is back.", error, synced.source)
             source.ask_at = self._clock.monotonic() + IDLE_SECONDS
-            return
-        self._changes.append(change)
-        self._on_change()
 
     def _change(self, source: _Source, events: dict[str, Event]) -> Change:
         before, now = source.events, self._clock.now()
         gone = [name for name in before if name not in events]
-        fresh = [event for event in events.values() if not _is_same(before.get(event.name), event)]
+        fresh = [event for event in events.values() if not _is_due_alike(before.get(event.name), event)]
         self._plan.remove(gone, to_ms(now))
         planned = self._plan.look_up(fresh, now)
         new = {event.name for event in fresh}
-        source.events, source.is_loaded = events, True
+        same = [event for name, event in events.items() if name not in new and event != before[name]]
+        source.events = events
         if gone or fresh:
-            logger.info(
-                "Synced %s: %d events, %d new or changed, %d gone",
-                source.synced.source,
-                len(events),
-                len(fresh),
-                len(gone),
-            )
-        return Change(gone, planned, [event for event in events.values() if event.name not in new])
+            words = "Synced %s: %d events, %d new or changed, %d gone"
+            logger.info(words, source.synced.source, len(events), len(fresh), len(gone))
+        return Change(gone, planned, same)
+
+    def note_orphans(self) -> None:
+        """Tell the ledger which events there are, once every source has been read. Raises StoreUnavailable."""
+        if all(source.is_loaded for source in self._sources):
+            events = [*self._timetable.by_name, *(event.name for event in self.events)]
+            self._plan.note_orphans(events, to_ms(self._clock.now()))
 
     def _report(self, source: _Source, errors: Sequence[DeclarationError]) -> None:
         """Tell of bad rows, once for as long as they stay so."""
@@ -148,6 +148,6 @@ class Sync:
         source.told = frozenset(map(str, errors))
 
 
-def _is_same(before: Event | None, event: Event) -> bool:
+def _is_due_alike(before: Event | None, event: Event) -> bool:
     """Whether it is due as it was."""
     return before is not None and before.declaration == event.declaration

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
 from clock.ticker import firing, telling
@@ -179,18 +179,14 @@ class Ticker:
         """Read the ledger where that is to be done, and take over what has changed in a database."""
         if not self._use_threads:
             self._sync.look()
-        changes = list(self._sync.take())
-        is_new = not self._plan.is_known
-        if not is_new and not changes:
-            return  # the common case, which must not cost a look at each event
-        events = [*self._timetable.events, *self._sync.events]
-        if is_new:
-            self._plan.read(events, self._clock.now())
-        else:
-            for change in changes:
+        if self._plan.is_known:
+            for change in self._sync.take():
                 self._plan.replace(change.gone, change.planned, change.same)
-        if self._sync.is_complete:
-            self._ledger.orphan([event.name for event in events], to_ms(self._clock.now()))
+            return
+        for _ in self._sync.take():
+            pass  # it is in the events that the ledger is read for
+        self._plan.read([*self._timetable.events, *self._sync.events], self._clock.now())
+        self._sync.note_orphans()
 
     def _forget_plan(self) -> None:
         self._plan.forget()
