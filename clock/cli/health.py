@@ -6,9 +6,11 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clock.clocks import Clock
+from clock.config import Config
 from clock.store import Redis
 
 if TYPE_CHECKING:
@@ -25,24 +27,24 @@ def metrics_if_installed(redis: Redis, clock: Clock) -> Metrics | None:
     return found
 
 
-def clock_health(port: int | None, clock: ClockSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
-    """Tell a clock's health and metrics on `port`, inside the block; None: nowhere. Raises ConfigurationError."""
-    return _served(port, "clock_complaints", clock, metrics)
+def clock_health(config: Config, clock: ClockSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
+    """Tell a clock's health and metrics inside the block, where `health_port` asks. Raises ConfigurationError."""
+    return _served(config, "clock_complaints", clock, metrics)
 
 
-def worker_health(port: int | None, worker: WorkerSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
+def worker_health(config: Config, worker: WorkerSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
     """The same of a worker."""
-    return _served(port, "worker_complaints", worker, metrics)
+    return _served(config, "worker_complaints", worker, metrics)
 
 
 @contextmanager
-def _served(port: int | None, complaints: str, process: object, metrics: Metrics | None) -> Iterator[None]:
-    if port is None:
+def _served(config: Config, complaints: str, process: object, metrics: Metrics | None) -> Iterator[None]:
+    if config.health_port is None:
         yield
         return
     health = importlib.import_module("clock.health")  # only here: a clock without a port starts sooner
-    judge = getattr(health, complaints)
-    server: HealthServer = health.HealthServer(port, lambda: judge(process), metrics.app if metrics else None)
+    judge = partial(getattr(health, complaints), process, config.overdue_after)
+    server: HealthServer = health.HealthServer(config.health_port, judge, metrics.app if metrics else None)
     server.start()
     try:
         yield

@@ -56,7 +56,7 @@ def run(**options: Any) -> None:
         signal.SIGINT: lambda: process.stop(0),
         signal.SIGUSR1: process.log_timetable,
     }
-    with handling(signals), clock_health(config.health_port, process, metrics):
+    with handling(signals), clock_health(config, process, metrics):
         process.run()
 
 

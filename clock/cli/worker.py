@@ -75,7 +75,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     metrics = metrics_if_installed(redis, clock) if config.health_port else None
     if metrics:
         metrics.watch_jobs()
-    checks = worker_health(config.health_port, process, metrics)
+    checks = worker_health(config, process, metrics)
     with handling(signals), checks, _standing_by(with_clock, config):
         process.run()
 

@@ -28,6 +28,7 @@ class Config:
     stop_timeout: float = 25.0
     heartbeat: float = 5.0
     health_port: int | None = None
+    overdue_after: float = 60.0
     log_format: str = "text"
     log_level: str = "info"
     schedule: tuple[Declared, ...] = ()
@@ -154,6 +155,15 @@ SETTINGS = (
         "--health-port",
         {"type": "integer", "minimum": 1, "maximum": 65_535},
         "CLOCK_HEALTH_PORT",
+    ),
+    Setting(
+        "overdue_after",
+        "seconds after which a firing, a round of the loop or a fetch is so late that the process is not ready",
+        values.limit,
+        "seconds are wanted, above 0 and at most a day",
+        "CLOCK_OVERDUE_AFTER",
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400},
+        "CLOCK_OVERDUE_AFTER",
     ),
     Setting(
         "log_format",

@@ -34,6 +34,13 @@ def interval(value: object) -> float:
     return seconds(value)
 
 
+def limit(value: object) -> float:
+    """Seconds above 0, up to a day."""
+    if seconds(value) <= 0:
+        raise ValueError
+    return seconds(value)
+
+
 def text(value: object) -> str:
     """Text that is not empty."""
     if not isinstance(value, str) or not value:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 LIVE_SECONDS = 300.0  # an action in the clock's own thread may take this long; a loop that is stuck takes for ever
-READY_SECONDS = 60.0  # so late an event, a round or a fetch is beyond what a busy machine explains
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +54,22 @@ class WorkerSigns(Protocol):
         """Since Redis answered a fetch; 0 while all threads are busy."""
 
 
-def clock_complaints(clock: ClockSigns) -> Vitals:
-    """What is wrong with a clock."""
+def clock_complaints(clock: ClockSigns, overdue_seconds: float) -> Vitals:
+    """What is wrong with a clock; so late a firing or a round makes it unready."""
     return _vitals(
         _late("the loop last came round", clock.seconds_since_look, LIVE_SECONDS),
         [
-            *_late("the loop last came round without an error", clock.seconds_since_round, READY_SECONDS),
-            *_late("the oldest undecided firing was due", clock.seconds_overdue, READY_SECONDS),
+            *_late("the loop last came round without an error", clock.seconds_since_round, overdue_seconds),
+            *_late("the oldest undecided firing was due", clock.seconds_overdue, overdue_seconds),
         ],
     )
 
 
-def worker_complaints(worker: WorkerSigns) -> Vitals:
-    """What is wrong with a worker."""
+def worker_complaints(worker: WorkerSigns, overdue_seconds: float) -> Vitals:
+    """What is wrong with a worker; so late a fetch makes it unready."""
     return _vitals(
         _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS),
-        _late("Redis last answered a fetch", worker.seconds_since_fetch, READY_SECONDS),
+        _late("Redis last answered a fetch", worker.seconds_since_fetch, overdue_seconds),
     )
 
 
@@ -81,4 +80,4 @@ def _vitals(not_live: Iterator[str], not_ready: Iterator[str] | list[str]) -> Vi
 
 def _late(what: str, seconds: float, limit: float) -> Iterator[str]:
     if seconds > limit:
-        yield f"{what} {seconds:.0f} s ago; the limit is {limit:.0f} s"
+        yield f"{what} {seconds:.0f} s ago; the limit is {limit:g} s"

@@ -1,5 +1,7 @@
 """Health as the process's own data tell it: through HTTP, with a real Redis that goes away."""
 
+import shutil
+import subprocess
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -67,3 +69,54 @@ def test_a_port_that_is_taken_is_told_in_one_line(app: App, free_port: int) -> N
     assert second.returncode == 1
     assert second.stderr == f"clock: --health-port {free_port} cannot be used: Address already in use\n"
     first.end()
+
+
+def test_a_stuck_loop_is_alive_but_not_ready_until_it_comes_round_again(app: App, free_port: int) -> None:
+    app.environ["CLOCK_OVERDUE_AFTER"] = "1.5"
+    app.write(
+        "lib/clock.py",
+        "import threading\nfrom clock import every\n"
+        "every().second.do(print, 'tick').named('tick')\n"
+        "every(3).seconds.do(threading.Event().wait, 6).named('slow')\n",
+    )
+    clock = app.start("run", "--health-port", str(free_port))
+    clock.wait_for("Triggering 'tick'")
+
+    reasons: list[str] = []
+
+    def is_stuck() -> bool:
+        status, reason = get(free_port, "/ready")
+        reasons.append(reason)
+        return status == 503
+
+    eventually(is_stuck, "the loop to be stuck")
+    assert get(free_port, "/live") == (200, "ok\n")
+    eventually(lambda: get(free_port, "/ready")[0] == 200, "the loop to come round")
+
+    assert "the limit is 1.5 s" in reasons[-1]
+    clock.end()
+
+
+def test_a_worker_that_redis_has_left_is_not_ready_until_it_is_back(app: App, free_port: int) -> None:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server is installed")
+    socket = app.folder / "redis.sock"
+    words = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(app.folder)]
+    app.environ |= {"CLOCK_OVERDUE_AFTER": "2", "REDIS_URL": f"unix://{socket}"}
+    app.write("jobs/__init__.py", "")
+    redis = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    eventually(socket.exists, "the server")
+    worker = app.start("worker", "--health-port", str(free_port))
+    eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "the worker")
+
+    redis.terminate()
+    redis.wait()
+    eventually(lambda: "Redis last answered a fetch" in get(free_port, "/ready")[1], "the complaint")
+    assert get(free_port, "/live") == (200, "ok\n")
+    redis = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "the worker's recovery")
+
+    worker.end()
+    redis.terminate()
+    redis.wait()
