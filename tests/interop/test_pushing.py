@@ -14,7 +14,7 @@ from clock.job import registry
 from tests.interop.conftest import Ruby
 from tests.process.conftest import App, Running, eventually
 
-pytestmark = [pytest.mark.interop, pytest.mark.process]
+pytestmark = [pytest.mark.interop, pytest.mark.process, pytest.mark.slow]
 
 THINGS = [1, "zwei ß 🎉", 3.5, None, True, [1, [2]], {"a": {"b": None}}, 2**70]
 
@@ -54,7 +54,6 @@ def test_what_ruby_pushes_runs_here(app: App, ruby: Ruby, redis: Redis) -> None:
     assert worker.end() == 0
 
 
-@pytest.mark.slow
 def test_what_is_pushed_here_runs_in_ruby_with_the_same_arguments(
     redis: Redis, sidekiq: Callable[[], Running], note_thing_job: type[Job]
 ) -> None:
@@ -96,7 +95,6 @@ def test_a_payload_has_the_fields_that_rubys_has_in_its_forms(
     assert re.fullmatch("[0-9a-f]{24}", ours["jid"])
 
 
-@pytest.mark.slow
 def test_a_job_that_failed_here_may_succeed_in_ruby(
     app: App, redis: Redis, sidekiq: Callable[[], Running]
 ) -> None:
@@ -116,7 +114,6 @@ def test_a_job_that_failed_here_may_succeed_in_ruby(
     assert failed["own"] == "kept"
 
 
-@pytest.mark.slow
 def test_a_retry_that_ruby_began_goes_on_here(app: App, redis: Redis, sidekiq: Callable[[], Running]) -> None:
     redis.sadd("queues", "default")
     redis.lpush("queue:default", '{"class":"BreakThingJob","args":[],"jid":"j1","retry":5}')

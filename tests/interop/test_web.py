@@ -11,7 +11,7 @@ from redis import Redis
 from tests.interop.conftest import Ruby
 from tests.process.conftest import App, Running, eventually
 
-pytestmark = [pytest.mark.interop, pytest.mark.process]
+pytestmark = [pytest.mark.interop, pytest.mark.process, pytest.mark.slow]
 
 FAILING = '{"class":"BreakThingJob","args":[1,"x"],"jid":"f1","queue":"default","retry":5,"created_at":1.5}'
 
