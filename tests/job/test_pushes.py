@@ -1,7 +1,9 @@
 """The ways to push a job, each for itself, awaited, and held while the clock fires."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 from redis import Redis
 
 from clock import Job
-from clock.errors import ArgumentsError, JobError, StoreError
+from clock.errors import ArgumentsError, JobError, StoreError, StoreUnavailable
 from clock.job.client import using_clock
 from clock.store import connection
 from clock.store.holding import holding
@@ -290,3 +292,29 @@ def test_a_refused_command_is_told_and_the_connection_goes_on(redis: Redis) -> N
     MailPostcardJob.perform_async(2)
 
     assert [row["args"] for row in waiting(redis)] == [[2]]
+
+
+def test_a_push_opens_a_new_connection_where_the_server_has_closed_the_idle_one(
+    redis: Redis, redis_url: str
+) -> None:
+    with closing(connection.connect(redis_url, max_connections=1)) as only:
+        connection.set_default(only)
+        MailPostcardJob.perform_async(1)
+        redis.client_kill_filter(_type="normal", skipme=True)
+        MailPostcardJob.perform_async(2)
+
+    assert [row["args"] for row in waiting(redis)] == [[1], [2]]
+
+
+def test_a_push_whose_connection_breaks_is_told_and_the_next_one_goes_through(
+    redis: Redis, redis_url: str
+) -> None:
+    with closing(connection.connect(redis_url, max_connections=1)) as only:
+        connection.set_default(only)
+        redis.client_pause(300, all=False)
+        threading.Timer(0.05, lambda: redis.client_kill_filter(_type="normal", skipme=True)).start()
+        with pytest.raises(StoreUnavailable):
+            MailPostcardJob.perform_async(1)
+        MailPostcardJob.perform_async(2)
+
+    assert [2] in [row["args"] for row in waiting(redis)]
