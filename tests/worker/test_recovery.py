@@ -166,3 +166,34 @@ def test_the_job_of_a_worker_that_died_before_it_was_ever_heard_of_is_put_back(
 
     assert redis.llen("queue:default") == 1
     assert redis.zcard(keys.WORKERS) == 0
+
+
+def test_where_workers_die_often_a_job_that_ran_in_few_of_the_deaths_is_not_blamed(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async("innocent")
+    for number in range(4):
+        worker = bench(f"dead:{number}:a")
+        worker.in_progress.mark(worker.take())
+        die(worker, f"dead:{number}:a", fake_clock)
+        for other in range(3):
+            redis.zadd(keys.WORKERS, {f"other:{number}{other}:a": 1})
+        recover(redis, clock=fake_clock)
+
+    assert redis.zcard("dead") == 0
+    assert redis.llen("queue:default") == 1
+
+
+def test_ten_deaths_are_enough_however_many_other_workers_died(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.set("clock:stat:worker_deaths", 1000)
+    payload = '{"class":"NoteThingJob","args":[],"jid":"1","worker_killed":9,"worker_killed_since":1}'
+    redis.lpush("queue:default", payload)
+    worker = bench("dead:1:a")
+    worker.in_progress.mark(worker.take())
+    die(worker, "dead:1:a", fake_clock)
+
+    recover(redis, clock=fake_clock)
+
+    assert redis.zcard("dead") == 1
