@@ -82,6 +82,7 @@ class _OpenDays:
         self._name = name
         self._excepted = excepted
         self._offsets = offsets
+        self._closed = range(0)  # the last row that was too long, so that it is walked but once
         self.is_open = lru_cache(maxsize=None)(self._ask)
 
     def _ask(self, day: int) -> bool:
@@ -108,8 +109,21 @@ class _OpenDays:
 
     def open_from(self, day: int) -> int | None:
         """The first open day from `day` on; None: the row of excepted days is too long."""
-        return next((at for at in range(day, day + LONGEST_BREAK_DAYS) if self.is_open(at)), None)
+        return self._first_open(day, 1)
 
     def open_until(self, day: int) -> int | None:
         """The last open day up to `day`; None: the row of excepted days is too long."""
-        return next((at for at in range(day, day - LONGEST_BREAK_DAYS, -1) if self.is_open(at)), None)
+        return self._first_open(day, -1)
+
+    def _first_open(self, day: int, step: int) -> int | None:
+        beyond = day + step * LONGEST_BREAK_DAYS
+        at = day
+        while (beyond - at) * step > 0:
+            if at in self._closed:
+                at = self._closed.stop if step > 0 else self._closed.start - 1
+            elif self.is_open(at):
+                return at
+            else:
+                at += step
+        self._closed = range(day, beyond) if step > 0 else range(beyond + 1, day + 1)
+        return None

@@ -102,10 +102,10 @@ class WallTimes:
     def _shifted(self, stretch: Stretch) -> Iterator[tuple[int, Iterable[int]]]:
         """The run for the gap before a stretch: all times in it stand for the stretch's first instant."""
         low, high = stretch.start + stretch.before, stretch.start + stretch.offset
-        if self.dst.gap == "shift" and not any(True for _ in self._walls(high, high + 1)):
-            for wall in self._walls(low, high):
-                yield wall - stretch.start, (wall,)
-                return
+        skipped = next(self._walls(low, high), None)
+        is_due_anyway = next(self._walls(high, high + 1), None) is not None
+        if self.dst.gap == "shift" and skipped is not None and not is_due_anyway:
+            yield skipped - stretch.start, (skipped,)
 
     def _walls(self, low: int, high: int) -> Iterator[int]:
         """The wall-clock times low <= wall < high of the rule, as if no night were odd."""

@@ -102,7 +102,7 @@ def _instant(day: date, at: time, zone: ZoneInfo) -> int:
     return to_seconds(instant)
 
 
-@pytest.mark.parametrize("otherwise", ["skip", pytest.param("next", marks=pytest.mark.slow), "previous"])
+@pytest.mark.parametrize("otherwise", ["skip", "next", "previous"])
 def test_where_every_day_is_excepted_nothing_is_due_and_the_search_ends(otherwise: Otherwise) -> None:
     asked = []
 
