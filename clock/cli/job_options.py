@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from clock.cli.output import echo_json, echo_table, printable
-from clock.inspection import FoundJob, JobFilter
+from clock.errors import ClockError
+from clock.inspection import FoundJob, JobFilter, matching
 
 F = TypeVar("F", bound=Callable[..., Any])
 BATCH = 500  # jobs in one step: a few ms of Redis's time
@@ -61,6 +62,26 @@ def confirm(question: str, yes: bool) -> None:
     """Ask, unless `yes` was given; a no ends the command."""
     if not yes:
         click.confirm(question, abort=True)
+
+
+class Place(Protocol):
+    """What is asked here of where jobs wait."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def jobs(self) -> Iterator[FoundJob]:
+        """The jobs there."""
+
+
+def meant(place: Place, wanted: JobFilter, now: float) -> list[FoundJob]:
+    """The jobs that are wanted. Raises ClockError where one that was named is not there."""
+    jobs = list(matching(place.jobs(), wanted, now=now))
+    missing = wanted.jids - {job.jid for job in jobs}
+    if missing:
+        raise ClockError(f"{place.name!r} has no job {', '.join(sorted(missing))}")
+    return jobs
 
 
 def in_batches(jobs: Sequence[FoundJob], label: str, step: Callable[[Sequence[FoundJob]], int]) -> int:

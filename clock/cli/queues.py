@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from clock.cli.commands import CommandGroup
-from clock.cli.job_options import confirm, filter_options, in_batches, show_job, show_jobs
+from clock.cli.job_options import confirm, filter_options, in_batches, meant, show_job, show_jobs
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo_json, echo_table, json_option
 from clock.cli.parts import opened
@@ -59,7 +59,7 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
     Example: python -m clock queue show default 2f9b51d4c0d3a86e7b1f0c5d
     """
     redis, _ = opened(answering_settings(**options))
-    [job] = _named(_place(redis, name), JobFilter(frozenset([jid])), 0)
+    [job] = meant(_place(redis, name), JobFilter(frozenset([jid])), 0)
     show_job(job, as_json)
 
 
@@ -79,7 +79,7 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
         raise click.UsageError("name the jobs by their JIDs, or by --class or --older-than")
     redis, clock = opened(answering_settings(**options))
     place = _place(redis, name)
-    jobs = _named(place, wanted, seconds(clock.now()))
+    jobs = meant(place, wanted, seconds(clock.now()))
     confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes)
     click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete)}")
 
@@ -106,14 +106,6 @@ def _place(redis: Redis, name: str) -> QueuePlace:
     if name not in known:
         raise ClockError(f"there is no queue {name!r}; there are: {', '.join(known) or 'none'}")
     return QueuePlace(redis, name)
-
-
-def _named(place: QueuePlace, wanted: JobFilter, now: float) -> list[FoundJob]:
-    jobs = list(matching(place.jobs(), wanted, now=now))
-    missing = wanted.jids - {job.jid for job in jobs}
-    if missing:
-        raise ClockError(f"the queue {place.name!r} has no job {', '.join(sorted(missing))}")
-    return jobs
 
 
 def _show_queues(redis: Redis, now: float, as_json: bool) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from clock.cli.commands import CommandGroup
-from clock.cli.job_options import confirm, filter_options, in_batches, show_job, show_jobs
+from clock.cli.job_options import confirm, filter_options, in_batches, meant, show_job, show_jobs
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, json_option
 from clock.cli.parts import opened
-from clock.errors import ClockError
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching
 from clock.job.payload import seconds
 
@@ -60,7 +59,7 @@ def _show(name: str, place: SetName) -> click.Command:
     @shared_options
     def command(jid: str, as_json: bool, **options: Any) -> None:
         redis, _ = opened(answering_settings(**options))
-        [job] = _meant(WaitingSet(redis, place), JobFilter(frozenset([jid])), 0)
+        [job] = meant(WaitingSet(redis, place), JobFilter(frozenset([jid])), 0)
         show_job(job, as_json)
 
     return _command(
@@ -174,16 +173,7 @@ def _command(name: str, function: Callable[..., None], about: str) -> click.Comm
 def _chosen(waiting: WaitingSet, wanted: JobFilter, now: float, everything: bool) -> list[FoundJob]:
     if wanted.accepts_all and not everything:
         raise click.UsageError("name the jobs by their JIDs, or by --class, --queue or --older-than")
-    return _meant(waiting, wanted, now)
-
-
-def _meant(waiting: WaitingSet, wanted: JobFilter, now: float) -> list[FoundJob]:
-    """The jobs; one that was named and is not there is an error."""
-    jobs = list(matching(waiting.jobs(), wanted, now=now))
-    missing = wanted.jids - {job.jid for job in jobs}
-    if missing:
-        raise ClockError(f"`{waiting.name}` has no job {', '.join(sorted(missing))}")
-    return jobs
+    return meant(waiting, wanted, now)
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:
