@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,24 +27,20 @@ def metrics_if_installed(redis: Redis, clock: Clock) -> Metrics | None:
     return found
 
 
-def clock_health(config: Config, clock: ClockSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
-    """Tell a clock's health and metrics inside the block, where `health_port` asks. Raises ConfigurationError."""
-    return _served(config, "clock_complaints", clock, metrics)
-
-
-def worker_health(config: Config, worker: WorkerSigns, metrics: Metrics | None) -> AbstractContextManager[None]:
-    """The same of a worker."""
-    return _served(config, "worker_complaints", worker, metrics)
-
-
 @contextmanager
-def _served(config: Config, complaints: str, process: object, metrics: Metrics | None) -> Iterator[None]:
+def health(
+    config: Config, metrics: Metrics | None, *, clock: ClockSigns | None = None, worker: WorkerSigns | None = None
+) -> Iterator[None]:
+    """Tell health and metrics of this process, a clock, a worker or both, inside the block.
+
+    Nothing is told where `health_port` does not ask for it. Raises ConfigurationError where the port is taken.
+    """
     if config.health_port is None:
         yield
         return
-    health = importlib.import_module("clock.health")  # only here: a clock without a port starts sooner
-    judge = partial(getattr(health, complaints), process, config.overdue_after)
-    server: HealthServer = health.HealthServer(config.health_port, judge, metrics.app if metrics else None)
+    room = importlib.import_module("clock.health")  # only here: a clock without a port starts sooner
+    judge = partial(room.complaints, clock, worker, config.overdue_after)
+    server: HealthServer = room.HealthServer(config.health_port, judge, metrics.app if metrics else None)
     server.start()
     try:
         yield

@@ -8,15 +8,18 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis
 from clock.store.connection import connect, server_time_offset
-from clock.store.ledger import Decision
 from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Timetable, application_folder, load
+
+if TYPE_CHECKING:
+    from clock.health.metrics import Metrics
 
 
 def identity() -> str:
@@ -75,13 +78,13 @@ def clock_process(
     timetable: Timetable,
     redis: Redis,
     on_stuck: Callable[[], object] = lambda: None,
-    on_decision: Callable[[Decision], object] = lambda _: None,
+    metrics: Metrics | None = None,
 ) -> ClockProcess:
-    """The clock of a timetable, as this process runs it."""
+    """The clock of a timetable, as this process runs it, watched by `metrics` where there are any."""
     clock = SystemClock()
     clock.offset = server_time_offset(redis, clock)
     of_file = release(timetable.path, clock)
-    return ClockProcess(
+    process = ClockProcess(
         timetable,
         redis,
         identity=identity(),
@@ -89,5 +92,12 @@ def clock_process(
         about=about_clock(of_file, timetable, clock),
         machine=SystemClock(),
         on_stuck=on_stuck,
-        on_decision=on_decision,
+        on_decision=metrics.count_firings() if metrics else _ignore,
     )
+    if metrics:
+        metrics.watch_clock(process)
+    return process
+
+
+def _ignore(_: object) -> None:
+    """Nobody counts."""

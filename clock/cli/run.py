@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from clock.cli.health import clock_health, metrics_if_installed
+from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
 from clock.cli.parts import clock_process, load_timetable
 from clock.cli.reloading import reload_option
@@ -46,22 +46,15 @@ def run(**options: Any) -> None:
     redis = connect(config.redis, max_connections=CONNECTIONS)
     set_default(redis)
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
-    count = metrics.count_firings() if metrics else _ignore
-    process = clock_process(timetable, redis, on_stuck=_leave, on_decision=count)
-    if metrics:
-        metrics.watch_clock(process)
+    process = clock_process(timetable, redis, on_stuck=_leave, metrics=metrics)
     signals = {
         signal.SIGTERM: process.stop,
         signal.SIGHUP: process.stop,
         signal.SIGINT: lambda: process.stop(0),
         signal.SIGUSR1: process.log_timetable,
     }
-    with handling(signals), clock_health(config, process, metrics):
+    with handling(signals), health(config, metrics, clock=process):
         process.run()
-
-
-def _ignore(_: object) -> None:
-    """Nobody counts."""
 
 
 def _leave() -> None:

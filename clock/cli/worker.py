@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from clock.cli.health import metrics_if_installed, worker_health
+from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
 from clock.cli.parts import clock_process, identity, load_timetable
 from clock.cli.reloading import reload_option
@@ -23,8 +23,11 @@ from clock.errors import ConfigurationError
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
-from clock.ticker import STOP_SECONDS
+from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
+
+if TYPE_CHECKING:
+    from clock.health.metrics import Metrics
 
 
 @click.command()
@@ -75,8 +78,11 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     metrics = metrics_if_installed(redis, clock) if config.health_port else None
     if metrics:
         metrics.watch_jobs()
-    checks = worker_health(config, process, metrics)
-    with handling(signals), checks, _standing_by(with_clock, config):
+    with (
+        handling(signals),
+        _standing_by(with_clock, config, metrics) as standing_by,
+        health(config, metrics, clock=standing_by, worker=process),
+    ):
         process.run()
 
 
@@ -91,17 +97,19 @@ def _several(config: Config) -> int:
 
 
 @contextmanager
-def _standing_by(clock_file: Path | None, config: Config) -> Iterator[None]:
+def _standing_by(
+    clock_file: Path | None, config: Config, metrics: Metrics | None
+) -> Iterator[ClockProcess | None]:
     """Run a clock beside the worker, on a thread and a connection of its own."""
     if clock_file is None:
-        yield
+        yield None
         return
     timetable = load_timetable(replace(config, clock_file=clock_file))
-    process = clock_process(timetable, connect(config.redis))
+    process = clock_process(timetable, connect(config.redis), metrics=metrics)
     thread = threading.Thread(target=process.run, name="clock", daemon=True)
     thread.start()
     try:
-        yield
+        yield process
     finally:
         process.stop()
         thread.join(STOP_SECONDS)

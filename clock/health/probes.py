@@ -54,28 +54,20 @@ class WorkerSigns(Protocol):
         """Since Redis answered a fetch; 0 while all threads are busy."""
 
 
-def clock_complaints(clock: ClockSigns, overdue_seconds: float) -> Vitals:
-    """What is wrong with a clock; so late a firing or a round makes it unready."""
-    return _vitals(
-        _late("the loop last came round", clock.seconds_since_look, LIVE_SECONDS),
-        [
-            *_late("the loop last came round without an error", clock.seconds_since_round, overdue_seconds),
-            *_late("the oldest undecided firing was due", clock.seconds_overdue, overdue_seconds),
-        ],
-    )
-
-
-def worker_complaints(worker: WorkerSigns, overdue_seconds: float) -> Vitals:
-    """What is wrong with a worker; so late a fetch makes it unready."""
-    return _vitals(
-        _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS),
-        _late("Redis last answered a fetch", worker.seconds_since_fetch, overdue_seconds),
-    )
-
-
-def _vitals(not_live: Iterator[str], not_ready: Iterator[str] | list[str]) -> Vitals:
-    dead = tuple(not_live)
-    return Vitals(dead, (*dead, *not_ready))
+def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_seconds: float) -> Vitals:
+    """What is wrong with a process that is a clock, a worker, or both; what is so late makes it unready."""
+    not_live: list[str] = []
+    not_ready: list[str] = []
+    if clock:
+        not_live += _late("the clock's loop last came round", clock.seconds_since_look, LIVE_SECONDS)
+        not_ready += _late(
+            "the clock's loop last came round without an error", clock.seconds_since_round, overdue_seconds
+        )
+        not_ready += _late("the oldest undecided firing was due", clock.seconds_overdue, overdue_seconds)
+    if worker:
+        not_live += _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS)
+        not_ready += _late("Redis last answered a fetch", worker.seconds_since_fetch, overdue_seconds)
+    return Vitals(tuple(not_live), (*not_live, *not_ready))
 
 
 def _late(what: str, seconds: float, limit: float) -> Iterator[str]:

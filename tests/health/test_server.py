@@ -7,7 +7,7 @@ from urllib.request import urlopen
 import pytest
 
 from clock.errors import ConfigurationError
-from clock.health import HealthServer, Vitals, clock_complaints, worker_complaints
+from clock.health import HealthServer, Vitals, complaints
 
 
 @dataclass
@@ -85,7 +85,7 @@ def test_a_port_that_is_taken_is_an_error_of_one_line() -> None:
     ],
 )
 def test_a_clock_is_judged_by_its_loop_and_by_what_is_overdue(signs: Signs, live: bool, ready: bool) -> None:
-    found = clock_complaints(signs, 60)
+    found = complaints(signs, None, 60)
 
     assert (not found.not_live, not found.not_ready) == (live, ready)
 
@@ -99,12 +99,19 @@ def test_a_clock_is_judged_by_its_loop_and_by_what_is_overdue(signs: Signs, live
     ],
 )
 def test_a_worker_is_judged_by_its_fetches(signs: Signs, live: bool, ready: bool) -> None:
-    found = worker_complaints(signs, 60)
+    found = complaints(None, signs, 60)
 
     assert (not found.not_live, not found.not_ready) == (live, ready)
 
 
 def test_a_complaint_says_how_long_and_what_the_limit_is() -> None:
-    assert clock_complaints(Signs(seconds_overdue=75), 60).not_ready == (
+    assert complaints(Signs(seconds_overdue=75), None, 60).not_ready == (
         "the oldest undecided firing was due 75 s ago; the limit is 60 s",
     )
+
+
+def test_a_worker_with_a_clock_beside_it_is_judged_by_both() -> None:
+    found = complaints(Signs(seconds_overdue=75), Signs(seconds_since_fetch=90), 60)
+
+    assert len(found.not_ready) == 2
+    assert not found.not_live
