@@ -68,27 +68,27 @@ class Builder(schedule.Job):
 
     def named(self, name: str) -> Self:
         """Give the event a name, to be found by in logs, in Redis and on the command line."""
-        check_option(f"{draft.where()}: ", "name", name)
+        self._check_option("name", name)
         self._entry.name = name
         return self
 
     def if_(self, condition: Callable[[datetime], object]) -> Self:
         """Fire only where `condition(due)` is true; `due` is the due instant in the event's zone."""
-        check_option(f"{draft.where()}: ", "if_", condition)
+        self._check_option("if_", condition)
         self._entry.condition = condition
         return self
 
     def thread(self, on: bool = True) -> Self:
         """Run the action on a thread of its own, so that a slow one does not hold up the clock."""
-        check_option(f"{draft.where()}: ", "thread", on)
+        self._check_option("thread", on)
         self._entry.thread = on
         return self
 
     def catch_up(self, which: CatchUp, within: timedelta | None = None) -> Self:
         """What becomes of instants that were due while no clock ran: "latest", "all" or "skip"."""
-        check_option(f"{draft.where()}: ", "catch_up", which)
+        self._check_option("catch_up", which)
         if within is not None:
-            check_option(f"{draft.where()}: ", "catch_up_within", within)
+            self._check_option("catch_up_within", within)
         self._entry.catch_up = which
         self._entry.catch_up_within = within
         return self
@@ -98,7 +98,7 @@ class Builder(schedule.Job):
 
         "allow" enqueues all the same, "skip" passes over it, "queue_one" lets one wait.
         """
-        check_option(f"{draft.where()}: ", "overlap", which)
+        self._check_option("overlap", which)
         self._entry.overlap = which
         return self
 
@@ -127,7 +127,7 @@ class Builder(schedule.Job):
 
     def describe(self, text: str) -> Self:
         """Say in a sentence what the event is for."""
-        check_option(f"{draft.where()}: ", "description", text)
+        self._check_option("description", text)
         self._entry.description = text
         return self
 
@@ -144,8 +144,17 @@ class Builder(schedule.Job):
         return self
 
     def _adjust(self, **given: object) -> Self:
-        self._entry.adjustments = adjusted(f"{draft.where()}: ", self._entry.adjustments, given)
+        try:
+            self._entry.adjustments = adjusted("", self._entry.adjustments, given)
+        except DeclarationError as error:
+            raise self._error(str(error)) from None
         return self
+
+    def _check_option(self, name: str, value: object) -> None:
+        try:
+            check_option("", name, value)
+        except DeclarationError as error:
+            raise self._error(str(error)) from None  # the line is looked for only now: that takes its time
 
     def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
         if hasattr(function, "perform_async") and isinstance(function, Enqueueable):  # the latter alone is slow

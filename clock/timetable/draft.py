@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -178,6 +179,7 @@ def _caller() -> FrameType:
     return frame
 
 
+@lru_cache(maxsize=256)
 def _is_ours(filename: str) -> bool:
     return filename.startswith(_PACKAGE) or filename == schedule.__file__
 

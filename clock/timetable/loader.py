@@ -8,6 +8,7 @@ file imports stay imported, as for any program.
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -57,7 +58,14 @@ def load(
         code = _compiled(path)
     scheduler = Scheduler()
     draft = Draft(path, machine_zone(os.environ), scheduler)
-    with _lock, _import_path(path, root), _modules(draft), standing_in(scheduler) as own, drafting(draft):
+    with (
+        _lock,
+        _no_search(),
+        _import_path(path, root),
+        _modules(draft),
+        standing_in(scheduler) as own,
+        drafting(draft),
+    ):
         if code is not None:
             adopt(own, _run(code, path).values())
         if find_job is not None:
@@ -83,6 +91,18 @@ def _compiled(path: Path) -> CodeType:
         line = getattr(error, "lineno", None) or 1
         raise DeclarationError(f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}") from error
     return code
+
+
+@contextmanager
+def _no_search() -> Iterator[None]:
+    """Without the search for garbage, which would go through all events again and again while they are made."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager
