@@ -427,3 +427,41 @@ def test_a_month_of_24_restarts_a_day_loses_and_doubles_nothing(
         for seconds, event in declare(lines).due_between(START, fake_clock.now(), anchors=anchors)
     )
     assert firings == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("failing", [None, 2, 3])
+def test_thousands_due_at_once_are_each_enqueued_once_though_redis_goes_away_in_their_midst(
+    declare: Declare, redis: Redis, fake_clock: FakeClock, failing: int | None
+) -> None:
+    lines = """
+        for number in range(3500):
+            every().day.at("06:00").do(FetchNewsJob, str(number)).named(f"event.{number}")
+    """
+    ledger = FailingLedger(redis, failing)
+    ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("a", "v1"))
+    ticker.tick()
+
+    fake_clock.advance(SIX - fake_clock.now())
+    if failing is not None:
+        with pytest.raises(StoreUnavailable):
+            ticker.tick()
+    ticker.tick()
+
+    assert [payload["args"] for payload in pushed(redis)] == [[str(number)] for number in range(3500)]
+
+
+class FailingLedger(RedisLedger):
+    """A ledger that loses the answer of one commit."""
+
+    def __init__(self, redis: Redis, failing: int | None) -> None:
+        super().__init__(redis)
+        self._failing = failing
+        self._commits = 0
+
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+        self._commits += 1
+        verdicts = super().commit(decisions)
+        if self._commits == self._failing:
+            raise StoreUnavailable("the answer was lost")
+        return verdicts

@@ -1,0 +1,103 @@
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from clock.clocks import ServerClock, SystemClock
+from clock.errors import StoreUnavailable
+from clock.store import keys
+from clock.store.lease import Lease, Tenure
+from clock.testing import FakeClock
+from clock.ticker import Leader
+from clock.ticker.leader import LEASE_SECONDS
+
+SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
+
+
+def leader(redis: Redis, name: str, clock: FakeClock | ServerClock | SystemClock) -> Leader:
+    return Leader(Lease(redis, identity=name, release="v1", rank=1), identity=name, clock=clock)
+
+
+def test_a_clock_leads_for_as_long_as_its_lease_holds(redis: Redis) -> None:
+    clock = FakeClock(SIX)
+    first, second = leader(redis, "a", clock), leader(redis, "b", clock)
+    first.beat()
+    second.beat()
+    assert (first.leads, second.leads) == (True, False)
+
+    clock.advance(timedelta(seconds=LEASE_SECONDS))
+
+    assert not first.leads
+
+
+def test_a_clock_that_cannot_reach_redis_leads_until_its_lease_runs_out(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock(SIX)
+    first = leader(redis, "a", clock)
+    first.beat()
+
+    def fail(self: Lease, ttl_ms: int) -> Tenure:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(Lease, "take", fail)
+    clock.advance(timedelta(seconds=LEASE_SECONDS - 1))
+    first.beat()
+    assert first.leads
+    clock.advance(timedelta(seconds=1))
+    first.beat()
+
+    assert not first.leads
+
+
+def test_a_leader_that_stops_wakes_the_next_one(redis: Redis) -> None:
+    took_over = threading.Event()
+    first = leader(redis, "a", SystemClock())
+    lease = Lease(redis, identity="b", release="v1", rank=1)
+    second = Leader(lease, identity="b", clock=SystemClock(), on_lead=took_over.set)
+    first.start()
+    second.start()
+
+    first.stop()
+
+    assert took_over.wait(20)
+    assert (first.leads, second.leads) == (False, True)
+    second.stop()
+    assert not redis.exists(keys.LEASE)
+
+
+def test_every_change_of_the_lead_is_told_on_both_sides(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock(SIX)
+    first, second = leader(redis, "a", clock), leader(redis, "b", clock)
+
+    with caplog.at_level(logging.INFO):
+        first.beat()
+        second.beat()
+        redis.delete(keys.LEASE)
+        second.beat()
+        first.beat()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "This clock leads now: a",
+        "Standing by: another clock leads: a",
+        "This clock leads now: b",
+        "Another clock has taken the lead: b",
+    ]
+
+
+def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = FakeClock(SIX)  # years away from the server's time
+    clock = ServerClock(machine)
+    first = leader(redis, "a", clock)
+
+    with caplog.at_level(logging.WARNING):
+        first.beat()
+        first.beat()
+
+    assert abs(clock.now().timestamp() - redis.time()[0]) < 60
+    [warning] = caplog.records
+    assert "off Redis's; Redis's counts" in warning.getMessage()
