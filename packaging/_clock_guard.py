@@ -13,9 +13,10 @@ from pathlib import Path
 
 
 def guard(command: list[str], import_path: list[str]) -> None:
-    """Import the package where `command` runs a file called clock.py, or the module `clock`."""
+    """Import the package where `command` runs a file called clock.py, or the module `clock` beside one."""
     program = next((word for word in command[1:] if not word.startswith("-")), "")
-    if program != "clock" and Path(program).name != "clock.py":
+    is_hidden = Path("clock.py").exists() if program == "clock" else Path(program).name == "clock.py"
+    if not is_hidden:
         return
     try:
         __import__("clock")
