@@ -61,6 +61,12 @@ def _warn(rule: str, event: Event, text: str, at: datetime | None = None) -> Fin
     return Finding("warning", rule, event.name, event.source, text, at)
 
 
+def no_events(look: Look) -> Iterator[Finding]:
+    """A file that declares nothing: its clock would run for ever and do nothing."""
+    if not (look.timetable.events or look.timetable.synced):
+        yield Finding("warning", "empty", "", f"{look.timetable.path}:1", "it declares no event")
+
+
 def dst_hazards(look: Look) -> Iterator[Finding]:
     """Times of day that a night of changed clocks skips or has twice."""
     for event in look.timetable.events:
@@ -216,6 +222,7 @@ def _seldom(look: Look) -> Iterator[tuple[Event, list[int]]]:
 
 
 RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
+    no_events,
     arguments,
     never_fires,
     dst_hazards,

@@ -56,15 +56,15 @@ class Crew:
             worker.skip_beats(self._clock.now())
 
     def moments(self) -> Iterator[datetime]:
-        """When something happens here."""
+        """When something happens here. What cannot be told while Redis is away is told when it is back."""
         now = self._clock.now()
         for worker in self._workers:
             if self._beats_matter:
                 yield worker.next_beat
             for lane in worker.lanes:
-                if lane.ends_at is not None:
+                if lane.ends_at is not None and not (self.is_cut_off and lane.ends_at <= now):
                     yield lane.ends_at
-                elif self.is_cut_off or lane.looks_at > now:
+                elif lane.ends_at is None and lane.looks_at > now and not self.is_cut_off:
                     yield lane.looks_at
 
     def catch_up_heartbeats(self, before: datetime, go_to: Callable[[datetime], object]) -> None:

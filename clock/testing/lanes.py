@@ -20,7 +20,6 @@ from clock.store.in_progress import Claimed, InProgress, Move
 from clock.testing.fake_clock import FakeClock
 from clock.worker.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.outcomes import Outcomes
-from clock.worker.processor import RETRY_SECONDS as VERDICT_RETRY_SECONDS
 from clock.worker.processor import Processor
 from clock.worker.ready import Slot
 
@@ -147,14 +146,14 @@ class Lane:
         return True
 
     def settle(self) -> None:
-        """Tell Redis what became of the job; where it cannot be told now, it is tried again."""
+        """Tell Redis what became of the job; where Redis is away it stays to be told."""
         now = self._worker.clock.now()
         try:
             while self._told.calls:
                 self._told.calls[0]()
                 self._told.calls.pop(0)
         except StoreError:
-            self.ends_at = now + timedelta(seconds=VERDICT_RETRY_SECONDS)
+            self.ends_at = now  # it is told as soon as Redis is back
             return
         self._fetcher.acknowledge()
         if self.run:

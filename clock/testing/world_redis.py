@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import Redis, embedded
@@ -49,7 +50,7 @@ class Line:
     def cut(self) -> None:
         """Cut it."""
         self.is_cut = True
-        vars(self._redis)["connection_pool"] = _NoConnections("Redis is down, in this world")
+        vars(self._redis)["connection_pool"] = _NoConnections(self._pool)
 
     def mend(self) -> None:
         """Mend it."""
@@ -60,10 +61,8 @@ class Line:
 class _NoConnections:
     """A pool that has none."""
 
-    def __init__(self, why: str) -> None:
-        self._why = why
+    def __init__(self, pool: Any) -> None:
+        self.get_encoder = pool.get_encoder  # which asks nobody
 
     def get_connection(self, *args: object, **options: object) -> object:
-        raise StoreUnavailable(self._why)
-
-    get_encoder = get_connection
+        raise StoreUnavailable("Redis is down, in this world")

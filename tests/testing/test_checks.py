@@ -160,3 +160,7 @@ def test_a_job_without_a_jobs_name_is_told() -> None:
     )
 
     assert text.startswith("Cleaner does not end in Job; jobs are called VerbNounsJob")
+
+
+def test_a_file_without_events_is_told_to_have_none() -> None:
+    assert texts("empty") == ["it declares no event"]

@@ -1,3 +1,4 @@
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from clock import testing
 from clock.store.pauses import Pause
+from tests.testing.jobs import CountVisitsJob
 
 START = datetime(2015, 11, 2, 2)
 
@@ -146,3 +148,21 @@ def test_a_paused_event_does_not_fire_and_the_history_says_so() -> None:
 
     assert not history.ran_job("daily")
     assert {item.detail["reason"] for item in history.decisions} == {"paused: not before we are ready"}
+
+
+def test_a_rehearsal_opens_no_connection(clock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    timetable = testing.loads(
+        "from clock import every\n"
+        "from tests.testing.jobs import CountVisitsJob\n"
+        "every().day.at('06:00').do(CountVisitsJob).named('job')\n"
+        "every().day.at('06:00').do(CountVisitsJob.perform_async).named('callable')\n"
+        "every().day.at('06:00').do(CountVisitsJob.perform_in, 60).named('delayed')\n"
+    )
+
+    history = testing.run(timetable, start_time=START, end_time=START + timedelta(days=2), execute=True)
+
+    assert len(history.enqueued(CountVisitsJob)) == 6
