@@ -3,6 +3,8 @@ from datetime import timedelta
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from clock.store.connection import answers, connect
 from clock.testing import FakeClock
@@ -59,4 +61,4 @@ def test_redis_is_asked_over_a_connection_of_its_own(redis_url: str) -> None:
 
 
 def test_a_server_that_is_away_does_not_answer(free_port: int) -> None:
-    assert not answers(Redis(port=free_port))
+    assert not answers(Redis(port=free_port, retry=Retry(NoBackoff(), 0)))
