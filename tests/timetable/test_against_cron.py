@@ -117,6 +117,31 @@ def test_as_croniter_where_no_clock_changes(start: datetime, times: str, days: s
 
 
 @pytest.mark.parametrize(
+    "expression", ["15,45 30 2 * * *", "*/20 * * * * *", "0 0 */6 * * mon-fri", "59 59 23 L * *"]
+)
+def test_with_a_field_of_seconds_as_cronsim(expression: str) -> None:
+    utc = ZoneInfo("UTC")
+    start = datetime(2026, 11, 24, 5, 59, 40, tzinfo=UTC)
+    end = start + timedelta(days=7)
+
+    assert ours(expression, utc, start, end) == cronsims(expression, utc, start, end)
+    compared("cronsim")
+
+
+def test_a_time_of_day_with_seconds_keeps_to_the_rule_of_times_of_day() -> None:
+    """Deliberate: cronsim loses it in the gap, and gives it twice in the fold, as it does wildcards."""
+    zone = ZoneInfo("America/New_York")
+    for night, theirs, due in (("2026-03-08", 0, 1), ("2026-11-01", 2, 1)):
+        start = datetime.fromisoformat(night).replace(tzinfo=zone).astimezone(UTC)
+        end = start + timedelta(hours=12)
+        expression = "30 30 2 * * *" if due > theirs else "30 30 1 * * *"
+
+        assert len(cronsims(expression, zone, start, end)) == theirs
+        assert len(ours(expression, zone, start, end)) == due
+        compared("cronsim", deliberate="a time of day with seconds keeps to the rule of times of day")
+
+
+@pytest.mark.parametrize(
     "expression", ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "60 * * * *", "0 0 15W * *", "0 0 * * mon#6"]
 )
 def test_what_cronsim_refuses_is_refused(expression: str) -> None:
