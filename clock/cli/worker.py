@@ -25,6 +25,7 @@ from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
 from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
+from clock.worker.launcher import parent_pid
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -65,7 +66,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
     process = Worker(
         redis,
-        WorkerOptions(queues, config.concurrency, config.stop_timeout, config.heartbeat),
+        WorkerOptions(queues, config.concurrency, config.stop_timeout, config.heartbeat, parent_pid()),
         identity=identity(),
         clock=clock,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from clock.clocks import Clock
 LOOK_SECONDS = 1.0  # how often children are looked at, besides at each SIGCHLD
 YOUNG_SECONDS = 10.0  # who dies younger is replaced only after `PAUSE_SECONDS`
 PAUSE_SECONDS = 1.0
+PARENT_VARIABLE = "CLOCK_PARENT_PID"  # tells a child whose it is: it stops when that process is gone
 GRACE_SECONDS = 10.0  # after a child's own stop timeout, until it is killed
 
 logger = logging.getLogger(__name__)
@@ -87,7 +89,8 @@ class Launcher:
     def _start(self, *, first: bool) -> None:
         with self._lock:
             if self._replacing:
-                process = subprocess.Popen(self._command)  # noqa: S603  # this program again, with its own words
+                environ = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
+                process = subprocess.Popen(self._command, env=environ)  # noqa: S603  # this program, its own words
                 self._children.append(_Child(process, self._clock.monotonic(), first))
 
     def _look(self) -> None:
@@ -112,6 +115,12 @@ class Launcher:
             if self._clock.monotonic() - child.started < YOUNG_SECONDS:
                 self._clock.wait(threading.Event(), PAUSE_SECONDS)
             self._start(first=False)
+
+
+def parent_pid() -> int | None:
+    """The process id of the launcher that started this process; None: it is nobody's child."""
+    pid = os.environ.get(PARENT_VARIABLE, "")
+    return int(pid) if pid.isdigit() else None
 
 
 def _told(code: int) -> str:

@@ -19,12 +19,16 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Queues, in their order; how many jobs run at once; how long a stop waits for them; how often it beats."""
+    """Queues, in their order; how many jobs run at once; how long a stop waits for them; how often it beats.
+
+    `parent_pid` is the launcher without which it stops, where there is one.
+    """
 
     queues: Sequence[Queue] = (Queue("default"),)
     concurrency: int = 10
     stop_timeout_seconds: float = 25.0
     beat_seconds: float = 5.0
+    parent_pid: int | None = None
 
     @property
     def expires_seconds(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -28,7 +29,7 @@ from clock.worker.recovery import recover, unpark
 from clock.worker.status import Status
 from clock.worker.watchdog import Watchdog
 
-WATCH_SECONDS = 5.0
+WATCH_SECONDS = 1.0
 BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,9 @@ class Worker:
         stuck = False
         while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
             stuck = self._watchdog.is_stuck()
+            if self._options.parent_pid not in (None, os.getppid()):
+                logger.warning("The process that started this one is gone; stopping")
+                self.stop()
         self._wind_up(beating)
         if stuck:
             raise WorkerStuck(self._identity)

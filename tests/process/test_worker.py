@@ -201,6 +201,16 @@ def test_several_processes_work_and_a_dead_one_is_replaced(app: App) -> None:
     assert worker.end() == 0
 
 
+@pytest.mark.slow
+def test_processes_whose_parent_was_killed_stop_in_order(app: App) -> None:
+    parent = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
+    eventually(lambda: app.redis().scard("processes") == 2, "two processes")
+
+    parent.popen.kill()
+
+    eventually(lambda: app.redis().scard("processes") == 0, "both have stopped")
+
+
 def test_with_several_processes_bad_input_ends_them_all(app: App) -> None:
     app.write("shop/broken.py", "1 +")
 
