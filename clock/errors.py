@@ -11,6 +11,7 @@
         DuplicateJobClass
         UnknownJobClass
         NoPerform
+        NotFaked
         Discard              raised on purpose, to drop the job that runs
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
@@ -102,6 +103,13 @@ class NoPerform(JobError, AttributeError):
 
     def __init__(self, class_name: str) -> None:
         super().__init__(f"{class_name} has no perform; define it, or push a subclass that does")
+
+
+class NotFaked(JobError, AttributeError):
+    """What only a test's `fake()` has was asked for outside of one. For `getattr` there is no such attribute."""
+
+    def __init__(self, asked: str) -> None:
+        super().__init__(f"{asked} is for tests: use it inside `with clock.testing.fake():`")
 
 
 class Discard(JobError):

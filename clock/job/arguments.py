@@ -13,6 +13,7 @@ from clock.errors import ArgumentsError
 PLAIN = frozenset({type(None), bool, int, float, str})
 _SURELY_JSON = PLAIN - {float}  # there are floats that JSON does not have
 MOST_DIGITS = 4300  # of an int: Python's own limit for reading one from text, and so a worker's
+MOST_BITS = math.floor(MOST_DIGITS * math.log2(10))
 
 _ALLOWED = "None, True, False, int, float, str, and lists and dicts (with str keys) of these"
 _HINTS = {
@@ -117,7 +118,7 @@ def _check_value(job: str, where: str, value: object) -> None:
 def _check_plain(job: str, where: str, value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ArgumentsError(f"{job}: {where} is {value}, which JSON does not have; pass None or a str")
-    if isinstance(value, int) and value.bit_length() > MOST_DIGITS * math.log2(10):
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise ArgumentsError(
             f"{job}: {where} is an int of more than {MOST_DIGITS} digits, which nobody reads; pass hex(value)"
         )

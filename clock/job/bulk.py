@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from clock.errors import ArgumentsError
-from clock.job.arguments import PLAIN, arity, check_arity, check_json
+from clock.job.arguments import MOST_BITS, PLAIN, arity, check_arity, check_json
 from clock.job.payload import encode_checked
 
 _LEVELS = 30  # of nesting that are looked at quickly; what is deeper is checked one by one
@@ -88,6 +88,8 @@ def _all_fine(perform: Callable[..., object], batches: Sequence[Sequence[object]
 
 def _plain_are_fine(kinds: set[type], level: list[object]) -> bool:
     if float in kinds and not all(map(math.isfinite, [value for value in level if type(value) is float])):
+        return False
+    if int in kinds and max(map(int.bit_length, [value for value in level if type(value) is int])) > MOST_BITS:
         return False
     return str not in kinds or _is_text([value for value in level if type(value) is str])
 

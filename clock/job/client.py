@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import JobError
+from clock.errors import NotFaked
 from clock.job.arguments import check_arguments
 from clock.job.bulk import check_all
 from clock.job.carriers import Batches, Carrier, Collector, ToRedis
@@ -53,10 +53,10 @@ def set_carrier(carrier: Carrier) -> None:
 
 
 def collector(job: type[Job], asked: str) -> Collector:
-    """What collects the jobs that are pushed. Raises JobError outside a test that does."""
+    """What collects the jobs that are pushed. Raises NotFaked outside a test that does."""
     if isinstance(_carrier, Collector):
         return _carrier
-    raise JobError(f"{job.wire_name}.{asked} is for tests: use it inside `with clock.testing.fake():`")
+    raise NotFaked(f"{job.wire_name}.{asked}")
 
 
 def clock() -> Clock:

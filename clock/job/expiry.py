@@ -14,6 +14,7 @@ from clock.errors import Discard
 from clock.job.metrics import METRICS
 from clock.job.options import in_seconds
 from clock.job.payload import Payload, instant, seconds
+from clock.job.times import due_as_put
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -25,8 +26,8 @@ def note_expiry(job: type[Job], payload: Payload, queue: str) -> None:
     """Client middleware: write when the job expires, where its class or `.set()` says `expires_in`."""
     lifetime = in_seconds(payload.pop("expires_in", None))
     if lifetime is not None:
-        begin = instant(payload.get("at")) or instant(payload.get("created_at")) or 0.0
-        payload["expires_at"] = begin + lifetime
+        created_at = instant(payload.get("created_at")) or 0.0
+        payload["expires_at"] = due_as_put(payload.get("at"), created_at) + lifetime
 
 
 def drop_stale(job: Job, payload: Payload, queue: str) -> None:

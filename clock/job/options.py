@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from clock.errors import JobError
 from clock.job.order import OnCommit
 from clock.job.redaction import hidden_places
+from clock.job.times import FLOAT_MAX
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -24,7 +25,7 @@ def _is_name(value: object) -> bool:
 
 
 def _is_duration(value: object) -> bool:
-    return value is None or (in_seconds(value) or 0) > 0
+    return value is None or 0 < (in_seconds(value) or 0) <= FLOAT_MAX
 
 
 def in_seconds(duration: object) -> float | None:
@@ -36,8 +37,13 @@ def in_seconds(duration: object) -> float | None:
     return None
 
 
+def _is_time(value: object) -> bool:
+    seconds = in_seconds(value)
+    return seconds is not None and abs(seconds) <= FLOAT_MAX  # and so no NaN
+
+
 def _is_instant(value: object) -> bool:
-    return value.tzinfo is not None if isinstance(value, datetime) else in_seconds(value) is not None
+    return value.tzinfo is not None if isinstance(value, datetime) else _is_time(value)
 
 
 def _are_names(value: object) -> bool:
@@ -60,7 +66,7 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 
 #: The same of those that only `.set()` has.
 _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
-    "wait": (lambda value: in_seconds(value) is not None, "seconds, or a timedelta"),
+    "wait": (_is_time, "seconds, or a timedelta"),
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
     "enqueue_after_commit": (callable, "a function that calls another one after the commit"),
 }
@@ -143,6 +149,7 @@ def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
     if job.expires_in is not None:
         fields["expires_in"] = job.expires_in
     fields |= over
+    fields["queue"] = str.__str__(fields["queue"])  # of an Enum's member, which str() would call by its class
     if names := fields.get("redact", job.redact):
         fields["redact"] = hidden_places(job.wire_name, job.perform, names)
     for name in _DURATIONS & fields.keys():

@@ -11,7 +11,8 @@ from clock.job.bulk import encode_all, new_jids
 from clock.job.chains import client_middleware_for
 from clock.job.middleware import ClientMiddleware, allows
 from clock.job.options import payload_fields
-from clock.job.payload import Payload, decode, encode, encode_checked, instant, new_jid
+from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
+from clock.job.times import due_as_put
 from clock.store import holding
 from clock.store.delayed import LOOK_SECONDS
 from clock.store.queues import Parcel
@@ -51,9 +52,9 @@ def pack_all(
     return jids, _merged(parcels)
 
 
-def payload_as_read(job: type[Job], args: Sequence[object], now: float) -> Payload | None:
+def payload_as_read(job: type[Job], over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
-    fields = payload_fields(job, {})
+    fields = payload_fields(job, over)
     payload = {**fields, "args": list(args), "jid": new_jid(), "created_at": now, "enqueued_at": now}
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
@@ -78,17 +79,18 @@ def _packed(
         payload["at"] = due
     if middleware and not allows(middleware, job, payload):
         if held:
-            held.give_back_jid()
+            held.give_back_jid(jid)
         return "", []
-    at = instant(payload.pop("at", None))
-    if at is None:
+    at = due_as_put(payload.pop("at", None), now)
+    later = [at] if at > now else None
+    if not later:
         payload["enqueued_at"] = now
-    return jid, [
+    return str(payload["jid"]), [
         Parcel(
             str(payload["queue"]),
             [_text(job, payload, bool(middleware))],
-            None if at is None else [at],
-            is_near=at is not None and at - now < LOOK_SECONDS,
+            later,
+            is_near=later is not None and at - now < LOOK_SECONDS,
         )
     ]
 

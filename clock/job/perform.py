@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from clock.job.job import Job
 
 HOOKS = ("retry_in", "retries_exhausted")
+#: What a worker calls, or puts there, itself.
+OURS = ("run", "arun", "for_context", "is_coroutine", "context")
 
 
 def check_perform(job: type[Job]) -> None:
@@ -19,9 +21,26 @@ def check_perform(job: type[Job]) -> None:
     perform = vars(job).get("perform")
     if perform is not None:
         _check(job.__qualname__, perform)
+    for name in OURS:
+        if name in vars(job):
+            raise JobError(f"{job.__qualname__}.{name} hides what every job has; give yours another name")
+    _check_init(job)
     for hook in HOOKS:
         if inspect.iscoroutinefunction(vars(job).get(hook)):
             raise JobError(f"{job.__qualname__}.{hook} is `async def`; it must be a plain method")
+
+
+def _check_init(job: type[Job]) -> None:
+    init = vars(job).get("__init__")
+    if not callable(init):
+        return
+    for parameter in _parameters(init)[1:]:
+        is_rest = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if parameter.default is inspect.Parameter.empty and not is_rest:
+            raise JobError(
+                f"{job.__qualname__}.__init__ wants {parameter.name!r}, but a worker makes a job without "
+                "arguments; give it a default, or take it in perform"
+            )
 
 
 def _check(name: str, perform: object) -> None:

@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from clock.errors import NoPerform
-from clock.job import client
+from clock.job import client, running
 from clock.job.options import CallOptions
 from clock.job.order import Order
 from clock.job.payload import Payload
 from clock.job.repeated import RepeatedPush
-from clock.job.running import await_end, inline_context, run_to_end
 from clock.job.setter import Setter
 from clock.job.times import Time
 
@@ -56,7 +55,7 @@ class Pushes:
 
     @classmethod
     def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job for a worker to run as soon as it can; its jid.
+        """Push the job for a worker to run as soon as it can; its jid, '' where a client middleware stopped it.
 
         Arguments are JSON's own types, given by position: a type checker knows `perform`'s keywords too, but they
         are refused here. Raises ArgumentsError, StoreUnavailable.
@@ -95,7 +94,8 @@ class Pushes:
         """Push one job for each list of arguments, a thousand at a time; their jids in order.
 
         All arguments are checked before any job is pushed. `at` is when they are to be run: one time, or one for
-        each job; `spread_interval` spreads them evenly over so many seconds from then.
+        each job; `spread_interval` spreads them evenly over so many seconds from then. The jid of a job that
+        client middleware stopped is ''.
         """
         return Setter[Any](_job(cls)).perform_bulk(args, at=at, spread_interval=spread_interval)
 
@@ -113,8 +113,7 @@ class Pushes:
 
         It is given what a worker would be: its arguments have been through JSON, and middleware is around it.
         """
-        context = inline_context(_job(cls), args, kwargs)
-        return run_to_end(_job(cls), context) if context else None
+        return running.perform_inline(Order(_job(cls)), args, kwargs)
 
     @classmethod
     async def aperform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
@@ -159,8 +158,7 @@ class Pushes:
     @classmethod
     async def aperform_inline(cls, *args: Any, **kwargs: Any) -> Any:
         """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
-        context = inline_context(_job(cls), args, kwargs)
-        return await await_end(_job(cls), context) if context else None
+        return await running.aperform_inline(Order(_job(cls)), args, kwargs)
 
     @classmethod
     def set(cls: type[Performs[P, object]], **options: Unpack[CallOptions]) -> Setter[P]:

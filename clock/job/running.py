@@ -13,20 +13,26 @@ from clock.job import client
 from clock.job.arguments import check_arguments
 from clock.job.context import Context
 from clock.job.middleware import ServerMiddleware
+from clock.job.order import Order
 from clock.job.packing import payload_as_read
 
 if TYPE_CHECKING:
     from clock.job.job import Job
 
 
-def inline_context(job: type[Job], args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
-    """What a worker would be given for these arguments; None where client middleware stopped it.
+def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
+    """Run the job of an order here and now; what its `perform` returns, None where middleware stopped it.
 
-    Raises ArgumentsError.
+    Raises ArgumentsError, and what `perform` raises.
     """
-    check_arguments(job.wire_name, job.perform, args, kwargs)
-    payload = payload_as_read(job, args, client.now())
-    return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
+    context = inline_context(order, args, kwargs)
+    return run_to_end(order.job, context) if context else None
+
+
+async def aperform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
+    """The same without blocking the event loop."""
+    context = inline_context(order, args, kwargs)
+    return await await_end(order.job, context) if context else None
 
 
 def run_to_end(job: type[Job], context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
@@ -45,6 +51,13 @@ async def await_end(job: type[Job], context: Context, middleware: Sequence[Serve
         return await asyncio.to_thread(job.run, context, middleware)
     except Discard:
         return None
+
+
+def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
+    """What a worker would be given for these arguments; None where client middleware stopped it."""
+    check_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+    payload = payload_as_read(order.job, order.options, args, client.now())
+    return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
 
 
 def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
 from clock.errors import ArgumentsError, JobError
-from clock.job import client
+from clock.job import client, running
 from clock.job.options import checked
 from clock.job.order import Order
 from clock.job.repeated import RepeatedPush
@@ -83,6 +83,10 @@ class Setter(Order, Generic[P]):
         lists = self._listed(args)
         return client.push_all(self, lists, self._due(len(lists), at, spread_interval))
 
+    def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Run the job here and now, whatever `wait` says; what its `perform` returns."""
+        return running.perform_inline(self, args, kwargs)
+
     async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_async` that does not block the event loop."""
         return await client.apush(self, args, kwargs)
@@ -105,6 +109,10 @@ class Setter(Order, Generic[P]):
         """`perform_bulk` that does not block the event loop."""
         lists = self._listed(args)
         return await client.apush_all(self, lists, self._due(len(lists), at, spread_interval))
+
+    async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
+        return await running.aperform_inline(self, args, kwargs)
 
     def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         try:

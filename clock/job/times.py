@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 from clock.errors import ArgumentsError
 from clock.job.payload import seconds
 
 Time = float | timedelta | datetime  # an interval from now, or an instant
+FLOAT_MAX = sys.float_info.max
 INTERVAL_LIMIT = 1_000_000_000  # a smaller number is an interval, a larger one an instant, as in Sidekiq
 
 
@@ -27,9 +30,19 @@ def due_at(when: Time, now: float) -> float:
         return seconds(when)
     if isinstance(when, timedelta):
         return now + when.total_seconds()
-    if isinstance(when, bool) or not isinstance(when, (int, float)) or when != when:
+    if isinstance(when, bool) or not isinstance(when, (int, float)) or not abs(when) <= FLOAT_MAX:
         raise ValueError(f"{when!r} is no time; pass seconds, a timedelta or an aware datetime")
     return float(when if when >= INTERVAL_LIMIT else now + when)
+
+
+def due_as_put(at: object, now: float) -> float:
+    """When a job is due by the `at` of a payload that client middleware has seen; None: `now`.
+
+    Ours are floats; a middleware may have put there whatever `due_at` takes. Raises ValueError.
+    """
+    if at is None:
+        return now
+    return at if isinstance(at, float) else due_at(cast("Time", at), now)
 
 
 def due_of_each(

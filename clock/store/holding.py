@@ -33,6 +33,7 @@ class HeldPushes:
     previous_ms: int | None
     pushes: list[Push] = field(default_factory=list)
     jids: list[str] = field(default_factory=list)
+    _given: int = 0
 
     def next_jid(self) -> str:
         """The jid of the firing's next job: 24 hex digits, the same each time this firing is run.
@@ -40,13 +41,16 @@ class HeldPushes:
         >>> HeldPushes("nightly", 0, None).next_jid() == HeldPushes("nightly", 0, None).next_jid()
         True
         """
-        seed = f"{self.event}\0{self.due_ms}\0{len(self.jids)}"
+        seed = f"{self.event}\0{self.due_ms}\0{self._given}"
+        self._given += 1
         self.jids.append(hashlib.blake2b(seed.encode(), digest_size=12).hexdigest())
         return self.jids[-1]
 
-    def give_back_jid(self) -> None:
-        """Take back the last jid: its job is not pushed after all."""
-        self.jids.pop()
+    def give_back_jid(self, jid: str) -> None:
+        """Take back a jid: its job is not pushed after all. Only the last one is given again."""
+        if jid == self.jids[-1]:
+            self._given -= 1
+        self.jids.remove(jid)
 
     def hold(self, parcels: Iterable[Parcel]) -> None:
         """Add jobs to those that the firing pushes."""

@@ -16,6 +16,7 @@ from clock.errors import StoreUnavailable
 from clock.job import Job
 from clock.job.carriers import Batches
 from clock.job.client import carrier, clock, set_carrier, using_clock
+from clock.job.order import Order
 from clock.job.payload import Payload
 from clock.job.running import inline_context, run_to_end
 from clock.testing.effects import Crash, CrashPoint, Effect, Recorder, When, watching
@@ -111,7 +112,7 @@ class _Trial:
         self._snapshot = snapshot
         self._fresh = fresh
         self._clock = FakeClock(clock().now())
-        context = inline_context(job, args, {})
+        context = inline_context(Order(job), args, {})
         if context is None:
             raise ValueError(f"client middleware stops {job.wire_name}; there is nothing to try")
         self._context = context

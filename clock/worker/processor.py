@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from clock.clocks import Clock
-from clock.errors import ArgumentsError, Discard, StoreError, UnknownJobClass
+from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, UnknownJobClass
 from clock.job import Context, Job, registry
 from clock.job.arguments import check_arity
 from clock.job.payload import Payload, decode, encode_again, seconds
@@ -66,7 +66,7 @@ class Processor:
             return
         try:
             check_arity(job.wire_name, job.perform, arguments(payload))
-        except ArgumentsError as error:
+        except (ArgumentsError, NoPerform) as error:
             self._bury(claimed, payload, error)
             return
         self._perform(claimed, payload, job)

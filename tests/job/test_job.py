@@ -1,13 +1,16 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any, ClassVar
+from unittest.mock import create_autospec
 
 import pytest
 from redis import Redis
 
-from clock import Job
+from clock import Job, server_middleware
 from clock.errors import ArgumentsError, DuplicateJobClass, JobError
 from clock.job import Context, registry
 from clock.job.client import using_clock
@@ -80,6 +83,17 @@ def test_set_changes_options_of_one_push(redis: Redis) -> None:
     assert [(payload["queue"], payload["retry"]) for payload in waiting(redis, "low")] == [("low", False)]
 
 
+class Shelf(str, Enum):  # noqa: UP042  # the older kind, whose str() is not its value
+    LOW = "low"
+
+
+def test_a_queue_may_be_a_member_of_an_enum(redis: Redis) -> None:
+    SendParcelJob.set(queue=Shelf.LOW).perform_async(7)
+
+    assert redis.smembers("queues") == {b"low"}
+    assert [row["queue"] for row in waiting(redis, "low")] == ["low"]
+
+
 def test_a_wire_name_serves_rubys_namespaces(redis: Redis) -> None:
     ChargeCardJob.perform_async()
 
@@ -125,9 +139,29 @@ def test_bulk_pushes_one_job_for_each_list_in_order(redis: Redis) -> None:
     assert [payload["args"] for payload in payloads] == [[number] for number in range(2_500)]
 
 
+def test_bulk_pushes_nothing_where_an_int_is_too_long_for_a_worker(redis: Redis) -> None:
+    with pytest.raises(ArgumentsError, match="job 1001, argument 1 is an int of more than 4300 digits"):
+        SendParcelJob.perform_bulk([[1]] * 1_000 + [[10**4300]])
+
+    assert not redis.exists("queue:default")
+
+
 def test_bulk_refuses_a_list_that_is_not_of_lists(redis: Redis) -> None:
     with pytest.raises(ArgumentsError, match=r"write \[\[1\], \[2\]\] for two jobs"):
         SendParcelJob.perform_bulk([1, 2])  # type: ignore[list-item]  # the mistake
+
+
+def test_inline_with_options_runs_the_job_here_with_these_options_at_once() -> None:
+    seen: list[object] = []
+
+    @server_middleware.add
+    def look(job: Job, payload: dict[str, object], queue: str) -> None:
+        seen.append((queue, payload["retry"]))
+
+    assert SendParcelJob.set(queue="low", retry=3, wait=60).perform_inline(7, "parcel") == "sent 7 parcel"
+    assert asyncio.run(SendParcelJob.set(queue="high", retry=4).aperform_inline(8)) == "sent 8 letter"
+
+    assert seen == [("low", 3), ("high", 4)]
 
 
 def test_inline_runs_the_job_here_with_arguments_sent_through_json() -> None:
@@ -181,6 +215,7 @@ def test_keyword_arguments_are_refused(redis: Redis) -> None:
         ({"retry": -1}, "retry is -1; it must be True, False, or how often"),
         ({"retry": "3"}, "retry is '3'"),
         ({"tags": "post"}, "tags is 'post'; it must be a list of words"),
+        ({"timeout": float("inf")}, "timeout is inf; it must be seconds above 0, or None"),
         ({"retry_for": 0}, "retry_for is 0; it must be seconds above 0, or None"),
     ],
 )
@@ -211,6 +246,11 @@ def _by_keyword(self: object, *, size: int) -> None: ...
         ({"perform": lambda: None}, "perform takes no self; write def perform(self, ...)"),
         ({"perform": staticmethod(print)}, "perform is a staticmethod; write def perform(self, ...)"),
         ({"perform": 7}, "perform is a int; write def perform(self, ...)"),
+        ({"run": lambda self: None}, "SendWrongJob.run hides what every job has; give yours another name"),
+        (
+            {"__init__": lambda self, bank: None},
+            "__init__ wants 'bank', but a worker makes a job without",
+        ),
         ({"retry_in": _later}, "retry_in is `async def`; it must be a plain method"),
     ],
 )
@@ -240,6 +280,14 @@ class HandleParcelJob(Job):
 def test_a_class_that_is_only_a_base_for_others_is_not_pushed(redis: Redis, push: Callable[[], object]) -> None:
     with pytest.raises(JobError, match="HandleParcelJob has no perform; define it, or push a subclass that does"):
         push()
+
+
+def test_a_job_class_can_be_looked_through_and_stood_in_for() -> None:
+    stand_in = create_autospec(SendParcelJob)
+
+    stand_in.perform_async(7)
+
+    stand_in.perform_async.assert_called_once_with(7)
 
 
 @pytest.mark.parametrize("name", ["", 7, None])

@@ -1,6 +1,8 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from clock.job import Context
 from clock.job.middleware import Chain, ServerMiddleware
 from clock.job.payload import Payload
 from clock.store.connection import connect, set_default
+from clock.store.holding import holding
 from tests.job.redis_rows import delayed, waiting
 
 seen: list[str] = []
@@ -189,6 +192,44 @@ def test_client_middleware_sees_and_moves_when_a_job_is_due(redis: Redis) -> Non
     [(row, score)] = delayed(redis)
     assert score == 4_000_000_010.5
     assert "at" not in row
+
+
+@pytest.mark.parametrize("at", [4_000_000_000, datetime.fromtimestamp(4_000_000_000, UTC)])
+def test_client_middleware_may_give_a_time_in_any_form(redis: Redis, at: object) -> None:
+    @client_middleware.add
+    def later(job: type[Job], payload: Payload, queue: str) -> None:
+        payload["at"] = at
+
+    ShowStepsJob.perform_async("x")
+
+    [(row, score)] = delayed(redis)
+    assert (score, "at" in row, "enqueued_at" in row) == (4e9, False, False)
+
+
+def test_a_push_returns_the_jid_that_client_middleware_gave_it(redis: Redis) -> None:
+    @client_middleware.add
+    def name(job: type[Job], payload: Payload, queue: str) -> None:
+        payload["jid"] = "order-7"
+
+    assert ShowStepsJob.perform_async("x") == "order-7"
+    assert [row["jid"] for row in waiting(redis)] == ["order-7"]
+
+
+def test_each_job_of_a_firing_has_a_jid_of_its_own_also_where_one_was_replaced_by_another() -> None:
+    @client_middleware.add
+    def replace(job: type[Job], payload: Payload, queue: str) -> bool | None:
+        if payload["args"] != ["old"]:
+            return None
+        ShowStepsJob.perform_async("new")
+        return False
+
+    with holding("nightly", 1000, None) as held:
+        ShowStepsJob.perform_async("old")
+        ShowStepsJob.perform_async("next")
+
+    jids = [json.loads(push.payload)["jid"] for push in held.pushes]
+    assert jids == held.jids
+    assert len(set(jids)) == 2
 
 
 def test_the_log_lines_of_a_job_carry_its_jid_class_and_tags() -> None:

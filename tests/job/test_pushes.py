@@ -1,6 +1,7 @@
 """The ways to push a job, each for itself, awaited, and held while the clock fires."""
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -113,6 +114,16 @@ def test_every_way_to_push_is_held_while_the_clock_fires(redis: Redis, push: Pus
     assert '"clock":{"event":"nightly","due":1000,"previous":500}' in kept.payload
     assert jids[0] in kept.payload
     assert kept.at in (None, THEN.timestamp())
+
+
+@pytest.mark.parametrize("when", [math.inf, -math.inf, math.nan, 10**400], ids=["inf", "-inf", "nan", "10**400"])
+def test_a_time_that_never_comes_is_refused(redis: Redis, when: float) -> None:
+    with pytest.raises(ValueError, match="is no time; pass seconds, a timedelta or an aware datetime"):
+        MailPostcardJob.perform_in(when, 1)
+    with pytest.raises(JobError, match="it must be seconds, or a timedelta"):
+        MailPostcardJob.set(wait=when)
+
+    assert redis.keys("*") == []
 
 
 def test_bulk_takes_a_time_for_each_job_and_past_ones_go_to_the_queue(redis: Redis) -> None:

@@ -29,6 +29,10 @@ class HoldThingJob(Job):
         let_go.wait(PATIENCE_SECONDS)
 
 
+class HandleThingJob(Job):
+    """Only a base for others: it has no perform."""
+
+
 class NoteThingJob(Job):
     def perform(self, thing: object = None) -> None:
         note(self.jid, thing)

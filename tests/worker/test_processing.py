@@ -182,6 +182,7 @@ def test_sys_exit_in_a_job_is_a_failure_like_any_other(bench: Build, redis: Redi
         (b'{"class":"NoteThingJob","args":{"a":1}}', "its args are no list: {'a': 1}"),
         (b'{"class":"NoteThingJob"}', "its args are no list: None"),
         (b'{"class":"NoteThingJob","args":[1,2,3]}', "cannot take 3 arguments"),
+        (b'{"class":"HandleThingJob","args":[]}', "HandleThingJob has no perform; define it, or push a subclass"),
         (b'{"class":"NoteThingJob","args":[1e400]}', "the number 1e400 is out of range"),
         (b'{"class":"NoteThingJob","args":[NaN]}', "NaN is no JSON"),
         (b"[" * 100_000, "not JSON"),
@@ -199,6 +200,16 @@ def test_what_cannot_be_run_goes_to_dead_with_the_reason(
     assert reason in dead["error_message"]
     assert [thing for _, thing in jobs.ran if thing == "after"] == ["after"]
     assert redis.keys("clock:in_progress:*") == []
+
+
+def test_a_job_of_a_base_class_that_has_no_perform_is_dead_as_itself(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", b'{"class":"HandleThingJob","args":[7],"jid":"x"}')
+
+    bench().run_all()
+
+    [(dead, _)] = members(redis, "dead")
+    assert (dead["class"], dead["args"], dead["jid"]) == ("HandleThingJob", [7], "x")
+    assert dead["error_class"] == "NoPerform"
 
 
 def test_an_unreadable_payload_is_kept_as_it_was(bench: Build, redis: Redis) -> None:
