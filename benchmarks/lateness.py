@@ -3,8 +3,8 @@
     python benchmarks/lateness.py [--seconds 60] [NAME ...]
 
 Each scheduler runs in a process of its own and pushes to a Valkey on this machine; an observer notes when a job
-arrives. Lateness is told against the whole second for schedulers that aim at it, else against the event's own
-first job, so many seconds later. What is not installed is passed over: `pip install 'clockd[benchmarks]'`.
+arrives. Lateness is told against the whole second for schedulers that aim at it, else against the earliest moment
+of a second at which the event's own jobs arrive. What is not installed is passed over.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ def latenesses(
         by_event[named(json.loads(payload))].append(at)
     late, drifts = [], []
     for instants in by_event.values():
-        origin = instants[0] // 1 if aims_at_seconds else instants[0]
+        first = instants[0]
+        # Without a second to aim at: the earliest that its jobs come, seen from the first.
+        origin = first // 1 if aims_at_seconds else first + min((at - first + 0.5) % 1 - 0.5 for at in instants)
         of_event = [(at - origin - round(at - origin - 0.3)) * 1000 for at in instants[1:]]
         half = max(1, len(of_event) // 2)
         drifts.append((median(of_event[half:]) - median(of_event[:half])) * 60 / half)
