@@ -8,7 +8,8 @@ place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -137,7 +138,7 @@ class _Trial:
                 moving_world(self._clock.now().timestamp()),
                 watching(recorder, all_doors),
             ):
-                run_to_end(self._job, self._context)
+                run_to_end(self._job, replace(self._context, payload=deepcopy(self._context.payload)))
         except Crash:
             pass
         except Exception as error:  # noqa: BLE001  # whatever the job raises: a lost answer may well make it fail

@@ -113,7 +113,7 @@ class Collected:
     def drain(self, job: type[Job]) -> int:
         """Run the jobs of a class, and those of it that they push, until none is left; how many."""
         count = 0
-        while self.jobs(job):
+        while any(payload["class"] == job.wire_name for payload in self.payloads):
             self.perform_one(job)
             count += 1
         return count

@@ -89,7 +89,7 @@ class Processor:
             self._outcomes.note(payload, "dropped", took=took, error=reason)
             self._fetcher.finish(self._slot, claimed, took)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
-            self._fail(claimed, payload, job, error, self._clock.monotonic() - started)
+            self._fail(claimed, job, error, self._clock.monotonic() - started)
         else:
             took = self._clock.monotonic() - started
             log_done(payload, claimed.queue, took)
@@ -101,7 +101,8 @@ class Processor:
     def _is_stopping(self) -> bool:
         return self._fetcher.stopping
 
-    def _fail(self, claimed: Claimed, payload: Payload, job: type[Job], error: BaseException, took: float) -> None:
+    def _fail(self, claimed: Claimed, job: type[Job], error: BaseException, took: float) -> None:
+        payload = parse(claimed.payload)  # anew: the job may have changed its arguments, a middleware its payload
         verdict = judge(payload, job, error, now=seconds(self._clock.now()))
         then = _tell(verdict.where, verdict.score - seconds(self._clock.now()))
         log_failed(payload, claimed.queue, took, error, then)

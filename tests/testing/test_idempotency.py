@@ -137,6 +137,20 @@ class ChargeTwiceJob(Job):
         charge("second")
 
 
+class ChargeEachJob(Job):
+    def perform(self, names: list[str]) -> None:
+        while names:
+            charge(names.pop())
+
+
+def test_a_job_that_uses_up_its_arguments_has_them_again_in_the_next_run(place: Redis) -> None:
+    effects = testing.assert_idempotent(
+        ChargeEachJob, ["a", "b"], snapshot=lambda: list(Place.charges), fresh=Place.charges.clear
+    )
+
+    assert len(effects) == 2
+
+
 def test_the_effects_are_told_in_their_order_with_their_lines(place: Redis) -> None:
     class ChargeThreeTimesJob(Job):
         def perform(self) -> None:

@@ -43,6 +43,14 @@ class BreakThingJob(Job):
         raise RuntimeError("boom ß")
 
 
+class EmptyThingJob(Job):
+    retry = 1
+
+    def perform(self, things: list[object]) -> None:
+        things.clear()
+        raise RuntimeError("boom")
+
+
 class BreakTwiceJob(BreakThingJob):
     retry = 2
 

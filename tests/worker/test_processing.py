@@ -17,6 +17,7 @@ from tests.worker.jobs import (
     BreakShownJob,
     BreakThingJob,
     BreakTwiceJob,
+    EmptyThingJob,
     ExitThingJob,
     NoteThingJob,
 )
@@ -161,6 +162,16 @@ def test_text_that_utf8_cannot_hold_survives_a_retry(bench: Build, redis: Redis)
     bench().run_all()
 
     assert members(redis, "retry")[0][0]["own"] == "\ud800"
+
+
+def test_a_job_is_tried_again_with_the_arguments_that_were_pushed_whatever_it_did_to_them(
+    bench: Build, redis: Redis
+) -> None:
+    EmptyThingJob.perform_async([1, {"a": 2}])
+
+    bench().run_all()
+
+    assert members(redis, "retry")[0][0]["args"] == [[1, {"a": 2}]]
 
 
 def test_sys_exit_in_a_job_is_a_failure_like_any_other(bench: Build, redis: Redis) -> None:
