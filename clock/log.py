@@ -39,11 +39,11 @@ class _Relay(logging.Handler):
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`."""
+    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`; a job's own line begins with its class and jid."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, with the traceback below it where there is one."""
-        return f"{_time(record)} {record.levelname} {super().format(record)}"
+        return f"{_time(record)} {record.levelname} {_job(record)}{super().format(record)}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -57,10 +57,24 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        line |= _extra(record)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    """What the line is about."""
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _job(record: logging.LogRecord) -> str:
+    """What a job's `self.logger` adds to its lines; nothing for those of others, which say it themselves."""
+    if "class" not in vars(record):
+        return ""
+    extra = _extra(record)
+    words = [str(extra.pop("class")), str(extra.pop("jid", ""))]
+    return " ".join(words + [f"{name}={value}" for name, value in extra.items()]) + ": "
 
 
 def _time(record: logging.LogRecord) -> str:

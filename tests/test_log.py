@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clock.job import Context, Job
 from clock.log import configure_logging, log_to
 
 
@@ -29,6 +30,17 @@ def test_a_line_of_text_has_time_level_and_message() -> None:
     logger.info("Triggering %r", "nightly")
 
     assert stream.getvalue().endswith("Z INFO Triggering 'nightly'\n")
+
+
+def test_a_jobs_own_line_of_text_begins_with_its_class_and_jid() -> None:
+    _, stream = written("text")
+    job = Job.for_context(Context({"jid": "2f9b51d4c0d3a86e7b1f0c5d"}))
+    job.wire_name = "SendDigestJob"  # type: ignore[misc]  # no class of its own is needed
+
+    job.log_fields["tags"] = ["mail"]
+    job.logger.info("sent %d", 7)
+
+    assert stream.getvalue().endswith("Z INFO SendDigestJob 2f9b51d4c0d3a86e7b1f0c5d tags=['mail']: sent 7\n")
 
 
 def test_a_line_of_json_has_what_it_is_about_as_fields() -> None:

@@ -72,13 +72,24 @@ def _import(name: str, path: Path) -> None:
     try:
         importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever the user's module raises is told in a line
-        frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
-        ]
-        line = error.lineno if isinstance(error, SyntaxError) else (frames[-1].lineno if len(frames) > 1 else None)
-        where = (
-            error.filename
-            if isinstance(error, SyntaxError)
-            else (frames[-1].filename if len(frames) > 1 else path)
-        )
-        raise ConfigurationError(f"{where}:{line or 1}: {type(error).__name__}: {error}") from error
+        raise ConfigurationError(_hidden(name, path, error) or _told(path, error)) from error
+
+
+def _hidden(name: str, path: Path, error: BaseException) -> str:
+    """Where the module itself is not found, because another package has the name of its folder; else nothing."""
+    package = sys.modules.get(name.partition(".")[0])
+    if not isinstance(error, ModuleNotFoundError) or error.name != name or package is None:
+        return ""
+    return (
+        f"{path}: the package {package.__name__} of {package.__file__ or package.__path__} hides it; "
+        f"put an __init__.py into the folder {package.__name__}, or call it otherwise"
+    )
+
+
+def _told(path: Path, error: BaseException) -> str:
+    """File, line and error."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if len(frames) > 1 else f"{path}:1"
+    return f"{where}: {type(error).__name__}: {error}"

