@@ -7,14 +7,16 @@ from pathlib import Path
 
 import click
 
+from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
 from clock.clocks import SystemClock
+from clock.config import load_config
 from clock.log import configure_logging
 from clock.testing.comparison import compare
 from clock.testing.comparison_text import to_json, to_markdown, to_text
 from clock.testing.described import describe
 from clock.testing.revisions import describe_revision, is_revision
-from clock.timetable import load
+from clock.timetable import Timetable
 
 LOSES_FIRINGS = 3  # the exit code where something does not fire any more
 _FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
@@ -32,17 +34,22 @@ _FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
 def diff(ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str) -> None:
     """Show what fires differently by the clock file NEW (default: lib/clock.py) than by OLD.
 
-    OLD is a clock file, or REV:PATH: one of another git revision, which is loaded with that revision's jobs.
+    OLD is a clock file, or REV:PATH: one of another git revision, which is loaded with that revision's jobs and
+    settings. Events in YAML count on both sides.
     Exits 3 where something does not fire any more.
 
     \b
     Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown
     """
     configure_logging("text", "warning", stream=sys.stderr)
-    timetable = load(new)
+    timetable = _loaded(new)
     start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
     after = describe(timetable, start, end)
-    before = describe_revision(old, start, end) if is_revision(old) else describe(load(old), start, end)
+    before = describe_revision(old, start, end) if is_revision(old) else describe(_loaded(Path(old)), start, end)
     difference = compare(before, after)
     click.echo(_FORMS[form](difference), nl=form == "json")
     ctx.exit(LOSES_FIRINGS if difference.loses_firings else 0)
+
+
+def _loaded(clock_file: Path) -> Timetable:
+    return load_timetable(load_config({"clock_file": clock_file}))

@@ -9,7 +9,7 @@ from clock.testing.lanes import Ran
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.rehearsal import run
 from clock.testing.snapshot import assert_timeline
-from clock.testing.sources import loads, read_ledger
+from clock.testing.sources import load_application, loads, read_ledger
 from clock.testing.timeline import Timeline
 from clock.testing.world import World, world
 from clock.timetable import load
@@ -32,6 +32,7 @@ __all__ = [
     "fake",
     "inline",
     "load",
+    "load_application",
     "loads",
     "read_ledger",
     "run",

@@ -1,7 +1,7 @@
 """Clock files of other revisions: `REV:lib/clock.py`, read through git.
 
 The whole revision is unpacked into a folder of its own, and its clock file is described by another process:
-its jobs and whatever else it imports are that revision's too, not those that this process has imported.
+its jobs, its YAML and whatever else it imports are that revision's too, not those that this process has imported.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import sys
 from datetime import datetime
 from clock.errors import ClockError
 from clock.testing.described import describe
-from clock.timetable import load
+from clock.testing.sources import load_application
 try:
     start, end = map(datetime.fromisoformat, sys.argv[2:])
-    sys.stdout.write(chr(0) + describe(load(sys.argv[1]), start, end).to_json())
+    sys.stdout.write(chr(0) + describe(load_application(sys.argv[1]), start, end).to_json())
 except ClockError as error:
     sys.exit(str(error))
 """

@@ -1,14 +1,31 @@
-"""What a rehearsal begins from: a clock file's text, and the ledger of production."""
+"""What a rehearsal begins from: an application's clock file and YAML, a text, and the ledger of production."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
+from clock.config import load_config
+from clock.job.registry import import_jobs, lookup
 from clock.store.connection import connect
 from clock.store.ledger import RedisLedger
 from clock.testing.memory_ledger import MemoryLedger
 from clock.timetable import Timetable, load
+
+
+def load_application(
+    clock_file: str | os.PathLike[str] = "lib/clock.py", *, config: str | os.PathLike[str] | None = None
+) -> Timetable:
+    """The timetable that the clock runs in the current folder: the clock file's events, and those in YAML.
+
+    `config` are the settings, `config/clock.yml` where it is not given. Where an event is declared in YAML, the
+    modules of the jobs (`require`) are imported. Raises ConfigurationError, DeclarationError.
+    """
+    settings = load_config({"clock_file": clock_file}, file=None if config is None else Path(config))
+    if settings.schedule:
+        import_jobs(settings.require)
+    return load(settings.clock_file, declared=settings.schedule, find_job=lookup)
 
 
 def loads(text: str) -> Timetable:

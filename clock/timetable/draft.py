@@ -179,7 +179,6 @@ def _caller() -> FrameType:
     return frame
 
 
-@lru_cache(maxsize=256)
 @lru_cache(maxsize=1024)  # each declaration asks of a dozen frames
 def _is_ours(filename: str) -> bool:
     return filename.startswith(_PACKAGE) or filename == schedule.__file__

@@ -19,6 +19,14 @@ configure(tz="Europe/Berlin")
 every().day.at("06:00").do(SendComparedJob, 1).named("daily")
 every().day.at("02:30").do(print).named("nightly")
 """
+YAML = """
+require: yaml_jobs_of_this_test
+schedule:
+  in.yaml:
+    cron: "0 7 * * *"
+    job: SendFromYamlJob
+    args: [7]
+"""
 JOBS = "from clock import Job\n\nclass SendComparedJob(Job):\n    def perform(self, number): ...\n"
 
 
@@ -29,6 +37,23 @@ def run(*args: object) -> Result:
     return result
 
 
+def git(*words: str) -> None:
+    who = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"), "me")
+    subprocess.run(["git", *words], check=True, env={**os.environ, **who})  # noqa: S607  # git is on the path
+
+
+def commit() -> None:
+    git("add", ".")
+    git("commit", "-qm", "As it is")
+
+
+def declare_in_yaml(project: Path) -> None:
+    for name in ("config", "yaml_jobs_of_this_test"):
+        (project / name).mkdir()
+    (project / "config" / "clock.yml").write_text(YAML)
+    (project / "yaml_jobs_of_this_test" / "send.py").write_text(JOBS.replace("Compared", "FromYaml"))
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with one commit, which is the current folder."""
@@ -37,9 +62,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "lib" / "clock.py").write_text(CLOCK_FILE)
     (tmp_path / "jobs_of_this_test.py").write_text(JOBS)
     monkeypatch.delitem(sys.modules, "jobs_of_this_test", raising=False)
-    who = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"), "me")
-    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "First"]):
-        subprocess.run(["git", *words], check=True, env={**os.environ, **who})  # noqa: S607  # git is on the path
+    git("init", "-q", "-b", "main")
+    commit()
     return tmp_path
 
 
@@ -142,6 +166,29 @@ def test_what_moves_and_what_is_new_is_no_loss(project: Path) -> None:
     found = json.loads(result.output)
     assert (result.exit_code, found["loses_firings"]) == (0, False)
     assert [event["event"] for event in found["events"]] == ["daily", "h"]
+
+
+def test_events_in_yaml_are_compared_with_those_of_the_revision(project: Path) -> None:
+    declare_in_yaml(project)
+    commit()
+    (project / "config" / "clock.yml").write_text(YAML.replace("0 7 * * *", "30 7 * * *"))
+    (project / "lib" / "clock.py").unlink()  # they are enough
+
+    result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28", "--format", "json")
+
+    found = {event["event"]: event for event in json.loads(result.output)["events"]}
+    assert {name for name, event in found.items() if event["is_gone"]} == {"daily", "nightly"}
+    assert len(found["in.yaml"]["moved"]) == 30
+
+
+def test_events_in_yaml_stand_beside_both_files(project: Path) -> None:
+    declare_in_yaml(project)
+    (project / "new.py").write_text(CLOCK_FILE.replace("06:00", "07:00"))
+
+    result = run("diff", "lib/clock.py", "new.py", "--from", "2026-03-28", "--format", "json")
+
+    [collision] = json.loads(result.output)["collisions"]
+    assert set(collision["events"]) == {"daily", "in.yaml"}
 
 
 @pytest.mark.parametrize(
