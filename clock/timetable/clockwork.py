@@ -98,7 +98,8 @@ class ClockworkAt:
         if last is None:
             last = self._restart(candidates, after, anchor)
         skip = last is None and self.skip_first
-        start = last[0] + self.period - DAY - 1 if last else anchor - 1 if self.at_anchor else anchor
+        reach = 0 if self.dst.fold == "both" else self.period - DAY - 1  # nothing in between can be due
+        start = last[0] + reach if last else anchor - 1 if self.at_anchor else anchor
         for candidate in candidates.readings(max(start, last[0] if last else start), end):
             if last is None or self._is_due(candidate, last):
                 last = candidate
@@ -107,7 +108,15 @@ class ClockworkAt:
                 skip = False
 
     def _is_due(self, candidate: tuple[int, int], last: tuple[int, int]) -> bool:
-        """Whether the candidate, an instant and its wall-clock time, lies a period after the last one."""
+        """Whether the candidate, an instant and its wall-clock time, lies a period after the last one.
+
+        From a day up, a time that the clocks show again counts with the first, where both are chosen.
+        """
+        return self._is_apart(candidate, last) or (
+            self.period >= DAY and self.dst.fold == "both" and candidate[1] == last[1]
+        )
+
+    def _is_apart(self, candidate: tuple[int, int], last: tuple[int, int]) -> bool:
         on_wall = self.period >= DAY
         return candidate[on_wall] - last[on_wall] >= self.period
 
@@ -119,7 +128,7 @@ class ClockworkAt:
         for reach in (2 * HOUR, 2 * DAY, 2 * self.period + 16 * DAY):
             before = found = None
             for candidate in candidates.readings(max(anchor, after - reach), after):
-                if before is not None and self._is_due(candidate, before):
+                if before is not None and self._is_apart(candidate, before):
                     found = candidate
                 before = candidate
             if found is not None:

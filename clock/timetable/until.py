@@ -51,7 +51,7 @@ def until_words(moment: Moment) -> str:
 class Until:
     """A trigger that ends: nothing is due after `last`.
 
-    A naive datetime is in `zone`; a time is that of the anchor's day, a timedelta counts from the anchor.
+    A naive datetime or time is in `zone`; a time is that of the anchor's day, a timedelta counts from the anchor.
     """
 
     trigger: Trigger
@@ -67,6 +67,7 @@ class Until:
             return to_seconds(self.last if self.last.tzinfo else self.last.replace(tzinfo=self.zone))
         if isinstance(self.last, timedelta):
             return anchor + self.last // timedelta(seconds=1)
-        wall = anchor + offsets_of(self.zone).at(anchor)
+        offsets = offsets_of(self.last.tzinfo or self.zone)
+        wall = anchor + offsets.at(anchor)
         at = (self.last.hour * 60 + self.last.minute) * 60 + self.last.second
-        return anchor - wall % DAY + at
+        return offsets.instant_of(wall - wall % DAY + at)

@@ -41,5 +41,5 @@ def test_a_job_that_is_not_among_the_applications_is_told_with_its_line(applicat
     other = application / "other.yml"
     other.write_text("require: jobs_of_an_application\nschedule:\n  a: {cron: '0 7 * * *', job: NoSuchJob}\n")
 
-    with pytest.raises(DeclarationError, match="other.yml:3: 'a': "):
+    with pytest.raises(DeclarationError, match=r"other\.yml:3: 'a': "):
         testing.load_application(config=other)

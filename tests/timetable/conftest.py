@@ -10,7 +10,7 @@ from tests.timetable.differential import TALLY
 collect_ignore = ["every_construct"]  # a clock file holds no doctests, and is no module to be imported
 
 HEAD = """
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat, sync_events
 from tests.timetable.jobs import SendLetterJob, act, holidays
 """
