@@ -45,7 +45,7 @@ def clock(folder: Path, server: Server, text: str) -> Iterator[subprocess.Popen[
     file.write_text(text)
     process = subprocess.Popen(
         [sys.executable, "-m", "clock", "run", str(file)],
-        env={**os.environ, "REDIS_URL": server.url},
+        env={**os.environ, "REDIS_URL": server.url, "PYTHONDONTWRITEBYTECODE": ""},  # else each start compiles
         stdout=subprocess.DEVNULL,
     )
     try:

@@ -83,7 +83,7 @@ def _files_options(command: Any) -> Any:
 @daemon_command.command()
 @_files_options
 def start(daemon: _Daemon) -> None:
-    """Start the clock in the background; its log goes to LOG_DIR/clock.NAME.log.
+    """Start the clock in the background. Its log goes to LOG_DIR/clock.NAME.log.
 
     \b
     Example: clock daemon start -c lib/clock.py --pid-dir tmp/pids --log-dir log

@@ -19,7 +19,7 @@ from clock.log import configure_logging
 from clock.testing.checks import Finding, Look, findings
 
 
-@click.command()
+@click.command(short_help="Check the clock file: errors, and what may not be meant.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)

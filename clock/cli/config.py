@@ -13,7 +13,7 @@ from clock.config import Found, environment, file_used, gather, json_schema
 from clock.store.connection import masked
 
 
-@click.command()
+@click.command(short_help="Print the settings, and where each value came from.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the settings file, for editors.")
 @json_option
 @shared_options

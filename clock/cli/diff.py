@@ -22,7 +22,7 @@ LOSES_FIRINGS = 3  # the exit code where something does not fire any more
 _FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
 
 
-@click.command()
+@click.command(short_help="Show what fires differently by a changed clock file.")
 @click.argument("old")
 @click.argument("new", default="lib/clock.py", type=click.Path(path_type=Path))
 @click.option(

@@ -18,7 +18,7 @@ from clock.store.connection import connect
 from clock.store.history import read
 
 
-@click.command("history")
+@click.command("history", short_help="Show what became of the latest due instants of an event.")
 @click.argument("name")
 @click.option("--count", "-n", type=click.IntRange(1), default=20, help="How many records; default: 20.")
 @click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")

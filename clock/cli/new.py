@@ -12,12 +12,12 @@ from clock.cli.commands import CommandGroup
 from clock.errors import ConfigurationError
 
 
-@click.group(cls=CommandGroup)
+@click.group(cls=CommandGroup, short_help="Write a job or a clock file, and its test.")
 def new() -> None:
     """Write a job or a clock file, with its test, as the convention has it."""
 
 
-@new.command()
+@new.command(short_help="Write the job NAME and its test.")
 @click.argument("name")
 def job(name: str) -> None:
     """Write the job NAME (verb and nouns, as SendReceipts) and its test; nothing that exists is overwritten.
@@ -39,7 +39,7 @@ def job(name: str) -> None:
     )
 
 
-@new.command()
+@new.command(short_help="Write a clock file, lib/clock.py, and its test.")
 def clock() -> None:
     """Write a clock file, lib/clock.py, and its test; nothing that exists is overwritten.
 

@@ -23,7 +23,7 @@ STEP = timedelta(days=30)  # a long span's progress is shown at this pace
 Span = tuple[datetime, datetime]
 
 
-@click.command()
+@click.command(short_help="Show what the clock file fires, and when.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @click.option("--from", "begin", metavar="WHEN", help="A date or a time; default: now.")
 @click.option("--to", "end", metavar="WHEN", default="7d", help="A date, a time or a length; default: 7d.")

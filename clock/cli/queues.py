@@ -25,7 +25,7 @@ def queue() -> None:
     """The queues, and the jobs that wait in them."""
 
 
-@queue.command("list")
+@queue.command("list", short_help="List the queues, or the jobs of the queue NAME.")
 @click.argument("name", required=False)
 @click.option("--limit", type=click.IntRange(min=1), default=50, help="Show so many jobs at most; default: 50.")
 @json_option
@@ -63,7 +63,7 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
     show_job(job, as_json)
 
 
-@queue.command()
+@queue.command(short_help="Delete jobs of the queue NAME for good.")
 @click.argument("name")
 @click.argument("jids", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -84,7 +84,7 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
     click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete)}")
 
 
-@queue.command()
+@queue.command(short_help="Delete the queue NAME and all its jobs for good.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @shared_options

@@ -36,7 +36,7 @@ def run(**options: Any) -> None:
     TERM and HUP let running actions finish, within 10 s, and hand over to another clock; INT does not wait for
     them; USR1 writes the timetable to the log.
 
-    
+    \b
     Example: python -m clock lib/clock.py
     """
     config = settings(**options)

@@ -90,7 +90,7 @@ def _retry(name: str, place: SetName) -> click.Command:
     return _command(
         "retry",
         command,
-        f"""Put jobs into their queues now: those named by JID, or by the filters.
+        f"""Put jobs into their queues now. Name them by JID, or by the filters.
 
     \b
     Example: python -m clock {name} retry --class SendMailJob --yes

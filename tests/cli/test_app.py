@@ -43,6 +43,15 @@ def test_the_help_lists_every_command_in_its_section() -> None:
         assert [line.split()[0] for line in listed.splitlines() if line[2] != " "] == list(section)
 
 
+@pytest.mark.parametrize("words", sorted({words[:-1] for words in all_commands(cli)}), ids=" ".join)
+def test_each_command_is_told_of_in_one_whole_line_on_a_terminal_of_80_columns(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(cli, [*words, "--help"], terminal_width=80)
+
+    _, _, listed = shown.output.partition("Show this message and exit.")
+    assert listed
+    assert [line for line in listed.splitlines() if line.endswith("...") or line.startswith(" " * 10)] == []
+
+
 def test_a_mistyped_command_suggests_the_near_one() -> None:
     shown = CliRunner().invoke(cli, ["wroker"])
 
