@@ -10,8 +10,10 @@ Commit and push are two steps: where Redis is away, StoreUnavailable comes out o
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,7 @@ def sqlalchemy_commit(session: AnySession) -> OnCommit:
     event = _needed("sqlalchemy.event", "SQLAlchemy")
 
     def on_commit(push: Push) -> None:
-        current = _plain(session)
+        current, is_awaited = _plain(session)
         transaction = current.get_nested_transaction() or current.get_transaction()
         if transaction is None:
             push()
@@ -65,7 +67,7 @@ def sqlalchemy_commit(session: AnySession) -> OnCommit:
             current.info[_PUSHES], current.info[_COMMITTED] = [], []
             event.listen(current, "after_commit", _after_commit)
             event.listen(current, "after_transaction_end", _after_end)
-        current.info[_PUSHES].append((transaction, push))
+        current.info[_PUSHES].append((transaction, partial(_push_in_thread, push) if is_awaited else push))
 
     return on_commit
 
@@ -91,12 +93,17 @@ def _after_end(session: Session, transaction: SessionTransaction) -> None:
             push()
 
 
-def _plain(session: Any) -> Session:
-    """The session itself: of a registry the current one, of an asynchronous one the plain one inside."""
+def _push_in_thread(push: Push) -> None:
+    """Push while a commit is awaited, which leaves the event loop free."""
+    _needed("sqlalchemy.util", "SQLAlchemy").await_only(asyncio.to_thread(push))
+
+
+def _plain(session: Any) -> tuple[Session, bool]:
+    """The session itself, of a registry the current one; of an asynchronous one the plain one inside, and True."""
     if hasattr(session, "registry"):
         session = session()
     found: Session = getattr(session, "sync_session", session)
-    return found
+    return found, found is not session
 
 
 def _needed(module: str, name: str) -> ModuleType:

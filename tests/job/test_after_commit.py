@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +14,12 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from clock import Job
 from clock.errors import ConfigurationError, StoreError
 from clock.job.after_commit import django_commit, sqlalchemy_commit
+from clock.job.carriers import Batches, ToRedis
 from clock.job.payload import Payload
 from clock.store import connection
 from clock.store.holding import holding
 from clock.testing import fake
+from clock.testing.job_modes import Mode
 from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
 
@@ -226,6 +229,35 @@ def test_sqlalchemys_asynchronous_sessions_are_waited_for(redis: Redis, tmp_path
     asyncio.run(body())
 
     assert pushed(redis) == [1, 3]
+
+
+class NotesThread(ToRedis):
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def carry(self, batches: Batches) -> None:
+        self.threads.append(threading.get_ident())
+        super().carry(batches)
+
+
+def test_an_awaited_commit_pushes_beside_the_event_loop(redis: Redis, tmp_path: Path) -> None:
+    carrier = NotesThread()
+
+    async def body() -> None:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/receipts.sqlite3")
+        async with AsyncSession(engine) as session, session.begin():
+            await session.execute(text("SELECT 1"))
+            later = SendReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session))
+            await later.aperform_async(1)
+            await later.aperform_bulk([[2], [3]])
+        await engine.dispose()
+
+    with Mode(carrier):
+        asyncio.run(body())
+
+    assert pushed(redis) == [1, 2, 3]
+    assert len(carrier.threads) == 2
+    assert threading.get_ident() not in carrier.threads
 
 
 def test_a_session_is_of_use_after_a_push_that_failed(redis: Redis, redis_away: Redis, engine: Engine) -> None:
