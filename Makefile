@@ -53,7 +53,7 @@ clean: ## Remove what was made, data included
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
 	@touch $@
 
-.venv/dev: .venv/bin/python pyproject.toml
+.venv/dev: .venv/bin/python pyproject.toml $(wildcard packaging/*)
 	@echo "Installing what testing needs..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ .venv/demo

@@ -17,13 +17,11 @@ from clock.testing.fake_clock import FakeClock
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.stretch import Column
 from clock.testing.timeline import Timeline
+from clock.testing.under_pytest import collect
 from clock.timetable import Timetable
 
 FIRED = ("fired", "caught_up")
 _EPOCH = from_ms(0)
-
-#: Called with each history that a rehearsal ends with; the pytest plugin collects those of a test.
-watchers: list[Callable[[History], object]] = []
 
 
 class JobClass(Protocol):
@@ -73,8 +71,7 @@ class History:
         self.asked: list[str] = []  # the events that questions were about
         self._ticked = list(ticked)
         self._columns = list(columns)
-        for watch in watchers:
-            watch(self)
+        collect(self)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:

@@ -9,27 +9,17 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError
 from clock.testing.rehearsal import run
+from clock.testing.under_pytest import is_updating
 from clock.timetable import Timetable, load
 
 _HEAD = re.compile(r"# What fires from (\S+ \S+) to (\S+ \S+) \((.+)\)\.")
 _FORMAT = "%Y-%m-%d %H:%M"
-
-
-@dataclass(slots=True)
-class Updating:
-    """Whether snapshots are written anew instead of compared; the pytest plugin sets it."""
-
-    on: bool = False
-
-
-updating = Updating()
 
 
 def assert_timeline(
@@ -51,7 +41,7 @@ def assert_timeline(
     start, end = _span(path, known, timetable)
     start, end = start_time or start, end_time or end
     found = text_of(timetable, start, end)
-    if updating.on:
+    if is_updating():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found, encoding="utf-8")
     elif known is None:

@@ -34,6 +34,7 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
         "clockd",
         "clockd.pth",
         "_clock_guard.py",
+        "_clock_pytest.py",
     }
     assert "clock/py.typed" in names
     assert "clock/store/lua/fire.lua" in names
@@ -57,6 +58,15 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
     assert script.returncode == 1
     assert script.stderr.startswith("clock: lib/clock.py:3: ")
     assert script.stderr.endswith("run it with: python -m clock lib/clock.py\n")
+
+    (tmp_path / "test_it.py").write_text("def test_it(): pass")
+    subprocess.run([home / "bin" / "pip", "install", "--quiet", "pytest"], check=True, capture_output=True)
+    for imported in ("pytest", "clock, pytest"):  # where it was imported before pytest, it must not be rewritten
+        program = f"import {imported}; raise SystemExit(pytest.main(['-q', '-W', 'error', 'test_it.py']))"
+        tested = subprocess.run(
+            [home / "bin" / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert tested.returncode == 0, tested.stdout + tested.stderr
 
 
 def test_the_procfile_runs_as_it_stands(sample: App, repository: Path) -> None:

@@ -100,9 +100,9 @@ def test_a_failure_shows_when_it_did_fire(project: pytest.Pytester) -> None:
 def test_snapshots_are_written_by_the_option(project: pytest.Pytester) -> None:
     project.makepyfile(
         """
-        from clock.testing import assert_timeline
-
         def test_next_month():
+            from clock.testing import assert_timeline  # the option has been read by then
+
             assert_timeline("timelines/next_month.txt")
         """
     )
@@ -115,3 +115,40 @@ def test_snapshots_are_written_by_the_option(project: pytest.Pytester) -> None:
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*-  * 06:00", "*+  * 06:30"])
+
+
+def test_who_does_not_use_the_plugin_does_not_pay_for_the_package(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_nothing_of_it_is_imported():
+            assert [name for name in sys.modules if name.partition(".")[0] in ("clock", "redis", "schedule")] == []
+        """
+    )
+
+    result = pytester.runpytest_subprocess("-q", "-p", "no:randomly", "-W", "error")
+
+    result.assert_outcomes(passed=1)
+
+
+def test_a_failure_shows_what_was_rehearsed_by_a_fixture_or_imported_late(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        from datetime import datetime
+        import pytest
+
+        @pytest.fixture
+        def history():
+            from clock import testing
+            return testing.run(start_time=datetime(2026, 3, 1), end_time=datetime(2026, 3, 3))
+
+        def test_it_fires_daily(history):
+            assert history.times_run("daily") == 3
+        """
+    )
+
+    result = project.runpytest_subprocess("-q", "-p", "no:randomly")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*daily (every day at 06:00 in Europe/Berlin) fired 2 times:"])

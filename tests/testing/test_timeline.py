@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,8 +12,8 @@ import pytest
 from clock import testing
 from clock.errors import ConfigurationError, UnknownEvent
 from clock.testing import Timeline
-from clock.testing.snapshot import updating
 
+Update = Callable[[bool], None]
 BERLIN = ZoneInfo("Europe/Berlin")
 CLOCK_FILE = """
 from clock import configure, cron, every
@@ -126,21 +127,20 @@ def test_the_listing_puts_alike_days_into_a_line(october: Timeline) -> None:
 
 
 @pytest.fixture
-def update() -> object:
-    """`--clock-update`, off again after the test."""
-    yield updating
-    updating.on = False
+def update(monkeypatch: pytest.MonkeyPatch) -> Update:
+    """Sets `--clock-update`."""
+    return lambda value: monkeypatch.setattr("_clock_pytest.is_updating", value)
 
 
-def test_a_snapshot_is_written_when_asked_to_and_compared_afterwards(tmp_path: Path, update: object) -> None:
+def test_a_snapshot_is_written_when_asked_to_and_compared_afterwards(tmp_path: Path, update: Update) -> None:
     snapshot = tmp_path / "timelines" / "next_month.txt"
     timetable = testing.loads(CLOCK_FILE)
 
     with pytest.raises(AssertionError, match="--clock-update"):
         testing.assert_timeline(snapshot, timetable)
-    updating.on = True
+    update(True)
     testing.assert_timeline(snapshot, timetable)
-    updating.on = False
+    update(False)
     testing.assert_timeline(snapshot, timetable)
 
     changed = testing.loads(CLOCK_FILE.replace("02:30", "02:45"))
@@ -148,12 +148,12 @@ def test_a_snapshot_is_written_when_asked_to_and_compared_afterwards(tmp_path: P
         testing.assert_timeline(snapshot, changed)
 
 
-def test_a_snapshot_keeps_its_span(tmp_path: Path, update: object) -> None:
+def test_a_snapshot_keeps_its_span(tmp_path: Path, update: Update) -> None:
     snapshot = tmp_path / "march.txt"
     timetable = testing.loads(CLOCK_FILE)
-    updating.on = True
+    update(True)
     testing.assert_timeline(snapshot, timetable, start_time=datetime(2026, 3, 28), end_time=datetime(2026, 3, 31))
-    updating.on = False
+    update(False)
 
     testing.assert_timeline(snapshot, timetable)
 
@@ -166,10 +166,10 @@ def test_a_snapshot_keeps_its_span(tmp_path: Path, update: object) -> None:
     assert "Sun 2026-03-29: 03:00" in snapshot.read_text(), "02:30 is skipped that night"
 
 
-def test_a_file_that_is_no_snapshot_is_left_alone(tmp_path: Path, update: object) -> None:
+def test_a_file_that_is_no_snapshot_is_left_alone(tmp_path: Path, update: Update) -> None:
     other = tmp_path / "notes.txt"
     other.write_text("remember the milk\n")
-    updating.on = True
+    update(True)
 
     with pytest.raises(ConfigurationError, match=r"notes\.txt:1: this is no snapshot"):
         testing.assert_timeline(other, testing.loads(CLOCK_FILE))

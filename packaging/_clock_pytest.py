@@ -1,0 +1,107 @@
+"""What pytest loads at each start wherever the package is installed: its fixtures' names, and its one option.
+
+Test runs that have nothing to do with a clock shall not pay for the package, so it is imported by the first test
+that asks for one of the fixtures: `clock.testing.plugin` has what they do. What the plugin knows of the run stands
+here, and `clock.testing.under_pytest` asks for it.
+
+PYTEST_DONT_REWRITE: nothing is asserted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from clock.store import Redis
+    from clock.testing import FakeClock, History, World
+    from clock.testing.job_modes import Collected
+
+is_updating = False  # whether `assert_timeline` writes its snapshots
+histories: list[Any] | None = None  # those of the test under way
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--clock-update`."""
+    parser.getgroup("clock").addoption(
+        "--clock-update", action="store_true", help="Write the snapshots of clock.testing.assert_timeline anew."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take note of `--clock-update`."""
+    global is_updating  # a run has the process to itself
+    is_updating = config.getoption("--clock-update")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Collect the histories of the test and of its fixtures."""
+    global histories
+    before, histories = histories, []
+    yield
+    histories = before
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, None]:
+    """Say in the report of a failed test what its clock files did fire."""
+    report = (yield).get_result()
+    if report.failed and histories:
+        from clock.testing.plugin import told
+
+        report.sections += [("clock", "\n".join(told(history))) for history in histories]
+
+
+@pytest.fixture
+def clock_run() -> Callable[..., History]:
+    """`clock.testing.run`: rehearse a clock file."""
+    from clock.testing import run
+
+    return run
+
+
+@pytest.fixture
+def fake_clock() -> Iterator[FakeClock]:
+    """A clock that stands at the beginning of 2026, in UTC; what the test pushes is stamped with its time."""
+    from clock.testing import plugin
+
+    with plugin.fake_clock() as clock:
+        yield clock
+
+
+@pytest.fixture
+def jobs() -> Iterator[Collected]:
+    """Collects the jobs that the test pushes: `jobs.payloads`, `jobs.jobs(SomeJob)`, `jobs.drain(SomeJob)`."""
+    from clock.testing import plugin
+
+    with plugin.collected() as jobs:
+        yield jobs
+
+
+@pytest.fixture
+def world() -> Iterator[Callable[..., World]]:
+    """`clock.testing.world`: the worlds that a test makes are closed after it."""
+    from clock.testing import plugin
+
+    with plugin.worlds() as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def _embedded_clock_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    from clock.testing import plugin
+
+    with plugin.server(tmp_path_factory.mktemp("clock")) as redis:
+        yield redis
+
+
+@pytest.fixture
+def embedded_redis(_embedded_clock_redis: Redis) -> Iterator[Redis]:
+    """An empty Valkey of the test session's own, which is also where `perform_async` pushes."""
+    from clock.testing import plugin
+
+    with plugin.emptied(_embedded_clock_redis):
+        yield _embedded_clock_redis
