@@ -53,9 +53,12 @@ def night(title: str, zone: str, day: str, at: str | None, days: int = 2, until_
     """The stretch from the midnight that begins `day`, some days long."""
     midnight = datetime.fromisoformat(day)
     tz = ZoneInfo(zone)
-    start = (midnight - timedelta(hours=12)).replace(tzinfo=tz)
-    end = (midnight + timedelta(days=days, hours=until_hour)).replace(tzinfo=tz)
-    return Night(title, tz, *(of.astimezone(UTC) for of in (start, midnight.replace(tzinfo=tz), end)), at)
+
+    def instant(wall: datetime) -> datetime:
+        return wall.replace(tzinfo=tz).astimezone(UTC)
+
+    end = midnight + timedelta(days=days, hours=until_hour)
+    return Night(title, tz, instant(midnight - timedelta(hours=12)), instant(midnight), instant(end), at)
 
 
 NEW_YORK, SAO_PAULO = "America/New_York", "America/Sao_Paulo"
@@ -125,7 +128,7 @@ def schedules(of: Night) -> Iterator[datetime]:
             every = scheduler.every()
             (every.day if of.at else every.hour).at(at, of.zone.key).do(print, end="")
         for _ in range(200):
-            due = min(job.next_run for job in scheduler.jobs).replace(tzinfo=UTC)
+            due = min(job.next_run for job in scheduler.jobs if job.next_run).replace(tzinfo=UTC)
             yield due
             traveller.move_to(max(due, datetime.now(UTC)))
             scheduler.run_pending()

@@ -44,7 +44,7 @@ def waits(redis: Redis, program: Program, jobs: int) -> list[float]:
         start_of(redis, program)
         push(redis, program, "stamp", WARM_UP + jobs)
         wait_until(lambda: redis.llen("benchmark:waits") >= WARM_UP + jobs, f"{program.name} has run all")
-    found = [float(text) for text in list[bytes](redis.lrange("benchmark:waits", 0, -1))]
+    found = [float(text) for text in redis.lrange("benchmark:waits", 0, -1)]
     return found[WARM_UP:]
 
 
@@ -58,7 +58,7 @@ def lateness(redis: Redis, jobs: int) -> list[float]:
             due = time.time() + 0.2 + 0.05 * index
             StampWaitJob.perform_at(due, due)
         wait_until(lambda: redis.llen("benchmark:waits") >= jobs, "all delayed jobs have run")
-    return [float(text) for text in list[bytes](redis.lrange("benchmark:waits", 0, -1))]
+    return [float(text) for text in redis.lrange("benchmark:waits", 0, -1)]
 
 
 def show(name: str, seconds: Sequence[float]) -> float:
