@@ -15,6 +15,7 @@ or run, in all threads.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
@@ -52,8 +53,9 @@ class Chain(Generic[M]):
     def add(self, middleware: M) -> M:
         """Put `middleware` at the end, the innermost place; one that is there already is moved.
 
-        It is returned, so that `add` serves as a decorator.
+        It is returned, so that `add` serves as a decorator. Raises JobError where it is `async def`.
         """
+        _check(middleware)
         self.entries = (*self._without(middleware), middleware)
         return middleware
 
@@ -83,6 +85,7 @@ class Chain(Generic[M]):
         return tuple(entry for entry in self.entries if entry != middleware)
 
     def _insert(self, other: M, middleware: M, offset: int) -> None:
+        _check(middleware)
         entries = list(self._without(middleware))
         if other not in entries:
             names = ", ".join(map(_name, entries)) or "nothing"
@@ -116,13 +119,19 @@ async def await_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequen
         around = middleware(job, job.context.payload, job.context.queue)
         if around is not None:
             result = None
-            async with around if isinstance(around, AbstractAsyncContextManager) else _Awaitable(around):
+            if isinstance(around, AbstractAsyncContextManager):
+                awaitable: AbstractAsyncContextManager[object] = around
+            elif isinstance(around, AbstractContextManager):
+                awaitable = _Awaitable(around)
+            else:
+                raise _unfit(around, middleware)
+            async with awaitable:
                 result = await await_inside(job, chain[place:], args)
             return result
     return await job.perform(*args)
 
 
-class _Awaitable:
+class _Awaitable(AbstractAsyncContextManager[object]):
     """A plain context manager for `async with`."""
 
     def __init__(self, around: AbstractContextManager[object]) -> None:
@@ -135,6 +144,11 @@ class _Awaitable:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         return self._around.__exit__(kind, error, traceback)
+
+
+def _check(middleware: object) -> None:
+    if inspect.iscoroutinefunction(middleware):
+        raise JobError(f"the middleware {_name(middleware)} is `async def`, which nobody awaits; write it plain")
 
 
 def _unfit(around: object, middleware: ServerMiddleware) -> JobError:

@@ -61,6 +61,10 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "timeout": (_is_duration, "seconds above 0, or None"),
     "expires_in": (_is_duration, "seconds above 0, or None"),
     "redact": (_are_names, "a list of names of perform's arguments"),
+    "enqueue_after_commit": (
+        lambda value: value is None or callable(value),
+        "a function that calls another one after the commit, or None",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from clock import Job
 from clock.errors import ConfigurationError, StoreError
+from clock.job import registry
 from clock.job.after_commit import django_commit, sqlalchemy_commit
 from clock.job.carriers import Batches, ToRedis
 from clock.job.payload import Payload
@@ -91,6 +92,16 @@ def test_django_may_wait_for_another_database_than_the_default_one(redis: Redis)
         assert pushed(redis) == [1]
 
     assert pushed(redis) == [1, 2]
+
+
+def test_a_subclass_may_be_pushed_at_once_again(redis: Redis) -> None:
+    job: Any = type("SendReceiptAtOnceJob", (SendDjangoReceiptJob,), {"enqueue_after_commit": None})
+
+    with transaction.atomic():
+        job.perform_async(1)
+        assert pushed(redis) == [1]
+
+    registry.forget(job)
 
 
 def test_djangos_own_on_commit_will_do(redis: Redis) -> None:

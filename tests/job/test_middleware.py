@@ -10,7 +10,7 @@ from redis import Redis
 
 from clock import Discard, Job, client_middleware, server_middleware
 from clock.errors import JobError
-from clock.job import Context
+from clock.job import Context, note_expiry
 from clock.job.middleware import Chain, ServerMiddleware
 from clock.job.payload import Payload
 from clock.store.connection import connect, set_default
@@ -124,6 +124,28 @@ def test_server_middleware_may_drop_a_job_or_swallow_its_error(job: type[Job]) -
     with pytest.raises(Discard):
         run(job, {"args": [], "error": Discard("not today")})
     assert seen == ["calmed"]
+
+
+async def veto(job: object, payload: object, queue: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(
+    "put", [lambda: client_middleware.add(veto), lambda: client_middleware.insert_before(note_expiry, veto)]
+)
+def test_middleware_that_nobody_would_await_is_refused(put: Callable[[], object]) -> None:
+    with pytest.raises(JobError, match="the middleware veto is `async def`, which nobody awaits; write it plain"):
+        put()
+
+
+@pytest.mark.parametrize("job", [ShowStepsJob, ShowStepsLaterJob])
+def test_what_is_not_around_a_job_is_told_with_its_middleware(job: type[Job]) -> None:
+    @server_middleware.add
+    def around_nothing(job: Job, payload: Payload, queue: str) -> Any:
+        yield
+
+    with pytest.raises(JobError, match="the middleware around_nothing gave <generator"):
+        run(job, {"args": ["x"]})
 
 
 def test_an_asynchronous_context_manager_is_around_a_coroutine() -> None:
