@@ -177,10 +177,7 @@ def sync_events(
     load = getattr(getattr(source, "objects", source), "all", source)
     if not callable(load):
         raise DeclarationError(f"{where}: sync_events is given {source!r:.80}; a function is wanted")
-    if not isinstance(every, timedelta) or every < timedelta(seconds=1):
-        raise DeclarationError(
-            f"{where}: sync_events: every is {every!r}; a timedelta, 1 second or more, is wanted"
-        )
+    check_option(f"{where}: sync_events: ", "every", every)
     if not callable(do) and not hasattr(do, "perform_async"):
         raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; a job class or a function is wanted")
     draft.current().synced.append(SyncedEvents(load, every, do, where))

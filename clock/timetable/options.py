@@ -9,6 +9,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from clock.errors import DeclarationError
+from clock.timetable.periods import LONGEST_PERIOD
+
+_SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
 
 def check_option(where: str, name: str, value: object) -> None:
@@ -29,7 +32,7 @@ def _anything(_value: object) -> bool:
 
 
 def _is_seconds(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= LONGEST_PERIOD
 
 
 def _is_bool(value: object) -> bool:
@@ -41,7 +44,7 @@ def _is_name(value: object) -> bool:
 
 
 def _is_length(value: object) -> bool:
-    return isinstance(value, timedelta) and value >= timedelta(seconds=1) and not value % timedelta(seconds=1)
+    return isinstance(value, timedelta) and _SECOND <= value <= _YEAR and not value % _SECOND
 
 
 def _are_tags(value: object) -> bool:
@@ -56,6 +59,10 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
 #: option -> whether it takes a value, and what it takes in words. `at` and `tz` are read where they are used.
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_name, "text on one line, not empty,"),
+    "every": (
+        lambda value: isinstance(value, timedelta) and _SECOND <= value <= _YEAR,
+        "a timedelta, 1 second or more, at most a year,",
+    ),
     "sleep_timeout": (_is_seconds, "a number of seconds, 1 or more,"),
     "max_threads": (lambda value: type(value) is int and value >= 1, "a whole number, 1 or more,"),
     "logger": (lambda value: isinstance(value, logging.Logger), "a logging.Logger"),
@@ -71,8 +78,8 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "gap": _one_of("shift", "skip"),
     "fold": _one_of("first", "second", "both"),
     "otherwise": _one_of("skip", "next", "previous"),
-    "spread": (_is_length, "a timedelta of whole seconds above 0"),
-    "jitter": (_is_length, "a timedelta of whole seconds above 0"),
+    "spread": (_is_length, "a timedelta of whole seconds above 0, at most a year,"),
+    "jitter": (_is_length, "a timedelta of whole seconds above 0, at most a year,"),
     "overlap": _one_of("allow", "skip", "queue_one"),
     "tags": (_are_tags, "a list of tags, such as texts,"),
     "description": (lambda value: isinstance(value, str), "a text"),

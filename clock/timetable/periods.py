@@ -27,6 +27,13 @@ def parse_period(value: object) -> timedelta:
     >>> parse_period("1h30m"), parse_period("2 weeks"), parse_period(90)
     (datetime.timedelta(seconds=5400), datetime.timedelta(days=14), datetime.timedelta(seconds=90))
     """
+    try:
+        return _period(value)
+    except OverflowError:
+        raise ValueError(f"{value!r:.40} is longer than any period can be") from None
+
+
+def _period(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -43,6 +43,8 @@ def read_rows(
                 raise DeclarationError(f"{synced.source}: another event is named {event.name!r} already")
         except DeclarationError as error:
             errors.append(error)
+        except Exception as error:  # noqa: BLE001  # the row is the user's object: its attributes may raise anything
+            errors.append(DeclarationError(f"{synced.source}: a {type(row).__name__} cannot be read: {error!r}"))
         else:
             if event is not None:
                 events[event.name] = event

@@ -42,7 +42,11 @@ BAD = [
     ("every().day.dst(gap='move').do(act)", 'gap is \'move\'; "shift" or "skip" is wanted'),
     ("every().day.dst(fold='last').do(act)", 'fold is \'last\'; "first", "second" or "both" is wanted'),
     ("every().hour.dst(fold='both').do(act)", "dst(...) is for times of day; this event is due by elapsed time"),
-    ("every().day.spread(60).do(act)", "spread is 60; a timedelta of whole seconds above 0 is wanted"),
+    (
+        "every().day.spread(60).do(act)",
+        "spread is 60; a timedelta of whole seconds above 0, at most a year, is wanted",
+    ),
+    ("every().day.jitter(timedelta(367)).do(act)", "jitter is datetime.timedelta(days=367); a timedelta of whole"),
     ("every().day.jitter(timedelta(0)).do(act)", "jitter is datetime.timedelta(0); a timedelta of whole"),
     ("every(2).to(3).hours.jitter(timedelta(minutes=1)).do(act)", "it cannot be joined with jitter(...)"),
     (
@@ -153,6 +157,7 @@ BAD = [
     # the file's own settings
     ("configure(zone='UTC')", "configure has no setting 'zone'"),
     ("configure(tz='Berlin')", "unknown time zone 'Berlin'"),
+    ("configure(sleep_timeout=float('inf'))", "configure: sleep_timeout is inf; a number of seconds, 1 or more"),
     ("configure(sleep_timeout=0.1)", "configure: sleep_timeout is 0.1; a number of seconds, 1 or more, is wanted"),
     ("configure(max_threads=0)", "configure: max_threads is 0; a whole number, 1 or more, is wanted"),
     ("configure(logger='app')", "configure: logger is 'app'; a logging.Logger is wanted"),
@@ -163,7 +168,10 @@ BAD = [
     ("error_handler(None)", "error_handler is given None; a function is wanted"),
     ("on('after_tick')(5)", "on('after_tick') is given 5; a function is wanted"),
     ("sync_events([], every=timedelta(1), do=act)", "sync_events is given []; a function is wanted"),
-    ("sync_events(act, every=60, do=act)", "sync_events: every is 60; a timedelta, 1 second or more, is wanted"),
+    (
+        "sync_events(act, every=60, do=act)",
+        "sync_events: every is 60; a timedelta, 1 second or more, at most a year, is wanted",
+    ),
     ("sync_events(act, every=timedelta(1), do='act')", "do is 'act'; a job class or a function is wanted"),
     ("on('nope')", "there is no callback 'nope'"),
 ]

@@ -125,6 +125,10 @@ def test_a_row_that_is_not_enabled_has_no_event() -> None:
         ({"id": 5, "every": 60, "cron": "@daily"}, "either every or cron is wanted, and not both"),
         ({"id": 5, "every": "soon"}, "'soon' has the unit 'soon'; units are week, day, hour, minute, second"),
         ({"id": 5, "every": "10 mins!"}, "'10 mins!' is no period; accepted are '10 minutes'"),
+        ({"id": 5, "every": 10**30}, "1000000000000000000000000000000 is longer than any period can be"),
+        ({"id": 5, "every": float("inf")}, "inf is longer than any period can be"),
+        ({"id": 5, "every": "999999999999 weeks"}, "'999999999999 weeks' is longer than any period can be"),
+        ({"id": 5, "every": 60, "jitter": "9999 weeks"}, "a timedelta of whole seconds above 0, at most a year"),
         ({"id": 5, "every": 0.5}, "the period is datetime.timedelta(microseconds=500000); a timedelta"),
         ({"id": 5, "every": "day", "at": "25:00"}, "at has 25 where at most 23 can stand"),
         ({"id": 5, "every": "day", "tz": "Mars"}, "'SendLetterJob 5': unknown time zone 'Mars'"),
@@ -141,6 +145,22 @@ def test_a_bad_row_is_told_with_its_event_and_blocks_no_other(row: dict[str, Any
 
     [error] = found.errors
     assert message in str(error)
+    assert [event.name for event in found.events] == ["SendLetterJob 6"]
+
+
+def test_a_row_that_raises_when_it_is_asked_is_told_and_blocks_no_other() -> None:
+    class Report:
+        id = 5
+
+        @property
+        def every(self) -> int:
+            raise LookupError("no connection")
+
+    found = read_rows(synced(), [Report(), {"id": 6, "every": 60}], SETTINGS)
+
+    assert [str(error) for error in found.errors] == [
+        "lib/clock.py:7: a Report cannot be read: LookupError('no connection')"
+    ]
     assert [event.name for event in found.events] == ["SendLetterJob 6"]
 
 

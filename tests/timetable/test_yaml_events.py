@@ -192,6 +192,11 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
             {"every": "often", "args": "me"},
             "'often' has the unit 'often'; units are week, day, hour, minute, second",
         ),
+        ({"every": 10**30, "args": "me"}, "1000000000000000000000000000000 is longer than any period can be"),
+        (
+            {"every": "1h", "args": "me", "catch_up_within": "999999999999 weeks"},
+            "is longer than any period can be",
+        ),
         ({"cron": "every day at five", "args": "me"}, "cron is 'every day at five': five fields are wanted"),
         ({"cron": "* * * * * * *", "args": "me"}, "five fields are wanted; accepted are minute, hour"),
         ({"cron": "0 6 * * * Mars/Phobos", "args": "me"}, "unknown time zone 'Mars/Phobos'"),
