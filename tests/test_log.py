@@ -38,9 +38,10 @@ def test_a_jobs_own_line_of_text_begins_with_its_class_and_jid() -> None:
     job.wire_name = "SendDigestJob"  # type: ignore[misc]  # no class of its own is needed
 
     job.log_fields["tags"] = ["mail"]
-    job.logger.info("sent %d", 7)
+    job.logger.info("sent %d", 7, extra={"to": "all"})
 
-    assert stream.getvalue().endswith("Z INFO SendDigestJob 2f9b51d4c0d3a86e7b1f0c5d tags=['mail']: sent 7\n")
+    line = "Z INFO SendDigestJob 2f9b51d4c0d3a86e7b1f0c5d to=all tags=['mail']: sent 7\n"
+    assert stream.getvalue().endswith(line)
 
 
 def test_a_line_of_json_has_what_it_is_about_as_fields() -> None:

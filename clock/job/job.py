@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from datetime import datetime, timedelta
 from types import CoroutineType
 from typing import Any, ClassVar, Self
@@ -164,7 +164,15 @@ class Job(Pushes):
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry this job's jid and class."""
-        return logging.LoggerAdapter(_logger, {"jid": self.jid, "class": self.wire_name, **self.log_fields})
+        return _JobLogger(_logger, {"jid": self.jid, "class": self.wire_name, **self.log_fields})
+
+
+class _JobLogger(logging.LoggerAdapter[logging.Logger]):
+    """Python's own would forget the `extra` of a call."""
+
+    def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[object, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
+        return msg, kwargs
 
 
 _logger = logging.getLogger("clock.job")

@@ -81,13 +81,16 @@ def _packed(
         if held:
             held.give_back_jid(jid)
         return "", []
+    queue = payload.get("queue")
+    if not isinstance(queue, str) or not queue:
+        raise JobError(f"{job.wire_name}: client middleware put {queue!r:.60} in place of the queue's name")
     at = due_as_put(payload.pop("at", None), now)
     later = [at] if at > now else None
     if not later:
         payload["enqueued_at"] = now
     return str(payload["jid"]), [
         Parcel(
-            str(payload["queue"]),
+            queue,
             [_text(job, payload, bool(middleware))],
             later,
             is_near=later is not None and at - now < LOOK_SECONDS,

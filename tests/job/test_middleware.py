@@ -174,6 +174,18 @@ def test_client_middleware_changes_what_is_pushed(redis: Redis) -> None:
     assert [row["tenant"] for row in waiting(redis, "low")] == ["ShowStepsJob default"]
 
 
+@pytest.mark.parametrize("name", [None, "", 7])
+def test_client_middleware_that_puts_no_name_of_a_queue_is_told(redis: Redis, name: object) -> None:
+    @client_middleware.add
+    def mislead(job: type[Job], payload: Payload, queue: str) -> None:
+        payload["queue"] = name
+
+    with pytest.raises(JobError, match=r"ShowStepsJob: client middleware put .* in place of the queue's name"):
+        ShowStepsJob.perform_async("x")
+
+    assert redis.keys("*") == []
+
+
 def test_client_middleware_stops_a_push_by_returning_false(redis: Redis) -> None:
     @client_middleware.add
     def stop(job: type[Job], payload: Payload, queue: str) -> bool | None:
