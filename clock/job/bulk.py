@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from clock.errors import ArgumentsError
 from clock.job.arguments import MOST_BITS, PLAIN, arity, check_arity, check_json
@@ -18,6 +19,7 @@ from clock.job.payload import encode_checked
 _LEVELS = 30  # of nesting that are looked at quickly; what is deeper is checked one by one
 _KNOWN = PLAIN | {list, dict}
 _LISTS = {list, tuple}
+_TOO_LONG = 2**MOST_BITS
 _MARK = secrets.token_hex(16)  # stands between the lists while they are encoded as one
 
 
@@ -89,8 +91,10 @@ def _all_fine(perform: Callable[..., object], batches: Sequence[Sequence[object]
 def _plain_are_fine(kinds: set[type], level: list[object]) -> bool:
     if float in kinds and not all(map(math.isfinite, [value for value in level if type(value) is float])):
         return False
-    if int in kinds and max(map(int.bit_length, [value for value in level if type(value) is int])) > MOST_BITS:
-        return False
+    if int in kinds:
+        ints: list[Any] = level if len(kinds) == 1 else [value for value in level if type(value) is int]
+        if max(ints) >= _TOO_LONG or min(ints) <= -_TOO_LONG:
+            return False
     return str not in kinds or _is_text([value for value in level if type(value) is str])
 
 
