@@ -81,6 +81,16 @@ def test_the_command_works_in_the_clock_files_own_folder(app: App) -> None:
     assert "every(0): a whole number above 0 is wanted" in refused(app, "clock.py")
 
 
+@pytest.mark.parametrize("words", [["clock.py"], ["-m", "clock"]])
+def test_another_program_called_clock_is_left_alone(app: App, words: list[str]) -> None:
+    app.write("clock.py", "import helper\n\ndef tick(): print('tick')\n\nhelper.main()\n")
+    app.write("helper.py", "def main():\n    import clock\n    if clock.__name__ == 'clock': clock.tick()\n")
+
+    ended = app.run(*words)
+
+    assert (ended.returncode, ended.stdout.strip().splitlines()[-1:], ended.stderr) == (0, ["tick"], "")
+
+
 def test_no_folder_of_jobs(app: App) -> None:
     assert "there is no folder" in refused(app, "worker", "-r", "jbos")
 
