@@ -70,6 +70,7 @@ SendJob.perform_at(timedelta(1), 1)  # WRONG: has incompatible type "timedelta";
 SendJob.set(que="low")  # WRONG: Unexpected keyword argument "que"
 SendJob.set(retry="often")  # WRONG: has incompatible type "str"; expected "bool | int"
 SendJob.set(queue="low").perform_async("1")  # WRONG: has incompatible type "str"; expected "int"
+SendJob.set(queue="low").perform_inline("1")  # WRONG: has incompatible type "str"; expected "int"
 SendJob.set(queue="low").perform_in(5)  # WRONG: Missing positional argument "user_id"
 StrictJob.perform_async(user_id=1)  # WRONG: Unexpected keyword argument "user_id"
 """
