@@ -40,6 +40,7 @@ class _Source:
     events: dict[str, Event] = field(default_factory=dict)
     ask_at: float = float("-inf")  # monotonic seconds
     is_loaded: bool = False
+    last: dict[str, Event] = field(default_factory=dict)  # of the time when this clock led before
     told: frozenset[str] = frozenset()  # errors of rows that have been reported
 
 
@@ -78,6 +79,12 @@ class Sync:
         """Ask no more."""
         self._stop.set()
 
+    def forget(self) -> None:
+        """Another clock leads, and follows the rows: ask anew before anything of them is declared or fired."""
+        for source in self._sources:
+            source.last = source.events or source.last
+            source.events, source.is_loaded, source.ask_at = {}, False, float("-inf")
+
     def take(self) -> Iterator[Change]:
         """The changes since it was last asked."""
         while self._changes:
@@ -88,9 +95,8 @@ class Sync:
         for source in self._sources:
             if self._leads() and self._clock.monotonic() >= source.ask_at:
                 self._ask(source)
-        if not self._leads():
-            return IDLE_SECONDS
-        return min((source.ask_at for source in self._sources), default=0.0) - self._clock.monotonic()
+        ahead = min((source.ask_at for source in self._sources), default=0.0) - self._clock.monotonic()
+        return min(IDLE_SECONDS, ahead) if self._leads() else IDLE_SECONDS
 
     def _run(self) -> None:
         while not self._clock.wait(self._stop, self.look()):
@@ -103,13 +109,18 @@ class Sync:
             rows = list(synced.load())
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
             firing.report(self._timetable, error, f"{synced.source}: the events were left as they are")
+            if not source.is_loaded and source.last:
+                self._take_over(source, source.last)
             return
         others = (other.events for other in self._sources if other is not source)
         taken = {*self._timetable.by_name, *(name for events in others for name in events)}
         read = read_rows(synced, rows, self._timetable.settings, taken)
         self._report(source, read.errors)
+        self._take_over(source, {event.name: event for event in read.events})
+
+    def _take_over(self, source: _Source, events: dict[str, Event]) -> None:
         try:
-            change = self._change(source, {event.name: event for event in read.events})
+            change = self._change(source, events)
             if change.gone or change.planned or change.same:
                 self._changes.append(change)
                 self._on_change()
@@ -117,7 +128,7 @@ class Sync:
                 source.is_loaded = True
                 self.note_orphans()
         except StoreError as error:
-            logger.error("%s The events of %s are synced when it is back.", error, synced.source)
+            logger.error("%s The events of %s are synced when it is back.", error, source.synced.source)
             source.ask_at = self._clock.monotonic() + IDLE_SECONDS
 
     def _change(self, source: _Source, events: dict[str, Event]) -> Change:

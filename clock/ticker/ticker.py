@@ -149,6 +149,7 @@ class Ticker:
         self.last_look = self._clock.monotonic()
         if not self._leads():
             self._forget_plan()
+            self._sync.forget()
             self._journal.drop()
             self.last_round = self._clock.monotonic()
             return LONGEST_SLEEP_SECONDS
@@ -156,6 +157,7 @@ class Ticker:
             self.tick()
         except Outranked:
             self._forget_plan()
+            self._sync.forget()
             return LONGEST_SLEEP_SECONDS
         except StoreError as error:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]

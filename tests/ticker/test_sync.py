@@ -33,6 +33,10 @@ def report(error): ran.append(str(error))
 """
 
 
+Begin = Callable[..., Ticker]
+Rows = list[dict[str, Any]]
+
+
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
     """The table, which the tests edit."""
@@ -42,23 +46,20 @@ def rows() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def begin(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Callable[[], Ticker]:
-    def start() -> Ticker:
+def begin(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Begin:
+    def start(leads: Callable[[], bool] = lambda: True) -> Ticker:
         ticker = Ticker(
             declare(SOURCE),
             ledger=RedisLedger(redis),
             clock=fake_clock,
             signature=Signature("web1", "v1"),
+            leads=leads,
             use_threads=False,
         )
         ticker.tick()
         return ticker
 
     return start
-
-
-Begin = Callable[[], Ticker]
-Rows = list[dict[str, Any]]
 
 
 def run_until(clock: FakeClock, ticker: Ticker, end: datetime) -> None:
@@ -165,6 +166,43 @@ def test_a_source_that_fails_leaves_its_events_as_they_were(
 
     assert fired(redis) == [("hourly", "06:00")]
     assert jobs.ran == ["no database"]
+
+
+def stand_by(ticker: Ticker, leading: list[bool]) -> None:
+    """Go round the loop once while another clock leads."""
+    leading[:] = [False]
+    ticker._round()
+    leading[:] = [True]
+
+
+def test_a_clock_that_leads_again_asks_anew_before_it_declares_a_row(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    leading = [True]
+    ticker = begin(leads=lambda: leading[0])
+    stand_by(ticker, leading)
+    rows[0]["at"] = "**:01"
+    fake_clock.advance(timedelta(seconds=5))
+    begin()
+    ledger = {name: (declaration, entry) for name, declaration, entry in RedisLedger(redis).rows()}
+
+    fake_clock.advance(timedelta(seconds=2))
+    ticker.tick()
+
+    assert {name: (said, entry) for name, said, entry in RedisLedger(redis).rows()} == ledger
+
+
+def test_a_clock_that_leads_again_keeps_its_rows_where_the_source_is_away(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    leading = [True]
+    ticker = begin(leads=lambda: leading[0])
+    stand_by(ticker, leading)
+
+    rows.insert(0, {"no database": True})
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
 
 
 def test_a_bad_row_is_told_once_and_blocks_no_other(
