@@ -16,6 +16,7 @@ from clock.inspection import FoundJob, JobFilter, matching
 
 F = TypeVar("F", bound=Callable[..., Any])
 BATCH = 500  # jobs in one step: a few ms of Redis's time
+TURNS = 16  # steps at most where each goes through a whole queue: more would take time by the square of its length
 SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -84,13 +85,15 @@ def meant(place: Place, wanted: JobFilter, now: float) -> list[FoundJob]:
     return jobs
 
 
-def in_batches(jobs: Sequence[FoundJob], label: str, step: Callable[[Sequence[FoundJob]], int]) -> int:
-    """Do `step` to all jobs, a batch at a time, with a progress bar where there are many; the sum of answers."""
+def in_batches(
+    jobs: Sequence[FoundJob], label: str, step: Callable[[Sequence[FoundJob]], int], size: int = BATCH
+) -> int:
+    """Do `step` to all jobs, `size` at a time, with a progress bar where there are many; the sum of answers."""
     done = 0
     hidden = len(jobs) < SHOWN_FROM
     with click.progressbar(length=len(jobs), label=label, hidden=hidden, file=sys.stderr) as bar:
-        for start in range(0, len(jobs), BATCH):
-            batch = jobs[start : start + BATCH]
+        for start in range(0, len(jobs), size):
+            batch = jobs[start : start + size]
             done += step(batch)
             bar.update(len(batch))
     return done

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from clock.cli.commands import CommandGroup
-from clock.cli.job_options import confirm, filter_options, in_batches, meant, show_job, show_jobs
+from clock.cli.job_options import BATCH, TURNS, confirm, filter_options, in_batches, meant, show_job, show_jobs
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo_json, echo_table, json_option
 from clock.cli.parts import opened
@@ -81,7 +81,8 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
     place = _place(redis, name)
     jobs = meant(place, wanted, seconds(clock.now()))
     confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes)
-    click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete)}")
+    size = max(BATCH, len(jobs) // TURNS + 1)
+    click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete, size)}")
 
 
 @queue.command(short_help="Delete the queue NAME and all its jobs for good.")

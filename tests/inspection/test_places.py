@@ -118,3 +118,58 @@ def test_one_job_is_deleted_from_a_queue(redis: Redis, payload: Payload) -> None
     place.delete([job for job in place.jobs() if job.jid == "b"])
 
     assert jids(list(place.jobs())) == ["a", "c"]
+
+
+def push(redis: Redis, letters: str) -> None:
+    """Make the queue hold jobs of these letters, the first one to be taken first."""
+    redis.delete("queue:default")
+    if letters:
+        redis.lpush("queue:default", *letters)
+
+
+@pytest.mark.parametrize(
+    ("held", "deleted", "left"),
+    [
+        ("abcdefgh", "aceg", "bdfh"),
+        ("abcdefgh", "ab", "cdefgh"),
+        ("abcdefgh", "bc", "adefgh"),
+        ("abcdefgh", "gh", "abcdef"),
+        ("abcdefgh", "abcdefgh", ""),
+        ("abcdefgh", "xbyz", "acdefgh"),
+        ("aabacaa", "aa", "bacaa"),
+        ("abc", "", "abc"),
+        ("", "a", ""),
+    ],
+)
+def test_what_is_left_in_a_queue_keeps_its_order(redis: Redis, held: str, deleted: str, left: str) -> None:
+    push(redis, held)
+    jobs = [FoundJob(letter.encode()) for letter in deleted]
+
+    count = QueuePlace(redis, "default").delete(jobs)
+
+    assert b"".join(job.member for job in QueuePlace(redis, "default").jobs()).decode() == left
+    assert count == len(held) - len(left)
+
+
+def test_many_jobs_are_deleted_in_going_through_the_queue_once(redis: Redis) -> None:
+    redis.lpush("queue:default", *range(4_000))
+    redis.config_resetstat()
+
+    QueuePlace(redis, "default").delete([FoundJob(b"%d" % number) for number in range(0, 4_000, 2)])
+
+    calls = {name: told["calls"] for name, told in redis.info("commandstats").items()}
+    assert calls["cmdstat_lmove"] <= 4_000
+    assert "cmdstat_lrem" not in calls  # which looks through the list for each
+    assert redis.llen("queue:default") == 2_000
+
+
+def test_jobs_can_be_deleted_from_a_server_whose_memory_is_full(redis: Redis) -> None:
+    push(redis, "abc")
+    redis.config_set("maxmemory", "1")
+    try:
+        deleted = QueuePlace(redis, "default").delete([FoundJob(b"b")])
+    finally:
+        redis.config_set("maxmemory", "0")
+
+    assert deleted == 1
+    assert redis.lrange("queue:default", 0, -1) == [b"c", b"a"]
