@@ -10,7 +10,7 @@ import click
 from clock.cli.options import shared_options
 from clock.cli.output import echo_json, echo_table_or_blocks, json_option
 from clock.config import Found, environment, file_used, gather, json_schema
-from clock.store.connection import masked
+from clock.store.address import masked
 
 
 @click.command(short_help="Print the settings, and where each value came from.")

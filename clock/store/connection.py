@@ -8,14 +8,12 @@ is repeated by its caller, who knows.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from redis import BlockingConnectionPool, Redis, Sentinel
 from redis.backoff import NoBackoff
@@ -33,9 +31,9 @@ from redis.retry import Retry
 from clock.clocks import Clock, SystemClock
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import embedded
+from clock.store.address import masked, scheme_of, sentinels, unreadable
 
 SOCKET_TIMEOUT_SECONDS = 10.0  # longer than any script takes; a dead network is noticed within it
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 
 _default: Redis | None = None  # guarded by _default_lock
@@ -48,14 +46,14 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (AuthenticationError, AuthorizationError) as error:
-        raise StoreError(f"Redis refuses this user or password: {error}.") from error
+        raise StoreError(f"Redis refuses this user or password: {_plain(error)}.") from error
     except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
         raise StoreUnavailable(f"Redis cannot be reached: {_plain(error)}.") from error
     except ResponseError as error:
         kind = StoreUnavailable if str(error).startswith(_PASSING) else StoreError
-        raise kind(f"Redis refuses a command: {error}.") from error
+        raise kind(f"Redis refuses a command: {_plain(error)}.") from error
     except RedisError as error:
-        raise StoreError(f"Redis: {error}.") from error
+        raise StoreError(f"Redis: {_plain(error)}.") from error
 
 
 #: Refusals that end by themselves or by an operator's hand: a full memory, a failed disk, a fail-over.
@@ -148,17 +146,6 @@ def using_default(redis: Redis) -> Iterator[None]:
         set_default(before)
 
 
-def masked(url: str) -> str:
-    """The URL without its password and query, as it may be logged.
-
-    >>> masked("redis://me:secret@cache.example.com:6379/0?x=y")
-    'redis://me:***@cache.example.com:6379/0'
-    """
-    parts = urlsplit(url)
-    netloc = re.sub(r":[^:@]*@", ":***@", parts.netloc)
-    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
-
-
 def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
     """How far Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
     looks = []
@@ -197,48 +184,38 @@ def _embedded_url(folder: Path) -> str:
 
 
 def _client(url: str, max_connections: int) -> Redis:
-    scheme = urlsplit(url).scheme
-    if scheme not in SCHEMES:
-        raise ConfigurationError(
-            f"REDIS_URL {masked(url)!r}: begins with none of {', '.join(s + '://' for s in SCHEMES)}"
-        )
     options = {
         "socket_timeout": SOCKET_TIMEOUT_SECONDS,
         "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
         "health_check_interval": 30,
         "retry": Retry(NoBackoff(), 0),
     }
+    if scheme_of(url) == "redis+sentinel":
+        return _with_known_options(url, _by_sentinel(url, options))
     try:
-        if scheme == "redis+sentinel":
-            return _by_sentinel(url, options)
         pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=60, **options)
-        return Redis(connection_pool=pool)
     except ValueError as error:
-        raise ConfigurationError(f"REDIS_URL {masked(url)!r}: {error}") from error
+        raise unreadable(url, str(error)) from error
+    return _with_known_options(url, Redis(connection_pool=pool))
 
 
 def _by_sentinel(url: str, options: dict[str, object]) -> Redis:
-    """`redis+sentinel://user:password@host1:26379,host2:26379/service/db`."""
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = credentials.partition(":")
-    service, _, database = parts.path.strip("/").partition("/")
-    if not service:
-        raise ValueError("it names no service: redis+sentinel://host:26379/SERVICE/0")
-    addresses = []
-    for host in hosts.split(","):
-        name, _, port = host.partition(":")
-        addresses.append((name, int(port or 26379)))
-    sentinel: Any = Sentinel(addresses, socket_timeout=SOCKET_TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]  # untyped there
-    found: Redis = sentinel.master_for(
-        service,
-        username=user or None,
-        password=password or None,
-        db=int(database or 0),
-        **options,
-        **dict(parse_qsl(parts.query)),
-    )
-    return found
+    found = sentinels(url)
+    asked: Any = Sentinel(found.addresses, socket_timeout=SOCKET_TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]  # untyped there
+    client: Redis = asked.master_for(found.service, **options, **found.options)
+    return client
+
+
+def _with_known_options(url: str, redis: Redis) -> Redis:
+    """`redis`, whose connections can be made. Raises ConfigurationError where the query asks for the unknown."""
+    pool = redis.connection_pool
+    try:
+        pool.connection_class(**pool.connection_kwargs)
+    except TypeError as error:
+        raise unreadable(url, f"its query holds an unknown option: {str(error).rpartition(' ')[2]}") from None
+    except RedisError as error:
+        raise unreadable(url, _plain(error)) from None
+    return redis
 
 
 def _check_version(server: dict[str, object]) -> None:
@@ -251,8 +228,8 @@ def _check_version(server: dict[str, object]) -> None:
 
 
 def _plain(error: Exception) -> str:
-    """The library's words without its trailing stop."""
-    return str(error).strip().rstrip(".") or type(error).__name__
+    """The library's words without its trailing stop, and without what it prints of its own objects."""
+    return str(error).partition(" : <")[0].strip().rstrip(".") or type(error).__name__
 
 
 def _advice(error: StoreError) -> str:

@@ -31,7 +31,7 @@ def bury(redis: Redis, where: str, members: Sequence[bytes], now: float) -> int:
 
 
 def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes]) -> int:
-    """Delete jobs from a queue; how many were still there. However many they are, the queue is gone through once."""
+    """Delete jobs from a queue; how many were still there. The queue is gone through once for them all."""
     with translated():
         return int(script(redis, "remove_queued")(keys=[keys.queue(queue)], args=payloads))
 
