@@ -48,7 +48,7 @@ clean: ## Remove what was made, data included
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11"; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/demo: .venv/bin/python pyproject.toml
+.venv/demo: .venv/bin/python pyproject.toml packaging/*.p*
 	@echo "Installing..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
 	@touch $@
