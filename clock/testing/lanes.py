@@ -26,6 +26,8 @@ from clock.worker.ready import Slot
 if TYPE_CHECKING:
     from clock.testing.world_worker import WorldWorker
 
+OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed")
+
 #: How long a job takes, from its payload.
 Lasts = Callable[[Payload], timedelta]
 
@@ -34,7 +36,8 @@ Lasts = Callable[[Payload], timedelta]
 class Ran:
     """A run of a job: which, by which worker, from when to when, and what it came to.
 
-    `outcome` is done, retry, dead or dropped; killed: the worker died meanwhile; None: it is under way.
+    `outcome` is done, retry, dead or dropped; parked: the worker has no such class; killed: the worker died
+    meanwhile; None: it is under way.
     """
 
     job: str

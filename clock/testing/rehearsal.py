@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from clock.clocks import to_ms
+from clock.errors import ConfigurationError
 from clock.job.client import using_clock
 from clock.testing.fake_clock import FakeClock
 from clock.testing.history import History
@@ -48,15 +49,16 @@ def run(
     does not look, so that catching up can be tested. The clock is first started at `start_time`, or goes on
     from a `ledger`: an earlier history's, or production's (`read_ledger`).
 
-    Raises ConfigurationError, DeclarationError.
+    Raises ConfigurationError, also where the times leave nothing to run, and DeclarationError.
     """
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
     start, end = aware(start_time, zone), aware(end_time, zone)
+    away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
+    _check(start, end, away, tick_speed, max_ticks)
     memory = ledger.copy() if ledger else MemoryLedger()
     act = Event.run if execute else enqueue_only
     rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act)
-    away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
     elsewhere = Collected()
     with ExitStack() as stack:
         stack.enter_context(using_clock(rehearsal.clock))
@@ -76,6 +78,25 @@ def run(
         ledger=memory,
         elsewhere=elsewhere.payloads,
     )
+
+
+def _check(
+    start: datetime,
+    end: datetime,
+    away: Sequence[tuple[datetime, datetime]],
+    tick_speed: timedelta | None,
+    max_ticks: int | None,
+) -> None:
+    """Refuse what would pass for a clock file that fires nothing. Raises ConfigurationError."""
+    if end <= start:
+        raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
+    for begin, back in away:
+        if back <= begin:
+            raise ConfigurationError(f"downtime ends at {back}, which is not after {begin}, where it begins")
+    if tick_speed is not None and tick_speed <= timedelta(0):
+        raise ConfigurationError(f"tick_speed is {tick_speed!r}; a length of time is wanted: timedelta(minutes=1)")
+    if max_ticks is not None and max_ticks < 1:
+        raise ConfigurationError(f"max_ticks is {max_ticks}; 1 or more is wanted, or None for no end")
 
 
 def _nowhere(to: float) -> None:

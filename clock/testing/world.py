@@ -32,7 +32,7 @@ from clock.testing.crew import Crew
 from clock.testing.fake_clock import FakeClock
 from clock.testing.instants import aware, upcoming
 from clock.testing.job_modes import disable
-from clock.testing.lanes import Ran
+from clock.testing.lanes import OUTCOMES, Ran
 from clock.testing.world_clock import Move, moving_world
 from clock.testing.world_redis import Line, private_redis
 from clock.testing.world_worker import WorldWorker
@@ -92,17 +92,23 @@ class World:
     def at(self, when: str | datetime, call: Callable[..., object], *args: object) -> None:
         """Have `call(*args)` called at that moment of the world, inside it: `w.at("01:30", w.kill_worker)`.
 
-        `when` is a datetime or its text (naive: in the world's zone), or a time of day: the next one.
+        `when` is a datetime or its text (naive: in the world's zone), or a time of day: the next one. Raises
+        ValueError where it is past.
         """
-        moment = upcoming(when, self.zone, self.clock.now())
+        moment, now = upcoming(when, self.zone, self.clock.now()), self.clock.now()
+        if moment < now:
+            raise ValueError(f"{moment} is past; the world is at {now.astimezone(self.zone)}")
         self._calls.append((moment, len(self._calls), partial(call, *args)))
         self._calls.sort(key=itemgetter(0, 1))
 
     def redis_down(self, begin: str | datetime, end: str | datetime) -> None:
         """Have Redis cut off from `begin` to `end`; what it holds stays. Times of day: the next ones."""
         first = upcoming(begin, self.zone, self.clock.now())
+        last = upcoming(end, self.zone, first)
+        if last < first:
+            raise ValueError(f"Redis is back at {last}, before it is down, at {first}")
         self.at(first, self._cut_off)
-        self.at(upcoming(end, self.zone, first), self._mend)
+        self.at(last, self._mend)
 
     def kill_worker(self) -> None:
         """Kill a worker as SIGKILL does: one that runs a job, else the first. Raises ValueError: there is none."""
@@ -132,6 +138,8 @@ class World:
     def run(self, **length: float) -> None:
         """Let time pass: `run(days=2)`, `run(hours=1, minutes=30)`; what is due at the very end is left."""
         end = self.clock.now() + timedelta(**length)
+        if end < self.clock.now():
+            raise ValueError(f"time goes only forwards, not by {timedelta(**length)}")
         with self._inside():
             self._take_turns(self.clock.now())
             while (at := self._next_moment(end)) < end:
@@ -145,7 +153,9 @@ class World:
             return job.perform_async(*args)
 
     def ran(self, job: type[Job] | str, outcome: str | None = None) -> list[Ran]:
-        """The runs of a job, or those of them that came to `outcome`."""
+        """The runs of a job, or those of them that came to `outcome`. Raises ValueError: there is no such one."""
+        if outcome not in (None, *OUTCOMES):
+            raise ValueError(f"there is no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
         return [run for run in self.runs if run.job == _name(job) and outcome in (None, run.outcome)]
 
     def waiting(self, where: str) -> list[Payload]:
@@ -268,8 +278,10 @@ def world(
 
     A naive `start` is in `tz`, else in the clock file's zone, else in UTC. `durations` says how long a job
     takes: a timedelta, or a function of its arguments that gives one; else it takes a millisecond. Raises
-    StoreError where the `embedded` extra is not installed.
+    StoreError where the `embedded` extra is not installed, ValueError for numbers that cannot be.
     """
+    if workers < 0 or slots < 1:
+        raise ValueError(f"workers={workers}, slots={slots}: a world has 0 or more workers of 1 or more slots")
     timetable = file if isinstance(file, Timetable) or file is None else load(file)
     zone = ZoneInfo(tz) if isinstance(tz, str) else tz
     zone = zone or (timetable.settings.tz if timetable else UTC)

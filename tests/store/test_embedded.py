@@ -1,0 +1,31 @@
+"""How the embedded Valkey is asked whether it runs."""
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from redis.exceptions import RedisError
+
+from clock.store.embedded import EmbeddedFiles, probe_of
+
+
+def test_a_server_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+    files = EmbeddedFiles(tmp_path, tmp_path / "valkey.sock")
+    asked = 0
+
+    def hang_up_on_all(server: socket.socket) -> None:
+        nonlocal asked
+        while True:
+            caller, _ = server.accept()
+            asked += 1
+            caller.close()
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(files.socket))
+        server.listen()
+        threading.Thread(target=hang_up_on_all, args=(server,), daemon=True).start()
+        with probe_of(files) as probe, pytest.raises(RedisError):
+            probe.ping()
+
+    assert asked == 1
