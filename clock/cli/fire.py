@@ -40,4 +40,5 @@ def fire(name: str, **options: Any) -> None:
         clock=clock,
         signature=signature(release(timetable.path, clock)),
     )
-    click.echo("\n  ".join([f"Fired {name!r}: {len(held.jids)} jobs pushed", *held.jids]))
+    count = len(held.jids)
+    click.echo("\n  ".join([f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed", *held.jids]))

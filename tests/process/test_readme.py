@@ -24,4 +24,4 @@ def test_the_files_of_the_readme_make_an_application_whose_test_passes(app: App,
     assert tested.returncode == 0, tested.stdout
     assert "1 passed" in tested.stdout
     fired = app.clock("fire", "weekly.digest")
-    assert "Fired 'weekly.digest': 1 jobs pushed" in fired.stdout, fired.stdout + fired.stderr
+    assert "Fired 'weekly.digest': 1 job pushed" in fired.stdout, fired.stdout + fired.stderr
