@@ -91,8 +91,11 @@ class Ledger(Protocol):
     def running(self, event: str, now_ms: int) -> int:
         """How many of the event's firings have a job that has not ended."""
 
-    def promise(self, event: str | None, due_ms: int) -> None:
-        """Say which due instant is the oldest undecided one (None: nothing will be due), for others to watch."""
+    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
+
+        Returns what was said before.
+        """
 
 
 class RedisLedger:
@@ -189,16 +192,19 @@ class RedisLedger:
         with translated():
             return len(self._still_running(keys=[keys.WATCHED + event, *_PLACES_OF_JOBS], args=[now_ms]))
 
-    def promise(self, event: str | None, due_ms: int) -> None:
-        """Say which due instant is the oldest undecided one (None: nothing will be due), for others to watch.
+    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
 
-        Raises StoreUnavailable.
+        Returns what was said before. Raises StoreUnavailable.
         """
-        with translated():
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hmget(keys.NEXT_DUE, "event", "due")
             if event is None:
-                self._redis.delete(keys.NEXT_DUE)
+                pipeline.delete(keys.NEXT_DUE)
             else:
-                self._redis.hset(keys.NEXT_DUE, mapping={"event": event, "due": due_ms})
+                pipeline.hset(keys.NEXT_DUE, mapping={"event": event, "due": due_ms})
+            (said, due), _ = pipeline.execute()
+        return (said.decode(errors="replace"), int(due)) if said and due else (None, 0)
 
     def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
         """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""

@@ -20,6 +20,7 @@ class MemoryLedger:
         self._declarations: dict[str, str] = {}
         self._entries: dict[str, Entry] = {}
         self._pauses: dict[str, Pause] = {}
+        self._promised: tuple[str | None, int] = None, 0
         for event, declaration, entry in rows:
             self._declarations[event] = declaration
             self._entries[event] = entry
@@ -77,8 +78,10 @@ class MemoryLedger:
         """None."""
         return 0
 
-    def promise(self, event: str | None, due_ms: int) -> None:
-        """Nothing: nobody watches."""
+    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """What was said before; nobody watches."""
+        before, self._promised = self._promised, (event, due_ms)
+        return before
 
     def _commit(self, decision: Decision) -> Verdict:
         entry = self._entries[decision.event]

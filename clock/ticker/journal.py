@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import itemgetter
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
@@ -87,6 +88,15 @@ class Journal:
             deque()
         )  # events to be paused, before their last firing commits
         self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
+
+    @property
+    def oldest(self) -> tuple[str, int] | None:
+        """The event and due instant, in ms, that Redis could not take for longest; None: nothing waits.
+
+        May be asked from any thread.
+        """
+        waiting = list(self._waiting)
+        return min(((item.event, item.due_ms) for item in waiting), key=itemgetter(1), default=None)
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
         """Note what became of a firing."""

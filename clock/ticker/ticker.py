@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from clock.clocks import Clock
+from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
 from clock.ticker import firing, telling
@@ -25,6 +25,7 @@ from clock.ticker.garbage import uncollected
 from clock.ticker.gate import Gate
 from clock.ticker.journal import Journal, Signature
 from clock.ticker.plan import Plan
+from clock.ticker.promise import Promise
 from clock.ticker.sync import Sync
 from clock.ticker.tick_callbacks import TickCallbacks
 from clock.timetable import Event, Timetable
@@ -70,7 +71,7 @@ class Ticker:
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
         self._triggered: list[tuple[Event, Due, datetime]] = []  # enqueued, and not logged yet
-        self._promised: tuple[str | None, int] | None = None
+        self._promise = Promise(ledger, clock=clock)
         self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
         self._plan = Plan(ledger, self._threads.latest_started)
@@ -116,7 +117,7 @@ class Ticker:
             finally:
                 self._plan.look_ahead()
         self._tick_callbacks.end()
-        self._promise()
+        self._tell_promise()
 
     @property
     def next_due(self) -> datetime | None:
@@ -130,7 +131,9 @@ class Ticker:
 
         May be asked from any thread.
         """
-        return self._plan.oldest_undecided
+        waiting = self._journal.oldest
+        found = self._plan.oldest_undecided, from_ms(waiting[1]) if waiting else None
+        return min((at for at in found if at is not None), default=None)
 
     @property
     def next_firing(self) -> datetime | None:
@@ -192,7 +195,7 @@ class Ticker:
 
     def _forget_plan(self) -> None:
         self._plan.forget()
-        self._promised = None
+        self._promise.forget()
 
     def _fire_planned(self) -> None:
         with uncollected(len(self._plan.to_fire)):
@@ -256,14 +259,10 @@ class Ticker:
         if self._journal.commit():
             self._forget_plan()
 
-    def _promise(self) -> None:
+    def _tell_promise(self) -> None:
         """Tell what is due next, for others to see whether it is decided in time."""
-        if not self._plan.is_known:
-            return
-        promise = self._plan.promise
-        if promise != self._promised:
-            self._ledger.promise(*promise)
-            self._promised = promise
+        if self._plan.is_known and not self._promise.tell(*(self._journal.oldest or self._plan.promise)):
+            self._forget_plan()
 
     def _add_missed(self, event: Event, missed: Missed) -> None:
         if self._runs_on_thread(event):

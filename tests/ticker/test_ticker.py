@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
-from clock.store import keys
+from clock.store import keys, watch
 from clock.store.ledger import Decision, RedisLedger, Verdict
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
@@ -94,6 +95,43 @@ def test_a_restart_across_a_due_instant_enqueues_it_once(
 
     assert len(pushed(redis)) == 1
     assert kinds(redis, "daily") == ["caught_up"]
+
+
+def test_a_firing_that_redis_lost_in_a_fail_over_fires_anew_though_nothing_else_is_due(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = start(declare(DAILY))
+    names: Any = redis.keys()
+    lagging: Any = {name: redis.dump(name) for name in names}
+    at(fake_clock, ticker, SIX)
+    assert len(pushed(redis)) == 1
+
+    redis.flushall()
+    for name, value in lagging.items():
+        redis.restore(name, 0, value)
+    fake_clock.advance(5 * SECOND)
+    ticker.tick()
+    ticker.tick()
+
+    assert len(pushed(redis)) == 1
+    assert kinds(redis, "daily") == ["fired"]
+
+
+def test_a_due_instant_whose_jobs_redis_cannot_take_is_told_as_the_oldest_undecided_one(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = start(declare(DAILY))
+    redis.set("queue:default", "in the way")
+
+    at(fake_clock, ticker, SIX)
+    at(fake_clock, ticker, SIX + 90 * SECOND)
+    owed = watch.look(redis)
+    assert (owed.event, owed.due_ms, ticker.oldest_undecided) == ("daily", to_ms(SIX), SIX)
+    redis.delete("queue:default")
+    ticker.tick()
+
+    assert watch.look(redis).due_ms == to_ms(SIX + timedelta(days=1))
+    assert len(pushed(redis)) == 1
 
 
 def test_two_clocks_enqueue_a_due_instant_once(
