@@ -11,6 +11,7 @@ from clock.clocks import from_ms, to_ms
 from clock.store.ledger import Entry, Ledger
 from clock.ticker.agenda import Agenda, Planned
 from clock.ticker.catch_up import Due, Missed, owed
+from clock.ticker.garbage import uncollected
 from clock.timetable import Event
 
 WHOLE_SECOND = timedelta(seconds=1)  # due instants lie at least so far apart
@@ -61,7 +62,9 @@ class Plan:
 
     def read(self, events: Iterable[Event], now: datetime) -> None:
         """Read the ledger for all events. Raises StoreUnavailable, Outranked."""
-        self._agenda = Agenda(self.look_up(events, now))
+        events = list(events)
+        with uncollected(len(events)):
+            self._agenda = Agenda(self.look_up(events, now))
 
     def look_up(self, events: Iterable[Event], now: datetime) -> list[Planned]:
         """Declare events and plan them by what the ledger says. Raises StoreUnavailable, Outranked."""

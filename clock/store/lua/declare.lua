@@ -11,21 +11,52 @@
 -- An event never seen begins one second before its anchor, so that it may be due at the anchor itself; one whose
 -- declaration changed begins at the anchor, so that an edit alone fires nothing, and never before what it decided.
 -- One script, because two clocks that start together must agree on the anchor.
-local anchors, declarations, decided, now = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])
+local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
+local now = tonumber(ARGV[1])
 local leader = ARGV[2] ~= '' and redis.call('HMGET', KEYS[5], 'release', 'rank')
 if leader and leader[1] and leader[1] ~= ARGV[2] and tonumber(leader[2]) > tonumber(ARGV[3]) then return false end
+
+local events = {}
+for i = 4, #ARGV, 2 do events[#events + 1] = ARGV[i] end
+
+local function in_chunks(list, command)
+  for i = 1, #list, CHUNK do command(unpack(list, i, math.min(i + CHUNK - 1, #list))) end
+end
+
+local function read(key)
+  local found, at = {}, 0
+  in_chunks(events, function(...)
+    for _, value in ipairs(redis.call('HMGET', key, ...)) do
+      at = at + 1
+      found[events[at]] = value
+    end
+  end)
+  return found
+end
+
+local anchor, declared, decided = read(KEYS[1]), read(KEYS[2]), read(KEYS[3])
+local new = { {}, {}, {} } -- as KEYS: what each hash is to hold, event and value by turns
 local reply = {}
-for i = 4, #ARGV, 2 do
-  local event, declaration = ARGV[i], ARGV[i + 1]
-  local known = redis.call('HGET', declarations, event)
+for n, event in ipairs(events) do
+  local declaration = ARGV[2 * n + 3]
+  local known = declared[event]
   if known ~= declaration then
-    local begin = math.max(now, known and tonumber(redis.call('HGET', decided, event) or 0) or 0)
-    redis.call('HSET', declarations, event, declaration)
-    redis.call('HSET', anchors, event, string.format('%.0f', begin))
-    redis.call('HSET', decided, event, string.format('%.0f', known and begin or now - 1000))
+    local begin = math.max(now, known and tonumber(decided[event] or 0) or 0)
+    declared[event] = declaration
+    anchor[event] = string.format('%.0f', begin)
+    decided[event] = string.format('%.0f', known and begin or now - 1000)
+    for hash, value in ipairs({ anchor[event], declaration, decided[event] }) do
+      table.insert(new[hash], event)
+      table.insert(new[hash], value)
+    end
   end
-  redis.call('HDEL', KEYS[4], event)
-  reply[#reply + 1] = redis.call('HGET', anchors, event)
-  reply[#reply + 1] = redis.call('HGET', decided, event)
+  reply[2 * n - 1] = anchor[event]
+  reply[2 * n] = decided[event]
+end
+for hash, pairs_of_it in ipairs(new) do
+  in_chunks(pairs_of_it, function(...) redis.call('HSET', KEYS[hash], ...) end)
+end
+if redis.call('EXISTS', KEYS[4]) == 1 then
+  in_chunks(events, function(...) redis.call('HDEL', KEYS[4], ...) end)
 end
 return reply
