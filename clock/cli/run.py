@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, load_timetable
+from clock.cli.parts import clock_process, leave, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.log import log_to
@@ -46,7 +44,7 @@ def run(**options: Any) -> None:
     redis = connect(config.redis, max_connections=CONNECTIONS)
     set_default(redis)
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
-    process = clock_process(timetable, redis, on_stuck=_leave, metrics=metrics)
+    process = clock_process(timetable, redis, on_stuck=leave, metrics=metrics)
     signals = {
         signal.SIGTERM: process.stop,
         signal.SIGHUP: process.stop,
@@ -55,9 +53,3 @@ def run(**options: Any) -> None:
     }
     with handling(signals), health(config, metrics, clock=process):
         process.run()
-
-
-def _leave() -> None:
-    """End the process though threads of it still run."""
-    logging.shutdown()
-    os._exit(0)

@@ -15,11 +15,11 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, identity, load_timetable
+from clock.cli.parts import clock_process, identity, leave, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.config import Config
-from clock.errors import ConfigurationError
+from clock.errors import ConfigurationError, WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
@@ -80,11 +80,30 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     if metrics:
         metrics.watch_jobs()
     with (
+        _leaving(process),
         handling(signals),
         _standing_by(with_clock, config, metrics) as standing_by,
         health(config, metrics, clock=standing_by, worker=process),
     ):
         process.run()
+
+
+@contextmanager
+def _leaving(process: Worker) -> Iterator[None]:
+    """End with the block, though jobs run on: Python would wait for an executor's threads that they have started.
+
+    They have been put back, and run elsewhere.
+    """
+    exit_code = 0
+    try:
+        yield
+    except WorkerStuck as error:
+        if not process.runs_jobs:
+            raise
+        click.echo(f"clock: {error}", err=True)
+        exit_code = error.exit_code
+    if process.runs_jobs:
+        leave(exit_code)
 
 
 def _several(config: Config) -> int:

@@ -65,7 +65,7 @@ class InProgress:
 
         `today` is the day (UTC, YYYY-MM-DD) under which the done ones are counted; `expires_ms` is when this
         worker may be taken for dead if it is not heard of (milliseconds since 1970). Raises StoreUnavailable; the
-        jobs may have been claimed then, and `leftovers` finds them.
+        jobs may have been claimed then, and `all` finds them.
         """
         first = self._next_number
         self._next_number += limit
@@ -112,17 +112,30 @@ class InProgress:
                 )
             )
 
-    def put_back(self, moves: Iterable[Move]) -> int:
-        """Move jobs elsewhere, in this order; how many were still in progress. Raises StoreUnavailable."""
-        args: list[bytes | str | int | float] = [DEAD_LIMIT]
+    def put_back(self, moves: Iterable[Move], *, if_dead_at_ms: int | None = None) -> int:
+        """Move jobs elsewhere, in this order; how many were still in progress. Raises StoreUnavailable.
+
+        `if_dead_at_ms`, milliseconds since 1970: none is moved if the worker's heartbeat has not expired by then.
+        """
+        asked = "" if if_dead_at_ms is None else if_dead_at_ms
+        args: list[bytes | str | int | float] = [DEAD_LIMIT, self._identity, asked]
         for move in moves:
             args += [move.job.number, move.job.entry, move.where, move.name, move.payload]
-        if len(args) == 1:
+        if len(args) == 3:
             return 0
         with translated():
             return int(
                 self._put_back(
-                    keys=[self._hash, keys.QUEUE, keys.QUEUES, keys.DEAD, keys.PARKED_JOBS, keys.PARKED], args=args
+                    keys=[
+                        self._hash,
+                        keys.QUEUE,
+                        keys.QUEUES,
+                        keys.DEAD,
+                        keys.PARKED_JOBS,
+                        keys.PARKED,
+                        keys.WORKERS,
+                    ],
+                    args=args,
                 )
             )
 
@@ -147,10 +160,6 @@ class InProgress:
         with translated():
             entries: Any = self._redis.hgetall(self._hash)
         return [_claimed(int(number), entries[number]) for number in sorted(entries, key=int)]
-
-    def leftovers(self, known: set[int]) -> list[Claimed]:
-        """Jobs claimed by a call whose answer was lost: in progress, but not among the `known` numbers."""
-        return [job for job in self.all() if job.number not in known]
 
 
 def _claimed(number: int, entry: bytes) -> Claimed:

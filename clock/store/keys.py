@@ -23,7 +23,6 @@ OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: what became of 
 WATCHED = "clock:watched:"  # prefix of hashes, one an event that minds overlaps: jid not known to be done -> due
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, JSON
 NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided
-STAT_DEATHS = "clock:stat:worker_deaths"  # string: how many workers were found dead
 STAT_OVERDUE = "clock:stat:overdue"  # string: how often a worker found the clock behind
 HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes one that stands by
 LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads

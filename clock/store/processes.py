@@ -78,6 +78,7 @@ class Processes:
             pipeline.unlink(keys.work(identity), keys.workers(identity))
             if not self._redis.exists(keys.IN_PROGRESS + identity):
                 pipeline.zrem(keys.WORKERS, identity)
+                pipeline.unlink(keys.RUNNING + identity)
             pipeline.execute()
 
     def expired(self, now_ms: int) -> list[str]:
@@ -86,23 +87,12 @@ class Processes:
             found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({now_ms}")
         return [identity.decode(errors="replace") for identity in found]
 
-    def deaths(self) -> int:
-        """How many workers were ever found dead. Raises StoreUnavailable."""
-        with translated():
-            return int(self._redis.get(keys.STAT_DEATHS) or 0)
-
     def forget(self, identity: str, now_ms: int) -> bool:
         """Take a dead worker off the register, if none of its jobs is left. Raises StoreUnavailable."""
         with translated():
             return bool(
                 self._bury(
-                    keys=[
-                        keys.IN_PROGRESS + identity,
-                        keys.WORKERS,
-                        keys.PROCESSES,
-                        keys.RUNNING + identity,
-                        keys.STAT_DEATHS,
-                    ],
+                    keys=[keys.IN_PROGRESS + identity, keys.WORKERS, keys.PROCESSES, keys.RUNNING + identity],
                     args=[identity, now_ms],
                 )
             )

@@ -95,17 +95,14 @@ class WorldWorker:
             if lane.run:
                 lane.run.ended, lane.run.outcome = self.clock.now(), "killed"
 
-    def _look_after_others(self) -> None:
-        recover(self._redis, clock=self.clock)
-        unpark(self._delayed)
-
     def _new_heartbeat(self) -> Heartbeat:
         return Heartbeat(
             self._processes,
             self.identity,
             describe=self._status.beat,
             on_signal=lambda _: None,
-            duties=self._look_after_others,
+            duties=lambda: unpark(self._delayed),
+            judge=lambda: recover(self._redis, clock=self.clock),
             beat_seconds=self.beat_period.total_seconds(),
             clock=self.clock,
         )

@@ -158,22 +158,28 @@ class Fetcher:
             except StoreError:
                 self._done.extendleft(reversed(done))
                 raise
+            silent = self._clock.monotonic() - self.last_round_trip
             self.last_round_trip = self._clock.monotonic()
-            if self._failures and limit:
+            if limit and (self._failures or silent > self._options.expires_seconds):
                 jobs = self._find_all()
             self._held.update({job.number: job for job in jobs})
         return jobs
 
     def _find_all(self) -> list[Claimed]:
-        """What was claimed since Redis was away: also by calls whose answers were lost."""
+        """All that waits: also what was claimed by calls whose answers were lost, less what others have now."""
         known = {
             *self._held,
             *self._done,
         }  # in this order: a job that ends goes to `_done` before it leaves `_held`
-        jobs = self._in_progress.leftovers(known)
+        jobs = {job.number: job for job in self._in_progress.all()}
+        found = [job for job in jobs.values() if job.number not in known]
+        waiting = self.ready.take_all()
+        for job in waiting:
+            if job.number not in jobs:
+                self._held.pop(job.number, None)
         self._failures = 0
         logger.info("Redis is back")
-        return jobs
+        return [job for job in waiting if job.number in jobs] + found
 
     def _seconds_to_look(self) -> float:
         return SOON_SECONDS / 2 if self.ready or self._done else IDLE_SECONDS

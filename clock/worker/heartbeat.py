@@ -11,13 +11,17 @@ from clock.errors import StoreError
 from clock.store.processes import Beat, Processes
 from clock.worker.options import MISSED_BEATS
 
-GRACE_BEATS = 2  # for so many, a worker that was cut off takes no other for dead
+GRACE_BEATS = 2  # for so many, a worker that starts or was cut off takes no other for dead
 
 logger = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """A thread's loop: beat, then do what the beat calls for, every `beat_seconds`."""
+    """A thread's loop: beat, then do what the beat calls for, every `beat_seconds`.
+
+    `duties` are done with each beat; `judge` takes silent workers for dead, where this one has listened for long
+    enough to say so.
+    """
 
     def __init__(
         self,
@@ -27,6 +31,7 @@ class Heartbeat:
         describe: Callable[[int], Beat],
         on_signal: Callable[[str], object],
         duties: Callable[[], object],
+        judge: Callable[[], object],
         beat_seconds: float,
         clock: Clock,
     ) -> None:
@@ -35,12 +40,13 @@ class Heartbeat:
         self._describe = describe
         self._on_signal = on_signal
         self._duties = duties
+        self._judge = judge
         self._beat_seconds = beat_seconds
         self._expires_seconds = MISSED_BEATS * beat_seconds
         self._clock = clock
         self._rtt_us = 0
         self._last_beat: float | None = None
-        self._judges_from = float("-inf")  # monotonic
+        self._judges_from = clock.monotonic() + GRACE_BEATS * beat_seconds
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop` is set."""
@@ -56,11 +62,13 @@ class Heartbeat:
         """Beat once, then do what the beat calls for. Raises StoreUnavailable.
 
         A worker that was cut off from Redis itself judges nobody until the others, who may have been cut off with
-        it, have had time to be heard: else it would give away jobs that still run.
+        it, have had time to be heard: else it would give away jobs that still run. Nor does one that starts, which
+        may be the first to be heard after an outage.
         """
         self.beat()
         if self._clock.monotonic() >= self._judges_from:
-            self._duties()
+            self._judge()
+        self._duties()
 
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""

@@ -14,6 +14,8 @@ from clock.errors import StoreError
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.store.delayed import BATCH, LOOK_SECONDS, WAITING, Delayed, Nearer
 
+STUCK_SECONDS = 0.02  # between looks at a job that is due and cannot be moved
+
 logger = logging.getLogger(__name__)
 
 
@@ -29,8 +31,8 @@ class Poller:
         """Poll until `stop` is set."""
         while not stop.is_set():
             try:
-                self.poll()
-                self._nearer.wait(self.seconds_to_sleep())
+                moved = self.poll()
+                self._nearer.wait(self.seconds_to_sleep() or (0.0 if moved else STUCK_SECONDS))
             except StoreError as error:
                 logger.debug("Delayed jobs wait: %s", error)
                 self._clock.wait(stop, LOOK_SECONDS)
@@ -51,8 +53,9 @@ class Poller:
         while True:
             now = self._clock.now()
             members = self._delayed.due(where, now.timestamp())
-            moved += self._delayed.release(where, [_released(member, seconds(now)) for member in members])
-            if len(members) < BATCH:
+            released = self._delayed.release(where, [_released(member, seconds(now)) for member in members])
+            moved += released
+            if not released or len(members) < BATCH:
                 return moved
 
 

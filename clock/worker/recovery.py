@@ -1,10 +1,9 @@
 """What dead workers leave: their jobs go back to the front of their queues.
 
-A worker is dead when its heartbeat has expired. Any live worker looks, at its start and with each beat. A job
+A worker is dead when its heartbeat has expired. Any live worker looks, with each beat. A job
 with which a worker died is tried again as it is, up to `DEATHS`: then it is taken for what kills workers, and
 goes to `dead`. The first death is laid to every job that the worker held; from then on those are noted before
-they run, so that the innocent are not blamed again. Where workers die often, of something else, a job that ran in
-less than half of the deaths since its first is innocent, up to `MOST_DEATHS`.
+they run, so that the innocent are not blamed again.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ import logging
 from collections.abc import Iterator
 
 from clock.clocks import Clock, to_ms
+from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
-from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
+from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.store import Redis
 from clock.store.delayed import BATCH, Delayed
 from clock.store.in_progress import Claimed, InProgress, Move
@@ -23,7 +23,6 @@ from clock.worker.processor import UnreadablePayload, parse
 from clock.worker.retry import noted
 
 DEATHS = 3
-MOST_DEATHS = 10
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +38,16 @@ def recover(redis: Redis, *, clock: Clock) -> int:
     count = 0
     for identity in processes.expired(now_ms):
         left = InProgress(redis, identity)
-        moves = list(_moves(left.all(), left.marked(), processes.deaths(), seconds(clock.now())))
-        count += left.put_back(moves)
-        processes.forget(identity, now_ms)
-        logger.warning("Worker %s is dead; %d jobs of it were put back", identity, len(moves))
+        try:
+            moved = left.put_back(_moves(left.all(), left.marked(), seconds(clock.now())), if_dead_at_ms=now_ms)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # a queue that is no list: other workers' jobs must not wait for it
+            logger.error("Jobs of the dead worker %s cannot be put back: %s", identity, error)
+            continue
+        if processes.forget(identity, now_ms) or moved:
+            logger.warning("Worker %s is dead; %d jobs of it were put back", identity, moved)
+        count += moved
     return count
 
 
@@ -58,7 +63,7 @@ def unpark(delayed: Delayed) -> int:
     return count
 
 
-def _moves(jobs: list[Claimed], marked: set[int], died_before: int, now: float) -> Iterator[Move]:
+def _moves(jobs: list[Claimed], marked: set[int], now: float) -> Iterator[Move]:
     """Where each job goes; the oldest last, so that it is taken first."""
     for job in reversed(jobs):
         try:
@@ -66,19 +71,14 @@ def _moves(jobs: list[Claimed], marked: set[int], died_before: int, now: float) 
         except UnreadablePayload:
             yield Move(job, "queue", job.queue, job.payload)
             continue
-        deaths = _count(payload, "worker_killed", 0)
+        deaths = payload.get("worker_killed", 0)
+        if not isinstance(deaths, int):
+            deaths = 0
         if deaths == 0 or job.number in marked:
             payload["worker_killed"] = deaths = deaths + 1
-            payload.setdefault("worker_killed_since", died_before)
-        died = died_before + 1 - _count(payload, "worker_killed_since", died_before)
-        if deaths >= DEATHS and (deaths * 2 >= died or deaths >= MOST_DEATHS):
+        if deaths >= DEATHS:
             error = WorkerKilled(f"{deaths} workers died while this job ran")
             logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), error)
             yield Move(job, "dead", now, encode_again(noted(payload, error, now=now)))
         else:
             yield Move(job, "queue", job.queue, encode_again(payload))
-
-
-def _count(payload: Payload, name: str, default: int) -> int:
-    value = payload.get(name, default)
-    return value if isinstance(value, int) else default

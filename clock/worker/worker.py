@@ -64,7 +64,7 @@ class Worker:
         Raises StoreUnavailable where Redis is away at the start; later it is waited for. Raises WorkerStuck where
         this process alone has been cut off from Redis.
         """
-        self._look_after_others()
+        self._release_parked()
         logger.info(
             "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",
             self._identity,
@@ -102,6 +102,11 @@ class Worker:
         if self._fetcher.stopping or len(self._fetcher.taken) >= self._options.concurrency:
             return 0.0
         return self._clock.monotonic() - self._fetcher.last_round_trip
+
+    @property
+    def runs_jobs(self) -> bool:
+        """Whether jobs run; after `run`: those that were cut short run on."""
+        return bool(self._fetcher.taken)
 
     def quiet(self) -> None:
         """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
@@ -160,6 +165,7 @@ class Worker:
             describe=self._describe,
             on_signal=self._obey,
             duties=self._do_duties,
+            judge=lambda: recover(self._redis, clock=self._clock),
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
         )
@@ -175,11 +181,10 @@ class Worker:
 
     def _do_duties(self) -> None:
         METRICS.flush(self._redis, self._clock.now())
-        self._look_after_others()
-
-    def _look_after_others(self) -> None:
         self._clock_watch.look()
-        recover(self._redis, clock=self._clock)
+        self._release_parked()
+
+    def _release_parked(self) -> None:
         released = unpark(self._delayed)
         if released:
             logger.info("Released %d parked jobs: their classes are known here", released)

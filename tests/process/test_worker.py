@@ -57,6 +57,11 @@ class AwaitTooLongJob(Job):
         note("begun")
         await asyncio.sleep(600)
 
+class LendThreadJob(Job):
+    async def perform(self):
+        note("begun")
+        await asyncio.to_thread(time.sleep, 600)
+
 class DieAtOnceJob(Job):
     def perform(self):
         note("dying", os.getpid())
@@ -120,6 +125,15 @@ def test_jobs_cut_short_by_a_stop_are_next_and_it_is_no_attempt(app: App, number
     assert [b"default\n" + row for row in rows] == before
     assert not app.redis().exists("retry", "stat:failed", "stat:processed")
     assert in_progress(app) == 0
+
+
+def test_threads_that_a_job_has_started_do_not_keep_a_stopped_worker_alive(app: App) -> None:
+    push(app, "LendThreadJob")
+    worker = app.start("worker", "-r", "shop", "-t", "0.2")
+    eventually(lambda: ran(app) == ["begun"], "the job runs")
+
+    assert worker.end() == 0
+    assert app.redis().llen("queue:default") == 1
 
 
 def test_a_job_may_ask_whether_the_worker_stops(app: App) -> None:

@@ -1,6 +1,7 @@
 """The fetcher's promises where it is cut off, or stopped, at an awkward moment."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from redis import Redis
 
 from clock.clocks import Clock
 from clock.errors import StoreUnavailable
-from clock.store.in_progress import Claimed, InProgress
+from clock.store.in_progress import Claimed, InProgress, Move
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
@@ -105,3 +106,21 @@ def test_held_jobs_are_given_back_in_their_order(redis: Redis, bench: Callable[.
 
     assert redis.lrange("queue:default", 0, -1) == before
     assert fetcher.held == []
+
+
+def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_run_here(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(4)])
+    fetcher, in_progress = fetcher_of(redis, fake_clock)
+    fetcher.claim(3)
+    running, gone, kept = fetcher.held
+    fetcher.ready.take(fetcher.slots[0])
+    in_progress.put_back([Move(gone, "queue", "default", gone.payload)])
+    fake_clock.advance(timedelta(seconds=fetcher._options.expires_seconds + 1))  # it was stopped, or cut off
+
+    fetcher.claim(1)
+
+    assert [job.payload for job in fetcher.ready.take_all()] == [kept.payload, gone.payload]
+    assert gone.number not in {job.number for job in fetcher.held}
+    assert running in fetcher.held

@@ -10,6 +10,7 @@ from clock.clocks import to_ms
 from clock.job import registry
 from clock.store import keys
 from clock.store.delayed import Delayed, Nearer
+from clock.store.in_progress import Move
 from clock.testing import FakeClock
 from clock.worker.poller import Poller
 from clock.worker.recovery import recover, unpark
@@ -168,32 +169,50 @@ def test_the_job_of_a_worker_that_died_before_it_was_ever_heard_of_is_put_back(
     assert redis.zcard(keys.WORKERS) == 0
 
 
-def test_where_workers_die_often_a_job_that_ran_in_few_of_the_deaths_is_not_blamed(
+def test_a_job_that_kills_its_worker_each_time_is_dead_after_three_however_many_others_die(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:
-    NoteThingJob.perform_async("innocent")
-    for number in range(4):
+    NoteThingJob.perform_async("poison")
+    for number in range(3):
+        assert redis.zcard("dead") == 0
         worker = bench(f"dead:{number}:a")
         worker.in_progress.mark(worker.take())
         die(worker, f"dead:{number}:a", fake_clock)
-        for other in range(3):
-            redis.zadd(keys.WORKERS, {f"other:{number}{other}:a": 1})
+        redis.zadd(keys.WORKERS, {f"other:{number}{other}:a": 1 for other in range(9)})
         recover(redis, clock=fake_clock)
 
-    assert redis.zcard("dead") == 0
-    assert redis.llen("queue:default") == 1
+    assert redis.zcard("dead") == 1
 
 
-def test_ten_deaths_are_enough_however_many_other_workers_died(
+def test_jobs_of_a_worker_that_comes_back_while_it_is_looked_at_are_left_to_it(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:
-    redis.set("clock:stat:worker_deaths", 1000)
-    payload = '{"class":"NoteThingJob","args":[],"jid":"1","worker_killed":9,"worker_killed_since":1}'
-    redis.lpush("queue:default", payload)
-    worker = bench("dead:1:a")
-    worker.in_progress.mark(worker.take())
-    die(worker, "dead:1:a", fake_clock)
+    NoteThingJob.perform_async(1)
+    thought_dead = bench("dead:1:a")
+    job = thought_dead.take()
+    die(thought_dead, "dead:1:a", fake_clock)
+    looked = to_ms(fake_clock.now())
+    NoteThingJob.perform_async(2)
+    thought_dead.fetcher.claim(1)
 
-    recover(redis, clock=fake_clock)
+    move = Move(job, "queue", job.queue, job.payload)
+    assert thought_dead.in_progress.put_back([move], if_dead_at_ms=looked) == 0
 
-    assert redis.zcard("dead") == 1
+    assert len(thought_dead.in_progress.all()) == 2
+    assert recover(redis, clock=fake_clock) == 0
+
+
+def test_dead_workers_are_looked_after_though_the_queue_of_one_is_no_list(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.lpush("queue:low", '{"class":"NoteThingJob","args":[],"jid":"1"}')
+    for identity in ("dead:1:a", "dead:2:b"):
+        worker = bench(identity)
+        worker.take()
+        die(worker, identity, fake_clock)
+        NoteThingJob.perform_async(1)
+    redis.set("queue:low", "a string")
+
+    assert recover(redis, clock=fake_clock) == 1
+    assert redis.llen("queue:default") == 2
+    assert redis.hlen("clock:in_progress:dead:1:a") == 1

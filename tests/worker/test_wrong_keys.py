@@ -1,5 +1,6 @@
 """Keys of a wrong type, where some other program has written: no job is lost, and other queues go on."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,10 +8,10 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store.delayed import Delayed, Nearer
+from clock.store.delayed import BATCH, Delayed, Nearer
 from clock.store.in_progress import Move
 from clock.testing import FakeClock
-from clock.worker.poller import Poller
+from clock.worker.poller import STUCK_SECONDS, Poller
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import BreakThingJob, NoteThingJob
@@ -94,3 +95,30 @@ def test_jobs_that_cannot_be_given_back_are_kept_for_this_workers_threads(bench:
 
     assert len(worker.fetcher.ready) == 2
     assert len(in_progress(redis)) == 2
+
+
+def test_a_delayed_job_that_cannot_be_moved_does_not_keep_the_poller_busy(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.zadd("schedule", {'{"class":"NoteThingJob","args":[],"jid":"1","queue":"wrong"}': 1})
+    redis.set("queue:wrong", "a string")
+    stop, slept = threading.Event(), []
+
+    class Slept:
+        def wait(self, seconds: float) -> None:
+            slept.append(seconds)
+            stop.set()
+
+    nearer: Any = Slept()
+    Poller(Delayed(redis), nearer, clock=fake_clock).run(stop)
+
+    assert slept == [STUCK_SECONDS]
+
+
+def test_many_delayed_jobs_that_cannot_be_moved_do_not_hold_the_poller(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.zadd("schedule", {f'{{"jid":"{number}","queue":"wrong"}}': 1 for number in range(BATCH)})
+    redis.set("queue:wrong", "a string")
+
+    assert Poller(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 0

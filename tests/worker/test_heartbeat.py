@@ -1,0 +1,65 @@
+"""Who may take others for dead: who has listened for long enough to have heard them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from clock.store.processes import Beat, Processes
+from clock.testing import FakeClock
+from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
+from clock.worker.options import MISSED_BEATS
+
+BEAT_SECONDS = 5.0
+
+
+def said(_rtt_us: int) -> Beat:
+    return Beat(info={"concurrency": 1}, busy=0, beat=0.0, rtt_us=0, quiet=False, rss=0, work={}, fetched=0.0)
+
+
+@pytest.fixture
+def done() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def turn(redis: Redis, fake_clock: FakeClock, done: list[str]) -> Callable[[float], list[str]]:
+    """Lets so many seconds pass, and the worker beat; what it did then."""
+    heartbeat = Heartbeat(
+        Processes(redis),
+        "here:1:a",
+        describe=said,
+        on_signal=done.append,
+        duties=lambda: done.append("duties"),
+        judge=lambda: done.append("judged"),
+        beat_seconds=BEAT_SECONDS,
+        clock=fake_clock,
+    )
+
+    def after(seconds: float) -> list[str]:
+        fake_clock.advance(timedelta(seconds=seconds))
+        done.clear()
+        heartbeat.turn()
+        return list(done)
+
+    return after
+
+
+def test_a_worker_that_starts_judges_nobody_until_the_others_had_time_to_be_heard(
+    turn: Callable[[float], list[str]],
+) -> None:
+    assert turn(0) == ["duties"]
+    assert turn(GRACE_BEATS * BEAT_SECONDS - 1) == ["duties"]
+    assert turn(1) == ["judged", "duties"]
+
+
+def test_nor_does_one_that_was_cut_off(
+    turn: Callable[[float], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    turn(0)
+    assert turn(MISSED_BEATS * BEAT_SECONDS) == ["judged", "duties"]
+
+    assert turn(MISSED_BEATS * BEAT_SECONDS + 1) == ["duties"]
+    assert "may have been given to other workers" in caplog.text
+    assert turn(GRACE_BEATS * BEAT_SECONDS) == ["judged", "duties"]
