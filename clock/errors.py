@@ -5,6 +5,7 @@
       DeclarationError       the clock file declares something that cannot be
         DuplicateEvent
       UnknownEvent           somebody asks for an event that the clock file does not have
+      SourceFailed           the source of events in a database raised
       ActionFailed           an event fired by hand raised
       JobError               a job class or its arguments are wrong
         ArgumentsError
@@ -60,6 +61,13 @@ class UnknownEvent(ClockError):
         more = f" and {len(known) - self.SHOWN} more" if len(known) > self.SHOWN else ""
         shown = ", ".join(map(repr, known[: self.SHOWN])) or "none"
         super().__init__(f"no event is named {name!r}{hint} The events are: {shown}{more}")
+
+
+class SourceFailed(ClockError):
+    """The function that gives the rows of events in a database raised."""
+
+    def __init__(self, source: str, error: Exception) -> None:
+        super().__init__(f"{source}: the events cannot be read: {type(error).__name__}: {error}")
 
 
 class ActionFailed(ClockError):

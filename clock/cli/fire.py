@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from clock.cli.options import settings, shared_options
-from clock.cli.parts import load_timetable, release, signature
+from clock.cli.parts import find_event, load_timetable, release, signature
 from clock.clocks import SystemClock
 from clock.store.connection import connect, set_default
 from clock.store.ledger import RedisLedger
@@ -20,7 +20,7 @@ from clock.ticker import fire_by_hand
 @click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
 @shared_options
 def fire(name: str, **options: Any) -> None:
-    """Fire the event NAME now, whatever its schedule says.
+    """Fire the event NAME, of the file or of a database's row, now, whatever its schedule says.
 
     Its jobs are pushed and the history records it as manual; the event's own due instants stay as they are.
 
@@ -30,12 +30,11 @@ def fire(name: str, **options: Any) -> None:
     config = settings(**options)
     clock = SystemClock()
     timetable = load_timetable(config)
-    timetable.event(name)
+    event = find_event(timetable, name)
     redis = connect(config.redis)
     set_default(redis)
     held = fire_by_hand(
-        timetable,
-        name,
+        event,
         ledger=RedisLedger(redis),
         clock=clock,
         signature=signature(release(timetable.path, clock)),

@@ -10,9 +10,9 @@ import click
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo_json, json_option
-from clock.cli.parts import load_timetable
+from clock.cli.parts import find_event, load_timetable
 from clock.config import Config
-from clock.errors import UnknownEvent
+from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.why import told
 from clock.store.connection import connect
 from clock.store.history import read
@@ -44,10 +44,10 @@ def history_command(name: str, count: int, as_json: bool, **options: Any) -> Non
 
 
 def _zone(config: Config, name: str, *, is_known: bool) -> tzinfo:
-    """The event's zone; UTC for one that has left the clock file, or lives in a database."""
+    """The event's zone; UTC for one that nothing declares now."""
     try:
-        return load_timetable(config).event(name).zone
-    except UnknownEvent:
+        return find_event(load_timetable(config), name).zone
+    except (UnknownEvent, SourceFailed):
         if is_known:
             return UTC
         raise

@@ -7,17 +7,19 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
+from clock.errors import SourceFailed
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis
 from clock.store.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
-from clock.timetable import Timetable, application_folder, load
+from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -51,6 +53,25 @@ def load_timetable(config: Config) -> Timetable:
 def timetable_if_any(config: Config) -> Timetable | None:
     """The timetable; None: nothing is declared here. Raises DeclarationError."""
     return load_timetable(config) if config.clock_file.exists() or config.schedule else None
+
+
+def find_event(timetable: Timetable, name: str) -> Event:
+    """The event of that name: one of the file, else of a row that a database has now.
+
+    Raises UnknownEvent, SourceFailed.
+    """
+    if name in timetable.by_name or not timetable.synced:
+        return timetable.event(name)
+    found = {event.name: event for synced in timetable.synced for event in _rows(synced, timetable)}
+    return replace(timetable, events=[*timetable.events, *found.values()]).event(name)
+
+
+def _rows(synced: SyncedEvents, timetable: Timetable) -> Sequence[Event]:
+    try:
+        rows = list(synced.load())
+    except Exception as error:
+        raise SourceFailed(synced.source, error) from error
+    return read_rows(synced, rows, timetable.settings, timetable.by_name).events
 
 
 def release(clock_file: Path, clock: SystemClock) -> Release:

@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.parts import load_timetable
+from clock.cli.parts import find_event, load_timetable
 from clock.clocks import SystemClock, from_ms, to_ms
 from clock.errors import ConfigurationError
-from clock.store import pauses
+from clock.store import Redis, listing, pauses
 from clock.store.connection import connect, server_time_offset
 from clock.store.pauses import ALL, Pause
 from clock.timetable import Timetable
@@ -40,8 +40,8 @@ def pause(
     """
     config = answering_settings(**options)
     timetable = load_timetable(config)
-    event = _event(timetable, name, whole=whole)
     redis, clock = connect(config.redis), SystemClock()
+    event = _event(redis, timetable, name, whole=whole)
     clock.offset = server_time_offset(redis, clock)
     now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
@@ -66,17 +66,17 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     config = answering_settings(**options)
     redis, clock = connect(config.redis), SystemClock()
     clock.offset = server_time_offset(redis, clock)
-    event = name if name in pauses.read(redis) else _event(load_timetable(config), name, whole=whole)
+    event = name if name in pauses.read(redis) else _event(redis, load_timetable(config), name, whole=whole)
     ended = pauses.resume(redis, event or ALL, to_ms(clock.now()))
     click.echo(f"Resumed {_told(event or ALL)}" if ended else f"{_told(event or ALL)} was not paused")
 
 
-def _event(timetable: Timetable, name: str | None, *, whole: bool) -> str:
-    """What is to be paused. An event from a database is not in the file: then any name will do."""
+def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
+    """What is to be paused: an event of the file, of a database's row, or one that a clock has known."""
     if whole == (name is not None):
         raise click.UsageError("give the name of an event, or --all")
-    if name is not None and not timetable.synced:
-        timetable.event(name)
+    if name is not None and name not in listing.ledger(redis):
+        find_event(timetable, name)
     return name or ALL
 
 

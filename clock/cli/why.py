@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import click
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.parts import load_timetable
-from clock.clocks import SystemClock
-from clock.inspection.why import asked
+from clock.cli.parts import find_event, load_timetable, opened
+from clock.errors import SourceFailed, UnknownEvent
+from clock.inspection.why import asked, recorded
 from clock.inspection.why import why as explain
-from clock.store.connection import connect
+from clock.store import listing
 
 
 @click.command("why")
@@ -29,8 +30,16 @@ def why_command(name: str, when: str, **options: Any) -> None:
     Example: python -m clock why nightly "2026-11-01 01:30"
     """
     config = answering_settings(**options)
-    event = load_timetable(config).event(name)
-    redis = connect(config.redis)
+    timetable = load_timetable(config)
+    redis, clock = opened(config)
+    try:
+        event = find_event(timetable, name)
+    except (UnknownEvent, SourceFailed) as error:
+        if name not in listing.ledger(redis):
+            raise
+        lines = [line for stretch in asked(when, UTC) for line in recorded(redis, name, stretch)]
+        click.echo("\n".join([f"only what is recorded is known, in UTC: {error}", *lines]))
+        return
     for stretch in asked(when, event.zone):
-        for line in explain(redis, event, stretch, SystemClock().now()):
+        for line in explain(redis, event, stretch, clock.now()):
             click.echo(line)

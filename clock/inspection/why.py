@@ -83,6 +83,16 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     return lines if records or dues else [*lines, *_not_due(event, anchor, when)]
 
 
+def recorded(redis: Redis, event: str, when: Asked) -> list[str]:
+    """What the history alone says of a stretch of time, of an event that nothing declares now, in UTC.
+
+    Raises StoreUnavailable.
+    """
+    records = [record for record in history.read(redis, event) if _is_about(record, when)]
+    lines = [line for record in reversed(records) for line in told(record, UTC)]
+    return lines or [f"{_shown(when.start, UTC)}: nothing is recorded of {event!r}"]
+
+
 def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A record of the history in words: a line, and one for each job whose outcome is known."""
     due = _shown(from_ms(record["due"]), zone)

@@ -9,27 +9,24 @@ from clock.errors import ActionFailed, StoreError
 from clock.store.holding import HeldPushes, holding
 from clock.store.ledger import Decision, Ledger, Verdict
 from clock.ticker.journal import JIDS_KEPT, Signature
-from clock.timetable import Event, Timetable
+from clock.timetable import Event
 
 logger = logging.getLogger(__name__)
 
 
-def fire_by_hand(
-    timetable: Timetable, name: str, *, ledger: Ledger, clock: Clock, signature: Signature
-) -> HeldPushes:
-    """Run the action of the event `name` with this very second as its due instant, and push its jobs.
+def fire_by_hand(event: Event, *, ledger: Ledger, clock: Clock, signature: Signature) -> HeldPushes:
+    """Run the action of an event with this very second as its due instant, and push its jobs.
 
     The history records it as `manual`; the ledger does not: the event's own due instants are untouched.
-    Its condition is not asked. Raises ActionFailed, UnknownEvent, StoreUnavailable.
+    Its condition is not asked. Raises ActionFailed, StoreUnavailable.
     """
-    event = timetable.event(name)
     now = clock.now()
     with holding(event.name, to_ms(now), None) as held:
         try:
             event.run(now, None)
         except Exception as error:
-            logger.debug("The action of %r failed", name, exc_info=error)
-            raise ActionFailed(name, error) from error
+            logger.debug("The action of %r failed", event.name, exc_info=error)
+            raise ActionFailed(event.name, error) from error
     detail = {
         "host": signature.host,
         "release": signature.release,

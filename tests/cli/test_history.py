@@ -129,3 +129,68 @@ def test_a_pause_that_cannot_be_is_refused(clock: Command, words: list[str], tol
 def test_a_pause_is_of_an_event_or_of_all(clock: Command) -> None:
     assert clock("pause").exit_code == 2
     assert clock("pause", "nightly", "--all").exit_code == 2
+
+
+ROWS = """
+from clock import Job, sync_events
+from datetime import timedelta
+class NoteHistoryRowJob(Job):
+    def perform(self, report): ...
+def load():
+    rows = [{"id": 7, "name": "weekly", "cron": "0 6 * * mon", "tz": "Europe/Berlin"}]
+    return [] if GONE else rows
+GONE = False
+sync_events(load, every=timedelta(minutes=1), do=NoteHistoryRowJob)
+"""
+
+
+@pytest.fixture
+def rows(application: Path) -> Path:
+    """A clock file with a source of events."""
+    file = application / "lib" / "clock.py"
+    file.write_text(FILE + ROWS)
+    return file
+
+
+def test_a_row_is_fired_by_hand_and_why_and_history_tell_of_it(clock: Command, rows: Path, redis: Redis) -> None:
+    fired = clock("fire", "weekly")
+
+    assert fired.output.startswith("Fired 'weekly': 1 job pushed")
+    assert redis.llen("queue:default") == 1
+    assert "was fired by hand" in clock("history", "weekly").output
+    assert "no clock has run with 'weekly' as it is declared now" in clock("why", "weekly", "2026-11-02").output
+
+
+def test_why_tells_of_a_row_by_its_own_zone(clock: Command, rows: Path, ledger: RedisLedger) -> None:
+    ledger.declare([("weekly", "cron 0 6 * * mon in Europe/Berlin")], ANCHOR)
+
+    assert "2026-11-02 05:00:00 CET: " in clock("why", "weekly", "2026-11-02 05:00").output
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [("GONE = True", "no event is named 'weekly'"), ("load = lambda: 1 / 0", "ZeroDivisionError")],
+)
+def test_why_of_a_row_that_is_gone_or_cannot_be_read_tells_what_is_recorded(
+    clock: Command, rows: Path, ledger: RedisLedger, edit: str, told: str
+) -> None:
+    [entry] = ledger.declare([("weekly", "every week")], ANCHOR)
+    decision = Decision(
+        "weekly", "every week", entry.decided_ms, FIRST_NOVEMBER, "fired", {"host": "web1", "release": "v42"}
+    )
+    ledger.commit([decision])
+    rows.write_text(FILE + ROWS.replace("GONE = False", edit))
+
+    at, before = clock("why", "weekly", "2026-11-01").output, clock("why", "weekly", "2026-10-01").output
+
+    assert told in at
+    assert "2026-11-01 05:30:00 UTC: fired; by web1, release v42" in at
+    assert "nothing is recorded of 'weekly'" in before
+
+
+@pytest.mark.parametrize("words", [["fire", "weakly"], ["pause", "weakly"], ["why", "weakly", "2026-11-01"]])
+def test_a_name_that_neither_file_nor_rows_have_is_refused_and_the_near_one_named(
+    clock: Command, rows: Path, words: list[str]
+) -> None:
+    with pytest.raises(ClockError, match="did you mean 'weekly'"):
+        clock(*words)
