@@ -20,9 +20,9 @@ from clock.ticker import fire_by_hand
 @click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
 @shared_options
 def fire(name: str, **options: Any) -> None:
-    """Fire the event NAME, of the file or of a database's row, now, whatever its schedule says.
+    """Fire the event NAME now, whatever its schedule says.
 
-    Its jobs are pushed and the history records it as manual; the event's own due instants stay as they are.
+    It may be of the file or a row of a database. Its jobs are pushed, and the history records it as manual; the event's own due instants stay as they are.
 
     \b
     Example: python -m clock fire nightly
