@@ -22,7 +22,8 @@ from clock.ticker import fire_by_hand
 def fire(name: str, **options: Any) -> None:
     """Fire the event NAME now, whatever its schedule says.
 
-    It may be of the file or a row of a database. Its jobs are pushed, and the history records it as manual; the event's own due instants stay as they are.
+    It may be an event of the file or a row of a database. Its jobs are pushed, and the history records it as
+    manual; the event's own due instants stay as they are.
 
     \b
     Example: python -m clock fire nightly
