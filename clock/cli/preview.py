@@ -15,6 +15,7 @@ from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
 from clock.clocks import SystemClock
 from clock.config import load_config
+from clock.errors import ConfigurationError
 from clock.log import configure_logging
 from clock.testing import History, Timeline, read_ledger, run
 from clock.timetable import Timetable
@@ -57,7 +58,7 @@ def preview(
     timeline = Timeline.of(*_rehearse(timetable, start, stop, from_redis))
     timeline = timeline.only(*events) if events else timeline
     if svg:
-        svg.write_text(timeline.svg(), encoding="utf-8")
+        _write(svg, timeline.svg())
     if as_json:
         click.echo(timeline.to_json())
     elif chart:
@@ -66,6 +67,13 @@ def preview(
         click.echo(f"Drawn: {svg}: {len(timeline):,} firings")
     else:
         _echo_firings(timeline, timetable)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | None) -> list[History]:

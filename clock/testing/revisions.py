@@ -6,6 +6,7 @@ its jobs, its YAML and whatever else it imports are that revision's too, not tho
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import tarfile
@@ -17,12 +18,17 @@ from pathlib import Path
 from clock.errors import ConfigurationError
 from clock.testing.described import Described, from_json
 
+logger = logging.getLogger(__name__)
+
 _PROGRAM = """
 import sys
 from datetime import datetime
+from pathlib import Path
 from clock.errors import ClockError
 from clock.testing.described import describe
 from clock.testing.sources import load_application
+from clock.timetable import application_folder
+sys.path[:0] = [str(Path.cwd()), str(application_folder(Path(sys.argv[1])))]  # also for what conditions import
 try:
     start, end = map(datetime.fromisoformat, sys.argv[2:])
     sys.stdout.write(chr(0) + describe(load_application(sys.argv[1]), start, end).to_json())
@@ -43,21 +49,29 @@ def is_revision(name: str) -> bool:
 def describe_revision(name: str, start: datetime, end: datetime) -> Described:
     """The clock file `REV:PATH` described; PATH is from the current folder.
 
-    Raises ConfigurationError, with git's own words or with those of the clock file's error.
+    What that process says meanwhile, of a condition that failed for example, is logged. Raises ConfigurationError,
+    with git's own words or with those of the clock file's error.
     """
     revision, _, path = name.partition(":")
     if not path or Path(path).is_absolute():
         raise ConfigurationError(f"{name!r}: a revision and a path from this folder are wanted: main:lib/clock.py")
     with tempfile.TemporaryDirectory() as folder:
-        archive = _git(name, "archive", "--format=tar", "--end-of-options", revision or "HEAD")
+        top, here = _git(name, "rev-parse", "--show-toplevel", "--show-prefix").decode().split("\n")[:2]
+        archive = _git(name, "-C", top, "archive", "--format=tar", "--end-of-options", revision or "HEAD")
         with tarfile.open(fileobj=BytesIO(archive)) as tar:
             tar.extraction_filter = getattr(tarfile, "data_filter", None)  # older 3.11 has none
             tar.extractall(folder)  # noqa: S202  # it is the user's own repository
+        if not (Path(folder) / here).is_dir():
+            raise ConfigurationError(f"{name}: that revision has no folder {here}")
+        if not (Path(folder) / here / path).resolve().is_relative_to(Path(folder).resolve()):
+            raise ConfigurationError(f"{name}: {path} is outside of the repository")
         command = [sys.executable, "-P", "-c", _PROGRAM, path, start.isoformat(), end.isoformat()]
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603  # our own program
+        done = subprocess.run(command, cwd=Path(folder) / here, capture_output=True, check=False)  # noqa: S603  # our own program
+        said = done.stderr.decode(errors="replace").strip().splitlines()
         if done.returncode:
-            words = done.stderr.decode(errors="replace").strip().splitlines() or ["it ended without a word"]
-            raise ConfigurationError(f"{name}: {words[-1]}")
+            raise ConfigurationError(f"{name}: {said[-1] if said else 'it ended without a word'}")
+        for line in said:
+            logger.warning("%s: %s", name, line)
         return from_json(done.stdout.decode().rpartition("\0")[2])
 
 

@@ -61,7 +61,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "clock.py").write_text(CLOCK_FILE)
     (tmp_path / "jobs_of_this_test.py").write_text(JOBS)
-    monkeypatch.delitem(sys.modules, "jobs_of_this_test", raising=False)
+    for name in ("jobs_of_this_test", "days_of_this_test"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     git("init", "-q", "-b", "main")
     commit()
     return tmp_path
@@ -143,6 +144,39 @@ def test_a_revision_is_loaded_with_its_own_jobs(project: Path) -> None:
     result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
 
     assert "does SendOtherJob(1), no more SendComparedJob(1)" in result.output
+
+
+def test_what_a_condition_of_a_revision_imports_is_that_revisions(project: Path) -> None:
+    condition = "def on(due):\n    from days_of_this_test import FREE\n    return due.day not in FREE\n"
+    (project / "lib" / "clock.py").write_text(
+        f"from clock import configure, every\n{condition}configure(tz='UTC')\nevery().day.if_(on).do(print)\n"
+    )
+    (project / "days_of_this_test.py").write_text("FREE = [1]\n")
+    commit()
+    assert run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28").output.startswith(
+        "Nothing changes: 28 firings"
+    )
+    (project / "days_of_this_test.py").write_text("from nowhere import FREE\n")
+    commit()
+
+    failing = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
+
+    assert "No module named 'nowhere'" in failing.stderr
+
+
+def test_a_path_of_a_revision_is_from_the_current_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project / "lib")
+
+    for path in ("clock.py", "../lib/clock.py"):
+        result = run("diff", f"HEAD:{path}", "clock.py", "--from", "2026-03-28")
+        assert result.output.startswith("Nothing changes")
+
+    with pytest.raises(ConfigurationError, match="is outside of the repository"):
+        run("diff", "HEAD:../../clock.py", "clock.py")
+    (project / "new").mkdir()
+    monkeypatch.chdir(project / "new")
+    with pytest.raises(ConfigurationError, match="HEAD:clock.py: that revision has no folder new/"):
+        run("diff", "HEAD:clock.py", "../lib/clock.py")
 
 
 def test_what_disappears_exits_3(project: Path) -> None:

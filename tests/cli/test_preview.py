@@ -63,6 +63,11 @@ def test_a_drawing_goes_to_a_file_and_a_chart_to_the_terminal(clock_file: Path, 
     assert drawing.read_text().startswith("<svg ")
 
 
+def test_a_drawing_that_cannot_be_written_is_told_in_one_line(clock_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"march\.svg cannot be written: No such file or directory"):
+        preview(clock_file, "--svg", tmp_path / "nowhere" / "march.svg")
+
+
 def test_a_span_without_firings_is_said_to_be_one(clock_file: Path) -> None:
     result = preview(clock_file, "--from", "2026-03-28 03:00", "--to", "12h", "-e", "nightly")
 
