@@ -175,7 +175,7 @@ def test_a_path_of_a_revision_is_from_the_current_folder(project: Path, monkeypa
         run("diff", "HEAD:../../clock.py", "clock.py")
     (project / "new").mkdir()
     monkeypatch.chdir(project / "new")
-    with pytest.raises(ConfigurationError, match="HEAD:clock.py: that revision has no folder new/"):
+    with pytest.raises(ConfigurationError, match=r"HEAD:clock\.py: that revision has no folder new/"):
         run("diff", "HEAD:clock.py", "../lib/clock.py")
 
 
