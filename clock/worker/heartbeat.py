@@ -55,6 +55,8 @@ class Heartbeat:
                 self.turn()
             except StoreError as error:
                 logger.debug("No heartbeat: %s", error)
+            except Exception as error:  # a worker that is silent loses its jobs to others, whatever was wrong
+                logger.critical("A heartbeat failed: %s", error, exc_info=error)
             if self._clock.wait(stop, self._beat_seconds):
                 return
 

@@ -36,6 +36,9 @@ class Poller:
             except StoreError as error:
                 logger.debug("Delayed jobs wait: %s", error)
                 self._clock.wait(stop, LOOK_SECONDS)
+            except Exception as error:  # a mistake of ours must not cost all delayed jobs their time
+                logger.critical("Delayed jobs cannot be moved: %s", error, exc_info=error)
+                self._clock.wait(stop, LOOK_SECONDS)
 
     def poll(self) -> int:
         """Move all that is due; how many were moved. Raises StoreUnavailable."""

@@ -30,6 +30,11 @@ class HoldThingJob(Job):
             time.sleep(0.02)
         note("end of", thing)
 
+class FailLaterJob(HoldThingJob):
+    def perform(self, thing):
+        super().perform(thing)
+        raise ValueError(thing)
+
 class HeedStopJob(Job):
     def perform(self):
         note("begun", self.attempt)
@@ -213,6 +218,31 @@ def test_several_processes_work_and_a_dead_one_is_replaced(app: App) -> None:
     eventually(lambda: len(ran(app)) >= 21, "all are run")
 
     assert worker.end() == 0
+
+
+@pytest.mark.slow
+def test_what_a_worker_does_after_others_took_it_for_dead_leaves_their_jobs_alone(app: App) -> None:
+    app.environ["CLOCK_HEARTBEAT"] = "0.25"
+    push(app, "HoldThingJob", "a")
+    push(app, "FailLaterJob", "b")
+    asleep = app.start("worker", "-r", "shop", "-c", "2")
+    eventually(lambda: len(ran(app)) == 2, "both run")
+    asleep.send(signal.SIGSTOP)
+    awake = app.start("worker", "-r", "shop", "-c", "2")
+    eventually(lambda: len(ran(app)) == 4, "both run elsewhere")
+    [held] = list[Any](app.redis().keys("clock:in_progress:*"))
+    before = app.redis().hgetall(held)
+
+    asleep.send(signal.SIGCONT)
+    asleep.wait_for("may have been given to other workers")
+    assert app.redis().hgetall(held) == before
+
+    app.redis().set("let go", 1)
+    eventually(lambda: in_progress(app) == 0, "all have ended")
+    assert (asleep.end(), awake.end()) == (0, 0)
+    assert app.redis().zcard("retry") == 1
+    assert not app.redis().llen("queue:default")
+    assert (app.redis().get("stat:processed"), app.redis().get("stat:failed")) == (b"2", b"1")
 
 
 @pytest.mark.slow

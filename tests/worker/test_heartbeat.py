@@ -1,15 +1,18 @@
 """Who may take others for dead: who has listened for long enough to have heard them."""
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from redis import Redis
 
+from clock.clocks import SystemClock
 from clock.store.processes import Beat, Processes
 from clock.testing import FakeClock
 from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
 from clock.worker.options import MISSED_BEATS
+from clock.worker.recovery import recover
 
 BEAT_SECONDS = 5.0
 
@@ -63,3 +66,32 @@ def test_nor_does_one_that_was_cut_off(
     assert turn(MISSED_BEATS * BEAT_SECONDS + 1) == ["duties"]
     assert "may have been given to other workers" in caplog.text
     assert turn(GRACE_BEATS * BEAT_SECONDS) == ["judged", "duties"]
+
+
+def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    redis.zadd("clock:workers", {"dead:1:a": 1})
+    redis.hset("clock:in_progress:dead:1:a", "no number", "default\n{}")
+    stop, judged = threading.Event(), []
+    clock = SystemClock()
+
+    def judge() -> None:
+        judged.append(1)
+        if len(judged) == 3:
+            stop.set()
+        recover(redis, clock=clock)
+
+    heartbeat = Heartbeat(
+        Processes(redis),
+        "here:1:a",
+        describe=said,
+        on_signal=lambda _: None,
+        duties=lambda: None,
+        judge=judge,
+        beat_seconds=0.001,
+        clock=clock,
+    )
+
+    heartbeat.run(stop)
+
+    assert len(judged) == 3
+    assert "A heartbeat failed" in caplog.text
