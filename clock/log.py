@@ -14,7 +14,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
     """Send the program's log to `stream`, else stdout: `text` or `json`, from `level` (debug, info, ...) up."""
-    handler = logging.StreamHandler(stream or sys.stdout)
+    handler = _Stream(stream or sys.stdout)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
@@ -25,6 +25,13 @@ def log_to(logger: logging.Logger) -> None:
     ours = logging.getLogger("clock")
     ours.handlers[:] = [_Relay(logger)]
     ours.propagate = False
+
+
+class _Stream(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+        """Do without a line that cannot be written, to a full disk or a reader that is gone: work goes on."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
 
 class _Relay(logging.Handler):

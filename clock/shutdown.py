@@ -19,13 +19,15 @@ from types import FrameType
 def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
     """Call `handlers[signal]` on a thread whenever that signal arrives; the old handlers return at the end.
 
+    HUP stays ignored where it was, as by `nohup`.
     Must be entered on the main thread, as Python demands of `signal.signal`.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     thread = threading.Thread(target=_dispatch, args=(reader, handlers), name="signals", daemon=True)
     old_wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-    old_handlers = {number: signal.signal(number, _do_nothing) for number in handlers}
+    taken = [number for number in handlers if not _is_left_to_nohup(number)]
+    old_handlers = {number: signal.signal(number, _do_nothing) for number in taken}
     thread.start()
     try:
         yield
@@ -44,6 +46,10 @@ def _dispatch(reader: socket.socket, handlers: Mapping[signal.Signals, Callable[
             handler = handlers.get(signal.Signals(number))
             if handler is not None:
                 handler()
+
+
+def _is_left_to_nohup(number: signal.Signals) -> bool:
+    return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:

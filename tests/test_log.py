@@ -98,3 +98,28 @@ def test_the_packages_lines_go_to_the_logger_of_the_clock_file_and_nowhere_else(
 
     assert lines.getvalue() == "Threads exhausted\n"
     assert caplog.messages == []
+
+
+class GonePipe(io.StringIO):
+    """What is left to write to when the program that read the log has ended."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing_and_says_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("text", "info", stream=GonePipe())
+
+    logging.getLogger("clock.test").info("Triggering %r", "nightly")
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_line_that_is_written_wrongly_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    logger, _ = written("text")
+
+    logger.info("%d jobs", "many")
+
+    assert "Logging error" in capsys.readouterr().err

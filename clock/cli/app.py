@@ -74,4 +74,7 @@ def main() -> NoReturn:
     except ClockError as error:
         click.echo(f"clock: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written
+        click.echo(f"clock: {error}", err=True)
+        sys.exit(1)
     sys.exit(0)

@@ -83,7 +83,7 @@ def echo_table_or_blocks(headings: Sequence[str], rows: Sequence[Sequence[object
 
 def terminal_width() -> int | None:
     """How many columns there are; None: the output goes to a file or program, which takes lines of any length."""
-    if "COLUMNS" in os.environ or sys.stdout.isatty():
+    if "COLUMNS" in os.environ or (sys.stdout and sys.stdout.isatty()):
         return shutil.get_terminal_size().columns
     return None
 

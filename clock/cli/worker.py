@@ -72,6 +72,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     )
     signals = {
         signal.SIGTERM: process.stop,
+        signal.SIGHUP: process.stop,
         signal.SIGINT: process.stop,
         signal.SIGTSTP: process.quiet,
         signal.SIGTTIN: process.dump_threads,

@@ -63,6 +63,7 @@ class Launcher:
         """What each signal does, for `handling`."""
         return {
             signal.SIGTERM: lambda: self.stop(signal.SIGTERM),
+            signal.SIGHUP: lambda: self.stop(signal.SIGHUP),
             signal.SIGINT: lambda: self.stop(signal.SIGINT),
             signal.SIGTSTP: lambda: self.quiet(),
             signal.SIGTTIN: lambda: self._pass_on(signal.SIGTTIN),

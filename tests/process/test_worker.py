@@ -115,7 +115,7 @@ def test_a_stop_lets_jobs_end_and_exits_with_0(app: App) -> None:
     assert app.redis().get("stat:processed") == b"1"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_jobs_cut_short_by_a_stop_are_next_and_it_is_no_attempt(app: App, number: signal.Signals) -> None:
     push(app, "HoldThingJob", "a")
     worker = app.start("worker", "-r", "shop", "-t", "0.2")
