@@ -152,10 +152,7 @@ def _ago(now: datetime, instant: datetime) -> str:
 
 
 def _show_json(found: Status) -> None:
-    overdue = [
-        {"event": view.event.name, "due": view.next_due.isoformat() if view.next_due else None}
-        for view in found.overdue
-    ]
+    overdue = [{"event": name, "due": due.isoformat()} for name, due in found.overdue]
     answer: Mapping[str, object] = {
         "at": found.at.isoformat(),
         "healthy": not found.problems,
@@ -169,6 +166,6 @@ def _show_json(found: Status) -> None:
         "processed": found.processed,
         "failed": found.failed,
         "parked": found.parked,
-        "overdue": overdue if found.events is not None else None,
+        "overdue": overdue if overdue or found.events is not None else None,
     }
     echo_json(answer)

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from clock.clocks import from_ms
 from clock.inspection.events import OVERDUE, EventView, events
 from clock.inspection.places import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.job.payload import seconds
-from clock.store import Redis, listing
+from clock.store import Redis, listing, watch
+from clock.store.watch import Watched
 from clock.timetable import Timetable
 
 SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs
@@ -19,7 +21,10 @@ STUCK = timedelta(seconds=60)  # a loop comes round every second; only a long ac
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What there is at an instant. `events` is None where no clock file was at hand."""
+    """What there is at an instant. `events` is None where no clock file was at hand.
+
+    `owed` is the event and instant that the clock has to decide first, ahead or overdue, as the workers see it.
+    """
 
     at: datetime
     clocks: Sequence[ClockView]
@@ -33,11 +38,22 @@ class Status:
     parked: dict[str, int]
     ledger: int
     events: Sequence[EventView] | None
+    owed: tuple[str, datetime] | None
 
     @property
-    def overdue(self) -> list[EventView]:
-        """The events that should have fired."""
-        return [view for view in self.events or () if view.overdue(self.at)]
+    def overdue(self) -> list[tuple[str, datetime]]:
+        """The events that should have fired, and since when; of those of a database the one that is due first.
+
+        What was due before the oldest due instant that is `owed` runs on a thread of the clock.
+        """
+        found = {
+            view.event.name: view.next_due
+            for view in self.events or ()
+            if view.next_due and view.overdue(self.at) and not (self.owed and view.next_due < self.owed[1])
+        }
+        if self.owed and self.at - self.owed[1] > OVERDUE:
+            found.setdefault(*self.owed)
+        return list(found.items())
 
     @property
     def problems(self) -> list[str]:
@@ -61,7 +77,12 @@ def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> S
         parked=listing.parked(redis),
         ledger=len(listing.ledger(redis)),
         events=events(redis, timetable, now) if timetable else None,
+        owed=_owed(watch.look(redis)),
     )
+
+
+def _owed(found: Watched) -> tuple[str, datetime] | None:
+    return (found.event, from_ms(found.due_ms)) if found.event is not None and found.due_ms is not None else None
 
 
 def _of_processes(status: Status) -> Iterator[str]:
@@ -84,9 +105,8 @@ def _of_clocks(status: Status) -> Iterator[str]:
             yield f"clock {clock.identity} is stuck: its loop last came round {_ago(status, clock.last_round)}"
         if clock.leads and clock.oldest_undecided and status.at - clock.oldest_undecided > OVERDUE:
             yield f"clock {clock.identity} has not fired what was due {_ago(status, clock.oldest_undecided)}"
-    for view in status.overdue:
-        if view.next_due:
-            yield f"event {view.event.name!r} is overdue: it was due {_ago(status, view.next_due)}"
+    for name, due in status.overdue:
+        yield f"event {name!r} is overdue: it was due {_ago(status, due)}"
 
 
 def _of_jobs(status: Status) -> Iterator[str]:

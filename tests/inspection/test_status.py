@@ -132,6 +132,22 @@ def test_an_event_overdue_beyond_the_limit_is_a_problem(
     assert overdue == [f"event 'daily' is overdue: it was due {ago} s ago"] * problems
 
 
+def test_an_event_of_a_database_that_is_overdue_is_a_problem_though_no_clock_file_is_at_hand(
+    redis: Redis, worker: Callable[..., None]
+) -> None:
+    worker("default")
+    RedisLedger(redis).promise("weekly", to_ms(NOW) - 61_000)
+
+    assert "event 'weekly' is overdue: it was due 61 s ago" in look(redis).problems
+
+
+def test_an_event_whose_action_runs_on_a_thread_is_not_overdue(redis: Redis, timetable: Timetable) -> None:
+    declare(redis, timetable, timedelta(hours=1))
+    RedisLedger(redis).promise("daily", to_ms(NOW + timedelta(days=1)))
+
+    assert status(redis, NOW + timedelta(minutes=5), timetable).overdue == []
+
+
 def test_an_event_that_no_clock_has_seen_yet_is_not_overdue(redis: Redis, timetable: Timetable) -> None:
     found = look(redis, timetable)
 
