@@ -95,6 +95,23 @@ def test_a_firing_is_skipped_while_the_job_of_the_one_before_is_somewhere(
     assert kinds(redis) == ["fired", decision]
 
 
+def test_a_job_that_is_put_back_from_a_dead_worker_holds_up_the_next_firing_again(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = start(declare(MINUTELY + '.overlap("skip")\n'))
+    tick_at(fake_clock, ticker, SIX)
+    job = take_job(redis)
+    NOWHERE["held by a worker whose heartbeat has expired"](redis, job, to_ms(fake_clock.now()))
+    tick_at(fake_clock, ticker, SIX + MINUTE)
+    take_job(redis)
+
+    redis.delete("clock:in_progress:w")
+    redis.lpush("queue:default", job)
+    tick_at(fake_clock, ticker, SIX + 2 * MINUTE)
+
+    assert kinds(redis) == ["fired", "fired", "overlap"]
+
+
 def test_one_firing_may_wait_behind_the_one_that_runs(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:

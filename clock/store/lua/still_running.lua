@@ -6,7 +6,8 @@
 -- KEYS[6] sorted set worker -> when its heartbeat expires (ms)    KEYS[7] prefix of the hashes of jobs in progress
 -- KEYS[8] set of Sidekiq's processes    KEYS[9] set of parked classes    KEYS[10] prefix of the parked jobs' lists
 -- ARGV[1] now (ms)
--- Returns the due instants (ms) of those firings; jobs found nowhere have ended, and are watched no longer.
+-- Returns the due instants (ms) of those firings; jobs found nowhere have ended, and are watched no longer. One that a
+-- dead worker holds does not run, but will be put back: it is watched on.
 --
 -- One script, because a job that moves on while one looks would be seen twice or not at all.
 local CHUNK = 1000 -- payloads looked at in one go
@@ -34,12 +35,16 @@ local function look_through(list)
   end
 end
 
-local function look_at_workers()
-  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], ARGV[1], '+inf')) do
+local function look_at_ours(from, to)
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[6], from, to)) do
     local entries = redis.call('HVALS', KEYS[7] .. worker)
     for i, entry in ipairs(entries) do entries[i] = string.gsub(entry, '^[^\n]*\n', '', 1) end
     look(entries)
   end
+end
+
+local function look_at_workers()
+  look_at_ours(ARGV[1], '+inf')
   for _, process in ipairs(redis.call('SMEMBERS', KEYS[8])) do
     for _, entry in ipairs(redis.call('HVALS', process .. ':work')) do
       local is_json, work = pcall(cjson.decode, entry)
@@ -55,8 +60,9 @@ for _, class in ipairs(redis.call('SMEMBERS', KEYS[9])) do look_through(KEYS[10]
 for _, set in ipairs({ KEYS[4], KEYS[5] }) do
   if next(left) then look(redis.call('ZRANGE', set, 0, -1)) end
 end
-for jid in pairs(left) do redis.call('HDEL', KEYS[1], jid) end
 for _, due in pairs(found) do dues[due] = true end
+if next(left) then look_at_ours('-inf', '(' .. ARGV[1]) end
+for jid in pairs(left) do redis.call('HDEL', KEYS[1], jid) end
 local reply = {}
 for due in pairs(dues) do reply[#reply + 1] = due end
 return reply
