@@ -1,7 +1,7 @@
 """What a job does to the world outside: each effect is counted, and a crash can be put before or after it.
 
-Watched are statements and commits of databases (sqlite3, SQLAlchemy), HTTP (urllib, requests, httpx) but for
-reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs, and functions
+Watched are statements and commits of databases (sqlite3, SQLAlchemy, Django), HTTP (urllib, requests, httpx) but
+for reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs, and functions
 marked `@effect`.
 """
 

@@ -49,18 +49,40 @@ def _databases(recorder: Recorder) -> Iterator[Patch]:
         lost = sys.modules["sqlalchemy.exc"].DBAPIError
         yield wrapped(recorder, dialect, "do_commit", "database", partial(_sqlalchemy_lost, lost))
         for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-            yield _statement(recorder, dialect, name, partial(_sqlalchemy_lost, lost))
+            yield _statement(recorder, dialect, name, partial(_sqlalchemy_lost, lost), place=1)
+    yield from _django(recorder)
+
+
+def _django(recorder: Recorder) -> Iterator[Patch]:
+    """Django's own cursors and commits: its connections are there before the test, its cursors its own."""
+    cursors: Any = sys.modules.get("django.db.backends.utils")
+    base: Any = sys.modules.get("django.db.backends.base.base")
+    if cursors is None or base is None:
+        return
+    lost = sys.modules["django.db.utils"].OperationalError
+    for name in ("_execute", "_executemany"):
+        yield _statement(recorder, cursors.CursorWrapper, name, lost, place=0)
+    commit = base.BaseDatabaseWrapper._commit
+
+    def watched_commit(self: Any) -> None:
+        recorder.to_close.append(lambda: None if self.in_atomic_block else self._rollback())
+        recorder.around("database", "COMMIT", partial(commit, self), lost)
+
+    yield base.BaseDatabaseWrapper, "_commit", watched_commit
 
 
 def _sqlalchemy_lost(kind: Callable[..., Exception], text: str) -> Exception:
     return kind(None, None, ConnectionError(text))
 
 
-def _statement(recorder: Recorder, owner: Any, name: str, lost: Callable[[str], Exception]) -> Patch:
+def _statement(
+    recorder: Recorder, owner: Any, name: str, lost: Callable[[str], Exception], *, place: int
+) -> Patch:
+    """A patch of a method that runs a statement, which is its argument at `place`."""
     original = getattr(owner, name)
 
-    def call(self: object, cursor: object, statement: str, *args: Any, **kwargs: Any) -> Any:
-        act = partial(original, self, cursor, statement, *args, **kwargs)
+    def call(self: object, *args: Any, **kwargs: Any) -> Any:
+        act, statement = partial(original, self, *args, **kwargs), args[place]
         return recorder.around("database", short(statement), act, lost) if is_write(statement) else act()
 
     return owner, name, call
