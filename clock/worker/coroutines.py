@@ -6,9 +6,12 @@ The thread waits meanwhile, so that as many jobs run at once as there are thread
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock
@@ -30,10 +33,18 @@ async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | No
     return None
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    while True:
+        try:
+            loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as error:  # of a task that a job has started: others must go on
+            logger.error("A task on the loop of the coroutine jobs raised %r; the loop goes on", error)
+
+
 def _the_loop() -> asyncio.AbstractEventLoop:
     global _loop  # one a process, started with the first job that needs it
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="coroutines", daemon=True).start()
+            threading.Thread(target=_run, args=(_loop,), name="coroutines", daemon=True).start()
         return _loop

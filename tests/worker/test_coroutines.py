@@ -1,4 +1,5 @@
 import asyncio
+import sys
 
 import pytest
 
@@ -24,5 +25,17 @@ def test_what_a_coroutine_raises_reaches_its_thread_and_the_loop_lives_on(kind: 
         raise kind("boom")
 
     with pytest.raises(kind):
+        run_on_loop(fail())
+    run_on_loop(the_loop([]))
+
+
+def test_a_task_of_a_job_that_exits_does_not_end_the_loop() -> None:
+    async def leave() -> None:
+        sys.exit(3)
+
+    async def fail() -> None:
+        await asyncio.create_task(leave())
+
+    with pytest.raises(SystemExit):
         run_on_loop(fail())
     run_on_loop(the_loop([]))
