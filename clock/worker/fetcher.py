@@ -57,11 +57,6 @@ class Fetcher:
         return [job for slot in self.slots if (job := slot.job) is not None]
 
     @property
-    def held(self) -> list[Claimed]:
-        """The jobs that run now, and those that wait for a thread, in the order in which they were claimed."""
-        return list(self._held.values())
-
-    @property
     def stopping(self) -> bool:
         """Whether no more jobs are handed out."""
         return self._stopping.is_set()
@@ -132,6 +127,15 @@ class Fetcher:
         self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in reversed(jobs))
         for job in jobs:
             self._held.pop(job.number, None)
+
+    def give_back_all(self) -> None:
+        """Put back what is in progress here and not done, also what was claimed by a call whose answer was lost.
+
+        Raises StoreUnavailable.
+        """
+        with self._claiming:
+            done = set(self._done)
+            self.give_back([job for job in self._in_progress.all() if job.number not in done])
 
     def stop(self) -> None:
         """Hand out no more jobs."""

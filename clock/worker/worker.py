@@ -156,7 +156,7 @@ class Worker:
         cut = self._fetcher.taken
         if cut:
             logger.warning("Putting %d unfinished jobs back into their queues", len(cut))
-        self._fetcher.give_back(self._fetcher.held)
+        self._fetcher.give_back_all()
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(

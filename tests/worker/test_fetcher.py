@@ -96,16 +96,34 @@ def test_an_acknowledgement_whose_answer_was_lost_is_given_again_and_counts_once
     assert redis.get("stat:processed") == b"1"
 
 
-def test_held_jobs_are_given_back_in_their_order(redis: Redis, bench: Callable[..., Bench]) -> None:
+def test_at_the_end_all_jobs_are_given_back_in_their_order_also_those_whose_claims_answer_was_lost(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
     NoteThingJob.perform_bulk([[number] for number in range(4)])
     before = redis.lrange("queue:default", 0, -1)
-    fetcher = bench().fetcher
-    fetcher.claim(3)
+    fetcher, in_progress = fetcher_of(redis, fake_clock)
+    fetcher.claim(2)
+    in_progress.losses = 1
+    with pytest.raises(StoreUnavailable):
+        fetcher.claim(1)
 
-    fetcher.give_back(fetcher.held)
+    fetcher.give_back_all()
 
     assert redis.lrange("queue:default", 0, -1) == before
-    assert fetcher.held == []
+    assert hash_size(redis) == 0
+
+
+def test_what_is_done_is_not_given_back_though_it_could_not_be_acknowledged(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_bulk([[1], [2]])
+    fetcher, _ = fetcher_of(redis, fake_clock)
+    fetcher.claim(2)
+    fetcher.finish(fetcher.slots[0], fetcher.ready.take_all()[0], 0.0)
+
+    fetcher.give_back_all()
+
+    assert redis.llen("queue:default") == 1
 
 
 def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_run_here(
@@ -114,7 +132,7 @@ def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_
     NoteThingJob.perform_bulk([[number] for number in range(4)])
     fetcher, in_progress = fetcher_of(redis, fake_clock)
     fetcher.claim(3)
-    running, gone, kept = fetcher.held
+    running, gone, kept = fetcher._held.values()
     fetcher.ready.take(fetcher.slots[0])
     in_progress.put_back([Move(gone, "queue", "default", gone.payload)])
     fake_clock.advance(timedelta(seconds=fetcher._options.expires_seconds + 1))  # it was stopped, or cut off
@@ -122,5 +140,5 @@ def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_
     fetcher.claim(1)
 
     assert [job.payload for job in fetcher.ready.take_all()] == [kept.payload, gone.payload]
-    assert gone.number not in {job.number for job in fetcher.held}
-    assert running in fetcher.held
+    assert gone.number not in {job.number for job in fetcher._held.values()}
+    assert running.number in fetcher._held
