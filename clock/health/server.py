@@ -18,6 +18,7 @@ from clock.health.probes import Vitals
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+CLIENT_SECONDS = 10.0  # a client that is silent for so long is left: each one holds a thread
 NO_METRICS = "Metrics are told by prometheus-client: pip install 'clockd[metrics]'"
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,13 @@ class HealthServer:
 class _ThreadingServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that left, or was silent for too long: scanners do so."""
+        logger.debug("Health: %s was not answered", client_address, exc_info=True)
+
 
 class _QuietHandler(WSGIRequestHandler):
+    timeout = CLIENT_SECONDS
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library names it
         logger.debug(format, *args)

@@ -1,4 +1,5 @@
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.error import HTTPError
@@ -8,6 +9,7 @@ import pytest
 
 from clock.errors import ConfigurationError
 from clock.health import HealthServer, Vitals, complaints
+from clock.health.server import _QuietHandler
 
 
 @dataclass
@@ -115,3 +117,22 @@ def test_a_worker_with_a_clock_beside_it_is_judged_by_both() -> None:
 
     assert len(found.not_ready) == 2
     assert not found.not_live
+
+
+def test_a_client_that_hangs_up_leaves_no_traceback(
+    server: HealthServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for sent in (b"", b"GET /live HTTP/1.0\r\n", b"GET /live HTTP/1.0\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no farewell
+            client.sendall(sent)
+    assert get(server, "/live") == (200, "ok\n")
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_client_that_says_nothing_is_left(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clock.health.server._QuietHandler.timeout", _QuietHandler.timeout / 1_000)
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        assert client.recv(1) == b""
