@@ -12,6 +12,7 @@ from clock.clocks import Clock
 from clock.worker.fetcher import Fetcher
 
 STUCK_SECONDS = 60.0
+PAUSED_SECONDS = 10.0  # who looks each second and has not for so long was stopped, and the fetcher with it
 
 
 class Watchdog:
@@ -21,8 +22,18 @@ class Watchdog:
         self._fetcher = fetcher
         self._redis_answers = redis_answers
         self._clock = clock
+        self._last_look = float("inf")
+        self._since = float("-inf")  # when the process was last found to have been stopped
 
     def is_stuck(self) -> bool:
-        """Whether this worker should end, for its supervisor to start another."""
-        silent = self._clock.monotonic() - self._fetcher.last_round_trip
-        return silent > STUCK_SECONDS and not self._fetcher.stopping and self._redis_answers()
+        """Whether this worker should end, for its supervisor to start another; to be asked each second.
+
+        A process that was stopped as a whole (SIGSTOP, a paused container) is given its minute anew.
+        """
+        now = self._clock.monotonic()
+        if now - self._last_look > PAUSED_SECONDS:
+            self._since = now
+        silent = now - max(self._fetcher.last_round_trip, self._since)
+        stuck = silent > STUCK_SECONDS and not self._fetcher.stopping and self._redis_answers()
+        self._last_look = self._clock.monotonic()
+        return stuck

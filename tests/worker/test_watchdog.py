@@ -49,6 +49,22 @@ def test_a_round_trip_of_fetching_shows_that_a_worker_is_not_stuck(
     assert not Watchdog(fetcher, redis_answers=lambda: True, clock=fake_clock).is_stuck()
 
 
+def test_a_worker_that_was_stopped_as_a_whole_is_given_its_minute_anew(
+    bench: Callable[..., Bench], fake_clock: FakeClock
+) -> None:
+    watchdog = Watchdog(bench().fetcher, redis_answers=lambda: True, clock=fake_clock)
+    assert not watchdog.is_stuck()
+
+    fake_clock.advance(timedelta(seconds=STUCK_SECONDS + 1))
+    assert not watchdog.is_stuck()
+
+    for _ in range(round(STUCK_SECONDS)):
+        fake_clock.advance(timedelta(seconds=1))
+        assert not watchdog.is_stuck()
+    fake_clock.advance(timedelta(seconds=1))
+    assert watchdog.is_stuck()
+
+
 def test_redis_is_asked_over_a_connection_of_its_own(redis_url: str) -> None:
     redis = connect(redis_url, max_connections=1)
     held = redis.connection_pool.get_connection()
