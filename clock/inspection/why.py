@@ -132,8 +132,9 @@ def _undecided(redis: Redis, event: Event, due: datetime, decided: datetime, now
 
 def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
     start = _shown(when.start, event.zone)
-    if when.end <= anchor:
+    if when.start < anchor:
         yield f"{start}: this declaration was first seen at {_shown(anchor, event.zone)}: {event.declaration}"
+    if when.end <= anchor:
         return
     following = event.next_after(max(when.end - SECOND, anchor - SECOND), anchor=anchor)
     upcoming = f"; it is due next after that at {_shown(following, event.zone)}" if following else ""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from operator import itemgetter
 
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError
 from clock.store.ledger import Decision, Ledger, Verdict
 from clock.store.pauses import Pause, covering
+from clock.ticker import telling
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.firing import Outcome
 from clock.timetable import Event
@@ -83,6 +84,7 @@ class Journal:
         self._waiting: deque[Decision] = deque()
         self._under_way: tuple[list[Decision], Future[list[Verdict]]] | None = None
         self._committer = ThreadPoolExecutor(1, "commit")
+        self.untaken: set[tuple[str, int]] = set()  # what the ledger did not take as it was: it did not fire
         self._must_read = False  # the ledger has moved on without this clock
         self._cancelled: deque[tuple[str, Pause]] = (
             deque()
@@ -147,8 +149,9 @@ class Journal:
         while self._waiting and paused:
             decisions = list(self._waiting)
             verdicts = self._ledger.commit(decisions)
+            kept = self._settled(decisions, verdicts)
             self._waiting.clear()
-            self._settle_all(decisions, verdicts)
+            self._waiting.extend(kept)
             paused = Verdict.PAUSED in verdicts
         must_read, self._must_read = self._must_read, False
         return must_read
@@ -165,19 +168,25 @@ class Journal:
         decisions, verdicts = self._under_way
         self._under_way = None
         try:
-            self._settle_all(decisions, verdicts.result())
+            self._waiting.extendleft(reversed(self._settled(decisions, verdicts.result())))
         except StoreError:
             self._waiting.extendleft(reversed(decisions))
             raise
 
-    def _settle_all(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> None:
-        """See to what the ledger made of decisions; those that it could not take yet wait on, in front."""
+    def _settled(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> list[Decision]:
+        """See to what the ledger made of decisions; those that it could not take yet, which wait on, in front.
+
+        Raises StoreUnavailable; then all of them wait on.
+        """
         kept: dict[str, list[Decision]] = {}
+        pauses = self._ledger.pauses() if Verdict.PAUSED in verdicts else {}
         for decision, verdict in zip(decisions, verdicts, strict=True):
             if verdict is Verdict.COMMITTED:
                 self._refused.discard(decision.event)
                 self._on_commit(decision)
-            elif verdict is Verdict.OUTRANKED:
+                continue
+            self.untaken.add((decision.event, decision.due_ms))
+            if verdict is Verdict.OUTRANKED:
                 self._must_read = True
             elif verdict is Verdict.DECIDED_ALREADY:
                 logger.info("%r due at %d ms had been decided already", decision.event, decision.due_ms)
@@ -185,13 +194,13 @@ class Journal:
                 logger.info("%r has been decided or declared anew by another clock", decision.event)
                 self._must_read = True
             else:  # the later ones of its event, refused as stale, wait behind it
-                kept.setdefault(decision.event, []).append(self._kept(decision, verdict))
-        self._waiting.extendleft(reversed([decision for of_event in kept.values() for decision in of_event]))
+                kept.setdefault(decision.event, []).append(self._kept(decision, verdict, pauses))
+        return [decision for of_event in kept.values() for decision in of_event]
 
-    def _kept(self, decision: Decision, verdict: Verdict) -> Decision:
+    def _kept(self, decision: Decision, verdict: Verdict, pauses: Mapping[str, Pause]) -> Decision:
         """The decision as it waits on."""
         if verdict is Verdict.PAUSED:
-            return self._paused(decision)
+            return self._paused(decision, pauses)
         if verdict is Verdict.WRONG_TYPE and decision.event not in self._refused:
             self._refused.add(decision.event)
             logger.error(
@@ -201,9 +210,8 @@ class Journal:
             )
         return decision
 
-    def _paused(self, decision: Decision) -> Decision:
-        pause = covering(self._ledger.pauses(), decision.event, decision.due_ms)
+    def _paused(self, decision: Decision, pauses: Mapping[str, Pause]) -> Decision:
+        reason = str(covering(pauses, decision.event, decision.due_ms) or "paused")
+        telling.held_up(decision.event, from_ms(decision.due_ms), reason)
         kept = {name: decision.detail[name] for name in ("late_ms", *self._signature.fields)}
-        return replace(
-            decision, kind="paused", detail={**kept, "reason": str(pause or "paused")}, pushes=(), watched=()
-        )
+        return replace(decision, kind="paused", detail={**kept, "reason": reason}, pushes=(), watched=())

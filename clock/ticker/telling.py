@@ -18,12 +18,12 @@ def triggered(event: Event, due: Due, at: datetime) -> None:
     """That an event fired at `at`: Clockwork's words."""
     if logger.isEnabledFor(logging.INFO):
         late_ms = (at - due.at) // timedelta(milliseconds=1)
-        logger.info("Triggering %r", event.name, extra={**_about(event, due), "late_ms": late_ms})
+        logger.info("Triggering %r", event.name, extra={**_about(event.name, due.at), "late_ms": late_ms})
 
 
-def held_up(event: Event, due: Due, reason: str | None) -> None:
+def held_up(event: str, at: datetime, reason: str | None) -> None:
     """That an event does not fire though it is due."""
-    logger.info("Not triggering %r: %s", event.name, reason, extra=_about(event, due))
+    logger.info("Not triggering %r: %s", event, reason, extra=_about(event, at))
 
 
 def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now: datetime) -> None:
@@ -38,5 +38,5 @@ def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now
     )
 
 
-def _about(event: Event, due: Due) -> dict[str, str]:
-    return {"event": event.name, "due": due.at.isoformat()}
+def _about(event: str, at: datetime) -> dict[str, str]:
+    return {"event": event, "due": at.isoformat()}

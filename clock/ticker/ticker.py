@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from clock.clocks import Clock, from_ms
+from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
 from clock.ticker import firing, telling
@@ -220,9 +220,12 @@ class Ticker:
 
     def _log_triggered(self) -> None:
         """Log what was enqueued: after it, because thousands of lines take their time."""
+        untaken = self._journal.untaken
         for event, due, at in self._triggered:
-            telling.triggered(event, due, at)
+            if not untaken or (event.name, to_ms(due.at)) not in untaken:
+                telling.triggered(event, due, at)
         self._triggered.clear()
+        untaken.clear()
 
     def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
         if event.overlap != "allow":
@@ -233,7 +236,7 @@ class Ticker:
     def _fire(self, event: Event, due: Due, held: firing.Outcome | None) -> None:
         """Run the action, unless the firing is held up."""
         if held is not None:
-            telling.held_up(event, due, held.reason)
+            telling.held_up(event.name, due.at, held.reason)
             if self._runs_on_thread(event):
                 self._threads.add_decided(event, due, held)
             else:

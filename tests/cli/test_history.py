@@ -74,6 +74,13 @@ def test_why_tells_when_the_declaration_was_first_seen(clock: Command) -> None:
     )
 
 
+def test_why_tells_of_a_day_on_which_the_declaration_was_first_seen_after_the_hour(clock: Command) -> None:
+    assert (
+        "2025-12-31 00:00:00 EST: this declaration was first seen at"
+        in clock("why", "nightly", "2025-12-31").output
+    )
+
+
 def test_why_refuses_what_is_no_time(clock: Command) -> None:
     with pytest.raises(ClockError, match=r"'tomorrow' is no time; ask for '2026-11-01 01:30'"):
         clock("why", "nightly", "tomorrow")

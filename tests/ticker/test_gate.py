@@ -1,6 +1,7 @@
 """What keeps a due instant from firing: pauses, and earlier firings that still run."""
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -161,6 +162,27 @@ def test_an_action_that_runs_on_a_thread_overlaps(
     ticker.run()
 
     assert kinds(redis) == ["fired", "overlap"]
+
+
+@pytest.mark.parametrize("action", ['FetchNewsJob, "news"', "lambda: ran.append(1)"])
+def test_the_log_says_that_a_paused_event_is_not_triggered(
+    declare: Declare,
+    start: Start,
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    action: str,
+) -> None:
+    caplog.set_level(logging.INFO)
+    ticker = start(declare(f'every().minute.at(":00").do({action}).named("feed")\n'))
+
+    pauses.pause(redis, "feed", Pause(to_ms(SIX), by="Ada"))
+    tick_at(fake_clock, ticker, SIX)
+    pauses.resume(redis, "feed", to_ms(SIX + MINUTE))
+    tick_at(fake_clock, ticker, SIX + MINUTE)
+
+    said = [line for line in caplog.messages if "riggering" in line]
+    assert said == ["Not triggering 'feed': paused by Ada", "Triggering 'feed'"]
 
 
 @pytest.mark.parametrize("paused", ["feed", ALL])
