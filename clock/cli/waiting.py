@@ -18,6 +18,8 @@ from clock.cli.parts import opened
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching
 from clock.job.payload import seconds
 
+END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
+
 
 def _group(name: str, place: SetName, about: str) -> click.Group:
     """The commands for one of the sorted sets."""
@@ -183,6 +185,8 @@ def _row(job: FoundJob, *, now: float) -> list[object]:
 def _when(job: FoundJob, now: float) -> str:
     if job.at is None:
         return ""
+    if not 0 <= job.at < END_OF_DATES:
+        return f"{job.at:g}"
     distance = duration(abs(job.at - now))
     if abs(job.at - now) > 86_400:
         return f"{datetime.fromtimestamp(job.at, UTC):%Y-%m-%d %H:%M}"

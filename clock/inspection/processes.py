@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
+from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
@@ -60,18 +62,36 @@ def clocks(redis: Redis, now: datetime) -> list[ClockView]:
 
 
 def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
-    info = json.loads(beat["info"])
+    info = _read(beat["info"])
+    queues = info.get("queues")
     return WorkerView(
         identity=identity,
         host=str(info.get("hostname", "")),
-        queues=tuple(dict.fromkeys(map(str, info.get("queues", ())))),
-        busy=int(beat.get("busy", 0)),
-        concurrency=int(info.get("concurrency", 0)),
+        queues=tuple(dict.fromkeys(map(str, queues if isinstance(queues, list) else ()))),
+        busy=int(_number(beat.get("busy"), 0)),
+        concurrency=int(_number(info.get("concurrency"), 0)),
         quiet=beat.get("quiet") == "true",
-        rss=int(beat.get("rss", 0)),
-        beat_age=max(0.0, now - float(beat.get("beat", now))),
-        started_at=float(info.get("started_at", now)),
+        rss=int(_number(beat.get("rss"), 0)),
+        beat_age=max(0.0, now - _number(beat.get("beat"), 0)),
+        started_at=_number(info.get("started_at"), now),
     )
+
+
+def _read(info: str) -> dict[str, Any]:
+    """What a worker tells of itself; nothing where another program has written something else there."""
+    try:
+        told = json.loads(info)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _number(value: object, default: float) -> float:
+    try:
+        found = float(str(value))
+    except ValueError:
+        return default
+    return found if isfinite(found) else default
 
 
 def _clock(identity: str, told: Mapping[str, object], *, leads: bool) -> ClockView:

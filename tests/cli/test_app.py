@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -50,6 +51,15 @@ def test_each_command_is_told_of_in_one_whole_line_on_a_terminal_of_80_columns(w
     _, _, listed = shown.output.partition("Show this message and exit.")
     assert listed
     assert [line for line in listed.splitlines() if line.endswith("...") or line.startswith(" " * 10)] == []
+
+
+def test_the_guide_tells_of_each_command_in_the_words_of_its_help(repository: Path) -> None:
+    guide = (repository / "docs/command-line.md").read_text(encoding="utf-8")
+
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert f"| `{name}` | {command.get_short_help_str(100).removesuffix('.')} |" in guide
 
 
 def test_a_mistyped_command_suggests_the_near_one() -> None:

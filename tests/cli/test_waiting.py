@@ -187,3 +187,12 @@ def test_what_a_terminal_would_obey_is_taken_out_of_what_is_shown(clock: Clock, 
 
     for words in (["dead", "list"], ["dead", "show", "a"]):
         assert "\x1b" not in clock(*words).output
+
+
+def test_a_job_whose_time_is_no_date_is_listed_with_the_number(redis: Redis, clock: Clock) -> None:
+    redis.zadd("dead", {payload("a"): 1e300, payload("b"): float("inf"), payload("c"): -1e300})
+
+    shown = clock("dead", "list")
+
+    assert shown.exit_code == 0
+    assert [line.split()[0] for line in shown.output.splitlines()] == ["when", "-1e+300", "1e+300", "inf"]

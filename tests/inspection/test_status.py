@@ -179,3 +179,14 @@ def test_a_worker_that_is_no_longer_heard_of_is_a_problem(redis: Redis, worker: 
     redis.hset("web1:1:a", "beat", NOW_SECONDS - 31)
 
     assert look(redis).problems == ["worker web1:1:a was last heard of 31 s ago"]
+
+
+@pytest.mark.parametrize("info", ["no JSON", "[]", '{"queues": 5, "concurrency": "many", "started_at": null}'])
+def test_a_heartbeat_that_is_none_is_a_worker_not_heard_of(redis: Redis, info: str) -> None:
+    redis.sadd("processes", "web1:1:a")
+    redis.hset("web1:1:a", mapping={"info": info, "beat": "nan", "busy": "x", "rss": ""})
+
+    found = status(redis, NOW)
+
+    assert [(worker.identity, worker.busy, worker.queues) for worker in found.workers] == [("web1:1:a", 0, ())]
+    assert any("worker web1:1:a was last heard of" in problem for problem in found.problems)
