@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+
+import msgspec
 
 from clock.store.queues import Parcel
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True, array_like=True):
     """One job on its way to Redis: its JSON, its queue, and when (float seconds since 1970; None: now)."""
 
     payload: str
@@ -24,15 +24,14 @@ class Push:
     at: float | None = None
 
 
-@dataclass(slots=True)
-class HeldPushes:
+class HeldPushes(msgspec.Struct):
     """What one firing has pushed so far. `due_ms` and `previous_ms` are milliseconds since 1970, UTC."""
 
     event: str
     due_ms: int
     previous_ms: int | None
-    pushes: list[Push] = field(default_factory=list)
-    jids: list[str] = field(default_factory=list)
+    pushes: list[Push] = []  # a struct makes a new one for each
+    jids: list[str] = []
     _given: int = 0
 
     def next_jid(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
@@ -37,8 +37,7 @@ class Entry:
     decided_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What became of a due instant: `kind` is fired, caught_up, missed, refused, paused, overlap, error or manual.
 
     It holds only where `after_ms` is what the ledger has decided last: so what is decided is, for each event, a
@@ -51,7 +50,7 @@ class Decision:
     after_ms: int
     due_ms: int
     kind: str
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, object] = {}
     pushes: Sequence[Push] = ()
     watched: Sequence[str] = ()
 
@@ -134,9 +133,7 @@ class RedisLedger:
         """
         verdicts: list[Verdict] = []
         for batch in _batches(decisions):
-            args: Arguments = [history.HISTORY_LENGTH, *self._release]
-            for decision in batch:
-                _add_arguments(args, decision)
+            args: Arguments = [history.HISTORY_LENGTH, *self._release, _packed(batch)]
             with translated():
                 verdicts += map(Verdict, self._fire(keys=_FIRE_KEYS, args=args))
         return verdicts
@@ -236,27 +233,22 @@ _PLACES_OF_JOBS = [
 ]
 
 
-def _add_arguments(args: Arguments, decision: Decision) -> None:
-    args += (
-        decision.event,
-        decision.declaration,
-        decision.after_ms,
-        decision.due_ms,
-        _record(decision),
-        len(decision.pushes),
-        len(decision.watched),
+def _packed(decisions: Sequence[Decision]) -> bytes:
+    """The decisions as the fire script takes them."""
+    return msgspec.msgpack.encode(
+        [
+            (made.event, made.declaration, made.after_ms, made.due_ms, _record(made), made.pushes, made.watched)
+            for made in decisions
+        ]
     )
-    for push in decision.pushes:
-        args += (push.queue, "" if push.at is None else push.at, push.payload)
-    args += decision.watched
 
 
-def _record(decision: Decision) -> bytes:
+def _record(decision: Decision) -> str:
     record = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
     try:
-        return msgspec.json.encode(record)
+        return msgspec.json.encode(record).decode()  # text: the script's MessagePack knows no bytes
     except UnicodeEncodeError:  # it has text that UTF-8 cannot hold, an error's words for instance
-        return json.dumps(record).encode()
+        return json.dumps(record)
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

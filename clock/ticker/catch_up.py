@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import msgspec
+
 from clock.clocks import to_ms
 
 ON_TIME = timedelta(seconds=10)  # a longer delay than any healthy loop has, shorter than a restart
@@ -45,8 +47,7 @@ class Enumerable(Schedule, Protocol):
         """The due instants in (after, end], in seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(msgspec.Struct, frozen=True):
     """A due instant that is to fire; `previous` is the due instant before it (None: it is the event's first).
 
     `after` is what the ledger has decided last when its turn comes.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from clock.clocks import to_ms
 from clock.store.holding import Push, holding
@@ -22,8 +23,7 @@ Act = Callable[[Event, datetime, datetime | None], object]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of a firing, why, the jobs it pushed, their jids.
 
     `kind` is fired, caught_up, refused, paused, overlap or error. `cancels`: the action asked not to run again.

@@ -6,9 +6,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from operator import itemgetter
+
+from msgspec.structs import replace
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError

@@ -5,17 +5,20 @@
 -- KEYS[6] prefix of the events' history streams    KEYS[7] hash event ('': all) -> pause, JSON
 -- KEYS[8] prefix of the hashes of watched jobs: jid -> due (ms)    KEYS[9] the lease
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
--- then for each decision: event, declaration, after (ms): the due instant decided before it, due (ms), entry of
--- the history (JSON), number of jobs, number of watched jids; for each job: queue, score of the delayed set
--- ('' for now), payload; the watched jids. An empty declaration: fired by hand, which the history records and
--- the ledger does not.
+-- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are: a list
+-- of lists of event, declaration, after (ms): the due instant decided before it, due (ms), entry of the history
+-- (JSON), jobs, watched jids. A job is a list of payload, queue, score of the delayed set (nil: for now). An empty
+-- declaration: fired by hand, which the history records and the ledger does not.
 -- Returns a list, a number a decision: 1 committed, 0 decided already; -1 a key has the wrong type, -2 a newer
 -- release leads, -3 the ledger says something else of the event than `after` and declaration do, -4 it is paused;
 -- below 1 nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
 local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
-local first_at, events, kinds, reply = {}, {}, {}, {}
+local EVENT, DECLARATION, AFTER, DUE, RECORD, JOBS, WATCHED = 1, 2, 3, 4, 5, 6, 7 -- of a decision
+local PAYLOAD, QUEUE, AT = 1, 2, 3 -- of a job
+local decisions = cmsgpack.unpack(ARGV[4])
+local events, kinds, reply = {}, {}, {}
 local declared, decided, advanced, queued = {}, {}, {}, {}
 
 local function in_chunks(list, command)
@@ -33,23 +36,24 @@ local function holds(key, kind)
   return kinds[key] == kind or kinds[key] == 'none'
 end
 
-local function can_push(first, last)
-  for i = first, last, 3 do
-    if ARGV[i + 1] ~= '' then
+local function can_push(jobs)
+  for _, job in ipairs(jobs) do
+    if job[AT] then
       if not holds(KEYS[4], 'zset') then return false end
-    elseif not (holds(KEYS[3], 'set') and holds(KEYS[5] .. ARGV[i], 'list')) then
+    elseif not (holds(KEYS[3], 'set') and holds(KEYS[5] .. job[QUEUE], 'list')) then
       return false
     end
   end
   return true
 end
 
-local function push(queue, at, payload)
-  if at ~= '' then
-    redis.call('ZADD', KEYS[4], at, payload)
+local function push(job)
+  if job[AT] then
+    redis.call('ZADD', KEYS[4], job[AT], job[PAYLOAD])
   else
-    if not queued[queue] then queued[queue] = {} end
-    table.insert(queued[queue], payload)
+    local payloads = queued[job[QUEUE]] or {}
+    queued[job[QUEUE]] = payloads
+    payloads[#payloads + 1] = job[PAYLOAD]
   end
 end
 
@@ -63,39 +67,35 @@ local function is_paused(event, due)
   return false
 end
 
-local function judge(event, declaration, after, due, jobs, first)
-  local known = tonumber(decided[event] or nil)
-  if declaration ~= '' then
-    if declared[event] ~= declaration then return -3 end
+local function judge(decision)
+  local event, due, jobs = decision[EVENT], decision[DUE], decision[JOBS]
+  if decision[DECLARATION] ~= '' then
+    local known = tonumber(decided[event] or nil)
+    if declared[event] ~= decision[DECLARATION] then return -3 end
     if known == due then return 0 end
-    if known ~= after then return -3 end
-    if jobs > 0 and is_paused(event, due) then return -4 end
+    if known ~= decision[AFTER] then return -3 end
+    if #jobs > 0 and is_paused(event, due) then return -4 end
   end
-  return can_push(first, first + 3 * jobs - 1) and 1 or -1
+  return can_push(jobs) and 1 or -1
 end
 
-local i = 4
-while i <= #ARGV do
-  first_at[#first_at + 1] = i
-  events[#events + 1] = ARGV[i]
-  i = i + 7 + 3 * ARGV[i + 5] + ARGV[i + 6]
-end
+for n, decision in ipairs(decisions) do events[n] = decision[EVENT] end
 local leader = ARGV[2] ~= '' and redis.call('HMGET', KEYS[9], 'release', 'rank')
 local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and tonumber(leader[2]) > tonumber(ARGV[3])
 read(KEYS[1], decided)
 read(KEYS[2], declared)
-for n, at in ipairs(first_at) do
-  local event, declaration, due, jobs = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 5])
-  local jids = at + 7 + 3 * jobs
-  reply[n] = outranked and -2 or judge(event, declaration, tonumber(ARGV[at + 2]), due, jobs, at + 7)
+for n, decision in ipairs(decisions) do
+  local event = decision[EVENT]
+  reply[n] = outranked and -2 or judge(decision)
   if reply[n] == 1 then
-    for j = at + 7, jids - 1, 3 do push(ARGV[j], ARGV[j + 1], ARGV[j + 2]) end
-    for j = jids, jids + ARGV[at + 6] - 1 do redis.call('HSET', KEYS[8] .. event, ARGV[j], ARGV[at + 3]) end
-    redis.call('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', ARGV[at + 4])
-    if declaration ~= '' then
-      decided[event] = due
+    local due = string.format('%.0f', decision[DUE])
+    for _, job in ipairs(decision[JOBS]) do push(job) end
+    for _, jid in ipairs(decision[WATCHED]) do redis.call('HSET', KEYS[8] .. event, jid, due) end
+    redis.call('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', decision[RECORD])
+    if decision[DECLARATION] ~= '' then
+      decided[event] = decision[DUE]
       advanced[#advanced + 1] = event
-      advanced[#advanced + 1] = ARGV[at + 3]
+      advanced[#advanced + 1] = due
     end
   end
 end
