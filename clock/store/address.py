@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from redis.connection import parse_url
 
 from clock.errors import ConfigurationError
 
@@ -65,6 +67,10 @@ def sentinels(url: str) -> Sentinels:
         raise unreadable(url, "it names no service: redis+sentinel://host:26379/SERVICE/0")
     if not all(number.isdecimal() for number in (database or "0", *(port or "0" for _, _, port in places))):
         raise unreadable(url, f"ports and database are numbers: redis+sentinel://host:26379/SERVICE/0; {_ESCAPES}")
+    try:
+        query: dict[str, object] = parse_url(f"redis://?{parts.query}")  # type: ignore[no-untyped-call]  # untyped there
+    except ValueError as error:  # names the option, and not its value
+        raise unreadable(url, str(error)) from None
     return Sentinels(
         [(name, int(port or 26379)) for name, _, port in places],
         service,
@@ -72,7 +78,7 @@ def sentinels(url: str) -> Sentinels:
             "username": unquote(user) or None,
             "password": unquote(password) or None,
             "db": int(database or 0),
-            **dict(parse_qsl(parts.query)),
+            **query,
         },
     )
 

@@ -22,6 +22,8 @@ SECRETS = [
     "unix:///nosuch.sock?password=hunter2",
     "redis+sentinel://me:hunter2@127.0.0.1:1/service/0",
     "redis+sentinel://me:hunter2@127.0.0.1:port/service/0",
+    "redis+sentinel://me:hunter2@127.0.0.1:1/service/0?socket_timeout=1",
+    "redis+sentinel://me:hunter2@127.0.0.1:1/service/0?socket_timeout=soon",
     "redis+sentinel://me:hunter2/more@127.0.0.1:1/service/0",
     "redis+sentinel://me:hunter2@127.0.0.1:1/service/zero",
     "http://me:hunter2@127.0.0.1:1",
@@ -54,7 +56,7 @@ def test_an_unknown_option_in_the_query_is_named() -> None:
 
 
 def test_sentinels_are_told_a_password_as_it_is_meant() -> None:
-    found = sentinels("redis+sentinel://me:p%40ss@one:1,two/main/3")
+    found = sentinels("redis+sentinel://me:p%40ss@one:1,two/main/3?socket_timeout=5")
 
     assert (found.addresses, found.service) == ([("one", 1), ("two", 26379)], "main")
-    assert found.options == {"username": "me", "password": "p@ss", "db": 3}
+    assert found.options == {"username": "me", "password": "p@ss", "db": 3, "socket_timeout": 5.0}
