@@ -40,12 +40,11 @@ def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
 
     Raises DeclarationError.
     """
-    check_cron(f"{draft.where()}: ", expression)
-    return CronJob(expression, None if tz is None else draft.zone_named(tz))
+    return CronJob(checked_cron(f"{draft.where()}: ", expression), None if tz is None else draft.zone_named(tz))
 
 
-def check_cron(where: str, expression: str, *, seconds: bool = False) -> None:
-    """Check a cron expression; with `seconds`, one of them may go in front.
+def checked_cron(where: str, expression: str, *, seconds: bool = False) -> str:
+    """A cron expression, one space between its fields, as events are named by it; with `seconds`, one of them may go in front.
 
     Raises DeclarationError, which begins with `where` and says what is accepted.
     """
@@ -54,9 +53,11 @@ def check_cron(where: str, expression: str, *, seconds: bool = False) -> None:
             raise ValueError("text is wanted")
         if not seconds and len(expression.split()) == 6:
             raise ValueError("five fields are wanted")
+        expression = " ".join(expression.split())
         read(expression)
     except ValueError as error:
         raise DeclarationError(
             f"{where}cron is {expression!r}: {error}; accepted are minute, hour, day of month, month, weekday, "
             f"as in '*/5 9-17 * * mon-fri', or {', '.join(WORDS)}"
         ) from None
+    return expression

@@ -9,7 +9,7 @@ from clock.errors import ArgumentsError, DeclarationError
 from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clockwork_form import OPTIONS, read_options
 from clock.timetable.cron import Cron
-from clock.timetable.cron_form import check_cron
+from clock.timetable.cron_form import checked_cron
 from clock.timetable.draft import Entry
 from clock.timetable.event_options import take_options
 from clock.timetable.options import check_option
@@ -65,7 +65,7 @@ def _times(options: Mapping[str, Any]) -> object:
 
 
 def _read_cron(entry: Entry, expression: str, where: str, options: dict[str, Any]) -> None:
-    check_cron(where, expression, seconds=True)
+    expression = checked_cron(where, expression, seconds=True)
     for name in ("at", "skip_first_run"):
         if options.pop(name, None):
             raise DeclarationError(f"{where}cron says when by itself; it takes no {name}")

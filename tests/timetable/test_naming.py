@@ -54,6 +54,13 @@ def test_names_tell_what_is_done_and_when(load_lines: Load) -> None:
     ]
 
 
+def test_spaces_in_a_cron_expression_are_no_part_of_the_name(load_lines: Load) -> None:
+    spaced, plain = (load_lines(f"cron('{text}').do(act)\n") for text in ("  0   6 * * *  ", "0 6 * * *"))
+
+    assert names(spaced) == names(plain)
+    assert spaced.events[0].declaration == plain.events[0].declaration
+
+
 def test_names_do_not_depend_on_the_order_of_the_file(load_lines: Load) -> None:
     first = names(load_lines(SENDER + "\n".join(UNNAMED) + "\n"))
     second = names(load_lines(SENDER + "\n".join(reversed(UNNAMED)) + "\n"))
