@@ -44,9 +44,10 @@ def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
 
 
 def checked_cron(where: str, expression: str, *, seconds: bool = False) -> str:
-    """A cron expression, one space between its fields, as events are named by it; with `seconds`, one of them may go in front.
+    """The cron expression with one space between its fields, as events are named by it.
 
-    Raises DeclarationError, which begins with `where` and says what is accepted.
+    With `seconds`, a field of them may go in front. Raises DeclarationError, which begins with
+    `where` and says what is accepted.
     """
     try:
         if not isinstance(expression, str):
