@@ -133,7 +133,7 @@ class Sync:
 
     def _change(self, source: _Source, events: dict[str, Event]) -> Change:
         before, now = source.events, self._clock.now()
-        gone = [name for name in before if name not in events]
+        gone = [name for name in before or source.last if name not in events]
         fresh = [event for event in events.values() if not _is_due_alike(before.get(event.name), event)]
         self._plan.remove(gone, to_ms(now))
         planned = self._plan.look_up(fresh, now)

@@ -205,6 +205,22 @@ def test_a_clock_that_leads_again_keeps_its_rows_where_the_source_is_away(
     assert fired(redis) == [("hourly", "06:00")]
 
 
+def test_a_row_deleted_while_no_clock_led_owes_nothing_should_it_come_back(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    leading = [True]
+    ticker = begin(leads=lambda: leading[0])
+    stand_by(ticker, leading)
+    row = rows.pop()
+    ticker.tick()
+
+    fake_clock.travel_to(SIX + 30 * MINUTE)
+    rows.append(row)
+    run_until(fake_clock, ticker, SIX + 61 * MINUTE)
+
+    assert fired(redis) == [("hourly", "07:00")]
+
+
 def test_a_bad_row_is_told_once_and_blocks_no_other(
     begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
