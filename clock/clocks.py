@@ -97,7 +97,8 @@ def to_ms(instant: datetime) -> int:
     >>> to_ms(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000
     """
-    return (instant - _EPOCH) // _MS
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def from_ms(ms: int) -> datetime:
@@ -110,4 +111,3 @@ def from_ms(ms: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)

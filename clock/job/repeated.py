@@ -36,10 +36,10 @@ class RepeatedPush:
             self._prepare()
         if not self._head:
             return self._push(*self._args)
-        jid, now = held.next_jid(), client.now()
+        jid, now = held.next_jid(), repr(client.now())
         previous = held.previous_ms or "null"
         firing = f'"clock":{{"event":{encode_checked(held.event)},"due":{held.due_ms},"previous":{previous}}}'
-        text = f'{self._head},"jid":"{jid}","created_at":{now!r},{firing},"enqueued_at":{now!r}}}'
+        text = f'{self._head},"jid":"{jid}","created_at":{now},{firing},"enqueued_at":{now}}}'
         held.pushes.append(holding.Push(text, self._queue))
         return jid
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 
 from msgspec.structs import replace
@@ -102,12 +102,13 @@ class Journal:
         waiting = list(self._waiting)
         return min(((item.event, item.due_ms) for item in waiting), key=itemgetter(1), default=None)
 
-    def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> None:
-        """Note what became of a firing."""
+    def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> datetime:
+        """Note what became of a firing; when that was."""
         if outcome.cancels:
             self._cancelled.append((event.name, pause_after(due)))
-        late = self._clock.now() - due.at
-        self._waiting.append(decision_of(event, due, outcome, late=late, signature=self._signature))
+        now = self._clock.now()
+        self._waiting.append(decision_of(event, due, outcome, late=now - due.at, signature=self._signature))
+        return now
 
     def add_missed(self, event: Event, missed: Missed) -> None:
         """Note a run of due instants that do not fire, and say so in the log."""

@@ -242,11 +242,11 @@ class Ticker:
             else:
                 self._journal.add_outcome(event, due, held)
             return
-        run = partial(firing.run, self._timetable, event, due, self._act)
         if event.enqueues and not self._runs_on_thread(event):
-            self._journal.add_outcome(event, due, run())
-            self._triggered.append((event, due, self._clock.now()))
+            outcome = firing.run(self._timetable, event, due, self._act)
+            self._triggered.append((event, due, self._journal.add_outcome(event, due, outcome)))
             return
+        run = partial(firing.run, self._timetable, event, due, self._act)
         telling.triggered(event, due, self._clock.now())
         if self._runs_on_thread(event):
             self._threads.start(event, due, run)

@@ -57,6 +57,15 @@ def test_more_events_than_one_call_takes_keep_their_order(ledger: RedisLedger) -
     assert [entry.anchor_ms for entry in entries] == [NOON] * 600 + [NOON + MINUTE] * 601
 
 
+def test_one_firing_may_push_thousands_of_jobs_which_keep_their_order(ledger: RedisLedger, redis: Redis) -> None:
+    declare(ledger)
+    jobs = [Push(f'{{"jid":"{number}"}}', "low") for number in range(5000)]
+
+    assert ledger.commit([decision(NOON + MINUTE, *jobs)]) == [Verdict.COMMITTED]
+
+    assert redis.lrange("queue:low", 0, -1) == [job.payload.encode() for job in reversed(jobs)]
+
+
 def test_a_due_instant_is_committed_once_with_its_jobs(ledger: RedisLedger, redis: Redis) -> None:
     declare(ledger)
     due = decision(NOON + MINUTE, Push('{"jid":"a"}', "low"), Push('{"jid":"b"}', "low"))
