@@ -103,7 +103,8 @@ def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     if record.get("late_ms", 0) and record["decision"] != "manual":
         parts.append(f"looked at {record['late_ms']} ms late")
     if record.get("jobs"):
-        parts.append(f"{record['jobs']} jobs: {', '.join(record['jids'])}")
+        jobs = "1 job" if record["jobs"] == 1 else f"{record['jobs']} jobs"
+        parts.append(f"{jobs}: {', '.join(record['jids'])}")
     parts.append(f"by {record.get('host')}, release {record.get('release')}")
     outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
     return [

@@ -48,7 +48,7 @@ def test_why_tells_what_became_of_a_due_instant(clock: Command) -> None:
     assert result.exit_code == 0
     assert "2026-11-01 01:30: the zone's clocks are put back, so that it occurs twice" in result.output
     assert (
-        "2026-11-01 01:30:00 EDT: fired; looked at 3 ms late; 1 jobs: a1b2; by web1, release v42" in result.output
+        "2026-11-01 01:30:00 EDT: fired; looked at 3 ms late; 1 job: a1b2; by web1, release v42" in result.output
     )
     assert "2026-11-01 01:30:00 EST: it is not due then" in result.output
 
