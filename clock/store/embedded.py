@@ -115,7 +115,8 @@ def _make_private(files: EmbeddedFiles) -> None:
 
 
 def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
-    if _is_kept(files) and _answers(files):
+    found = _server(files)
+    if found and _is_kept(files):
         return
     keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
         [sys.executable, "-m", "clock.store.embedded_keeper", str(files.home), str(files.socket)],
@@ -128,7 +129,7 @@ def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
     )
     _keepers.append(keeper)
     deadline = clock.monotonic() + START_SECONDS
-    while not (_is_kept(files) and _answers(files)):
+    while _server(files) in (None, found) or not _is_kept(files):  # the keeper stops what was found without one
         if keeper.poll() is not None or clock.monotonic() > deadline:
             raise StoreError(f"the embedded Valkey did not start: {_last_words(files)}")
         clock.wait(threading.Event(), _LOOK_SECONDS)
@@ -155,12 +156,14 @@ def probe_of(files: EmbeddedFiles) -> Redis:
     return Redis(unix_socket_path=str(files.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
 
-def _answers(files: EmbeddedFiles) -> bool:
+def _server(files: EmbeddedFiles) -> int | None:
+    """The process id of the server that answers; None: none does."""
     probe = probe_of(files)
     try:
-        return bool(probe.ping())
+        probe.ping()  # refused while it loads its data
+        return int(probe.info("server")["process_id"])
     except RedisError:
-        return False
+        return None
     finally:
         probe.close()
 
