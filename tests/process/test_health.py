@@ -77,7 +77,8 @@ def test_a_stuck_loop_is_alive_but_not_ready_until_it_comes_round_again(app: App
         "lib/clock.py",
         "import threading\nfrom clock import every\n"
         "every().second.do(print, 'tick').named('tick')\n"
-        "every(3).seconds.do(threading.Event().wait, 6).named('slow')\n",
+        "waits = [6]  # once\n"
+        "every(2).seconds.do(lambda: waits and threading.Event().wait(waits.pop())).named('slow')\n",
     )
     clock = app.start("run", "--health-port", str(free_port))
     clock.wait_for("Triggering 'tick'")
