@@ -29,7 +29,12 @@ def metrics_if_installed(redis: Redis, clock: Clock) -> Metrics | None:
 
 @contextmanager
 def health(
-    config: Config, metrics: Metrics | None, *, clock: ClockSigns | None = None, worker: WorkerSigns | None = None
+    config: Config,
+    redis: Redis,
+    metrics: Metrics | None,
+    *,
+    clock: ClockSigns | None = None,
+    worker: WorkerSigns | None = None,
 ) -> Iterator[None]:
     """Tell health and metrics of this process, a clock, a worker or both, inside the block.
 
@@ -40,7 +45,10 @@ def health(
         return
     room = importlib.import_module("clock.health")  # only here: a clock without a port starts sooner
     judge = partial(room.complaints, clock, worker, config.overdue_after)
-    server: HealthServer = room.HealthServer(config.health_port, judge, metrics.app if metrics else None)
+    judge_clock = partial(room.clock_complaints, redis, config.overdue_after)
+    server: HealthServer = room.HealthServer(
+        config.health_port, judge, judge_clock, metrics.app if metrics else None
+    )
     server.start()
     try:
         yield

@@ -51,5 +51,5 @@ def run(**options: Any) -> None:
         signal.SIGINT: lambda: process.stop(0),
         signal.SIGUSR1: process.log_timetable,
     }
-    with handling(signals), health(config, metrics, clock=process):
+    with handling(signals), health(config, redis, metrics, clock=process):
         process.run()

@@ -84,7 +84,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
         _leaving(process),
         handling(signals),
         _standing_by(with_clock, config, metrics) as standing_by,
-        health(config, metrics, clock=standing_by, worker=process),
+        health(config, redis, metrics, clock=standing_by, worker=process),
     ):
         process.run()
 

@@ -1,4 +1,4 @@
-from clock.health.probes import Vitals, complaints
+from clock.health.probes import Vitals, clock_complaints, complaints
 from clock.health.server import HealthServer
 
-__all__ = ["HealthServer", "Vitals", "complaints"]
+__all__ = ["HealthServer", "Vitals", "clock_complaints", "complaints"]

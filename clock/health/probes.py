@@ -2,7 +2,8 @@
 
 Alive: its loop comes round. A process that is not should be killed and started again. Ready: it does its work, and
 Redis answers it. A process that is alive and not ready waits for something, most likely for Redis; to kill it
-would not help.
+would not help. Whether the application's clock decides in time is told by every process, and apart: a worker is
+no less ready because the clock is stuck.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
+
+from clock.errors import StoreError
+from clock.store import Redis, watch
 
 LIVE_SECONDS = 300.0  # an action in the clock's own thread may take this long; a loop that is stuck takes for ever
 
@@ -68,6 +72,18 @@ def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_sec
         not_live += _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS)
         not_ready += _late("Redis last answered a fetch", worker.seconds_since_fetch, overdue_seconds)
     return Vitals(tuple(not_live), (*not_live, *not_ready))
+
+
+def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
+    """What is wrong with the application's clock, whichever process it is, read from Redis; empty: nothing."""
+    try:
+        found = watch.look(redis)
+    except StoreError as error:
+        return (str(error),)
+    if not found.is_overdue(overdue_seconds):
+        return ()
+    leads = f"{found.leader} leads" if found.leader else "no clock leads"
+    return (*_late(f"{found.event!r} is not decided, {leads}; it was due", found.late_ms / 1000, overdue_seconds),)
 
 
 def _late(what: str, seconds: float, limit: float) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The HTTP port of a clock or a worker: `/live`, `/ready` and `/metrics`.
+"""The HTTP port of a clock or a worker: `/live`, `/ready`, `/clock` and `/metrics`.
 
 It answers on threads of its own, so that it can say that the process is stuck.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -27,12 +27,23 @@ logger = logging.getLogger(__name__)
 class HealthServer:
     """Answers on `port` of all addresses, or on a free one where it is 0; `stop` ends it.
 
+    `vitals` judges this process, `clock` the application's clock, wherever it runs: what is wrong with it.
     `metrics` is what answers `/metrics`; None: prometheus-client is not installed, and the answer says so.
     Raises ConfigurationError where the port is taken.
     """
 
-    def __init__(self, port: int, vitals: Callable[[], Vitals], metrics: WSGIApplication | None) -> None:
-        self._vitals = vitals
+    def __init__(
+        self,
+        port: int,
+        vitals: Callable[[], Vitals],
+        clock: Callable[[], Sequence[str]],
+        metrics: WSGIApplication | None,
+    ) -> None:
+        self._pages: dict[object, Callable[[], Sequence[str]]] = {
+            "/live": lambda: vitals().not_live,
+            "/ready": lambda: vitals().not_ready,
+            "/clock": clock,
+        }
         self._metrics = metrics
         try:
             self._server = make_server("", port, self._answer, _ThreadingServer, _QuietHandler)
@@ -47,7 +58,7 @@ class HealthServer:
 
     def start(self) -> None:
         """Answer from now on."""
-        logger.info("Health on port %d: /live, /ready, /metrics", self.port)
+        logger.info("Health on port %d: /live, /ready, /clock, /metrics", self.port)
         if self._metrics is None:
             logger.warning(NO_METRICS)
         self._thread.start()
@@ -70,10 +81,9 @@ class HealthServer:
     def _page(self, path: object) -> tuple[str, Iterable[str]]:
         if path == "/metrics":
             return "501 Not Implemented", [NO_METRICS]
-        if path not in ("/live", "/ready"):
-            return "404 Not Found", ["There are /live, /ready and /metrics."]
-        vitals = self._vitals()
-        complaints = vitals.not_live if path == "/live" else vitals.not_ready
+        if path not in self._pages:
+            return "404 Not Found", ["There are /live, /ready, /clock and /metrics."]
+        complaints = self._pages[path]()
         return ("503 Service Unavailable", complaints) if complaints else ("200 OK", ["ok"])
 
 

@@ -8,8 +8,9 @@ from urllib.request import urlopen
 import pytest
 
 from clock.errors import ConfigurationError
-from clock.health import HealthServer, Vitals, complaints
+from clock.health import HealthServer, Vitals, clock_complaints, complaints
 from clock.health.server import _QuietHandler
+from clock.store import Redis, keys
 
 
 @dataclass
@@ -29,8 +30,14 @@ def vitals() -> list[Vitals]:
 
 
 @pytest.fixture
-def server(vitals: list[Vitals]) -> Iterator[HealthServer]:
-    found = HealthServer(0, lambda: vitals[-1], None)
+def behind() -> list[str]:
+    """What is wrong with the clock."""
+    return []
+
+
+@pytest.fixture
+def server(vitals: list[Vitals], behind: list[str]) -> Iterator[HealthServer]:
+    found = HealthServer(0, lambda: vitals[-1], lambda: behind, None)
     found.start()
     yield found
     found.stop()
@@ -57,6 +64,28 @@ def test_what_is_wrong_is_told(server: HealthServer, vitals: list[Vitals]) -> No
     assert get(server, "/ready") == (503, "Redis is away\n")
 
 
+def test_a_clock_that_is_behind_is_told_by_every_process_and_makes_none_unready(
+    server: HealthServer, behind: list[str]
+) -> None:
+    assert get(server, "/clock") == (200, "ok\n")
+
+    behind.append("'nightly' is not decided")
+
+    assert get(server, "/clock") == (503, "'nightly' is not decided\n")
+    assert get(server, "/ready") == (200, "ok\n")
+
+
+def test_what_the_clock_owes_is_read_from_redis(redis: Redis) -> None:
+    now_ms = redis.time()[0] * 1000
+
+    assert clock_complaints(redis, 60) == ()
+    redis.hset(keys.NEXT_DUE, mapping={"event": "nightly", "due": now_ms - 90_000})
+
+    [complaint] = clock_complaints(redis, 60)
+    assert complaint.startswith("'nightly' is not decided, no clock leads; it was due 9")
+    assert clock_complaints(redis, 600) == ()
+
+
 def test_metrics_without_their_package_say_how_to_get_it(server: HealthServer) -> None:
     status, text = get(server, "/metrics")
 
@@ -65,14 +94,14 @@ def test_metrics_without_their_package_say_how_to_get_it(server: HealthServer) -
 
 
 def test_another_path_says_which_there_are(server: HealthServer) -> None:
-    assert get(server, "/health") == (404, "There are /live, /ready and /metrics.\n")
+    assert get(server, "/health") == (404, "There are /live, /ready, /clock and /metrics.\n")
 
 
 def test_a_port_that_is_taken_is_an_error_of_one_line() -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"--health-port {port} cannot be used: Address"):
-            HealthServer(port, Vitals, None)
+            HealthServer(port, Vitals, list, None)
 
 
 @pytest.mark.parametrize(
