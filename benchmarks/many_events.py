@@ -1,4 +1,4 @@
-"""Very many events: all due at one instant, and one due among a hundred thousand.
+"""Very many events: all due at one instant, one due among a hundred thousand, and their ledger at a take-over.
 
     python benchmarks/many_events.py [--profile] [COUNT ...]
 
@@ -73,9 +73,7 @@ def ticker_of(timetable: Timetable, ledger: RedisLedger, clock: FakeClock) -> Ti
 def all_at_once(folder: Path, redis: Redis, count: int, *, profile: bool) -> float:
     """Seconds until `count` events that are due at one instant are all enqueued."""
     file = folder / "clock.py"
-    file.write_text(
-        HEAD + f'for n in range({count}):\n    every().day.at("06:00").do(CountJob, n).named(f"e{{n}}")\n'
-    )
+    file.write_text(HEAD + DAILY.format(count=count))
     redis.flushall()
     ledger = TimedLedger(redis)
     clock = FakeClock(SIX - timedelta(seconds=10))
@@ -110,6 +108,19 @@ def one_of_many(folder: Path, redis: Redis, count: int, rounds: int = 200) -> fl
     return sorted(took)[rounds // 2]
 
 
+def take_over(folder: Path, redis: Redis, count: int) -> float:
+    """Seconds that a clock takes to read the ledger of `count` events, which another clock has declared."""
+    file = folder / "clock.py"
+    file.write_text(HEAD + DAILY.format(count=count))
+    redis.flushall()
+    clock = FakeClock(SIX - timedelta(hours=3))
+    timetable = load(file)
+    ticker_of(timetable, RedisLedger(redis), clock)
+    started = SystemClock().monotonic()
+    ticker_of(timetable, RedisLedger(redis), clock)
+    return SystemClock().monotonic() - started
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,6 +138,7 @@ def main() -> None:
             print(f"{count:7} events due at one instant: all enqueued after {took * 1000:.0f} ms")
         count = max(options.counts)
         print(f"one due of {count} declared: {one_of_many(folder, redis, count) * 1000:.3f} ms with its push")
+        print(f"the ledger of {count} events: read after {take_over(folder, redis, count) * 1000:.0f} ms")
         redis.close()
         server.kill()
 
