@@ -133,14 +133,16 @@ def main() -> None:
         server = Server(folder)
         redis = connect(server.url)
         set_default(redis)
-        for count in options.counts:
-            took = all_at_once(folder, redis, count, profile=options.profile)
-            print(f"{count:7} events due at one instant: all enqueued after {took * 1000:.0f} ms")
-        count = max(options.counts)
-        print(f"one due of {count} declared: {one_of_many(folder, redis, count) * 1000:.3f} ms with its push")
-        print(f"the ledger of {count} events: read after {take_over(folder, redis, count) * 1000:.0f} ms")
-        redis.close()
-        server.kill()
+        try:
+            for count in options.counts:
+                took = all_at_once(folder, redis, count, profile=options.profile)
+                print(f"{count:7} events due at one instant: all enqueued after {took * 1000:.0f} ms")
+            count = max(options.counts)
+            print(f"one due of {count} declared: {one_of_many(folder, redis, count) * 1000:.3f} ms with its push")
+            print(f"the ledger of {count} events: read after {take_over(folder, redis, count) * 1000:.0f} ms")
+        finally:
+            redis.close()
+            server.kill()
 
 
 if __name__ == "__main__":
