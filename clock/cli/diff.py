@@ -30,8 +30,13 @@ _FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
 )
 @click.option("--from", "begin", metavar="WHEN", help="From when; default: now.")
 @click.option("--format", "form", type=click.Choice(list(_FORMS)), default="text", show_default=True)
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings of clock files; default: config/clock.yml."
+)
 @click.pass_context
-def diff(ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str) -> None:
+def diff(
+    ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str, config: Path | None
+) -> None:
     """Show what fires differently by the clock file NEW (default: lib/clock.py) than by OLD.
 
     OLD is a clock file, or REV:PATH: one of another git revision, which is loaded with that revision's jobs and
@@ -42,14 +47,18 @@ def diff(ctx: click.Context, old: str, new: Path, days: int, begin: str | None, 
     Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown
     """
     configure_logging("text", "warning", stream=sys.stderr)
-    timetable = _loaded(new)
+    timetable = _loaded(new, config)
     start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
     after = describe(timetable, start, end)
-    before = describe_revision(old, start, end) if is_revision(old) else describe(_loaded(Path(old)), start, end)
+    before = (
+        describe_revision(old, start, end)
+        if is_revision(old)
+        else describe(_loaded(Path(old), config), start, end)
+    )
     difference = compare(before, after)
     click.echo(_FORMS[form](difference), nl=form == "json")
     ctx.exit(LOSES_FIRINGS if difference.loses_firings else 0)
 
 
-def _loaded(clock_file: Path) -> Timetable:
-    return load_timetable(load_config({"clock_file": clock_file}))
+def _loaded(clock_file: Path, config: Path | None) -> Timetable:
+    return load_timetable(load_config({"clock_file": clock_file}, file=config))

@@ -66,9 +66,10 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     config = answering_settings(**options)
     redis, clock = connect(config.redis), SystemClock()
     clock.offset = server_time_offset(redis, clock)
-    event = name if name in pauses.read(redis) else _event(redis, load_timetable(config), name, whole=whole)
-    ended = pauses.resume(redis, event or ALL, to_ms(clock.now()))
-    click.echo(f"Resumed {_told(event or ALL)}" if ended else f"{_told(event or ALL)} was not paused")
+    is_paused = name is not None and not whole and name in pauses.read(redis)
+    event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
+    ended = pauses.resume(redis, event, to_ms(clock.now()))
+    click.echo(f"Resumed {_told(event)}" if ended else f"{_told(event)} was not paused")
 
 
 def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:

@@ -32,9 +32,11 @@ Span = tuple[datetime, datetime]
 @click.option("--from-redis", metavar="URL", help="Begin with what the ledger of this Redis holds.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a drawing to this file.")
 @click.option("--chart", is_flag=True, help="Draw a chart, a line a day.")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml.")
 @json_option
 def preview(
     clock_file: Path,
+    config: Path | None,
     begin: str | None,
     end: str,
     events: tuple[str, ...],
@@ -53,7 +55,7 @@ def preview(
     Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg
     """
     configure_logging("text", "warning", stream=sys.stderr)
-    timetable = load_timetable(load_config({"clock_file": clock_file}))
+    timetable = load_timetable(load_config({"clock_file": clock_file}, file=config))
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     timeline = Timeline.of(*_rehearse(timetable, start, stop, from_redis))
     timeline = timeline.only(*events) if events else timeline

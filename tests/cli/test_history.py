@@ -112,6 +112,15 @@ def test_an_event_is_paused_with_who_why_and_until_when_and_resumed(clock: Comma
     assert not pauses.read(redis)["nightly"].covers(made.until_ms - 1)
 
 
+def test_a_name_and_all_at_once_are_refused(clock: Command, redis: Redis) -> None:
+    clock("pause", "nightly")
+
+    refused = clock("resume", "nightly", "--all")
+
+    assert refused.exit_code == 2
+    assert "give the name of an event, or --all" in refused.stderr
+
+
 def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis) -> None:
     result = clock("pause", "--all", "--until", "2099-01-01 08:00")
 

@@ -132,6 +132,21 @@ def test_a_key_of_another_type_leaves_the_instant_undecided(
     assert ledger.commit([due]) == [Verdict.COMMITTED]
 
 
+def test_a_history_of_another_type_holds_up_its_own_event_alone(ledger: RedisLedger, redis: Redis) -> None:
+    ledger.declare([("nightly", "daily"), ("hourly", "daily")], NOON)
+    redis.set(keys.HISTORY + "nightly", "in the way")
+    both = [
+        Decision(event, "daily", NOON - 1000, NOON + MINUTE, "fired", {}, (Push("{}", event),))
+        for event in ("nightly", "hourly")
+    ]
+
+    assert ledger.commit(both) == [Verdict.WRONG_TYPE, Verdict.COMMITTED]
+    assert not redis.exists("queue:nightly")
+    redis.delete(keys.HISTORY + "nightly")
+    assert ledger.commit(both) == [Verdict.COMMITTED, Verdict.DECIDED_ALREADY]
+    assert redis.llen("queue:nightly") == redis.llen("queue:hourly") == 1
+
+
 def test_the_history_tells_each_decision_newest_first(ledger: RedisLedger) -> None:
     declare(ledger)
     ledger.commit([decision(NOON + MINUTE), decision(NOON + 2 * MINUTE, after_ms=NOON + MINUTE)])

@@ -88,10 +88,17 @@ for n, decision in ipairs(decisions) do
   local event = decision[EVENT]
   reply[n] = outranked and -2 or judge(decision)
   if reply[n] == 1 then
+    -- First, as it may be refused: looking at the type of each event's history would cost as much as the rest.
+    local added = redis.pcall('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', decision[RECORD])
+    if type(added) == 'table' and added.err then
+      if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
+      reply[n] = -1
+    end
+  end
+  if reply[n] == 1 then
     local due = string.format('%.0f', decision[DUE])
     for _, job in ipairs(decision[JOBS]) do push(job) end
     for _, jid in ipairs(decision[WATCHED]) do redis.call('HSET', KEYS[8] .. event, jid, due) end
-    redis.call('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', decision[RECORD])
     if decision[DECLARATION] ~= '' then
       decided[event] = decision[DUE]
       advanced[#advanced + 1] = event
