@@ -1,3 +1,4 @@
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,9 @@ from redis import Redis
 
 from clock.store import embedded
 from clock.store.connection import connect, set_default
+
+# A run under `nohup` has it ignored, as would every process that it starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
