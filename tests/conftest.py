@@ -1,5 +1,9 @@
+import os
+import shutil
 import signal
 import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +37,45 @@ def redis(_connection: Redis) -> Iterator[Redis]:
     set_default(_connection)
     yield _connection
     set_default(None)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL of the test session's own, which root may not run; skips where none is installed."""
+    initdb = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None) or shutil.which("initdb")
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed")
+    programs = Path(initdb).parent
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="clock-postgresql-", dir="/tmp"))  # its owner needs a short path
+    if user:
+        shutil.chown(folder, user)
+    data = str(folder / "data")
+    environ = {**os.environ, "LC_ALL": "C"}
+    subprocess.run(
+        [programs / "initdb", "--auth=trust", "--encoding=UTF8", "--username=clock", "--no-sync", data],
+        user=user,
+        env=environ,
+        cwd="/",
+        check=True,
+        capture_output=True,
+    )
+    options = f"-k {folder} -h '' -F"
+    control = [str(programs / "pg_ctl"), "--pgdata", data, "--wait"]
+    log = str(folder / "log")
+    subprocess.run(
+        [*control, "--log", log, "-o", options, "start"],
+        user=user,
+        env=environ,
+        cwd="/",
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    yield f"postgresql://clock@/postgres?host={folder}"
+    subprocess.run(
+        [*control, "--mode=immediate", "stop"], user=user, cwd="/", check=True, stdout=subprocess.DEVNULL
+    )
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

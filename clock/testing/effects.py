@@ -1,8 +1,8 @@
 """What a job does to the world outside: each effect is counted, and a crash can be put before or after it.
 
-Watched are statements and commits of databases (sqlite3, SQLAlchemy, Django), HTTP (urllib, requests, httpx) but
-for reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs, and functions
-marked `@effect`.
+Watched are statements and commits of databases (sqlite3, psycopg, SQLAlchemy, Django), HTTP (urllib, requests,
+httpx) but for reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs, and
+functions marked `@effect`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Literal, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -65,21 +65,26 @@ class Recorder:
             raise Crash
         if self._is_inside:
             return act()
-        number = len(self.effects)
-        self.effects.append(Effect(kind, what, _place()))
-        at_it = self._crash is not None and self._crash.number == number
-        when = self._crash.when if self._crash and at_it else None
-        if when == "before":
-            self._end()
+        when = self._begin(kind, what)
         self._is_inside = True
         try:
             result = act()
         finally:
             self._is_inside = False
-        if when == "after":
-            self._end()
-        if when == "lost":
-            raise lost("the answer was lost")
+        self._finish(when, lost)
+        return result
+
+    async def aaround(
+        self, kind: str, what: str, act: Callable[[], Awaitable[T]], lost: Callable[[str], Exception]
+    ) -> T:
+        """The same for what is awaited; meanwhile other tasks may have effects of their own."""
+        if self.has_crashed:
+            raise Crash
+        if self._is_inside:
+            return await act()
+        when = self._begin(kind, what)
+        result = await act()
+        self._finish(when, lost)
         return result
 
     def close(self) -> None:
@@ -88,6 +93,22 @@ class Recorder:
             with suppress(sqlite3.ProgrammingError, OSError):  # opened on another thread; gone already
                 close()
 
+    def _begin(self, kind: str, what: str) -> When | None:
+        """Count an effect; when the crash is to come, if it falls on this one."""
+        number = len(self.effects)
+        self.effects.append(Effect(kind, what, _place()))
+        if self._crash is None or self._crash.number != number:
+            return None
+        if self._crash.when == "before":
+            self._end()
+        return self._crash.when
+
+    def _finish(self, when: When | None, lost: Callable[[str], Exception]) -> None:
+        if when == "after":
+            self._end()
+        if when == "lost":
+            raise lost("the answer was lost")
+
     def _end(self) -> None:
         self.has_crashed = True
         raise Crash
@@ -95,15 +116,19 @@ class Recorder:
 
 def _place() -> str:
     """File and line of the application: the innermost frame that is neither ours nor a library's."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(3)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not (name.startswith((_PACKAGE, sys.prefix, sys.base_prefix, "<")) or "site-packages" in name):
+        if _is_application(name):
             path = Path(name)
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{shown}:{frame.f_lineno}"
         frame = frame.f_back
     return "?"
+
+
+def _is_application(file: str) -> bool:
+    return not (file.startswith((_PACKAGE, sys.prefix, sys.base_prefix, "<")) or "site-packages" in file)
 
 
 _recorder: Recorder | None = None
@@ -141,8 +166,9 @@ Patch = tuple[object, str, object]
 def watching(recorder: Recorder, patches: Callable[[Recorder], Sequence[Patch]]) -> Iterator[None]:
     """Have `recorder` see what is done inside the block."""
     global _recorder  # a trial has the process to itself
+    doors = patches(recorder)
     with ExitStack() as stack:
-        for owner, name, replacement in patches(recorder):
+        for owner, name, replacement in [*doors, *_taken(doors)]:
             stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, replacement)
         before, _recorder = _recorder, recorder
@@ -150,6 +176,20 @@ def watching(recorder: Recorder, patches: Callable[[Recorder], Sequence[Patch]])
             yield
         finally:
             _recorder = before
+
+
+def _taken(doors: Sequence[Patch]) -> Iterator[Patch]:
+    """The same functions where a module of the application has taken them: `from sqlite3 import connect`."""
+    replacements: Mapping[int, object] = {
+        id(getattr(owner, name)): replacement
+        for owner, name, replacement in doors
+        if isinstance(owner, ModuleType)
+    }
+    for module in list(sys.modules.values()):
+        if _is_application(getattr(module, "__file__", None) or "<built-in>"):
+            for name, value in list(vars(module).items()):
+                if id(value) in replacements:
+                    yield module, name, replacements[id(value)]
 
 
 def wrapped(recorder: Recorder, owner: Any, name: str, kind: str, lost: Callable[[str], Exception]) -> Patch:

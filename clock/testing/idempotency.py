@@ -43,13 +43,18 @@ def assert_idempotent(
     twice.
 
     Time stands still in all runs. Raises AssertionError, which names the lines between which the job is unsafe;
-    ValueError where `fresh` does not put back what was.
+    ValueError where `fresh` does not put back what was, and where the job changes the snapshot without a single
+    effect that is seen.
     """
     trial = _Trial(job, args, snapshot, fresh or (lambda: None))
     before = trial.start()
     once = trial.run()
     _check(once, f"{job.wire_name} fails by itself")
     expected = trial.state(once.pushed)
+    if not once.effects and expected != (before, set()):
+        raise ValueError(
+            f"{job.wire_name} changed the snapshot by means that are not watched: mark them with @testing.effect"
+        )
     if trial.start() != before:
         raise ValueError(
             "fresh() does not put back what was" if fresh else "give fresh=, which puts back what was"

@@ -18,6 +18,7 @@ from urllib.error import URLError
 from clock.errors import StoreUnavailable
 from clock.store import Redis
 from clock.testing.effects import Patch, Recorder, wrapped
+from clock.testing.watched_psycopg import psycopg_doors
 from clock.testing.watched_sqlite import connect, is_write, short
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -51,6 +52,7 @@ def _databases(recorder: Recorder) -> Iterator[Patch]:
         for name in ("do_execute", "do_executemany", "do_execute_no_params"):
             yield _statement(recorder, dialect, name, partial(_sqlalchemy_lost, lost), place=1)
     yield from _django(recorder)
+    yield from psycopg_doors(recorder)
 
 
 def _django(recorder: Recorder) -> Iterator[Patch]:
@@ -97,6 +99,7 @@ def _http(recorder: Recorder) -> Iterator[Patch]:
     httpx: Any = sys.modules.get("httpx")
     if httpx is not None:
         yield _request(recorder, httpx.Client, "send", lambda found: found.method, httpx.ReadTimeout)
+        yield _async_request(recorder, httpx.AsyncClient, httpx.ReadTimeout)
 
 
 def _of_urllib(request: Any, data: object = None, *_: object) -> str:
@@ -119,6 +122,18 @@ def _request(
         return recorder.around("HTTP", method, partial(_closed_later, recorder, act), lost)
 
     return owner, name, send
+
+
+def _async_request(recorder: Recorder, owner: Any, lost: Callable[[str], Exception]) -> Patch:
+    original = owner.send
+
+    async def send(self: object, request: Any, *args: Any, **kwargs: Any) -> Any:
+        act = partial(original, self, request, *args, **kwargs)
+        if request.method.upper() in _SAFE_METHODS:
+            return await act()
+        return await recorder.aaround("HTTP", request.method, act, lost)
+
+    return owner, "send", send
 
 
 def _closed_later(recorder: Recorder, act: Callable[[], Any]) -> Any:

@@ -3,11 +3,11 @@
 import shutil
 import socket
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from os import rename
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -16,35 +16,13 @@ from redis import Redis
 from clock import Job, testing
 from clock.testing.effects import effect
 from db.database import create_tables, transaction
+from jobs.count_open_assignments_job import CountOpenAssignmentsJob
 from jobs.delete_old_reminders_job import DeleteOldRemindersJob
 from jobs.delivery import outbox
 from jobs.send_all_assignment_reminders_job import SendAllAssignmentRemindersJob
 from jobs.send_assignment_reminder_job import SendAssignmentReminderJob
+from tests.testing.orders import Orders, serving_orders
 from tests.testing.zoo import ZOO, Pair, Place, charge, database, file
-
-
-class Orders(BaseHTTPRequestHandler):
-    """A service of orders: POST puts one in by its key, DELETE takes it out or answers 404."""
-
-    known: set[str] = {"7"}  # noqa: RUF012  # of the one server of this module
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.known.add(self.path)
-        self._answer(201)
-
-    def do_DELETE(self) -> None:
-        is_known = self.path in self.known
-        self.known.discard(self.path)
-        self._answer(204 if is_known else 404)
-
-    def log_message(self, *args: object) -> None:
-        """Nothing is said."""
-
-    def _answer(self, status: int) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
 
 
 class Inbox:
@@ -60,17 +38,13 @@ class Inbox:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[None]:
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Orders)
-    threading.Thread(target=http.serve_forever, daemon=True).start()
-    Place.http = f"http://127.0.0.1:{http.server_address[1]}"
     with socket.create_server(("127.0.0.1", 0)) as free:
         Place.smtp_port = free.getsockname()[1]
     smtp = Controller(Inbox(), hostname="127.0.0.1", port=Place.smtp_port)
     smtp.start()
-    yield
+    with serving_orders() as Place.http:
+        yield
     smtp.stop()
-    http.shutdown()
-    http.server_close()
 
 
 @pytest.fixture
@@ -196,6 +170,33 @@ def test_without_fresh_a_job_that_changes_something_cannot_be_tried(place: Redis
         testing.assert_idempotent(ChargeOnceJob, snapshot=lambda: list(Place.charges))
 
 
+class NoteUnseenJob(Job):
+    def perform(self) -> None:
+        Place.charges.append(self.jid)
+
+
+def test_a_change_by_means_that_are_not_watched_is_refused(place: Redis) -> None:
+    Place.charges.clear()
+
+    with pytest.raises(ValueError, match="NoteUnseenJob changed the snapshot by means that are not watched"):
+        testing.assert_idempotent(NoteUnseenJob, snapshot=lambda: list(Place.charges), fresh=Place.charges.clear)
+
+
+class NoteByTakenFunctionsJob(Job):
+    def perform(self) -> None:
+        db = connect(Place.folder / "zoo.sqlite3")
+        with db:
+            db.execute("INSERT INTO rows VALUES ('taken')")
+        rename(Place.folder / "inbox.txt", Place.folder / "read.txt")  # noqa: PTH104  # as taken out of os
+
+
+def test_functions_that_the_application_has_taken_out_of_their_modules_are_seen(place: Redis) -> None:
+    with pytest.raises(AssertionError, match=r"unsafe between .*\(database: COMMIT\)"):
+        try_out(NoteByTakenFunctionsJob, place)
+
+    assert connect is sqlite3.connect, "the module has its own back"
+
+
 def test_outside_of_a_trial_an_effect_is_the_plain_function() -> None:
     done = []
 
@@ -243,6 +244,7 @@ def application_state() -> object:
         (SendAssignmentReminderJob, [1, "due_tomorrow"]),
         (SendAllAssignmentRemindersJob, []),
         (DeleteOldRemindersJob, [90]),
+        (CountOpenAssignmentsJob, []),
     ],
 )
 def test_the_samples_jobs_may_run_twice(job: type[Job], args: list[object], application: Path) -> None:
@@ -250,5 +252,5 @@ def test_the_samples_jobs_may_run_twice(job: type[Job], args: list[object], appl
         job, *args, snapshot=application_state, fresh=lambda: begin_application(application)
     )
 
-    assert effects or job is SendAllAssignmentRemindersJob
+    assert effects or job in (SendAllAssignmentRemindersJob, CountOpenAssignmentsJob)
     assert sqlite3.connect.__module__ != "clock.testing.watched_sqlite", "the process has its own back"

@@ -1,13 +1,8 @@
 """Events from rows of real databases, by SQLAlchemy: SQLite, and PostgreSQL where it is installed."""
 
 import json
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,47 +46,9 @@ def sqlite() -> str:
 
 
 @pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A PostgreSQL of the test's own, which root may not run."""
-    initdb = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None) or shutil.which("initdb")
-    if initdb is None:
-        pytest.skip("PostgreSQL is not installed")
-    programs = Path(initdb).parent
-    user = "postgres" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="clock-postgresql-", dir="/tmp"))  # its owner needs a short path
-    if user:
-        shutil.chown(folder, user)
-    data = str(folder / "data")
-    environ = {**os.environ, "LC_ALL": "C"}
-    subprocess.run(
-        [programs / "initdb", "--auth=trust", "--encoding=UTF8", "--username=clock", "--no-sync", data],
-        user=user,
-        env=environ,
-        cwd="/",
-        check=True,
-        capture_output=True,
-    )
-    options = f"-k {folder} -h '' -F"
-    control = [str(programs / "pg_ctl"), "--pgdata", data, "--wait"]
-    log = str(folder / "log")
-    subprocess.run(
-        [*control, "--log", log, "-o", options, "start"],
-        user=user,
-        env=environ,
-        cwd="/",
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    yield f"postgresql+psycopg://clock@/postgres?host={folder}"
-    subprocess.run(
-        [*control, "--mode=immediate", "stop"], user=user, cwd="/", check=True, stdout=subprocess.DEVNULL
-    )
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    engine = create_engine(request.getfixturevalue(request.param))
+    url: str = request.getfixturevalue(request.param)
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     Base.metadata.create_all(engine)
     yield engine
     engine.dispose()
