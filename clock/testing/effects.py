@@ -116,15 +116,26 @@ class Recorder:
 
 def _place() -> str:
     """File and line of the application: the innermost frame that is neither ours nor a library's."""
-    frame: FrameType | None = sys._getframe(3)
-    while frame is not None:
+    for frame in _frames():
         name = frame.f_code.co_filename
         if _is_application(name):
             path = Path(name)
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{shown}:{frame.f_lineno}"
-        frame = frame.f_back
     return "?"
+
+
+def _frames() -> Iterator[FrameType]:
+    """The frames of this thread, innermost first, through greenlets, on which SQLAlchemy awaits a database."""
+    frame: FrameType | None = sys._getframe(1)
+    greenlet: Any = sys.modules.get("greenlet")
+    here = greenlet.getcurrent() if greenlet is not None else None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+        while frame is None and here is not None and here.parent is not None:
+            here = here.parent
+            frame = here.gr_frame
 
 
 def _is_application(file: str) -> bool:

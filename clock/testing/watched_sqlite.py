@@ -9,7 +9,7 @@ from typing import Any
 
 from clock.testing.effects import current
 
-READS = ("select", "pragma", "explain", "begin", "savepoint", "release", "rollback")
+READS = ("select", "pragma", "explain", "begin", "savepoint", "release", "rollback", "show")
 _original = sqlite3.connect
 
 
