@@ -1,8 +1,8 @@
 """What a job does to the world outside: each effect is counted, and a crash can be put before or after it.
 
-Watched are statements and commits of databases (sqlite3, psycopg, SQLAlchemy, Django), HTTP (urllib, requests,
-httpx) but for reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs, and
-functions marked `@effect`.
+Watched are statements and commits of databases (sqlite3, psycopg, psycopg2, SQLAlchemy, Django), HTTP (urllib,
+requests, httpx) but for reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs,
+and functions marked `@effect`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from clock.errors import StoreUnavailable
 from clock.store import Redis
 from clock.testing.effects import Patch, Recorder, wrapped
 from clock.testing.watched_psycopg import psycopg_doors
+from clock.testing.watched_psycopg2 import psycopg2_doors
 from clock.testing.watched_sqlite import connect, is_write, short
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -53,6 +54,7 @@ def _databases(recorder: Recorder) -> Iterator[Patch]:
             yield _statement(recorder, dialect, name, partial(_sqlalchemy_lost, lost), place=1)
     yield from _django(recorder)
     yield from psycopg_doors(recorder)
+    yield from psycopg2_doors(recorder)
 
 
 def _django(recorder: Recorder) -> Iterator[Patch]:
