@@ -133,6 +133,8 @@ class Lane:
 
     def begin(self) -> bool:
         """Claim a job and run its code; whether there was one."""
+        # A free worker looks all the time; the world leaves out the looks that find nothing.
+        self._fetcher.last_round_trip = self._worker.clock.monotonic()
         try:
             self._fetcher.acknowledge()
             found = self._fetcher.claim(1)

@@ -308,3 +308,11 @@ def test_a_world_has_no_fewer_workers_than_none_and_each_has_a_slot() -> None:
         testing.world(NIGHT, workers=-1)
     with pytest.raises(ValueError, match="slots=0"):
         testing.world(NIGHT, slots=0)
+
+
+def test_jobs_that_come_at_once_after_idle_hours_run_once_each() -> None:
+    with make(slots=3, durations=MINUTES) as w:
+        w.at("2026-11-01 00:30", NoteJob.perform_bulk, [["a"], ["b"], ["c"]])
+        w.run(hours=3)
+
+        assert [run.args for run in w.ran(NoteJob, "done")] == [["a"], ["b"], ["c"]]
