@@ -45,7 +45,7 @@ class Heartbeat:
         self._expires_seconds = MISSED_BEATS * beat_seconds
         self._clock = clock
         self._rtt_us = 0
-        self._last_beat: float | None = None
+        self._last_beat = clock.monotonic()  # jobs are taken before the first beat
         self._judges_from = clock.monotonic() + GRACE_BEATS * beat_seconds
 
     def run(self, stop: threading.Event) -> None:
@@ -75,16 +75,18 @@ class Heartbeat:
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""
         told = self._describe(self._rtt_us)
+        expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
         asked = self._clock.monotonic()
-        if self._last_beat is not None and asked - self._last_beat > self._expires_seconds:
-            self._judges_from = asked + GRACE_BEATS * self._beat_seconds
+        signal = self._processes.beat(self._identity, told, expires_ms=expires_ms)
+        answered = self._clock.monotonic()
+        self._rtt_us = int((answered - asked) * 1_000_000)
+        silent = answered - self._last_beat  # a process may also be stopped in the middle of a beat
+        self._last_beat = answered
+        if silent > self._expires_seconds:
+            self._judges_from = answered + GRACE_BEATS * self._beat_seconds
             logger.warning(
                 "No heartbeat for %.0f s: jobs that ran here meanwhile may have been given to other workers",
-                asked - self._last_beat,
+                silent,
             )
-        expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
-        signal = self._processes.beat(self._identity, told, expires_ms=expires_ms)
-        self._last_beat = self._clock.monotonic()
-        self._rtt_us = int((self._last_beat - asked) * 1_000_000)
         if signal:
             self._on_signal(signal)

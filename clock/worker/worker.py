@@ -76,8 +76,8 @@ class Worker:
         for slot in self._fetcher.slots:
             processor = Processor(slot, self._fetcher, self._in_progress, outcomes, clock=self._clock)
             self._job_threads.append(self._start(processor.run, slot.tid))
+        heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
-        heartbeat = self._heartbeat()
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
         poller = Poller(self._delayed, Nearer(self._redis), clock=self._clock)
         self._start(lambda: poller.run(self._stop_asked), "poller")

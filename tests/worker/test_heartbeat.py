@@ -17,6 +17,12 @@ from clock.worker.recovery import recover
 BEAT_SECONDS = 5.0
 
 
+@pytest.fixture
+def stopped_in_beat() -> list[float]:
+    """For how many seconds the process is stopped while it makes its next beat."""
+    return []
+
+
 def said(_rtt_us: int) -> Beat:
     return Beat(info={"concurrency": 1}, busy=0, beat=0.0, rtt_us=0, quiet=False, rss=0, work={}, fetched=0.0)
 
@@ -27,12 +33,20 @@ def done() -> list[str]:
 
 
 @pytest.fixture
-def turn(redis: Redis, fake_clock: FakeClock, done: list[str]) -> Callable[[float], list[str]]:
+def turn(
+    redis: Redis, fake_clock: FakeClock, done: list[str], stopped_in_beat: list[float]
+) -> Callable[[float], list[str]]:
     """Lets so many seconds pass, and the worker beat; what it did then."""
+
+    def describe(rtt_us: int) -> Beat:
+        while stopped_in_beat:
+            fake_clock.advance(timedelta(seconds=stopped_in_beat.pop()))
+        return said(rtt_us)
+
     heartbeat = Heartbeat(
         Processes(redis),
         "here:1:a",
-        describe=said,
+        describe=describe,
         on_signal=done.append,
         duties=lambda: done.append("duties"),
         judge=lambda: done.append("judged"),
@@ -64,6 +78,24 @@ def test_nor_does_one_that_was_cut_off(
     assert turn(MISSED_BEATS * BEAT_SECONDS) == ["judged", "duties"]
 
     assert turn(MISSED_BEATS * BEAT_SECONDS + 1) == ["duties"]
+    assert "may have been given to other workers" in caplog.text
+    assert turn(GRACE_BEATS * BEAT_SECONDS) == ["judged", "duties"]
+
+
+def test_nor_does_one_that_was_stopped_before_its_first_beat(
+    turn: Callable[[float], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert turn(MISSED_BEATS * BEAT_SECONDS + 1) == ["duties"]
+    assert "may have been given to other workers" in caplog.text
+
+
+def test_nor_does_one_that_was_stopped_in_the_middle_of_a_beat(
+    turn: Callable[[float], list[str]], stopped_in_beat: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    turn(0)
+    stopped_in_beat.append(MISSED_BEATS * BEAT_SECONDS + 1)
+
+    assert turn(0) == ["duties"]
     assert "may have been given to other workers" in caplog.text
     assert turn(GRACE_BEATS * BEAT_SECONDS) == ["judged", "duties"]
 
