@@ -1,23 +1,27 @@
 """Pauses: an event, or the whole clock, does not fire from one instant to another.
 
-Whether a due instant is paused depends on that instant alone, not on when a clock comes to look at it: so the
-latest pause is kept after its end, and nothing that was due during it is caught up.
+Whether a due instant is paused depends on that instant alone, not on when a clock comes to look at it: so each
+stretch of time that was paused is kept after its end, and nothing that was due in it is caught up.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from clock.store import keys
 from clock.store.connection import translated
 
 ALL = ""  # in the place of an event's name: the whole clock
-KEPT_MS = 7 * 24 * 3600 * 1000  # a pause is forgotten a week after its end
+KEPT_MS = 7 * 24 * 3600 * 1000  # a stretch is forgotten a week after its end, where all that was due is decided
+LONGEST_MS = 52 * KEPT_MS  # and after a year in any case: an event may never be due again
+MOST_KEPT = 100  # stretches of one event; the oldest are forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,12 @@ class Pause:
     until_ms: int | None = None
     by: str | None = None
     note: str | None = None
+    earlier: tuple[Pause, ...] = field(default=(), repr=False)  # the stretches before it, the latest first
+
+    @property
+    def stretches(self) -> tuple[Pause, ...]:
+        """This one and the earlier ones, each for itself, the latest first."""
+        return (replace(self, earlier=()), *self.earlier)
 
     def covers(self, due_ms: int) -> bool:
         """Whether that due instant is paused.
@@ -37,18 +47,27 @@ class Pause:
         """
         return self.from_ms <= due_ms and (self.until_ms is None or due_ms < self.until_ms)
 
+    def followed_by(self, wanted: Pause) -> Pause:
+        """This pause once `wanted` is made after it; what is paused already stays so from when it was."""
+        if self.covers(wanted.from_ms):
+            return replace(wanted, from_ms=self.from_ms, earlier=self.earlier)
+        return replace(wanted, earlier=self.stretches[: MOST_KEPT - 1])
+
     def __str__(self) -> str:
         return "paused" + (f" by {self.by}" if self.by else "") + (f": {self.note}" if self.note else "")
 
 
 def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | None:
     """The pause, of the event or of the whole clock, that covers a due instant."""
-    found = (pauses.get(name) for name in (event, ALL))
-    return next((pause for pause in found if pause and pause.covers(due_ms)), None)
+    found = (stretch for name in (event, ALL) if name in pauses for stretch in pauses[name].stretches)
+    return next((stretch for stretch in found if stretch.covers(due_ms)), None)
 
 
 def read(redis: Redis) -> dict[str, Pause]:
-    """The latest pause of each event that had one, `ALL` for the whole clock's. Raises StoreUnavailable."""
+    """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
+
+    Raises StoreUnavailable.
+    """
     with translated():
         rows: Any = redis.hgetall(keys.PAUSED)
     return {name.decode(): _decoded(text) for name, text in rows.items()}
@@ -56,36 +75,80 @@ def read(redis: Redis) -> dict[str, Pause]:
 
 def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
     """Pause an event, or `ALL`; what is paused already stays so from when it was. Raises StoreUnavailable."""
-    before = read(redis).get(event)
-    if before and before.covers(wanted.from_ms):
-        wanted = replace(wanted, from_ms=before.from_ms)
-    _write(redis, event, wanted)
-    return wanted
+    return _change(redis, event, lambda before: before.followed_by(wanted) if before else wanted) or wanted
 
 
 def resume(redis: Redis, event: str, now_ms: int) -> Pause | None:
     """End the pause of an event, or of `ALL`, at `now_ms`; None: it was not paused. Raises StoreUnavailable."""
-    found = read(redis).get(event)
-    if found is None or not found.covers(now_ms):
-        return None
-    _write(redis, event, replace(found, until_ms=now_ms))
-    return found
+    ended: Pause | None = None
+
+    def end(before: Pause | None) -> Pause | None:
+        nonlocal ended
+        ended = before if before and before.covers(now_ms) else None
+        return replace(ended, until_ms=now_ms) if ended else before
+
+    _change(redis, event, end)
+    return ended
 
 
 def forget_old(redis: Redis, now_ms: int) -> None:
-    """Forget the pauses that ended over a week before `now_ms`. Raises StoreUnavailable."""
-    old = [name for name, pause in read(redis).items() if (pause.until_ms or now_ms) < now_ms - KEPT_MS]
-    if old:
-        with translated():
-            redis.hdel(keys.PAUSED, *old)
+    """Forget the stretches that ended a week before `now_ms` and in which nothing is undecided.
 
-
-def _write(redis: Redis, event: str, pause: Pause) -> None:
-    fields = {name.removesuffix("_ms"): value for name, value in asdict(pause).items() if value is not None}
+    Raises StoreUnavailable.
+    """
+    found = read(redis)
+    if not any(_ended_by(now_ms - KEPT_MS, one) for pause in found.values() for one in pause.stretches):
+        return
     with translated():
-        redis.hset(keys.PAUSED, event, json.dumps(fields, ensure_ascii=False))
+        rows: Any = redis.hgetall(keys.LEDGER_DECIDED)
+    decided = {name.decode(): int(due) for name, due in rows.items()}
+    decided[ALL] = min(decided.values(), default=now_ms)
+    for event in found:
+        oldest = max(now_ms - LONGEST_MS, min(now_ms - KEPT_MS, decided.get(event, now_ms)))
+        _change(redis, event, partial(_without_old, oldest))
+
+
+def _without_old(oldest_ms: int, pause: Pause | None) -> Pause | None:
+    """What is left of a pause without the stretches that ended by `oldest_ms`; None: nothing."""
+    kept = [one for one in pause.stretches if not _ended_by(oldest_ms, one)] if pause else []
+    return replace(kept[0], earlier=tuple(kept[1:])) if kept else None
+
+
+def _ended_by(instant_ms: int, stretch: Pause) -> bool:
+    return stretch.until_ms is not None and stretch.until_ms <= instant_ms
+
+
+def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
+    """Put in the place of an event's pause what is made of it (None: there is none); others may change it, too."""
+    found: Pause | None = None
+
+    def change(pipeline: Pipeline) -> None:
+        nonlocal found
+        text: Any = pipeline.hget(keys.PAUSED, event)  # at once: the key is watched
+        before = _decoded(text) if text else None
+        found = made(before)
+        pipeline.multi()
+        if found is not None and found != before:
+            pipeline.hset(keys.PAUSED, event, json.dumps(_fields(found), ensure_ascii=False))
+        elif found is None and before is not None:
+            pipeline.hdel(keys.PAUSED, event)
+
+    with translated():
+        redis.transaction(change, keys.PAUSED)
+    return found
+
+
+def _fields(pause: Pause) -> dict[str, object]:
+    """A pause as it is stored: the latest stretch's fields, and under `earlier` a list of the others'."""
+    known = {"from": pause.from_ms, "until": pause.until_ms, "by": pause.by, "note": pause.note}
+    fields: dict[str, object] = {name: value for name, value in known.items() if value is not None}
+    return fields | ({"earlier": [_fields(one) for one in pause.earlier]} if pause.earlier else {})
 
 
 def _decoded(text: bytes) -> Pause:
     fields = json.loads(text)
+    return replace(_stretch(fields), earlier=tuple(map(_stretch, fields.get("earlier", ()))))
+
+
+def _stretch(fields: Mapping[str, Any]) -> Pause:
     return Pause(fields["from"], fields.get("until"), fields.get("by"), fields.get("note"))

@@ -72,7 +72,8 @@ class MemoryLedger:
 
     def pause(self, event: str, wanted: Pause) -> None:
         """Pause an event that asked not to run again."""
-        self._pauses.setdefault(event, wanted)
+        before = self._pauses.get(event)
+        self._pauses[event] = before.followed_by(wanted) if before else wanted
 
     def running(self, event: str, now_ms: int) -> int:
         """None."""

@@ -216,6 +216,26 @@ def test_a_pause_holds_though_no_clock_ran_while_it_lasted(
     assert kinds(redis) == ["caught_up", "paused", "paused", "caught_up", "caught_up"]
 
 
+@pytest.mark.parametrize("paused", ["feed", ALL])
+@pytest.mark.parametrize("action", ['FetchNewsJob, "news"', "lambda: ran.append(1)"])
+def test_each_of_several_pauses_holds_though_no_clock_ran_while_they_lasted(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, paused: str, action: str
+) -> None:
+    lines = f'every().minute.at(":00").do({action}).named("feed").catch_up("all")\n'
+    start(declare(lines))
+    for first, last, by in [(1, 2, "Ada"), (3, 4, "Bob"), (5, None, "Eve")]:
+        pauses.pause(redis, paused, Pause(to_ms(SIX + first * MINUTE), by=by))
+        if last:
+            pauses.resume(redis, paused, to_ms(SIX + last * MINUTE))
+
+    fake_clock.travel_to(SIX + 5.5 * MINUTE)
+    start(declare(lines))
+
+    assert kinds(redis) == ["caught_up", "paused", "caught_up", "paused", "caught_up", "paused"]
+    reasons = [record.get("reason") for record in RedisLedger(redis).history("feed")]
+    assert list(filter(None, reasons)) == ["paused by Eve", "paused by Bob", "paused by Ada"]
+
+
 def test_a_pause_made_twice_lasts_from_the_first_and_ends_with_the_second(redis: Redis) -> None:
     pauses.pause(redis, "feed", Pause(1000, 5000, note="first"))
     made = pauses.pause(redis, "feed", Pause(2000, 9000, note="second"))

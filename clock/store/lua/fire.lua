@@ -58,11 +58,18 @@ local function push(job)
 end
 
 local any_pause = redis.call('EXISTS', KEYS[7]) == 1
+local function covers(stretch, due)
+  return due >= stretch['from'] and not (stretch['until'] and due >= stretch['until'])
+end
+
 local function is_paused(event, due)
   for _, name in ipairs({ event, '' }) do
     local text = any_pause and redis.call('HGET', KEYS[7], name)
-    local pause = text and cjson.decode(text)
-    if pause and due >= pause['from'] and not (pause['until'] and due >= pause['until']) then return true end
+    local latest = text and cjson.decode(text)
+    if latest and covers(latest, due) then return true end
+    for _, stretch in ipairs(latest and latest['earlier'] or {}) do
+      if covers(stretch, due) then return true end
+    end
   end
   return false
 end
