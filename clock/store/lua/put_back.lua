@@ -10,7 +10,8 @@
 -- Returns how many were moved; an entry that has changed or gone is left alone.
 --
 -- One script, because two workers may look after the same dead one, and each job must go one way only; and the
--- worker may come back between looking and moving. A job leaves last, as a command that fails (a key of a wrong type) ends the script and takes nothing back.
+-- worker may come back between looking and moving. A job leaves last, as a command that fails (a key of a wrong
+-- type) ends the script and takes nothing back.
 local moved = 0
 local expires = redis.call('ZSCORE', KEYS[7], ARGV[2])
 if ARGV[3] ~= '' and expires and tonumber(expires) >= tonumber(ARGV[3]) then return 0 end
