@@ -78,7 +78,7 @@ def _wrong_verb(first: str, nouns: list[str]) -> str | None:
         return "names no verb and noun" if first not in _VERBS else "names no noun"
     if first in _VERBS:
         return None
-    if _NO_VERB.search(first) or any(noun.lower() in _VERBS for noun in nouns[-1:]):
+    if _NO_VERB.search(first) or nouns[-1].lower() in _VERBS:
         return "does not begin with a verb"
     return None
 
@@ -106,12 +106,13 @@ def _has_many(code: CodeType, repeated: bool = False) -> bool:
     if any(_has_many(one, one.co_name.startswith("<")) for one in inner):  # a comprehension is a loop
         return True
     pushes = [place.offset for place in dis.get_instructions(code) if place.argval in _PUSH_ONE]
-    return any(repeated or begin <= push <= end for push in pushes for begin, end in _loops(code))
+    if repeated:
+        return bool(pushes)
+    return any(begin <= push <= end for push in pushes for begin, end in _loops(code))
 
 
 def _loops(code: CodeType) -> Iterator[tuple[int, int]]:
     """The stretches of code that are repeated, from each jump back to where it goes."""
-    yield (-1, -1)  # so that a comprehension, which may have none of its own, has one
     for place in dis.get_instructions(code):
         if place.opname.startswith("JUMP_BACKWARD") and isinstance(place.argval, int):
             yield place.argval, place.offset
