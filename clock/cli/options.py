@@ -32,7 +32,7 @@ def shared_options(command: F) -> F:
 def health_option(command: F) -> F:
     """Add `--health-port`."""
     return click.option(
-        "--health-port", type=int, metavar="PORT", help="Tell /live, /ready and /metrics there, by HTTP."
+        "--health-port", type=int, metavar="PORT", help="Tell /live, /ready, /clock and /metrics there, by HTTP."
     )(command)
 
 
