@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from clock.cli.app import COMPLETION_VARIABLE
+
 
 @click.command(short_help="Print the script that completes commands in a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
@@ -17,4 +19,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  # click has these three
-    click.echo(kind(ctx.find_root().command, {}, "clock", "_CLOCK_COMPLETE").source())
+    click.echo(kind(ctx.find_root().command, {}, "clock", COMPLETION_VARIABLE).source())

@@ -120,9 +120,7 @@ def _show_queues(found: Status) -> None:
 
 
 def _show_events(found: Status) -> None:
-    views = sorted(
-        found.events or (), key=lambda view: view.next_due or datetime.max.replace(tzinfo=found.at.tzinfo)
-    )
+    views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
     rows = [(view.event.name, _due(found.at, view), view.last["decision"] if view.last else "-") for view in views]
     click.echo()
     _section(["event", "next", "last"], rows[:10], "no events")
