@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from clock.job.payload import Payload, decode, queue_of
+from clock.job.payload import Payload, decode, instant, queue_of
 from clock.job.redaction import shown_args
 
 
@@ -57,9 +57,8 @@ class FoundJob:
     def since(self) -> float | None:
         """When what it waits for began, in float seconds: it failed, was enqueued or was made."""
         for name in ("failed_at", "enqueued_at", "created_at"):
-            time = self.payload.get(name)
-            if isinstance(time, (int, float)) and not isinstance(time, bool):
-                return time / 1000 if isinstance(time, int) else time
+            if (time := instant(self.payload.get(name))) is not None:
+                return time
         return None
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from clock.job import Job
 from clock.job.hooks import ask_retry_in, tell_exhausted
-from clock.job.payload import Payload
+from clock.job.payload import Payload, instant
 from clock.store import keys
 
 MAX_RETRIES = 25
@@ -80,16 +80,11 @@ def delay(count: int, asked: float | None = None) -> float:
 
 
 def _may_retry(failed: Mapping[str, object], retry: object, retry_for: object, count: int, now: float) -> bool:
-    first = failed.get("failed_at")
-    if isinstance(retry_for, (int, float)) and isinstance(first, (int, float)):
-        return now < _as_seconds(first) + retry_for
+    first = instant(failed.get("failed_at"))
+    if isinstance(retry_for, (int, float)) and first is not None:
+        return now < first + retry_for
     limit = retry if isinstance(retry, int) and not isinstance(retry, bool) else MAX_RETRIES
     return count < limit
-
-
-def _as_seconds(time: float) -> float:
-    """A payload's time in seconds: Sidekiq 8 writes integer milliseconds."""
-    return time / 1000 if isinstance(time, int) else time
 
 
 def _option(payload: Mapping[str, object], job: type[Job] | None, name: str, default: object) -> object:
