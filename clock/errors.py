@@ -16,7 +16,7 @@
         Discard              raised on purpose, to drop the job that runs
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
-      Outranked            a clock of a newer release leads; this one may not work
+        Outranked            a clock of a newer release leads; this one may not work
       WorkerStuck            a worker is cut off from Redis while others are not (exit code 3)
 
 Outside the tree stands JobTimeout, which a job's own `except Exception` must not catch.
@@ -27,6 +27,7 @@ The command line prints a `ClockError` as one line and exits with its `exit_code
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 
 class ClockError(Exception):
@@ -56,7 +57,8 @@ class UnknownEvent(ClockError):
 
     SHOWN = 40  # so many names fit a message
 
-    def __init__(self, name: str, known: Sequence[str], near: Sequence[str]) -> None:
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        near = get_close_matches(name, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         more = f" and {len(known) - self.SHOWN} more" if len(known) > self.SHOWN else ""
         shown = ", ".join(map(repr, known[: self.SHOWN])) or "none"

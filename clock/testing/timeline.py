@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -180,4 +179,4 @@ class Timeline:
 
     def _check(self, name: str) -> None:
         if name not in self.events:
-            raise UnknownEvent(name, self.events, get_close_matches(name, self.events, 1))
+            raise UnknownEvent(name, self.events)

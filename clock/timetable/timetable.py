@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from pathlib import Path
 
 from clock.errors import UnknownEvent
@@ -73,7 +72,7 @@ class Timetable:
         try:
             return self.by_name[name]
         except KeyError:
-            raise UnknownEvent(name, list(self.by_name), get_close_matches(name, self.by_name, 1)) from None
+            raise UnknownEvent(name, list(self.by_name)) from None
 
     def due_between(
         self, start: datetime, end: datetime, *, anchors: Mapping[str, datetime] | None = None
