@@ -5,6 +5,7 @@
       DeclarationError       the clock file declares something that cannot be
         DuplicateEvent
       UnknownEvent           somebody asks for an event that the clock file does not have
+      UnreadableTime         somebody asks about a time that is none (exit code 2)
       SourceFailed           the source of events in a database raised
       ActionFailed           an event fired by hand raised
       JobError               a job class or its arguments are wrong
@@ -63,6 +64,15 @@ class UnknownEvent(ClockError):
         more = f" and {len(known) - self.SHOWN} more" if len(known) > self.SHOWN else ""
         shown = ", ".join(map(repr, known[: self.SHOWN])) or "none"
         super().__init__(f"no event is named {name!r}{hint} The events are: {shown}{more}")
+
+
+class UnreadableTime(ClockError):
+    """A time was asked about that is none."""
+
+    exit_code = 2
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is no time; ask for '2026-11-01 01:30', '2026-11-01' or an ISO 8601 instant")
 
 
 class SourceFailed(ClockError):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from clock.clocks import from_ms, to_ms
-from clock.errors import ClockError
+from clock.errors import UnreadableTime
 from clock.store import Redis, history, listing, pauses, watch
 from clock.timetable import Event
 
@@ -25,15 +25,6 @@ WORDS = {
     "error": "failed, and pushed nothing",
     "manual": "was fired by hand",
 }
-
-
-class UnreadableTime(ClockError):
-    """A time was asked about that is none."""
-
-    exit_code = 2
-
-    def __init__(self, text: str) -> None:
-        super().__init__(f"{text!r} is no time; ask for '2026-11-01 01:30', '2026-11-01' or an ISO 8601 instant")
 
 
 @dataclass(frozen=True, slots=True)
