@@ -25,7 +25,7 @@ from clock.shutdown import handling
 from clock.store.connection import connect, server_time_offset, set_default
 from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
-from clock.worker.launcher import parent_pid
+from clock.worker.child import parent_pid, telling_parent
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -85,6 +85,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
         handling(signals),
         _standing_by(with_clock, config, metrics) as standing_by,
         health(config, redis, metrics, clock=standing_by, worker=process),
+        telling_parent(),
     ):
         process.run()
 

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from clock.clocks import Clock
+from clock.worker import child as children
+from clock.worker.child import Child
 
 LOOK_SECONDS = 1.0  # how often children are looked at, besides at each SIGCHLD
 YOUNG_SECONDS = 10.0  # who dies younger is replaced only after `PAUSE_SECONDS`
 PAUSE_SECONDS = 1.0
-PARENT_VARIABLE = "CLOCK_PARENT_PID"  # tells a child whose it is: it stops when that process is gone
 GRACE_SECONDS = 10.0  # after a child's own stop timeout, until it is killed
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """A worker process; `first` if it is none's replacement."""
-
-    process: subprocess.Popen[bytes]
-    started: float
-    first: bool
-
-
 class Launcher:
     """Runs `count` processes of `command` until they are told to stop.
 
-    A child that was stopped as asked (exit code 0) is not replaced. One of the first that ends for bad input
-    (1 or 2) ends all: its replacement would find the same.
+    A child that has stopped in order is not replaced: it was asked to, as by Sidekiq's page. One of the first that
+    ends before it works, for bad input, ends all: its replacement would find the same.
     """
 
     def __init__(self, command: Sequence[str], count: int, *, stop_timeout_seconds: float, clock: Clock) -> None:
@@ -42,7 +31,7 @@ class Launcher:
         self._count = count
         self._stop_timeout_seconds = stop_timeout_seconds
         self._clock = clock
-        self._children: list[_Child] = []  # guarded by _lock
+        self._children: list[Child] = []  # guarded by _lock
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._stop_by: float | None = None
@@ -90,9 +79,8 @@ class Launcher:
     def _start(self, *, first: bool) -> None:
         with self._lock:
             if self._replacing:
-                environ = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
-                process = subprocess.Popen(self._command, env=environ)  # noqa: S603  # this program, its own words
-                self._children.append(_Child(process, self._clock.monotonic(), first))
+                now = self._clock.monotonic()
+                self._children.append(children.start(self._command, now=now, first=first))
 
     def _look(self) -> None:
         for child in list(self._children):
@@ -105,10 +93,11 @@ class Launcher:
                 logger.error("Worker process %d does not stop; killing it", child.process.pid)
                 child.process.kill()
 
-    def _ended(self, child: _Child, code: int) -> None:
-        if code == 0 or not self._replacing:
+    def _ended(self, child: Child, code: int) -> None:
+        began, stopped = child.told()
+        if stopped or not self._replacing:
             self._exit_code = self._exit_code or max(code, 0)
-        elif child.first and code in (1, 2):
+        elif child.first and not began and code >= 0:
             self._exit_code = code
             self.stop()
         else:
@@ -118,16 +107,13 @@ class Launcher:
             self._start(first=False)
 
 
-def parent_pid() -> int | None:
-    """The process id of the launcher that started this process; None: it is nobody's child."""
-    pid = os.environ.get(PARENT_VARIABLE, "")
-    return int(pid) if pid.isdigit() else None
-
-
 def _told(code: int) -> str:
     """An exit code in words.
 
-    >>> _told(3), _told(-9)
-    ('exit code 3', 'SIGKILL')
+    >>> _told(3), _told(-9), _told(-40)
+    ('exit code 3', 'SIGKILL', 'signal 40')
     """
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+    if code >= 0:
+        return f"exit code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return known.get(-code, f"signal {-code}")

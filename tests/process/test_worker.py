@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App, eventually
+from tests.process.conftest import PATIENCE_SECONDS, App, eventually
 
 pytestmark = pytest.mark.process
 
@@ -68,10 +68,13 @@ class LendThreadJob(Job):
         await asyncio.to_thread(time.sleep, 600)
 
 class DieAtOnceJob(Job):
-    def perform(self):
+    def perform(self, number):
         note("dying", os.getpid())
-        if default().llen("ran") == 1:
-            os.kill(os.getpid(), 9)
+        if default().llen("ran") > 1:
+            return
+        if number < 0:
+            os.kill(os.getpid(), -number)
+        os._exit(number)
 """
 
 
@@ -205,13 +208,16 @@ def test_a_job_that_runs_for_too_long_is_interrupted_and_tried_again_later(app: 
 
 
 @pytest.mark.slow
-def test_several_processes_work_and_a_dead_one_is_replaced(app: App) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"), [(-9, "SIGKILL"), (-40, "signal 40"), (0, "exit code 0"), (1, "exit code 1")]
+)
+def test_several_processes_work_and_a_dead_one_is_replaced(app: App, number: int, told: str) -> None:
     worker = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
     eventually(lambda: app.redis().scard("processes") == 2, "two processes")
     before = set(list[Any](app.redis().smembers("processes")))
 
-    push(app, "DieAtOnceJob")
-    worker.wait_for("died (SIGKILL); starting another")
+    push(app, "DieAtOnceJob", number)
+    worker.wait_for(f"died ({told}); starting another")
     eventually(lambda: set(list[Any](app.redis().smembers("processes"))) - before, "a new process")
     for number in range(20):
         push(app, "NoteThingJob", number)
@@ -253,6 +259,17 @@ def test_processes_whose_parent_was_killed_stop_in_order(app: App) -> None:
     parent.popen.kill()
 
     eventually(lambda: app.redis().scard("processes") == 0, "both have stopped")
+
+
+def test_of_several_processes_one_that_was_told_to_stop_is_not_replaced(app: App) -> None:
+    parent = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
+    eventually(lambda: app.redis().scard("processes") == 2, "two processes")
+
+    for identity in list[Any](app.redis().smembers("processes")):
+        app.redis().lpush(f"{identity.decode()}-signals", "TERM")
+
+    assert parent.popen.wait(PATIENCE_SECONDS) == 0
+    assert "died" not in parent.output
 
 
 def test_with_several_processes_bad_input_ends_them_all(app: App) -> None:

@@ -1,0 +1,70 @@
+"""A worker process and the launcher that started it: what one tells the other.
+
+An exit code does not tell an orderly stop from a job that called `os._exit`, nor bad input from a job that ended
+the process. So the child writes into a pipe when it begins to work, and when it has stopped in order.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+PARENT_VARIABLE = "CLOCK_PARENT_PID"  # tells a child whose it is: it stops when that process is gone
+PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
+_BEGAN, _STOPPED = b"b", b"s"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A worker process; `first` if it is none's replacement, `started` in monotonic seconds."""
+
+    process: subprocess.Popen[bytes]
+    pipe: int
+    started: float
+    first: bool
+
+    def told(self) -> tuple[bool, bool]:
+        """Whether it began to work, and whether it stopped in order; to be asked once, when it has ended."""
+        try:
+            said = os.read(self.pipe, 2)
+        except BlockingIOError:  # nothing, and a process that it has forked holds the pipe
+            said = b""
+        os.close(self.pipe)
+        return _BEGAN in said, _STOPPED in said
+
+
+def start(command: Sequence[str], *, now: float, first: bool) -> Child:
+    """Start a worker process of this one."""
+    ours, its = os.pipe()
+    os.set_blocking(ours, False)
+    environ = {**os.environ, PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its)}
+    try:
+        process = subprocess.Popen(command, env=environ, pass_fds=[its])  # noqa: S603  # this program, its own words
+    finally:
+        os.close(its)
+    return Child(process, ours, now, first)
+
+
+def parent_pid() -> int | None:
+    """The process id of the launcher that started this process; None: it is nobody's child. To be asked once."""
+    pid = os.environ.pop(PARENT_VARIABLE, "")  # what a job starts is not the launcher's child
+    return int(pid) if pid.isdigit() else None
+
+
+@contextmanager
+def telling_parent() -> Iterator[None]:
+    """Tell the launcher, where there is one, that this process works, and at the end that it stopped in order."""
+    number = os.environ.pop(PIPE_VARIABLE, "")
+    if not number.isdigit():
+        yield
+        return
+    pipe = int(number)
+    os.set_inheritable(pipe, False)
+    with suppress(BrokenPipeError):  # the launcher was killed
+        os.write(pipe, _BEGAN)
+    yield
+    with suppress(BrokenPipeError):
+        os.write(pipe, _STOPPED)
