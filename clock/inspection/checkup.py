@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from clock.inspection.orphans import lost_workers, orphans
 from clock.store import Redis, listing
-from clock.store.connection import OLDEST
+from clock.store.server_version import ServerVersion
 
 SKEW = timedelta(seconds=0.5)
 
@@ -61,13 +61,10 @@ def checkup(redis: Redis, circumstances: Circumstances) -> list[Finding]:
 
 
 def _version(told: Mapping[str, object]) -> Finding:
-    kind = str(told.get("server_name", "redis"))
-    version = str(told.get(f"{kind}_version", told.get("redis_version", "0")))
-    oldest = OLDEST.get(kind)
-    found = f"{kind} {version}"
-    if oldest and tuple(int(part) for part in version.split(".")[:2]) < oldest:
-        return Finding("version", Grade.BAD, found, f"upgrade to {'.'.join(map(str, oldest))} or newer")
-    return Finding("version", Grade.GOOD, found)
+    found = ServerVersion.of(told)
+    if found.needed is not None:
+        return Finding("version", Grade.BAD, str(found), f"upgrade to {found.needed} or newer")
+    return Finding("version", Grade.GOOD, str(found))
 
 
 def _eviction(redis: Redis, told: Mapping[str, object]) -> Finding:

@@ -32,9 +32,9 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import embedded
 from clock.store.address import masked, scheme_of, sentinels, unreadable
+from clock.store.server_version import ServerVersion
 
 SOCKET_TIMEOUT_SECONDS = 10.0  # longer than any script takes; a dead network is noticed within it
-OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
@@ -219,12 +219,9 @@ def _with_known_options(url: str, redis: Redis) -> Redis:
 
 
 def _check_version(server: dict[str, object]) -> None:
-    kind = str(server.get("server_name", "redis"))
-    version = str(server.get(f"{kind}_version", server.get("redis_version", "0")))
-    oldest = OLDEST.get(kind)
-    if oldest and tuple(int(part) for part in version.split(".")[:2]) < oldest:
-        needed = ".".join(map(str, oldest))
-        raise StoreError(f"this is {kind} {version}; {needed} or newer is needed.")
+    found = ServerVersion.of(server)
+    if found.needed is not None:
+        raise StoreError(f"this is {found}; {found.needed} or newer is needed.")
 
 
 def _plain(error: Exception) -> str:
