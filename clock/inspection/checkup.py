@@ -12,9 +12,8 @@ from enum import StrEnum
 
 from clock.inspection.orphans import lost_workers, orphans
 from clock.store import Redis, listing
+from clock.store.connection import SKEW_SECONDS
 from clock.store.server_version import ServerVersion
-
-SKEW = timedelta(seconds=0.5)
 
 
 class Grade(StrEnum):
@@ -145,8 +144,9 @@ def _tls(url: str) -> Finding:
 
 
 def _skew(offset: timedelta) -> Finding:
-    found = f"this machine's clock is {-offset.total_seconds():+.3f} s off Redis's"
-    if abs(offset) > SKEW:
+    seconds = offset.total_seconds()
+    found = f"this machine's clock is {-seconds:+.3f} s off Redis's"
+    if abs(seconds) > SKEW_SECONDS:
         return Finding("clock skew", Grade.WARNING, found, "let NTP set this machine's clock (timedatectl)")
     return Finding("clock skew", Grade.GOOD, found)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clock.clocks import from_ms, to_ms
-from clock.store import Redis, listing
+from clock.store import Redis, listing, watch
 from clock.store.pauses import Pause, covering, read
 from clock.timetable import Event, Timetable
 
-OVERDUE = timedelta(seconds=60)  # a healthy clock fires within a second; a deploy takes less than this
+OVERDUE = timedelta(seconds=watch.OVERDUE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

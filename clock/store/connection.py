@@ -34,6 +34,7 @@ from clock.store import embedded
 from clock.store.address import masked, scheme_of, sentinels, unreadable
 from clock.store.server_version import ServerVersion
 
+SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
 SOCKET_TIMEOUT_SECONDS = 10.0  # longer than any script takes; a dead network is noticed within it
 
 _default: Redis | None = None  # guarded by _default_lock

@@ -10,6 +10,8 @@ from redis import Redis
 from clock.store import keys
 from clock.store.connection import translated
 
+OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a take-over takes less than this
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:

@@ -14,12 +14,12 @@ from collections.abc import Callable
 
 from clock.clocks import Clock, ServerClock
 from clock.errors import StoreError
+from clock.store.connection import SKEW_SECONDS
 from clock.store.lease import Lease, Tenure
 
 LEASE_SECONDS = 4.0
 BEAT_SECONDS = 1.0
 EXPIRY_SECONDS = 0.01  # a clock that stands by looks so long after the lease should have run out
-SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
 
 logger = logging.getLogger(__name__)
 

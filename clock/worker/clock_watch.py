@@ -7,7 +7,6 @@ import logging
 from clock.clocks import Clock
 from clock.store import Redis, watch
 
-OVERDUE_SECONDS = 60.0  # longer than a deploy or a take-over makes it
 REMIND_SECONDS = 60.0  # how often it is said again
 
 logger = logging.getLogger(__name__)
@@ -16,7 +15,7 @@ logger = logging.getLogger(__name__)
 class ClockWatch:
     """Compares the oldest undecided due instant with Redis's time."""
 
-    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = OVERDUE_SECONDS) -> None:
+    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = watch.OVERDUE_SECONDS) -> None:
         self._redis = redis
         self._clock = clock
         self._limit_seconds = limit_seconds
