@@ -88,7 +88,6 @@ def queues(redis: Redis, now: float) -> list[QueueView]:
     return views
 
 
-SCHEDULE: SetName = "schedule"
-RETRY: SetName = "retry"
-DEAD: SetName = "dead"
-assert (SCHEDULE, RETRY, DEAD) == (keys.SCHEDULE, keys.RETRY, keys.DEAD)  # noqa: S101  # one name each
+SCHEDULE: SetName = keys.SCHEDULE
+RETRY: SetName = keys.RETRY
+DEAD: SetName = keys.DEAD

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 # Sidekiq's (see its wire format): times in scores are float seconds since 1970.
 QUEUES = "queues"  # set: names of all queues ever pushed to
-SCHEDULE = "schedule"  # sorted set: payload -> when it is due
-RETRY = "retry"  # sorted set: payload -> when it is tried again
-DEAD = "dead"  # sorted set: payload -> when it died
+SCHEDULE: Final = "schedule"  # sorted set: payload -> when it is due
+RETRY: Final = "retry"  # sorted set: payload -> when it is tried again
+DEAD: Final = "dead"  # sorted set: payload -> when it died
 PROCESSES = "processes"  # set: identities of live workers
 STAT_PROCESSED = "stat:processed"  # string: jobs run ever; with `:YYYY-MM-DD`, on that day (UTC), for 5 years
 STAT_FAILED = "stat:failed"  # the same of those that failed
