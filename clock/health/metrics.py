@@ -127,8 +127,8 @@ class _InRedis(Collector):
             GaugeMetricFamily("clock_redis_up", "1 where Redis answers.", 1),
             depth,
             latency,
-            GaugeMetricFamily("clock_retry_jobs", "Failed jobs that wait for their next try.", sizes["retry"]),
-            GaugeMetricFamily("clock_scheduled_jobs", "Jobs that wait for their time.", sizes["schedule"]),
-            GaugeMetricFamily("clock_dead_jobs", "Jobs that have failed for good.", sizes["dead"]),
+            GaugeMetricFamily("clock_retry_jobs", "Failed jobs that wait for their next try.", sizes.retry),
+            GaugeMetricFamily("clock_scheduled_jobs", "Jobs that wait for their time.", sizes.schedule),
+            GaugeMetricFamily("clock_dead_jobs", "Jobs that have failed for good.", sizes.dead),
             GaugeMetricFamily("clock_skew_seconds", "How far Redis's clock is ahead of this process's.", skew),
         ]

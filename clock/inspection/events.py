@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing, watch
+from clock.store.listing import LedgerRow
 from clock.store.pauses import Pause, covering, read
 from clock.timetable import Event, Timetable
 
@@ -36,25 +37,24 @@ class EventView:
 
 def events(redis: Redis, timetable: Timetable, now: datetime) -> list[EventView]:
     """Each event of the clock file. Raises StoreUnavailable."""
-    entries = listing.ledger(redis)
+    rows = listing.ledger(redis)
     latest = listing.latest_decisions(redis, [event.name for event in timetable.events])
     pauses, now_ms = read(redis), to_ms(now)
     return [
-        replace(_view(event, entries, last, now), pause=covering(pauses, event.name, now_ms))
+        replace(_view(event, rows.get(event.name), last, now), pause=covering(pauses, event.name, now_ms))
         for event, last in zip(timetable.events, latest, strict=True)
     ]
 
 
 def _view(
     event: Event,
-    entries: Mapping[str, tuple[int, str, int]],
+    row: LedgerRow | None,
     last: Mapping[str, object] | None,
     now: datetime,
 ) -> EventView:
-    anchor_ms, declaration, decided_ms = entries.get(event.name, (0, "", 0))
-    if declaration != event.declaration:
+    if row is None or row.declaration != event.declaration:
         whole_second = now.replace(microsecond=0)
         return EventView(event, event.next_after(whole_second, anchor=whole_second), last, known=False)
-    anchor, decided = from_ms(anchor_ms), from_ms(decided_ms)
+    anchor, decided = from_ms(row.anchor_ms), from_ms(row.decided_ms)
     previous = decided if decided > anchor else None
     return EventView(event, event.next_after(decided, anchor=anchor, previous=previous), last, known=True)

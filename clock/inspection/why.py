@@ -63,10 +63,10 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
     for record in reversed(records):
         lines += told(record, event.zone)
-    entry = listing.ledger(redis).get(event.name)
-    if entry is None or entry[1] != event.declaration:
+    row = listing.ledger(redis).get(event.name)
+    if row is None or row.declaration != event.declaration:
         return [*lines, f"no clock has run with {event.name!r} as it is declared now: {event.declaration}"]
-    anchor, decided = from_ms(entry[0]), from_ms(entry[2])
+    anchor, decided = from_ms(row.anchor_ms), from_ms(row.decided_ms)
     known = {record["due"] for record in records}
     dues = [due for due in _dues(event, anchor, when) if to_ms(due) not in known and not _in_run(due, records)]
     for due in dues:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
@@ -16,6 +17,26 @@ from clock.store import keys
 from clock.store.connection import translated
 
 PAGE = 500  # jobs read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many jobs wait in each of the sorted sets, and how many have been run and have failed, ever."""
+
+    schedule: int
+    retry: int
+    dead: int
+    processed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """What the ledger holds of an event; times in ms since 1970."""
+
+    anchor_ms: int
+    declaration: str
+    decided_ms: int
 
 
 def queue_names(redis: Redis) -> list[str]:
@@ -59,19 +80,14 @@ def waiting(redis: Redis, where: str) -> Iterator[tuple[bytes, float]]:
         first += PAGE
 
 
-def sizes(redis: Redis) -> dict[str, int]:
-    """How many jobs are in `schedule`, `retry` and `dead`, and how many have been processed and failed ever."""
-    places = (keys.SCHEDULE, keys.RETRY, keys.DEAD)
+def sizes(redis: Redis) -> Sizes:
+    """The sizes of `schedule`, `retry` and `dead`, and Sidekiq's counters."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
-        for place in places:
+        for place in (keys.SCHEDULE, keys.RETRY, keys.DEAD):
             pipeline.zcard(place)
         pipeline.mget(keys.STAT_PROCESSED, keys.STAT_FAILED)
-        *counts, (processed, failed) = pipeline.execute()
-    return {
-        **dict(zip(places, counts, strict=True)),
-        "processed": int(processed or 0),
-        "failed": int(failed or 0),
-    }
+        schedule, retry, dead, (processed, failed) = pipeline.execute()
+    return Sizes(schedule, retry, dead, int(processed or 0), int(failed or 0))
 
 
 def parked(redis: Redis) -> dict[str, int]:
@@ -97,14 +113,14 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
     }
 
 
-def ledger(redis: Redis) -> dict[str, tuple[int, str, int]]:
-    """The ledger's entries: event -> (anchor in ms, declaration, last decided due instant in ms)."""
+def ledger(redis: Redis) -> dict[str, LedgerRow]:
+    """The ledger's entries, by event."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED):
             pipeline.hgetall(name)
         anchors, declarations, decided = pipeline.execute()
     return {
-        event.decode(errors="replace"): (
+        event.decode(errors="replace"): LedgerRow(
             int(anchors.get(event, 0)),
             declaration.decode(errors="replace"),
             int(decided.get(event, 0)),
