@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from clock.cli.options import config_option
 from clock.cli.parts import load_timetable
 from clock.clocks import SystemClock
 from clock.config import file_used, load_config
@@ -21,7 +22,7 @@ from clock.testing.checks import Finding, Look, findings
 
 @click.command(short_help="Check the clock file: errors, and what may not be meant.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
-@click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml.")
+@config_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.pass_context
 def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from clock.cli.options import config_option
 from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
 from clock.clocks import SystemClock
@@ -30,9 +31,7 @@ _FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
 )
 @click.option("--from", "begin", metavar="WHEN", help="From when; default: now.")
 @click.option("--format", "form", type=click.Choice(list(_FORMS)), default="text", show_default=True)
-@click.option(
-    "--config", type=click.Path(path_type=Path), help="Settings of clock files; default: config/clock.yml."
-)
+@config_option
 @click.pass_context
 def diff(
     ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str, config: Path | None

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.formatting import wrap_text
 
+from clock.cli.job_options import confirm, yes_option
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo_json, json_option, printable, terminal_width
 from clock.cli.parts import opened
@@ -21,7 +22,7 @@ _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 
 @click.command(short_help="Examine Redis and what is in it; say what to do.")
 @click.option("--repair", is_flag=True, help="Put right what was left behind by dead workers and removed events.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 @shared_options
 @click.pass_context
@@ -37,7 +38,8 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
     config = answering_settings(**options)
     redis, clock = opened(config)
     if repair:
-        _repair(redis, ask=not yes)
+        confirm("Give the jobs of unregistered workers to the living, and forget removed events?", yes)
+        _repair(redis)
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = checkup(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if as_json:
@@ -57,10 +59,6 @@ def _show(finding: Finding) -> None:
         click.echo(wrap_text(f"-> {finding.advice}", width, " " * 8, " " * 11))
 
 
-def _repair(redis: Redis, *, ask: bool) -> None:
-    if ask:
-        click.confirm(
-            "Give the jobs of unregistered workers to the living, and forget removed events?", abort=True
-        )
+def _repair(redis: Redis) -> None:
     click.echo(f"Dead workers whose jobs the living take over: {adopt_jobs(redis)}")
     click.echo(f"Events forgotten: {forget_events(redis)}")

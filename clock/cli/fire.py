@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from clock.cli.options import settings, shared_options
+from clock.cli.options import file_option, settings, shared_options
 from clock.cli.parts import find_event, load_timetable, release, signature
 from clock.clocks import SystemClock
 from clock.store.connection import connect, set_default
@@ -17,7 +16,7 @@ from clock.ticker import fire_by_hand
 
 @click.command()
 @click.argument("name")
-@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@file_option
 @shared_options
 def fire(name: str, **options: Any) -> None:
     """Fire the event NAME now, whatever its schedule says.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
-from pathlib import Path
 from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo_json, json_option
 from clock.cli.parts import find_event, load_timetable
 from clock.config import Config
@@ -21,7 +20,7 @@ from clock.store.history import read
 @click.command("history", short_help="Show what became of the latest due instants of an event.")
 @click.argument("name")
 @click.option("--count", "-n", type=click.IntRange(1), default=20, help="How many records; default: 20.")
-@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@file_option
 @json_option
 @shared_options
 def history_command(name: str, count: int, as_json: bool, **options: Any) -> None:

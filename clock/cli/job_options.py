@@ -19,6 +19,8 @@ BATCH = 500  # jobs in one step: a few ms of Redis's time
 TURNS = 16  # steps at most where each goes through a whole queue: more would take time by the square of its length
 SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")  # for `confirm`
+
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 

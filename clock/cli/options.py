@@ -14,9 +14,19 @@ from clock.log import configure_logging
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml."
+)
+file_option = click.option(  # for commands whose argument is an event
+    "--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py."
+)
+health_option = click.option(
+    "--health-port", type=int, metavar="PORT", help="Tell /live, /ready, /clock and /metrics there, by HTTP."
+)
+
 _SHARED = [
     click.option("--redis", metavar="URL", help="Where Redis is; default: REDIS_URL."),
-    click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml."),
+    config_option,
     click.option("--log-format", metavar="FORMAT", help="text or json."),
     click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
 ]
@@ -27,13 +37,6 @@ def shared_options(command: F) -> F:
     for option in reversed(_SHARED):
         command = option(command)
     return command
-
-
-def health_option(command: F) -> F:
-    """Add `--health-port`."""
-    return click.option(
-        "--health-port", type=int, metavar="PORT", help="Tell /live, /ready, /clock and /metrics there, by HTTP."
-    )(command)
 
 
 def settings(config: Path | None, **options: object) -> Config:

@@ -6,19 +6,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import click
 from click.formatting import wrap_text
 
-F = TypeVar("F", bound=Callable[..., Any])
 NARROWEST = 8  # characters that a shortened column keeps
 
-
-def json_option(command: F) -> F:
-    """Add `--json`, which hands `as_json` to the command."""
-    return click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")(command)
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 
 
 def echo_json(value: object) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.parts import find_event, load_timetable
 from clock.clocks import SystemClock, from_ms, to_ms
 from clock.errors import ConfigurationError
@@ -26,7 +25,7 @@ from clock.timetable.periods import parse_period
 @click.option("--until", metavar="WHEN", help="2026-12-01 08:00, an instant, or for how long: 2h, 30m.")
 @click.option("--note", metavar="TEXT", help="Why; shown by status, history and why.")
 @click.option("--by", metavar="WHO", help="Who; default: the user of this machine.")
-@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@file_option
 @shared_options
 def pause(
     name: str | None, whole: bool, until: str | None, note: str | None, by: str | None, **options: Any
@@ -55,7 +54,7 @@ def pause(
 @click.command()
 @click.argument("name", required=False)
 @click.option("--all", "whole", is_flag=True, help="The whole clock.")
-@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@file_option
 @shared_options
 def resume(name: str | None, whole: bool, **options: Any) -> None:
     """Let the event NAME, or with --all the whole clock, fire again.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from clock.cli.options import config_option
 from clock.cli.output import echo_table, json_option
 from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
@@ -32,7 +33,7 @@ Span = tuple[datetime, datetime]
 @click.option("--from-redis", metavar="URL", help="Begin with what the ledger of this Redis holds.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a drawing to this file.")
 @click.option("--chart", is_flag=True, help="Draw a chart, a line a day.")
-@click.option("--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml.")
+@config_option
 @json_option
 def preview(
     clock_file: Path,

@@ -10,7 +10,17 @@ from typing import Any
 import click
 
 from clock.cli.commands import CommandGroup
-from clock.cli.job_options import BATCH, TURNS, confirm, filter_options, in_batches, meant, show_job, show_jobs
+from clock.cli.job_options import (
+    BATCH,
+    TURNS,
+    confirm,
+    filter_options,
+    in_batches,
+    meant,
+    show_job,
+    show_jobs,
+    yes_option,
+)
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo_json, echo_table, json_option
 from clock.cli.parts import opened
@@ -66,7 +76,7 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
 @queue.command(short_help="Delete jobs of the queue NAME for good.")
 @click.argument("name")
 @click.argument("jids", nargs=-1)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @filter_options
 @shared_options
 def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
@@ -87,7 +97,7 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
 
 @queue.command(short_help="Delete the queue NAME and all its jobs for good.")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @shared_options
 def clear(name: str, yes: bool, **options: Any) -> None:
     """Delete all jobs of the queue NAME for good, and the queue with them.

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from clock.cli.commands import CommandGroup
-from clock.cli.job_options import confirm, filter_options, in_batches, meant, show_job, show_jobs
+from clock.cli.job_options import confirm, filter_options, in_batches, meant, show_job, show_jobs, yes_option
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, json_option
 from clock.cli.parts import opened
@@ -78,7 +78,7 @@ def _show(name: str, place: SetName) -> click.Command:
 def _retry(name: str, place: SetName) -> click.Command:
     @click.argument("jids", nargs=-1)
     @click.option("--all", "everything", is_flag=True, help="All jobs.")
-    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @yes_option
     @filter_options
     @shared_options
     def command(wanted: JobFilter, everything: bool, yes: bool, **options: Any) -> None:
@@ -102,7 +102,7 @@ def _retry(name: str, place: SetName) -> click.Command:
 
 def _delete(name: str, place: SetName) -> click.Command:
     @click.argument("jids", nargs=-1)
-    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @yes_option
     @filter_options
     @shared_options
     def command(wanted: JobFilter, yes: bool, **options: Any) -> None:
@@ -124,7 +124,7 @@ def _delete(name: str, place: SetName) -> click.Command:
 
 
 def _clear(name: str, place: SetName) -> click.Command:
-    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @yes_option
     @shared_options
     def command(yes: bool, **options: Any) -> None:
         redis, _ = opened(answering_settings(**options))
@@ -146,7 +146,7 @@ def _clear(name: str, place: SetName) -> click.Command:
 
 def _kill(name: str, place: SetName) -> click.Command:
     @click.argument("jids", nargs=-1)
-    @click.option("--yes", is_flag=True, help="Do not ask.")
+    @yes_option
     @filter_options
     @shared_options
     def command(wanted: JobFilter, yes: bool, **options: Any) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.parts import find_event, load_timetable, opened
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.why import asked, recorded
@@ -19,7 +18,7 @@ from clock.store import listing
 @click.command("why")
 @click.argument("name")
 @click.argument("when")
-@click.option("--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py.")
+@file_option
 @shared_options
 def why_command(name: str, when: str, **options: Any) -> None:
     """Say why the event NAME fired at WHEN, or why it did not.
