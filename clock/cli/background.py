@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -49,7 +51,9 @@ def daemon_command() -> None:
     """Run the clock in the background. Needs the extra `daemon`: pip install 'clockd[daemon]'."""
 
 
-def _files_options(command: Any) -> Any:
+def _files_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name a clock's files; the command gets the clock that they mean."""
+
     @click.option(
         "--clock",
         "-c",
@@ -68,15 +72,11 @@ def _files_options(command: Any) -> Any:
         "--log-dir", type=click.Path(path_type=Path), default=Path("log"), help="For the log; default: log."
     )
     @click.option("--identifier", "-i", help="Names the files, where several run; default: the clock file's name.")
-    def with_files(clock_file: Path, pid_dir: Path, log_dir: Path, identifier: str | None, **options: Any) -> None:
+    @wraps(command)
+    def with_files(clock_file: Path, pid_dir: Path, log_dir: Path, identifier: str | None) -> None:
         name = f"clock.{identifier or clock_file.stem}"
-        command(
-            _Daemon(clock_file, (pid_dir / f"{name}.pid").resolve(), (log_dir / f"{name}.log").resolve()),
-            **options,
-        )
+        command(_Daemon(clock_file, (pid_dir / f"{name}.pid").resolve(), (log_dir / f"{name}.log").resolve()))
 
-    with_files.__doc__ = command.__doc__
-    with_files.__name__ = command.__name__
     return with_files
 
 

@@ -43,10 +43,6 @@ def _shown(found: Found) -> object:
     if found.name == "queues":
         assert isinstance(found.value, tuple)  # noqa: S101  # the reader has made it one
         return ", ".join(f"{name},{weight}" if weight else name for name, weight in found.value)
-    return (
-        "none"
-        if found.value is None
-        else found.value
-        if isinstance(found.value, (int, float))
-        else str(found.value)
-    )
+    if found.value is None:
+        return "none"
+    return found.value if isinstance(found.value, (int, float)) else str(found.value)

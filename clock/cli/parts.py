@@ -32,9 +32,13 @@ def identity() -> str:
 
 def opened(config: Config) -> tuple[Redis, SystemClock]:
     """A connection for a command that looks or repairs, and the time as Redis has it. Raises StoreUnavailable."""
-    redis, clock = connect(config.redis, max_connections=2), SystemClock()
-    clock.offset = server_time_offset(redis, clock)
-    return redis, clock
+    redis = connect(config.redis, max_connections=2)
+    return redis, redis_clock(redis)
+
+
+def redis_clock(redis: Redis) -> SystemClock:
+    """This machine's clock, put right by Redis's. Raises StoreUnavailable."""
+    return SystemClock(server_time_offset(redis, SystemClock()))
 
 
 def load_timetable(config: Config) -> Timetable:
@@ -103,8 +107,7 @@ def clock_process(
     metrics: Metrics | None = None,
 ) -> ClockProcess:
     """The clock of a timetable, as this process runs it, watched by `metrics` where there are any."""
-    clock = SystemClock()
-    clock.offset = server_time_offset(redis, clock)
+    clock = redis_clock(redis)
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,

@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
-from clock.cli.parts import find_event, load_timetable
-from clock.clocks import SystemClock, from_ms, to_ms
+from clock.cli.parts import find_event, load_timetable, opened
+from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError
 from clock.store import Redis, listing, pauses
-from clock.store.connection import connect, server_time_offset
 from clock.store.pauses import ALL, Pause
 from clock.timetable import Timetable
 from clock.timetable.periods import parse_period
@@ -39,9 +38,8 @@ def pause(
     """
     config = answering_settings(**options)
     timetable = load_timetable(config)
-    redis, clock = connect(config.redis), SystemClock()
+    redis, clock = opened(config)
     event = _event(redis, timetable, name, whole=whole)
-    clock.offset = server_time_offset(redis, clock)
     now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
     end = None if until is None else _until(until, now, zone)
@@ -63,8 +61,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     Example: python -m clock resume nightly
     """
     config = answering_settings(**options)
-    redis, clock = connect(config.redis), SystemClock()
-    clock.offset = server_time_offset(redis, clock)
+    redis, clock = opened(config)
     is_paused = name is not None and not whole and name in pauses.read(redis)
     event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
     ended = pauses.resume(redis, event, to_ms(clock.now()))

@@ -15,14 +15,14 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, identity, leave, load_timetable
+from clock.cli.parts import clock_process, identity, leave, load_timetable, redis_clock
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import ConfigurationError, WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
-from clock.store.connection import connect, server_time_offset, set_default
+from clock.store.connection import connect, set_default
 from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
 from clock.worker.child import parent_pid, telling_parent
@@ -62,7 +62,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     import_jobs(config.require)
     redis = connect(config.redis, max_connections=config.concurrency + 2)
     set_default(redis)
-    clock = SystemClock(server_time_offset(redis, SystemClock()))
+    clock = redis_clock(redis)
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
     process = Worker(
         redis,
