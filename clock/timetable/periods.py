@@ -17,7 +17,7 @@ _SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", 
 LONGEST_PERIOD = 36_525 * 86_400  # seconds; a century is surely a mistake, and instants stay within the calendar
 _SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
 NOT_AT_FIRST = ", not at first"  # how the words of a schedule end where the first due instant is passed over
-_PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[a-z]+)\s*")
+_PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[A-Za-z]+)\s*")
 ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m' or a number of seconds"
 
 
@@ -38,7 +38,7 @@ def _period(value: object) -> timedelta:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return timedelta(seconds=value)
-    text = value.strip().lower() if isinstance(value, str) else ""
+    text = value.strip() if isinstance(value, str) else ""
     if text.isdigit():
         return timedelta(seconds=int(text))
     if not text or _PART.sub("", text):
@@ -47,7 +47,12 @@ def _period(value: object) -> timedelta:
 
 
 def _part(value: object, found: re.Match[str]) -> timedelta:
-    unit = _SHORT.get(found["unit"], found["unit"].removesuffix("s"))
+    if found["unit"] == "M":  # in the files of Ruby's schedulers
+        raise ValueError(
+            f"{value!r} counts months, which differ in length; write a cron expression, or 'm' for minutes"
+        )
+    word = found["unit"].lower()
+    unit = _SHORT.get(word, word.removesuffix("s"))
     if unit not in _UNITS:
         raise ValueError(f"{value!r} has the unit {found['unit']!r}; units are {', '.join(_UNITS)}")
     return int(found["count"] or 1) * _UNITS[unit]

@@ -45,6 +45,8 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
         return None
     job = _found(where, find_job, values.pop("job", declared.name))
     options = {name: values.pop(name) for name in ("queue", "retry") if name in values}
+    if "retry" in options:
+        options["retry"] = _count(options["retry"])
     args = _arguments(values.pop("args", None), declared.values)
     if "every" in values and "at" not in values:
         values.setdefault("skip_first_run", True)
@@ -66,7 +68,7 @@ def _in_our_words(where: str, values: Mapping[str, Any]) -> Iterator[tuple[str, 
         if name in _REFUSED:
             raise DeclarationError(f"{where}{name} is {value!r}: {_REFUSED[name]}")
         if name == "status":
-            yield "enabled", value == "enabled"
+            yield "enabled", _is_enabled(where, value)
         elif name in ("every", "cron") and isinstance(value, list) and value:
             yield from _with_options(where, name, *value)
         elif name == "cron" and isinstance(value, str):
@@ -76,6 +78,17 @@ def _in_our_words(where: str, values: Mapping[str, Any]) -> Iterator[tuple[str, 
                 yield name, value
         elif name not in _ASIDE:
             raise DeclarationError(f"{where}there is no field {given!r}; {hint(given, _OURS)}")
+
+
+def _count(retry: object) -> object:
+    """sidekiq-cron's count of retries may be a text."""
+    return int(retry) if isinstance(retry, str) and retry.isdecimal() else retry
+
+
+def _is_enabled(where: str, status: object) -> bool:
+    if status not in ("enabled", "disabled"):
+        raise DeclarationError(f"{where}status is {status!r}; 'enabled' or 'disabled' is wanted")
+    return status == "enabled"
 
 
 def _with_options(where: str, name: str, value: object, *options: object) -> Iterator[tuple[str, Any]]:

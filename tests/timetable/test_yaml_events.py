@@ -147,6 +147,12 @@ def test_the_name_is_the_class_where_none_is_given(declared_in_yaml: Events) -> 
     assert str(event.action) == "SendLetterJob('me')"
 
 
+def test_retries_may_be_counted_in_text(declared_in_yaml: Events) -> None:
+    [event] = declared_in_yaml(x={"cron": "@daily", "class": "SendLetterJob", "args": "me", "retry": "5"}).events
+
+    assert str(event.action) == "SendLetterJob.set(retry=5)('me')"
+
+
 def test_what_is_not_enabled_is_no_event(declared_in_yaml: Events) -> None:
     assert declared_in_yaml(
         "every().day.do(print)",
@@ -192,6 +198,13 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
             {"every": "often", "args": "me"},
             "'often' has the unit 'often'; units are week, day, hour, minute, second",
         ),
+        ({"every": "1M", "args": "me"}, "'1M' counts months, which differ in length; write a cron expression"),
+        (
+            {"every": "1h", "args": "me", "status": "Enabled"},
+            "status is 'Enabled'; 'enabled' or 'disabled' is wanted",
+        ),
+        ({"every": "1h", "args": "me", "status": False}, "status is False; 'enabled' or 'disabled' is wanted"),
+        ({"every": "1h", "args": "me", "retry": "often"}, "SendLetterJob.set: retry is 'often'"),
         ({"every": 10**30, "args": "me"}, "1000000000000000000000000000000 is longer than any period can be"),
         (
             {"every": "1h", "args": "me", "catch_up_within": "999999999999 weeks"},
