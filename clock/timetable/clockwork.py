@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from functools import lru_cache
 
+from clock.timetable.chain import Chain, Reading
 from clock.timetable.days import WEEKDAYS, EveryDay, EveryWeekday
 from clock.timetable.local_time import DAY, HOUR, MINUTE
 from clock.timetable.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
@@ -93,53 +94,57 @@ class ClockworkAt:
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
         """The due instants in (after, end], in order."""
-        candidates = self._candidates()
-        last = None if previous is None else next(candidates.readings(previous - 1, previous), None)
+        chain = self.chain()
+        last = None if previous is None else next(chain.candidates.readings(previous - 1, previous), None)
         if last is None:
-            last = self._restart(candidates, after, anchor)
+            last = self._last_by(chain, after, anchor)
         skip = last is None and self.skip_first
-        reach = 0 if self.dst.fold == "both" else self.period - DAY - 1  # nothing in between can be due
-        start = last[0] + reach if last else anchor - 1 if self.at_anchor else anchor
-        for candidate in candidates.readings(max(start, last[0] if last else start), end):
-            if last is None or self._is_due(candidate, last):
+        start = last[0] + chain.reach if last else self._begin(anchor)
+        for candidate in chain.candidates.readings(start, end):
+            if last is None or chain.is_due(candidate, last):
                 last = candidate
                 if candidate[0] > after and not skip:
                     yield candidate[0]
                 skip = False
 
-    def _is_due(self, candidate: tuple[int, int], last: tuple[int, int]) -> bool:
-        """Whether the candidate, an instant and its wall-clock time, lies a period after the last one.
+    def _last_by(self, chain: Chain, after: int, anchor: int) -> Reading | None:
+        """The last link of the chain not after `after`; None: there is none."""
+        found = _found(self, anchor)
+        last = found.link if found.link and found.link[0] <= after else None
+        if last is None or last[0] < after - chain.near:
+            first = chain.candidates.readings(self._begin(anchor), after)
+            last = chain.last_by(after, anchor) or last or next(first, None)
+        if last is not None:
+            found.link = last = chain.follow(last, after)
+        return last
 
-        From a day up, a time that the clocks show again counts with the first, where both are chosen.
-        """
-        return self._is_apart(candidate, last) or (
-            self.period >= DAY and self.dst.fold == "both" and candidate[1] == last[1]
-        )
+    def _begin(self, anchor: int) -> int:
+        """What the first candidate lies behind."""
+        return anchor - 1 if self.at_anchor else anchor
 
-    def _is_apart(self, candidate: tuple[int, int], last: tuple[int, int]) -> bool:
-        on_wall = self.period >= DAY
-        return candidate[on_wall] - last[on_wall] >= self.period
-
-    def _restart(self, candidates: WallTimes, after: int, anchor: int) -> tuple[int, int] | None:
-        """A candidate not after `after` that is due whatever was due before: none is within a period before it.
-
-        It is sought near `after` first. None: the chain has to be followed from the anchor.
-        """
-        for reach in (2 * HOUR, 2 * DAY, 2 * self.period + 16 * DAY):
-            before = found = None
-            for candidate in candidates.readings(max(anchor, after - reach), after):
-                if before is not None and self._is_apart(candidate, before):
-                    found = candidate
-                before = candidate
-            if found is not None:
-                return found
-        return None
+    def chain(self) -> Chain:
+        """The chain that the due instants are, wherever it begins."""
+        return Chain(self._candidates(), self.period, DAY if self.at.weekday is None else 7 * DAY)
 
     def _candidates(self) -> WallTimes:
         days = EveryDay() if self.at.weekday is None else EveryWeekday(self.at.weekday)
         wildcard = self.period < DAY and None in (self.at.hour, self.at.minute)
         times = _times(self.at, every_second=self.period < MINUTE)
         return WallTimes(days, times, self.zone, self.dst.over(EVERY_HOUR if wildcard else FIXED))
+
+
+class _Found:
+    """A link of an event's chain that was found, from which a later one is sooner reached: it only saves work."""
+
+    __slots__ = ("link",)
+
+    def __init__(self) -> None:
+        self.link: Reading | None = None
+
+
+@lru_cache(maxsize=16_384)  # of events that list several times, or have a jitter, and the like
+def _found(_trigger: ClockworkAt, _anchor: int) -> _Found:
+    return _Found()
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import get_args
+from typing import Any, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -16,7 +16,7 @@ from clock.timetable.days import EveryDay, MatchingDays
 from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers import CalendarDays, EachHour, Hours, Trigger
-from clock.timetable.wall_times import Dst, Fold, Gap, WallTimes
+from clock.timetable.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute
 from tests.timetable.properties import for_all
 from tests.timetable.strategies import ATS, DAY, HOUR, PERIODS, choices, instants, some_minutes, triggers, zones
@@ -201,7 +201,66 @@ def test_a_chain_may_be_entered_anywhere(data: st.DataObject, zone: ZoneInfo, aw
     assert entered == [due for due in followed if due > start]
 
 
-def test_what_is_said_to_be_the_last_due_instant_and_is_none_does_not_shift_the_chain() -> None:
+@for_all(data=st.data(), zone=zones, dst=choices, away=st.integers(1, 2500 * DAY), later=st.integers(0, 400 * DAY))
+def test_a_chain_is_as_if_it_were_followed_candidate_by_candidate_from_the_anchor(
+    data: st.DataObject, zone: ZoneInfo, dst: DstChoice, away: int, later: int
+) -> None:
+    """Times an hour or a day apart, with periods above: no place has the same chain whatever was before."""
+    at = parse_at(data.draw(st.sampled_from([*ATS, "mon **:30", "16:20", "sun 02:**"])))
+    period = data.draw(st.sampled_from(PERIODS) | st.integers(1, 40).map(lambda hours: hours * 70 * 60))
+    trigger = ClockworkAt(period, at, zone, data.draw(st.booleans()), at_anchor=data.draw(st.booleans()), dst=dst)
+    anchor = to_seconds(data.draw(instants(zone)))
+    starts = [anchor + away, anchor + away + later, anchor + away // 2]
+
+    found = [list(trigger.due_between(start, start + 15 * DAY, anchor, None)) for start in starts]
+
+    followed = list(from_the_anchor(trigger, anchor, max(starts) + 15 * DAY))
+    assert found == [[due for due in followed if start < due <= start + 15 * DAY] for start in starts]
+
+
+def from_the_anchor(trigger: ClockworkAt, anchor: int, end: int) -> Iterator[int]:
+    """The chain's instants, all candidates looked at."""
+    chain = trigger.chain()
+    last = None
+    for candidate in chain.candidates.readings(anchor - 1 if trigger.at_anchor else anchor, end):
+        if last is None or is_due(trigger, candidate, last):
+            if last is not None or not trigger.skip_first:
+                yield candidate[0]
+            last = candidate
+
+
+def is_due(trigger: ClockworkAt, candidate: tuple[int, int], last: tuple[int, int]) -> bool:
+    on_wall = trigger.period >= DAY
+    again = on_wall and trigger.dst.fold == "both" and candidate[1] == last[1]
+    return again or candidate[on_wall] - last[on_wall] >= trigger.period
+
+
+def test_a_chain_of_many_years_is_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in candidates that are looked at, of 35,000 since the anchor: the time would be the machine's."""
+    zone = ZoneInfo("America/New_York")
+    trigger = ClockworkAt(90 * 60, parse_at("**:30"), zone)
+    anchor = to_seconds(datetime(2022, 11, 24, tzinfo=UTC))
+    looked_at = 0
+    readings = WallTimes.readings
+
+    def counted(*asked: Any) -> Iterator[tuple[int, int]]:
+        nonlocal looked_at
+        for reading in readings(*asked):
+            looked_at += 1
+            yield reading
+
+    monkeypatch.setattr(WallTimes, "readings", counted)
+    counts = []
+    for day in range(3):
+        looked_at = 0
+        first(trigger, anchor + 4 * 366 * DAY + day * DAY, anchor)
+        counts.append(looked_at)
+
+    assert counts[0] < 3000
+    assert max(counts[1:]) < 60
+
+
+def test_what_is_said_to_be_the_last_due_instant_and_is_none_does_not_shift_thechain() -> None:
     """The ledger may have decided an instant that is due no more, when the tz database has changed."""
     trigger = ClockworkAt(2 * DAY, parse_at("10:00"), ZoneInfo("Europe/Berlin"))
     anchor = to_seconds(datetime(2026, 11, 24, tzinfo=UTC))
