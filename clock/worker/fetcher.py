@@ -62,13 +62,18 @@ class Fetcher:
         return self._stopping.is_set()
 
     def run(self) -> None:
-        """Fetch until `stop` is called."""
+        """Fetch until `stop` is called; then what no thread has taken goes back, for other workers to run."""
         while not self._stopping.is_set():
             self.last_look = self._clock.monotonic()
             try:
                 self.fetch()
             except StoreError as error:
                 self._wait_for_redis(error)
+        if self.ready:
+            try:
+                self.give_back_ready()
+            except StoreError as error:
+                logger.debug("They go back when the worker ends: %s", error)
 
     def fetch(self) -> None:
         """Claim what threads can do soon, or wait until there is something to do. Raises StoreUnavailable."""

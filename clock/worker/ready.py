@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from clock.store.in_progress import Claimed
@@ -79,10 +80,11 @@ class Ready:
             self._wake(len(self._jobs))
 
     def take_all(self) -> list[Claimed]:
-        """Take what waits, in its order."""
-        jobs = []
-        while self._jobs:
-            jobs.append(self._jobs.popleft())
+        """Take what waits, in its order; threads may take some of it meanwhile."""
+        jobs: list[Claimed] = []
+        with suppress(IndexError):  # not asked for before: a thread may take the last one in between
+            while True:
+                jobs.append(self._jobs.popleft())
         return jobs
 
     def call(self) -> None:

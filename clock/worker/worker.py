@@ -111,8 +111,8 @@ class Worker:
     def quiet(self) -> None:
         """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
         if not self._fetcher.stopping:
-            logger.info("Quiet: no more jobs are taken")
             self._fetcher.stop()
+            logger.info("Quiet: no more jobs are taken")
 
     def stop(self) -> None:
         """Let `run` end; may be called from any thread, and twice."""

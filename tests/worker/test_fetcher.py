@@ -1,5 +1,6 @@
 """The fetcher's promises where it is cut off, or stopped, at an awkward moment."""
 
+from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -76,6 +77,38 @@ def test_after_a_stop_nothing_more_is_claimed(redis: Redis, bench: Callable[...,
 
     assert fetcher.claim(1) == 0
     assert redis.llen("queue:default") == 1
+
+
+def test_what_was_claimed_and_not_begun_when_a_worker_goes_quiet_is_for_others(
+    redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    NoteThingJob.perform_bulk([[1], [2]])
+    before = redis.lrange("queue:default", 0, -1)
+    fetcher = bench().fetcher
+    fetcher.claim(2)
+
+    fetcher.stop()
+    fetcher.run()
+
+    assert redis.lrange("queue:default", 0, -1) == before
+    assert hash_size(redis) == 0
+
+
+def test_jobs_may_be_taken_by_a_thread_while_all_are_taken_back(bench: Callable[..., Bench]) -> None:
+    class TakenFrom(deque[Claimed]):
+        """One whose last job a thread takes just after somebody looked whether there is one."""
+
+        def __len__(self) -> int:
+            found = super().__len__()
+            if found == 1:
+                self.popleft()
+            return found
+
+    job = Claimed(1, "default", b"{}")
+    ready = bench().fetcher.ready
+    ready._jobs = TakenFrom([job, job])
+
+    assert ready.take_all() in ([job], [job, job])
 
 
 def test_an_acknowledgement_whose_answer_was_lost_is_given_again_and_counts_once(

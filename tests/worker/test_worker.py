@@ -93,9 +93,8 @@ def test_a_worker_whose_machine_has_a_wrong_time_is_not_taken_for_dead(redis: Re
     stop, _ = running(worker)
     try:
         stop_waiting = threading.Event()
-        while not redis.zscore("clock:workers", "here:1:a"):
+        while (expires := redis.zscore("clock:workers", "here:1:a")) is None:
             assert not stop_waiting.wait(0.01)
-        expires = redis.zscore("clock:workers", "here:1:a")
     finally:
         stop()
 
