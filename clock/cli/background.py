@@ -23,7 +23,7 @@ from clock.cli.run import run
 from clock.clocks import SystemClock
 from clock.errors import ClockError, ConfigurationError
 
-STARTED_SECONDS = 3.0  # a clock that still runs after this has started, whatever its log says
+START_SECONDS = 60.0  # a clock that has neither begun nor ended by then waits for something, as for a slow disk
 STOP_SECONDS = 30.0  # longer than a clock waits for its actions
 LOOK_SECONDS = 0.05
 
@@ -142,11 +142,15 @@ def _start(daemon: _Daemon) -> None:
         _become_daemon(daemon, writing)
     os.close(writing)
     _await_start(daemon, reading, before)
+    os.close(reading)
     click.echo(f"Started, pid {daemon.pid}, log {daemon.log_file}")
 
 
 def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:
-    """Leave the terminal and run the clock; `alive` is a descriptor that closes when this process ends."""
+    """Leave the terminal and run the clock; it writes to the descriptor `alive` when it has begun.
+
+    That closes when this process ends.
+    """
     library, locks = importlib.import_module("daemon"), importlib.import_module("daemon.pidfile")
     log = daemon.log_file.open("a")
     context = library.DaemonContext(
@@ -160,7 +164,7 @@ def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:
     )
     with context:
         try:
-            run.main([str(daemon.clock_file)], standalone_mode=False)
+            run.main([str(daemon.clock_file)], standalone_mode=False, obj=lambda: os.write(alive, b"begun"))
         except ClockError as error:
             click.echo(f"clock: {error}", err=True)
             sys.exit(error.exit_code)
@@ -169,14 +173,10 @@ def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:
 
 def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
     """Wait until the clock has begun its work, or has ended. Raises ClockError with its last words."""
-    clock, never = SystemClock(), threading.Event()
-    deadline = clock.monotonic() + STARTED_SECONDS
-    while clock.monotonic() < deadline and b"Starting clock" not in _written(daemon.log_file, before):
-        ended, _, _ = select.select([alive], [], [], 0)
-        if ended:
-            words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
-            raise ClockError(words[-1].removeprefix("clock: ") if words else f"it ended; see {daemon.log_file}")
-        clock.wait(never, LOOK_SECONDS)
+    told, _, _ = select.select([alive], [], [], START_SECONDS)
+    if told and not os.read(alive, 1):
+        words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
+        raise ClockError(words[-1].removeprefix("clock: ") if words else f"it ended; see {daemon.log_file}")
 
 
 def _written(log_file: Path, before: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 @health_option
 @reload_option
 @shared_options
-def run(**options: Any) -> None:
+@click.pass_obj
+def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     """Run the clock: fire the events of CLOCK_FILE (default: lib/clock.py) at their due instants.
 
     Any number of clocks may run at once; one of them works, and each due instant is enqueued once.
@@ -52,4 +54,6 @@ def run(**options: Any) -> None:
         signal.SIGUSR1: process.log_timetable,
     }
     with handling(signals), health(config, redis, metrics, clock=process):
+        if begun:  # by whoever started the command, and waits for it
+            begun()
         process.run()

@@ -87,6 +87,24 @@ def test_a_clock_that_cannot_start_says_why(daemons: App) -> None:
     assert daemons.clock("daemon", "status").returncode == 1
 
 
+def test_a_clock_that_takes_its_time_and_then_cannot_start_says_why(daemons: App) -> None:
+    daemons.write("lib/clock.py", "import time\ntime.sleep(4)\n1 / 0\n")
+
+    ended = daemons.clock("daemon", "start")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "clock: lib/clock.py:3: ZeroDivisionError: division by zero\n"
+
+
+def test_a_clock_that_logs_nothing_of_its_start_has_started_when_it_is_said(daemons: App) -> None:
+    daemons.environ["CLOCK_LOG_LEVEL"] = "error"
+
+    started = daemons.clock("daemon", "start")
+
+    assert started.stdout.startswith(f"Started, pid {pid_of(daemons)}, "), started.stderr
+    assert (daemons.folder / "log/clock.clock.log").read_text() == ""
+
+
 def test_nothing_to_stop_is_told(daemons: App) -> None:
     stopped = daemons.clock("daemon", "stop")
 
