@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,9 @@ def test_warnings_name_place_and_date_and_are_no_failure(project: Path) -> None:
 
     assert result.exit_code == 0
     assert "lib/clock.py:6: warning: nightly: 02:30 is skipped on Sun " in result.output
-    assert result.output.endswith("lib/clock.py: 0 errors, 6 warnings\n")
+    warnings = result.output.count(": warning: nightly: ")
+    assert warnings in (5, 6, 7)  # nights of three years from today
+    assert result.output.endswith(f"lib/clock.py: 0 errors, {warnings} warnings\n")
 
 
 def test_a_file_that_does_not_load_is_an_error(project: Path) -> None:
@@ -119,9 +122,8 @@ def test_the_queues_of_the_settings_are_compared(project: Path) -> None:
 def test_findings_in_githubs_form_are_annotations(project: Path) -> None:
     first = run("check", "--format", "github").output.splitlines()[0]
 
-    assert first.startswith(
-        "::warning file=lib/clock.py,line=6,title=clock check (dst)::nightly: 02:30 is skipped"
-    )
+    place, found = "file=lib/clock.py,line=6", r"nightly: 02:30 (is skipped|occurs twice) on "
+    assert re.match(rf"::warning {place},title=clock check \(dst\)::{found}", first)
 
 
 def test_findings_in_json_are_for_programs(project: Path) -> None:

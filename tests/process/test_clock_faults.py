@@ -18,4 +18,4 @@ def test_three_clocks_killed_stopped_cut_off_and_misled_enqueue_each_due_instant
     tally = run(tmp_path, SECONDS, seed)
 
     assert tally.is_perfect, f"seed {seed}: {tally}\n{[*tally.lost, *tally.doubled, *tally.unrecorded][:10]}"
-    assert sum(tally.faults.values()) > SECONDS / 4
+    assert tally.faults.total() >= SECONDS / 4

@@ -74,9 +74,10 @@ def test_the_procfile_runs_as_it_stands(sample: App, repository: Path) -> None:
     programs = Path(sys.executable).parent
     environ = {**sample.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
 
+    patient = "import honcho.manager as m; m.KILL_WAIT = 60; from honcho.command import main; main()"  # not 5 s
     honcho = Running(
         subprocess.Popen(
-            [programs / "honcho", "start"],
+            [sys.executable, "-c", patient, "start"],
             cwd=sample.folder,
             env=environ,
             stdout=subprocess.PIPE,

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
-from tests.process.conftest import App, eventually
+from tests.process.conftest import PATIENCE_SECONDS, App, eventually
 
 pytestmark = pytest.mark.process
 
@@ -70,15 +70,31 @@ def test_the_daily_reminders_are_mailed_once_each_and_not_again_the_same_day(sam
     assert "clock  |" in both.output
 
 
+PAUSE = """
+import os
+import threading
+from clock import server_middleware
+
+begun = threading.Semaphore(int(os.environ.get("PAUSE_AFTER", 10**6)))
+
+@server_middleware.add
+def pause(job, payload, queue):
+    begun.acquire()
+"""
+
+
 @pytest.mark.slow
 def test_a_worker_killed_in_the_middle_of_300_reminders_loses_none(sample: App) -> None:
     make_all_due(sample, 300)
+    sample.write("jobs/pause.py", PAUSE)
+    sample.environ["PAUSE_AFTER"] = "200"
     worker = sample.start("worker", "-r", "jobs")
     sample.clock("fire", "assignment.reminders")
     eventually(lambda: len(mails(sample)) > 100, "a third of the mails")
     worker.end(signal.SIGKILL)
     before = sent(sample)
 
+    del sample.environ["PAUSE_AFTER"]
     again = sample.start("worker", "-r", "jobs")
     eventually(lambda: sent(sample) == 300, f"all reminders, {before} before the kill:\n{again.output[-2000:]}")
 
@@ -130,7 +146,7 @@ class Inbox(MessageHandler):
 @pytest.fixture
 def inbox(free_port: int) -> Iterator[tuple[Inbox, str]]:
     handler = Inbox()
-    server = Controller(handler, hostname="127.0.0.1", port=free_port)
+    server = Controller(handler, hostname="127.0.0.1", port=free_port, ready_timeout=PATIENCE_SECONDS)
     server.start()
     yield handler, f"smtp://127.0.0.1:{free_port}"
     server.stop()

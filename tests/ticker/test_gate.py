@@ -19,6 +19,7 @@ from clock.testing import FakeClock
 from clock.ticker import Ticker
 from clock.timetable import Timetable
 from tests.ticker import jobs
+from tests.ticker.conftest import PATIENCE_SECONDS
 
 Declare = Callable[..., Timetable]
 Start = Callable[..., Ticker]
@@ -152,7 +153,7 @@ def test_an_action_that_runs_on_a_thread_overlaps(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:
     may_end = threading.Event()
-    jobs.ran.append(lambda: may_end.wait(10))
+    jobs.ran.append(lambda: may_end.wait(PATIENCE_SECONDS))
     lines = 'every().minute.at(":00").do(lambda: ran[0]()).thread().overlap("skip").named("feed")\n'
     ticker = start(declare(lines))
 

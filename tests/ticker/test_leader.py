@@ -12,6 +12,7 @@ from clock.store.lease import Lease, Tenure
 from clock.testing import FakeClock
 from clock.ticker import Leader
 from clock.ticker.leader import LEASE_SECONDS
+from tests.ticker.conftest import PATIENCE_SECONDS
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 
@@ -62,7 +63,7 @@ def test_a_leader_that_stops_wakes_the_next_one(redis: Redis) -> None:
 
     first.stop()
 
-    assert took_over.wait(20)
+    assert took_over.wait(PATIENCE_SECONDS)
     assert (first.leads, second.leads) == (False, True)
     second.stop()
     assert not redis.exists(keys.LEASE)
@@ -88,16 +89,19 @@ def test_every_change_of_the_lead_is_told_on_both_sides(redis: Redis, caplog: py
 
 
 def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
-    redis: Redis, caplog: pytest.LogCaptureFixture
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     machine = FakeClock(SIX)  # years away from the server's time
     clock = ServerClock(machine)
     first = leader(redis, "a", clock)
+    tenure = Lease(redis, identity="a", release="v1", rank=1).take(60_000)
+    monkeypatch.setattr(Lease, "take", lambda *_: tenure)  # the server's time stands still, as the machine's does
 
     with caplog.at_level(logging.WARNING):
         first.beat()
         first.beat()
 
-    assert abs(clock.now().timestamp() - redis.time()[0]) < 60
+    assert clock.now() == tenure.server_time
+    assert abs(tenure.server_time.timestamp() - redis.time()[0]) < 60
     [warning] = caplog.records
     assert "off Redis's; Redis's counts" in warning.getMessage()

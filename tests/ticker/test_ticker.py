@@ -18,7 +18,7 @@ from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
 from tests.ticker import jobs
-from tests.ticker.conftest import START
+from tests.ticker.conftest import PATIENCE_SECONDS, START
 
 Declare = Callable[..., Timetable]
 Start = Callable[..., Ticker]
@@ -397,13 +397,12 @@ def test_a_slow_action_is_named_with_what_it_made_late(
 def test_actions_on_threads_do_not_hold_up_the_clock_and_are_committed_in_their_order(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:
-    first_may_end, second_ended = threading.Event(), threading.Event()
+    first_began, first_may_end, second_ended = threading.Event(), threading.Event(), threading.Event()
 
     def act() -> None:
-        number = len(jobs.ran)
-        jobs.ran.append(number)
-        if number == 1:
-            first_may_end.wait(10)
+        if not first_began.is_set():
+            first_began.set()
+            first_may_end.wait(PATIENCE_SECONDS)
         else:
             second_ended.set()
 
@@ -411,8 +410,9 @@ def test_actions_on_threads_do_not_hold_up_the_clock_and_are_committed_in_their_
     ticker = start(declare('every().minute.at(":00").do(lambda: ran[0]()).thread().named("slow")\n' + DAILY))
 
     at(fake_clock, ticker, SIX)
+    assert first_began.wait(PATIENCE_SECONDS)
     at(fake_clock, ticker, SIX + timedelta(minutes=1))
-    assert second_ended.wait(10)
+    assert second_ended.wait(PATIENCE_SECONDS)
     ticker.tick()
     assert (kinds(redis, "daily"), kinds(redis, "slow")) == (["fired"], [])
 
