@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.job.payload import Payload
+from clock.worker.retry import message_of
 
 logger = logging.getLogger("clock.job")
 
@@ -41,7 +42,7 @@ def log_failed(payload: Payload, queue: str, took: float, error: BaseException, 
         payload.get("jid"),
         took,
         type(error).__name__,
-        error,
+        message_of(error),
         then,
         exc_info=error,
         extra={**_about(payload, queue), "duration_ms": round(took * 1000, 3)},

@@ -8,6 +8,7 @@ from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.job.payload import Payload
 from clock.store import Redis, history
+from clock.worker.retry import message_of
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ class Outcomes:
             return
         record = {"outcome": outcome, "at": to_ms(self._clock.now()), "took_ms": round(took * 1000)}
         if error is not None:
-            record["error"] = f"{type(error).__name__}: {error}"[:500]
+            record["error"] = f"{type(error).__name__}: {message_of(error)}"[:500]
         try:
             history.add_outcome(self._redis, event, jid, record, ended=outcome != "retry")
-        except StoreError as away:
-            logger.debug("The history of %r lacks an outcome: %s", event, away)
+        except (StoreError, UnicodeEncodeError) as reason:  # away, or a name that is no text
+            logger.debug("The history of %r lacks an outcome: %s", event, reason)

@@ -150,11 +150,20 @@ def parse(payload: bytes) -> Payload:
         raise UnreadablePayload(f"not JSON: {error}") from None
     if not isinstance(found, dict):
         raise UnreadablePayload(f"a JSON object is wanted, not a {type(found).__name__}")
-    if not isinstance(found.get("class"), str):
+    name = found.get("class")
+    if not isinstance(name, str) or not (name.isascii() or _is_utf8(name)):
         raise UnreadablePayload("it names no class")
     if not isinstance(found.get("args"), list):
         raise UnreadablePayload(f"its args are no list: {found.get('args')!r:.60}")
     return found
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def arguments(payload: Payload) -> list[object]:

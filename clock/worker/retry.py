@@ -59,7 +59,7 @@ def noted(
 ) -> Payload:
     """The payload with the failure noted in Sidekiq's fields."""
     failed = dict(payload)
-    failed["error_message"] = _message(error)
+    failed["error_message"] = message_of(error)
     failed["error_class"] = type(error).__name__
     count = payload.get("retry_count")
     if isinstance(count, int):
@@ -91,7 +91,8 @@ def _option(payload: Mapping[str, object], job: type[Job] | None, name: str, def
     return payload[name] if name in payload else getattr(job, name, default)
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """The text of an error, as far as it can be read and UTF-8 can hold it."""
     try:
         text = str(error)
     except Exception as second:  # noqa: BLE001  # an error whose own text fails

@@ -261,6 +261,22 @@ def test_processes_whose_parent_was_killed_stop_in_order(app: App) -> None:
     eventually(lambda: app.redis().scard("processes") == 0, "both have stopped")
 
 
+def test_a_line_that_the_output_cannot_hold_is_written_with_what_is_missing_escaped(app: App) -> None:
+    app.environ["PYTHONIOENCODING"] = "ascii"
+    app.write(
+        "shop/odd.py",
+        "from clock import Job\n\nclass BreakOddlyJob(Job):\n    def perform(self):\n"
+        '        raise ValueError("caf\\udce9, caf\\u00e9")\n',
+    )
+    push(app, "BreakOddlyJob")
+    worker = app.start("worker", "-r", "shop")
+
+    worker.wait_for("ValueError: caf?, caf\\xe9; it is tried again in")
+
+    assert worker.end() == 0
+    assert "Logging error" not in worker.output
+
+
 def test_of_several_processes_one_that_was_told_to_stop_is_not_replaced(app: App) -> None:
     parent = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
     eventually(lambda: app.redis().scard("processes") == 2, "two processes")

@@ -71,3 +71,13 @@ class BreakShownJob(BreakThingJob):
 class ExitThingJob(Job):
     def perform(self) -> None:
         raise SystemExit(3)
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class BreakOddlyJob(Job):
+    def perform(self, unprintable: bool) -> None:
+        raise UnprintableError if unprintable else FileNotFoundError("caf\udce9")

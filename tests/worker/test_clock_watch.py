@@ -56,6 +56,30 @@ def test_a_job_that_failed_and_is_tried_again_has_not_ended(bench: Callable[...,
     assert redis.hkeys(keys.WATCHED + "nightly") == [b"a1b2"]
 
 
+@pytest.mark.parametrize("unprintable", [True, False])
+def test_an_error_whose_text_cannot_be_written_is_retried_as_any_other(
+    bench: Callable[..., Any], redis: Redis, unprintable: bool
+) -> None:
+    push_from_clock(redis, "BreakOddlyJob", unprintable)
+
+    bench().run_all()
+
+    assert outcome(redis)["outcome"] == "retry"
+    assert (redis.zcard("retry"), redis.zcard("dead")) == (1, 0)
+
+
+def test_a_job_whose_id_cannot_be_written_in_a_history_is_done_all_the_same(
+    bench: Callable[..., Any], redis: Redis
+) -> None:
+    payload = b'{"class":"NoteThingJob","args":[1],"jid":"\\ud800","clock":{"event":"\\ud800","due":1000}}'
+    redis.lpush("queue:default", payload)
+
+    bench().run_all()
+
+    assert len(jobs.ran) == 1
+    assert not redis.exists("dead", "retry")
+
+
 def test_a_job_of_no_clock_is_in_no_history(bench: Callable[..., Any], redis: Redis) -> None:
     jobs.NoteThingJob.perform_async("x")
 

@@ -190,6 +190,7 @@ def test_sys_exit_in_a_job_is_a_failure_like_any_other(bench: Build, redis: Redi
         (b"\xff\xfe", "not JSON"),
         (b'{"args":[]}', "it names no class"),
         (b'{"class":7,"args":[]}', "it names no class"),
+        (b'{"class":"\\ud800","args":[]}', "it names no class"),
         (b'{"class":"NoteThingJob","args":{"a":1}}', "its args are no list: {'a': 1}"),
         (b'{"class":"NoteThingJob"}', "its args are no list: None"),
         (b'{"class":"NoteThingJob","args":[1,2,3]}', "cannot take 3 arguments"),
