@@ -8,6 +8,7 @@ from typing import Any
 
 from clock.errors import DeclarationError
 from clock.timetable.adjustments import NONE, Adjustments, excepted_days
+from clock.timetable.callables import check_called
 from clock.timetable.options import check_option
 from clock.timetable.wall_times import DstChoice
 
@@ -26,6 +27,8 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
     if "otherwise" in chosen and "except_on" not in chosen:
         raise DeclarationError(f"{where}otherwise says what becomes of the days of except_on, which is not given")
     if "except_on" in chosen:
+        if callable(chosen["except_on"]):
+            check_called(where, "except_on", chosen["except_on"], "date")
         try:
             chosen["excepted"] = excepted_days(chosen.pop("except_on"))
         except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
-from typing import Any, Never, Self
+from typing import Any, Never, Self, TypeVar
 
 import schedule
 
@@ -17,6 +17,7 @@ from clock.timetable import draft
 from clock.timetable.action import Action, Call, Enqueue, Enqueueable
 from clock.timetable.adjusting import adjusted
 from clock.timetable.adjustments import Excepted
+from clock.timetable.callables import check_call, check_called
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.excepted_days import Otherwise
@@ -24,6 +25,8 @@ from clock.timetable.options import check_option
 from clock.timetable.triggers import Trigger
 from clock.timetable.until import parse_until
 from clock.timetable.wall_times import Fold, Gap
+
+R = TypeVar("R")
 
 
 class Builder(schedule.Job):
@@ -75,6 +78,7 @@ class Builder(schedule.Job):
     def if_(self, condition: Callable[[datetime], object]) -> Self:
         """Fire only where `condition(due)` is true; `due` is the due instant in the event's zone."""
         self._check_option("if_", condition)
+        self._checked(check_called, "if_", condition, "due")
         self._entry.condition = condition
         return self
 
@@ -144,17 +148,18 @@ class Builder(schedule.Job):
         return self
 
     def _adjust(self, **given: object) -> Self:
-        try:
-            self._entry.adjustments = adjusted("", self._entry.adjustments, given)
-        except DeclarationError as error:
-            raise self._error(str(error)) from None
+        self._entry.adjustments = self._checked(adjusted, self._entry.adjustments, given)
         return self
 
     def _check_option(self, name: str, value: object) -> None:
+        self._checked(check_option, name, value)
+
+    def _checked(self, check: Callable[..., R], *args: object) -> R:
+        """`check("", *args)`; its errors get file and line, looked for only then: that takes its time."""
         try:
-            check_option("", name, value)
+            return check("", *args)
         except DeclarationError as error:
-            raise self._error(str(error)) from None  # the line is looked for only now: that takes its time
+            raise self._error(str(error)) from None
 
     def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
         if hasattr(function, "perform_async") and isinstance(function, Enqueueable):  # the latter alone is slow
@@ -170,6 +175,7 @@ class Builder(schedule.Job):
             return action
         if not callable(function):
             raise self._error(f"do is given {function!r}; a job class or a function is wanted")
+        self._checked(check_call, function, args, kwargs)
         return Call(function, args, kwargs)
 
     def _check(self) -> None:

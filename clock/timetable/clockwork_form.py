@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from clock.errors import DeclarationError
 from clock.timetable import draft, event_options
 from clock.timetable.action import Action, Handle
+from clock.timetable.callables import check_called
 from clock.timetable.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.event_options import take_options
@@ -110,5 +111,6 @@ def _general_handler(entry: Entry, of: Draft) -> Action:
 def _decorate(entry: Entry, function: F) -> F:
     if not callable(function):
         raise DeclarationError(f"{entry.source}: {entry.name!r} decorates {function!r}; a function is wanted")
+    check_called(f"{entry.source}: ", f"every(..., {entry.name!r})", function, "name", "due")
     entry.action = lambda _draft: Handle(function, str(entry.name))
     return function

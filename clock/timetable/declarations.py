@@ -13,6 +13,7 @@ from clock.errors import DeclarationError
 from clock.timetable import clockwork_form, draft
 from clock.timetable.action import Enqueueable
 from clock.timetable.adjustments import Excepted
+from clock.timetable.callables import check_called
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.excepted_days import Otherwise
 from clock.timetable.fluent import FluentJob
@@ -133,13 +134,13 @@ def configure(**settings: Any) -> None:
 
 def handler(function: F) -> F:
     """Make `function(name, due)` the action of all events of Clockwork's form that have none of their own."""
-    draft.current().handler = _callable("handler", function)
+    draft.current().handler = _callable("handler", function, "name", "due")
     return function
 
 
 def error_handler(function: F) -> F:
     """Have `function(error)` called with whatever an action, a condition or a callback raises."""
-    draft.current().error_handlers.append(_callable("error_handler", function))
+    draft.current().error_handlers.append(_callable("error_handler", function, "error"))
     return function
 
 
@@ -153,7 +154,8 @@ def on(name: str) -> Callable[[F], F]:
         raise DeclarationError(f"{draft.where()}: there is no callback {name!r}; {hint(name, known)}")
 
     def register(function: F) -> F:
-        draft.current().callbacks.setdefault(name, []).append(_callable(f"on({name!r})", function))
+        names = ("event", "due") if name.endswith("_run") else ()
+        draft.current().callbacks.setdefault(name, []).append(_callable(f"on({name!r})", function, *names))
         return function
 
     return register
@@ -180,10 +182,13 @@ def sync_events(
     check_option(f"{where}: sync_events: ", "every", every)
     if not callable(do) and not hasattr(do, "perform_async"):
         raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; a job class or a function is wanted")
+    if not hasattr(do, "perform_async"):
+        check_called(f"{where}: ", "sync_events: do", do, "row")
     draft.current().synced.append(SyncedEvents(load, every, do, where))
 
 
-def _callable(what: str, function: F) -> F:
+def _callable(what: str, function: F, *names: str) -> F:
     if not callable(function):
         raise DeclarationError(f"{draft.where()}: {what} is given {function!r:.80}; a function is wanted")
+    check_called(f"{draft.where()}: ", what, function, *names)
     return function

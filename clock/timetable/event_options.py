@@ -7,6 +7,7 @@ from typing import Any
 
 from clock.errors import DeclarationError
 from clock.timetable import adjusting
+from clock.timetable.callables import check_called
 from clock.timetable.draft import Entry, zone_named
 from clock.timetable.options import check_option
 from clock.timetable.until import parse_until
@@ -26,6 +27,8 @@ def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
     for name in ("if_", "tags", *_PLAIN):
         if name in given:
             check_option(where, name, given[name])
+    if "if_" in given:
+        check_called(where, "if_", given["if_"], "due")
     if "tz" in given:
         entry.zone = zone_named(given["tz"], where)
     if "until" in given:

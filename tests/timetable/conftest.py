@@ -10,9 +10,9 @@ from tests.timetable.differential import TALLY
 collect_ignore = ["every_construct"]  # a clock file holds no doctests, and is no module to be imported
 
 HEAD = """
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta; from functools import partial
 from clock import DUE_AT, Job, configure, cron, error_handler, every, handler, on, repeat, sync_events
-from tests.timetable.jobs import SendLetterJob, act, holidays
+from tests.timetable.jobs import SendLetterJob, Waiter, act, give, holidays, stream, wait
 """
 
 
