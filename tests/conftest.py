@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from clock.store import embedded
 from clock.store.connection import connect, set_default
+
+# A machine that is busy, or stands still for a moment, is no failure of an example.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # A run under `nohup` has it ignored, as would every process that it starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
