@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from clock.cli.options import file_option, settings, shared_options
-from clock.cli.parts import find_event, load_timetable, release, signature
+from clock.cli.parts import connected, find_event, load_timetable, release, signature
 from clock.clocks import SystemClock
-from clock.store.connection import connect, set_default
+from clock.store.connection import set_default
 from clock.store.ledger import RedisLedger
 from clock.ticker import fire_by_hand
 
@@ -31,7 +31,7 @@ def fire(name: str, **options: Any) -> None:
     clock = SystemClock()
     timetable = load_timetable(config)
     event = find_event(timetable, name)
-    redis = connect(config.redis)
+    redis = connected(config)
     set_default(redis)
     held = fire_by_hand(
         event,

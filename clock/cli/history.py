@@ -9,11 +9,10 @@ import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo_json, json_option
-from clock.cli.parts import find_event, load_timetable
+from clock.cli.parts import connected, find_event, load_timetable
 from clock.config import Config
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.why import told
-from clock.store.connection import connect
 from clock.store.history import read
 
 
@@ -30,7 +29,7 @@ def history_command(name: str, count: int, as_json: bool, **options: Any) -> Non
     Example: python -m clock history nightly -n 5
     """
     config = answering_settings(**options)
-    records = list(read(connect(config.redis), name, count))
+    records = list(read(connected(config), name, count))
     zone = _zone(config, name, is_known=bool(records))
     if as_json:
         echo_json(records)

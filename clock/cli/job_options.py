@@ -62,9 +62,18 @@ def filter_options(command: F) -> F:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask, unless `yes` was given; a no ends the command."""
-    if not yes:
-        click.confirm(question, abort=True)
+    """Ask, unless `yes`; a no ends the command. Raises ClockError where nobody can answer."""
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:  # Ctrl-C, or an input that has ended
+        click.echo()
+        if sys.stdin.isatty():
+            raise
+        raise ClockError("nobody answered, and nothing was done; --yes goes on without asking") from None
+    if not agreed:
+        raise click.Abort
 
 
 class Place(Protocol):
@@ -101,6 +110,11 @@ def in_batches(
     return done
 
 
+def retries(job: FoundJob) -> int | None:
+    """How often it has been tried again, for a table: its payload has less after a try by hand."""
+    return None if job.retries is None else max(0, job.retries)
+
+
 def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[[FoundJob], list[object]]) -> None:
     """Print jobs as a table, or as JSON; `more` is how many there are besides."""
     if as_json:
@@ -109,7 +123,7 @@ def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[
     if not jobs:
         click.echo("No jobs.")
         return
-    echo_table(["when", "class", "args", "queue", "tries", "jid", "error"], [row(job) for job in jobs])
+    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs])
     if more:
         click.echo(f"... and {more} more; --limit shows them")
 

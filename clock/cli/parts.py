@@ -30,9 +30,14 @@ def identity() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
+def connected(config: Config, max_connections: int = 1) -> Redis:
+    """The connection that the settings ask for. Raises StoreUnavailable, StoreError, ConfigurationError."""
+    return connect(config.redis, source=config.redis_source, max_connections=max_connections)
+
+
 def opened(config: Config) -> tuple[Redis, SystemClock]:
     """A connection for a command that looks or repairs, and the time as Redis has it. Raises StoreUnavailable."""
-    redis = connect(config.redis, max_connections=2)
+    redis = connected(config, 2)
     return redis, redis_clock(redis)
 
 

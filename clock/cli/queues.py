@@ -17,12 +17,13 @@ from clock.cli.job_options import (
     filter_options,
     in_batches,
     meant,
+    retries,
     show_job,
     show_jobs,
     yes_option,
 )
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo_json, echo_table, json_option
+from clock.cli.output import duration, echo_json, echo_table, json_option, printable
 from clock.cli.parts import opened
 from clock.errors import ClockError
 from clock.inspection import FoundJob, JobFilter, QueuePlace, matching, queues
@@ -90,7 +91,7 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
     redis, clock = opened(answering_settings(**options))
     place = _place(redis, name)
     jobs = meant(place, wanted, seconds(clock.now()))
-    confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes)
+    confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes or not jobs)
     size = max(BATCH, len(jobs) // TURNS + 1)
     click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete, size)}")
 
@@ -108,7 +109,7 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     redis, clock = opened(answering_settings(**options))
     place = _place(redis, name)
     [size] = [view.size for view in queues(redis, seconds(clock.now())) if view.name == name]
-    confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes)
+    confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes or not size)
     click.echo(f"Deleted: {place.clear()}")
 
 
@@ -128,10 +129,13 @@ def _show_queues(redis: Redis, now: float, as_json: bool) -> None:
             ["queue", "jobs", "latency"],
             [(view.name, view.size, duration(view.latency) if view.size else "-") for view in found],
         )
+        for view in found:
+            if view.problem:
+                click.secho(f"! {printable(view.problem)}", fg="red")
     else:
         click.echo("No queues yet: nothing has been pushed.")
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:
     waited = f"{duration(max(0.0, now - job.since))} ago" if job.since is not None else ""
-    return [waited, job.job_class, job.args, job.queue, job.retries, job.jid, job.error]
+    return [waited, job.job_class, job.args, job.queue, retries(job), job.jid, job.error]

@@ -11,12 +11,12 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, leave, load_timetable
+from clock.cli.parts import clock_process, connected, leave, load_timetable
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.log import log_to
 from clock.shutdown import handling
-from clock.store.connection import connect, set_default
+from clock.store.connection import set_default
 
 CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 
@@ -43,7 +43,7 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     timetable = load_timetable(config)
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
-    redis = connect(config.redis, max_connections=CONNECTIONS)
+    redis = connected(config, CONNECTIONS)
     set_default(redis)
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
     process = clock_process(timetable, redis, on_stuck=leave, metrics=metrics)

@@ -11,7 +11,16 @@ from typing import Any
 import click
 
 from clock.cli.commands import CommandGroup
-from clock.cli.job_options import confirm, filter_options, in_batches, meant, show_job, show_jobs, yes_option
+from clock.cli.job_options import (
+    confirm,
+    filter_options,
+    in_batches,
+    meant,
+    retries,
+    show_job,
+    show_jobs,
+    yes_option,
+)
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, json_option
 from clock.cli.parts import opened
@@ -85,7 +94,7 @@ def _retry(name: str, place: SetName) -> click.Command:
         redis, clock = opened(answering_settings(**options))
         now, waiting = seconds(clock.now()), WaitingSet(redis, place)
         jobs = _chosen(waiting, wanted, now, everything)
-        confirm(f"Put {len(jobs)} of `{place}` into their queues?", yes)
+        confirm(f"Put {len(jobs)} of `{place}` into their queues?", yes or not jobs)
         moved = in_batches(jobs, "Enqueueing", lambda batch: waiting.enqueue(batch, now))
         click.echo(f"Enqueued: {moved}")
 
@@ -109,7 +118,7 @@ def _delete(name: str, place: SetName) -> click.Command:
         redis, clock = opened(answering_settings(**options))
         waiting = WaitingSet(redis, place)
         jobs = _chosen(waiting, wanted, seconds(clock.now()), everything=False)
-        confirm(f"Delete {len(jobs)} of `{place}` for good?", yes)
+        confirm(f"Delete {len(jobs)} of `{place}` for good?", yes or not jobs)
         click.echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
 
     return _command(
@@ -130,7 +139,7 @@ def _clear(name: str, place: SetName) -> click.Command:
         redis, _ = opened(answering_settings(**options))
         waiting = WaitingSet(redis, place)
         jobs = list(waiting.jobs())
-        confirm(f"Delete all {len(jobs)} of `{place}` for good?", yes)
+        confirm(f"Delete all {len(jobs)} of `{place}` for good?", yes or not jobs)
         click.echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
 
     return _command(
@@ -153,7 +162,7 @@ def _kill(name: str, place: SetName) -> click.Command:
         redis, clock = opened(answering_settings(**options))
         now, waiting = seconds(clock.now()), WaitingSet(redis, place)
         jobs = _chosen(waiting, wanted, now, everything=False)
-        confirm(f"Move {len(jobs)} of `{place}` to the dead?", yes)
+        confirm(f"Move {len(jobs)} of `{place}` to the dead?", yes or not jobs)
         moved = in_batches(jobs, "Moving", lambda batch: waiting.bury(batch, now))
         click.echo(f"Moved to dead: {moved}")
 
@@ -179,7 +188,7 @@ def _chosen(waiting: WaitingSet, wanted: JobFilter, now: float, everything: bool
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:
-    return [_when(job, now), job.job_class, job.args, job.queue, job.retries, job.jid, job.error]
+    return [_when(job, now), job.job_class, job.args, job.queue, retries(job), job.jid, job.error]
 
 
 def _when(job: FoundJob, now: float) -> str:

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clock.cli.health import health, metrics_if_installed
+from clock.cli.health import health, metrics_if_installed, parents_folder
 from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, identity, leave, load_timetable, redis_clock
+from clock.cli.parts import clock_process, connected, identity, leave, load_timetable, redis_clock
 from clock.cli.reloading import reload_option
-from clock.clocks import SystemClock
+from clock.cli.several import run_several
 from clock.config import Config
-from clock.errors import ConfigurationError, WorkerStuck
+from clock.errors import WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
-from clock.store.connection import connect, set_default
+from clock.store.connection import set_default
 from clock.ticker import STOP_SECONDS, ClockProcess
-from clock.worker import Launcher, Queue, Worker, WorkerOptions
+from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.child import parent_pid, telling_parent
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     """
     config = settings(**options)
     if config.processes > 1:
-        sys.exit(_several(config))
+        sys.exit(run_several(config))
     import_jobs(config.require)
-    redis = connect(config.redis, max_connections=config.concurrency + 2)
+    redis = connected(config, config.concurrency + 2)
     set_default(redis)
     clock = redis_clock(redis)
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
@@ -77,14 +77,15 @@ def worker(with_clock: Path | None, **options: Any) -> None:
         signal.SIGTSTP: process.quiet,
         signal.SIGTTIN: process.dump_threads,
     }
-    metrics = metrics_if_installed(redis, clock) if config.health_port else None
+    folder = parents_folder()
+    metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
     if metrics:
         metrics.watch_jobs()
     with (
         _leaving(process),
         handling(signals),
         _standing_by(with_clock, config, metrics) as standing_by,
-        health(config, redis, metrics, clock=standing_by, worker=process),
+        health(config, redis, metrics, clock=standing_by, worker=process, parents=folder),
         telling_parent(),
     ):
         process.run()
@@ -108,16 +109,6 @@ def _leaving(process: Worker) -> Iterator[None]:
         leave(exit_code)
 
 
-def _several(config: Config) -> int:
-    """Run this command in several processes; the exit code. Raises ConfigurationError."""
-    if config.health_port:
-        raise ConfigurationError("--health-port is one process's: run several workers in place of --processes")
-    command = [sys.executable, "-m", "clock", *sys.argv[1:], "--processes", "1"]  # the last one counts
-    launcher = Launcher(command, config.processes, stop_timeout_seconds=config.stop_timeout, clock=SystemClock())
-    with handling(launcher.handlers()):
-        return launcher.run()
-
-
 @contextmanager
 def _standing_by(
     clock_file: Path | None, config: Config, metrics: Metrics | None
@@ -127,7 +118,7 @@ def _standing_by(
         yield None
         return
     timetable = load_timetable(replace(config, clock_file=clock_file))
-    process = clock_process(timetable, connect(config.redis), metrics=metrics)
+    process = clock_process(timetable, connected(config), metrics=metrics)
     thread = threading.Thread(target=process.run, name="clock", daemon=True)
     thread.start()
     try:

@@ -35,8 +35,10 @@ def load_config(
     `file` must exist where it is given; the default ones need not. Raises ConfigurationError, which says where
     the bad value stands and what is accepted.
     """
-    found = {item.name: item.value for item in gather(options, environ=environ, file=file)}
-    config = Config(**found)  # type: ignore[arg-type]  # each value has been checked for its name
+    found = {item.name: item for item in gather(options, environ=environ, file=file)}
+    config = Config(**{name: item.value for name, item in found.items()})  # type: ignore[arg-type]  # checked by name
+    if config.redis:
+        config = replace(config, redis_source=found["redis"].source.removeprefix("the environment variable "))
     return replace(config, schedule=tuple(_schedule(config, environ, file_used(file))))
 
 

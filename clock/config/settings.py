@@ -12,13 +12,15 @@ from clock.config.schedule_file import Declared
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of a process. `queues` are (name, weight) in order, weight 0 for a strict order.
+    """The settings of a process; `redis_source` says where `redis` was given.
 
+    `queues` are (name, weight) in order, weight 0 for a strict order.
     `schedule` holds the events that are declared in YAML.
     `health_port` is where health and metrics are told by HTTP; None: nowhere.
     """
 
     redis: str | None = None
+    redis_source: str = "REDIS_URL"
     clock_file: Path = Path("lib/clock.py")
     schedule_file: Path | None = None
     require: Path = Path("jobs")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from clock.clocks import Clock
 from clock.errors import Discard, StoreError
-from clock.health.probes import ClockSigns
+from clock.health.probes import LeaderSigns
 from clock.inspection import queues
 from clock.job import Job, server_middleware
 from clock.job.payload import Payload, seconds
@@ -31,20 +33,31 @@ LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3600)
 
 
 class Metrics:
-    """The metrics of one process. `redis` may be used from the thread that asks for them."""
+    """The metrics of one process, or of several. `redis` may be used from the thread that asks for them.
 
-    def __init__(self, redis: Redis, clock: Clock) -> None:
+    Of several processes each `is_child` and writes what it counts into a folder, as prometheus-client has it;
+    their parent, given the folder as `children`, adds that up.
+    """
+
+    def __init__(
+        self, redis: Redis, clock: Clock, *, children: Path | None = None, is_child: bool = False
+    ) -> None:
         self._registry = CollectorRegistry()
         self._clock = clock
+        self._is_child = is_child
         self._registry.register(_InRedis(redis, clock))
+        if children is not None:
+            MultiProcessCollector(self._registry, str(children))  # type: ignore[no-untyped-call]  # untyped there
 
     @property
     def app(self) -> WSGIApplication:
         """What answers `/metrics`."""
         return make_wsgi_app(self._registry)
 
-    def watch_clock(self, clock: ClockSigns) -> None:
-        """Tell whether a clock leads, and how long it is overdue."""
+    def watch_clock(self, clock: LeaderSigns) -> None:
+        """Tell whether a clock leads, and how long it is overdue; of a child's clock its parent tells."""
+        if self._is_child:
+            return
         Gauge(
             "clock_leader", "1 where this clock leads, 0 where it stands by.", registry=self._registry
         ).set_function(lambda: float(clock.leads))

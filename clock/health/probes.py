@@ -26,12 +26,20 @@ class Vitals:
     not_ready: tuple[str, ...] = ()
 
 
-class ClockSigns(Protocol):
-    """What is asked of a clock here; times in seconds."""
+class LeaderSigns(Protocol):
+    """What a metric tells of a clock."""
 
     @property
     def leads(self) -> bool:
         """Whether it works, or stands by."""
+
+    @property
+    def seconds_overdue(self) -> float:
+        """How long the oldest due instant that nobody has decided is past; 0: none is."""
+
+
+class ClockSigns(LeaderSigns, Protocol):
+    """What is asked of a clock here; times in seconds."""
 
     @property
     def seconds_since_look(self) -> float:
@@ -40,10 +48,6 @@ class ClockSigns(Protocol):
     @property
     def seconds_since_round(self) -> float:
         """Since its loop came round and Redis answered."""
-
-    @property
-    def seconds_overdue(self) -> float:
-        """How long the oldest due instant that nobody has decided is past; 0: none is."""
 
 
 class WorkerSigns(Protocol):

@@ -145,7 +145,7 @@ def _tls(url: str) -> Finding:
 
 def _skew(offset: timedelta) -> Finding:
     seconds = offset.total_seconds()
-    found = f"this machine's clock is {-seconds:+.3f} s off Redis's"
+    found = f"this machine's clock is {abs(seconds):.3f} s {'behind' if seconds > 0 else 'ahead of'} Redis's"
     if abs(seconds) > SKEW_SECONDS:
         return Finding("clock skew", Grade.WARNING, found, "let NTP set this machine's clock (timedatectl)")
     return Finding("clock skew", Grade.GOOD, found)

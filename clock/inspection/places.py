@@ -76,16 +76,29 @@ class QueueView:
     name: str
     size: int
     latency: float
+    is_list: bool = True
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, in words; None: nothing."""
+        if self.is_list:
+            return None
+        key = keys.queue(self.name)
+        return f"no worker can take from the queue {self.name!r}: another program's {key!r} is no list"
 
 
 def queues(redis: Redis, now: float) -> list[QueueView]:
     """All queues at `now` (float seconds). Raises StoreUnavailable."""
     names = listing.queue_names(redis)
-    views = []
-    for name, (size, payload) in zip(names, listing.queue_ends(redis, names), strict=True):
-        since = found(payload).since if payload else None
-        views.append(QueueView(name, size, max(0.0, now - since) if since is not None else 0.0))
-    return views
+    return [_seen(name, end, now) for name, end in zip(names, listing.queue_ends(redis, names), strict=True)]
+
+
+def _seen(name: str, end: tuple[int, bytes | None] | None, now: float) -> QueueView:
+    if end is None:
+        return QueueView(name, 0, 0.0, is_list=False)
+    size, payload = end
+    since = found(payload).since if payload else None
+    return QueueView(name, size, max(0.0, now - since) if since is not None else 0.0)
 
 
 SCHEDULE: SetName = keys.SCHEDULE

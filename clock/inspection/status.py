@@ -112,6 +112,8 @@ def _of_clocks(status: Status) -> Iterator[str]:
 def _of_jobs(status: Status) -> Iterator[str]:
     taken = {name for worker in status.workers if not worker.quiet for name in worker.queues}
     for queue in status.queues:
+        if queue.problem:
+            yield queue.problem
         if queue.size and status.workers and queue.name not in taken:
             yield f"no worker takes from the queue {queue.name!r} (jobs waiting: {queue.size})"
     for name, count in status.parked.items():

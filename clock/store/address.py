@@ -12,6 +12,7 @@ from clock.errors import ConfigurationError
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 _ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
+_HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,16 @@ def masked(url: str) -> str:
     if re.search(r"[?&]\w+=", credentials):  # of the query or of the password: which, nobody can tell
         return start + "***"
     user, colon, _ = credentials.partition(":")
-    return start + (f"{user if colon else ''}:***@" if at else "") + re.split(r"[?#]", place)[0]
+    return (
+        start + (f"{user if colon else ''}:***@" if at else "") + _without_odd_ports(re.split(r"[?#]", place)[0])
+    )
+
+
+def _without_odd_ports(place: str) -> str:
+    """`place` with *** for each port that is no number: in a URL that lacks its host it is the password."""
+    hosts, slash, rest = place.partition("/")
+    shown = [host if _HOST.fullmatch(host) else host.partition(":")[0] + ":***" for host in hosts.split(",")]
+    return ",".join(shown) + slash + rest
 
 
 def scheme_of(url: str) -> str:
@@ -51,9 +61,14 @@ def scheme_of(url: str) -> str:
         raise unreadable(url, f"it cannot be read; {_ESCAPES}") from None
     if parts.scheme not in SCHEMES:
         raise unreadable(url, f"begins with none of {kinds}")
-    if parts.fragment or ("@" in parts.path and parts.scheme != "unix"):
+    if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
         raise unreadable(url, f"it cannot be read; {_ESCAPES}")
     return parts.scheme
+
+
+def _is_query(text: str) -> bool:
+    """Whether it is a query; else it is the rest of a password with a `?` in it, and what is before it no host."""
+    return not text or ("@" not in text and all("=" in option for option in text.split("&")))
 
 
 def sentinels(url: str) -> Sentinels:
@@ -84,5 +99,5 @@ def sentinels(url: str) -> Sentinels:
 
 
 def unreadable(url: str, why: str) -> ConfigurationError:
-    """The error that says what is wrong with an address."""
-    return ConfigurationError(f"REDIS_URL {masked(url)!r}: {why}")
+    """The error that says what is wrong with an address; where it came from is said by who has it."""
+    return ConfigurationError(f"{masked(url)!r}: {why}")

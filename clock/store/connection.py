@@ -103,20 +103,26 @@ def _read(link: Any, answers: int) -> None:
         link.read_response()
 
 
-def connect(url: str | None = None, *, folder: Path | None = None, max_connections: int = 1) -> Redis:
+def connect(
+    url: str | None = None, *, source: str = "REDIS_URL", folder: Path | None = None, max_connections: int = 1
+) -> Redis:
     """Open a connection and check it: to `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
 
-    `folder` is the current one if not given. At most `max_connections` are opened; who needs one more waits.
+    `source` says in errors where `url` came from. `folder` is the current one if not given. At most
+    `max_connections` are opened; who needs one more waits.
     Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
     """
     url = url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
-    redis = _client(url, max_connections)
+    try:
+        redis = _client(url, max_connections)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
     try:
         with translated():
             _check_version(redis.info("server"))
     except StoreError as error:
         redis.close()
-        raise type(error)(f"{masked(url)}: {error}{_advice(error)}") from error
+        raise type(error)(f"{masked(url)}: {error}{_advice(error, source)}") from error
     return redis
 
 
@@ -230,7 +236,7 @@ def _plain(error: Exception) -> str:
     return str(error).partition(" : <")[0].strip().rstrip(".") or type(error).__name__
 
 
-def _advice(error: StoreError) -> str:
+def _advice(error: StoreError, source: str) -> str:
     text = str(error).lower()
     if "certificate" in text:
         return (
@@ -238,5 +244,5 @@ def _advice(error: StoreError) -> str:
             "or ?ssl_cert_reqs=none to go without."
         )
     if isinstance(error, StoreUnavailable):
-        return " Is it running, and is REDIS_URL right?"
+        return f" Is it running, and is {source} right?"
     return ""

@@ -46,14 +46,20 @@ def queue_names(redis: Redis) -> list[str]:
     return sorted(name.decode(errors="replace") for name in names)
 
 
-def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | None]]:
-    """For each queue how many jobs it holds, and the payload that is taken next."""
+def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | None] | None]:
+    """For each queue how many jobs it holds, and the payload that is taken next; None: its key holds no list."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.llen(keys.queue(name))
             pipeline.lindex(keys.queue(name), -1)
-        replies = pipeline.execute()
-    return list(zip(replies[::2], replies[1::2], strict=True))
+        replies = pipeline.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
+                raise reply
+    return [
+        None if isinstance(size, Exception) else (size, payload)
+        for size, payload in zip(replies[::2], replies[1::2], strict=True)
+    ]
 
 
 def queue_payloads(redis: Redis, name: str) -> Iterator[bytes]:

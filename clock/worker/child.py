@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -36,13 +36,13 @@ class Child:
         return _BEGAN in said, _STOPPED in said
 
 
-def start(command: Sequence[str], *, now: float, first: bool) -> Child:
-    """Start a worker process of this one."""
+def start(command: Sequence[str], environ: Mapping[str, str], *, now: float, first: bool) -> Child:
+    """Start a worker process of this one, with `environ` besides its own environment."""
     ours, its = os.pipe()
     os.set_blocking(ours, False)
-    environ = {**os.environ, PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its)}
+    whole = {**os.environ, **environ, PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its)}
     try:
-        process = subprocess.Popen(command, env=environ, pass_fds=[its])  # noqa: S603  # this program, its own words
+        process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
     finally:
         os.close(its)
     return Child(process, ours, now, first)

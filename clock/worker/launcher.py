@@ -20,14 +20,23 @@ logger = logging.getLogger(__name__)
 
 
 class Launcher:
-    """Runs `count` processes of `command` until they are told to stop.
+    """Runs `count` processes of `command`, with `environ` besides their parent's, until they are told to stop.
 
     A child that has stopped in order is not replaced: it was asked to, as by Sidekiq's page. One of the first that
     ends before it works, for bad input, ends all: its replacement would find the same.
     """
 
-    def __init__(self, command: Sequence[str], count: int, *, stop_timeout_seconds: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        count: int,
+        *,
+        stop_timeout_seconds: float,
+        clock: Clock,
+        environ: Mapping[str, str],
+    ) -> None:
         self._command = command
+        self._environ = environ
         self._count = count
         self._stop_timeout_seconds = stop_timeout_seconds
         self._clock = clock
@@ -47,6 +56,12 @@ class Launcher:
             self._changed.clear()
             self._look()
         return self._exit_code
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children."""
+        with self._lock:
+            return [child.process.pid for child in self._children]
 
     def handlers(self) -> Mapping[signal.Signals, Callable[[], object]]:
         """What each signal does, for `handling`."""
@@ -80,7 +95,7 @@ class Launcher:
         with self._lock:
             if self._replacing:
                 now = self._clock.monotonic()
-                self._children.append(children.start(self._command, now=now, first=first))
+                self._children.append(children.start(self._command, self._environ, now=now, first=first))
 
     def _look(self) -> None:
         for child in list(self._children):

@@ -9,7 +9,6 @@ from click.testing import CliRunner
 
 from clock.cli.app import SECTIONS, cli
 from clock.cli.commands import CommandGroup
-from clock.errors import ConfigurationError
 
 COMMANDS = [name for section in SECTIONS.values() for name in section]
 
@@ -117,8 +116,3 @@ def test_starting_one_command_imports_none_of_the_others() -> None:
     loaded = ended.stdout.partition("MODULES ")[2].split()
     assert "clock.cli.run" in loaded
     assert not {"clock.cli.worker", "clock.cli.dev"} & set(loaded)
-
-
-def test_one_health_port_is_not_given_to_several_processes() -> None:
-    with pytest.raises(ConfigurationError, match="--health-port is one process's"):
-        CliRunner().invoke(cli, ["worker", "-p", "2", "--health-port", "9100"], catch_exceptions=False)

@@ -42,7 +42,7 @@ def retries(redis: Redis) -> None:
 def test_jobs_are_listed_with_what_they_failed_with(clock: Clock) -> None:
     lines = clock("retry", "list").output.splitlines()
 
-    assert lines[0].split() == ["when", "class", "args", "queue", "tries", "jid", "error"]
+    assert lines[0].split() == ["when", "class", "args", "queue", "retries", "jid", "error"]
     assert "SendMailJob" in lines[1]
     assert "OSError: down" in lines[1]
     assert lines[1].startswith("in 2 h")
@@ -128,6 +128,32 @@ def test_yes_does_not_ask(clock: Clock, redis: Redis) -> None:
 
 
 @pytest.mark.usefixtures("retries")
+def test_where_nobody_can_answer_the_way_to_go_on_is_told(clock: Clock, redis: Redis) -> None:
+    with pytest.raises(ClockError, match="nothing was done; --yes goes on without asking"):
+        clock("retry", "clear")
+
+    assert redis.zcard("retry") == 3
+
+
+@pytest.mark.usefixtures("queued")
+@pytest.mark.parametrize(
+    "words", [["dead", "clear"], ["retry", "retry", "--all"], ["queue", "delete", "low", "--class", "X"]]
+)
+def test_nothing_is_asked_where_there_is_nothing_to_do(clock: Clock, words: list[str]) -> None:
+    shown = clock(*words)
+
+    assert (shown.exit_code, shown.output) == (0, f"{'Enqueued' if 'retry' in words else 'Deleted'}: 0\n")
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_try_that_was_asked_for_is_not_counted(clock: Clock, redis: Redis) -> None:
+    redis.zadd("retry", {payload("first", retry_count=0): 1})
+    clock("retry", "retry", "first", "--yes")
+
+    assert clock("queue", "list", "default").output.splitlines()[1].split()[-2:] == ["0", "first"]
+
+
+@pytest.mark.usefixtures("retries")
 def test_all_are_cleared(clock: Clock, redis: Redis) -> None:
     assert clock("retry", "clear", answer="y\n").output.endswith("Deleted: 3\n")
     assert redis.zcard("retry") == 0
@@ -159,6 +185,28 @@ def test_queues_are_listed_with_their_latency(clock: Clock) -> None:
 
     assert lines[1].split() == ["default", "2", "2", "h"]
     assert lines[2].split() == ["low", "0", "-"]
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_queue_whose_key_another_program_has_taken_is_named_beside_the_others(
+    clock: Clock, redis: Redis
+) -> None:
+    redis.sadd("queues", "foreign")
+    redis.hset("queue:foreign", "a", "hash")
+
+    shown = clock("queue", "list")
+
+    assert shown.exit_code == 0
+    assert [line.split() for line in shown.output.splitlines()[1:4]] == [
+        ["default", "2", "2", "h"],
+        ["foreign", "0", "-"],
+        ["low", "0", "-"],
+    ]
+    assert shown.output.splitlines()[4] == (
+        "! no worker can take from the queue 'foreign': another program's 'queue:foreign' is no list"
+    )
+    assert "queue 'foreign'" in clock("status").output
+    assert [view["is_list"] for view in json.loads(clock("queue", "list", "--json").output)] == [True, False, True]
 
 
 @pytest.mark.usefixtures("queued")

@@ -61,6 +61,16 @@ def test_every_value_tells_where_it_came_from(write: Write) -> None:
     assert sources["require"] == "default"
 
 
+def test_errors_of_a_connection_can_say_where_its_url_was_given(write: Write) -> None:
+    assert config().redis_source == "REDIS_URL"
+
+    write("redis: redis://x\n")
+
+    assert config().redis_source == "config/clock.yml:1"
+    assert config({"REDIS_URL": "redis://y"}).redis_source == "REDIS_URL"
+    assert config(redis="redis://z").redis_source == "the option --redis"
+
+
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [

@@ -1,6 +1,8 @@
 """Health as the process's own data tell it: through HTTP, with a real Redis that goes away."""
 
+import os
 import shutil
+import signal
 import subprocess
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -56,6 +58,38 @@ def test_a_worker_counts_its_jobs(app: App, free_port: int) -> None:
         lambda: 'clock_jobs_total{job="AJob",outcome="done",queue="default"} 1.0' in get(free_port, "/metrics")[1],
         "count",
     )
+    assert worker.end() == 0
+
+
+def test_several_processes_are_told_of_on_one_port(app: App, free_port: int) -> None:
+    app.environ["CLOCK_OVERDUE_AFTER"] = "2.5"
+    app.write("lib/clock.py", "from clock import every\nevery().day.do(print).named('daily')\n")
+    app.write("jobs/__init__.py", "")
+    app.write("jobs/a_job.py", "from clock import Job\nclass AJob(Job):\n    def perform(self) -> None: ...\n")
+    words = ["worker", "-p", "2", "--with-clock", "lib/clock.py", "--health-port", str(free_port)]
+    worker = app.start(*words)
+    eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "both processes")
+    assert app.run("-c", "from jobs.a_job import AJob; AJob.perform_bulk([[]] * 400)").returncode == 0
+
+    eventually(
+        lambda: (
+            'clock_jobs_total{job="AJob",outcome="done",queue="default"} 400.0' in get(free_port, "/metrics")[1]
+        ),
+        "the sum of both",
+    )
+    eventually(lambda: "\nclock_leader 1.0" in get(free_port, "/metrics")[1], "one of the clocks leads")
+    assert get(free_port, "/clock") == (200, "ok\n")
+
+    child = int(worker.output.partition("Starting worker ")[2].split(":")[1])
+    os.kill(child, signal.SIGSTOP)
+    eventually(lambda: f"process {child}: the clock's loop" in get(free_port, "/ready")[1], "it hangs")
+    assert get(free_port, "/live") == (200, "ok\n")
+    os.kill(child, signal.SIGCONT)
+    eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "it goes on")
+
+    os.kill(child, signal.SIGKILL)
+    worker.wait_for("starting another")
+    eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "its replacement")
     assert worker.end() == 0
 
 

@@ -1,0 +1,40 @@
+"""A worker in several processes, and the health port that speaks for all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from clock.cli.health import health_of_children, told_to
+from clock.clocks import SystemClock
+from clock.config import Config
+from clock.shutdown import handling
+from clock.worker import Launcher
+
+
+def run_several(config: Config) -> int:
+    """Run this command in several processes; the exit code. Raises ConfigurationError, StoreUnavailable."""
+    command = [sys.executable, "-m", "clock", *sys.argv[1:], "--processes", "1"]  # the last one counts
+    with _folder(config) as folder:
+        launcher = Launcher(
+            command,
+            config.processes,
+            stop_timeout_seconds=config.stop_timeout,
+            clock=SystemClock(),
+            environ=told_to(folder) if folder else {},
+        )
+        with handling(launcher.handlers()), health_of_children(config, folder, lambda: launcher.pids):
+            return launcher.run()
+
+
+@contextmanager
+def _folder(config: Config) -> Iterator[Path | None]:
+    """Where the processes write how they are; None: nobody asks."""
+    if config.health_port is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="clock-health-") as folder:
+        yield Path(folder)
