@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
 from clock.timetable.adjustments import NONE, Adjustments
 from clock.timetable.event import CatchUp, Event, Overlap
-from clock.timetable.naming import numbered, shortened
+from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers import Trigger, Union
 from clock.timetable.until import Moment, Until
@@ -66,10 +66,9 @@ class Draft:
                 if entry.name in sources:
                     raise DuplicateEvent(entry.name, sources[entry.name], entry.source)
                 sources[entry.name] = entry.source
-        for entry in entries:
-            action = entry.action_in(self)
-            name = entry.name or numbered(shortened(f"{action} {entry.schedule}"), sources)
-            sources[name] = entry.source
+        actions = [entry.action_in(self) for entry in entries]
+        names = _names(entries, actions, settings, sources)
+        for entry, action, name in zip(entries, actions, names, strict=True):
             yield entry.event(name, action, settings)
 
     def _standing(self) -> list[Entry]:
@@ -108,10 +107,19 @@ class Entry:
             raise DeclarationError(f"{self.source}: this event does nothing; end it with .do(...)")
         return self.action(draft)
 
+    def made_name(self, action: Action) -> str:
+        """The name that it has where none is given: what is done, and when."""
+        zone = "" if self.zone is None else f" in {self.zone}"
+        return shortened(f"{action} {self.schedule}{zone}")
+
+    def declaration(self, zone: tzinfo) -> str:
+        """All that due instants depend on, in words."""
+        until = "" if self.until is None else f" until {self.until}"
+        return f"{self.schedule} in {zone}{until}{self.adjustments.words()}"
+
     def event(self, name: str, action: Action, settings: Settings) -> Event:
         """The finished event. Raises DeclarationError where its words do not go together."""
         zone = self.zone or settings.tz
-        until = "" if self.until is None else f" until {self.until}"
         try:
             trigger = self.adjustments.around(self.make_trigger(zone, name), zone, name)
         except ValueError as error:
@@ -119,7 +127,7 @@ class Entry:
         return Event(
             name=name,
             schedule=self.schedule,
-            declaration=f"{self.schedule} in {zone}{until}{self.adjustments.words()}",
+            declaration=self.declaration(zone),
             zone=zone,
             trigger=trigger if self.until is None else Until(trigger, self.until, zone),
             action=action,
@@ -134,6 +142,27 @@ class Entry:
             until=self.until,
             adjustments=self.adjustments,
         )
+
+
+def _names(
+    entries: Sequence[Entry], actions: Sequence[Action], settings: Settings, taken: Mapping[str, object]
+) -> list[str]:
+    """The events' names. Those that would be alike are numbered, in an order that is not the file's.
+
+    Else two that change places in the file would change their anchors and histories, too.
+    """
+    names = [entry.name or "" for entry in entries]
+    known = dict(taken)
+
+    def distinct(place: int) -> tuple[str, ...]:
+        entry = entries[place]
+        others = (entry.condition and name_of(entry.condition), entry.catch_up, entry.overlap, entry.description)
+        return (entry.declaration(settings.tz), *(str(other or "") for other in others))
+
+    for place in sorted((place for place, name in enumerate(names) if not name), key=distinct):
+        names[place] = numbered(entries[place].made_name(actions[place]), known)
+        known[names[place]] = None
+    return names
 
 
 _current: ContextVar[Draft | None] = ContextVar("clock_draft", default=None)

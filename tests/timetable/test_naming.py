@@ -68,6 +68,38 @@ def test_names_do_not_depend_on_the_order_of_the_file(load_lines: Load) -> None:
     assert sorted(first) == sorted(second)
 
 
+def test_the_zone_is_part_of_a_name_where_the_event_has_its_own(load_lines: Load) -> None:
+    lines = [
+        "every().day.at('06:00', 'Europe/Berlin').do(act)",
+        "every().day.at('06:00', 'Asia/Tokyo').do(act)",
+        "every().day.at('06:00').do(act)",
+        "cron('0 6 * * *', tz='UTC').do(act)",
+    ]
+
+    assert names(load_lines("configure(tz='UTC')\n" + "\n".join(lines) + "\n")) == [
+        "act every day at 06:00 in Europe/Berlin",
+        "act every day at 06:00 in Asia/Tokyo",
+        "act every day at 06:00",
+        "act cron 0 6 * * * in UTC",
+    ]
+
+
+def test_events_that_differ_in_what_is_no_part_of_a_name_keep_their_numbers_in_any_order(load_lines: Load) -> None:
+    lines = [
+        "every().day.do(act).if_(holidays)",
+        "every().day.do(act).until('2030-01-01')",
+        "every().day.do(act).dst(fold='both')",
+        "every().day.do(act)",
+        "every().day.do(act).catch_up('skip')",
+    ]
+
+    def told(lines: list[str]) -> set[tuple[str, str, object, str]]:
+        events = load_lines("\n".join(lines) + "\n").events
+        return {(event.name, event.declaration, event.condition, event.catch_up) for event in events}
+
+    assert told(lines) == told(lines[::-1]) == told(lines[2:] + lines[:2])
+
+
 def test_names_are_the_same_in_every_process(tmp_path: Path) -> None:
     path = tmp_path / "clock.py"
     path.write_text(

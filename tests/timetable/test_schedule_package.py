@@ -60,7 +60,7 @@ while True:
         "job every 5 to 10 minutes",
         "job every Monday",
         "job every Wednesday at 13:15",
-        "job every day at 12:42",
+        "job every day at 12:42 in Europe/Amsterdam",
         "job every minute at second 17",
     ]
     assert timetable.events[6].source.endswith("clock.py:14")
