@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload
 
 import schedule
 
@@ -23,6 +24,7 @@ from clock.timetable.until import Moment
 from clock.timetable.wall_times import Fold, Gap
 
 F = TypeVar("F", bound=Callable[..., Any])
+CallbackName = Literal["before_tick", "after_tick", "before_run", "after_run"]
 
 
 class HasAll(Protocol):
@@ -62,6 +64,18 @@ class Options(TypedDict, total=False):
     description: str
 
 
+class FileSettings(TypedDict, total=False):
+    """The settings of a whole clock file."""
+
+    tz: str | tzinfo
+    sleep_timeout: float
+    max_threads: int
+    thread: bool
+    catch_up: CatchUp
+    catch_up_within: timedelta
+    logger: logging.Logger
+
+
 @overload
 def every(interval: int = 1) -> FluentJob: ...
 
@@ -75,8 +89,9 @@ def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
 
     `every(n)` begins the fluent form: `every(10).minutes.do(SomeJob)`. With a name it is Clockwork's:
     `every(timedelta(minutes=3), "less.frequent.job")`, run by the file's `handler`, or used as a decorator of a
-    function `(name, due)`. Its options are those of `Options`; seconds may stand for the timedelta.
-    Raises DeclarationError.
+    function `(name, due)`; seconds may stand for the timedelta. Its options: `at`, `tz`, `if_`, `thread`,
+    `skip_first_run`, `catch_up`, `catch_up_within`, `overlap`, `except_on`, `otherwise`, `spread`, `jitter`,
+    `gap`, `fold`, `until`, `tags`, `description`. Raises DeclarationError.
     """
     if "name" in options:
         names = (*names, options.pop("name"))
@@ -89,8 +104,10 @@ def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
 
 
 def repeat(job: schedule.Job, *args: Any, **kwargs: Any) -> Callable[[F], F]:
-    """Have the decorated function run by a fluent declaration: `@repeat(every().day.at("06:00"))`."""
+    """Have the decorated function called, with these arguments: `@repeat(every().day.at("06:00"))`.
 
+    Raises DeclarationError.
+    """
     if not isinstance(job, schedule.Job):
         raise DeclarationError(f"{draft.where()}: repeat is given {job!r:.80}; every(...) is wanted")
 
@@ -116,12 +133,16 @@ def cancel_job(job: schedule.Job) -> None:
     draft.current().scheduler.cancel_job(job)
 
 
-def configure(**settings: Any) -> None:
+def configure(**settings: Unpack[FileSettings]) -> None:
     """Set what goes for the whole file.
 
-    `tz`, the zone of events without their own; `sleep_timeout`, seconds between tick callbacks; `logger`, a
-    logging.Logger that gets the clock's lines; `max_threads` and `thread`, how callables run; `catch_up` and
-    `catch_up_within` (a timedelta), what becomes of instants missed. Raises DeclarationError.
+    - `tz`: the zone of events without their own, a name or a tzinfo; the machine's if not given;
+    - `sleep_timeout`: seconds between two calls of the tick callbacks, 1 if not given;
+    - `thread`: whether callables run on threads of their own; `max_threads`: how many at most, 10 if not given;
+    - `catch_up` ("latest", "all", "skip") and `catch_up_within` (a timedelta): what becomes of instants missed;
+    - `logger`: what gets the clock's own log lines.
+
+    Raises DeclarationError.
     """
     source = draft.where()
     known = [field.name for field in fields(Settings)]
@@ -133,21 +154,28 @@ def configure(**settings: Any) -> None:
 
 
 def handler(function: F) -> F:
-    """Make `function(name, due)` the action of all events of Clockwork's form that have none of their own."""
+    """Make `function(name, due)` the action of all events of Clockwork's form that have none of their own.
+
+    `due` is the due instant, aware, in the event's zone. Raises DeclarationError.
+    """
     draft.current().handler = _callable("handler", function, "name", "due")
     return function
 
 
 def error_handler(function: F) -> F:
-    """Have `function(error)` called with whatever an action, a condition or a callback raises."""
+    """Have `function(error)` called with whatever an action, a condition or a callback raises.
+
+    There may be several. Raises DeclarationError.
+    """
     draft.current().error_handlers.append(_callable("error_handler", function, "error"))
     return function
 
 
-def on(name: str) -> Callable[[F], F]:
-    """Have the function called at `before_tick`, `after_tick`, or `before_run`, `after_run` with (event, due).
+def on(name: CallbackName) -> Callable[[F], F]:
+    """Have the decorated function called at `before_tick`, `after_tick`, or `before_run`, `after_run`.
 
-    False from a `before_*` keeps the tick or the event from running. Raises DeclarationError.
+    Those of a tick get nothing, those of a run the event and its due instant. False from a `before_*` keeps the
+    tick or the event from running. Raises DeclarationError.
     """
     known = [field.name for field in fields(Callbacks)]
     if name not in known:

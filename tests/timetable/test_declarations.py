@@ -1,14 +1,17 @@
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from clock import every
 from clock.errors import ClockError, ConfigurationError, DeclarationError, UnknownEvent
-from clock.timetable import Event, Timetable, load
+from clock.timetable import Callbacks, Event, Settings, Timetable, declarations, load
+from clock.timetable.clockwork_form import OPTIONS
 from clock.timetable.machine_zone import machine_zone
 from tests.timetable import jobs
 
@@ -387,3 +390,9 @@ def test_the_machines_zone_is_that_of_tz_or_of_its_localtime(tmp_path: Path) -> 
     assert machine_zone({"TZ": ":Europe/Berlin"}, link) == ZoneInfo("Europe/Berlin")
     assert machine_zone({"TZ": "nonsense/zone"}, link) == ZoneInfo("Asia/Tokyo")
     assert machine_zone({}, tmp_path / "nothing") == UTC
+
+
+def test_an_editor_is_told_of_all_that_is_taken_and_of_nothing_else() -> None:
+    assert set(declarations.Options.__annotations__) == set(OPTIONS)
+    assert set(declarations.FileSettings.__annotations__) == {field.name for field in fields(Settings)}
+    assert get_args(declarations.CallbackName) == tuple(field.name for field in fields(Callbacks))
