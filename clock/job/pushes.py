@@ -73,14 +73,20 @@ class Pushes:
     def perform_in(
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
-        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid, '' where middleware stopped it.
+
+        Raises ValueError for what is no time, ArgumentsError, StoreUnavailable.
+        """
         return client.push(Order(_job(cls)), args, kwargs, client.due(interval))
 
     @classmethod
     def perform_at(
         cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
-        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
+        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid, as `perform_in`.
+
+        Raises ValueError for what is no time, such as a naive datetime; ArgumentsError, StoreUnavailable.
+        """
         return client.push(Order(_job(cls)), args, kwargs, client.due(instant))
 
     @classmethod
@@ -95,7 +101,7 @@ class Pushes:
 
         All arguments are checked before any job is pushed. `at` is when they are to be run: one time, or one for
         each job; `spread_interval` spreads them evenly over so many seconds from then. The jid of a job that
-        client middleware stopped is ''.
+        client middleware stopped is ''. Raises ArgumentsError, ValueError for what is no time, StoreUnavailable.
         """
         return Setter[Any](_job(cls)).perform_bulk(args, at=at, spread_interval=spread_interval)
 
@@ -112,6 +118,7 @@ class Pushes:
         """Run the job here and now, and return what `perform` does.
 
         It is given what a worker would be: its arguments have been through JSON, and middleware is around it.
+        None where middleware stopped or dropped it. Raises ArgumentsError, and what `perform` raises.
         """
         return running.perform_inline(Order(_job(cls)), args, kwargs)
 
@@ -164,7 +171,8 @@ class Pushes:
     def set(cls: type[Performs[P, object]], **options: Unpack[CallOptions]) -> Setter[P]:
         """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`.
 
-        Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware).
+        Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware). Raises
+        JobError for an option that there is not, or a value that it does not take.
         """
         return Setter[P].of(_job(cls), dict(options))
 
