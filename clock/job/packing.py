@@ -81,21 +81,19 @@ def _packed(
         if held:
             held.give_back_jid(jid)
         return "", []
+    return str(payload["jid"]), [_parcel(job, payload, bool(middleware), now)]
+
+
+def _parcel(job: type[Job], payload: Payload, changed: bool, now: float) -> Parcel:
+    """The parcel of a payload, by the queue and the time that it holds now: middleware may have `changed` them."""
     queue = payload.get("queue")
     if not isinstance(queue, str) or not queue:
         raise JobError(f"{job.wire_name}: client middleware put {queue!r:.60} in place of the queue's name")
     at = due_as_put(payload.pop("at", None), now)
-    later = [at] if at > now else None
-    if not later:
-        payload["enqueued_at"] = now
-    return str(payload["jid"]), [
-        Parcel(
-            queue,
-            [_text(job, payload, bool(middleware))],
-            later,
-            is_near=later is not None and at - now < LOOK_SECONDS,
-        )
-    ]
+    if at > now:
+        return Parcel(queue, [_text(job, payload, changed)], [at], is_near=at - now < LOOK_SECONDS)
+    payload["enqueued_at"] = now
+    return Parcel(queue, [_text(job, payload, changed)])
 
 
 def _packed_at_once(
