@@ -4,6 +4,7 @@
       ConfigurationError     a setting, an option or an environment variable is wrong
       DeclarationError       the clock file declares something that cannot be
         DuplicateEvent
+        UnknownWord
       UnknownEvent           somebody asks for an event that the clock file does not have
       UnreadableTime         somebody asks about a time that is none (exit code 2)
       SourceFailed           the source of events in a database raised
@@ -51,6 +52,10 @@ class DuplicateEvent(DeclarationError):
     def __init__(self, name: str, first: str, second: str) -> None:
         super().__init__(f"{second}: another event is named {name!r}, at {first}; give one of them another name")
         self.name = name
+
+
+class UnknownWord(DeclarationError, AttributeError):
+    """A declaration has no such word; to `getattr` and `hasattr`, an attribute that is missing."""
 
 
 class UnknownEvent(ClockError):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
-from typing import Any, Never, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
 
 import schedule
 
-from clock.errors import ArgumentsError, DeclarationError
+from clock.errors import ArgumentsError, DeclarationError, UnknownWord
 from clock.timetable import draft
 from clock.timetable.action import Action, Call, Enqueue, Enqueueable
 from clock.timetable.adjusting import adjusted
@@ -21,22 +21,38 @@ from clock.timetable.callables import check_call, check_called
 from clock.timetable.draft import Draft, Entry
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.excepted_days import Otherwise
-from clock.timetable.options import check_option
+from clock.timetable.options import check_option, hint
 from clock.timetable.triggers import Trigger
 from clock.timetable.until import parse_until
 from clock.timetable.wall_times import Fold, Gap
 
 R = TypeVar("R")
+_WORDS = (
+    "named", "if_", "until", "tag", "thread", "catch_up", "overlap", "dst", "except_on", "spread", "jitter",
+    "describe", "do",
+)  # fmt: skip
 
 
 class Builder(schedule.Job):
     """An event being declared, word by word."""
+
+    _form = "cron(...)"
+    _words_of_form: tuple[str, ...] = _WORDS
 
     def __init__(self, interval: int, scheduler: schedule.Scheduler, source: str | None = None) -> None:
         super().__init__(interval, scheduler)
         self._scheduler = scheduler
         self._entry = Entry(source or draft.where(), job=self, tags=self.tags)
         draft.current().entries.append(self._entry)
+
+    if not TYPE_CHECKING:  # a type checker would take any word
+
+        def __getattr__(self, name: str) -> Never:
+            """Tell of a word that there is not. Raises UnknownWord."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            text = f"there is no word {name!r} after {self._form}; {hint(name, self._words_of_form)}"
+            raise UnknownWord(f"{draft.where()}: {text}")
 
     def __str__(self) -> str:
         return f"the declaration at {self._entry.source}"

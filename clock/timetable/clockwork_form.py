@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeVar
 
-from clock.errors import DeclarationError
+from clock.errors import DeclarationError, UnknownWord
 from clock.timetable import draft, event_options
 from clock.timetable.action import Action, Handle
 from clock.timetable.callables import check_called
@@ -41,7 +41,7 @@ def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any
     read_options(entry, period, f"{entry.source}: ", **options)
     entry.action = partial(_general_handler, entry)
     draft.current().entries.append(entry)
-    return partial(_decorate, entry)
+    return _Decorator(entry)
 
 
 def read_options(
@@ -108,9 +108,27 @@ def _general_handler(entry: Entry, of: Draft) -> Action:
     return Handle(of.handler, str(entry.name))
 
 
-def _decorate(entry: Entry, function: F) -> F:
-    if not callable(function):
-        raise DeclarationError(f"{entry.source}: {entry.name!r} decorates {function!r}; a function is wanted")
-    check_called(f"{entry.source}: ", f"every(..., {entry.name!r})", function, "name", "due")
-    entry.action = lambda _draft: Handle(function, str(entry.name))
-    return function
+class _Decorator:
+    """Makes the function that it is called with the event's action."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    def __call__(self, function: F) -> F:
+        entry, name = self._entry, str(self._entry.name)
+        if not callable(function):
+            raise DeclarationError(f"{entry.source}: {name!r} decorates {function!r}; a function is wanted")
+        check_called(f"{entry.source}: ", f"every(..., {name!r})", function, "name", "due")
+        entry.action = lambda _draft: Handle(function, name)
+        return function
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, word: str) -> Never:
+            """Tell of words of the fluent form. Raises UnknownWord."""
+            if word.startswith("_"):
+                raise AttributeError(word)
+            raise UnknownWord(
+                f"{self._entry.source}: every(..., {self._entry.name!r}) has no word {word!r}; it decorates a "
+                "function (name, due), or is run by the @handler; the other form is every(10).minutes.do(...)"
+            )

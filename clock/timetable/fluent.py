@@ -32,6 +32,9 @@ from clock.timetable.triggers import (
 )
 from clock.timetable.wall_times import DstChoice
 
+_UNIT_WORDS = (
+    "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", *WEEKDAYS,
+)  # fmt: skip
 _UNITS = {"seconds": 1, "minutes": MINUTE, "hours": HOUR, "days": DAY, "weeks": 7 * DAY}
 
 
@@ -57,6 +60,18 @@ class FluentJob(Builder):
     saturday: FluentJob
     sunday: FluentJob
 
+    _form = "every(...)"
+    _words_of_form = (
+        *_UNIT_WORDS,
+        "weekday",
+        "weekend",
+        "month",
+        "months",
+        "on",
+        "at",
+        "to",
+        *Builder._words_of_form,
+    )
     _unit: str | None = None
 
     def __init__(self, interval: int, scheduler: schedule.Scheduler, *, source: str | None = None) -> None:

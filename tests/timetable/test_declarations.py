@@ -149,7 +149,13 @@ BAD = [
     ("every(1).to(10**9).days.do(act)", "every 1 to 1000000000 days: a century is the longest period"),
     ("every().day.do(act).run()", "a file that is loaded runs nothing; fire an event by hand with"),
     ("repeat(5)(act)", "repeat is given 5; every(...) is wanted"),
-    ("every().fortnight.do(act)", "'FluentJob' object has no attribute 'fortnight'"),
+    (
+        "every().fortnight.do(act)",
+        "there is no word 'fortnight' after every(...); there are second, seconds, minute",
+    ),
+    ("every().mondays.do(act)", "there is no word 'mondays' after every(...); did you mean 'monday'?"),
+    ("every().day.name('x')", "there is no word 'name' after every(...); did you mean 'named'?"),
+    ("cron('@daily').weekday.do(act)", "there is no word 'weekday' after cron(...); there are named, if_, until"),
     # cron
     ("cron('* * * *').do(act)", "cron is '* * * *': five fields are wanted"),
     ("cron('* * * * * *').do(act)", "five fields are wanted"),
@@ -190,6 +196,11 @@ BAD = [
     ("every(float('inf'), 'x')(act)", "the period is inf; a timedelta, or seconds"),
     ("every('1 day', 'x')(act)", "the period is '1 day'; a timedelta, or seconds"),
     ("every(None, 'x')(act)", "the period is None; a timedelta, or seconds"),
+    (
+        "every(60, 'x').do(act)",
+        "every(..., 'x') has no word 'do'; it decorates a function (name, due), or is run by",
+    ),
+    ("every(60, 'x').minutes.do(act)", "every(..., 'x') has no word 'minutes'; it decorates a function"),
     ("every(60, 'x', 'y')(act)", "one name is wanted after the period"),
     ("every(60, 5)(act)", "one name is wanted after the period"),
     ("every(60, '')(act)", "one name is wanted after the period"),
