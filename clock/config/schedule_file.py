@@ -38,8 +38,8 @@ def events_of_settings(path: Path, *, environment: str, environ: Mapping[str, st
     document = composed(path)
     if isinstance(document, yaml.MappingNode) and is_sidekiqs(path, (str(key.value) for key, _ in document.value)):
         return ()
-    top = _children(document)
-    sections = (top.get(KEY), _children(top.get(environment)).get(KEY))
+    top = _children(path, document)
+    sections = (top.get(KEY), _children(path, top.get(environment)).get(KEY))
     found = {event.name: event for section in sections for event in _events(path, section, environ)}
     return tuple(found.values())
 
@@ -47,15 +47,15 @@ def events_of_settings(path: Path, *, environment: str, environ: Mapping[str, st
 def events_of_file(path: Path, *, environ: Mapping[str, str]) -> tuple[Declared, ...]:
     """The events of a file that is there for them alone. Raises ConfigurationError, with file and line."""
     document = composed(path)
-    top = _children(document)
-    section = top.get(KEY) or _children(top.get("scheduler")).get(KEY) or document
+    top = _children(path, document)
+    section = top.get(KEY) or _children(path, top.get("scheduler")).get(KEY) or document
     return tuple(_events(path, section, environ))
 
 
-def _children(node: yaml.Node | None) -> dict[str, yaml.Node]:
+def _children(path: Path, node: yaml.Node | None) -> dict[str, yaml.Node]:
     if not isinstance(node, yaml.MappingNode):
         return {}
-    return {str(key.value).removeprefix(":"): value for key, value in pairs_of(node)}
+    return {str(key.value).removeprefix(":"): value for key, value in pairs_of(path, node)}
 
 
 def _events(path: Path, section: yaml.Node | None, environ: Mapping[str, str]) -> Iterator[Declared]:
@@ -75,11 +75,11 @@ def _events(path: Path, section: yaml.Node | None, environ: Mapping[str, str]) -
 def _named(path: Path, section: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, int]]:
     """(name, node of the fields, line) of each event in a mapping by name, or in a list."""
     if isinstance(section, yaml.MappingNode):
-        for key, node in pairs_of(section):
+        for key, node in pairs_of(path, section):
             yield str(key.value).removeprefix(":"), node, line_of(key)
     elif isinstance(section, yaml.SequenceNode):
         for node in section.value:
-            name = value_of(_children(node).get("name"))
+            name = value_of(_children(path, node).get("name"))
             if not isinstance(name, str):
                 raise ConfigurationError(f"{path}:{line_of(node)}: an event in a list needs a name")
             yield name, node, line_of(node)

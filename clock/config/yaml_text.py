@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _INT = "tag:yaml.org,2002:int"
+_MERGE = "tag:yaml.org,2002:merge"
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in resolvers if tag != _INT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -48,13 +50,25 @@ def composed(path: Path) -> yaml.Node | None:
 
 def value_of(node: yaml.Node | None) -> object:
     """What a node stands for, as `yaml.safe_load` has it."""
-    return None if node is None else yaml.SafeLoader("").construct_document(node)
+    # Of a copy: where something is merged, the library would write it into the node.
+    return None if node is None else yaml.SafeLoader("").construct_document(deepcopy(node))
 
 
-def pairs_of(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The keys and values of a mapping, what it merges (`<<: *defaults`) included."""
-    yaml.SafeLoader("").flatten_mapping(node)
-    return list(node.value)
+def pairs_of(path: Path, node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
+    """The keys and values of a mapping, and what it merges (`<<: *defaults`) where it does not say otherwise.
+
+    Raises ConfigurationError where it has a key twice.
+    """
+    lines: dict[str, int] = {}
+    for key in (key for key, _ in node.value if key.tag != _MERGE):
+        if key.value in lines:
+            raise ConfigurationError(
+                f"{path}:{line_of(key)}: {key.value!r} is there already, in line {lines[key.value]}"
+            )
+        lines[key.value] = line_of(key)
+    whole = deepcopy(node)
+    yaml.SafeLoader("").flatten_mapping(whole)
+    return list({key.value: (key, value) for key, value in whole.value}.values())  # what is merged comes first
 
 
 def line_of(node: yaml.Node) -> int:

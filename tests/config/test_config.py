@@ -125,6 +125,16 @@ def test_a_variable_that_is_missing_is_named_with_its_line(write: Write) -> None
     )
 
 
+def test_a_section_may_say_otherwise_than_what_it_merges(write: Write) -> None:
+    write(
+        "defaults: &defaults\n  concurrency: 5\n  heartbeat: 3\nproduction:\n  <<: *defaults\n  concurrency: 7\n"
+    )
+
+    found = config({"CLOCK_ENV": "production"})
+
+    assert (found.concurrency, found.heartbeat) == (7, 3)
+
+
 def test_a_variable_missing_in_another_environments_section_does_no_harm(write: Write) -> None:
     write("production:\n  redis: ${CACHE_URL}\n")
 

@@ -88,6 +88,22 @@ def test_the_shapes_of_rubys_files_are_read(read: Read, schedule: str, line: int
     )
 
 
+def test_an_event_may_say_otherwise_than_what_it_merges(read: Read) -> None:
+    first = "a: &a {cron: '0 6 * * *', class: HardJob}\n"
+
+    [_, event] = read("", schedule=first + "b:\n  <<: *a\n  cron: '0 7 * * *'\n")
+
+    assert event.values == {"cron": "0 7 * * *", "class": "HardJob"}
+
+
+def test_a_schedule_may_say_otherwise_than_what_it_merges(read: Read) -> None:
+    usual = "usual: &usual\n  a: {cron: '0 6 * * *', class: HardJob}\n"
+
+    [event] = read("", schedule=usual + "schedule:\n  <<: *usual\n  a: {cron: '0 7 * * *', class: HardJob}\n")
+
+    assert (event.values["cron"], event.where) == ("0 7 * * *", "schedule.yml:5")
+
+
 @pytest.mark.parametrize("name", ["sidekiq.yml", "clock.yml"])
 def test_the_schedule_of_a_sidekiq_yml_that_is_read_for_its_settings_is_left_to_ruby(
     read: Read, name: str
