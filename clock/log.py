@@ -7,7 +7,6 @@ import logging
 import sys
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import TextIOWrapper
 from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -15,8 +14,6 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
     """Send the program's log to `stream`, else stdout: `text` or `json`, from `level` (debug, info, ...) up."""
-    if stream is None and isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a line that the terminal's encoding lacks is told, too
     handler = _Stream(stream or sys.stdout)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -69,6 +70,9 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 stopped as asked, 1 bad input or configuration, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # text that the terminal's encoding lacks is shown, too
     try:
         cli.main(prog_name=PROGRAM, standalone_mode=True, complete_var=COMPLETION_VARIABLE)
     except ClockError as error:

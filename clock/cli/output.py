@@ -18,7 +18,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 
 def echo_json(value: object) -> None:
     """Print `value` as JSON; what JSON does not have is written as text."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    is_utf8 = sys.stdout.encoding.lower() == "utf-8"
+    click.echo(json.dumps(value, ensure_ascii=not is_utf8, indent=2, default=str))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:

@@ -1,6 +1,9 @@
 """What a tired person types: one clear line, and the right exit code."""
 
+import json
+
 import pytest
+from redis import Redis
 
 from tests.process.conftest import App
 
@@ -184,3 +187,17 @@ def test_help_is_given(app: App) -> None:
 
         assert shown.returncode == 0
         assert "python -m clock" in shown.stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_text_that_the_terminal_cannot_show_is_listed_escaped(
+    app: App, redis: Redis, redis_url: str, encoding: str, words: list[str]
+) -> None:
+    app.environ |= {"REDIS_URL": redis_url, "PYTHONIOENCODING": encoding}
+    redis.zadd("dead", {'{"class":"A","args":["\\ud800é"],"jid":"x","queue":"default"}': 1})
+
+    shown = app.clock("dead", "list", *words)
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert not words or json.loads(shown.stdout)[0]["args"] == ["\ud800é"]
