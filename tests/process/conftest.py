@@ -38,7 +38,8 @@ class Running:
         return "".join(self._lines)
 
     def wait_for(self, text: str) -> None:
-        eventually(lambda: text in self.output or self.popen.poll() is not None, f"{text!r} in:\n{self.output}")
+        """Wait until it has written `text`; fails at once where its output has ended without."""
+        eventually(lambda: text in self.output or not self._reader.is_alive(), f"{text!r} in:\n{self.output}")
         assert text in self.output, self.output
 
     def send(self, number: signal.Signals) -> None:
@@ -111,9 +112,12 @@ class App:
         return Redis.from_url(url)
 
     def write(self, name: str, text: str) -> None:
+        """Write a file; whoever reads it meanwhile finds it as it was, or whole."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        staged = path.with_name(f"{path.name}.new")
+        staged.write_text(text)
+        staged.replace(path)
 
 
 @pytest.fixture
