@@ -1,4 +1,5 @@
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def _log_as_before() -> Iterator[None]:
     yield
     root.handlers[:], root.level = handlers, level
     logging.captureWarnings(False)
+
+
+@pytest.fixture(autouse=True)
+def _imports_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command makes its application's modules importable for its process; here it is not for the next test."""
+    monkeypatch.setattr(sys, "path", sys.path[:])
 
 
 @pytest.fixture
