@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import UTC, datetime, timedelta
 
+_LONGEST_SECONDS = 100 * 366 * 86_400.0  # of a wait; nobody lets a century pass
 _PATIENCE_SECONDS = 10.0  # real seconds after which a test that waits for nothing fails rather than hangs
 
 
@@ -20,12 +22,10 @@ class FakeClock:
     """
 
     def __init__(self, now: datetime) -> None:
-        if now.tzinfo is None:
-            raise ValueError(f"a FakeClock needs an aware datetime, {now!r} has no zone")
-        self._now = now.astimezone(UTC)
-        self._monotonic = 0.0
+        self._now = _in_utc(now)
+        self._passed = timedelta(0)  # whole microseconds: parts of them would never add up to a waiter's time
         self._changed = threading.Condition()
-        self._waiters: list[float] = []  # monotonic deadlines; guarded by _changed
+        self._waiters: list[timedelta] = []  # when each wakes, by _passed; guarded by _changed
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
@@ -33,43 +33,50 @@ class FakeClock:
 
     def monotonic(self) -> float:
         """Seconds that have passed on this clock; setting the wall clock does not change it."""
-        return self._monotonic
+        return self._passed.total_seconds()
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set or this clock has been moved by `seconds`; True: it was set."""
         with self._changed:
-            deadline = self._monotonic + max(0.0, seconds)
-            self._waiters.append(deadline)
+            wakes_at = self._passed + _at_least(seconds)
+            self._waiters.append(wakes_at)
             self._changed.notify_all()
             try:
-                while not stop.is_set() and self._monotonic < deadline:
+                while not stop.is_set() and self._passed < wakes_at:
                     self._changed.wait(0.005)
             finally:
-                self._waiters.remove(deadline)
+                self._waiters.remove(wakes_at)
         return stop.is_set()
 
     def advance(self, by: timedelta) -> None:
-        """Let `by` pass at once."""
+        """Let `by` pass at once. Raises ValueError where it is negative."""
+        if by < timedelta(0):
+            raise ValueError(f"time does not pass by {by!r}; travel_to sets the wall clock back")
         with self._changed:
             self._now += by
-            self._monotonic += by.total_seconds()
+            self._passed += by
             self._changed.notify_all()
 
     def run_for(self, period: timedelta) -> None:
-        """Let `period` pass, and stop at each moment that somebody waits for: each wakes at its time."""
-        end = self._monotonic + period.total_seconds()
+        """Let `period` pass, and stop at each moment that somebody waits for: each wakes at its time.
+
+        Raises ValueError where it is negative.
+        """
+        end = self._passed + period
         while True:
             with self._changed:
-                upcoming = min((at for at in self._waiters if at > self._monotonic), default=end)
-            step = min(upcoming, end) - self._monotonic
-            self.advance(timedelta(seconds=step))
-            if self._monotonic >= end:
+                upcoming = min((at for at in self._waiters if at > self._passed), default=end)
+            self.advance(min(upcoming, end) - self._passed)
+            if self._passed >= end:
                 return
 
     def travel_to(self, instant: datetime) -> None:
-        """Set the wall clock, forwards or back, as an administrator might; waits are not shortened by it."""
+        """Set the wall clock, forwards or back, as an administrator might; waits are not shortened by it.
+
+        Raises ValueError for a naive datetime.
+        """
         with self._changed:
-            self._now = instant.astimezone(UTC)
+            self._now = _in_utc(instant)
             self._changed.notify_all()
 
     def block_until(self, waiters: int) -> None:
@@ -77,3 +84,15 @@ class FakeClock:
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._waiters) >= waiters, _PATIENCE_SECONDS):
                 raise TimeoutError(f"{len(self._waiters)} callers wait on the clock, not {waiters}")
+
+
+def _in_utc(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError(f"a FakeClock needs an aware datetime, {instant!r} has no zone")
+    return instant.astimezone(UTC)
+
+
+def _at_least(seconds: float) -> timedelta:
+    """Seconds in whole microseconds, rounded up but for what is no more than a float's own error."""
+    microseconds = min(max(0.0, seconds), _LONGEST_SECONDS) * 1e6
+    return timedelta(microseconds=math.ceil(round(microseconds, 3)))
