@@ -5,17 +5,24 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, tzinfo
 
+from clock.errors import ConfigurationError
+
 _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 
 
 def aware(when: str | datetime, zone: tzinfo) -> datetime:
-    """The instant; a naive one, or its text, is in `zone`. Raises ValueError for what is no ISO 8601.
+    """The instant; a naive one, or its text, is in `zone`. Raises ConfigurationError for what is none.
 
     >>> from datetime import UTC
     >>> aware("2026-10-31 22:00", UTC).isoformat()
     '2026-10-31T22:00:00+00:00'
     """
-    found = datetime.fromisoformat(when) if isinstance(when, str) else when
+    try:
+        found = datetime.fromisoformat(when) if isinstance(when, str) else when
+    except ValueError:
+        found = None
+    if not isinstance(found, datetime):
+        raise ConfigurationError(f"{when!r} is no instant; a datetime, or its text, '2026-10-31 22:00', is wanted")
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 

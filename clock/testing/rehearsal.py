@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from clock.clocks import to_ms
 from clock.errors import ConfigurationError
@@ -27,13 +27,14 @@ from clock.ticker import Act, Ticker
 from clock.timetable import Event, Timetable, load
 
 _WHOLE_SECOND = timedelta(seconds=1)
+_NO_END = datetime(9000, 1, 1, tzinfo=UTC)  # max_ticks come first
 
 
 def run(
     file: str | os.PathLike[str] | Timetable = "lib/clock.py",
     *,
     start_time: datetime,
-    end_time: datetime,
+    end_time: datetime | None = None,
     execute: bool = False,
     tick_speed: timedelta | None = None,
     max_ticks: int | None = None,
@@ -45,17 +46,22 @@ def run(
     Naive datetimes are in the clock file's zone. Jobs are recorded, not stored; plain callables run only with
     `execute=True`. Conditions, callbacks and what is executed see the world's clock at the due instant, which
     needs the `testing` extra. Each due instant is met exactly; with `tick_speed` the clock looks only that
-    often, as Clockwork's does, and after `max_ticks` looks it ends. During `downtime`, pairs of (from, to), it
-    does not look, so that catching up can be tested. The clock is first started at `start_time`, or goes on
-    from a `ledger`: an earlier history's, or production's (`read_ledger`).
+    often, as Clockwork's does. After `max_ticks` looks it ends, and needs no `end_time` then. During `downtime`,
+    pairs of (from, to), it does not look, so that catching up can be tested. The clock is first started at
+    `start_time`, or goes on from a `ledger`: an earlier history's, or production's (`read_ledger`).
 
     Raises ConfigurationError, also where the times leave nothing to run, and DeclarationError.
     """
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
-    start, end = aware(start_time, zone), aware(end_time, zone)
-    away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
-    _check(start, end, away, tick_speed, max_ticks)
+    _check_ticks(tick_speed, max_ticks)
+    if end_time is None and max_ticks is None:
+        raise ConfigurationError("where does it end? give an end_time, or max_ticks")
+    start = aware(start_time, zone)
+    end = _NO_END if end_time is None else aware(end_time, zone)
+    away = _downtimes(downtime, zone)
+    if end <= start:
+        raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
     memory = ledger.copy() if ledger else MemoryLedger()
     act = Event.run if execute else enqueue_only
     rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act)
@@ -74,29 +80,30 @@ def run(
         rehearsal.timetable,
         memory.decisions,
         rehearsal.columns,
-        span=(start, end),
+        span=(start, rehearsal.clock.now() + _WHOLE_SECOND if end_time is None else end),
         ledger=memory,
         elsewhere=elsewhere.payloads,
     )
 
 
-def _check(
-    start: datetime,
-    end: datetime,
-    away: Sequence[tuple[datetime, datetime]],
-    tick_speed: timedelta | None,
-    max_ticks: int | None,
-) -> None:
+def _check_ticks(tick_speed: timedelta | None, max_ticks: int | None) -> None:
     """Refuse what would pass for a clock file that fires nothing. Raises ConfigurationError."""
-    if end <= start:
-        raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
+    if tick_speed is not None and not (isinstance(tick_speed, timedelta) and tick_speed > timedelta(0)):
+        raise ConfigurationError(f"tick_speed is {tick_speed!r}; a length of time is wanted: timedelta(minutes=1)")
+    if max_ticks is not None and not (type(max_ticks) is int and max_ticks >= 1):
+        raise ConfigurationError(f"max_ticks is {max_ticks!r}; 1 or more is wanted, or None for no end")
+
+
+def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:
+    """The downtimes in order. Raises ConfigurationError where one is none."""
+    for pair in downtime:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
+            raise ConfigurationError(f"downtime holds {pair!r}; pairs are wanted: [(begin, end), ...]")
+    away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
     for begin, back in away:
         if back <= begin:
             raise ConfigurationError(f"downtime ends at {back}, which is not after {begin}, where it begins")
-    if tick_speed is not None and tick_speed <= timedelta(0):
-        raise ConfigurationError(f"tick_speed is {tick_speed!r}; a length of time is wanted: timedelta(minutes=1)")
-    if max_ticks is not None and max_ticks < 1:
-        raise ConfigurationError(f"max_ticks is {max_ticks}; 1 or more is wanted, or None for no end")
+    return away
 
 
 def _nowhere(to: float) -> None:

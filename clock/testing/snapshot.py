@@ -69,6 +69,9 @@ def _span(path: Path, known: str | None, timetable: Timetable) -> tuple[datetime
         )
         return first, (first + timedelta(days=32)).replace(day=1)
     head = _HEAD.match(known)
-    if head is None:
-        raise ConfigurationError(f"{path}:1: this is no snapshot of assert_timeline; remove it, or name another")
-    return datetime.strptime(head[1], _FORMAT), datetime.strptime(head[2], _FORMAT)  # in the file's zone
+    try:
+        if head is not None:
+            return datetime.strptime(head[1], _FORMAT), datetime.strptime(head[2], _FORMAT)  # in the file's zone
+    except ValueError:
+        pass
+    raise ConfigurationError(f"{path}:1: this is no snapshot of assert_timeline; remove it, or name another")

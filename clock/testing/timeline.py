@@ -134,7 +134,12 @@ class Timeline:
         return sorted(found, key=lambda gap: (-gap.length, gap.begin))
 
     def busiest(self, window: timedelta) -> Busiest:
-        """The `window` with the most firings, the first of several. Raises ValueError where nothing fires."""
+        """The `window` with the most firings, the first of several.
+
+        Raises ValueError where nothing fires, or the window is no length.
+        """
+        if window <= timedelta(0):
+            raise ValueError(f"window is {window!r}; a length of time is wanted: timedelta(hours=1)")
         if not self.rows:
             raise ValueError("nothing fires in this timeline")
         best, low, size = (0, 0), 0, window.total_seconds()

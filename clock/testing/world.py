@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from operator import itemgetter
 from typing import Any, Self, TypeVar
-from zoneinfo import ZoneInfo
 
 from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.job import Job
 from clock.job.client import using_clock
 from clock.job.payload import Payload, decode
+from clock.job.registry import lookup
 from clock.store import keys
 from clock.store.connection import using_default
 from clock.store.delayed import Delayed, Nearer
@@ -39,6 +39,7 @@ from clock.testing.world_worker import WorldWorker
 from clock.ticker import Signature, Ticker
 from clock.ticker.ticker import RETRY_SECONDS
 from clock.timetable import Timetable, load
+from clock.timetable.draft import zone_named
 from clock.worker.options import Queue, WorkerOptions
 from clock.worker.poller import Poller
 
@@ -153,9 +154,11 @@ class World:
             return job.perform_async(*args)
 
     def ran(self, job: type[Job] | str, outcome: str | None = None) -> list[Ran]:
-        """The runs of a job, or those of them that came to `outcome`. Raises ValueError: there is no such one."""
+        """A job's runs, or those that came to `outcome`. Raises ValueError, UnknownJobClass: there is none."""
         if outcome not in (None, *OUTCOMES):
             raise ValueError(f"there is no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
+        if isinstance(job, str) and job not in {run.job for run in self.runs}:
+            lookup(job)
         return [run for run in self.runs if run.job == _name(job) and outcome in (None, run.outcome)]
 
     def waiting(self, where: str) -> list[Payload]:
@@ -283,10 +286,11 @@ def world(
     if workers < 0 or slots < 1:
         raise ValueError(f"workers={workers}, slots={slots}: a world has 0 or more workers of 1 or more slots")
     timetable = file if isinstance(file, Timetable) or file is None else load(file)
-    zone = ZoneInfo(tz) if isinstance(tz, str) else tz
-    zone = zone or (timetable.settings.tz if timetable else UTC)
+    zone = zone_named(tz, "world: ") if tz is not None else timetable.settings.tz if timetable else UTC
     options = WorkerOptions(tuple(Queue(name) for name in queues), slots)
     lasts = {_name(job): length for job, length in (durations or {}).items()}
+    if wrong := [job for job, length in lasts.items() if not (isinstance(length, timedelta) or callable(length))]:
+        raise ValueError(f"the duration of {wrong[0]} is neither a timedelta nor a function that gives one")
     found = World(aware(start, zone).astimezone(zone), timetable, options, lasts)
     found.start_clock()
     for _ in range(workers):

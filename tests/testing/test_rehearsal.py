@@ -1,5 +1,5 @@
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,13 @@ def test_the_run_ends_after_max_ticks(clock_file: Path) -> None:
     history = testing.run(clock_file, start_time=START, end_time=START + timedelta(days=1), max_ticks=5)
 
     assert history.times_run("Run a job") == 5
+
+
+def test_a_run_that_ends_after_max_ticks_needs_no_end(clock_file: Path) -> None:
+    history = testing.run(clock_file, start_time=START, tick_speed=timedelta(minutes=1), max_ticks=5)
+
+    assert history.times_run("Run a job") == 5
+    assert history.end == datetime(2015, 11, 2, 7, 4, 1, tzinfo=UTC)
 
 
 def test_callables_run_only_when_asked_to(clock_file: Path) -> None:
@@ -176,7 +183,16 @@ def test_a_rehearsal_opens_no_connection(clock_file: Path, monkeypatch: pytest.M
         ({"end_time": START - timedelta(days=1)}, "end_time, 2015-11-01 02:00.* is not after start_time"),
         ({"tick_speed": timedelta(0)}, "tick_speed is .*a length of time is wanted"),
         ({"tick_speed": -timedelta(minutes=1)}, "tick_speed is .*a length of time is wanted"),
+        ({"tick_speed": 60}, "tick_speed is 60; a length of time is wanted"),
         ({"max_ticks": 0}, "max_ticks is 0; 1 or more"),
+        ({"max_ticks": "3"}, "max_ticks is '3'; 1 or more"),
+        ({"end_time": None}, "where does it end"),
+        (
+            {"start_time": date(2015, 11, 2)},
+            r"datetime\.date\(2015, 11, 2\) is no instant; a datetime, or its text",
+        ),
+        ({"start_time": "tomorrow"}, "'tomorrow' is no instant"),
+        ({"downtime": (START, START + timedelta(hours=1))}, r"downtime holds datetime.* pairs are wanted"),
         ({"downtime": [(START + timedelta(hours=2), START)]}, "downtime ends at 2015-11-02 02:00"),
     ],
 )

@@ -71,6 +71,11 @@ def test_an_empty_timeline_has_no_busiest_window(october: Timeline) -> None:
         october.only("never").busiest(timedelta(hours=1))
 
 
+def test_a_window_without_a_length_is_refused(october: Timeline) -> None:
+    with pytest.raises(ValueError, match="a length of time is wanted"):
+        october.busiest(timedelta(0))
+
+
 def test_a_question_about_an_unknown_event_lists_those_there_are(october: Timeline) -> None:
     for question in (october.gaps, october.only):
         with pytest.raises(UnknownEvent, match="did you mean 'nightly'"):
@@ -166,12 +171,15 @@ def test_a_snapshot_keeps_its_span(tmp_path: Path, update: Update) -> None:
     assert "Sun 2026-03-29: 03:00" in snapshot.read_text(), "02:30 is skipped that night"
 
 
-def test_a_file_that_is_no_snapshot_is_left_alone(tmp_path: Path, update: Update) -> None:
+@pytest.mark.parametrize(
+    "text", ["remember the milk\n", "# What fires from 2026-13-01 00:00 to 2026-02-01 00:00 (UTC).\n"]
+)
+def test_a_file_that_is_no_snapshot_is_left_alone(tmp_path: Path, update: Update, text: str) -> None:
     other = tmp_path / "notes.txt"
-    other.write_text("remember the milk\n")
+    other.write_text(text)
     update(True)
 
     with pytest.raises(ConfigurationError, match=r"notes\.txt:1: this is no snapshot"):
         testing.assert_timeline(other, testing.loads(CLOCK_FILE))
 
-    assert other.read_text() == "remember the milk\n"
+    assert other.read_text() == text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clock import testing
-from clock.errors import StoreError
+from clock.errors import DeclarationError, StoreError, UnknownJobClass
 from clock.store import embedded
 from clock.testing import World
 from clock.testing.plugin import server
@@ -303,11 +303,25 @@ def test_a_typo_in_an_outcome_does_not_pass_as_none_of_them() -> None:
         w.ran(NoteJob, "doen")
 
 
+def test_a_typo_in_a_job_does_not_pass_as_one_that_did_not_run() -> None:
+    with testing.world(NIGHT) as w, pytest.raises(UnknownJobClass, match="NoteJbo"):
+        w.ran("NoteJbo")
+
+
 def test_a_world_has_no_fewer_workers_than_none_and_each_has_a_slot() -> None:
     with pytest.raises(ValueError, match="workers=-1"):
         testing.world(NIGHT, workers=-1)
     with pytest.raises(ValueError, match="slots=0"):
         testing.world(NIGHT, slots=0)
+
+
+def test_a_world_of_no_zone_or_of_numbers_for_durations_is_refused() -> None:
+    with pytest.raises(
+        DeclarationError, match="world: unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'"
+    ):
+        testing.world(NIGHT, tz="Europe/Berln")
+    with pytest.raises(ValueError, match="the duration of NoteJob is neither a timedelta nor a function"):
+        testing.world(NIGHT, durations={NoteJob: 5})  # type: ignore[dict-item]  # as it comes
 
 
 def test_jobs_that_come_at_once_after_idle_hours_run_once_each() -> None:
