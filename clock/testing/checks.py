@@ -13,10 +13,12 @@ from types import CodeType
 from zoneinfo import ZoneInfo
 
 from clock.errors import JobError
-from clock.job import Job, Setter
+from clock.job import Job
 from clock.job.naming import naming_warning
 from clock.testing.hazards import elapsed_periods, hazards_of
+from clock.testing.job_class import job_class_of, queue_of
 from clock.testing.nights import odd_nights
+from clock.testing.together import together
 from clock.timetable import Event, Timetable
 
 HAZARD_DAYS = 3 * 365
@@ -86,15 +88,8 @@ def never_fires(look: Look) -> Iterator[Finding]:
 
 def fires_together(look: Look) -> Iterator[Finding]:
     """Several events at one instant, other than those that fire often anyway."""
-    at: dict[int, list[Event]] = defaultdict(list)
-    for event, fires in _seldom(look):
-        for due in fires:
-            at[due].append(event)
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for due, events in at.items():
-        if len(events) > 1:
-            groups[tuple(event.name for event in events)].append(due)
-    for names, dues in groups.items():
+    fires = ((event.name, dues) for event, dues in _in_look(look))
+    for names, dues in together(fires, LOOK_DAYS).items():
         first, times = look.timetable.event(names[0]), f"{len(dues)} times in {LOOK_DAYS} days, first"
         when = datetime.fromtimestamp(min(dues), first.zone)
         others = ", ".join(repr(name) for name in names[1:])
@@ -148,7 +143,7 @@ def names(look: Look) -> Iterator[Finding]:
     """Jobs that are not named as is the custom: VerbNounsJob."""
     seen: set[type[Job]] = set()
     for event in look.timetable.events:
-        job = _job(event)
+        job = job_class_of(event)
         text = naming_warning(job) if job is not None and job not in seen else None
         if job is not None and text:
             seen.add(job)
@@ -172,7 +167,7 @@ def unserved_queues(look: Look) -> Iterator[Finding]:
     if look.queues is None:
         return
     for event in look.timetable.events:
-        queue = _queue(event)
+        queue = queue_of(event)
         if queue is not None and queue not in look.queues:
             taken = ", ".join(look.queues)
             yield _warn("queue", event, f"its job goes to the queue {queue!r}; the settings' workers take {taken}")
@@ -197,28 +192,11 @@ def _time_call(code: CodeType) -> str | None:
     return next((found for found in nested if found), None)
 
 
-def _job(event: Event) -> type[Job] | None:
-    job = getattr(event.action, "job", None)
-    job = job.job if isinstance(job, Setter) else job
-    return job if isinstance(job, type) and issubclass(job, Job) else None
-
-
-def _queue(event: Event) -> str | None:
-    job, found = getattr(event.action, "job", None), _job(event)
-    if isinstance(job, Setter) and "queue" in job.options:
-        return str(job.options["queue"])
-    return None if found is None else found.queue
-
-
 def _in_look(look: Look) -> Iterator[tuple[Event, list[int]]]:
     """Each event with its due instants in the days that are looked at."""
     first = int(look.start.timestamp())
     for event in look.timetable.events:
         yield event, list(event.due_between(first, first + LOOK_DAYS * 86400, anchor=look.start))
-
-
-def _seldom(look: Look) -> Iterator[tuple[Event, list[int]]]:
-    return ((event, fires) for event, fires in _in_look(look) if len(fires) <= 12 * LOOK_DAYS)
 
 
 RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (

@@ -8,18 +8,17 @@ are the new ones.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from clock.testing.described import Described, EventFacts
+from clock.testing.together import together
 
 FARTHEST_SECONDS = 4 * 86_400  # no firing is said to have moved farther
 ALONE_SECONDS = 86_400  # or than this, where an event fires once in the span
 
-Seconds = list[int]
-Move = tuple[int, int]
+Move = tuple[int, int]  # from when to when, in seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Change:
     new: EventFacts | None
     gone: tuple[int, ...]
     added: tuple[int, ...]
-    moved: tuple[tuple[int, int], ...]
+    moved: tuple[Move, ...]
 
     @property
     def name(self) -> str:
@@ -94,18 +93,6 @@ def compare(old: Described, new: Described) -> Difference:
     return Difference(old, new, changes, tuple(_collisions(old, new, names)), tuple(_hazards(pairs)))
 
 
-def apply(old: Mapping[str, Sequence[int]], difference: Difference) -> dict[str, list[int]]:
-    """The firings by event after the change, from those before it."""
-    result = {name: set(fires) for name, fires in old.items()}
-    for change in difference.changes:
-        fires = result.pop(change.old.name) if change.old else set()
-        fires -= {*change.gone, *(before for before, _ in change.moved)}
-        fires |= {*change.added, *(after for _, after in change.moved)}
-        if change.new:
-            result[f"\0{change.new.name}"] = fires  # an old event of that name may be gone, or renamed in turn
-    return {name.removeprefix("\0"): sorted(fires) for name, fires in result.items()}
-
-
 def _matched(old: Described, new: Described) -> Iterator[tuple[EventFacts | None, EventFacts | None]]:
     """Each event before and after, in the order of the new file; what is gone comes last."""
     renamed = _renamed(old, new)
@@ -146,12 +133,10 @@ def _near(fires: Sequence[int]) -> int:
     return min(min(gaps) // 2, FARTHEST_SECONDS) if gaps else ALONE_SECONDS
 
 
-def _paired(
-    before: Sequence[int], after: Sequence[int], near: int
-) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+def _paired(before: Sequence[int], after: Sequence[int], near: int) -> tuple[list[int], list[int], list[Move]]:
     """What is gone, what is new, and what has moved from where to where."""
-    gone: Seconds = []
-    added: Seconds = []
+    gone: list[int] = []
+    added: list[int] = []
     moved: list[Move] = []
     i = j = 0
     while i < len(before) and j < len(after):
@@ -168,25 +153,15 @@ def _paired(
 
 
 def _collisions(old: Described, new: Described, names: Mapping[str, str]) -> Iterator[Collision]:
-    known = {frozenset(names.get(name, name) for name in group) for group in _together(old)}
-    for group, fires in _together(new).items():
+    known = {frozenset(names.get(name, name) for name in group) for group in _groups(old)}
+    for group, fires in _groups(new).items():
         if frozenset(group) not in known:
             yield Collision(group, len(fires), min(fires))
 
 
-def _together(of: Described) -> dict[tuple[str, ...], list[int]]:
-    """The groups of events that fire at one instant, with their instants; those that fire often are left out."""
-    often = 12 * max(1, (of.end - of.start).days)
-    at: dict[int, list[str]] = defaultdict(list)
-    for event in of.events.values():
-        if len(event.fires) <= often:
-            for due in event.fires:
-                at[due].append(event.name)
-    groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for due, group in at.items():
-        if len(group) > 1:
-            groups[tuple(group)].append(due)
-    return groups
+def _groups(of: Described) -> dict[tuple[str, ...], list[int]]:
+    fires = ((event.name, event.fires) for event in of.events.values())
+    return together(fires, (of.end - of.start).days)
 
 
 def _hazards(pairs: Sequence[tuple[EventFacts | None, EventFacts | None]]) -> Iterator[tuple[str, str]]:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import cast
 
 from clock.testing.nights import OddNight, odd_nights
+from clock.testing.together import OFTEN_A_DAY
 from clock.timetable import Event
 from clock.timetable.local_time import to_datetime, to_seconds
 from clock.timetable.triggers import EachHour, Elapsed, Hours, Trigger
 
 _DAY = timedelta(days=1)
-_OFTEN = 12  # an event that fires more often a day hardly misses one
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def hazards_of(event: Event, start: datetime, end: datetime) -> Iterator[Hazard]
         low = min(night.shown, night.then) - _DAY
         day = _walls(steady, start, low, low + 2 * _DAY, event.zone)
         walls = [wall for wall in day if night.holds(wall)]
-        if walls and len(day) <= 2 * _OFTEN:
+        if walls and len(day) <= 2 * OFTEN_A_DAY:
             yield Hazard(event.name, night.at, _told(event, night, walls, start))
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from clock.clocks import from_ms
-from clock.job import Job, Setter
+from clock.job import Job
 from clock.job.chains import client_middleware
 from clock.job.expiry import note_expiry
 from clock.store.ledger import Decision
 from clock.store.pauses import covering
 from clock.testing.fake_clock import FakeClock
+from clock.testing.job_class import job_class_of
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.world_clock import Move
 from clock.ticker import Act, Due, Outcome, Signature, carry_out, decision_of, fire, met, pause_after
@@ -83,10 +84,8 @@ def runs_user_code(timetable: Timetable, event: Event, *, execute: bool) -> bool
 
 def _pushes_later(event: Event, timetable: Timetable) -> bool:
     """Whether what a firing pushes depends on event and due instant alone, so that it can be worked out later."""
-    job = getattr(event.action, "job", None)
-    if isinstance(job, Setter):
-        job = job.job
-    if not (isinstance(job, type) and issubclass(job, Job)) or timetable.callbacks.after_run:
+    job = job_class_of(event)
+    if job is None or timetable.callbacks.after_run:
         return False
     return _function(job) is _function(Job) and set(client_middleware) <= {note_expiry}
 

@@ -16,11 +16,10 @@ from clock.errors import UnknownEvent
 from clock.testing.instants import aware
 from clock.testing.timeline_svg import to_svg
 from clock.testing.timeline_text import to_chart, to_listing
+from clock.testing.together import OFTEN_A_DAY
 
 if TYPE_CHECKING:
     from clock.testing.history import History
-
-OFTEN_A_DAY = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What a change to a clock file changes, firing by firing."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hypothesis import given, settings
@@ -8,12 +9,24 @@ from hypothesis import strategies as st
 
 from clock import testing
 from clock.clocks import from_ms
-from clock.testing.comparison import Change, Difference, apply, compare
+from clock.testing.comparison import Change, Difference, compare
 from clock.testing.comparison_text import to_json, to_markdown, to_text
 from clock.testing.described import Described, EventFacts, describe, from_json
 
 HEAD = "from clock import configure, cron, every\nconfigure(tz='Europe/Berlin')\n"
 START = datetime(2026, 3, 23)
+
+
+def apply(old: Mapping[str, Sequence[int]], difference: Difference) -> dict[str, list[int]]:
+    """The firings by event after the change, from those before it."""
+    result = {name: set(fires) for name, fires in old.items()}
+    for change in difference.changes:
+        fires = result.pop(change.old.name) if change.old else set()
+        fires -= {*change.gone, *(before for before, _ in change.moved)}
+        fires |= {*change.added, *(after for _, after in change.moved)}
+        if change.new:
+            result[f"\0{change.new.name}"] = fires  # an old event of that name may be gone, or renamed in turn
+    return {name.removeprefix("\0"): sorted(fires) for name, fires in result.items()}
 
 
 def described(*lines: str, days: int = 14) -> Described:
