@@ -10,12 +10,13 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.faults.server import Server
 from clock.clocks import SystemClock
 from clock.store.connection import connect, set_default
-from clock.store.ledger import RedisLedger
+from clock.store.ledger import Decision, RedisLedger, Verdict
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
 
@@ -40,7 +41,7 @@ class TimedLedger(RedisLedger):
 
     late: list[float] = []  # noqa: RUF012  # one ledger, one list
 
-    def commit(self, decisions):  # type: ignore[no-untyped-def]
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit, and look at the clock."""
         verdicts = super().commit(decisions)
         now_ms = SystemClock().now().timestamp() * 1000

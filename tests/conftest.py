@@ -1,3 +1,4 @@
+import logging
 import os
 import shutil
 import signal
@@ -81,6 +82,16 @@ def postgresql() -> Iterator[str]:
         [*control, "--mode=immediate", "stop"], user=user, cwd="/", check=True, stdout=subprocess.DEVNULL
     )
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def log_as_before() -> Iterator[None]:
+    """Puts the log back after a test that sets it up for its process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
 
 
 @pytest.fixture

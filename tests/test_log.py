@@ -8,14 +8,7 @@ import pytest
 from clock.job import Context, Job
 from clock.log import configure_logging, log_to
 
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
+pytestmark = pytest.mark.usefixtures("log_as_before")
 
 
 def written(log_format: str, level: str = "info") -> tuple[logging.Logger, io.StringIO]:

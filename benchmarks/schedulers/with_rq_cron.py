@@ -3,6 +3,7 @@
 import json
 import os
 from operator import index
+from typing import Any
 
 from redis import Redis
 from rq import Queue
@@ -12,14 +13,14 @@ redis = Redis.from_url(os.environ["REDIS_URL"])
 enqueue = Queue.enqueue_call
 
 
-def enqueue_and_tell(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+def enqueue_and_tell(self: Queue, *args: Any, **kwargs: Any) -> Any:
     """Enqueue as RQ does, then tell which event it was."""
     job = enqueue(self, *args, **kwargs)
     redis.lpush("jobs", json.dumps({"event": job.args[0]}))
     return job
 
 
-Queue.enqueue_call = enqueue_and_tell  # type: ignore[method-assign]
+Queue.enqueue_call = enqueue_and_tell  # type: ignore[method-assign]  # RQ has no hook
 
 
 scheduler = CronScheduler(connection=redis)

@@ -1,6 +1,5 @@
-import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,8 @@ from clock.cli.app import cli
 
 
 @pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """A command sets the log up for its process; here it is put back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(False)
+def _own_log(log_as_before: None) -> None:
+    """A command sets the log up for its process."""
 
 
 @pytest.fixture(autouse=True)

@@ -146,8 +146,8 @@ def test_jobs_of_the_packages_own_schedulers_are_declared_again(load_plain: Load
         """Made before the file is loaded, as in a module that was imported earlier."""
 
     module = type(sys)("application_of_this_test")
-    module.scheduler = SafeScheduler()  # type: ignore[attr-defined]
-    module.default = schedule.default_scheduler  # type: ignore[attr-defined]
+    module.scheduler = SafeScheduler()  # type: ignore[attr-defined]  # a module of the test's own
+    module.default = schedule.default_scheduler  # type: ignore[attr-defined]  # a module of the test's own
     sys.modules[module.__name__] = module
     try:
         timetable = load_plain("""
@@ -210,11 +210,11 @@ def test_the_package_is_afterwards_as_it_was(load_plain: Load) -> None:
 def test_the_builder_is_the_packages_job_made_by_a_scheduler_of_the_packages_class(load_plain: Load) -> None:
     package = (schedule.Job, schedule.Scheduler)
     seen: list[object] = []
-    schedule.seen = seen  # type: ignore[attr-defined]
+    schedule.seen = seen  # type: ignore[attr-defined]  # put there for the file to see
     try:
         load_plain("import schedule\nschedule.seen.append(schedule.every().day.do(print))\n")
     finally:
-        del schedule.seen  # type: ignore[attr-defined]
+        del schedule.seen  # type: ignore[attr-defined]  # put there for the file to see
 
     [job] = seen
     assert isinstance(job, package[0])
