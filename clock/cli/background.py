@@ -134,7 +134,7 @@ def _start(daemon: _Daemon) -> None:
     if daemon.pid is not None:
         raise ClockError(f"a clock runs already: pid {daemon.pid}, by {daemon.pid_file}")
     for path in (daemon.pid_file, daemon.log_file):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     daemon.pid_file.unlink(missing_ok=True)  # left by a clock that was killed
     before = daemon.log_file.stat().st_size if daemon.log_file.exists() else 0
     reading, writing = os.pipe()
@@ -144,6 +144,18 @@ def _start(daemon: _Daemon) -> None:
     _await_start(daemon, reading, before)
     os.close(reading)
     click.echo(f"Started, pid {daemon.pid}, log {daemon.log_file}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"the folder {folder} cannot be made: {error.strerror}"
+    else:
+        if os.access(folder, os.W_OK):
+            return
+        told = f"the folder {folder} cannot be written to"
+    raise ConfigurationError(f"{told}; name others with --pid-dir and --log-dir")
 
 
 def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:

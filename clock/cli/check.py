@@ -60,7 +60,7 @@ def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
         colour = "red" if finding.level == "error" else "yellow"
         click.echo(f"{finding.source}: {click.style(finding.level, fg=colour)}: {name}{finding.text}")
     errors = sum(finding.level == "error" for finding in found)
-    click.echo(f"{clock_file}: {errors} errors, {len(found) - errors} warnings")
+    click.echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
 
 
 def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:
@@ -85,3 +85,7 @@ def _data(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

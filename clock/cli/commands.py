@@ -71,7 +71,10 @@ class LazyCommands(CommandGroup):
             args = ["run"]
         elif not args[0].startswith("-") and args[0] not in self._modules:
             args = self._as_clock_file(args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise click.UsageError(f"{error.format_message()} Options stand behind the command.", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under the titles of their sections."""

@@ -59,9 +59,9 @@ def load_timetable(config: Config) -> Timetable:
     return load(config.clock_file, declared=config.schedule, find_job=lookup)
 
 
-def timetable_if_any(config: Config) -> Timetable | None:
-    """The timetable; None: nothing is declared here. Raises DeclarationError."""
-    return load_timetable(config) if config.clock_file.exists() or config.schedule else None
+def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:
+    """The timetable; None: nothing is declared here, and nobody has named a file. Raises DeclarationError."""
+    return load_timetable(config) if is_named or config.clock_file.exists() or config.schedule else None
 
 
 def find_event(timetable: Timetable, name: str) -> Event:

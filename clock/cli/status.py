@@ -44,7 +44,7 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     """
     config = answering_settings(**options)
     redis, clock = opened(config)
-    timetable = timetable_if_any(config)
+    timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
     show = _show_json if as_json else _show
     if not watch:
         found = look(redis, clock.now(), timetable)

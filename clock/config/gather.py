@@ -95,5 +95,6 @@ def _checked(name: str, value: object, source: str) -> Found:
     try:
         return Found(name, setting.read(value), source)
     except (ValueError, TypeError):
-        shown = "no URL" if name == "redis" else repr(value)
+        given = value if isinstance(value, tuple) else (value,)
+        shown = "no URL" if name == "redis" else ", ".join(map(repr, given))
         raise ConfigurationError(f"{source}: {name} is {shown}; {setting.accepted}") from None

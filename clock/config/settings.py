@@ -109,7 +109,8 @@ SETTINGS = (
         "queues",
         "the queues that a worker takes jobs from, in this order, or by weight",
         values.queues,
-        "a list is wanted: [critical, default], or [[critical, 4], [default, 1]] with weights",
+        "a list is wanted: [critical, default], or [[critical, 4], [default, 1]] with weights; as options, "
+        "-q critical,4 -q default,1",
         "--queue",
         _QUEUE_SCHEMA,
     ),

@@ -48,7 +48,9 @@ class HealthServer:
         try:
             self._server = make_server("", port, self._answer, _ThreadingServer, _QuietHandler)
         except OSError as error:
-            raise ConfigurationError(f"--health-port {port} cannot be used: {error.strerror}") from error
+            raise ConfigurationError(
+                f"--health-port {port} cannot be used: {error.strerror}; name another one"
+            ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
     @property

@@ -11,10 +11,12 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clock.errors import ConfigurationError, DuplicateJobClass, UnknownJobClass
+from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass
 
 if TYPE_CHECKING:
     from clock.job.job import Job
+
+_PACKAGE = Path(__file__).parent.parent
 
 _classes: dict[str, type[Job]] = {}
 
@@ -90,6 +92,11 @@ def _told(path: Path, error: BaseException) -> str:
     """File, line and error."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
-    where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if len(frames) > 1 else f"{path}:1"
-    return f"{where}: {type(error).__name__}: {error}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
+    where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if frames else f"{path}:1"
+    return f"{where}: {error}" if isinstance(error, ClockError) else f"{where}: {type(error).__name__}: {error}"
+
+
+def _is_ours(filename: str) -> bool:
+    """Whether a file is the package's, or the machinery of importing: nobody looks for a mistake there."""
+    return "importlib" in filename or Path(filename).is_relative_to(_PACKAGE)

@@ -35,7 +35,7 @@ class Draft:
     """Collects declarations. An event becomes whole when the file has been read: `configure` may come late."""
 
     path: Path
-    machine_zone: tzinfo
+    machine_zone: Callable[[], tzinfo]  # asked where the file says nothing
     scheduler: schedule.Scheduler
     settings: dict[str, Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
@@ -47,7 +47,9 @@ class Draft:
 
     def finish(self) -> Timetable:
         """The timetable of all that was declared. Raises DeclarationError."""
-        settings = Settings(**{"tz": self.machine_zone, **self.settings})
+        if "tz" not in self.settings:
+            self.settings["tz"] = self.machine_zone()
+        settings = Settings(**self.settings)
         callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
         return Timetable(
             self.path,

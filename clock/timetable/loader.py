@@ -57,7 +57,7 @@ def load(
     else:
         code = _compiled(path)
     scheduler = Scheduler()
-    draft = Draft(path, machine_zone(os.environ), scheduler)
+    draft = Draft(path, lambda: machine_zone(os.environ), scheduler)
     with (
         _lock,
         _no_search(),
@@ -85,6 +85,10 @@ def application_folder(path: Path) -> Path:
 def _compiled(path: Path) -> CodeType:
     try:
         code: CodeType = compile(path.read_bytes(), str(path.resolve()), "exec", dont_inherit=True)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"there is no clock file {path}; name another, or have one written: clock new clock"
+        ) from error
     except OSError as error:
         raise ConfigurationError(f"there is no clock file {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:

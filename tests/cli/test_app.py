@@ -86,6 +86,13 @@ def test_a_mistyped_option_suggests_the_near_one() -> None:
     assert "--concurrency" in shown.output
 
 
+def test_an_option_in_front_of_the_command_says_where_it_belongs() -> None:
+    shown = CliRunner().invoke(cli, ["--redis", "redis://cache", "status"])
+
+    assert shown.exit_code == 2
+    assert "No such option '--redis'. Options stand behind the command." in shown.output
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
     shown = CliRunner().invoke(cli, ["completion", shell])

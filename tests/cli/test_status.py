@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
+from clock.errors import ConfigurationError
 from clock.store.ledger import RedisLedger
 from clock.timetable import load
 
@@ -40,6 +41,11 @@ def test_status_as_json(clock: Clock) -> None:
     found = json.loads(shown.output)
     assert (found["healthy"], found["overdue"], found["retries"]) == (False, None, 0)
     assert shown.exit_code == 1
+
+
+def test_status_refuses_a_clock_file_that_is_named_and_not_there(clock: Clock) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no clock file nosuch\.py"):
+        clock("status", "nosuch.py")
 
 
 def test_status_shows_an_overdue_event(clock: Clock, redis: Redis, clock_file: Path) -> None:

@@ -148,6 +148,7 @@ def test_a_variable_missing_in_another_environments_section_does_no_harm(write: 
         ("production:\n  concurency: 5", "config/clock.yml:2: unknown setting 'concurency'; did you mean"),
         ("xyzzy: 5", "config/clock.yml:1: unknown setting 'xyzzy'; known are redis, "),
         ("quues:\n  a: 1", "config/clock.yml:1: unknown setting 'quues'; did you mean 'queues'?"),
+        ("queues: []", "config/clock.yml:1: queues is []; a list is wanted"),
         ("queues: {a: 1}", "config/clock.yml:1: queues is {'a': 1}; a list is wanted"),
         (
             "log_level: info\nconcurrency: many",

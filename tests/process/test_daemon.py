@@ -105,6 +105,18 @@ def test_a_clock_that_logs_nothing_of_its_start_has_started_when_it_is_said(daem
     assert "Starting clock" not in (daemons.folder / "log/clock.clock.log").read_text()
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_a_line(daemons: App) -> None:
+    daemons.write("taken", "")
+
+    started = daemons.clock("daemon", "start", "--pid-dir", "taken/pids")
+
+    assert started.returncode == 1
+    assert started.stderr == (
+        f"clock: the folder {daemons.folder / 'taken/pids'} cannot be made: Not a directory; "
+        "name others with --pid-dir and --log-dir\n"
+    )
+
+
 def test_nothing_to_stop_is_told(daemons: App) -> None:
     stopped = daemons.clock("daemon", "stop")
 

@@ -22,7 +22,9 @@ def refused(app: App, *words: str, code: int = 1) -> str:
 
 
 def test_a_missing_clock_file(app: App) -> None:
-    assert refused(app) == "clock: there is no clock file lib/clock.py: No such file or directory"
+    assert refused(app) == (
+        "clock: there is no clock file lib/clock.py; name another, or have one written: clock new clock"
+    )
 
 
 def test_a_word_that_is_neither_a_command_nor_a_file(app: App) -> None:

@@ -101,7 +101,10 @@ def test_a_port_that_is_taken_is_told_in_one_line(app: App, free_port: int) -> N
     second = app.clock("run", "--health-port", str(free_port))
 
     assert second.returncode == 1
-    assert second.stderr == f"clock: --health-port {free_port} cannot be used: Address already in use\n"
+    assert (
+        second.stderr
+        == f"clock: --health-port {free_port} cannot be used: Address already in use; name another one\n"
+    )
     first.end()
 
 

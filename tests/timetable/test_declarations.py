@@ -385,7 +385,7 @@ def test_a_clock_file_can_be_loaded_from_any_folder(tmp_path: Path, monkeypatch:
 
 
 def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no clock file .*nothing\.py: No such file"):
+    with pytest.raises(ConfigurationError, match=r"there is no clock file .*nothing\.py; name another"):
         load(tmp_path / "nothing.py")
 
 
@@ -394,12 +394,24 @@ def test_an_unknown_event_is_named_with_the_near_one(load_lines: Load) -> None:
         load_lines("every().day.named('nightly.jobs').do(act)\n").event("nightly.job")
 
 
+def test_a_tz_that_names_no_zone_is_refused_where_the_file_names_none(
+    load_lines: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Mars/Phobos")
+
+    with pytest.raises(
+        ConfigurationError, match="variable TZ is 'Mars/Phobos', which is no name of the tz database"
+    ):
+        load_lines("every().day.do(act)\n")
+    assert load_lines("configure(tz='UTC')\nevery().day.do(act)\n").settings.tz == ZoneInfo("UTC")
+
+
 def test_the_machines_zone_is_that_of_tz_or_of_its_localtime(tmp_path: Path) -> None:
     link = tmp_path / "localtime"
     link.symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
 
     assert machine_zone({"TZ": ":Europe/Berlin"}, link) == ZoneInfo("Europe/Berlin")
-    assert machine_zone({"TZ": "nonsense/zone"}, link) == ZoneInfo("Asia/Tokyo")
+    assert machine_zone({"TZ": f":{link}"}, tmp_path / "nothing") == ZoneInfo("Asia/Tokyo")
     assert machine_zone({}, tmp_path / "nothing") == UTC
 
 

@@ -161,7 +161,7 @@ def test_a_file_that_cannot_be_run_is_told_with_its_line(write: Write, text: str
 
 
 def test_a_missing_file_and_a_folder_are_configuration_errors(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no clock file .*nothing\.py: No such file"):
+    with pytest.raises(ConfigurationError, match=r"there is no clock file .*nothing\.py; name another"):
         load(tmp_path / "nothing.py")
     with pytest.raises(ConfigurationError, match=r"there is no clock file .*: Is a directory"):
         load(tmp_path)
