@@ -208,7 +208,8 @@ def _client(url: str, max_connections: int) -> Redis:
 
 def _by_sentinel(url: str, options: dict[str, object]) -> Redis:
     found = sentinels(url)
-    asked: Any = Sentinel(found.addresses, socket_timeout=SOCKET_TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]  # untyped there
+    how = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry")}
+    asked: Any = Sentinel(found.addresses, sentinel_kwargs=how)  # type: ignore[no-untyped-call]  # untyped there
     client: Redis = asked.master_for(found.service, **{**options, **found.options})
     return client
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from clock.clocks import SystemClock
 from clock.errors import Discard
@@ -106,7 +108,7 @@ def test_queues_and_sets_are_read_from_redis(metrics: Metrics, redis: Redis) -> 
 
 
 def test_the_process_own_figures_are_told_though_redis_is_away(free_port: int) -> None:
-    away = Redis(port=free_port)
+    away = Redis(port=free_port, retry=Retry(NoBackoff(), 0))
     metrics = Metrics(away, SystemClock())
     metrics.count_firings()(decision("fired", 1))
 

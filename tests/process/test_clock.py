@@ -44,6 +44,7 @@ def are_without_gap_or_double(found: list[int]) -> bool:
     return found == list(range(found[0], found[-1] + 1, 2000))
 
 
+@pytest.mark.slow
 def test_a_clock_killed_before_a_due_instant_and_started_after_it_enqueues_it_once(often: App) -> None:
     redis = often.redis()
     clock = often.start("lib/clock.py")
@@ -60,6 +61,7 @@ def test_a_clock_killed_before_a_due_instant_and_started_after_it_enqueues_it_on
     assert are_without_gap_or_double(dues(redis))
 
 
+@pytest.mark.slow
 def test_two_clocks_enqueue_each_due_instant_once_and_hand_over_when_one_stops(often: App) -> None:
     redis = often.redis()
     first, second = often.start("lib/clock.py"), often.start("lib/clock.py")
@@ -76,6 +78,7 @@ def test_two_clocks_enqueue_each_due_instant_once_and_hand_over_when_one_stops(o
     assert are_without_gap_or_double(dues(redis))
 
 
+@pytest.mark.slow
 def test_a_standing_by_clock_takes_over_from_a_killed_one(often: App) -> None:
     redis = often.redis()
     leader = often.start("lib/clock.py")
