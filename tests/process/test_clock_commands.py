@@ -105,7 +105,8 @@ def test_an_action_that_does_not_end_holds_up_a_stop_for_ten_seconds_at_most(app
 
     assert clock.end(signal.SIGTERM) == 0
 
-    assert "This clock has handed over" in clock.output
+    lost = "Another clock has taken the lead" in clock.output  # before, while the machine stood still
+    assert lost or "This clock has handed over" in clock.output
     other.wait_for("This clock leads now")
     other.wait_for("sleeping")  # the firing was not decided, and is repeated
 
