@@ -67,8 +67,8 @@ class LazyCommands(CommandGroup):
         """Take `args` apart, the default command put in where none is named."""
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)  # the shell asks for completions
-        if not args:
-            args = ["run"]
+        if not args or self._is_of_the_default(args[0], ctx):
+            args = ["run", *args]
         elif not args[0].startswith("-") and args[0] not in self._modules:
             args = self._as_clock_file(args)
         try:
@@ -88,6 +88,11 @@ class LazyCommands(CommandGroup):
             ]
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+    def _is_of_the_default(self, word: str, ctx: click.Context) -> bool:
+        """Whether a first word is an option of the default command, as none of this group's own."""
+        own = {name for option in self.get_params(ctx) for name in option.opts}
+        return word.startswith("-") and word not in own
 
     def _as_clock_file(self, args: list[str]) -> list[str]:
         if Path(args[0]).exists():

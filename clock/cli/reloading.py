@@ -1,4 +1,4 @@
-"""`--reload`: the same command in a process of its own, started anew whenever a Python file was edited.
+"""`--reload`: the same command in a process of its own, started anew whenever a Python or YAML file was edited.
 
 The clock keeps its anchors through it, as through any restart: they are in Redis.
 """
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ from clock.store import embedded
 F = TypeVar("F", bound=Callable[..., object])
 
 LOOK_SECONDS = 0.5  # how often the files are looked at
+_WATCHED = (".py", ".yml", ".yaml")
+_PASSED_ON = (signal.SIGUSR1, signal.SIGTSTP, signal.SIGTTIN)
 _NOT_WATCHED = ("__pycache__", "node_modules", "site-packages")
 
 
@@ -35,7 +38,7 @@ def reload_option(command: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=lambda ctx, _option, wanted: wanted and ctx.exit(run_reloading(sys.argv[1:])),
-        help="Start anew when a Python file is edited.",
+        help="Start anew when a Python or YAML file is edited.",
     )(command)
 
 
@@ -47,9 +50,16 @@ def run_reloading(arguments: list[str]) -> int:
     command = [sys.executable, "-u", "-m", "clock", *(word for word in arguments if word != "--reload")]
     stopped = threading.Event()
     _keep_server(arguments)
+    running: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: signal.Signals) -> None:
+        for process in running:
+            process.send_signal(number)
+
     signals = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), stopped.set)
-    with handling(signals):
+    with handling({**signals, **{number: partial(pass_on, number) for number in _PASSED_ON}}):
         process, files, edits = _start(command), _files(Path.cwd()), 0
+        running.append(process)
         while not SystemClock().wait(stopped, LOOK_SECONDS):
             seen, files = files, _files(Path.cwd())
             if seen != files:
@@ -57,6 +67,7 @@ def run_reloading(arguments: list[str]) -> int:
                 click.echo(f"clock: {', '.join(edited[:3])} was edited: starting anew")
                 _end(process)
                 process, edits = _start(command), edits + 1
+                running[:] = [process]
             elif process.poll() is not None and not (process.returncode and edits):
                 break
         return _end(process)
@@ -79,12 +90,12 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 def _files(root: Path) -> set[tuple[str, int]]:
-    """The Python files under `root` and when they were last written; of hidden folders and libraries none."""
+    """The Python and YAML files under `root` and when they were written; of hidden folders and libraries none."""
     found = set()
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_WATCHED]
         for name in names:
-            if name.endswith(".py"):
+            if name.endswith(_WATCHED):
                 path = Path(folder, name)
                 found.add((str(path.relative_to(root)), _written(path)))
     return found

@@ -68,6 +68,14 @@ def test_a_mistyped_command_suggests_the_near_one() -> None:
     assert "did you mean 'worker'?" in shown.output
 
 
+def test_options_alone_are_those_of_the_default_command() -> None:
+    shown = CliRunner().invoke(cli, ["--health-prt", "1"])
+
+    assert shown.exit_code == 2
+    assert "--health-port" in shown.output
+    assert CliRunner().invoke(cli, ["--version"]).output.startswith("clock, version")
+
+
 def test_a_mistyped_command_of_a_group_suggests_the_near_one() -> None:
     group = CommandGroup("queue", commands=[click.Command("list"), click.Command("clear")])
 

@@ -70,8 +70,10 @@ def test_a_worker_stands_by_as_a_clock_and_takes_over_from_a_killed_one(often: A
 
 def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(often: App) -> None:
     redis = often.redis()
-    clock = often.start("run", "--reload")
+    clock = often.start("--reload")
     eventually(lambda: len(dues(redis)) >= 2, f"some firings:\n{clock.output}")
+    clock.send(signal.SIGUSR1)
+    clock.wait_for("This clock leads; 1 events:")
 
     often.write("lib/clock.py", OFTEN + "\nnonsense(\n")
     clock.wait_for("SyntaxError")
@@ -82,6 +84,20 @@ def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(o
 
     assert "lib/clock.py was edited: starting anew" in clock.output
     assert are_without_gap_or_double(dues(redis))
+
+
+def test_an_edit_of_events_in_yaml_starts_the_clock_anew(app: App) -> None:
+    app.write("lib/clock.py", "")
+    app.write("jobs/__init__.py", "")
+    app.write("jobs/note.py", JOB)
+    app.write("config/clock.yml", "schedule:\n  one: {cron: '0 6 * * *', class: NoteInstantJob, args: [1]}\n")
+    clock = app.start("--reload")
+    clock.wait_for("1 events: [ one ]")
+
+    app.write("config/clock.yml", "schedule:\n  two: {cron: '0 6 * * *', class: NoteInstantJob, args: [1]}\n")
+
+    clock.wait_for("1 events: [ two ]")
+    assert clock.end() == 0
 
 
 def test_usr1_writes_the_timetable_to_the_log(often: App) -> None:
