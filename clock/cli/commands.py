@@ -67,7 +67,7 @@ class LazyCommands(CommandGroup):
         """Take `args` apart, the default command put in where none is named."""
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)  # the shell asks for completions
-        if not args or self._is_of_the_default(args[0], ctx):
+        if not args or self._are_of_the_default(args, ctx):
             args = ["run", *args]
         elif not args[0].startswith("-") and args[0] not in self._modules:
             args = self._as_clock_file(args)
@@ -89,10 +89,10 @@ class LazyCommands(CommandGroup):
             with formatter.section(title):
                 formatter.write_dl(rows)
 
-    def _is_of_the_default(self, word: str, ctx: click.Context) -> bool:
-        """Whether a first word is an option of the default command, as none of this group's own."""
+    def _are_of_the_default(self, args: list[str], ctx: click.Context) -> bool:
+        """Whether `args` are options of the default command: none of this group's own, and no command follows."""
         own = {name for option in self.get_params(ctx) for name in option.opts}
-        return word.startswith("-") and word not in own
+        return args[0].startswith("-") and args[0] not in own and self._modules.keys().isdisjoint(args)
 
     def _as_clock_file(self, args: list[str]) -> list[str]:
         if Path(args[0]).exists():

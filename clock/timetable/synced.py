@@ -17,6 +17,7 @@ from clock.timetable.rows import FIELDS, enqueue, entry_of
 from clock.timetable.timetable import Settings, SyncedEvents
 
 _FIELDS = ("id", "name", "enabled", "args", "frequency", *FIELDS)
+_FLAGS = ("skip_first_run", "thread")  # SQLite, for one, has 0 and 1 for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Acti
 def _values(row: object) -> dict[str, Any]:
     """What the row says: its fields that are there, and neither None nor empty."""
     found = ((name, _field(row, name)) for name in _FIELDS)
-    return {name: value for name, value in found if value is not None and value != ""}
+    said = {name: value for name, value in found if value is not None and value != ""}
+    return said | {name: bool(said[name]) for name in _FLAGS if said.get(name) in (0, 1)}
 
 
 def _field(row: object, name: str) -> Any:

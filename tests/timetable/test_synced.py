@@ -117,6 +117,15 @@ def test_a_row_that_is_not_enabled_has_no_event() -> None:
     assert read({"id": 1, "every": 60, "enabled": False}, {"id": 2, "every": 60, "enabled": 0}) == []
 
 
+def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
+    off, on = read(
+        {"id": 1, "every": 60, "thread": 0, "skip_first_run": 0},
+        {"id": 2, "every": 60, "thread": 1, "skip_first_run": 1},
+    )
+
+    assert (off.thread, on.thread) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
