@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+WHOLE = 1_000  # characters of a command's short help: lines that are too long are wrapped, not cut
+
 
 class CommandGroup(click.Group):
     """A group that answers a mistyped command with the near one, and lists its commands as they were added."""
@@ -82,7 +84,7 @@ class LazyCommands(CommandGroup):
         for title, section in self._sections.items():
             commands = [(name, self.get_command(ctx, name)) for name in section]
             rows = [
-                (name.ljust(width), command.get_short_help_str(formatter.width - width - 6))
+                (name.ljust(width), command.get_short_help_str(WHOLE))
                 for name, command in commands
                 if command is not None
             ]

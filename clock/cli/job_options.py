@@ -123,7 +123,9 @@ def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[
     if not jobs:
         click.echo("No jobs.")
         return
-    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs])
+    echo_table(
+        ["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs], whole="jid"
+    )
     if more:
         click.echo(f"... and {more} more; --limit shows them")
 

@@ -22,10 +22,16 @@ def echo_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=not is_utf8, indent=2, default=str))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    width: int | None = None,
+    whole: str | None = None,
+) -> list[str]:
     """The lines of a table; where it is wider than `width`, its widest columns are shortened, the first one last.
 
-    Columns that hold nothing are left out.
+    The column `whole` never is, so that what it names can be copied. Columns that hold nothing are left out.
 
     >>> table(["queue", "jobs"], [["default", 12], ["low", 3]])
     ['queue    jobs', 'default    12', 'low         3']
@@ -34,7 +40,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     columns = [index for index in range(len(headings)) if any(row[index] for row in texts)]
     widths = {index: max(len(headings[index]), *(len(row[index]) for row in texts)) for index in columns}
     if width is not None:
-        _shorten(widths, width)
+        _shorten(widths, width, whole=None if whole is None else headings.index(whole))
     numeric = {index for index in columns if all(_is_number(row[index]) for row in rows)}
     return [
         "  ".join(_cell(row[index], widths[index], right=index in numeric) for index in columns).rstrip()
@@ -59,9 +65,17 @@ def blocks(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: 
     return lines
 
 
-def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table, its headings in bold, shortened where the terminal is too narrow for it."""
-    head, *lines = table(headings, rows, width=terminal_width())
+def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, whole: str | None = None) -> None:
+    """Print a table, its headings in bold, shortened where the terminal is too narrow for it.
+
+    Where there is no room for it with the column `whole` as it is, each row is a block that begins with that.
+    """
+    width = terminal_width()
+    head, *lines = table(headings, rows, width=width, whole=whole)
+    if whole and width and max(map(len, [head, *lines])) > width:
+        order = sorted(range(len(headings)), key=lambda index: headings[index] != whole)
+        _echo_blocks([headings[i] for i in order], [[row[i] for i in order] for row in rows], width)
+        return
     click.secho(head, bold=True)
     for line in lines:
         click.echo(line)
@@ -72,7 +86,11 @@ def echo_table_or_blocks(headings: Sequence[str], rows: Sequence[Sequence[object
     width = terminal_width()
     if width is None or max(map(len, table(headings, rows))) <= width:
         echo_table(headings, rows)
-        return
+    else:
+        _echo_blocks(headings, rows, width)
+
+
+def _echo_blocks(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> None:
     for line in blocks(headings, rows, width=width):
         click.secho(line, bold=not line.startswith(" "))
 
@@ -102,11 +120,13 @@ def duration(seconds: float) -> str:
 _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
-def _shorten(widths: dict[int, int], room: int) -> None:
+def _shorten(widths: dict[int, int], room: int, *, whole: int | None) -> None:
     first, *others = widths
-    while sum(widths.values()) + 2 * (len(widths) - 1) > room and max(widths.values()) > NARROWEST:
-        widest = max(others or [first], key=lambda index: widths[index])
-        widths[widest if widths[widest] > NARROWEST else first] -= 1
+    while sum(widths.values()) + 2 * (len(widths) - 1) > room:
+        wide = [index for index in others if index != whole and widths[index] > NARROWEST]
+        if not wide and (first == whole or widths[first] <= NARROWEST):
+            return
+        widths[max(wide or [first], key=lambda index: widths[index])] -= 1
 
 
 def printable(value: object) -> str:

@@ -52,6 +52,13 @@ def test_each_command_is_told_of_in_one_whole_line_on_a_terminal_of_80_columns(w
     assert [line for line in listed.splitlines() if line.endswith("...") or line.startswith(" " * 10)] == []
 
 
+def test_on_a_narrow_terminal_the_list_of_commands_is_wrapped_and_not_cut() -> None:
+    shown = CliRunner().invoke(cli, ["--help"], terminal_width=50).output
+
+    assert "Run the clock and a worker" in shown
+    assert "..." not in shown.replace("ARGS]...", "")
+
+
 def test_the_guide_tells_of_each_command_in_the_words_of_its_help(repository: Path) -> None:
     guide = (repository / "docs/command-line.md").read_text(encoding="utf-8")
 

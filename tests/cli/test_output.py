@@ -11,6 +11,17 @@ def test_a_table_wider_than_the_terminal_shortens_its_widest_column() -> None:
     assert lines[1].endswith("…")
 
 
+def test_a_column_whose_values_are_copied_is_never_shortened() -> None:
+    lines = table(["when", "jid", "error"], [["in 2 s", "j" * 24, "x" * 100]], width=50, whole="jid")
+
+    assert f"in 2 s  {'j' * 24}  xxx" in lines[1]
+    assert len(lines[1]) == 50
+
+
+def test_a_table_that_cannot_be_made_narrow_enough_is_left_too_wide() -> None:
+    assert [len(line) for line in table(["a", "jid"], [["x" * 20, "j" * 24]], width=20, whole="jid")] == [13, 34]
+
+
 def test_a_column_without_values_is_left_out() -> None:
     assert table(["queue", "paused", "jobs"], [["low", None, 1]], width=80) == ["queue  jobs", "low       1"]
 

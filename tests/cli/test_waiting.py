@@ -68,6 +68,19 @@ def test_a_list_says_how_many_more_there_are(clock: Clock) -> None:
     assert clock("retry", "list", "--limit", "1").output.endswith("... and 2 more; --limit shows them\n")
 
 
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_jids_are_shown_whole_on_a_terminal_of_any_width(clock: Clock, redis: Redis, columns: int) -> None:
+    jid = "2f9b51d4c0d3a86e7b1f0c5d"
+    fields = {"args": ["x" * 40], "error_class": "OSError", "error_message": "y" * 90, "retry_count": 1}
+    redis.zadd("dead", {payload(jid, queue="critical", **fields): seconds_from_now(-35)})
+
+    lines = clock("dead", "list", columns=columns).output.splitlines()
+
+    assert any(jid in line for line in lines)
+    assert max(map(len, lines)) <= columns
+    assert (lines[0] == jid) is (columns < 100)
+
+
 def test_an_age_that_is_none_says_what_is_accepted(clock: Clock) -> None:
     shown = clock("retry", "list", "--older-than", "yesterday")
 
