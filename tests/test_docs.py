@@ -25,7 +25,7 @@ class SendMailJob(Job):
 
 
 def blocks(language: str) -> list[object]:
-    """The blocks of a language, each with the imports that its guide begins with."""
+    """The blocks of a language, each Python one with the imports that its guide begins with."""
     found: list[object] = []
     for guide in GUIDES:
         text = (DOCS / guide).read_text()
@@ -34,7 +34,7 @@ def blocks(language: str) -> list[object]:
             if block["language"] != language:
                 continue
             line = text[: block.start()].count("\n") + 1
-            head = head or (block["code"] if guide == "clock-file.md" else "\n")
+            head = head or (block["code"] if (guide, language) == ("clock-file.md", "python") else "\n")
             found.append(pytest.param(head + block["code"], id=f"{guide}:{line}"))
     return found
 
