@@ -76,7 +76,7 @@ def wait_for_other(redis: Redis, before: Any) -> float:
 
 def first_enqueue(folder: Path, server: Server) -> float:
     """Seconds from the start of the process to its first job in Redis: an event is owed when it starts."""
-    redis = server.client()
+    redis = server.redis
     redis.flushall()
     with clock(folder, server, EVERY_SECOND):
         wait_for(redis, 1)
@@ -89,7 +89,7 @@ def first_enqueue(folder: Path, server: Server) -> float:
 
 def take_over(folder: Path, server: Server, how: signal.Signals) -> float:
     """Seconds from the signal to the leader until the other clock leads."""
-    redis = server.client()
+    redis = server.redis
     redis.flushall()
     with clock(folder, server, EVERY_SECOND) as leader:
         wait_for(redis, 1)
@@ -102,7 +102,7 @@ def take_over(folder: Path, server: Server, how: signal.Signals) -> float:
 
 def idle(folder: Path, server: Server, seconds: float) -> tuple[float, int]:
     """The part of a core that an idle clock with 10 events uses, and the kB that it holds."""
-    server.client().flushall()
+    server.redis.flushall()
     with clock(folder, server, DAILY) as process:
         TIME.wait(NEVER, 2)
         before = cpu_seconds(process.pid)
@@ -130,9 +130,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--idle", type=float, default=20)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, Server(Path(name)) as server:
         folder = Path(name)
-        server = Server(folder)
         starts = [first_enqueue(folder, server) for _ in range(ROUNDS)]
         print(f"first enqueue after the start: median {median(starts) * 1000:.0f} ms")
         terms = [take_over(folder, server, signal.SIGTERM) for _ in range(ROUNDS)]
@@ -141,7 +140,6 @@ def main() -> None:
         print(f"take-over after SIGKILL: median {median(kills):.2f} s, longest {max(kills):.2f} s")
         part, resident = idle(folder, server, options.idle)
         print(f"idle with 10 events: {part * 100:.3f} % of a core, {resident / 1024:.1f} MB")
-        server.kill()
 
 
 if __name__ == "__main__":

@@ -5,17 +5,14 @@ python benchmarks/database_events.py [COUNT]
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.faults.server import Server
+from benchmarks.faults.server import quiet_redis
 from clock.clocks import SystemClock
-from clock.store.connection import connect, set_default
 from clock.store.ledger import Decision, RedisLedger, Verdict
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
@@ -53,12 +50,8 @@ def main() -> None:
     """Let all rows be new, and later edited or left as they are by turns."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     time, never = SystemClock(), threading.Event()
-    with tempfile.TemporaryDirectory() as name, Path(os.devnull).open("w") as nowhere:
-        logging.basicConfig(level=logging.INFO, stream=nowhere)
+    with tempfile.TemporaryDirectory() as name, quiet_redis(Path(name)) as redis:
         folder = Path(name)
-        server = Server(folder)
-        redis = connect(server.url)
-        set_default(redis)
         (folder / "clock.py").write_text(CLOCK_FILE.replace("COUNT", str(count)))
         ledger = TimedLedger(redis)
         ticker = Ticker(load(folder / "clock.py"), ledger=ledger, clock=time, signature=Signature("here", "v1"))
@@ -74,8 +67,6 @@ def main() -> None:
         late = sorted(ledger.late)
         middle, longest = late[len(late) // 2], late[-1]
         print(f"an event of every second meanwhile: median {middle:.1f} ms late, longest {longest:.1f} ms")
-        redis.close()
-        server.kill()
 
 
 if __name__ == "__main__":

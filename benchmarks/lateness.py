@@ -91,10 +91,9 @@ def latenesses(
 def measure(name: str, seconds: float) -> str:
     """A line about a scheduler."""
     words, key, named, aims = SCHEDULERS[name]
-    with tempfile.TemporaryDirectory() as folder_name:
+    with tempfile.TemporaryDirectory() as folder_name, Server(Path(folder_name)) as server:
         folder = Path(folder_name)
         (folder / "clock.py").write_text(CLOCK_FILE)
-        server = Server(folder)
         root = str(Path(__file__).parents[1])
         process = subprocess.Popen(
             [sys.executable, *words],
@@ -103,11 +102,10 @@ def measure(name: str, seconds: float) -> str:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        arrived = observe(server.client(), key, seconds, lambda: process.poll() is None)
+        arrived = observe(server.redis, key, seconds, lambda: process.poll() is None)
         failed = process.poll() is not None
         process.kill()
         errors = process.communicate()[1].decode().strip().splitlines()
-        server.kill()
     if failed or not arrived:
         return f"{name:12} not measured: {errors[-1] if errors else 'no job arrived'}"
     late, drift = latenesses(arrived, named, aims)

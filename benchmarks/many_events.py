@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import logging
-import os
 import pstats
 import tempfile
 from collections.abc import Sequence
@@ -20,10 +18,9 @@ from pathlib import Path
 
 from redis import Redis
 
-from benchmarks.faults.server import Server
+from benchmarks.faults.server import quiet_redis
 from clock.clocks import SystemClock
 from clock.job.client import using_clock
-from clock.store.connection import connect, set_default
 from clock.store.ledger import Decision, RedisLedger, Verdict
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
@@ -127,22 +124,14 @@ def main() -> None:
     parser.add_argument("counts", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, Path(os.devnull).open("w") as nowhere:
-        logging.basicConfig(level=logging.INFO, stream=nowhere)
+    with tempfile.TemporaryDirectory() as name, quiet_redis(Path(name)) as redis:
         folder = Path(name)
-        server = Server(folder)
-        redis = connect(server.url)
-        set_default(redis)
-        try:
-            for count in options.counts:
-                took = all_at_once(folder, redis, count, profile=options.profile)
-                print(f"{count:7} events due at one instant: all enqueued after {took * 1000:.0f} ms")
-            count = max(options.counts)
-            print(f"one due of {count} declared: {one_of_many(folder, redis, count) * 1000:.3f} ms with its push")
-            print(f"the ledger of {count} events: read after {take_over(folder, redis, count) * 1000:.0f} ms")
-        finally:
-            redis.close()
-            server.kill()
+        for count in options.counts:
+            took = all_at_once(folder, redis, count, profile=options.profile)
+            print(f"{count:7} events due at one instant: all enqueued after {took * 1000:.0f} ms")
+        count = max(options.counts)
+        print(f"one due of {count} declared: {one_of_many(folder, redis, count) * 1000:.3f} ms with its push")
+        print(f"the ledger of {count} events: read after {take_over(folder, redis, count) * 1000:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class Clocks:
                 4,
                 lambda: self._step(self._any(), chance.choice((-3600, -5, -0.3, 0, 0.3, 5, 3600))),
             ),
-            ("connections cut", 3, self._cut),
+            ("connections cut", 3, self._server.cut_connections),
             ("server killed", 1, self._restart_server),
         ]
 
@@ -171,11 +171,6 @@ class Clocks:
         staged.write_text(str(seconds))
         staged.rename(self._folder / f"step.{number}")
 
-    def _cut(self) -> None:
-        client = self._server.client()
-        client.client_kill_filter(_type="normal", skipme=True)
-        client.close()
-
     def _restart_server(self) -> None:
         self._server.kill()
         self._server.start()
@@ -195,9 +190,9 @@ def run(folder: Path, seconds: float, seed: int) -> Tally:
             time.wait(never, chance.uniform(0.5, 3.0))
             tally.faults[clocks.disturb()] += 1
         clocks.calm()
-        _wait_until_decided(server.client(), timetable, clocks)
+        _wait_until_decided(server.redis, timetable, clocks)
         clocks.end()
-        _count(server.client(), timetable, tally)
+        _count(server.redis, timetable, tally)
     finally:
         clocks.end()
         server.kill()

@@ -1,4 +1,4 @@
-"""Worker processes to be killed, on a Redis to be restarted, and the trace of what they ran."""
+"""Worker processes to be killed, and the trace of what they ran."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from redis import Redis
-from redis.exceptions import RedisError
-
+from benchmarks.faults.server import Server
 from benchmarks.faults.shop.jobs import TraceRunJob
 from clock.store.connection import set_default
 
@@ -35,57 +32,16 @@ def wait_until(condition: Any, what: str) -> None:
         time.sleep(0.02)
 
 
-class Server:
-    """A Redis of its own that writes each command to disk before it answers."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port: int = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self._port}/0"
-        self.redis = Redis(port=self._port)
-        self.start()
-
-    def start(self) -> None:
-        """Start it, with what it had."""
-        words = ["redis-server", "--port", str(self._port), "--dir", str(self._folder), "--save", ""]
-        words += ["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"]
-        self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-        wait_until(self._answers, "Redis answers")
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.kill()
-        self.redis.close()
-
-    def kill(self) -> None:
-        """Kill it without notice."""
-        self._process.kill()
-        self._process.wait()
-
-    def cut_connections(self) -> None:
-        """Cut those of all workers."""
-        self.redis.client_kill_filter(_type="normal", skipme=True)
-
-    def _answers(self) -> bool:
-        try:
-            return bool(self.redis.ping())
-        except RedisError:
-            return False
-
-
 class Crew:
     """Worker processes, and the trace of their jobs."""
 
-    def __init__(self, folder: Path, url: str, redis: Redis, *, heartbeat: float = 5.0) -> None:
-        self.redis = redis
+    def __init__(self, folder: Path, server: Server, *, heartbeat: float = 5.0) -> None:
+        self.redis = server.redis
         self._trace = folder / "trace"
         self._log = (folder / "log").open("ab")
         self._environment = {
             **os.environ,
-            "REDIS_URL": url,
+            "REDIS_URL": server.url,
             "TRACE": str(self._trace),
             "CLOCK_HEARTBEAT": str(heartbeat),
             "PYTHONPATH": str(ROOT),
@@ -169,9 +125,9 @@ class Crew:
 
 
 @contextmanager
-def crew(folder: Path, url: str, redis: Redis, *, count: int, heartbeat: float = 5.0) -> Iterator[Crew]:
+def crew(folder: Path, server: Server, *, count: int, heartbeat: float = 5.0) -> Iterator[Crew]:
     """Workers that are stopped at the end."""
-    found = Crew(folder, url, redis, heartbeat=heartbeat)
+    found = Crew(folder, server, heartbeat=heartbeat)
     found.start(count)
     try:
         yield found

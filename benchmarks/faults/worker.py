@@ -20,18 +20,27 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))  # so that it can be run as a file
 
-from benchmarks.faults.crew import Server, crew, wait_until
+from benchmarks.faults.crew import crew, wait_until
 from benchmarks.faults.payloads import fuzzed
+from benchmarks.faults.server import Server
 
 WORKERS = 3
 WORK_SECONDS = 0.002  # of each job
 FIRST_GOOD = 1_000_000  # numbers that no fuzzed payload has
 
 
+def redis_server(folder: Path) -> Server:
+    """Debian's Redis, which writes each command to disk before it answers."""
+    return Server(folder, fsync="always", program="redis-server")
+
+
 def kills(folder: Path, jobs: int, rng: random.Random) -> str:
     """SIGKILL a random worker every few hundred ms: each job runs, and only what was in flight runs again."""
     in_flight = strikes = 0
-    with Server(folder) as server, crew(folder, server.url, server.redis, count=WORKERS, heartbeat=0.5) as workers:
+    with (
+        redis_server(folder) as server,
+        crew(folder, server, count=WORKERS, heartbeat=0.5) as workers,
+    ):
         workers.push(jobs, WORK_SECONDS)
         while len(runs := workers.runs()) < jobs * 0.9:
             time.sleep(rng.uniform(0.1, 0.5))
@@ -51,7 +60,7 @@ def kills(folder: Path, jobs: int, rng: random.Random) -> str:
 def stops(folder: Path, jobs: int, rng: random.Random) -> str:
     """SIGTERM a random worker every few hundred ms: each job runs once."""
     strikes = 0
-    with Server(folder) as server, crew(folder, server.url, server.redis, count=WORKERS) as workers:
+    with redis_server(folder) as server, crew(folder, server, count=WORKERS) as workers:
         workers.push(jobs, WORK_SECONDS)
         while len(workers.runs()) < jobs * 0.9:
             time.sleep(rng.uniform(0.1, 0.5))
@@ -66,8 +75,8 @@ def stops(folder: Path, jobs: int, rng: random.Random) -> str:
 
 def outages(folder: Path, jobs: int, rng: random.Random) -> str:
     """Cut connections, and kill and restart Redis, which writes each command to disk: no job is lost."""
-    with Server(folder) as server:
-        with crew(folder, server.url, server.redis, count=WORKERS) as workers:
+    with redis_server(folder) as server:
+        with crew(folder, server, count=WORKERS) as workers:
             workers.push(jobs, WORK_SECONDS)
             for share in (0.15, 0.3, 0.45, 0.6):
                 wait_until(lambda share=share: len(workers.runs()) > jobs * share, "some jobs have run")
@@ -94,7 +103,7 @@ def nonsense(folder: Path, jobs: int, rng: random.Random) -> str:
     ]
     payloads = [*bad, *good]
     rng.shuffle(payloads)
-    with Server(folder) as server, crew(folder, server.url, server.redis, count=1) as workers:
+    with redis_server(folder) as server, crew(folder, server, count=1) as workers:
         for start in range(0, len(payloads), 1_000):
             server.redis.lpush("queue:default", *payloads[start : start + 1_000])
         wait_until(lambda: server.redis.llen("queue:default") == 0, "all are taken")
