@@ -119,7 +119,7 @@ def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytes
         on_signal=lambda _: None,
         duties=lambda: None,
         judge=judge,
-        beat_seconds=0.001,
+        beat_seconds=0.01,
         clock=clock,
     )
 
