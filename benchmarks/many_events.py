@@ -21,7 +21,7 @@ from redis import Redis
 from benchmarks.faults.server import quiet_redis
 from clock.clocks import SystemClock
 from clock.job.client import using_clock
-from clock.store.ledger import Decision, RedisLedger, Verdict
+from clock.store.ledger import Decision, RedisLedger, Verdict, Verdicts
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable, load
@@ -53,11 +53,16 @@ class TimedLedger(RedisLedger):
 
     committed_at = 0.0
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
-        """Commit, and look at the clock."""
-        verdicts = super().commit(decisions)
-        self.committed_at = SystemClock().monotonic()
-        return verdicts
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """Commit, and look at the clock when it is done."""
+        verdicts = super().begin(decisions)
+
+        def timed() -> list[Verdict]:
+            found = verdicts()
+            self.committed_at = SystemClock().monotonic()
+            return found
+
+        return timed
 
 
 def ticker_of(timetable: Timetable, ledger: RedisLedger, clock: FakeClock) -> Ticker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -96,6 +96,34 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]]) -> None:
             raise
         finally:
             pool.release(link)
+
+
+def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
+    """Send a command; what is returned waits for its answer. Both raise what the client library does.
+
+    The answer has to be asked for, once: until then a connection is set apart for it.
+    """
+    pool = redis.connection_pool
+    link: Any = pool.get_connection()
+    try:
+        link.send_command(*command)
+    except BaseException:
+        link.disconnect()
+        pool.release(link)
+        raise
+
+    def answer() -> Any:
+        try:
+            return link.read_response()
+        except ResponseError:
+            raise
+        except BaseException:
+            link.disconnect()
+            raise
+        finally:
+            pool.release(link)
+
+    return answer
 
 
 def _read(link: Any, answers: int) -> None:

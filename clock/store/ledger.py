@@ -8,17 +8,18 @@ where the ledger still stands at the instant before it. That is all of "exactly 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 from redis import Redis
+from redis.exceptions import NoScriptError
 
 from clock.errors import Outranked
 from clock.store import history, keys, pauses
-from clock.store.connection import translated
+from clock.store.connection import ask, translated
 from clock.store.holding import Push
 from clock.store.pauses import Pause
 from clock.store.scripts import script
@@ -26,7 +27,7 @@ from clock.store.scripts import script
 ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
 T = TypeVar("T")
 Arguments = list[str | bytes | int | float]
-_BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
+BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Verdict(IntEnum):
     PAUSED = -4  # the due instant lies in a pause, and the decision is one to push jobs
 
 
+Verdicts = Callable[[], list[Verdict]]
+
+
 class Ledger(Protocol):
     """What the ticker needs of a ledger; `RedisLedger` in production, one in memory in tests."""
 
@@ -74,6 +78,9 @@ class Ledger(Protocol):
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs."""
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """The same, without waiting: what is returned gives the verdicts, and has to be called."""
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are not declared any more, and forget those that have not been for a week."""
@@ -131,11 +138,24 @@ class RedisLedger:
 
         Raises StoreUnavailable; what was committed before that is refused as decided when it is tried again.
         """
-        verdicts: list[Verdict] = []
-        for batch in _batches(decisions):
-            args: Arguments = [history.HISTORY_LENGTH, *self._release, _packed(batch)]
+        return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """Send up to `BATCH` decisions to be committed; what is returned waits for the verdicts.
+
+        It has to be called. Both raise StoreUnavailable.
+        """
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, _packed(decisions)]
+        with translated():
+            answer = ask(self._redis, "EVALSHA", self._fire.sha, len(_FIRE_KEYS), *_FIRE_KEYS, *args)
+
+        def verdicts() -> list[Verdict]:
             with translated():
-                verdicts += map(Verdict, self._fire(keys=_FIRE_KEYS, args=args))
+                try:
+                    return [Verdict(number) for number in answer()]
+                except NoScriptError:  # the server was started anew
+                    return [Verdict(number) for number in self._fire(keys=_FIRE_KEYS, args=args)]
+
         return verdicts
 
     def rows(self) -> list[tuple[str, str, Entry]]:
@@ -252,4 +272,4 @@ def _record(decision: Decision) -> str:
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + _BATCH] for start in range(0, len(items), _BATCH))
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))

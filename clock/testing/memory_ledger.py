@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from clock.store.ledger import Decision, Entry, Verdict
+from clock.store.ledger import Decision, Entry, Verdict, Verdicts
 from clock.store.pauses import Pause
 
 
@@ -53,6 +53,11 @@ class MemoryLedger:
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Keep each decision whose due instant is still undecided."""
         return [self._commit(decision) for decision in decisions]
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """The same."""
+        verdicts = self.commit(decisions)
+        return lambda: verdicts
 
     def advance(self, event: str, decided_ms: int) -> None:
         """Note that the event is decided up to there, by decisions that are kept elsewhere."""

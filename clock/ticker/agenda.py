@@ -54,6 +54,10 @@ class Agenda:
         """The event that is due first of all; None: nothing will ever be due."""
         return self._due[self._instants[0]][0] if self._instants else None
 
+    def count_due(self, now: datetime) -> int:
+        """How many events are due at the earliest instant of all, where that is not after `now`."""
+        return len(self._due[self._instants[0]]) if self._instants and self._instants[0] <= now else 0
+
     @property
     def planned(self) -> list[Planned]:
         """All events, in their order."""

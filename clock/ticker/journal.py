@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from operator import itemgetter
 
 from msgspec.structs import replace
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError
-from clock.store.ledger import Decision, Ledger, Verdict
+from clock.store.ledger import BATCH, Decision, Ledger, Verdict, Verdicts
 from clock.store.pauses import Pause, covering
 from clock.ticker import telling
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.firing import Outcome
 from clock.timetable import Event
 
-BATCH = 1_000  # decisions that are worth a thread: Redis takes them while the next ones are made
 JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
 
 _MS = timedelta(milliseconds=1)
@@ -84,8 +84,7 @@ class Journal:
         self._signature = signature
         self._on_commit = on_commit
         self._waiting: deque[Decision] = deque()
-        self._under_way: tuple[list[Decision], Future[list[Verdict]]] | None = None
-        self._committer = ThreadPoolExecutor(1, "commit")
+        self._under_way: tuple[list[Decision], Verdicts] | None = None
         self.untaken: set[tuple[str, int]] = set()  # what the ledger did not take as it was: it did not fire
         self._must_read = False  # the ledger has moved on without this clock
         self._cancelled: deque[tuple[str, Pause]] = (
@@ -132,12 +131,15 @@ class Journal:
         )
 
     def begin(self) -> None:
-        """Where a whole batch waits, begin to commit it on a thread, while more are decided. Raises StoreError."""
-        if len(self._waiting) >= BATCH:
-            self._join()
-            decisions = list(self._waiting)
-            self._waiting.clear()
-            self._under_way = decisions, self._committer.submit(self._ledger.commit, decisions)
+        """Where a whole batch waits, send it: Redis takes it while more are decided. Raises StoreUnavailable."""
+        if len(self._waiting) < BATCH:
+            return
+        self._join()
+        decisions = list(islice(self._waiting, BATCH))
+        verdicts = self._ledger.begin(decisions)
+        for _ in decisions:
+            self._waiting.popleft()
+        self._under_way = decisions, verdicts
 
     def commit(self) -> bool:
         """Commit all that waits; True: the ledger has moved on without this clock, and must be read anew.
@@ -161,6 +163,9 @@ class Journal:
 
     def drop(self) -> None:
         """Forget what waits: another clock decides it."""
+        if self._under_way is not None:
+            with suppress(StoreError):
+                self._under_way[1]()
         self._waiting.clear()
         self._under_way = None
 
@@ -171,7 +176,7 @@ class Journal:
         decisions, verdicts = self._under_way
         self._under_way = None
         try:
-            self._waiting.extendleft(reversed(self._settled(decisions, verdicts.result())))
+            self._waiting.extendleft(reversed(self._settled(decisions, verdicts())))
         except StoreError:
             self._waiting.extendleft(reversed(decisions))
             raise

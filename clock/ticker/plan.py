@@ -52,6 +52,10 @@ class Plan:
         ahead = self.next_due
         return min([*dues, ahead] if ahead else dues, default=None)
 
+    def count_due(self, now: datetime) -> int:
+        """How many firings the look at `now` begins with: those left over, those of the earliest instant."""
+        return len(self.to_fire) + (self._agenda.count_due(now) if self._agenda else 0)
+
     @property
     def promise(self) -> tuple[str | None, int]:
         """The event that is due first, and when, in ms; (None, 0): nothing will ever be due."""

@@ -110,12 +110,8 @@ class Ticker:
         self._commit()
         self._follow_declarations()
         if self._tick_callbacks.begin(self._clock.now()):
-            for event, missed in self._plan.take_due(self._clock.now()):
-                self._add_missed(event, missed)
-            try:
-                self._fire_planned()
-            finally:
-                self._plan.look_ahead()
+            with uncollected(self._plan.count_due(self._clock.now())):
+                self._fire_due()
         self._tick_callbacks.end()
         self._tell_promise()
 
@@ -197,10 +193,14 @@ class Ticker:
         self._plan.forget()
         self._promise.forget()
 
-    def _fire_planned(self) -> None:
-        with uncollected(len(self._plan.to_fire)):
+    def _fire_due(self) -> None:
+        for event, missed in self._plan.take_due(self._clock.now()):
+            self._add_missed(event, missed)
+        try:
             self._fire_all(self._plan.to_fire)
-        self._log_triggered()
+            self._log_triggered()
+        finally:
+            self._plan.look_ahead()
 
     def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
         self._gate.look(event for event, _ in to_fire)

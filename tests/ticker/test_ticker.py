@@ -13,7 +13,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.store import keys, watch
-from clock.store.ledger import Decision, RedisLedger, Verdict
+from clock.store.ledger import Decision, RedisLedger, Verdict, Verdicts
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
@@ -467,39 +467,76 @@ def test_a_month_of_24_restarts_a_day_loses_and_doubles_nothing(
     assert firings == expected
 
 
+THOUSANDS = """
+    for number in range(3500):
+        every().day.at("06:00").do(FetchNewsJob, str(number)).named(f"event.{number}")
+"""
+
+
+class HurtLedger(RedisLedger):
+    """A ledger to which something happens when one of its batches is sent, and when the answer is to be heard."""
+
+    def __init__(self, redis: Redis, batch: int, sent: Callable[[], object], heard: Callable[[], object]) -> None:
+        super().__init__(redis)
+        self._batches_until_hurt = batch
+        self._on_sent = sent
+        self._on_heard = heard
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        self._batches_until_hurt -= 1
+        if self._batches_until_hurt != 0:
+            return super().begin(decisions)
+        self._on_sent()
+        verdicts = super().begin(decisions)
+
+        def heard() -> list[Verdict]:
+            self._on_heard()
+            return verdicts()
+
+        return heard
+
+
+def hold_writes(redis: Redis) -> None:
+    redis.client_pause(60_000, all=False)
+
+
+def cut_connections(redis: Redis) -> None:
+    redis.client_kill_filter(_type="normal")
+    redis.client_unpause()
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("failing", [None, 2, 3])
-def test_thousands_due_at_once_are_each_enqueued_once_though_redis_goes_away_in_their_midst(
-    declare: Declare, redis: Redis, fake_clock: FakeClock, failing: int | None
+@pytest.mark.parametrize("batch", [1, 3, 7])
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_thousands_due_at_once_are_each_enqueued_once_though_an_answer_is_lost_in_their_midst(
+    declare: Declare, redis: Redis, fake_clock: FakeClock, batch: int, is_taken: bool
 ) -> None:
-    lines = """
-        for number in range(3500):
-            every().day.at("06:00").do(FetchNewsJob, str(number)).named(f"event.{number}")
-    """
-    ledger = FailingLedger(redis, failing)
-    ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("a", "v1"))
+    def lose() -> None:
+        raise StoreUnavailable("the answer was lost")
+
+    if is_taken:
+        ledger = HurtLedger(redis, batch, lambda: None, lose)
+    else:
+        ledger = HurtLedger(redis, batch, lambda: hold_writes(redis), lambda: cut_connections(redis))
+    ticker = Ticker(declare(THOUSANDS), ledger=ledger, clock=fake_clock, signature=Signature("a", "v1"))
     ticker.tick()
 
     fake_clock.advance(SIX - fake_clock.now())
-    if failing is not None:
-        with pytest.raises(StoreUnavailable):
-            ticker.tick()
+    with pytest.raises(StoreUnavailable):
+        ticker.tick()
     ticker.tick()
 
     assert [payload["args"] for payload in pushed(redis)] == [[str(number)] for number in range(3500)]
 
 
-class FailingLedger(RedisLedger):
-    """A ledger that loses the answer of one commit."""
+@pytest.mark.slow
+def test_thousands_due_at_once_are_each_enqueued_once_though_redis_forgets_the_script_in_their_midst(
+    declare: Declare, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ledger = HurtLedger(redis, 2, redis.script_flush, lambda: None)
+    ticker = Ticker(declare(THOUSANDS), ledger=ledger, clock=fake_clock, signature=Signature("a", "v1"))
+    ticker.tick()
 
-    def __init__(self, redis: Redis, failing: int | None) -> None:
-        super().__init__(redis)
-        self._failing = failing
-        self._commits = 0
+    at(fake_clock, ticker, SIX)
 
-    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
-        self._commits += 1
-        verdicts = super().commit(decisions)
-        if self._commits == self._failing:
-            raise StoreUnavailable("the answer was lost")
-        return verdicts
+    assert [payload["args"] for payload in pushed(redis)] == [[str(number)] for number in range(3500)]
