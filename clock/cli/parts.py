@@ -17,6 +17,7 @@ from clock.config import Config
 from clock.errors import SourceFailed
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis
+from clock.store.address import masked
 from clock.store.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
@@ -33,6 +34,11 @@ def identity() -> str:
 def connected(config: Config, max_connections: int = 1) -> Redis:
     """The connection that the settings ask for. Raises StoreUnavailable, StoreError, ConfigurationError."""
     return connect(config.redis, source=config.redis_source, max_connections=max_connections)
+
+
+def place_told(config: Config) -> str:
+    """Which server a command looks at, without its password."""
+    return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
 
 
 def opened(config: Config) -> tuple[Redis, SystemClock]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo_json, echo_table, json_option, printable, terminal_width
-from clock.cli.parts import opened, timetable_if_any
+from clock.cli.parts import opened, place_told, timetable_if_any
 from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status
 from clock.inspection import status as look
@@ -45,7 +46,7 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     config = answering_settings(**options)
     redis, clock = opened(config)
     timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
-    show = _show_json if as_json else _show
+    show = partial(_show_json if as_json else _show, place_told(config))
     if not watch:
         found = look(redis, clock.now(), timetable)
         show(found)
@@ -67,13 +68,13 @@ def _show_again(show: Callable[[], None], *, clear: bool) -> None:
         click.secho(str(error), fg="red")
 
 
-def _show(found: Status) -> None:
+def _show(place: str, found: Status) -> None:
     problems = found.problems
     click.echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", nl=False)
     click.secho("unhealthy" if problems else "healthy", fg="red" if problems else "green", bold=True)
     for problem in problems:
         click.secho(wrap_text(f"! {printable(problem)}", terminal_width() or 1_000, "  ", "    "), fg="red")
-    click.echo()
+    click.echo("\n" + wrap_text(f"Redis: {printable(place)}", terminal_width() or 1_000, "", " " * 7) + "\n")
     _show_clocks(found)
     _show_workers(found)
     _show_queues(found)
@@ -149,10 +150,11 @@ def _ago(now: datetime, instant: datetime) -> str:
     return f"{duration(max(0.0, (now - instant).total_seconds()))} ago"
 
 
-def _show_json(found: Status) -> None:
+def _show_json(place: str, found: Status) -> None:
     overdue = [{"event": name, "due": due.isoformat()} for name, due in found.overdue]
     answer: Mapping[str, object] = {
         "at": found.at.isoformat(),
+        "redis": place,
         "healthy": not found.problems,
         "problems": found.problems,
         "clocks": [asdict(clock) for clock in found.clocks],

@@ -10,6 +10,7 @@ from click.testing import Result
 from redis import Redis
 
 from clock.errors import ConfigurationError
+from clock.store.address import masked
 from clock.store.ledger import RedisLedger
 from clock.timetable import load
 
@@ -35,10 +36,15 @@ def test_status_exits_1_when_unhealthy_and_says_why(clock: Clock) -> None:
     assert "unhealthy\n  ! neither a clock nor a worker runs\n" in shown.output
 
 
-def test_status_as_json(clock: Clock) -> None:
+def test_status_says_which_redis_it_looks_at(clock: Clock, redis_url: str) -> None:
+    assert f"\nRedis: {masked(redis_url)}\n" in clock("status").output
+
+
+def test_status_as_json(clock: Clock, redis_url: str) -> None:
     shown = clock("status", "--json")
 
     found = json.loads(shown.output)
+    assert found["redis"] == masked(redis_url)
     assert (found["healthy"], found["overdue"], found["retries"]) == (False, None, 0)
     assert shown.exit_code == 1
 
