@@ -5,14 +5,12 @@ STEP_FILE holds by how many seconds the wall clock is off, and is read whenever 
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from clock.cli.parts import identity, release
+from clock.cli.parts import about_clock, identity, release
 from clock.clocks import SystemClock
 from clock.log import configure_logging
 from clock.shutdown import handling
@@ -39,12 +37,13 @@ def main(clock_file: str, step_file: str) -> None:
     timetable = load(clock_file)
     redis = connect()
     set_default(redis)
+    of_file = release(Path(clock_file), SystemClock())
     process = ClockProcess(
         timetable,
         redis,
         identity=identity(),
-        release=release(Path(clock_file), SystemClock()),
-        about={"host": socket.gethostname(), "pid": os.getpid()},
+        release=of_file,
+        about=about_clock(of_file, timetable, SystemClock()),
         machine=SteppingClock(Path(step_file)),
     )
     with handling({signal.SIGTERM: process.stop}):

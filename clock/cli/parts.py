@@ -18,6 +18,7 @@ from clock.errors import SourceFailed
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis
 from clock.store.address import masked
+from clock.store.clock_register import AboutClock
 from clock.store.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
@@ -99,16 +100,16 @@ def signature(release: Release) -> Signature:
     return Signature(host=socket.gethostname(), release=release.name)
 
 
-def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> dict[str, object]:
-    """What a clock tells of itself that never changes; times in milliseconds."""
-    return {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "release": release.name,
-        "started_at": to_ms(clock.now()),
-        "events": len(timetable.events),
-        "skew_ms": round(clock.offset.total_seconds() * 1000),
-    }
+def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> AboutClock:
+    """What a clock tells of itself that never changes."""
+    return AboutClock(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        release=release.name,
+        started_at=to_ms(clock.now()),
+        events=len(timetable.events),
+        skew_ms=round(clock.offset.total_seconds() * 1000),
+    )
 
 
 def clock_process(

@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 
 from clock.store import keys
 from clock.store.connection import translated
+
+
+@dataclass(frozen=True, slots=True)
+class AboutClock:
+    """What a clock tells of itself that never changes.
+
+    `started_at` is in ms since 1970; `skew_ms` is how far Redis's clock is ahead of its machine's; `events` counts
+    those of the clock file.
+    """
+
+    host: str
+    pid: int
+    release: str
+    started_at: int
+    events: int
+    skew_ms: int
 
 
 class ClockRegister:

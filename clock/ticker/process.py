@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from clock.clocks import Clock, ServerClock
 from clock.store import Redis
-from clock.store.clock_register import ClockRegister
+from clock.store.clock_register import AboutClock, ClockRegister
 from clock.store.lease import Lease
 from clock.store.ledger import Decision, RedisLedger
 from clock.ticker.journal import Signature
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 class ClockProcess:
     """Fires a timetable's events at their due instants, as long as it is this clock's turn.
 
-    `identity` names the process in Redis; `about` is what it tells there of itself: host, pid, release, events.
+    `identity` names the process in Redis; `about` is what it tells there of itself.
     `machine` is the machine's own clock. One connection is enough.
     `on_stuck` is called, after the lease has been given back, when actions still run though they should have
     ended: only the end of the process ends them. `on_decision` hears of each decision that the ledger took.
@@ -39,7 +39,7 @@ class ClockProcess:
         *,
         identity: str,
         release: Release,
-        about: Mapping[str, object],
+        about: AboutClock,
         machine: Clock,
         on_stuck: Callable[[], object] = lambda: None,
         on_decision: Callable[[Decision], object] = lambda _: None,
@@ -54,7 +54,7 @@ class ClockProcess:
             timetable,
             ledger=RedisLedger(redis, release=release.name, rank=release.rank),
             clock=self._clock,
-            signature=Signature(str(about["host"]), release.name),
+            signature=Signature(about.host, release.name),
             leads=lambda: self._leader.leads,
             on_decision=on_decision,
         )

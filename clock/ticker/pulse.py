@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
-from clock.store.clock_register import ClockRegister
+from clock.store.clock_register import AboutClock, ClockRegister
 from clock.ticker.ticker import Ticker
 
 BEAT_SECONDS = 5.0
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Pulse:
-    """A thread's loop: beat every `BEAT_SECONDS`. `about` is what never changes: host, pid, release, events."""
+    """A thread's loop: beat every `BEAT_SECONDS`. `about` is what never changes."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Pulse:
         *,
         ticker: Ticker,
         leads: Callable[[], bool],
-        about: Mapping[str, object],
+        about: AboutClock,
         clock: Clock,
     ) -> None:
         self._register = register
@@ -64,7 +65,7 @@ class Pulse:
         idle = timedelta(seconds=self._clock.monotonic() - self._ticker.last_round)
         undecided = self._ticker.oldest_undecided
         told = {
-            **self._about,
+            **asdict(self._about),
             "leads": self._leads(),
             "last_round": to_ms(now - idle),
             "oldest_undecided": to_ms(undecided) if undecided else None,

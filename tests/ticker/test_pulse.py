@@ -7,7 +7,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
-from clock.store.clock_register import ClockRegister
+from clock.store.clock_register import AboutClock, ClockRegister
 from clock.store.ledger import Entry, RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Pulse, Signature, Ticker
@@ -22,7 +22,7 @@ def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Pulse]:
             "web1:1:abc",
             ticker=ticker,
             leads=lambda: True,
-            about={"host": "web1"},
+            about=AboutClock("web1", pid=1, release="v1", started_at=0, events=1, skew_ms=0),
             clock=fake_clock,
         )
 
