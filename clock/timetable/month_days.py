@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -67,8 +66,8 @@ def _weekdays(name: str) -> frozenset[int] | None:
 
 
 @lru_cache(maxsize=1024)
-def days_on(days: Sequence[MonthDay]) -> MatchingDays:
-    """The days that are one of `days`, a tuple, in any month."""
+def days_on(days: tuple[MonthDay, ...]) -> MatchingDays:
+    """The days that are one of `days`, in any month."""
     return MatchingDays(lambda day: any(one.is_on(day) for one in days))
 
 
