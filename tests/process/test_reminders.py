@@ -152,6 +152,7 @@ def inbox(free_port: int) -> Iterator[tuple[Inbox, str]]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_mails_go_to_an_smtp_server_where_one_is_named(sample: App, inbox: tuple[Inbox, str]) -> None:
     handler, sample.environ["SMTP_URL"] = inbox
     wanted = due(sample)

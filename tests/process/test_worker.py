@@ -278,6 +278,7 @@ def test_a_line_that_the_output_cannot_hold_is_written_with_what_is_missing_esca
 
 
 def test_of_several_processes_one_that_was_told_to_stop_is_not_replaced(app: App) -> None:
+    app.environ["CLOCK_HEARTBEAT"] = "0.25"  # it hears of signals with each
     parent = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
     eventually(lambda: app.redis().scard("processes") == 2, "two processes")
 
