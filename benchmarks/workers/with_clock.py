@@ -12,9 +12,13 @@ from benchmarks.workers.same_jobs import THREADS, Call, program
 
 
 def push(calls: Sequence[Call]) -> None:
-    """Push runs of equal jobs in bulk."""
+    """Push runs of equal jobs in bulk, and a single one as programs do."""
     for name, group in groupby(calls, key=lambda call: call[0]):
-        BY_NAME[name].perform_bulk([args for _, args in group])
+        batch = [args for _, args in group]
+        if len(batch) == 1:
+            BY_NAME[name].perform_async(*batch[0])
+        else:
+            BY_NAME[name].perform_bulk(batch)
 
 
 def work() -> None:

@@ -1,7 +1,8 @@
 """Waiting until a queue holds a job, without taking it.
 
 BLMOVE from a queue's right end to its right end changes nothing, but blocks while the queue is empty. So an idle
-worker costs nothing and starts a job at once, whoever pushed it, and a crash while it waits loses nothing.
+worker costs nothing and starts a job at once, whoever pushed it, and a crash while it waits loses nothing. Where
+one queue is waited on, the claim is sent along with the wait, and Redis runs it as soon as that ends.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.connection import translated
+from clock.store.connection import Command, translated
 
 UNWATCHED_SECONDS = 0.1  # how long a job may wait unseen in a queue that is not waited on
 
@@ -68,3 +71,48 @@ class Arrivals:
         name = keys.queue(queue)
         with translated():
             return self._redis.blmove(name, name, seconds, src="RIGHT", dest="RIGHT") is not None  # type: ignore[arg-type]  # fractions are fine
+
+
+class Wait:
+    """Waits on one queue, and lets Redis run a command when the wait ends. One thread at a time may wait."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._client_id: int | None = None  # of the connection that waits
+
+    def then(self, command: Command, queue: str, seconds: float) -> Any:
+        """The answer to `command`, which is run when the queue holds a job, or after `seconds`.
+
+        Raises StoreUnavailable, StoreError; the command may have been run then.
+        """
+        name = keys.queue(queue)
+        wait: Command = ("BLMOVE", name, name, "RIGHT", "RIGHT", seconds)
+        pool: Any = self._redis.connection_pool
+        with translated():
+            link = pool.get_connection()
+            try:
+                link.send_packed_command(link.pack_commands([("CLIENT", "ID"), wait, command]))
+                self._client_id = _number(link)
+                link.read_response()
+                return link.read_response()
+            except BaseException:
+                link.disconnect()  # answers that were not read must not be taken for those of the next commands
+                raise
+            finally:
+                self._client_id = None
+                pool.release(link)
+
+    def end(self) -> None:
+        """End the wait at once, if there is one and Redis allows it. Raises StoreUnavailable, StoreError."""
+        waits = self._client_id
+        if waits is not None:
+            with translated():
+                self._redis.client_unblock(waits)
+
+
+def _number(link: Any) -> int | None:
+    """The answer to CLIENT ID; None where Redis does not tell this user."""
+    try:
+        return int(link.read_response())
+    except ResponseError:
+        return None

@@ -12,9 +12,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
+from clock.errors import StoreError
 from clock.store import keys
-from clock.store.connection import translated
+from clock.store.arrivals import Wait
+from clock.store.connection import Command, translated
 from clock.store.scripts import script
 
 DEAD_SECONDS = 180 * 24 * 3600  # dead jobs are kept for 180 days, as Sidekiq's
@@ -36,6 +39,15 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """A claim that is sent before there are jobs: its queue, the number of the first job, the command."""
+
+    queue: str
+    first: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """Where a job in progress goes: `queue` name, `dead` at a score, or `parked` under a class's name."""
 
@@ -54,6 +66,7 @@ class InProgress:
         self._hash = keys.IN_PROGRESS + identity
         self._running = keys.RUNNING + identity
         self._next_number = 1
+        self._wait = Wait(redis)
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")
@@ -67,20 +80,45 @@ class InProgress:
         worker may be taken for dead if it is not heard of (milliseconds since 1970). Raises StoreUnavailable; the
         jobs may have been claimed then, and `all` finds them.
         """
+        first, names, args = self._claim_words(queues, limit, done=done, today=today, expires_ms=expires_ms)
+        with translated():
+            entries = self._claim(keys=names, args=args)
+        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+
+    def ahead(self, queue: str, limit: int, *, today: str, expires_ms: int) -> Ahead:
+        """A claim of up to `limit` jobs of one queue, to be made when there are some; see `claim`."""
+        first, names, args = self._claim_words([queue], limit, done=(), today=today, expires_ms=expires_ms)
+        return Ahead(queue, first, ("EVALSHA", self._claim.sha, len(names), *names, *args))
+
+    def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
+        """Wait until the queue holds a job, for `seconds` at most, and claim.
+
+        Other threads may claim meanwhile. Raises StoreUnavailable; the jobs may have been claimed then, and `all`
+        finds them.
+        """
+        try:
+            entries = self._wait.then(ahead.command, ahead.queue, seconds)
+        except StoreError as error:
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+            with translated():
+                self._redis.script_load(self._claim.script)  # Redis was restarted; the next wait finds it
+            return []
+        return [_claimed(ahead.first + index, entry) for index, entry in enumerate(entries)]
+
+    def end_wait(self) -> None:
+        """Let `claim_on_arrival`, in another thread, claim what there is and return. Raises StoreUnavailable."""
+        self._wait.end()
+
+    def _claim_words(
+        self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str, expires_ms: int
+    ) -> tuple[int, list[str], list[str | int]]:
+        """The number of the first job, and the script's keys and arguments."""
         first = self._next_number
         self._next_number += limit
-        with translated():
-            entries = self._claim(
-                keys=[
-                    self._hash,
-                    keys.STAT_PROCESSED,
-                    f"{keys.STAT_PROCESSED}:{today}",
-                    keys.WORKERS,
-                    *map(keys.queue, queues),
-                ],
-                args=[limit, first, self._identity, expires_ms, len(done), *done, *queues],
-            )
-        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+        counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{today}"]
+        names = [self._hash, *counted, keys.WORKERS, *map(keys.queue, queues)]
+        return first, names, [limit, first, self._identity, expires_ms, len(done), *done, *queues]
 
     def set_aside(
         self, job: Claimed, payload: str, *, where: str, score: float, today: str, ran: bool = True

@@ -4,6 +4,7 @@ One thread talks to Redis: it claims a few jobs at once and acknowledges those t
 trip. How many it claims is what the worker can do in about `SOON_SECONDS` by the measured time per job: short jobs
 share a round trip, long ones are claimed one by one, each when a thread rests. Jobs claimed behind one that turns
 out to be long go to other threads; where all are held up, they go back to their queues, for another worker.
+Where nothing waits in the only queue, the next claim is left to `lookout.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.arrivals import Arrivals
-from clock.store.in_progress import Claimed, InProgress, Move, day
+from clock.store.in_progress import Ahead, Claimed, InProgress, Move, day
+from clock.worker.lookout import Lookout
 from clock.worker.options import WorkerOptions
 from clock.worker.pace import SOON_SECONDS, Pace
 from clock.worker.ready import Ready, Slot
@@ -46,6 +49,8 @@ class Fetcher:
         self._done: deque[int] = deque()  # to be acknowledged; taken from under _claiming
         self._stopping = threading.Event()
         self._idle = False
+        self._dry = False  # whether the last claim has left nothing in the queues
+        self._lookout = self._new_lookout() if len(options.queue_names) == 1 else None
         self._failures = 0
         self._progress = (0, 0.0)  # how many jobs had finished, and when (monotonic) that was last news
         self.slots = [Slot(f"job-{number + 1}") for number in range(options.concurrency)]
@@ -62,30 +67,33 @@ class Fetcher:
         return self._stopping.is_set()
 
     def run(self) -> None:
-        """Fetch until `stop` is called; then what no thread has taken goes back, for other workers to run."""
+        """Fetch until `stop` is called; then acknowledge what is done, and put back what no thread has taken."""
         while not self._stopping.is_set():
             self.last_look = self._clock.monotonic()
             try:
                 self.fetch()
             except StoreError as error:
                 self._wait_for_redis(error)
-        if self.ready:
-            try:
-                self.give_back_ready()
-            except StoreError as error:
-                logger.debug("They go back when the worker ends: %s", error)
+        self.acknowledge()
+        try:
+            self.give_back_untaken()
+        except StoreError as error:
+            logger.debug("Jobs that were not begun are put back at the end: %s", error)
 
     def fetch(self) -> None:
         """Claim what threads can do soon, or wait until there is something to do. Raises StoreUnavailable."""
         soon = self._pace.how_many(self._options.concurrency)
         low = soon // 2
         wanted = max(soon, self.ready.resting) - len(self.ready)
+        if self._dry and self._lookout and self.ready.resting and not self.ready:
+            self._wait_for_arrival(wanted)
+            return
         if wanted > 0 and wanted >= low:
             if self.claim(wanted) == wanted:
                 return
             low = 0
         if self.ready.resting and not self.ready:
-            self._wait_for_arrival()
+            self._wait_for_arrival(wanted)
         elif not self.ready.wait_for_call(low, self._seconds_to_look()):
             self._look_after_stalled()
 
@@ -95,6 +103,7 @@ class Fetcher:
         Raises StoreUnavailable.
         """
         jobs = self._claim(limit)
+        self._dry = len(jobs) < limit
         if jobs:
             self._progress = (self._pace.finished, self._clock.monotonic())
             self.ready.add(jobs)
@@ -102,7 +111,10 @@ class Fetcher:
 
     def take(self, slot: Slot) -> Claimed | None:
         """The next job to run; waits for one. None: the worker stops."""
-        job = self.ready.take(slot)
+        while (job := self.ready.take(slot)) is None and slot.watches:
+            slot.watches = False
+            if self._lookout and (job := self._lookout.watch()):
+                break
         slot.started = self._clock.monotonic()
         slot.job = job
         return job
@@ -138,23 +150,37 @@ class Fetcher:
 
         Raises StoreUnavailable.
         """
+        if self._lookout:
+            self._lookout.wait_until_over()
         with self._claiming:
             done = set(self._done)
             self.give_back([job for job in self._in_progress.all() if job.number not in done])
+
+    def give_back_untaken(self) -> None:
+        """Put back what is in progress here and was not begun, also where a claim's answer was lost.
+
+        Raises StoreUnavailable.
+        """
+        with self._claiming:
+            waiting = {job.number for job in self.ready.take_all()}
+            begun = {*self._held, *self._done} - waiting
+            self.give_back([job for job in self._in_progress.all() if job.number not in begun])
 
     def stop(self) -> None:
         """Hand out no more jobs."""
         self._stopping.set()
         self._arrivals.wake()
+        if self._lookout:
+            self._lookout.stop()
         self.ready.stop()
 
-    def _claim(self, limit: int, *, always: bool = False) -> list[Claimed]:
+    def _claim(self, limit: int, *, always: bool = False) -> Sequence[Claimed]:
         with self._claiming:
             if self._stopping.is_set():
                 limit = 0  # what is claimed now would not be seen by who puts jobs back at the end
             done = [self._done.popleft() for _ in range(len(self._done))]
             if not (done or limit or always):
-                return []
+                return ()
             now = self._clock.now()
             try:
                 jobs = self._in_progress.claim(
@@ -162,17 +188,24 @@ class Fetcher:
                     limit,
                     done=done,
                     today=day(now),
-                    expires_ms=to_ms(now) + int(self._options.expires_seconds * 1000),
+                    expires_ms=self._expires_ms(now),
                 )
             except StoreError:
                 self._done.extendleft(reversed(done))
                 raise
-            silent = self._clock.monotonic() - self.last_round_trip
-            self.last_round_trip = self._clock.monotonic()
-            if limit and (self._failures or silent > self._options.expires_seconds):
-                jobs = self._find_all()
-            self._held.update({job.number: job for job in jobs})
+            return self._received(jobs, may_find=limit > 0)
+
+    def _received(self, jobs: Sequence[Claimed], *, may_find: bool) -> Sequence[Claimed]:
+        """The jobs that Redis has answered, as they are held from now on; with `_claiming` held."""
+        silent = self._clock.monotonic() - self.last_round_trip
+        self.last_round_trip = self._clock.monotonic()
+        if may_find and (self._failures or silent > self._options.expires_seconds):
+            jobs = self._find_all()
+        self._held.update({job.number: job for job in jobs})
         return jobs
+
+    def _expires_ms(self, now: datetime) -> int:
+        return to_ms(now) + int(self._options.expires_seconds * 1000)
 
     def _find_all(self) -> list[Claimed]:
         """All that waits: also what was claimed by calls whose answers were lost, less what others have now."""
@@ -216,17 +249,45 @@ class Fetcher:
             self.ready.add(jobs)
             raise
 
-    def _wait_for_arrival(self) -> None:
+    def _wait_for_arrival(self, limit: int) -> None:
         self._idle = True
         try:
             if self._done:
                 self._claim(0)
-            self._arrivals.wait(IDLE_SECONDS)
+            if self._lookout:
+                self._dry = self._lookout.send_out(limit) < limit
+            else:
+                self._arrivals.wait(IDLE_SECONDS)
         finally:
             self._idle = False
+
+    def _new_lookout(self) -> Lookout:
+        return Lookout(
+            self._in_progress,
+            self.ready,
+            prepare=self._prepare,
+            receive=self._receive,
+            is_stopping=self._stopping.is_set,
+        )
+
+    def _prepare(self, limit: int) -> Ahead | None:
+        with self._claiming:
+            if self._stopping.is_set():
+                return None
+            now = self._clock.now()
+            [queue] = self._options.queue_names
+            return self._in_progress.ahead(queue, limit, today=day(now), expires_ms=self._expires_ms(now))
+
+    def _receive(self, jobs: Sequence[Claimed]) -> Sequence[Claimed]:
+        with self._claiming:
+            found = self._received(jobs, may_find=True)
+        if found:
+            self._progress = (self._pace.finished, self._clock.monotonic())
+        return found
 
     def _wait_for_redis(self, error: StoreError) -> None:
         seconds = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
+        self._dry = False
         logger.error("%s Nothing is lost; trying again in %g s.", error, seconds)
         self._clock.wait(self._stopping, seconds)

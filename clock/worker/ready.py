@@ -19,15 +19,17 @@ from clock.worker.pace import Pace
 class Slot:
     """One of the jobs that may run at once: which it is, and since when (monotonic seconds).
 
-    `tid` is its name on Sidekiq's page; `gate` is where its thread rests.
+    `tid` is its name on Sidekiq's page; `gate` is where its thread rests; `watches`: it is to wait
+    for a job itself.
     """
 
-    __slots__ = ("gate", "job", "started", "tid")
+    __slots__ = ("gate", "job", "started", "tid", "watches")
 
     def __init__(self, tid: str) -> None:
         self.tid = tid
         self.job: Claimed | None = None
         self.started = 0.0
+        self.watches = False
         self.gate = threading.Lock()
         self.gate.acquire()
 
@@ -54,8 +56,8 @@ class Ready:
         return len(self._resting)
 
     def take(self, slot: Slot) -> Claimed | None:
-        """The next job for this thread; waits for one. None: no more are handed out."""
-        while not self._stopped:
+        """The next job for this thread; waits for one. None: it is to watch, or no more are handed out."""
+        while not (self._stopped or slot.watches):
             if not (self._pace.is_short and self._threads - len(self._resting) > 1):
                 try:
                     job = self._jobs.popleft()
@@ -78,6 +80,16 @@ class Ready:
         """Wake as many threads as there are jobs: the one that should run them is held up by a long one."""
         with self._lock:
             self._wake(len(self._jobs))
+
+    def ask_to_watch(self) -> bool:
+        """Wake a thread to wait for the next job itself; False: none rests."""
+        with self._lock:
+            if not self._resting or self._stopped:
+                return False
+            slot = self._resting.pop()
+            slot.watches = True
+            slot.gate.release()
+            return True
 
     def take_all(self) -> list[Claimed]:
         """Take what waits, in its order; threads may take some of it meanwhile."""

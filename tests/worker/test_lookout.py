@@ -1,0 +1,156 @@
+"""An idle worker of one queue: a thread waits for the next job, and claims it as it comes."""
+
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock.clocks import SystemClock
+from clock.errors import StoreUnavailable
+from clock.store.arrivals import Arrivals
+from clock.store.in_progress import Ahead, Claimed, InProgress
+from clock.worker import Queue, WorkerOptions
+from clock.worker.fetcher import Fetcher
+from tests.worker.jobs import NoteThingJob
+
+PATIENCE_SECONDS = 30.0
+HASH = "clock:in_progress:here:1:a"
+
+
+class Told(InProgress):
+    """Says when a wait begins, and can lose its answer, or hold it back."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__(redis, "here:1:a")
+        self.waits = threading.Semaphore(0)
+        self._claimed: SimpleQueue[list[Claimed]] = SimpleQueue()
+        self.answers = threading.Event()
+        self.answers.set()
+        self.losses = 0
+
+    def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
+        self.waits.release()
+        jobs = super().claim_on_arrival(ahead, PATIENCE_SECONDS / 4)
+        self._claimed.put(jobs)
+        self.answers.wait(PATIENCE_SECONDS)
+        if jobs and self.losses:
+            self.losses -= 1
+            raise StoreUnavailable("the answer was lost")
+        return jobs
+
+    def claimed(self) -> list[Claimed]:
+        """What a wait has claimed, as soon as it has."""
+        return self._claimed.get(timeout=PATIENCE_SECONDS)
+
+
+class Crew:
+    """A fetcher with its thread, and threads that take jobs and keep them."""
+
+    def __init__(self, redis: Redis, threads: int) -> None:
+        self.in_progress = Told(redis)
+        options = WorkerOptions((Queue("default"),), concurrency=threads)
+        arrivals = Arrivals(redis, ["default"], max_watched=1)
+        self.fetcher = Fetcher(self.in_progress, arrivals, options=options, clock=SystemClock())
+        self.taken: list[list[Any]] = []
+        self.news = threading.Semaphore(0)
+        self.fetching = threading.Thread(target=self.fetcher.run, daemon=True)
+        self.threads = [
+            threading.Thread(target=self._take, args=(slot,), daemon=True) for slot in self.fetcher.slots
+        ]
+        for thread in (*self.threads, self.fetching):
+            thread.start()
+
+    def waits(self) -> bool:
+        return self.in_progress.waits.acquire(timeout=PATIENCE_SECONDS)
+
+    def has_taken(self, count: int) -> bool:
+        return all(self.news.acquire(timeout=PATIENCE_SECONDS) for _ in range(count))
+
+    def end(self) -> bool:
+        self.fetcher.stop()
+        for thread in (*self.threads, self.fetching):
+            thread.join(PATIENCE_SECONDS)
+        return not any(thread.is_alive() for thread in (*self.threads, self.fetching))
+
+    def _take(self, slot: Any) -> None:
+        while (job := self.fetcher.take(slot)) is not None:
+            self.taken.append([job.number, job.payload])
+            self.news.release()
+            self.fetcher.finish(slot, job, 0.0)
+
+
+@pytest.fixture
+def crew(redis: Redis) -> Iterator[Crew]:
+    crew = Crew(redis, threads=3)
+    assert crew.waits()
+    yield crew
+    assert crew.end()
+
+
+def test_jobs_that_arrive_together_are_all_taken_once(redis: Redis, crew: Crew) -> None:
+    NoteThingJob.perform_bulk([[number] for number in range(100)])
+
+    assert crew.has_taken(100)
+    assert crew.end()
+    assert len({payload for _, payload in crew.taken}) == len(crew.taken) == 100
+    assert redis.hlen(HASH) == 0
+
+
+def test_a_stop_ends_the_wait_at_once_and_what_comes_after_it_stays_in_its_queue(redis: Redis, crew: Crew) -> None:
+    assert crew.end()
+    NoteThingJob.perform_async(1)
+
+    assert redis.llen("queue:default") == 1
+    assert redis.hlen(HASH) == 0
+    assert not crew.taken
+
+
+def test_jobs_claimed_by_a_wait_that_a_stop_overtakes_are_put_back_in_their_order(
+    redis: Redis, crew: Crew
+) -> None:
+    crew.in_progress.answers.clear()  # the answer is on its way ...
+    NoteThingJob.perform_bulk([[number] for number in range(2)])
+    claimed = crew.in_progress.claimed()
+    crew.fetcher.stop()  # ... when the worker is told to be quiet
+    crew.in_progress.answers.set()
+
+    assert crew.end()
+    assert not crew.taken
+    assert redis.hlen(HASH) == 0
+    assert redis.lrange("queue:default", 0, -1) == [job.payload for job in reversed(claimed)]
+    assert len(claimed) == 2
+
+
+def test_jobs_claimed_by_a_wait_whose_answer_was_lost_are_found(redis: Redis, crew: Crew) -> None:
+    crew.in_progress.losses = 1
+
+    NoteThingJob.perform_async(1)
+
+    assert crew.has_taken(1)
+    assert len(crew.taken) == 1
+
+
+def test_the_end_waits_for_a_claim_that_is_under_way(redis: Redis, crew: Crew) -> None:
+    crew.in_progress.answers.clear()
+    NoteThingJob.perform_async(1)
+    assert crew.in_progress.claimed()
+    crew.fetcher.stop()
+    ending = threading.Thread(target=crew.fetcher.give_back_all)
+    ending.start()
+    crew.in_progress.answers.set()
+    ending.join(PATIENCE_SECONDS)
+
+    assert crew.end()
+    assert redis.llen("queue:default") == 1
+    assert redis.hlen(HASH) == 0
+
+
+def test_a_redis_that_has_forgotten_the_scripts_does_not_stop_an_idle_worker(redis: Redis, crew: Crew) -> None:
+    redis.script_flush()
+
+    NoteThingJob.perform_async(1)
+
+    assert crew.has_taken(1)
