@@ -31,6 +31,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
+
+
+def message_of(error: BaseException) -> str:
+    """The text of an error, as far as it can be read; what UTF-8 cannot hold is escaped.
+
+    >>> message_of(ValueError("caf\\udce9"))
+    'caf\\\\udce9'
+    """
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001  # an error whose own text fails
+        text = f"(its message cannot be read: {type(second).__name__})"
+    return text[:MESSAGE_LIMIT].encode(errors="backslashreplace").decode()
+
 
 class ClockError(Exception):
     """The base of all errors raised on purpose; its text says what was wrong, where, and what to do."""
@@ -84,14 +99,15 @@ class SourceFailed(ClockError):
     """The function that gives the rows of events in a database raised."""
 
     def __init__(self, source: str, error: Exception) -> None:
-        super().__init__(f"{source}: the events cannot be read: {type(error).__name__}: {error}")
+        super().__init__(f"{source}: the events cannot be read: {type(error).__name__}: {message_of(error)}")
 
 
 class ActionFailed(ClockError):
     """The action of an event that was fired by hand raised."""
 
     def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(f"{name!r} failed: {type(error).__name__}: {error} (--log-level debug shows where)")
+        what = f"{type(error).__name__}: {message_of(error)}"
+        super().__init__(f"{name!r} failed: {what} (--log-level debug shows where)")
 
 
 class JobError(ClockError):

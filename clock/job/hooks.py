@@ -1,10 +1,15 @@
-"""What a job class itself says when its job fails. Where a hook raises, it is logged and the usual rule counts."""
+"""What a job class itself says when its job fails. Where a hook raises, it is logged and the usual rule counts.
+
+A hook is shown a copy of the payload: what it does to it cannot keep the job from being stored.
+"""
 
 from __future__ import annotations
 
 import logging
+from copy import deepcopy
 from typing import TYPE_CHECKING, Literal
 
+from clock.errors import message_of
 from clock.job.context import Context
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
@@ -22,9 +27,9 @@ def ask_retry_in(
 ) -> float | Literal["kill", "discard"] | None:
     """What the class's `retry_in` says to failure number `count` (from 0); None: nothing that can be used."""
     try:
-        answer: object = job.for_context(Context(payload)).retry_in(count, error)
-    except Exception as second:  # whatever a hook of the user's raises
-        logger.error("%s.retry_in failed: %s: %s", job.wire_name, type(second).__name__, second, exc_info=second)
+        answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
+    except BaseException as second:  # noqa: BLE001  # whatever a hook of the user's raises, sys.exit() too
+        _log_failed(f"{job.wire_name}.retry_in", second)
         return None
     if answer == "kill" or answer == "discard":
         return answer
@@ -42,9 +47,12 @@ def ask_retry_in(
 def tell_exhausted(job: type[Job], payload: Payload, error: BaseException) -> bool:
     """Call the class's `retries_exhausted`; True: it wants the job dropped."""
     try:
-        return job.for_context(Context(payload)).retries_exhausted(payload, error) == "discard"
-    except Exception as second:  # the same
-        logger.error(
-            "%s.retries_exhausted failed: %s: %s", job.wire_name, type(second).__name__, second, exc_info=second
-        )
+        shown = deepcopy(payload)
+        return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
+    except BaseException as second:  # noqa: BLE001  # the same
+        _log_failed(f"{job.wire_name}.retries_exhausted", second)
         return False
+
+
+def _log_failed(hook: str, error: BaseException) -> None:
+    logger.error("%s failed: %s: %s", hook, type(error).__name__, message_of(error), exc_info=error)

@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from clock.clocks import to_ms
+from clock.errors import message_of
 from clock.store.holding import Push, holding
 from clock.ticker.catch_up import Due
 from clock.timetable import Event, Timetable, cancels
@@ -52,7 +53,7 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
         return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
         report(timetable, error, f"{event.name!r} due {due.at.isoformat()} failed")
-        return Outcome("error", f"{type(error).__name__}: {error}")
+        return Outcome("error", f"{type(error).__name__}: {message_of(error)}")
 
 
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
@@ -63,12 +64,12 @@ def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
 
 def report(timetable: Timetable, error: BaseException, what: str) -> None:
     """Log `error` with its traceback and hand it to the error handlers; theirs are logged."""
-    logger.error("%s: %s: %s", what, type(error).__name__, error, exc_info=error)
+    logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=error)
     for handler in timetable.error_handlers:
         try:
             handler(error)
         except BaseException as second:  # the handler of errors must not end the clock
-            logger.error("The error handler failed: %s", second, exc_info=second)
+            logger.error("The error handler failed: %s", message_of(second), exc_info=second)
 
 
 def carry_out(timetable: Timetable, event: Event, due: Due, act: Act = Event.run) -> Outcome:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 
 from clock.clocks import Clock, from_ms, to_ms
+from clock.errors import message_of
 from clock.job.payload import Payload
-from clock.worker.retry import message_of
 
 logger = logging.getLogger("clock.job")
 

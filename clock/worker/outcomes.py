@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 
 from clock.clocks import Clock, to_ms
-from clock.errors import StoreError
+from clock.errors import StoreError, message_of
 from clock.job.payload import Payload
 from clock.store import Redis, history
-from clock.worker.retry import message_of
 
 logger = logging.getLogger(__name__)
 

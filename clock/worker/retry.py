@@ -14,13 +14,13 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clock.errors import message_of
 from clock.job import Job
 from clock.job.hooks import ask_retry_in, tell_exhausted
 from clock.job.payload import Payload, instant
 from clock.store import keys
 
 MAX_RETRIES = 25
-MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +89,6 @@ def _may_retry(failed: Mapping[str, object], retry: object, retry_for: object, c
 
 def _option(payload: Mapping[str, object], job: type[Job] | None, name: str, default: object) -> object:
     return payload[name] if name in payload else getattr(job, name, default)
-
-
-def message_of(error: BaseException) -> str:
-    """The text of an error, as far as it can be read and UTF-8 can hold it."""
-    try:
-        text = str(error)
-    except Exception as second:  # noqa: BLE001  # an error whose own text fails
-        text = f"(its message cannot be read: {type(second).__name__})"
-    return text[:MESSAGE_LIMIT].encode(errors="replace").decode()
 
 
 def _backtrace(error: BaseException, lines: object) -> str:

@@ -271,7 +271,7 @@ def test_a_line_that_the_output_cannot_hold_is_written_with_what_is_missing_esca
     push(app, "BreakOddlyJob")
     worker = app.start("worker", "-r", "shop")
 
-    worker.wait_for("ValueError: caf?, caf\\xe9; it is tried again in")
+    worker.wait_for("ValueError: caf\\udce9, caf\\xe9; it is tried again in")
 
     assert worker.end() == 0
     assert "Logging error" not in worker.output

@@ -231,6 +231,33 @@ def test_an_error_handler_that_raises_does_not_stop_the_clock(
     assert kinds(redis, "daily") == ["error"]
 
 
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        ("Unprintable", "Unprintable: (its message cannot be read: RuntimeError)"),
+        (r"OSError('caf\udce9')", r"OSError: caf\udce9"),
+        ("KeyboardInterrupt", "KeyboardInterrupt: "),
+    ],
+)
+def test_an_error_of_any_text_does_not_stop_the_clock(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, raised: str, reason: str
+) -> None:
+    lines = f"""
+        class Unprintable(BaseException):
+            def __str__(self): raise RuntimeError("no text")
+        def fail(*args): raise {raised}
+        error_handler(fail)
+        every().day.at("06:00").do(fail).named("daily")
+        every().day.at("06:00").do(FetchNewsJob, "other").named("other")
+    """
+    ticker = start(declare(lines))
+
+    at(fake_clock, ticker, SIX)
+
+    assert history(redis, "daily")[0]["reason"] == reason
+    assert [payload["args"] for payload in pushed(redis)] == [["other"]]
+
+
 def test_a_condition_that_says_no_is_recorded_and_asked_with_the_due_instant(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:

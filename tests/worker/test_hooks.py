@@ -16,6 +16,15 @@ Build = Callable[..., Bench]
 told: list[Any] = []
 
 
+def _misbehave(how: object, payload: dict[str, object]) -> None:
+    if how == "raise":
+        raise ZeroDivisionError
+    if how == "exit":
+        raise SystemExit(3)
+    if how == "spoil":
+        payload["args"] = object()
+
+
 class FailAsToldJob(Job):
     def perform(self, answer: object, last: object = None) -> None:
         raise RuntimeError("boom")
@@ -23,14 +32,12 @@ class FailAsToldJob(Job):
     def retry_in(self, count: int, error: BaseException) -> Any:
         answer = self.context.args[0]
         told.append((self.jid, count, str(error)))
-        if answer == "raise":
-            raise ZeroDivisionError
+        _misbehave(answer, self.context.payload)
         return timedelta(minutes=10) if answer == "ten minutes" else answer
 
     def retries_exhausted(self, payload: dict[str, object], error: BaseException) -> object:
         told.append((payload["jid"], payload["error_class"], str(error)))
-        if self.context.args[1] == "raise":
-            raise ZeroDivisionError
+        _misbehave(self.context.args[1], payload)
         return self.context.args[1]
 
 
@@ -71,7 +78,17 @@ def scores(redis: Redis, key: str) -> list[float]:
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
-    [(0, 0), (3600, 3600), (0.5, 0.5), ("ten minutes", 600), (None, 31), ("raise", 31), (-1, 31), ("soon", 31)],
+    [
+        (0, 0),
+        (3600, 3600),
+        (0.5, 0.5),
+        ("ten minutes", 600),
+        (None, 31),
+        ("raise", 31),
+        ("exit", 31),
+        ("spoil", 31),
+        (-1, 31),
+    ],
 )
 def test_retry_in_says_when_a_job_is_tried_again(
     bench: Build, redis: Redis, answer: object, seconds: float
@@ -120,7 +137,9 @@ def test_a_job_over_its_timeout_is_interrupted_and_tried_again(bench: Build, red
     assert redis.get("stat:failed") == b"1"
 
 
-@pytest.mark.parametrize(("last", "dead"), [(None, [0.0]), ("discard", []), ("raise", [0.0])])
+@pytest.mark.parametrize(
+    ("last", "dead"), [(None, [0.0]), ("discard", []), ("raise", [0.0]), ("exit", [0.0]), ("spoil", [0.0])]
+)
 def test_retries_exhausted_is_called_before_a_job_dies(
     bench: Build, redis: Redis, last: object, dead: list[float]
 ) -> None:
