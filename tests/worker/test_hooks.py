@@ -88,6 +88,7 @@ def scores(redis: Redis, key: str) -> list[float]:
         ("exit", 31),
         ("spoil", 31),
         (-1, 31),
+        ("soon", 31),
     ],
 )
 def test_retry_in_says_when_a_job_is_tried_again(
