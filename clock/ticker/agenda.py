@@ -80,13 +80,8 @@ class Agenda:
 
     def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
         """Take out the events named, and take in others, which have looked ahead."""
-        for instant, items in list(self._due.items()) if gone else ():
-            items[:] = sorted((item for item in items if item.event.name not in gone), key=_PLACE)
-            if not items:
-                del self._due[instant]
-        self._instants = sorted(self._due)
-        for name in gone:
-            self._present.pop(name, None)
+        out = [item for name in gone if (item := self._present.pop(name, None)) is not None]
+        self._remove_from({item.next_due for item in out if item.next_due is not None})
         for item in planned:
             item.place = next(self._places)
             self._present[item.event.name] = item
@@ -106,6 +101,19 @@ class Agenda:
             if instant <= now
             for item in sorted(self._due[instant], key=_PLACE)
         ]
+
+    def _remove_from(self, instants: Collection[datetime]) -> None:
+        """Leave at these instants only the events that are present."""
+        for instant in instants:
+            left = [item for item in self._due.get(instant, ()) if self._present.get(item.event.name) is item]
+            if left:
+                self._due[instant] = sorted(left, key=_PLACE)
+            else:
+                self._due.pop(instant, None)
+        if not all(instant in self._due for instant in instants):
+            left_over = [instant for instant in self._instants if instant in self._due]
+            heapq.heapify(left_over)
+            self._instants = left_over
 
     def _add(self, item: Planned) -> None:
         if item.next_due is None:

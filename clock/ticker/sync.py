@@ -12,16 +12,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from clock.clocks import Clock, to_ms
 from clock.errors import DeclarationError, StoreError
 from clock.ticker import firing
 from clock.ticker.agenda import Planned
+from clock.ticker.courtesy import Courtesy
 from clock.ticker.plan import Plan
 from clock.timetable import Event, SyncedEvents, Timetable, read_rows
 
+PLANNED_AT_ONCE = 100  # events: a ms or two of Redis's time, and of the loop's
 IDLE_SECONDS = 1.0  # how often it is looked whether this clock leads, and a ledger that was away is tried again
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -64,15 +68,17 @@ class Sync:
         self._sources = [_Source(synced) for synced in timetable.synced]
         self._changes: deque[Change] = deque()
         self._stop = threading.Event()
+        self._courtesy = Courtesy(plan, self._stop, clock=clock)
 
     @property
     def events(self) -> list[Event]:
         """The events of all rows, as last read."""
-        return [event for source in self._sources for event in source.events.values()]
+        return [event for source in self._sources for event in list(source.events.values())]
 
     def start(self) -> None:
         """Begin to ask, where there is a source."""
         if self._sources:
+            self._courtesy.begin()
             threading.Thread(target=self._run, name="sync", daemon=True).start()
 
     def stop(self) -> None:
@@ -106,24 +112,25 @@ class Sync:
         synced = source.synced
         source.ask_at = self._clock.monotonic() + synced.every.total_seconds()
         try:
-            rows = list(synced.load())
+            rows = list(self._courtesy.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
             firing.report(self._timetable, error, f"{synced.source}: the events were left as they are")
             if not source.is_loaded and source.last:
                 self._take_over(source, source.last)
             return
+        with self._courtesy.uncollected(len(rows)):
+            self._read(source, rows)
+
+    def _read(self, source: _Source, rows: Sequence[object]) -> None:
         others = (other.events for other in self._sources if other is not source)
         taken = {*self._timetable.by_name, *(name for events in others for name in events)}
-        read = read_rows(synced, rows, self._timetable.settings, taken)
+        read = read_rows(source.synced, self._courtesy.among(rows), self._timetable.settings, taken)
         self._report(source, read.errors)
         self._take_over(source, {event.name: event for event in read.events})
 
     def _take_over(self, source: _Source, events: dict[str, Event]) -> None:
         try:
-            change = self._change(source, events)
-            if change.gone or change.planned or change.same:
-                self._changes.append(change)
-                self._on_change()
+            self._follow(source, events)
             if not source.is_loaded:
                 source.is_loaded = True
                 self.note_orphans()
@@ -131,19 +138,35 @@ class Sync:
             logger.error("%s The events of %s are synced when it is back.", error, source.synced.source)
             source.ask_at = self._clock.monotonic() + IDLE_SECONDS
 
-    def _change(self, source: _Source, events: dict[str, Event]) -> Change:
-        before, now = source.events, self._clock.now()
-        gone = [name for name in before or source.last if name not in events]
-        fresh = [event for event in events.values() if not _is_due_alike(before.get(event.name), event)]
-        self._plan.remove(gone, to_ms(now))
-        planned = self._plan.look_up(fresh, now)
+    def _follow(self, source: _Source, events: dict[str, Event]) -> None:
+        """Have the ledger and the plan follow, a few events at a time. Raises StoreUnavailable, Outranked."""
+        before = source.events if source.is_loaded else {**source.last, **source.events}
+        gone = [name for name in before if name not in events]
+        fresh = [event for event in events.values() if not _is_due_alike(source.events.get(event.name), event)]
         new = {event.name for event in fresh}
-        same = [event for name, event in events.items() if name not in new and event != before[name]]
+        same = [event for name, event in events.items() if name not in new and event != source.events[name]]
+        for names in self._batches(gone):
+            self._plan.remove(names, to_ms(self._clock.now()))
+            self._tell(Change(names, (), ()))
+        for batch in self._batches(fresh):
+            planned = self._plan.look_up(batch, self._clock.now())
+            source.events.update((event.name, event) for event in batch)
+            self._tell(Change((), planned, ()))
         source.events = events
+        if same:
+            self._tell(Change((), (), same))
         if gone or fresh:
             words = "Synced %s: %d events, %d new or changed, %d gone"
             logger.info(words, source.synced.source, len(events), len(fresh), len(gone))
-        return Change(gone, planned, same)
+
+    def _tell(self, change: Change) -> None:
+        self._changes.append(change)
+        self._on_change()
+
+    def _batches(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
+        for start in range(0, len(items), PLANNED_AT_ONCE):
+            self._courtesy.step_aside()
+            yield items[start : start + PLANNED_AT_ONCE]
 
     def note_orphans(self) -> None:
         """Tell the ledger which events there are, once every source has been read. Raises StoreUnavailable."""

@@ -55,6 +55,16 @@ def test_the_first_event_is_the_first_of_those_that_are_left(agenda: Agenda) -> 
     assert agenda.first.event.name == "c"
 
 
+def test_what_is_taken_out_leaves_the_others_due_when_they_were(agenda: Agenda, fake_clock: FakeClock) -> None:
+    agenda.replace(["a"], ())
+    agenda.replace(["b", "nobody"], ())
+    agenda.replace(["c"], ())
+    emptied = agenda.next_due
+
+    assert emptied is None
+    assert agenda.take_due(fake_clock.now() + timedelta(days=1)) == []
+
+
 class Counted(tuple[Event, ...]):
     """Events that count how often they are looked through."""
 
