@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+import traceback
+from collections.abc import Coroutine, Iterator
+from types import FrameType
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,20 @@ async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | No
     except BaseException as error:  # noqa: BLE001  # it is raised again in the job's thread
         return error
     return None
+
+
+def stacks() -> Iterator[tuple[str, str]]:
+    """Name of each task on the loop, and where it waits; may be called from any thread."""
+    for task in [] if _loop is None else asyncio.all_tasks(_loop):
+        frames = ((frame, frame.f_lineno) for frame in _frames(task.get_coro()))
+        yield task.get_name(), "".join(traceback.StackSummary.extract(frames).format()).rstrip()
+
+
+def _frames(coroutine: object) -> Iterator[FrameType]:
+    """From the outermost to what is awaited last: a task's own list has only the outermost."""
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        yield frame
+        coroutine = getattr(coroutine, "cr_await", None)
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

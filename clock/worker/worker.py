@@ -19,6 +19,7 @@ from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import InProgress
 from clock.store.processes import Beat, Processes
 from clock.worker.clock_watch import ClockWatch
+from clock.worker.coroutines import stacks
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.options import WorkerOptions
@@ -120,13 +121,15 @@ class Worker:
         self._stop_asked.set()
 
     def dump_threads(self) -> None:
-        """Write what each thread is doing to the log."""
+        """Write what each thread is doing to the log, and where each coroutine waits."""
         frames = sys._current_frames()
         for thread in threading.enumerate():
             frame = frames.get(thread.ident or 0)
             if frame is not None:
                 stack = "".join(traceback.format_stack(frame)).rstrip()
                 logger.warning("Thread %s:\n%s", thread.name, stack)
+        for name, stack in stacks():
+            logger.warning("Coroutine %s:\n%s", name, stack)
 
     def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)

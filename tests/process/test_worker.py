@@ -62,6 +62,11 @@ class AwaitTooLongJob(Job):
         note("begun")
         await asyncio.sleep(600)
 
+class AwaitForLongJob(Job):
+    async def perform(self):
+        note("begun")
+        await asyncio.sleep(600)
+
 class LendThreadJob(Job):
     async def perform(self):
         note("begun")
@@ -178,6 +183,17 @@ def test_ttin_writes_what_each_thread_does(app: App) -> None:
 
     worker.wait_for("in perform")
     worker.wait_for("Thread fetcher")
+
+
+def test_ttin_writes_where_each_coroutine_waits(app: App) -> None:
+    push(app, "AwaitForLongJob")
+    worker = app.start("worker", "-r", "shop")
+    eventually(lambda: ran(app) == ["begun"], "the job runs")
+
+    worker.send(signal.SIGTTIN)
+
+    worker.wait_for("await asyncio.sleep(600)")
+    worker.wait_for("in perform")
 
 
 def test_coroutine_jobs_run_at_once_as_many_as_the_concurrency_says(app: App) -> None:
