@@ -166,3 +166,31 @@ def test_croniter_gives_an_instant_twice_in_autumn_and_we_do_not() -> None:
     assert theirs == ["2026-11-01T01:30:00-04:00", "2026-11-01T01:30:00-05:00"]
     assert [due.isoformat() for due in ours("30 1 * * *", zone, start, end)] == ["2026-11-01T05:30:00+00:00"]
     compared("croniter", deliberate="a time that occurs twice is due once")
+
+
+def test_both_day_fields_have_to_match_where_one_begins_with_a_star_and_not_for_croniter() -> None:
+    """Deliberate: Debian cron's rule, by which `*/2` stays a star; croniter takes either field."""
+    start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    expression = "0 6 */2 * mon"
+
+    theirs = [
+        found.day for found in takewhile(lambda at: at <= end, croniter(expression, start).all_next(datetime))
+    ]
+
+    assert [due.day for due in ours(expression, ZoneInfo("UTC"), start, end)] == [9, 23]
+    assert [due.day for due in cronsims(expression, ZoneInfo("UTC"), start, end)] == [9, 23]
+    assert theirs == sorted({2, 9, 16, 23, 30, *range(1, 31, 2)})
+    compared("croniter", deliberate="both day fields have to match where one begins with a star")
+
+
+def test_a_range_of_one_is_that_one_and_not_for_croniter() -> None:
+    """Deliberate: croniter takes `6-6` for every hour."""
+    start, end = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
+
+    theirs = [
+        found.hour for found in takewhile(lambda at: at < end, croniter("0 6-6 * * *", start).all_next(datetime))
+    ]
+
+    assert [due.hour for due in ours("0 6-6 * * *", ZoneInfo("UTC"), start, end)] == [6]
+    assert len(theirs) > 20
+    compared("croniter", deliberate="a range of one is that one")
