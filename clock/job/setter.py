@@ -44,8 +44,10 @@ class Setter(Order, Generic[P]):
         )
 
     def __str__(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in sorted(self.options.items()))
-        return f"{self.job.wire_name}.set({options})"
+        named = dict(sorted(self.options.items()))
+        if self.when is not None:
+            named["wait_until" if isinstance(self.when, datetime) else "wait"] = self.when
+        return f"{self.job.wire_name}.set({', '.join(f'{name}={value!r}' for name, value in named.items())})"
 
     @property
     def wire_name(self) -> str:

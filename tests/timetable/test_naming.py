@@ -141,6 +141,12 @@ def test_a_long_name_is_cut_and_still_its_own() -> None:
     assert shortened("act every day") == "act every day"
 
 
+def test_a_delay_is_part_of_what_is_done(load_lines: Load) -> None:
+    timetable = load_lines("every().day.do(SendLetterJob.set(wait=60, queue='low'), 'me')\n")
+
+    assert names(timetable) == ["SendLetterJob.set(queue='low', wait=60)('me') every day"]
+
+
 def test_a_lambda_without_a_source_is_called_a_lambda() -> None:
     assert name_of(eval("lambda: 1")) == "<lambda>"  # noqa: S307  # a lambda that stands in no file
     assert name_of(partial(partial(print, 1), 2)) == "print(1, 2)"
