@@ -20,7 +20,7 @@ def check_called(where: str, what: str, function: Any, *names: str) -> None:
 
     Raises DeclarationError, which begins with `where`; `what` is what the function is there for.
     """
-    if hasattr(function, "perform_async"):
+    if isinstance(function, type) and hasattr(function, "perform_async"):
         raise DeclarationError(
             f"{where}{what} is given {name_of(function)}, a job class; a function is wanted, which may push it"
         )

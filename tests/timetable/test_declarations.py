@@ -327,6 +327,31 @@ def test_repeat_decorates_a_function_with_a_fluent_declaration(declared: Declare
     assert event.run(DUE, None) == 7
 
 
+def test_of_a_decorated_function_what_the_decorator_takes_counts(load_lines: Load) -> None:
+    timetable = load_lines("""
+        from functools import wraps
+        from unittest.mock import Mock
+
+        def with_session(function):
+            @wraps(function)
+            def call(*args): return function("session", *args)
+            return call
+
+        @with_session
+        def clean(session, days): ...
+
+        @with_session
+        async def bridged(session): ...
+
+        every().day.do(clean, 90).named("decorated")
+        every().day.do(bridged).named("made plain by its decorator")
+        every().day.do(dict, a=1).named("tells nothing of its arguments")
+        every().day.do(act).if_(Mock()).named("a mock")
+    """)
+
+    assert len(timetable.events) == 4
+
+
 def test_options_of_configure_go_for_events_that_do_not_say_otherwise(load_lines: Load) -> None:
     first, second = load_lines(
         "every().day.do(act)\n"
