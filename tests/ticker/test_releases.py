@@ -86,6 +86,9 @@ def test_a_bad_deploy_and_its_roll_back_lose_nothing(lead: Run, redis: Redis, fa
         ({"HEROKU_RELEASE_VERSION": "v42"}, ("v42", 42)),
         ({"CLOCK_RELEASE": "7"}, ("7", 7)),
         ({"CLOCK_RELEASE": "f00ba4"}, ("f00ba4", 1000)),
+        ({"CLOCK_RELEASE": "999999"}, ("999999", 999999)),
+        ({"CLOCK_RELEASE": "1234567"}, ("1234567", 1000)),  # a commit's abbreviated hash
+        ({"CLOCK_RELEASE": "v20261124120000"}, ("v20261124120000", 20261124120000)),
     ],
 )
 def test_a_release_is_ranked_by_its_number_else_by_when_it_started(
