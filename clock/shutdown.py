@@ -19,7 +19,7 @@ from types import FrameType
 def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
     """Call `handlers[signal]` on a thread whenever that signal arrives; the old handlers return at the end.
 
-    HUP stays ignored where it was, as by `nohup`.
+    HUP stays ignored where it was, as by `nohup`. What the process that started this one has held back comes now.
     Must be entered on the main thread, as Python demands of `signal.signal`.
     """
     reader, writer = socket.socketpair()
@@ -28,10 +28,12 @@ def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterato
     old_wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     taken = [number for number in handlers if not _is_left_to_nohup(number)]
     old_handlers = {number: signal.signal(number, _do_nothing) for number in taken}
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, handlers)
     thread.start()
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for number, old in old_handlers.items():
             signal.signal(number, old)
         signal.set_wakeup_fd(old_wakeup)

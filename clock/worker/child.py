@@ -7,6 +7,7 @@ the process. So the child writes into a pipe when it begins to work, and when it
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -42,10 +43,24 @@ def start(command: Sequence[str], environ: Mapping[str, str], *, now: float, fir
     os.set_blocking(ours, False)
     whole = {**os.environ, **environ, PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its)}
     try:
-        process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
+        with _held_back():
+            process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
     finally:
         os.close(its)
     return Child(process, ours, now, first)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Let a process that is started meanwhile get TSTP and TTIN only when it handles them: `shutdown.handling`.
+
+    Until then they would suspend it for good.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTSTP, signal.SIGTTIN])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def parent_pid() -> int | None:
