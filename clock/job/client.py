@@ -69,9 +69,12 @@ def now() -> float:
     return seconds(_clock.now())
 
 
-def due(when: Time) -> float:
+def due(job_name: str, when: Time) -> float:
     """When a job is due, in float seconds since 1970. Raises ValueError for what is no time."""
-    return due_at(when, now())
+    try:
+        return due_at(when, now())
+    except ValueError as error:
+        raise ValueError(f"{job_name}: {error}") from None
 
 
 def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None = None) -> str:

@@ -35,9 +35,12 @@ class Context:
 
     @property
     def attempt(self) -> int:
-        """1 on the first run, 2 on the first retry, and so on."""
+        """1 on the first run, 2 on the first retry, and so on.
+
+        "Retry now" on Sidekiq's page costs no retry: it takes one from the count, which is -1 after one failure.
+        """
         count = self.payload.get("retry_count")
-        return count + 2 if isinstance(count, int) else 1
+        return max(2, count + 2) if isinstance(count, int) else 1
 
     def instant(self, name: str) -> datetime | None:
         """`due` or `previous` of the firing that pushed the job."""

@@ -72,7 +72,6 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait": (_is_time, "seconds, or a timedelta"),
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
-    "enqueue_after_commit": (callable, "a function that calls another one after the commit"),
 }
 
 
@@ -90,7 +89,7 @@ class CallOptions(TypedDict, total=False):
     expires_in: float | timedelta | None
     wait: float | timedelta
     wait_until: float | datetime
-    enqueue_after_commit: OnCommit
+    enqueue_after_commit: OnCommit | None
 
 
 #: Options that JSON holds as seconds.

@@ -77,7 +77,7 @@ class Pushes:
 
         Raises ValueError for what is no time, ArgumentsError, StoreUnavailable.
         """
-        return client.push(Order(_job(cls)), args, kwargs, client.due(interval))
+        return client.push(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, interval))
 
     @classmethod
     def perform_at(
@@ -87,7 +87,7 @@ class Pushes:
 
         Raises ValueError for what is no time, such as a naive datetime; ArgumentsError, StoreUnavailable.
         """
-        return client.push(Order(_job(cls)), args, kwargs, client.due(instant))
+        return client.push(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, instant))
 
     @classmethod
     def perform_bulk(
@@ -132,14 +132,14 @@ class Pushes:
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """`perform_in` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs, client.due(interval))
+        return await client.apush(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, interval))
 
     @classmethod
     async def aperform_at(
         cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """`perform_at` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs, client.due(instant))
+        return await client.apush(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, instant))
 
     @classmethod
     async def aperform_bulk(

@@ -21,6 +21,11 @@ P = ParamSpec("P")
 _NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit")
 
 
+def _at_once(push: Callable[[], object]) -> object:
+    """What `enqueue_after_commit=None` means where the class has one: no commit is waited for."""
+    return push()
+
+
 class Setter(Order, Generic[P]):
     """What `SomeJob.set(...)` returns: it pushes that job, with these options in the payload.
 
@@ -40,7 +45,7 @@ class Setter(Order, Generic[P]):
             job,
             {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS},
             options.get("wait", options.get("wait_until")),
-            options.get("enqueue_after_commit"),
+            (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
         )
 
     def __str__(self) -> str:
@@ -68,11 +73,11 @@ class Setter(Order, Generic[P]):
 
     def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
-        return client.push(self, args, kwargs, client.due(interval))
+        return client.push(self, args, kwargs, client.due(self.wire_name, interval))
 
     def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
-        return client.push(self, args, kwargs, client.due(instant))
+        return client.push(self, args, kwargs, client.due(self.wire_name, instant))
 
     def perform_bulk(
         self,
@@ -95,11 +100,11 @@ class Setter(Order, Generic[P]):
 
     async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_in` that does not block the event loop."""
-        return await client.apush(self, args, kwargs, client.due(interval))
+        return await client.apush(self, args, kwargs, client.due(self.wire_name, interval))
 
     async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_at` that does not block the event loop."""
-        return await client.apush(self, args, kwargs, client.due(instant))
+        return await client.apush(self, args, kwargs, client.due(self.wire_name, instant))
 
     async def aperform_bulk(
         self,

@@ -79,6 +79,7 @@ def _moves(jobs: list[Claimed], marked: set[int], now: float) -> Iterator[Move]:
         if deaths >= DEATHS:
             error = WorkerKilled(f"{deaths} workers died while this job ran")
             logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), error)
+            del payload["worker_killed"]  # who has it tried again means it: it gets its chances anew
             yield Move(job, "dead", now, encode_again(noted(payload, error, now=now)))
         else:
             yield Move(job, "queue", job.queue, encode_again(payload))

@@ -53,6 +53,14 @@ def push_within(number: int, *, undo: bool = False, using: str = "default") -> s
     return jid
 
 
+def test_a_call_may_push_at_once_where_its_class_waits_for_the_commit(redis: Redis) -> None:
+    with transaction.atomic():
+        SendDjangoReceiptJob.set(enqueue_after_commit=None).perform_async(1)
+        at_once = pushed(redis)
+
+    assert at_once == [1]
+
+
 def test_django_pushes_after_the_commit_and_returns_the_jid_at_once(redis: Redis) -> None:
     with transaction.atomic():
         jid = SendDjangoReceiptJob.perform_async(1)

@@ -347,3 +347,13 @@ class SendHiddenParcelJob(Job):
 def test_a_coroutine_that_a_decorator_hides_is_an_error_and_not_left_undone() -> None:
     with pytest.raises(JobError, match=r"SendHiddenParcelJob\.perform gave a coroutine, which nobody awaits"):
         SendHiddenParcelJob.perform_inline()
+
+
+@pytest.mark.parametrize(("count", "attempt"), [(None, 1), (0, 2), (1, 3), (-1, 2)])
+def test_the_attempt_is_counted_from_the_retries_and_a_retry_by_hand_is_no_first_run(
+    count: int | None, attempt: int
+) -> None:
+    """ "Retry now" on Sidekiq's page takes one from the count: -1 after the first failure."""
+    payload: dict[str, object] = {} if count is None else {"retry_count": count}
+
+    assert Context(payload).attempt == attempt

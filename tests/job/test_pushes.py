@@ -116,6 +116,12 @@ def test_every_way_to_push_is_held_while_the_clock_fires(redis: Redis, push: Pus
     assert kept.at in (None, THEN.timestamp())
 
 
+@pytest.mark.parametrize("push", [MailPostcardJob.perform_in, MailPostcardJob.set(queue="low").perform_in])
+def test_an_interval_that_is_none_is_refused_with_the_jobs_name(push: Any) -> None:
+    with pytest.raises(ValueError, match=r"^MailPostcardJob: 'soon' is no time; pass seconds, a timedelta or"):
+        push("soon", 1)
+
+
 @pytest.mark.parametrize("when", [math.inf, -math.inf, math.nan, 10**400], ids=["inf", "-inf", "nan", "10**400"])
 def test_a_time_that_never_comes_is_refused(redis: Redis, when: float) -> None:
     with pytest.raises(ValueError, match="is no time; pass seconds, a timedelta or an aware datetime"):

@@ -155,6 +155,27 @@ def test_of_dead_jobs_ten_thousand_are_kept_those_with_which_workers_died_among_
     assert redis.zscore("dead", "n0") is None
 
 
+def test_a_job_that_is_tried_again_from_the_dead_has_its_deaths_before_it_anew(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.lpush("queue:default", '{"class":"NoteThingJob","args":[],"jid":"1","worker_killed":2}')
+    worker = bench("dead:1:a")
+    worker.in_progress.mark(worker.take())
+    die(worker, "dead:1:a", fake_clock)
+    recover(redis, clock=fake_clock)
+
+    dead: Any = redis.zpopmin("dead")
+    redis.lpush("queue:default", dead[0][0])
+    worker = bench("dead:2:a")
+    worker.in_progress.mark(worker.take())
+    die(worker, "dead:2:a", fake_clock)
+    recover(redis, clock=fake_clock)
+
+    assert b"3 workers died" in dead[0][0]
+    assert redis.zcard("dead") == 0
+    assert redis.llen("queue:default") == 1
+
+
 def test_the_job_of_a_worker_that_died_before_it_was_ever_heard_of_is_put_back(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:
