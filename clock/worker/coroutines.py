@@ -10,6 +10,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock
+_jobs: set[asyncio.Task[Any] | None] = set()  # used on the loop alone
 
 
 def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
@@ -28,11 +30,29 @@ def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
 
 async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | None:
     """What it raised: a SystemExit must reach the job's thread, and not end the loop."""
+    task = asyncio.current_task()
+    if task is not None:
+        _jobs.add(task)
     try:
         await coroutine
     except BaseException as error:  # noqa: BLE001  # it is raised again in the job's thread
         return error
+    finally:
+        _jobs.discard(task)
     return None
+
+
+def cancel_all(patience_seconds: float) -> None:
+    """Cancel the jobs that run, as asyncio does at its end, and give their `finally` so long to be done."""
+    if _loop is not None:
+        with suppress(TimeoutError):  # one of them blocks the loop
+            asyncio.run_coroutine_threadsafe(_cancel(patience_seconds), _loop).result(patience_seconds)
+
+
+async def _cancel(patience_seconds: float) -> None:
+    cancelled = [task for task in _jobs if task is not None and task.cancel()]
+    if cancelled:
+        await asyncio.wait(cancelled, timeout=patience_seconds)
 
 
 def stacks() -> Iterator[tuple[str, str]]:

@@ -132,6 +132,10 @@ class Fetcher:
         slot.job = None
         self._held.pop(job.number, None)
 
+    def holds(self, job: Claimed) -> bool:
+        """Whether the job is this worker's still: at the end it puts back what runs."""
+        return job.number in self._held
+
     def acknowledge(self) -> None:
         """Acknowledge what is done now. Where Redis is away, it is done with the next round trip."""
         try:

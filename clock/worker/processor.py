@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -89,6 +90,9 @@ class Processor:
             self._outcomes.note(payload, "dropped", took=took, error=reason)
             self._fetcher.finish(self._slot, claimed, took)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
+            if isinstance(error, CancelledError) and not self._fetcher.holds(claimed):  # put back, then cut short
+                self._fetcher.let_go(self._slot, claimed)
+                return
             self._fail(claimed, job, error, self._clock.monotonic() - started)
         else:
             took = self._clock.monotonic() - started

@@ -19,7 +19,7 @@ from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import InProgress
 from clock.store.processes import Beat, Processes
 from clock.worker.clock_watch import ClockWatch
-from clock.worker.coroutines import stacks
+from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.options import WorkerOptions
@@ -31,6 +31,7 @@ from clock.worker.status import Status
 from clock.worker.watchdog import Watchdog
 
 WATCH_SECONDS = 1.0
+CANCEL_SECONDS = 1.0  # for what coroutine jobs that are cut short do in their `finally`
 BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
 logger = logging.getLogger(__name__)
@@ -152,6 +153,7 @@ class Worker:
             self._processes.leave(self._identity)
         except StoreError as error:
             logger.error("%s Jobs in progress here are put back by other workers.", error)
+        cancel_all(CANCEL_SECONDS)
         logger.info("Stopped")
 
     def _put_back(self) -> None:

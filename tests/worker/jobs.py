@@ -1,5 +1,6 @@
 """Jobs that the worker's tests run."""
 
+import asyncio
 import threading
 
 from clock import Job
@@ -27,6 +28,16 @@ class HoldThingJob(Job):
     def perform(self, thing: object = None) -> None:
         note(self.jid, thing)
         let_go.wait(PATIENCE_SECONDS)
+
+
+class AwaitThingJob(Job):
+    async def perform(self, thing: object = None) -> None:
+        note(self.jid, thing)
+        try:
+            await asyncio.sleep(PATIENCE_SECONDS)
+        finally:
+            await asyncio.sleep(0)
+            note(self.jid, "finally")
 
 
 class HandleThingJob(Job):

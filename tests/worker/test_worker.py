@@ -12,7 +12,7 @@ from clock.errors import WorkerStuck
 from clock.testing import FakeClock
 from clock.worker import Queue, Worker, WorkerOptions
 from tests.worker import jobs
-from tests.worker.jobs import PATIENCE_SECONDS, HoldThingJob, NoteThingJob
+from tests.worker.jobs import PATIENCE_SECONDS, AwaitThingJob, HoldThingJob, NoteThingJob
 
 
 def worker_of(redis: Redis, *queues: str, concurrency: int = 2) -> Worker:
@@ -46,6 +46,19 @@ def running(worker: Worker) -> tuple[Callable[[], None], list[BaseException]]:
 def _fresh() -> None:
     jobs.ran.clear()
     jobs.let_go.clear()
+
+
+def test_a_coroutine_job_that_does_not_end_in_time_is_put_back_and_then_cancelled(redis: Redis) -> None:
+    options = WorkerOptions((Queue("default"),), 1, stop_timeout_seconds=0.1)
+    worker = Worker(redis, options, identity="here:1:a", clock=SystemClock())
+    AwaitThingJob.perform_async("long")
+    stop, _ = running(worker)
+    assert jobs.wait_until_begun(1)
+
+    stop()
+
+    assert [thing for _, thing in jobs.ran] == ["long", "finally"]
+    assert (redis.llen("queue:default"), redis.zcard("retry"), redis.get("stat:failed")) == (1, 0, None)
 
 
 def test_an_idle_worker_takes_from_each_of_its_queues_even_from_those_it_cannot_wait_on(redis: Redis) -> None:
