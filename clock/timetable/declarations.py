@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload, runtime_checkable
 
 import schedule
 
@@ -19,6 +20,7 @@ from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.excepted_days import Otherwise
 from clock.timetable.fluent import FluentJob
 from clock.timetable.options import check_option, hint
+from clock.timetable.synced import selected
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents
 from clock.timetable.until import Moment
 from clock.timetable.wall_times import Fold, Gap
@@ -40,6 +42,14 @@ class HasObjects(Protocol):
     @property
     def objects(self) -> HasAll:
         """Its manager."""
+
+
+@runtime_checkable
+class Select(Protocol):
+    """A select of SQLAlchemy's."""
+
+    def with_only_columns(self, *entities: Any) -> Any:
+        """Another one."""
 
 
 class Options(TypedDict, total=False):
@@ -190,21 +200,29 @@ def on(name: CallbackName) -> Callable[[F], F]:
 
 
 def sync_events(
-    source: Callable[[], Iterable[object]] | HasAll | HasObjects,
+    source: Callable[[], Iterable[object]] | HasAll | HasObjects | Select,
     *,
     every: timedelta,
     do: Callable[..., object] | Enqueueable,
+    session: Callable[[], AbstractContextManager[Any]] | None = None,
 ) -> None:
     """Fire events that live in a database, too: `source` gives their rows, and is asked again `every` so often.
 
-    `source` is a function, or Django's: a model, a manager or a query set, which is evaluated anew each time.
+    `source` is a function; or Django's: a model, a manager or a query set, which is evaluated anew each time; or
+    SQLAlchemy's: a select, with a `session` to run it in, such as a sessionmaker.
     A row is a mapping or an object with `name` or `id`, with `cron` or `every` (a timedelta, seconds, or text like
     "10 minutes"; Clockwork's name for it, `frequency`, will do), and with `at`, `tz`, `args`, `enabled` and the
-    options of Clockwork's form as it needs them. `do` is a job class, enqueued with the row's `args` (its `id`
-    where it has none), or a function, called with the row. Raises DeclarationError.
+    options of Clockwork's form as it needs them. A row whose schedule is edited begins anew; one that has
+    `attributes`, a mapping, also where one of those is changed that is not among its `ignored_attributes`. `do` is
+    a job class, enqueued with the row's `args` (its `id` where it has none), or a function, called with the row.
+    Raises DeclarationError.
     """
     where = draft.where()
     load = getattr(getattr(source, "objects", source), "all", source)
+    if session is not None:
+        load = _selected(source, session, where)
+    elif isinstance(source, Select):
+        raise DeclarationError(f"{where}: sync_events is given a select; name a session=, such as a sessionmaker")
     if not callable(load):
         raise DeclarationError(f"{where}: sync_events is given {source!r:.80}; a function is wanted")
     check_option(f"{where}: sync_events: ", "every", every)
@@ -213,6 +231,14 @@ def sync_events(
     if not hasattr(do, "perform_async"):
         check_called(f"{where}: ", "sync_events: do", do, "row")
     draft.current().synced.append(SyncedEvents(load, every, do, where))
+
+
+def _selected(source: object, session: object, where: str) -> Callable[[], Iterable[object]]:
+    if not callable(session):
+        raise DeclarationError(f"{where}: sync_events: session is {session!r:.80}; a sessionmaker is wanted")
+    if not isinstance(source, Select):
+        raise DeclarationError(f"{where}: sync_events is given {source!r:.80}; a session is for a select alone")
+    return selected(source, session)
 
 
 def _callable(what: str, function: F, *names: str) -> F:

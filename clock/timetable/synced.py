@@ -5,9 +5,13 @@ Reading rows is a pure function here; asking for them every so often is the tick
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from clock.errors import DeclarationError
 from clock.timetable.action import Action, Call, Enqueueable
@@ -16,7 +20,7 @@ from clock.timetable.naming import name_of
 from clock.timetable.rows import FIELDS, enqueue, entry_of
 from clock.timetable.timetable import Settings, SyncedEvents
 
-_FIELDS = ("id", "name", "enabled", "args", "frequency", *FIELDS)
+_FIELDS = ("id", "name", "enabled", "args", "frequency", "attributes", "ignored_attributes", *FIELDS)
 _FLAGS = ("skip_first_run", "thread")  # SQLite, for one, has 0 and 1 for them
 
 
@@ -52,6 +56,18 @@ def read_rows(
     return RowsRead(tuple(events.values()), tuple(errors))
 
 
+def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]]) -> Callable[[], Iterable[object]]:
+    """What loads the rows of a SQLAlchemy select: its entities, or mappings where it names columns."""
+
+    def load() -> Iterable[object]:
+        with session() as opened:
+            found = opened.execute(statement)
+            rows: Iterable[object] = (found.scalars() if len(found.keys()) == 1 else found.mappings()).all()
+            return rows
+
+    return load
+
+
 def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | None:
     values = _values(row)
     if not values.pop("enabled", True):
@@ -64,11 +80,35 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
     if "frequency" in values:
         values.setdefault("every", values["frequency"])
         del values["frequency"]
+    counting = _counting(values, f"{synced.source}: {name!r}: ")
     entry = entry_of(str(name), values, synced.source)
     if args is None:
         args = [name if identity is None else identity]
     action = _action(synced, row, args, f"{synced.source}: {name!r}: ")
-    return entry.event(str(name), action, settings)
+    event = entry.event(str(name), action, settings)
+    return replace(event, declaration=f"{event.declaration} with attributes {counting}") if counting else event
+
+
+def _counting(values: dict[str, Any], where: str) -> str:
+    """A digest of the attributes whose change makes the event begin anew, taken out of `values`; '': of none.
+
+    They are Clockwork's: `attributes` less those named in `ignored_attributes`.
+    """
+    attributes, ignored = values.pop("attributes", None), values.pop("ignored_attributes", ())
+    if isinstance(ignored, str) or not isinstance(ignored, Collection):
+        raise DeclarationError(f"{where}ignored_attributes is {ignored!r:.80}; a list of names is wanted")
+    if attributes is None:
+        return ""
+    if not isinstance(attributes, Mapping):
+        raise DeclarationError(f"{where}attributes is {attributes!r:.80}; a mapping of names to values is wanted")
+    kept = {name: value for name, value in attributes.items() if name not in ignored}
+    try:
+        text = msgspec.json.encode(kept, order="deterministic")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DeclarationError(
+            f"{where}attributes cannot be compared: {error}; ignore them, or give texts"
+        ) from None
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
 def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Action:

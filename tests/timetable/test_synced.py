@@ -1,12 +1,15 @@
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from clock.errors import DeclarationError
 from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 from tests.timetable.jobs import SendLetterJob, act
 
@@ -47,6 +50,53 @@ sync_events({source}, every=timedelta(minutes=5), do=SendLetterJob)
 
     assert list(synced.load())
     assert synced.load() is not synced.load()
+
+
+def test_rows_may_come_from_a_select_of_sqlalchemys(load_lines: Callable[[str], Timetable]) -> None:
+    [entities, columns] = load_lines("""
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
+from sqlalchemy.pool import StaticPool
+
+class Base(DeclarativeBase): pass
+
+class Report(Base):
+    __tablename__ = "reports"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cron: Mapped[str]
+
+engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+Base.metadata.create_all(engine)
+Session = sessionmaker(engine)
+with Session.begin() as session:
+    session.add(Report(id=7, cron="@daily"))
+
+statement = select(Report).order_by(Report.id)
+sync_events(statement, every=timedelta(minutes=5), do=SendLetterJob, session=Session)
+sync_events(select(Report.id, Report.cron), every=timedelta(minutes=5), do=SendLetterJob, session=Session)
+""").synced
+
+    for source in (entities, columns):
+        assert [str(event.action) for event in read(*source.load())] == ["SendLetterJob(7)"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("select(1)", "sync_events is given a select; name a session=, such as a sessionmaker"),
+        ("select(1), session=5", "sync_events: session is 5; a sessionmaker is wanted"),
+        ("list, session=list", "sync_events is given <class 'list'>; a session is for a select alone"),
+    ],
+)
+def test_a_select_and_its_session_come_together(
+    load_lines: Callable[[str], Timetable], arguments: str, message: str
+) -> None:
+    with pytest.raises(DeclarationError, match=re.escape(message)):
+        load_lines(f"""
+from sqlalchemy import literal, select as select_
+select = lambda number: select_(literal(number))
+sync_events({arguments}, every=timedelta(minutes=5), do=SendLetterJob)
+""")
 
 
 def test_a_mapping_becomes_an_event_with_all_that_it_says() -> None:
@@ -117,6 +167,24 @@ def test_a_row_that_is_not_enabled_has_no_event() -> None:
     assert read({"id": 1, "every": 60, "enabled": False}, {"id": 2, "every": 60, "enabled": 0}) == []
 
 
+def test_an_event_begins_anew_where_attributes_change_that_are_not_ignored() -> None:
+    def declared(attributes: object, *ignored: str) -> str:
+        row = {"id": 1, "every": 60, "attributes": attributes, "ignored_attributes": list(ignored)}
+        [event] = read(row)
+        return event.declaration
+
+    before = {"id": 1, "to": "me", "updated_at": START, "share": Decimal("0.5")}
+    later = {**before, "updated_at": START + timedelta(days=1)}
+
+    assert declared(before).startswith("every minute in Europe/Berlin with attributes ")
+    assert declared(before) == declared(dict(reversed(before.items())))
+    assert declared(before) != declared(later)
+    assert declared(before, "updated_at") == declared(later, "updated_at", "deleted_at")
+    assert declared(before, "updated_at") != declared({**later, "to": "you"}, "updated_at")
+    assert declared(lambda: before) == declared(before)
+    assert declared(None, "updated_at") == "every minute in Europe/Berlin"
+
+
 def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
     off, on = read(
         {"id": 1, "every": 60, "thread": 0, "skip_first_run": 0},
@@ -147,6 +215,9 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
         ({"id": 5, "cron": 5}, "cron is 5: "),
         ({"id": 5, "cron": "@daily", "at": "06:00"}, "cron says when by itself; it takes no at"),
         ({"id": 5, "every": 60, "args": [1, 2, 3]}, "cannot take 3 arguments"),
+        ({"id": 5, "every": 60, "attributes": "a"}, "attributes is 'a'; a mapping of names to values is wanted"),
+        ({"id": 5, "every": 60, "attributes": {"a": object()}}, "attributes cannot be compared: "),
+        ({"id": 5, "every": 60, "attributes": {}, "ignored_attributes": "a"}, "a list of names is wanted"),
     ],
 )
 def test_a_bad_row_is_told_with_its_event_and_blocks_no_other(row: dict[str, Any], message: str) -> None:
