@@ -19,12 +19,13 @@ from clock.store import holding
 class RepeatedPush:
     """Pushes one order with one list of arguments, which have been checked, whenever it is called; the jid."""
 
-    __slots__ = ("_args", "_chain", "_head", "_order", "_push", "_queue")
+    __slots__ = ("_args", "_chain", "_event", "_event_text", "_head", "_order", "_push", "queue")
 
     def __init__(self, order: Order, args: Sequence[object], push: Callable[..., str]) -> None:
         self._order = order
         self._args = args
         self._push = push
+        self._event = self._event_text = ""  # the latest event, and its JSON: there is hardly ever another
         self._prepare()
 
     def __call__(self) -> str:
@@ -32,16 +33,26 @@ class RepeatedPush:
         held = holding.current()
         if held is None:
             return self._push(*self._args)
+        if not self.is_plain:
+            return self._push(*self._args)
+        jid = held.next_jid()
+        text = self.text(held.event, held.due_ms, held.previous_ms, jid, repr(client.now()))
+        held.pushes.append(holding.Push(text, self.queue))
+        return jid
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but event, due instant, jid and time changes what is pushed."""
         if self._chain is not client_middleware.entries:
             self._prepare()
-        if not self._head:
-            return self._push(*self._args)
-        jid, now = held.next_jid(), repr(client.now())
-        previous = held.previous_ms or "null"
-        firing = f'"clock":{{"event":{encode_checked(held.event)},"due":{held.due_ms},"previous":{previous}}}'
-        text = f'{self._head},"jid":"{jid}","created_at":{now},{firing},"enqueued_at":{now}}}'
-        held.pushes.append(holding.Push(text, self._queue))
-        return jid
+        return self._head != ""
+
+    def text(self, event: str, due_ms: int, previous_ms: int | None, jid: str, now: str) -> str:
+        """The payload of one firing, while it is plain; `now` is in seconds since 1970, as JSON has it."""
+        if self._event != event:
+            self._event, self._event_text = event, encode_checked(event)
+        firing = f'"clock":{{"event":{self._event_text},"due":{due_ms},"previous":{previous_ms or "null"}}}'
+        return f'{self._head},"jid":"{jid}","created_at":{now},{firing},"enqueued_at":{now}}}'
 
     def _prepare(self) -> None:
         order = self._order
@@ -49,7 +60,7 @@ class RepeatedPush:
         self._chain = client_middleware.entries  # what `_head` was made under
         delayed = order.when or order.on_commit or order.job.enqueue_after_commit
         is_plain = not (client_middleware_for(fields) or delayed)
-        self._queue = str(fields["queue"])
+        self.queue = str(fields["queue"])
         self._head = (
             encode_checked({**fields, "args": list(self._args)})[:-1] if is_plain else ""
         )  # empty: an ordinary push

@@ -24,6 +24,15 @@ class Push(msgspec.Struct, frozen=True, array_like=True):
     at: float | None = None
 
 
+def jid_of(event: str, due_ms: int, place: int) -> str:
+    """The jid of the job at that place, from 0, among those of a firing: 24 hex digits.
+
+    >>> jid_of("nightly", 0, 0) == jid_of("nightly", 0, 0) != jid_of("nightly", 0, 1)
+    True
+    """
+    return hashlib.blake2b(f"{event}\0{due_ms}\0{place}".encode(), digest_size=12).hexdigest()
+
+
 class HeldPushes(msgspec.Struct):
     """What one firing has pushed so far. `due_ms` and `previous_ms` are milliseconds since 1970, UTC."""
 
@@ -40,9 +49,8 @@ class HeldPushes(msgspec.Struct):
         >>> HeldPushes("nightly", 0, None).next_jid() == HeldPushes("nightly", 0, None).next_jid()
         True
         """
-        seed = f"{self.event}\0{self.due_ms}\0{self._given}"
+        self.jids.append(jid_of(self.event, self.due_ms, self._given))
         self._given += 1
-        self.jids.append(hashlib.blake2b(seed.encode(), digest_size=12).hexdigest())
         return self.jids[-1]
 
     def give_back_jid(self, jid: str) -> None:

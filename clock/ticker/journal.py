@@ -130,8 +130,13 @@ class Journal:
             Decision(event.name, event.declaration, to_ms(missed.after), to_ms(missed.at), "missed", detail)
         )
 
-    def begin(self) -> None:
-        """Where a whole batch waits, send it: Redis takes it while more are decided. Raises StoreUnavailable."""
+    def begin(self, decision: Decision | None = None) -> None:
+        """Take a decision, and where a whole batch waits, send it: Redis takes it while more are decided.
+
+        Raises StoreUnavailable.
+        """
+        if decision is not None:
+            self._waiting.append(decision)
         if len(self._waiting) < BATCH:
             return
         self._join()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from clock.clocks import to_ms
 from clock.ticker.catch_up import Due
 from clock.timetable import Event
 
@@ -19,6 +20,15 @@ def triggered(event: Event, due: Due, at: datetime) -> None:
     if logger.isEnabledFor(logging.INFO):
         late_ms = (at - due.at) // timedelta(milliseconds=1)
         logger.info("Triggering %r", event.name, extra={**_about(event.name, due.at), "late_ms": late_ms})
+
+
+def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple[str, int]]) -> None:
+    """That these fired, but for those which the ledger did not take; both are emptied."""
+    for event, due, at in firings if logger.isEnabledFor(logging.INFO) else ():
+        if not untaken or (event.name, to_ms(due.at)) not in untaken:
+            triggered(event, due, at)
+    firings.clear()
+    untaken.clear()
 
 
 def held_up(event: str, at: datetime, reason: str | None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
-from clock.clocks import Clock, from_ms, to_ms
+from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
 from clock.ticker import firing, telling
@@ -24,6 +24,7 @@ from clock.ticker.catch_up import Due, Missed
 from clock.ticker.garbage import uncollected
 from clock.ticker.gate import Gate
 from clock.ticker.journal import Journal, Signature
+from clock.ticker.plain import PlainFirings
 from clock.ticker.plan import Plan
 from clock.ticker.promise import Promise
 from clock.ticker.sync import Sync
@@ -32,6 +33,7 @@ from clock.timetable import Event, Timetable
 
 LONGEST_SLEEP_SECONDS = 1.0  # a wall clock that jumps is noticed within this
 COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the slower actions after it
+AT_ONCE = 5_000  # firings; then the connection is free for a moment, for the lease
 SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
 STOP_SECONDS = 10.0  # how long actions on threads may take to finish when the clock stops
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
@@ -78,6 +80,7 @@ class Ticker:
         self._sync = Sync(timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set)
         self._gate = Gate(ledger, self._threads, clock=clock)
         self._tick_callbacks = TickCallbacks(timetable)
+        self._plain = PlainFirings(timetable, clock=clock, signature=signature, act=act)
 
     def run(self) -> bool:
         """Tick until `stop` is called, then finish what runs and commit it; False: actions on threads run on."""
@@ -198,15 +201,18 @@ class Ticker:
             self._add_missed(event, missed)
         try:
             self._fire_all(self._plan.to_fire)
-            self._log_triggered()
+            telling.all_triggered(self._triggered, self._journal.untaken)  # after it: thousands take their time
         finally:
             self._plan.look_ahead()
 
     def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
         self._gate.look(event for event, _ in to_fire)
         committed = self._clock.monotonic()
-        while to_fire and not self._stopped and self._leads():
+        while to_fire and self._may_go_on():
             event, due = to_fire[0]
+            if self._plain.include(event):
+                self._fire_plain(to_fire)
+                continue
             held = self._held_up(event, due)
             if not to_fire:
                 return  # the ledger has moved on without us
@@ -218,14 +224,11 @@ class Ticker:
                 committed = self._clock.monotonic()
         self._commit()
 
-    def _log_triggered(self) -> None:
-        """Log what was enqueued: after it, because thousands of lines take their time."""
-        untaken = self._journal.untaken
-        for event, due, at in self._triggered:
-            if not untaken or (event.name, to_ms(due.at)) not in untaken:
-                telling.triggered(event, due, at)
-        self._triggered.clear()
-        untaken.clear()
+    def _fire_plain(self, to_fire: deque[tuple[Event, Due]]) -> None:
+        for count, decision in enumerate(self._plain.made(to_fire, self._triggered, self._may_go_on), 1):
+            self._journal.begin(decision)
+            if count % AT_ONCE == 0:
+                self._commit()
 
     def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
         if event.overlap != "allow":
@@ -257,6 +260,9 @@ class Ticker:
         if took > SLOW_SECONDS:
             now = self._clock.now()
             telling.slow(event, took, self._plan.late(now), now)
+
+    def _may_go_on(self) -> bool:
+        return not self._stopped and self._leads()
 
     def _commit(self) -> None:
         if self._journal.commit():

@@ -1,5 +1,5 @@
 # What a clock file calls
-from clock.timetable.action import DUE_AT
+from clock.timetable.action import DUE_AT, PackedPush
 from clock.timetable.cron_form import cron
 from clock.timetable.declarations import (
     cancel_job,
@@ -28,6 +28,7 @@ __all__ = [
     "CatchUp",
     "Event",
     "Overlap",
+    "PackedPush",
     "RowsRead",
     "Settings",
     "SyncedEvents",

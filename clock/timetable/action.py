@@ -53,6 +53,22 @@ class Enqueueable(Protocol):
         """Check the arguments."""
 
 
+@runtime_checkable
+class PackedPush(Protocol):
+    """A push that is JSON already, but for the firing's own fields."""
+
+    @property
+    def queue(self) -> str:
+        """Where the job goes."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nobody has a say in it now, as a middleware has."""
+
+    def text(self, event: str, due_ms: int, previous_ms: int | None, jid: str, now: str) -> str:
+        """The payload of one firing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Enqueue:
     """Pushes a job."""
@@ -60,9 +76,11 @@ class Enqueue:
     job: Enqueueable
     args: tuple[Any, ...] = ()
     _repeated: Callable[[], object] | None = field(init=False, repr=False, compare=False)
+    _packed: PackedPush | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_repeated", None)
+        object.__setattr__(self, "_packed", None)
 
     def __str__(self) -> str:
         name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
@@ -72,7 +90,14 @@ class Enqueue:
         """Check the arguments as the push will, and make it ready. Raises ArgumentsError."""
         self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
         if not any(isinstance(arg, _Placeholder) for arg in self.args):
-            object.__setattr__(self, "_repeated", self.job.repeated(*self.args))
+            repeated = self.job.repeated(*self.args)
+            object.__setattr__(self, "_repeated", repeated)
+            object.__setattr__(self, "_packed", repeated if isinstance(repeated, PackedPush) else None)
+
+    @property
+    def packed(self) -> PackedPush | None:
+        """The push, where nothing is to be asked for it; None: it has to be called."""
+        return self._packed if self._packed is not None and self._packed.is_plain else None
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
         """Push the job of the firing at `due`."""

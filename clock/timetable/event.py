@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
-from clock.timetable.action import Action, Enqueue
+from clock.timetable.action import Action, Enqueue, PackedPush
 from clock.timetable.adjustments import NONE, Adjustments
 from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.prose import explain
@@ -47,6 +47,11 @@ class Event:
     def enqueues(self) -> bool:
         """Whether the action pushes a job; else it is code that runs in the clock."""
         return isinstance(self.action, Enqueue)
+
+    @property
+    def packed_push(self) -> PackedPush | None:
+        """What the action pushes, where that is known without running it."""
+        return self.action.packed if isinstance(self.action, Enqueue) else None
 
     def next_after(
         self, after: datetime, *, anchor: datetime, previous: datetime | None = None

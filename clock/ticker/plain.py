@@ -1,0 +1,75 @@
+"""Firings that run none of the user's code: a job is pushed, and nobody is asked anything.
+
+Most firings are so. What they push was put into JSON when the clock file was read, so that each is made in a few
+microseconds, while Redis takes those before it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import cast
+
+from clock.clocks import Clock, to_ms
+from clock.store.holding import Push, jid_of
+from clock.store.ledger import Decision
+from clock.ticker import firing
+from clock.ticker.catch_up import Due
+from clock.ticker.journal import Signature
+from clock.timetable import Event, PackedPush, Timetable
+
+LOOK = 100  # so many share a look at the time, and at whether the clock still leads
+
+_MS = timedelta(milliseconds=1)
+
+
+class PlainFirings:
+    """Makes the decisions of plain firings; with another `act` than the events' own there are none."""
+
+    def __init__(self, timetable: Timetable, *, clock: Clock, signature: Signature, act: firing.Act) -> None:
+        self._callbacks = timetable.callbacks
+        self._clock = clock
+        self._signature = signature.fields
+        self._acts = act is Event.run
+
+    def include(self, event: Event) -> bool:
+        """Whether firing it runs no code but ours."""
+        return (
+            event.packed_push is not None
+            and event.condition is None
+            and event.overlap == "allow"
+            and not event.thread
+            and not (self._callbacks.before_run or self._callbacks.after_run)
+            and self._acts
+        )
+
+    def made(
+        self,
+        to_fire: deque[tuple[Event, Due]],
+        triggered: list[tuple[Event, Due, datetime]],
+        may_go_on: Callable[[], bool],
+    ) -> Iterator[Decision]:
+        """Take plain firings off `to_fire` until another comes, each as a decision; note each in `triggered`."""
+        for count in itertools.count():
+            if not to_fire or not self.include(to_fire[0][0]):
+                return
+            if count % LOOK == 0:
+                if not may_go_on():
+                    return
+                now = self._clock.now()
+                stamp = repr(to_ms(now) / 1000)
+            event, due = to_fire.popleft()
+            triggered.append((event, due, now))
+            yield self._decision(event, due, now, stamp)
+
+    def _decision(self, event: Event, due: Due, now: datetime, stamp: str) -> Decision:
+        packed = cast("PackedPush", event.packed_push)  # it is included
+        due_ms, after_ms = to_ms(due.at), to_ms(due.after)
+        previous_ms = None if due.previous is None else to_ms(due.previous)
+        jid = jid_of(event.name, due_ms, 0)
+        detail = {"late_ms": (now - due.at) // _MS, **self._signature, "jobs": 1, "jids": (jid,)}
+        push = Push(packed.text(event.name, due_ms, previous_ms, jid, stamp), packed.queue)
+        kind = "caught_up" if due.caught_up else "fired"
+        return Decision(event.name, event.declaration, after_ms, due_ms, kind, detail, (push,))
