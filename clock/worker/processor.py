@@ -91,7 +91,8 @@ class Processor:
             self._fetcher.finish(self._slot, claimed, took)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
             if isinstance(error, CancelledError) and not self._fetcher.holds(claimed):  # put back, then cut short
-                return  # threads that it has started may run on: `Worker.runs_jobs` says so
+                self._fetcher.let_go(self._slot, claimed)
+                return
             self._fail(claimed, job, error, self._clock.monotonic() - started)
         else:
             took = self._clock.monotonic() - started

@@ -58,6 +58,7 @@ class Worker:
         self._status = Status(self._fetcher, options, identity=identity, clock=clock)
         self._watchdog = Watchdog(self._fetcher, redis_answers=lambda: answers(redis), clock=clock)
         self._job_threads: list[threading.Thread] = []
+        self._cut_short = False
         self._clock_watch = ClockWatch(redis, clock=clock)
 
     def run(self) -> None:
@@ -108,7 +109,7 @@ class Worker:
     @property
     def runs_jobs(self) -> bool:
         """Whether jobs run; after `run`: those that were cut short run on."""
-        return bool(self._fetcher.taken)
+        return self._cut_short or bool(self._fetcher.taken)
 
     def quiet(self) -> None:
         """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
@@ -153,6 +154,7 @@ class Worker:
             self._processes.leave(self._identity)
         except StoreError as error:
             logger.error("%s Jobs in progress here are put back by other workers.", error)
+        self._cut_short = bool(self._fetcher.taken)  # threads that a cancelled job has started may run on
         cancel_all(CANCEL_SECONDS)
         logger.info("Stopped")
 
