@@ -255,12 +255,20 @@ _PLACES_OF_JOBS = [
 
 def _packed(decisions: Sequence[Decision]) -> bytes:
     """The decisions as the fire script takes them."""
-    return msgspec.msgpack.encode(
-        [
-            (made.event, made.declaration, made.after_ms, made.due_ms, _record(made), made.pushes, made.watched)
-            for made in decisions
-        ]
+    pushes = [push for made in decisions for push in made.pushes]
+    columns = (
+        [made.event for made in decisions],
+        [made.declaration for made in decisions],
+        [str(made.after_ms) for made in decisions],
+        [str(made.due_ms) for made in decisions],
+        [_record(made) for made in decisions],
+        [len(made.pushes) for made in decisions],
+        [push.payload for push in pushes],
+        [push.queue for push in pushes],
+        {place: push.at for place, push in enumerate(pushes, 1) if push.at is not None},
+        {place: made.watched for place, made in enumerate(decisions, 1) if made.watched},
     )
+    return msgspec.msgpack.encode(columns)
 
 
 def _record(decision: Decision) -> str:

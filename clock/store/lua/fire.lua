@@ -5,9 +5,11 @@
 -- KEYS[6] prefix of the events' history streams    KEYS[7] hash event ('': all) -> pause, JSON
 -- KEYS[8] prefix of the hashes of watched jobs: jid -> due (ms)    KEYS[9] the lease
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
--- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are: a list
--- of lists of event, declaration, after (ms): the due instant decided before it, due (ms), entry of the history
--- (JSON), jobs, watched jids. A job is a list of payload, queue, score of the delayed set (nil: for now). An empty
+-- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
+-- columns, because a table for each decision would cost as much as all else: a list of lists of events,
+-- declarations, what was decided before (ms, as text), due instants (ms, as text), entries of the history (JSON),
+-- and how many jobs each has; of the jobs' payloads and queues, one after the other; then a map from a job's place
+-- in those to its score in the delayed set, and one from a decision's place to its watched jids. An empty
 -- declaration: fired by hand, which the history records and the ledger does not.
 -- Returns a list, a number a decision: 1 committed, 0 decided already; -1 a key has the wrong type, -2 a newer
 -- release leads, -3 the ledger says something else of the event than `after` and declaration do, -4 it is paused;
@@ -15,10 +17,9 @@
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
 local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
-local EVENT, DECLARATION, AFTER, DUE, RECORD, JOBS, WATCHED = 1, 2, 3, 4, 5, 6, 7 -- of a decision
-local PAYLOAD, QUEUE, AT = 1, 2, 3 -- of a job
-local decisions = cmsgpack.unpack(ARGV[4])
-local events, kinds, reply = {}, {}, {}
+local events, declarations, afters, dues, records, counts, payloads, queues, delays, watched =
+  unpack(cmsgpack.unpack(ARGV[4]))
+local kinds, reply = {}, {}
 local declared, decided, advanced, queued = {}, {}, {}, {}
 
 local function in_chunks(list, command)
@@ -36,11 +37,17 @@ local function holds(key, kind)
   return kinds[key] == kind or kinds[key] == 'none'
 end
 
-local function can_push(jobs)
-  for _, job in ipairs(jobs) do
-    if job[AT] then
+local takes = {} -- queue -> whether jobs can be pushed to it
+local function can_take(queue)
+  if takes[queue] == nil then takes[queue] = holds(KEYS[3], 'set') and holds(KEYS[5] .. queue, 'list') end
+  return takes[queue]
+end
+
+local function can_push(first, last)
+  for job = first, last do
+    if delays[job] then
       if not holds(KEYS[4], 'zset') then return false end
-    elseif not (holds(KEYS[3], 'set') and holds(KEYS[5] .. job[QUEUE], 'list')) then
+    elseif not can_take(queues[job]) then
       return false
     end
   end
@@ -48,12 +55,15 @@ local function can_push(jobs)
 end
 
 local function push(job)
-  if job[AT] then
-    redis.call('ZADD', KEYS[4], job[AT], job[PAYLOAD])
+  if delays[job] then
+    redis.call('ZADD', KEYS[4], delays[job], payloads[job])
   else
-    local payloads = queued[job[QUEUE]] or {}
-    queued[job[QUEUE]] = payloads
-    payloads[#payloads + 1] = job[PAYLOAD]
+    local waiting = queued[queues[job]]
+    if not waiting then
+      waiting = {}
+      queued[queues[job]] = waiting
+    end
+    waiting[#waiting + 1] = payloads[job]
   end
 end
 
@@ -64,7 +74,7 @@ end
 
 local function is_paused(event, due)
   for _, name in ipairs({ event, '' }) do
-    local text = any_pause and redis.call('HGET', KEYS[7], name)
+    local text = redis.call('HGET', KEYS[7], name)
     local latest = text and cjson.decode(text)
     if latest and covers(latest, due) then return true end
     for _, stretch in ipairs(latest and latest['earlier'] or {}) do
@@ -74,48 +84,48 @@ local function is_paused(event, due)
   return false
 end
 
-local function judge(decision)
-  local event, due, jobs = decision[EVENT], decision[DUE], decision[JOBS]
-  if decision[DECLARATION] ~= '' then
-    local known = tonumber(decided[event] or nil)
-    if declared[event] ~= decision[DECLARATION] then return -3 end
-    if known == due then return 0 end
-    if known ~= decision[AFTER] then return -3 end
-    if #jobs > 0 and is_paused(event, due) then return -4 end
+local function judge(n, first, last)
+  local event, due = events[n], dues[n]
+  if declarations[n] ~= '' then
+    if declared[event] ~= declarations[n] then return -3 end
+    if decided[event] == due then return 0 end
+    if decided[event] ~= afters[n] then return -3 end
+    if any_pause and last >= first and is_paused(event, tonumber(due)) then return -4 end
   end
-  return can_push(jobs) and 1 or -1
+  return can_push(first, last) and 1 or -1
 end
 
-for n, decision in ipairs(decisions) do events[n] = decision[EVENT] end
 local leader = ARGV[2] ~= '' and redis.call('HMGET', KEYS[9], 'release', 'rank')
 local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and tonumber(leader[2]) > tonumber(ARGV[3])
 read(KEYS[1], decided)
 read(KEYS[2], declared)
-for n, decision in ipairs(decisions) do
-  local event = decision[EVENT]
-  reply[n] = outranked and -2 or judge(decision)
-  if reply[n] == 1 then
+local first = 1
+for n, event in ipairs(events) do
+  local last = first + counts[n] - 1
+  local verdict = outranked and -2 or judge(n, first, last)
+  if verdict == 1 then
     -- First, as it may be refused: looking at the type of each event's history would cost as much as the rest.
-    local added = redis.pcall('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', decision[RECORD])
+    local added = redis.pcall('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', records[n])
     if type(added) == 'table' and added.err then
       if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
-      reply[n] = -1
+      verdict = -1
     end
   end
-  if reply[n] == 1 then
-    local due = string.format('%.0f', decision[DUE])
-    for _, job in ipairs(decision[JOBS]) do push(job) end
-    for _, jid in ipairs(decision[WATCHED]) do redis.call('HSET', KEYS[8] .. event, jid, due) end
-    if decision[DECLARATION] ~= '' then
-      decided[event] = decision[DUE]
+  if verdict == 1 then
+    for job = first, last do push(job) end
+    for _, jid in ipairs(watched[n] or {}) do redis.call('HSET', KEYS[8] .. event, jid, dues[n]) end
+    if declarations[n] ~= '' then
+      decided[event] = dues[n]
       advanced[#advanced + 1] = event
-      advanced[#advanced + 1] = due
+      advanced[#advanced + 1] = dues[n]
     end
   end
+  reply[n] = verdict
+  first = last + 1
 end
-for queue, payloads in pairs(queued) do
+for queue, waiting in pairs(queued) do
   redis.call('SADD', KEYS[3], queue)
-  in_chunks(payloads, function(from, to) redis.call('LPUSH', KEYS[5] .. queue, unpack(payloads, from, to)) end)
+  in_chunks(waiting, function(from, to) redis.call('LPUSH', KEYS[5] .. queue, unpack(waiting, from, to)) end)
 end
 in_chunks(advanced, function(from, to) redis.call('HSET', KEYS[1], unpack(advanced, from, to)) end)
 return reply
