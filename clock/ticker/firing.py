@@ -28,6 +28,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of a firing, why, the jobs it pushed, their jids.
 
     `kind` is fired, caught_up, refused, paused, overlap or error. `cancels`: the action asked not to run again.
+    `began` is when it was begun, where that was another moment than when it ended.
     """
 
     kind: str
@@ -35,6 +36,7 @@ class Outcome(msgspec.Struct, frozen=True):
     pushes: tuple[Push, ...] = ()
     jids: tuple[str, ...] = ()
     cancels: bool = False
+    began: datetime | None = None
 
 
 _UNREFUSED = Outcome("fired")

@@ -102,12 +102,12 @@ class Journal:
         return min(((item.event, item.due_ms) for item in waiting), key=itemgetter(1), default=None)
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> datetime:
-        """Note what became of a firing; when that was."""
+        """Note what became of a firing; when it began."""
         if outcome.cancels:
             self._cancelled.append((event.name, pause_after(due)))
-        now = self._clock.now()
-        self._waiting.append(decision_of(event, due, outcome, late=now - due.at, signature=self._signature))
-        return now
+        began = outcome.began or self._clock.now()
+        self._waiting.append(decision_of(event, due, outcome, late=began - due.at, signature=self._signature))
+        return began
 
     def add_missed(self, event: Event, missed: Missed) -> None:
         """Note a run of due instants that do not fire, and say so in the log."""

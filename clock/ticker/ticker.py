@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
+from msgspec.structs import replace
+
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
@@ -249,7 +251,7 @@ class Ticker:
             outcome = firing.run(self._timetable, event, due, self._act)
             self._triggered.append((event, due, self._journal.add_outcome(event, due, outcome)))
             return
-        run = partial(firing.run, self._timetable, event, due, self._act)
+        run = partial(self._run, event, due)
         telling.triggered(event, due, self._clock.now())
         if self._runs_on_thread(event):
             self._threads.start(event, due, run)
@@ -260,6 +262,10 @@ class Ticker:
         if took > SLOW_SECONDS:
             now = self._clock.now()
             telling.slow(event, took, self._plan.late(now), now)
+
+    def _run(self, event: Event, due: Due) -> firing.Outcome:
+        began = self._clock.now()
+        return replace(firing.run(self._timetable, event, due, self._act), began=began)
 
     def _may_go_on(self) -> bool:
         return not self._stopped and self._leads()

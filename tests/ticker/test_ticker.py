@@ -2,6 +2,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -419,6 +420,24 @@ def test_a_slow_action_is_named_with_what_it_made_late(
         at(fake_clock, ticker, SIX)
 
     assert "'slow' took 4.0 s in the clock's own thread and made late: daily by 3.0 s" in caplog.text
+
+
+@pytest.mark.parametrize("options", ["", ".thread()"])
+def test_an_action_that_takes_long_is_late_by_no_more_than_its_beginning(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, options: str
+) -> None:
+    def act() -> None:
+        fake_clock.advance(4 * SECOND)
+
+    jobs.ran.append(act)
+    ticker = start(declare(f'every().day.at("06:00").do(lambda: ran[0]()){options}.named("slow")\n'))
+
+    at(fake_clock, ticker, SIX + SECOND)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (records := list(RedisLedger(redis).history("slow"))) and time.monotonic() < deadline:
+        ticker.tick()
+
+    assert [record["late_ms"] for record in records] == [1000]
 
 
 def test_actions_on_threads_do_not_hold_up_the_clock_and_are_committed_in_their_order(
