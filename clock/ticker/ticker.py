@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
-
-from msgspec.structs import replace
 
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
 from clock.store.ledger import Decision, Ledger
-from clock.ticker import firing, telling
+from clock.ticker import firing
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.agenda import Planned
-from clock.ticker.catch_up import Due, Missed
+from clock.ticker.firings import Firings
 from clock.ticker.garbage import uncollected
-from clock.ticker.gate import Gate
 from clock.ticker.journal import Journal, Signature
-from clock.ticker.plain import PlainFirings
 from clock.ticker.plan import Plan
 from clock.ticker.promise import Promise
 from clock.ticker.sync import Sync
@@ -34,9 +28,6 @@ from clock.ticker.tick_callbacks import TickCallbacks
 from clock.timetable import Event, Timetable
 
 LONGEST_SLEEP_SECONDS = 1.0  # a wall clock that jumps is noticed within this
-COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the slower actions after it
-AT_ONCE = 5_000  # firings; then the connection is free for a moment, for the lease
-SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
 STOP_SECONDS = 10.0  # how long actions on threads may take to finish when the clock stops
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
 
@@ -63,10 +54,8 @@ class Ticker:
         on_decision: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._timetable = timetable
-        self._ledger = ledger
         self._clock = clock
         self._leads = leads
-        self._act = act
         self._use_threads = use_threads
         self._wake = threading.Event()
         self._stopped = False
@@ -74,15 +63,25 @@ class Ticker:
         self._failures = 0
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
-        self._triggered: list[tuple[Event, Due, datetime]] = []  # enqueued, and not logged yet
         self._promise = Promise(ledger, clock=clock)
         self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
         self._plan = Plan(ledger, self._threads.latest_started)
         self._sync = Sync(timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set)
-        self._gate = Gate(ledger, self._threads, clock=clock)
         self._tick_callbacks = TickCallbacks(timetable)
-        self._plain = PlainFirings(timetable, clock=clock, signature=signature, act=act)
+        self._firings = Firings(
+            timetable,
+            self._plan,
+            self._journal,
+            self._threads,
+            ledger=ledger,
+            clock=clock,
+            signature=signature,
+            act=act,
+            use_threads=use_threads,
+            commit=self._commit,
+            may_go_on=self._may_go_on,
+        )
 
     def run(self) -> bool:
         """Tick until `stop` is called, then finish what runs and commit it; False: actions on threads run on."""
@@ -111,12 +110,12 @@ class Ticker:
 
         Raises StoreUnavailable; what had been fired by then is kept, and committed by the next tick.
         """
-        self._take_finished()
+        self._firings.take_finished()
         self._commit()
         self._follow_declarations()
         if self._tick_callbacks.begin(self._clock.now()):
             with uncollected(self._plan.count_due(self._clock.now())):
-                self._fire_due()
+                self._firings.fire_due()
         self._tick_callbacks.end()
         self._tell_promise()
 
@@ -198,75 +197,6 @@ class Ticker:
         self._plan.forget()
         self._promise.forget()
 
-    def _fire_due(self) -> None:
-        for event, missed in self._plan.take_due(self._clock.now()):
-            self._add_missed(event, missed)
-        try:
-            self._fire_all(self._plan.to_fire)
-            telling.all_triggered(self._triggered, self._journal.untaken)  # after it: thousands take their time
-        finally:
-            self._plan.look_ahead()
-
-    def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
-        self._gate.look(event for event, _ in to_fire)
-        committed = self._clock.monotonic()
-        while to_fire and self._may_go_on():
-            event, due = to_fire[0]
-            if self._plain.include(event):
-                self._fire_plain(to_fire)
-                continue
-            held = self._held_up(event, due)
-            if not to_fire:
-                return  # the ledger has moved on without us
-            to_fire.popleft()
-            self._fire(event, due, held)
-            self._journal.begin()
-            if not event.enqueues and self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
-                self._commit()
-                committed = self._clock.monotonic()
-        self._commit()
-
-    def _fire_plain(self, to_fire: deque[tuple[Event, Due]]) -> None:
-        for count, decision in enumerate(self._plain.made(to_fire, self._triggered, self._may_go_on), 1):
-            self._journal.begin(decision)
-            if count % AT_ONCE == 0:
-                self._commit()
-
-    def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
-        if event.overlap != "allow":
-            self._take_finished()
-            self._commit()  # what fired a moment ago has to be in Redis to be found there
-        return self._gate.outcome(event, due)
-
-    def _fire(self, event: Event, due: Due, held: firing.Outcome | None) -> None:
-        """Run the action, unless the firing is held up."""
-        if held is not None:
-            telling.held_up(event.name, due.at, held.reason)
-            if self._runs_on_thread(event):
-                self._threads.add_decided(event, due, held)
-            else:
-                self._journal.add_outcome(event, due, held)
-            return
-        if event.enqueues and not self._runs_on_thread(event):
-            outcome = firing.run(self._timetable, event, due, self._act)
-            self._triggered.append((event, due, self._journal.add_outcome(event, due, outcome)))
-            return
-        run = partial(self._run, event, due)
-        telling.triggered(event, due, self._clock.now())
-        if self._runs_on_thread(event):
-            self._threads.start(event, due, run)
-            return
-        started = self._clock.monotonic()
-        self._journal.add_outcome(event, due, run())
-        took = self._clock.monotonic() - started
-        if took > SLOW_SECONDS:
-            now = self._clock.now()
-            telling.slow(event, took, self._plan.late(now), now)
-
-    def _run(self, event: Event, due: Due) -> firing.Outcome:
-        began = self._clock.now()
-        return replace(firing.run(self._timetable, event, due, self._act), began=began)
-
     def _may_go_on(self) -> bool:
         return not self._stopped and self._leads()
 
@@ -279,25 +209,9 @@ class Ticker:
         if self._plan.is_known and not self._promise.tell(*(self._journal.oldest or self._plan.promise)):
             self._forget_plan()
 
-    def _add_missed(self, event: Event, missed: Missed) -> None:
-        if self._runs_on_thread(event):
-            self._threads.add_decided(event, missed)
-        else:
-            self._journal.add_missed(event, missed)
-
-    def _runs_on_thread(self, event: Event) -> bool:
-        return event.thread and self._use_threads
-
-    def _take_finished(self) -> None:
-        for event, about, outcome in self._threads.take():
-            if isinstance(about, Missed):
-                self._journal.add_missed(event, about)
-            elif outcome is not None:
-                self._journal.add_outcome(event, about, outcome)
-
     def _finish(self) -> bool:
         all_ended = self._threads.stop(max(0.0, self._stop_by - self._clock.monotonic()))
-        self._take_finished()
+        self._firings.take_finished()
         self._sync.stop()
         try:
             self._journal.commit()

@@ -1,0 +1,147 @@
+"""What is due, fired in turn: each may be held up, runs here or on a thread, and goes to the journal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from msgspec.structs import replace
+
+from clock.clocks import Clock
+from clock.store.ledger import Ledger
+from clock.ticker import firing, telling
+from clock.ticker.action_threads import ActionThreads
+from clock.ticker.catch_up import Due, Missed
+from clock.ticker.gate import Gate
+from clock.ticker.journal import Journal, Signature
+from clock.ticker.plain import PlainFirings
+from clock.ticker.plan import Plan
+from clock.timetable import Event, Timetable
+
+COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the slower actions after it
+AT_ONCE = 5_000  # firings; then the connection is free for a moment, for the lease
+SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
+
+
+class Firings:
+    """Fires what the plan says is due. `commit` is called where decisions have to be in Redis for more to follow.
+
+    `may_go_on` says no where the clock stops, or another one leads. With `use_threads` False all runs here.
+    """
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        plan: Plan,
+        journal: Journal,
+        threads: ActionThreads,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        signature: Signature,
+        act: firing.Act,
+        use_threads: bool,
+        commit: Callable[[], object],
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        self._timetable = timetable
+        self._plan = plan
+        self._journal = journal
+        self._threads = threads
+        self._clock = clock
+        self._act = act
+        self._use_threads = use_threads
+        self._commit = commit
+        self._may_go_on = may_go_on
+        self._gate = Gate(ledger, threads, clock=clock)
+        self._plain = PlainFirings(timetable, clock=clock, signature=signature, act=act)
+        self._triggered: list[tuple[Event, Due, datetime]] = []  # enqueued, and not logged yet
+
+    def fire_due(self) -> None:
+        """Fire and commit what is due now. Raises StoreUnavailable; what has not fired yet stays in the plan."""
+        for event, missed in self._plan.take_due(self._clock.now()):
+            self._add_missed(event, missed)
+        try:
+            self._fire_all(self._plan.to_fire)
+            telling.all_triggered(self._triggered, self._journal.untaken)  # after it: thousands take their time
+        finally:
+            self._plan.look_ahead()
+
+    def take_finished(self) -> None:
+        """Hand over to the journal what has ended on threads."""
+        for event, about, outcome in self._threads.take():
+            if isinstance(about, Missed):
+                self._journal.add_missed(event, about)
+            elif outcome is not None:
+                self._journal.add_outcome(event, about, outcome)
+
+    def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
+        self._gate.look(event for event, _ in to_fire)
+        committed = self._clock.monotonic()
+        while to_fire and self._may_go_on():
+            event, due = to_fire[0]
+            if self._plain.include(event):
+                self._fire_plain(to_fire)
+                continue
+            held = self._held_up(event, due)
+            if not to_fire:
+                return  # the ledger has moved on without us
+            to_fire.popleft()
+            self._fire(event, due, held)
+            self._journal.begin()
+            if not event.enqueues and self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
+                self._commit()
+                committed = self._clock.monotonic()
+        self._commit()
+
+    def _fire_plain(self, to_fire: deque[tuple[Event, Due]]) -> None:
+        for count, decision in enumerate(self._plain.made(to_fire, self._triggered, self._may_go_on), 1):
+            self._journal.begin(decision)
+            if count % AT_ONCE == 0:
+                self._commit()
+
+    def _held_up(self, event: Event, due: Due) -> firing.Outcome | None:
+        if event.overlap != "allow":
+            self.take_finished()
+            self._commit()  # what fired a moment ago has to be in Redis to be found there
+        return self._gate.outcome(event, due)
+
+    def _fire(self, event: Event, due: Due, held: firing.Outcome | None) -> None:
+        """Run the action, unless the firing is held up."""
+        if held is not None:
+            telling.held_up(event.name, due.at, held.reason)
+            if self._runs_on_thread(event):
+                self._threads.add_decided(event, due, held)
+            else:
+                self._journal.add_outcome(event, due, held)
+            return
+        if event.enqueues and not self._runs_on_thread(event):
+            outcome = firing.run(self._timetable, event, due, self._act)
+            self._triggered.append((event, due, self._journal.add_outcome(event, due, outcome)))
+            return
+        run = partial(self._run, event, due)
+        telling.triggered(event, due, self._clock.now())
+        if self._runs_on_thread(event):
+            self._threads.start(event, due, run)
+            return
+        started = self._clock.monotonic()
+        self._journal.add_outcome(event, due, run())
+        took = self._clock.monotonic() - started
+        if took > SLOW_SECONDS:
+            now = self._clock.now()
+            telling.slow(event, took, self._plan.late(now), now)
+
+    def _run(self, event: Event, due: Due) -> firing.Outcome:
+        began = self._clock.now()
+        return replace(firing.run(self._timetable, event, due, self._act), began=began)
+
+    def _add_missed(self, event: Event, missed: Missed) -> None:
+        if self._runs_on_thread(event):
+            self._threads.add_decided(event, missed)
+        else:
+            self._journal.add_missed(event, missed)
+
+    def _runs_on_thread(self, event: Event) -> bool:
+        return event.thread and self._use_threads
