@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from operator import is_
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -82,6 +83,9 @@ class Ledger(Protocol):
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
         """The same, without waiting: what is returned gives the verdicts, and has to be called."""
 
+    def make_ready(self, decisions: Sequence[Decision]) -> None:
+        """Prepare to commit just these soon."""
+
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are not declared any more, and forget those that have not been for a week."""
 
@@ -114,6 +118,7 @@ class RedisLedger:
         self._fire = script(redis, "fire")
         self._orphan = script(redis, "orphan")
         self._still_running = script(redis, "still_running")
+        self._ready: tuple[Sequence[Decision], bytes] = (), b""
 
     def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`, a whole second.
@@ -140,12 +145,19 @@ class RedisLedger:
         """
         return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
 
+    def make_ready(self, decisions: Sequence[Decision]) -> None:
+        """Pack decisions that will be begun together soon, just these, in this order."""
+        self._ready = decisions, _packed(decisions)
+
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
         """Send up to `BATCH` decisions to be committed; what is returned waits for the verdicts.
 
         It has to be called. Both raise StoreUnavailable.
         """
-        args: Arguments = [history.HISTORY_LENGTH, *self._release, _packed(decisions)]
+        ready, packed = self._ready
+        if len(decisions) != len(ready) or not all(map(is_, decisions, ready)):
+            packed = _packed(decisions)
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, packed]
         with translated():
             answer = ask(self._redis, "EVALSHA", self._fire.sha, len(_FIRE_KEYS), *_FIRE_KEYS, *args)
 

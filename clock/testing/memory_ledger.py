@@ -59,6 +59,9 @@ class MemoryLedger:
         verdicts = self.commit(decisions)
         return lambda: verdicts
 
+    def make_ready(self, decisions: Sequence[Decision]) -> None:
+        """Nothing: there is nothing to send."""
+
     def advance(self, event: str, decided_ms: int) -> None:
         """Note that the event is decided up to there, by decisions that are kept elsewhere."""
         self._entries[event] = Entry(self._entries[event].anchor_ms, decided_ms)

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import count
 from operator import attrgetter
 
+from clock.ticker.catch_up import Due
 from clock.timetable import Event
 
 _PLACE = attrgetter("place")
@@ -28,6 +29,10 @@ class Planned:
     def previous(self) -> datetime | None:
         """The due instant decided last; None: there was none."""
         return self.decided if self.decided > self.anchor else None
+
+    def due(self, at: datetime) -> Due:
+        """Its firing at the next due instant, met as it comes."""
+        return Due(at, self.previous, self.decided, caught_up=False)
 
     def look_ahead(self) -> None:
         """Set the next due instant from the last decided one."""
@@ -57,6 +62,11 @@ class Agenda:
     def count_due(self, now: datetime) -> int:
         """How many events are due at the earliest instant of all, where that is not after `now`."""
         return len(self._due[self._instants[0]]) if self._instants and self._instants[0] <= now else 0
+
+    @property
+    def coming(self) -> list[Planned]:
+        """What is due first of all."""
+        return sorted(self._due[self._instants[0]], key=_PLACE) if self._instants else []
 
     @property
     def planned(self) -> list[Planned]:

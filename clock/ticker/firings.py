@@ -16,7 +16,7 @@ from clock.ticker.action_threads import ActionThreads
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.gate import Gate
 from clock.ticker.journal import Journal, Signature
-from clock.ticker.plain import PlainFirings
+from clock.ticker.plain import FORESEEN, PlainFirings
 from clock.ticker.plan import Plan
 from clock.timetable import Event, Timetable
 
@@ -50,6 +50,7 @@ class Firings:
         self._plan = plan
         self._journal = journal
         self._threads = threads
+        self._ledger = ledger
         self._clock = clock
         self._act = act
         self._use_threads = use_threads
@@ -68,6 +69,10 @@ class Firings:
             telling.all_triggered(self._triggered, self._journal.untaken)  # after it: thousands take their time
         finally:
             self._plan.look_ahead()
+
+    def foresee(self, until: datetime) -> None:
+        """Make ready what is due next, where that is soon, not after `until`."""
+        self._ledger.make_ready(self._plain.foresee(self._plan.coming(until, FORESEEN)))
 
     def take_finished(self) -> None:
         """Hand over to the journal what has ended on threads."""
