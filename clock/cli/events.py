@@ -56,7 +56,7 @@ def _last(view: EventView) -> str | None:
         return None
     due = from_ms(int(str(view.last["due"]))).astimezone(view.event.zone)
     reason = f" ({view.last['reason']})" if "reason" in view.last else ""
-    return f"{due:%Y-%m-%d %H:%M:%S} {view.last['decision']}{reason}"
+    return f"{due:%Y-%m-%d %H:%M:%S %Z} {view.last['decision']}{reason}"
 
 
 def _as_json(view: EventView) -> Mapping[str, object]:

@@ -118,7 +118,7 @@ def test_events_are_listed_with_the_next_due_instant_in_their_zone(
 
     assert "print('x')" in shown
     assert " 06:00:00 CE" in shown
-    assert "2023-11-14 23:13:20 refused (its condition said no)" in shown
+    assert "2023-11-14 23:13:20 CET refused (its condition said no)" in shown
     assert json.loads(clock("list", "--json").output)[0]["last"]["decision"] == "refused"
 
 
