@@ -23,7 +23,7 @@ def push(calls: Sequence[Call]) -> None:
 
 def work() -> None:
     """Become the worker."""
-    words = ["-m", "clock", "worker", "-r", "benchmarks/workers/clock_jobs", "-c", str(THREADS)]
+    words = ["-m", "clock", "worker", "-r", "benchmarks/workers/clock_jobs", "-c", str(THREADS), "-q", "default"]
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606  # this interpreter, words of our own
 
 

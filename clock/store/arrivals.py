@@ -1,13 +1,16 @@
 """Waiting until a queue holds a job, without taking it.
 
 BLMOVE from a queue's right end to its right end changes nothing, but blocks while the queue is empty. So an idle
-worker costs nothing and starts a job at once, whoever pushed it, and a crash while it waits loses nothing. Where
-one queue is waited on, the claim is sent along with the wait, and Redis runs it as soon as that ends.
+worker costs nothing and starts a job at once, whoever pushed it, and a crash while it waits loses nothing. The
+claim is sent along with the wait, and Redis runs it as soon as that ends.
+
+Redis can wait on one list at a time, so each further queue has a thread, which waits on it in the same way. What
+it sends along is CLIENT UNBLOCK: a job there ends the wait on the first queue, within Redis, and is claimed, too.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -15,84 +18,42 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from clock.errors import StoreError
+from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
 from clock.store.connection import Command, translated
 
 UNWATCHED_SECONDS = 0.1  # how long a job may wait unseen in a queue that is not waited on
+FURTHER_SECONDS = 2.0  # one wait on a further queue; its end ends the wait on the first one
 
-
-class Arrivals:
-    """Waits on several queues. Redis can wait on one list at a time, so each further queue has a thread.
-
-    At most `max_watched` queues are waited on, the first ones; where there are more, a wait ends soon, so that
-    whoever waits looks into all.
-    """
-
-    def __init__(self, redis: Redis, queues: Sequence[str], *, max_watched: int) -> None:
-        self._redis = redis
-        self._queues = list(queues)[:max_watched]
-        self._most_seconds = math.inf if len(queues) <= max_watched else UNWATCHED_SECONDS
-        self._seconds = 0.0
-        self._watching = threading.Event()
-        self._arrived = threading.Event()
-        if len(self._queues) > 1:
-            for queue in self._queues:
-                threading.Thread(target=self._watch, args=(queue,), name=f"arrivals {queue}", daemon=True).start()
-
-    def wait(self, seconds: float) -> None:
-        """Return when a queue holds a job, after `seconds` at the latest. Raises StoreUnavailable."""
-        seconds = min(seconds, self._most_seconds)
-        if len(self._queues) == 1:
-            self._look(self._queues[0], seconds)
-            return
-        self._seconds = seconds
-        self._arrived.clear()
-        self._watching.set()
-        self._arrived.wait(seconds)
-        self._watching.clear()
-
-    def wake(self) -> None:
-        """End a wait on several queues at once."""
-        self._arrived.set()
-
-    def _watch(self, queue: str) -> None:
-        while True:
-            self._watching.wait()
-            try:
-                found = self._look(queue, self._seconds)
-            except StoreError:
-                found = True  # whoever waits will see for itself that Redis is away
-            if found:
-                self._watching.clear()
-                self._arrived.set()
-
-    def _look(self, queue: str, seconds: float) -> bool:
-        name = keys.queue(queue)
-        with translated():
-            return self._redis.blmove(name, name, seconds, src="RIGHT", dest="RIGHT") is not None  # type: ignore[arg-type]  # fractions are fine
+logger = logging.getLogger(__name__)
 
 
 class Wait:
-    """Waits on one queue, and lets Redis run a command when the wait ends. One thread at a time may wait."""
+    """Waits on queues, and lets Redis run a command when the wait ends. One thread at a time may wait."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._client_id: int | None = None  # of the connection that waits
+        self._further: dict[str, _FurtherQueue] = {}
 
-    def then(self, command: Command, queue: str, seconds: float) -> Any:
-        """The answer to `command`, which is run when the queue holds a job, or after `seconds`.
+    def then(self, command: Command, queues: Sequence[str], seconds: float) -> Any:
+        """The answer to `command`, which is run when one of the queues holds a job, or after `seconds`.
 
-        Raises StoreUnavailable, StoreError; the command may have been run then.
+        The first of them costs least. Where Redis does not let this user end a wait, one on several queues is
+        short. Raises StoreUnavailable, StoreError; the command may have been run then.
         """
-        name = keys.queue(queue)
-        wait: Command = ("BLMOVE", name, name, "RIGHT", "RIGHT", seconds)
+        first, further = keys.queue(queues[0]), [self._watcher(queue) for queue in queues[1:]]
+        if any(queue.is_refused for queue in further):
+            seconds = min(seconds, UNWATCHED_SECONDS)
+        wait: Command = ("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
         pool: Any = self._redis.connection_pool
         with translated():
             link = pool.get_connection()
             try:
                 link.send_packed_command(link.pack_commands([("CLIENT", "ID"), wait, command]))
                 self._client_id = _number(link)
+                for queue in further:
+                    queue.watch(self._client_id)
                 link.read_response()
                 return link.read_response()
             except BaseException:
@@ -100,6 +61,8 @@ class Wait:
                 raise
             finally:
                 self._client_id = None
+                for queue in further:
+                    queue.rest()
                 pool.release(link)
 
     def end(self) -> None:
@@ -107,6 +70,69 @@ class Wait:
         waits = self._client_id
         if waits is not None:
             with translated():
+                self._redis.client_unblock(waits)
+
+    def _watcher(self, queue: str) -> _FurtherQueue:
+        if queue not in self._further:
+            self._further[queue] = _FurtherQueue(self._redis, queue)
+        return self._further[queue]
+
+
+class _FurtherQueue:
+    """A thread that waits on one more queue, and lets Redis end another connection's wait when it holds a job.
+
+    `is_refused`: Redis does not let this user do so, or the queue is no list.
+    """
+
+    def __init__(self, redis: Redis, queue: str) -> None:
+        self._redis = redis
+        self._key = keys.queue(queue)
+        self._client_id: int | None = None  # of the connection whose wait is to be ended
+        self._watching = threading.Event()
+        self.is_refused = False
+        threading.Thread(target=self._run, name=f"arrivals {queue}", daemon=True).start()
+
+    def watch(self, client_id: int | None) -> None:
+        """End the wait of that connection as soon as there is a job."""
+        self._client_id = client_id
+        self.is_refused = client_id is None or self.is_refused
+        if not self.is_refused:
+            self._watching.set()
+
+    def rest(self) -> None:
+        """There is no wait to be ended. One that is under way here goes on, and then ends nothing."""
+        self._watching.clear()
+
+    def _run(self) -> None:
+        while True:
+            self._watching.wait()
+            try:
+                self._watch(self._client_id)
+            except StoreError as error:  # whoever waits sees for himself whether Redis is away
+                self.is_refused = not isinstance(error, StoreUnavailable)
+                logger.debug("A further queue is not waited on: %s", error)
+                self._watching.clear()
+
+    def _watch(self, client_id: int | None) -> None:
+        """Wait for a job, and end the wait of `client_id`, or of another one that has begun meanwhile.
+
+        Where that one is just about to begin, it is not ended, but the next turn does so: the job is still there.
+        """
+        wait: Command = ("BLMOVE", self._key, self._key, "RIGHT", "RIGHT", FURTHER_SECONDS)
+        pool: Any = self._redis.connection_pool
+        with translated():
+            link = pool.get_connection()
+            try:
+                link.send_packed_command(link.pack_commands([wait, ("CLIENT", "UNBLOCK", str(client_id))]))
+                found = link.read_response() is not None
+                link.read_response()
+            except BaseException:
+                link.disconnect()
+                raise
+            finally:
+                pool.release(link)
+            waits = self._client_id
+            if found and waits not in (None, client_id) and self._watching.is_set():
                 self._redis.client_unblock(waits)
 
 

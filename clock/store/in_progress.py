@@ -40,9 +40,9 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """A claim that is sent before there are jobs: its queue, the number of the first job, the command."""
+    """A claim that is sent before there are jobs: what is waited on, the number of the first job, the command."""
 
-    queue: str
+    waits_on: Sequence[str]
     first: int
     command: Command
 
@@ -85,19 +85,21 @@ class InProgress:
             entries = self._claim(keys=names, args=args)
         return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
 
-    def ahead(self, queue: str, limit: int, *, today: str, expires_ms: int) -> Ahead:
-        """A claim of up to `limit` jobs of one queue, to be made when there are some; see `claim`."""
-        first, names, args = self._claim_words([queue], limit, done=(), today=today, expires_ms=expires_ms)
-        return Ahead(queue, first, ("EVALSHA", self._claim.sha, len(names), *names, *args))
+    def ahead(
+        self, queues: Sequence[str], limit: int, *, waits_on: Sequence[str], today: str, expires_ms: int
+    ) -> Ahead:
+        """A claim of up to `limit` jobs, to be made when there are some in `waits_on`; see `claim`."""
+        first, names, args = self._claim_words(queues, limit, done=(), today=today, expires_ms=expires_ms)
+        return Ahead(waits_on, first, ("EVALSHA", self._claim.sha, len(names), *names, *args))
 
     def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
-        """Wait until the queue holds a job, for `seconds` at most, and claim.
+        """Wait until one of the queues holds a job, for `seconds` at most, and claim.
 
         Other threads may claim meanwhile. Raises StoreUnavailable; the jobs may have been claimed then, and `all`
         finds them.
         """
         try:
-            entries = self._wait.then(ahead.command, ahead.queue, seconds)
+            entries = self._wait.then(ahead.command, ahead.waits_on, seconds)
         except StoreError as error:
             if not isinstance(error.__cause__, NoScriptError):
                 raise

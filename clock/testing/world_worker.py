@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from clock.errors import StoreError
 from clock.store import Redis
-from clock.store.arrivals import Arrivals
 from clock.store.delayed import Delayed
 from clock.store.in_progress import InProgress
 from clock.store.processes import Processes
@@ -42,11 +41,8 @@ class WorldWorker:
         self._redis = redis
         self._delayed = Delayed(redis)
         one = WorkerOptions(options.queues, 1, options.stop_timeout_seconds, options.beat_seconds)
-        arrivals = Arrivals(redis, options.queue_names, max_watched=1)
         outcomes = Outcomes(redis, clock=clock)
-        fetchers = [
-            Fetcher(self.in_progress, arrivals, options=one, clock=clock) for _ in range(options.concurrency)
-        ]
+        fetchers = [Fetcher(self.in_progress, options=one, clock=clock) for _ in range(options.concurrency)]
         self.lanes = [Lane(self, fetcher, outcomes) for fetcher in fetchers]
         self.beat_period = timedelta(seconds=options.beat_seconds)
         self.next_beat = clock.now()

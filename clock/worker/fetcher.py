@@ -4,7 +4,7 @@ One thread talks to Redis: it claims a few jobs at once and acknowledges those t
 trip. How many it claims is what the worker can do in about `SOON_SECONDS` by the measured time per job: short jobs
 share a round trip, long ones are claimed one by one, each when a thread rests. Jobs claimed behind one that turns
 out to be long go to other threads; where all are held up, they go back to their queues, for another worker.
-Where nothing waits in the only queue, the next claim is left to `lookout.py`.
+Where nothing waits in the queues, the next claim is left to `lookout.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from datetime import datetime
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
-from clock.store.arrivals import Arrivals
+from clock.store.arrivals import UNWATCHED_SECONDS
 from clock.store.in_progress import Ahead, Claimed, InProgress, Move, day
-from clock.worker.lookout import Lookout
+from clock.worker.lookout import WAIT_SECONDS, Lookout
 from clock.worker.options import WorkerOptions
 from clock.worker.pace import SOON_SECONDS, Pace
 from clock.worker.ready import Ready, Slot
@@ -35,11 +35,8 @@ logger = logging.getLogger(__name__)
 class Fetcher:
     """Claims jobs, hands them to the worker's threads, and acknowledges them."""
 
-    def __init__(
-        self, in_progress: InProgress, arrivals: Arrivals, *, options: WorkerOptions, clock: Clock
-    ) -> None:
+    def __init__(self, in_progress: InProgress, *, options: WorkerOptions, clock: Clock) -> None:
         self._in_progress = in_progress
-        self._arrivals = arrivals
         self._options = options
         self._clock = clock
         self._claiming = threading.Lock()
@@ -50,7 +47,8 @@ class Fetcher:
         self._stopping = threading.Event()
         self._idle = False
         self._dry = False  # whether the last claim has left nothing in the queues
-        self._lookout = self._new_lookout() if len(options.queue_names) == 1 else None
+        self._lookout = self._new_lookout()
+        self._latest_queue = options.queue_names[0]  # where the last job came from: it is waited on first
         self._failures = 0
         self._progress = (0, 0.0)  # how many jobs had finished, and when (monotonic) that was last news
         self.slots = [Slot(f"job-{number + 1}") for number in range(options.concurrency)]
@@ -85,7 +83,7 @@ class Fetcher:
         soon = self._pace.how_many(self._options.concurrency)
         low = soon // 2
         wanted = max(soon, self.ready.resting) - len(self.ready)
-        if self._dry and self._lookout and self.ready.resting and not self.ready:
+        if self._dry and self.ready.resting and not self.ready:
             self._wait_for_arrival(wanted)
             return
         if wanted > 0 and wanted >= low:
@@ -113,7 +111,7 @@ class Fetcher:
         """The next job to run; waits for one. None: the worker stops."""
         while (job := self.ready.take(slot)) is None and slot.watches:
             slot.watches = False
-            if self._lookout and (job := self._lookout.watch()):
+            if job := self._lookout.watch():
                 break
         slot.started = self._clock.monotonic()
         slot.job = job
@@ -154,8 +152,7 @@ class Fetcher:
 
         Raises StoreUnavailable.
         """
-        if self._lookout:
-            self._lookout.wait_until_over()
+        self._lookout.wait_until_over()
         with self._claiming:
             done = set(self._done)
             self.give_back([job for job in self._in_progress.all() if job.number not in done])
@@ -173,9 +170,7 @@ class Fetcher:
     def stop(self) -> None:
         """Hand out no more jobs."""
         self._stopping.set()
-        self._arrivals.wake()
-        if self._lookout:
-            self._lookout.stop()
+        self._lookout.stop()
         self.ready.stop()
 
     def _claim(self, limit: int, *, always: bool = False) -> Sequence[Claimed]:
@@ -258,10 +253,7 @@ class Fetcher:
         try:
             if self._done:
                 self._claim(0)
-            if self._lookout:
-                self._dry = self._lookout.send_out(limit) < limit
-            else:
-                self._arrivals.wait(IDLE_SECONDS)
+            self._dry = self._lookout.send_out(limit) < limit
         finally:
             self._idle = False
 
@@ -272,6 +264,7 @@ class Fetcher:
             prepare=self._prepare,
             receive=self._receive,
             is_stopping=self._stopping.is_set,
+            wait_seconds=WAIT_SECONDS if self._options.watches_all else UNWATCHED_SECONDS,
         )
 
     def _prepare(self, limit: int) -> Ahead | None:
@@ -279,19 +272,26 @@ class Fetcher:
             if self._stopping.is_set():
                 return None
             now = self._clock.now()
-            [queue] = self._options.queue_names
-            return self._in_progress.ahead(queue, limit, today=day(now), expires_ms=self._expires_ms(now))
+            return self._in_progress.ahead(
+                self._options.order(),
+                limit,
+                waits_on=self._options.watched(self._latest_queue),
+                today=day(now),
+                expires_ms=self._expires_ms(now),
+            )
 
     def _receive(self, jobs: Sequence[Claimed]) -> Sequence[Claimed]:
         with self._claiming:
             found = self._received(jobs, may_find=True)
         if found:
             self._progress = (self._pace.finished, self._clock.monotonic())
+            self._latest_queue = found[0].queue
         return found
 
     def _wait_for_redis(self, error: StoreError) -> None:
         seconds = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         self._dry = False
+        self._latest_queue = self._options.watched(self._latest_queue)[-1]  # the first one may be no list
         logger.error("%s Nothing is lost; trying again in %g s.", error, seconds)
         self._clock.wait(self._stopping, seconds)

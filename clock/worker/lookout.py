@@ -1,4 +1,4 @@
-"""Where there is nothing to do, and one queue to look at: a resting thread waits for the next job itself.
+"""Where there is nothing to do, a resting thread waits for the next job itself.
 
 Its claim is sent along with the wait, so that the job starts after one round trip and is handed over to nobody.
 The fetcher's thread sleeps meanwhile. A job that arrives just after a stop may be claimed all the same: it is put
@@ -26,7 +26,7 @@ class Lookout:
     """Lets a resting thread wait for jobs, and tells the fetcher's thread what came of it.
 
     `prepare` makes the claim, None where nothing is to be claimed any more; `receive` is given what was claimed,
-    and gives what there is to do.
+    and gives what there is to do. A wait takes `wait_seconds` at most.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class Lookout:
         prepare: Callable[[int], Ahead | None],
         receive: Callable[[Sequence[Claimed]], Sequence[Claimed]],
         is_stopping: Callable[[], bool],
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         self._in_progress = in_progress
         self._ready = ready
         self._prepare = prepare
         self._receive = receive
         self._is_stopping = is_stopping
+        self._wait_seconds = wait_seconds
         self._limit = 1  # how many are to be claimed
         self._news: SimpleQueue[Exception | int | None] = SimpleQueue()  # how many jobs there were; None: a stop
         self._over = threading.Event()  # not set: a claim is under way
@@ -91,7 +93,7 @@ class Lookout:
             ahead = self._prepare(self._limit)
             if ahead is None:
                 return []
-            return self._receive(self._in_progress.claim_on_arrival(ahead, WAIT_SECONDS))
+            return self._receive(self._in_progress.claim_on_arrival(ahead, self._wait_seconds))
         finally:
             self._over.set()
 

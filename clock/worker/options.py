@@ -40,6 +40,20 @@ class WorkerOptions:
         """The names of the queues, each once, in the order given."""
         return list(dict.fromkeys(queue.name for queue in self.queues))
 
+    @property
+    def watches_all(self) -> bool:
+        """Whether all queues are waited on where nothing is to be done."""
+        return len(self.queue_names) <= self._most_watched
+
+    def watched(self, latest: str) -> list[str]:
+        """The queues that are waited on where nothing is to be done; first `latest`, as its next job is likely."""
+        return list(dict.fromkeys((latest, *self.queue_names)))[: self._most_watched]
+
+    @property
+    def _most_watched(self) -> int:
+        """Each takes a thread and a connection."""
+        return max(1, self.concurrency // 2)
+
     def order(self) -> list[str]:
         """The order in which queues are looked at this time.
 

@@ -13,7 +13,6 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, WorkerStuck
 from clock.job.metrics import METRICS
 from clock.store import Redis
-from clock.store.arrivals import Arrivals
 from clock.store.connection import answers, server_time_offset
 from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import InProgress
@@ -51,8 +50,7 @@ class Worker:
         self._stop_asked = threading.Event()
         self._stopped = threading.Event()
         self._in_progress = InProgress(redis, identity)
-        self._arrivals = Arrivals(redis, options.queue_names, max_watched=max(1, options.concurrency // 2))
-        self._fetcher = Fetcher(self._in_progress, self._arrivals, options=options, clock=clock)
+        self._fetcher = Fetcher(self._in_progress, options=options, clock=clock)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
         self._status = Status(self._fetcher, options, identity=identity, clock=clock)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from clock.store.arrivals import Arrivals
 from clock.store.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
@@ -55,8 +54,7 @@ def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
     def build(identity: str = "host:1:abc", concurrency: int = 1) -> Bench:
         options = WorkerOptions((Queue("default"), Queue("low")), concurrency)
         in_progress = InProgress(redis, identity)
-        arrivals = Arrivals(redis, ["default"], max_watched=1)
-        fetcher = Fetcher(in_progress, arrivals, options=options, clock=fake_clock)
+        fetcher = Fetcher(in_progress, options=options, clock=fake_clock)
         return Bench(
             fetcher,
             Processor(fetcher.slots[0], fetcher, in_progress, Outcomes(redis, clock=fake_clock), clock=fake_clock),

@@ -32,16 +32,10 @@ class LosesAnswers(InProgress):
         return found
 
 
-class NoArrivals:
-    def wait(self, seconds: float) -> None: ...
-    def wake(self) -> None: ...
-
-
 def fetcher_of(redis: Redis, clock: Clock) -> tuple[Fetcher, LosesAnswers]:
     in_progress = LosesAnswers(redis, "host:1:abc")
     options = WorkerOptions((Queue("default"),), concurrency=1)
-    arrivals: Any = NoArrivals()
-    return Fetcher(in_progress, arrivals, options=options, clock=clock), in_progress
+    return Fetcher(in_progress, options=options, clock=clock), in_progress
 
 
 def hash_size(redis: Redis) -> int:

@@ -1,4 +1,4 @@
-"""An idle worker of one queue: a thread waits for the next job, and claims it as it comes."""
+"""An idle worker: a thread waits for the next job, and claims it as it comes, from whichever queue."""
 
 import threading
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from redis import Redis
+from redis import ConnectionPool, Redis
 
 from clock.clocks import SystemClock
 from clock.errors import StoreUnavailable
-from clock.store.arrivals import Arrivals
+from clock.store import arrivals
 from clock.store.in_progress import Ahead, Claimed, InProgress
 from clock.worker import Queue, WorkerOptions
 from clock.worker.fetcher import Fetcher
@@ -23,6 +23,8 @@ HASH = "clock:in_progress:here:1:a"
 class Told(InProgress):
     """Says when a wait begins, and can lose its answer, or hold it back."""
 
+    wait_seconds = PATIENCE_SECONDS / 4
+
     def __init__(self, redis: Redis) -> None:
         super().__init__(redis, "here:1:a")
         self.waits = threading.Semaphore(0)
@@ -33,7 +35,7 @@ class Told(InProgress):
 
     def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
         self.waits.release()
-        jobs = super().claim_on_arrival(ahead, PATIENCE_SECONDS / 4)
+        jobs = super().claim_on_arrival(ahead, self.wait_seconds)
         self._claimed.put(jobs)
         self.answers.wait(PATIENCE_SECONDS)
         if jobs and self.losses:
@@ -49,11 +51,10 @@ class Told(InProgress):
 class Crew:
     """A fetcher with its thread, and threads that take jobs and keep them."""
 
-    def __init__(self, redis: Redis, threads: int) -> None:
+    def __init__(self, redis: Redis, threads: int, queues: tuple[str, ...] = ("default",)) -> None:
         self.in_progress = Told(redis)
-        options = WorkerOptions((Queue("default"),), concurrency=threads)
-        arrivals = Arrivals(redis, ["default"], max_watched=1)
-        self.fetcher = Fetcher(self.in_progress, arrivals, options=options, clock=SystemClock())
+        options = WorkerOptions(tuple(map(Queue, queues)), concurrency=threads)
+        self.fetcher = Fetcher(self.in_progress, options=options, clock=SystemClock())
         self.taken: list[list[Any]] = []
         self.news = threading.Semaphore(0)
         self.fetching = threading.Thread(target=self.fetcher.run, daemon=True)
@@ -154,3 +155,66 @@ def test_a_redis_that_has_forgotten_the_scripts_does_not_stop_an_idle_worker(red
     NoteThingJob.perform_async(1)
 
     assert crew.has_taken(1)
+
+
+@pytest.fixture
+def only_jobs_end_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "FURTHER_SECONDS", 4 * PATIENCE_SECONDS)
+    monkeypatch.setattr(Told, "wait_seconds", 4 * PATIENCE_SECONDS)
+
+
+@pytest.mark.usefixtures("only_jobs_end_waits")
+def test_a_job_in_any_queue_ends_the_wait_at_once(redis: Redis) -> None:
+    crew = Crew(redis, threads=6, queues=("critical", "default", "low"))
+
+    for turn in range(60):
+        assert crew.waits()
+        NoteThingJob.set(queue=["low", "critical", "low", "default"][turn % 4]).perform_async(turn)
+        assert crew.has_taken(1)
+
+    assert crew.end()
+    assert len({payload for _, payload in crew.taken}) == len(crew.taken) == 60
+    assert redis.hlen(HASH) == 0
+
+
+@pytest.mark.usefixtures("only_jobs_end_waits")
+def test_jobs_that_arrive_in_several_queues_at_any_moment_are_all_taken_once(redis: Redis) -> None:
+    crew = Crew(redis, threads=4, queues=("default", "low"))
+
+    for number in range(300):
+        NoteThingJob.set(queue=["default", "low"][number % 2]).perform_async(number)
+
+    assert crew.has_taken(300)
+    assert crew.end()
+    assert len({payload for _, payload in crew.taken}) == len(crew.taken) == 300
+    assert redis.hlen(HASH) == 0
+
+
+@pytest.mark.parametrize("denied", ["-client", "-client|unblock"])
+def test_where_redis_lets_no_wait_be_ended_jobs_of_all_queues_are_taken_all_the_same(
+    redis: Redis, denied: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Told, "wait_seconds", 0.1)
+    redis.acl_setuser("plain", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", denied])
+    options = {**redis.connection_pool.connection_kwargs, "username": "plain", "password": "any"}
+    pool = ConnectionPool(connection_class=redis.connection_pool.connection_class, **options)
+    crew = Crew(Redis(connection_pool=pool), threads=4, queues=("default", "low"))
+
+    for number in range(4):
+        assert crew.waits()
+        NoteThingJob.set(queue="low" if number % 2 else "default").perform_async(number)
+        assert crew.has_taken(1)
+
+    assert crew.end()
+    redis.acl_deluser("plain")
+
+
+def test_an_idle_worker_works_on_other_queues_where_the_first_is_no_list(redis: Redis) -> None:
+    redis.set("queue:default", "a string")
+    crew = Crew(redis, threads=4, queues=("default", "low"))
+
+    for number in range(3):
+        NoteThingJob.set(queue="low").perform_async(number)
+        assert crew.has_taken(1)
+
+    assert crew.end()
