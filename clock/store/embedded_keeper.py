@@ -85,16 +85,20 @@ class Keeper:
             return  # nobody answers: there is none
         finally:
             orphan.close()
-        while _lives(pid):
+        while lives(pid):
             SystemClock().wait(threading.Event(), 0.01)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether the process runs: not one that has ended and that nobody reaps, in a container without an init."""
     try:
         os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
     except ProcessLookupError:
         return False
-    return True
+    except FileNotFoundError:
+        return not Path("/proc/self/stat").exists()  # there is no such file on this system, or not any more
+    return not state.lstrip().startswith("Z")
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class WorldWorker:
             describe=self._status.beat,
             on_signal=lambda _: None,
             duties=lambda: unpark(self._delayed),
-            judge=lambda: recover(self._redis, clock=self.clock),
+            judge=lambda: recover(self._redis, clock=self.clock, own=self.identity),
             beat_seconds=self.beat_period.total_seconds(),
             clock=self.clock,
         )

@@ -31,12 +31,17 @@ class WorkerKilled(Exception):
     """The worker died while this job ran."""
 
 
-def recover(redis: Redis, *, clock: Clock) -> int:
-    """Put the jobs of dead workers back; how many. Raises StoreUnavailable."""
+def recover(redis: Redis, *, clock: Clock, own: str = "") -> int:
+    """Put the jobs of dead workers back; how many. Raises StoreUnavailable.
+
+    `own` is the identity of who asks, which lives, though it may have been stopped since its heartbeat.
+    """
     now_ms = to_ms(clock.now())
     processes = Processes(redis)
     count = 0
     for identity in processes.expired(now_ms):
+        if identity == own:
+            continue
         left = InProgress(redis, identity)
         try:
             moved = left.put_back(_moves(left.all(), left.marked(), seconds(clock.now())), if_dead_at_ms=now_ms)

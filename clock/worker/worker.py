@@ -170,7 +170,7 @@ class Worker:
             describe=self._describe,
             on_signal=self._obey,
             duties=self._do_duties,
-            judge=lambda: recover(self._redis, clock=self._clock),
+            judge=lambda: recover(self._redis, clock=self._clock, own=self._identity),
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
         )

@@ -1,6 +1,9 @@
 """How the embedded Valkey is asked whether it runs."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from clock.store.embedded import EmbeddedFiles, probe_of
+from clock.store.embedded_keeper import lives
 
 
 def test_a_server_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
@@ -34,3 +38,13 @@ def test_a_server_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
         thread.join()
 
     assert asked == 1
+
+
+def test_a_server_that_has_ended_and_is_reaped_by_nobody_does_not_live() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+
+    assert not lives(ended.pid)
+    ended.wait()
+    assert not lives(ended.pid)
+    assert lives(os.getpid())

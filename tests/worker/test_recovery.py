@@ -53,6 +53,18 @@ def test_a_living_workers_jobs_are_left_alone(bench: Build, redis: Redis, fake_c
     assert len(alive.in_progress.all()) == 1
 
 
+def test_a_worker_that_was_stopped_since_its_heartbeat_does_not_take_itself_for_dead(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    stopped = bench("stopped:1:a")
+    stopped.take()
+    die(stopped, "stopped:1:a", fake_clock)
+
+    assert recover(redis, clock=fake_clock, own="stopped:1:a") == 0
+    assert len(stopped.in_progress.all()) == 1
+
+
 def test_a_job_taken_from_a_worker_that_was_thought_dead_is_not_retried_twice(
     bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:
