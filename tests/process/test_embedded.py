@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.store.embedded import files_of
+from clock.store.embedded_keeper import lives
 from tests.process.conftest import App, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -134,7 +135,7 @@ def test_a_server_that_its_keeper_has_left_behind_is_replaced(app: App) -> None:
 
         assert int(successor) != server
         assert kept == "b'yes'"
-        assert not Path(f"/proc/{server}").exists()
+        assert not lives(server)
 
 
 def test_a_server_that_dies_is_started_again(app: App) -> None:
