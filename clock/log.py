@@ -67,7 +67,7 @@ class JsonFormatter(logging.Formatter):
         line |= _extra(record)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(line, default=str)  # ASCII, so that it is JSON in whatever encoding it is written
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

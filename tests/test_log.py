@@ -37,6 +37,15 @@ def test_a_jobs_own_line_of_text_begins_with_its_class_and_jid() -> None:
     assert stream.getvalue().endswith(line)
 
 
+def test_a_line_of_json_is_ascii_so_that_no_stream_can_spoil_it() -> None:
+    logger, stream = written("json")
+
+    logger.info("Größe ☃ \udcff")
+
+    assert stream.getvalue().isascii()
+    assert json.loads(stream.getvalue())["message"] == "Größe ☃ \udcff"
+
+
 def test_a_line_of_json_has_what_it_is_about_as_fields() -> None:
     logger, stream = written("json")
 
