@@ -32,3 +32,12 @@ def test_each_order_holds_every_queue_once() -> None:
     options = WorkerOptions((Queue("a", 2), Queue("b", 1), Queue("a", 2)))
 
     assert {tuple(sorted(options.order())) for _ in range(100)} == {("a", "b")}
+
+
+def test_a_worker_waits_on_one_queue_for_two_threads_and_first_on_the_latest() -> None:
+    queues = tuple(map(Queue, ("critical", "default", "low")))
+
+    assert WorkerOptions(queues, concurrency=10).watched("low") == ["low", "critical", "default"]
+    assert WorkerOptions(queues, concurrency=4).watched("default") == ["default", "critical"]
+    assert WorkerOptions(queues, concurrency=1).watched("critical") == ["critical"]
+    assert [WorkerOptions(queues, concurrency=count).watches_all for count in (6, 5)] == [True, False]
