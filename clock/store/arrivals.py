@@ -20,7 +20,7 @@ from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
-from clock.store.connection import Command, translated
+from clock.store.connection import Command, lent, translated
 
 UNWATCHED_SECONDS = 0.1  # how long a job may wait unseen in a queue that is not waited on
 FURTHER_SECONDS = 2.0  # one wait on a further queue; its end ends the wait on the first one
@@ -46,9 +46,7 @@ class Wait:
         if any(queue.is_refused for queue in further):
             seconds = min(seconds, UNWATCHED_SECONDS)
         wait: Command = ("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
-        pool: Any = self._redis.connection_pool
-        with translated():
-            link = pool.get_connection()
+        with translated(), lent(self._redis) as link:
             try:
                 link.send_packed_command(link.pack_commands([("CLIENT", "ID"), wait, command]))
                 self._client_id = _number(link)
@@ -56,14 +54,10 @@ class Wait:
                     queue.watch(self._client_id)
                 link.read_response()
                 return link.read_response()
-            except BaseException:
-                link.disconnect()  # answers that were not read must not be taken for those of the next commands
-                raise
             finally:
                 self._client_id = None
                 for queue in further:
                     queue.rest()
-                pool.release(link)
 
     def end(self) -> None:
         """End the wait at once, if there is one and Redis allows it. Raises StoreUnavailable, StoreError."""
@@ -108,7 +102,7 @@ class _FurtherQueue:
             self._watching.wait()
             try:
                 self._watch(self._client_id)
-            except StoreError as error:  # whoever waits sees for himself whether Redis is away
+            except StoreError as error:  # whoever waits sees itself whether Redis is away
                 self.is_refused = not isinstance(error, StoreUnavailable)
                 logger.debug("A further queue is not waited on: %s", error)
                 self._watching.clear()
@@ -119,18 +113,11 @@ class _FurtherQueue:
         Where that one is just about to begin, it is not ended, but the next turn does so: the job is still there.
         """
         wait: Command = ("BLMOVE", self._key, self._key, "RIGHT", "RIGHT", FURTHER_SECONDS)
-        pool: Any = self._redis.connection_pool
         with translated():
-            link = pool.get_connection()
-            try:
+            with lent(self._redis) as link:
                 link.send_packed_command(link.pack_commands([wait, ("CLIENT", "UNBLOCK", str(client_id))]))
                 found = link.read_response() is not None
                 link.read_response()
-            except BaseException:
-                link.disconnect()
-                raise
-            finally:
-                pool.release(link)
             waits = self._client_id
             if found and waits not in (None, client_id) and self._watching.is_set():
                 self._redis.client_unblock(waits)

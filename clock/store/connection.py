@@ -80,22 +80,28 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]]) -> None:
     While the server works on a batch, the next one is made; so `batches` had better be a generator. A pipeline of
     the client library waits for each, and costs twice as much, which every push would pay.
     """
-    pool = redis.connection_pool
-    with translated():
-        link: Any = pool.get_connection()
-        try:
-            unread = 0
-            for commands in batches:
-                packed = link.pack_commands(commands)
-                _read(link, unread)
-                link.send_packed_command(packed)
-                unread = len(commands)
+    with translated(), lent(redis) as link:
+        unread = 0
+        for commands in batches:
+            packed = link.pack_commands(commands)
             _read(link, unread)
-        except BaseException:
-            link.disconnect()  # answers that were not read must not be taken for those of the next commands
-            raise
-        finally:
-            pool.release(link)
+            link.send_packed_command(packed)
+            unread = len(commands)
+        _read(link, unread)
+
+
+@contextmanager
+def lent(redis: Redis) -> Iterator[Any]:
+    """A connection of the pool for the block, which reads the answer to all that it sends, or raises."""
+    pool = redis.connection_pool
+    link: Any = pool.get_connection()
+    try:
+        yield link
+    except BaseException:
+        link.disconnect()  # answers that were not read must not be taken for those of the next commands
+        raise
+    finally:
+        pool.release(link)
 
 
 def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
