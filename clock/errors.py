@@ -166,7 +166,15 @@ class JobTimeout(BaseException):
 
 
 class StoreError(ClockError):
-    """Redis cannot be used as it is."""
+    """Redis cannot be used as it is.
+
+    `cause` is a stable word for the fault, for programs: `no_permission`, `out_of_memory`. They are in
+    `clock/store/faults.py`.
+    """
+
+    def __init__(self, text: str = "", *, cause: str = "refused") -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class StoreUnavailable(StoreError):
@@ -177,7 +185,7 @@ class Outranked(StoreError):
     """A clock of a newer release leads, so that this one may not work."""
 
     def __init__(self) -> None:
-        super().__init__("a clock of a newer release leads.")
+        super().__init__("a clock of a newer release leads.", cause="outranked")
 
 
 class WorkerStuck(ClockError):

@@ -17,21 +17,14 @@ from typing import Any
 
 from redis import BlockingConnectionPool, Redis, Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.errors import ConfigurationError, StoreError
 from clock.store import embedded
 from clock.store.address import masked, scheme_of, sentinels, unreadable
+from clock.store.faults import plain, store_error
 from clock.store.server_version import ServerVersion
 
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
@@ -43,32 +36,14 @@ _default_lock = threading.Lock()
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise what Redis or the network raises as StoreUnavailable (it may pass) or StoreError (it will not)."""
+    """Raise what Redis or the network raises as StoreUnavailable (it may pass) or StoreError (it will not).
+
+    The error's `cause` is the fault's word in `faults.py`.
+    """
     try:
         yield
-    except (AuthenticationError, AuthorizationError) as error:
-        raise StoreError(f"Redis refuses this user or password: {_plain(error)}.") from error
-    except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
-        raise StoreUnavailable(f"Redis cannot be reached: {_plain(error)}.") from error
-    except ResponseError as error:
-        kind = StoreUnavailable if str(error).startswith(_PASSING) else StoreError
-        raise kind(f"Redis refuses a command: {_plain(error)}.") from error
     except RedisError as error:
-        raise StoreError(f"Redis: {_plain(error)}.") from error
-
-
-#: Refusals that end by themselves or by an operator's hand: a full memory, a failed disk, a fail-over.
-_PASSING = (
-    "OOM",
-    "MISCONF",
-    "READONLY",
-    "LOADING",
-    "MASTERDOWN",
-    "NOREPLICAS",
-    "TRYAGAIN",
-    "CLUSTERDOWN",
-    "BUSY",
-)
+        raise store_error(error) from error
 
 
 Command = tuple[str | bytes | float, ...]
@@ -156,7 +131,7 @@ def connect(
             _check_version(redis.info("server"))
     except StoreError as error:
         redis.close()
-        raise type(error)(f"{masked(url)}: {error}{_advice(error, source)}") from error
+        raise type(error)(f"{masked(url)}: {error}{_advice(error, source)}", cause=error.cause) from error
     return redis
 
 
@@ -229,6 +204,7 @@ def _client(url: str, max_connections: int) -> Redis:
         "socket_timeout": SOCKET_TIMEOUT_SECONDS,
         "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
         "health_check_interval": 30,
+        "protocol": 2,  # the library's default differs between its releases, and so do the answers
         "retry": Retry(NoBackoff(), 0),
     }
     if scheme_of(url) == "redis+sentinel":
@@ -237,7 +213,7 @@ def _client(url: str, max_connections: int) -> Redis:
         pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=60, **options)
     except ValueError as error:
         raise unreadable(url, str(error)) from error
-    return _with_known_options(url, Redis(connection_pool=pool))
+    return _with_known_options(url, Redis.from_pool(pool))
 
 
 def _by_sentinel(url: str, options: dict[str, object]) -> Redis:
@@ -256,28 +232,22 @@ def _with_known_options(url: str, redis: Redis) -> Redis:
     except TypeError as error:
         raise unreadable(url, f"its query holds an unknown option: {str(error).rpartition(' ')[2]}") from None
     except RedisError as error:
-        raise unreadable(url, _plain(error)) from None
+        raise unreadable(url, plain(error)) from None
     return redis
 
 
 def _check_version(server: dict[str, object]) -> None:
     found = ServerVersion.of(server)
     if found.needed is not None:
-        raise StoreError(f"this is {found}; {found.needed} or newer is needed.")
-
-
-def _plain(error: Exception) -> str:
-    """The library's words without its trailing stop, and without what it prints of its own objects."""
-    return str(error).partition(" : <")[0].strip().rstrip(".") or type(error).__name__
+        raise StoreError(f"this is {found}; {found.needed} or newer is needed.", cause="too_old")
 
 
 def _advice(error: StoreError, source: str) -> str:
-    text = str(error).lower()
-    if "certificate" in text:
+    if error.cause == "certificate":
         return (
             " The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your own, "
             "or ?ssl_cert_reqs=none to go without."
         )
-    if isinstance(error, StoreUnavailable):
+    if error.cause in ("unreachable", "no_answer"):
         return f" Is it running, and is {source} right?"
     return ""
