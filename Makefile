@@ -5,8 +5,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 SECONDS ?= 0
+WORKERS ?= 3
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check format benchmark clean
+.PHONY: help demo test check lowest pythons format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,13 +21,19 @@ test: .venv/dev ## Lint, types and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: .venv/dev ## The everyday run: lint, types, and the tests that take no time
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
+
+lowest: .venv/dev ## The quick tests with the lowest versions of the dependencies that pyproject.toml allows
+	@.ci/test_versions lowest
+
+pythons: .venv/dev ## The quick tests with each other supported Python on this machine
+	@.ci/test_versions pythons
 
 format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .
@@ -35,7 +43,7 @@ benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of
 	@for benchmark in benchmarks/*.py; do .benchmarks/bin/python $$benchmark || exit 1; done
 
 clean: ## Remove what was made, data included
-	rm -rf .venv .benchmarks .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .benchmarks .versions .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 .benchmarks/all: .venv/bin/python pyproject.toml
 	@echo "Installing what is measured beside clock..."

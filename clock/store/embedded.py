@@ -15,7 +15,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ from clock.errors import StoreError
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
 START_SECONDS = 30.0  # a large append-only file takes its time to load
 _LOOK_SECONDS = 0.01
+_SHORT = Path("/tmp")  # noqa: S108  # the folder in it is checked to be this user's own, with mode 0700
 
 logger = logging.getLogger(__name__)
 _held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
@@ -73,12 +73,15 @@ def is_installed() -> bool:
 
 
 def files_of(folder: Path) -> EmbeddedFiles:
-    """The files of the folder's server; a path too long for a unix socket gets one in the temporary folder."""
+    """The files of the folder's server. If the path is too long for a unix socket, the socket is under /tmp.
+
+    TMPDIR is ignored: it may be long as well, and all processes of the folder must use the same socket.
+    """
     home = folder.resolve() / ".clock"
     socket = home / "valkey.sock"
     if len(os.fsencode(socket)) > SOCKET_PATH_LIMIT:
         name = hashlib.blake2b(os.fsencode(home), digest_size=12).hexdigest()
-        socket = Path(tempfile.gettempdir()) / f"clock-{os.getuid()}" / f"{name}.sock"
+        socket = _SHORT / f"clock-{os.getuid()}" / f"{name}.sock"
     return EmbeddedFiles(home, socket)
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
-from clock.store.embedded import EmbeddedFiles, probe_of
+from clock.store.embedded import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of, probe_of
 from clock.store.embedded_keeper import lives
 
 
@@ -48,3 +49,16 @@ def test_a_server_that_has_ended_and_is_reaped_by_nobody_does_not_live() -> None
     ended.wait()
     assert not lives(ended.pid)
     assert lives(os.getpid())
+
+
+def test_processes_with_another_tmpdir_find_the_same_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long-name-" * 10)
+    before = files_of(folder).socket
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path / ("another-" * 10)))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # the standard library remembers what it once found
+
+    assert files_of(folder).socket == before
+    assert len(str(before)) <= SOCKET_PATH_LIMIT
