@@ -4,6 +4,7 @@
       ConfigurationError     a setting, an option or an environment variable is wrong
       DeclarationError       the clock file declares something that cannot be
         DuplicateEvent
+        NoEvents
         UnknownWord
       UnknownEvent           somebody asks for an event that the clock file does not have
       UnreadableTime         somebody asks about a time that is none (exit code 2)
@@ -30,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
 
@@ -67,6 +69,18 @@ class DuplicateEvent(DeclarationError):
     def __init__(self, name: str, first: str, second: str) -> None:
         super().__init__(f"{second}: another event is named {name!r}, at {first}; give one of them another name")
         self.name = name
+
+
+class NoEvents(DeclarationError):
+    """A clock file declares nothing, so its clock would look healthy and do nothing."""
+
+    TEXT = (
+        "no event is declared, so the clock would do nothing; declare one with every(), cron(), "
+        "sync_events() or in YAML"
+    )
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: {self.TEXT}")
 
 
 class UnknownWord(DeclarationError, AttributeError):

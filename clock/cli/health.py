@@ -107,7 +107,7 @@ def _server(config: Config, redis: Redis, metrics: Metrics | None, judge: Callab
     room = _room()
     judge_clock = partial(room.clock_complaints, redis, config.overdue_after)
     server: HealthServer = room.HealthServer(
-        config.health_port, judge, judge_clock, metrics.app if metrics else None
+        config.health_host, config.health_port, judge, judge_clock, metrics.app if metrics else None
     )
     return server
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,9 +20,10 @@ config_option = click.option(
 file_option = click.option(  # for commands whose argument is an event
     "--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py."
 )
-health_option = click.option(
-    "--health-port", type=int, metavar="PORT", help="Tell /live, /ready, /clock and /metrics there, by HTTP."
-)
+_HEALTH = [
+    click.option("--health-port", type=int, metavar="PORT", help="Answer /live, /ready, /clock, /metrics there."),
+    click.option("--health-host", metavar="ADDRESS", help="Where that port answers; default: 127.0.0.1."),
+]
 
 _SHARED = [
     click.option("--redis", metavar="URL", help="Where Redis is; default: REDIS_URL."),
@@ -34,7 +35,16 @@ _SHARED = [
 
 def shared_options(command: F) -> F:
     """Add the options that every command which speaks to Redis has."""
-    for option in reversed(_SHARED):
+    return _with(_SHARED, command)
+
+
+def health_options(command: F) -> F:
+    """Add the options of a command that has a health port."""
+    return _with(_HEALTH, command)
+
+
+def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 

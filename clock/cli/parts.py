@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
-from clock.errors import SourceFailed
+from clock.errors import NoEvents, SourceFailed
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis
 from clock.store.address import masked
@@ -64,6 +64,14 @@ def load_timetable(config: Config) -> Timetable:
     if config.schedule:
         import_jobs(config.require)
     return load(config.clock_file, declared=config.schedule, find_job=lookup)
+
+
+def timetable_to_run(config: Config) -> Timetable:
+    """The timetable of a clock that is started. Raises DeclarationError, NoEvents."""
+    timetable = load_timetable(config)
+    if timetable.is_empty:
+        raise NoEvents(timetable.path)
+    return timetable
 
 
 def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from clock.cli.health import health, metrics_if_installed
-from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, connected, leave, load_timetable
+from clock.cli.options import health_options, settings, shared_options
+from clock.cli.parts import clock_process, connected, leave, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.log import log_to
@@ -24,7 +24,7 @@ CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
 @click.command(short_help="Run the clock.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--schedule-file", type=click.Path(path_type=Path), help="A YAML file of further events.")
-@health_option
+@health_options
 @reload_option
 @shared_options
 @click.pass_obj
@@ -40,7 +40,7 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     Example: python -m clock lib/clock.py
     """
     config = settings(**options)
-    timetable = load_timetable(config)
+    timetable = timetable_to_run(config)
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
     redis = connected(config, CONNECTIONS)

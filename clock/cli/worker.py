@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clock.cli.health import health, metrics_if_installed, parents_folder
-from clock.cli.options import health_option, settings, shared_options
-from clock.cli.parts import clock_process, connected, identity, leave, load_timetable, redis_clock
+from clock.cli.options import health_options, settings, shared_options
+from clock.cli.parts import clock_process, connected, identity, leave, redis_clock, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.cli.several import run_several
 from clock.config import Config
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
 )
-@health_option
+@health_options
 @click.option(
     "--with-clock",
     type=click.Path(path_type=Path),
@@ -117,7 +117,7 @@ def _standing_by(
     if clock_file is None:
         yield None
         return
-    timetable = load_timetable(replace(config, clock_file=clock_file))
+    timetable = timetable_to_run(replace(config, clock_file=clock_file))
     process = clock_process(timetable, connected(config), metrics=metrics)
     thread = threading.Thread(target=process.run, name="clock", daemon=True)
     thread.start()

@@ -16,7 +16,7 @@ class Config:
 
     `queues` are (name, weight) in order, weight 0 for a strict order.
     `schedule` holds the events that are declared in YAML.
-    `health_port` is where health and metrics are told by HTTP; None: nowhere.
+    `health_port` is where health and metrics are told by HTTP, on the address `health_host`; None: nowhere.
     """
 
     redis: str | None = None
@@ -30,6 +30,7 @@ class Config:
     stop_timeout: float = 25.0
     heartbeat: float = 5.0
     health_port: int | None = None
+    health_host: str = "127.0.0.1"
     overdue_after: float = 60.0
     log_format: str = "text"
     log_level: str = "info"
@@ -158,6 +159,15 @@ SETTINGS = (
         "--health-port",
         {"type": "integer", "minimum": 1, "maximum": 65_535},
         "CLOCK_HEALTH_PORT",
+    ),
+    Setting(
+        "health_host",
+        "the address on which the health port answers; 0.0.0.0 for all addresses, as containers need it",
+        values.text,
+        "an address is wanted: 127.0.0.1, 0.0.0.0, ::",
+        "--health-host",
+        {"type": "string", "minLength": 1},
+        "CLOCK_HEALTH_HOST",
     ),
     Setting(
         "overdue_after",

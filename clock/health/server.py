@@ -1,104 +1,142 @@
 """The HTTP port of a clock or a worker: `/live`, `/ready`, `/clock` and `/metrics`.
 
-It answers on threads of its own, so that it can say that the process is stuck.
+It answers on threads of its own, so that it can say that the process is stuck. `/clock` and `/metrics` ask Redis,
+which may take long: they run on further threads, `ASKING` of them at once, and hold up no probe.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from clock.errors import ConfigurationError
+from clock.errors import ConfigurationError, message_of
+from clock.health.probe_http import Answer, ProbeHttp, Request
 from clock.health.probes import Vitals
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
-CLIENT_SECONDS = 10.0  # a client that is silent for so long is left: each one holds a thread
-NO_METRICS = "Metrics are told by prometheus-client: pip install 'clockd[metrics]'"
+ASKING = 2  # threads that may ask Redis at once
+NO_METRICS = "Metrics need prometheus-client: pip install 'clockd[metrics]'"
+_OK, _UNAVAILABLE = "200 OK", "503 Service Unavailable"
 
 logger = logging.getLogger(__name__)
 
 
 class HealthServer:
-    """Answers on `port` of all addresses, or on a free one where it is 0; `stop` ends it.
+    """Answers on `port` of the address `host`, or on a free port where it is 0; `stop` ends it.
 
     `vitals` judges this process, `clock` the application's clock, wherever it runs: what is wrong with it.
     `metrics` is what answers `/metrics`; None: prometheus-client is not installed, and the answer says so.
-    Raises ConfigurationError where the port is taken.
+    Raises ConfigurationError where the port is taken, or the address is not this machine's.
     """
 
     def __init__(
         self,
+        host: str,
         port: int,
         vitals: Callable[[], Vitals],
         clock: Callable[[], Sequence[str]],
         metrics: WSGIApplication | None,
     ) -> None:
-        self._pages: dict[object, Callable[[], Sequence[str]]] = {
-            "/live": lambda: vitals().not_live,
-            "/ready": lambda: vitals().not_ready,
-            "/clock": clock,
-        }
+        self._vitals = vitals
+        self._clock = clock
         self._metrics = metrics
-        try:
-            self._server = make_server("", port, self._answer, _ThreadingServer, _QuietHandler)
-        except OSError as error:
-            raise ConfigurationError(
-                f"--health-port {port} cannot be used: {error.strerror}; name another one"
-            ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that it answers on."""
-        return int(self._server.server_port)
+        listener = _listener(host, port)
+        self.port = int(listener.getsockname()[1])
+        self._host = host
+        self._asking = asyncio.Semaphore(ASKING)
+        self._http = ProbeHttp(listener, self._answer)
 
     def start(self) -> None:
         """Answer from now on."""
-        logger.info("Health on port %d: /live, /ready, /clock, /metrics", self.port)
+        logger.info("Health on %s port %d: /live, /ready, /clock, /metrics", self._host, self.port)
         if self._metrics is None:
             logger.warning(NO_METRICS)
-        self._thread.start()
+        self._http.start()
 
     def stop(self) -> None:
         """Answer no more."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        self._http.stop()
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO")
-        if path == "/metrics" and self._metrics is not None:
-            return self._metrics(environ, start_response)
-        status, lines = self._page(path)
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return ["".join(f"{line}\n" for line in lines).encode()]
+    async def _answer(self, request: Request) -> Answer:
+        match request.path:
+            case "/live":
+                return _judgement(self._vitals().not_live)
+            case "/ready":
+                return _judgement(self._vitals().not_ready)
+            case "/clock":
+                return await self._on_a_thread(lambda: _judgement(self._clock()))
+            case "/metrics":
+                return await self._on_a_thread(lambda: _measured(self._metrics, request))
+            case _:
+                return _text("404 Not Found", ["There are /live, /ready, /clock and /metrics."])
 
-    def _page(self, path: object) -> tuple[str, Iterable[str]]:
-        if path == "/metrics":
-            return "501 Not Implemented", [NO_METRICS]
-        if path not in self._pages:
-            return "404 Not Found", ["There are /live, /ready, /clock and /metrics."]
-        complaints = self._pages[path]()
-        return ("503 Service Unavailable", complaints) if complaints else ("200 OK", ["ok"])
+    async def _on_a_thread(self, page: Callable[[], Answer]) -> Answer:
+        """What `page` returns. Its thread is a daemon: a page that waits for Redis does not hold up an exit."""
+        await self._asking.acquire()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+
+        def resolve(answer: Answer) -> None:
+            self._asking.release()
+            if not future.done():  # the client may have left
+                future.set_result(answer)
+
+        def run() -> None:
+            answer = _answer_of(page)
+            with suppress(RuntimeError):  # the server has stopped
+                loop.call_soon_threadsafe(resolve, answer)
+
+        threading.Thread(target=run, name="health-page", daemon=True).start()
+        return await future
 
 
-class _ThreadingServer(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+def _listener(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server((str(address[0]), port), family=family, backlog=64, dualstack_ipv6=both)
+    except OSError as error:
+        raise ConfigurationError(
+            f"--health-port {port} cannot be used on {host}: {error.strerror}; name another port or --health-host"
+        ) from error
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that left, or was silent for too long: scanners do so."""
-        logger.debug("Health: %s was not answered", client_address, exc_info=True)
+
+def _judgement(complaints: Sequence[str]) -> Answer:
+    return _text(_UNAVAILABLE, complaints) if complaints else _text(_OK, ["ok"])
 
 
-class _QuietHandler(WSGIRequestHandler):
-    timeout = CLIENT_SECONDS
+def _text(status: str, lines: Sequence[str]) -> Answer:
+    return Answer(status, "".join(f"{line}\n" for line in lines).encode())
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library names it
-        logger.debug(format, *args)
+
+def _measured(metrics: WSGIApplication | None, request: Request) -> Answer:
+    """The answer of prometheus-client, which speaks WSGI."""
+    if metrics is None:
+        return _text("501 Not Implemented", [NO_METRICS])
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "PATH_INFO": request.path,
+        "QUERY_STRING": request.query,
+    }
+    for name in ("accept", "accept-encoding"):
+        if name in request.headers:
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = request.headers[name]
+    begun: list[Any] = []
+    body = b"".join(metrics(environ, lambda *words: begun.extend(words)))  # type: ignore[arg-type]  # no `write`
+    status, headers, *_ = begun
+    return Answer(status, body, tuple(headers))
+
+
+def _answer_of(page: Callable[[], Answer]) -> Answer:
+    try:
+        return page()
+    except Exception as error:  # a page that fails must be answered, and end nothing
+        logger.exception("Health: a page failed")
+        return _text("500 Internal Server Error", [f"{type(error).__name__}: {message_of(error)}"])

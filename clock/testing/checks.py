@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from types import CodeType
 from zoneinfo import ZoneInfo
 
-from clock.errors import JobError
+from clock.errors import JobError, NoEvents
 from clock.job import Job
 from clock.job.naming import naming_warning
 from clock.testing.hazards import elapsed_periods, hazards_of
@@ -64,9 +64,9 @@ def _warn(rule: str, event: Event, text: str, at: datetime | None = None) -> Fin
 
 
 def no_events(look: Look) -> Iterator[Finding]:
-    """A file that declares nothing: its clock would run for ever and do nothing."""
-    if not (look.timetable.events or look.timetable.synced):
-        yield Finding("warning", "empty", "", f"{look.timetable.path}:1", "it declares no event")
+    """A file that declares nothing: `clock run` refuses it."""
+    if look.timetable.is_empty:
+        yield Finding("error", "empty", "", f"{look.timetable.path}:1", NoEvents.TEXT)
 
 
 def dst_hazards(look: Look) -> Iterator[Finding]:

@@ -133,6 +133,8 @@ class Sync:
             self._follow(source, events)
             if not source.is_loaded:
                 source.is_loaded = True
+                if not events:
+                    _tell_of_no_rows(source.synced)
                 self.note_orphans()
         except StoreError as error:
             logger.error("%s The events of %s are synced when it is back.", error, source.synced.source)
@@ -180,6 +182,11 @@ class Sync:
             if str(error) not in source.told:
                 firing.report(self._timetable, error, "A row was passed over")
         source.told = frozenset(map(str, errors))
+
+
+def _tell_of_no_rows(synced: SyncedEvents) -> None:
+    seconds = synced.every.total_seconds()
+    logger.info("%s returned no rows; the clock waits for some and asks every %g s", synced.source, seconds)
 
 
 def _is_due_alike(before: Event | None, event: Event) -> bool:

@@ -67,6 +67,11 @@ class Timetable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {event.name: event for event in self.events})
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether a clock would have nothing to do: no events, no source of events, no callbacks of ticks."""
+        return not (self.events or self.synced or self.callbacks.before_tick or self.callbacks.after_tick)
+
     def event(self, name: str) -> Event:
         """The event of that name. Raises UnknownEvent, which names the near ones, or all where they are few."""
         try:

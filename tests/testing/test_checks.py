@@ -163,4 +163,7 @@ def test_a_job_without_a_jobs_name_is_told() -> None:
 
 
 def test_a_file_without_events_is_told_to_have_none() -> None:
-    assert texts("empty") == ["it declares no event"]
+    [finding] = found()
+
+    assert (finding.level, finding.rule) == ("error", "empty")
+    assert finding.text.startswith("no event is declared, so the clock would do nothing")

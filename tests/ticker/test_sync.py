@@ -101,6 +101,19 @@ def test_a_new_row_is_taken_in_and_a_deleted_one_is_gone(
     assert len(fired(redis)) == 13
 
 
+def test_a_source_without_rows_is_said_to_be_waited_for(
+    begin: Begin, rows: Rows, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows[:] = []
+
+    with caplog.at_level("INFO"):
+        run_until(fake_clock, begin(), SIX + 3 * MINUTE)
+
+    told = [message for message in caplog.messages if "returned no rows" in message]
+    assert len(told) == 1
+    assert "the clock waits for some and asks every 60 s" in told[0]
+
+
 def test_an_edited_row_begins_anew_and_the_edit_fires_nothing(
     begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
 ) -> None:
