@@ -18,6 +18,7 @@ from clock.config import file_used, load_config
 from clock.errors import DeclarationError
 from clock.log import configure_logging
 from clock.testing.checks import Finding, Look, findings
+from clock.timetable import zone_name
 
 
 @click.command(short_help="Check the clock file: errors, and what may not be meant.")
@@ -32,20 +33,24 @@ def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) 
     Example: python -m clock check lib/clock.py --format github
     """
     configure_logging("text", "warning", stream=sys.stderr)
-    found = _findings(clock_file, config)
+    found, zone = _findings(clock_file, config)
+    if form == "text" and zone:
+        click.echo(f"zone: {zone}")
     {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form](found, clock_file)
     ctx.exit(any(finding.level == "error" for finding in found))
 
 
-def _findings(clock_file: Path, config: Path | None) -> list[Finding]:
+def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str]:
+    """The findings, and the file's time zone with its source, if the file can be loaded."""
     try:
         settings = load_config({"clock_file": clock_file}, file=config)
         timetable = load_timetable(settings)
     except DeclarationError as error:
         where, text = _split(str(error))
-        return [Finding("error", "declaration", "", where or str(clock_file), text)]
+        return [Finding("error", "declaration", "", where or str(clock_file), text)], ""
     queues = [name for name, _ in settings.queues] if file_used(config) else None
-    return findings(Look(timetable, SystemClock().now().replace(microsecond=0), queues))
+    zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
+    return findings(Look(timetable, SystemClock().now().replace(microsecond=0), queues)), zone
 
 
 def _split(message: str) -> tuple[str, str]:

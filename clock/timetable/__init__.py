@@ -20,6 +20,7 @@ from clock.timetable.loader import application_folder, load
 from clock.timetable.scheduler import CancelJob, cancels
 from clock.timetable.synced import RowsRead, read_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
+from clock.timetable.zone_files import zone_name
 
 __all__ = [
     "DUE_AT",
@@ -48,4 +49,5 @@ __all__ = [
     "read_rows",
     "repeat",
     "sync_events",
+    "zone_name",
 ]

@@ -22,10 +22,12 @@ from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
 from clock.timetable.adjustments import NONE, Adjustments
 from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.machine_zone import MachineZone
 from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers import Trigger, Union
 from clock.timetable.until import Moment, Until
+from clock.timetable.zone_files import zone_name
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -35,7 +37,7 @@ class Draft:
     """Collects declarations. An event becomes whole when the file has been read: `configure` may come late."""
 
     path: Path
-    machine_zone: Callable[[], tzinfo]  # asked where the file says nothing
+    machine_zone: Callable[[], MachineZone]  # asked if the file names no zone
     scheduler: schedule.Scheduler
     settings: dict[str, Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
@@ -47,8 +49,10 @@ class Draft:
 
     def finish(self) -> Timetable:
         """The timetable of all that was declared. Raises DeclarationError."""
+        source = "from configure"
         if "tz" not in self.settings:
-            self.settings["tz"] = self.machine_zone()
+            machine = self.machine_zone()
+            self.settings["tz"], source = machine.zone, machine.source
         settings = Settings(**self.settings)
         callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
         return Timetable(
@@ -58,6 +62,7 @@ class Draft:
             callbacks,
             tuple(self.error_handlers),
             tuple(self.synced),
+            zone_source=source,
         )
 
     def _events(self, settings: Settings) -> Iterator[Event]:
@@ -117,7 +122,7 @@ class Entry:
     def declaration(self, zone: tzinfo) -> str:
         """All that due instants depend on, in words."""
         until = "" if self.until is None else f" until {self.until}"
-        return f"{self.schedule} in {zone}{until}{self.adjustments.words()}"
+        return f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}"
 
     def event(self, name: str, action: Action, settings: Settings) -> Event:
         """The finished event. Raises DeclarationError where its words do not go together."""

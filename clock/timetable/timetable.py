@@ -62,6 +62,7 @@ class Timetable:
     callbacks: Callbacks = field(default_factory=Callbacks)
     error_handlers: Sequence[Callable[[BaseException], object]] = ()
     synced: Sequence[SyncedEvents] = ()
+    zone_source: str = ""  # in words, where the zone of `settings` was read
     by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -79,6 +79,17 @@ def test_warnings_name_place_and_date_and_are_no_failure(project: Path) -> None:
     assert result.output.endswith(f"lib/clock.py: 0 errors, {warnings} warnings\n")
 
 
+def test_the_zone_and_where_it_was_read_come_first(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("check").output.startswith("zone: ")
+    assert "(from configure)" in run("check").output.splitlines()[0]
+
+    (project / "lib" / "clock.py").write_text("from clock import every\nevery().day.do(print)\n")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+
+    assert run("check").output.startswith("zone: Asia/Tokyo (from the environment variable TZ)\n")
+    assert "zone:" not in run("check", "--format", "json").output
+
+
 def test_a_file_that_does_not_load_is_an_error(project: Path) -> None:
     (project / "lib" / "clock.py").write_text(CLOCK_FILE.replace("06:00", "32:00"))
 

@@ -48,6 +48,22 @@ def test_a_changed_declaration_begins_anew_and_owes_nothing(ledger: RedisLedger)
     assert entry == Entry(anchor_ms=NOON + MINUTE, decided_ms=NOON + MINUTE)
 
 
+@pytest.mark.parametrize("name", ["Etc/UTC", "Zulu", "Etc/GMT-0", "UTC"])
+def test_another_name_of_utc_is_no_changed_declaration(ledger: RedisLedger, redis: Redis, name: str) -> None:
+    before = declare(ledger, f"every day at 06:00 in {name} until 2030-01-01 00:00:00")
+
+    after = declare(ledger, "every day at 06:00 in UTC until 2030-01-01 00:00:00", now_ms=NOON + MINUTE)
+
+    assert after == before
+    assert b" in UTC " in redis.hvals(keys.LEDGER_DECLARATION)[0]
+
+
+def test_another_zone_than_utc_is_a_changed_declaration(ledger: RedisLedger) -> None:
+    declare(ledger, "every day at 06:00 in Europe/Berlin")
+
+    assert declare(ledger, "every day at 06:00 in UTC", now_ms=NOON + MINUTE).anchor_ms == NOON + MINUTE
+
+
 def test_more_events_than_one_call_takes_keep_their_order(ledger: RedisLedger) -> None:
     names = [f"event {number}" for number in range(1201)]
     ledger.declare([(name, "daily") for name in names[:600]], NOON)

@@ -12,7 +12,6 @@ from clock import every
 from clock.errors import ClockError, ConfigurationError, DeclarationError, UnknownEvent
 from clock.timetable import Callbacks, Event, Settings, Timetable, declarations, load
 from clock.timetable.clockwork_form import OPTIONS
-from clock.timetable.machine_zone import machine_zone
 from tests.timetable import jobs
 
 Load = Callable[[str], Timetable]
@@ -429,15 +428,6 @@ def test_a_tz_that_names_no_zone_is_refused_where_the_file_names_none(
     ):
         load_lines("every().day.do(act)\n")
     assert load_lines("configure(tz='UTC')\nevery().day.do(act)\n").settings.tz == ZoneInfo("UTC")
-
-
-def test_the_machines_zone_is_that_of_tz_or_of_its_localtime(tmp_path: Path) -> None:
-    link = tmp_path / "localtime"
-    link.symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
-
-    assert machine_zone({"TZ": ":Europe/Berlin"}, link) == ZoneInfo("Europe/Berlin")
-    assert machine_zone({"TZ": f":{link}"}, tmp_path / "nothing") == ZoneInfo("Asia/Tokyo")
-    assert machine_zone({}, tmp_path / "nothing") == UTC
 
 
 def test_an_editor_is_told_of_all_that_is_taken_and_of_nothing_else() -> None:

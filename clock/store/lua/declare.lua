@@ -34,13 +34,22 @@ local function read(key)
   return found
 end
 
+-- UTC has many names, which were written as the machine had them before they became one.
+local UTC = { UTC = 1, UCT = 1, Universal = 1, Zulu = 1, GMT = 1, GMT0 = 1, ['GMT+0'] = 1, ['GMT-0'] = 1, Greenwich = 1 }
+local function with_one_utc(declaration)
+  return (declaration:gsub(' in (%S+)', function(zone) return UTC[(zone:gsub('^Etc/', ''))] and ' in UTC' end))
+end
+
 local anchor, declared, decided = read(KEYS[1]), read(KEYS[2]), read(KEYS[3])
 local new = { {}, {}, {} } -- as KEYS: what each hash is to hold, event and value by turns
 local reply = {}
 for n, event in ipairs(events) do
   local declaration = ARGV[2 * n + 3]
   local known = declared[event]
-  if known ~= declaration then
+  if known and known ~= declaration and with_one_utc(known) == declaration then
+    table.insert(new[2], event)
+    table.insert(new[2], declaration)
+  elseif known ~= declaration then
     local begin = math.max(now, known and tonumber(decided[event] or 0) or 0)
     declared[event] = declaration
     anchor[event] = string.format('%.0f', begin)
