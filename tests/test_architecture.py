@@ -15,12 +15,13 @@ LONGEST = 300
 MAY_IMPORT = {
     "errors": set[str](),
     "clocks": set[str](),
-    "shutdown": set[str](),
+    "forking": set[str](),
+    "shutdown": {"forking"},
     "config": {"errors"},
     "log": {"errors"},
-    "store": {"errors", "clocks", "config", "shutdown", "log"},
-    "timetable": {"errors", "clocks", "config", "shutdown", "log"},
-    "job": {"errors", "clocks", "config", "shutdown", "log", "store"},
+    "store": {"errors", "clocks", "config", "forking", "shutdown", "log"},
+    "timetable": {"errors", "clocks", "config", "forking", "shutdown", "log"},
+    "job": {"errors", "clocks", "config", "forking", "shutdown", "log", "store"},
 }
 FLOOR_3 = set(MAY_IMPORT)
 MAY_IMPORT |= {

@@ -1,6 +1,9 @@
 import os
 import signal
 import threading
+import time
+
+import pytest
 
 from clock.shutdown import handling
 
@@ -34,3 +37,46 @@ def test_a_hangup_that_nohup_has_had_ignored_stays_ignored() -> None:
             assert called.wait(30)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_signal_to_a_forked_child_reaches_only_the_child_however_soon_it_comes() -> None:
+    called: list[str] = []
+    last = threading.Event()
+    ends = []
+
+    with handling({signal.SIGTERM: lambda: called.append("TERM"), signal.SIGUSR1: last.set}):
+        for _ in range(50):
+            child = os.fork()
+            if child == 0:
+                time.sleep(60)
+                os._exit(0)
+            os.kill(child, signal.SIGTERM)
+            ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert last.wait(30)
+
+    assert ends == [-signal.SIGTERM] * 50
+    assert called == []
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_begins_with_the_handlers_that_were_there_before() -> None:
+    with handling({signal.SIGTERM: lambda: None, signal.SIGINT: lambda: None}):
+        child = os.fork()
+        if child == 0:
+            begun = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), signal.set_wakeup_fd(-1)
+            os._exit(begun == (signal.SIG_DFL, signal.default_int_handler, -1))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_a_signal_that_only_the_application_handles_does_not_end_the_handling() -> None:
+    called = threading.Event()
+    before = signal.signal(signal.SIGRTMIN, lambda *_: None)
+    try:
+        with handling({signal.SIGUSR1: called.set}):
+            os.kill(os.getpid(), signal.SIGRTMIN)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert called.wait(30)
+    finally:
+        signal.signal(signal.SIGRTMIN, before)

@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Literal
 
 from clock.errors import message_of
+from clock.forking import child_ends_here
 from clock.job.context import Context
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
@@ -27,7 +28,8 @@ def ask_retry_in(
 ) -> float | Literal["kill", "discard"] | None:
     """What the class's `retry_in` says to failure number `count` (from 0); None: nothing that can be used."""
     try:
-        answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
+        with child_ends_here():
+            answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
     except BaseException as second:  # noqa: BLE001  # whatever a hook of the user's raises, sys.exit() too
         _log_failed(f"{job.wire_name}.retry_in", second)
         return None
@@ -48,7 +50,8 @@ def tell_exhausted(job: type[Job], payload: Payload, error: BaseException) -> bo
     """Call the class's `retries_exhausted`; True: it wants the job dropped."""
     try:
         shown = deepcopy(payload)
-        return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
+        with child_ends_here():
+            return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
     except BaseException as second:  # noqa: BLE001  # the same
         _log_failed(f"{job.wire_name}.retries_exhausted", second)
         return False

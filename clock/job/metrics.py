@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from clock.errors import Discard, StoreError
+from clock.forking import in_child
 from clock.job.payload import Payload
 from clock.store import Redis
 from clock.store.job_metrics import BUCKETS_MS, Tally, add
@@ -24,6 +25,10 @@ class Metrics:
     """Figures of this process since they were last sent. May be used from any thread."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the figures."""
         self._lock = threading.Lock()
         self._tallies: dict[str, Tally] = {}  # guarded by _lock
 
@@ -67,6 +72,7 @@ class Metrics:
 
 #: The process's own.
 METRICS = Metrics()
+in_child(METRICS.reset)  # the figures are the parent's, and a thread of it may have held the lock
 
 
 def measure(job: Job, payload: Payload, queue: str) -> Measured:

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clock.errors import JobError
+from clock.forking import child_ends_here
 from clock.job.payload import Payload
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any])
             with around:
                 result = run_inside(job, chain[place:], args)
             return result
-    return job.perform(*args)
+    with child_ends_here():
+        return job.perform(*args)
 
 
 async def await_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
@@ -128,7 +130,8 @@ async def await_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequen
             async with awaitable:
                 result = await await_inside(job, chain[place:], args)
             return result
-    return await job.perform(*args)
+    with child_ends_here():
+        return await job.perform(*args)
 
 
 class _Awaitable(AbstractAsyncContextManager[object]):

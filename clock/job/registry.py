@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass
+from clock.forking import child_ends_here
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -72,7 +73,8 @@ def import_jobs(folder: Path, *, root: Path | None = None) -> list[str]:
 
 def _import(name: str, path: Path) -> None:
     try:
-        importlib.import_module(name)
+        with child_ends_here():
+            importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever the user's module raises is told in a line
         raise ConfigurationError(_hidden(name, path, error) or _told(path, error)) from error
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import JobError, JobTimeout
+from clock.forking import in_child
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
 
@@ -102,7 +103,7 @@ class _Watchdog:
         limit = _Limit(self._clock.monotonic() + seconds, thread)
         with self._lock:
             self._limits.add(limit)
-            if self._thread is None or not self._thread.is_alive():  # a forked child has only one thread
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="time limits", daemon=True)
                 self._thread.start()
             elif limit.deadline < self._wakes_at:
@@ -129,3 +130,11 @@ class _Watchdog:
 
 
 _watchdog = _Watchdog(SystemClock())
+
+
+def _begin_child() -> None:
+    global _watchdog  # one a process: its thread is the parent's, and its lock may have been held
+    _watchdog = _Watchdog(SystemClock())
+
+
+in_child(_begin_child)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import ConfigurationError, StoreError
+from clock.forking import in_child
 from clock.store import embedded
 from clock.store.address import masked, scheme_of, sentinels, unreadable
 from clock.store.faults import plain, store_error
+from clock.store.fork_safety import renew_in_child
 from clock.store.server_version import ServerVersion
 
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
@@ -124,6 +127,7 @@ def connect(
     url = url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
     try:
         redis = _client(url, max_connections)
+        renew_in_child(redis, partial(_client, url, max_connections))
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from error
     try:
@@ -160,6 +164,14 @@ def using_default(redis: Redis) -> Iterator[None]:
         yield
     finally:
         set_default(before)
+
+
+def _begin_child() -> None:
+    global _default_lock  # a thread of the parent may have held it
+    _default_lock = threading.Lock()
+
+
+in_child(_begin_child)
 
 
 def server_time_offset(redis: Redis, clock: Clock) -> timedelta:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 import msgspec
 
+from clock.forking import in_child
 from clock.store.queues import Parcel
 
 
@@ -77,6 +78,14 @@ _current: ContextVar[HeldPushes | None] = ContextVar("clock_held_pushes", defaul
 def current() -> HeldPushes | None:
     """The firing under way in this thread or task, if there is one."""
     return _current.get()
+
+
+def _let_go() -> None:
+    """In a forked child, send what it pushes to Redis at once: the firing is committed by its parent."""
+    _current.set(None)
+
+
+in_child(_let_go)
 
 
 class holding:  # noqa: N801  # it reads as a function, and a generator would cost each firing more

@@ -6,6 +6,7 @@ import logging
 
 from clock.clocks import Clock, to_ms
 from clock.errors import ActionFailed, StoreError
+from clock.forking import child_ends_here
 from clock.store.holding import HeldPushes, holding
 from clock.store.ledger import Decision, Ledger, Verdict
 from clock.ticker.journal import JIDS_KEPT, Signature
@@ -23,7 +24,8 @@ def fire_by_hand(event: Event, *, ledger: Ledger, clock: Clock, signature: Signa
     now = clock.now()
     with holding(event.name, to_ms(now), None) as held:
         try:
-            event.run(now, None)
+            with child_ends_here():
+                event.run(now, None)
         except Exception as error:
             logger.debug("The action of %r failed", event.name, exc_info=error)
             raise ActionFailed(event.name, error) from error

@@ -14,6 +14,7 @@ import msgspec
 
 from clock.clocks import to_ms
 from clock.errors import message_of
+from clock.forking import child_ends_here
 from clock.store.holding import Push, holding
 from clock.ticker.catch_up import Due
 from clock.timetable import Event, Timetable, cancels
@@ -48,7 +49,7 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
     With `act` None it ends before the action, as fired: that nothing refuses it is all that is asked.
     """
     try:
-        if event.condition is not None and not event.condition(due.at.astimezone(event.zone)):
+        if not _allows(event, due):
             return Outcome("refused", "its condition said no")
         if timetable.callbacks.before_run and vetoed(timetable.callbacks.before_run, event, due.at):
             return Outcome("refused", "a before_run callback said no")
@@ -60,7 +61,8 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
 
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
     """Call all callbacks; whether one of them returned an explicit False."""
-    answers = [callback(*args) for callback in callbacks]
+    with child_ends_here():
+        answers = [callback(*args) for callback in callbacks]
     return any(answer is False for answer in answers)
 
 
@@ -69,7 +71,8 @@ def report(timetable: Timetable, error: BaseException, what: str) -> None:
     logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=error)
     for handler in timetable.error_handlers:
         try:
-            handler(error)
+            with child_ends_here():
+                handler(error)
         except BaseException as second:  # the handler of errors must not end the clock
             logger.error("The error handler failed: %s", message_of(second), exc_info=second)
 
@@ -78,15 +81,22 @@ def carry_out(timetable: Timetable, event: Event, due: Due, act: Act = Event.run
     """Run the action of a firing that nothing refused, then `after_run`; what they push is in the outcome."""
     previous_ms = None if due.previous is None else to_ms(due.previous)
     with holding(event.name, to_ms(due.at), previous_ms) as held:
-        answer = act(event, due.at, due.previous)
+        with child_ends_here():
+            answer = act(event, due.at, due.previous)
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
     kind = "caught_up" if due.caught_up else "fired"
     return Outcome(kind, None, tuple(held.pushes), tuple(held.jids), cancels(answer))
 
 
+def _allows(event: Event, due: Due) -> bool:
+    with child_ends_here():
+        return event.condition is None or bool(event.condition(due.at.astimezone(event.zone)))
+
+
 def _call_after(timetable: Timetable, callback: Callable[..., object], event: Event, at: datetime) -> None:
     try:
-        callback(event, at)
+        with child_ends_here():
+            callback(event, at)
     except BaseException as error:  # noqa: BLE001  # the action is done: its jobs go out all the same
         report(timetable, error, f"An after_run callback of {event.name!r} failed")

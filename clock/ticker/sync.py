@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from clock.clocks import Clock, to_ms
 from clock.errors import DeclarationError, StoreError
+from clock.forking import child_ends_here
 from clock.ticker import firing
 from clock.ticker.agenda import Planned
 from clock.ticker.courtesy import Courtesy
@@ -112,7 +113,8 @@ class Sync:
         synced = source.synced
         source.ask_at = self._clock.monotonic() + synced.every.total_seconds()
         try:
-            rows = list(self._courtesy.among(synced.load()))
+            with child_ends_here():
+                rows = list(self._courtesy.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
             firing.report(self._timetable, error, f"{synced.source}: the events were left as they are")
             if not source.is_loaded and source.last:
@@ -124,7 +126,8 @@ class Sync:
     def _read(self, source: _Source, rows: Sequence[object]) -> None:
         others = (other.events for other in self._sources if other is not source)
         taken = {*self._timetable.by_name, *(name for events in others for name in events)}
-        read = read_rows(source.synced, self._courtesy.among(rows), self._timetable.settings, taken)
+        with child_ends_here():
+            read = read_rows(source.synced, self._courtesy.among(rows), self._timetable.settings, taken)
         self._report(source, read.errors)
         self._take_over(source, {event.name: event for event in read.events})
 

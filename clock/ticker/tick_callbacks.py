@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from clock.forking import child_ends_here
 from clock.ticker import firing
 from clock.timetable import Timetable
 
@@ -39,6 +40,7 @@ class TickCallbacks:
         self._finish = False
         for callback in self._timetable.callbacks.after_tick:
             try:
-                callback()
+                with child_ends_here():
+                    callback()
             except BaseException as error:  # noqa: BLE001  # the user's code must not end the clock
                 firing.report(self._timetable, error, "An after_tick callback failed")

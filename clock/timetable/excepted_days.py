@@ -9,6 +9,7 @@ from datetime import date, tzinfo
 from functools import lru_cache
 from typing import Literal
 
+from clock.forking import child_ends_here
 from clock.timetable.local_time import DAY, Offsets, date_of, offsets_of
 from clock.timetable.triggers import Trigger, in_order
 from clock.timetable.wall_times import SEARCH_SECONDS
@@ -88,7 +89,8 @@ class _OpenDays:
     def _ask(self, day: int) -> bool:
         """Whether a day is open. One that the user's function fails on is: better a run too many than one lost."""
         try:
-            return not self._excepted(date_of(day))
+            with child_ends_here():
+                return not self._excepted(date_of(day))
         except Exception as error:  # noqa: BLE001  # the file's own function may raise whatever it likes
             logger.error(
                 "%r: except_on failed for %s: %r; it counts as no exception", self._name, date_of(day), error

@@ -21,6 +21,7 @@ from types import CodeType, ModuleType
 
 from clock.config import Declared
 from clock.errors import ClockError, ConfigurationError, DeclarationError
+from clock.forking import child_ends_here
 from clock.timetable.adoption import adopt, standing_in
 from clock.timetable.draft import Draft, drafting
 from clock.timetable.machine_zone import machine_zone
@@ -144,7 +145,8 @@ def _run(code: CodeType, path: Path) -> dict[str, object]:
     before = sys.modules.get(_MODULE)
     sys.modules[_MODULE] = module
     try:
-        exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
+        with child_ends_here():
+            exec(code, vars(module))  # noqa: S102  # the user's own file, as `python FILE` would
     except EndOfDeclarations:
         pass
     except (DeclarationError, ConfigurationError):

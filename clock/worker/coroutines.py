@@ -9,16 +9,21 @@ import asyncio
 import logging
 import threading
 import traceback
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import FrameType
 from typing import Any
+
+from clock.forking import child_ends_here, end_child, in_child
 
 logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock
+_loop_thread: int | None = None  # guarded by _lock
 _jobs: set[asyncio.Task[Any] | None] = set()  # used on the loop alone
+_dropped: list[object] = []  # in a forked child: what its parent runs; kept, as Python warns of lost coroutines
 
 
 def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
@@ -34,7 +39,8 @@ async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | No
     if task is not None:
         _jobs.add(task)
     try:
-        await coroutine
+        with child_ends_here():
+            await coroutine
     except BaseException as error:  # noqa: BLE001  # it is raised again in the job's thread
         return error
     finally:
@@ -77,10 +83,48 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
             logger.error("A task on the loop of the coroutine jobs raised %r; the loop goes on", error)
 
 
+class _Executor(ThreadPoolExecutor):
+    """Runs what jobs hand to `asyncio.to_thread`. A child that is forked there ends with it."""
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run `call` on a thread."""
+        return super().submit(_call, call, args, kwargs)
+
+
+def _call(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    with child_ends_here():
+        return call(*args, **kwargs)
+
+
+def _begin_child() -> None:
+    """Let a child that was forked on the loop run none of the parent's tasks but the one that has forked."""
+    ready: Any = getattr(_loop, "_ready", None)  # asyncio has no public way to drop what is ready to run
+    if _loop is None or ready is None or threading.get_ident() != _loop_thread:
+        return
+    task = asyncio.current_task(_loop)
+    _dropped.extend(ready)
+    ready.clear()
+    _loop.call_soon(_end_child, task)
+
+
+def _end_child(task: asyncio.Task[Any] | None) -> None:
+    """End a child that came back to the loop: its task has ended or awaits something."""
+    if task is not None and not task.done():
+        end_child(RuntimeError("a forked child of a coroutine must not await: the loop is its parent's"))
+    cancelled = task is None or task.cancelled()
+    end_child(None if cancelled or task is None else task.exception())
+
+
+in_child(_begin_child)
+
+
 def _the_loop() -> asyncio.AbstractEventLoop:
-    global _loop  # one a process, started with the first job that needs it
+    global _loop, _loop_thread  # one a process, started with the first job that needs it
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_run, args=(_loop,), name="coroutines", daemon=True).start()
+            _loop.set_default_executor(_Executor(thread_name_prefix="asyncio"))
+            thread = threading.Thread(target=_run, args=(_loop,), name="coroutines", daemon=True)
+            thread.start()
+            _loop_thread = thread.ident
         return _loop

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from clock.clocks import Clock
 from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, UnknownJobClass
+from clock.forking import child_ends_here
 from clock.job import Context, Job, registry
 from clock.job.arguments import check_arity
 from clock.job.payload import Payload, decode, encode_again, seconds
@@ -80,10 +81,11 @@ class Processor:
         started = self._clock.monotonic()
         context = Context(payload, self._is_stopping, claimed.queue, self._clock)
         try:
-            if job.is_coroutine():
-                run_on_loop(job.arun(context))
-            else:
-                job.run(context)
+            with child_ends_here():
+                if job.is_coroutine():
+                    run_on_loop(job.arun(context))
+                else:
+                    job.run(context)
         except Discard as reason:
             took = self._clock.monotonic() - started
             logger.info("%s %s dropped: %s", payload["class"], payload.get("jid"), reason)
