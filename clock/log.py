@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
 
+from clock.printable import printable
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -46,18 +48,24 @@ class _Relay(logging.Handler):
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`; a job's own line begins with its class and jid."""
+    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`; a job's own line begins with its class and jid.
+
+    A record is one line, whatever its message holds: a line break in a jid begins no line. A traceback follows,
+    indented, so that none of its lines looks like a record.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with the traceback below it where there is one."""
-        return f"{_time(record)} {record.levelname} {_job(record)}{super().format(record)}"
+        """The line, with the traceback below it if there is one."""
+        line = printable(f"{_time(record)} {record.levelname} {_job(record)}{record.getMessage().rstrip()}")
+        below = [text for text in (_traceback(self, record), record.stack_info) if text]
+        return "\n".join([line, *(f"    {printable(part)}" for text in below for part in text.split("\n"))])
 
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and what it is about: event, due, jid, queue..."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a traceback is its field `traceback`."""
+        """The line; a traceback is its field `traceback`, a thread's stack its field `stack`."""
         line: dict[str, object] = {
             "time": _time(record),
             "level": record.levelname.lower(),
@@ -65,9 +73,19 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= _extra(record)
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        line |= {"traceback": _traceback(self, record)} if record.exc_info else {}
+        line |= {"stack": record.stack_info} if record.stack_info else {}
         return json.dumps(line, default=str)  # ASCII, so that it is JSON in whatever encoding it is written
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The traceback of a record; empty if it has none."""
+    if not record.exc_info or record.exc_info[1] is None:
+        return ""
+    try:
+        return formatter.formatException(record.exc_info)
+    except Exception as error:  # noqa: BLE001  # the line itself must be written: groups of errors nested too deeply
+        return f"(the traceback cannot be shown: {type(error).__name__})"
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

@@ -68,6 +68,49 @@ def test_a_traceback_is_a_field_and_stays_in_its_line() -> None:
     assert "ValueError: no" in json.loads(stream.getvalue())["traceback"]
 
 
+HOSTILE = "\x1b[2J\x07\x9b31m\u202e\u2066\x7f\r\n\x0b\x85\u2028\udc9b2026-11-24T06:00:00.003Z INFO forged"
+
+
+def raises(text: str) -> ValueError:
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        return error
+
+
+def test_no_value_ends_its_line_of_text_or_writes_what_a_terminal_obeys() -> None:
+    logger, stream = written("text")
+
+    logger.info("%s %s done", "TraceJob", HOSTILE, extra={"class": HOSTILE, "jid": HOSTILE, "tags": HOSTILE})
+
+    [line] = stream.getvalue().splitlines()
+    assert line.isprintable()
+    assert line.count(r"\x1b[2J\x07\x9b31m\u202e\u2066\x7f\r\n\x0b\x85\u2028\udc9b2026-11-24") == 4
+
+
+def test_no_line_of_a_traceback_looks_like_a_line_of_the_log() -> None:
+    logger, stream = written("text")
+
+    logger.error("failed: %s", HOSTILE, exc_info=raises(HOSTILE))
+
+    first, *others = stream.getvalue().splitlines()
+    assert "ERROR failed: " in first
+    assert others[0] == "    Traceback (most recent call last):"
+    assert all(line.isprintable() and line.startswith("    ") for line in others)
+    assert "2026-11-24T06:00:00.003Z INFO forged" in others[-1]
+
+
+def test_a_traceback_that_cannot_be_made_costs_no_line() -> None:
+    logger, stream = written("text")
+    error: Exception = raises("no")
+    for _ in range(5_000):
+        error = ExceptionGroup("tasks", [error])
+
+    logger.error("failed", exc_info=error)
+
+    assert stream.getvalue().splitlines()[0].endswith("Z ERROR failed")
+
+
 def test_what_is_below_the_level_is_not_written() -> None:
     logger, stream = written("text", "warning")
 

@@ -11,7 +11,9 @@ import click
 
 from clock import __version__
 from clock.cli.commands import LazyCommands
+from clock.cli.output import echo
 from clock.errors import ClockError
+from clock.printable import printable
 
 PROGRAM = "clock" if Path(sys.argv[0]).name == "clock" else "python -m clock"
 COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # how the shell's completion script asks for words
@@ -74,11 +76,22 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # text that the terminal's encoding lacks is shown, too
     try:
-        cli.main(prog_name=PROGRAM, standalone_mode=True, complete_var=COMPLETION_VARIABLE)
-    except ClockError as error:
-        click.echo(f"clock: {error}", err=True)
+        exit_code = cli.main(prog_name=PROGRAM, standalone_mode=False, complete_var=COMPLETION_VARIABLE)
+    except click.ClickException as error:
+        vars(error)["message"] = printable(error.message)  # it quotes what was given on the command line
+        error.show()
         sys.exit(error.exit_code)
+    except click.Abort:
+        _fail("stopped, and nothing more was done")
+    except ClockError as error:
+        _fail(error, error.exit_code)
+    except MemoryError:
+        _fail("there is not enough memory")
     except OSError as error:  # a full disk, a folder that may not be written
-        click.echo(f"clock: {error}", err=True)
-        sys.exit(1)
-    sys.exit(0)
+        _fail(error)
+    sys.exit(exit_code or 0)
+
+
+def _fail(why: object, exit_code: int = 1) -> NoReturn:
+    echo(f"clock: {why}", err=True)
+    sys.exit(exit_code)

@@ -19,6 +19,7 @@ from typing import NoReturn
 import click
 
 from clock.cli.commands import CommandGroup
+from clock.cli.output import echo
 from clock.cli.run import run
 from clock.clocks import SystemClock
 from clock.errors import ClockError, ConfigurationError
@@ -125,7 +126,7 @@ def status(daemon: _Daemon) -> None:
     """
     if daemon.pid is None:
         raise ClockError(f"no clock runs by {daemon.pid_file}")
-    click.echo(f"Running, pid {daemon.pid}, log {daemon.log_file}")
+    echo(f"Running, pid {daemon.pid}, log {daemon.log_file}")
 
 
 def _start(daemon: _Daemon) -> None:
@@ -143,7 +144,7 @@ def _start(daemon: _Daemon) -> None:
     os.close(writing)
     _await_start(daemon, reading, before)
     os.close(reading)
-    click.echo(f"Started, pid {daemon.pid}, log {daemon.log_file}")
+    echo(f"Started, pid {daemon.pid}, log {daemon.log_file}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -178,7 +179,7 @@ def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:
         try:
             run.main([str(daemon.clock_file)], standalone_mode=False, obj=lambda: os.write(alive, b"begun"))
         except ClockError as error:
-            click.echo(f"clock: {error}", err=True)
+            echo(f"clock: {error}", err=True)
             sys.exit(error.exit_code)
     sys.exit(0)
 
@@ -213,7 +214,7 @@ def _stop(daemon: _Daemon) -> bool:
             raise ClockError(f"pid {pid} has not stopped within {STOP_SECONDS:g} s; see {daemon.log_file}")
         clock.wait(never, LOOK_SECONDS)
     daemon.pid_file.unlink(missing_ok=True)
-    click.echo(f"Stopped, pid {pid}")
+    echo(f"Stopped, pid {pid}")
     return True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 
 from clock.cli.options import config_option
+from clock.cli.output import Styled, echo, echo_json
 from clock.cli.parts import load_timetable
 from clock.clocks import SystemClock
 from clock.config import file_used, load_config
@@ -63,14 +63,14 @@ def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
     for finding in found:
         name = f"{finding.event}: " if finding.event else ""
         colour = "red" if finding.level == "error" else "yellow"
-        click.echo(f"{finding.source}: {click.style(finding.level, fg=colour)}: {name}{finding.text}")
+        echo(f"{finding.source}: ", Styled(finding.level, fg=colour), f": {name}{finding.text}")
     errors = sum(finding.level == "error" for finding in found)
-    click.echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
+    echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
 
 
 def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:
     rows = [{**asdict(finding), "at": finding.at and finding.at.isoformat()} for finding in found]
-    click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    echo_json(rows)
 
 
 def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
@@ -79,9 +79,7 @@ def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
         path, _, line = finding.source.rpartition(":")
         text = f"{finding.event}: {finding.text}" if finding.event else finding.text
         title = f"clock check ({finding.rule})"
-        click.echo(
-            f"::{finding.level} file={_escaped(path or finding.source)},line={line},title={title}::{_data(text)}"
-        )
+        echo(f"::{finding.level} file={_escaped(path or finding.source)},line={line},title={title}::{_data(text)}")
 
 
 def _data(text: str) -> str:

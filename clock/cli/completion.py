@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from clock.cli.app import COMPLETION_VARIABLE
+from clock.cli.output import echo_as_is
 
 
 @click.command(short_help="Print the script that completes commands in a shell.")
@@ -19,4 +20,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     kind = get_completion_class(shell)
     assert kind is not None  # noqa: S101  # click has these three
-    click.echo(kind(ctx.find_root().command, {}, "clock", COMPLETION_VARIABLE).source())
+    echo_as_is(kind(ctx.find_root().command, {}, "clock", COMPLETION_VARIABLE).source() + "\n")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from clock.cli.options import shared_options
-from clock.cli.output import echo_json, echo_table_or_blocks, json_option
+from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.config import Found, environment, file_used, gather, json_schema
 from clock.store.address import masked
 
@@ -32,8 +32,9 @@ def config(config: Path | None, schema: bool, as_json: bool, **options: Any) -> 
     if as_json:
         echo_json({item.name: {"value": _shown(item), "source": item.source} for item in found})
         return
-    click.echo(f"environment {environment()}, file {file_used(config) or 'none'}\n")
-    echo_table_or_blocks(["setting", "value", "from"], [(item.name, _shown(item), item.source) for item in found])
+    echo(f"environment {environment()}, file {file_used(config) or 'none'}")
+    echo()
+    echo_table(["setting", "value", "from"], [(item.name, _shown(item), item.source) for item in found])
 
 
 def _shown(found: Found) -> object:

@@ -13,8 +13,10 @@ from typing import IO
 
 import click
 
+from clock.cli.output import Styled, echo, echo_as_is
 from clock.shutdown import handling
 
+_printing = threading.Lock()
 _COLOURS = {"clock": "cyan", "worker": "green"}
 
 
@@ -58,7 +60,7 @@ def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
             process.popen.wait()
             copier.join()
     for process in failed:
-        click.echo(f"clock: the {process.label} ended with exit code {process.popen.returncode}", err=True)
+        echo(f"clock: the {process.label} ended with exit code {process.popen.returncode}", err=True)
     return 1 if failed else 0
 
 
@@ -78,7 +80,9 @@ def _copy_output(process: _Process, ended: threading.Event) -> threading.Thread:
 
     def copy(lines: IO[str] | Iterable[str] | None) -> None:
         for line in lines or ():
-            click.echo(f"{click.style(f'{process.label:6} |', _COLOURS[process.label])} {line}", nl=False)
+            with _printing:  # the lines of two processes do not mix
+                echo(Styled(f"{process.label:6} |", fg=_COLOURS[process.label]), " ", nl=False)
+                echo_as_is(line)
         process.popen.wait()  # its output ends a moment before it does
         ended.set()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import click
 
 from clock.cli.options import config_option
+from clock.cli.output import echo_json, echo_page
 from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
 from clock.clocks import SystemClock
@@ -20,7 +22,7 @@ from clock.testing.revisions import describe_revision, is_revision
 from clock.timetable import Timetable
 
 LOSES_FIRINGS = 3  # the exit code where something does not fire any more
-_FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
+_FORMS = {"text": to_text, "markdown": to_markdown}
 
 
 @click.command(short_help="Show what fires differently by a changed clock file.")
@@ -30,7 +32,7 @@ _FORMS = {"text": to_text, "markdown": to_markdown, "json": to_json}
     "--days", type=click.IntRange(min=1), default=30, show_default=True, help="How many days to compare."
 )
 @click.option("--from", "begin", metavar="WHEN", help="From when; default: now.")
-@click.option("--format", "form", type=click.Choice(list(_FORMS)), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice([*_FORMS, "json"]), default="text", show_default=True)
 @config_option
 @click.pass_context
 def diff(
@@ -55,7 +57,10 @@ def diff(
         else describe(_loaded(Path(old), config), start, end)
     )
     difference = compare(before, after)
-    click.echo(_FORMS[form](difference), nl=form == "json")
+    if form == "json":
+        echo_json(json.loads(to_json(difference)))
+    else:
+        echo_page(_FORMS[form](difference))
     ctx.exit(LOSES_FIRINGS if difference.loses_firings else 0)
 
 

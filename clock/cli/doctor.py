@@ -7,11 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from click.formatting import wrap_text
 
 from clock.cli.job_options import confirm, yes_option
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo_json, json_option, printable, terminal_width
+from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
 from clock.cli.parts import opened
 from clock.inspection import Circumstances, Finding, Grade, checkup
 from clock.inspection.orphans import adopt_jobs, forget_events
@@ -51,14 +50,12 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
 
 
 def _show(finding: Finding) -> None:
-    grade = click.style(f"{finding.grade:7}", fg=_COLOURS[finding.grade], bold=True)
-    width = terminal_width() or 1_000
-    text = wrap_text(f"{finding.subject}: {printable(finding.found)}", width, " " * 8, " " * 8)
-    click.echo(f"{grade} {text.lstrip()}")
+    grade = Styled(f"{finding.grade:8}", fg=_COLOURS[finding.grade], bold=True)
+    echo_wrapped(f"{finding.subject}: {finding.found}", first=grade, indent=" " * 8)
     if finding.advice:
-        click.echo(wrap_text(f"-> {finding.advice}", width, " " * 8, " " * 11))
+        echo_wrapped(f"-> {finding.advice}", first=" " * 8, indent=" " * 11)
 
 
 def _repair(redis: Redis) -> None:
-    click.echo(f"Dead workers whose jobs the living take over: {adopt_jobs(redis)}")
-    click.echo(f"Events forgotten: {forget_events(redis)}")
+    echo(f"Dead workers whose jobs the living take over: {adopt_jobs(redis)}")
+    echo(f"Events forgotten: {forget_events(redis)}")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo_json, echo_table_or_blocks, json_option
+from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.parts import load_timetable, opened
 from clock.clocks import from_ms
 from clock.inspection import EventView, events
@@ -35,9 +35,9 @@ def list_command(as_json: bool, **options: Any) -> None:
         echo_json([_as_json(view) for view in found])
         return
     if not found:
-        click.echo(f"{config.clock_file} declares no events.")
+        echo(f"{config.clock_file} declares no events.")
         return
-    echo_table_or_blocks(["event", "schedule", "does", "next", "pause", "last"], [_row(view) for view in found])
+    echo_table(["event", "schedule", "does", "next", "pause", "last"], [_row(view) for view in found])
 
 
 def _row(view: EventView) -> tuple[object, ...]:

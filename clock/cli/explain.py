@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo_json, json_option, terminal_width
+from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
 from clock.cli.parts import load_timetable
 from clock.clocks import SystemClock
 from clock.timetable import Timetable
@@ -32,11 +31,11 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
     if as_json:
         echo_json({event.name: event.explain(now) for event in timetable.events})
     elif markdown:
-        click.echo(_page(timetable, config.clock_file), nl=False)
+        echo_page(_page(timetable, config.clock_file))
     else:
         for event in timetable.events:
-            click.secho(event.name, bold=True)
-            click.echo(wrap_text(event.explain(now), terminal_width() or 1_000, "  ", "  "))
+            echo(event.name, bold=True)
+            echo_wrapped(event.explain(now), first="  ", indent="  ")
 
 
 def _page(timetable: Timetable, path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from clock.cli.options import file_option, settings, shared_options
+from clock.cli.output import echo
 from clock.cli.parts import connected, find_event, load_timetable, release, signature
 from clock.clocks import SystemClock
 from clock.store.connection import set_default
@@ -40,4 +41,6 @@ def fire(name: str, **options: Any) -> None:
         signature=signature(release(timetable.path, clock)),
     )
     count = len(held.jids)
-    click.echo("\n  ".join([f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed", *held.jids]))
+    echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
+    for jid in held.jids:
+        echo("  ", jid)

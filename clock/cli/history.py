@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
-from clock.cli.output import echo_json, json_option
+from clock.cli.output import echo, echo_json, json_option
 from clock.cli.parts import connected, find_event, load_timetable
 from clock.config import Config
 from clock.errors import SourceFailed, UnknownEvent
@@ -36,9 +36,9 @@ def history_command(name: str, count: int, as_json: bool, **options: Any) -> Non
         return
     for record in reversed(records):
         for line in told(record, zone):
-            click.echo(line)
+            echo(line)
     if not records:
-        click.echo(f"nothing has been decided of {name!r} yet")
+        echo(f"nothing has been decided of {name!r} yet")
 
 
 def _zone(config: Config, name: str, *, is_known: bool) -> tzinfo:

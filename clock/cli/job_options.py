@@ -10,9 +10,10 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from clock.cli.output import echo_json, echo_table, printable
+from clock.cli.output import Styled, echo, echo_json, echo_table
 from clock.errors import ClockError
 from clock.inspection import FoundJob, JobFilter, matching
+from clock.printable import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 BATCH = 500  # jobs in one step: a few ms of Redis's time
@@ -66,9 +67,9 @@ def confirm(question: str, yes: bool) -> None:
     if yes:
         return
     try:
-        agreed = click.confirm(question)
+        agreed = click.confirm(printable(question))
     except click.Abort:  # Ctrl-C, or an input that has ended
-        click.echo()
+        echo()
         if sys.stdin.isatty():
             raise
         raise ClockError("nobody answered, and nothing was done; --yes goes on without asking") from None
@@ -121,13 +122,11 @@ def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[
         echo_json([job_as_json(job) for job in jobs])
         return
     if not jobs:
-        click.echo("No jobs.")
+        echo("No jobs.")
         return
-    echo_table(
-        ["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs], whole="jid"
-    )
+    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs])
     if more:
-        click.echo(f"... and {more} more; --limit shows them")
+        echo(f"... and {more} more; --limit shows them")
 
 
 def show_job(job: FoundJob, as_json: bool) -> None:
@@ -136,7 +135,7 @@ def show_job(job: FoundJob, as_json: bool) -> None:
         echo_json(job_as_json(job))
         return
     for name, value in {**job.payload, "args": job.args}.items():
-        click.echo(f"{click.style(printable(name), bold=True)}: {printable(value)}")
+        echo(Styled(name, bold=True), f": {value}")
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:

@@ -9,6 +9,7 @@ from string import Template
 import click
 
 from clock.cli.commands import CommandGroup
+from clock.cli.output import echo
 from clock.errors import ConfigurationError
 
 
@@ -57,7 +58,7 @@ def _write(files: dict[Path, str]) -> None:
     for path, text in {**dict.fromkeys((path for path in packages if not path.exists()), ""), **files}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        click.echo(f"Wrote {path}")
+        echo(f"Wrote {path}")
 
 
 _JOB = Template('''\

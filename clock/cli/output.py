@@ -1,4 +1,8 @@
-"""How commands answer: tables that fit the terminal, JSON for programs, durations and instants for people."""
+"""How commands answer: lines, tables that fit the terminal, JSON for programs, durations for people.
+
+All that a command writes goes through this module. What it writes may come from Redis, an exception or a database,
+so control characters are escaped here, once: no value can end its line, command the terminal or reorder the text.
+"""
 
 from __future__ import annotations
 
@@ -7,92 +11,99 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 import click
 from click.formatting import wrap_text
 
-NARROWEST = 8  # characters that a shortened column keeps
+from clock.printable import UNPRINTABLE, printable
+
+LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
+ENDLESS = 1_000_000  # columns of an output that is no terminal: its lines are not wrapped
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
 
 
-def echo_json(value: object) -> None:
-    """Print `value` as JSON; what JSON does not have is written as text."""
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A part of a line, in colour or bold."""
+
+    text: object
+    fg: str | None = None
+    bold: bool = False
+
+
+def echo(*parts: object, fg: str | None = None, bold: bool = False, err: bool = False, nl: bool = True) -> None:
+    """Write one line: the parts, one after the other."""
+    styled = (part if isinstance(part, Styled) else Styled(part, fg, bold) for part in parts)
+    click.echo("".join(map(_styled, styled)), err=err, nl=nl)
+
+
+def _styled(part: Styled) -> str:
+    text = printable(part.text)
+    return click.style(text, fg=part.fg, bold=part.bold or None) if part.fg or part.bold else text
+
+
+def echo_wrapped(text: object, *, first: str | Styled = "", indent: str = "", fg: str | None = None) -> None:
+    """Write a text, wrapped at the terminal's width; `first` begins its first line, `indent` the others."""
+    begin = first if isinstance(first, Styled) else Styled(first)
+    lead = printable(begin.text)
+    lines = wrap_text(printable(text), terminal_width() or ENDLESS, lead, indent)[len(lead) :]
+    click.echo(_styled(begin) + (click.style(lines, fg=fg) if fg else lines))
+
+
+def echo_page(text: str) -> None:
+    """Write a text of several lines that was laid out before."""
+    click.echo("\n".join(map(printable, text.rstrip("\n").split("\n"))))
+
+
+def echo_as_is(text: str) -> None:
+    """Write what another program has written, or a shell is to run: nothing is escaped, no line is ended."""
+    click.echo(text, nl=False)
+
+
+def echo_json(value: object, *, indent: int = 2) -> None:
+    """Write `value` as JSON; a value without a form in JSON is written as text."""
     is_utf8 = sys.stdout.encoding.lower() == "utf-8"
-    click.echo(json.dumps(value, ensure_ascii=not is_utf8, indent=2, default=str))
+    text = json.dumps(value, ensure_ascii=not is_utf8, indent=indent, default=str)
+    lines = (UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n"))
+    click.echo("\n".join(lines))
 
 
-def table(
-    headings: Sequence[str],
-    rows: Sequence[Sequence[object]],
-    *,
-    width: int | None = None,
-    whole: str | None = None,
-) -> list[str]:
-    """The lines of a table; where it is wider than `width`, its widest columns are shortened, the first one last.
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
+    """The lines of a table. A column for which `width` has no room, the widest first, goes below its row.
 
-    The column `whole` never is, so that what it names can be copied. Columns that hold nothing are left out.
+    Columns that hold nothing are left out.
 
     >>> table(["queue", "jobs"], [["default", 12], ["low", 3]])
     ['queue    jobs', 'default    12', 'low         3']
+    >>> table(["event", "does"], [["nightly", "SendMailJob"]], width=19)
+    ['event', 'nightly', '  does  SendMailJob']
     """
-    texts = [[printable(value) for value in row] for row in rows]
-    columns = [index for index in range(len(headings)) if any(row[index] for row in texts)]
-    widths = {index: max(len(headings[index]), *(len(row[index]) for row in texts)) for index in columns}
-    if width is not None:
-        _shorten(widths, width, whole=None if whole is None else headings.index(whole))
-    numeric = {index for index in columns if all(_is_number(row[index]) for row in rows)}
-    return [
-        "  ".join(_cell(row[index], widths[index], right=index in numeric) for index in columns).rstrip()
-        for row in ([*headings], *texts)
-    ]
+    texts = [[_short(printable(value), width) for value in row] for row in rows]
+    filled = [index for index in range(len(headings)) if any(row[index] for row in texts)]
+    widths = {index: max(_cells(headings[index]), *(_cells(row[index]) for row in texts)) for index in filled}
+    beside = _beside(widths, width)
+    below = [index for index in filled if index not in beside]
+    numeric = {index for index in beside if all(_is_number(row[index]) for row in rows)}
 
+    def side_by_side(row: Sequence[str]) -> str:
+        return "  ".join(_cell(row[index], widths[index], right=index in numeric) for index in beside).rstrip()
 
-def blocks(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int) -> list[str]:
-    """The lines of a table too wide for `width`: for each row its first value, and the others below it.
-
-    >>> blocks(["event", "does"], [["nightly", "SendMailJob"]], width=30)
-    ['nightly', '  does  SendMailJob']
-    """
-    label = max(map(len, headings[1:]))
-    lines = []
-    for first, *others in rows:
-        lines.append(printable(first))
-        for heading, value in zip(headings[1:], others, strict=True):
-            if printable(value):
-                indent = " " * (label + 4)
-                lines += wrap_text(f"  {heading:{label}}  {printable(value)}", width, "", indent).splitlines()
+    lines = [side_by_side(headings)]
+    for row in texts:
+        lines.append(side_by_side(row))
+        lines += _below([(headings[index], row[index]) for index in below], width)
     return lines
 
 
-def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, whole: str | None = None) -> None:
-    """Print a table, its headings in bold, shortened where the terminal is too narrow for it.
-
-    Where there is no room for it with the column `whole` as it is, each row is a block that begins with that.
-    """
-    width = terminal_width()
-    head, *lines = table(headings, rows, width=width, whole=whole)
-    if whole and width and max(map(len, [head, *lines])) > width:
-        order = sorted(range(len(headings)), key=lambda index: headings[index] != whole)
-        _echo_blocks([headings[i] for i in order], [[row[i] for i in order] for row in rows], width)
-        return
+def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a table, its headings in bold."""
+    head, *lines = table(headings, rows, width=terminal_width())
     click.secho(head, bold=True)
     for line in lines:
         click.echo(line)
-
-
-def echo_table_or_blocks(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table, or where the terminal is too narrow for it, each row as a block: nothing is shortened."""
-    width = terminal_width()
-    if width is None or max(map(len, table(headings, rows))) <= width:
-        echo_table(headings, rows)
-    else:
-        _echo_blocks(headings, rows, width)
-
-
-def _echo_blocks(headings: Sequence[str], rows: Sequence[Sequence[object]], width: int) -> None:
-    for line in blocks(headings, rows, width=width):
-        click.secho(line, bold=not line.startswith(" "))
 
 
 def terminal_width() -> int | None:
@@ -120,19 +131,31 @@ def duration(seconds: float) -> str:
 _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
-def _shorten(widths: dict[int, int], room: int, *, whole: int | None) -> None:
-    first, *others = widths
-    while sum(widths.values()) + 2 * (len(widths) - 1) > room:
-        wide = [index for index in others if index != whole and widths[index] > NARROWEST]
-        if not wide and (first == whole or widths[first] <= NARROWEST):
-            return
-        widths[max(wide or [first], key=lambda index: widths[index])] -= 1
+def _beside(widths: dict[int, int], room: int | None) -> list[int]:
+    """The columns that stand side by side: the first one, and without the widest others if the room is small."""
+    beside = list(widths)
+    while room is not None and len(beside) > 1 and sum(widths[index] + 2 for index in beside) - 2 > room:
+        beside.remove(max(beside[1:], key=lambda index: widths[index]))
+    return beside
 
 
-def printable(value: object) -> str:
-    """Text for a terminal: what it would obey, an escape sequence from a job's arguments, is taken out."""
-    text = "" if value is None else str(value)
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+def _below(values: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    label = max((len(heading) for heading, _ in values), default=0)
+    return [
+        line
+        for heading, value in values
+        if value
+        for line in wrap_text(value, width or ENDLESS, f"  {heading:{label}}  ", " " * (label + 4)).splitlines()
+    ]
+
+
+def _short(text: str, width: int | None) -> str:
+    return text if width is None or len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _cells(text: str) -> int:
+    """How many columns a text takes: a character of East Asia's scripts takes two."""
+    return len(text) if text.isascii() else sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _is_number(value: object) -> bool:
@@ -140,5 +163,5 @@ def _is_number(value: object) -> bool:
 
 
 def _cell(text: str, width: int, *, right: bool) -> str:
-    short = text if len(text) <= width else text[: width - 1] + "…"
-    return short.rjust(width) if right else short.ljust(width)
+    space = " " * (width - _cells(text))
+    return space + text if right else text + space

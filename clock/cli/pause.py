@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.output import echo
 from clock.cli.parts import find_event, load_timetable, opened
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError
@@ -46,7 +47,7 @@ def pause(
     wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
     made = pauses.pause(redis, event, wanted)
     lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
-    click.echo(f"Paused {_told(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+    echo(f"Paused {_told(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
 
 
 @click.command()
@@ -65,7 +66,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     is_paused = name is not None and not whole and name in pauses.read(redis)
     event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
     ended = pauses.resume(redis, event, to_ms(clock.now()))
-    click.echo(f"Resumed {_told(event)}" if ended else f"{_told(event)} was not paused")
+    echo(f"Resumed {_told(event)}" if ended else f"{_told(event)} was not paused")
 
 
 def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 
 from clock.cli.options import config_option
-from clock.cli.output import echo_table, json_option
+from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option
 from clock.cli.parts import load_timetable
 from clock.cli.spans import span_of
 from clock.clocks import SystemClock
@@ -63,11 +64,11 @@ def preview(
     if svg:
         _write(svg, timeline.svg())
     if as_json:
-        click.echo(timeline.to_json())
+        echo_json(json.loads(timeline.to_json()), indent=1)
     elif chart:
-        click.echo(timeline.chart(), nl=False)
+        echo_page(timeline.chart())
     elif svg:
-        click.echo(f"Drawn: {svg}: {len(timeline):,} firings")
+        echo(f"Drawn: {svg}: {len(timeline):,} firings")
     else:
         _echo_firings(timeline, timetable)
 
@@ -108,9 +109,9 @@ def _pieces(start: datetime, stop: datetime) -> Iterator[Span]:
 
 def _echo_firings(timeline: Timeline, timetable: Timetable) -> None:
     if not len(timeline):
-        click.echo(f"Nothing fires from {timeline.start} to {timeline.end}.")
+        echo(f"Nothing fires from {timeline.start} to {timeline.end}.")
         return
     actions = {event.name: str(event.action) for event in timetable.events}
     rows = [(f"{firing.at:%a %Y-%m-%d %H:%M:%S %Z}", firing.event, actions[firing.event]) for firing in timeline]
     echo_table(["when", "event", "what"], rows)
-    click.echo(f"{len(timeline):,} firings, times in {timeline.zone}")
+    echo(f"{len(timeline):,} firings, times in {timeline.zone}")

@@ -23,7 +23,7 @@ from clock.cli.job_options import (
     yes_option,
 )
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo_json, echo_table, json_option, printable
+from clock.cli.output import duration, echo, echo_json, echo_table, json_option
 from clock.cli.parts import opened
 from clock.errors import ClockError
 from clock.inspection import FoundJob, JobFilter, QueuePlace, matching, queues
@@ -93,7 +93,7 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
     jobs = meant(place, wanted, seconds(clock.now()))
     confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes or not jobs)
     size = max(BATCH, len(jobs) // TURNS + 1)
-    click.echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete, size)}")
+    echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete, size)}")
 
 
 @queue.command(short_help="Delete the queue NAME and all its jobs for good.")
@@ -110,7 +110,7 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     place = _place(redis, name)
     [size] = [view.size for view in queues(redis, seconds(clock.now())) if view.name == name]
     confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes or not size)
-    click.echo(f"Deleted: {place.clear()}")
+    echo(f"Deleted: {place.clear()}")
 
 
 def _place(redis: Redis, name: str) -> QueuePlace:
@@ -131,9 +131,9 @@ def _show_queues(redis: Redis, now: float, as_json: bool) -> None:
         )
         for view in found:
             if view.problem:
-                click.secho(f"! {printable(view.problem)}", fg="red")
+                echo(f"! {view.problem}", fg="red")
     else:
-        click.echo("No queues yet: nothing has been pushed.")
+        echo("No queues yet: nothing has been pushed.")
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:

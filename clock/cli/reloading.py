@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import click
 
+from clock.cli.output import echo
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.shutdown import handling
@@ -64,7 +65,7 @@ def run_reloading(arguments: list[str]) -> int:
             seen, files = files, _files(Path.cwd())
             if seen != files:
                 edited = sorted({path for path, _ in seen ^ files})
-                click.echo(f"clock: {', '.join(edited[:3])} was edited: starting anew")
+                echo(f"clock: {', '.join(edited[:3])} was edited: starting anew")
                 _end(process)
                 process, edits = _start(command), edits + 1
                 running[:] = [process]

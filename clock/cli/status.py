@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.formatting import wrap_text
 
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo_json, echo_table, json_option, printable, terminal_width
+from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.parts import opened, place_told, timetable_if_any
 from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status
@@ -61,24 +60,26 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
 def _show_again(show: Callable[[], None], *, clear: bool) -> None:
     """Show once more, on an empty screen; a Redis that is away is waited for."""
     if clear:
-        click.echo(_CLEAR, nl=False)
+        echo_as_is(_CLEAR)
     try:
         show()
     except StoreUnavailable as error:
-        click.secho(str(error), fg="red")
+        echo(error, fg="red")
 
 
 def _show(place: str, found: Status) -> None:
     problems = found.problems
-    click.echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", nl=False)
-    click.secho("unhealthy" if problems else "healthy", fg="red" if problems else "green", bold=True)
+    health = Styled("unhealthy", "red", bold=True) if problems else Styled("healthy", "green", bold=True)
+    echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", health)
     for problem in problems:
-        click.secho(wrap_text(f"! {printable(problem)}", terminal_width() or 1_000, "  ", "    "), fg="red")
-    click.echo("\n" + wrap_text(f"Redis: {printable(place)}", terminal_width() or 1_000, "", " " * 7) + "\n")
+        echo_wrapped(f"! {problem}", first="  ", indent="    ", fg="red")
+    echo()
+    echo_wrapped(f"Redis: {place}", indent=" " * 7)
+    echo()
     _show_clocks(found)
     _show_workers(found)
     _show_queues(found)
-    click.echo(
+    echo(
         f"scheduled {found.scheduled}  retries {found.retries}  dead {found.dead}  "
         f"processed {found.processed}  failed {found.failed}"
     )
@@ -123,18 +124,18 @@ def _show_queues(found: Status) -> None:
 def _show_events(found: Status) -> None:
     views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
     rows = [(view.event.name, _due(found.at, view), view.last["decision"] if view.last else "-") for view in views]
-    click.echo()
+    echo()
     _section(["event", "next", "last"], rows[:10], "no events")
     if len(rows) > 10:
-        click.echo(f"... and {len(rows) - 10} more: clock list")
+        echo(f"... and {len(rows) - 10} more: clock list")
 
 
 def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -> None:
     if rows:
         echo_table(headings, rows)
     else:
-        click.echo(none)
-    click.echo()
+        echo(none)
+    echo()
 
 
 def _due(now: datetime, view: EventView) -> str:

@@ -22,7 +22,7 @@ from clock.cli.job_options import (
     yes_option,
 )
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, json_option
+from clock.cli.output import duration, echo, json_option
 from clock.cli.parts import opened
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching
 from clock.job.payload import seconds
@@ -96,7 +96,7 @@ def _retry(name: str, place: SetName) -> click.Command:
         jobs = _chosen(waiting, wanted, now, everything)
         confirm(f"Put {len(jobs)} of `{place}` into their queues?", yes or not jobs)
         moved = in_batches(jobs, "Enqueueing", lambda batch: waiting.enqueue(batch, now))
-        click.echo(f"Enqueued: {moved}")
+        echo(f"Enqueued: {moved}")
 
     return _command(
         "retry",
@@ -119,7 +119,7 @@ def _delete(name: str, place: SetName) -> click.Command:
         waiting = WaitingSet(redis, place)
         jobs = _chosen(waiting, wanted, seconds(clock.now()), everything=False)
         confirm(f"Delete {len(jobs)} of `{place}` for good?", yes or not jobs)
-        click.echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
+        echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
 
     return _command(
         "delete",
@@ -140,7 +140,7 @@ def _clear(name: str, place: SetName) -> click.Command:
         waiting = WaitingSet(redis, place)
         jobs = list(waiting.jobs())
         confirm(f"Delete all {len(jobs)} of `{place}` for good?", yes or not jobs)
-        click.echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
+        echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
 
     return _command(
         "clear",
@@ -164,7 +164,7 @@ def _kill(name: str, place: SetName) -> click.Command:
         jobs = _chosen(waiting, wanted, now, everything=False)
         confirm(f"Move {len(jobs)} of `{place}` to the dead?", yes or not jobs)
         moved = in_batches(jobs, "Moving", lambda batch: waiting.bury(batch, now))
-        click.echo(f"Moved to dead: {moved}")
+        echo(f"Moved to dead: {moved}")
 
     return _command(
         "kill",

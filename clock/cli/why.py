@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.output import echo
 from clock.cli.parts import find_event, load_timetable, opened
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.why import asked, recorded
@@ -37,8 +38,9 @@ def why_command(name: str, when: str, **options: Any) -> None:
         if name not in listing.ledger(redis):
             raise
         lines = [line for stretch in asked(when, UTC) for line in recorded(redis, name, stretch)]
-        click.echo("\n".join([f"only what is recorded is known, in UTC: {error}", *lines]))
+        for line in (f"only what is recorded is known, in UTC: {error}", *lines):
+            echo(line)
         return
     for stretch in asked(when, event.zone):
         for line in explain(redis, event, stretch, clock.now()):
-            click.echo(line)
+            echo(line)

@@ -15,6 +15,7 @@ import click
 
 from clock.cli.health import health, metrics_if_installed, parents_folder
 from clock.cli.options import health_options, settings, shared_options
+from clock.cli.output import echo
 from clock.cli.parts import clock_process, connected, identity, leave, redis_clock, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.cli.several import run_several
@@ -103,7 +104,7 @@ def _leaving(process: Worker) -> Iterator[None]:
     except WorkerStuck as error:
         if not process.runs_jobs:
             raise
-        click.echo(f"clock: {error}", err=True)
+        echo(f"clock: {error}", err=True)
         exit_code = error.exit_code
     if process.runs_jobs:
         leave(exit_code)

@@ -126,10 +126,9 @@ class Worker:
         for thread in threading.enumerate():
             frame = frames.get(thread.ident or 0)
             if frame is not None:
-                stack = "".join(traceback.format_stack(frame)).rstrip()
-                logger.warning("Thread %s:\n%s", thread.name, stack)
+                _log_stack("Thread", thread.name, "".join(traceback.format_stack(frame)).rstrip())
         for name, stack in stacks():
-            logger.warning("Coroutine %s:\n%s", name, stack)
+            _log_stack("Coroutine", name, stack)
 
     def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -198,3 +197,10 @@ class Worker:
         orders = {"TSTP": self.quiet, "TERM": self.stop, "TTIN": self.dump_threads}
         if signal in orders:
             orders[signal]()
+
+
+def _log_stack(kind: str, name: str, stack: str) -> None:
+    record = logger.makeRecord(
+        logger.name, logging.WARNING, __file__, 0, "%s %s:", (kind, name), None, sinfo=stack
+    )
+    logger.handle(record)

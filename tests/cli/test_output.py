@@ -3,23 +3,31 @@ import pytest
 from clock.cli.output import duration, table
 
 
-def test_a_table_wider_than_the_terminal_shortens_its_widest_column() -> None:
-    lines = table(["job", "error"], [["SendMailJob", "x" * 100]], width=40)
+def test_a_column_for_which_there_is_no_room_goes_below_its_row_and_is_wrapped_not_cut() -> None:
+    error = "ValueError: " + "no such learner " * 6
 
-    assert [len(line) for line in lines[1:]] == [40]
-    assert lines[1].startswith("SendMailJob  xxx")
-    assert lines[1].endswith("…")
+    lines = table(
+        ["when", "jid", "error"], [["in 2 s", "j" * 24, error], ["in 9 s", "k" * 24, "OSError"]], width=40
+    )
+
+    assert lines[:2] == ["when    jid", f"in 2 s  {'j' * 24}"]
+    assert lines[2].startswith("  error  ValueError: no such learner")
+    assert " ".join(" ".join(lines[2:-2]).split()) == "error " + error.strip()
+    assert lines[-2:] == [f"in 9 s  {'k' * 24}", "  error  OSError"]
+    assert max(map(len, lines)) <= 40
 
 
-def test_a_column_whose_values_are_copied_is_never_shortened() -> None:
-    lines = table(["when", "jid", "error"], [["in 2 s", "j" * 24, "x" * 100]], width=50, whole="jid")
-
-    assert f"in 2 s  {'j' * 24}  xxx" in lines[1]
-    assert len(lines[1]) == 50
+def test_a_value_far_too_long_for_a_terminal_is_cut_there_and_whole_in_a_file() -> None:
+    assert "x" * 401 not in "".join(table(["job", "error"], [["a", "x" * 5_000]], width=80)).replace(" ", "")
+    assert "x" * 5_000 in table(["job", "error"], [["a", "x" * 5_000]])[1]
 
 
-def test_a_table_that_cannot_be_made_narrow_enough_is_left_too_wide() -> None:
-    assert [len(line) for line in table(["a", "jid"], [["x" * 20, "j" * 24]], width=20, whole="jid")] == [13, 34]
+def test_wide_characters_keep_the_columns_straight() -> None:
+    assert table(["event", "jobs"], [["日報", 1], ["nightly", 2]]) == [
+        "event    jobs",
+        "日報        1",
+        "nightly     2",
+    ]
 
 
 def test_a_column_without_values_is_left_out() -> None:
@@ -27,7 +35,7 @@ def test_a_column_without_values_is_left_out() -> None:
 
 
 def test_what_a_terminal_would_obey_is_not_written_to_it() -> None:
-    assert "\x1b" not in table(["args"], [["\x1b[2J"]], width=80)[1]
+    assert table(["args"], [["\x1b[2J\n\u202e"]], width=80)[1] == r"\x1b[2J\n\u202e"
 
 
 @pytest.mark.parametrize(
