@@ -35,7 +35,7 @@ def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) 
     configure_logging("text", "warning", stream=sys.stderr)
     found, zone = _findings(clock_file, config)
     if form == "text" and zone:
-        click.echo(f"zone: {zone}")
+        echo(f"zone: {zone}")
     {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form](found, clock_file)
     ctx.exit(any(finding.level == "error" for finding in found))
 
