@@ -41,6 +41,7 @@ def main(clock_file: str, step_file: str) -> None:
     process = ClockProcess(
         timetable,
         redis,
+        lease_redis=connect(),
         identity=identity(),
         release=of_file,
         about=about_clock(of_file, timetable, SystemClock()),

@@ -37,6 +37,13 @@ def connected(config: Config, max_connections: int = 1) -> Redis:
     return connect(config.redis, source=config.redis_source, max_connections=max_connections)
 
 
+def connected_later(config: Config, max_connections: int) -> Redis:
+    """Like `connected`, but it holds no connection until a command needs one."""
+    redis = connected(config, max_connections)
+    redis.connection_pool.disconnect()
+    return redis
+
+
 def place_told(config: Config) -> str:
     """Which server a command looks at, without its password."""
     return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
@@ -121,17 +128,22 @@ def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> A
 
 
 def clock_process(
+    config: Config,
     timetable: Timetable,
     redis: Redis,
     on_stuck: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
 ) -> ClockProcess:
-    """The clock of a timetable, as this process runs it, watched by `metrics` where there are any."""
+    """The clock of a timetable, as this process runs it, watched by `metrics` if there are any.
+
+    It opens a second connection, for the lease.
+    """
     clock = redis_clock(redis)
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,
         redis,
+        lease_redis=connected(config),
         identity=identity(),
         release=of_file,
         about=about_clock(of_file, timetable, clock),

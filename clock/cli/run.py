@@ -11,14 +11,14 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_options, settings, shared_options
-from clock.cli.parts import clock_process, connected, leave, timetable_to_run
+from clock.cli.parts import clock_process, connected, connected_later, leave, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.clocks import SystemClock
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.connection import set_default
 
-CONNECTIONS = 1  # the ticker and the leader share it: their commands are short
+PUSH_CONNECTIONS = 10  # at most, for what threads and conditions of the clock file push; opened when needed
 
 
 @click.command(short_help="Run the clock.")
@@ -43,10 +43,10 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     timetable = timetable_to_run(config)
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
-    redis = connected(config, CONNECTIONS)
-    set_default(redis)
+    redis = connected(config)
+    set_default(connected_later(config, PUSH_CONNECTIONS))
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
-    process = clock_process(timetable, redis, on_stuck=leave, metrics=metrics)
+    process = clock_process(config, timetable, redis, on_stuck=leave, metrics=metrics)
     signals = {
         signal.SIGTERM: process.stop,
         signal.SIGHUP: process.stop,

@@ -114,12 +114,12 @@ def _leaving(process: Worker) -> Iterator[None]:
 def _standing_by(
     clock_file: Path | None, config: Config, metrics: Metrics | None
 ) -> Iterator[ClockProcess | None]:
-    """Run a clock beside the worker, on a thread and a connection of its own."""
+    """Run a clock beside the worker, on a thread and two connections of its own."""
     if clock_file is None:
         yield None
         return
     timetable = timetable_to_run(replace(config, clock_file=clock_file))
-    process = clock_process(timetable, connected(config), metrics=metrics)
+    process = clock_process(config, timetable, connected(config), metrics=metrics)
     thread = threading.Thread(target=process.run, name="clock", daemon=True)
     thread.start()
     try:

@@ -21,7 +21,7 @@ from clock.ticker.plan import Plan
 from clock.timetable import Event, Timetable
 
 COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the slower actions after it
-AT_ONCE = 5_000  # firings; then the connection is free for a moment, for the lease
+AT_ONCE = 5_000  # firings; then the connection is free for a moment, for the heartbeat
 SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
 
 
@@ -59,6 +59,7 @@ class Firings:
         self._gate = Gate(ledger, threads, clock=clock)
         self._plain = PlainFirings(timetable, clock=clock, signature=signature, act=act)
         self._triggered: list[tuple[Event, Due, datetime]] = []  # enqueued, and not logged yet
+        self._holds_plain = False  # plain firings were decided since the last commit
 
     def fire_due(self) -> None:
         """Fire and commit what is due now. Raises StoreUnavailable; what has not fired yet stays in the plan."""
@@ -90,18 +91,34 @@ class Firings:
             if self._plain.include(event):
                 self._fire_plain(to_fire)
                 continue
-            held = self._held_up(event, due)
+            self._settle_before_user_code()
+            held = self._held_up(event, due) if to_fire else None
             if not to_fire:
                 return  # the ledger has moved on without us
             to_fire.popleft()
             self._fire(event, due, held)
             self._journal.begin()
-            if not event.enqueues and self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
+            if self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
                 self._commit()
                 committed = self._clock.monotonic()
+        self._commit_all()
+
+    def _settle_before_user_code(self) -> None:
+        """Leave nothing outstanding in Redis while the user's code runs: it may take as long as it likes.
+
+        What plain firings decided must not wait for it, and an answer that is not read keeps a connection.
+        """
+        if self._holds_plain:
+            self._commit_all()
+        else:
+            self._journal.join()
+
+    def _commit_all(self) -> None:
+        self._holds_plain = False
         self._commit()
 
     def _fire_plain(self, to_fire: deque[tuple[Event, Due]]) -> None:
+        self._holds_plain = True
         for count, decision in enumerate(self._plain.made(to_fire, self._triggered, self._may_go_on), 1):
             self._journal.begin(decision)
             if count % AT_ONCE == 0:

@@ -139,7 +139,7 @@ class Journal:
             self._waiting.append(decision)
         if len(self._waiting) < BATCH:
             return
-        self._join()
+        self.join()
         decisions = list(islice(self._waiting, BATCH))
         verdicts = self._ledger.begin(decisions)
         for _ in decisions:
@@ -154,7 +154,7 @@ class Journal:
         while self._cancelled:
             self._ledger.pause(*self._cancelled[0])
             self._cancelled.popleft()
-        self._join()
+        self.join()
         paused = True
         while self._waiting and paused:
             decisions = list(self._waiting)
@@ -174,8 +174,11 @@ class Journal:
         self._waiting.clear()
         self._under_way = None
 
-    def _join(self) -> None:
-        """Wait for the batch that is under way; where Redis did not answer it waits again."""
+    def join(self) -> None:
+        """Wait for the batch that is under way, if there is one. Its connection is free afterwards.
+
+        Raises StoreUnavailable; then its decisions wait to be sent again.
+        """
         if self._under_way is None:
             return
         decisions, verdicts = self._under_way

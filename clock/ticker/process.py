@@ -18,6 +18,7 @@ from clock.ticker.release import Release
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 from clock.timetable import Timetable
 
+CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
 GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ class ClockProcess:
     """Fires a timetable's events at their due instants, as long as it is this clock's turn.
 
     `identity` names the process in Redis; `about` is what it tells there of itself.
-    `machine` is the machine's own clock. One connection is enough.
+    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: nothing that
+    keeps the one connection busy may delay the renewal of the lease.
     `on_stuck` is called, after the lease has been given back, when actions still run though they should have
     ended: only the end of the process ends them. `on_decision` hears of each decision that the ledger took.
     """
@@ -37,6 +39,7 @@ class ClockProcess:
         timetable: Timetable,
         redis: Redis,
         *,
+        lease_redis: Redis,
         identity: str,
         release: Release,
         about: AboutClock,
@@ -48,7 +51,7 @@ class ClockProcess:
         self._on_stuck = on_stuck
         self._clock = ServerClock(machine)
         self._ended = threading.Event()
-        lease = Lease(redis, identity=identity, release=release.name, rank=release.rank)
+        lease = Lease(lease_redis, identity=identity, release=release.name, rank=release.rank)
         self._leader = Leader(lease, identity=identity, clock=self._clock, on_lead=self._wake_up)
         self._ticker = Ticker(
             timetable,
@@ -92,6 +95,7 @@ class ClockProcess:
         """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock."""
         names = " ".join(event.name for event in self._timetable.events)
         logger.info("Starting clock for %d events: [ %s ]", len(self._timetable.events), names)
+        logger.info("This clock holds %d connections to Redis, one of them only for the lease", CONNECTIONS)
         self._leader.start()
         self._pulse.start()
         all_ended = self._ticker.run()

@@ -112,6 +112,46 @@ def test_a_redis_that_goes_away_and_comes_back_costs_nothing(often: App) -> None
     assert are_without_gap_or_double(dues(often.redis()))
 
 
+SLOW_BESIDE_JOBS = """
+import os, threading, time
+from clock import every
+from jobs.note import NoteInstantJob
+
+def slow():
+    began = time.monotonic()
+    pusher = threading.Thread(target=NoteInstantJob.perform_async, args=("from a thread",))
+    pusher.start()
+    pusher.join()
+    print(f"slow pushed within {time.monotonic() - began:.0f} s in process {os.getpid()}", flush=True)
+    time.sleep(7)
+    print(f"slow ended in process {os.getpid()}", flush=True)
+
+for number in range(600):
+    every(12).seconds.do(NoteInstantJob, str(number)).named(f"job {number}")
+every(12).seconds.do(slow).named("slow")
+"""
+
+
+@pytest.mark.slow
+def test_a_slow_callable_behind_600_jobs_runs_on_one_of_two_healthy_clocks(often: App) -> None:
+    """The lease is renewed while it runs, the jobs before it do not wait, and its threads may push."""
+    often.write("lib/clock.py", SLOW_BESIDE_JOBS)
+    redis = often.redis()
+    leader = often.start("lib/clock.py")
+    leader.wait_for("This clock leads now")
+    other = often.start("lib/clock.py")
+    other.wait_for("Standing by")
+
+    leader.wait_for("slow pushed within 0 s")
+    pushed: Any = redis.llen("queue:default")
+    leader.wait_for("slow ended")
+    leader.end()
+
+    assert pushed == 601
+    assert "slow" not in other.output.partition("This clock leads now")[0].partition("Standing by")[2]
+    assert "This clock holds 2 connections to Redis" in leader.output
+
+
 def _answers(app: App) -> bool:
     return app.run("-c", "from clock.store.connection import connect; connect().ping()").returncode == 0
 

@@ -1,5 +1,6 @@
 """What the clock files of these tests run."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from clock import Job
@@ -14,6 +15,14 @@ class FetchNewsJob(Job):
 
 def note(name: str, due: datetime) -> None:
     ran.append((name, due))
+
+
+hooks: dict[str, Callable[[], object]] = {}
+
+
+def slow() -> object:
+    """What a test has put there: an action or a condition that takes its time."""
+    return hooks["slow"]()
 
 
 rows: list[dict[str, object]] = []
