@@ -29,24 +29,50 @@ The command line prints a `ClockError` as one line and exits with its `exit_code
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
+INNER_SHOWN = 10  # errors of a group that its message names
+INNER_LIMIT = 500  # characters of each of them
 
 
 def message_of(error: BaseException) -> str:
     """The text of an error, as far as it can be read; what UTF-8 cannot hold is escaped.
 
+    A group's text says nothing of why: the errors in it follow, at any depth.
+
     >>> message_of(ValueError("caf\\udce9"))
     'caf\\\\udce9'
+    >>> message_of(ExceptionGroup("2 tasks failed", [KeyError("ada"), ExceptionGroup("", [OSError("down")])]))
+    "2 tasks failed (2 sub-exceptions): KeyError: 'ada'; OSError: down"
     """
-    try:
-        text = str(error)
-    except Exception as second:  # noqa: BLE001  # an error whose own text fails
-        text = f"(its message cannot be read: {type(second).__name__})"
+    text = _text(error)
+    if isinstance(error, BaseExceptionGroup):
+        inner = list(_inner(error))
+        told = [f"{type(one).__name__}: {_text(one)[:INNER_LIMIT]}" for one in inner[:INNER_SHOWN]]
+        more = len(inner) - len(told)
+        text = f"{text[:INNER_LIMIT]}: {'; '.join(told)}" + (f"; and {more} more" if more else "")
     return text[:MESSAGE_LIMIT].encode(errors="backslashreplace").decode()
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001  # an error whose own text fails
+        return f"(its message cannot be read: {type(second).__name__})"
+
+
+def _inner(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors in a group that are no groups, in order; without recursion, as groups may be nested deeply."""
+    left: list[BaseException] = [group]
+    while left:
+        error = left.pop()
+        if isinstance(error, BaseExceptionGroup):
+            left += reversed(error.exceptions)
+        else:
+            yield error
 
 
 class ClockError(Exception):

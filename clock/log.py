@@ -1,10 +1,18 @@
-"""Log lines: to stdout, one an event, for people or as JSON."""
+"""Log lines: to stdout, one for each event, as text or as JSON.
+
+The package's loggers (`clock` and those below it) have a handler of their own. So an application that configures
+Python's logging, by `dictConfig`, `fileConfig` or `basicConfig`, replaces the handler and the format of its own
+lines only, and cannot disable the package's loggers by not naming them. If it names the logger `clock`, its
+handlers replace ours.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
@@ -12,31 +20,120 @@ from typing import TextIO
 from clock.printable import printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_PACKAGE = "clock"  # the logger above all of the package's
+_running: ContextVar[Mapping[str, object] | None] = ContextVar("running job", default=None)
 
 
 def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
     """Send the program's log to `stream`, else stdout: `text` or `json`, from `level` (debug, info, ...) up."""
-    handler = _Stream(stream or sys.stdout)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    formatter = JsonFormatter() if log_format == "json" else TextFormatter()
+    for_application, for_us = (_Stream(stream or sys.stdout) for _ in range(2))
+    for handler in (for_application, for_us):
+        handler.setFormatter(formatter)
+    for_application.addFilter(_has_no_handler_of_its_own)
+    logging.basicConfig(level=level.upper(), handlers=[for_application], force=True)
+    for logger in _own_loggers():
+        logger.__class__ = _OwnLogger
+    package = logging.getLogger(_PACKAGE)
+    package.handlers[:] = [for_us]
+    package.setLevel(level.upper())
     logging.captureWarnings(True)
 
 
 def log_to(logger: logging.Logger) -> None:
     """Hand the package's own lines to `logger`, the clock file's choice, and to nothing else."""
-    ours = logging.getLogger("clock")
+    ours = logging.getLogger(_PACKAGE)
+    ours.__class__ = _OwnLogger
     ours.handlers[:] = [_Relay(logger)]
-    ours.propagate = False
 
 
-class _Stream(logging.StreamHandler[TextIO]):
+def _own_loggers() -> Iterator[logging.Logger]:
+    for name, logger in [(_PACKAGE, logging.getLogger(_PACKAGE)), *logging.root.manager.loggerDict.items()]:
+        if type(logger) is logging.Logger and _is_ours(name):
+            yield logger
+
+
+def _has_no_handler_of_its_own(record: logging.LogRecord) -> bool:
+    """False for a line of the package that the handlers of its logger, ours or an application's, have written."""
+    return not (_is_ours(record.name) and logging.getLogger(_PACKAGE).handlers)
+
+
+def _is_ours(logger: str) -> bool:
+    return f"{logger}.".startswith(f"{_PACKAGE}.")
+
+
+class _OwnLogger(logging.Logger):
+    """A logger of the package: an application's configuration that does not name it leaves it as it is."""
+
+    @property
+    def disabled(self) -> bool:
+        """Never: `dictConfig` and `fileConfig` disable by default every logger that they do not name."""
+        return False
+
+    @disabled.setter
+    def disabled(self, value: bool) -> None:
+        pass
+
+    @property
+    def propagate(self) -> bool:
+        """Whether the handlers above get the lines too: not while our own handler writes them."""
+        return bool(vars(self).get("propagate", True)) and not any(isinstance(one, _Own) for one in self.handlers)
+
+    @propagate.setter
+    def propagate(self, value: bool) -> None:
+        vars(self)["propagate"] = value
+
+
+class RunningJob:
+    """While it is entered, the log lines of this thread or task are about the job with this payload."""
+
+    __slots__ = ("_payload", "_token")
+    _token: Token[Mapping[str, object] | None]
+
+    def __init__(self, payload: Mapping[str, object]) -> None:
+        self._payload = payload
+
+    def __enter__(self) -> None:
+        self._token = _running.set(self._payload)
+
+    def __exit__(self, *_: object) -> None:
+        _running.reset(self._token)
+
+
+class JobFields(logging.Filter):
+    """Gives each record the fields `jid`, `class` and `event` of the job that runs, empty outside of jobs.
+
+    For an application's own handlers: `"filters": {"job": {"()": "clock.log.JobFields"}}`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add the fields that the record does not have; it is always written."""
+        for name, value in {"jid": "", "class": "", "event": "", **fields_of(_running.get())}.items():
+            vars(record).setdefault(name, value)
+        return True
+
+
+def fields_of(payload: Mapping[str, object] | None) -> dict[str, object]:
+    """The jid and class of a job, and the event that pushed it if there is one; empty without a payload."""
+    if payload is None:
+        return {}
+    firing = payload.get("clock")
+    event = firing.get("event") if isinstance(firing, Mapping) else None
+    return {"jid": payload.get("jid"), "class": payload.get("class")} | ({"event": event} if event else {})
+
+
+class _Own(logging.Handler):
+    """A handler that the package has put on its logger."""
+
+
+class _Stream(logging.StreamHandler[TextIO], _Own):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Do without a line that cannot be written, to a full disk or a reader that is gone: work goes on."""
         if not isinstance(sys.exception(), OSError):
             super().handleError(record)
 
 
-class _Relay(logging.Handler):
+class _Relay(_Own):
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()
         self._logger = logger
@@ -72,7 +169,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= _extra(record)
+        line |= _fields(record)
         line |= {"traceback": _traceback(self, record)} if record.exc_info else {}
         line |= {"stack": record.stack_info} if record.stack_info else {}
         return json.dumps(line, default=str)  # ASCII, so that it is JSON in whatever encoding it is written
@@ -88,18 +185,26 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
         return f"(the traceback cannot be shown: {type(error).__name__})"
 
 
-def _extra(record: logging.LogRecord) -> dict[str, object]:
-    """What the line is about."""
-    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    """What the line is about: what it says itself, and for the application's lines the job that runs."""
+    said = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {**_job_fields(record), **said}
+
+
+def _job_fields(record: logging.LogRecord) -> dict[str, object]:
+    return {} if _is_ours(record.name) else fields_of(_running.get())
 
 
 def _job(record: logging.LogRecord) -> str:
-    """What a job's `self.logger` adds to its lines; nothing for those of others, which say it themselves."""
-    if "class" not in vars(record):
+    """How a line begins that the application writes in a job: class and jid, event, and what `self.logger` adds.
+
+    The package's own lines say these themselves.
+    """
+    fields = _fields(record) if "class" in vars(record) else _job_fields(record)
+    if not fields:
         return ""
-    extra = _extra(record)
-    words = [str(extra.pop("class")), str(extra.pop("jid", ""))]
-    return " ".join(words + [f"{name}={value}" for name, value in extra.items()]) + ": "
+    words = [str(fields.pop("class")), str(fields.pop("jid", ""))]
+    return " ".join(words + [f"{name}={value}" for name, value in fields.items()]) + ": "
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -95,10 +95,15 @@ def postgresql() -> Iterator[str]:
 @pytest.fixture
 def log_as_before() -> Iterator[None]:
     """Puts the log back after a test that sets it up for its process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    before = [
+        (logger, logger.__class__, logger.handlers[:], logger.level, logger.propagate)
+        for logger in (logging.getLogger(), logging.getLogger("clock"))
+    ]
     yield
-    root.handlers[:], root.level = handlers, level
+    for logger, kind, handlers, level, propagate in before:
+        logger.__class__ = kind
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
     logging.captureWarnings(False)
 
 

@@ -1,12 +1,15 @@
+import asyncio
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from clock.job import Context, Job
-from clock.log import configure_logging, log_to
+from clock.log import JobFields, RunningJob, configure_logging, log_to
 
 pytestmark = pytest.mark.usefixtures("log_as_before")
 
@@ -168,3 +171,111 @@ def test_a_line_that_is_written_wrongly_is_told_of(capsys: pytest.CaptureFixture
     logger.info("%d jobs", "many")
 
     assert "Logging error" in capsys.readouterr().err
+
+
+class ReportingJob(Job):
+    """Logs by the application's own logger."""
+
+    def perform(self) -> None:
+        logging.getLogger("shop.mail").info("sent")
+
+
+class ReportingCoroutineJob(Job):
+    async def perform(self) -> None:
+        await asyncio.to_thread(logging.getLogger("shop.mail").info, "sent in a thread")
+
+
+PUSHED = {"jid": "2f9b51d4", "args": [], "clock": {"event": "nightly", "due": 1}}
+
+
+def test_a_line_of_the_applications_own_inside_a_job_carries_jid_class_and_event() -> None:
+    _, stream = written("text")
+
+    ReportingJob.run(Context({**PUSHED, "class": "ReportingJob"}))
+    asyncio.run(ReportingCoroutineJob.arun(Context({"jid": "77", "class": "ReportingCoroutineJob"})))
+    logging.getLogger("shop.mail").info("outside")
+
+    assert [line.partition(" INFO ")[2] for line in stream.getvalue().splitlines()] == [
+        "ReportingJob 2f9b51d4 event=nightly: sent",
+        "ReportingCoroutineJob 77: sent in a thread",
+        "outside",
+    ]
+
+
+def test_a_line_of_json_inside_a_job_carries_jid_class_and_event() -> None:
+    _, stream = written("json")
+
+    ReportingJob.run(Context({**PUSHED, "class": "ReportingJob"}))
+    ReportingJob.for_context(Context({**PUSHED, "class": "ReportingJob"})).logger.info("by the job's logger")
+
+    first, second = map(json.loads, stream.getvalue().splitlines())
+    assert (first["jid"], first["class"], first["event"]) == ("2f9b51d4", "ReportingJob", "nightly")
+    assert (second["jid"], second["event"]) == ("2f9b51d4", "nightly")
+
+
+def test_an_applications_own_handler_gets_the_fields_by_a_filter() -> None:
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(logging.Formatter("%(class)s/%(jid)s/%(event)s %(message)s"))
+    handler.addFilter(JobFields())
+    logger = logging.Logger("shop")
+    logger.addHandler(handler)
+
+    logger.info("outside")
+    with RunningJob({**PUSHED, "class": "ReportingJob"}):
+        logger.info("inside")
+
+    assert lines.getvalue() == "// outside\nReportingJob/2f9b51d4/nightly inside\n"
+
+
+CONFIGURED = """
+import io, json, logging, logging.config, os, sys, tempfile
+from clock.log import configure_logging
+import clock.worker
+
+console = {"version": 1, "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}}}
+root = {"root": {"handlers": ["console"], "level": "WARNING"}}
+ini = "[loggers]\\nkeys=root\\n[handlers]\\nkeys=h\\n[formatters]\\nkeys=\\n[logger_root]\\nhandlers=h\\n"
+ini += "[handler_h]\\nclass=StreamHandler\\nargs=(sys.stdout,)\\n"
+
+def file_config():
+    logging.config.fileConfig(io.StringIO(ini))
+
+ways = {
+    "bare": lambda: logging.config.dictConfig({"version": 1}),
+    "root": lambda: logging.config.dictConfig({**console, **root}),
+    "kept": lambda: logging.config.dictConfig({**console, **root, "disable_existing_loggers": False}),
+    "file": file_config,
+    "basic": lambda: logging.basicConfig(force=True, stream=sys.stdout),
+    "cleared": lambda: logging.getLogger().handlers.clear(),
+    "named": lambda: logging.config.dictConfig(
+        {**console, "loggers": {"clock": {"handlers": ["console"], "level": "INFO"}}}
+    ),
+    "level": lambda: logging.config.dictConfig({**console, **root, "loggers": {"clock": {"level": "ERROR"}}}),
+    "child": lambda: logging.config.dictConfig({**console, "loggers": {"clock.job": {"level": "ERROR"}}}),
+}
+found = {}
+for name, configure in ways.items():
+    sys.stdout = io.StringIO()
+    configure_logging("text", "info")
+    configure()
+    logging.getLogger("clock.job").info("done")
+    logging.getLogger("clock.worker.worker").error("Redis is away")
+    found[name] = [line.partition("Z ")[2] or line for line in sys.stdout.getvalue().splitlines()]
+    sys.stdout = sys.__stdout__
+print(json.dumps(found))
+"""
+
+
+def test_an_applications_configuration_of_logging_silences_and_doubles_none_of_our_lines_unless_it_names_us() -> (
+    None
+):
+    done = subprocess.run([sys.executable, "-c", CONFIGURED], capture_output=True, text=True, check=True)
+
+    ours = ["INFO done", "ERROR Redis is away"]
+    assert json.loads(done.stdout) == {
+        **dict.fromkeys(["bare", "root", "kept", "file", "basic", "cleared"], ours),
+        "named": ["done", "Redis is away"],  # by the application's handler
+        "level": ["Redis is away"],
+        "child": ["ERROR Redis is away"],
+    }

@@ -14,6 +14,7 @@ from clock.forking import child_ends_here
 from clock.job.context import Context
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
+from clock.log import RunningJob
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -28,7 +29,7 @@ def ask_retry_in(
 ) -> float | Literal["kill", "discard"] | None:
     """What the class's `retry_in` says to failure number `count` (from 0); None: nothing that can be used."""
     try:
-        with child_ends_here():
+        with child_ends_here(), RunningJob(payload):
             answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
     except BaseException as second:  # noqa: BLE001  # whatever a hook of the user's raises, sys.exit() too
         _log_failed(f"{job.wire_name}.retry_in", second)
@@ -50,7 +51,7 @@ def tell_exhausted(job: type[Job], payload: Payload, error: BaseException) -> bo
     """Call the class's `retries_exhausted`; True: it wants the job dropped."""
     try:
         shown = deepcopy(payload)
-        with child_ends_here():
+        with child_ends_here(), RunningJob(payload):
             return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
     except BaseException as second:  # noqa: BLE001  # the same
         _log_failed(f"{job.wire_name}.retries_exhausted", second)

@@ -20,6 +20,7 @@ from clock.job.order import OnCommit
 from clock.job.payload import Payload
 from clock.job.perform import check_perform
 from clock.job.pushes import Pushes
+from clock.log import RunningJob, fields_of
 
 
 class Job(Pushes):
@@ -98,7 +99,8 @@ class Job(Pushes):
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        result = run_inside(cls.for_context(context), chain, context.args)
+        with RunningJob(context.payload):
+            result = run_inside(cls.for_context(context), chain, context.args)
         if type(result) is CoroutineType:
             result.close()
             raise JobError(
@@ -111,7 +113,8 @@ class Job(Pushes):
     async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
         """The same for a job whose `perform` is a coroutine function."""
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        return await await_inside(cls.for_context(context), chain, context.args)
+        with RunningJob(context.payload):
+            return await await_inside(cls.for_context(context), chain, context.args)
 
     @classmethod
     def for_context(cls, context: Context) -> Self:
@@ -163,8 +166,9 @@ class Job(Pushes):
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose lines carry this job's jid and class."""
-        return _JobLogger(_logger, {"jid": self.jid, "class": self.wire_name, **self.log_fields})
+        """A logger whose lines carry this job's jid, class and event."""
+        about = {**fields_of(self.context.payload), "jid": self.jid, "class": self.wire_name}
+        return _JobLogger(_logger, {**about, **self.log_fields})
 
 
 class _JobLogger(logging.LoggerAdapter[logging.Logger]):

@@ -7,7 +7,7 @@ handlers, and becomes part of the outcome. The clock goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -16,6 +16,7 @@ from clock.clocks import to_ms
 from clock.errors import message_of
 from clock.forking import child_ends_here
 from clock.store.holding import Push, holding
+from clock.ticker import telling
 from clock.ticker.catch_up import Due
 from clock.timetable import Event, Timetable, cancels
 
@@ -55,7 +56,9 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
             return Outcome("refused", "a before_run callback said no")
         return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
-        report(timetable, error, f"{event.name!r} due {due.at.isoformat()} failed")
+        report(
+            timetable, error, f"{event.name!r} due {due.at.isoformat()} failed", telling.about(event.name, due.at)
+        )
         return Outcome("error", f"{type(error).__name__}: {message_of(error)}")
 
 
@@ -66,9 +69,11 @@ def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
     return any(answer is False for answer in answers)
 
 
-def report(timetable: Timetable, error: BaseException, what: str) -> None:
-    """Log `error` with its traceback and hand it to the error handlers; theirs are logged."""
-    logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=error)
+def report(
+    timetable: Timetable, error: BaseException, what: str, about: Mapping[str, object] | None = None
+) -> None:
+    """Log `error` with its traceback and the fields `about`, and hand it to the error handlers."""
+    logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=error, extra=about)
     for handler in timetable.error_handlers:
         try:
             with child_ends_here():
@@ -99,4 +104,4 @@ def _call_after(timetable: Timetable, callback: Callable[..., object], event: Ev
         with child_ends_here():
             callback(event, at)
     except BaseException as error:  # noqa: BLE001  # the action is done: its jobs go out all the same
-        report(timetable, error, f"An after_run callback of {event.name!r} failed")
+        report(timetable, error, f"An after_run callback of {event.name!r} failed", telling.about(event.name, at))

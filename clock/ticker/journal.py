@@ -118,6 +118,7 @@ class Journal:
             missed.first.isoformat(),
             missed.at.isoformat(),
             missed.reason,
+            extra=telling.about(event.name, missed.at),
         )
         detail: dict[str, object] = {
             **self._signature.fields,

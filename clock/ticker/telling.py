@@ -19,7 +19,7 @@ def triggered(event: Event, due: Due, at: datetime) -> None:
     """That an event fired at `at`: Clockwork's words."""
     if logger.isEnabledFor(logging.INFO):
         late_ms = (at - due.at) // timedelta(milliseconds=1)
-        logger.info("Triggering %r", event.name, extra={**_about(event.name, due.at), "late_ms": late_ms})
+        logger.info("Triggering %r", event.name, extra={**about(event.name, due.at), "late_ms": late_ms})
 
 
 def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple[str, int]]) -> None:
@@ -33,7 +33,7 @@ def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple
 
 def held_up(event: str, at: datetime, reason: str | None) -> None:
     """That an event does not fire though it is due."""
-    logger.info("Not triggering %r: %s", event, reason, extra=_about(event, at))
+    logger.info("Not triggering %r: %s", event, reason, extra=about(event, at))
 
 
 def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now: datetime) -> None:
@@ -48,5 +48,6 @@ def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now
     )
 
 
-def _about(event: str, at: datetime) -> dict[str, str]:
+def about(event: str, at: datetime) -> dict[str, str]:
+    """The fields of a line about an event that was due at `at`."""
     return {"event": event, "due": at.isoformat()}

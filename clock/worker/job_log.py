@@ -15,11 +15,11 @@ logger = logging.getLogger("clock.job")
 def log_start(payload: Payload, queue: str, clock: Clock) -> None:
     """Say that a job starts, and how late after its event's due instant."""
     if logger.isEnabledFor(logging.DEBUG):
-        about = _about(payload, queue)
+        fields = about(payload, queue)
         due = _due_ms(payload)
         if due is not None:
-            about["late_ms"] = to_ms(clock.now()) - due
-        logger.debug("%s %s starts", payload["class"], payload.get("jid"), extra=about)
+            fields["late_ms"] = to_ms(clock.now()) - due
+        logger.debug("%s %s starts", payload["class"], payload.get("jid"), extra=fields)
 
 
 def log_done(payload: Payload, queue: str, took: float) -> None:
@@ -29,9 +29,9 @@ def log_done(payload: Payload, queue: str, took: float) -> None:
     all else that the worker does for a short job.
     """
     if logger.isEnabledFor(logging.INFO):
-        about = {**_about(payload, queue), "duration_ms": round(took * 1000, 3)}
+        fields = {**about(payload, queue), "duration_ms": round(took * 1000, 3)}
         words = ("%s %s done in %.3f s", (payload["class"], payload.get("jid"), took), None)
-        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_done", about))
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_done", fields))
 
 
 def log_failed(payload: Payload, queue: str, took: float, error: BaseException, then: str) -> None:
@@ -45,18 +45,19 @@ def log_failed(payload: Payload, queue: str, took: float, error: BaseException, 
         message_of(error),
         then,
         exc_info=error,
-        extra={**_about(payload, queue), "duration_ms": round(took * 1000, 3)},
+        extra={**about(payload, queue), "duration_ms": round(took * 1000, 3)},
     )
 
 
-def _about(payload: Payload, queue: str) -> dict[str, object]:
-    about: dict[str, object] = {"job": payload["class"], "jid": payload.get("jid"), "queue": queue}
+def about(payload: Payload, queue: str) -> dict[str, object]:
+    """The fields of a line about a job: its class, jid and queue, and the event and due instant that pushed it."""
+    fields: dict[str, object] = {"job": payload["class"], "jid": payload.get("jid"), "queue": queue}
     firing = payload.get("clock")
     if isinstance(firing, Mapping):
-        about["event"] = firing.get("event")
+        fields["event"] = firing.get("event")
         due = _due_ms(payload)
-        about["due"] = None if due is None else from_ms(due).isoformat()
-    return about
+        fields["due"] = None if due is None else from_ms(due).isoformat()
+    return fields
 
 
 def _due_ms(payload: Payload) -> int | None:

@@ -18,7 +18,7 @@ from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
-from clock.worker.job_log import log_done, log_failed, log_start
+from clock.worker.job_log import about, log_done, log_failed, log_start
 from clock.worker.outcomes import Outcomes
 from clock.worker.ready import Slot
 from clock.worker.retry import judge, noted
@@ -64,7 +64,7 @@ class Processor:
             self._bury(claimed, _wrapped(claimed), error)
             return
         except UnknownJobClass as error:
-            self._park(claimed, error)
+            self._park(claimed, payload, error)
             return
         try:
             check_arity(job.wire_name, job.perform, arguments(payload))
@@ -88,7 +88,8 @@ class Processor:
                     job.run(context)
         except Discard as reason:
             took = self._clock.monotonic() - started
-            logger.info("%s %s dropped: %s", payload["class"], payload.get("jid"), reason)
+            words = "%s %s dropped: %s"
+            logger.info(words, payload["class"], payload.get("jid"), reason, extra=about(payload, claimed.queue))
             self._outcomes.note(payload, "dropped", took=took, error=reason)
             self._fetcher.finish(self._slot, claimed, took)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
@@ -116,13 +117,14 @@ class Processor:
         self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
-        logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), error)
+        words = "%s %s goes to dead: %s"
+        logger.error(words, payload["class"], payload.get("jid"), error, extra=about(payload, claimed.queue))
         self._outcomes.note(payload, "dead", took=0, error=error)
         now = seconds(self._clock.now())
         self._set_aside(claimed, noted(payload, error, now=now), where=keys.DEAD, score=now, ran=False)
 
-    def _park(self, claimed: Claimed, error: UnknownJobClass) -> None:
-        logger.warning("Parked a job: %s", error)
+    def _park(self, claimed: Claimed, payload: Payload, error: UnknownJobClass) -> None:
+        logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
         move = Move(claimed, "parked", error.class_name, claimed.payload)
         self._insist(lambda: self._in_progress.put_back([move]))
         self._fetcher.let_go(self._slot, claimed)

@@ -195,8 +195,14 @@ def test_what_a_callable_pushes_goes_in_with_its_firing(
     assert history(redis, "daily")[0]["jobs"] == 4
 
 
+def about(caplog: pytest.LogCaptureFixture, words: str) -> dict[str, object]:
+    """The fields of the one line of the log that holds these words."""
+    [record] = [record for record in caplog.records if words in record.getMessage()]
+    return {name: vars(record).get(name) for name in ("event", "due")}
+
+
 def test_an_action_that_raises_pushes_nothing_and_the_history_says_why(
-    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     lines = """
         def push():
@@ -215,6 +221,7 @@ def test_an_action_that_raises_pushes_nothing_and_the_history_says_why(
     [entry] = history(redis, "daily")
     assert (entry["decision"], entry["reason"]) == ("error", "RuntimeError: no network")
     assert jobs.ran == ["no network"]
+    assert about(caplog, "failed") == {"event": "daily", "due": SIX.isoformat()}
 
 
 def test_an_error_handler_that_raises_does_not_stop_the_clock(
@@ -330,7 +337,7 @@ def test_events_due_at_one_instant_fire_in_the_files_order(
 
 
 def test_instants_missed_for_longer_than_the_limit_are_recorded_with_the_reason(
-    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     start(declare(DAILY))
     fake_clock.advance(timedelta(hours=5))
@@ -340,6 +347,7 @@ def test_instants_missed_for_longer_than_the_limit_are_recorded_with_the_reason(
     assert pushed(redis) == []
     [entry] = history(redis, "daily")
     assert (entry["decision"], entry["reason"]) == ("missed", "over 1:00:00 late, the event's limit")
+    assert about(caplog, "Missed") == {"event": "daily", "due": SIX.isoformat()}
 
 
 def test_a_wall_clock_set_back_repeats_nothing(

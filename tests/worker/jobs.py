@@ -66,6 +66,15 @@ class BreakTwiceJob(BreakThingJob):
     retry = 2
 
 
+class BreakTogetherJob(Job):
+    async def perform(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._fail("no such learner"))
+
+    async def _fail(self, why: str) -> None:
+        raise ValueError(why)
+
+
 class BreakOnceForAllJob(BreakThingJob):
     retry = False
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from clock.errors import message_of
 from clock.job.client import using_clock
 from clock.testing import FakeClock
 from tests.worker import jobs
@@ -16,6 +17,7 @@ from tests.worker.jobs import (
     BreakOnceForAllJob,
     BreakShownJob,
     BreakThingJob,
+    BreakTogetherJob,
     BreakTwiceJob,
     EmptyThingJob,
     ExitThingJob,
@@ -75,6 +77,41 @@ def test_a_failed_job_waits_for_its_retry_in_sidekiqs_fields(bench: Build, redis
     assert 15 <= score - NOW.timestamp() <= 25
     assert redis.keys("clock:in_progress:*") == []
     assert stats(redis) == (1, 1)
+
+
+def test_a_job_whose_tasks_failed_says_what_they_failed_with(bench: Build, redis: Redis) -> None:
+    BreakTogetherJob.perform_async()
+
+    bench().run_all()
+
+    [(payload, _)] = members(redis, "retry")
+    assert payload["error_class"] == "ExceptionGroup"
+    assert payload["error_message"].endswith("(1 sub-exception): ValueError: no such learner")
+
+
+def nested(depth: int) -> BaseException:
+    error: Exception = ValueError("x" * 2_000)
+    for _ in range(depth):
+        error = ExceptionGroup("nested", [error])
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (nested(20_000), ": ValueError: " + "x" * 500),
+        (ExceptionGroup("wide", [ValueError("x" * 600)] * 5_000), "x; and 4990 more"),
+        (
+            BaseExceptionGroup("b", [KeyboardInterrupt("stop"), Exception()]),
+            "KeyboardInterrupt: stop; Exception: ",
+        ),
+    ],
+)
+def test_the_message_of_a_group_of_errors_names_some_of_them_and_is_bounded(
+    error: BaseException, end: str
+) -> None:
+    assert message_of(error).endswith(end)
+    assert len(message_of(error)) < 6_000
 
 
 def test_times_are_written_with_a_fraction_so_that_sidekiq_8_takes_them_for_seconds(
