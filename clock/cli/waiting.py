@@ -24,8 +24,9 @@ from clock.cli.job_options import (
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo, json_option
 from clock.cli.parts import opened
-from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching
+from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching, trim_dead
 from clock.job.payload import seconds
+from clock.store.dead import DeadLimits
 
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
 
@@ -138,9 +139,9 @@ def _clear(name: str, place: SetName) -> click.Command:
     def command(yes: bool, **options: Any) -> None:
         redis, _ = opened(answering_settings(**options))
         waiting = WaitingSet(redis, place)
-        jobs = list(waiting.jobs())
-        confirm(f"Delete all {len(jobs)} of `{place}` for good?", yes or not jobs)
-        echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
+        size = waiting.size()
+        confirm(f"Delete all {size} of `{place}` for good?", yes or not size)
+        echo(f"Deleted: {waiting.clear()}")
 
     return _command(
         "clear",
@@ -159,12 +160,14 @@ def _kill(name: str, place: SetName) -> click.Command:
     @filter_options
     @shared_options
     def command(wanted: JobFilter, yes: bool, **options: Any) -> None:
-        redis, clock = opened(answering_settings(**options))
+        config = answering_settings(**options)
+        redis, clock = opened(config)
         now, waiting = seconds(clock.now()), WaitingSet(redis, place)
         jobs = _chosen(waiting, wanted, now, everything=False)
         confirm(f"Move {len(jobs)} of `{place}` to the dead?", yes or not jobs)
         moved = in_batches(jobs, "Moving", lambda batch: waiting.bury(batch, now))
-        echo(f"Moved to dead: {moved}")
+        removed = trim_dead(redis, now, DeadLimits(config.dead_max_jobs, config.dead_timeout))
+        echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
 
     return _command(
         "kill",

@@ -24,6 +24,7 @@ from clock.errors import WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import set_default
+from clock.store.dead import DeadLimits
 from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.child import parent_pid, telling_parent
@@ -67,7 +68,15 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
     process = Worker(
         redis,
-        WorkerOptions(queues, config.concurrency, config.stop_timeout, config.heartbeat, parent_pid()),
+        WorkerOptions(
+            queues,
+            config.concurrency,
+            config.stop_timeout,
+            config.heartbeat,
+            parent_pid(),
+            max_retries=config.max_retries,
+            dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
+        ),
         identity=identity(),
         clock=clock,
     )

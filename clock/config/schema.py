@@ -49,4 +49,4 @@ def json_schema() -> dict[str, object]:
 def _default(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(name for name, _ in value)
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)

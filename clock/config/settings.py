@@ -29,6 +29,9 @@ class Config:
     processes: int = 1
     stop_timeout: float = 25.0
     heartbeat: float = 5.0
+    max_retries: int = 25
+    dead_max_jobs: int = 10_000
+    dead_timeout: float = 180 * 86_400.0
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     overdue_after: float = 60.0
@@ -150,6 +153,33 @@ SETTINGS = (
         "CLOCK_HEARTBEAT",
         {"type": "number", "exclusiveMinimum": 0, "maximum": 15},
         "CLOCK_HEARTBEAT",
+    ),
+    Setting(
+        "max_retries",
+        "how often a job with retry = True is tried again",
+        values.number,
+        "a whole number is wanted, 0 or above",
+        "CLOCK_MAX_RETRIES",
+        {"type": "integer", "minimum": 0},
+        "CLOCK_MAX_RETRIES",
+    ),
+    Setting(
+        "dead_max_jobs",
+        "how many dead jobs are kept; the oldest beyond that are removed when another job dies",
+        values.number,
+        "a whole number is wanted, 0 or above",
+        "CLOCK_DEAD_MAX_JOBS",
+        {"type": "integer", "minimum": 0},
+        "CLOCK_DEAD_MAX_JOBS",
+    ),
+    Setting(
+        "dead_timeout",
+        "seconds that a dead job is kept: 180 days; older ones are removed when another job dies",
+        values.long_limit,
+        "seconds are wanted, above 0",
+        "CLOCK_DEAD_TIMEOUT",
+        {"type": "number", "exclusiveMinimum": 0},
+        "CLOCK_DEAD_TIMEOUT",
     ),
     Setting(
         "health_port",

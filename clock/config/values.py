@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from clock.config.queue_names import queue_name
+
 
 def count(value: object) -> int:
     """A whole number above 0, as a number or as text."""
@@ -41,6 +43,21 @@ def limit(value: object) -> float:
     return seconds(value)
 
 
+def number(value: object) -> int:
+    """A whole number, 0 or above, as a number or as text."""
+    found = int(str(value))
+    if isinstance(value, bool) or found < 0:
+        raise ValueError
+    return found
+
+
+def long_limit(value: object) -> float:
+    """Seconds above 0, up to 10 billion (300 years)."""
+    if isinstance(value, bool) or not 0 < float(str(value)) <= 1e10:
+        raise ValueError
+    return float(str(value))
+
+
 def text(value: object) -> str:
     """Text that is not empty."""
     if not isinstance(value, str) or not value:
@@ -73,6 +90,7 @@ def queues(value: object) -> tuple[tuple[str, int], ...]:
 
 def _queue(item: object) -> tuple[str, int]:
     name, weight = item if isinstance(item, (list, tuple)) else (*text(item).split(","), 0)[:2]
-    if not text(name).strip() or isinstance(weight, bool) or int(str(weight)) < 0:
+    known = queue_name(name)
+    if known is None or isinstance(weight, bool) or int(str(weight)) < 0:
         raise ValueError
-    return text(name).strip(), int(str(weight))
+    return known, int(str(weight))

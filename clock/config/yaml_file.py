@@ -28,13 +28,13 @@ from clock.config.yaml_text import (
 from clock.errors import ConfigurationError
 
 #: What sidekiq.yml calls otherwise: its name -> ours.
-_SIDEKIQ_NAMES = {"timeout": "stop_timeout"}
+_SIDEKIQ_NAMES = {"timeout": "stop_timeout", "dead_timeout_in_seconds": "dead_timeout"}
 
 #: What sidekiq.yml says to Sidekiq alone: Ruby's code, its own files and its own ways.
 _SIDEKIQ_ONLY = frozenset(
     """
-    average_scheduled_poll_interval capsules daemon dead_max_jobs dead_timeout_in_seconds environment identity
-    index labels lifecycle_events logfile max_retries pidfile poll_interval_average profile reloader require
+    average_scheduled_poll_interval capsules daemon environment identity
+    index labels lifecycle_events logfile pidfile poll_interval_average profile reloader require
     scheduler schedule strict tag verbose
     """.split()  # noqa: SIM905  # a paragraph of names reads better than a list of strings
 )

@@ -1,7 +1,17 @@
 from clock.inspection.checkup import Circumstances, Finding, Grade, checkup
 from clock.inspection.events import EventView, events
 from clock.inspection.jobs import FoundJob, JobFilter, matching
-from clock.inspection.places import DEAD, RETRY, SCHEDULE, QueuePlace, QueueView, SetName, WaitingSet, queues
+from clock.inspection.places import (
+    DEAD,
+    RETRY,
+    SCHEDULE,
+    QueuePlace,
+    QueueView,
+    SetName,
+    WaitingSet,
+    queues,
+    trim_dead,
+)
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.inspection.status import Status, status
 
@@ -31,5 +41,6 @@ __all__ = [
     "matching",
     "queues",
     "status",
+    "trim_dead",
     "workers",
 ]

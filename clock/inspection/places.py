@@ -9,6 +9,7 @@ from typing import Literal
 from clock.inspection.jobs import FoundJob, found
 from clock.job.payload import encode_again, queue_of
 from clock.store import Redis, keys, listing, repairs
+from clock.store.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.delayed import Delayed
 
 SetName = Literal["schedule", "retry", "dead"]
@@ -39,6 +40,20 @@ class WaitingSet:
     def delete(self, jobs: Sequence[FoundJob]) -> int:
         """Delete jobs; how many were still here."""
         return repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
+
+    def clear(self) -> int:
+        """Delete all its jobs; how many there were."""
+        return repairs.clear_waiting(self.redis, self.name)
+
+    def size(self) -> int:
+        """How many jobs it holds."""
+        return listing.size(self.redis, self.name)
+
+
+def trim_dead(redis: Redis, now: float, limits: DeadLimits = DEFAULT_LIMITS) -> str:
+    """Remove the dead jobs that the limits do not keep; how many, in words ('': none). Raises StoreUnavailable."""
+    dead = DeadJobs(redis, limits)
+    return dead.words(dead.trim(now))
 
 
 def _enqueued(job: FoundJob, now: float) -> tuple[bytes, str, str | bytes]:

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.order import OnCommit
 from clock.job.redaction import hidden_places
-from clock.job.times import FLOAT_MAX
+from clock.job.times import INTERVAL_LIMIT, LATEST
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -24,8 +25,12 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _is_queue(value: object) -> bool:
+    return queue_name(value) is not None
+
+
 def _is_duration(value: object) -> bool:
-    return value is None or 0 < (in_seconds(value) or 0) <= FLOAT_MAX
+    return value is None or 0 < (in_seconds(value) or 0) < INTERVAL_LIMIT
 
 
 def in_seconds(duration: object) -> float | None:
@@ -39,7 +44,7 @@ def in_seconds(duration: object) -> float | None:
 
 def _is_time(value: object) -> bool:
     seconds = in_seconds(value)
-    return seconds is not None and abs(seconds) <= FLOAT_MAX  # and so no NaN
+    return seconds is not None and abs(seconds) <= LATEST  # false for NaN
 
 
 def _is_instant(value: object) -> bool:
@@ -50,16 +55,18 @@ def _are_names(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(map(_is_name, value))
 
 
+_DURATION = "seconds above 0, or None; the limit is 1,000,000,000 seconds, 31 years"
+
 #: option -> (what a value must be, in words for an error)
 _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "queue": (_is_name, "a name that is not empty"),
+    "queue": (_is_queue, EXPECTED),
     "retry": (_is_count, "True, False, or how often (0 or more)"),
-    "retry_for": (_is_duration, "seconds above 0, or None"),
+    "retry_for": (_is_duration, _DURATION),
     "dead": (lambda value: isinstance(value, bool), "True or False"),
     "backtrace": (_is_count, "True, False, or a number of lines"),
     "tags": (_are_names, "a list of words"),
-    "timeout": (_is_duration, "seconds above 0, or None"),
-    "expires_in": (_is_duration, "seconds above 0, or None"),
+    "timeout": (_is_duration, _DURATION),
+    "expires_in": (_is_duration, _DURATION),
     "redact": (_are_names, "a list of names of perform's arguments"),
     "enqueue_after_commit": (
         lambda value: value is None or callable(value),
@@ -152,7 +159,7 @@ def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
     if job.expires_in is not None:
         fields["expires_in"] = job.expires_in
     fields |= over
-    fields["queue"] = str.__str__(fields["queue"])  # of an Enum's member, which str() would call by its class
+    fields["queue"] = str.strip(fields["queue"])  # of an Enum's member, too: str() would give its class's name
     if names := fields.get("redact", job.redact):
         fields["redact"] = hidden_places(job.wire_name, job.perform, names)
     for name in _DURATIONS & fields.keys():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.arguments import check_json
 from clock.job.bulk import encode_all, new_jids
@@ -86,9 +87,13 @@ def _packed(
 
 def _parcel(job: type[Job], payload: Payload, changed: bool, now: float) -> Parcel:
     """The parcel of a payload, by the queue and the time that it holds now: middleware may have `changed` them."""
-    queue = payload.get("queue")
-    if not isinstance(queue, str) or not queue:
-        raise JobError(f"{job.wire_name}: client middleware put {queue!r:.60} in place of the queue's name")
+    queue = queue_name(payload.get("queue"))
+    if queue is None:
+        given = payload.get("queue")
+        raise JobError(
+            f"{job.wire_name}: client middleware put {given!r:.60} in place of the queue's name; "
+            f"it must be {EXPECTED}"
+        )
     at = due_as_put(payload.pop("at", None), now)
     if at > now:
         return Parcel(queue, [_text(job, payload, changed)], [at], is_near=at - now < LOOK_SECONDS)

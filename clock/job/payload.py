@@ -15,6 +15,7 @@ from datetime import datetime
 import msgspec
 
 from clock.clocks import to_ms
+from clock.config.queue_names import queue_name
 
 Payload = dict[str, object]
 
@@ -64,8 +65,7 @@ def encode_again(payload: Mapping[str, object]) -> str:
 
 def queue_of(payload: object) -> str:
     """The queue that a payload names, or `default` where it names none that could be one."""
-    name = payload.get("queue") if isinstance(payload, dict) else None
-    return name if isinstance(name, str) and name and name.isprintable() else "default"
+    return (queue_name(payload.get("queue")) if isinstance(payload, dict) else None) or "default"
 
 
 def decode(text: bytes) -> object:

@@ -100,8 +100,9 @@ class Pushes:
         """Push one job for each list of arguments, a thousand at a time; their jids in order.
 
         All arguments are checked before any job is pushed. `at` is when they are to be run: one time, or one for
-        each job; `spread_interval` spreads them evenly over so many seconds from then. The jid of a job that
-        client middleware stopped is ''. Raises ArgumentsError, ValueError for what is no time, StoreUnavailable.
+        each job. `spread_interval` (seconds above 0) spreads them evenly from now on, or from the `wait` of
+        `.set`; it cannot be given with `at`. The jid of a job that client middleware stopped is ''. Raises
+        ArgumentsError, ValueError for an invalid time, StoreUnavailable.
         """
         return Setter[Any](_job(cls)).perform_bulk(args, at=at, spread_interval=spread_interval)
 

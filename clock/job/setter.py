@@ -133,4 +133,9 @@ class Setter(Order, Generic[P]):
     def _due(
         self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
     ) -> list[float] | None:
+        if at is not None and spread_interval is not None:
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk got at= and spread_interval=; pass one of them. To spread jobs "
+                "from a later time on: .set(wait=3600).perform_bulk(..., spread_interval=600)"
+            )
         return due_of_each(count, self.when if at is None else at, spread_interval, client.now())

@@ -23,6 +23,7 @@ from clock.errors import JobError, JobTimeout
 from clock.forking import in_child
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
+from clock.job.times import INTERVAL_LIMIT
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -35,7 +36,7 @@ def limit_time(job: Job, payload: Payload, queue: str) -> AbstractContextManager
     """Server middleware: interrupt the job when its `timeout`, the payload's or its class's, has passed."""
     timeout = payload.get("timeout", job.timeout)
     seconds = None if timeout is None else in_seconds(timeout)
-    if seconds is None or seconds <= 0:
+    if seconds is None or not 0 < seconds < INTERVAL_LIMIT:  # another program's payload may hold any number
         return None
     job.deadline = job.context.clock.now() + timedelta(seconds=seconds)
     return _task_limited(seconds) if job.is_coroutine() else _thread_limited(seconds)

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from redis import Redis
 
+from clock.errors import StoreError
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.odd_keys import readable, text
 from clock.store.scripts import script
+from clock.store.steps import STEP_JOBS, PageSize, in_steps
+
+MOST_NAMED = 5  # keys in one error
 
 WAITING = (keys.RETRY, keys.SCHEDULE)
 LOOK_SECONDS = 0.5  # how often a poller looks at least: other programs' jobs come without word
-BATCH = 500  # jobs moved in one script call: a few ms of Redis's time
+BATCH = STEP_JOBS  # jobs read at once at most
+STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
+
+
+class CannotMove(StoreError):
+    """Some jobs stay where they wait, because another program has used the keys of their queues."""
+
+    def __init__(self, moved: int, wrong: Iterable[bytes]) -> None:
+        super().__init__()
+        self.moved = moved
+        self.keys = sorted({text(key) for key in wrong})
+
+    def __str__(self) -> str:
+        more = len(self.keys) - MOST_NAMED
+        shown = ", ".join(map(repr, self.keys[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+        return (
+            "jobs cannot be moved to their queues, because these keys are no lists (WRONGTYPE): "
+            f"{shown}. Another program has written them; delete them."
+        )
 
 
 class Delayed:
@@ -23,29 +47,45 @@ class Delayed:
         self._redis = redis
         self._release = script(redis, "release")
         self._unpark = script(redis, "unpark")
+        self._page = PageSize()
 
     def due(self, where: str, now: float) -> list[bytes]:
-        """Up to `BATCH` payloads due at `now` (float seconds), the earliest first. Raises StoreUnavailable."""
+        """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first; empty: nothing is due.
+
+        Raises StoreUnavailable.
+        """
         with translated():
-            found: Any = self._redis.zrangebyscore(where, "-inf", now, start=0, num=BATCH)
+            found: Any = self._redis.zrangebyscore(where, "-inf", now, start=0, num=self._page.jobs)
+        self._page.note(found)
         return list(found)
 
-    def release(self, where: str, jobs: Sequence[tuple[bytes, str, str | bytes]]) -> int:
-        """Move (member, queue, new payload) to their queues; how many were moved. Raises StoreUnavailable."""
-        if not jobs:
-            return 0
-        with translated():
-            return int(
-                self._release(keys=[where, keys.QUEUE, keys.QUEUES], args=[part for job in jobs for part in job])
-            )
+    def release(
+        self, where: str, jobs: Sequence[tuple[bytes, str, str | bytes]], *, again: float | None = None
+    ) -> int:
+        """Move (member, queue, new payload) to their queues; how many were moved.
+
+        `again` is the score (float seconds) at which a job that cannot be moved is tried again. Raises CannotMove
+        for such jobs, after the others have been moved; StoreUnavailable.
+        """
+        moved, wrong = 0, set[bytes]()
+        for step in in_steps(jobs, lambda job: 2 * len(job[0])):
+            args: list[str | bytes | float] = ["" if again is None else again, *chain.from_iterable(step)]
+            names = [where, keys.QUEUES, *(keys.queue(queue) for _, queue, _ in step)]
+            with translated():
+                count, not_lists = self._release(keys=names, args=args)
+            moved += int(count)
+            wrong |= set(not_lists)
+        if wrong:
+            raise CannotMove(moved, wrong)
+        return moved
 
     def next_due(self) -> float | None:
         """When the next delayed job is due, in float seconds; None: there is none. Raises StoreUnavailable."""
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for where in WAITING:
                 pipeline.zrange(where, 0, 0, withscores=True)
-            firsts: list[Any] = pipeline.execute()
-        return min((float(score) for first in firsts for _, score in first), default=None)
+            firsts = readable(pipeline)
+        return min((float(score) for first in firsts for _, score in first or ()), default=None)
 
     def parked_classes(self) -> list[str]:
         """The names of classes of which jobs are parked. Raises StoreUnavailable."""
@@ -53,21 +93,32 @@ class Delayed:
             names: Any = self._redis.smembers(keys.PARKED)
         return sorted(name.decode(errors="replace") for name in names)
 
-    def parked(self, class_name: str) -> list[bytes]:
-        """Up to `BATCH` parked payloads of a class, the oldest last. Raises StoreUnavailable."""
+    def count_parked(self, class_name: str) -> int:
+        """How many jobs of a class are parked. Raises StoreUnavailable."""
         with translated():
-            found: Any = self._redis.lrange(keys.PARKED_JOBS + class_name, -BATCH, -1)
+            return int(self._redis.llen(keys.PARKED_JOBS + class_name))
+
+    def parked(self, class_name: str) -> list[bytes]:
+        """Some parked payloads of a class, `BATCH` at most, the oldest last. Raises StoreUnavailable."""
+        with translated():
+            found: Any = self._redis.lrange(keys.PARKED_JOBS + class_name, -self._page.jobs, -1)
+        self._page.note(found)
         return list(found)
 
     def unpark(self, class_name: str, jobs: Sequence[tuple[bytes, str]]) -> int:
-        """Put (payload, queue) of a class back into their queues; how many. Raises StoreUnavailable."""
+        """Put (payload, queue) of a class, the oldest last, back into their queues; how many.
+
+        Raises CannotMove for those whose queue is no list, after the others have been moved; StoreUnavailable.
+        """
+        own = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
         with translated():
-            return int(
-                self._unpark(
-                    keys=[keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUE, keys.QUEUES],
-                    args=[class_name, *(part for job in jobs for part in job)],
-                )
+            moved, wrong = self._unpark(
+                keys=[*own, *(keys.queue(queue) for _, queue in jobs)],
+                args=[class_name, *(part for job in jobs for part in job)],
             )
+        if wrong:
+            raise CannotMove(int(moved), wrong)
+        return int(moved)
 
 
 class Nearer:

@@ -6,7 +6,8 @@ of it. So a worker that dies loses nothing: others find its jobs there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -18,10 +19,13 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.arrivals import Wait
 from clock.store.connection import Command, translated
+from clock.store.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.scripts import script
+from clock.store.steps import in_steps
 
-DEAD_SECONDS = 180 * 24 * 3600  # dead jobs are kept for 180 days, as Sidekiq's
-DEAD_LIMIT = 10_000  # and so many of them at most
+LONGEST_NUMBER = 19  # digits; a number of ours has fewer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +53,49 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Where a job in progress goes: `queue` name, `dead` at a score, or `parked` under a class's name."""
+    """Where a job in progress goes: `queue` name, `dead` at a score, or `parked` under a class's name.
+
+    `field` is its field in the worker's hash; empty: the job's number.
+    """
 
     job: Claimed
     where: Literal["queue", "dead", "parked"]
     name: str | float
     payload: bytes | str
+    field: bytes = b""
+
+    @property
+    def target(self) -> str:
+        """The key that it goes to."""
+        if self.where == "dead":
+            return keys.DEAD
+        return (keys.QUEUE if self.where == "queue" else keys.PARKED_JOBS) + str(self.name)
+
+
+class CannotMove(StoreError):
+    """Jobs that stay in progress, because the keys that they go to have a wrong type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves: list[Move] = []
+        self._errors: dict[str, str] = {}  # key -> Redis's error
+
+    def add(self, move: Move, error: str) -> None:
+        """Add a job that was not moved."""
+        self.moves.append(move)
+        self._errors[move.target] = error
+
+    def __str__(self) -> str:
+        words = "; ".join(f"{key!r}: {error}" for key, error in self._errors.items())
+        return f"{len(self.moves)} jobs stay in progress, because another program has used these keys: {words}."
 
 
 class InProgress:
     """The jobs in progress of one worker."""
 
-    def __init__(self, redis: Redis, identity: str) -> None:
+    def __init__(self, redis: Redis, identity: str, dead: DeadLimits = DEFAULT_LIMITS) -> None:
         self._redis = redis
+        self._dead = DeadJobs(redis, dead)
         self._identity = identity
         self._hash = keys.IN_PROGRESS + identity
         self._running = keys.RUNNING + identity
@@ -129,55 +163,59 @@ class InProgress:
 
         Raises StoreUnavailable; it may be called again then.
         """
-        trims = where == keys.DEAD
         with translated():
-            return bool(
+            moved = bool(
                 self._set_aside(
                     keys=[
                         self._hash,
-                        where,
+                        where or self._hash,
                         keys.STAT_PROCESSED,
                         f"{keys.STAT_PROCESSED}:{today}",
                         keys.STAT_FAILED,
                         f"{keys.STAT_FAILED}:{today}",
                     ],
-                    args=[
-                        job.number,
-                        payload,
-                        score,
-                        score - DEAD_SECONDS if trims else "",
-                        DEAD_LIMIT,
-                        int(ran),
-                    ],
+                    args=[job.number, payload, score, int(where != ""), int(ran)],
                 )
             )
+        if where == keys.DEAD:
+            self._trim_dead(score)
+        return moved
+
+    def _trim_dead(self, now: float) -> None:
+        removed = self._dead.trim(now)
+        if removed.count:
+            logger.warning("%s", self._dead.words(removed))
 
     def put_back(self, moves: Iterable[Move], *, if_dead_at_ms: int | None = None) -> int:
-        """Move jobs elsewhere, in this order; how many were still in progress. Raises StoreUnavailable.
+        """Move jobs elsewhere, in this order and in short steps; how many were still in progress.
 
         `if_dead_at_ms`, milliseconds since 1970: none is moved if the worker's heartbeat has not expired by then.
+        Raises CannotMove if a key that some go to has a wrong type; the others have been moved then. Raises
+        StoreUnavailable.
         """
         asked = "" if if_dead_at_ms is None else if_dead_at_ms
-        args: list[bytes | str | int | float] = [DEAD_LIMIT, self._identity, asked]
-        for move in moves:
-            args += [move.job.number, move.job.entry, move.where, move.name, move.payload]
-        if len(args) == 3:
-            return 0
+        moved, stuck = 0, CannotMove()
+        for step in in_steps(moves, lambda move: len(move.payload)):
+            moved += self._move(step, asked, stuck)
+        if stuck.moves:
+            raise stuck
+        return moved
+
+    def _move(self, step: Sequence[Move], asked: int | str, stuck: CannotMove) -> int:
+        args: list[bytes | str | int | float] = [self._identity, asked]
+        for move in step:
+            args += [move.field or str(move.job.number), move.where, move.name, move.payload]
+        targets = [move.target for move in step]
         with translated():
-            return int(
-                self._put_back(
-                    keys=[
-                        self._hash,
-                        keys.QUEUE,
-                        keys.QUEUES,
-                        keys.DEAD,
-                        keys.PARKED_JOBS,
-                        keys.PARKED,
-                        keys.WORKERS,
-                    ],
-                    args=args,
-                )
+            moved, *failed = self._put_back(
+                keys=[self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *targets], args=args
             )
+        for place, error in zip(failed[::2], failed[1::2], strict=True):
+            stuck.add(step[place - 1], error.decode(errors="replace"))
+        buried = [float(move.name) for move in step if move.where == "dead"]
+        if buried:
+            self._trim_dead(max(buried))
+        return int(moved)
 
     def mark(self, job: Claimed) -> None:
         """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""
@@ -189,17 +227,42 @@ class InProgress:
         with translated():
             self._redis.hdel(self._running, str(job.number))
 
-    def marked(self) -> set[int]:
-        """The numbers of the jobs noted as running. Raises StoreUnavailable."""
+    def marked(self) -> set[bytes]:
+        """The fields of the jobs noted as running. Raises StoreUnavailable."""
         with translated():
-            numbers: Any = self._redis.hkeys(self._running)
-        return {int(number) for number in numbers}
+            fields: Any = self._redis.hkeys(self._running)
+        return set(fields)
 
     def all(self) -> list[Claimed]:
         """All jobs in progress, oldest first. Raises StoreUnavailable."""
+        found = [job for step in self.left() for job, _ in step if job.number >= 0]
+        return found[::-1]
+
+    def left(self) -> Iterator[list[tuple[Claimed, bytes]]]:
+        """All jobs in progress with their fields, newest first, as many at a time as make a short step.
+
+        A field that is no number, which another program has written, comes last, under the number -1. Raises
+        StoreUnavailable.
+        """
         with translated():
-            entries: Any = self._redis.hgetall(self._hash)
-        return [_claimed(int(number), entries[number]) for number in sorted(entries, key=int)]
+            fields: Any = self._redis.hkeys(self._hash)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for field in fields:
+                    pipeline.hstrlen(self._hash, field)
+                sizes = dict(zip(fields, pipeline.execute(), strict=True))
+        ordered = sorted(fields, key=_number, reverse=True)
+        for step in in_steps(ordered, lambda field: int(sizes[field])):
+            with translated():
+                entries: Any = self._redis.hmget(self._hash, step)
+            yield [
+                (_claimed(_number(field), entry), field)
+                for field, entry in zip(step, entries, strict=True)
+                if entry is not None
+            ]
+
+
+def _number(field: bytes) -> int:
+    return int(field) if field.isdigit() and len(field) < LONGEST_NUMBER else -1
 
 
 def _claimed(number: int, entry: bytes) -> Claimed:

@@ -15,8 +15,7 @@ from redis.exceptions import ResponseError
 
 from clock.store import keys
 from clock.store.connection import translated
-
-PAGE = 500  # jobs read at once
+from clock.store.steps import PageSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +63,36 @@ def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | No
 
 def queue_payloads(redis: Redis, name: str) -> Iterator[bytes]:
     """The payloads of a queue, the next one to be taken first; read page by page while it goes on being used."""
-    last = -1
+    last, size = -1, PageSize()
     while True:
+        wanted = size.jobs
         with translated():
-            page: Any = redis.lrange(keys.queue(name), last - PAGE + 1, last)
+            page: Any = redis.lrange(keys.queue(name), last - wanted + 1, last)
         yield from reversed(page)
-        if len(page) < PAGE:
+        if len(page) < wanted:
             return
-        last -= PAGE
+        size.note(page)
+        last -= wanted
 
 
 def waiting(redis: Redis, where: str) -> Iterator[tuple[bytes, float]]:
     """The members of `schedule`, `retry` or `dead` with their scores, lowest first; read page by page."""
-    first = 0
+    first, size = 0, PageSize()
     while True:
+        wanted = size.jobs
         with translated():
-            page: Any = redis.zrange(where, first, first + PAGE - 1, withscores=True)
+            page: Any = redis.zrange(where, first, first + wanted - 1, withscores=True)
         yield from page
-        if len(page) < PAGE:
+        if len(page) < wanted:
             return
-        first += PAGE
+        size.note(member for member, _ in page)
+        first += wanted
+
+
+def size(redis: Redis, where: str) -> int:
+    """How many members `schedule`, `retry` or `dead` has."""
+    with translated():
+        return int(redis.zcard(where))
 
 
 def sizes(redis: Redis) -> Sizes:

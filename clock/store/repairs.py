@@ -5,6 +5,7 @@ Each function raises StoreUnavailable.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,28 +13,65 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.connection import translated
-from clock.store.in_progress import DEAD_LIMIT, DEAD_SECONDS
 from clock.store.scripts import script
+from clock.store.steps import PageSize, in_steps
 
 
 def remove_waiting(redis: Redis, where: str, members: Sequence[bytes]) -> int:
     """Delete jobs from `schedule`, `retry` or `dead`; how many were still there."""
-    with translated():
-        return int(redis.zrem(where, *members)) if members else 0
+    count = 0
+    for step in in_steps(members, len):
+        with translated():
+            count += int(redis.zrem(where, *step))
+    return count
+
+
+def clear_waiting(redis: Redis, where: str) -> int:
+    """Delete all jobs of `schedule`, `retry` or `dead`; how many there were."""
+    with translated(), redis.pipeline() as pipeline:
+        pipeline.zcard(where)
+        pipeline.unlink(where)
+        count, _ = pipeline.execute()
+    return int(count)
 
 
 def bury(redis: Redis, where: str, members: Sequence[bytes], now: float) -> int:
     """Move jobs from `schedule` or `retry` to `dead`; how many were still there. `now` is in float seconds."""
-    with translated():
-        return int(
-            script(redis, "bury")(keys=[where, keys.DEAD], args=[now, now - DEAD_SECONDS, DEAD_LIMIT, *members])
-        )
+    count, move = 0, script(redis, "bury")
+    for step in in_steps(members, len):
+        with translated():
+            count += int(move(keys=[where, keys.DEAD], args=[now, *step]))
+    return count
 
 
 def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes]) -> int:
-    """Delete jobs from a queue; how many were still there. The queue is gone through once for them all."""
-    with translated():
-        return int(script(redis, "remove_queued")(keys=[keys.queue(queue)], args=payloads))
+    """Delete jobs from a queue; how many were still there. The queue is read once for them all."""
+    wanted = Counter(payloads)
+    removed = _remove_in_pages(redis, keys.queue(queue), wanted)
+    if wanted.total():  # workers have taken jobs, so that others may have moved on from one page to another
+        removed += _remove_in_pages(redis, keys.queue(queue), wanted)
+    return removed
+
+
+def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
+    """Go through a list from its right end, remove what is wanted, and take that off `wanted`; how many."""
+    last, removed, size, remove = -1, 0, PageSize(), script(redis, "remove_from_queue")
+    while wanted.total():
+        first = last - size.jobs + 1
+        with translated():
+            page: Any = redis.lrange(key, first, last)
+        here = list((Counter(page) & wanted).elements())
+        places: Any = []
+        if here:
+            with translated():
+                places = remove(keys=[key], args=[first, last, *here])
+        wanted.subtract(here[place - 1] for place in places)
+        removed += len(places)
+        if len(page) < last - first + 1:
+            return removed
+        size.note(page)
+        last = first - 1 + len(places)
+    return removed
 
 
 def clear_queue(redis: Redis, queue: str) -> int:

@@ -18,7 +18,7 @@ from datetime import datetime
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.arrivals import UNWATCHED_SECONDS
-from clock.store.in_progress import Ahead, Claimed, InProgress, Move, day
+from clock.store.in_progress import Ahead, CannotMove, Claimed, InProgress, Move, day
 from clock.worker.lookout import WAIT_SECONDS, Lookout
 from clock.worker.options import WorkerOptions
 from clock.worker.pace import SOON_SECONDS, Pace
@@ -127,7 +127,15 @@ class Fetcher:
 
     def let_go(self, slot: Slot, job: Claimed) -> None:
         """Say that the slot's job has gone elsewhere: it was retried, buried or parked."""
+        self.rest(slot)
+        self.drop(job)
+
+    def rest(self, slot: Slot) -> None:
+        """Say that the slot is free, though its job is still in progress here."""
         slot.job = None
+
+    def drop(self, job: Claimed) -> None:
+        """Say that the job is no longer in progress here."""
         self._held.pop(job.number, None)
 
     def holds(self, job: Claimed) -> bool:
@@ -142,10 +150,23 @@ class Fetcher:
             logger.debug("Acknowledging later: %s", error)
 
     def give_back(self, jobs: Sequence[Claimed]) -> None:
-        """Put jobs back at the front of their queues, the first one to be taken next. Raises StoreUnavailable."""
-        self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in reversed(jobs))
-        for job in jobs:
-            self._held.pop(job.number, None)
+        """Put jobs back at the front of their queues, the first one to be taken next.
+
+        Raises CannotMove for those whose queue is no list, after the others have been put back; StoreUnavailable.
+        """
+        stay: set[int] = set()
+        try:
+            self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in reversed(jobs))
+        except CannotMove as error:
+            stay = {move.job.number for move in error.moves}
+            raise
+        except StoreError:
+            stay = {job.number for job in jobs}
+            raise
+        finally:
+            for job in jobs:
+                if job.number not in stay:
+                    self._held.pop(job.number, None)
 
     def give_back_all(self) -> None:
         """Put back what is in progress here and not done, also what was claimed by a call whose answer was lost.
@@ -245,7 +266,7 @@ class Fetcher:
         try:
             self.give_back(jobs)
         except StoreError:
-            self.ready.add(jobs)
+            self.ready.add([job for job in jobs if self.holds(job)])
             raise
 
     def _wait_for_arrival(self, limit: int) -> None:

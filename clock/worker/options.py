@@ -6,6 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clock.store.dead import DEFAULT_LIMITS, DeadLimits
+
 MISSED_BEATS = 4  # a worker that was not heard of for so many is dead: its jobs are given to others
 
 
@@ -21,7 +23,8 @@ class Queue:
 class WorkerOptions:
     """Queues, in their order; how many jobs run at once; how long a stop waits for them; how often it beats.
 
-    `parent_pid` is the launcher without which it stops, where there is one.
+    `parent_pid` is the launcher without which it stops, where there is one. `max_retries` counts for jobs with
+    `retry = True`; `dead` says which dead jobs are kept.
     """
 
     queues: Sequence[Queue] = (Queue("default"),)
@@ -29,6 +32,8 @@ class WorkerOptions:
     stop_timeout_seconds: float = 25.0
     beat_seconds: float = 5.0
     parent_pid: int | None = None
+    max_retries: int = 25
+    dead: DeadLimits = DEFAULT_LIMITS
 
     @property
     def expires_seconds(self) -> float:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from clock.clocks import Clock
-from clock.errors import StoreError
+from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import decode, encode_again, queue_of, seconds
-from clock.store.delayed import BATCH, LOOK_SECONDS, WAITING, Delayed, Nearer
+from clock.store.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotMove, Delayed, Nearer
+from clock.worker.seldom import Seldom
 
-STUCK_SECONDS = 0.02  # between looks at a job that is due and cannot be moved
+BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worker moves
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +28,14 @@ class Poller:
         self._delayed = delayed
         self._nearer = nearer
         self._clock = clock
+        self._seldom = Seldom(clock)
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
         while not stop.is_set():
             try:
                 moved = self.poll()
-                self._nearer.wait(self.seconds_to_sleep() or (0.0 if moved else STUCK_SECONDS))
+                self._nearer.wait(self.seconds_to_sleep() or (0.0 if moved else BUSY_SECONDS))
             except StoreError as error:
                 logger.debug("Delayed jobs wait: %s", error)
                 self._clock.wait(stop, LOOK_SECONDS)
@@ -52,22 +55,33 @@ class Poller:
         return min(LOOK_SECONDS, max(0.0, due - self._clock.now().timestamp()))
 
     def _move(self, where: str) -> int:
+        """Move what is due there; how many. Raises StoreUnavailable."""
         moved = 0
-        while True:
-            now = self._clock.now()
-            members = self._delayed.due(where, now.timestamp())
-            released = self._delayed.release(where, [_released(member, seconds(now)) for member in members])
-            moved += released
-            if not released or len(members) < BATCH:
-                return moved
+        try:
+            while members := self._delayed.due(where, self._clock.now().timestamp()):
+                moved += self._release(where, members)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # the set has a wrong type: the other one must not wait for it
+            self._seldom.error(logger, "The delayed jobs of %r cannot be read: %s", where, error)
+        return moved
+
+    def _release(self, where: str, members: Sequence[bytes]) -> int:
+        now = seconds(self._clock.now())
+        jobs = [_released(member, now) for member in members]
+        try:
+            return self._delayed.release(where, jobs, again=now + STUCK_SECONDS)
+        except CannotMove as error:
+            self._seldom.error(logger, "In %r %s They are tried again each %g s.", where, error, STUCK_SECONDS)
+            return error.moved
 
 
 def _released(member: bytes, now: float) -> tuple[bytes, str, str | bytes]:
-    """(member, queue, payload with its time of enqueueing); what is no payload is left to a worker to bury."""
+    """(member, queue, payload with its time of enqueueing); a worker buries what is no payload."""
     try:
         payload = decode(member)
-    except (ValueError, RecursionError):
-        return member, "default", member
-    if not isinstance(payload, dict):
-        return member, "default", member
-    return member, queue_of(payload), encode_again({**payload, "enqueued_at": now})
+        if isinstance(payload, dict):
+            return member, queue_of(payload), encode_again({**payload, "enqueued_at": now})
+    except (ValueError, RecursionError, OverflowError):
+        pass
+    return member, "default", member

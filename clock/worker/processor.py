@@ -6,10 +6,11 @@ import logging
 import threading
 from asyncio import CancelledError
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from clock.clocks import Clock
-from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, UnknownJobClass
+from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, StoreUnavailable, UnknownJobClass
 from clock.forking import child_ends_here
 from clock.job import Context, Job, registry
 from clock.job.arguments import check_arity
@@ -21,7 +22,8 @@ from clock.worker.fetcher import Fetcher
 from clock.worker.job_log import about, log_done, log_failed, log_start
 from clock.worker.outcomes import Outcomes
 from clock.worker.ready import Slot
-from clock.worker.retry import judge, noted
+from clock.worker.retry import MAX_RETRIES, Verdict, judge, noted
+from clock.worker.unsettled import Unsettled
 
 RETRY_SECONDS = 1.0  # how often a verdict is tried again while Redis is away
 
@@ -37,13 +39,23 @@ class Processor:
     """The body of one of the worker's threads: takes jobs from the fetcher and runs them."""
 
     def __init__(
-        self, slot: Slot, fetcher: Fetcher, in_progress: InProgress, outcomes: Outcomes, *, clock: Clock
+        self,
+        slot: Slot,
+        fetcher: Fetcher,
+        in_progress: InProgress,
+        outcomes: Outcomes,
+        *,
+        clock: Clock,
+        max_retries: int = MAX_RETRIES,
+        unsettled: Unsettled | None = None,
     ) -> None:
         self._slot = slot
         self._fetcher = fetcher
         self._in_progress = in_progress
         self._outcomes = outcomes
         self._clock = clock
+        self._max_retries = max_retries
+        self._unsettled = unsettled or Unsettled(clock)
         self._never = threading.Event()
 
     def run(self) -> None:
@@ -53,7 +65,7 @@ class Processor:
                 self.process(claimed)
             except Exception as error:  # a mistake of ours must not cost the worker a thread
                 logger.critical("A job could not be processed: %s", error, exc_info=error)
-                self._bury(claimed, _wrapped(claimed), error)
+                self._bury(claimed, wrapped(claimed), error)
 
     def process(self, claimed: Claimed) -> None:
         """Run one job, and see it to where it goes next."""
@@ -61,7 +73,7 @@ class Processor:
             payload = parse(claimed.payload)
             job = registry.lookup(str(payload["class"]))
         except UnreadablePayload as error:
-            self._bury(claimed, _wrapped(claimed), error)
+            self._bury(claimed, wrapped(claimed), error)
             return
         except UnknownJobClass as error:
             self._park(claimed, payload, error)
@@ -76,7 +88,7 @@ class Processor:
     def _perform(self, claimed: Claimed, payload: Payload, job: type[Job]) -> None:
         suspect = "worker_killed" in payload
         if suspect:
-            self._insist(lambda: self._in_progress.mark(claimed))
+            self._note(lambda: self._in_progress.mark(claimed))
         log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
         context = Context(payload, self._is_stopping, claimed.queue, self._clock)
@@ -103,15 +115,22 @@ class Processor:
             self._outcomes.note(payload, "done", took=took)
             self._fetcher.finish(self._slot, claimed, took)
         if suspect:
-            self._insist(lambda: self._in_progress.unmark(claimed))
+            self._note(lambda: self._in_progress.unmark(claimed))
+
+    def _note(self, command: Callable[[], object]) -> None:
+        try:
+            self._insist(command)
+        except StoreError as error:  # then a death of this worker is not counted against the job
+            logger.error("A job with which a worker died before cannot be marked: %s", error)
 
     def _is_stopping(self) -> bool:
         return self._fetcher.stopping
 
     def _fail(self, claimed: Claimed, job: type[Job], error: BaseException, took: float) -> None:
         payload = parse(claimed.payload)  # anew: the job may have changed its arguments, a middleware its payload
-        verdict = judge(payload, job, error, now=seconds(self._clock.now()))
-        then = _tell(verdict.where, verdict.score - seconds(self._clock.now()))
+        now = seconds(self._clock.now())
+        verdict = judge(payload, job, error, now=now, max_retries=self._max_retries)
+        then = _told(verdict, verdict.score - now)
         log_failed(payload, claimed.queue, took, error, then)
         self._outcomes.note(payload, verdict.where or "dropped", took=took, error=error)
         self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
@@ -126,24 +145,40 @@ class Processor:
     def _park(self, claimed: Claimed, payload: Payload, error: UnknownJobClass) -> None:
         logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
         move = Move(claimed, "parked", error.class_name, claimed.payload)
-        self._insist(lambda: self._in_progress.put_back([move]))
-        self._fetcher.let_go(self._slot, claimed)
+        self._settle(claimed, lambda: self._in_progress.put_back([move]))
 
     def _set_aside(
         self, claimed: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True
     ) -> None:
         text, today = encode_again(payload), day(self._clock.now())
-        self._insist(
-            lambda: self._in_progress.set_aside(claimed, text, where=where, score=score, today=today, ran=ran)
+        self._settle(
+            claimed,
+            lambda: self._in_progress.set_aside(claimed, text, where=where, score=score, today=today, ran=ran),
         )
-        self._fetcher.let_go(self._slot, claimed)
+
+    def _settle(self, claimed: Claimed, step: Callable[[], object]) -> None:
+        """Send the job where it goes next. If Redis refuses that, it is tried again later, and the thread goes on."""
+        try:
+            self._insist(step)
+        except StoreError as error:
+            self._unsettled.add(partial(self._settled, claimed, step), error)
+            self._fetcher.rest(self._slot)
+        else:
+            self._fetcher.let_go(self._slot, claimed)
+
+    def _settled(self, claimed: Claimed, step: Callable[[], object]) -> None:
+        step()
+        self._fetcher.drop(claimed)
 
     def _insist(self, command: Callable[[], T]) -> T | None:
-        """Repeat `command` until Redis takes it; if the worker stops first, others find the job in progress."""
+        """Repeat `command` while Redis is away; if the worker stops first, others find the job in progress.
+
+        Raises StoreError if Redis refuses it.
+        """
         while True:
             try:
                 return command()
-            except StoreError as error:
+            except StoreUnavailable as error:
                 if self._fetcher.stopping:
                     return None
                 logger.debug("Trying again in %g s: %s", RETRY_SECONDS, error)
@@ -180,13 +215,13 @@ def arguments(payload: Payload) -> list[object]:
     return args if isinstance(args, list) else []
 
 
-def _wrapped(claimed: Claimed) -> Payload:
+def wrapped(claimed: Claimed) -> Payload:
     """A payload that Sidekiq's page can show, with what was in the queue, whatever it was, as its argument."""
     text = claimed.payload.decode(errors="backslashreplace")
     return {"class": "UnreadablePayload", "args": [text], "queue": claimed.queue, "jid": "", "retry": False}
 
 
-def _tell(where: str, in_seconds: float) -> str:
-    if where == keys.RETRY:
+def _told(verdict: Verdict, in_seconds: float) -> str:
+    if verdict.where == keys.RETRY:
         return f"it is tried again in {in_seconds:.0f} s"
-    return "it is dead now" if where else "it is not tried again"
+    return "it is dead now" if verdict.where else f"dropped: {verdict.reason}"

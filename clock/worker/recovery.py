@@ -9,20 +9,25 @@ they run, so that the innocent are not blamed again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock, SystemClock, to_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.store import Redis
-from clock.store.delayed import BATCH, Delayed
-from clock.store.in_progress import Claimed, InProgress, Move
+from clock.store.dead import DEFAULT_LIMITS, DeadLimits
+from clock.store.delayed import CannotMove as CannotUnpark
+from clock.store.delayed import Delayed
+from clock.store.in_progress import CannotMove, Claimed, InProgress, Move
 from clock.store.processes import Processes
-from clock.worker.processor import UnreadablePayload, parse
+from clock.worker.processor import UnreadablePayload, parse, wrapped
 from clock.worker.retry import noted
+from clock.worker.seldom import Seldom
 
 DEATHS = 3
+LONGEST_SECONDS = 2.0  # of one call: it is made between two heartbeats, which must not be late
 
 logger = logging.getLogger(__name__)
 
@@ -31,60 +36,144 @@ class WorkerKilled(Exception):
     """The worker died while this job ran."""
 
 
-def recover(redis: Redis, *, clock: Clock, own: str = "") -> int:
+def recover(
+    redis: Redis, *, clock: Clock, own: str = "", dead: DeadLimits = DEFAULT_LIMITS, seldom: Seldom | None = None
+) -> int:
     """Put the jobs of dead workers back; how many. Raises StoreUnavailable.
 
-    `own` is the identity of who asks, which lives, though it may have been stopped since its heartbeat.
+    `own` is the identity of the caller, which lives, though it may have been suspended since its heartbeat. After
+    `LONGEST_SECONDS` the rest is left to the next call; the workers take turns, so that large jobs of one do not
+    keep the others waiting.
     """
-    now_ms = to_ms(clock.now())
+    now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
     processes = Processes(redis)
+    expired = [identity for identity in processes.expired(now_ms) if identity != own]
+    turns = deque(
+        _DeadWorker(InProgress(redis, identity, dead), identity, processes, clock, seldom) for identity in expired
+    )
     count = 0
-    for identity in processes.expired(now_ms):
-        if identity == own:
-            continue
-        left = InProgress(redis, identity)
+    while turns and clock.monotonic() - started < LONGEST_SECONDS:
+        worker = turns.popleft()
         try:
-            moved = left.put_back(_moves(left.all(), left.marked(), seconds(clock.now())), if_dead_at_ms=now_ms)
+            moved = worker.put_back_some(now_ms)
         except StoreUnavailable:
             raise
-        except StoreError as error:  # a queue that is no list: other workers' jobs must not wait for it
-            logger.error("Jobs of the dead worker %s cannot be put back: %s", identity, error)
+        except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
+            seldom.error(logger, "Jobs of the dead worker %s cannot be read: %s", worker.identity, error)
             continue
-        if processes.forget(identity, now_ms) or moved:
-            logger.warning("Worker %s is dead; %d jobs of it were put back", identity, moved)
-        count += moved
+        if moved is not None:
+            count += moved
+            turns.append(worker)
     return count
 
 
-def unpark(delayed: Delayed) -> int:
+class _DeadWorker:
+    """A dead worker whose jobs are put back step by step."""
+
+    def __init__(
+        self, in_progress: InProgress, identity: str, processes: Processes, clock: Clock, seldom: Seldom
+    ) -> None:
+        self.identity = identity
+        self._processes = processes
+        self._in_progress = in_progress
+        self._clock = clock
+        self._seldom = seldom
+        self._steps: Iterator[list[tuple[Claimed, bytes]]] | None = None
+        self._marked: set[bytes] = set()
+        self._moved = 0
+
+    def put_back_some(self, now_ms: int) -> int | None:
+        """Put a step of its jobs back; how many, or None if there are no more. Raises StoreError."""
+        if self._steps is None:
+            self._steps = self._in_progress.left()
+            self._marked = self._read_marked()
+        step = next(self._steps, None)
+        if step is None:
+            self._finish(now_ms)
+            return None
+        moves = list(_moves(step, self._marked, seconds(self._clock.now())))
+        try:
+            moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
+        except CannotMove as stuck:
+            self._seldom.error(logger, "Of the dead worker %s, %s", self.identity, stuck)
+            moved = len(moves) - len(stuck.moves)
+        self._moved += moved
+        return moved
+
+    def _finish(self, now_ms: int) -> None:
+        if self._processes.forget(self.identity, now_ms) or self._moved:
+            logger.warning("Worker %s is dead; %d jobs of it were put back", self.identity, self._moved)
+
+    def _read_marked(self) -> set[bytes]:
+        try:
+            return self._in_progress.marked()
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # then no job of it is known to have run; each gets another try
+            self._seldom.error(logger, "The dead worker %s: %s", self.identity, error)
+            return set()
+
+
+def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
     """Release parked jobs whose class is known here; how many. Raises StoreUnavailable."""
+    seldom = seldom or Seldom(SystemClock())
     count = 0
-    for name in delayed.parked_classes():
-        while registry.knows(name):
-            payloads = delayed.parked(name)
-            count += delayed.unpark(name, [(payload, queue_of(decode(payload))) for payload in payloads])
-            if len(payloads) < BATCH:
-                break
+    try:
+        for name in filter(registry.knows, delayed.parked_classes()):
+            count += _unpark_class(delayed, name, seldom)
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        seldom.error(logger, "Parked jobs cannot be read: %s", error)
     return count
 
 
-def _moves(jobs: list[Claimed], marked: set[int], now: float) -> Iterator[Move]:
-    """Where each job goes; the oldest last, so that it is taken first."""
-    for job in reversed(jobs):
+def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
+    """Go once through the parked jobs of a class, the oldest first; how many were released. Raises StoreError."""
+    count, ahead = 0, delayed.count_parked(name)
+    while ahead > 0 and (payloads := delayed.parked(name)[-ahead:]):
+        ahead -= len(payloads)
+        try:
+            count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
+        except CannotUnpark as error:
+            seldom.error(logger, "Of the parked class %s, %s", name, error)
+            count += error.moved
+    return count
+
+
+def _decoded(payload: bytes) -> object:
+    """None where it is no JSON: it goes to the default queue, and a worker buries it."""
+    try:
+        return decode(payload)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float) -> Iterator[Move]:
+    """Where each job goes, in their order."""
+    for job, field in jobs:
         try:
             payload = parse(job.payload)
-        except UnreadablePayload:
-            yield Move(job, "queue", job.queue, job.payload)
+        except UnreadablePayload as error:
+            yield _unreadable(job, field, error, now)
             continue
         deaths = payload.get("worker_killed", 0)
-        if not isinstance(deaths, int):
+        if not isinstance(deaths, int) or deaths < 0:
             deaths = 0
-        if deaths == 0 or job.number in marked:
+        if deaths == 0 or field in marked:
             payload["worker_killed"] = deaths = deaths + 1
         if deaths >= DEATHS:
-            error = WorkerKilled(f"{deaths} workers died while this job ran")
-            logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), error)
+            killed = WorkerKilled(f"{deaths} workers died while this job ran")
+            logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), killed)
             del payload["worker_killed"]  # who has it tried again means it: it gets its chances anew
-            yield Move(job, "dead", now, encode_again(noted(payload, error, now=now)))
+            yield Move(job, "dead", now, encode_again(noted(payload, killed, now=now)), field)
         else:
-            yield Move(job, "queue", job.queue, encode_again(payload))
+            yield Move(job, "queue", job.queue, encode_again(payload), field)
+
+
+def _unreadable(job: Claimed, field: bytes, error: UnreadablePayload, now: float) -> Move:
+    """A worker that takes it from its queue buries it. If another program has written it, it may name no queue."""
+    if job.number >= 0:
+        return Move(job, "queue", job.queue, job.payload, field)
+    logger.error("An entry of another program in a dead worker's jobs in progress goes to dead: %s", error)
+    return Move(job, "dead", now, encode_again(noted(wrapped(job), error, now=now)), field)

@@ -25,14 +25,25 @@ MAX_RETRIES = 25
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where a failed job goes (`retry`, `dead`, or '' to be dropped), at what score, with which payload."""
+    """Where a failed job goes (`retry`, `dead`, or '' to be dropped), at what score, with which payload.
+
+    `reason` says why it is dropped.
+    """
 
     where: str
     score: float
     payload: Payload
+    reason: str = ""
 
 
-def judge(payload: Mapping[str, object], job: type[Job] | None, error: BaseException, *, now: float) -> Verdict:
+def judge(
+    payload: Mapping[str, object],
+    job: type[Job] | None,
+    error: BaseException,
+    *,
+    now: float,
+    max_retries: int = MAX_RETRIES,
+) -> Verdict:
     """Decide about a job that raised `error` at `now` (float seconds since 1970).
 
     The payload's own `retry`, `retry_for`, `dead` and `backtrace` count; where it has none, the class's do.
@@ -40,18 +51,21 @@ def judge(payload: Mapping[str, object], job: type[Job] | None, error: BaseExcep
     failed = noted(payload, error, now=now, backtrace=_option(payload, job, "backtrace", False))
     retry = _option(payload, job, "retry", True)
     if retry is False:
-        return Verdict("", now, failed)
+        return Verdict("", now, failed, "retry = False")
     count = int(str(failed["retry_count"]))
-    if _may_retry(failed, retry, _option(payload, job, "retry_for", None), count, now):
+    most = retry if isinstance(retry, int) and not isinstance(retry, bool) else max_retries
+    if _may_retry(failed, most, _option(payload, job, "retry_for", None), count, now):
         answer = ask_retry_in(job, failed, count, error) if job else None
         if answer == "discard":
-            return Verdict("", now, failed)
+            return Verdict("", now, failed, "its retry_in returned 'discard'")
         if answer != "kill":
             failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
             return Verdict(keys.RETRY, now + delay(count, answer), failed)
-    dropped = tell_exhausted(job, failed, error) if job else False
-    keeps = not dropped and _option(payload, job, "dead", True) is not False
-    return Verdict(keys.DEAD if keeps else "", now, failed)
+    if job and tell_exhausted(job, failed, error):
+        return Verdict("", now, failed, "its retries_exhausted returned 'discard'")
+    if _option(payload, job, "dead", True) is False:
+        return Verdict("", now, failed, "no retry is left, and dead = False")
+    return Verdict(keys.DEAD, now, failed)
 
 
 def noted(
@@ -79,12 +93,11 @@ def delay(count: int, asked: float | None = None) -> float:
     return seconds + random.random() * 10 * (count + 1)  # noqa: S311  # no secret
 
 
-def _may_retry(failed: Mapping[str, object], retry: object, retry_for: object, count: int, now: float) -> bool:
+def _may_retry(failed: Mapping[str, object], most: int, retry_for: object, count: int, now: float) -> bool:
     first = instant(failed.get("failed_at"))
     if isinstance(retry_for, (int, float)) and first is not None:
         return now < first + retry_for
-    limit = retry if isinstance(retry, int) and not isinstance(retry, bool) else MAX_RETRIES
-    return count < limit
+    return count < most
 
 
 def _option(payload: Mapping[str, object], job: type[Job] | None, name: str, default: object) -> object:

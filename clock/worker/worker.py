@@ -26,7 +26,9 @@ from clock.worker.outcomes import Outcomes
 from clock.worker.poller import Poller
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
+from clock.worker.seldom import Seldom
 from clock.worker.status import Status
+from clock.worker.unsettled import Unsettled
 from clock.worker.watchdog import Watchdog
 
 WATCH_SECONDS = 1.0
@@ -49,7 +51,7 @@ class Worker:
         self._clock = clock
         self._stop_asked = threading.Event()
         self._stopped = threading.Event()
-        self._in_progress = InProgress(redis, identity)
+        self._in_progress = InProgress(redis, identity, options.dead)
         self._fetcher = Fetcher(self._in_progress, options=options, clock=clock)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
@@ -57,6 +59,8 @@ class Worker:
         self._watchdog = Watchdog(self._fetcher, redis_answers=lambda: answers(redis), clock=clock)
         self._job_threads: list[threading.Thread] = []
         self._cut_short = False
+        self._seldom = Seldom(clock)
+        self._unsettled = Unsettled(clock)
         self._clock_watch = ClockWatch(redis, clock=clock)
 
     def run(self) -> None:
@@ -75,7 +79,15 @@ class Worker:
         )
         outcomes = Outcomes(self._redis, clock=self._clock)
         for slot in self._fetcher.slots:
-            processor = Processor(slot, self._fetcher, self._in_progress, outcomes, clock=self._clock)
+            processor = Processor(
+                slot,
+                self._fetcher,
+                self._in_progress,
+                outcomes,
+                clock=self._clock,
+                max_retries=self._options.max_retries,
+                unsettled=self._unsettled,
+            )
             self._job_threads.append(self._start(processor.run, slot.tid))
         heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
@@ -169,10 +181,13 @@ class Worker:
             describe=self._describe,
             on_signal=self._obey,
             duties=self._do_duties,
-            judge=lambda: recover(self._redis, clock=self._clock, own=self._identity),
+            judge=self._recover,
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
         )
+
+    def _recover(self) -> None:
+        recover(self._redis, clock=self._clock, own=self._identity, dead=self._options.dead, seldom=self._seldom)
 
     def _describe(self, rtt_us: int) -> Beat:
         self._keep_redis_time()
@@ -189,7 +204,7 @@ class Worker:
         self._release_parked()
 
     def _release_parked(self) -> None:
-        released = unpark(self._delayed)
+        released = unpark(self._delayed, seldom=self._seldom)
         if released:
             logger.info("Released %d parked jobs: their classes are known here", released)
 

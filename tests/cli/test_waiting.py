@@ -132,6 +132,21 @@ def test_no_choice_is_no_choice_of_all(clock: Clock, redis: Redis, verb: str) ->
     assert redis.zcard("retry") == 3
 
 
+def test_a_kill_says_how_many_older_dead_jobs_the_limit_has_removed(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOCK_DEAD_MAX_JOBS", "1000")
+    redis.zadd("dead", {payload(f"old-{number}"): seconds_from_now(-60) for number in range(500)})
+    redis.zadd("retry", {payload(f"new-{number}"): seconds_from_now(60) for number in range(1_950)})
+
+    shown = clock("retry", "kill", "--class", "*", "--yes")
+
+    assert shown.output == (
+        "Moved to dead: 1950; 1,450 older dead jobs were removed by dead_max_jobs = 1000\n"
+    )
+    assert redis.zcard("dead") == 1_000
+
+
 @pytest.mark.usefixtures("retries")
 def test_yes_does_not_ask(clock: Clock, redis: Redis) -> None:
     assert clock("retry", "delete", "--class", "Send*", "--yes").output == "Deleted: 2\n"
@@ -179,7 +194,7 @@ def test_a_progress_bar_is_shown_where_there_are_many(
     for count, shown in ((2, False), (3, True)):
         redis.zadd("dead", {payload(str(index)): 1 for index in range(count)})
 
-        assert ("Deleting" in clock("dead", "clear", "--yes").stderr) is shown
+        assert ("Deleting" in clock("dead", "delete", "--class", "*", "--yes").stderr) is shown
 
 
 @pytest.fixture

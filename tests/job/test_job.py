@@ -211,12 +211,29 @@ def test_keyword_arguments_are_refused(redis: Redis) -> None:
         ({"que": "low"}, "there is no option 'que'; did you mean 'queue'?"),
         ({"retries": 3}, "there is no option 'retries'; did you mean 'retry'?"),
         ({"weight": 3}, "there is no option 'weight'; options are queue, retry, retry_for, dead"),
-        ({"queue": ""}, "queue is ''; it must be a name that is not empty"),
+        ({"queue": ""}, "queue is ''; it must be a name that is not empty, without line breaks"),
         ({"retry": -1}, "retry is -1; it must be True, False, or how often"),
         ({"retry": "3"}, "retry is '3'"),
         ({"tags": "post"}, "tags is 'post'; it must be a list of words"),
-        ({"timeout": float("inf")}, "timeout is inf; it must be seconds above 0, or None"),
-        ({"retry_for": 0}, "retry_for is 0; it must be seconds above 0, or None"),
+        ({"queue": " "}, "queue is ' '; it must be a name that is not empty, without line breaks"),
+        (
+            {"queue": "two\nlines"},
+            "queue is 'two\\nlines'; it must be a name that is not empty, without line breaks",
+        ),
+        (
+            {"timeout": float("inf")},
+            "timeout is inf; it must be seconds above 0, or None; the limit is 1,000,000,000",
+        ),
+        (
+            {"timeout": 1e12},
+            "timeout is 1000000000000.0; it must be seconds above 0, or None; the limit is 1,000,000,000",
+        ),
+        ({"expires_in": 1e12}, "expires_in is 1000000000000.0; it must be seconds above 0, or None; the limit is"),
+        (
+            {"retry_for": 2_000_000_000},
+            "retry_for is 2000000000; it must be seconds above 0, or None; the limit is",
+        ),
+        ({"retry_for": 0}, "retry_for is 0; it must be seconds above 0, or None; the limit is 1,000,000,000"),
     ],
 )
 def test_a_wrong_option_is_an_error_when_the_class_is_made(options: dict[str, Any], message: str) -> None:

@@ -1,6 +1,7 @@
 """The ways to push a job, each for itself, awaited, and held while the clock fires."""
 
 import asyncio
+import json
 import math
 import threading
 from collections.abc import Callable, Coroutine
@@ -132,6 +133,61 @@ def test_a_time_that_never_comes_is_refused(redis: Redis, when: float) -> None:
     assert redis.keys("*") == []
 
 
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        (1e300, "1e\\+300 is a time after the year 9999$"),
+        (timedelta.max, "is a time after the year 9999"),
+        (1_795_521_600_000, "is a time after the year 9999; pass seconds, not milliseconds"),
+    ],
+)
+def test_a_time_after_the_year_9999_is_refused(redis: Redis, when: Any, message: str) -> None:
+    for push in (MailPostcardJob.perform_in, MailPostcardJob.perform_at):
+        with pytest.raises(ValueError, match=message):
+            push(when, 1)
+    with pytest.raises(ValueError, match=message):
+        MailPostcardJob.perform_bulk([[1]], at=when)
+
+    assert redis.keys("*") == []
+
+
+@pytest.mark.parametrize("when", [-1e300, -(10**12), -timedelta(days=400_000)], ids=str)
+def test_a_time_in_the_far_past_is_now(redis: Redis, when: Any) -> None:
+    MailPostcardJob.perform_in(when, 1)
+
+    assert [row["args"] for row in waiting(redis)] == [[1]]
+
+
+@pytest.mark.parametrize("wait", [1e300, 1_795_521_600_000])
+def test_a_wait_beyond_the_year_9999_is_refused_when_it_is_set(wait: float) -> None:
+    with pytest.raises(JobError, match="it must be seconds, or a timedelta"):
+        MailPostcardJob.set(wait=wait)
+
+
+@pytest.mark.parametrize("interval", [-10, 0, math.nan, math.inf, 1e300, timedelta(seconds=-1), "soon", True])
+def test_bulk_refuses_to_spread_over_an_interval_that_is_not_above_0(redis: Redis, interval: Any) -> None:
+    with pytest.raises(ValueError, match=r"spread_interval is .*; pass seconds above 0, or a timedelta"):
+        MailPostcardJob.perform_bulk([[1], [2]], spread_interval=interval)
+
+    assert redis.keys("*") == []
+
+
+def test_bulk_refuses_a_time_together_with_an_interval(redis: Redis) -> None:
+    with pytest.raises(ArgumentsError, match="got at= and spread_interval=; pass one of them"):
+        MailPostcardJob.perform_bulk([[1], [2]], at=3600, spread_interval=60)
+
+    assert redis.keys("*") == []
+
+
+def test_blanks_around_a_queues_name_are_left_out_as_a_worker_does(redis: Redis) -> None:
+    MailPostcardJob.set(queue=" lead ").perform_async(1)
+    MailPostcardJob.set(queue=" lead ").perform_bulk([[2]])
+
+    assert redis.smembers("queues") == {b"lead"}
+    rows: Any = redis.lrange("queue:lead", 0, -1)
+    assert [json.loads(row)["queue"] for row in rows] == ["lead", "lead"]
+
+
 def test_bulk_takes_a_time_for_each_job_and_past_ones_go_to_the_queue(redis: Redis) -> None:
     with using_clock(FakeClock(NOW)):
         jids = MailPostcardJob.perform_bulk([[1], [2], [3], [4]], at=[60, -1, THEN + MINUTE, 0])
@@ -146,7 +202,7 @@ def test_bulk_takes_a_time_for_each_job_and_past_ones_go_to_the_queue(redis: Red
 def test_bulk_spreads_jobs_evenly_over_an_interval(redis: Redis) -> None:
     with using_clock(FakeClock(NOW)):
         MailPostcardJob.perform_bulk([[number] for number in range(4)], spread_interval=60)
-        MailPostcardJob.perform_bulk([[8], [9]], at=3600, spread_interval=timedelta(minutes=2))
+        MailPostcardJob.set(wait=3600).perform_bulk([[8], [9]], spread_interval=timedelta(minutes=2))
 
     assert [row["args"] for row in waiting(redis)] == [[0]]
     assert [(row["args"][0], score - NOW.timestamp()) for row, score in delayed(redis)] == [
@@ -172,7 +228,7 @@ def test_bulk_pushes_a_thousand_at_a_time_in_order(redis: Redis, extra: int) -> 
 
 def test_bulk_of_nothing_pushes_nothing(redis: Redis) -> None:
     assert MailPostcardJob.perform_bulk([]) == []
-    assert MailPostcardJob.perform_bulk([], at=[], spread_interval=5) == []
+    assert MailPostcardJob.perform_bulk([], at=[]) == MailPostcardJob.perform_bulk([], spread_interval=5) == []
     assert redis.keys("*") == []
 
 

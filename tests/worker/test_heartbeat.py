@@ -12,7 +12,6 @@ from clock.store.processes import Beat, Processes
 from clock.testing import FakeClock
 from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
 from clock.worker.options import MISSED_BEATS
-from clock.worker.recovery import recover
 
 BEAT_SECONDS = 5.0
 
@@ -101,8 +100,6 @@ def test_nor_does_one_that_was_stopped_in_the_middle_of_a_beat(
 
 
 def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    redis.zadd("clock:workers", {"dead:1:a": 1})
-    redis.hset("clock:in_progress:dead:1:a", "no number", "default\n{}")
     stop, judged = threading.Event(), []
     clock = SystemClock()
 
@@ -110,7 +107,7 @@ def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytes
         judged.append(1)
         if len(judged) == 3:
             stop.set()
-        recover(redis, clock=clock)
+        raise ValueError("a mistake of ours")
 
     heartbeat = Heartbeat(
         Processes(redis),

@@ -8,10 +8,10 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store.delayed import BATCH, Delayed, Nearer
+from clock.store.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
 from clock.store.in_progress import Move
 from clock.testing import FakeClock
-from clock.worker.poller import STUCK_SECONDS, Poller
+from clock.worker.poller import Poller
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import BreakThingJob, NoteThingJob
@@ -112,7 +112,7 @@ def test_a_delayed_job_that_cannot_be_moved_does_not_keep_the_poller_busy(
     nearer: Any = Slept()
     Poller(Delayed(redis), nearer, clock=fake_clock).run(stop)
 
-    assert slept == [STUCK_SECONDS]
+    assert slept == [LOOK_SECONDS]
 
 
 def test_many_delayed_jobs_that_cannot_be_moved_do_not_hold_the_poller(

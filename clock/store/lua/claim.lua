@@ -9,27 +9,37 @@
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2].
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
--- save the round trip. Who claims lives, and is in the set of workers from then on, so that others look for its
--- jobs. A queue that is no list is passed over: the jobs of the others must not wait for it.
+-- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so that others look
+-- for its jobs. A queue that is no list is passed over: the jobs of the others must not wait for it. A counter that
+-- holds no number counts nothing.
 local FIVE_YEARS = 157680000
+local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
 local acknowledged = tonumber(ARGV[5])
 if acknowledged > 0 then
   local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 6, 5 + acknowledged))
-  redis.call('INCRBY', KEYS[2], done)
-  redis.call('INCRBY', KEYS[3], done)
+  redis.pcall('INCRBY', KEYS[2], done)
+  redis.pcall('INCRBY', KEYS[3], done)
   redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
 end
 local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
+if wanted == 0 then return claimed end
+redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
+local bytes, most = 0, 8 -- `most` jobs are taken at once: more as long as they are small
 for i = 5, #KEYS do
-  if #claimed >= wanted then break end
-  local name, fields = ARGV[acknowledged + i + 1], {}
-  for _, payload in ipairs(redis.pcall('RPOP', KEYS[i], wanted - #claimed) or {}) do
-    local entry = name .. '\n' .. payload
-    fields[#fields + 1] = string.format('%.0f', number + #claimed)
-    fields[#fields + 1] = entry
-    claimed[#claimed + 1] = entry
+  while #claimed < wanted and bytes < MOST_BYTES do
+    local name, fields = ARGV[acknowledged + i + 1], {}
+    local count = math.min(wanted - #claimed, most)
+    for _, payload in ipairs(redis.pcall('RPOP', KEYS[i], count) or {}) do
+      local entry = name .. '\n' .. payload
+      fields[#fields + 1] = string.format('%.0f', number + #claimed)
+      fields[#fields + 1] = entry
+      claimed[#claimed + 1] = entry
+      bytes = bytes + #entry
+    end
+    if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
+    if #fields < 2 * count then break end
+    most = math.max(1, math.min(4 * most, math.floor((MOST_BYTES - bytes) * #claimed / bytes)))
   end
-  if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
-if #claimed > 0 then redis.call('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
+if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
 return claimed

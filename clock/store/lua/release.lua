@@ -1,20 +1,27 @@
 -- Move due jobs from `schedule` or `retry` to their queues.
 --
--- KEYS[1] the sorted set    KEYS[2] prefix of the queues' lists    KEYS[3] set of queue names
--- ARGV: for each job its member of the sorted set, the name of its queue, its new payload.
--- Returns how many were moved; a member that another worker has moved is left alone, and so is one whose queue is
--- no list: the others must not wait for it.
+-- KEYS[1] the sorted set    KEYS[2] set of queue names    KEYS[3], ... for each job the list of its queue
+-- ARGV[1] when a job that cannot be moved is tried again (float seconds); '': it keeps its score
+-- ARGV[2], ... for each job its member of the sorted set, the name of its queue, its new payload
+-- Returns how many were moved, and the keys that are no lists, so that jobs could not be moved there. A member that another worker has moved is
+-- left alone. One whose queue is no list stays and gets the score of ARGV[1]: it must not hide those behind it.
 --
 -- One script, because a crash between taking a job out and pushing it would lose it.
-local moved = 0
-for i = 1, #ARGV, 3 do
-  if redis.call('ZSCORE', KEYS[1], ARGV[i]) then
-    local pushed = redis.pcall('LPUSH', KEYS[2] .. ARGV[i + 1], ARGV[i + 2])
+local moved, wrong = 0, {}
+for job = 1, #KEYS - 2 do
+  local member, name, payload = ARGV[3 * job - 1], ARGV[3 * job], ARGV[3 * job + 1]
+  if redis.call('ZSCORE', KEYS[1], member) then
+    local pushed = redis.pcall('LPUSH', KEYS[2 + job], payload)
     if type(pushed) == 'number' then
-      redis.call('ZREM', KEYS[1], ARGV[i])
-      redis.call('SADD', KEYS[3], ARGV[i + 1])
+      redis.call('ZREM', KEYS[1], member)
+      redis.pcall('SADD', KEYS[2], name)
       moved = moved + 1
+    elseif not string.find(pushed.err, 'WRONGTYPE', 1, true) then
+      return pushed
+    else
+      if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], 'XX', ARGV[1], member) end
+      wrong[#wrong + 1] = KEYS[2 + job]
     end
   end
 end
-return moved
+return { moved, wrong }

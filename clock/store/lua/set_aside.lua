@@ -1,26 +1,20 @@
 -- Move a failed job from in progress to `retry` or `dead`, and count it.
 --
--- KEYS[1] hash of jobs in progress    KEYS[2] sorted set it goes to, or '' to drop it
+-- KEYS[1] hash of jobs in progress    KEYS[2] sorted set it goes to
 -- KEYS[3..6] counters: processed ever, processed today, failed ever, failed today
 -- ARGV[1] the job's number    ARGV[2] payload    ARGV[3] its score (float seconds)
--- ARGV[4] members with a lower score are removed ('' for none)    ARGV[5] how many members are kept
--- ARGV[6] 1 if the job counts as processed and failed, 0 if it never ran
+-- ARGV[4] 1 if it goes to KEYS[2], 0 if it is dropped
+-- ARGV[5] 1 if the job counts as processed and failed, 0 if it never ran
 -- Returns 1, or 0 where the job was no longer in progress here: another worker has it, nothing was written.
 --
 -- One script, because the job must never be in both places, or in neither. It leaves last, as a command that fails
--- (a key of a wrong type) ends the script and takes nothing back.
+-- (a key of a wrong type) ends the script and takes nothing back. A counter that holds no number counts nothing.
 local FIVE_YEARS = 157680000
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
-if KEYS[2] ~= '' then
-  redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-  if ARGV[4] ~= '' then
-    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[4])
-    redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - ARGV[5])
-  end
-end
+if ARGV[4] == '1' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2]) end
 redis.call('HDEL', KEYS[1], ARGV[1])
-if ARGV[6] == '1' then
-  for i = 3, 6 do redis.call('INCR', KEYS[i]) end
+if ARGV[5] == '1' then
+  for i = 3, 6 do redis.pcall('INCR', KEYS[i]) end
   redis.call('EXPIRE', KEYS[4], FIVE_YEARS)
   redis.call('EXPIRE', KEYS[6], FIVE_YEARS)
 end

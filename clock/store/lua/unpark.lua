@@ -1,20 +1,28 @@
--- Put the parked jobs of a class back into their queues, because a worker knows the class now.
+-- Put parked jobs of a class back into their queues, because a worker knows the class now.
 --
--- KEYS[1] list of the class's parked jobs    KEYS[2] set of parked classes
--- KEYS[3] prefix of the queues' lists        KEYS[4] set of queue names
+-- KEYS[1] list of the class's parked jobs    KEYS[2] set of parked classes    KEYS[3] set of queue names
+-- KEYS[4], ... for each job the list of its queue
 -- ARGV[1] the class    ARGV[2], ... pairs: a parked payload, the name of its queue
--- Returns how many were moved; the class leaves the set when nothing of it is parked any more.
+-- Returns how many were moved, and the keys that are no lists, so that jobs could not be moved there. The class leaves the set when nothing of it
+-- is parked any more.
 --
--- One script, because a job must never be in both places, or in neither. It is added before it is removed, as a
--- command that fails (a queue that is no list) ends the script and takes nothing back.
-local moved = 0
-for i = 2, #ARGV, 2 do
-  if redis.call('LPOS', KEYS[1], ARGV[i], 'RANK', -1) then
-    redis.call('RPUSH', KEYS[3] .. ARGV[i + 1], ARGV[i])
-    redis.call('LREM', KEYS[1], -1, ARGV[i])
-    redis.call('SADD', KEYS[4], ARGV[i + 1])
-    moved = moved + 1
+-- One script, because a job must never be in both places, or in neither. It is added before it is removed. A job
+-- whose queue is no list goes to the left end, so that those behind it come next.
+local moved, wrong = 0, {}
+for job = 1, #KEYS - 3 do
+  local payload, name = ARGV[2 * job], ARGV[2 * job + 1]
+  if redis.call('LPOS', KEYS[1], payload, 'RANK', -1) then
+    local pushed = redis.pcall('RPUSH', KEYS[3 + job], payload)
+    if type(pushed) ~= 'number' and not string.find(pushed.err, 'WRONGTYPE', 1, true) then return pushed end
+    redis.call('LREM', KEYS[1], -1, payload)
+    if type(pushed) == 'number' then
+      redis.pcall('SADD', KEYS[3], name)
+      moved = moved + 1
+    else
+      redis.call('LPUSH', KEYS[1], payload)
+      wrong[#wrong + 1] = KEYS[3 + job]
+    end
   end
 end
 if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[2], ARGV[1]) end
-return moved
+return { moved, wrong }

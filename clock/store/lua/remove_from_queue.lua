@@ -1,0 +1,30 @@
+-- Remove jobs from a part of a queue.
+--
+-- KEYS[1] the queue's list
+-- ARGV[1], ARGV[2] the part: two indexes from the right end, both below 0    ARGV[3], ... the payloads
+-- Returns the places, from 1, of the payloads that were there.
+--
+-- One script, because a worker must never see the marks. LREM of each payload would compare each job up to it; a
+-- mark is set at its index at once, and one LREM from the nearer end takes all marks out. LTRIM removes nothing: a
+-- server whose memory is full refuses LSET unless a command that frees memory came before it.
+local MARK = 'removed by clock'
+local key, places, found = KEYS[1], {}, {}
+for i = 3, #ARGV do
+  places[ARGV[i]] = places[ARGV[i]] or {}
+  table.insert(places[ARGV[i]], i - 2)
+end
+redis.call('LTRIM', key, 0, -1)
+local part = redis.call('LRANGE', key, ARGV[1], ARGV[2])
+local right = tonumber(ARGV[2])
+for i = #part, 1, -1 do
+  local place = places[part[i]] and table.remove(places[part[i]])
+  if place then
+    redis.call('LSET', key, right - (#part - i), MARK)
+    found[#found + 1] = place
+  end
+end
+if #found > 0 then
+  local is_left = -right > redis.call('LLEN', key) / 2
+  redis.call('LREM', key, is_left and #found or -#found, MARK)
+end
+return found
