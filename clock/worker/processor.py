@@ -157,7 +157,7 @@ class Processor:
         )
 
     def _settle(self, claimed: Claimed, step: Callable[[], object]) -> None:
-        """Send the job where it goes next. If Redis refuses that, it is tried again later, and the thread goes on."""
+        """Send the job where it goes next. A step that Redis refuses is tried again later; the thread goes on."""
         try:
             self._insist(step)
         except StoreError as error:

@@ -141,9 +141,7 @@ def test_a_kill_says_how_many_older_dead_jobs_the_limit_has_removed(
 
     shown = clock("retry", "kill", "--class", "*", "--yes")
 
-    assert shown.output == (
-        "Moved to dead: 1950; 1,450 older dead jobs were removed by dead_max_jobs = 1000\n"
-    )
+    assert shown.output == ("Moved to dead: 1950; 1,450 older dead jobs were removed by dead_max_jobs = 1000\n")
     assert redis.zcard("dead") == 1_000
 
 
