@@ -18,7 +18,8 @@ from datetime import datetime
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.store.arrivals import UNWATCHED_SECONDS
-from clock.store.in_progress import Ahead, CannotMove, Claimed, InProgress, Move, day
+from clock.store.in_progress import Ahead, Claimed, InProgress, day
+from clock.worker.held import Held
 from clock.worker.lookout import WAIT_SECONDS, Lookout
 from clock.worker.options import WorkerOptions
 from clock.worker.pace import SOON_SECONDS, Pace
@@ -42,7 +43,7 @@ class Fetcher:
         self._claiming = threading.Lock()
         self._pace = Pace()
         self.ready = Ready(self._pace, options.concurrency)
-        self._held: dict[int, Claimed] = {}  # claimed, and neither done nor gone elsewhere
+        self.held = Held(in_progress)
         self._done: deque[int] = deque()  # to be acknowledged; taken from under _claiming
         self._stopping = threading.Event()
         self._idle = False
@@ -127,20 +128,8 @@ class Fetcher:
 
     def let_go(self, slot: Slot, job: Claimed) -> None:
         """Say that the slot's job has gone elsewhere: it was retried, buried or parked."""
-        self.rest(slot)
-        self.drop(job)
-
-    def rest(self, slot: Slot) -> None:
-        """Say that the slot is free, though its job is still in progress here."""
         slot.job = None
-
-    def drop(self, job: Claimed) -> None:
-        """Say that the job is no longer in progress here."""
-        self._held.pop(job.number, None)
-
-    def holds(self, job: Claimed) -> bool:
-        """Whether the job is this worker's still: at the end it puts back what runs."""
-        return job.number in self._held
+        self.held.drop(job)
 
     def acknowledge(self) -> None:
         """Acknowledge what is done now. Where Redis is away, it is done with the next round trip."""
@@ -148,25 +137,6 @@ class Fetcher:
             self._claim(0)
         except StoreError as error:
             logger.debug("Acknowledging later: %s", error)
-
-    def give_back(self, jobs: Sequence[Claimed]) -> None:
-        """Put jobs back at the front of their queues, the first one to be taken next.
-
-        Raises CannotMove for those whose queue is no list, after the others have been put back; StoreUnavailable.
-        """
-        stay: set[int] = set()
-        try:
-            self._in_progress.put_back(Move(job, "queue", job.queue, job.payload) for job in reversed(jobs))
-        except CannotMove as error:
-            stay = {move.job.number for move in error.moves}
-            raise
-        except StoreError:
-            stay = {job.number for job in jobs}
-            raise
-        finally:
-            for job in jobs:
-                if job.number not in stay:
-                    self._held.pop(job.number, None)
 
     def give_back_all(self) -> None:
         """Put back what is in progress here and not done, also what was claimed by a call whose answer was lost.
@@ -176,7 +146,7 @@ class Fetcher:
         self._lookout.wait_until_over()
         with self._claiming:
             done = set(self._done)
-            self.give_back([job for job in self._in_progress.all() if job.number not in done])
+            self.held.give_back([job for job in self._in_progress.all() if job.number not in done])
 
     def give_back_untaken(self) -> None:
         """Put back what is in progress here and was not begun, also where a claim's answer was lost.
@@ -185,8 +155,8 @@ class Fetcher:
         """
         with self._claiming:
             waiting = {job.number for job in self.ready.take_all()}
-            begun = {*self._held, *self._done} - waiting
-            self.give_back([job for job in self._in_progress.all() if job.number not in begun])
+            begun = {*self.held, *self._done} - waiting
+            self.held.give_back([job for job in self._in_progress.all() if job.number not in begun])
 
     def stop(self) -> None:
         """Hand out no more jobs."""
@@ -221,7 +191,7 @@ class Fetcher:
         self.last_round_trip = self._clock.monotonic()
         if may_find and (self._failures or silent > self._options.expires_seconds):
             jobs = self._find_all()
-        self._held.update({job.number: job for job in jobs})
+        self.held.add(jobs)
         return jobs
 
     def _expires_ms(self, now: datetime) -> int:
@@ -230,15 +200,15 @@ class Fetcher:
     def _find_all(self) -> list[Claimed]:
         """All that waits: also what was claimed by calls whose answers were lost, less what others have now."""
         known = {
-            *self._held,
+            *self.held,
             *self._done,
-        }  # in this order: a job that ends goes to `_done` before it leaves `_held`
+        }  # in this order: a job that ends goes to `_done` before it leaves `held`
         jobs = {job.number: job for job in self._in_progress.all()}
         found = [job for job in jobs.values() if job.number not in known]
         waiting = self.ready.take_all()
         for job in waiting:
             if job.number not in jobs:
-                self._held.pop(job.number, None)
+                self.held.drop(job)
         self._failures = 0
         logger.info("Redis is back")
         return [job for job in waiting if job.number in jobs] + found
@@ -264,9 +234,9 @@ class Fetcher:
         """Put the jobs that wait for a thread back at the front of their queues. Raises StoreUnavailable."""
         jobs = self.ready.take_all()
         try:
-            self.give_back(jobs)
+            self.held.give_back(jobs)
         except StoreError:
-            self.ready.add([job for job in jobs if self.holds(job)])
+            self.ready.add([job for job in jobs if job in self.held])
             raise
 
     def _wait_for_arrival(self, limit: int) -> None:

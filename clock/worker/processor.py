@@ -105,7 +105,7 @@ class Processor:
             self._outcomes.note(payload, "dropped", took=took, error=reason)
             self._fetcher.finish(self._slot, claimed, took)
         except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
-            if isinstance(error, CancelledError) and not self._fetcher.holds(claimed):  # put back, then cut short
+            if isinstance(error, CancelledError) and claimed not in self._fetcher.held:  # put back, then cut short
                 self._fetcher.let_go(self._slot, claimed)
                 return
             self._fail(claimed, job, error, self._clock.monotonic() - started)
@@ -162,13 +162,13 @@ class Processor:
             self._insist(step)
         except StoreError as error:
             self._unsettled.add(partial(self._settled, claimed, step), error)
-            self._fetcher.rest(self._slot)
+            self._slot.job = None
         else:
             self._fetcher.let_go(self._slot, claimed)
 
     def _settled(self, claimed: Claimed, step: Callable[[], object]) -> None:
         step()
-        self._fetcher.drop(claimed)
+        self._fetcher.held.drop(claimed)
 
     def _insist(self, command: Callable[[], T]) -> T | None:
         """Repeat `command` while Redis is away; if the worker stops first, others find the job in progress.

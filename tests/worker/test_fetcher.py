@@ -159,7 +159,7 @@ def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_
     NoteThingJob.perform_bulk([[number] for number in range(4)])
     fetcher, in_progress = fetcher_of(redis, fake_clock)
     fetcher.claim(3)
-    running, gone, kept = fetcher._held.values()
+    running, gone, kept = in_progress.all()
     fetcher.ready.take(fetcher.slots[0])
     in_progress.put_back([Move(gone, "queue", "default", gone.payload)])
     fake_clock.advance(timedelta(seconds=fetcher._options.expires_seconds + 1))  # it was stopped, or cut off
@@ -167,5 +167,5 @@ def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_
     fetcher.claim(1)
 
     assert [job.payload for job in fetcher.ready.take_all()] == [kept.payload, gone.payload]
-    assert gone.number not in {job.number for job in fetcher._held.values()}
-    assert running.number in fetcher._held
+    assert gone not in fetcher.held
+    assert running in fetcher.held
