@@ -9,7 +9,7 @@ from clock.store.in_progress import CannotMove, Claimed, InProgress, Move
 
 
 class Held:
-    """The jobs of one worker, by number. Threads add and drop jobs while others look: each step is one of `dict`."""
+    """The jobs of one worker, by number. Threads add and drop while others look: each step is one of `dict`."""
 
     def __init__(self, in_progress: InProgress) -> None:
         self._in_progress = in_progress
