@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "shutdown": {"forking"},
     "config": {"errors", "printable"},
     "printable": set[str](),
+    "problems": {"errors", "clocks"},
     "log": {"errors", "printable"},
 }
 BASE = set(MAY_IMPORT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from clock.cli.parts import clock_process, connected, identity, leave, redis_clo
 from clock.cli.reloading import reload_option
 from clock.cli.several import run_several
 from clock.config import Config
-from clock.errors import WorkerStuck
+from clock.errors import StoreError, WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.connection import set_default
@@ -94,7 +94,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     with (
         _leaving(process),
         handling(signals),
-        _standing_by(with_clock, config, metrics) as standing_by,
+        _standing_by(with_clock, config, metrics, on_failure=process.stop) as standing_by,
         health(config, redis, metrics, clock=standing_by, worker=process, parents=folder),
         telling_parent(),
     ):
@@ -121,18 +121,32 @@ def _leaving(process: Worker) -> Iterator[None]:
 
 @contextmanager
 def _standing_by(
-    clock_file: Path | None, config: Config, metrics: Metrics | None
+    clock_file: Path | None, config: Config, metrics: Metrics | None, *, on_failure: Callable[[], object]
 ) -> Iterator[ClockProcess | None]:
-    """Run a clock beside the worker, on a thread and two connections of its own."""
+    """Run a clock beside the worker, on a thread and two connections of its own.
+
+    `on_failure` is called if Redis refuses what the clock needs; the StoreError is raised at the end of the block.
+    """
     if clock_file is None:
         yield None
         return
     timetable = timetable_to_run(replace(config, clock_file=clock_file))
     process = clock_process(config, timetable, connected(config), metrics=metrics)
-    thread = threading.Thread(target=process.run, name="clock", daemon=True)
+    refusals: list[StoreError] = []
+
+    def run() -> None:
+        try:
+            process.run()
+        except StoreError as error:
+            refusals.append(error)
+            on_failure()
+
+    thread = threading.Thread(target=run, name="clock", daemon=True)
     thread.start()
     try:
         yield process
     finally:
         process.stop()
         thread.join(STOP_SECONDS)
+    for refusal in refusals:
+        raise refusal

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 class _Worker:
     """A worker, as it has written of itself."""
 
+    problems: Sequence[str]
     seconds_since_look: float
     seconds_since_fetch: float
 
@@ -35,6 +36,7 @@ class _Clock:
     """A clock beside a worker, as it has written of itself."""
 
     leads: bool
+    problems: Sequence[str]
     seconds_since_look: float
     seconds_since_round: float
     seconds_overdue: float
@@ -64,8 +66,8 @@ class Report:
         """Write once. Raises OSError."""
         seen = {
             "at": self._clock.monotonic(),
-            "worker": asdict(_Worker(self._worker.seconds_since_look, self._worker.seconds_since_fetch)),
-            "clock": asdict(_seen(self._beside)) if self._beside else None,
+            "worker": asdict(_worker(self._worker)),
+            "clock": asdict(_clock(self._beside)) if self._beside else None,
         }
         unfinished = self._path.with_suffix(".new")
         unfinished.write_text(json.dumps(seen))
@@ -81,8 +83,14 @@ class Report:
                 return
 
 
-def _seen(clock: ClockSigns) -> _Clock:
-    return _Clock(clock.leads, clock.seconds_since_look, clock.seconds_since_round, clock.seconds_overdue)
+def _worker(signs: WorkerSigns) -> _Worker:
+    return _Worker(signs.problems, signs.seconds_since_look, signs.seconds_since_fetch)
+
+
+def _clock(signs: ClockSigns) -> _Clock:
+    return _Clock(
+        signs.leads, signs.problems, signs.seconds_since_look, signs.seconds_since_round, signs.seconds_overdue
+    )
 
 
 class Reports:

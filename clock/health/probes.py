@@ -8,7 +8,7 @@ no less ready because the clock is stuck.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,10 @@ class ClockSigns(LeaderSigns, Protocol):
     """What is asked of a clock here; times in seconds."""
 
     @property
+    def problems(self) -> Sequence[str]:
+        """What keeps it from working, each with its cause and cure."""
+
+    @property
     def seconds_since_look(self) -> float:
         """Since its loop came round, with success or without."""
 
@@ -52,6 +56,10 @@ class ClockSigns(LeaderSigns, Protocol):
 
 class WorkerSigns(Protocol):
     """What is asked of a worker here, in seconds."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What keeps it from working, each with its cause and cure."""
 
     @property
     def seconds_since_look(self) -> float:
@@ -65,7 +73,7 @@ class WorkerSigns(Protocol):
 def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_seconds: float) -> Vitals:
     """What is wrong with a process that is a clock, a worker, or both; what is so late makes it unready."""
     not_live: list[str] = []
-    not_ready: list[str] = []
+    not_ready: list[str] = [*(clock.problems if clock else ()), *(worker.problems if worker else ())]
     if clock:
         not_live += _late("the clock's loop last came round", clock.seconds_since_look, LIVE_SECONDS)
         not_ready += _late(
@@ -75,7 +83,7 @@ def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_sec
     if worker:
         not_live += _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS)
         not_ready += _late("Redis last answered a fetch", worker.seconds_since_fetch, overdue_seconds)
-    return Vitals(tuple(not_live), (*not_live, *not_ready))
+    return Vitals(tuple(not_live), tuple(dict.fromkeys((*not_live, *not_ready))))
 
 
 def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ class HealthServer:
 
     def start(self) -> None:
         """Answer from now on."""
-        logger.info("Health on %s port %d: /live, /ready, /clock, /metrics", self._host, self.port)
+        logger.info("Health on port %d of %s: /live, /ready, /clock, /metrics", self.port, self._host)
         if self._metrics is None:
             logger.warning(NO_METRICS)
         self._http.start()
@@ -103,8 +103,9 @@ def _listener(host: str, port: int) -> socket.socket:
         both = host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server((str(address[0]), port), family=family, backlog=64, dualstack_ipv6=both)
     except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (")[0]
         raise ConfigurationError(
-            f"--health-port {port} cannot be used on {host}: {error.strerror}; name another port or --health-host"
+            f"--health-port {port} cannot be used on {host}: {reason}; name another port or --health-host"
         ) from error
 
 

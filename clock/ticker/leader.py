@@ -14,11 +14,13 @@ from collections.abc import Callable
 
 from clock.clocks import Clock, ServerClock
 from clock.errors import StoreError
+from clock.problems import Problem, Problems
 from clock.store.connection import SKEW_SECONDS
 from clock.store.lease import Lease, Tenure
 
 LEASE_SECONDS = 4.0
 BEAT_SECONDS = 1.0
+GROSS_SKEW_SECONDS = 5.0  # what user code computes from the time is wrong; a smaller skew is only reported
 EXPIRY_SECONDS = 0.01  # a clock that stands by looks so long after the lease should have run out
 
 logger = logging.getLogger(__name__)
@@ -32,8 +34,17 @@ class Leader:
     """
 
     def __init__(
-        self, lease: Lease, *, identity: str, clock: Clock, on_lead: Callable[[], object] = lambda: None
+        self,
+        lease: Lease,
+        *,
+        identity: str,
+        clock: Clock,
+        on_lead: Callable[[], object] = lambda: None,
+        problems: Problems | None = None,
     ) -> None:
+        problems = problems or Problems(clock=clock)
+        self._taking, self._waiting = problems.part("lease"), problems.part("waiting for the lease")
+        self._time = problems.part("time")
         self._lease = lease
         self._identity = identity
         self._clock = clock
@@ -72,9 +83,9 @@ class Leader:
         """Take or keep the lease once; while Redis is away the lease runs out."""
         asked = self._clock.monotonic()
         try:
-            self._tenure = self._lease.take(int(LEASE_SECONDS * 1000))
-        except StoreError as error:
-            logger.debug("The lease could not be renewed: %s", error)
+            with self._taking:
+                self._tenure = self._lease.take(int(LEASE_SECONDS * 1000))
+        except StoreError:
             self._tenure = None
             return
         if isinstance(self._clock, ServerClock):
@@ -100,9 +111,8 @@ class Leader:
         moved = clock.correct(tenure.server_time, asked).total_seconds()
         skew = clock.skew().total_seconds()
         is_skewed = abs(skew) > SKEW_SECONDS
-        if is_skewed and (not self._is_skewed or abs(moved) > SKEW_SECONDS):
-            logger.warning("This machine's clock is %+.1f s off Redis's; Redis's counts", skew)
-        elif abs(moved) > SKEW_SECONDS:
+        self._time.found(*([_skewed(skew)] if is_skewed else []))
+        if abs(moved) > SKEW_SECONDS and is_skewed == self._is_skewed:
             logger.warning("Time has moved by %+.1f s: the machine was suspended, or Redis's clock was set", moved)
         self._is_skewed = is_skewed
 
@@ -116,8 +126,17 @@ class Leader:
         if self.leads or self._tenure is None:
             return not self._clock.wait(self._stop, BEAT_SECONDS)
         try:
-            self._lease.wait_for_hand_over(min(BEAT_SECONDS, self._tenure.left_ms / 1000 + EXPIRY_SECONDS))
-        except StoreError as error:
-            logger.debug("Cannot wait for the leader to step down: %s", error)
+            with self._waiting:
+                self._lease.wait_for_hand_over(min(BEAT_SECONDS, self._tenure.left_ms / 1000 + EXPIRY_SECONDS))
+        except StoreError:
             self._tenure = None
         return not self._stop.is_set()
+
+
+def _skewed(seconds: float) -> Problem:
+    return Problem(
+        "skew",
+        f"This machine's clock is {seconds:+.1f} s off Redis's. Events fire by Redis's time, but your own code "
+        "reads this machine's. Let NTP set the clock of both (timedatectl).",
+        blocks=abs(seconds) > GROSS_SKEW_SECONDS,
+    )

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from clock.clocks import Clock, ServerClock
+from clock.problems import Problems
 from clock.store import Redis
 from clock.store.clock_register import AboutClock, ClockRegister
 from clock.store.lease import Lease
@@ -51,8 +52,11 @@ class ClockProcess:
         self._on_stuck = on_stuck
         self._clock = ServerClock(machine)
         self._ended = threading.Event()
+        self._problems = Problems(clock=self._clock, on_fatal=self.stop)
         lease = Lease(lease_redis, identity=identity, release=release.name, rank=release.rank)
-        self._leader = Leader(lease, identity=identity, clock=self._clock, on_lead=self._wake_up)
+        self._leader = Leader(
+            lease, identity=identity, clock=self._clock, on_lead=self._wake_up, problems=self._problems
+        )
         self._ticker = Ticker(
             timetable,
             ledger=RedisLedger(redis, release=release.name, rank=release.rank),
@@ -60,6 +64,7 @@ class ClockProcess:
             signature=Signature(about.host, release.name),
             leads=lambda: self._leader.leads,
             on_decision=on_decision,
+            problems=self._problems,
         )
         self._pulse = Pulse(
             ClockRegister(redis),
@@ -68,6 +73,7 @@ class ClockProcess:
             leads=lambda: self._leader.leads,
             about=about,
             clock=self._clock,
+            problems=self._problems,
         )
 
     @property
@@ -91,11 +97,23 @@ class ClockProcess:
         oldest = self._ticker.oldest_undecided
         return max(0.0, (self._clock.now() - oldest).total_seconds()) if oldest else 0.0
 
+    @property
+    def problems(self) -> list[str]:
+        """Why this clock is not ready."""
+        return self._problems.blocking
+
     def run(self) -> None:
-        """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock."""
+        """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock.
+
+        Raises StoreError if Redis refuses what this clock needs, from its start and for good.
+        """
         names = " ".join(event.name for event in self._timetable.events)
         logger.info("Starting clock for %d events: [ %s ]", len(self._timetable.events), names)
         logger.info("This clock holds %d connections to Redis, one of them only for the lease", CONNECTIONS)
+        watching = threading.Thread(
+            target=self._problems.watch_until, args=(self._ended,), name="problems", daemon=True
+        )
+        watching.start()
         self._leader.start()
         self._pulse.start()
         all_ended = self._ticker.run()
@@ -105,6 +123,7 @@ class ClockProcess:
         logger.info("Stopped")
         if not all_ended:
             self._on_stuck()
+        self._problems.raise_fatal()
 
     def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
         """Let `run` end: actions that run get `patience_seconds`. May be called from any thread, and twice."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
+from clock.problems import Problems, published
 from clock.store.clock_register import AboutClock, ClockRegister
 from clock.ticker.ticker import Ticker
 
@@ -35,7 +37,10 @@ class Pulse:
         leads: Callable[[], bool],
         about: AboutClock,
         clock: Clock,
+        problems: Problems,
     ) -> None:
+        self._problems = problems
+        self._part = problems.part("register of clocks")
         self._register = register
         self._identity = identity
         self._ticker = ticker
@@ -69,15 +74,14 @@ class Pulse:
             "leads": self._leads(),
             "last_round": to_ms(now - idle),
             "oldest_undecided": to_ms(undecided) if undecided else None,
+            "problems": published(self._problems, now),
         }
         now_ms = to_ms(now)
         self._register.beat(self._identity, told, now_ms=now_ms, expires_ms=now_ms + int(EXPIRES_SECONDS * 1000))
 
     def _run(self) -> None:
         while True:
-            try:
+            with suppress(Exception), self._part:  # the part reports it
                 self.beat()
-            except StoreError as error:
-                logger.debug("No heartbeat: %s", error)
             if self._clock.wait(self._stop, BEAT_SECONDS):
                 return

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from clock.clocks import Clock, to_ms
-from clock.errors import DeclarationError, StoreError
+from clock.errors import DeclarationError, StoreError, message_of
 from clock.forking import child_ends_here
+from clock.problems import Part, Problem, Problems
 from clock.ticker import firing
 from clock.ticker.agenda import Planned
 from clock.ticker.courtesy import Courtesy
@@ -42,6 +43,7 @@ class Change:
 @dataclass(slots=True)
 class _Source:
     synced: SyncedEvents
+    part: Part
     events: dict[str, Event] = field(default_factory=dict)
     ask_at: float = float("-inf")  # monotonic seconds
     is_loaded: bool = False
@@ -60,13 +62,15 @@ class Sync:
         clock: Clock,
         leads: Callable[[], bool],
         on_change: Callable[[], object],
+        problems: Problems,
     ) -> None:
         self._timetable = timetable
         self._plan = plan
         self._clock = clock
         self._leads = leads
         self._on_change = on_change
-        self._sources = [_Source(synced) for synced in timetable.synced]
+        self._part = problems.part("rows")
+        self._sources = [_Source(synced, problems.part("rows")) for synced in timetable.synced]
         self._changes: deque[Change] = deque()
         self._stop = threading.Event()
         self._courtesy = Courtesy(plan, self._stop, clock=clock)
@@ -106,8 +110,17 @@ class Sync:
         return min(IDLE_SECONDS, ahead) if self._leads() else IDLE_SECONDS
 
     def _run(self) -> None:
-        while not self._clock.wait(self._stop, self.look()):
+        while not self._clock.wait(self._stop, self._look_safely()):
             pass
+
+    def _look_safely(self) -> float:
+        try:
+            seconds = self.look()
+        except Exception as error:  # noqa: BLE001  # a row's own methods must not end the thread
+            self._part.failed(error)
+            return IDLE_SECONDS
+        self._part.works()
+        return seconds
 
     def _ask(self, source: _Source) -> None:
         synced = source.synced
@@ -117,6 +130,7 @@ class Sync:
                 rows = list(self._courtesy.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
             firing.report(self._timetable, error, f"{synced.source}: the events were left as they are")
+            source.part.found(_unreadable(synced, error))
             if not source.is_loaded and source.last:
                 self._take_over(source, source.last)
             return
@@ -139,8 +153,9 @@ class Sync:
                 if not events:
                     _tell_of_no_rows(source.synced)
                 self.note_orphans()
+            source.part.works()
         except StoreError as error:
-            logger.error("%s The events of %s are synced when it is back.", error, source.synced.source)
+            source.part.failed(error)
             source.ask_at = self._clock.monotonic() + IDLE_SECONDS
 
     def _follow(self, source: _Source, events: dict[str, Event]) -> None:
@@ -185,6 +200,14 @@ class Sync:
             if str(error) not in source.told:
                 firing.report(self._timetable, error, "A row was passed over")
         source.told = frozenset(map(str, errors))
+
+
+def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
+    return Problem(
+        f"rows:{synced.source}",
+        f"{synced.source}: the rows cannot be read: {type(error).__name__}: {message_of(error)}. Their events "
+        f"stay as they were. Check the database; it is asked again every {synced.every.total_seconds():g} s.",
+    )
 
 
 def _tell_of_no_rows(synced: SyncedEvents) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
+from clock.problems import Part, Problems
 from clock.store.ledger import Decision, Ledger
 from clock.ticker import firing
 from clock.ticker.action_threads import ActionThreads
@@ -53,7 +54,10 @@ class Ticker:
         act: firing.Act = Event.run,
         use_threads: bool = True,
         on_decision: Callable[[Decision], object] = lambda _: None,
+        problems: Problems | None = None,
     ) -> None:
+        problems = problems or Problems(clock=clock)
+        self._part: Part = problems.part("ledger")
         self._timetable = timetable
         self._clock = clock
         self._leads = leads
@@ -68,7 +72,9 @@ class Ticker:
         self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
         self._plan = Plan(ledger, self._threads.latest_started)
-        self._sync = Sync(timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set)
+        self._sync = Sync(
+            timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set, problems=problems
+        )
         self._tick_callbacks = TickCallbacks(timetable)
         self._firings = Firings(
             timetable,
@@ -152,6 +158,7 @@ class Ticker:
         """One round of the loop; how many seconds to wait after it."""
         self.last_look = self._clock.monotonic()
         if not self._leads():
+            self._part.works()
             self._forget_plan()
             self._sync.forget()
             self._journal.drop()
@@ -160,17 +167,17 @@ class Ticker:
         try:
             self.tick()
         except Outranked:
+            self._part.works()
             self._forget_plan()
             self._sync.forget()
             return LONGEST_SLEEP_SECONDS
         except StoreError as error:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
-            logger.error("%s Nothing is lost; trying again in %g s.", error, wait)
+            self._part.failed(error)
             return wait
-        if self._failures:
-            logger.info("Redis is back")
-            self._failures = 0
+        self._part.works()
+        self._failures = 0
         self.last_round = self._clock.monotonic()
         return self._seconds_to_sleep()
 

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
+from clock.problems import Problems
 from clock.store.arrivals import UNWATCHED_SECONDS
 from clock.store.in_progress import Ahead, Claimed, InProgress, day
 from clock.worker.held import Held
@@ -36,7 +37,10 @@ logger = logging.getLogger(__name__)
 class Fetcher:
     """Claims jobs, hands them to the worker's threads, and acknowledges them."""
 
-    def __init__(self, in_progress: InProgress, *, options: WorkerOptions, clock: Clock) -> None:
+    def __init__(
+        self, in_progress: InProgress, *, options: WorkerOptions, clock: Clock, problems: Problems | None = None
+    ) -> None:
+        self._part = (problems or Problems(clock=clock)).part("fetching jobs")
         self._in_progress = in_progress
         self._options = options
         self._clock = clock
@@ -70,9 +74,10 @@ class Fetcher:
         while not self._stopping.is_set():
             self.last_look = self._clock.monotonic()
             try:
-                self.fetch()
-            except StoreError as error:
-                self._wait_for_redis(error)
+                with self._part:
+                    self.fetch()
+            except StoreError:
+                self._wait_for_redis()
         self.acknowledge()
         try:
             self.give_back_untaken()
@@ -210,7 +215,6 @@ class Fetcher:
             if job.number not in jobs:
                 self.held.drop(job)
         self._failures = 0
-        logger.info("Redis is back")
         return [job for job in waiting if job.number in jobs] + found
 
     def _seconds_to_look(self) -> float:
@@ -279,10 +283,9 @@ class Fetcher:
             self._latest_queue = found[0].queue
         return found
 
-    def _wait_for_redis(self, error: StoreError) -> None:
+    def _wait_for_redis(self) -> None:
         seconds = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         self._dry = False
         self._latest_queue = self._options.watched(self._latest_queue)[-1]  # the first one may be no list
-        logger.error("%s Nothing is lost; trying again in %g s.", error, seconds)
         self._clock.wait(self._stopping, seconds)

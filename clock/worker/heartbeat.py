@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from clock.clocks import Clock, to_ms
-from clock.errors import StoreError
+from clock.problems import Problems
 from clock.store.processes import Beat, Processes
 from clock.worker.options import MISSED_BEATS
 
@@ -34,7 +34,9 @@ class Heartbeat:
         judge: Callable[[], object],
         beat_seconds: float,
         clock: Clock,
+        problems: Problems | None = None,
     ) -> None:
+        self._part = (problems or Problems(clock=clock)).part("heartbeat")
         self._processes = processes
         self._identity = identity
         self._describe = describe
@@ -53,10 +55,10 @@ class Heartbeat:
         while True:
             try:
                 self.turn()
-            except StoreError as error:
-                logger.debug("No heartbeat: %s", error)
-            except Exception as error:  # a worker that is silent loses its jobs to others, whatever was wrong
-                logger.critical("A heartbeat failed: %s", error, exc_info=error)
+            except Exception as error:  # noqa: BLE001  # a worker that is silent loses its jobs, whatever was wrong
+                self._part.failed(error)
+            else:
+                self._part.works()
             if self._clock.wait(stop, self._beat_seconds):
                 return
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import decode, encode_again, queue_of, seconds
+from clock.problems import Problems
 from clock.store.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotMove, Delayed, Nearer
 from clock.worker.seldom import Seldom
 
@@ -24,7 +25,10 @@ logger = logging.getLogger(__name__)
 class Poller:
     """A thread's loop: move what is due, sleep until the next."""
 
-    def __init__(self, delayed: Delayed, nearer: Nearer, *, clock: Clock) -> None:
+    def __init__(
+        self, delayed: Delayed, nearer: Nearer, *, clock: Clock, problems: Problems | None = None
+    ) -> None:
+        self._part = (problems or Problems(clock=clock)).part("delayed jobs")
         self._delayed = delayed
         self._nearer = nearer
         self._clock = clock
@@ -34,13 +38,10 @@ class Poller:
         """Poll until `stop` is set."""
         while not stop.is_set():
             try:
-                moved = self.poll()
-                self._nearer.wait(self.seconds_to_sleep() or (0.0 if moved else BUSY_SECONDS))
-            except StoreError as error:
-                logger.debug("Delayed jobs wait: %s", error)
-                self._clock.wait(stop, LOOK_SECONDS)
-            except Exception as error:  # a mistake of ours must not cost all delayed jobs their time
-                logger.critical("Delayed jobs cannot be moved: %s", error, exc_info=error)
+                with self._part:
+                    moved = self.poll()
+                    self._nearer.wait(self.seconds_to_sleep() or (0.0 if moved else BUSY_SECONDS))
+            except Exception:  # noqa: BLE001  # the part reports it; no mistake of ours may end the thread
                 self._clock.wait(stop, LOOK_SECONDS)
 
     def poll(self) -> int:

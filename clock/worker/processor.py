@@ -15,6 +15,7 @@ from clock.forking import child_ends_here
 from clock.job import Context, Job, registry
 from clock.job.arguments import check_arity
 from clock.job.payload import Payload, decode, encode_again, seconds
+from clock.problems import Problems
 from clock.store import keys
 from clock.store.in_progress import Claimed, InProgress, Move, day
 from clock.worker.coroutines import run_on_loop
@@ -48,7 +49,9 @@ class Processor:
         clock: Clock,
         max_retries: int = MAX_RETRIES,
         unsettled: Unsettled | None = None,
+        problems: Problems | None = None,
     ) -> None:
+        self._part = (problems or Problems(clock=clock)).part("putting jobs where they go next")
         self._slot = slot
         self._fetcher = fetcher
         self._in_progress = in_progress
@@ -177,11 +180,13 @@ class Processor:
         """
         while True:
             try:
-                return command()
+                result = command()
+                self._part.works()
+                return result
             except StoreUnavailable as error:
                 if self._fetcher.stopping:
                     return None
-                logger.debug("Trying again in %g s: %s", RETRY_SECONDS, error)
+                self._part.failed(error)
                 self._clock.wait(self._never, RETRY_SECONDS)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, WorkerStuck
 from clock.job.metrics import METRICS
+from clock.problems import Problems
 from clock.store import Redis
 from clock.store.connection import answers, server_time_offset
 from clock.store.delayed import Delayed, Nearer
@@ -52,7 +53,8 @@ class Worker:
         self._stop_asked = threading.Event()
         self._stopped = threading.Event()
         self._in_progress = InProgress(redis, identity, options.dead)
-        self._fetcher = Fetcher(self._in_progress, options=options, clock=clock)
+        self._problems = Problems(clock=clock, on_fatal=self.stop)
+        self._fetcher = Fetcher(self._in_progress, options=options, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
         self._status = Status(self._fetcher, options, identity=identity, clock=clock)
@@ -66,8 +68,8 @@ class Worker:
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
 
-        Raises StoreUnavailable where Redis is away at the start; later it is waited for. Raises WorkerStuck where
-        this process alone has been cut off from Redis.
+        Raises StoreUnavailable if Redis is away at the start; later it is waited for. Raises StoreError if Redis
+        refuses from the start what the worker needs. Raises WorkerStuck if this process alone is cut off.
         """
         self._release_parked()
         logger.info(
@@ -87,15 +89,17 @@ class Worker:
                 clock=self._clock,
                 max_retries=self._options.max_retries,
                 unsettled=self._unsettled,
+                problems=self._problems,
             )
             self._job_threads.append(self._start(processor.run, slot.tid))
         heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
-        poller = Poller(self._delayed, Nearer(self._redis), clock=self._clock)
+        poller = Poller(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
         self._start(lambda: poller.run(self._stop_asked), "poller")
         stuck = False
         while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
+            self._problems.watch()
             stuck = self._watchdog.is_stuck()
             if self._options.parent_pid not in (None, os.getppid()):
                 logger.warning("The process that started this one is gone; stopping")
@@ -103,6 +107,7 @@ class Worker:
         self._wind_up(beating)
         if stuck:
             raise WorkerStuck(self._identity)
+        self._problems.raise_fatal()
 
     @property
     def seconds_since_look(self) -> float:
@@ -115,6 +120,11 @@ class Worker:
         if self._fetcher.stopping or len(self._fetcher.taken) >= self._options.concurrency:
             return 0.0
         return self._clock.monotonic() - self._fetcher.last_round_trip
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this worker is not ready."""
+        return self._problems.blocking
 
     @property
     def runs_jobs(self) -> bool:
@@ -184,6 +194,7 @@ class Worker:
             judge=self._recover,
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
+            problems=self._problems,
         )
 
     def _recover(self) -> None:

@@ -1,7 +1,7 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.error import HTTPError
@@ -20,6 +20,7 @@ class Signs:
     """A process as its probes see it."""
 
     leads: bool = True
+    problems: Sequence[str] = ()
     seconds_since_look: float = 0
     seconds_since_round: float = 0
     seconds_overdue: float = 0

@@ -103,5 +103,8 @@ def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
 
     assert clock.now() == tenure.server_time
     assert abs(tenure.server_time.timestamp() - redis.time()[0]) < 60
-    [warning] = caplog.records
-    assert "off Redis's; Redis's counts" in warning.getMessage()
+    [error] = caplog.records
+    assert (error.levelno, "s off Redis's. Events fire by Redis's time" in error.getMessage()) == (
+        logging.ERROR,
+        True,
+    )

@@ -7,6 +7,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
+from clock.problems import Problems
 from clock.store.clock_register import AboutClock, ClockRegister
 from clock.store.ledger import Entry, RedisLedger
 from clock.testing import FakeClock
@@ -24,6 +25,7 @@ def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Pulse]:
             leads=lambda: True,
             about=AboutClock("web1", pid=1, release="v1", started_at=0, events=1, skew_ms=0),
             clock=fake_clock,
+            problems=Problems(clock=fake_clock),
         )
 
     return of

@@ -123,4 +123,4 @@ def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytes
     heartbeat.run(stop)
 
     assert len(judged) == 3
-    assert "A heartbeat failed" in caplog.text
+    assert "An error in clock (heartbeat)" in caplog.text

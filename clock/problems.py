@@ -1,0 +1,220 @@
+"""What keeps a process from working: its loops report it, and the log, the probes and Redis are told.
+
+Each loop has a `Part`. An error, or an answer from Redis that takes longer than `ANSWER_SECONDS`, is a problem of
+the part until its next success. Parts with the same cause share one ERROR line: at once, then every
+`REPEAT_SECONDS`. One more line says that it is over, when no part has met the cause for `CALM_SECONDS`.
+
+A cause that waiting cannot cure, met before the part has worked at all, ends the process: `raise_fatal`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from clock.clocks import Clock, to_ms
+from clock.errors import Outranked, StoreError, StoreUnavailable, message_of
+
+ANSWER_SECONDS = 4.0  # an ERROR line is due within 5 s
+REPEAT_SECONDS = 60.0
+CALM_SECONDS = 3.0  # a cause that comes and goes faster is one problem, not many
+WATCH_SECONDS = 1.0  # between two calls of `watch`
+
+#: Refusals that a person has to lift, mostly in a setting of this process: it ends if they are there at its start.
+FATAL = frozenset(
+    {
+        "certificate", "cluster", "no_permission", "no_such_database", "not_redis", "password_needed",
+        "password_unknown", "protected", "too_old", "unknown_command", "wrong_password",
+    }
+)  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and what to do about it. `cause` is a stable word for programs.
+
+    `blocks`: the process is not ready. `is_retried`: what it holds up is tried again, so nothing is lost.
+    """
+
+    cause: str
+    text: str
+    blocks: bool = True
+    is_retried: bool = False
+
+
+class Part:
+    """A loop of the process; `with part:` encloses what it asks of Redis. For one thread."""
+
+    def __init__(self, owner: Problems, name: str) -> None:
+        self.name = name
+        self.asked_at: float | None = None  # monotonic seconds; None: it waits for no answer
+        self.has_worked = False
+        self.has_problem = False
+        self._owner = owner
+
+    def __enter__(self) -> Self:
+        self.asked_at = self._owner.monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.asked_at = None
+        if error is None:
+            self.works()
+        elif isinstance(error, Exception):
+            self.failed(error)
+
+    def works(self) -> None:
+        """Say that Redis did what was asked."""
+        if self.has_problem or not self.has_worked:
+            self.has_worked = True
+            self.found()
+
+    def failed(self, error: Exception) -> None:
+        """Report an error. One that does not come from Redis is a bug, and logged with its traceback."""
+        if isinstance(error, Outranked):
+            self.works()
+        elif isinstance(error, StoreError):
+            may_end = not (self.has_worked or isinstance(error, StoreUnavailable)) and error.cause in FATAL
+            self._owner.report(
+                self, (Problem(error.cause, str(error), is_retried=True),), error if may_end else None
+            )
+        else:
+            text = f"An error in clock ({self.name}): {type(error).__name__}: {message_of(error)}"
+            self._owner.report(self, (Problem(f"error:{self.name}", text, is_retried=True),), traceback_of=error)
+
+    def found(self, *problems: Problem) -> None:
+        """Report what is wrong now; nothing: all is well."""
+        self._owner.report(self, problems)
+
+
+@dataclass(slots=True)
+class Lasting:
+    """A problem that lasts: since and until when it was met, in monotonic seconds, and by which parts."""
+
+    problem: Problem
+    since: float
+    last_met: float
+    parts: set[Part] = field(default_factory=set)
+    logged_at: float = float("-inf")
+
+
+class Problems:
+    """All that is wrong with a process. `on_fatal` is called, on any thread, when the process must end."""
+
+    def __init__(self, *, clock: Clock, on_fatal: Callable[[], object] = lambda: None) -> None:
+        self._clock = clock
+        self._on_fatal = on_fatal
+        self._parts: list[Part] = []
+        self._lasting: dict[str, Lasting] = {}  # by cause; guarded by _lock
+        self._lock = threading.Lock()
+        self._fatal: StoreError | None = None
+
+    def part(self, name: str) -> Part:
+        """A new part; several may have one name."""
+        part = Part(self, name)
+        self._parts.append(part)
+        return part
+
+    def monotonic(self) -> float:
+        """The clock's monotonic seconds."""
+        return self._clock.monotonic()
+
+    @property
+    def lasting(self) -> Sequence[tuple[Problem, float]]:
+        """What is wrong now, and for how many seconds; from any thread."""
+        now = self.monotonic()
+        with self._lock:
+            return [(lasting.problem, now - lasting.since) for lasting in self._lasting.values()]
+
+    @property
+    def blocking(self) -> list[str]:
+        """Why the process is not ready; empty: it is."""
+        return [problem.text for problem, _ in self.lasting if problem.blocks]
+
+    def raise_fatal(self) -> None:
+        """Raise the StoreError that ends the process, if there is one."""
+        if self._fatal is not None:
+            raise self._fatal
+
+    def watch(self) -> None:
+        """Look for answers that do not come, repeat what lasts, end what is over. To be called every second."""
+        now = self.monotonic()
+        for part in list(self._parts):
+            if part.asked_at is not None and now - part.asked_at > ANSWER_SECONDS:
+                self.report(part, (_no_answer(now - part.asked_at),))
+        with self._lock:
+            for cause, lasting in list(self._lasting.items()):
+                if not lasting.parts and now - lasting.last_met >= CALM_SECONDS:
+                    del self._lasting[cause]
+                    logger.info("Over after %.0f s: %s", now - lasting.since, lasting.problem.text)
+                elif lasting.parts and now - lasting.logged_at >= REPEAT_SECONDS:
+                    _log(lasting, now)
+
+    def watch_until(self, stop: threading.Event) -> None:
+        """Call `watch` every second until `stop` is set."""
+        while not self._clock.wait(stop, WATCH_SECONDS):
+            self.watch()
+
+    def report(
+        self,
+        part: Part,
+        problems: Sequence[Problem],
+        fatal: StoreError | None = None,
+        *,
+        traceback_of: Exception | None = None,
+    ) -> None:
+        """Take over what is wrong with a part now; `fatal` ends the process."""
+        if fatal is not None:
+            self._fatal = self._fatal or fatal
+            self._on_fatal()
+            return
+        now = self.monotonic()
+        with self._lock:
+            part.has_problem = bool(problems)
+            causes = {problem.cause for problem in problems}
+            for cause, lasting in self._lasting.items():
+                if cause not in causes:
+                    lasting.parts.discard(part)
+            for problem in problems:
+                self._meet(part, problem, now, traceback_of)
+
+    def _meet(self, part: Part, problem: Problem, now: float, traceback_of: Exception | None) -> None:
+        lasting = self._lasting.setdefault(problem.cause, Lasting(problem, now, now))
+        lasting.problem, lasting.last_met = problem, now
+        lasting.parts.add(part)
+        if lasting.logged_at == float("-inf"):
+            _log(lasting, now, traceback_of)
+
+
+def published(problems: Problems, now: datetime) -> list[dict[str, object]]:
+    """What is wrong at the instant `now`, as other processes read it in Redis; `since` is in ms since 1970."""
+    return [
+        {"cause": problem.cause, "text": problem.text, "since": to_ms(now - timedelta(seconds=seconds))}
+        for problem, seconds in problems.lasting
+    ]
+
+
+def _no_answer(seconds: float) -> Problem:
+    text = (
+        f"Redis has not answered for {seconds:.0f} s. "
+        "Is the server stopped or overloaded, or the network cut? redis-cli PING tells."
+    )
+    return Problem("no_answer", text, is_retried=True)
+
+
+def _log(lasting: Lasting, now: float, traceback_of: Exception | None = None) -> None:
+    problem, parts = lasting.problem, ", ".join(sorted({part.name for part in lasting.parts}))
+    lasting.logged_at = now
+    since = f" For {now - lasting.since:.0f} s now." if now - lasting.since >= 1 else ""
+    held_up = f" Held up: {parts}. Nothing is lost; trying again." if problem.is_retried else ""
+    extra = {"cause": problem.cause, "held_up": parts}
+    logger.error("%s%s%s", problem.text, held_up, since, exc_info=traceback_of, extra=extra)
