@@ -14,6 +14,7 @@ LONGEST = 300
 #: room -> the rooms it may import. Every file of the package belongs to a room: its folder, or its own name.
 MAY_IMPORT = {
     "errors": set[str](),
+    "import_path": set[str](),
     "clocks": set[str](),
     "forking": set[str](),
     "shutdown": {"forking"},

@@ -15,7 +15,7 @@ from clock.cli.output import echo
 from clock.errors import ClockError
 from clock.printable import printable
 
-PROGRAM = "clock" if Path(sys.argv[0]).name == "clock" else "python -m clock"
+PROGRAM = Path(sys.argv[0]).name if Path(sys.argv[0]).name in ("clock", "clockd") else "python -m clock"
 COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # how the shell's completion script asks for words
 
 #: Every command and the module that holds it; a module is imported when its command is run, or helped with.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from clock import import_path
+
 WHOLE = 1_000  # characters of a command's short help: lines that are too long are wrapped, not cut
 
 
@@ -53,7 +55,9 @@ class LazyCommands(CommandGroup):
         """Import the command's module. None: there is no such command."""
         if cmd_name not in self._modules:
             return None
+        import_path.application_last()
         module = importlib.import_module(self._modules[cmd_name])
+        import_path.application_first()
         found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
         assert isinstance(found, click.Command)  # noqa: S101  # the table is ours
         return found

@@ -66,7 +66,7 @@ def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
 
 def _start(label: str, arguments: Sequence[str]) -> _Process:
     popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
-        [sys.executable, "-u", "-m", "clock", *arguments],
+        [sys.executable, "-u", "-m", "clockd", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -48,7 +48,7 @@ def run_reloading(arguments: list[str]) -> int:
 
     An edit that breaks it is told, and the next one awaited; what is broken from the start ends at once.
     """
-    command = [sys.executable, "-u", "-m", "clock", *(word for word in arguments if word != "--reload")]
+    command = [sys.executable, "-u", "-m", "clockd", *(word for word in arguments if word != "--reload")]
     stopped = threading.Event()
     _keep_server(arguments)
     running: list[subprocess.Popen[bytes]] = []

@@ -17,7 +17,7 @@ from clock.worker import Launcher
 
 def run_several(config: Config) -> int:
     """Run this command in several processes; the exit code. Raises ConfigurationError, StoreUnavailable."""
-    command = [sys.executable, "-m", "clock", *sys.argv[1:], "--processes", "1"]  # the last one counts
+    command = [sys.executable, "-m", "clockd", *sys.argv[1:], "--processes", "1"]  # the last one counts
     with _folder(config) as folder:
         launcher = Launcher(
             command,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass
 from clock.forking import child_ends_here
+from clock.import_path import clash
 
 if TYPE_CHECKING:
     from clock.job.job import Job
@@ -96,7 +97,9 @@ def _told(path: Path, error: BaseException) -> str:
         return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
     where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if frames else f"{path}:1"
-    return f"{where}: {error}" if isinstance(error, ClockError) else f"{where}: {type(error).__name__}: {error}"
+    if isinstance(error, ClockError):
+        return f"{where}: {error}"
+    return f"{where}: {type(error).__name__}: {error}{clash(error)}"
 
 
 def _is_ours(filename: str) -> bool:

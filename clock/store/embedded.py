@@ -28,6 +28,7 @@ from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
+from clock.import_path import installed_first
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
 START_SECONDS = 30.0  # a large append-only file takes its time to load
@@ -124,7 +125,7 @@ def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
     keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
         [sys.executable, "-m", "clock.store.embedded_keeper", str(files.home), str(files.socket)],
         cwd="/",
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_package_root()), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_package_root()), *installed_first()])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

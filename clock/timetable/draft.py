@@ -196,7 +196,8 @@ def current() -> Draft:
     if draft is not None:
         draft.modules.add(str(module))
         return draft
-    advice = f"{where()}: events are declared in a clock file; run it with: python -m clock {_shown(file)}"
+    program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
+    advice = f"{where()}: events are declared in a clock file; run it with: python -m {program} {_shown(file)}"
     if module == "__main__" and Path(file).is_file():
         raise SystemExit(f"clock: {advice}")
     raise DeclarationError(advice)

@@ -22,6 +22,7 @@ from types import CodeType, ModuleType
 from clock.config import Declared
 from clock.errors import ClockError, ConfigurationError, DeclarationError
 from clock.forking import child_ends_here
+from clock.import_path import clash
 from clock.timetable.adoption import adopt, standing_in
 from clock.timetable.draft import Draft, drafting
 from clock.timetable.machine_zone import machine_zone
@@ -154,7 +155,8 @@ def _run(code: CodeType, path: Path) -> dict[str, object]:
     except ClockError as error:
         raise DeclarationError(f"{_raised_at(error, path)}: {error}") from error
     except (Exception, SystemExit) as error:  # whatever the file raises is told in one line
-        raise DeclarationError(f"{_raised_at(error, path)}: {type(error).__name__}: {error}") from error
+        what = f"{type(error).__name__}: {error}{clash(error)}"
+        raise DeclarationError(f"{_raised_at(error, path)}: {what}") from error
     finally:
         sys.modules.pop(_MODULE, None)
         if before is not None:

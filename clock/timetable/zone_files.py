@@ -11,6 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from zoneinfo import TZPATH, ZoneInfo
 
+import tzdata  # early: the application's folders may have one of that name
+
 #: All names of UTC in the tz database, and those of Greenwich's fixed zone, whose offset is always 0 as well.
 _UTC_NAMES = frozenset({
     "UTC", "UCT", "Universal", "Zulu", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu",
@@ -114,8 +116,8 @@ def _has(path: Path, content: bytes, file: Path) -> bool:
 def _packaged(name: str) -> bytes | None:
     """The zone's file in the tzdata package."""
     try:
-        return files("tzdata.zoneinfo").joinpath(name).read_bytes()
-    except (OSError, ImportError):
+        return files(tzdata).joinpath("zoneinfo", name).read_bytes()
+    except OSError:
         return None
 
 
@@ -133,6 +135,6 @@ def _aliases() -> frozenset[str]:
 
 def _table(name: str) -> str:
     try:
-        return files("tzdata").joinpath(name).read_text(encoding="utf-8")
-    except (OSError, ImportError):
+        return files(tzdata).joinpath(name).read_text(encoding="utf-8")
+    except OSError:
         return ""

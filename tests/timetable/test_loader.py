@@ -1,4 +1,3 @@
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -165,15 +164,3 @@ def test_a_missing_file_and_a_folder_are_configuration_errors(tmp_path: Path) ->
         load(tmp_path / "nothing.py")
     with pytest.raises(ConfigurationError, match=r"there is no clock file .*: Is a directory"):
         load(tmp_path)
-
-
-@pytest.mark.process
-def test_a_program_whose_command_line_speaks_of_a_clock_finds_nothing_imported_for_it() -> None:
-    """Else pytest, which warns of what is imported before it, fails on `pytest tests/test_clock.py`."""
-    ask = "import sys; print([name for name in sys.modules if 'clock' in name])"
-
-    found = subprocess.run(
-        [sys.executable, "-c", ask, "test_clock.py"], capture_output=True, text=True, check=True
-    )
-
-    assert found.stdout == "[]\n"

@@ -1,0 +1,72 @@
+"""The import path of the command line: which folder's modules come first.
+
+The application's folders are the current one, as `python -m` puts it on the path, and those of PYTHONPATH. While
+clock imports its own modules these come last: a `redis.py`, a `schedule/` or a `queue.py` of the application must
+not stand in for what clock needs. The application's code is imported with its folders first, as by any program.
+
+Imported before everything else of the package.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+_NAMES = ("clock", "clockd")
+
+
+def _is_command_line() -> bool:
+    """Whether this process was started as `clock`, `clockd` or `python -m` one of them."""
+    if sys.argv[:1] == ["-m"]:  # for as long as Python looks for the module
+        pairs = zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
+        return any(word.startswith("-") and word.endswith("m") and name in _NAMES for word, name in pairs)
+    return bool(sys.argv) and os.path.basename(sys.argv[0]) in _NAMES  # noqa: PTH119  # pathlib is not needed here
+
+
+def installed_first() -> list[str]:
+    """The import path with the application's folders last."""
+    application = _application_folders()
+    return [folder for folder in sys.path if folder not in application] + application
+
+
+def application_last() -> None:
+    """For modules of clock and what they need; does nothing outside of the command line."""
+    if _is_own_process:
+        sys.path[:] = installed_first()
+
+
+def application_first() -> None:
+    """For modules of the application; does nothing outside of the command line."""
+    if _is_own_process:
+        application = _application_folders()
+        sys.path[:] = application + [folder for folder in sys.path if folder not in application]
+
+
+def _application_folders() -> list[str]:
+    named = [] if sys.flags.ignore_environment else os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [folder for folder in sys.path if folder in {*named, "", os.getcwd()}]  # noqa: PTH109  # as above
+
+
+def clash(error: BaseException) -> str:
+    """Words to add to an error of the application's code that may come from a module of a name already taken.
+
+    "" if there is no file of that name on the application's import path.
+    """
+    if not isinstance(error, (ImportError, AttributeError)):
+        return ""
+    obj = getattr(error, "obj", None)
+    name = (obj.__name__ if isinstance(obj, ModuleType) else error.name) or ""
+    top = name.partition(".")[0]
+    taken = getattr(sys.modules.get(top), "__file__", None)
+    if taken is None:
+        return ""
+    files = (os.path.join(folder, f"{top}{end}") for folder in sys.path for end in (".py", ""))  # noqa: PTH118
+    file = next((file for file in files if os.path.exists(file)), taken)  # noqa: PTH110
+    if taken.startswith(os.path.abspath(file)):  # noqa: PTH100
+        return ""
+    return f"; {file} has the name of {taken}, which is imported in its place: rename it"
+
+
+_is_own_process = _is_command_line()
+application_last()
