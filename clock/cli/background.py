@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import io
 import os
 import select
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -20,13 +19,14 @@ import click
 
 from clock.cli.commands import CommandGroup
 from clock.cli.output import echo
+from clock.cli.pid_file import LOOK_SECONDS, PidFile, open_own
 from clock.cli.run import run
 from clock.clocks import SystemClock
 from clock.errors import ClockError, ConfigurationError
+from clock.forking import close_in_child
 
 START_SECONDS = 60.0  # a clock that has neither begun nor ended by then waits for something, as for a slow disk
 STOP_SECONDS = 30.0  # longer than a clock waits for its actions
-LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,13 @@ class _Daemon:
     """A clock in the background, known by its files."""
 
     clock_file: Path
-    pid_file: Path
+    pid_file: PidFile
     log_file: Path
-
-    @property
-    def pid(self) -> int | None:
-        """Its process; None: it does not run. A pid that went to another process does not count."""
-        try:
-            pid = int(self.pid_file.read_text())
-        except (OSError, ValueError):
-            return None
-        return pid if "daemon" in _command_line(pid) else None
 
 
 @click.group("daemon", cls=CommandGroup)
 def daemon_command() -> None:
-    """Run the clock in the background. Needs the extra `daemon`: pip install 'clockd[daemon]'."""
+    """Run the clock in the background."""
 
 
 def _files_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -76,7 +67,8 @@ def _files_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_files(clock_file: Path, pid_dir: Path, log_dir: Path, identifier: str | None) -> None:
         name = f"clock.{identifier or clock_file.stem}"
-        command(_Daemon(clock_file, (pid_dir / f"{name}.pid").resolve(), (log_dir / f"{name}.log").resolve()))
+        pid_file = PidFile(pid_dir.absolute() / f"{name}.pid")
+        command(_Daemon(clock_file, pid_file, log_dir.absolute() / f"{name}.log"))
 
     return with_files
 
@@ -101,7 +93,7 @@ def stop(daemon: _Daemon) -> None:
     Example: clock daemon stop --pid-dir tmp/pids
     """
     if not _stop(daemon):
-        raise ClockError(f"no clock runs by {daemon.pid_file}")
+        raise _not_running(daemon)
 
 
 @daemon_command.command()
@@ -124,27 +116,30 @@ def status(daemon: _Daemon) -> None:
     \b
     Example: clock daemon status
     """
-    if daemon.pid is None:
-        raise ClockError(f"no clock runs by {daemon.pid_file}")
-    echo(f"Running, pid {daemon.pid}, log {daemon.log_file}")
+    pid = daemon.pid_file.holder()
+    if pid is None:
+        raise _not_running(daemon)
+    echo(f"Running, pid {pid}, log {daemon.log_file}")
+
+
+def _not_running(daemon: _Daemon) -> ClockError:
+    return ClockError(f"No clock is running (pid file {daemon.pid_file.path})")
 
 
 def _start(daemon: _Daemon) -> None:
-    if importlib.util.find_spec("daemon") is None:
-        raise ConfigurationError("the background is python-daemon's work: pip install 'clockd[daemon]'")
-    if daemon.pid is not None:
-        raise ClockError(f"a clock runs already: pid {daemon.pid}, by {daemon.pid_file}")
-    for path in (daemon.pid_file, daemon.log_file):
+    for path in (daemon.pid_file.path, daemon.log_file):
         _make_folder(path.parent)
-    daemon.pid_file.unlink(missing_ok=True)  # left by a clock that was killed
-    before = daemon.log_file.stat().st_size if daemon.log_file.exists() else 0
-    reading, writing = os.pipe()
-    if os.fork() == 0:
-        _become_daemon(daemon, writing)
+    with open_own(daemon.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as log, daemon.pid_file.take() as held:
+        before = os.fstat(log.fileno()).st_size
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _become_daemon(daemon, held, log, writing)
     os.close(writing)
+    os.waitpid(child, 0)
     _await_start(daemon, reading, before)
     os.close(reading)
-    echo(f"Started, pid {daemon.pid}, log {daemon.log_file}")
+    echo(f"Started, pid {daemon.pid_file.holder()}, log {daemon.log_file}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -153,35 +148,42 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         told = f"the folder {folder} cannot be made: {error.strerror}"
     else:
-        if os.access(folder, os.W_OK):
+        if os.access(folder, os.W_OK | os.X_OK):
             return
         told = f"the folder {folder} cannot be written to"
     raise ConfigurationError(f"{told}; name others with --pid-dir and --log-dir")
 
 
-def _become_daemon(daemon: _Daemon, alive: int) -> NoReturn:
+def _become_daemon(daemon: _Daemon, held: io.FileIO, log: io.FileIO, alive: int) -> NoReturn:
     """Leave the terminal and run the clock; it writes to the descriptor `alive` when it has begun.
 
-    That closes when this process ends.
+    That closes when this process ends, and so does `held`, the lock on the pid file.
     """
-    library, locks = importlib.import_module("daemon"), importlib.import_module("daemon.pidfile")
-    log = daemon.log_file.open("a")
-    context = library.DaemonContext(
-        working_directory=Path.cwd(),
-        umask=0o022,
-        pidfile=locks.TimeoutPIDLockFile(str(daemon.pid_file), acquire_timeout=0),
-        files_preserve=[alive],
-        stdout=log,
-        stderr=log,
-        signal_map={},  # the clock has its own handlers
-    )
-    with context:
-        try:
-            run.main([str(daemon.clock_file)], standalone_mode=False, obj=lambda: os.write(alive, b"begun"))
-        except ClockError as error:
-            echo(f"clock: {error}", err=True)
-            sys.exit(error.exit_code)
+    os.setsid()
+    if os.fork():
+        os._exit(0)  # the process that runs on leads no session: no terminal can become its own
+    for descriptor, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log.fileno(), 1), (log.fileno(), 2)):
+        os.dup2(descriptor, target)
+    _close_all_but(0, 1, 2, held.fileno(), log.fileno(), alive)
+    close_in_child(held)
+    os.truncate(held.fileno(), 0)
+    os.pwrite(held.fileno(), f"{os.getpid()}\n".encode(), 0)
+    try:
+        run.main([str(daemon.clock_file)], standalone_mode=False, obj=lambda: os.write(alive, b"begun"))
+    except ClockError as error:
+        echo(f"clock: {error}", err=True)
+        sys.exit(error.exit_code)
+    finally:
+        daemon.pid_file.remove(held)
     sys.exit(0)
+
+
+def _close_all_but(*kept: int) -> None:
+    """Close what this process was started with: a pipe of the caller's would keep that one waiting."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208  # they are numbers
+        if int(name) not in kept:
+            with suppress(OSError):  # that of the listing itself
+                os.close(int(name))
 
 
 def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
@@ -202,28 +204,20 @@ def _written(log_file: Path, before: int) -> bytes:
 
 
 def _stop(daemon: _Daemon) -> bool:
-    """Stop it and wait for its end; False: it did not run. Raises ClockError where it does not stop."""
-    pid = daemon.pid
+    """Stop it and wait for its end; False: it did not run. Raises ClockError if it does not stop."""
+    pid = daemon.pid_file.holder()
     if pid is None:
         return False
     clock, never = SystemClock(), threading.Event()
-    os.kill(pid, signal.SIGTERM)
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except PermissionError:
+        raise ClockError(f"The clock with pid {pid} belongs to another user; only that user can stop it") from None
     deadline = clock.monotonic() + STOP_SECONDS
-    while daemon.pid == pid or _command_line(pid):
+    while daemon.pid_file.holder() == pid:
         if clock.monotonic() > deadline:
             raise ClockError(f"pid {pid} has not stopped within {STOP_SECONDS:g} s; see {daemon.log_file}")
         clock.wait(never, LOOK_SECONDS)
-    daemon.pid_file.unlink(missing_ok=True)
+    daemon.pid_file.remove_stale()
     echo(f"Stopped, pid {pid}")
     return True
-
-
-def _command_line(pid: int) -> str:
-    """What process `pid` runs; empty if there is none."""
-    listing = subprocess.run(  # noqa: S603  # a fixed command
-        ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607  # wherever the system has it
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "" if "<defunct>" in listing.stdout else listing.stdout.strip()

@@ -1,9 +1,12 @@
 """The clock in the background, as an operator handles it."""
 
+import fcntl
 import os
 import re
+import select
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +14,9 @@ import pytest
 from tests.process.conftest import App, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+PID_FILE = "tmp/clock.clock.pid"
 
 
 def alive(pid: int) -> bool:
@@ -32,7 +38,7 @@ def daemons(app: App) -> Iterator[App]:
 
 
 def pid_of(app: App) -> int:
-    return int((app.folder / "tmp/clock.clock.pid").read_text())
+    return int((app.folder / PID_FILE).read_text())
 
 
 def test_it_starts_says_so_logs_and_stops(daemons: App) -> None:
@@ -46,7 +52,7 @@ def test_it_starts_says_so_logs_and_stops(daemons: App) -> None:
     pid = pid_of(daemons)
     assert daemons.clock("daemon", "stop").stdout == f"Stopped, pid {pid}\n"
     assert not alive(pid)
-    assert not (daemons.folder / "tmp/clock.clock.pid").exists()
+    assert not (daemons.folder / PID_FILE).exists()
     assert log.read_text().rstrip().endswith("Stopped")
 
 
@@ -56,7 +62,7 @@ def test_one_that_runs_is_not_started_twice(daemons: App) -> None:
     again = daemons.clock("daemon", "start")
 
     assert again.returncode == 1
-    assert again.stderr.startswith(f"clock: a clock runs already: pid {pid_of(daemons)}, by ")
+    assert again.stderr.startswith(f"clock: A clock is running already: pid {pid_of(daemons)} (pid file ")
 
 
 def test_restart_gives_it_a_new_process(daemons: App) -> None:
@@ -121,4 +127,67 @@ def test_nothing_to_stop_is_told(daemons: App) -> None:
     stopped = daemons.clock("daemon", "stop")
 
     assert stopped.returncode == 1
-    assert stopped.stderr.startswith("clock: no clock runs by ")
+    assert stopped.stderr == f"clock: No clock is running (pid file {daemons.folder / PID_FILE})\n"
+
+
+@pytest.fixture
+def stranger(daemons: App) -> Iterator[int]:
+    """A process that has nothing to do with a clock, but a name like a daemon's, and is named by the pid file."""
+    popen = subprocess.Popen([sys.executable, "-c", "input()", "clock", "daemon", "start"], stdin=subprocess.PIPE)
+    daemons.write(PID_FILE, f"{popen.pid}\n")
+    yield popen.pid
+    assert popen.poll() is None
+    popen.communicate()
+
+
+def test_a_pid_that_another_process_has_now_is_nobodys(daemons: App, stranger: int) -> None:
+    assert daemons.clock("daemon", "status").returncode == 1
+    assert daemons.clock("daemon", "stop").returncode == 1
+
+    with (daemons.folder / PID_FILE).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # by a third process
+        assert daemons.clock("daemon", "stop").returncode == 1
+    started = daemons.clock("daemon", "restart")
+
+    assert started.returncode == 0, started.stderr
+    assert "Stopped" not in started.stdout
+    assert pid_of(daemons) != stranger
+
+
+def test_the_lock_ends_with_the_clock_though_a_child_of_its_application_lives_on(daemons: App) -> None:
+    fork = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(0)\n"
+    daemons.write("lib/clock.py", fork + (daemons.folder / "lib/clock.py").read_text())
+    daemons.clock("daemon", "start")
+
+    assert daemons.clock("daemon", "stop").returncode == 0
+    assert daemons.clock("daemon", "status").returncode == 1
+
+
+def test_files_are_as_open_as_the_users_mask_allows(daemons: App) -> None:
+    before = os.umask(0o077)
+    try:
+        daemons.clock("daemon", "start")
+    finally:
+        os.umask(before)
+
+    for name in (PID_FILE, "log/clock.clock.log"):
+        assert (daemons.folder / name).stat().st_mode & 0o777 == 0o600
+    assert daemons.clock("daemon", "stop").returncode == 0
+
+
+def test_its_start_lets_the_callers_pipe_end(daemons: App) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    subprocess.run(
+        [sys.executable, "-m", "clock", "daemon", "start"],
+        cwd=daemons.folder,
+        env=daemons.environ,
+        close_fds=False,
+        check=True,
+        timeout=60,
+    )
+    os.close(writing)
+
+    ended, _, _ = select.select([reading], [], [], 30)
+    os.close(reading)
+    assert ended
