@@ -47,7 +47,7 @@ def _schedule(config: Config, environ: Mapping[str, str], file: Path | None) -> 
     if file is not None:
         yield from events_of_settings(file, environment=environment(environ), environ=environ)
     if config.schedule_file is not None:
-        yield from events_of_file(config.schedule_file, environ=environ)
+        yield from events_of_file(config.schedule_file, environment=environment(environ), environ=environ)
 
 
 def gather(

@@ -6,6 +6,9 @@ What the fields mean is the timetable's concern. Here they are found, with their
 - in the file that the setting `schedule_file` names: under `schedule`, under `schedule` of `scheduler` (as
   sidekiq-scheduler has it), or at the top, by name or as a list of events with a `name` (as sidekiq-cron has it).
 
+A mapping whose values are all mappings is the section of an environment: its events count if `CLOCK_ENV` names it.
+Templates are no events: names that begin with a dot or `x-`, and mappings without a schedule that others merge.
+
 The `schedule` of a sidekiq.yml that is read for its other settings is left to Ruby, lest both run it.
 """
 
@@ -17,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from clock.config.yaml_text import composed, is_sidekiqs, line_of, pairs_of, value_of, with_variables
+from clock.config.yaml_text import composed, is_sidekiqs, line_of, merged_by, pairs_of, value_of, with_variables
 from clock.errors import ConfigurationError
 
 KEY = "schedule"
@@ -26,11 +29,15 @@ _WANTED = "the fields of an event are wanted, `cron: '0 6 * * *'` and `job: Send
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An event of a YAML file: its name, its fields, and where it stands: `config/clock.yml:12`."""
+    """An event of a YAML file: its name, its fields, and where it stands: `config/clock.yml:12`.
+
+    `is_rubys` if it was written for sidekiq-cron or sidekiq-scheduler.
+    """
 
     name: str
     values: Mapping[str, object]
     where: str
+    is_rubys: bool = False
 
 
 def events_of_settings(path: Path, *, environment: str, environ: Mapping[str, str]) -> tuple[Declared, ...]:
@@ -38,48 +45,95 @@ def events_of_settings(path: Path, *, environment: str, environ: Mapping[str, st
     document = composed(path)
     if isinstance(document, yaml.MappingNode) and is_sidekiqs(path, (str(key.value) for key, _ in document.value)):
         return ()
-    top = _children(path, document)
-    sections = (top.get(KEY), _children(path, top.get(environment)).get(KEY))
-    found = {event.name: event for section in sections for event in _events(path, section, environ)}
-    return tuple(found.values())
+    top = _children(document)
+    sections = (top.get(KEY), _children(top.get(environment)).get(KEY))
+    found = [event for section in sections for event in _Events(path, environment, environ).of(section)]
+    return tuple({event.name: event for event in found}.values())
 
 
-def events_of_file(path: Path, *, environ: Mapping[str, str]) -> tuple[Declared, ...]:
+def events_of_file(path: Path, *, environment: str, environ: Mapping[str, str]) -> tuple[Declared, ...]:
     """The events of a file that is there for them alone. Raises ConfigurationError, with file and line."""
     document = composed(path)
-    top = _children(path, document)
-    section = top.get(KEY) or _children(path, top.get("scheduler")).get(KEY) or document
-    return tuple(_events(path, section, environ))
+    top = _children(document)
+    section = top.get(KEY) or _children(top.get("scheduler")).get(KEY) or document
+    found = _Events(path, environment, environ, is_rubys=True).of(section)
+    return tuple({event.name: event for event in found}.values())  # those of the environment come last
 
 
-def _children(path: Path, node: yaml.Node | None) -> dict[str, yaml.Node]:
+def _children(node: yaml.Node | None) -> dict[str, yaml.Node]:
     if not isinstance(node, yaml.MappingNode):
         return {}
-    return {str(key.value).removeprefix(":"): value for key, value in pairs_of(path, node)}
+    return {str(key.value).removeprefix(":"): value for key, value in pairs_of(node)}
 
 
-def _events(path: Path, section: yaml.Node | None, environ: Mapping[str, str]) -> Iterator[Declared]:
-    lines: dict[str, int] = {}
-    for name, node, line in _named(path, section):
-        where = f"{path}:{line}"
-        if name in lines:
-            raise ConfigurationError(f"{where}: {name!r} is there already, in line {lines[name]}")
-        lines[name] = line
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """Reads the events of a section. `is_rubys`: of a file that may be one of Ruby's schedulers."""
+
+    path: Path
+    environment: str
+    environ: Mapping[str, str]
+    is_rubys: bool = False
+
+    def of(self, section: yaml.Node | None) -> Iterator[Declared]:
+        """The events, those of the environment's own section last. Raises ConfigurationError."""
+        lines: dict[str, int] = {}
+        of_environment: list[Declared] = []
+        for name, node, line in _named(self.path, section):
+            if name in lines:
+                raise ConfigurationError(f"{self.path}:{line}: {name!r} is already there, in line {lines[name]}")
+            lines[name] = line
+            if _is_section(node):
+                of_environment += self.of(node) if name == self.environment else ()
+            elif not _is_template(name, node, section):
+                yield from self._event(name, node, f"{self.path}:{line}")
+        yield from of_environment
+
+    def _event(self, name: str, node: yaml.Node, where: str) -> Iterator[Declared]:
         values = _without_symbol_keys(value_of(node))
         if not isinstance(values, dict):
             raise ConfigurationError(f"{where}: {name!r}: {_WANTED} not {values!r:.40}")
-        filled = {key: with_variables(value, environ, where) for key, value in values.items() if key != "name"}
-        yield Declared(name, filled, where)
+        filled = {
+            key: with_variables(value, self.environ, where) for key, value in values.items() if key != "name"
+        }
+        only_in = str(filled.pop("rails_env", self.environment)).replace(",", " ").split()
+        if self.environment in only_in:
+            is_rubys = (self.is_rubys and "job" not in filled) or not {"class", "klass"}.isdisjoint(filled)
+            yield Declared(name, filled, where, is_rubys)
+
+
+def _is_section(node: yaml.Node) -> bool:
+    """Whether a mapping holds events, not the fields of one."""
+    values = [value for _, value in pairs_of(node)] if isinstance(node, yaml.MappingNode) else []
+    return bool(values) and all(isinstance(value, yaml.MappingNode) for value in values)
+
+
+def _is_template(name: str, node: yaml.Node, section: yaml.Node | None) -> bool:
+    if name.startswith((".", "x-")):
+        return True
+    fields = (
+        {str(key.value).removeprefix(":") for key, _ in pairs_of(node)}
+        if isinstance(node, yaml.MappingNode)
+        else set()
+    )
+    return fields.isdisjoint(("every", "cron", "interval")) and _is_merged(node, section)
+
+
+def _is_merged(node: yaml.Node, section: yaml.Node | None) -> bool:
+    """Whether an event of the section merges the node: `<<: *defaults`."""
+    values = [value for _, value in section.value] if isinstance(section, yaml.MappingNode) else []
+    events = [value for value in values if isinstance(value, yaml.MappingNode)]
+    return any(node is merged for event in events for merged in merged_by(event))
 
 
 def _named(path: Path, section: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, int]]:
     """(name, node of the fields, line) of each event in a mapping by name, or in a list."""
     if isinstance(section, yaml.MappingNode):
-        for key, node in pairs_of(path, section):
+        for key, node in pairs_of(section):
             yield str(key.value).removeprefix(":"), node, line_of(key)
     elif isinstance(section, yaml.SequenceNode):
         for node in section.value:
-            name = value_of(_children(path, node).get("name"))
+            name = value_of(_children(node).get("name"))
             if not isinstance(name, str):
                 raise ConfigurationError(f"{path}:{line_of(node)}: an event in a list needs a name")
             yield name, node, line_of(node)

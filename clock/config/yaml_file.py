@@ -75,7 +75,7 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
 
 def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
     """(key, node of the value, where it stands) of a mapping, but for the events, which `schedule_file` reads."""
-    for key, node in pairs_of(path, mapping):
+    for key, node in pairs_of(mapping):
         name = str(key.value).removeprefix(":") if sidekiq else str(key.value)
         if name != SCHEDULE:
             yield name, node, f"{path}:{line_of(key)}"

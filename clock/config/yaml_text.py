@@ -15,11 +15,16 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes 16:20 for the text that it is, as YAML 1.2 does; by YAML 1.1 it is 980, a number to the base of 60."""
+    """Reads 16:20 as text, as YAML 1.2 does (by YAML 1.1 it is 980), and ignores merges of empty templates."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Resolve what the mapping merges, after dropping empty templates."""
+        node.value = [(key, value) for key, value in node.value if not (key.tag == MERGE and _is_null(value))]
+        super().flatten_mapping(node)
 
 
 _INT = "tag:yaml.org,2002:int"
-_MERGE = "tag:yaml.org,2002:merge"
+MERGE = "tag:yaml.org,2002:merge"
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in resolvers if tag != _INT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -40,6 +45,7 @@ def composed(path: Path) -> yaml.Node | None:
         raise ConfigurationError(f"{path}:{line}: <% is ERB, which only Ruby runs; write ${{NAME:-default}}")
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
+        _check_keys(path, node)
         value_of(node)  # an unknown tag is noticed now
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -51,24 +57,52 @@ def composed(path: Path) -> yaml.Node | None:
 def value_of(node: yaml.Node | None) -> object:
     """What a node stands for, as `yaml.safe_load` has it."""
     # Of a copy: where something is merged, the library would write it into the node.
-    return None if node is None else yaml.SafeLoader("").construct_document(deepcopy(node))
+    return None if node is None else _Loader("").construct_document(deepcopy(node))
 
 
-def pairs_of(path: Path, node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The keys and values of a mapping, and what it merges (`<<: *defaults`) where it does not say otherwise.
+def pairs_of(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
+    """The keys and values of a mapping, and before them what it merges (`<<: *defaults`) and does not override."""
+    found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+    for merged in reversed(merged_by(node)):
+        if isinstance(merged, yaml.MappingNode):
+            found |= {key.value: (key, value) for key, value in pairs_of(merged)}
+    return list((found | {key.value: (key, value) for key, value in node.value if key.tag != MERGE}).values())
 
-    Raises ConfigurationError where it has a key twice.
-    """
-    lines: dict[str, int] = {}
-    for key in (key for key, _ in node.value if key.tag != _MERGE):
-        if key.value in lines:
-            raise ConfigurationError(
-                f"{path}:{line_of(key)}: {key.value!r} is there already, in line {lines[key.value]}"
-            )
-        lines[key.value] = line_of(key)
-    whole = deepcopy(node)
-    yaml.SafeLoader("").flatten_mapping(whole)
-    return list({key.value: (key, value) for key, value in whole.value}.values())  # what is merged comes first
+
+def merged_by(node: yaml.MappingNode) -> list[yaml.Node]:
+    """What a mapping merges; the first one counts where two say different things."""
+    given = [value for key, value in node.value if key.tag == MERGE]
+    return [part for value in given for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
+
+
+def _check_keys(path: Path, document: yaml.Node | None) -> None:
+    """Refuse a key given twice, at any depth. Raises ConfigurationError."""
+    nodes, seen = [document], set[int]()
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _refuse_twins(path, [key for key, _ in node.value if key.tag != MERGE])
+            nodes += [part for pair in node.value for part in pair]
+        else:
+            nodes += node.value
+
+
+def _refuse_twins(path: Path, keys: Iterable[yaml.Node]) -> None:
+    lines: dict[tuple[str, str], int] = {}
+    for key in keys:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if (key.tag, key.value) in lines:
+            first = lines[key.tag, key.value]
+            raise ConfigurationError(f"{path}:{line_of(key)}: {key.value!r} is already there, in line {first}")
+        lines[key.tag, key.value] = line_of(key)
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
 
 
 def line_of(node: yaml.Node) -> int:

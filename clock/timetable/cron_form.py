@@ -21,7 +21,7 @@ class CronJob(Builder):
         self._entry.zone = zone
 
     def at(self, time_str: str, tz: str | None = None) -> Never:
-        """Not to be had. Raises DeclarationError."""
+        """Not supported for cron events. Raises DeclarationError."""
         raise self._error("cron(...) says when by itself; it takes no at(...)")
 
     def _check(self) -> None:
@@ -36,29 +36,26 @@ class CronJob(Builder):
 
 
 def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
-    """Declare an event by a cron expression: five fields, or `@hourly`, `@daily`, `@weekly`...
+    """Declare an event by a cron expression: five fields, six with seconds in front, or `@hourly`, `@daily`...
 
     Raises DeclarationError.
     """
     return CronJob(checked_cron(f"{draft.where()}: ", expression), None if tz is None else draft.zone_named(tz))
 
 
-def checked_cron(where: str, expression: str, *, seconds: bool = False) -> str:
+def checked_cron(where: str, expression: str) -> str:
     """The cron expression with one space between its fields, as events are named by it.
 
-    With `seconds`, a field of them may go in front. Raises DeclarationError, which begins with
-    `where` and says what is accepted.
+    Raises DeclarationError, which begins with `where` and says what is accepted.
     """
     try:
         if not isinstance(expression, str):
-            raise ValueError("text is wanted")
-        if not seconds and len(expression.split()) == 6:
-            raise ValueError("five fields are wanted")
+            raise ValueError("it must be a text")
         expression = " ".join(expression.split())
         read(expression)
     except ValueError as error:
         raise DeclarationError(
-            f"{where}cron is {expression!r}: {error}; accepted are minute, hour, day of month, month, weekday, "
+            f"{where}cron is {expression!r:.100}: {error}. Write minute, hour, day of month, month, weekday, "
             f"as in '*/5 9-17 * * mon-fri', or {', '.join(WORDS)}"
         ) from None
     return expression

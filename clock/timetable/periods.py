@@ -17,8 +17,9 @@ _SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", 
 LONGEST_PERIOD = 36_525 * 86_400  # seconds; a century is surely a mistake, and instants stay within the calendar
 _SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
 NOT_AT_FIRST = ", not at first"  # how the words of a schedule end where the first due instant is passed over
-_PART = re.compile(r"(?P<count>\d+)?\s*(?P<unit>[A-Za-z]+)\s*")
-ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m' or a number of seconds"
+_PART = re.compile(r"(?P<count>[0-9]+(?:\.[0-9]+)?)?\s*(?P<unit>[A-Za-z]+)(?:\s*,\s*|\s+and\s+|\s*)")
+ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m', '1.5 hours', '2 hours and 30 minutes' or a number of seconds"
+_LENGTH_DIFFERS = {"M": "months", "mon": "months", "month": "months", "y": "years", "year": "years"}
 
 
 def parse_period(value: object) -> timedelta:
@@ -47,15 +48,15 @@ def _period(value: object) -> timedelta:
 
 
 def _part(value: object, found: re.Match[str]) -> timedelta:
-    if found["unit"] == "M":  # in the files of Ruby's schedulers
-        raise ValueError(
-            f"{value!r} counts months, which differ in length; write a cron expression, or 'm' for minutes"
-        )
     word = found["unit"].lower()
+    differing = _LENGTH_DIFFERS.get(found["unit"]) or _LENGTH_DIFFERS.get(word.removesuffix("s"))
+    if differing:  # M and y are in the files of Ruby's schedulers
+        hint = ", or 'm' for minutes" if found["unit"] == "M" else ""
+        raise ValueError(f"{value!r} counts {differing}, which differ in length; write a cron expression{hint}")
     unit = _SHORT.get(word, word.removesuffix("s"))
     if unit not in _UNITS:
         raise ValueError(f"{value!r} has the unit {found['unit']!r}; units are {', '.join(_UNITS)}")
-    return int(found["count"] or 1) * _UNITS[unit]
+    return float(found["count"] or 1) * _UNITS[unit]
 
 
 def listed(words: Iterable[str]) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cronsim import CronSim
-
 from clock.timetable.adjustments import Adjustments, excepted_words
-from clock.timetable.cron import WORDS
+from clock.timetable.cron_words import cron_prose
 from clock.timetable.naming import name_of
 from clock.timetable.periods import NOT_AT_FIRST, counted
 from clock.timetable.until import until_words
@@ -31,20 +28,6 @@ def explain(event: Event, now: datetime | None, anchor: datetime | None) -> str:
         clauses += _next(event, now, [anchor] if anchor else [now - earlier for earlier in _EARLIER])
     text = ", ".join(clauses)
     return f"{text}. {event.description}" if event.description else text
-
-
-def cron_prose(expression: str) -> str:
-    """A cron expression in words.
-
-    >>> cron_prose("0 9 * * mon-fri")
-    'At 09:00 on Monday through Friday'
-    """
-    text = WORDS.get(expression.lower(), expression)
-    return re.sub(r"\b([23])([123])th\b", _ordinal, CronSim(text, datetime(2026, 1, 1)).explain())
-
-
-def _ordinal(found: re.Match[str]) -> str:
-    return found[1] + {"1": "1st", "2": "2nd", "3": "3rd"}[found[2]]
 
 
 def _when(event: Event) -> str:

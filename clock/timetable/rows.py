@@ -65,7 +65,7 @@ def _times(options: Mapping[str, Any]) -> object:
 
 
 def _read_cron(entry: Entry, expression: str, where: str, options: dict[str, Any]) -> None:
-    expression = checked_cron(where, expression, seconds=True)
+    expression = checked_cron(where, expression)
     for name in ("at", "skip_first_run"):
         if options.pop(name, None):
             raise DeclarationError(f"{where}cron says when by itself; it takes no {name}")

@@ -8,18 +8,21 @@ deployed fires nothing. What a Ruby file says that cannot be done here is refuse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from clock.config import Declared
 from clock.errors import ClockError, DeclarationError
 from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
+from clock.timetable.cron import split_zone
 from clock.timetable.draft import Entry
+from clock.timetable.fugit import as_debians
 from clock.timetable.options import check_option, hint
 from clock.timetable.rows import FIELDS, enqueue, entry_of
 
 _OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "args", "queue", "retry", "enabled")
 #: What Ruby's files call otherwise. An `interval` counts from the end of a run, which we take for its beginning.
-_RENAMED = {"class": "job", "interval": "every"}
+_RENAMED = {"class": "job", "klass": "job", "interval": "every"}
 #: What matters to Ruby alone, or is read beside the others.
 _ASIDE = {"source", "namespace", "symbolize_args", "active_job", "date_as_argument", "include_metadata"}
 _ONCE = "what comes once is no event of a clock; push the job with perform_at or perform_in"
@@ -39,7 +42,7 @@ FindJob = Callable[[str], Any]
 def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     """The entry of an event declared in YAML; None where it is not enabled. Raises DeclarationError."""
     where = f"{declared.where}: {declared.name!r}: "
-    values = dict(_in_our_words(where, declared.values))
+    values = dict(_in_our_words(where, declared.values, is_rubys=declared.is_rubys))
     check_option(where, "enabled", values.get("enabled", True))
     if not values.pop("enabled", True):
         return None
@@ -59,7 +62,7 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     return entry
 
 
-def _in_our_words(where: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
     """The fields under our names, each checked to be one that we know."""
     if "at" in values and not {"every", "interval", "cron"} & set(values):
         raise DeclarationError(f"{where}either every or cron is wanted; {_ONCE}")
@@ -70,9 +73,9 @@ def _in_our_words(where: str, values: Mapping[str, Any]) -> Iterator[tuple[str, 
         if name == "status":
             yield "enabled", _is_enabled(where, value)
         elif name in ("every", "cron") and isinstance(value, list) and value:
-            yield from _with_options(where, name, *value)
+            yield from _with_options(where, name, *value, is_rubys=is_rubys)
         elif name == "cron" and isinstance(value, str):
-            yield from _cron(value)
+            yield from _cron(where, " ".join(value.split()), is_rubys=is_rubys)
         elif name in _OURS:
             if value is not None:
                 yield name, value
@@ -91,21 +94,34 @@ def _is_enabled(where: str, status: object) -> bool:
     return status == "enabled"
 
 
-def _with_options(where: str, name: str, value: object, *options: object) -> Iterator[tuple[str, Any]]:
+def _with_options(
+    where: str, name: str, value: object, *options: object, is_rubys: bool
+) -> Iterator[tuple[str, Any]]:
     """sidekiq-scheduler's list of a period or a cron expression, and options."""
     for option in options:
-        yield from _in_our_words(where, option if isinstance(option, dict) else {str(option): None})
-    yield from _in_our_words(where, {name: value})
+        fields = option if isinstance(option, dict) else {str(option): None}
+        yield from _in_our_words(where, fields, is_rubys=is_rubys)
+    yield from _in_our_words(where, {name: value}, is_rubys=is_rubys)
 
 
-def _cron(text: str) -> Iterator[tuple[str, Any]]:
-    """A cron expression, which may end with its zone, as Ruby's fugit has it."""
-    expression, _, last = text.strip().rpartition(" ")
-    if len(text.split()) > 5 and last[:1].isupper() and last.upper() not in ("L", "LW"):
-        yield "tz", last
-        yield "cron", expression.strip()
-    else:
-        yield "cron", text
+def _cron(where: str, text: str, *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
+    """A cron expression, which may end with its zone; by fugit's rules if it is Ruby's."""
+    expression, zone = split_zone(text)
+    if zone:
+        yield "tz", _zone(where, zone)
+    yield "cron", as_debians(expression) if is_rubys else expression
+
+
+def _zone(where: str, text: str) -> str | timezone:
+    """The zone's name, or the offset from UTC that stands for it: Z, +09:00. Raises DeclarationError."""
+    if not text.startswith(("+", "-")):
+        return "UTC" if text == "Z" else text
+    try:
+        found = datetime.strptime(text, "%z").tzinfo
+    except ValueError:
+        raise DeclarationError(f"{where}unknown time zone {text!r}; an offset is written +09:00") from None
+    assert isinstance(found, timezone)  # noqa: S101  # what %z gives
+    return found
 
 
 def _found(where: str, find_job: FindJob, name: object) -> Any:

@@ -84,8 +84,70 @@ production:
 )
 def test_the_shapes_of_rubys_files_are_read(read: Read, schedule: str, line: int) -> None:
     assert read("", schedule=schedule) == (
-        Declared("first", {"cron": "*/5 * * * *", "class": "HardJob"}, f"schedule.yml:{line}"),
+        Declared("first", {"cron": "*/5 * * * *", "class": "HardJob"}, f"schedule.yml:{line}", is_rubys=True),
     )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        ".usual: &usual {class: HardJob}",
+        "x-usual: &usual {cron: '@daily', class: OtherJob}",
+        "usual: &usual {class: HardJob, queue: low}",
+        "usual: &usual",
+    ],
+)
+def test_templates_are_no_events(read: Read, template: str) -> None:
+    [event] = read("", schedule=f"{template}\nfirst:\n  <<: *usual\n  cron: '0 6 * * *'\n  class: HardJob\n")
+
+    assert event.name == "first"
+    assert (event.values["cron"], event.values["class"]) == ("0 6 * * *", "HardJob")
+
+
+def test_an_event_without_a_schedule_that_nothing_merges_is_left_to_be_refused(read: Read) -> None:
+    [event] = read("", schedule="forgotten: {class: HardJob}\n")
+
+    assert event.name == "forgotten"
+
+
+SECTIONS = """
+usual: {cron: '0 6 * * *', class: HardJob}
+production:
+  usual: {cron: '0 7 * * *', class: HardJob}
+  nightly: {cron: '0 2 * * *', class: HardJob}
+staging:
+  nightly: {cron: '0 3 * * *', class: HardJob}
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ("production", {"usual": "0 7 * * *", "nightly": "0 2 * * *"}),
+        ("staging", {"usual": "0 6 * * *", "nightly": "0 3 * * *"}),
+        ("development", {"usual": "0 6 * * *"}),
+    ],
+)
+def test_a_schedule_file_may_have_sections_for_environments(
+    read: Read, environment: str, expected: dict[str, str]
+) -> None:
+    events = read("", schedule=SECTIONS, CLOCK_ENV=environment)
+
+    assert {event.name: event.values["cron"] for event in events} == expected
+
+
+@pytest.mark.parametrize(("environment", "count"), [("production", 1), ("staging", 1), ("development", 0)])
+def test_an_event_may_name_its_environments(read: Read, environment: str, count: int) -> None:
+    schedule = "a: {cron: '0 6 * * *', class: HardJob, rails_env: 'production, staging'}\n"
+
+    assert len(read("", schedule=schedule, CLOCK_ENV=environment)) == count
+
+
+def test_fugits_rules_are_for_events_that_are_written_for_ruby(read: Read) -> None:
+    schedule = "a: {cron: '@daily', class: A}\nb: {cron: '@daily', job: B}\nCJob: {cron: '@daily'}\n"
+
+    assert [event.is_rubys for event in read("", schedule=schedule)] == [True, False, True]
+    assert [event.is_rubys for event in read("schedule: {a: {cron: '@daily', job: A}}")] == [False]
 
 
 def test_an_event_may_say_otherwise_than_what_it_merges(read: Read) -> None:
@@ -119,7 +181,9 @@ def test_nothing_declared_is_nothing(read: Read) -> None:
     ("schedule", "message"),
     [
         ("a: 5\n", "schedule.yml:1: 'a': the fields of an event are wanted, `cron: '0 6 * * *'`"),
-        ("a: {every: 1h}\na: {every: 2h}\n", "schedule.yml:2: 'a' is there already, in line 1"),
+        ("a: {every: 1h}\na: {every: 2h}\n", "schedule.yml:2: 'a' is already there, in line 1"),
+        ("a:\n  cron: '0 6 * * *'\n  cron: '0 7 * * *'\n", "schedule.yml:3: 'cron' is already there, in line 2"),
+        ("a:\n  every: 1h\n  args:\n  - {x: 1, x: 2}\n", "schedule.yml:4: 'x' is already there, in line 4"),
         ("- every: 1h\n", "schedule.yml:1: an event in a list needs a name"),
         ("5\n", "schedule.yml: events by name are wanted under schedule, not 5"),
         ("a: [\n", "schedule.yml:2: no YAML: "),

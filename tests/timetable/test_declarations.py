@@ -156,12 +156,14 @@ BAD = [
     ("every().day.name('x')", "there is no word 'name' after every(...); did you mean 'named'?"),
     ("cron('@daily').weekday.do(act)", "there is no word 'weekday' after cron(...); there are named, if_, until"),
     # cron
-    ("cron('* * * *').do(act)", "cron is '* * * *': five fields are wanted"),
-    ("cron('* * * * * *').do(act)", "five fields are wanted"),
-    ("cron('61 * * * *').do(act)", "cron is '61 * * * *': Bad minute"),
-    ("cron('0 0 30 2 *').do(act)", "cron is '0 0 30 2 *': Bad day-of-month"),
+    (
+        "cron('* * * *').do(act)",
+        "cron is '* * * *': it has 4 fields; it must have five, or six with seconds in front",
+    ),
+    ("cron('61 * * * *').do(act)", "cron is '61 * * * *': minute is '61'; accepted are 0 to 59"),
+    ("cron('0 0 30 2 *').do(act)", "day of month is '30'; no month of the expression has such a day"),
     ("cron('@often').do(act)", "cron is '@often'"),
-    ("cron(5).do(act)", "cron is 5: text is wanted"),
+    ("cron(5).do(act)", "cron is 5: it must be a text"),
     ("cron('0 0 * * *', tz='Mars').do(act)", "unknown time zone 'Mars'"),
     ("cron('0 0 * * *').minutes.do(act)", "cron(...) says when by itself; it takes no unit"),
     # Clockwork's form

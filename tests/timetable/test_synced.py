@@ -211,7 +211,7 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
         ({"id": 5, "every": "day", "tz": "Mars"}, "'SendLetterJob 5': unknown time zone 'Mars'"),
         ({"id": 5, "every": "day", "if_": 5}, "if_ is 5; a function of the due instant is wanted"),
         ({"id": 5, "every": "day", "overlap": "no"}, 'overlap is \'no\'; "allow", "skip" or "queue_one"'),
-        ({"id": 5, "cron": "61 * * * *"}, "'SendLetterJob 5': cron is '61 * * * *': Bad minute"),
+        ({"id": 5, "cron": "61 * * * *"}, "'SendLetterJob 5': cron is '61 * * * *': minute is '61'"),
         ({"id": 5, "cron": 5}, "cron is 5: "),
         ({"id": 5, "cron": "@daily", "at": "06:00"}, "cron says when by itself; it takes no at"),
         ({"id": 5, "every": 60, "args": [1, 2, 3]}, "cannot take 3 arguments"),

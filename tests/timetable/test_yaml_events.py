@@ -210,8 +210,14 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
             {"every": "1h", "args": "me", "catch_up_within": "999999999999 weeks"},
             "is longer than any period can be",
         ),
-        ({"cron": "every day at five", "args": "me"}, "cron is 'every day at five': five fields are wanted"),
-        ({"cron": "* * * * * * *", "args": "me"}, "five fields are wanted; accepted are minute, hour"),
+        (
+            {"cron": "every day at five", "args": "me"},
+            "cron is 'every day at five': sentences are not supported; write a cron expression, or",
+        ),
+        (
+            {"cron": "* * * * * * *", "args": "me"},
+            "a field for the year is not supported; use until. Write minute, hour, day of month",
+        ),
         ({"cron": "0 6 * * * Mars/Phobos", "args": "me"}, "unknown time zone 'Mars/Phobos'"),
         ({"every": "day", "at": "25:00", "args": "me"}, "at has 25 where at most 23 can stand"),
         ({"every": "1h", "args": "me", "enabled": "no"}, "enabled is 'no'; true or false is wanted"),
@@ -231,3 +237,44 @@ def test_a_bad_event_is_refused_with_file_line_and_name(
 
     assert str(error.value).startswith("config/clock.yml:7: 'x': ")
     assert message in str(error.value)
+
+
+def test_a_zone_behind_rubys_cron_expression_may_be_an_offset(declared_in_yaml: Events) -> None:
+    [event] = declared_in_yaml(SendLetterJob={"cron": "0 9 * * * +09:00", "args": "me"}).events
+
+    assert due(event) == ["25 00:00:00", "26 00:00:00", "27 00:00:00"]
+
+
+def test_a_weekday_in_capitals_is_no_zone(declared_in_yaml: Events) -> None:
+    [event] = declared_in_yaml(SendLetterJob={"cron": "0 0 9 * * MON", "args": "me"}).events
+
+    assert due(event) == ["30 09:00:00", "07 09:00:00", "14 09:00:00"]
+
+
+@pytest.mark.parametrize(("is_rubys", "days"), [(True, ["24", "25", "26"]), (False, ["25", "27", "01"])])
+def test_rubys_cron_expressions_follow_fugit(tmp_path: Path, is_rubys: bool, days: list[str]) -> None:
+    fields = {"cron": "0 12 */2 * 1-5", "klass": "SendLetterJob", "args": "me"}
+    declared = [Declared("mail", fields, "config/schedule.yml:1", is_rubys)]
+    path = tmp_path / "clock.py"
+    path.write_text("from clock import *\nconfigure(tz='UTC')\n")
+
+    [event] = load(path, declared=declared, find_job=lookup).events
+
+    assert [one[:2] for one in due(event)] == days
+
+
+@pytest.mark.parametrize(
+    ("every", "period"),
+    [("1.5 hours", "90 minutes"), ("2 hours and 30 minutes", "150 minutes"), ("1h, 30m", "90 minutes")],
+)
+def test_periods_are_read_as_rubys_files_write_them(declared_in_yaml: Events, every: str, period: str) -> None:
+    [event] = declared_in_yaml(SendLetterJob={"every": every, "args": "me"}).events
+
+    assert event.schedule.startswith(f"every {period}")
+
+
+def test_years_are_refused_as_months_are(declared_in_yaml: Events) -> None:
+    with pytest.raises(
+        DeclarationError, match="'2y' counts years, which differ in length; write a cron expression"
+    ):
+        declared_in_yaml(SendLetterJob={"every": "2y", "args": "me"})
