@@ -14,9 +14,12 @@ from typing import IO
 import click
 
 from clock.cli.output import Styled, echo, echo_as_is
+from clock.cli.stopping import Stopping
+from clock.clocks import SystemClock
 from clock.shutdown import handling
 
 _printing = threading.Lock()
+LAST_OUTPUT_SECONDS = 1.0  # a process that a job has left running may hold the output open
 _COLOURS = {"clock": "cyan", "worker": "green"}
 
 
@@ -49,19 +52,30 @@ def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> Non
 def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
     """Run the commands until one ends or a signal comes; the exit code for the shell."""
     stop = threading.Event()
-    with handling({signal.SIGINT: stop.set, signal.SIGTERM: stop.set, signal.SIGHUP: stop.set}):
-        processes = [_start(label, arguments) for label, arguments in commands.items()]
+    processes: list[_Process] = []
+
+    def stop_now() -> None:
+        stop.set()
+        _send(processes, signal.SIGQUIT)
+
+    stopping = Stopping(stop.set, stop_now, clock=SystemClock())
+    with handling(stopping.handlers()):
+        processes += [_start(label, arguments) for label, arguments in commands.items()]
         copiers = [_copy_output(process, stop) for process in processes]
         stop.wait()
         failed = [process for process in processes if process.popen.poll()]
-        for process in processes:
-            process.popen.send_signal(signal.SIGTERM)
+        _send(processes, signal.SIGTERM)
         for process, copier in zip(processes, copiers, strict=True):
             process.popen.wait()
-            copier.join()
+            copier.join(LAST_OUTPUT_SECONDS)
     for process in failed:
         echo(f"clock: the {process.label} ended with exit code {process.popen.returncode}", err=True)
     return 1 if failed else 0
+
+
+def _send(processes: Iterable[_Process], number: signal.Signals) -> None:
+    for process in processes:
+        process.popen.send_signal(number)
 
 
 def _start(label: str, arguments: Sequence[str]) -> _Process:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import socket
@@ -10,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
@@ -154,13 +153,6 @@ def clock_process(
     if metrics:
         metrics.watch_clock(process)
     return process
-
-
-def leave(exit_code: int = 0) -> NoReturn:
-    """End the process though threads of it still run."""
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(exit_code)
 
 
 def _ignore(_: object) -> None:

@@ -18,6 +18,7 @@ from typing import TypeVar
 import click
 
 from clock.cli.output import echo
+from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.shutdown import handling
@@ -57,8 +58,12 @@ def run_reloading(arguments: list[str]) -> int:
         for process in running:
             process.send_signal(number)
 
-    signals = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), stopped.set)
-    with handling({**signals, **{number: partial(pass_on, number) for number in _PASSED_ON}}):
+    def stop_now() -> None:
+        stopped.set()
+        pass_on(signal.SIGQUIT)
+
+    stopping = Stopping(stopped.set, stop_now, clock=SystemClock())
+    with handling({**stopping.handlers(), **{number: partial(pass_on, number) for number in _PASSED_ON}}):
         process, files, edits = _start(command), _files(Path.cwd()), 0
         running.append(process)
         while not SystemClock().wait(stopped, LOOK_SECONDS):

@@ -11,12 +11,14 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_options, settings, shared_options
-from clock.cli.parts import clock_process, connected, connected_later, leave, timetable_to_run
+from clock.cli.parts import clock_process, connected, connected_later, timetable_to_run
 from clock.cli.reloading import reload_option
+from clock.cli.stopping import Stopping, end_processes, leave
 from clock.clocks import SystemClock
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.connection import set_default
+from clock.ticker import STOP_SECONDS
 
 PUSH_CONNECTIONS = 10  # at most, for what threads and conditions of the clock file push; opened when needed
 
@@ -33,8 +35,8 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
 
     Any number of clocks may run at once; one of them works, and each due instant is enqueued once.
 
-    TERM and HUP let running actions finish, within 10 s, and hand over to another clock; INT does not wait for
-    them; USR1 writes the timetable to the log.
+    TERM and HUP let running actions finish, within 10 s, and hand over to another clock. INT, QUIT and a second
+    TERM do not wait for them. USR1 writes the timetable to the log.
 
     \b
     Example: python -m clock lib/clock.py
@@ -47,13 +49,14 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     set_default(connected_later(config, PUSH_CONNECTIONS))
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
     process = clock_process(config, timetable, redis, on_stuck=leave, metrics=metrics)
+    stopping = Stopping(process.stop, lambda: process.stop(0), patience_seconds=STOP_SECONDS, clock=SystemClock())
     signals = {
-        signal.SIGTERM: process.stop,
-        signal.SIGHUP: process.stop,
-        signal.SIGINT: lambda: process.stop(0),
+        **stopping.handlers(),
+        signal.SIGINT: stopping.ask_now,  # Ctrl-C does not wait for actions
         signal.SIGUSR1: process.log_timetable,
     }
     with handling(signals), health(config, redis, metrics, clock=process):
         if begun:  # by whoever started the command, and waits for it
             begun()
         process.run()
+    end_processes()

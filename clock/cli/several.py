@@ -9,10 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clock.cli.health import health_of_children, told_to
+from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.shutdown import handling
 from clock.worker import Launcher
+
+LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
 
 
 def run_several(config: Config) -> int:
@@ -26,7 +29,14 @@ def run_several(config: Config) -> int:
             clock=SystemClock(),
             environ=told_to(folder) if folder else {},
         )
-        with handling(launcher.handlers()), health_of_children(config, folder, lambda: launcher.pids):
+        stopping = Stopping(
+            launcher.stop,
+            launcher.stop_now,
+            patience_seconds=config.stop_timeout + LAUNCHER_SECONDS,
+            clock=SystemClock(),
+        )
+        signals = {**launcher.handlers(), **stopping.handlers()}
+        with handling(signals), health_of_children(config, folder, lambda: launcher.pids):
             return launcher.run()
 
 

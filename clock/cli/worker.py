@@ -16,9 +16,11 @@ import click
 from clock.cli.health import health, metrics_if_installed, parents_folder
 from clock.cli.options import health_options, settings, shared_options
 from clock.cli.output import echo
-from clock.cli.parts import clock_process, connected, identity, leave, redis_clock, timetable_to_run
+from clock.cli.parts import clock_process, connected, identity, redis_clock, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.cli.several import run_several
+from clock.cli.stopping import Stopping, end_processes, leave
+from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import StoreError, WorkerStuck
 from clock.job.registry import import_jobs
@@ -65,6 +67,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     redis = connected(config, config.concurrency + 2)
     set_default(redis)
     clock = redis_clock(redis)
+    launcher = parent_pid()
     queues = tuple(Queue(name, weight) for name, weight in config.queues)
     process = Worker(
         redis,
@@ -73,20 +76,21 @@ def worker(with_clock: Path | None, **options: Any) -> None:
             config.concurrency,
             config.stop_timeout,
             config.heartbeat,
-            parent_pid(),
+            launcher,
             max_retries=config.max_retries,
             dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
         ),
         identity=identity(),
         clock=clock,
     )
-    signals = {
-        signal.SIGTERM: process.stop,
-        signal.SIGHUP: process.stop,
-        signal.SIGINT: process.stop,
-        signal.SIGTSTP: process.quiet,
-        signal.SIGTTIN: process.dump_threads,
-    }
+    stopping = Stopping(
+        process.stop,
+        process.stop_now,
+        patience_seconds=config.stop_timeout,
+        clock=SystemClock(),
+        by_launcher=launcher is not None,
+    )
+    signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     folder = parents_folder()
     metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
     if metrics:
@@ -94,7 +98,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     with (
         _leaving(process),
         handling(signals),
-        _standing_by(with_clock, config, metrics, on_failure=process.stop) as standing_by,
+        _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
         health(config, redis, metrics, clock=standing_by, worker=process, parents=folder),
         telling_parent(),
     ):
@@ -117,11 +121,17 @@ def _leaving(process: Worker) -> Iterator[None]:
         exit_code = error.exit_code
     if process.runs_jobs:
         leave(exit_code)
+    end_processes()
 
 
 @contextmanager
 def _standing_by(
-    clock_file: Path | None, config: Config, metrics: Metrics | None, *, on_failure: Callable[[], object]
+    clock_file: Path | None,
+    config: Config,
+    metrics: Metrics | None,
+    stopping: Stopping,
+    *,
+    on_failure: Callable[[], object],
 ) -> Iterator[ClockProcess | None]:
     """Run a clock beside the worker, on a thread and two connections of its own.
 
@@ -143,10 +153,11 @@ def _standing_by(
 
     thread = threading.Thread(target=run, name="clock", daemon=True)
     thread.start()
+    stopping.add(process.stop, lambda: process.stop(0))
     try:
         yield process
     finally:
-        process.stop()
+        process.stop(STOP_SECONDS)
         thread.join(STOP_SECONDS)
     for refusal in refusals:
         raise refusal

@@ -21,6 +21,7 @@ from clock.timetable import Timetable
 
 CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
 GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
+HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
 
 logger = logging.getLogger(__name__)
 
@@ -143,9 +144,14 @@ class ClockProcess:
         self._ticker.wake_up()
 
     def _give_up(self, patience_seconds: float) -> None:
-        """Hand over although an action holds the clock's own thread: another clock fires it again."""
+        """Hand over although an action, or a Redis that does not answer, holds the clock's own thread.
+
+        Another clock fires the action again.
+        """
         if self._clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
             return
-        logger.warning("An action still runs after %g s: handing over without it", patience_seconds)
-        self._leader.stop()
+        logger.warning("An action or a command to Redis still runs after %g s: leaving it", patience_seconds)
+        handing_over = threading.Thread(target=self._leader.stop, name="hand over", daemon=True)
+        handing_over.start()
+        handing_over.join(HAND_OVER_SECONDS)
         self._on_stuck()

@@ -14,7 +14,8 @@ from clock.worker.child import Child
 LOOK_SECONDS = 1.0  # how often children are looked at, besides at each SIGCHLD
 YOUNG_SECONDS = 10.0  # who dies younger is replaced only after `PAUSE_SECONDS`
 PAUSE_SECONDS = 1.0
-GRACE_SECONDS = 10.0  # after a child's own stop timeout, until it is killed
+GRACE_SECONDS = 4.25  # after a child's own stop timeout, until it is killed; the child ends itself before
+KILLING_SECONDS = 0.1  # how often a child that has not ended by then is looked at
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Launcher:
         self._children: list[Child] = []  # guarded by _lock
         self._lock = threading.Lock()
         self._changed = threading.Event()
-        self._stop_by: float | None = None
+        self._stop_by = float("inf")  # the monotonic moment from which children are killed
         self._replacing = True
         self._exit_code = 0
 
@@ -52,7 +53,7 @@ class Launcher:
         for _ in range(self._count):
             self._start(first=True)
         while self._children:
-            self._clock.wait(self._changed, LOOK_SECONDS)
+            self._clock.wait(self._changed, self._seconds_to_look())
             self._changed.clear()
             self._look()
         return self._exit_code
@@ -64,27 +65,34 @@ class Launcher:
             return [child.process.pid for child in self._children]
 
     def handlers(self) -> Mapping[signal.Signals, Callable[[], object]]:
-        """What each signal does, for `handling`."""
+        """What each signal does besides those that stop, for `handling`."""
         return {
-            signal.SIGTERM: lambda: self.stop(signal.SIGTERM),
-            signal.SIGHUP: lambda: self.stop(signal.SIGHUP),
-            signal.SIGINT: lambda: self.stop(signal.SIGINT),
             signal.SIGTSTP: lambda: self.quiet(),
             signal.SIGTTIN: lambda: self._pass_on(signal.SIGTTIN),
             signal.SIGCHLD: self._changed.set,
         }
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Stop all children; may be called from any thread, and twice."""
-        if self._stop_by is None:
-            self._stop_by = self._clock.monotonic() + self._stop_timeout_seconds + GRACE_SECONDS
-        self._replacing = False
-        self._pass_on(number)
+    def stop(self) -> None:
+        """Stop all children in order; may be called from any thread, and twice."""
+        self._end_by(self._stop_timeout_seconds, signal.SIGTERM)
+
+    def stop_now(self) -> None:
+        """Stop all children without waiting for their jobs; may be called from any thread, and twice."""
+        self._end_by(0, signal.SIGQUIT)
 
     def quiet(self) -> None:
         """Let all children take no more jobs."""
         self._replacing = False
         self._pass_on(signal.SIGTSTP)
+
+    def _end_by(self, patience_seconds: float, number: signal.Signals) -> None:
+        self._stop_by = min(self._stop_by, self._clock.monotonic() + patience_seconds + GRACE_SECONDS)
+        self._replacing = False
+        self._changed.set()
+        self._pass_on(number)
+
+    def _seconds_to_look(self) -> float:
+        return min(LOOK_SECONDS, max(KILLING_SECONDS, self._stop_by - self._clock.monotonic()))
 
     def _pass_on(self, number: signal.Signals) -> None:
         with self._lock:
@@ -104,7 +112,7 @@ class Launcher:
                 with self._lock:
                     self._children.remove(child)
                 self._ended(child, code)
-            elif self._stop_by is not None and self._clock.monotonic() > self._stop_by:
+            elif self._clock.monotonic() >= self._stop_by:
                 logger.error("Worker process %d does not stop; killing it", child.process.pid)
                 child.process.kill()
 

@@ -33,6 +33,8 @@ from clock.worker.unsettled import Unsettled
 from clock.worker.watchdog import Watchdog
 
 WATCH_SECONDS = 1.0
+LOOK_SECONDS = 0.1  # how soon a stop that waits for jobs notices that it is to end at once
+CLOSE_SECONDS = 2.5  # for the last commands to Redis; without them other workers put the jobs back
 CANCEL_SECONDS = 1.0  # for what coroutine jobs that are cut short do in their `finally`
 BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
@@ -51,6 +53,7 @@ class Worker:
         self._identity = identity
         self._clock = clock
         self._stop_asked = threading.Event()
+        self._stop_by = float("inf")  # the monotonic moment until which jobs may run
         self._stopped = threading.Event()
         self._in_progress = InProgress(redis, identity, options.dead)
         self._problems = Problems(clock=clock, on_fatal=self.stop)
@@ -142,6 +145,11 @@ class Worker:
         self.quiet()
         self._stop_asked.set()
 
+    def stop_now(self) -> None:
+        """Let `run` end without waiting for jobs; may be called from any thread, and twice."""
+        self._stop_by = self._clock.monotonic()
+        self.stop()
+
     def dump_threads(self) -> None:
         """Write what each thread is doing to the log, and where each coroutine waits."""
         frames = sys._current_frames()
@@ -162,9 +170,23 @@ class Worker:
         running = len(self._fetcher.taken)
         if running:
             logger.info("Stopping: %d jobs run, waiting up to %g s", running, self._options.stop_timeout_seconds)
-        deadline = self._clock.monotonic() + self._options.stop_timeout_seconds
+        self._stop_by = min(self._stop_by, self._clock.monotonic() + self._options.stop_timeout_seconds)
+        self._wait_for_jobs()
+        closing = self._start(lambda: self._close(beating), "closing")
+        closing.join(CLOSE_SECONDS)
+        if closing.is_alive():
+            logger.error("Redis does not answer. Jobs in progress here are put back by other workers.")
+        self._cut_short = bool(self._fetcher.taken)  # threads that a cancelled job has started may run on
+        cancel_all(CANCEL_SECONDS)
+        logger.info("Stopped")
+
+    def _wait_for_jobs(self) -> None:
         for thread in self._job_threads:
-            thread.join(max(0.0, deadline - self._clock.monotonic()))
+            while thread.is_alive() and (left := self._stop_by - self._clock.monotonic()) > 0:
+                thread.join(min(left, LOOK_SECONDS))
+
+    def _close(self, beating: threading.Thread) -> None:
+        """Leave Redis as a worker should that has ended."""
         try:
             self._put_back()
             METRICS.flush(self._redis, self._clock.now())
@@ -173,9 +195,6 @@ class Worker:
             self._processes.leave(self._identity)
         except StoreError as error:
             logger.error("%s Jobs in progress here are put back by other workers.", error)
-        self._cut_short = bool(self._fetcher.taken)  # threads that a cancelled job has started may run on
-        cancel_all(CANCEL_SECONDS)
-        logger.info("Stopped")
 
     def _put_back(self) -> None:
         self._fetcher.acknowledge()

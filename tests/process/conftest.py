@@ -99,6 +99,17 @@ class App:
         """Run `python -m clock` with these words to its end."""
         return self.run("-m", "clock", *words)
 
+    def living(self) -> list[str]:
+        """The processes that live in the application's folder: number and command line."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if (folder / "cwd").readlink().is_relative_to(self.folder):
+                    found.append(f"{folder.name} {(folder / 'cmdline').read_text()}")
+            except OSError:
+                pass  # it has ended, or is a zombie
+        return found
+
     def kill_all(self) -> None:
         """Kill what still runs."""
         for process in self.processes:

@@ -4,7 +4,6 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,18 +156,6 @@ def noted(redis: Redis) -> list[str]:
     return [row.decode() for row in rows]
 
 
-def processes(app: App) -> list[str]:
-    """The processes that live in the application's folder."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cwd").readlink().is_relative_to(app.folder):
-                found.append(f"{folder.name} {(folder / 'cmdline').read_text()}")
-        except OSError:
-            pass  # it has ended, or is a zombie that init reaps
-    return found
-
-
 @pytest.mark.parametrize(
     ("options", "table"),
     [
@@ -194,7 +181,7 @@ def test_jobs_that_fork_run_once_and_leave_no_process_behind(
     assert worker.end() == 0
     assert not redis.exists("retry", "dead", "stat:failed", "queue:default")
     assert not redis.keys("clock:in_progress:*")
-    eventually(lambda: not processes(app), f"no process is left: {processes(app)}")
+    eventually(lambda: not app.living(), f"no process is left: {app.living()}")
 
 
 def test_a_module_of_jobs_may_fork_when_it_is_imported(app: App, redis: Redis) -> None:
@@ -203,7 +190,7 @@ def test_a_module_of_jobs_may_fork_when_it_is_imported(app: App, redis: Redis) -
     eventually(lambda: redis.scard("processes"), f"it works:\n{worker.output}")
     worker.wait_for("child")
 
-    eventually(lambda: len(processes(app)) == 1, "the child has ended")
+    eventually(lambda: len(app.living()) == 1, "the child has ended")
     assert worker.end() == 0
     assert worker.output.count("Starting worker") == 1
 
@@ -270,7 +257,7 @@ def test_actions_that_fork_make_no_second_clock_and_leave_no_process_behind(app:
     assert len({json.loads(payload)["jid"] for payload in payloads}) == len(payloads)
     assert clock.output.count("Starting clock") == 1
     assert "already" not in clock.output
-    eventually(lambda: not processes(app), f"no process is left: {processes(app)}")
+    eventually(lambda: not app.living(), f"no process is left: {app.living()}")
 
 
 def test_a_signal_to_the_worker_is_still_heard_after_a_job_has_forked(app: App, redis: Redis) -> None:

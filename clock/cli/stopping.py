@@ -1,0 +1,120 @@
+"""How a running command stops: in order at the first signal, at once at the second, and always within a limit."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from clock.clocks import Clock
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+DOUBLED_SECONDS = 0.01  # GNU timeout sends its signal to the process and to its group: that is one request
+EXIT_SECONDS = 4.0  # for the rest, after what runs has ended or had its time; then the process is ended
+Stop = Callable[[], object]
+
+logger = logging.getLogger(__name__)
+
+
+class Stopping:
+    """Counts the requests to stop. `stop` is called at the first one, `stop_now` at the second.
+
+    `patience_seconds`: how long `stop` may wait for what runs; infinite: until the processes of this one end.
+    With `by_launcher` only QUIT asks to stop at once: a process of a launcher gets other signals twice, if the
+    sender signals the whole process group.
+    """
+
+    def __init__(
+        self,
+        stop: Stop,
+        stop_now: Stop,
+        *,
+        clock: Clock,
+        patience_seconds: float = math.inf,
+        by_launcher: bool = False,
+    ) -> None:
+        self._parts = [(stop, stop_now)]
+        self._patience_seconds = patience_seconds
+        self._clock = clock
+        self._by_launcher = by_launcher
+        self._first: float | None = None  # monotonic seconds; used on the thread of the signals alone
+        self._is_hurried = False
+
+    def add(self, stop: Stop, stop_now: Stop) -> None:
+        """Stop one more part of the process, too."""
+        self._parts.append((stop, stop_now))
+
+    def handlers(self) -> Mapping[signal.Signals, Stop]:
+        """What each signal does, for `handling`."""
+        return {
+            signal.SIGTERM: self.ask,
+            signal.SIGINT: self.ask,
+            signal.SIGHUP: self._hang_up,
+            signal.SIGQUIT: self.ask_now,
+        }
+
+    def ask(self) -> None:
+        """Stop in order; at once if that was asked for before."""
+        now = self._clock.monotonic()
+        if self._first is None:
+            self._first = now
+            self._end_within(self._patience_seconds)
+            for stop, _ in self._parts:
+                stop()
+        elif now - self._first >= DOUBLED_SECONDS and not self._by_launcher:
+            self.ask_now()
+
+    def ask_now(self) -> None:
+        """Stop at once. May be called twice."""
+        if self._is_hurried:
+            return
+        self._is_hurried = True
+        logger.info("Stopping at once: what still runs is interrupted")
+        self._end_within(0)
+        for _, stop_now in self._parts:
+            stop_now()
+
+    def _hang_up(self) -> None:
+        if self._first is None:  # a supervisor may send HUP right after TERM, as systemd can
+            self.ask()
+
+    def _end_within(self, patience_seconds: float) -> None:
+        if math.isinf(self._patience_seconds):
+            return
+        seconds = patience_seconds + EXIT_SECONDS
+        threading.Thread(target=self._end_after, args=(seconds,), name="exit", daemon=True).start()
+
+    def _end_after(self, seconds: float) -> None:
+        self._clock.wait(threading.Event(), seconds)
+        logger.error("The process did not end within %g s of the signal: ending it as it is", seconds)
+        leave()
+
+
+def end_processes() -> None:
+    """Terminate processes of `multiprocessing` that were left running, which Python would wait for at its exit."""
+    left = [process for process in _children() if not process.daemon]
+    if left:
+        logger.warning("Terminating %d processes that jobs or actions have left running", len(left))
+    for process in left:
+        process.terminate()
+
+
+def leave(exit_code: int = 0) -> NoReturn:
+    """End the process though threads of it still run, and with it its processes of `multiprocessing`."""
+    for process in _children():
+        process.terminate()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(exit_code)
+
+
+def _children() -> Sequence[BaseProcess]:
+    room = sys.modules.get("multiprocessing")  # if nobody has imported it, there is none
+    return room.active_children() if room else []
