@@ -67,29 +67,9 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     redis = connected(config, config.concurrency + 2)
     set_default(redis)
     clock = redis_clock(redis)
-    launcher = parent_pid()
-    queues = tuple(Queue(name, weight) for name, weight in config.queues)
-    process = Worker(
-        redis,
-        WorkerOptions(
-            queues,
-            config.concurrency,
-            config.stop_timeout,
-            config.heartbeat,
-            launcher,
-            max_retries=config.max_retries,
-            dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
-        ),
-        identity=identity(),
-        clock=clock,
-    )
-    stopping = Stopping(
-        process.stop,
-        process.stop_now,
-        patience_seconds=config.stop_timeout,
-        clock=SystemClock(),
-        by_launcher=launcher is not None,
-    )
+    worker_options = _options(config)
+    process = Worker(redis, worker_options, identity=identity(), clock=clock)
+    stopping = _stopping(process, worker_options)
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     folder = parents_folder()
     metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
@@ -103,6 +83,28 @@ def worker(with_clock: Path | None, **options: Any) -> None:
         telling_parent(),
     ):
         process.run()
+
+
+def _options(config: Config) -> WorkerOptions:
+    return WorkerOptions(
+        tuple(Queue(name, weight) for name, weight in config.queues),
+        config.concurrency,
+        config.stop_timeout,
+        config.heartbeat,
+        parent_pid(),
+        max_retries=config.max_retries,
+        dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
+    )
+
+
+def _stopping(process: Worker, options: WorkerOptions) -> Stopping:
+    return Stopping(
+        process.stop,
+        process.stop_now,
+        patience_seconds=options.stop_timeout_seconds,
+        clock=SystemClock(),
+        by_launcher=options.parent_pid is not None,
+    )
 
 
 @contextmanager
