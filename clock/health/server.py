@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from clock.errors import ConfigurationError, message_of
+from clock.forking import close_in_child
 from clock.health.probe_http import Answer, ProbeHttp, Request
 from clock.health.probes import Vitals
 
@@ -101,12 +102,14 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server((str(address[0]), port), family=family, backlog=64, dualstack_ipv6=both)
+        listener = socket.create_server((str(address[0]), port), family=family, backlog=64, dualstack_ipv6=both)
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (")[0]
         raise ConfigurationError(
             f"--health-port {port} cannot be used on {host}: {reason}; name another port or --health-host"
         ) from error
+    close_in_child(listener)  # or else a process that a job has left would keep the port from the next worker
+    return listener
 
 
 def _judgement(complaints: Sequence[str]) -> Answer:
