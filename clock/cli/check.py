@@ -17,7 +17,7 @@ from clock.clocks import SystemClock
 from clock.config import file_used, load_config
 from clock.errors import DeclarationError
 from clock.log import configure_logging
-from clock.testing.checks import Finding, Look, findings
+from clock.testing.checks import Finding, Look, differs, findings
 from clock.timetable import zone_name
 
 
@@ -50,7 +50,8 @@ def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str
         return [Finding("error", "declaration", "", where or str(clock_file), text)], ""
     queues = [name for name, _ in settings.queues] if file_used(config) else None
     zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
-    return findings(Look(timetable, SystemClock().now().replace(microsecond=0), queues)), zone
+    look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
+    return [*findings(look), *differs(timetable, load_timetable(settings))], zone
 
 
 def _split(message: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from clock.job.payload import Payload
@@ -31,7 +31,7 @@ class Carrier(Protocol):
 class Collector(Carrier, Protocol):
     """A carrier of a test, which keeps the jobs."""
 
-    def jobs(self, job: type[Job]) -> list[Payload]:
+    def jobs(self, job: type[Job]) -> MutableSequence[Payload]:
         """Those of a class."""
 
     def clear(self, job: type[Job]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
@@ -35,7 +35,7 @@ class Performs(Protocol[P, R_co]):
 class _Jobs:
     """The attribute `jobs` of a job class."""
 
-    def __get__(self, instance: object, owner: type[Pushes]) -> list[Payload]:
+    def __get__(self, instance: object, owner: type[Pushes]) -> MutableSequence[Payload]:
         return client.collector(_job(owner), "jobs").jobs(_job(owner))
 
 
@@ -50,7 +50,7 @@ class Pushes:
     """The part of `Job` that programs call; what a worker calls is in `Job` itself."""
 
     perform: Any = _NoPerform()
-    #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not been run.
+    #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
     jobs = _Jobs()
 
     @classmethod

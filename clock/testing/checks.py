@@ -18,12 +18,14 @@ from clock.job.naming import naming_warning
 from clock.testing.hazards import elapsed_periods, hazards_of
 from clock.testing.job_class import job_class_of, queue_of
 from clock.testing.nights import odd_nights
+from clock.testing.rule_checks import large_steps, moved_astray, refused_instants
 from clock.testing.together import together
 from clock.timetable import Event, Timetable
 
 HAZARD_DAYS = 3 * 365
 LOOK_DAYS = 30  # events that fire together are looked for in so many days
 THUNDERING = 4  # so many events at the start of an hour are a herd
+SHOWN = 5  # names in one finding
 RARE = timedelta(days=366)
 _FIXED = {
     "EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu", "CET": "Europe/Berlin",
@@ -92,8 +94,13 @@ def fires_together(look: Look) -> Iterator[Finding]:
     for names, dues in together(fires, LOOK_DAYS).items():
         first, times = look.timetable.event(names[0]), f"{len(dues)} times in {LOOK_DAYS} days, first"
         when = datetime.fromtimestamp(min(dues), first.zone)
-        others = ", ".join(repr(name) for name in names[1:])
+        others = _some(names[1:])
         yield _warn("together", first, f"it fires together with {others}: {times} {when:%a %d %b %Y %H:%M}", when)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN:,} others"
 
 
 def thundering(look: Look) -> Iterator[Finding]:
@@ -108,6 +115,48 @@ def thundering(look: Look) -> Iterator[Finding]:
         when = datetime.fromtimestamp(due, events[0].zone)
         text = f"{len(events)} events fire on the hour at {when:%a %d %b %Y %H:%M}; .spread(...) takes them apart"
         yield _warn("thundering", events[0], text, when)
+
+
+def cron_steps(look: Look) -> Iterator[Finding]:
+    """Steps of cron expressions that leave one value."""
+    for event in look.timetable.events:
+        for step in large_steps(event):
+            text = f"{step.term!r} is {step.field} {step.value} alone, as the step is larger than the field"
+            hint = "; every 90 minutes is every(90).minutes" if step.field == "minute" else ""
+            yield _warn("step", event, text + hint)
+
+
+def moved_days(look: Look) -> Iterator[Finding]:
+    """Events that holidays move to a day which their own rule excludes."""
+    for event in look.timetable.events:
+        at = moved_astray(event, look.start)
+        if at is not None:
+            text = f"except_on moves it to {at:%A %d %b %Y}, a weekday of which its own rule is never due"
+            yield _warn("moved", event, f"{text}; .weekday moves to weekdays only", at)
+
+
+def refuses_everything(look: Look) -> Iterator[Finding]:
+    """Events whose condition is never true in a year. One that asks for the time itself cannot be tried."""
+    for event in look.timetable.events:
+        if event.condition is None or _asks_the_time(event):
+            continue
+        count = refused_instants(event, look.start)
+        if count:
+            yield _warn("if", event, f"its condition refuses each of its next {count} due instants: it never runs")
+
+
+def differs(first: Timetable, second: Timetable) -> Iterator[Finding]:
+    """Events that two loads of one clock file declare in two ways: by random numbers, the time, a set's order."""
+    for event in first.events:
+        other = second.by_name.get(event.name)
+        if other is None or other.declaration != event.declaration:
+            declared = f"{event.declaration!r} and {other.declaration!r}" if other else "once it is missing"
+            text = (
+                f"two loads of the file differ: {declared}. Each start gives it a new anchor, and no other command"
+            )
+            yield _warn(
+                "differs", event, f"{text} shows what the clock will do; .spread(length, salt=...) is stable"
+            )
 
 
 def looks_like_wall_time(look: Look) -> Iterator[Finding]:
@@ -176,11 +225,15 @@ def unserved_queues(look: Look) -> Iterator[Finding]:
 def reads_the_time(look: Look) -> Iterator[Finding]:
     """Conditions that ask what time it is, instead of looking at the due instant."""
     for event in look.timetable.events:
-        code = getattr(event.condition, "__code__", None)
-        call = _time_call(code) if isinstance(code, CodeType) else None
+        call = _asks_the_time(event)
         if call:
             text = f"its if_ asks for the time itself ({call}), which is later when it is caught up; use due"
             yield _warn("if", event, text)
+
+
+def _asks_the_time(event: Event) -> str | None:
+    code = getattr(event.condition, "__code__", None)
+    return _time_call(code) if isinstance(code, CodeType) else None
 
 
 def _time_call(code: CodeType) -> str | None:
@@ -203,6 +256,9 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     no_events,
     arguments,
     never_fires,
+    cron_steps,
+    moved_days,
+    refuses_everything,
     dst_hazards,
     looks_like_wall_time,
     fixed_zones,

@@ -19,6 +19,7 @@ from clock.job.carriers import Batches, Carrier, ToRedis
 from clock.job.middleware import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.running import await_end, run_to_end
+from clock.testing.collected_jobs import CollectedJobs
 
 #: Around the runs of jobs in tests; empty at first.
 server_middleware: Chain[ServerMiddleware] = Chain()
@@ -102,9 +103,9 @@ class Collected:
         """Keep the jobs."""
         self.carry(batches)
 
-    def jobs(self, job: type[Job]) -> list[Payload]:
-        """The payloads of a class."""
-        return [payload for payload in self.payloads if payload["class"] == job.wire_name]
+    def jobs(self, job: type[Job]) -> CollectedJobs:
+        """The payloads of a class, as a list that follows pushes and runs."""
+        return CollectedJobs(self.payloads, job.wire_name)
 
     def clear(self, job: type[Job]) -> None:
         """Forget the jobs of a class."""

@@ -13,7 +13,7 @@ from clock.timetable.options import check_option
 from clock.timetable.wall_times import DstChoice
 
 #: The options of Clockwork's form, and of rows, that are read here.
-OPTIONS = ("except_on", "otherwise", "spread", "jitter", "gap", "fold")
+OPTIONS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
 
 
 def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
@@ -26,6 +26,8 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
         check_option(where, name, value)
     if "otherwise" in chosen and "except_on" not in chosen:
         raise DeclarationError(f"{where}otherwise says what becomes of the days of except_on, which is not given")
+    if chosen.get("salt") and "spread" not in chosen:
+        raise DeclarationError(f"{where}salt is for spread, which is not given")
     if "except_on" in chosen:
         if callable(chosen["except_on"]):
             check_called(where, "except_on", chosen["except_on"], "date")

@@ -12,8 +12,10 @@ from datetime import date, datetime, timedelta, tzinfo
 from clock.timetable.clockwork import ClockworkAt
 from clock.timetable.excepted_days import Except, Otherwise
 from clock.timetable.local_time import DAY
+from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.naming import name_of
 from clock.timetable.triggers import (
+    CalendarDays,
     EachHour,
     Elapsed,
     Hours,
@@ -40,6 +42,7 @@ class Adjustments:
     excepted: Callable[[date], object] | None = None
     otherwise: Otherwise = "skip"
     spread: timedelta | None = None
+    salt: str = ""
     jitter: timedelta | None = None
 
     def around(self, trigger: Trigger, zone: tzinfo, name: str) -> Trigger:
@@ -49,12 +52,21 @@ class Adjustments:
         """
         self._check(trigger)
         if self.excepted is not None:
-            trigger = Except(trigger, name, self.excepted, self.otherwise, zone)
+            trigger = Except(trigger, name, self._closed(trigger), self.otherwise, zone)
         if self.spread is not None:
-            trigger = Spread(trigger, name, self.spread // _SECOND)
+            trigger = Spread(trigger, f"{name}\0{self.salt}" if self.salt else name, self.spread // _SECOND)
         if self.jitter is not None:
             trigger = Jitter(trigger, name, self.jitter // _SECOND)
         return trigger
+
+    def _closed(self, trigger: Trigger) -> Callable[[date], object]:
+        """The days on which the event may not be due: an event of weekdays is not moved to a Saturday."""
+        excepted = self.excepted or (lambda _day: False)
+        week = trigger.days if isinstance(trigger, CalendarDays) else None
+        if self.otherwise == "skip" or week not in (WORKING_DAYS, WEEKEND_DAYS):
+            return excepted
+        is_working_week = week == WORKING_DAYS
+        return lambda day: (day.weekday() < 5) != is_working_week or excepted(day)
 
     def _check(self, trigger: Trigger) -> None:
         for one in trigger.triggers if isinstance(trigger, Union) else [trigger]:
@@ -124,7 +136,7 @@ def _date(given: object) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """All due instants later by a part of `seconds` that is the event's own, drawn from its name."""
+    """All due instants later by a part of `seconds` that is the event's own, drawn from its name and salt."""
 
     trigger: Trigger
     name: str

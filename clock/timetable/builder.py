@@ -133,13 +133,18 @@ class Builder(schedule.Job):
     def except_on(self, days: Excepted, otherwise: Otherwise = "skip") -> Self:
         """Not on these days: dates, a calendar of holidays, or a function that is true of a date.
 
-        `otherwise`: "skip" them, or move to the "next" or "previous" day that is none of them.
+        `otherwise`: "skip" them, or move to the "next" or "previous" day that is none of them; an event of
+        `.weekday` or `.weekend` is moved to such a day only.
         """
         return self._adjust(except_on=days, otherwise=otherwise)
 
-    def spread(self, length: timedelta) -> Self:
-        """Later by a part of `length` that is drawn from the event's name: always the same."""
-        return self._adjust(spread=length)
+    def spread(self, length: timedelta, *, salt: str = "") -> Self:
+        """Later by a part of `length` that is drawn from the event's name: always the same.
+
+        `salt`, another text in each installation of a product (its host name, its secret key), gives each
+        installation a part of its own. It is not shown or stored anywhere.
+        """
+        return self._adjust(spread=length, salt=salt)
 
     def jitter(self, length: timedelta) -> Self:
         """Later by a part of `length` that is drawn anew for each due instant, alike on every machine."""

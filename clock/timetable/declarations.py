@@ -66,6 +66,7 @@ class Options(TypedDict, total=False):
     except_on: Excepted
     otherwise: Otherwise
     spread: timedelta
+    salt: str
     jitter: timedelta
     gap: Gap
     fold: Fold
@@ -100,8 +101,8 @@ def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
     `every(n)` begins the fluent form: `every(10).minutes.do(SomeJob)`. With a name it is Clockwork's:
     `every(timedelta(minutes=3), "less.frequent.job")`, run by the file's `handler`, or used as a decorator of a
     function `(name, due)`; seconds may stand for the timedelta. Its options: `at`, `tz`, `if_`, `thread`,
-    `skip_first_run`, `catch_up`, `catch_up_within`, `overlap`, `except_on`, `otherwise`, `spread`, `jitter`,
-    `gap`, `fold`, `until`, `tags`, `description`. Raises DeclarationError.
+    `skip_first_run`, `catch_up`, `catch_up_within`, `overlap`, `except_on`, `otherwise`, `spread`, `salt`,
+    `jitter`, `gap`, `fold`, `until`, `tags`, `description`. Raises DeclarationError.
     """
     if "name" in options:
         names = (*names, options.pop("name"))

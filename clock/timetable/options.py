@@ -79,6 +79,7 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "fold": _one_of("first", "second", "both"),
     "otherwise": _one_of("skip", "next", "previous"),
     "spread": (_is_length, "a timedelta of whole seconds above 0, at most a year,"),
+    "salt": (lambda value: isinstance(value, str), "a text"),
     "jitter": (_is_length, "a timedelta of whole seconds above 0, at most a year,"),
     "overlap": _one_of("allow", "skip", "queue_one"),
     "tags": (_are_tags, "a list of tags, such as texts,"),

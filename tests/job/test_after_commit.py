@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def test_a_job_that_waits_for_a_commit_goes_into_the_firing_or_the_tests_collect
         push_within(2, undo=True)
     with fake():
         push_within(3)
-        collected: list[Payload] = SendDjangoReceiptJob.jobs
+        collected: Sequence[Payload] = SendDjangoReceiptJob.jobs
 
     assert redis.keys("*") == []
     assert len(held.pushes) == 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clock import testing
-from clock.testing.checks import Finding, Look, findings
+from clock.testing.checks import Finding, Look, differs, findings
 from clock.testing.hazards import hazards_of
 from clock.timetable.wall_times import DstChoice
 
@@ -167,3 +167,85 @@ def test_a_file_without_events_is_told_to_have_none() -> None:
 
     assert (finding.level, finding.rule) == ("error", "empty")
     assert finding.text.startswith("no event is declared, so the clock would do nothing")
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        (
+            "*/90 * * * *",
+            "'*/90' is minute 0 alone, as the step is larger than the field; every 90 minutes is every(90)",
+        ),
+        ("30/60 * * * *", "'30/60' is minute 30 alone"),
+        ("0 */36 * * *", "'*/36' is hour 0 alone, as the step is larger than the field"),
+        ("0 0 */45 * *", "'*/45' is day of month 1 alone"),
+    ],
+)
+def test_a_step_larger_than_its_field_is_warned_of(expression: str, told: str) -> None:
+    [text] = texts("step", f'cron("{expression}").do(print).named("odd")')
+
+    assert told in text
+
+
+def test_steps_within_their_fields_are_fine() -> None:
+    assert texts("step", 'cron("*/40 */23 */2 */6 */3").do(print).named("even")') == []
+
+
+HOLIDAYS = "HOLIDAYS = {date(2026, 12, 25), date(2026, 1, 1)}"
+
+
+def test_a_holiday_that_moves_an_event_to_a_day_its_rule_excludes_is_warned_of() -> None:
+    line = 'cron("0 9 * * mon-fri").except_on(HOLIDAYS, otherwise="next").do(print).named("pay")'
+
+    [text] = texts("moved", HOLIDAYS, line)
+
+    assert text.startswith(
+        "except_on moves it to Saturday 26 Dec 2026, a weekday of which its own rule is never due"
+    )
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        'every().weekday.at("09:00").except_on(HOLIDAYS, otherwise="next")',
+        'every().day.at("09:00").except_on(HOLIDAYS, otherwise="next")',
+        'every().friday.at("09:00").except_on(HOLIDAYS, otherwise="next")',
+        'cron("0 9 * * mon-fri").except_on(HOLIDAYS)',
+    ],
+)
+def test_a_holiday_that_is_skipped_or_moved_within_the_rule_is_fine(declared: str) -> None:
+    assert texts("moved", HOLIDAYS, f'{declared}.do(print).named("pay")') == []
+
+
+def test_a_condition_that_is_never_true_in_a_year_is_warned_of() -> None:
+    line = 'every().day.at("06:00").if_(lambda due: due.day == 30 and due.month == 2).do(print).named("never")'
+
+    assert texts("if", line) == ["its condition refuses each of its next 366 due instants: it never runs"]
+
+
+@pytest.mark.parametrize(
+    "condition", ["lambda due: due.day == 31", "lambda due: 1 / 0", "lambda due: time.time() < 0"]
+)
+def test_a_condition_that_is_true_once_or_cannot_be_tried_is_fine(condition: str) -> None:
+    found = texts("if", f'every().day.at("06:00").if_({condition}).do(print).named("some")')
+
+    assert not any("refuses" in text for text in found)
+
+
+def test_an_event_that_two_loads_declare_in_two_ways_is_warned_of() -> None:
+    first = testing.loads(HEAD + 'cron("5 3 * * *").do(print).named("drawn")\nevery().day.do(print).named("same")')
+    second = testing.loads(
+        HEAD + 'cron("9 3 * * *").do(print).named("drawn")\nevery().day.do(print).named("same")'
+    )
+
+    [finding] = differs(first, second)
+
+    assert finding.event == "drawn"
+    assert "two loads of the file differ: 'cron 5 3 * * * in America/New_York' and 'cron 9 3" in finding.text
+    assert list(differs(first, first)) == []
+
+
+def test_of_many_events_that_fire_together_a_few_are_named() -> None:
+    [text] = texts("together", *(f'every().day.at("06:00").do(print).named("event {n}")' for n in range(40)))
+
+    assert "'event 1', 'event 2', 'event 3', 'event 4', 'event 5' and 34 others: " in text

@@ -223,3 +223,36 @@ def test_client_middleware_runs_and_server_middleware_is_the_tests_own() -> None
         PackParcelJob.drain()
 
     assert ran == ["default", 1]
+
+
+def test_the_jobs_of_a_class_are_a_live_list() -> None:
+    with fake():
+        jobs = PackParcelJob.jobs
+        assert jobs == []
+
+        PackParcelJob.perform_async("box")
+        LabelParcelJob.perform_async(1)
+        PackParcelJob.perform_async("bag")
+        assert [payload["args"] for payload in jobs] == [["box"], ["bag"]]
+        assert (len(jobs), jobs[-1]["args"], jobs == PackParcelJob.jobs) == (2, ["bag"], True)
+
+        del jobs[0]
+        assert PackParcelJob.jobs.pop()["args"] == ["bag"]
+        assert PackParcelJob.jobs == []
+        assert len(LabelParcelJob.jobs) == 1
+
+        LabelParcelJob.jobs.clear()
+        assert all_jobs() == []
+
+
+def test_a_job_is_added_by_pushing_it_alone() -> None:
+    with fake():
+        jid = PackParcelJob.perform_async("box")
+        [payload] = PackParcelJob.jobs
+
+        with pytest.raises(TypeError, match=r"added by pushing them: SomeJob.perform_async"):
+            PackParcelJob.jobs.append(payload)
+        with pytest.raises(TypeError, match="added by pushing them"):
+            PackParcelJob.jobs[0] = payload
+
+        assert [one["jid"] for one in PackParcelJob.jobs] == [jid]

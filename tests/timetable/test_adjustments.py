@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
+from clock import testing
+from clock.timetable import Event
 from clock.timetable.adjustments import Jitter, Spread, excepted_days
 from clock.timetable.excepted_days import Except, Otherwise
 from clock.timetable.local_time import FOREVER, to_seconds
@@ -151,3 +153,39 @@ def test_days_are_given_as_dates_as_a_calendar_or_by_a_function(given: Callable[
 def test_what_is_no_day_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match="a function of the date, or dates such as '2026-12-25', are wanted"):
         excepted_days(given)
+
+
+def days_of(event: Event, start: datetime, days: int) -> list[datetime]:
+    first = to_seconds(start)
+    found = event.due_between(first, first + days * DAY, anchor=start)
+    return [datetime.fromtimestamp(at, event.zone) for at in found]
+
+
+@pytest.mark.parametrize("otherwise", ["next", "previous"])
+def test_an_event_of_weekdays_is_moved_to_a_weekday(otherwise: str) -> None:
+    """25 December 2026 is a Friday, so the 26th and 27th are no weekdays."""
+    text = f"every().weekday.at('09:00', 'UTC').except_on('2026-12-25', otherwise={otherwise!r}).do(print)"
+    [event] = testing.loads(f"from clock import every\n{text}.named('pay')\n").events
+
+    days = [f"{at:%d}" for at in days_of(event, datetime(2026, 12, 21, tzinfo=UTC), 11)]
+
+    assert days == ["21", "22", "23", "24", "28", "29", "30", "31"]
+
+
+def test_an_event_of_weekends_is_moved_within_weekends() -> None:
+    text = "every().weekend.at('09:00', 'UTC').except_on('2026-12-27', otherwise='next').do(print).named('w')"
+    event = testing.loads(f"from clock import every\n{text}\n").event("w")
+    start = datetime(2026, 12, 26, tzinfo=UTC)
+
+    assert [f"{at:%d}" for at in days_of(event, start, 9)] == ["26", "02", "03"]
+
+
+def test_installations_with_another_salt_have_another_part_of_a_spread() -> None:
+    def first(salt: str) -> datetime | None:
+        text = f"every().day.at('09:00', 'UTC').spread(timedelta(hours=1), salt={salt!r}).do(print).named('sync')"
+        event = testing.loads(f"from datetime import timedelta\nfrom clock import every\n{text}\n").event("sync")
+        assert (salt or "no salt") not in event.declaration
+        return event.next_after(datetime(2026, 12, 21, tzinfo=UTC), anchor=datetime(2026, 12, 1, tzinfo=UTC))
+
+    assert first("here") == first("here")
+    assert len({first("here"), first("there"), first("elsewhere"), first("")}) == 4

@@ -82,6 +82,8 @@ BAD = [
     ("every().day.catch_up('all', within=60)", "catch_up_within is 60; a timedelta, not a negative one,"),
     ("every().day.overlap('wait').do(act)", 'overlap is \'wait\'; "allow", "skip" or "queue_one" is wanted'),
     ("every().day.thread('yes').do(act)", "thread is 'yes'; True or False is wanted"),
+    ("every().day.spread(timedelta(hours=1), salt=5).do(act)", "salt is 5; a text is wanted"),
+    ("every(60, 'x', salt='a')(act)", "salt is for spread, which is not given"),
     ("every().day.describe(5).do(act)", "description is 5; a text is wanted"),
     ("every().day.tag([1]).do(act)", "tag is given ([1],); tags must be hashable, such as texts"),
     ("every().day.do('act')", "do is given 'act'; a job class or a function is wanted"),
