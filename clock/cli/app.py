@@ -16,6 +16,7 @@ from clock.errors import ClockError
 from clock.printable import printable
 
 PROGRAM = Path(sys.argv[0]).name if Path(sys.argv[0]).name in ("clock", "clockd") else "python -m clock"
+LONGEST_ERROR = 4_000  # characters: a value that an error quotes may be of any size
 COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # how the shell's completion script asks for words
 
 #: Every command and the module that holds it; a module is imported when its command is run, or helped with.
@@ -93,5 +94,6 @@ def main() -> NoReturn:
 
 
 def _fail(why: object, exit_code: int = 1) -> NoReturn:
-    echo(f"clock: {why}", err=True)
+    text = str(why)
+    echo(f"clock: {text[:LONGEST_ERROR]}", "…" if len(text) > LONGEST_ERROR else "", err=True)
     sys.exit(exit_code)

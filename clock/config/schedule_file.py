@@ -81,7 +81,9 @@ class _Events:
         of_environment: list[Declared] = []
         for name, node, line in _named(self.path, section):
             if name in lines:
-                raise ConfigurationError(f"{self.path}:{line}: {name!r} is already there, in line {lines[name]}")
+                raise ConfigurationError(
+                    f"{self.path}:{line}: {name!r:.60} is already there, in line {lines[name]}"
+                )
             lines[name] = line
             if _is_section(node):
                 of_environment += self.of(node) if name == self.environment else ()
@@ -92,7 +94,7 @@ class _Events:
     def _event(self, name: str, node: yaml.Node, where: str) -> Iterator[Declared]:
         values = _without_symbol_keys(value_of(node))
         if not isinstance(values, dict):
-            raise ConfigurationError(f"{where}: {name!r}: {_WANTED} not {values!r:.40}")
+            raise ConfigurationError(f"{where}: {name!r:.60}: {_WANTED} not {values!r:.40}")
         filled = {
             key: with_variables(value, self.environ, where) for key, value in values.items() if key != "name"
         }

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from clock.config.queue_names import queue_name
 
+MOST = 1_000_000_000  # what a count may be: more is a mistake
+
 
 def count(value: object) -> int:
     """A whole number above 0, as a number or as text."""
-    if isinstance(value, bool) or int(str(value)) < 1:
+    if isinstance(value, bool) or not 1 <= int(str(value)) <= MOST:
         raise ValueError
     return int(str(value))
 

@@ -87,7 +87,7 @@ def _is_section(key: str, where: str, sidekiq: bool) -> bool:
         return False
     near = get_close_matches(key, BY_NAME, 1, cutoff=0.8)
     if near:
-        raise ConfigurationError(f"{where}: unknown setting {key!r}; did you mean {near[0]!r}?")
+        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; did you mean {near[0]!r}?")
     return True
 
 
@@ -102,7 +102,7 @@ def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, 
     if name not in BY_NAME:
         near = get_close_matches(key, BY_NAME, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(BY_NAME)}"
-        raise ConfigurationError(f"{where}: unknown setting {key!r}; {hint}")
+        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; {hint}")
     return {name: Given(name, value, where)}
 
 

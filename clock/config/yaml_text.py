@@ -15,7 +15,31 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 16:20 as text, as YAML 1.2 does (by YAML 1.1 it is 980), and ignores merges of empty templates."""
+    """Reads 16:20 as text, as YAML 1.2 does (by YAML 1.1 it is 980), and ignores merges of empty templates.
+
+    What is nested too deeply, or cannot be read as what it looks like, is a YAMLError with its line.
+    """
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Read the next node. Raises MarkedYAMLError if it is nested too deeply."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=self.peek_event().start_mark)  # type: ignore[no-untyped-call]  # untyped there
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        """What the node stands for. Raises MarkedYAMLError if that cannot be, as a date in month 13."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, OverflowError):
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{node.value!r:.40} cannot be read as {kind}", problem_mark=node.start_mark
+            ) from None
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Resolve what the mapping merges, after dropping empty templates."""
@@ -23,6 +47,10 @@ class _Loader(yaml.SafeLoader):
         super().flatten_mapping(node)
 
 
+DEEPEST = 50  # levels of nesting; settings and events have five
+MOST_NODES = 300_000  # values that a file may stand for, its aliases written out: ten thousand events have fewer
+LARGEST = 10_000_000  # characters of a file
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 _INT = "tag:yaml.org,2002:int"
 MERGE = "tag:yaml.org,2002:merge"
 _Loader.yaml_implicit_resolvers = {
@@ -37,21 +65,57 @@ _Loader.add_implicit_resolver(
 def composed(path: Path) -> yaml.Node | None:
     """The file's document; None: it is empty. Raises ConfigurationError, with file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    if len(text) > LARGEST:
+        raise ConfigurationError(f"{path}: more than {LARGEST:,} characters are too many for settings")
     if "<%" in text:
         line = text[: text.index("<%")].count("\n") + 1
         raise ConfigurationError(f"{path}:{line}: <% is ERB, which only Ruby runs; write ${{NAME:-default}}")
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
+        _check_size(path, node)
         _check_keys(path, node)
         value_of(node)  # an unknown tag is noticed now
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigurationError(f"{where}: no YAML: {getattr(error, 'problem', None) or error}") from error
+        raise ConfigurationError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
     return node
+
+
+def _check_size(path: Path, document: yaml.Node | None) -> None:
+    """Raise ConfigurationError for aliases that, written out, are far more than settings or events need.
+
+    Each node is looked at once, whatever refers to it, so that the check is quick.
+    """
+    known: dict[int, tuple[int, int]] = {}  # a node's id -> how many nodes it stands for, and their depth
+
+    def measure(node: yaml.Node, above: int) -> tuple[int, int]:
+        count, depth = known.get(id(node), (1, 1))
+        if id(node) not in known and above <= DEEPEST:
+            for child in _children(node):
+                below = measure(child, above + 1)
+                count, depth = count + below[0], max(depth, below[1] + 1)
+            known[id(node)] = count, depth
+        if above + depth > DEEPEST + 1:
+            raise ConfigurationError(f"{path}:{line_of(node)}: {_TOO_DEEP}, by an alias (*) to what it is in")
+        if count > MOST_NODES:
+            raise ConfigurationError(
+                f"{path}:{line_of(node)}: its aliases (*) stand for over {MOST_NODES:,} values"
+            )
+        return count, depth
+
+    if document is not None:
+        measure(document, 1)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def value_of(node: yaml.Node | None) -> object:
@@ -97,7 +161,7 @@ def _refuse_twins(path: Path, keys: Iterable[yaml.Node]) -> None:
             continue
         if (key.tag, key.value) in lines:
             first = lines[key.tag, key.value]
-            raise ConfigurationError(f"{path}:{line_of(key)}: {key.value!r} is already there, in line {first}")
+            raise ConfigurationError(f"{path}:{line_of(key)}: {key.value!r:.60} is already there, in line {first}")
         lines[key.tag, key.value] = line_of(key)
 
 

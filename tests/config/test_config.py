@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -158,7 +159,7 @@ def test_a_variable_missing_in_another_environments_section_does_no_harm(write: 
         ("redis: 5", "config/clock.yml:1: redis is no URL; a URL is wanted"),
         ("concurrency: 1\nconcurrency: 2", "config/clock.yml:2: 'concurrency' is already there, in line 1"),
         ("concurrency: <%= 5 %>", "config/clock.yml:1: <% is ERB, which only Ruby runs; write ${NAME:-default}"),
-        ("a: [", "config/clock.yml:2: no YAML: "),
+        ("a: [", "config/clock.yml:2: not valid YAML: "),
         ("- 1", "config/clock.yml: settings are wanted, `concurrency: 10` for instance, not [1]"),
     ],
 )
@@ -174,10 +175,53 @@ def test_a_wrong_variable_is_named(write: Write) -> None:
     )
 
 
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join(['*' + before] * 10)}]\n" for before, name in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (BOMB + "queues: *h\n", ":6: its aliases (*) stand for over 300,000 values"),
+        ("queues: &a [*a]\n", ":1: nested more than 50 levels deep, by an alias (*) to what it is in"),
+        ("queues: &a\n  b: *a\n", ":2: nested more than 50 levels deep, by an alias (*) to what it is in"),
+        ("queues: " + "[" * 20_000, ":1: not valid YAML: nested more than 50 levels deep"),
+        (
+            "".join(" " * n + f"k{n}:\n" for n in range(300)),
+            ":50: not valid YAML: nested more than 50 levels deep",
+        ),
+        ("a: 1\nconcurrency: " + "9" * 5_000, f":2: not valid YAML: '{'9' * 39} cannot be read as int"),
+        ("a: 1\nconcurrency: 2026-13-45", ":2: not valid YAML: '2026-13-45' cannot be read as timestamp"),
+        ("concurrency: " + "9" * 4_000, f":1: concurrency is {'9' * 100}; a whole number"),
+        ("queues: {" + ",".join(f"k{n}: x" for n in range(300)) + "}", ":1: queues is {'k0': 'x', 'k1'"),
+        ("k" * 1_000 + ": 1\n", ":1: unknown setting 'kkkkkk"),
+        ("# " + "x" * 10_000_001, ": more than 10,000,000 characters are too many for settings"),
+        ("<<: [1, 2]\n", ":1: not valid YAML: expected a mapping for merging, but found scalar"),
+    ],
+    ids=["bomb", "list", "mapping", "deep", "blocks", "digits", "month", "large", "value", "key", "file", "merge"],
+)
+def test_a_file_made_to_harm_is_refused_at_once_in_a_short_line(write: Write, text: str, told: str) -> None:
+    write(text)
+
+    error = refused()
+
+    assert error.startswith(f"config/clock.yml{told}")
+    assert len(error) < 1_000
+    assert "\n" not in error
+
+
+def test_hundreds_of_events_with_templates_are_no_harm(write: Write) -> None:
+    events = "".join(f"  e{n}: {{<<: *d, every: {n + 60}}}\n" for n in range(300))
+    write(f"schedule:\n  .d: &d {{job: SendJob, queue: low}}\n{events}")
+
+    assert len(config().schedule) == 300
+
+
 def test_yaml_cannot_make_objects(write: Write) -> None:
     write("redis: !!python/object/apply:os.system ['echo']\n")
 
-    assert "no YAML" in refused()
+    assert "not valid YAML" in refused()
 
 
 SIDEKIQ = """

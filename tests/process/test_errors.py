@@ -149,7 +149,7 @@ def test_an_unknown_setting_names_the_near_one(app: App) -> None:
         ("concurrency: many", "config/clock.yml:1: concurrency is 'many'; a whole number above 0 is wanted"),
         ("log_format: xml", "config/clock.yml:1: log_format is 'xml'; text or json is wanted"),
         ("queues: default", "config/clock.yml:1: queues is 'default'; a list is wanted"),
-        ("redis: [", "config/clock.yml:2: no YAML"),
+        ("redis: [", "config/clock.yml:2: not valid YAML"),
         ("- 1", "config/clock.yml: settings are wanted"),
     ],
 )
