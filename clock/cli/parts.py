@@ -21,6 +21,7 @@ from clock.store.clock_register import AboutClock
 from clock.store.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
+from clock.timetable.own_module import make_importable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -77,6 +78,7 @@ def timetable_to_run(config: Config) -> Timetable:
     timetable = load_timetable(config)
     if timetable.is_empty:
         raise NoEvents(timetable.path)
+    make_importable(timetable)
     return timetable
 
 

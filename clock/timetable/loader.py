@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -68,11 +69,11 @@ def load(
         standing_in(scheduler) as own,
         drafting(draft),
     ):
-        if code is not None:
-            adopt(own, _run(code, path).values())
+        names = {} if code is None else _run(code, path)
+        adopt(own, names.values())
         if find_job is not None:
             draft.entries += filter(None, (entry_in_yaml(event, find_job) for event in declared))
-        timetable = draft.finish()
+        timetable = replace(draft.finish(), names=names)
     if code is not None and not (timetable.events or timetable.synced):
         _check_guard(path)
     return timetable

@@ -63,6 +63,7 @@ class Timetable:
     error_handlers: Sequence[Callable[[BaseException], object]] = ()
     synced: Sequence[SyncedEvents] = ()
     zone_source: str = ""  # in words, where the zone of `settings` was read
+    names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)  # that the file defines
     by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
