@@ -17,7 +17,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.parts import opened, place_told, timetable_if_any
 from clock.errors import StoreUnavailable
-from clock.inspection import EventView, Status, WorkerView
+from clock.inspection import EventView, Status
 from clock.inspection import status as look
 from clock.shutdown import handling
 
@@ -104,7 +104,7 @@ def _show_clocks(found: Status) -> None:
 def _show_workers(found: Status) -> None:
     rows = [
         (
-            _doing(worker),
+            "quiet" if worker.quiet else "works",
             worker.identity,
             f"{worker.busy}/{worker.concurrency}",
             ",".join(worker.queues),
@@ -114,12 +114,6 @@ def _show_workers(found: Status) -> None:
         for worker in found.workers
     ]
     _section(["worker", "identity", "busy", "queues", "memory", "last beat"], rows, "no worker runs")
-
-
-def _doing(worker: WorkerView) -> str:
-    if worker.frozen:
-        return "frozen"
-    return "quiet" if worker.quiet else "works"
 
 
 def _show_queues(found: Status) -> None:

@@ -23,7 +23,7 @@ from clock.job import Job, server_middleware
 from clock.job.payload import Payload, seconds
 from clock.store import Redis, listing
 from clock.store.connection import server_time_offset
-from clock.store.ledger import Decision
+from clock.store.decision import Decision
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from clock.clocks import from_ms, to_ms
+from clock.clocks import to_ms
 from clock.store import Redis, listing, watch
 from clock.store.listing import LedgerRow
 from clock.store.pauses import Pause, covering, read
@@ -55,6 +55,7 @@ def _view(
     if row is None or row.declaration != event.declaration:
         whole_second = now.replace(microsecond=0)
         return EventView(event, event.next_after(whole_second, anchor=whole_second), last, known=False)
-    anchor, decided = from_ms(row.anchor_ms), from_ms(row.decided_ms)
-    previous = decided if decided > anchor else None
-    return EventView(event, event.next_after(decided, anchor=anchor, previous=previous), last, known=True)
+    entry = row.entry
+    counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+    due = event.next_after(entry.decided, anchor=entry.anchor, previous=entry.previous, counted=counted)
+    return EventView(event, due, last, known=True)

@@ -66,7 +66,7 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     row = listing.ledger(redis).get(event.name)
     if row is None or row.declaration != event.declaration:
         return [*lines, f"no clock has run with {event.name!r} as it is declared now: {event.declaration}"]
-    anchor, decided = from_ms(row.anchor_ms), from_ms(row.decided_ms)
+    anchor, decided = row.entry.anchor, row.entry.decided
     known = {record["due"] for record in records}
     dues = [due for due in _dues(event, anchor, when) if to_ms(due) not in known and not _in_run(due, records)]
     for due in dues:

@@ -11,6 +11,8 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.entry import LATEST_MS
+from clock.store.wrong_type import typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,40 @@ class ClockRegister:
             pipeline.execute()
 
     def living(self, now_ms: int) -> dict[str, dict[str, Any]]:
-        """What each living clock told last, by identity. Raises StoreUnavailable."""
-        with translated():
+        """What each living clock told last, by identity; what no clock tells is left out.
+
+        Raises StoreUnavailable, WrongType.
+        """
+        with typed(keys.CLOCKS, "sorted set"):
             names: Any = self._redis.zrangebyscore(keys.CLOCKS, now_ms, "+inf")
-            identities = [name.decode(errors="replace") for name in names]
-            told: Any = self._redis.mget([keys.CLOCK + identity for identity in identities]) if identities else []
-        return {identity: json.loads(text) for identity, text in zip(identities, told, strict=True) if text}
+        with translated():
+            told: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []
+        found = {keys.shown(name): _decoded(text) for name, text in zip(names, told, strict=True)}
+        return {identity: about for identity, about in found.items() if about is not None}
+
+
+def _decoded(text: bytes | None) -> dict[str, Any] | None:
+    """What a clock told; None: nothing, or what no clock tells."""
+    try:
+        found = json.loads(text or b"")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    has_types = all(isinstance(value, _TOLD.get(name, object)) for name, value in found.items())
+    instants = [found.get(name) for name in _INSTANTS]
+    return found if has_types and all(at is None or 0 <= at <= LATEST_MS for at in instants) else None
+
+
+_INSTANTS = ("started_at", "last_round", "oldest_undecided")
+_TOLD: Mapping[str, Any] = {
+    "host": str,
+    "pid": int,
+    "release": str,
+    "started_at": int,
+    "events": int,
+    "skew_ms": int,
+    "leads": bool,
+    "last_round": int,
+    "oldest_undecided": int | None,
+}

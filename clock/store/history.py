@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from redis import Redis
 
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.entry import LATEST_MS
+from clock.store.wrong_type import typed
 
 HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily one, most of a day of a minutely one
 OUTCOMES_LENGTH = 2_000  # outcomes kept for each event: a job may be tried several times
 
 Record = dict[str, Any]
 
+#: What every record of a decision has, and every outcome of a job; and the types of what else they may have.
+RECORD: Mapping[str, type] = {"decision": str, "due": int}
+OUTCOME: Mapping[str, type] = {"jid": str, "outcome": str, "at": int, "took_ms": int}
+OPTIONAL: Mapping[str, type] = {"late_ms": int, "count": int, "first": int, "jobs": int, "jids": list}
+
 
 def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Record]:
-    """The latest `count` records of an event, newest first. Raises StoreUnavailable.
+    """The latest `count` records of an event, newest first; what is not a record is passed over.
 
     A record has `decision` and `due` (ms), as the case may be `late_ms`, `reason`, `host`, `release`, `jobs`,
     `jids`, `count` and `first` (ms) of a run, and `outcomes`: what each jid's job has come to so far.
+    Raises StoreUnavailable, WrongType.
     """
     outcomes: dict[str, Record] = {}
-    for outcome in _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH):
+    for outcome in _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH, OUTCOME):
         outcomes.setdefault(outcome.pop("jid"), outcome)
-    for record in _entries(redis, keys.HISTORY + event, count):
+    for record in _entries(redis, keys.HISTORY + event, count, RECORD):
         ended = {jid: outcomes[jid] for jid in record.get("jids", ()) if jid in outcomes}
         yield {**record, "outcomes": ended} if ended else record
 
@@ -41,8 +49,35 @@ def add_outcome(redis: Redis, event: str, jid: str, outcome: Record, *, ended: b
         pipeline.execute()
 
 
-def _entries(redis: Redis, stream: str, count: int) -> Iterator[Record]:
-    with translated():
+def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:
+    """The stream's entries that have fields of these types; others are passed over."""
+    with typed(stream, "stream"):
         rows: Any = redis.xrevrange(stream, count=count)
     for _, fields in rows:
-        yield json.loads(fields[b"entry"])
+        found = decoded(fields.get(b"entry"), kinds)
+        if found is not None:
+            yield found
+
+
+def decoded(text: bytes | None, kinds: Mapping[str, type] = RECORD) -> Record | None:
+    """An entry of a stream; None: it is not the JSON of an object that has fields of these types."""
+    try:
+        found = json.loads(text or b"")
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(found, dict) and all(_is_a(kind, found.get(name)) for name, kind in kinds.items())
+    return found if is_whole and all(map(_is_of_its_type, found.items())) else None
+
+
+def _is_of_its_type(field: tuple[str, object]) -> bool:
+    """Whether a field that may be missing has the type that readers expect."""
+    name, value = field
+    return name not in OPTIONAL or _is_a(OPTIONAL[name], value)
+
+
+def _is_a(kind: type, value: object) -> bool:
+    if kind is int:
+        return type(value) is int and abs(value) <= LATEST_MS
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, kind)

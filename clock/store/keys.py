@@ -19,6 +19,7 @@ JOB_HISTOGRAM = "h|"  # prefix of strings, one a class and minute, expire: count
 LEDGER_ANCHOR = "clock:ledger:anchor"  # hash: event -> anchor
 LEDGER_DECLARATION = "clock:ledger:declaration"  # hash: event -> declaration the anchor belongs to
 LEDGER_DECIDED = "clock:ledger:decided"  # hash: event -> last decided due instant
+LEDGER_COUNTED = "clock:ledger:counted"  # hash: event -> what Clockwork's form with if_ counts its periods from
 LEDGER_ORPHANED = "clock:ledger:orphaned"  # hash: event that has left the clock file -> when
 HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
 OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: what became of a firing's job, JSON under `entry`
@@ -30,7 +31,7 @@ HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes on
 LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads
 CLOCKS = "clock:clocks"  # sorted set: identity of a clock -> when its heartbeat expires
 CLOCK = "clock:clock:"  # prefix of strings, one a clock, expire: JSON of what it tells of itself
-WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartbeat expires; below 0: its `End`
+WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartbeat expires
 IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> "queue\npayload"
 NEARER = "clock:nearer"  # channel: word for pollers of a job that is due before they would look by themselves
 RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
@@ -38,6 +39,11 @@ PARKED = "clock:parked"  # set: names of classes that no worker knew
 PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
 EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
+
+
+def shown(raw: bytes) -> str:
+    """A key, or a name in one, for people; what is not UTF-8 is escaped."""
+    return raw.decode(errors="backslashreplace")
 
 
 def queue(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +13,14 @@ from clock.store import keys
 from clock.store.connection import translated
 from clock.store.scripts import script
 
+logger = logging.getLogger(__name__)
+
 WAKE_UP_MS = 1_000  # clocks that stand by look that often in any case
 
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
-    """Who holds the lease, for how long yet (ms), and what time it is by Redis's clock."""
+    """Who holds the lease (empty: nobody), for how long yet (ms), and what time it is by Redis's clock."""
 
     holder: str
     left_ms: int
@@ -35,17 +38,22 @@ class Lease:
         self._take = script(redis, "lease")
         self._step_down = script(redis, "step_down")
 
-    def take(self, ttl_ms: int) -> Tenure:
+    def take(self, ttl_ms: int, *, leave_free: bool = False) -> Tenure:
         """Take or keep the lease for `ttl_ms` where that may be; how it stands afterwards.
 
-        Raises StoreUnavailable.
+        With `leave_free` one that nobody holds is left alone: it ended before its time, so Redis lost it, and its
+        holder takes it again. Raises StoreUnavailable.
         """
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             self._take(
-                keys=[keys.LEASE], args=[self._identity, self._release, self._rank, ttl_ms], client=pipeline
+                keys=[keys.LEASE],
+                args=[self._identity, self._release, self._rank, ttl_ms, int(leave_free)],
+                client=pipeline,
             )
             pipeline.time()
-            (holder, left_ms), (seconds, microseconds) = pipeline.execute()
+            (holder, left_ms, replaced), (seconds, microseconds) = pipeline.execute()
+        if replaced:
+            logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, replaced.decode())
         server_time = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
         return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
 

@@ -7,21 +7,20 @@ where the ledger still stands at the instant before it. That is all of "exactly 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import is_
 from typing import Any, Protocol, TypeVar
 
-import msgspec
 from redis import Redis
 from redis.exceptions import NoScriptError
 
 from clock.errors import Outranked
-from clock.store import history, keys, pauses
+from clock.store import history, keys, listing, next_due, pauses
 from clock.store.connection import ask, translated
-from clock.store.holding import Push
+from clock.store.decision import Decision, Verdict, Verdicts
+from clock.store.entry import NOTHING, Entry, Origin
+from clock.store.fire_arguments import packed
 from clock.store.pauses import Pause
 from clock.store.scripts import script
 
@@ -30,52 +29,19 @@ T = TypeVar("T")
 Arguments = list[str | bytes | int | float]
 BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the ledger says of an event; both in milliseconds since 1970, UTC."""
-
-    anchor_ms: int
-    decided_ms: int
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """What became of a due instant: `kind` is fired, caught_up, missed, refused, paused, overlap, error or manual.
-
-    It holds only where `after_ms` is what the ledger has decided last: so what is decided is, for each event, a
-    chain without gap. `detail` goes into the history as it is; `pushes` are the jobs that the firing enqueues;
-    `watched` the jids by which it is found later whether they have ended.
-    """
-
-    event: str
-    declaration: str
-    after_ms: int
-    due_ms: int
-    kind: str
-    detail: Mapping[str, object] = {}
-    pushes: Sequence[Push] = ()
-    watched: Sequence[str] = ()
-
-
-class Verdict(IntEnum):
-    """What the ledger made of a decision; but for COMMITTED nothing was written."""
-
-    COMMITTED = 1
-    DECIDED_ALREADY = 0
-    WRONG_TYPE = -1  # a key that the jobs go to holds another type
-    OUTRANKED = -2  # a newer release leads
-    STALE = -3  # the ledger says something else of the event than the decision is built on: read it anew
-    PAUSED = -4  # the due instant lies in a pause, and the decision is one to push jobs
-
-
-Verdicts = Callable[[], list[Verdict]]
+logger = logging.getLogger(__name__)
 
 
 class Ledger(Protocol):
     """What the ticker needs of a ledger; `RedisLedger` in production, one in memory in tests."""
 
-    def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
-        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`."""
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`.
+
+        An entry that the ledger has lost is written again as it is `known`.
+        """
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs."""
@@ -119,22 +85,30 @@ class RedisLedger:
         self._orphan = script(redis, "orphan")
         self._still_running = script(redis, "still_running")
         self._ready: tuple[Sequence[Decision], bytes] = (), b""
+        self._reported: set[str] = set()  # invalid keys, since the ledger was read
 
-    def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`, a whole second.
 
-        Raises StoreUnavailable, Outranked.
+        An entry that the ledger has lost, or a part of it, is written again as it is `known`; what is not known
+        begins again. The entry's `origin` says so. Raises StoreUnavailable, StoreError, Outranked.
         """
+        self._reported.clear()
         entries: list[Entry] = []
         for batch in _batches(declarations):
-            args: Arguments = [now_ms, *self._release, *(text for pair in batch for text in pair)]
+            args: Arguments = [now_ms, *self._release]
+            for event, declaration in batch:
+                args += (event, declaration, _written(known.get(event)))
             with translated():
-                reply = self._declare(keys=[*_ENTRY_KEYS, keys.LEASE], args=args)
+                reply = self._declare(keys=[*_ENTRY_KEYS, keys.LEASE, keys.LEDGER_COUNTED], args=args)
             if reply is None:
                 raise Outranked
-            numbers = [int(number) for number in reply]
+            found = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
             entries += [
-                Entry(anchor, decided) for anchor, decided in zip(numbers[::2], numbers[1::2], strict=True)
+                Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
+                for anchor, decided, counted, origin in found
             ]
         return entries
 
@@ -147,41 +121,41 @@ class RedisLedger:
 
     def make_ready(self, decisions: Sequence[Decision]) -> None:
         """Pack decisions that will be begun together soon, just these, in this order."""
-        self._ready = decisions, _packed(decisions)
+        self._ready = decisions, packed(decisions)
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
         """Send up to `BATCH` decisions to be committed; what is returned waits for the verdicts.
 
         It has to be called. Both raise StoreUnavailable.
         """
-        ready, packed = self._ready
+        ready, columns = self._ready
         if len(decisions) != len(ready) or not all(map(is_, decisions, ready)):
-            packed = _packed(decisions)
-        args: Arguments = [history.HISTORY_LENGTH, *self._release, packed]
+            columns = packed(decisions)
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, columns]
         with translated():
             answer = ask(self._redis, "EVALSHA", self._fire.sha, len(_FIRE_KEYS), *_FIRE_KEYS, *args)
 
         def verdicts() -> list[Verdict]:
             with translated():
                 try:
-                    return [Verdict(number) for number in answer()]
+                    numbers, problems = answer()
                 except NoScriptError:  # the server was started anew
-                    return [Verdict(number) for number in self._fire(keys=_FIRE_KEYS, args=args)]
+                    numbers, problems = self._fire(keys=_FIRE_KEYS, args=args)
+            self._report(problems)
+            return [Verdict(number) for number in numbers]
 
         return verdicts
 
+    def _report(self, problems: Sequence[bytes]) -> None:
+        """Name keys with invalid contents, each once until the ledger is read again."""
+        for problem in map(keys.shown, problems):
+            if problem not in self._reported:
+                self._reported.add(problem)
+                logger.error("In Redis, %s. Events fire all the same; rename or delete it.", problem)
+
     def rows(self) -> list[tuple[str, str, Entry]]:
         """All that it holds: (event, declaration, entry). Raises StoreUnavailable."""
-        names = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED)
-        with translated(), self._redis.pipeline() as pipeline:
-            for name in names:
-                pipeline.hgetall(name)
-            declarations, anchors, decided = pipeline.execute()
-        return [
-            (event.decode(), declaration.decode(), Entry(int(anchors[event]), int(decided[event])))
-            for event, declaration in declarations.items()
-            if event in anchors and event in decided
-        ]
+        return [(event, row.declaration, row.entry) for event, row in listing.ledger(self._redis).items()]
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are not declared any more, and forget those that have not been for a week.
@@ -190,15 +164,15 @@ class RedisLedger:
         """
         with translated():
             known: Any = self._redis.hkeys(keys.LEDGER_DECLARATION)
-        names = set(declared)
-        self._take_out([name for name in map(bytes.decode, known) if name not in names], now_ms, anew=False)
+        names = {name.encode() for name in declared}
+        self._take_out([name for name in known if name not in names], now_ms, anew=False)
         pauses.forget_old(self._redis, now_ms)
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
         """Take out events for good: should they come back, they begin anew. Raises StoreUnavailable."""
         self._take_out(events, now_ms, anew=True)
 
-    def _take_out(self, events: Sequence[str], now_ms: int, *, anew: bool) -> None:
+    def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, anew: bool) -> None:
         for batch in _batches(events):
             with translated():
                 self._orphan(
@@ -226,14 +200,7 @@ class RedisLedger:
 
         Returns what was said before. Raises StoreUnavailable.
         """
-        with translated(), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(keys.NEXT_DUE, "event", "due")
-            if event is None:
-                pipeline.delete(keys.NEXT_DUE)
-            else:
-                pipeline.hset(keys.NEXT_DUE, mapping={"event": event, "due": due_ms})
-            (said, due), _ = pipeline.execute()
-        return (said.decode(errors="replace"), int(due)) if said and due else (None, 0)
+        return next_due.tell(self._redis, event, due_ms)
 
     def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
         """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""
@@ -251,6 +218,7 @@ _FIRE_KEYS = [
     keys.PAUSED,
     keys.WATCHED,
     keys.LEASE,
+    keys.LEDGER_COUNTED,
 ]
 _PLACES_OF_JOBS = [
     keys.QUEUES,
@@ -265,30 +233,9 @@ _PLACES_OF_JOBS = [
 ]
 
 
-def _packed(decisions: Sequence[Decision]) -> bytes:
-    """The decisions as the fire script takes them."""
-    pushes = [push for made in decisions for push in made.pushes]
-    columns = (
-        [made.event for made in decisions],
-        [made.declaration for made in decisions],
-        [str(made.after_ms) for made in decisions],
-        [str(made.due_ms) for made in decisions],
-        [_record(made) for made in decisions],
-        [len(made.pushes) for made in decisions],
-        [push.payload for push in pushes],
-        [push.queue for push in pushes],
-        {place: push.at for place, push in enumerate(pushes, 1) if push.at is not None},
-        {place: made.watched for place, made in enumerate(decisions, 1) if made.watched},
-    )
-    return msgspec.msgpack.encode(columns)
-
-
-def _record(decision: Decision) -> str:
-    record = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
-    try:
-        return msgspec.json.encode(record).decode()  # text: the script's MessagePack knows no bytes
-    except UnicodeEncodeError:  # it has text that UTF-8 cannot hold, an error's words for instance
-        return json.dumps(record)
+def _written(entry: Entry | None) -> str:
+    """An entry as the declare script takes it."""
+    return f"{entry.anchor_ms} {entry.decided_ms} {entry.counted}" if entry else ""
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

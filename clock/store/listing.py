@@ -5,7 +5,6 @@ Nothing here changes anything. Each function raises StoreUnavailable.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,12 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from clock.store import keys
+from clock.store import history, keys
 from clock.store.connection import translated
+from clock.store.entry import Entry, instant_ms
+from clock.store.odd_keys import is_wrong_type
 from clock.store.steps import PageSize
+from clock.store.wrong_type import typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,10 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """What the ledger holds of an event; times in ms since 1970."""
+    """What the ledger holds of an event."""
 
-    anchor_ms: int
     declaration: str
-    decided_ms: int
+    entry: Entry
 
 
 def queue_names(redis: Redis) -> list[str]:
@@ -129,33 +130,49 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
 
 
 def ledger(redis: Redis) -> dict[str, LedgerRow]:
-    """The ledger's entries, by event."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED):
-            pipeline.hgetall(name)
-        anchors, declarations, decided = pipeline.execute()
-    return {
-        event.decode(errors="replace"): LedgerRow(
-            int(anchors.get(event, 0)),
-            declaration.decode(errors="replace"),
-            int(decided.get(event, 0)),
-        )
-        for event, declaration in declarations.items()
-    }
+    """The ledger's entries, by event, without those that are broken. Raises WrongType."""
+    anchors, declarations, decided, counted = _ledger_hashes(redis)
+    found = {}
+    for event, declaration in declarations.items():
+        anchor_ms, decided_ms = instant_ms(anchors.get(event)), instant_ms(decided.get(event))
+        if anchor_ms is not None and decided_ms is not None:
+            entry = Entry(anchor_ms, decided_ms, keys.shown(counted.get(event, b"")))
+            found[keys.shown(event)] = LedgerRow(keys.shown(declaration), entry)
+    return found
+
+
+def broken_entries(redis: Redis) -> list[str]:
+    """The events whose ledger entry lacks a part, or holds what is not an instant. Raises WrongType."""
+    anchors, declarations, decided, _ = _ledger_hashes(redis)
+    names = {**anchors, **declarations, **decided}
+    return sorted(
+        keys.shown(event)
+        for event in names
+        if event not in declarations or None in (instant_ms(anchors.get(event)), instant_ms(decided.get(event)))
+    )
+
+
+def _ledger_hashes(redis: Redis) -> list[dict[bytes, bytes]]:
+    found = []
+    for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED):
+        with typed(name, "hash"):
+            rows: Any = redis.hgetall(name)
+        found.append(rows)
+    return found
 
 
 def orphaned(redis: Redis) -> dict[str, int]:
     """The events that have left the clock file, as the clock has noted, and when, in ms since 1970."""
-    with translated():
+    with typed(keys.LEDGER_ORPHANED, "hash"):
         left: Any = redis.hgetall(keys.LEDGER_ORPHANED)
-    return {event.decode(errors="replace"): int(at) for event, at in left.items()}
+    return {keys.shown(event): instant_ms(at) or 0 for event, at in left.items()}
 
 
 def lease(redis: Redis) -> dict[str, str]:
-    """Identity, release and rank of the clock that leads; empty: none does."""
-    with translated():
+    """Identity, release and rank of the clock that leads; empty: none does. Raises WrongType."""
+    with typed(keys.LEASE, "hash"):
         held: Any = redis.hgetall(keys.LEASE)
-    return {name.decode(): value.decode(errors="replace") for name, value in held.items()}
+    return {keys.shown(name): keys.shown(value) for name, value in held.items()}
 
 
 def holders(redis: Redis) -> tuple[set[str], set[str]]:
@@ -186,9 +203,15 @@ def server_setting(redis: Redis, name: str) -> str | None:
 
 
 def latest_decisions(redis: Redis, events: Sequence[str]) -> list[dict[str, Any] | None]:
-    """The latest entry of each event's history; None: it has none."""
+    """The latest entry of each event's history; None: it has none, or what is there is not one."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for event in events:
             pipeline.xrevrange(keys.HISTORY + event, count=1)
-        replies = pipeline.execute()
-    return [json.loads(rows[0][1][b"entry"]) if rows else None for rows in replies]
+        replies = pipeline.execute(raise_on_error=False)
+        for reply in replies:
+            if isinstance(reply, Exception) and not is_wrong_type(reply):
+                raise reply
+    return [
+        history.decoded(reply[0][1].get(b"entry")) if reply and not isinstance(reply, Exception) else None
+        for reply in replies
+    ]

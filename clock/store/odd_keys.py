@@ -27,7 +27,7 @@ def readable(pipeline: Pipeline) -> list[Any]:
     return [None if isinstance(reply, Exception) else reply for reply in replies]
 
 
-def is_wrong_type(error: Exception) -> bool:
+def is_wrong_type(error: object) -> bool:
     """Whether Redis refused a command because the key holds another type."""
     return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
 
@@ -69,6 +69,7 @@ _TYPES = {
     keys.LEDGER_DECLARATION: "hash",
     keys.LEDGER_DECIDED: "hash",
     keys.LEDGER_ORPHANED: "hash",
+    keys.LEDGER_COUNTED: "hash",
 }
 _NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED, keys.STAT_OVERDUE)
 

@@ -7,6 +7,7 @@ stretch of time that was paused is kept after its end, and nothing that was due 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +18,10 @@ from redis.client import Pipeline
 
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.entry import LATEST_MS, instant_ms
+from clock.store.wrong_type import typed
+
+logger = logging.getLogger(__name__)
 
 ALL = ""  # in the place of an event's name: the whole clock
 KEPT_MS = 7 * 24 * 3600 * 1000  # a stretch is forgotten a week after its end, where all that was due is decided
@@ -66,11 +71,15 @@ def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | No
 def read(redis: Redis) -> dict[str, Pause]:
     """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
 
-    Raises StoreUnavailable.
+    A field that is not a pause is left out and logged. Raises StoreUnavailable, WrongType.
     """
-    with translated():
+    with typed(keys.PAUSED, "hash"):
         rows: Any = redis.hgetall(keys.PAUSED)
-    return {name.decode(): _decoded(text) for name, text in rows.items()}
+    found = {keys.shown(name): _decoded(text) for name, text in rows.items()}
+    for name in found:
+        if found[name] is None:
+            logger.error("In Redis, the field %r of the key %s is not a pause; delete it.", name, keys.PAUSED)
+    return {name: pause for name, pause in found.items() if pause is not None}
 
 
 def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
@@ -101,7 +110,7 @@ def forget_old(redis: Redis, now_ms: int) -> None:
         return
     with translated():
         rows: Any = redis.hgetall(keys.LEDGER_DECIDED)
-    decided = {name.decode(): int(due) for name, due in rows.items()}
+    decided = {keys.shown(name): due for name, raw in rows.items() if (due := instant_ms(raw)) is not None}
     decided[ALL] = min(decided.values(), default=now_ms)
     for event in found:
         oldest = max(now_ms - LONGEST_MS, min(now_ms - KEPT_MS, decided.get(event, now_ms)))
@@ -133,7 +142,7 @@ def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | Non
         elif found is None and before is not None:
             pipeline.hdel(keys.PAUSED, event)
 
-    with translated():
+    with typed(keys.PAUSED, "hash"):
         redis.transaction(change, keys.PAUSED)
     return found
 
@@ -145,10 +154,17 @@ def _fields(pause: Pause) -> dict[str, object]:
     return fields | ({"earlier": [_fields(one) for one in pause.earlier]} if pause.earlier else {})
 
 
-def _decoded(text: bytes) -> Pause:
-    fields = json.loads(text)
-    return replace(_stretch(fields), earlier=tuple(map(_stretch, fields.get("earlier", ()))))
+def _decoded(text: bytes) -> Pause | None:
+    """The pause that a field holds; None: it holds something else."""
+    try:
+        fields = json.loads(text)
+        return replace(_stretch(fields), earlier=tuple(map(_stretch, fields.get("earlier", ()))))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 def _stretch(fields: Mapping[str, Any]) -> Pause:
-    return Pause(fields["from"], fields.get("until"), fields.get("by"), fields.get("note"))
+    start, end = fields["from"], fields.get("until")
+    if not isinstance(start, int) or not isinstance(end, int | None) or max(start, end or 0) > LATEST_MS:
+        raise ValueError
+    return Pause(start, end, fields.get("by"), fields.get("note"))

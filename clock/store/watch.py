@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 
-from clock.store import keys
+from clock.store import keys, next_due
 from clock.store.connection import translated
+from clock.store.odd_keys import is_wrong_type
 
 OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a take-over takes less than this
 
@@ -38,15 +40,28 @@ def look(redis: Redis) -> Watched:
         pipeline.hmget(keys.NEXT_DUE, "event", "due")
         pipeline.hmget(keys.LEASE, "identity", "release")
         pipeline.time()
-        (event, due), (leader, release), (seconds, microseconds) = pipeline.execute()
+        promised, lease, (seconds, microseconds) = pipeline.execute(raise_on_error=False)
+        leader, release = _fields(lease)
+        event, due_ms = next_due.marker(*_fields(promised))
     now_ms = seconds * 1000 + microseconds // 1000
+    is_known = event is not None
     return Watched(
-        _text(event),
-        int(due) if due else None,
-        now_ms - int(due) if due else 0,
+        event,
+        due_ms if is_known else None,
+        now_ms - due_ms if is_known else 0,
         _text(leader),
         _text(release),
     )
+
+
+def _fields(reply: Any) -> Sequence[bytes | None]:
+    """Two fields of a hash; none of a key that is not a hash."""
+    if is_wrong_type(reply):
+        return None, None
+    if isinstance(reply, Exception):
+        raise reply
+    found: Sequence[bytes | None] = reply
+    return found
 
 
 def count_overdue(redis: Redis) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 from clock.clocks import from_ms
 from clock.job.client import using_clock
 from clock.job.payload import Payload
-from clock.store.ledger import Decision
+from clock.store.decision import Decision
 from clock.testing.fake_clock import FakeClock
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.stretch import Column

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from clock.store.ledger import Decision, Entry, Verdict, Verdicts
-from clock.store.pauses import Pause
+from clock.store.decision import Decision, Verdict, Verdicts
+from clock.store.entry import NOTHING, Entry
+from clock.store.pauses import Pause, covering
 
 
 class MemoryLedger:
@@ -40,14 +41,19 @@ class MemoryLedger:
         """What is known of a declared event."""
         return self._entries[event]
 
-    def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
-        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`."""
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`. None is ever lost."""
         for event, declaration in declarations:
-            known = self._declarations.get(event)
-            if known != declaration:
-                self._declarations[event] = declaration
-                begin = max(now_ms, self._entries[event].decided_ms if known is not None else 0)
-                self._entries[event] = Entry(begin, begin if known is not None else now_ms - 1000)
+            before = self._declarations.get(event)
+            if before is None:
+                self._entries[event] = Entry(now_ms, now_ms - 1000)
+            elif before != declaration:
+                decided = self._entries[event].decided_ms
+                begin = max(now_ms, decided - decided % 1000)
+                self._entries[event] = Entry(begin, begin + 1)
+            self._declarations[event] = declaration
         return [self._entries[event] for event, _ in declarations]
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
@@ -62,9 +68,10 @@ class MemoryLedger:
     def make_ready(self, decisions: Sequence[Decision]) -> None:
         """Nothing: there is nothing to send."""
 
-    def advance(self, event: str, decided_ms: int) -> None:
+    def advance(self, event: str, decided_ms: int, counted: str = "") -> None:
         """Note that the event is decided up to there, by decisions that are kept elsewhere."""
-        self._entries[event] = Entry(self._entries[event].anchor_ms, decided_ms)
+        entry = self._entries[event]
+        self._entries[event] = Entry(entry.anchor_ms, decided_ms, counted or entry.counted)
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Nothing: a rehearsal has one clock file."""
@@ -98,6 +105,8 @@ class MemoryLedger:
             return Verdict.DECIDED_ALREADY
         if self._declarations[decision.event] != decision.declaration or decision.after_ms != entry.decided_ms:
             return Verdict.STALE
-        self._entries[decision.event] = Entry(entry.anchor_ms, decision.due_ms)
+        if decision.pushes and covering(self._pauses, decision.event, decision.due_ms):
+            return Verdict.PAUSED
+        self.advance(decision.event, decision.due_ms, decision.counted)
         self.decisions.append(decision)
         return Verdict.COMMITTED

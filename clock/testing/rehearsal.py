@@ -142,8 +142,9 @@ class _Rehearsal:
         self._tick(ticker, begin)
         met = list(meet(self.timetable.events, self.ledger, _second_before(stop)))
         to_run = [column for column in met if self._runs_user_code(column.event)]
-        run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move)
-        self.columns += met
+        until = _second_before(stop)
+        run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move, until)
+        self.columns += [column for column in met if column.dues]
 
     def tick_through(
         self, begin: datetime, stop: datetime, tick_speed: timedelta | None, max_ticks: int | None

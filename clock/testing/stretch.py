@@ -11,18 +11,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heapify, heappop, heapreplace
 
-from clock.clocks import from_ms
+from clock.clocks import from_ms, to_ms
 from clock.job import Job
 from clock.job.chains import client_middleware
 from clock.job.expiry import note_expiry
-from clock.store.ledger import Decision
+from clock.store.decision import Decision
 from clock.store.pauses import covering
 from clock.testing.fake_clock import FakeClock
 from clock.testing.job_class import job_class_of
 from clock.testing.memory_ledger import MemoryLedger
 from clock.testing.world_clock import Move
-from clock.ticker import Act, Due, Outcome, Signature, carry_out, decision_of, fire, met, pause_after
+from clock.ticker import (
+    JOINED,
+    Act,
+    Due,
+    Outcome,
+    Signature,
+    carry_out,
+    decision_of,
+    due_of,
+    fire,
+    met,
+    pause_after,
+)
 from clock.timetable import Event, Timetable
 
 SIGNATURE = Signature("rehearsal", "rehearsal")
@@ -42,6 +55,7 @@ class Column:
     previous: datetime | None  # the due instant before the first
     decided: datetime  # the same, or the event's beginning where there is none
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    asked: dict[int, Due] = field(default_factory=dict)  # the firings of an event that asks its condition again
 
     def fires(self) -> list[int]:
         """Those that fired."""
@@ -57,6 +71,8 @@ class Column:
 
     def due(self, place: int) -> Due:
         """The due instant at a place of the column, as production's firing is told of it."""
+        if found := self.asked.get(self.dues[place]):
+            return found
         at, before = from_ms(self.dues[place] * 1000), from_ms(self.dues[place - 1] * 1000)
         return Due(at, before if place else self.previous, before if place else self.decided, caught_up=False)
 
@@ -95,13 +111,18 @@ def _function(job: type[Job]) -> object:
 
 
 def meet(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
-    """The columns of what is due after the ledger's last decision, up to `until`; the ledger is told of them."""
+    """The columns of what is due after the ledger's last decision, up to `until`; the ledger is told of them.
+
+    That of an event which asks its condition again is empty: what is due depends on the answers.
+    """
     for event in events:
         entry = ledger.entry(event.name)
-        anchor, decided = from_ms(entry.anchor_ms), from_ms(entry.decided_ms)
-        dues = met(event, anchor=anchor, decided=decided, until=until)
+        if event.asks_again:
+            yield Column(event, [], entry.previous, entry.decided)
+            continue
+        dues = met(event, anchor=entry.anchor, decided=entry.decided, previous=entry.previous, until=until)
         if dues:
-            column = Column(event, dues, decided if decided > anchor else None, decided)
+            column = Column(event, dues, entry.previous, entry.decided)
             column.outcomes.update(_paused(column, ledger))
             yield column
             ledger.advance(event.name, dues[-1] * 1000)
@@ -113,29 +134,116 @@ def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome
     for due in column.dues if pauses else ():
         pause = covering(pauses, column.event.name, due * 1000)
         if pause is not None:
-            yield due, Outcome("paused", str(pause))
+            yield due, Outcome("paused", str(pause), counts=False)
 
 
 def run_firings(
-    timetable: Timetable, columns: Iterable[Column], ledger: MemoryLedger, act: Act, clock: FakeClock, move: Move
+    timetable: Timetable,
+    columns: Iterable[Column],
+    ledger: MemoryLedger,
+    act: Act,
+    clock: FakeClock,
+    move: Move,
+    until: datetime,
 ) -> None:
-    """Run the firings of the columns one after the other, and note what became of each."""
-    columns = list(columns)
-    acts = [None if _pushes_later(column.event, timetable) else act for column in columns]
-    previous = [column.previous for column in columns]
-    decided = [column.decided for column in columns]
-    order = sorted(due * len(columns) + place for place, column in enumerate(columns) for due in column.dues)
-    for number in order:
-        due, place = divmod(number, len(columns))
-        column, at = columns[place], from_ms(due * 1000)
-        if due not in column.outcomes:
-            clock.travel_to(at)
+    """Run the firings of the columns one after the other, up to `until`, and note what became of each."""
+    runs: list[_Known | _Asking] = [
+        (_Asking if column.event.asks_again else _Known)(
+            column, ledger, until, None if _pushes_later(column.event, timetable) else act
+        )
+        for column in columns
+    ]
+    waiting = [(due, place) for place, run in enumerate(runs) if (due := run.next_due()) is not None]
+    heapify(waiting)
+    while waiting:
+        due, place = waiting[0]
+        run = runs[place]
+        if due not in run.column.outcomes:
+            clock.travel_to(from_ms(due * 1000))
             move(due)
-            found = Due(at, previous[place], decided[place], caught_up=False)
-            outcome = fire(timetable, column.event, found, acts[place])
-            if acts[place] is not None or outcome.kind != "fired":
+        run.run(timetable, due)
+        following = run.next_due()
+        if following is None:
+            heappop(waiting)
+        else:
+            heapreplace(waiting, (following, place))
+
+
+class _Known:
+    """The firings of a column whose due instants are known."""
+
+    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, act: Act | None) -> None:
+        self.column = column
+        self._ledger = ledger
+        self._act = act
+        self._place = 0
+
+    def next_due(self) -> int | None:
+        """The next due instant; None: there is none."""
+        return self.column.dues[self._place] if self._place < len(self.column.dues) else None
+
+    def run(self, timetable: Timetable, due: int) -> None:
+        """Run the firing, unless it is known what became of it."""
+        column, found = self.column, self.column.due(self._place)
+        self._place += 1
+        if due in column.outcomes:
+            return
+        outcome = fire(timetable, column.event, found, self._act)
+        if self._act is not None or outcome.kind != "fired":
+            column.outcomes[due] = outcome
+        if outcome.cancels:
+            self._ledger.pause(column.event.name, pause_after(found))
+            column.outcomes.update(_paused(column, self._ledger))
+
+
+class _Asking:
+    """The firings of an event that asks its condition again: each answer says when it is due next.
+
+    Of the instants that one refusal follows another at, the first is noted.
+    """
+
+    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, act: Act | None) -> None:
+        entry = ledger.entry(column.event.name)
+        self.column = column
+        self._ledger = ledger
+        self._act = act
+        self._until = until
+        self._anchor = entry.anchor
+        self._decided = entry.decided
+        self._counted = column.event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+        self._was_refused = column.event.asked_again_after(
+            entry.previous, anchor=entry.anchor, counted=self._counted
+        )
+
+    def next_due(self) -> int | None:
+        """The next instant at which it is asked; None: there is none."""
+        after, end = to_ms(self._decided) // 1000, to_ms(self._until) // 1000
+        event = self.column.event
+        return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)
+
+    def run(self, timetable: Timetable, due: int) -> None:
+        """Ask, and run the firing if the condition allows it."""
+        column, at = self.column, from_ms(due * 1000)
+        found = due_of(
+            column.event,
+            at,
+            anchor=self._anchor,
+            decided=self._decided,
+            counted=self._counted,
+            caught_up=False,
+        )
+        pause = covering(self._ledger.pauses(), column.event.name, due * 1000)
+        if pause is not None:
+            outcome = Outcome("paused", str(pause), counts=False)
+        else:
+            outcome = fire(timetable, column.event, found, self._act)
+        if outcome.kind not in JOINED or not self._was_refused:
+            column.dues.append(due)
+            column.asked[due] = found
+            if self._act is not None or outcome.kind != "fired":
                 column.outcomes[due] = outcome
-            if outcome.cancels:
-                ledger.pause(column.event.name, pause_after(found))
-                column.outcomes.update(_paused(column, ledger))
-        previous[place] = decided[place] = at
+        if outcome.cancels:
+            self._ledger.pause(column.event.name, pause_after(found))
+        self._decided, self._counted = at, found.counted[outcome.counts]
+        self._was_refused = not outcome.counts
+        self._ledger.advance(column.event.name, due * 1000, self._counted)

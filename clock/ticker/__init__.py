@@ -1,8 +1,9 @@
+from clock.ticker.asking import due_of
 from clock.ticker.by_hand import fire_by_hand
 from clock.ticker.catch_up import Due, met
 from clock.ticker.firing import Act, Outcome, carry_out
 from clock.ticker.firing import run as fire
-from clock.ticker.journal import Signature, decision_of, pause_after
+from clock.ticker.journal import JOINED, Signature, decision_of, pause_after
 from clock.ticker.leader import Leader
 from clock.ticker.process import ClockProcess
 from clock.ticker.pulse import Pulse
@@ -10,6 +11,7 @@ from clock.ticker.release import Release, release_of
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 
 __all__ = [
+    "JOINED",
     "STOP_SECONDS",
     "Act",
     "ClockProcess",
@@ -22,6 +24,7 @@ __all__ = [
     "Ticker",
     "carry_out",
     "decision_of",
+    "due_of",
     "fire",
     "fire_by_hand",
     "met",

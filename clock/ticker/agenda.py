@@ -9,7 +9,10 @@ from datetime import datetime
 from itertools import count
 from operator import attrgetter
 
-from clock.ticker.catch_up import Due
+from msgspec.structs import replace
+
+from clock.ticker.asking import due_of, owed_by_asking
+from clock.ticker.catch_up import Due, Owed, owed
 from clock.timetable import Event
 
 _PLACE = attrgetter("place")
@@ -22,21 +25,41 @@ class Planned:
     event: Event
     anchor: datetime
     decided: datetime
+    previous: datetime | None = None  # the due instant decided last; None: there was none
     next_due: datetime | None = None
     place: int = 0
-
-    @property
-    def previous(self) -> datetime | None:
-        """The due instant decided last; None: there was none."""
-        return self.decided if self.decided > self.anchor else None
+    counted: str = ""  # what an event that asks its condition again counts from
+    is_asked_again: bool = False  # its condition refused the last instant
 
     def due(self, at: datetime) -> Due:
         """Its firing at the next due instant, met as it comes."""
-        return Due(at, self.previous, self.decided, caught_up=False)
+        if not self.event.asks_again:
+            return Due(at, self.previous, self.decided, caught_up=False)
+        due = due_of(
+            self.event, at, anchor=self.anchor, decided=self.decided, counted=self.counted, caught_up=False
+        )
+        return replace(due, is_asked_again=self.is_asked_again)
+
+    def owed(self, now: datetime) -> Owed:
+        """What becomes of what is undecided at `now`."""
+        if self.event.asks_again:
+            return owed_by_asking(
+                self.event, anchor=self.anchor, decided=self.decided, counted=self.counted, now=now
+            )
+        return owed(self.event, anchor=self.anchor, decided=self.decided, previous=self.previous, now=now)
+
+    def take_over(self, decided: datetime, due: Due | None) -> None:
+        """Note that all up to `decided` is on its way; `due` fires, and is taken to count."""
+        self.decided = self.previous = decided
+        self.is_asked_again = False
+        if due is not None:
+            self.counted = due.counted[1]
 
     def look_ahead(self) -> None:
         """Set the next due instant from the last decided one."""
-        self.next_due = self.event.next_after(self.decided, anchor=self.anchor, previous=self.previous)
+        self.next_due = self.event.next_after(
+            self.decided, anchor=self.anchor, previous=self.previous, counted=self.counted
+        )
 
 
 class Agenda:
@@ -87,6 +110,28 @@ class Agenda:
         item.look_ahead()
         if self._present.get(item.event.name) is item:
             self._add(item)
+
+    def ask_again(self, name: str, due: Due) -> None:
+        """Plan an event whose condition refused `due`, if nothing later was taken since: that did not count."""
+        item = self._present.get(name)
+        if item is None or item.decided != due.at:
+            return
+        item.counted, item.is_asked_again = due.counted[0], True
+        waiting = self._due.get(item.next_due) if item.next_due else None
+        if waiting and any(other is item for other in waiting):
+            self._take_out(item)
+            self.put_back(item)
+
+    def _take_out(self, item: Planned) -> None:
+        """Leave the instant at which the event waits to the others there."""
+        assert item.next_due is not None  # noqa: S101  # it waits there
+        others = [other for other in self._due[item.next_due] if other is not item]
+        if others:
+            self._due[item.next_due] = others
+            return
+        del self._due[item.next_due]
+        self._instants.remove(item.next_due)
+        heapq.heapify(self._instants)
 
     def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
         """Take out the events named, and take in others, which have looked ahead."""

@@ -7,8 +7,9 @@ import logging
 from clock.clocks import Clock, to_ms
 from clock.errors import ActionFailed, StoreError
 from clock.forking import child_ends_here
+from clock.store.decision import Decision, Verdict
 from clock.store.holding import HeldPushes, holding
-from clock.store.ledger import Decision, Ledger, Verdict
+from clock.store.ledger import Ledger
 from clock.ticker.journal import JIDS_KEPT, Signature
 from clock.timetable import Event
 

@@ -50,20 +50,25 @@ class Enumerable(Schedule, Protocol):
 class Due(msgspec.Struct, frozen=True):
     """A due instant that is to fire; `previous` is the due instant before it (None: it is the event's first).
 
-    `after` is what the ledger has decided last when its turn comes.
+    `after` is what the ledger has decided last when its turn comes. Of an event that asks its condition again,
+    `counted` is what the ledger has of it, first if the due instant does not count, then if it does.
+    `is_asked_again`: its condition refused the one before.
     """
 
     at: datetime
     previous: datetime | None
     after: datetime
     caught_up: bool
+    counted: tuple[str, str] = ("", "")
+    is_asked_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
     """A run of due instants that do not fire: from `first` to `at`, how many, and why.
 
-    `after` is what the ledger has decided last when its turn comes.
+    `after` is what the ledger has decided last when its turn comes, `counted` what it has of an event that asks
+    its condition again.
     """
 
     first: datetime
@@ -71,6 +76,7 @@ class Missed:
     after: datetime
     count: int
     reason: str
+    counted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +88,41 @@ class Owed:
     decided: datetime
 
 
-def owed(event: Schedule, *, anchor: datetime, decided: datetime, now: datetime) -> Owed:
-    """What becomes of the event's due instants in (decided, now]. All instants are aware, in UTC."""
-    previous = decided if decided > anchor else None
+def owed(
+    event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, now: datetime
+) -> Owed:
+    """What becomes of the event's due instants in (decided, now]; `previous` is the last one before them.
+
+    All instants are aware, in UTC.
+    """
     tally = _Tally(deque(maxlen=ALL_LIMIT if event.catch_up == "all" else 1))
     after = decided
     while (at := event.next_after(after, anchor=anchor, previous=previous)) is not None and at <= now:
         late = now - at
-        if reason := _missed_because(event, late):
+        if reason := missed_because(event, late):
             tally.miss(at, after, reason)
         else:
             due = Due(at, previous, after, caught_up=late > ON_TIME)
-            tally.keep(due, superseded=_SUPERSEDED[event.catch_up])
+            tally.keep(due, superseded=SUPERSEDED[event.catch_up])
         previous = after = at
     return Owed(tuple(tally.missed), tuple(tally.kept), decided=after)
 
 
-def met(event: Enumerable, *, anchor: datetime, decided: datetime, until: datetime) -> list[int]:
+def met(
+    event: Enumerable, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
+) -> list[int]:
     """The due instants in (decided, until] that fire where a clock looks at each as it is due; seconds since 1970.
 
     It is what `owed` says, asked at one after the other. None of them is late, so that one answer goes for all:
     a year is decided at the cost of its due instants.
     """
-    if _missed_because(event, timedelta(0)):
+    if missed_because(event, timedelta(0)):
         return []
-    previous = decided if decided > anchor else None
     after, end = to_ms(decided) // 1000, to_ms(until) // 1000
     return list(event.due_between(after, end, anchor=anchor, previous=previous))
 
 
-def _missed_because(event: Schedule, late: timedelta) -> str | None:
+def missed_because(event: Schedule, late: timedelta) -> str | None:
     """Why a due instant that is seen so late does not fire; None: it fires."""
     if late <= ON_TIME:
         return None
@@ -120,7 +131,8 @@ def _missed_because(event: Schedule, late: timedelta) -> str | None:
     return "the event catches up nothing" if event.catch_up == "skip" else None
 
 
-_SUPERSEDED = {
+#: Why an instant is missed that came before one that fires.
+SUPERSEDED = {
     "latest": "a later one was due as well",
     "skip": "a later one was due as well",
     "all": f"more than {ALL_LIMIT} were due at once",

@@ -30,7 +30,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of a firing, why, the jobs it pushed, their jids.
 
     `kind` is fired, caught_up, refused, paused, overlap or error. `cancels`: the action asked not to run again.
-    `began` is when it was begun, where that was another moment than when it ended.
+    `began` is when it was begun, where that was another moment than when it ended. `counts`: the due instant uses
+    up the period of Clockwork's form; not if the condition refused it, or failed.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Outcome(msgspec.Struct, frozen=True):
     jids: tuple[str, ...] = ()
     cancels: bool = False
     began: datetime | None = None
+    counts: bool = True
 
 
 _UNREFUSED = Outcome("fired")
@@ -49,17 +51,19 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
 
     With `act` None it ends before the action, as fired: that nothing refuses it is all that is asked.
     """
+    is_asked = True
     try:
         if not _allows(event, due):
-            return Outcome("refused", "its condition said no")
+            return Outcome("refused", "its condition said no", counts=False)
         if timetable.callbacks.before_run and vetoed(timetable.callbacks.before_run, event, due.at):
-            return Outcome("refused", "a before_run callback said no")
+            return Outcome("refused", "a before_run callback said no", counts=False)
+        is_asked = False
         return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
         report(
             timetable, error, f"{event.name!r} due {due.at.isoformat()} failed", telling.about(event.name, due.at)
         )
-        return Outcome("error", f"{type(error).__name__}: {message_of(error)}")
+        return Outcome("error", f"{type(error).__name__}: {message_of(error)}", counts=not is_asked)
 
 
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:

@@ -81,7 +81,7 @@ class Firings:
             if isinstance(about, Missed):
                 self._journal.add_missed(event, about)
             elif outcome is not None:
-                self._journal.add_outcome(event, about, outcome)
+                self._note(event, about, outcome)
 
     def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
         self._gate.look(event for event, _ in to_fire)
@@ -137,27 +137,39 @@ class Firings:
             if self._runs_on_thread(event):
                 self._threads.add_decided(event, due, held)
             else:
-                self._journal.add_outcome(event, due, held)
+                self._note(event, due, held)
             return
         if event.enqueues and not self._runs_on_thread(event):
             outcome = firing.run(self._timetable, event, due, self._act)
-            self._triggered.append((event, due, self._journal.add_outcome(event, due, outcome)))
+            began = self._note(event, due, outcome)
+            if outcome.counts or not due.is_asked_again:
+                self._triggered.append((event, due, began))
             return
         run = partial(self._run, event, due)
-        telling.triggered(event, due, self._clock.now())
+        if not event.asks_again:
+            telling.triggered(event, due, self._clock.now())
         if self._runs_on_thread(event):
             self._threads.start(event, due, run)
             return
         started = self._clock.monotonic()
-        self._journal.add_outcome(event, due, run())
+        self._note(event, due, run())
         took = self._clock.monotonic() - started
         if took > SLOW_SECONDS:
             now = self._clock.now()
             telling.slow(event, took, self._plan.late(now), now)
 
+    def _note(self, event: Event, due: Due, outcome: firing.Outcome) -> datetime:
+        """Hand an outcome to the journal; when the firing began. A refusal does not use up Clockwork's period."""
+        if event.asks_again and not outcome.counts:
+            self._plan.ask_again(event.name, due)
+        return self._journal.add_outcome(event, due, outcome)
+
     def _run(self, event: Event, due: Due) -> firing.Outcome:
         began = self._clock.now()
-        return replace(firing.run(self._timetable, event, due, self._act), began=began)
+        outcome = firing.run(self._timetable, event, due, self._act)
+        if event.asks_again and outcome.counts:
+            telling.triggered(event, due, began)
+        return replace(outcome, began=began)
 
     def _add_missed(self, event: Event, missed: Missed) -> None:
         if self._runs_on_thread(event):

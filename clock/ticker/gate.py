@@ -35,14 +35,14 @@ class Gate:
 
         Of events that only push jobs the fire script itself sees a pause, so that none is asked for here.
         """
-        callables = any(not event.enqueues for event in events)
-        self._pauses = self._ledger.pauses() if callables else {}
+        are_asked = any(not event.enqueues or event.asks_again for event in events)
+        self._pauses = self._ledger.pauses() if are_asked else {}
 
     def outcome(self, event: Event, due: Due) -> Outcome | None:
         """What becomes of the firing instead; None: it may go ahead. Raises StoreUnavailable."""
         pause = covering(self._pauses, event.name, to_ms(due.at)) if self._pauses else None
         if pause is not None:
-            return Outcome("paused", str(pause))
+            return Outcome("paused", str(pause), counts=False)
         if event.overlap == "allow":
             return None
         most, reason = _UNFINISHED[event.overlap]

@@ -15,14 +15,19 @@ from msgspec.structs import replace
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError
-from clock.store.ledger import BATCH, Decision, Ledger, Verdict, Verdicts
+from clock.store.decision import Decision, Verdict, Verdicts
+from clock.store.entry import Origin
+from clock.store.ledger import BATCH, Ledger
 from clock.store.pauses import Pause, covering
 from clock.ticker import telling
 from clock.ticker.catch_up import Due, Missed
 from clock.ticker.firing import Outcome
+from clock.ticker.remembered import Remembered
 from clock.timetable import Event
 
 JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
+
+JOINED = ("refused", "paused")  # a run of them, of an event that asks again, is one record of the history
 
 _MS = timedelta(milliseconds=1)
 
@@ -60,6 +65,9 @@ def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, si
         detail,
         outcome.pushes,
         watched=() if event.overlap == "allow" else outcome.jids,
+        counted=due.counted[outcome.counts and outcome.kind != "paused"],
+        uncounted=due.counted[0],
+        joins=due.is_asked_again and outcome.kind in JOINED,
     )
 
 
@@ -77,15 +85,18 @@ class Journal:
         *,
         clock: Clock,
         signature: Signature,
+        remembered: Remembered,
         on_commit: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._signature = signature
+        self._remembered = remembered
         self._on_commit = on_commit
         self._waiting: deque[Decision] = deque()
         self._under_way: tuple[list[Decision], Verdicts] | None = None
         self.untaken: set[tuple[str, int]] = set()  # what the ledger did not take as it was: it did not fire
+        self._has_restored = False  # entries that Redis had lost stand there again
         self._must_read = False  # the ledger has moved on without this clock
         self._cancelled: deque[tuple[str, Pause]] = (
             deque()
@@ -128,7 +139,15 @@ class Journal:
             "first": to_ms(missed.first),
         }
         self._waiting.append(
-            Decision(event.name, event.declaration, to_ms(missed.after), to_ms(missed.at), "missed", detail)
+            Decision(
+                event.name,
+                event.declaration,
+                to_ms(missed.after),
+                to_ms(missed.at),
+                "missed",
+                detail,
+                counted=missed.counted,
+            )
         )
 
     def begin(self, decision: Decision | None = None) -> None:
@@ -156,14 +175,15 @@ class Journal:
             self._ledger.pause(*self._cancelled[0])
             self._cancelled.popleft()
         self.join()
-        paused = True
-        while self._waiting and paused:
+        can_be_taken = True
+        while self._waiting and can_be_taken:
             decisions = list(self._waiting)
             verdicts = self._ledger.commit(decisions)
             kept = self._settled(decisions, verdicts)
             self._waiting.clear()
             self._waiting.extend(kept)
-            paused = Verdict.PAUSED in verdicts
+            can_be_taken = Verdict.PAUSED in verdicts or self._has_restored
+            self._has_restored = False
         must_read, self._must_read = self._must_read, False
         return must_read
 
@@ -193,13 +213,15 @@ class Journal:
     def _settled(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> list[Decision]:
         """See to what the ledger made of decisions; those that it could not take yet, which wait on, in front.
 
-        Raises StoreUnavailable; then all of them wait on.
+        Raises StoreUnavailable, Outranked; then all of them wait on.
         """
         kept: dict[str, list[Decision]] = {}
         pauses = self._ledger.pauses() if Verdict.PAUSED in verdicts else {}
+        restored = self._restored(decisions, verdicts) if Verdict.STALE in verdicts else {}
         for decision, verdict in zip(decisions, verdicts, strict=True):
             if verdict is Verdict.COMMITTED:
                 self._refused.discard(decision.event)
+                self._remembered.commit(decision)
                 self._on_commit(decision)
                 continue
             self.untaken.add((decision.event, decision.due_ms))
@@ -208,11 +230,30 @@ class Journal:
             elif verdict is Verdict.DECIDED_ALREADY:
                 logger.info("%r due at %d ms had been decided already", decision.event, decision.due_ms)
             elif verdict is Verdict.STALE and decision.event not in kept:
-                logger.info("%r has been decided or declared anew by another clock", decision.event)
+                if restored.get(decision.event) == decision.after_ms:
+                    kept[decision.event] = [decision]
+                    continue
+                logger.debug("%r has been decided or declared again elsewhere", decision.event)
                 self._must_read = True
             else:  # the later ones of its event, refused as stale, wait behind it
                 kept.setdefault(decision.event, []).append(self._kept(decision, verdict, pauses))
         return [decision for of_event in kept.values() for decision in of_event]
+
+    def _restored(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> dict[str, int]:
+        """Have entries that Redis has lost written again; up to when each of those events is decided, in ms."""
+        stale = zip(decisions, verdicts, strict=True)
+        pairs = list({item.event: item.declaration for item, verdict in stale if verdict is Verdict.STALE}.items())
+        whole_second = to_ms(self._clock.now()) // 1000 * 1000
+        entries = self._ledger.declare(pairs, whole_second, self._remembered.known(pairs))
+        found = {
+            event: entry.decided_ms
+            for (event, _), entry in zip(pairs, entries, strict=True)
+            if entry.origin is Origin.RESTORED
+        }
+        if found:
+            self._remembered.restored += found
+            self._has_restored = self._must_read = True  # others may be lost, too
+        return found
 
     def _kept(self, decision: Decision, verdict: Verdict, pauses: Mapping[str, Pause]) -> Decision:
         """The decision as it waits on."""
@@ -231,4 +272,11 @@ class Journal:
         reason = str(covering(pauses, decision.event, decision.due_ms) or "paused")
         telling.held_up(decision.event, from_ms(decision.due_ms), reason)
         kept = {name: decision.detail[name] for name in ("late_ms", *self._signature.fields)}
-        return replace(decision, kind="paused", detail={**kept, "reason": reason}, pushes=(), watched=())
+        return replace(
+            decision,
+            kind="paused",
+            detail={**kept, "reason": reason},
+            pushes=(),
+            watched=(),
+            counted=decision.uncounted,
+        )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from clock.clocks import Clock, ServerClock
 from clock.errors import StoreError
@@ -54,6 +55,8 @@ class Leader:
         self._leads_until = float("-inf")  # monotonic seconds; written by the thread, read by the ticker
         self._tenure: Tenure | None = None  # the last answer; None: Redis is away
         self._holder: str | None = None
+        self._held_until = float("-inf")  # monotonic seconds: another clock's lease lasts until then at least
+        self._is_handed_over = False  # it stepped down before
         self._is_skewed = False
 
     @property
@@ -84,18 +87,30 @@ class Leader:
         asked = self._clock.monotonic()
         try:
             with self._taking:
-                self._tenure = self._lease.take(int(LEASE_SECONDS * 1000))
+                self._tenure = self._take(asked)
         except StoreError:
             self._tenure = None
             return
         if isinstance(self._clock, ServerClock):
             self._correct(self._clock, self._tenure, asked)
         holder = self._tenure.holder
+        if not holder:
+            return
         self._leads_until = asked + LEASE_SECONDS if holder == self._identity else float("-inf")
         if holder != self._holder:
             self._tell(holder)
         if self._stop.is_set() and holder == self._identity:
             self._lease.give_back()  # it was taken while `stop` gave it back
+
+    def _take(self, asked: float) -> Tenure:
+        """Ask for the lease. One that Redis lost before its time is left to its holder, which knows the ledger."""
+        is_early = asked < self._held_until and not self._is_handed_over
+        tenure = self._lease.take(int(LEASE_SECONDS * 1000), leave_free=is_early)
+        self._is_handed_over = False
+        if not tenure.holder:
+            return replace(tenure, left_ms=int((self._held_until - asked) * 1000))
+        self._held_until = float("-inf") if tenure.holder == self._identity else asked + tenure.left_ms / 1000
+        return tenure
 
     def _tell(self, holder: str) -> None:
         before, self._holder = self._holder, holder
@@ -127,7 +142,8 @@ class Leader:
             return not self._clock.wait(self._stop, BEAT_SECONDS)
         try:
             with self._waiting:
-                self._lease.wait_for_hand_over(min(BEAT_SECONDS, self._tenure.left_ms / 1000 + EXPIRY_SECONDS))
+                seconds = min(BEAT_SECONDS, self._tenure.left_ms / 1000 + EXPIRY_SECONDS)
+                self._is_handed_over = self._lease.wait_for_hand_over(seconds)
         except StoreError:
             self._tenure = None
         return not self._stop.is_set()

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from clock.clocks import Clock, to_ms
+from clock.store.decision import Decision
 from clock.store.holding import Push, jid_of
-from clock.store.ledger import Decision
 from clock.ticker import firing
 from clock.ticker.catch_up import Due
 from clock.ticker.journal import Signature

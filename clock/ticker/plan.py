@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from clock.clocks import from_ms, to_ms
-from clock.store.ledger import Entry, Ledger
+from clock.clocks import to_ms
+from clock.store.entry import Entry
+from clock.store.ledger import Ledger
+from clock.ticker import telling
 from clock.ticker.agenda import Agenda, Planned
-from clock.ticker.catch_up import Due, Missed, owed
+from clock.ticker.catch_up import Due, Missed
 from clock.ticker.garbage import uncollected
+from clock.ticker.remembered import Remembered
 from clock.timetable import Event
 
 WHOLE_SECOND = timedelta(seconds=1)  # due instants lie at least so far apart
@@ -20,11 +23,15 @@ WHOLE_SECOND = timedelta(seconds=1)  # due instants lie at least so far apart
 class Plan:
     """The agenda of the events, read from the ledger, and the firings that were taken from it.
 
-    `latest_started` gives the latest instant of an event that runs on a thread and is not decided yet.
+    `latest_started` gives the latest instant of an event that runs on a thread and is not decided yet;
+    `remembered` is what this clock has declared and committed, for a ledger that has lost it.
     """
 
-    def __init__(self, ledger: Ledger, latest_started: Callable[[str], Due | Missed | None]) -> None:
+    def __init__(
+        self, ledger: Ledger, latest_started: Callable[[str], Due | Missed | None], remembered: Remembered
+    ) -> None:
         self._ledger = ledger
+        self._remembered = remembered
         self._latest_started = latest_started
         self._agenda: Agenda | None = None  # None: the ledger has to be read first
         self._met: list[Planned] = []  # taken as they came due, and not yet planned anew
@@ -80,17 +87,18 @@ class Plan:
         """Declare events and plan them by what the ledger says. Raises StoreUnavailable, Outranked."""
         events = list(events)
         whole_second = to_ms(now) // 1000 * 1000
-        entries = self._ledger.declare([(event.name, event.declaration) for event in events], whole_second)
-        planned = [
-            Planned(event, anchor=from_ms(entry.anchor_ms), decided=self._decided(event, entry))
-            for event, entry in zip(events, entries, strict=True)
-        ]
+        pairs = [(event.name, event.declaration) for event in events]
+        entries = self._ledger.declare(pairs, whole_second, self._remembered.known(pairs))
+        planned = [self._planned(event, entry) for event, entry in zip(events, entries, strict=True)]
+        telling.entries_found(planned, entries, self._remembered)
+        self._remembered.note(pairs, entries)
         for item in planned:
             item.look_ahead()
         return planned
 
     def remove(self, gone: Sequence[str], now_ms: int) -> None:
         """Take events out of the ledger for good. Raises StoreUnavailable."""
+        self._remembered.forget(gone)
         self._ledger.remove(gone, now_ms)
 
     def note_orphans(self, declared: Sequence[str], now_ms: int) -> None:
@@ -128,14 +136,15 @@ class Plan:
         for item in self._agenda.take_due(now):
             at = item.next_due
             if at is not None and now - at < WHOLE_SECOND:  # so that it is the only one
-                fires.append((at, item.place, item.event, item.due(at)))
-                item.decided = at
+                due = item.due(at)
+                fires.append((at, item.place, item.event, due))
+                item.take_over(at, due)
                 self._met.append(item)
                 continue
-            owes = owed(item.event, anchor=item.anchor, decided=item.decided, now=now)
+            owes = item.owed(now)
             missed += [(item.event, run) for run in owes.missed]
             fires += [(due.at, item.place, item.event, due) for due in owes.fires]
-            item.decided = owes.decided
+            item.take_over(owes.decided, owes.fires[-1] if owes.fires else None)
             self._agenda.put_back(item)
         fires.sort(key=itemgetter(0, 1))
         self.to_fire.extend((event, due) for _, _, event, due in fires)
@@ -153,8 +162,17 @@ class Plan:
         waiting = [(event.name, due.at) for event, due in self.to_fire]
         return waiting + (self._agenda.due_by(now) if self._agenda else [])
 
-    def _decided(self, event: Event, entry: Entry) -> datetime:
-        """The last due instant that needs no firing: decided in the ledger, or running on a thread here."""
-        decided = from_ms(entry.decided_ms)
+    def ask_again(self, event: str, due: Due) -> None:
+        """Plan an event whose condition refused `due`: it does not use up the period."""
+        if self._agenda is not None:
+            self._agenda.ask_again(event, due)
+
+    def _planned(self, event: Event, entry: Entry) -> Planned:
+        """The event after what needs no firing: what the ledger has decided, and what runs on a thread here."""
+        counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+        item = Planned(event, entry.anchor, entry.decided, entry.previous, counted=counted)
+        item.is_asked_again = event.asked_again_after(entry.previous, anchor=entry.anchor, counted=counted)
         started = self._latest_started(event.name)
-        return decided if started is None else max(decided, started.at)
+        if started is not None and started.at > item.decided:
+            item.take_over(started.at, started if isinstance(started, Due) else None)
+        return item

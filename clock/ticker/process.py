@@ -10,8 +10,9 @@ from clock.clocks import Clock, ServerClock
 from clock.problems import Problems
 from clock.store import Redis
 from clock.store.clock_register import AboutClock, ClockRegister
+from clock.store.decision import Decision
 from clock.store.lease import Lease
-from clock.store.ledger import Decision, RedisLedger
+from clock.store.ledger import RedisLedger
 from clock.ticker.journal import Signature
 from clock.ticker.leader import Leader
 from clock.ticker.pulse import Pulse

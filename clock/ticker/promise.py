@@ -35,7 +35,7 @@ class Promise:
             return True
         before = self._ledger.promise(event, due_ms)
         if self._told not in (None, before):
-            logger.warning("Redis has something else than it was told last: reading the ledger anew")
+            logger.info("The next due marker in Redis is not the one this clock set: reading the ledger again")
             return False
         self._told, self._told_at = (event, due_ms), now
         return True

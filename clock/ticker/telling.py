@@ -6,11 +6,14 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from clock.clocks import to_ms
+from clock.clocks import from_ms, to_ms
+from clock.store.entry import Entry, Origin
+from clock.ticker.agenda import Planned
 from clock.ticker.catch_up import Due
+from clock.ticker.remembered import Behind, Remembered
 from clock.timetable import Event
 
-NAMED = 10  # events that a slow one has made late, in the warning
+NAMED = 10  # events in one line; of thousands a few are enough to find the cause
 
 logger = logging.getLogger(__name__)
 
@@ -51,3 +54,53 @@ def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now
 def about(event: str, at: datetime) -> dict[str, str]:
     """The fields of a line about an event that was due at `at`."""
     return {"event": event, "due": at.isoformat()}
+
+
+def few(names: Sequence[str]) -> str:
+    """Some of the names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _restored(events: Sequence[str]) -> None:
+    """That Redis had lost the ledger entries of events, and that this clock wrote them again."""
+    if events:
+        logger.warning(
+            "Redis lost the ledger entries of %s; this clock wrote them again from memory. Their due instants are "
+            "neither lost nor fired twice. Pauses, histories and jobs that Redis lost with them stay lost.",
+            few(list(map(repr, events))),
+        )
+
+
+def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remembered: Remembered) -> None:
+    """What is unusual in the ledger entries of events."""
+    by_origin: dict[Origin, list[str]] = {}
+    for item, entry in zip(planned, entries, strict=True):
+        by_origin.setdefault(entry.origin, []).append(item.event.name)
+    _restored([*remembered.restored, *by_origin.get(Origin.RESTORED, [])])
+    remembered.restored.clear()
+    if renewed := by_origin.get(Origin.RENEWED):
+        logger.warning(
+            "The ledger entries of %s had a missing or invalid part and were begun again from what was left: a "
+            "due instant may have been lost. See maxmemory-policy, and who deletes or writes keys clock:ledger:*.",
+            few(list(map(repr, renewed))),
+        )
+    pairs = [(item.event.name, item.event.declaration) for item in planned]
+    if behind := remembered.behind(pairs, entries):
+        events = {item.event.name: item.event for item in planned}
+        logger.warning(
+            "Redis lost decisions that this clock had committed: an older snapshot was restored, or a replica "
+            "that lagged was promoted. These due instants are decided again, and jobs that ran may run again: %s",
+            few([_decided_again(events[found.event], found) for found in behind]),
+        )
+
+
+def _decided_again(event: Event, behind: Behind) -> str:
+    """The event and those of its due instants that the ledger does not have any more."""
+    entry = behind.found
+    low, high = entry.decided_ms // 1000, behind.committed_ms // 1000
+    dues = list(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))
+    if not dues:
+        return f"{event.name!r} up to {from_ms(behind.committed_ms).isoformat()}"
+    first, last = from_ms(dues[0] * 1000).isoformat(), from_ms(dues[-1] * 1000).isoformat()
+    return f"{event.name!r} {first}" if len(dues) == 1 else f"{event.name!r} {len(dues)} from {first} to {last}"

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
 from clock.problems import Part, Problems
-from clock.store.ledger import Decision, Ledger
+from clock.store.decision import Decision
+from clock.store.ledger import Ledger
 from clock.ticker import firing
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.agenda import Planned
@@ -24,6 +25,7 @@ from clock.ticker.garbage import uncollected
 from clock.ticker.journal import Journal, Signature
 from clock.ticker.plan import Plan
 from clock.ticker.promise import Promise
+from clock.ticker.remembered import Remembered
 from clock.ticker.sync import Sync
 from clock.ticker.tick_callbacks import TickCallbacks
 from clock.timetable import Event, Timetable
@@ -69,9 +71,12 @@ class Ticker:
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
         self._promise = Promise(ledger, clock=clock)
-        self._journal = Journal(ledger, clock=clock, signature=signature, on_commit=on_decision)
+        remembered = Remembered()
+        self._journal = Journal(
+            ledger, clock=clock, signature=signature, remembered=remembered, on_commit=on_decision
+        )
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
-        self._plan = Plan(ledger, self._threads.latest_started)
+        self._plan = Plan(ledger, self._threads.latest_started, remembered)
         self._sync = Sync(
             timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set, problems=problems
         )

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from clock.timetable.chain import Chain, Reading
 from clock.timetable.days import WEEKDAYS, EveryDay, EveryWeekday
-from clock.timetable.local_time import DAY, HOUR, MINUTE
+from clock.timetable.local_time import DAY, FOREVER, HOUR, MINUTE
 from clock.timetable.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 
 _AT = re.compile(
@@ -106,6 +106,17 @@ class ClockworkAt:
                 if candidate[0] > after and not skip:
                     yield candidate[0]
                 skip = False
+
+    def candidates_after(self, last: int | None, after: int, end: int, anchor: int) -> Iterator[int]:
+        """The candidates in (after, end] that lie a period after the `last` one that counted (None: none has)."""
+        chain = self.chain()
+        counted = None if last is None else next(chain.candidates.readings(last - 1, last), None)
+        if last is None and self.skip_first:
+            counted = next(chain.candidates.readings(self._begin(anchor), FOREVER), None)
+        start = counted[0] + chain.reach if counted else self._begin(anchor)
+        for candidate in chain.candidates.readings(max(start, after), end):
+            if counted is None or chain.is_due(candidate, counted):
+                yield candidate[0]
 
     def _last_by(self, chain: Chain, after: int, anchor: int) -> Reading | None:
         """The last link of the chain not after `after`; None: there is none."""

@@ -55,6 +55,7 @@ def read_options(
 ) -> None:
     """Put period and options into `entry`. Raises DeclarationError, which begins with `where`."""
     check_option(where, "skip_first_run", skip_first_run)
+    entry.is_clockworks = True
     take_options(entry, where, others)
     length = _period(where, period)
     times = _times(where, at)

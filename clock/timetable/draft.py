@@ -104,6 +104,7 @@ class Entry:
     tags: set[Hashable] = field(default_factory=set)
     until: Moment | None = None
     adjustments: Adjustments = NONE
+    is_clockworks: bool = False
     schedule: str = ""
     make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
     action: Callable[[Draft], Action] | None = None
@@ -148,6 +149,7 @@ class Entry:
             tags=frozenset(self.tags),
             until=self.until,
             adjustments=self.adjustments,
+            asks_again=self.is_clockworks and self.condition is not None,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from clock.timetable.action import Action, Enqueue, PackedPush
 from clock.timetable.adjustments import NONE, Adjustments
+from clock.timetable.counting import Counting, written
 from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
 from clock.timetable.prose import explain
 from clock.timetable.triggers import Trigger
@@ -23,6 +24,7 @@ class Event:
     """When, what, on which condition.
 
     `schedule` says when in words; `declaration` adds all that due instants depend on: its change moves the anchor.
+    `asks_again`: a due instant that the condition refuses does not use up the period (Clockwork's form).
     `overlap` says what becomes of a due instant while the job of the one before is still at work.
     """
 
@@ -42,6 +44,7 @@ class Event:
     tags: frozenset[Hashable] = frozenset()
     until: Moment | None = None
     adjustments: Adjustments = NONE
+    asks_again: bool = False
 
     @property
     def enqueues(self) -> bool:
@@ -54,15 +57,19 @@ class Event:
         return self.action.packed if isinstance(self.action, Enqueue) else None
 
     def next_after(
-        self, after: datetime, *, anchor: datetime, previous: datetime | None = None
+        self, after: datetime, *, anchor: datetime, previous: datetime | None = None, counted: str = ""
     ) -> datetime | None:
         """The first due instant strictly after `after`, of the event anchored at `anchor`; None: never.
 
         All instants are aware, in UTC, the anchor a whole second. `previous` may give the last due instant not
-        after `after`, which saves work; it never changes the answer. Only Clockwork's form may be due at its
-        anchor: ask from a second before it.
+        after `after`, which saves work; it never changes the answer. `counted` is what the ledger has of an event
+        that asks its condition again; without it, all that was due before has counted. Only Clockwork's form may
+        be due at its anchor: ask from a second before it.
         """
-        found = self.due_between(to_seconds(after), FOREVER, anchor=anchor, previous=previous)
+        if self.asks_again and counted:
+            found = self.asked_between(to_seconds(after), FOREVER, anchor=anchor, counted=counted)
+        else:
+            found = self.due_between(to_seconds(after), FOREVER, anchor=anchor, previous=previous)
         return next(map(to_datetime, found), None)
 
     def due_between(
@@ -74,6 +81,41 @@ class Event:
         """
         decided = None if previous is None else to_seconds(previous)
         return self.trigger.due_between(after, end, to_seconds(anchor), decided)
+
+    def asked_between(self, after: int, end: int, *, anchor: datetime, counted: str) -> Iterable[int]:
+        """When an event that asks again asks its condition in (after, end], as long as that refuses.
+
+        In seconds since 1970. `counted` is what the ledger holds of it, as `counted_from` gives it.
+        """
+        counting, start = Counting(self.trigger), to_seconds(anchor)
+        return counting.asked_between(after, end, start, counting.read(counted, start, None))
+
+    def counted_from(self, counted: str, *, anchor: datetime, previous: datetime | None) -> str:
+        """What the next due instant counts from, if the ledger has `counted`; it may have nothing valid.
+
+        Without it, all due instants up to `previous` count. Empty for an event that does not ask again.
+        """
+        if not self.asks_again:
+            return ""
+        last = None if previous is None else to_seconds(previous)
+        return written(Counting(self.trigger).read(counted, to_seconds(anchor), last))
+
+    def counted_after(self, due: datetime, *, anchor: datetime, counted: str) -> str:
+        """What is counted from once the due instant has counted: its condition did not refuse it."""
+        counting, start = Counting(self.trigger), to_seconds(anchor)
+        return written(counting.after(to_seconds(due), start, counting.read(counted, start, None)))
+
+    def last_counted(self, *, anchor: datetime, counted: str) -> datetime | None:
+        """The latest due instant that counted; None: none has."""
+        counting, start = Counting(self.trigger), to_seconds(anchor)
+        last = counting.last(start, counting.read(counted, start, None))
+        return None if last is None else to_datetime(last)
+
+    def asked_again_after(self, previous: datetime | None, *, anchor: datetime, counted: str) -> bool:
+        """Whether `previous`, the last instant decided, did not count, so that the condition is asked again."""
+        if not self.asks_again or previous is None:
+            return False
+        return self.last_counted(anchor=anchor, counted=counted) != previous
 
     def explain(self, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
         """The event in a sentence, for people; with `now`, it ends with the next due instant in the event's zone.

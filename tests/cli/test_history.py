@@ -10,8 +10,9 @@ from redis import Redis
 
 from clock.errors import ClockError
 from clock.store import pauses
+from clock.store.decision import Decision
 from clock.store.holding import Push
-from clock.store.ledger import Decision, RedisLedger
+from clock.store.ledger import RedisLedger
 from clock.store.pauses import ALL
 from clock.timetable import load
 

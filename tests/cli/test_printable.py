@@ -11,8 +11,9 @@ from redis import Redis
 
 from clock.cli.app import main
 from clock.store import pauses
+from clock.store.decision import Decision
 from clock.store.history import add_outcome
-from clock.store.ledger import Decision, RedisLedger
+from clock.store.ledger import RedisLedger
 from clock.store.pauses import Pause
 from clock.timetable import load
 

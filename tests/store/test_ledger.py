@@ -3,11 +3,14 @@ import json
 import pytest
 from redis import Redis
 
-from clock.errors import Outranked
+from clock.clocks import from_ms
+from clock.errors import Outranked, StoreError
 from clock.store import keys, pauses, watch
+from clock.store.decision import Decision, Verdict
+from clock.store.entry import Entry, Origin
 from clock.store.holding import Push
 from clock.store.lease import Lease
-from clock.store.ledger import Decision, Entry, RedisLedger, Verdict
+from clock.store.ledger import RedisLedger
 from clock.store.pauses import Pause
 from clock.store.watch import Watched
 
@@ -30,7 +33,17 @@ def decision(due_ms: int, *pushes: Push, after_ms: int = NOON - 1000) -> Decisio
 
 
 def test_an_event_seen_for_the_first_time_may_be_due_at_its_anchor(ledger: RedisLedger) -> None:
-    assert declare(ledger) == Entry(anchor_ms=NOON, decided_ms=NOON - 1000)
+    entry = declare(ledger)
+
+    assert entry == Entry(anchor_ms=NOON, decided_ms=NOON - 1000)
+    assert entry.previous is None
+
+
+def test_an_event_that_was_due_at_its_anchor_has_a_previous_due_instant(ledger: RedisLedger) -> None:
+    declare(ledger)
+    ledger.commit([decision(NOON)])
+
+    assert declare(ledger).previous == from_ms(NOON)
 
 
 def test_an_event_seen_again_keeps_its_entry(ledger: RedisLedger) -> None:
@@ -45,7 +58,8 @@ def test_a_changed_declaration_begins_anew_and_owes_nothing(ledger: RedisLedger)
 
     entry = declare(ledger, "every hour", now_ms=NOON + MINUTE)
 
-    assert entry == Entry(anchor_ms=NOON + MINUTE, decided_ms=NOON + MINUTE)
+    assert entry == Entry(anchor_ms=NOON + MINUTE, decided_ms=NOON + MINUTE + 1)
+    assert entry.previous is None
 
 
 @pytest.mark.parametrize("name", ["Etc/UTC", "Zulu", "Etc/GMT-0", "UTC"])
@@ -148,19 +162,123 @@ def test_a_key_of_another_type_leaves_the_instant_undecided(
     assert ledger.commit([due]) == [Verdict.COMMITTED]
 
 
-def test_a_history_of_another_type_holds_up_its_own_event_alone(ledger: RedisLedger, redis: Redis) -> None:
-    ledger.declare([("nightly", "daily"), ("hourly", "daily")], NOON)
-    redis.set(keys.HISTORY + "nightly", "in the way")
-    both = [
-        Decision(event, "daily", NOON - 1000, NOON + MINUTE, "fired", {}, (Push("{}", event),))
-        for event in ("nightly", "hourly")
-    ]
+def test_keys_of_another_type_beside_the_ledger_are_named_and_hold_up_nothing(
+    ledger: RedisLedger, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.declare([("nightly", "daily")], NOON)
+    odd = [keys.HISTORY + "nightly", keys.WATCHED + "nightly", keys.PAUSED, keys.LEASE]
+    redis.mset(dict.fromkeys(odd, "in the way"))
+    fired = Decision("nightly", "daily", NOON - 1000, NOON + MINUTE, "fired", {}, (Push("{}", "low"),), ["0a"])
 
-    assert ledger.commit(both) == [Verdict.WRONG_TYPE, Verdict.COMMITTED]
-    assert not redis.exists("queue:nightly")
-    redis.delete(keys.HISTORY + "nightly")
-    assert ledger.commit(both) == [Verdict.COMMITTED, Verdict.DECIDED_ALREADY]
-    assert redis.llen("queue:nightly") == redis.llen("queue:hourly") == 1
+    assert ledger.commit([fired]) == [Verdict.COMMITTED]
+    assert redis.llen("queue:low") == 1
+    assert [key for key in odd[:3] if f"the key {key} holds a string" in caplog.text] == odd[:3]
+    assert ledger.commit([fired]) == [Verdict.DECIDED_ALREADY]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"in the way",
+        b"[1]",
+        b"7",
+        b'{"from": "x"}',
+        b'{"until": 1}',
+        b"\xff",
+        b'{"from": 1, "earlier": 5}',
+        b"null",
+    ],
+)
+@pytest.mark.parametrize("field", ["nightly", ""])
+def test_a_pause_that_is_none_is_named_and_stops_nothing(
+    ledger: RedisLedger, redis: Redis, caplog: pytest.LogCaptureFixture, field: str, text: bytes
+) -> None:
+    ledger.declare([("nightly", "daily")], NOON)
+    redis.hset(keys.PAUSED, mapping={field: text, "weekly": '{"from": 1}'})
+    fired = Decision("nightly", "daily", NOON - 1000, NOON + MINUTE, "fired", {}, (Push("{}", "low"),))
+
+    verdicts, pauses = ledger.commit([fired]), ledger.pauses()
+
+    lasts = text == b'{"from": 1, "earlier": 5}'  # its first part is a pause
+    assert verdicts == [Verdict.PAUSED if lasts else Verdict.COMMITTED]
+    assert list(pauses) == ["weekly"]
+    assert "clock:paused is not a pause" in caplog.text
+
+
+@pytest.mark.parametrize("lost", [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED])
+def test_an_entry_with_a_part_missing_begins_again_from_what_is_left(
+    ledger: RedisLedger, redis: Redis, lost: str
+) -> None:
+    pairs = [("nightly", "daily"), ("hourly", "hourly")]
+    ledger.declare(pairs, NOON)
+    for event, declaration in pairs:
+        ledger.commit([Decision(event, declaration, NOON - 1000, NOON + MINUTE, "fired")])
+
+    redis.hdel(lost, "nightly")
+    nightly, hourly = ledger.declare(pairs, NOON + 2 * MINUTE)
+
+    expected = {
+        keys.LEDGER_ANCHOR: Entry(NOON + MINUTE, NOON + MINUTE),
+        keys.LEDGER_DECLARATION: Entry(NOON, NOON + MINUTE),
+        keys.LEDGER_DECIDED: Entry(NOON, NOON + 2 * MINUTE + 1),
+    }
+    assert (nightly, nightly.origin) == (expected[lost], Origin.RENEWED)
+    assert (hourly, hourly.origin) == (Entry(NOON, NOON + MINUTE), Origin.LEDGER)
+    assert ledger.declare(pairs, NOON + 3 * MINUTE)[0].origin is Origin.LEDGER
+
+
+@pytest.mark.parametrize(
+    "odd", [b"", b"x", b"\xff\xfe", b"-1", b"1e3", b"0x10", b"1.5", b"1" + b"0" * 20, b"nan", b"[]"]
+)
+@pytest.mark.parametrize("key", [keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED])
+def test_a_part_that_is_no_instant_counts_as_missing(
+    ledger: RedisLedger, redis: Redis, key: str, odd: bytes
+) -> None:
+    ledger.declare([("nightly", "daily"), ("hourly", "hourly")], NOON)
+
+    redis.hset(key, "nightly", odd)
+    nightly, hourly = ledger.declare([("nightly", "daily"), ("hourly", "hourly")], NOON + MINUTE)
+
+    assert (nightly.origin, hourly.origin) == (Origin.RENEWED, Origin.LEDGER)
+    assert NOON - 1000 <= nightly.anchor_ms <= nightly.decided_ms + 1000 <= NOON + MINUTE + 1001
+    assert [event for event, _, _ in ledger.rows()] == ["nightly", "hourly"]
+
+
+def test_a_ledger_key_of_another_type_is_named(ledger: RedisLedger, redis: Redis) -> None:
+    redis.set(keys.LEDGER_DECIDED, "in the way")
+
+    with pytest.raises(StoreError, match="the key clock:ledger:decided holds a string and not a hash"):
+        ledger.declare([("nightly", "daily")], NOON)
+    with pytest.raises(StoreError, match="the key clock:ledger:decided holds a string and not a hash"):
+        ledger.commit([decision(NOON)])
+
+
+def test_entries_that_redis_lost_are_written_again_as_they_are_known(ledger: RedisLedger, redis: Redis) -> None:
+    pairs = [("lost", "daily"), ("broken", "daily"), ("changed", "weekly"), ("new", "daily")]
+    known = {event: Entry(NOON, NOON + MINUTE, "7") for event, _ in pairs[:3]}
+    ledger.declare([("broken", "daily"), ("changed", "daily")], NOON)
+    redis.hdel(keys.LEDGER_DECIDED, "broken")
+
+    entries = ledger.declare(pairs, NOON + 2 * MINUTE, known)
+
+    assert [entry.origin for entry in entries] == [Origin.RESTORED, Origin.RESTORED, Origin.LEDGER, Origin.LEDGER]
+    assert entries[:2] == [Entry(NOON, NOON + MINUTE, "7")] * 2
+    assert ledger.declare(pairs[:2], NOON + 3 * MINUTE) == entries[:2]
+
+
+def test_refusals_that_join_are_one_entry_of_the_history(ledger: RedisLedger) -> None:
+    declare(ledger)
+    after = NOON - 1000
+    for number, kind in enumerate(["refused", "refused", "refused", "fired", "refused"]):
+        due = NOON + number * MINUTE
+        ledger.commit([Decision("feed", "every minute", after, due, kind, {"late_ms": number}, joins=number > 0)])
+        after = due
+
+    assert list(ledger.history("feed")) == [
+        {"decision": "refused", "due": NOON + 4 * MINUTE, "late_ms": 4},
+        {"decision": "fired", "due": NOON + 3 * MINUTE, "late_ms": 3},
+        {"decision": "refused", "due": NOON + 2 * MINUTE, "late_ms": 2, "count": 3, "first": NOON},
+    ]
 
 
 def test_the_history_tells_each_decision_newest_first(ledger: RedisLedger) -> None:
@@ -197,7 +315,7 @@ def test_a_declaration_changed_back_in_time_never_begins_before_what_was_decided
     declare(ledger)
     ledger.commit([decision(NOON + 5 * MINUTE)])
 
-    assert declare(ledger, "every hour", now_ms=NOON) == Entry(NOON + 5 * MINUTE, NOON + 5 * MINUTE)
+    assert declare(ledger, "every hour", now_ms=NOON) == Entry(NOON + 5 * MINUTE, NOON + 5 * MINUTE + 1)
 
 
 def test_nothing_is_committed_or_declared_for_an_older_release_than_the_leading_one(redis: Redis) -> None:
@@ -242,7 +360,7 @@ def test_an_event_taken_out_for_good_begins_anew_and_repeats_nothing(ledger: Red
 
     ledger.remove(["feed"], NOON + MINUTE)
 
-    assert declare(ledger, now_ms=NOON) == Entry(NOON + MINUTE, NOON + MINUTE)
+    assert declare(ledger, now_ms=NOON) == Entry(NOON + MINUTE, NOON + MINUTE + 1)
 
 
 def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedger, redis: Redis) -> None:

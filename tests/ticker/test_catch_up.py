@@ -29,7 +29,8 @@ def minute(number: float) -> datetime:
 
 
 def owed_at(number: float, event: EveryMinute, *, decided: float = 0) -> Owed:
-    return owed(event, anchor=ANCHOR, decided=minute(decided), now=minute(number))
+    previous = minute(decided) if decided else None
+    return owed(event, anchor=ANCHOR, decided=minute(decided), previous=previous, now=minute(number))
 
 
 def fired(owes: Owed) -> list[datetime]:

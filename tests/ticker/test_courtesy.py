@@ -9,6 +9,7 @@ from clock.store.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker.courtesy import LONGEST_SECONDS, Courtesy
 from clock.ticker.plan import Plan
+from clock.ticker.remembered import Remembered
 from clock.timetable import Timetable
 
 BEFORE_SIX = timedelta(seconds=9, milliseconds=990)  # the tests begin ten seconds before six
@@ -17,7 +18,7 @@ BEFORE_SIX = timedelta(seconds=9, milliseconds=990)  # the tests begin ten secon
 @pytest.fixture
 def plan(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Plan:
     """A plan with one event, due at six."""
-    plan = Plan(RedisLedger(redis), lambda _name: None)
+    plan = Plan(RedisLedger(redis), lambda _name: None, Remembered())
     plan.read(declare('every().day.at("06:00").do(FetchNewsJob, "x")').events, fake_clock.now())
     return plan
 

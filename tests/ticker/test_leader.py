@@ -40,7 +40,7 @@ def test_a_clock_that_cannot_reach_redis_leads_until_its_lease_runs_out(
     first = leader(redis, "a", clock)
     first.beat()
 
-    def fail(self: Lease, ttl_ms: int) -> Tenure:
+    def fail(self: Lease, ttl_ms: int, *, leave_free: bool) -> Tenure:
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(Lease, "take", fail)
@@ -76,6 +76,7 @@ def test_every_change_of_the_lead_is_told_on_both_sides(redis: Redis, caplog: py
     with caplog.at_level(logging.INFO):
         first.beat()
         second.beat()
+        clock.advance(timedelta(seconds=LEASE_SECONDS))
         redis.delete(keys.LEASE)
         second.beat()
         first.beat()
@@ -88,6 +89,33 @@ def test_every_change_of_the_lead_is_told_on_both_sides(redis: Redis, caplog: py
     ]
 
 
+def test_a_lease_that_redis_lost_goes_back_to_its_holder(redis: Redis) -> None:
+    clock = FakeClock(SIX)
+    first, second = leader(redis, "a", clock), leader(redis, "b", clock)
+    first.beat()
+    second.beat()
+
+    redis.flushall()
+    second.beat()
+    first.beat()
+
+    assert (first.leads, second.leads) == (True, False)
+
+
+def test_a_lease_that_redis_lost_together_with_its_holder_is_taken_when_it_would_have_ended(redis: Redis) -> None:
+    clock = FakeClock(SIX)
+    first, second = leader(redis, "a", clock), leader(redis, "b", clock)
+    first.beat()
+    second.beat()
+
+    redis.flushall()
+    second.beat()
+    clock.advance(timedelta(seconds=LEASE_SECONDS))
+    second.beat()
+
+    assert second.leads
+
+
 def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,7 +123,9 @@ def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
     clock = ServerClock(machine)
     first = leader(redis, "a", clock)
     tenure = Lease(redis, identity="a", release="v1", rank=1).take(60_000)
-    monkeypatch.setattr(Lease, "take", lambda *_: tenure)  # the server's time stands still, as the machine's does
+    monkeypatch.setattr(
+        Lease, "take", lambda *_, **__: tenure
+    )  # the server's time stands still, as the machine's does
 
     with caplog.at_level(logging.WARNING):
         first.beat()

@@ -9,7 +9,8 @@ import pytest
 from redis import Redis
 
 from clock import client_middleware
-from clock.store.ledger import Decision, RedisLedger, Verdicts
+from clock.store.decision import Decision, Verdicts
+from clock.store.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Event, Timetable

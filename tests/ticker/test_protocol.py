@@ -27,8 +27,9 @@ from clock.clocks import from_ms, to_ms
 from clock.errors import Outranked, StoreUnavailable
 from clock.job.client import using_clock
 from clock.store import keys, pauses
+from clock.store.decision import Decision, Verdict
 from clock.store.lease import Lease
-from clock.store.ledger import Decision, RedisLedger, Verdict
+from clock.store.ledger import RedisLedger
 from clock.store.pauses import Pause
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,7 +9,8 @@ from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.problems import Problems
 from clock.store.clock_register import AboutClock, ClockRegister
-from clock.store.ledger import Entry, RedisLedger
+from clock.store.entry import NOTHING, Entry
+from clock.store.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Pulse, Signature, Ticker
 from clock.timetable import Timetable
@@ -83,7 +84,9 @@ def test_a_clock_that_stops_leaves_the_register_at_once(
 class _AwayLedger(RedisLedger):
     """A ledger whose Redis is away."""
 
-    def declare(self, declarations: Sequence[tuple[str, str]], now_ms: int) -> list[Entry]:
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
         raise StoreUnavailable("Redis cannot be reached.")
 
 

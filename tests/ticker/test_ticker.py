@@ -14,7 +14,8 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.store import keys, watch
-from clock.store.ledger import Decision, RedisLedger, Verdict, Verdicts
+from clock.store.decision import Decision, Verdict, Verdicts
+from clock.store.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable

@@ -1,6 +1,6 @@
 """Clockwork 4.0's rule, as running it has shown: what fires at each tick of a clock that is never late."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,15 +11,24 @@ NOTHING = timedelta(0)
 
 
 def clockwork_fires(
-    period: timedelta, at: At | None, zone: ZoneInfo, start: datetime, end: datetime, tick: timedelta
+    period: timedelta,
+    at: At | None,
+    zone: ZoneInfo,
+    start: datetime,
+    end: datetime,
+    tick: timedelta,
+    condition: Callable[[datetime], bool] = lambda _: True,
 ) -> Iterator[datetime]:
-    """An event's fires at start, start + tick, ... up to `end`; it has not run before."""
+    """An event's fires at start, start + tick, ... up to `end`; it has not run before.
+
+    `condition`, its `if`, is asked last, and a refusal does not use up the period.
+    """
     last = None
     now = start
     while now <= end:
-        if (last is None or now - last >= period - _change(period, zone, now)) and _matches(
-            at, now.astimezone(zone)
-        ):
+        local = now.astimezone(zone)
+        is_apart = last is None or now - last >= period - _change(period, zone, now)
+        if is_apart and _matches(at, local) and condition(local):
             yield now
             last = now
         now += tick

@@ -2,22 +2,35 @@
 --
 -- KEYS[1] hash event -> anchor (ms)       KEYS[2] hash event -> declaration
 -- KEYS[3] hash event -> last decided due instant (ms)    KEYS[4] hash event -> when it left the clock file (ms)
--- KEYS[5] the lease
+-- KEYS[5] the lease    KEYS[6] hash event -> what Clockwork's form with a condition counts its periods from
 -- ARGV[1] the anchor of what is new: now, a whole second (ms since 1970)
 -- ARGV[2] release of this clock ('': none)    ARGV[3] its rank
--- ARGV[4], ARGV[5], ... pairs: event, declaration
--- Returns a flat list: anchor, last decided, for each pair; or nothing where a newer release leads.
+-- ARGV[4], ARGV[5], ... threes: event, declaration, the entry as this clock knows it ('': it does not),
+-- "anchor decided counted"
+-- Returns a flat list, for each event: anchor, last decided, counted ('': nothing), and where the entry comes from:
+-- 0 as it stood, or new; 1 begun again, as a part of it was missing or invalid; 2 written again as this clock knows
+-- it. Returns nothing if a newer release leads, an error that names the key if one has the wrong type.
 --
--- An event never seen begins one second before its anchor, so that it may be due at the anchor itself; one whose
--- declaration changed begins at the anchor, so that an edit alone fires nothing, and never before what it decided.
+-- An event never seen begins one second before its anchor, so that it may be due at the anchor itself. One whose
+-- declaration changed begins a millisecond after the anchor, so that an edit alone fires nothing: due instants are
+-- whole seconds, so none was decided there. It never begins before what it decided.
 -- One script, because two clocks that start together must agree on the anchor.
 local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
+local DAY = 86400000 -- an instant further ahead of now was not decided by a clock
 local now = tonumber(ARGV[1])
-local leader = ARGV[2] ~= '' and redis.call('HMGET', KEYS[5], 'release', 'rank')
-if leader and leader[1] and leader[1] ~= ARGV[2] and tonumber(leader[2]) > tonumber(ARGV[3]) then return false end
+for _, place in ipairs({ 1, 2, 3, 4, 6 }) do
+  local kind = redis.call('TYPE', KEYS[place]).ok
+  if kind ~= 'hash' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE the key ' .. KEYS[place] .. ' holds a ' .. kind .. ' and not a hash')
+  end
+end
+local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[5], 'release', 'rank')
+if leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3]) then
+  return false
+end
 
 local events = {}
-for i = 4, #ARGV, 2 do events[#events + 1] = ARGV[i] end
+for i = 4, #ARGV, 3 do events[#events + 1] = ARGV[i] end
 
 local function in_chunks(list, command)
   for i = 1, #list, CHUNK do command(unpack(list, i, math.min(i + CHUNK - 1, #list))) end
@@ -28,10 +41,36 @@ local function read(key)
   in_chunks(events, function(...)
     for _, value in ipairs(redis.call('HMGET', key, ...)) do
       at = at + 1
-      found[events[at]] = value
+      found[events[at]] = value or nil
     end
   end)
   return found
+end
+
+local function instant(text) -- the number, if the text is an instant that may be in the ledger
+  local number = text and string.match(text, '^%d+$') and tonumber(text)
+  return number and number <= now + DAY and number or nil
+end
+
+local anchor, declared, decided, counted = read(KEYS[1]), read(KEYS[2]), read(KEYS[3]), read(KEYS[6])
+
+local function begun_again(event) -- by what is left of the entry
+  local at = instant(decided[event])
+  local from = instant(anchor[event]) or (at and at - at % 1000) or now
+  return from, at or now + 1, 1
+end
+
+local function entry(event, declaration) -- anchor, last decided, where from; nothing: as it stands
+  local is_absent = not (anchor[event] or declared[event] or decided[event])
+  if declared[event] and declared[event] ~= declaration then
+    local at = instant(decided[event]) or 0
+    local begin = math.max(now, at - at % 1000)
+    return begin, begin + 1, 0
+  elseif is_absent then
+    return now, now - 1000, 0
+  elseif not (declared[event] and instant(anchor[event]) and instant(decided[event])) then
+    return begun_again(event)
+  end
 end
 
 -- UTC has many names, which were written as the machine had them before they became one.
@@ -40,29 +79,36 @@ local function with_one_utc(declaration)
   return (declaration:gsub(' in (%S+)', function(zone) return UTC[(zone:gsub('^Etc/', ''))] and ' in UTC' end))
 end
 
-local anchor, declared, decided = read(KEYS[1]), read(KEYS[2]), read(KEYS[3])
-local new = { {}, {}, {} } -- as KEYS: what each hash is to hold, event and value by turns
+local new = { {}, {}, {}, [6] = {} } -- as KEYS: what each hash is to hold, event and value by turns
+local function set(hash, event, value)
+  table.insert(new[hash], event)
+  table.insert(new[hash], value)
+end
+
 local reply = {}
 for n, event in ipairs(events) do
-  local declaration = ARGV[2 * n + 3]
-  local known = declared[event]
-  if known and known ~= declaration and with_one_utc(known) == declaration then
-    table.insert(new[2], event)
-    table.insert(new[2], declaration)
-  elseif known ~= declaration then
-    local begin = math.max(now, known and tonumber(decided[event] or 0) or 0)
+  local declaration, known = ARGV[3 * n + 2], ARGV[3 * n + 3]
+  if declared[event] and declared[event] ~= declaration and with_one_utc(declared[event]) == declaration then
     declared[event] = declaration
-    anchor[event] = string.format('%.0f', begin)
-    decided[event] = string.format('%.0f', known and begin or now - 1000)
-    for hash, value in ipairs({ anchor[event], declaration, decided[event] }) do
-      table.insert(new[hash], event)
-      table.insert(new[hash], value)
-    end
+    set(2, event, declaration)
   end
-  reply[2 * n - 1] = anchor[event]
-  reply[2 * n] = decided[event]
+  local is_changed = declared[event] and declared[event] ~= declaration
+  local from, at, origin = entry(event, declaration)
+  local counts = from and '' or counted[event] or ''
+  if from and known ~= '' and not is_changed then
+    from, at, counts = string.match(known, '^(%d+) (%d+) (.*)$')
+    origin = 2
+  end
+  if from then
+    anchor[event], decided[event] = string.format('%.0f', from), string.format('%.0f', at)
+    set(1, event, anchor[event])
+    set(2, event, declaration)
+    set(3, event, decided[event])
+    if counts ~= (counted[event] or '') then set(6, event, counts) end
+  end
+  reply[4 * n - 3], reply[4 * n - 2], reply[4 * n - 1], reply[4 * n] = anchor[event], decided[event], counts, origin or 0
 end
-for hash, pairs_of_it in ipairs(new) do
+for hash, pairs_of_it in pairs(new) do
   in_chunks(pairs_of_it, function(...) redis.call('HSET', KEYS[hash], ...) end)
 end
 if redis.call('EXISTS', KEYS[4]) == 1 then

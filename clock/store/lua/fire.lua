@@ -4,23 +4,27 @@
 -- KEYS[3] set of queue names    KEYS[4] sorted set of delayed jobs    KEYS[5] prefix of the queues' lists
 -- KEYS[6] prefix of the events' history streams    KEYS[7] hash event ('': all) -> pause, JSON
 -- KEYS[8] prefix of the hashes of watched jobs: jid -> due (ms)    KEYS[9] the lease
+-- KEYS[10] hash event -> what Clockwork's form with a condition counts its periods from
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
 -- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
 -- columns, because a table for each decision would cost as much as all else: a list of lists of events,
 -- declarations, what was decided before (ms, as text), due instants (ms, as text), entries of the history (JSON),
 -- and how many jobs each has; of the jobs' payloads and queues, one after the other; then a map from a job's place
--- in those to its score in the delayed set, and one from a decision's place to its watched jids. An empty
+-- in those to its score in the delayed set, and maps from a decision's place to its watched jids, to what KEYS[10]
+-- is to hold for it, and to 1 if the entry may join a latest one of the same kind in the history. An empty
 -- declaration: fired by hand, which the history records and the ledger does not.
--- Returns a list, a number a decision: 1 committed, 0 decided already; -1 a key has the wrong type, -2 a newer
--- release leads, -3 the ledger says something else of the event than `after` and declaration do, -4 it is paused;
--- below 1 nothing was written.
+-- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
+-- to has the wrong type, -2 a newer release leads, -3 the ledger says something else of the event than `after` and
+-- declaration do, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
+-- each in a sentence: a history or watched jobs that could not be written, a pause that was passed over. An error
+-- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
 local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
-local events, declarations, afters, dues, records, counts, payloads, queues, delays, watched =
+local events, declarations, afters, dues, records, counts, payloads, queues, delays, watched, counted, joins =
   unpack(cmsgpack.unpack(ARGV[4]))
-local kinds, reply = {}, {}
-local declared, decided, advanced, queued = {}, {}, {}, {}
+local kinds, reply, problems = {}, {}, {}
+local declared, decided, advanced, queued, recounted = {}, {}, {}, {}, {}
 
 local function in_chunks(list, command)
   for i = 1, #list, CHUNK do command(i, math.min(i + CHUNK - 1, #list)) end
@@ -32,8 +36,15 @@ local function read(key, into)
   end)
 end
 
+local function wrong_type(key, kind)
+  return 'the key ' .. key .. ' holds a ' .. kinds[key] .. ' and not a ' .. kind
+end
+
 local function holds(key, kind)
-  if not kinds[key] then kinds[key] = redis.call('TYPE', key).ok end
+  if not kinds[key] then
+    kinds[key] = redis.call('TYPE', key).ok
+    if kinds[key] ~= kind and kinds[key] ~= 'none' then table.insert(problems, wrong_type(key, kind)) end
+  end
   return kinds[key] == kind or kinds[key] == 'none'
 end
 
@@ -67,21 +78,54 @@ local function push(job)
   end
 end
 
-local any_pause = redis.call('EXISTS', KEYS[7]) == 1
+local any_pause = holds(KEYS[7], 'hash') and kinds[KEYS[7]] ~= 'none'
 local function covers(stretch, due)
-  return due >= stretch['from'] and not (stretch['until'] and due >= stretch['until'])
+  return due >= stretch['from'] and not (type(stretch['until']) == 'number' and due >= stretch['until'])
+end
+
+local function is_covered(text, due) -- raises an error if the text is not a pause
+  local latest = cjson.decode(text)
+  if covers(latest, due) then return true end
+  for _, stretch in ipairs(latest['earlier'] or {}) do
+    if covers(stretch, due) then return true end
+  end
+  return false
 end
 
 local function is_paused(event, due)
   for _, name in ipairs({ event, '' }) do
     local text = redis.call('HGET', KEYS[7], name)
-    local latest = text and cjson.decode(text)
-    if latest and covers(latest, due) then return true end
-    for _, stretch in ipairs(latest and latest['earlier'] or {}) do
-      if covers(stretch, due) then return true end
+    local is_valid, covered = true, false
+    if text then is_valid, covered = pcall(is_covered, text, due) end
+    if not is_valid then
+      table.insert(problems, 'the field "' .. name .. '" of the key ' .. KEYS[7] .. ' is not a pause')
+    elseif covered then
+      return true
     end
   end
   return false
+end
+
+local function joined(n) -- a run of refusals is one entry of the history
+  local key, record = KEYS[6] .. events[n], records[n]
+  local latest = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  local text = latest and latest[2][2] or ''
+  local kind = string.match(record, '^{"decision":"%a+"')
+  local first = string.match(text, '"first":(%d+)') or string.match(text, '"due":(%d+)')
+  if not (kind and first and string.sub(text, 1, #kind) == kind) then return record end
+  redis.call('XDEL', key, latest[1])
+  local count = (tonumber(string.match(text, '"count":(%d+)')) or 1) + 1
+  return string.format('%s,"count":%d,"first":%s}', string.sub(record, 1, -2), count, first)
+end
+
+local function write_history(n)
+  local key = KEYS[6] .. events[n]
+  local entry = joins[n] and holds(key, 'stream') and joined(n) or records[n]
+  -- Not asked before for its type: for each event that would cost as much as all the rest.
+  local added = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'entry', entry)
+  if type(added) == 'table' and added.err and holds(key, 'stream') then
+    table.insert(problems, 'the key ' .. key .. ' takes no entry: ' .. added.err)
+  end
 end
 
 local function judge(n, first, last)
@@ -95,8 +139,11 @@ local function judge(n, first, last)
   return can_push(first, last) and 1 or -1
 end
 
-local leader = ARGV[2] ~= '' and redis.call('HMGET', KEYS[9], 'release', 'rank')
-local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and tonumber(leader[2]) > tonumber(ARGV[3])
+for _, place in ipairs({ 1, 2, 10 }) do
+  if not holds(KEYS[place], 'hash') then return redis.error_reply('WRONGTYPE ' .. problems[#problems]) end
+end
+local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[9], 'release', 'rank')
+local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3])
 read(KEYS[1], decided)
 read(KEYS[2], declared)
 local first = 1
@@ -104,16 +151,15 @@ for n, event in ipairs(events) do
   local last = first + counts[n] - 1
   local verdict = outranked and -2 or judge(n, first, last)
   if verdict == 1 then
-    -- First, as it may be refused: looking at the type of each event's history would cost as much as the rest.
-    local added = redis.pcall('XADD', KEYS[6] .. event, 'MAXLEN', '~', ARGV[1], '*', 'entry', records[n])
-    if type(added) == 'table' and added.err then
-      if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
-      verdict = -1
-    end
-  end
-  if verdict == 1 then
+    write_history(n)
     for job = first, last do push(job) end
-    for _, jid in ipairs(watched[n] or {}) do redis.call('HSET', KEYS[8] .. event, jid, dues[n]) end
+    if watched[n] and holds(KEYS[8] .. event, 'hash') then
+      for _, jid in ipairs(watched[n]) do redis.call('HSET', KEYS[8] .. event, jid, dues[n]) end
+    end
+    if counted[n] then
+      recounted[#recounted + 1] = event
+      recounted[#recounted + 1] = counted[n]
+    end
     if declarations[n] ~= '' then
       decided[event] = dues[n]
       advanced[#advanced + 1] = event
@@ -128,4 +174,5 @@ for queue, waiting in pairs(queued) do
   in_chunks(waiting, function(from, to) redis.call('LPUSH', KEYS[5] .. queue, unpack(waiting, from, to)) end)
 end
 in_chunks(advanced, function(from, to) redis.call('HSET', KEYS[1], unpack(advanced, from, to)) end)
-return reply
+in_chunks(recounted, function(from, to) redis.call('HSET', KEYS[10], unpack(recounted, from, to)) end)
+return { reply, problems }

@@ -1,0 +1,36 @@
+"""Keys of ours that hold another type: some other program, or a hand, has written them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import ResponseError
+
+from clock.errors import StoreError
+from clock.store.connection import translated
+from clock.store.odd_keys import is_wrong_type
+
+
+class WrongType(StoreError):
+    """A key of ours holds another type."""
+
+    def __init__(self, key: str, kind: str) -> None:
+        super().__init__(
+            f"the key {key} in Redis is not a {kind}, as it should be; rename or delete it: "
+            f"redis-cli RENAME {key} not:{key}",
+            cause="wrong_type",
+        )
+        self.key = key
+
+
+@contextmanager
+def typed(key: str, kind: str) -> Iterator[None]:
+    """Name `key` if a command in the block finds that it is not a `kind`. Raises WrongType, StoreUnavailable."""
+    with translated():
+        try:
+            yield
+        except ResponseError as error:
+            if is_wrong_type(error):
+                raise WrongType(key, kind) from error
+            raise

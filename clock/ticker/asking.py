@@ -1,0 +1,64 @@
+"""Catching up events that ask their condition again, as Clockwork's form does after a refusal.
+
+Whether an instant counts is known once it has been asked about, so the clock asks about one at a time. What is too
+late to fire is missed as one run: nobody asked about it, and it does not use up the period.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from clock.clocks import from_ms, to_ms
+from clock.ticker.catch_up import ON_TIME, SUPERSEDED, Due, Missed, Owed, missed_because
+from clock.timetable import Event
+
+_SECOND = timedelta(seconds=1)
+
+
+def due_of(
+    event: Event, at: datetime, *, anchor: datetime, decided: datetime, counted: str, caught_up: bool
+) -> Due:
+    """The firing at `at`, which the condition may refuse."""
+    return Due(
+        at,
+        event.last_counted(anchor=anchor, counted=counted),
+        decided,
+        caught_up=caught_up,
+        counted=(counted, event.counted_after(at, anchor=anchor, counted=counted)),
+    )
+
+
+def owed_by_asking(event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime) -> Owed:
+    """What becomes of the instants in (decided, now] at which the event would ask its condition."""
+    missed = _too_late(event, anchor, decided, counted, now)
+    after = missed[-1].at if missed else decided
+    following = [at] if (at := _asked_after(event, after, anchor, counted)) and at <= now else []
+    while following and event.catch_up != "all":  # as if none were refused; those that are, are followed by others
+        due = due_of(event, following[-1], anchor=anchor, decided=after, counted=counted, caught_up=False)
+        at = _asked_after(event, due.at, anchor, due.counted[1])
+        if at is None or at > now:
+            break
+        following.append(at)
+    if len(following) > 1:
+        last = following[-2]
+        missed.append(Missed(following[0], last, after, len(following) - 1, SUPERSEDED[event.catch_up], counted))
+        after = last
+    if not following:
+        return Owed(tuple(missed), (), decided=after)
+    caught_up = now - following[-1] > ON_TIME
+    due = due_of(event, following[-1], anchor=anchor, decided=after, counted=counted, caught_up=caught_up)
+    return Owed(tuple(missed), (due,), decided=due.at)
+
+
+def _too_late(event: Event, anchor: datetime, decided: datetime, counted: str, now: datetime) -> list[Missed]:
+    limit = ON_TIME if event.catch_up == "skip" else max(ON_TIME, event.catch_up_within)
+    end = to_ms(now - limit - timedelta(milliseconds=1)) // 1000
+    instants = list(event.asked_between(to_ms(decided) // 1000, end, anchor=anchor, counted=counted))
+    if not instants:
+        return []
+    begin, stop = from_ms(instants[0] * 1000), from_ms(instants[-1] * 1000)
+    return [Missed(begin, stop, decided, len(instants), missed_because(event, now - stop) or "", counted)]
+
+
+def _asked_after(event: Event, after: datetime, anchor: datetime, counted: str) -> datetime | None:
+    return event.next_after(after, anchor=anchor, counted=counted)

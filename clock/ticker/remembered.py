@@ -1,0 +1,69 @@
+"""What this clock has declared and committed: it notices by that when Redis has lost a part of the ledger.
+
+A lost entry (FLUSHALL, eviction, DEL) is written again as it is remembered, so that no due instant is lost or
+fires twice. An entry that stands before what this clock committed is left as it is: jobs and decisions are lost
+together, so what was decided since is decided again. It is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clock.store.decision import Decision
+from clock.store.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An event whose entry, `found`, stands before what this clock committed, `committed_ms`."""
+
+    event: str
+    found: Entry
+    committed_ms: int
+
+
+class Remembered:
+    """The entries of events as this clock knows them. Its methods may be called from several threads."""
+
+    def __init__(self) -> None:
+        self._declared: dict[str, tuple[str, Entry]] = {}
+        self._committed: dict[str, Decision] = {}  # the latest of each event since it was declared
+        self.restored: list[str] = []  # events whose entries were written again, and not reported yet
+
+    def note(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> None:
+        """Remember the entries of (event, declaration) pairs."""
+        for (event, declaration), entry in zip(pairs, entries, strict=True):
+            self._declared[event] = declaration, entry
+            self._committed.pop(event, None)
+
+    def commit(self, decision: Decision) -> None:
+        """Remember a decision that the ledger has taken."""
+        self._committed[decision.event] = decision
+
+    def forget(self, events: Iterable[str]) -> None:
+        """Forget events that are gone: should they come back, they begin again."""
+        for event in events:
+            self._declared.pop(event, None)
+            self._committed.pop(event, None)
+
+    def known(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Entry]:
+        """The entries of those (event, declaration) pairs that are remembered."""
+        found = ((event, self._entry(event, declaration)) for event, declaration in pairs)
+        return {event: entry for event, entry in found if entry is not None}
+
+    def behind(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> list[Behind]:
+        """The events whose entries in the ledger stand before what is remembered."""
+        known = self.known(pairs)
+        return [
+            Behind(event, entry, known[event].decided_ms)
+            for (event, _), entry in zip(pairs, entries, strict=True)
+            if event in known and entry.decided_ms < known[event].decided_ms
+        ]
+
+    def _entry(self, event: str, declaration: str) -> Entry | None:
+        declared, entry = self._declared.get(event, ("", None))
+        if entry is None or declared != declaration:
+            return None
+        last = self._committed.get(event)
+        return entry if last is None else Entry(entry.anchor_ms, last.due_ms, last.counted or entry.counted)
