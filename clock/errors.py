@@ -132,7 +132,9 @@ class UnreadableTime(ClockError):
     exit_code = 2
 
     def __init__(self, text: str) -> None:
-        super().__init__(f"{text!r} is no time; ask for '2026-11-01 01:30', '2026-11-01' or an ISO 8601 instant")
+        super().__init__(
+            f"{text!r} is not a time; write '2026-11-01 01:30', '2026-11-01', 'yesterday' or an ISO 8601 instant"
+        )
 
 
 class SourceFailed(ClockError):

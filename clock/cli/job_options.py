@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Protocol, TypeVar
 
@@ -13,11 +14,13 @@ import click
 from clock.cli.output import Styled, echo, echo_json, echo_table
 from clock.errors import ClockError
 from clock.inspection import FoundJob, JobFilter, matching
+from clock.job.payload import instant
 from clock.printable import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 BATCH = 500  # jobs in one step: a few ms of Redis's time
 TURNS = 16  # steps at most where each goes through a whole queue: more would take time by the square of its length
+END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
 SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")  # for `confirm`
@@ -134,8 +137,24 @@ def show_job(job: FoundJob, as_json: bool) -> None:
     if as_json:
         echo_json(job_as_json(job))
         return
-    for name, value in {**job.payload, "args": job.args}.items():
-        echo(Styled(name, bold=True), f": {value}")
+    shown = {**job.payload, "args": job.args} | ({} if job.at is None else {"at": job.at})
+    for name, value in shown.items():
+        echo(Styled(name, bold=True), f": {_in_words(name, value)}")
+
+
+def _in_words(name: str, value: object) -> object:
+    """A field's value, its times as dates: `at` and `..._at` in Sidekiq's units, a firing's in ms."""
+    if name == "clock" and isinstance(value, Mapping):
+        known = {key: at for key, at in value.items() if at is not None}
+        return ", ".join(f"{key} {_date(at) if key in ('due', 'previous') else at}" for key, at in known.items())
+    return _date(value) if name == "at" or name.endswith("_at") else value
+
+
+def _date(value: object) -> object:
+    seconds = instant(value)
+    if seconds is None or not 0 <= seconds < END_OF_DATES:
+        return value
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
-from clock.errors import NoEvents, SourceFailed
+from clock.errors import ConfigurationError, NoEvents, SourceFailed
 from clock.job.registry import import_jobs, lookup
-from clock.store import Redis
+from clock.store import Redis, embedded
 from clock.store.address import masked
 from clock.store.clock_register import AboutClock
 from clock.store.connection import connect, server_time_offset
@@ -50,9 +50,22 @@ def place_told(config: Config) -> str:
 
 
 def opened(config: Config) -> tuple[Redis, SystemClock]:
-    """A connection for a command that looks or repairs, and the time as Redis has it. Raises StoreUnavailable."""
+    """A connection for a command that looks or repairs, and the time as Redis has it.
+
+    Raises StoreUnavailable, and ConfigurationError in a folder without anything of an application: an embedded
+    server is not started there.
+    """
+    if not config.redis and not _is_application(config):
+        raise ConfigurationError(
+            f"no clock file, jobs or data in {Path.cwd()}: change to the application's folder, or set REDIS_URL"
+        )
     redis = connected(config, 2)
     return redis, redis_clock(redis)
+
+
+def _is_application(config: Config) -> bool:
+    data = embedded.files_of(Path.cwd()).home
+    return bool(config.schedule) or any(path.exists() for path in (config.clock_file, config.require, data))
 
 
 def redis_clock(redis: Redis) -> SystemClock:

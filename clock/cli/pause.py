@@ -11,6 +11,7 @@ import click
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.parts import find_event, load_timetable, opened
+from clock.cli.spans import dated
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError
 from clock.store import Redis, listing, pauses
@@ -22,7 +23,7 @@ from clock.timetable.periods import parse_period
 @click.command()
 @click.argument("name", required=False)
 @click.option("--all", "whole", is_flag=True, help="The whole clock.")
-@click.option("--until", metavar="WHEN", help="2026-12-01 08:00, an instant, or for how long: 2h, 30m.")
+@click.option("--until", metavar="WHEN", help="2026-12-01 08:00, tomorrow, an instant, or for how long: 2h, 30m.")
 @click.option("--note", metavar="TEXT", help="Why; shown by status, history and why.")
 @click.option("--by", metavar="WHO", help="Who; default: the user of this machine.")
 @file_option
@@ -84,10 +85,10 @@ def _until(text: str, now: datetime, zone: tzinfo) -> datetime:
     except ValueError:
         pass
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
     except ValueError:
         raise ConfigurationError(
-            f"--until {text!r}: a time is wanted, '2026-12-01 08:00', or for how long: 2h, 30m"
+            f"--until {text!r}: not a time; write '2026-12-01 08:00', 'tomorrow 08:00', or for how long: 2h, 30m"
         ) from None
     until = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
     if until <= now:

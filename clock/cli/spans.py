@@ -8,7 +8,32 @@ from datetime import datetime, timedelta, tzinfo
 from clock.errors import ConfigurationError
 
 _LENGTH = re.compile(r"(\d+)\s*(m|h|d|w)")
+_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
+    """The text with the day that its first word names, on the clock of `now`, as a date; `now` is the minute.
+
+    A weekday is the latest one, today among them; `ahead`: the next one after today.
+
+    >>> now = datetime(2026, 11, 28, 18, 30)  # a Saturday
+    >>> dated("yesterday 06:00", now), dated("monday", now), dated("Mon 08:00", now, ahead=True), dated("now", now)
+    ('2026-11-27 06:00', '2026-11-23', '2026-11-30 08:00', '2026-11-28 18:30')
+    """
+    word, space, time = text.strip().partition(" ")
+    day = word.lower()
+    if day == "now" and not space:
+        return f"{now:%Y-%m-%d %H:%M}"
+    found = [number for number, name in enumerate(_WEEKDAYS) if day in (name, name[:3])]
+    if day in _DAYS:
+        days = _DAYS[day]
+    elif found:
+        days = (found[0] - now.weekday() - 1) % 7 + 1 if ahead else -((now.weekday() - found[0]) % 7)
+    else:
+        return text
+    return f"{now + timedelta(days=days):%Y-%m-%d}{space}{time}"
 
 
 def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
@@ -20,10 +45,11 @@ def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tupl
     >>> [str(at) for at in span_of("2026-12-24", "12h", zone=UTC, now=datetime(2026, 1, 1, tzinfo=UTC))]
     ['2026-12-24 00:00:00+00:00', '2026-12-24 12:00:00+00:00']
     """
-    start = now.replace(microsecond=0).astimezone(zone) if begin is None else _instant("--from", begin, zone)
+    here = now.replace(microsecond=0).astimezone(zone)
+    start = here if begin is None else _instant("--from", dated(begin, here), zone)
     length = _LENGTH.fullmatch(end)
     try:
-        stop = _later(start, length) if length else _instant("--to", end, zone)
+        stop = _later(start, length) if length else _instant("--to", dated(end, here, ahead=True), zone)
     except OverflowError:
         raise ConfigurationError(f"--to {end}: that is beyond the year 9999") from None
     if stop <= start:

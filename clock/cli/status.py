@@ -16,6 +16,7 @@ import click
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.parts import opened, place_told, timetable_if_any
+from clock.clocks import from_ms
 from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status
 from clock.inspection import status as look
@@ -123,7 +124,7 @@ def _show_queues(found: Status) -> None:
 
 def _show_events(found: Status) -> None:
     views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
-    rows = [(view.event.name, _due(found.at, view), view.last["decision"] if view.last else "-") for view in views]
+    rows = [(view.event.name, _due(found.at, view), _last(found.at, view)) for view in views]
     echo()
     _section(["event", "next", "last"], rows[:10], "no events")
     if len(rows) > 10:
@@ -145,6 +146,13 @@ def _due(now: datetime, view: EventView) -> str:
         return "never"
     seconds = (view.next_due - now).total_seconds()
     return f"in {duration(seconds)}" if seconds >= 0 else f"{duration(-seconds)} overdue"
+
+
+def _last(now: datetime, view: EventView) -> str:
+    due = view.last and view.last.get("due")
+    if not view.last or not isinstance(due, int):
+        return "-"
+    return f"{view.last['decision']} {_ago(now, from_ms(due))}"
 
 
 def _ago(now: datetime, instant: datetime) -> str:

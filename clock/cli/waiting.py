@@ -12,6 +12,7 @@ import click
 
 from clock.cli.commands import CommandGroup
 from clock.cli.job_options import (
+    END_OF_DATES,
     confirm,
     filter_options,
     in_batches,
@@ -27,8 +28,6 @@ from clock.cli.parts import opened
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching, trim_dead
 from clock.job.payload import seconds
 from clock.store.dead import DeadLimits
-
-END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
 
 
 def _group(name: str, place: SetName, about: str) -> click.Group:

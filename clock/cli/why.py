@@ -10,6 +10,7 @@ import click
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.parts import find_event, load_timetable, opened
+from clock.cli.spans import dated
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.why import asked, recorded
 from clock.inspection.why import why as explain
@@ -24,7 +25,8 @@ from clock.store import listing
 def why_command(name: str, when: str, **options: Any) -> None:
     """Say why the event NAME fired at WHEN, or why it did not.
 
-    WHEN is a second, a minute or a day on the clock of the event's zone, or an instant with its offset.
+    WHEN is a second, a minute or a day on the clock of the event's zone, or an instant with its offset. Days may
+    be named: "today", "yesterday 06:00", "monday".
 
     \b
     Example: python -m clock why nightly "2026-11-01 01:30"
@@ -37,10 +39,12 @@ def why_command(name: str, when: str, **options: Any) -> None:
     except (UnknownEvent, SourceFailed) as error:
         if name not in listing.ledger(redis):
             raise
-        lines = [line for stretch in asked(when, UTC) for line in recorded(redis, name, stretch)]
+        lines = [
+            line for stretch in asked(dated(when, clock.now()), UTC) for line in recorded(redis, name, stretch)
+        ]
         for line in (f"only what is recorded is known, in UTC: {error}", *lines):
             echo(line)
         return
-    for stretch in asked(when, event.zone):
+    for stretch in asked(dated(when, clock.now().astimezone(event.zone)), event.zone):
         for line in explain(redis, event, stretch, clock.now()):
             echo(line)

@@ -78,7 +78,7 @@ SETTINGS = (
     Setting(
         "redis",
         "where Redis is; without it, the embedded Valkey of this folder",
-        values.text,
+        values.url,
         "a URL is wanted: redis://host:6379/0",
         "--redis",
         {"type": "string", "pattern": r"^(redis|rediss|unix|redis\+sentinel)://|^\$\{"},

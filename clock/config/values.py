@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,13 @@ def text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError
     return value
+
+
+def url(value: object) -> str:
+    """The URL of a server, of whichever kind: the connection says which there are."""
+    if not re.match(r"[a-z+]+://.", text(value)):
+        raise ValueError
+    return text(value)
 
 
 def path(value: object) -> Path:

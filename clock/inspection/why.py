@@ -84,6 +84,22 @@ def recorded(redis: Redis, event: str, when: Asked) -> list[str]:
     return lines or [f"{_shown(when.start, UTC)}: nothing is recorded of {event!r}"]
 
 
+def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
+    """The latest `count` records of all events together, each with its event's name, oldest first.
+
+    Raises StoreUnavailable.
+    """
+    names = list(listing.ledger(redis))
+    latest = zip(names, listing.latest_decisions(redis, names), strict=True)
+    newest = sorted(((name, record) for name, record in latest if record), key=_due_of, reverse=True)[:count]
+    records = [(name, record) for name, _ in newest for record in history.read(redis, name, count)]
+    return sorted(records, key=_due_of)[-count:]
+
+
+def _due_of(named: tuple[str, Mapping[str, Any]]) -> int:
+    return int(named[1]["due"])
+
+
 def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A record of the history in words: a line, and one for each job whose outcome is known."""
     due = _shown(from_ms(record["due"]), zone)

@@ -94,7 +94,8 @@ def _hidden(name: str, path: Path, error: BaseException) -> str:
 def _told(path: Path, error: BaseException) -> str:
     """File, line and error."""
     if isinstance(error, SyntaxError):
-        return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error}"
+        line = f": {error.text.strip()}" if error.text else ""
+        return f"{error.filename}:{error.lineno or 1}: {type(error).__name__}: {error.msg}{line}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
     where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if frames else f"{path}:1"
     if isinstance(error, ClockError):

@@ -96,7 +96,11 @@ def _compiled(path: Path) -> CodeType:
         raise ConfigurationError(f"there is no clock file {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
-        raise DeclarationError(f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}") from error
+        text = getattr(error, "text", None) or ""
+        shown = f": {text.strip()}" if text.strip() else ""
+        raise DeclarationError(
+            f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}{shown}"
+        ) from error
     return code
 
 

@@ -83,8 +83,8 @@ def test_why_tells_of_a_day_on_which_the_declaration_was_first_seen_after_the_ho
 
 
 def test_why_refuses_what_is_no_time(clock: Command) -> None:
-    with pytest.raises(ClockError, match=r"'tomorrow' is no time; ask for '2026-11-01 01:30'"):
-        clock("why", "nightly", "tomorrow")
+    with pytest.raises(ClockError, match=r"'soon' is not a time; write '2026-11-01 01:30'"):
+        clock("why", "nightly", "soon")
 
 
 def test_history_tells_the_records_oldest_first_and_as_json(clock: Command, ledger: RedisLedger) -> None:
@@ -93,6 +93,36 @@ def test_history_tells_the_records_oldest_first_and_as_json(clock: Command, ledg
     assert text.output.startswith("2026-11-01 01:30:00 EDT: fired")
     [record] = json.loads(data.output)
     assert (record["decision"], record["due"], record["jids"]) == ("fired", FIRST_NOVEMBER, ["a1b2"])
+
+
+def test_history_without_a_name_tells_the_latest_of_all_events(
+    clock: Command, ledger: RedisLedger, application: Path
+) -> None:
+    other = 'every().day.at("03:00", "Europe/Berlin").do(print).named("other")\n'
+    (application / "lib" / "clock.py").write_text(FILE + other)
+    event = load("lib/clock.py").event("other")
+    [entry] = ledger.declare([("other", event.declaration)], ANCHOR)
+    at = entry.decided_ms
+    for due in (FIRST_NOVEMBER - 3_600_000, FIRST_NOVEMBER + 3_600_000):
+        ledger.commit([Decision("other", event.declaration, at, due, "refused", {"host": "web1"}, [])])
+        at = due
+
+    lines = clock("history").output.splitlines()
+
+    assert [line.partition(";")[0] for line in lines] == [
+        "other: 2026-11-01 05:30:00 CET: did not fire: it was refused",
+        "nightly: 2026-11-01 01:30:00 EDT: fired",
+        "other: 2026-11-01 07:30:00 CET: did not fire: it was refused",
+    ]
+    assert [record["event"] for record in json.loads(clock("history", "-n", "2", "--json").output)] == [
+        "nightly",
+        "other",
+    ]
+
+
+def test_days_may_be_named(clock: Command, redis: Redis) -> None:
+    assert " 07:00:00 E" in clock("why", "nightly", "yesterday 07:00").output
+    assert " 00:00:00 E" in clock("pause", "nightly", "--until", "tomorrow").output
 
 
 def test_history_of_an_unknown_event_names_the_near_one(clock: Command) -> None:
@@ -133,7 +163,8 @@ def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nightly", "--until", "yesterday"], "--until 'yesterday': a time is wanted"),
+        (["nightly", "--until", "soon"], "--until 'soon': not a time; write"),
+        (["nightly", "--until", "yesterday"], "--until 'yesterday' is past"),
         (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is past"),
         (["nope"], "no event is named 'nope'"),
     ],

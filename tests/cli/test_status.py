@@ -75,6 +75,18 @@ def test_status_fits_a_narrow_terminal(clock: Clock, redis: Redis) -> None:
     assert max(map(len, lines)) <= 60
 
 
+def test_a_folder_without_an_application_gets_no_server_by_being_looked_at(
+    clock: Clock, application: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL")
+
+    for words in (["status"], ["queue", "list"], ["history"]):
+        with pytest.raises(ConfigurationError, match="no clock file, jobs or data in"):
+            clock(*words)
+
+    assert list(application.iterdir()) == []
+
+
 def test_colours_are_for_terminals_only(clock: Clock) -> None:
     assert "\x1b[" not in clock("status").output
 
@@ -127,7 +139,7 @@ def test_a_list_too_wide_for_the_terminal_shows_its_long_values_below_each_event
 ) -> None:
     lines = clock("list", columns=60).output.splitlines()
 
-    assert lines[0].split() == ["event", "next"]
+    assert "schedule" not in lines[0]
     assert lines[1].startswith("daily.report  ")
     assert lines[2].startswith("  schedule  every day at 06:00")
     assert max(map(len, lines)) <= 60

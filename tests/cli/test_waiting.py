@@ -97,6 +97,26 @@ def test_one_job_is_shown_whole(clock: Clock) -> None:
     assert json.loads(clock("retry", "show", "a", "--json").output)["retry_count"] == 2
 
 
+def test_times_of_a_job_are_shown_as_dates(clock: Clock, redis: Redis) -> None:
+    times = {
+        "created_at": 1795888800.5,
+        "failed_at": 1795888801000,
+        "clock": {"event": "nightly", "due": 1795888800000},
+    }
+    redis.zadd("dead", {payload("a", enqueued_at="soon", retried_at=1e300, **times): 1795888802})
+
+    lines = clock("dead", "show", "a").output.splitlines()
+
+    assert {
+        "created_at: 2026-11-28 18:00:00 UTC",
+        "failed_at: 2026-11-28 18:00:01 UTC",
+        "clock: event nightly, due 2026-11-28 18:00:00 UTC",
+        "at: 2026-11-28 18:00:02 UTC",
+        "enqueued_at: soon",
+        "retried_at: 1e+300",
+    } <= set(lines)
+
+
 def test_a_job_that_is_not_there_is_named(clock: Clock) -> None:
     for words in (["retry", "show", "zzz"], ["dead", "retry", "zzz"], ["scheduled", "delete", "zzz"]):
         with pytest.raises(ClockError, match="has no job zzz"):

@@ -156,6 +156,7 @@ def test_a_variable_missing_in_another_environments_section_does_no_harm(write: 
             "config/clock.yml:2: concurrency is 'many'; a whole number",
         ),
         ("health_port: 70000", "health_port is 70000; a port is wanted, from 1 to 65535"),
+        ("redis: foo", "config/clock.yml:1: redis is no URL; a URL is wanted"),
         ("redis: 5", "config/clock.yml:1: redis is no URL; a URL is wanted"),
         ("concurrency: 1\nconcurrency: 2", "config/clock.yml:2: 'concurrency' is already there, in line 1"),
         ("concurrency: <%= 5 %>", "config/clock.yml:1: <% is ERB, which only Ruby runs; write ${NAME:-default}"),

@@ -136,7 +136,7 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("every(\n", "clock.py:1: SyntaxError: '(' was never closed"),
+        ("every(\n", "clock.py:1: SyntaxError: '(' was never closed: every("),
         ("\0", "source code string cannot contain null bytes"),
         (
             "import nothing_of_that_name\n",
