@@ -44,7 +44,7 @@ class Stopping:
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._by_launcher = by_launcher
-        self._first: float | None = None  # monotonic seconds; used on the thread of the signals alone
+        self._first: float | None = None  # monotonic seconds, after the first request; used on one thread
         self._is_hurried = False
 
     def add(self, stop: Stop, stop_now: Stop) -> None:
@@ -62,13 +62,12 @@ class Stopping:
 
     def ask(self) -> None:
         """Stop in order; at once if that was asked for before."""
-        now = self._clock.monotonic()
         if self._first is None:
-            self._first = now
             self._end_within(self._patience_seconds)
             for stop, _ in self._parts:
                 stop()
-        elif now - self._first >= DOUBLED_SECONDS and not self._by_launcher:
+            self._first = self._clock.monotonic()
+        elif self._clock.monotonic() - self._first >= DOUBLED_SECONDS and not self._by_launcher:
             self.ask_now()
 
     def ask_now(self) -> None:

@@ -185,12 +185,15 @@ def test_jobs_that_fork_run_once_and_leave_no_process_behind(
 
 
 def test_a_module_of_jobs_may_fork_when_it_is_imported(app: App, redis: Redis) -> None:
-    app.write("shop/odd.py", "import os\nif os.fork() == 0:\n    print('child', flush=True)\n")
+    app.write(
+        "shop/odd.py", "import os\nif os.fork() == 0:\n    print(f'child {os.getpid()} forked', flush=True)\n"
+    )
     worker = app.start("worker", "-r", "shop")
     eventually(lambda: redis.scard("processes"), f"it works:\n{worker.output}")
-    worker.wait_for("child")
+    worker.wait_for("forked")
 
-    eventually(lambda: len(app.living()) == 1, "the child has ended")
+    child = worker.output.split("child ")[1].split()[0]
+    eventually(lambda: not any(row.startswith(f"{child} ") for row in app.living()), "the child has ended")
     assert worker.end() == 0
     assert worker.output.count("Starting worker") == 1
 

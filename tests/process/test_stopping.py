@@ -133,8 +133,8 @@ def test_two_signals_at_one_time_are_one(app: App, redis: Redis) -> None:
     worker = app.start("worker", "-t", "1.5")
     eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
 
-    worker.send(signal.SIGTERM)
-    worker.send(signal.SIGINT)
+    for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+        worker.send(number)
     worker.wait_for("waiting up to 1.5 s")
 
     assert worker.popen.wait(60) == 0
