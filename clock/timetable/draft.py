@@ -21,6 +21,7 @@ import schedule
 from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
 from clock.timetable.adjustments import NONE, Adjustments
+from clock.timetable.ending import Ending
 from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.machine_zone import MachineZone
 from clock.timetable.naming import name_of, numbered, shortened
@@ -39,6 +40,7 @@ class Draft:
     path: Path
     machine_zone: Callable[[], MachineZone]  # asked if the file names no zone
     scheduler: schedule.Scheduler
+    ending: Ending
     settings: dict[str, Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     callbacks: dict[str, list[Callable[..., object]]] = field(default_factory=dict)
@@ -175,15 +177,18 @@ def _names(
 
 
 _current: ContextVar[Draft | None] = ContextVar("clock_draft", default=None)
+_loading: list[Draft] = []  # for threads that the file starts; one load at a time
 
 
 @contextmanager
 def drafting(draft: Draft) -> Iterator[Draft]:
     """Let declarations inside the block go into `draft`."""
     token = _current.set(draft)
+    _loading.append(draft)
     try:
         yield draft
     finally:
+        _loading.remove(draft)
         _current.reset(token)
 
 
@@ -192,7 +197,7 @@ def current() -> Draft:
 
     Where none is, raises SystemExit for a file that is run as a script, else DeclarationError.
     """
-    draft = _current.get()
+    draft = _current.get() or next((draft for draft in _loading if draft.ending.is_thread_of_file()), None)
     frame = _caller()
     file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
     if draft is not None:

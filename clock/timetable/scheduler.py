@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import schedule
 from schedule import CancelJob
 
+from clock.clocks import SystemClock
 from clock.errors import DeclarationError
 from clock.timetable import draft
 from clock.timetable.fluent import FluentJob
 
-__all__ = ["CancelJob", "EndOfDeclarations", "Scheduler", "cancels"]
+__all__ = ["CancelJob", "Scheduler", "cancels"]
+
+_MARGIN = timedelta(seconds=0.2)  # so that `next_run() - now`, to be slept for, is not negative
 
 
 def cancels(answer: object) -> bool:
@@ -20,12 +23,12 @@ def cancels(answer: object) -> bool:
     return answer is schedule.CancelJob or isinstance(answer, schedule.CancelJob)
 
 
-class EndOfDeclarations(SystemExit):
-    """The file calls `run_pending()`: its own loop would begin. In a thread it ends the thread, without a word."""
-
-
 class Scheduler(schedule.Scheduler):
     """Makes the jobs of the fluent form; `get_jobs`, `clear` and `cancel_job` are the package's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first_asked: datetime | None = None
 
     def every(self, interval: int = 1) -> FluentJob:
         """Begin a declaration."""
@@ -33,7 +36,7 @@ class Scheduler(schedule.Scheduler):
 
     def run_pending(self) -> None:
         """End the file: from here on the clock runs what was declared."""
-        raise EndOfDeclarations
+        draft.current().ending.reach()
 
     def run_all(self, delay_seconds: int = 0) -> None:
         """Not to be had: a file that is loaded fires nothing. Raises DeclarationError."""
@@ -43,8 +46,13 @@ class Scheduler(schedule.Scheduler):
         )
 
     def get_next_run(self, tag: Hashable | None = None) -> datetime | None:
-        """None: what is due when is known once the file has been read (`python -m clock preview`)."""
-        return None
+        """None if nothing is declared, else about now: what waits for it goes on to `run_pending`.
+
+        It is a naive local time, as the package's, and always the same: a loop that compares it with now ends.
+        """
+        if self.jobs and self._first_asked is None:
+            self._first_asked = SystemClock().now().astimezone().replace(tzinfo=None) + _MARGIN
+        return self._first_asked if self.jobs else None
 
     next_run = property(get_next_run)
 

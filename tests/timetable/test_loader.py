@@ -145,8 +145,13 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
         ("def f():\n    raise SystemExit(3)\nf()\n", "clock.py:2: SystemExit: 3"),
         ("x = 1\nx.y\n", "clock.py:2: AttributeError: 'int' object has no attribute 'y'"),
         (
-            "import schedule\n\nif __name__ == '__main__':\n    schedule.every().day.do(print)\n",
-            "clock.py:3: no event is declared; what stands under this line is not run when a clock file is loaded",
+            "from clock import every\n\nif __name__ == '__main__':\n    every().day.do(print)\n",
+            "clock.py:4: what is declared under `if __name__ == '__main__':` is lost",
+        ),
+        (
+            "import clock\nclock.every().day.do(print)\ndef more(): clock.every().hour.do(print)\n"
+            "if __name__ == '__main__':\n    more()\n",
+            "clock.py:5: what is declared under `if __name__ == '__main__':` is lost",
         ),
     ],
 )
