@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -14,9 +16,11 @@ from clock.cli.commands import LazyCommands
 from clock.cli.output import echo
 from clock.errors import ClockError
 from clock.printable import printable
+from clock.timetable import left_running
 
 PROGRAM = Path(sys.argv[0]).name if Path(sys.argv[0]).name in ("clock", "clockd") else "python -m clock"
 LONGEST_ERROR = 4_000  # characters: a value that an error quotes may be of any size
+THREAD_SECONDS = 0.5  # for threads of the clock file that are about to end
 COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # how the shell's completion script asks for words
 
 #: Every command and the module that holds it; a module is imported when its command is run, or helped with.
@@ -73,6 +77,25 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 stopped as asked, 1 bad input or configuration, 2 wrong usage."""
+    try:
+        _run()
+    except SystemExit as end:
+        if _is_held_up():
+            logging.shutdown()
+            sys.stdout.flush()
+            os._exit(end.code if isinstance(end.code, int) else 0)
+        raise
+
+
+def _is_held_up() -> bool:
+    """Whether a thread that a clock file has started goes on, so that Python would wait for it without end."""
+    threads = [thread for thread in left_running if not thread.daemon]
+    for thread in threads:
+        thread.join(THREAD_SECONDS)
+    return any(thread.is_alive() for thread in threads)
+
+
+def _run() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # text that the terminal's encoding lacks is shown, too

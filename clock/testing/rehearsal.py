@@ -21,7 +21,7 @@ from clock.testing.history import History
 from clock.testing.instants import aware
 from clock.testing.job_modes import Collected, Mode
 from clock.testing.memory_ledger import MemoryLedger
-from clock.testing.stretch import SIGNATURE, Column, enqueue_only, meet, run_firings, runs_user_code
+from clock.testing.stretch import SIGNATURE, Column, cover_pauses, enqueue_only, meet, run_firings, runs_user_code
 from clock.testing.world_clock import Move, moving_world
 from clock.ticker import Act, Ticker
 from clock.timetable import Event, Timetable, load
@@ -144,6 +144,7 @@ class _Rehearsal:
         to_run = [column for column in met if self._runs_user_code(column.event)]
         until = _second_before(stop)
         run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move, until)
+        cover_pauses(met, self.ledger)  # also of events that run no code, paused by one that does
         self.columns += [column for column in met if column.dues]
 
     def tick_through(

@@ -128,6 +128,12 @@ def meet(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iter
             ledger.advance(event.name, dues[-1] * 1000)
 
 
+def cover_pauses(columns: Iterable[Column], ledger: MemoryLedger) -> None:
+    """Note the pauses at the due instants that they cover."""
+    for column in columns:
+        column.outcomes.update(_paused(column, ledger))
+
+
 def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome]]:
     """Those of the column's due instants that a pause covers."""
     pauses = ledger.pauses()
@@ -147,6 +153,7 @@ def run_firings(
     until: datetime,
 ) -> None:
     """Run the firings of the columns one after the other, up to `until`, and note what became of each."""
+    columns = list(columns)
     runs: list[_Known | _Asking] = [
         (_Asking if column.event.asks_again else _Known)(
             column, ledger, until, None if _pushes_later(column.event, timetable) else act
@@ -161,7 +168,8 @@ def run_firings(
         if due not in run.column.outcomes:
             clock.travel_to(from_ms(due * 1000))
             move(due)
-        run.run(timetable, due)
+        if run.run(timetable, due):
+            cover_pauses(columns, ledger)
         following = run.next_due()
         if following is None:
             heappop(waiting)
@@ -182,18 +190,16 @@ class _Known:
         """The next due instant; None: there is none."""
         return self.column.dues[self._place] if self._place < len(self.column.dues) else None
 
-    def run(self, timetable: Timetable, due: int) -> None:
-        """Run the firing, unless it is known what became of it."""
+    def run(self, timetable: Timetable, due: int) -> bool:
+        """Run the firing, unless it is known what became of it. True: it has paused events."""
         column, found = self.column, self.column.due(self._place)
         self._place += 1
         if due in column.outcomes:
-            return
+            return False
         outcome = fire(timetable, column.event, found, self._act)
         if self._act is not None or outcome.kind != "fired":
             column.outcomes[due] = outcome
-        if outcome.cancels:
-            self._ledger.pause(column.event.name, pause_after(found))
-            column.outcomes.update(_paused(column, self._ledger))
+        return _pause(outcome, found, self._ledger)
 
 
 class _Asking:
@@ -221,8 +227,8 @@ class _Asking:
         event = self.column.event
         return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)
 
-    def run(self, timetable: Timetable, due: int) -> None:
-        """Ask, and run the firing if the condition allows it."""
+    def run(self, timetable: Timetable, due: int) -> bool:
+        """Ask, and run the firing if the condition allows it. True: it has paused events."""
         column, at = self.column, from_ms(due * 1000)
         found = due_of(
             column.event,
@@ -242,8 +248,14 @@ class _Asking:
             column.asked[due] = found
             if self._act is not None or outcome.kind != "fired":
                 column.outcomes[due] = outcome
-        if outcome.cancels:
-            self._ledger.pause(column.event.name, pause_after(found))
         self._decided, self._counted = at, found.counted[outcome.counts]
         self._was_refused = not outcome.counts
         self._ledger.advance(column.event.name, due * 1000, self._counted)
+        return _pause(outcome, found, self._ledger)
+
+
+def _pause(outcome: Outcome, due: Due, ledger: MemoryLedger) -> bool:
+    """Pause the events that an action has cancelled; whether there are any."""
+    for name in outcome.cancelled:
+        ledger.pause(name, pause_after(due))
+    return bool(outcome.cancelled)

@@ -18,7 +18,7 @@ from clock.forking import child_ends_here
 from clock.store.holding import Push, holding
 from clock.ticker import telling
 from clock.ticker.catch_up import Due
-from clock.timetable import Event, Timetable, cancels
+from clock.timetable import Event, Timetable, action, cancels
 
 #: How an event's action is called with its due instant and the one before: `Event.run`, but for a rehearsal.
 Act = Callable[[Event, datetime, datetime | None], object]
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a firing, why, the jobs it pushed, their jids.
 
-    `kind` is fired, caught_up, refused, paused, overlap or error. `cancels`: the action asked not to run again.
+    `kind` is fired, caught_up, refused, paused, overlap or error. `cancelled`: events not to run again.
     `began` is when it was begun, where that was another moment than when it ended. `counts`: the due instant uses
     up the period of Clockwork's form; not if the condition refused it, or failed.
     """
@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
     reason: str | None = None
     pushes: tuple[Push, ...] = ()
     jids: tuple[str, ...] = ()
-    cancels: bool = False
+    cancelled: tuple[str, ...] = ()
     began: datetime | None = None
     counts: bool = True
 
@@ -89,13 +89,14 @@ def report(
 def carry_out(timetable: Timetable, event: Event, due: Due, act: Act = Event.run) -> Outcome:
     """Run the action of a firing that nothing refused, then `after_run`; what they push is in the outcome."""
     previous_ms = None if due.previous is None else to_ms(due.previous)
-    with holding(event.name, to_ms(due.at), previous_ms) as held:
+    with holding(event.name, to_ms(due.at), previous_ms) as held, action(timetable.scheduler) as running:
         with child_ends_here():
             answer = act(event, due.at, due.previous)
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
     kind = "caught_up" if due.caught_up else "fired"
-    return Outcome(kind, None, tuple(held.pushes), tuple(held.jids), cancels(answer))
+    cancelled = (event.name, *running.cancelled) if cancels(answer) else tuple(running.cancelled)
+    return Outcome(kind, None, tuple(held.pushes), tuple(held.jids), cancelled)
 
 
 def _allows(event: Event, due: Due) -> bool:

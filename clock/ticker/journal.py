@@ -114,8 +114,7 @@ class Journal:
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> datetime:
         """Note what became of a firing; when it began."""
-        if outcome.cancels:
-            self._cancelled.append((event.name, pause_after(due)))
+        self._cancelled += [(name, pause_after(due)) for name in outcome.cancelled]
         began = outcome.began or self._clock.now()
         self._waiting.append(decision_of(event, due, outcome, late=began - due.at, signature=self._signature))
         return began

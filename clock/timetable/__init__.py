@@ -1,5 +1,6 @@
 # What a clock file calls
 from clock.timetable.action import DUE_AT, PackedPush
+from clock.timetable.at_run_time import action
 from clock.timetable.cron_form import cron
 from clock.timetable.declarations import (
     cancel_job,
@@ -15,6 +16,7 @@ from clock.timetable.declarations import (
 )
 
 # What it becomes
+from clock.timetable.ending import left_running
 from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.loader import application_folder, load
 from clock.timetable.scheduler import CancelJob, cancels
@@ -34,6 +36,7 @@ __all__ = [
     "Settings",
     "SyncedEvents",
     "Timetable",
+    "action",
     "application_folder",
     "cancel_job",
     "cancels",
@@ -44,6 +47,7 @@ __all__ = [
     "every",
     "get_jobs",
     "handler",
+    "left_running",
     "load",
     "on",
     "read_rows",

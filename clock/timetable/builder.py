@@ -60,6 +60,11 @@ class Builder(schedule.Job):
     def __repr__(self) -> str:
         return f"<{self}>"
 
+    @property
+    def event_name(self) -> str:
+        """The name of its event; "" while the file is loaded."""
+        return self._entry.event_name
+
     def run(self) -> Never:
         """Not to be had: a file that is loaded runs nothing. Raises DeclarationError."""
         raise self._error(
@@ -79,6 +84,10 @@ class Builder(schedule.Job):
         A time or "18:00" is that time of the day on which the event was first seen; a timedelta counts from then.
         Raises DeclarationError.
         """
+        if self.event_name:
+            raise self._error(
+                "until(...) has no effect while the clock runs; pause the event: schedule.cancel_job(job)"
+            )
         try:
             self._entry.until = parse_until(until_time)
         except ValueError as error:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload,
 import schedule
 
 from clock.errors import DeclarationError
-from clock.timetable import clockwork_form, draft
+from clock.timetable import at_run_time, clockwork_form, draft
 from clock.timetable.action import Enqueueable
 from clock.timetable.adjustments import Excepted
 from clock.timetable.callables import check_called
@@ -131,17 +131,25 @@ def repeat(job: schedule.Job, *args: Any, **kwargs: Any) -> Callable[[F], F]:
 
 def get_jobs(tag: Hashable | None = None) -> list[schedule.Job]:
     """The fluent declarations so far, or those with a tag."""
-    return draft.current().scheduler.get_jobs(tag)
+    return _scheduler().get_jobs(tag)
 
 
 def clear(tag: Hashable | None = None) -> None:
-    """Take back all fluent declarations so far, or those with a tag."""
-    draft.current().scheduler.clear(tag)
+    """Take back all fluent declarations so far, or those with a tag; in a running action pause their events."""
+    _scheduler().clear(tag)
 
 
 def cancel_job(job: schedule.Job) -> None:
-    """Take back a fluent declaration."""
-    draft.current().scheduler.cancel_job(job)
+    """Take back a fluent declaration; in a running action pause its event."""
+    _scheduler().cancel_job(job)
+
+
+def _scheduler() -> schedule.Scheduler:
+    """The scheduler of the file that is being loaded, or whose action runs. Raises DeclarationError."""
+    running = at_run_time.current()
+    if running and running.scheduler and not draft.being_loaded():
+        return running.scheduler
+    return draft.current().scheduler
 
 
 def configure(**settings: Unpack[FileSettings]) -> None:

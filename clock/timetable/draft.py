@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import schedule
 
 from clock.errors import DeclarationError, DuplicateEvent
+from clock.timetable import at_run_time
 from clock.timetable.action import Action
 from clock.timetable.adjustments import NONE, Adjustments
 from clock.timetable.ending import Ending
@@ -65,6 +66,7 @@ class Draft:
             tuple(self.error_handlers),
             tuple(self.synced),
             zone_source=source,
+            scheduler=self.scheduler,
         )
 
     def _events(self, settings: Settings) -> Iterator[Event]:
@@ -78,6 +80,7 @@ class Draft:
         actions = [entry.action_in(self) for entry in entries]
         names = _names(entries, actions, settings, sources)
         for entry, action, name in zip(entries, actions, names, strict=True):
+            entry.event_name = name
             yield entry.event(name, action, settings)
 
     def _standing(self) -> list[Entry]:
@@ -110,6 +113,7 @@ class Entry:
     schedule: str = ""
     make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
     action: Callable[[Draft], Action] | None = None
+    event_name: str = ""  # the event's, once the file has been read
 
     def action_in(self, draft: Draft) -> Action:
         """The action. Raises DeclarationError where there is none."""
@@ -192,12 +196,22 @@ def drafting(draft: Draft) -> Iterator[Draft]:
         _current.reset(token)
 
 
+def being_loaded() -> Draft | None:
+    """The clock file that is being loaded by the caller's thread, or by one that started it."""
+    return _current.get() or next((draft for draft in _loading if draft.ending.is_thread_of_file()), None)
+
+
 def current() -> Draft:
     """The clock file that is being loaded.
 
-    Where none is, raises SystemExit for a file that is run as a script, else DeclarationError.
+    If there is none, raises SystemExit for a file that is run as a script, else DeclarationError.
     """
-    draft = _current.get() or next((draft for draft in _loading if draft.ending.is_thread_of_file()), None)
+    draft = being_loaded()
+    if draft is None and at_run_time.current():
+        raise DeclarationError(
+            f"{where()}: an event cannot be declared while the clock runs: a restart would lose it; declare it "
+            "in the clock file, with .if_(...) for its condition, or as a row of sync_events"
+        )
     frame = _caller()
     file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
     if draft is not None:

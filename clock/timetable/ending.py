@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, cont
 from ctypes import PyDLL, c_ulong, py_object
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from clock.clocks import SystemClock
 from clock.errors import ClockError, DeclarationError
@@ -32,6 +33,9 @@ JOIN_SECONDS = 0.5  # for the end of a thread whose loop was reached; that of a 
 _raise_in = PyDLL(None).PyThreadState_SetAsyncExc  # of our own, as argument types are set on a shared one
 _ADVICE = "leave it out, and the loop in a thread as well: the clock runs the events"
 _CATCHES = "this catches SystemExit as well, so run_pending() cannot end the file; write `except Exception:`"
+
+
+left_running = WeakSet[threading.Thread]()  # threads of files whose load is over
 
 
 class EndOfDeclarations(SystemExit):
@@ -104,6 +108,7 @@ class Ending:
         until = clock.monotonic() + THREAD_SECONDS
         while self._may_declare() and not self.failure and clock.monotonic() < until:
             clock.wait(threading.Event(), LOOK_SECONDS / 5)
+        left_running.update(set(threading.enumerate()) - self._others)
         for thread in list(self._in_threads):
             thread.join(JOIN_SECONDS)  # while the hook above is there
         if self.failure:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -77,9 +78,8 @@ def _no_processes(source: SourceFile) -> Iterator[None]:
     if not source.is_script:
         yield
         return
-    from multiprocessing.process import BaseProcess
-
-    places: list[tuple[Any, str]] = [(os, "fork"), (BaseProcess, "start")]
+    base = import_module("multiprocessing.process").BaseProcess  # only here: it takes 10 ms
+    places: list[tuple[Any, str]] = [(os, "fork"), (base, "start")]
     before = [getattr(place, name) for place, name in places]
     try:
         for place, name in places:

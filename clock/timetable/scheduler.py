@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 
 import schedule
@@ -10,7 +10,7 @@ from schedule import CancelJob
 
 from clock.clocks import SystemClock
 from clock.errors import DeclarationError
-from clock.timetable import draft
+from clock.timetable import at_run_time, draft
 from clock.timetable.fluent import FluentJob
 
 __all__ = ["CancelJob", "Scheduler", "cancels"]
@@ -34,9 +34,24 @@ class Scheduler(schedule.Scheduler):
         """Begin a declaration."""
         return FluentJob(interval, self)
 
+    def cancel_job(self, job: schedule.Job) -> None:
+        """Take back a declaration; in a running action pause its event, as `CancelJob` does."""
+        if draft.being_loaded():
+            super().cancel_job(job)
+        else:
+            _pause([job])
+
+    def clear(self, tag: Hashable | None = None) -> None:
+        """Take back all declarations, or those with a tag; in a running action pause their events."""
+        if draft.being_loaded():
+            super().clear(tag)
+        else:
+            _pause(self.get_jobs(tag))
+
     def run_pending(self) -> None:
-        """End the file: from here on the clock runs what was declared."""
-        draft.current().ending.reach()
+        """End the file: from here on the clock runs what was declared. In a running action, nothing."""
+        if draft.being_loaded() or not at_run_time.current():
+            draft.current().ending.reach()
 
     def run_all(self, delay_seconds: int = 0) -> None:
         """Not to be had: a file that is loaded fires nothing. Raises DeclarationError."""
@@ -60,3 +75,13 @@ class Scheduler(schedule.Scheduler):
     def idle_seconds(self) -> float | None:
         """No time at all, as it goes before `run_pending`; None where nothing is declared."""
         return 0.0 if self.jobs else None
+
+
+def _pause(jobs: Iterable[schedule.Job]) -> None:
+    """Have the events of these declarations paused, when the action has ended well. Raises DeclarationError."""
+    running = at_run_time.current()
+    if running is None:
+        draft.current()  # raises an error that says what to do
+        return
+    names = [job.event_name for job in jobs if isinstance(job, FluentJob) and job.event_name]
+    running.cancelled += [name for name in names if name not in running.cancelled]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
+from schedule import Scheduler
+
 from clock.errors import UnknownEvent
 from clock.timetable.action import Enqueueable
 from clock.timetable.event import CatchUp, Event
@@ -64,6 +66,7 @@ class Timetable:
     synced: Sequence[SyncedEvents] = ()
     zone_source: str = ""  # in words, where the zone of `settings` was read
     names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)  # that the file defines
+    scheduler: Scheduler | None = field(default=None, repr=False, compare=False)  # has the fluent declarations
     by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
