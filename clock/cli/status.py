@@ -18,7 +18,7 @@ from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo
 from clock.cli.parts import opened, place_told, timetable_if_any
 from clock.clocks import from_ms
 from clock.errors import StoreUnavailable
-from clock.inspection import EventView, Status
+from clock.inspection import EventView, Status, WorkerView
 from clock.inspection import status as look
 from clock.shutdown import handling
 
@@ -105,7 +105,7 @@ def _show_clocks(found: Status) -> None:
 def _show_workers(found: Status) -> None:
     rows = [
         (
-            "quiet" if worker.quiet else "works",
+            _doing(worker),
             worker.identity,
             f"{worker.busy}/{worker.concurrency}",
             ",".join(worker.queues),
@@ -115,6 +115,12 @@ def _show_workers(found: Status) -> None:
         for worker in found.workers
     ]
     _section(["worker", "identity", "busy", "queues", "memory", "last beat"], rows, "no worker runs")
+
+
+def _doing(worker: WorkerView) -> str:
+    if worker.frozen:
+        return "frozen"
+    return "quiet" if worker.quiet else "works"
 
 
 def _show_queues(found: Status) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import sys
 import threading
@@ -25,11 +26,13 @@ from clock.config import Config
 from clock.errors import StoreError, WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
-from clock.store.connection import set_default
+from clock.store.connection import server_url, set_default
 from clock.store.dead import DeadLimits
 from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.child import parent_pid, telling_parent
+from clock.worker.heartbeat_link import HeartbeatLink, heartbeat_link
+from clock.worker.heartbeat_process import Assignment
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -42,6 +45,11 @@ if TYPE_CHECKING:
 @click.option("--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue; may be repeated.")
 @click.option(
     "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
+)
+@click.option(
+    "--frozen-timeout",
+    type=float,
+    help="Seconds until a process whose interpreter is frozen is killed; default: 1800.",
 )
 @health_options
 @click.option(
@@ -63,12 +71,21 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     config = settings(**options)
     if config.processes > 1:
         sys.exit(run_several(config))
+    with heartbeat_link(clock=SystemClock()) as link:
+        _work(config, with_clock, link)
+
+
+def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
+    """Load the application and run its jobs, with a heartbeat process that has not loaded it."""
+    faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
     import_jobs(config.require)
     redis = connected(config, config.concurrency + 2)
     set_default(redis)
     clock = redis_clock(redis)
     worker_options = _options(config)
-    process = Worker(redis, worker_options, identity=identity(), clock=clock)
+    name = identity()
+    process = Worker(redis, worker_options, identity=name, clock=clock, link=link)
+    link.assign(_assignment(config, name))
     stopping = _stopping(process, worker_options)
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     folder = parents_folder()
@@ -104,6 +121,17 @@ def _stopping(process: Worker, options: WorkerOptions) -> Stopping:
         patience_seconds=options.stop_timeout_seconds,
         clock=SystemClock(),
         by_launcher=options.parent_pid is not None,
+    )
+
+
+def _assignment(config: Config, name: str) -> Assignment:
+    return Assignment(
+        identity=name,
+        redis_url=server_url(config.redis),
+        beat_seconds=config.heartbeat,
+        frozen_seconds=config.frozen_timeout,
+        log_format=config.log_format,
+        log_level=config.log_level,
     )
 
 

@@ -32,6 +32,7 @@ class Config:
     max_retries: int = 25
     dead_max_jobs: int = 10_000
     dead_timeout: float = 180 * 86_400.0
+    frozen_timeout: float = 1800.0
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     overdue_after: float = 60.0
@@ -180,6 +181,16 @@ SETTINGS = (
         "CLOCK_DEAD_TIMEOUT",
         {"type": "number", "exclusiveMinimum": 0},
         "CLOCK_DEAD_TIMEOUT",
+    ),
+    Setting(
+        "frozen_timeout",
+        "seconds until a worker in which no thread can run, because a job holds the interpreter lock, is killed; "
+        "0: never",
+        values.seconds,
+        "seconds are wanted, from 0 to a day",
+        "--frozen-timeout",
+        {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
+        "CLOCK_FROZEN_TIMEOUT",
     ),
     Setting(
         "health_port",

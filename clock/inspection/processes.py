@@ -16,7 +16,10 @@ from clock.store.clock_register import ClockRegister
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """A worker by its last heartbeat, which was `beat_age` seconds ago; `rss` is in kB."""
+    """A worker by its last heartbeat, which was `beat_age` seconds ago; `rss` is in kB.
+
+    `frozen` is for how many seconds no thread of it could run, because a job holds the interpreter lock.
+    """
 
     identity: str
     host: str
@@ -27,6 +30,7 @@ class WorkerView:
     rss: int
     beat_age: float
     started_at: float
+    frozen: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
         rss=int(_number(beat.get("rss"), 0)),
         beat_age=max(0.0, now - _number(beat.get("beat"), 0)),
         started_at=_number(info.get("started_at"), now),
+        frozen=_number(beat.get("frozen"), 0),
     )
 
 

@@ -95,6 +95,9 @@ def _of_processes(status: Status) -> Iterator[str]:
     for worker in status.workers:
         if worker.beat_age > SILENT_SECONDS:
             yield f"worker {worker.identity} was last heard of {worker.beat_age:.0f} s ago"
+        elif worker.frozen > SILENT_SECONDS:
+            seconds = f"{worker.frozen:.0f} s"
+            yield f"worker {worker.identity} has been frozen for {seconds}: a job holds the interpreter lock"
 
 
 def _of_clocks(status: Status) -> Iterator[str]:

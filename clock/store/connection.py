@@ -22,12 +22,13 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import ConfigurationError, StoreError
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import embedded
 from clock.store.address import masked, scheme_of, sentinels, unreadable
 from clock.store.faults import plain, store_error
 from clock.store.fork_safety import renew_in_child
+from clock.store.library import about_library
 from clock.store.server_version import ServerVersion
 
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
@@ -47,6 +48,8 @@ def translated() -> Iterator[None]:
         yield
     except RedisError as error:
         raise embedded.explained(store_error(error)) from error
+    except OSError as error:  # no file descriptor is left, for instance
+        raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
 
 
 Command = tuple[str | bytes | float, ...]
@@ -124,7 +127,7 @@ def connect(
     `max_connections` are opened; who needs one more waits.
     Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
     """
-    url = url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
+    url = server_url(url, folder)
     try:
         redis = _client(url, max_connections)
         renew_in_child(redis, partial(_client, url, max_connections))
@@ -137,6 +140,14 @@ def connect(
         redis.close()
         raise type(error)(f"{masked(url)}: {error}{_advice(error, source)}", cause=error.cause) from error
     return redis
+
+
+def server_url(url: str | None, folder: Path | None = None) -> str:
+    """The URL that `connect` opens: `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
+
+    Raises StoreError or ConfigurationError if there is none.
+    """
+    return url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
 
 
 def default() -> Redis:
@@ -211,10 +222,16 @@ def _embedded_url(folder: Path) -> str:
     return embedded.start_or_join(folder, clock=SystemClock())
 
 
-def _client(url: str, max_connections: int) -> Redis:
-    options = {
-        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
-        "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
+def impatient_client(url: str, seconds: float) -> Redis:
+    """A client with one connection, which waits so long for an answer. It connects when it is first used."""
+    return _client(url, 1, seconds)
+
+
+def _client(url: str, max_connections: int, timeout_seconds: float = SOCKET_TIMEOUT_SECONDS) -> Redis:
+    options: dict[str, object] = {
+        **about_library(),
+        "socket_timeout": timeout_seconds,
+        "socket_connect_timeout": timeout_seconds,
         "health_check_interval": 30,
         "protocol": 2,  # the library's default differs between its releases, and so do the answers
         "retry": Retry(NoBackoff(), 0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 from redis import Redis
@@ -14,6 +15,17 @@ from clock.store.connection import translated
 from clock.store.scripts import script
 
 SHOWN_SECONDS = 60  # Sidekiq's page shows a process for so long after its last beat
+
+
+class End(IntEnum):
+    """How a dead worker ended. Its heartbeat process sets the value as the worker's score in the register.
+
+    A score is an expiry in ms, so no value below 0 is one.
+    """
+
+    SILENT = 0  # nobody reported an end: the heartbeat has expired
+    ENDED = -1  # the process is gone
+    FROZEN = -2  # killed by its heartbeat process, after `frozen_timeout`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +52,21 @@ class Processes:
         self._redis = redis
         self._bury = script(redis, "bury_worker")
 
-    def beat(self, identity: str, beat: Beat, *, expires_ms: int) -> str | None:
-        """Say that the worker lives until `expires_ms`; a signal that was sent to it meanwhile, if any.
+    def beat(self, identity: str, *, expires_ms: int) -> str | None:
+        """Register the worker as alive until `expires_ms`; returns the signal that was sent to it, if any.
 
         Raises StoreUnavailable.
         """
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.zadd(keys.WORKERS, {identity: expires_ms})
             pipeline.sadd(keys.PROCESSES, identity)
+            pipeline.rpop(keys.signals(identity))
+            signal: bytes | None = pipeline.execute()[-1]
+        return signal.decode(errors="replace") if signal else None
+
+    def describe(self, identity: str, beat: Beat) -> None:
+        """Write what the worker does, for Sidekiq's page. Raises StoreUnavailable."""
+        with translated(), self._redis.pipeline() as pipeline:
             pipeline.hset(
                 identity,
                 mapping={
@@ -59,6 +78,7 @@ class Processes:
                     "quiet": "true" if beat.quiet else "false",
                     "rss": beat.rss,
                     "fetched": beat.fetched,
+                    "frozen": 0,
                 },
             )
             pipeline.expire(identity, SHOWN_SECONDS)
@@ -67,9 +87,28 @@ class Processes:
                 if beat.work:
                     pipeline.hset(name, mapping={tid: json.dumps(item) for tid, item in beat.work.items()})
                     pipeline.expire(name, SHOWN_SECONDS)
-            pipeline.rpop(keys.signals(identity))
-            signal: bytes | None = pipeline.execute()[-1]
-        return signal.decode(errors="replace") if signal else None
+            pipeline.execute()
+
+    def extend(self, identity: str, seconds: float, *, frozen: float) -> None:
+        """Keep a registered worker alive for `seconds` from now, by Redis's clock.
+
+        What the worker wrote about itself is shown for longer; `frozen` is for how many seconds its interpreter
+        has not run. A worker that has left the register does not come back. Raises StoreUnavailable.
+        """
+        with translated():
+            now: Any = self._redis.time()
+            now_ms = now[0] * 1000 + now[1] // 1000
+            with self._redis.pipeline() as pipeline:
+                pipeline.zadd(keys.WORKERS, {identity: now_ms + int(seconds * 1000)}, xx=True)
+                pipeline.hset(identity, mapping={"beat": now_ms / 1000, "frozen": int(frozen)})
+                for name in (identity, keys.work(identity), keys.workers(identity)):
+                    pipeline.expire(name, SHOWN_SECONDS)
+                pipeline.execute()
+
+    def note_end(self, identity: str, how: End) -> None:
+        """Note that the worker's process is gone, so that its jobs are put back now. Raises StoreUnavailable."""
+        with translated():
+            self._redis.zadd(keys.WORKERS, {identity: how.value}, xx=True)
 
     def leave(self, identity: str) -> None:
         """Take a stopped worker off the register; its heartbeat hash is left to expire, as Sidekiq does."""
@@ -81,11 +120,11 @@ class Processes:
                 pipeline.unlink(keys.RUNNING + identity)
             pipeline.execute()
 
-    def expired(self, now_ms: int) -> list[str]:
-        """The identities of workers whose heartbeat has expired. Raises StoreUnavailable."""
+    def expired(self, now_ms: int) -> dict[str, End]:
+        """The workers whose heartbeat has expired: identity -> how each ended. Raises StoreUnavailable."""
         with translated():
-            found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({now_ms}")
-        return [identity.decode(errors="replace") for identity in found]
+            found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({now_ms}", withscores=True)
+        return {identity.decode(errors="replace"): _end(score) for identity, score in found}
 
     def forget(self, identity: str, now_ms: int) -> bool:
         """Take a dead worker off the register, if none of its jobs is left. Raises StoreUnavailable."""
@@ -96,3 +135,7 @@ class Processes:
                     args=[identity, now_ms],
                 )
             )
+
+
+def _end(score: float) -> End:
+    return End(int(score)) if score in set(End) else End.SILENT

@@ -1,4 +1,8 @@
-"""The worker's heartbeat: it tells Redis, and so Sidekiq's page, that this process lives and what it does."""
+"""The worker's heartbeat: it tells Redis, and so Sidekiq's page, that this process lives and what it does.
+
+The heartbeat itself says only that the worker lives, and nothing else may make it fail: what the worker does is
+written separately. While a job holds the interpreter lock, `heartbeat_process.py` sends the heartbeat.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,10 @@ import threading
 from collections.abc import Callable
 
 from clock.clocks import Clock, to_ms
+from clock.errors import StoreUnavailable
 from clock.problems import Problems
 from clock.store.processes import Beat, Processes
+from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import MISSED_BEATS
 
 GRACE_BEATS = 2  # for so many, a worker that starts or was cut off takes no other for dead
@@ -35,8 +41,10 @@ class Heartbeat:
         beat_seconds: float,
         clock: Clock,
         problems: Problems | None = None,
+        link: HeartbeatLink | None = None,
     ) -> None:
-        self._part = (problems or Problems(clock=clock)).part("heartbeat")
+        problems = problems or Problems(clock=clock)
+        self._part, self._description = problems.part("heartbeat"), problems.part("description")
         self._processes = processes
         self._identity = identity
         self._describe = describe
@@ -46,6 +54,7 @@ class Heartbeat:
         self._beat_seconds = beat_seconds
         self._expires_seconds = MISSED_BEATS * beat_seconds
         self._clock = clock
+        self._link = link
         self._rtt_us = 0
         self._last_beat = clock.monotonic()  # jobs are taken before the first beat
         self._judges_from = clock.monotonic() + GRACE_BEATS * beat_seconds
@@ -76,19 +85,46 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""
-        told = self._describe(self._rtt_us)
+        if self._link:
+            self._link.sign()
+        described = self._described()
         expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
         asked = self._clock.monotonic()
-        signal = self._processes.beat(self._identity, told, expires_ms=expires_ms)
+        signal = self._processes.beat(self._identity, expires_ms=expires_ms)
         answered = self._clock.monotonic()
         self._rtt_us = int((answered - asked) * 1_000_000)
-        silent = answered - self._last_beat  # a process may also be stopped in the middle of a beat
-        self._last_beat = answered
-        if silent > self._expires_seconds:
-            self._judges_from = answered + GRACE_BEATS * self._beat_seconds
-            logger.warning(
-                "No heartbeat for %.0f s: jobs that ran here meanwhile may have been given to other workers",
-                silent,
-            )
+        self._note_silence(answered)
         if signal:
             self._on_signal(signal)
+        if described:
+            self._show(described)
+
+    def _note_silence(self, answered: float) -> None:
+        """Judge nobody for a while after a gap. Redis got this heartbeat at `answered`, in monotonic seconds."""
+        last, self._last_beat = self._last_beat, answered
+        silent = answered - last  # a process may also be stopped in the middle of a beat
+        if silent <= self._expires_seconds:
+            return
+        self._judges_from = answered + GRACE_BEATS * self._beat_seconds
+        if self._link and self._link.has_beaten_since(last):
+            return
+        logger.warning(
+            "No heartbeat for %.0f s: jobs that ran here meanwhile may have been given to other workers", silent
+        )
+
+    def _described(self) -> Beat | None:
+        try:
+            return self._describe(self._rtt_us)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # the heartbeat matters more than what it says
+            self._description.failed(error)
+            return None
+
+    def _show(self, described: Beat) -> None:
+        try:
+            self._processes.describe(self._identity, described)
+        except Exception as error:  # noqa: BLE001  # see above
+            self._description.failed(error)
+        else:
+            self._description.works()

@@ -21,12 +21,18 @@ from clock.store.dead import DEFAULT_LIMITS, DeadLimits
 from clock.store.delayed import CannotMove as CannotUnpark
 from clock.store.delayed import Delayed
 from clock.store.in_progress import CannotMove, Claimed, InProgress, Move
-from clock.store.processes import Processes
+from clock.store.processes import End, Processes
+from clock.worker.deaths import deaths_of, forget_deaths, note_death
 from clock.worker.processor import UnreadablePayload, parse, wrapped
 from clock.worker.retry import noted
 from clock.worker.seldom import Seldom
 
 DEATHS = 3
+TOLD = {
+    End.SILENT: "its heartbeat has expired",
+    End.ENDED: "its process has ended",
+    End.FROZEN: "it was frozen and has been killed",
+}
 LONGEST_SECONDS = 2.0  # of one call: it is made between two heartbeats, which must not be late
 
 logger = logging.getLogger(__name__)
@@ -47,9 +53,10 @@ def recover(
     """
     now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
     processes = Processes(redis)
-    expired = [identity for identity in processes.expired(now_ms) if identity != own]
     turns = deque(
-        _DeadWorker(InProgress(redis, identity, dead), identity, processes, clock, seldom) for identity in expired
+        _DeadWorker(InProgress(redis, identity, dead), identity, end, processes, clock, seldom)
+        for identity, end in processes.expired(now_ms).items()
+        if identity != own
     )
     count = 0
     while turns and clock.monotonic() - started < LONGEST_SECONDS:
@@ -71,9 +78,10 @@ class _DeadWorker:
     """A dead worker whose jobs are put back step by step."""
 
     def __init__(
-        self, in_progress: InProgress, identity: str, processes: Processes, clock: Clock, seldom: Seldom
+        self, in_progress: InProgress, identity: str, end: End, processes: Processes, clock: Clock, seldom: Seldom
     ) -> None:
         self.identity = identity
+        self._end = end
         self._processes = processes
         self._in_progress = in_progress
         self._clock = clock
@@ -91,7 +99,7 @@ class _DeadWorker:
         if step is None:
             self._finish(now_ms)
             return None
-        moves = list(_moves(step, self._marked, seconds(self._clock.now())))
+        moves = list(_moves(step, self._marked, seconds(self._clock.now()), self._end))
         try:
             moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
         except CannotMove as stuck:
@@ -102,7 +110,9 @@ class _DeadWorker:
 
     def _finish(self, now_ms: int) -> None:
         if self._processes.forget(self.identity, now_ms) or self._moved:
-            logger.warning("Worker %s is dead; %d jobs of it were put back", self.identity, self._moved)
+            logger.warning(
+                "Worker %s is dead: %s; %d jobs of it were put back", self.identity, TOLD[self._end], self._moved
+            )
 
     def _read_marked(self) -> set[bytes]:
         try:
@@ -149,7 +159,7 @@ def _decoded(payload: bytes) -> object:
         return None
 
 
-def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float) -> Iterator[Move]:
+def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float, end: End) -> Iterator[Move]:
     """Where each job goes, in their order."""
     for job, field in jobs:
         try:
@@ -157,15 +167,12 @@ def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float
         except UnreadablePayload as error:
             yield _unreadable(job, field, error, now)
             continue
-        deaths = payload.get("worker_killed", 0)
-        if not isinstance(deaths, int) or deaths < 0:
-            deaths = 0
+        deaths = deaths_of(payload)
         if deaths == 0 or field in marked:
-            payload["worker_killed"] = deaths = deaths + 1
+            deaths = note_death(payload, end)
         if deaths >= DEATHS:
-            killed = WorkerKilled(f"{deaths} workers died while this job ran")
+            killed = WorkerKilled(forget_deaths(payload))  # if it is tried again, its deaths count from 0
             logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), killed)
-            del payload["worker_killed"]  # who has it tried again means it: it gets its chances anew
             yield Move(job, "dead", now, encode_again(noted(payload, killed, now=now)), field)
         else:
             yield Move(job, "queue", job.queue, encode_again(payload), field)

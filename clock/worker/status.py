@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import socket
 import sys
-from pathlib import Path
+from functools import cache
+
+import msgspec
 
 from clock import __version__
 from clock.clocks import Clock
 from clock.job.payload import seconds
+from clock.store.in_progress import Claimed
 from clock.store.processes import Beat
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import WorkerOptions
 from clock.worker.ready import Slot
 
-_STATM = Path("/proc/self/statm")
+SHOWN_BYTES = 10_000  # of a payload; of a larger one, the arguments are left out
+
+
+class _Summary(msgspec.Struct):
+    """What a payload says apart from its arguments, which are not read."""
+
+    name: str = msgspec.field(name="class", default="")
+    jid: str = ""
+    created_at: int | float | None = None
+    enqueued_at: int | float | None = None
+
+
+_SUMMARIES = msgspec.json.Decoder(_Summary)
 
 
 class Status:
@@ -25,6 +41,8 @@ class Status:
     def __init__(self, fetcher: Fetcher, options: WorkerOptions, *, identity: str, clock: Clock) -> None:
         self._fetcher = fetcher
         self._clock = clock
+        self._shown: dict[str, tuple[Claimed, str]] = {}  # thread id -> job, and its payload as it is shown
+        _statm()
         self._info: dict[str, object] = {
             "hostname": socket.gethostname(),
             "started_at": seconds(clock.now()),
@@ -42,8 +60,11 @@ class Status:
     def beat(self, rtt_us: int) -> Beat:
         """What is told now; `rtt_us` is how long the last heartbeat's round trip took, in microseconds."""
         now, monotonic = seconds(self._clock.now()), self._clock.monotonic()
+        running = [(slot, job) for slot in self._fetcher.slots if (job := slot.job)]
+        self._shown = {slot.tid: (job, self._payload(slot, job)) for slot, job in running}
         work = {
-            slot.tid: _work(slot, now - (monotonic - slot.started)) for slot in self._fetcher.slots if slot.job
+            slot.tid: _work(job, self._shown[slot.tid][1], now - (monotonic - slot.started))
+            for slot, job in running
         }
         return Beat(
             info=self._info,
@@ -56,19 +77,41 @@ class Status:
             fetched=now - (monotonic - self._fetcher.last_round_trip),
         )
 
+    def _payload(self, slot: Slot, job: Claimed) -> str:
+        """The job's payload as it is shown. A large one is read once and not with each heartbeat."""
+        before = self._shown.get(slot.tid)
+        return before[1] if before and before[0] is job else shown(job)
 
-def _work(slot: Slot, started: float) -> dict[str, object]:
-    job = slot.job
-    return {
-        "queue": job.queue if job else "",
-        "payload": job.payload.decode(errors="replace") if job else "",
-        "run_at": int(started),
-    }
+
+def shown(job: Claimed) -> str:
+    """The payload for Sidekiq's page; of one over `SHOWN_BYTES`, without the arguments."""
+    if len(job.payload) <= SHOWN_BYTES:
+        return job.payload.decode(errors="replace")
+    try:
+        summary = _SUMMARIES.decode(job.payload)
+    except (ValueError, RecursionError):
+        summary = _Summary()
+    args = [f"{len(job.payload)} bytes, not shown"]
+    return json.dumps({**msgspec.to_builtins(summary), "queue": job.queue, "args": args})
+
+
+def _work(job: Claimed, payload: str, started: float) -> dict[str, object]:
+    return {"queue": job.queue, "payload": payload, "run_at": int(started)}
 
 
 def resident_kb() -> int:
     """The memory that this process holds, in kB; where the system does not tell, the most that it has held."""
-    if _STATM.exists():
-        return int(_STATM.read_text().split()[1]) * resource.getpagesize() // 1024
+    statm = _statm()
+    if statm is not None:
+        return int(os.pread(statm, 200, 0).split()[1]) * resource.getpagesize() // 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if sys.platform == "darwin" else peak
+
+
+@cache
+def _statm() -> int | None:
+    """Kept open, because a job may use up all descriptors of the process. None: this system has no such file."""
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return None

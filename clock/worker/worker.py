@@ -22,6 +22,7 @@ from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat
+from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import WorkerOptions
 from clock.worker.outcomes import Outcomes
 from clock.worker.poller import Poller
@@ -44,14 +45,24 @@ logger = logging.getLogger(__name__)
 class Worker:
     """Takes jobs from queues and runs them, `options.concurrency` at once, until it is stopped.
 
-    The jobs' classes must have been imported. `identity` names the process in Redis.
+    The jobs' classes must have been imported. `identity` names the process in Redis. `link` leads to the process
+    that keeps the heartbeat going while a job holds the interpreter lock.
     """
 
-    def __init__(self, redis: Redis, options: WorkerOptions, *, identity: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        options: WorkerOptions,
+        *,
+        identity: str,
+        clock: Clock,
+        link: HeartbeatLink | None = None,
+    ) -> None:
         self._redis = redis
         self._options = options
         self._identity = identity
         self._clock = clock
+        self._link = link
         self._stop_asked = threading.Event()
         self._stop_by = float("inf")  # the monotonic moment until which jobs may run
         self._stopped = threading.Event()
@@ -61,7 +72,7 @@ class Worker:
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
         self._status = Status(self._fetcher, options, identity=identity, clock=clock)
-        self._watchdog = Watchdog(self._fetcher, redis_answers=lambda: answers(redis), clock=clock)
+        self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._job_threads: list[threading.Thread] = []
         self._cut_short = False
         self._seldom = Seldom(clock)
@@ -80,7 +91,7 @@ class Worker:
             self._identity,
             self._options.concurrency,
             ", ".join(self._options.queue_names),
-            self._options.concurrency + 2,
+            self._options.concurrency + (3 if self._link else 2),
         )
         outcomes = Outcomes(self._redis, clock=self._clock)
         for slot in self._fetcher.slots:
@@ -103,6 +114,8 @@ class Worker:
         stuck = False
         while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
             self._problems.watch()
+            if self._link:
+                self._link.tend()
             stuck = self._watchdog.is_stuck()
             if self._options.parent_pid not in (None, os.getppid()):
                 logger.warning("The process that started this one is gone; stopping")
@@ -214,10 +227,16 @@ class Worker:
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
             problems=self._problems,
+            link=self._link,
         )
 
     def _recover(self) -> None:
         recover(self._redis, clock=self._clock, own=self._identity, dead=self._options.dead, seldom=self._seldom)
+
+    def _redis_answers(self) -> bool:
+        """Whether Redis answers another process of this machine, or a fresh connection of this one."""
+        lately = self._clock.monotonic() - self._options.expires_seconds
+        return bool(self._link and self._link.has_beaten_since(lately)) or answers(self._redis)
 
     def _describe(self, rtt_us: int) -> Beat:
         self._keep_redis_time()
