@@ -102,6 +102,7 @@ class HeartbeatLink:
 
     def _restart(self, assignment: Assignment) -> None:
         ours, its = socket.socketpair()
+        ours.send(assignment.to_line())  # before the start: then a job may take the interpreter lock
         try:
             with its:
                 _spawn(its)
@@ -112,7 +113,6 @@ class HeartbeatLink:
         ours.setblocking(False)
         close_in_child(ours)
         self._channel = ours
-        self._send(assignment.to_line())
 
 
 @contextmanager

@@ -28,9 +28,10 @@ def note(*words):
 class HoldLockJob(Job):
     def perform(self, seconds):
         note("lock")
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
-            sum(range(seconds * 60_000_000))  # one call in C: no other thread runs meanwhile
+        began = time.thread_time()
+        sum(range(1_000_000))
+        took = time.thread_time() - began
+        sum(range(int(1_000_000 * seconds / took)))  # one call in C: no other thread runs meanwhile
         note("end of lock")
 
 class HoldLockForeverJob(Job):
@@ -45,14 +46,14 @@ class NapJob(Job):
 
 class LeakJob(Job):
     def perform(self, seconds):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+        note("leak")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         opened = []
         try:
             while True:
                 opened.append(os.open("/dev/null", os.O_RDONLY))
         except OSError:
-            note("leak")
+            pass
         time.sleep(seconds)
         for number in opened:
             os.close(number)
@@ -110,7 +111,7 @@ def test_jobs_beside_one_that_holds_the_interpreter_lock_run_once_and_none_is_bl
         push(redis, "NapJob", number, 2)
     eventually(lambda: len(ran(redis)) == 4, "both workers are busy")
 
-    push(redis, "HoldLockJob", 4)
+    push(redis, "HoldLockJob", 5)
     eventually(lambda: "has been frozen" in workers[0].output + workers[1].output, "a worker is frozen")
     for number in range(4, 8):
         push(redis, "NapJob", number, 0)
@@ -158,6 +159,7 @@ def test_a_worker_without_descriptors_is_not_taken_for_dead(app: App, redis: Red
     assert ran(redis) == ["leak"]
     assert "is dead" not in other.output
     assert "Traceback" not in leaking.output, leaking.output
+    assert leaking.end() == 0
 
 
 def test_a_frozen_worker_is_killed_after_the_timeout_and_only_then_its_job_runs_again(

@@ -183,7 +183,7 @@ def test_a_job_that_is_tried_again_from_the_dead_has_its_deaths_before_it_anew(
     die(worker, "dead:2:a", fake_clock)
     recover(redis, clock=fake_clock)
 
-    assert b"3 workers died" in dead[0][0]
+    assert b"3 workers that ran this job fell silent" in dead[0][0]
     assert redis.zcard("dead") == 0
     assert redis.llen("queue:default") == 1
 
