@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.server import Server
-from benchmarks.faults.shop.jobs import TraceRunJob
+from benchmarks.faults.shop.jobs import HoldLockJob, TraceRunJob
 from clock.store.connection import set_default
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,6 +66,12 @@ class Crew:
         """Push jobs 0, 1, 2... that take so long each."""
         set_default(self.redis)
         TraceRunJob.perform_bulk([[number, seconds] for number in range(count)])
+        set_default(None)
+
+    def push_frozen(self, numbers: Sequence[int], seconds: float) -> None:
+        """Push jobs of these numbers that hold the interpreter lock for so long each."""
+        set_default(self.redis)
+        HoldLockJob.perform_bulk([[number, seconds] for number in numbers])
         set_default(None)
 
     def strike(self, number: signal.Signals, rng: random.Random) -> int:

@@ -26,6 +26,7 @@ from benchmarks.faults.server import Server
 
 WORKERS = 3
 WORK_SECONDS = 0.002  # of each job
+FROZEN_SECONDS = 6.0  # three times as long as a heartbeat is valid here
 FIRST_GOOD = 1_000_000  # numbers that no fuzzed payload has
 
 
@@ -55,6 +56,24 @@ def kills(folder: Path, jobs: int, rng: random.Random) -> str:
         f"{jobs} jobs, {strikes} kills, {in_flight} jobs in flight then, {repeats} run again, none lost, "
         f"{len(buried)} dead that ran while three workers were killed"
     )
+
+
+def frozen(folder: Path, jobs: int, rng: random.Random) -> str:
+    """Jobs that hold the interpreter lock for many heartbeats, among others: each job runs once."""
+    holding = max(2, jobs // 1_000)
+    with redis_server(folder) as server, crew(folder, server, count=WORKERS, heartbeat=0.5) as workers:
+        workers.push(jobs, WORK_SECONDS)
+        for number in range(jobs, jobs + holding):
+            wait_until(lambda: len(workers.runs()) > rng.uniform(0, 0.5) * jobs, "some jobs have run")
+            workers.push_frozen([number], FROZEN_SECONDS)
+        workers.wait_for(jobs + holding)
+        wait_until(lambda: not server.redis.keys("clock:in_progress:*"), "all are done")
+        runs, buried = workers.runs(), workers.buried()
+        assert all(member.poll() is None for member in workers.members), "a worker has died"
+    repeated = {number: count for number, count in runs.items() if count > 1}
+    assert not repeated, f"run more than once: {repeated}"
+    assert not buried, f"in dead: {buried}"
+    return f"{jobs} jobs beside {holding} that held the interpreter lock for {FROZEN_SECONDS:g} s: each ran once"
 
 
 def stops(folder: Path, jobs: int, rng: random.Random) -> str:
@@ -131,6 +150,7 @@ def main() -> None:
     given = parser.parse_args()
     faults: list[tuple[Callable[[Path, int, random.Random], str], int]] = [
         (kills, given.jobs),
+        (frozen, given.jobs),
         (stops, given.jobs),
         (outages, given.jobs),
         (nonsense, given.jobs // 20),

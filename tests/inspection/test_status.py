@@ -93,6 +93,16 @@ def test_no_clock_is_a_problem_where_there_are_events(
     assert look(redis).problems == ["no clock runs"]
 
 
+def test_a_frozen_worker_is_a_problem(redis: Redis, worker: Callable[..., None]) -> None:
+    worker("default")
+
+    redis.hset("web1:1:a", "frozen", 30)
+    assert not any("frozen" in problem for problem in look(redis).problems)
+
+    redis.hset("web1:1:a", "frozen", 31)
+    assert "worker web1:1:a has been frozen for 31 s: a job holds the interpreter lock" in look(redis).problems
+
+
 def test_no_worker_is_a_problem_where_jobs_wait(
     redis: Redis, clock: Callable[..., None], payload: Payload
 ) -> None:

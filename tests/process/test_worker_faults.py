@@ -21,6 +21,10 @@ def test_killed_workers_lose_no_job_and_repeat_at_most_what_was_in_flight(
     assert "none lost" in worker.kills(tmp_path, 3_000, rng)
 
 
+def test_jobs_beside_those_that_hold_the_interpreter_lock_run_once(tmp_path: Path, rng: random.Random) -> None:
+    assert "each ran once" in worker.frozen(tmp_path, 1_000, rng)
+
+
 def test_workers_stopped_at_random_run_each_job_once(tmp_path: Path, rng: random.Random) -> None:
     assert "each ran once" in worker.stops(tmp_path, 3_000, rng)
 

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from redis import Redis
 
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, to_ms
 from clock.store.processes import Beat, Processes
 from clock.testing import FakeClock
 from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
@@ -124,3 +125,32 @@ def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytes
 
     assert len(judged) == 3
     assert "An error in clock (heartbeat)" in caplog.text
+
+
+def test_a_heartbeat_is_sent_though_what_the_worker_does_cannot_be_described(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.lpush("here:1:a-signals", "TSTP")
+    signals: list[str] = []
+
+    def fail(_rtt_us: int) -> Beat:
+        raise MemoryError
+
+    def unwritable(rtt_us: int) -> Beat:
+        return replace(said(rtt_us), info={"concurrency": {1}})
+
+    for describe in (fail, unwritable):
+        Heartbeat(
+            Processes(redis),
+            "here:1:a",
+            describe=describe,
+            on_signal=signals.append,
+            duties=lambda: None,
+            judge=lambda: None,
+            beat_seconds=BEAT_SECONDS,
+            clock=fake_clock,
+        ).turn()
+
+    assert redis.zscore("clock:workers", "here:1:a") == to_ms(fake_clock.now()) + 20_000
+    assert signals == ["TSTP"]
+    assert caplog.text.count("An error in clock (description)") == 2

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from redis import Redis
 
 from clock import Job
@@ -11,6 +12,7 @@ from clock.job import registry
 from clock.store import keys
 from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import Move
+from clock.store.processes import End, Processes
 from clock.testing import FakeClock
 from clock.worker.poller import Poller
 from clock.worker.recovery import recover, unpark
@@ -249,3 +251,53 @@ def test_dead_workers_are_looked_after_though_the_queue_of_one_is_no_list(
     assert recover(redis, clock=fake_clock) == 1
     assert redis.llen("queue:default") == 2
     assert redis.hlen("clock:in_progress:dead:1:a") == 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ([End.SILENT] * 3, "3 workers that ran this job fell silent"),
+        ([End.ENDED] * 3, "3 workers that ran this job were killed or ended"),
+        ([End.FROZEN, End.SILENT, End.FROZEN], "were killed because they were frozen or fell silent"),
+    ],
+)
+def test_the_reason_says_how_the_workers_ended(
+    bench: Build, redis: Redis, fake_clock: FakeClock, ends: list[End], told: str
+) -> None:
+    NoteThingJob.perform_async("poison")
+    for number, end in enumerate(ends):
+        identity = f"dead:{number}:a"
+        worker = bench(identity)
+        job = worker.take()
+        worker.in_progress.mark(job)
+        die(worker, identity, fake_clock)
+        if end is not End.SILENT:
+            Processes(redis).note_end(identity, end)
+        recover(redis, clock=fake_clock)
+
+    [row] = list[Any](redis.zrange("dead", 0, -1))
+    payload = json.loads(row)
+    assert told in payload["error_message"]
+    assert not {"worker_killed", "worker_ends"} & payload.keys()
+
+
+def test_the_jobs_of_a_worker_whose_end_is_reported_are_put_back_at_once(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    NoteThingJob.perform_async(1)
+    bench("killed:1:a").take()
+    processes = Processes(redis)
+    processes.extend("killed:1:a", 20, frozen=0)
+    assert recover(redis, clock=fake_clock) == 0
+
+    processes.note_end("killed:1:a", End.ENDED)
+    assert recover(redis, clock=fake_clock) == 1
+
+
+def test_a_worker_that_has_left_is_not_registered_again_by_its_heartbeat_process(redis: Redis) -> None:
+    processes = Processes(redis)
+
+    processes.extend("left:1:a", 20, frozen=0)
+    processes.note_end("left:1:a", End.ENDED)
+
+    assert redis.zcard(keys.WORKERS) == 0

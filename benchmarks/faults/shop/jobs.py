@@ -1,4 +1,4 @@
-"""A job that leaves a trace which no fault of Redis touches: a line in a file."""
+"""Jobs that leave a trace which no fault of Redis touches: a line in a file."""
 
 import os
 import time
@@ -14,6 +14,22 @@ class TraceRunJob(Job):
     def perform(self, number: int, seconds: float = 0.0) -> None:
         """Do it."""
         time.sleep(seconds)
-        trace = os.open(TRACE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(trace, f"{number}\n".encode())  # a short line is appended whole
-        os.close(trace)
+        _leave_trace(number)
+
+
+class HoldLockJob(Job):
+    """Writes its number once it has held the interpreter lock for about `seconds` of processor time."""
+
+    def perform(self, number: int, seconds: float) -> None:
+        """Do it."""
+        began = time.thread_time()
+        sum(range(1_000_000))
+        took = time.thread_time() - began
+        sum(range(int(1_000_000 * seconds / took)))  # one call in C: no other thread runs meanwhile
+        _leave_trace(number)
+
+
+def _leave_trace(number: int) -> None:
+    trace = os.open(TRACE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(trace, f"{number}\n".encode())  # a short line is appended whole
+    os.close(trace)
