@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from clock.clocks import Clock
 from clock.forking import close_in_child
@@ -24,6 +24,17 @@ from clock.worker.heartbeat_process import HEARD, Assignment, detach, main, run_
 RESTART_SECONDS = 5.0  # between two starts of a heartbeat process
 MOST_DESCRIPTORS = 4096  # more than a worker has open before it has loaded the application
 SIGN = b"."
+
+
+class _Heard(NamedTuple):
+    """What the heartbeat process says: its id; the first and the last of its heartbeats without a gap."""
+
+    pid: int
+    first: float
+    last: float
+
+
+_NOTHING = _Heard(0, float("inf"), float("-inf"))
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +47,7 @@ class HeartbeatLink:
         self._clock = clock
         self._assignment: Assignment | None = None
         self._started = clock.monotonic()
-        self._heard = (float("inf"), float("-inf"))  # heartbeats without a gap: the first and the last
+        self._heard = _NOTHING
         self._rest = b""  # the beginning of a message
         self._receiving = threading.Lock()
 
@@ -61,15 +72,19 @@ class HeartbeatLink:
     def has_beaten_since(self, moment: float) -> bool:
         """Whether Redis has got heartbeats from `moment` (monotonic seconds) until now, without a gap."""
         self._receive()
-        first, last = self._heard
+        first, last = self._heard.first, self._heard.last
         valid = self._assignment.expires_seconds if self._assignment else 0.0
         return first - moment <= valid and self._clock.monotonic() - last <= valid
 
     def close(self) -> None:
-        """Let go of the heartbeat process, which ends."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            channel.close()
+        """End the heartbeat process at once, although it may wait for Redis."""
+        self._receive()
+        if self._channel is None:
+            return
+        if pid := self._heard.pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._drop()
 
     def _send(self, message: bytes) -> None:
         channel = self._channel
@@ -92,13 +107,18 @@ class HeartbeatLink:
         told = self._rest + received
         whole = len(told) // HEARD.size * HEARD.size
         if whole:
-            self._heard = HEARD.unpack(told[whole - HEARD.size : whole])
+            self._heard = _Heard(*HEARD.unpack(told[whole - HEARD.size : whole]))
         self._rest = told[whole:]
 
     def _lose(self) -> None:
         logger.warning("The heartbeat process of this worker has ended; another one is started")
-        self._heard, self._rest = (float("inf"), float("-inf")), b""
-        self.close()
+        self._drop()
+
+    def _drop(self) -> None:
+        channel, self._channel = self._channel, None
+        self._heard, self._rest = _NOTHING, b""
+        if channel is not None:
+            channel.close()
 
     def _restart(self, assignment: Assignment) -> None:
         ours, its = socket.socketpair()

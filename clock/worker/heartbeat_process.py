@@ -43,8 +43,9 @@ SOCKET_SECONDS = 3.0  # for an answer of Redis: the end of the worker must be no
 ABORT_SECONDS = 2.0  # for a traceback of a frozen worker, until it is killed
 LAST_SECONDS = 2.0  # for reporting the worker's end
 
-#: To the worker after each heartbeat, in monotonic seconds: since when there was no gap, and the last one.
-HEARD = struct.Struct("dd")
+#: Sent to the worker at the start and after each heartbeat: the id of this process; the first and the last of its
+#: heartbeats without a gap, in monotonic seconds.
+HEARD = struct.Struct("qdd")
 IGNORED = (
     signal.SIGINT,
     signal.SIGTERM,
@@ -75,6 +76,11 @@ class Assignment:
     def expires_seconds(self) -> float:
         """How long a heartbeat is valid."""
         return MISSED_BEATS * self.beat_seconds
+
+    @property
+    def kill_seconds(self) -> float:
+        """How long a worker may be frozen. It gives a sign with each heartbeat at least."""
+        return max(self.frozen_seconds, self.expires_seconds)
 
     def to_line(self) -> bytes:
         """The line that `from_line` reads."""
@@ -107,12 +113,12 @@ class HeartbeatProcess:
         self._looked = self._next_beat = clock.monotonic()
         self._silent = 0.0  # seconds since the last sign, without those in which the process was stopped
         self._warned = False
-        self._since: float | None = None  # the first heartbeat of those without a gap
-        self._last = 0.0
+        self._since, self._last = float("inf"), float("-inf")  # the heartbeats without a gap: the first, the last
         self._end = End.ENDED
 
     def run(self) -> None:
         """Send heartbeats until the worker has ended, and report its end; or until it has closed the channel."""
+        self._report()
         while not self._worker.has_ended():
             if not self.turn() and not self._ends_now():
                 return
@@ -128,6 +134,7 @@ class HeartbeatProcess:
             self._kill()
         elif self._clock.monotonic() >= self._next_beat:
             self._beat()
+            self._warn_once()
         return is_open
 
     def report_end(self) -> None:
@@ -166,18 +173,21 @@ class HeartbeatProcess:
 
     def _is_frozen(self) -> bool:
         told = self._assignment
-        limit = max(
-            told.frozen_seconds, told.expires_seconds
-        )  # a worker gives a sign with each heartbeat at least
-        if self._silent > told.expires_seconds and not self._warned:
-            self._warned = True
-            then = f" The worker is killed after {limit:g} s (frozen_timeout)." if told.frozen_seconds else ""
-            _log(
-                logging.WARNING,
-                f"Worker {told.identity} has been frozen for {self._silent:.0f} s: a job holds the interpreter "
-                f"lock (GIL). The heartbeat goes on.{then}",
-            )
-        return bool(told.frozen_seconds) and self._silent > limit
+        return bool(told.frozen_seconds) and self._silent > told.kill_seconds
+
+    def _warn_once(self) -> None:
+        told = self._assignment
+        if self._warned or self._silent <= told.expires_seconds:
+            return
+        self._warned = True
+        then = (
+            f" The worker is killed after {told.kill_seconds:g} s (frozen_timeout)." if told.frozen_seconds else ""
+        )
+        _log(
+            logging.WARNING,
+            f"Worker {told.identity} has been frozen for {self._silent:.0f} s: a job holds the interpreter lock "
+            f"(GIL). The heartbeat goes on.{then}",
+        )
 
     def _beat(self) -> None:
         told = self._assignment
@@ -193,12 +203,15 @@ class HeartbeatProcess:
 
     def _was_heard(self, now: float) -> None:
         told = self._assignment
-        if self._since is None or now - self._last > told.expires_seconds:
+        if now - self._last > told.expires_seconds:
             self._since = now
         self._last = now
         self._next_beat = now + told.beat_seconds
+        self._report()
+
+    def _report(self) -> None:
         with suppress(OSError):  # the worker is gone, or has not read for hours
-            self._channel.send(HEARD.pack(self._since, self._last), socket.MSG_DONTWAIT)
+            self._channel.send(HEARD.pack(os.getpid(), self._since, self._last), socket.MSG_DONTWAIT)
 
     def _kill(self) -> None:
         told = self._assignment

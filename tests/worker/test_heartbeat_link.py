@@ -11,6 +11,7 @@ from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.heartbeat_process import HEARD, Assignment
 
 EXPIRES_SECONDS = 20.0
+PID = 2**22 + 1  # of no process
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_worker_was_heard_if_the_heartbeats_go_back_far_enough_and_on_until_no
         (began + EXPIRES_SECONDS + 1, now, False),  # a gap, after which jobs may have been given away
         (began, now - EXPIRES_SECONDS - 1, False),  # Redis gets no heartbeats now
     ]:
-        message = HEARD.pack(began, began) + HEARD.pack(first, last)
+        message = HEARD.pack(PID, began, began) + HEARD.pack(PID, first, last)
         ends[1].send(message[:20])  # a message may arrive in pieces
         link.has_beaten_since(began)
         ends[1].send(message[20:])
@@ -56,7 +57,7 @@ def test_a_heartbeat_process_that_has_ended_vouches_for_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = fake_clock.monotonic()
-    ends[1].send(HEARD.pack(now, now))
+    ends[1].send(HEARD.pack(PID, now, now))
     assert link.has_beaten_since(now)
 
     ends[1].close()
