@@ -189,6 +189,8 @@ class Worker:
         closing.join(CLOSE_SECONDS)
         if closing.is_alive():
             logger.error("Redis does not answer. Jobs in progress here are put back by other workers.")
+        if self._link:
+            self._link.close()
         self._cut_short = bool(self._fetcher.taken)  # threads that a cancelled job has started may run on
         cancel_all(CANCEL_SECONDS)
         logger.info("Stopped")
