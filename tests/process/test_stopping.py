@@ -188,7 +188,6 @@ def test_a_stop_ends_the_processes_of_multiprocessing_that_still_run(
     "words",
     [
         ["lib/clock.py"],
-        ["worker", "-t", "0.5"],
         ["worker", "-t", "0.5", "-p", "2", "-c", "1"],
         ["worker", "-t", "0.5", "--with-clock", "lib/clock.py"],
     ],
