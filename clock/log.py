@@ -35,6 +35,7 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
     for logger in _own_loggers():
         logger.__class__ = _OwnLogger
     package = logging.getLogger(_PACKAGE)
+    package.__class__ = _PackageLogger
     package.handlers[:] = [for_us]
     package.setLevel(level.upper())
     logging.captureWarnings(True)
@@ -43,12 +44,12 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
 def log_to(logger: logging.Logger) -> None:
     """Hand the package's own lines to `logger`, the clock file's choice, and to nothing else."""
     ours = logging.getLogger(_PACKAGE)
-    ours.__class__ = _OwnLogger
+    ours.__class__ = _PackageLogger
     ours.handlers[:] = [_Relay(logger)]
 
 
 def _own_loggers() -> Iterator[logging.Logger]:
-    for name, logger in [(_PACKAGE, logging.getLogger(_PACKAGE)), *logging.root.manager.loggerDict.items()]:
+    for name, logger in list(logging.root.manager.loggerDict.items()):
         if type(logger) is logging.Logger and _is_ours(name):
             yield logger
 
@@ -59,7 +60,7 @@ def _has_no_handler_of_its_own(record: logging.LogRecord) -> bool:
 
 
 def _is_ours(logger: str) -> bool:
-    return f"{logger}.".startswith(f"{_PACKAGE}.")
+    return logger.startswith("clock.") or logger == _PACKAGE
 
 
 class _OwnLogger(logging.Logger):
@@ -74,10 +75,17 @@ class _OwnLogger(logging.Logger):
     def disabled(self, value: bool) -> None:
         pass
 
+
+class _PackageLogger(_OwnLogger):
+    """The logger above all of the package's, with the package's own handler."""
+
     @property
     def propagate(self) -> bool:
         """Whether the handlers above get the lines too: not while our own handler writes them."""
-        return bool(vars(self).get("propagate", True)) and not any(isinstance(one, _Own) for one in self.handlers)
+        for handler in self.handlers:  # asked for each line
+            if isinstance(handler, _Own):
+                return False
+        return bool(vars(self).get("propagate", True))
 
     @propagate.setter
     def propagate(self, value: bool) -> None:
@@ -172,7 +180,27 @@ class JsonFormatter(logging.Formatter):
         line |= _fields(record)
         line |= {"traceback": _traceback(self, record)} if record.exc_info else {}
         line |= {"stack": record.stack_info} if record.stack_info else {}
-        return json.dumps(line, default=str)  # ASCII, so that it is JSON in whatever encoding it is written
+        return _dumped(line)
+
+
+def _dumped(line: dict[str, object]) -> str:
+    """The line as JSON in ASCII, so that it is JSON in whatever encoding it is written.
+
+    A field that JSON cannot hold is written as text: it must not cost the line.
+    """
+    try:
+        return json.dumps(line, default=str, allow_nan=False)
+    except Exception:  # noqa: BLE001  # keys that are no text, a value that holds itself, a broken __str__
+        return json.dumps(
+            {name: value if isinstance(value, str) else _text(value) for name, value in line.items()}
+        )
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  # the same
+        return f"(a {type(value).__name__} that cannot be shown: {type(error).__name__})"
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
@@ -203,8 +231,8 @@ def _job(record: logging.LogRecord) -> str:
     fields = _fields(record) if "class" in vars(record) else _job_fields(record)
     if not fields:
         return ""
-    words = [str(fields.pop("class")), str(fields.pop("jid", ""))]
-    return " ".join(words + [f"{name}={value}" for name, value in fields.items()]) + ": "
+    words = [_text(fields.pop("class")), _text(fields.pop("jid", ""))]
+    return " ".join(words + [f"{name}={_text(value)}" for name, value in fields.items()]) + ": "
 
 
 def _time(record: logging.LogRecord) -> str:

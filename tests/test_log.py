@@ -114,6 +114,25 @@ def test_a_traceback_that_cannot_be_made_costs_no_line() -> None:
     assert stream.getvalue().splitlines()[0].endswith("Z ERROR failed")
 
 
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_a_field_that_json_cannot_hold_costs_no_line() -> None:
+    logger, stream = written("json")
+    itself: list[object] = []
+    itself.append(itself)
+
+    for field in ({(1, 2): 3}, itself, Unprintable(), [Unprintable()], {1, 2}, float("nan"), b"\xff"):
+        logger.info("order %d", 7, extra={"field": field})
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["message"] for line in lines] == ["order 7"] * 7
+    assert lines[0]["field"] == "{(1, 2): 3}"
+    assert lines[2]["field"] == "(a Unprintable that cannot be shown: RuntimeError)"
+
+
 def test_what_is_below_the_level_is_not_written() -> None:
     logger, stream = written("text", "warning")
 
