@@ -214,6 +214,9 @@ class StoreError(ClockError):
     `clock/store/faults.py`.
     """
 
+    answered = 0  # how many batches of jobs Redis had acknowledged
+    pushed = 0  # how many jobs of a `perform_bulk` these were
+
     def __init__(self, text: str = "", *, cause: str = "refused") -> None:
         super().__init__(text)
         self.cause = cause

@@ -14,6 +14,7 @@ from redis import Redis
 
 from clock.store import embedded
 from clock.store.connection import connect, set_default
+from tests.servers import Servers
 
 # A machine that is busy, or stands still for a moment, is no failure of an example.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,6 +52,14 @@ def redis(_connection: Redis) -> Iterator[Redis]:
     set_default(_connection)
     yield _connection
     set_default(None)
+
+
+@pytest.fixture
+def servers() -> Iterator[Servers]:
+    """Starts real Redis servers; they end with the test."""
+    found = Servers()
+    yield found
+    found.end()
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,12 @@ def identity() -> str:
 
 def connected(config: Config, max_connections: int = 1) -> Redis:
     """The connection that the settings ask for. Raises StoreUnavailable, StoreError, ConfigurationError."""
-    return connect(config.redis, source=config.redis_source, max_connections=max_connections)
+    return connect(
+        config.redis,
+        source=config.redis_source,
+        max_connections=max_connections,
+        push_seconds=config.push_timeout,
+    )
 
 
 def connected_later(config: Config, max_connections: int) -> Redis:

@@ -28,6 +28,7 @@ class Config:
     concurrency: int = 10
     processes: int = 1
     stop_timeout: float = 25.0
+    push_timeout: float = 5.0
     heartbeat: float = 5.0
     max_retries: int = 25
     dead_max_jobs: int = 10_000
@@ -82,7 +83,7 @@ SETTINGS = (
         values.url,
         "a URL is wanted: redis://host:6379/0",
         "--redis",
-        {"type": "string", "pattern": r"^(redis|rediss|unix|redis\+sentinel)://|^\$\{"},
+        {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+sentinel)://|^\$\{"},
         "REDIS_URL",
     ),
     Setting(
@@ -145,6 +146,15 @@ SETTINGS = (
         "--timeout",
         {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
         "CLOCK_STOP_TIMEOUT",
+    ),
+    Setting(
+        "push_timeout",
+        "seconds after which a push that Redis does not answer fails, waiting for a connection included",
+        values.limit,
+        "seconds are wanted, above 0 and at most a day",
+        "CLOCK_PUSH_TIMEOUT",
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400},
+        "CLOCK_PUSH_TIMEOUT",
     ),
     Setting(
         "heartbeat",

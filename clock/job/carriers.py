@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, MutableSequence, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from clock.clocks import SystemClock
 from clock.job.payload import Payload
 from clock.store import connection, queues
 from clock.store.queues import Parcel
@@ -13,6 +18,8 @@ from clock.store.queues import Parcel
 if TYPE_CHECKING:
     from clock.job.job import Job
 
+
+_monotonic = SystemClock().monotonic
 
 Batches = Iterable[Sequence[Parcel]]
 
@@ -52,5 +59,20 @@ class ToRedis:
         queues.push(connection.default(), batches)
 
     async def acarry(self, batches: Batches) -> None:
-        """Push them in a thread: one code for both, and no second connection for each event loop."""
-        await asyncio.to_thread(self.carry, batches)
+        """Push them in a thread: one code for both, and no second connection for each event loop.
+
+        The threads are the carrier's own: while Redis does not answer, the application's `to_thread` goes on. The
+        time that a push waits for a thread counts against its limit.
+        """
+        push = partial(self._carry_late, batches, _monotonic())
+        await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), copy_context().run, push)
+
+    def _carry_late(self, batches: Batches, since: float) -> None:
+        redis = connection.default(spent=_monotonic() - since)
+        queues.push(redis, batches, spent=_monotonic() - since)
+
+
+@cache
+def _threads(pid: int) -> ThreadPoolExecutor:
+    """The threads of a process: a forked child has none of its parent's."""
+    return ThreadPoolExecutor(connection.DEFAULT_CONNECTIONS, thread_name_prefix=f"push-{pid}")

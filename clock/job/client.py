@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import NotFaked
+from clock.errors import NotFaked, StoreError
 from clock.job.arguments import check_arguments
 from clock.job.bulk import check_all
 from clock.job.carriers import Batches, Carrier, Collector, ToRedis
@@ -102,11 +102,12 @@ def push_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[fl
     """Push one job for each list of arguments, a thousand at a time; their jids in order.
 
     All arguments are checked before any job is pushed. `due`: when each is to be run, in float seconds since 1970.
-    Raises ArgumentsError, StoreUnavailable.
+    Raises ArgumentsError, StoreUnavailable, whose `pushed` says how many jobs were pushed before.
     """
     jids: list[str] = []
     if batches:
-        _deliver(_all_packed(order, batches, due, jids), order.on_commit or order.job.enqueue_after_commit)
+        with _counted(len(batches)):
+            _deliver(_all_packed(order, batches, due, jids), order.on_commit or order.job.enqueue_after_commit)
     return jids
 
 
@@ -115,8 +116,27 @@ async def apush_all(order: Order, batches: Sequence[Sequence[object]], due: Sequ
     jids: list[str] = []
     if batches:
         packed = await asyncio.to_thread(_all_packed, order, batches, due, jids)
-        await _adeliver(packed, order.on_commit or order.job.enqueue_after_commit)
+        with _counted(len(batches)):
+            await _adeliver(packed, order.on_commit or order.job.enqueue_after_commit)
     return jids
+
+
+@contextmanager
+def _counted(total: int) -> Iterator[None]:
+    """Add to an error of Redis how many of the jobs it has."""
+    try:
+        yield
+    except StoreError as error:
+        if total <= BULK_BATCH:
+            raise
+        pushed = min(error.answered * BULK_BATCH, total)
+        unknown = min(BULK_BATCH, total - pushed)
+        text = (
+            f"{error} {pushed} of {total} jobs were pushed before; the next {unknown} may have been pushed, too."
+        )
+        counted = type(error)(text, cause=error.cause)
+        counted.pushed = pushed
+        raise counted from error
 
 
 def _packed(

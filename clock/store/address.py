@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
-
-from redis.connection import parse_url
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from clock.errors import ConfigurationError
+from clock.store.url_options import Options, read_query
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
 _ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
 _HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Sentinels:
-    """`redis+sentinel://user:password@host1:26379,host2:26379/service/db`, taken apart."""
+class Address:
+    """A URL taken apart. `connection` holds what is in front of its query: host, port or path, user, database.
 
-    addresses: list[tuple[str, int]]
-    service: str
-    options: dict[str, object]
+    With Sentinel, `sentinels` are asked for the primary of `service`.
+    """
+
+    scheme: str
+    options: Options
+    connection: Mapping[str, object]
+    service: str = ""
+    sentinels: tuple[tuple[str, int], ...] = ()
 
 
 def masked(url: str) -> str:
@@ -71,31 +77,58 @@ def _is_query(text: str) -> bool:
     return not text or ("@" not in text and all("=" in option for option in text.split("&")))
 
 
-def sentinels(url: str) -> Sentinels:
-    """Take apart the address of sentinels. Raises ConfigurationError."""
+def read(url: str) -> Address:
+    """Take a URL apart. Raises ConfigurationError, which names what is wrong and shows no password."""
+    scheme = scheme_of(url)
     parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = credentials.partition(":")
-    service, _, database = parts.path.strip("/").partition("/")
-    places = [host.partition(":") for host in hosts.split(",")]
-    if not service:
-        raise unreadable(url, "it names no service: redis+sentinel://host:26379/SERVICE/0")
-    if not all(number.isdecimal() for number in (database or "0", *(port or "0" for _, _, port in places))):
-        raise unreadable(url, f"ports and database are numbers: redis+sentinel://host:26379/SERVICE/0; {_ESCAPES}")
     try:
-        query: dict[str, object] = parse_url(f"redis://?{parts.query}")  # type: ignore[no-untyped-call]  # untyped there
-    except ValueError as error:  # names the option, and not its value
+        options = read_query(
+            parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=scheme in SENTINEL_SCHEMES
+        )
+    except ValueError as error:
         raise unreadable(url, str(error)) from None
-    return Sentinels(
-        [(name, int(port or 26379)) for name, _, port in places],
-        service,
-        {
-            "username": unquote(user) or None,
-            "password": unquote(password) or None,
-            "db": int(database or 0),
-            **query,
-        },
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    given = {"username": unquote(user), "password": unquote(password)}
+    address = Address(scheme, options, {name: value for name, value in given.items() if value})
+    if scheme in SENTINEL_SCHEMES:
+        return _of_sentinels(url, parts, address)
+    return _of_socket(url, parts, address) if scheme == "unix" else _of_server(url, parts, address)
+
+
+def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
+    if parts.port == 0:
+        raise unreadable(url, "the port is 0; Redis's is 6379")
+    place = {"host": unquote(parts.hostname or "localhost"), "port": parts.port or 6379}
+    return replace(address, connection={**address.connection, **place, **_database(url, parts.path)})
+
+
+def _of_socket(url: str, parts: SplitResult, address: Address) -> Address:
+    if not parts.path.strip("/"):
+        raise unreadable(url, "it names no socket: unix:///run/redis/redis.sock")
+    return replace(address, connection={**address.connection, "path": unquote(parts.path)})
+
+
+def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise unreadable(url, f"it names no service: {address.scheme}://host:26379/SERVICE/0")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    places = [_HOST.fullmatch(host) for host in hosts]
+    if not all(place and place[1] for place in places):
+        raise unreadable(url, f"ports are numbers: {address.scheme}://host:26379/SERVICE/0; {_ESCAPES}")
+    return replace(
+        address,
+        connection={**address.connection, **_database(url, database)},
+        service=unquote(service),
+        sentinels=tuple((place[1].strip("[]"), int((place[2] or "")[1:] or 26379)) for place in places if place),
     )
+
+
+def _database(url: str, path: str) -> dict[str, object]:
+    number = unquote(path).strip("/")
+    if number and not (number.isascii() and number.isdecimal()):
+        raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}")
+    return {"db": int(number)} if number else {}
 
 
 def unreadable(url: str, why: str) -> ConfigurationError:

@@ -20,7 +20,8 @@ from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
-from clock.store.connection import Command, lent, translated
+from clock.store.connection import lent, translated
+from clock.store.sending import Command
 
 UNWATCHED_SECONDS = 0.1  # how long a job may wait unseen in a queue that is not waited on
 FURTHER_SECONDS = 2.0  # one wait on a further queue; its end ends the wait on the first one
@@ -46,7 +47,7 @@ class Wait:
         if any(queue.is_refused for queue in further):
             seconds = min(seconds, UNWATCHED_SECONDS)
         wait: Command = ("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
-        with translated(), lent(self._redis) as link:
+        with translated(), lent(self._redis, waits=seconds) as link:
             try:
                 link.send_packed_command(link.pack_commands([("CLIENT", "ID"), wait, command]))
                 self._client_id = _number(link)
@@ -114,7 +115,7 @@ class _FurtherQueue:
         """
         wait: Command = ("BLMOVE", self._key, self._key, "RIGHT", "RIGHT", FURTHER_SECONDS)
         with translated():
-            with lent(self._redis) as link:
+            with lent(self._redis, waits=FURTHER_SECONDS) as link:
                 link.send_packed_command(link.pack_commands([wait, ("CLIENT", "UNBLOCK", str(client_id))]))
                 found = link.read_response() is not None
                 link.read_response()

@@ -9,31 +9,32 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from redis import BlockingConnectionPool, Redis, Sentinel
-from redis.backoff import NoBackoff
+from redis import Redis
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import embedded
-from clock.store.address import masked, scheme_of, sentinels, unreadable
-from clock.store.faults import plain, store_error
+from clock.store.address import masked
+from clock.store.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
+from clock.store.faults import store_error
 from clock.store.fork_safety import renew_in_child
-from clock.store.library import about_library
-from clock.store.server_version import ServerVersion
+from clock.store.pool import Pool
+from clock.store.server_version import check_server
 
+DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
-SOCKET_TIMEOUT_SECONDS = 10.0  # longer than any script takes; a dead network is noticed within it
 
+_monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
 
@@ -52,31 +53,24 @@ def translated() -> Iterator[None]:
         raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
 
 
-Command = tuple[str | bytes | float, ...]
-
-
-def send(redis: Redis, batches: Iterable[Sequence[Command]]) -> None:
-    """Send commands, without a transaction, a round trip for each batch. Raises StoreUnavailable, StoreError.
-
-    While the server works on a batch, the next one is made; so `batches` had better be a generator. A pipeline of
-    the client library waits for each, and costs twice as much, which every push would pay.
-    """
-    with translated(), lent(redis) as link:
-        unread = 0
-        for commands in batches:
-            packed = link.pack_commands(commands)
-            _read(link, unread)
-            link.send_packed_command(packed)
-            unread = len(commands)
-        _read(link, unread)
+def has_left(redis: Redis, link: Any) -> bool:
+    """Whether a connection of the pool, held for long, is to a server that is not the primary any more."""
+    pool = redis.connection_pool
+    return link is not None and isinstance(pool, Pool) and pool.has_left(link)
 
 
 @contextmanager
-def lent(redis: Redis) -> Iterator[Any]:
-    """A connection of the pool for the block, which reads the answer to all that it sends, or raises."""
-    pool = redis.connection_pool
-    link: Any = pool.get_connection()
+def lent(redis: Redis, *, within: float | None = None, waits: float = 0.0) -> Iterator[Any]:
+    """A connection of the pool for the block, which reads the answer to all that it sends, or raises.
+
+    `within`: seconds that waiting for a connection, opening it and an answer take together. `waits`: seconds that
+    the block's commands wait in Redis, which come on top of the limit of an answer.
+    """
+    pool: Any = redis.connection_pool
+    link: Any = pool.take(within) if isinstance(pool, Pool) else pool.get_connection()
     try:
+        if waits and isinstance(pool, Pool):
+            link.allow(pool.limits.answer + waits)
         yield link
     except BaseException:
         link.disconnect()  # answers that were not read must not be taken for those of the next commands
@@ -113,29 +107,33 @@ def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
     return answer
 
 
-def _read(link: Any, answers: int) -> None:
-    for _ in range(answers):
-        link.read_response()
-
-
 def connect(
-    url: str | None = None, *, source: str = "REDIS_URL", folder: Path | None = None, max_connections: int = 1
+    url: str | None = None,
+    *,
+    source: str = "REDIS_URL",
+    folder: Path | None = None,
+    max_connections: int = 1,
+    push_seconds: float = PUSH_SECONDS,
+    is_application: bool = False,
 ) -> Redis:
     """Open a connection and check it: to `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
 
     `source` says in errors where `url` came from. `folder` is the current one if not given. At most
-    `max_connections` are opened; who needs one more waits.
+    `max_connections` are opened; a thread that needs one more waits. A push takes `push_seconds` at most.
+    `is_application`: the process only pushes, so that limit and those in the URL count for all its commands.
     Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
     """
     url = server_url(url, folder)
     try:
-        redis = _client(url, max_connections)
-        renew_in_child(redis, partial(_client, url, max_connections))
+        limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
+        opened = partial(client, url, max_connections, limits, is_application=is_application)
+        redis = opened(source=source)
+        renew_in_child(redis, opened)
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from error
     try:
         with translated():
-            _check_version(redis.info("server"))
+            check_server(redis)
     except StoreError as error:
         redis.close()
         raise type(error)(f"{masked(url)}: {error}{_advice(error, source)}", cause=error.cause) from error
@@ -150,13 +148,26 @@ def server_url(url: str | None, folder: Path | None = None) -> str:
     return url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
 
 
-def default() -> Redis:
-    """The process's own connection, opened by `connect()` when it is first asked for."""
+def default(*, spent: float = 0.0) -> Redis:
+    """The process's own connection for pushes, opened by `connect()` when it is first asked for.
+
+    Several threads may ask at once, while Redis does not answer: each waits for as long as a push may take, less
+    the `spent` seconds. Raises what `connect` does.
+    """
     global _default  # the one default that DESIGN allows; entry points and tests set it
-    with _default_lock:
-        if _default is None:
-            _default = connect(max_connections=10)
+    if _default is not None:
         return _default
+    seconds, since = push_seconds_of(os.environ), _monotonic()
+    is_ours = _default_lock.acquire(timeout=max(0.0, seconds - spent))
+    try:
+        if _default is None:
+            if not is_ours or spent + _monotonic() - since > seconds / 2:
+                raise StoreUnavailable("Redis does not answer: another thread waits for it.", cause="no_answer")
+            _default = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
+        return _default
+    finally:
+        if is_ours:
+            _default_lock.release()
 
 
 def set_default(redis: Redis | None) -> None:
@@ -200,17 +211,17 @@ def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
 
 def answers(redis: Redis) -> bool:
     """Whether the server answers a connection made just for asking."""
-    pool = redis.connection_pool
-    connection = pool.connection_class(**pool.connection_kwargs)
+    pool: Any = redis.connection_pool
+    link = pool.new_link()
     try:
         with translated():
-            connection.connect()
-            connection.send_command("PING")
-            return bool(connection.read_response())
+            link.prepare(pool.limits)
+            link.send_command("PING")
+            return bool(link.read_response())
     except StoreError:
         return False
     finally:
-        connection.disconnect()
+        link.disconnect()
 
 
 def _embedded_url(folder: Path) -> str:
@@ -224,51 +235,7 @@ def _embedded_url(folder: Path) -> str:
 
 def impatient_client(url: str, seconds: float) -> Redis:
     """A client with one connection, which waits so long for an answer. It connects when it is first used."""
-    return _client(url, 1, seconds)
-
-
-def _client(url: str, max_connections: int, timeout_seconds: float = SOCKET_TIMEOUT_SECONDS) -> Redis:
-    options: dict[str, object] = {
-        **about_library(),
-        "socket_timeout": timeout_seconds,
-        "socket_connect_timeout": timeout_seconds,
-        "health_check_interval": 30,
-        "protocol": 2,  # the library's default differs between its releases, and so do the answers
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if scheme_of(url) == "redis+sentinel":
-        return _with_known_options(url, _by_sentinel(url, options))
-    try:
-        pool = BlockingConnectionPool.from_url(url, max_connections=max_connections, timeout=60, **options)
-    except ValueError as error:
-        raise unreadable(url, str(error)) from error
-    return _with_known_options(url, Redis.from_pool(pool))
-
-
-def _by_sentinel(url: str, options: dict[str, object]) -> Redis:
-    found = sentinels(url)
-    how = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout", "retry")}
-    asked: Any = Sentinel(found.addresses, sentinel_kwargs=how)  # type: ignore[no-untyped-call]  # untyped there
-    client: Redis = asked.master_for(found.service, **{**options, **found.options})
-    return client
-
-
-def _with_known_options(url: str, redis: Redis) -> Redis:
-    """`redis`, whose connections can be made. Raises ConfigurationError where the query asks for the unknown."""
-    pool = redis.connection_pool
-    try:
-        pool.connection_class(**pool.connection_kwargs)
-    except TypeError as error:
-        raise unreadable(url, f"its query holds an unknown option: {str(error).rpartition(' ')[2]}") from None
-    except RedisError as error:
-        raise unreadable(url, plain(error)) from None
-    return redis
-
-
-def _check_version(server: dict[str, object]) -> None:
-    found = ServerVersion.of(server)
-    if found.needed is not None:
-        raise StoreError(f"this is {found}; {found.needed} or newer is needed.", cause="too_old")
+    return client(url, 1, push_limits(seconds))
 
 
 def _advice(error: StoreError, source: str) -> str:

@@ -10,7 +10,7 @@ from redis import Redis
 
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.connection import translated
+from clock.store.connection import has_left, translated
 from clock.store.odd_keys import readable, text
 from clock.store.scripts import script
 from clock.store.steps import STEP_JOBS, PageSize, in_steps
@@ -125,12 +125,19 @@ class Nearer:
     """Word of jobs that are due before a poller would look by itself. It holds a connection of its own."""
 
     def __init__(self, redis: Redis) -> None:
-        self._words = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # untyped there
+        self._redis = redis
+        self._words: Any = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # untyped there
 
     def wait(self, seconds: float) -> None:
         """Return when there is word, after `seconds` at the latest. Raises StoreUnavailable."""
-        with translated():
-            if not self._words.subscribed:
-                self._words.subscribe(keys.NEARER)
-                self._words.get_message(timeout=None)  # that it has subscribed
-            self._words.get_message(timeout=seconds)
+        if has_left(self._redis, self._words.connection):
+            self._words.reset()
+        try:
+            with translated():
+                if not self._words.subscribed:
+                    self._words.subscribe(keys.NEARER)
+                    self._words.get_message(timeout=None)  # that it has subscribed
+                self._words.get_message(timeout=seconds)
+        except StoreError:
+            self._words.reset()
+            raise

@@ -32,6 +32,14 @@ class Fault:
     is_elsewhere: bool = False
 
 
+class FoundFault(RedisConnectionError):
+    """An error of the connection whose fault is known where it is raised."""
+
+    def __init__(self, text: str, fault: Fault) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+
 def store_error(error: RedisError) -> StoreError:
     """The error to raise instead: StoreUnavailable if the fault may pass, else StoreError."""
     fault = fault_of(error)
@@ -41,6 +49,8 @@ def store_error(error: RedisError) -> StoreError:
 
 def fault_of(error: RedisError) -> Fault:
     """The fault behind an error of the client library."""
+    if isinstance(error, FoundFault):
+        return error.fault
     for kind in type(error).__mro__:
         if kind.__name__ in _BY_CLASS:
             return _BY_CODE[_BY_CLASS[kind.__name__]]
@@ -81,8 +91,8 @@ def _elsewhere(cause: str, what: str, cure: str) -> Fault:
 
 _FAIL_OVER = "Wait for the fail-over to end, or use the primary's address."
 
-_UNREACHABLE = Fault("unreachable", "Redis cannot be reached")
-_NO_ANSWER = Fault(
+_UNREACHABLE = _elsewhere("unreachable", "Redis cannot be reached", "")
+_NO_ANSWER = _elsewhere(
     "no_answer", "Redis does not answer", "The server or the network hangs, or a command takes very long."
 )
 _NO_CONNECTION = Fault(
@@ -210,15 +220,36 @@ _OF_NETWORK = (
     ),
     ("No connection available", _NO_CONNECTION),
     ("Too many connections", _NO_CONNECTION),
-    ("now a slave", _BY_CODE["READONLY"]),  # what the library makes of READONLY with Sentinel
-    (
-        "No master found",
-        Fault(
-            "no_primary",
-            "Redis cannot be reached by its sentinels",
-            "Check the service's name and the sentinels' log.",
-        ),
-    ),
     ("certificate", _CERTIFICATE),
     ("SSL", _CERTIFICATE),
 )
+
+
+#: What keeps all sentinels from naming the primary, by the cause of what they answered.
+SENTINEL_FAULTS = {
+    "unreachable": _elsewhere("unreachable", "Redis cannot be reached: no sentinel answers", ""),
+    "no_primary": Fault(
+        "no_primary", "The sentinels name no primary", "Is the service's name in the URL right (SENTINEL MASTERS)?"
+    ),
+    "certificate": Fault(
+        "certificate", "The sentinels cannot be reached over TLS", "?sentinel_ssl=false goes without."
+    ),
+    "password_needed": _permanent(
+        "sentinel_password_needed",
+        "The sentinels ask for a password",
+        "Put it in the URL: ?sentinel_username=NAME&sentinel_password=PASSWORD.",
+    ),
+    "wrong_password": _permanent(
+        "sentinel_wrong_password",
+        "The sentinels refuse this user or password",
+        "Correct ?sentinel_username= and ?sentinel_password= in the URL.",
+    ),
+    "password_unknown": _permanent(
+        "sentinel_password_unknown", "The sentinels have no password", "Remove ?sentinel_password= from the URL."
+    ),
+    "no_permission": _permanent(
+        "sentinel_no_permission",
+        "The sentinels refuse this user",
+        "Allow it the command SENTINEL GET-MASTER-ADDR-BY-NAME.",
+    ),
+}

@@ -18,9 +18,10 @@ from redis.exceptions import NoScriptError
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.arrivals import Wait
-from clock.store.connection import Command, translated
+from clock.store.connection import translated
 from clock.store.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.scripts import script
+from clock.store.sending import Command
 from clock.store.steps import in_steps
 
 LONGEST_NUMBER = 19  # digits; a number of ours has fewer

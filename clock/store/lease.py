@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from redis import Redis
 
 from clock.store import keys
-from clock.store.connection import translated
+from clock.store.connection import lent, translated
 from clock.store.scripts import script
 
 logger = logging.getLogger(__name__)
@@ -67,6 +66,7 @@ class Lease:
 
         Raises StoreUnavailable.
         """
-        with translated():
-            token: Any = self._redis.blpop([keys.HAND_OVER], timeout=max(0.01, seconds))
-        return token is not None
+        seconds = max(0.01, seconds)
+        with translated(), lent(self._redis, waits=seconds) as link:
+            link.send_command("BLPOP", keys.HAND_OVER, seconds)
+            return link.read_response() is not None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from redis import Redis
 
 from clock.store import keys
-from clock.store.connection import Command, send, translated
+from clock.store.connection import translated
+from clock.store.sending import Command, push_seconds, send
 
 
 @dataclass(slots=True)
@@ -24,12 +25,13 @@ class Parcel:
     is_near: bool = False
 
 
-def push(redis: Redis, batches: Iterable[Sequence[Parcel]]) -> None:
+def push(redis: Redis, batches: Iterable[Sequence[Parcel]], *, spent: float = 0.0) -> None:
     """Add jobs to their queues and delayed jobs to the schedule, in one round trip for each batch of parcels.
 
-    Raises StoreUnavailable: it is not known then whether they were added; calling again may add them twice.
+    `spent` seconds of the time that a push may take are over. Raises StoreUnavailable. Its `answered` batches were
+    added; whether the next one was is not known, and pushing it again may add it twice.
     """
-    send(redis, map(_commands, batches))
+    send(redis, map(_commands, batches), within=push_seconds(redis) - spent)
 
 
 def _commands(parcels: Sequence[Parcel]) -> list[Command]:

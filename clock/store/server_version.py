@@ -1,9 +1,15 @@
-"""Which server it is, and whether it is new enough."""
+"""Which server it is, and whether clock can work with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoPermissionError, ResponseError
+
+from clock.errors import StoreError
 
 _OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 
@@ -39,3 +45,38 @@ class ServerVersion:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.version}"
+
+
+def check_server(redis: Redis) -> None:
+    """Refuse a server that clock cannot work with. Raises StoreError, and what the client library does.
+
+    A user that may not ask for INFO is only refused a Redis Cluster.
+    """
+    try:
+        told: dict[str, Any] = redis.info("server")
+    except NoPermissionError:
+        told = {"redis_mode": "cluster"} if _takes_readwrite(redis) else {}
+    mode = told.get("redis_mode", told.get("server_mode"))
+    if mode == "cluster" or told.get("cluster_enabled") == 1:
+        raise StoreError(
+            "this is a Redis Cluster (cluster mode on); clock needs a server without cluster mode, or Sentinel: "
+            "turn cluster mode off.",
+            cause="cluster",
+        )
+    if mode == "sentinel":
+        raise StoreError(
+            "this is a sentinel; write redis+sentinel://HOST:26379/SERVICE, with the service's name.",
+            cause="sentinel",
+        )
+    found = ServerVersion.of(told)
+    if told and found.needed is not None:
+        raise StoreError(f"this is {found}; {found.needed} or newer is needed.", cause="too_old")
+
+
+def _takes_readwrite(redis: Redis) -> bool:
+    """Whether the server accepts READWRITE, a command without effect that only a Redis Cluster knows."""
+    try:
+        redis.execute_command("READWRITE")  # type: ignore[no-untyped-call]  # untyped there
+    except ResponseError:
+        return False
+    return True

@@ -1,7 +1,7 @@
 import pytest
 
 from clock.errors import ClockError, ConfigurationError, StoreUnavailable
-from clock.store.address import masked, sentinels
+from clock.store.address import masked, read
 from clock.store.connection import connect
 
 SECRETS = [
@@ -82,7 +82,8 @@ def test_an_unknown_option_in_the_query_is_named() -> None:
 
 
 def test_sentinels_are_told_a_password_as_it_is_meant() -> None:
-    found = sentinels("redis+sentinel://me:p%40ss@one:1,two/main/3?socket_timeout=5")
+    found = read("redis+sentinel://me:p%40ss@one:1,two/main/3?socket_timeout=5")
 
-    assert (found.addresses, found.service) == ([("one", 1), ("two", 26379)], "main")
-    assert found.options == {"username": "me", "password": "p@ss", "db": 3, "socket_timeout": 5.0}
+    assert (found.sentinels, found.service) == ((("one", 1), ("two", 26379)), "main")
+    assert found.connection == {"username": "me", "password": "p@ss", "db": 3}
+    assert found.options.pushes == {"socket_timeout": 5.0}

@@ -1,0 +1,86 @@
+"""Real Redis servers and sentinels of a test's own, on ports of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from clock.clocks import SystemClock
+
+PATIENCE_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A TCP port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+class Servers:
+    """Starts servers, each with a folder of its own, and ends them all."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="clock-servers-", dir="/tmp"))
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._clients: list[Redis] = []
+
+    def start(self, *options: str, **how: Any) -> Redis:
+        """Start a `redis-server` with these options; a connection to it, with further arguments `how`."""
+        port = free_port()
+        self._run("redis-server", "--port", str(port), "--save", "", *options)
+        return self._connected(port, **how)
+
+    def start_sentinel(self, settings: str, **how: Any) -> Redis:
+        """Start a `redis-sentinel` with these lines in its file; a connection to it, with arguments `how`."""
+        port = free_port()
+        file = self._new_folder() / "sentinel.conf"
+        file.write_text(f"port {port}\n{settings}\n")
+        self._run("redis-sentinel", str(file))
+        return self._connected(port, **how)
+
+    def end(self) -> None:
+        """End them all."""
+        for client in self._clients:
+            client.close()
+        for server in self._started:
+            server.kill()
+            server.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, name: str, *words: str) -> None:
+        program = shutil.which(name)
+        if program is None:
+            pytest.skip(f"no {name} is installed")
+        self._started.append(
+            subprocess.Popen([program, *words], cwd=self._new_folder(), stdout=subprocess.DEVNULL)
+        )
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder))
+
+    def _connected(self, port: int, **how: Any) -> Redis:
+        clock, client = SystemClock(), Redis(**{"host": "127.0.0.1", "port": port, "protocol": 2, **how})
+        self._clients.append(client)
+        deadline = clock.monotonic() + PATIENCE_SECONDS
+        while clock.monotonic() < deadline:
+            try:
+                client.ping()
+            except RedisError:
+                assert self._started[-1].poll() is None, "the server did not start"
+            else:
+                return client
+        raise AssertionError("the server did not answer")
+
+
+def port_of(redis: Redis) -> int:
+    """The port of the server that a connection is to."""
+    return int(redis.connection_pool.connection_kwargs["port"])
