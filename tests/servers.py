@@ -33,17 +33,18 @@ class Servers:
         self._started: list[subprocess.Popen[bytes]] = []
         self._clients: list[Redis] = []
 
-    def start(self, *options: str, **how: Any) -> Redis:
+    def start(self, *options: str, tls: bool = False, **how: Any) -> Redis:
         """Start a `redis-server` with these options; a connection to it, with further arguments `how`."""
         port = free_port()
-        self._run("redis-server", "--port", str(port), "--save", "", *options)
+        ports = ("--port", "0", "--tls-port", str(port)) if tls else ("--port", str(port))
+        self._run("redis-server", *ports, "--save", "", *options)
         return self._connected(port, **how)
 
-    def start_sentinel(self, settings: str, **how: Any) -> Redis:
+    def start_sentinel(self, settings: str, *, tls: bool = False, **how: Any) -> Redis:
         """Start a `redis-sentinel` with these lines in its file; a connection to it, with arguments `how`."""
         port = free_port()
         file = self._new_folder() / "sentinel.conf"
-        file.write_text(f"port {port}\n{settings}\n")
+        file.write_text((f"port 0\ntls-port {port}\n" if tls else f"port {port}\n") + settings + "\n")
         self._run("redis-sentinel", str(file))
         return self._connected(port, **how)
 

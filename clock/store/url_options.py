@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import isfinite
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -110,6 +111,12 @@ def _word(text: str) -> str:
     return text
 
 
+def _file(text: str) -> str:
+    if not Path(text).exists():
+        raise ValueError
+    return text
+
+
 def _client_name(text: str) -> str:
     if not text.isascii() or " " in _word(text):
         raise ValueError
@@ -133,7 +140,7 @@ def _tls_version(text: str) -> int:
 _SECONDS = (seconds, "a number of seconds above 0")
 _FLAG = (_flag, "true or false")
 _TEXT = (_word, "a word")
-_FILE = (_word, "a file's path")
+_FILE = (_file, "an existing file")
 
 #: option -> how its value is read, and what is accepted
 _READ: dict[str, tuple[Callable[[str], object], str]] = {

@@ -2,10 +2,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from clock.store.client import client
 from clock.store.connection import answers, connect
 from clock.testing import FakeClock
 from clock.worker.watchdog import STUCK_SECONDS, Watchdog
@@ -77,4 +75,6 @@ def test_redis_is_asked_over_a_connection_of_its_own(redis_url: str) -> None:
 
 
 def test_a_server_that_is_away_does_not_answer(free_port: int) -> None:
-    assert not answers(Redis(port=free_port, retry=Retry(NoBackoff(), 0)))
+    redis = client(f"redis://127.0.0.1:{free_port}", 1, push_seconds=1.0, is_application=False)
+
+    assert not answers(redis)
