@@ -39,8 +39,8 @@ def client(
 ) -> Redis:
     """A client for the server of `url`. Nothing is opened yet. Raises ConfigurationError.
 
-    `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`. `source`
-    is where the URL came from, to log which options have no effect; '' logs nothing.
+    `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`.
+    `source` is where the URL came from, to log which options have no effect; '' logs nothing.
     """
     address = read(url)
     for name in address.options.ignored if source else ():

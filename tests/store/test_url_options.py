@@ -77,7 +77,7 @@ REFUSED = {
 
 
 def opened(url: str) -> None:
-    client(url, 1, push_seconds=1.0, is_application=True, source="REDIS_URL").close()
+    client(url, 1, is_application=True, source="REDIS_URL").close()
 
 
 @pytest.mark.parametrize(("url", "query"), [(url, query) for query, urls in TAKEN.items() for url in urls])
@@ -156,8 +156,8 @@ def test_a_database_that_the_server_does_not_have_is_named(servers: Servers) -> 
 
 
 def test_the_number_of_connections_in_a_url_is_for_pushes_only() -> None:
-    worker = client(f"{TCP}?max_connections=1", 12, push_seconds=5.0, is_application=False)
-    web = client(f"{TCP}?max_connections=3", 10, push_seconds=5.0, is_application=True)
+    worker = client(f"{TCP}?max_connections=1", 12)
+    web = client(f"{TCP}?max_connections=3", 10, is_application=True)
 
     assert worker.connection_pool.max_connections == 12
     assert web.connection_pool.max_connections == 3

@@ -75,6 +75,6 @@ def test_redis_is_asked_over_a_connection_of_its_own(redis_url: str) -> None:
 
 
 def test_a_server_that_is_away_does_not_answer(free_port: int) -> None:
-    redis = client(f"redis://127.0.0.1:{free_port}", 1, push_seconds=1.0, is_application=False)
+    redis = client(f"redis://127.0.0.1:{free_port}", 1)
 
     assert not answers(redis)
