@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "import_path": set[str](),
     "clocks": set[str](),
     "forking": set[str](),
+    "django_connections": set[str](),
     "shutdown": {"forking"},
     "config": {"errors", "printable"},
     "printable": set[str](),

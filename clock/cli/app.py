@@ -63,7 +63,7 @@ SECTIONS = {
 }
 
 
-@click.group(cls=LazyCommands, sections=SECTIONS)
+@click.group(cls=LazyCommands, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="clock")
 def cli() -> None:
     """Run a clock, its workers, or both; look at them, and repair what they hold.

@@ -22,6 +22,12 @@ class CommandGroup(click.Group):
         """The names, in the order of the table."""
         return list(self.commands)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `args` apart; `help` in front, or between, is `--help` of the command behind it."""
+        if args[:1] == ["help"] and not ctx.resilient_parsing:
+            args = [*args[1:], "--help"]
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -75,12 +81,14 @@ class LazyCommands(CommandGroup):
             return super().parse_args(ctx, args)  # the shell asks for completions
         if not args or self._are_of_the_default(args, ctx):
             args = ["run", *args]
-        elif not args[0].startswith("-") and args[0] not in self._modules:
+        elif args[0] != "help" and not args[0].startswith("-") and args[0] not in self._modules:
             args = self._as_clock_file(args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            raise click.UsageError(f"{error.format_message()} Options stand behind the command.", ctx) from None
+            raise click.UsageError(
+                f"{error.format_message()} Put the options of a command after it.", ctx
+            ) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under the titles of their sections."""
@@ -98,7 +106,8 @@ class LazyCommands(CommandGroup):
     def _are_of_the_default(self, args: list[str], ctx: click.Context) -> bool:
         """Whether `args` are options of the default command: none of this group's own, and no command follows."""
         own = {name for option in self.get_params(ctx) for name in option.opts}
-        return args[0].startswith("-") and args[0] not in own and self._modules.keys().isdisjoint(args)
+        is_own = args[0] in own or get_close_matches(args[0], own, 1, cutoff=0.8)  # this group names the near one
+        return args[0].startswith("-") and not is_own and self._modules.keys().isdisjoint(args)
 
     def _as_clock_file(self, args: list[str]) -> list[str]:
         if Path(args[0]).exists():

@@ -13,6 +13,7 @@ from typing import IO
 
 import click
 
+from clock.cli.options import settings
 from clock.cli.output import Styled, echo, echo_as_is
 from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
@@ -31,9 +32,15 @@ class _Process:
 
 @click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
-@click.option("--require", "-r", metavar="FOLDER", help="Where the jobs are; default: jobs.")
+@click.option(
+    "--require",
+    "-r",
+    multiple=True,
+    metavar="PATH",
+    help="A folder or file of jobs; may be repeated. Default: jobs.",
+)
 @click.pass_context
-def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> None:
+def dev(ctx: click.Context, clock_file: Path | None, require: tuple[str, ...]) -> None:
     """Run the clock and a worker together, until Ctrl-C.
 
     Each line of output says which process wrote it. Both start anew when a Python file is edited. When one of
@@ -42,10 +49,13 @@ def dev(ctx: click.Context, clock_file: Path | None, require: str | None) -> Non
     \b
     Example: python -m clock dev lib/clock.py -r jobs
     """
-    commands = {
+    commands: dict[str, Sequence[str]] = {
         "clock": ["run", "--reload", *([str(clock_file)] if clock_file else [])],
-        "worker": ["worker", "--reload", *(["-r", require] if require else [])],
+        "worker": ["worker", "--reload", *(word for path in require for word in ("-r", path))],
     }
+    if not require and not any(path.exists() for path in settings(None).require):
+        del commands["worker"]
+        echo("clock: there is no folder of jobs: only the clock runs; clock new job SendReceipts makes one")
     ctx.exit(_run_together(commands))
 
 

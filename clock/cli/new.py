@@ -42,20 +42,22 @@ def job(name: str) -> None:
 
 @new.command(short_help="Write a clock file, lib/clock.py, and its test.")
 def clock() -> None:
-    """Write a clock file, lib/clock.py, and its test; nothing that exists is overwritten.
+    """Write a clock file, lib/clock.py, its test, and the package jobs/; nothing that exists is overwritten.
 
     \b
-    Example: python -m clock new clock
+    Example: python -m clock new clock, then: python -m clock dev
     """
-    _write({Path("lib/clock.py"): _CLOCK, Path("tests/test_clock_file.py"): _CLOCK_TEST})
+    _write({Path("lib/clock.py"): _CLOCK, Path("tests/test_clock_file.py"): _CLOCK_TEST}, package=Path("jobs"))
 
 
-def _write(files: dict[Path, str]) -> None:
+def _write(files: dict[Path, str], package: Path | None = None) -> None:
+    """Write the files, and an `__init__.py` into `package` or the package that they are in."""
     for path in files:
         if path.exists():
-            raise ConfigurationError(f"{path} is there already; it is not overwritten")
-    packages = [path.parent / "__init__.py" for path in files if path.parts[0] == "jobs"]
-    for path, text in {**dict.fromkeys((path for path in packages if not path.exists()), ""), **files}.items():
+            raise ConfigurationError(f"{path} already exists; it is not overwritten")
+    packages = {path.parent for path in files if path.parts[0] == "jobs"} | ({package} if package else set())
+    inits = [folder / "__init__.py" for folder in sorted(packages)]
+    for path, text in {**{init: "" for init in inits if not init.exists()}, **files}.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         echo(f"Wrote {path}")

@@ -87,7 +87,7 @@ def load_timetable(config: Config) -> Timetable:
         if str(folder) not in sys.path and folder != config.clock_file.resolve().parent:
             sys.path.insert(0, str(folder))
     if config.schedule:
-        import_jobs(config.require)
+        import_jobs(*config.require)
     return load(config.clock_file, declared=config.schedule, find_job=lookup)
 
 

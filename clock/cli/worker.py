@@ -39,7 +39,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--require", "-r", type=click.Path(path_type=Path), help="Where the jobs are; default: jobs.")
+@click.option(
+    "--require",
+    "-r",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder or file of jobs; may be repeated. Default: jobs.",
+)
 @click.option("--concurrency", "-c", type=int, help="How many jobs run at once; default: 10.")
 @click.option("--processes", "-p", type=int, help="How many processes, to use all cores; default: 1.")
 @click.option("--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue; may be repeated.")
@@ -78,7 +84,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
 def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
     """Load the application and run its jobs, with a heartbeat process that has not loaded it."""
     faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
-    import_jobs(config.require)
+    import_jobs(*config.require)
     redis = connected(config, config.concurrency + 2)
     set_default(redis)
     clock = redis_clock(redis)

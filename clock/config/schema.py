@@ -48,5 +48,5 @@ def json_schema() -> dict[str, object]:
 
 def _default(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(name for name, _ in value)
+        return ", ".join(str(item[0] if isinstance(item, tuple) else item) for item in value)
     return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -23,7 +23,7 @@ class Config:
     redis_source: str = "REDIS_URL"
     clock_file: Path = Path("lib/clock.py")
     schedule_file: Path | None = None
-    require: Path = Path("jobs")
+    require: tuple[Path, ...] = (Path("jobs"),)
     queues: tuple[tuple[str, int], ...] = (("default", 0),)
     concurrency: int = 10
     processes: int = 1
@@ -105,11 +105,16 @@ SETTINGS = (
     ),
     Setting(
         "require",
-        "the folder of the jobs: a worker imports every module under it",
-        values.path,
-        "a folder is wanted: jobs",
+        "the folders of the jobs: a worker imports every module under them",
+        values.paths,
+        "it must be a folder or a list of folders: jobs",
         "--require",
-        {"type": "string", "minLength": 1},
+        {
+            "oneOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "minItems": 1, "items": {"type": "string"}},
+            ]
+        },
     ),
     Setting(
         "queues",

@@ -80,6 +80,14 @@ def path(value: object) -> Path:
     return value if isinstance(value, Path) else Path(text(value))
 
 
+def paths(value: object) -> tuple[Path, ...]:
+    """One path or several."""
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if not given:
+        raise ValueError
+    return tuple(map(path, given))
+
+
 def one_of(*words: str) -> Callable[[object], str]:
     """One of these words, in capitals or not."""
 

@@ -31,20 +31,21 @@ _HINTS = {
 }
 
 
-def check_arguments(
+def checked_arguments(
     job: str, perform: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
-) -> None:
-    """Check what one push gives: `perform`, a plain function, takes it and JSON can hold it.
+) -> Sequence[object]:
+    """The arguments of one push by position: `perform`, a plain function, takes them and JSON can hold them.
 
     Raises ArgumentsError, which names the job, the argument's position, its value, and what to do.
     """
     if kwargs:
-        _refuse_keywords(job, kwargs)
+        args = _by_position(job, perform, args, kwargs)
     check_arity(job, perform, args)
     for value in args:
         if type(value) not in _SURELY_JSON:
             check_json(job, args)
-            return
+            break
+    return args
 
 
 def check_arity(job: str, perform: Callable[..., object], args: Sequence[object], where: str = "") -> None:
@@ -145,9 +146,24 @@ def _hint(value: object) -> str:
     return f"pass an id and look it up in perform; allowed are {_ALLOWED}"
 
 
-def _refuse_keywords(job: str, kwargs: Mapping[str, object]) -> None:
-    given = ", ".join(f"{name}={value!r:.60}" for name, value in kwargs.items())
-    raise ArgumentsError(
-        f"{job}: {given} was given by keyword, but payloads hold arguments by position; pass it by position, or a "
-        f"dict as one argument: {{{', '.join(f'{name!r}: ...' for name in kwargs)}}}"
-    )
+def _by_position(
+    job: str, perform: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> list[object]:
+    """The arguments as a payload holds them: by position, with the defaults of those left out in between."""
+    signature = inspect.signature(perform)
+    own = list(signature.parameters.values())[1:]
+    places = {one.name: place for place, one in enumerate(own) if one.kind is one.POSITIONAL_OR_KEYWORD}
+    found = list(args)
+    for name in sorted(kwargs, key=lambda name: places.get(name, -1)):
+        given = f"{job}: {name}={kwargs[name]!r:.60} was given by keyword, but"
+        if name not in places:
+            takes = ", ".join(places) or "none"
+            raise ArgumentsError(f"{given} a payload holds arguments by position; those of perform are: {takes}")
+        if places[name] < len(args):
+            raise ArgumentsError(f"{given} argument {places[name] + 1} is that one: {args[places[name]]!r:.60}")
+        for between in own[len(found) : places[name]]:
+            if between.default is between.empty:
+                raise ArgumentsError(f"{given} {between.name}, which comes before it, is missing; pass it, too")
+            found.append(between.default)
+        found.append(kwargs[name])
+    return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import NotFaked, StoreError
-from clock.job.arguments import check_arguments
+from clock.job.arguments import checked_arguments
 from clock.job.bulk import check_all
 from clock.job.carriers import Batches, Carrier, Collector, ToRedis
 from clock.job.chains import client_middleware_for
@@ -142,7 +142,7 @@ def _counted(total: int) -> Iterator[None]:
 def _packed(
     order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None
 ) -> tuple[str, list[Parcel]]:
-    check_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+    args = checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
     time = now()
     if due is None and order.when is not None:
         due = due_at(order.when, time)

@@ -75,6 +75,17 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
+#: What other libraries call our options.
+_OTHER_WORDS = {
+    "que": "queue",
+    "retries": "retry",
+    "max_retries": "retry",
+    "queue_name": "queue",
+    "time_limit": "timeout",
+    "expires": "expires_in",
+    "tag": "tags",
+}
+
 #: The same of those that only `.set()` has.
 _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait": (_is_time, "seconds, or a timedelta"),
@@ -119,15 +130,18 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
 def check_class(job: type[Job]) -> None:
     """Check the options that a job class sets. Raises JobError.
 
-    A public value in lower case is taken for an option, so that a misspelt one is found here and not in
-    production. A constant of the class's own is written in capitals, or with an underscore.
+    Any other attribute is the class's own, unless its name is close to an option's: a misspelt option is found
+    here and not in production.
     """
-    given = {
-        name: value
-        for name, value in vars(job).items()
-        if name.islower() and not name.startswith("_") and name != "wire_name" and not _is_code(value)
-    }
-    checked(job.__qualname__, given)
+    values = {name: value for name, value in vars(job).items() if not name.startswith("_") and not _is_code(value)}
+    for name in values.keys() - _OPTIONS.keys():
+        meant = _OTHER_WORDS.get(name) or next(iter(get_close_matches(name, _OPTIONS, 1, cutoff=0.8)), None)
+        if meant:
+            raise JobError(
+                f"{job.__qualname__}: there is no option {name!r}; did you mean {meant!r}? "
+                "An attribute of your own needs a name less like an option's"
+            )
+    checked(job.__qualname__, {name: value for name, value in values.items() if name in _OPTIONS})
     if job.redact and hasattr(job, "perform"):
         hidden_places(job.__qualname__, job.perform, job.redact)
 

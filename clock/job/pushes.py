@@ -57,8 +57,8 @@ class Pushes:
     def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job for a worker to run as soon as it can; its jid, '' where a client middleware stopped it.
 
-        Arguments are JSON's own types, given by position: a type checker knows `perform`'s keywords too, but they
-        are refused here. Raises ArgumentsError, StoreUnavailable.
+        Arguments are JSON's own types. Those given by keyword go to their positions in `perform`, as a payload
+        holds arguments by position. Raises ArgumentsError, StoreUnavailable.
         """
         return client.push(Order(_job(cls)), args, kwargs)
 

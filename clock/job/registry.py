@@ -6,6 +6,8 @@ A payload's class is found here and nowhere else: nothing that Redis says is eve
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parent.parent
 
+logger = logging.getLogger(__name__)
 _classes: dict[str, type[Job]] = {}
 
 
@@ -49,27 +52,53 @@ def knows(name: str) -> bool:
     return name in _classes
 
 
-def import_jobs(folder: Path, *, root: Path | None = None) -> list[str]:
-    """Import every module under `folder`, and return their names.
+def import_jobs(*paths: Path, root: Path | None = None) -> list[str]:
+    """Import the modules at `paths`, each a file or a folder with modules at any depth; their names.
 
-    `folder` lies below `root` (the current folder if not given), which is put on the import path.
-    Raises ConfigurationError where there is no such folder, or where a module cannot be imported: file and line.
+    A path lies below `root` (the current folder if not given), which is put on the import path. Hidden files and
+    folders, virtual environments and broken links are skipped; a file with several links is imported once.
+    Raises ConfigurationError if a path does not exist or a module cannot be imported: file and line.
     """
     root = (root or Path.cwd()).resolve()
-    folder = (root / folder).resolve()
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no folder {folder} to load jobs from; name one with -r")
-    if not folder.is_relative_to(root):
-        root = folder.parent
+    return [name for path in paths for name in _import_all(root / path, root)]
+
+
+def _import_all(path: Path, root: Path) -> list[str]:
+    if not path.exists():
+        raise ConfigurationError(f"there is no folder {path} to load jobs from; name one with -r")
+    path = path.resolve()
+    if not path.is_relative_to(root):
+        root = path.parent
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     names = []
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(root).with_suffix("").parts
+    for module in [path] if path.is_file() else _modules_under(path):
+        parts = module.relative_to(root).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        _import(name, path)
+        if "." in module.stem or any("." in part for part in parts[:-1]):
+            logger.warning("Skipping %s: a module's name cannot contain a dot", module)
+            continue
+        _import(name, module)
         names.append(name)
     return names
+
+
+def _modules_under(folder: Path) -> list[Path]:
+    """The Python files under a folder, in order; links are followed, and each file counts once."""
+    found: dict[Path, Path] = {}
+    seen: set[Path] = set()
+    for base, folders, files in os.walk(folder, followlinks=True):
+        here = Path(base)
+        if here.resolve() in seen or (here / "pyvenv.cfg").exists():  # a link to a folder above, an environment
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        modules = [here / name for name in files if name.endswith(".py") and not name.startswith(".")]
+        for module in sorted(modules, key=lambda path: (path.is_symlink(), path)):
+            if module.is_file():  # not a broken link
+                found.setdefault(module.resolve(), module)
+    return sorted(found.values())
 
 
 def _import(name: str, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clock.errors import Discard
 from clock.job import client
-from clock.job.arguments import check_arguments
+from clock.job.arguments import checked_arguments
 from clock.job.context import Context
 from clock.job.middleware import ServerMiddleware
 from clock.job.order import Order
@@ -55,7 +55,7 @@ async def await_end(job: type[Job], context: Context, middleware: Sequence[Serve
 
 def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
     """What a worker would be given for these arguments; None where client middleware stopped it."""
-    check_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+    args = checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
     payload = payload_as_read(order.job, order.options, args, client.now())
     return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
 

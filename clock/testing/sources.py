@@ -24,7 +24,7 @@ def load_application(
     """
     settings = load_config({"clock_file": clock_file}, file=None if config is None else Path(config))
     if settings.schedule:
-        import_jobs(settings.require)
+        import_jobs(*settings.require)
     return load(settings.clock_file, declared=settings.schedule, find_job=lookup)
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from clock.clocks import to_ms
+from clock.django_connections import renewed_connections, uses_django
 from clock.errors import message_of
 from clock.forking import child_ends_here
 from clock.store.holding import Push, holding
@@ -51,6 +52,13 @@ def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.ru
 
     With `act` None it ends before the action, as fired: that nothing refuses it is all that is asked.
     """
+    if not uses_django():
+        return _run(timetable, event, due, act)
+    with renewed_connections():
+        return _run(timetable, event, due, act)
+
+
+def _run(timetable: Timetable, event: Event, due: Due, act: Act | None) -> Outcome:
     is_asked = True
     try:
         if not _allows(event, due):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from clock.clocks import Clock, to_ms
+from clock.django_connections import renewed_connections
 from clock.errors import DeclarationError, StoreError, message_of
 from clock.forking import child_ends_here
 from clock.problems import Part, Problem, Problems
@@ -115,7 +116,8 @@ class Sync:
 
     def _look_safely(self) -> float:
         try:
-            seconds = self.look()
+            with renewed_connections():
+                seconds = self.look()
         except Exception as error:  # noqa: BLE001  # a row's own methods must not end the thread
             self._part.failed(error)
             return IDLE_SECONDS

@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from clock.django_connections import arenewed_connections
 from clock.forking import child_ends_here, end_child, in_child
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | No
         _jobs.add(task)
     try:
         with child_ends_here():
-            await coroutine
+            async with arenewed_connections():
+                await coroutine
     except BaseException as error:  # noqa: BLE001  # it is raised again in the job's thread
         return error
     finally:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from clock.clocks import Clock
+from clock.django_connections import renewed_connections, uses_django
 from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, StoreUnavailable, UnknownJobClass
 from clock.forking import child_ends_here
 from clock.job import Context, Job, registry
@@ -99,6 +100,9 @@ class Processor:
             with child_ends_here():
                 if job.is_coroutine():
                     run_on_loop(job.arun(context))
+                elif uses_django():
+                    with renewed_connections():
+                        job.run(context)
                 else:
                     job.run(context)
         except Discard as reason:

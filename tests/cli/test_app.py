@@ -105,7 +105,7 @@ def test_an_option_in_front_of_the_command_says_where_it_belongs() -> None:
     shown = CliRunner().invoke(cli, ["--redis", "redis://cache", "status"])
 
     assert shown.exit_code == 2
-    assert "No such option '--redis'. Options stand behind the command." in shown.output
+    assert "No such option '--redis'. Put the options of a command after it." in shown.output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -138,3 +138,28 @@ def test_starting_one_command_imports_none_of_the_others() -> None:
     loaded = ended.stdout.partition("MODULES ")[2].split()
     assert "clock.cli.run" in loaded
     assert not {"clock.cli.worker", "clock.cli.dev"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["-h"], "python -m clock worker -r jobs"),
+        (["help"], "python -m clock worker -r jobs"),
+        (["worker", "-h"], "Run jobs."),
+        (["help", "worker"], "Run jobs."),
+        (["help", "queue", "list"], "List the queues"),
+        (["queue", "help"], "list"),
+        (["queue", "help", "list"], "List the queues"),
+    ],
+)
+def test_help_is_found_however_it_is_asked_for(words: list[str], shown: str) -> None:
+    result = CliRunner().invoke(cli, words)
+
+    assert result.exit_code == 0
+    assert shown in result.output
+
+
+def test_a_mistyped_option_of_the_program_suggests_the_near_one() -> None:
+    result = CliRunner().invoke(cli, ["--versoin"])
+
+    assert (result.exit_code, "Did you mean '--version'?" in result.output) == (2, True)

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,7 +32,7 @@ def test_what_exists_is_not_overwritten(clock: Clock, application: Path) -> None
     clock("new", "clock")
     (application / "lib/clock.py").write_text("mine")
 
-    with pytest.raises(ConfigurationError, match=r"lib/clock.py is there already"):
+    with pytest.raises(ConfigurationError, match=r"lib/clock.py already exists"):
         clock("new", "clock")
     assert (application / "lib/clock.py").read_text() == "mine"
 
@@ -39,6 +40,12 @@ def test_what_exists_is_not_overwritten(clock: Clock, application: Path) -> None
 def test_a_name_that_is_no_class_is_refused(clock: Clock) -> None:
     for name in ("send receipts", "../evil", "1Job", "Job"):
         assert clock("new", "job", name).exit_code == 2
+
+
+def test_a_clock_file_comes_with_a_package_for_jobs(clock: Clock, application: Path) -> None:
+    shutil.rmtree(application / "jobs", ignore_errors=True)
+
+    assert "Wrote jobs/__init__.py" in clock("new", "clock").output
 
 
 @pytest.mark.process

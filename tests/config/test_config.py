@@ -253,7 +253,7 @@ def test_a_sidekiq_yml_is_read_as_it_stands(write: Write) -> None:
 
     assert (found.concurrency, found.stop_timeout, found.log_level) == (10, 30.0, "info")
     assert found.queues == (("critical", 0), ("default", 2), ("low", 0))
-    assert found.require == Path("jobs")
+    assert found.require == (Path("jobs"),)
 
 
 def test_the_environments_of_a_sidekiq_yml_count(write: Write) -> None:

@@ -195,14 +195,69 @@ def test_wrong_arguments_are_refused_where_the_job_is_pushed(
     assert not redis.exists("queue:default")
 
 
-def test_keyword_arguments_are_refused(redis: Redis) -> None:
-    with pytest.raises(ArgumentsError) as error:
-        SendParcelJob.perform_async(7, kind="parcel")
+class SendPostcardJob(Job):
+    def perform(self, to: int, text: str = "hello", stamp: str = "plain", *, sender: str = "me") -> None: ...
 
-    assert str(error.value) == (
-        "SendParcelJob: kind='parcel' was given by keyword, but payloads hold arguments by position; "
-        "pass it by position, or a dict as one argument: {'kind': ...}"
-    )
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "expected"),
+    [
+        ((7,), {"text": "bye"}, [7, "bye"]),
+        ((), {"text": "bye", "to": 7}, [7, "bye"]),
+        ((7,), {"stamp": "rare"}, [7, "hello", "rare"]),
+        ((), {"to": 7}, [7]),
+    ],
+)
+def test_keyword_arguments_go_to_their_positions(
+    redis: Redis, args: tuple[object, ...], kwargs: dict[str, object], expected: list[object]
+) -> None:
+    push: Any = SendPostcardJob.perform_async
+    push(*args, **kwargs)
+
+    [payload] = redis.lrange("queue:default", 0, -1)
+    assert json.loads(payload)["args"] == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        (
+            (7,),
+            {"kind": "x"},
+            "kind='x' was given by keyword, but a payload holds arguments by position; those of",
+        ),
+        ((7,), {"sender": "x"}, "those of perform are: to, text, stamp"),
+        ((7,), {"to": 8}, "to=8 was given by keyword, but argument 1 is that one: 7"),
+        (
+            (),
+            {"text": "x"},
+            "text='x' was given by keyword, but to, which comes before it, is missing; pass it, too",
+        ),
+        ((7,), {"text": {1, 2}}, "argument 2 is a set"),
+    ],
+)
+def test_keyword_arguments_that_have_no_position_are_refused(
+    redis: Redis, args: tuple[object, ...], kwargs: dict[str, object], message: str
+) -> None:
+    push: Any = SendPostcardJob.perform_async
+
+    with pytest.raises(ArgumentsError) as error:
+        push(*args, **kwargs)
+
+    assert message in str(error.value)
+    assert not redis.exists("queue:default")
+
+
+def test_other_attributes_are_the_classes_own() -> None:
+    class ImportRowsJob(Job):
+        batch_size = 100
+        weight = 3
+        read = "utf-8"
+        http_headers: ClassVar[dict[str, str]] = {"Accept": "*/*"}
+
+        def perform(self) -> None: ...
+
+    assert ImportRowsJob.batch_size == 100
 
 
 @pytest.mark.parametrize(
@@ -210,7 +265,10 @@ def test_keyword_arguments_are_refused(redis: Redis) -> None:
     [
         ({"que": "low"}, "there is no option 'que'; did you mean 'queue'?"),
         ({"retries": 3}, "there is no option 'retries'; did you mean 'retry'?"),
-        ({"weight": 3}, "there is no option 'weight'; options are queue, retry, retry_for, dead"),
+        (
+            {"timout": 3},
+            "there is no option 'timout'; did you mean 'timeout'? An attribute of your own needs a name",
+        ),
         ({"queue": ""}, "queue is ''; it must be a name that is not empty, without line breaks"),
         ({"retry": -1}, "retry is -1; it must be True, False, or how often"),
         ({"retry": "3"}, "retry is '3'"),

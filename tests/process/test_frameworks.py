@@ -54,6 +54,50 @@ def test_django_sends_what_was_committed_and_makes_the_reports_of_its_database(
     assert "Traceback" not in both.output
 
 
+SETTINGS = """
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": "postgres", "USER": "clock", "HOST": %r, "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True,
+}}
+"""
+
+
+def test_django_jobs_and_rows_survive_connections_that_the_database_has_closed(
+    example: Callable[[str], App], postgresql: str
+) -> None:
+    pytest.importorskip("django")
+    psycopg = pytest.importorskip("psycopg")
+    app = example("django_app")
+    with (app.folder / "shop" / "settings.py").open("a") as settings:
+        settings.write(SETTINGS % postgresql.partition("host=")[2])
+    succeed(app, "manage.py", "migrate")
+    clock_file = app.folder / "lib" / "clock.py"
+    clock_file.write_text(clock_file.read_text().replace("minutes=1", "seconds=1"))
+    call = "from django.core.management import call_command"
+    place = f"{call}; [call_command('place_order', 'ada@x.org') for _ in range(%d)]"
+    report = "from shop.models import Report; Report.objects.create(name=%r, every='1 second')"
+    clock, worker = app.start("run"), app.start("worker", "-c", "1")
+    succeed(app, "manage.py", "shell", "-c", report % "first")
+    succeed(app, "manage.py", "shell", "-c", place % 1)
+    eventually(lambda: "Subject: Receipt 1" in outbox(app), "the first receipt")
+    eventually(lambda: "Subject: Report first" in outbox(app), "the first report")
+
+    with psycopg.connect(postgresql, autocommit=True) as database:
+        closed = database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchall()
+    succeed(app, "manage.py", "shell", "-c", place % 20)
+    succeed(app, "manage.py", "shell", "-c", report % "second")
+
+    assert len(closed) >= 2  # the worker's and the clock's
+    eventually(lambda: outbox(app).count("Subject: Receipt ") == 21, "the receipts after it")
+    eventually(lambda: "Subject: Report second" in outbox(app), "the report of a row that was added after it")
+    assert (clock.end(), worker.end()) == (0, 0)
+    assert "failed" not in worker.output
+    assert "failed" not in clock.output
+
+
 def test_flask_runs_jobs_in_its_applications_context(example: Callable[[str], App]) -> None:
     pytest.importorskip("flask")
     app = example("flask_app")
