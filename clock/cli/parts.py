@@ -70,7 +70,7 @@ def opened(config: Config) -> tuple[Redis, SystemClock]:
 
 def _is_application(config: Config) -> bool:
     data = embedded.files_of(Path.cwd()).home
-    return bool(config.schedule) or any(path.exists() for path in (config.clock_file, config.require, data))
+    return bool(config.schedule) or any(path.exists() for path in (config.clock_file, *config.require, data))
 
 
 def redis_clock(redis: Redis) -> SystemClock:
