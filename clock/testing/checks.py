@@ -21,6 +21,7 @@ from clock.testing.nights import odd_nights
 from clock.testing.rule_checks import large_steps, moved_astray, refused_instants
 from clock.testing.together import together
 from clock.timetable import Event, Timetable
+from clock.timetable.loading_work import work_while_loading
 
 HAZARD_DAYS = 3 * 365
 LOOK_DAYS = 30  # events that fire together are looked for in so many days
@@ -252,8 +253,19 @@ def _in_look(look: Look) -> Iterator[tuple[Event, list[int]]]:
         yield event, list(event.due_between(first, first + LOOK_DAYS * 86400, anchor=look.start))
 
 
+def works_while_loading(look: Look) -> Iterator[Finding]:
+    """Calls that do work each time that the clock file is loaded, and those in its loop, which are not run."""
+    path = look.timetable.path
+    for work in work_while_loading(path) if path.suffix == ".py" and path.is_file() else ():
+        text = f"this does work each time that the file is loaded, by every command: {work.text}"
+        if work.is_in_loop:
+            text = f"the clock does not run the file's own loop, and so not {work.text}: make it an event"
+        yield Finding("warning", "loading", "", f"{path}:{work.line}", text)
+
+
 RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     no_events,
+    works_while_loading,
     arguments,
     never_fires,
     cron_steps,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from datetime import datetime, time, timedelta, tzinfo
-from functools import partial
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
 
 import schedule
@@ -33,6 +33,10 @@ _WORDS = (
 )  # fmt: skip
 
 
+class FluentError(DeclarationError, schedule.IntervalError):
+    """A bad declaration, which the package's `ScheduleValueError` and `IntervalError` catch as well."""
+
+
 class Builder(schedule.Job):
     """An event being declared, word by word."""
 
@@ -55,10 +59,14 @@ class Builder(schedule.Job):
             raise UnknownWord(f"{draft.where()}: {text}")
 
     def __str__(self) -> str:
-        return f"the declaration at {self._entry.source}"
+        """As the package's, which programs print; before the unit is known, that fails there."""
+        return super().__str__() if self.unit else f"the declaration at {self._entry.source}"
 
     def __repr__(self) -> str:
-        return f"<{self}>"
+        """As the package's; `next_run` is not known while the file is loaded."""
+        if not self.unit:
+            return f"<{self}>"
+        return str(super().__repr__())  # type: ignore[no-untyped-call]  # the package has types elsewhere
 
     @property
     def event_name(self) -> str:
@@ -171,6 +179,9 @@ class Builder(schedule.Job):
         if entry.action is not None:
             raise self._error("do(...) was said already; begin another event with every(...)")
         entry.action = partial(_given, self._action(job_func, args, kwargs))
+        if callable(job_func):
+            self.job_func = partial(job_func, *args, **kwargs)
+            update_wrapper(self.job_func, job_func)
         self._check()
         entry.schedule = self._words()
         entry.make_trigger = self._trigger
@@ -221,7 +232,11 @@ class Builder(schedule.Job):
         raise NotImplementedError
 
     def _error(self, text: str) -> DeclarationError:
-        return DeclarationError(f"{draft.where()}: {text}")
+        """The error of a bad declaration. A file that catches it goes on without the event, as with schedule."""
+        being_loaded = draft.being_loaded()
+        if being_loaded:
+            being_loaded.entries[:] = [entry for entry in being_loaded.entries if entry is not self._entry]
+        return FluentError(f"{draft.where()}: {text}")
 
 
 def _given(action: Action, _draft: Draft) -> Action:

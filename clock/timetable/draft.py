@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import schedule
 
@@ -30,6 +28,7 @@ from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetab
 from clock.timetable.triggers import Trigger, Union
 from clock.timetable.until import Moment, Until
 from clock.timetable.zone_files import zone_name
+from clock.timetable.zone_names import find_zone, hint_of_zone
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -251,13 +250,8 @@ def zone_named(name: object, at: str | None = None) -> tzinfo:
     pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
     if isinstance(name, tzinfo) and not isinstance(pytz_name, str):
         return name
-    try:
-        return ZoneInfo(pytz_name if isinstance(name, tzinfo) and pytz_name else str(name))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        near = get_close_matches(str(name), _zone_names(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; names are those of the tz database: 'Europe/Berlin'"
-        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r}{hint}") from None
-
-
-def _zone_names() -> list[str]:
-    return sorted(available_timezones())
+    text = pytz_name if isinstance(name, tzinfo) and pytz_name else str(name)
+    zone = find_zone(text)
+    if zone is None:
+        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r}{hint_of_zone(text)}")
+    return zone

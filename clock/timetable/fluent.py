@@ -74,13 +74,14 @@ class FluentJob(Builder):
     )
     _unit: str | None = None
 
-    def __init__(self, interval: int, scheduler: schedule.Scheduler, *, source: str | None = None) -> None:
-        super().__init__(interval, scheduler, source)
+    def __init__(self, interval: float, scheduler: schedule.Scheduler, *, source: str | None = None) -> None:
+        whole = isinstance(interval, float) and interval.is_integer()
+        super().__init__(int(interval) if whole else interval, scheduler, source)  # type: ignore[arg-type]  # checked below
         self._times: list[time] = []
         self._ats: list[At] = []  # those of Clockwork's grammar that are none of the package's
         self._calendar: str | None = None  # "weekday", "weekend" or "month", where the unit is one of these
         self._month_days: tuple[MonthDay, ...] = ()
-        if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
+        if isinstance(interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
             raise self._error(f"every({interval!r}): a whole number above 0 is wanted")
 
     @property

@@ -1,5 +1,6 @@
 """A clock file may say `import schedule` and nothing of ours."""
 
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -269,3 +270,79 @@ def test_an_until_in_the_past_is_no_error_as_every_event_comes_to_it(load_plain:
 
     now = datetime.fromisoformat("2026-11-24T06:30+01:00")
     assert event.next_after(now, anchor=now) is None
+
+
+PRINTED = [
+    "every(10).minutes",
+    "every().hour",
+    "every().day.at('10:30')",
+    "every(5).to(10).minutes",
+    "every().monday.at('16:20')",
+    "every().minute.at(':17')",
+    "every(1.0).hours",
+]
+
+
+@pytest.mark.parametrize("words", PRINTED)
+def test_a_job_is_printed_as_the_package_prints_it(load_plain: Load, words: str) -> None:
+    lines = (
+        f"import schedule\ndef job(*words, **named): ...\nprint_of = schedule.{words}.do(job, 'a', 2, end='b')\n"
+    )
+    namespace: dict[str, schedule.Job] = {}
+    exec(lines, namespace)  # noqa: S102  # by the package itself
+    theirs = namespace["print_of"]
+    schedule.clear()
+    theirs.next_run = None  # it is not known while a file is loaded
+
+    ours = load_plain(lines).names["print_of"]
+
+    assert str(ours).replace("interval=1,", "interval=1.0,") == str(theirs).replace("interval=1,", "interval=1.0,")
+    assert repr(ours).replace("Every 1 ", "") == repr(theirs).replace("Every 1.0 ", "").replace("Every 1 ", "")
+
+
+def test_a_job_without_a_unit_and_a_cron_job_can_be_printed(load_plain: Load) -> None:
+    load_plain("import schedule, clock\nprint(repr(schedule.every().day.do(print)))\njob = schedule.every()\n"
+               "assert 'the declaration at' in repr(job) and str(job)\njob.day.do(print, 2)\n"
+               "assert repr(clock.cron('0 6 * * *').do(print, 3))\n")  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["ScheduleError", "ScheduleValueError", "IntervalError"])
+def test_a_bad_declaration_is_caught_as_the_packages_error(load_plain: Load, kind: str) -> None:
+    timetable = load_plain(
+        "import schedule\ntry:\n    schedule.every().day.at('32:00').do(print)\n"
+        f"except schedule.{kind}:\n    print('not scheduled')\nschedule.every().day.do(print)\n"
+    )
+
+    assert names(timetable) == ["print every day"]
+
+
+@pytest.mark.parametrize("interval", ["'5'", "1.5", "0", "True"])
+def test_an_interval_is_a_whole_number(load_plain: Load, interval: str) -> None:
+    with pytest.raises(DeclarationError, match="a whole number above 0 is wanted"):
+        load_plain(f"import schedule\nschedule.every({interval}).minutes.do(print)\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "zone"),
+    [("utc", "UTC"), ("europe/berlin", "Europe/Berlin"), ("AMERICA/NEW_YORK", "America/New_York")],
+)
+def test_a_zone_is_found_in_any_case(load_plain: Load, given: str, zone: str) -> None:
+    [event] = load_plain(f"import schedule\nschedule.every().day.at('06:00', {given!r}).do(print)\n").events
+
+    assert str(event.zone) == zone
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("Eastern Time (US & Canada)", "write 'America/New_York'"),
+        ("Mexico City", "write 'America/Mexico_City'"),
+        ("Chatham Is.", "write 'Pacific/Chatham'"),
+        ("Berlin", "write 'Europe/Berlin'"),
+        ("Europe/Berln", "did you mean 'Europe/Berlin'"),
+        ("Middle Earth (West)", "names are those of the tz database"),
+    ],
+)
+def test_another_name_of_a_zone_is_refused_with_what_to_write(load_plain: Load, given: str, hint: str) -> None:
+    with pytest.raises(DeclarationError, match=f"unknown time zone {re.escape(repr(given))}; {hint}"):
+        load_plain(f"import clock\nclock.configure(tz={given!r})\n")
