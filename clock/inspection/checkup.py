@@ -15,6 +15,8 @@ from clock.store import Redis, listing
 from clock.store.connection import SKEW_SECONDS
 from clock.store.server_version import ServerVersion
 
+NAMED = 10  # events in one line
+
 
 class Grade(StrEnum):
     """How a finding stands: good, worth knowing, or to be put right."""
@@ -55,6 +57,7 @@ def checkup(redis: Redis, circumstances: Circumstances) -> list[Finding]:
         _skew(circumstances.offset),
         _connections(told, circumstances.connections_per_worker),
         *_left_behind(redis),
+        *_broken_entries(redis),
         _forgotten_events(redis),
     ]
 
@@ -181,6 +184,18 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
             Grade.WARNING,
             f"no worker knew their class: {classes}",
             "deploy a worker that has these classes; it takes them up by itself",
+        )
+
+
+def _broken_entries(redis: Redis) -> Iterator[Finding]:
+    broken = listing.broken_entries(redis)
+    if broken:
+        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        yield Finding(
+            "ledger",
+            Grade.BAD,
+            f"a part is missing or invalid of: {', '.join(map(repr, broken[:NAMED]))}{more}",
+            "find who deletes or writes keys clock:ledger:*; a clock that starts begins these entries again",
         )
 
 

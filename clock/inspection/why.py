@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
 from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
 from clock.store import Redis, history, listing, pauses, watch
+from clock.store.entry import Entry
 from clock.timetable import Event
 
 SECOND = timedelta(seconds=1)
+MOST_RECORDS = 40  # of a stretch of time are told; more than that are nobody's answer
 
 #: What a record's `decision` means.
 WORDS = {
@@ -61,17 +64,13 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     """Lines that say what became of the event's due instants in a stretch of time. Raises StoreUnavailable."""
     lines = [when.note] if when.note else []
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
-    for record in reversed(records):
-        lines += told(record, event.zone)
+    lines += _shortened([told(record, event.zone) for record in reversed(records)], event.name)
     row = listing.ledger(redis).get(event.name)
     if row is None or row.declaration != event.declaration:
         return [*lines, f"no clock has run with {event.name!r} as it is declared now: {event.declaration}"]
-    anchor, decided = row.entry.anchor, row.entry.decided
-    known = {record["due"] for record in records}
-    dues = [due for due in _dues(event, anchor, when) if to_ms(due) not in known and not _in_run(due, records)]
-    for due in dues:
-        lines.append(f"{_shown(due, event.zone)}: {_undecided(redis, event, due, decided, now)}")
-    return lines if records or dues else [*lines, *_not_due(event, anchor, when)]
+    dues = _without_record(_dues(event, row.entry, when), records)
+    lines += _told_together(redis, event, dues, row.entry.decided, now)
+    return lines if records or dues else [*lines, *_not_due(event, row.entry.anchor, when)]
 
 
 def recorded(redis: Redis, event: str, when: Asked) -> list[str]:
@@ -128,14 +127,35 @@ def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
     return f"{word} at {_shown(from_ms(outcome['at']), zone)} after {outcome['took_ms']} ms{error}"
 
 
-def _undecided(redis: Redis, event: Event, due: datetime, decided: datetime, now: datetime) -> str:
-    if due <= decided:
-        return "it was due, and its record is older than what the history keeps"
-    pause = pauses.covering(pauses.read(redis), event.name, to_ms(due))
-    if due > now:
+def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
+    """The lines of the first and the last blocks, and how many there are in between."""
+    left_out = len(blocks) - MOST_RECORDS
+    for place, block in enumerate(blocks):
+        if left_out <= 0 or place < MOST_RECORDS // 2 or place >= left_out + MOST_RECORDS // 2:
+            yield from block
+        elif place == MOST_RECORDS // 2:
+            yield f"... {left_out} more; `clock history {event} -n 1000` shows them"
+
+
+def _told_together(
+    redis: Redis, event: Event, dues: Sequence[datetime], decided: datetime, now: datetime
+) -> Iterator[str]:
+    """A line for each run of due instants of which the same is to be said."""
+    paused = pauses.read(redis) if dues else {}
+    leader = watch.look(redis).leader if dues else None
+
+    def state(due: datetime) -> str:
+        if due <= decided:
+            return "it was due, and its record is older than what the history keeps"
+        if due <= now:
+            return f"it was due, and is not decided yet: {f'{leader} leads' if leader else 'no clock runs'}"
+        pause = pauses.covering(paused, event.name, to_ms(due))
         return f"it will be due then, and is {pause}" if pause else "it will be due then"
-    leader = watch.look(redis).leader
-    return f"it was due, and is not decided yet: {f'{leader} leads' if leader else 'no clock runs'}"
+
+    for text, run in groupby(dues, state):
+        first, *others = run
+        span = f" to {_shown(others[-1], event.zone)} ({len(others) + 1} due instants)" if others else ""
+        yield f"{_shown(first, event.zone)}{span}: {text}"
 
 
 def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
@@ -149,23 +169,29 @@ def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
     yield f"{start}: it is not due then: {event.declaration}{upcoming}"
 
 
-def _dues(event: Event, anchor: datetime, when: Asked) -> list[datetime]:
-    after = max(when.start, anchor) - SECOND
-    found = []
-    while (due := event.next_after(after, anchor=anchor)) is not None and due < when.end:
-        if due >= when.start:
-            found.append(due)
-        after = due
-    return found
+def _dues(event: Event, entry: Entry, when: Asked) -> list[datetime]:
+    """The due instants of a stretch of time; of an event that asks its condition again the next one alone."""
+    if event.asks_again:
+        counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+        due = event.next_after(entry.decided, anchor=entry.anchor, counted=counted)
+        return [due] if due is not None and when.start <= due < when.end else []
+    after, end = max(when.start, entry.anchor) - SECOND, when.end - SECOND
+    found = event.due_between(to_ms(after) // 1000, to_ms(end) // 1000, anchor=entry.anchor)
+    return [due for due in (from_ms(seconds * 1000) for seconds in found) if due >= when.start]
 
 
 def _is_about(record: Mapping[str, Any], when: Asked) -> bool:
     return from_ms(record.get("first", record["due"])) < when.end and when.start <= from_ms(record["due"])
 
 
-def _in_run(due: datetime, records: Sequence[Mapping[str, Any]]) -> bool:
-    at = to_ms(due)
-    return any("first" in record and record["first"] <= at <= record["due"] for record in records)
+def _without_record(dues: Sequence[datetime], records: Sequence[Mapping[str, Any]]) -> list[datetime]:
+    known = {record["due"] for record in records}
+    runs = [(record["first"], record["due"]) for record in records if "first" in record]
+    return [
+        due
+        for due in dues
+        if to_ms(due) not in known and not any(first <= to_ms(due) <= last for first, last in runs)
+    ]
 
 
 def _shown(instant: datetime, zone: tzinfo) -> str:

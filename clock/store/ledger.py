@@ -141,14 +141,14 @@ class RedisLedger:
                     numbers, problems = answer()
                 except NoScriptError:  # the server was started anew
                     numbers, problems = self._fire(keys=_FIRE_KEYS, args=args)
-            self._report(problems)
+            self._report(list(map(keys.shown, problems)))
             return [Verdict(number) for number in numbers]
 
         return verdicts
 
-    def _report(self, problems: Sequence[bytes]) -> None:
+    def _report(self, problems: Sequence[str]) -> None:
         """Name keys with invalid contents, each once until the ledger is read again."""
-        for problem in map(keys.shown, problems):
+        for problem in problems:
             if problem not in self._reported:
                 self._reported.add(problem)
                 logger.error("In Redis, %s. Events fire all the same; rename or delete it.", problem)
@@ -182,7 +182,10 @@ class RedisLedger:
 
     def pauses(self) -> Mapping[str, Pause]:
         """The latest pause of each event; under '' that of the whole clock. Raises StoreUnavailable."""
-        return pauses.read(self._redis)
+        problems: list[str] = []
+        found = pauses.read(self._redis, problems)
+        self._report(problems)
+        return found
 
     def pause(self, event: str, wanted: Pause) -> Pause:
         """Pause an event; what is paused already stays so from when it was. Raises StoreUnavailable."""

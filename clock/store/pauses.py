@@ -19,7 +19,7 @@ from redis.client import Pipeline
 from clock.store import keys
 from clock.store.connection import translated
 from clock.store.entry import LATEST_MS, instant_ms
-from clock.store.wrong_type import typed
+from clock.store.wrong_type import WrongType, typed
 
 logger = logging.getLogger(__name__)
 
@@ -68,18 +68,37 @@ def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | No
     return next((stretch for stretch in found if stretch.covers(due_ms)), None)
 
 
-def read(redis: Redis) -> dict[str, Pause]:
+def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
     """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
 
-    A field that is not a pause is left out and logged. Raises StoreUnavailable, WrongType.
+    What is not a pause is left out: a sentence about it is added to `problems`, or logged.
+    Raises StoreUnavailable.
     """
-    with typed(keys.PAUSED, "hash"):
-        rows: Any = redis.hgetall(keys.PAUSED)
-    found = {keys.shown(name): _decoded(text) for name, text in rows.items()}
-    for name in found:
-        if found[name] is None:
-            logger.error("In Redis, the field %r of the key %s is not a pause; delete it.", name, keys.PAUSED)
-    return {name: pause for name, pause in found.items() if pause is not None}
+    found: list[str] = []
+    read = _read(redis, found)
+    if problems is not None:
+        problems += found
+    else:
+        for problem in found:
+            logger.error("In Redis, %s. It is passed over; rename or delete it.", problem)
+    return read
+
+
+def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
+    try:
+        with typed(keys.PAUSED, "hash"):
+            rows: Any = redis.hgetall(keys.PAUSED)
+    except WrongType as error:
+        problems.append(str(error))
+        return {}
+    found = {}
+    for name, text in rows.items():
+        pause = _decoded(text)
+        if pause is None:
+            problems.append(f'the field "{keys.shown(name)}" of the key {keys.PAUSED} is not a pause')
+        else:
+            found[keys.shown(name)] = pause
+    return found
 
 
 def pause(redis: Redis, event: str, wanted: Pause) -> Pause:

@@ -16,11 +16,7 @@ class WrongType(StoreError):
     """A key of ours holds another type."""
 
     def __init__(self, key: str, kind: str) -> None:
-        super().__init__(
-            f"the key {key} in Redis is not a {kind}, as it should be; rename or delete it: "
-            f"redis-cli RENAME {key} not:{key}",
-            cause="wrong_type",
-        )
+        super().__init__(f"the key {key} is not a {kind}, as it should be", cause="wrong_type")
         self.key = key
 
 

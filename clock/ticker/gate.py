@@ -7,15 +7,19 @@ time out under a long job, or stay behind after a crash.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from clock.clocks import Clock, to_ms
+from clock.errors import StoreError
 from clock.store.ledger import Ledger
 from clock.store.pauses import Pause, covering
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.catch_up import Due
 from clock.ticker.firing import Outcome
 from clock.timetable import Event
+
+logger = logging.getLogger(__name__)
 
 #: How many firings of an event may be unfinished for the next one to fire.
 _UNFINISHED = {"skip": (0, "its previous firing still runs"), "queue_one": (1, "one firing runs and one waits")}
@@ -29,6 +33,7 @@ class Gate:
         self._threads = threads
         self._clock = clock
         self._pauses: Mapping[str, Pause] = {}
+        self._unreadable: set[str] = set()  # events whose unfinished jobs cannot be read; each is named once
 
     def look(self, events: Iterable[Event]) -> None:
         """Learn the pauses before `events` fire. Raises StoreUnavailable.
@@ -47,5 +52,17 @@ class Gate:
             return None
         most, reason = _UNFINISHED[event.overlap]
         unfinished = self._threads.count_running(event.name)
-        unfinished += self._ledger.running(event.name, to_ms(self._clock.now()))
+        unfinished += self._count_unfinished(event.name)
         return Outcome("overlap", reason) if unfinished > most else None
+
+    def _count_unfinished(self, event: str) -> int:
+        """How many firings of the event have a job that has not ended; 0 if a key of another type hides it."""
+        try:
+            return self._ledger.running(event, to_ms(self._clock.now()))
+        except StoreError as error:
+            if error.cause != "wrong_type":
+                raise
+            if event not in self._unreadable:
+                logger.error("%r fires without the check for overlaps: %s", event, error)
+            self._unreadable.add(event)
+            return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clock.clocks import Clock, ServerClock
 from clock.problems import Problems
@@ -18,8 +18,9 @@ from clock.ticker.leader import Leader
 from clock.ticker.pulse import Pulse
 from clock.ticker.release import Release
 from clock.ticker.ticker import STOP_SECONDS, Ticker
-from clock.timetable import Timetable
+from clock.timetable import Event, Timetable
 
+NAMED = 30  # events in the first line of the log
 CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
 GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
 HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
@@ -109,8 +110,9 @@ class ClockProcess:
 
         Raises StoreError if Redis refuses what this clock needs, from its start and for good.
         """
-        names = " ".join(event.name for event in self._timetable.events)
-        logger.info("Starting clock for %d events: [ %s ]", len(self._timetable.events), names)
+        logger.info(
+            "Starting clock for %s: [ %s ]", _counted(self._timetable.events), _names(self._timetable.events)
+        )
         logger.info("This clock holds %d connections to Redis, one of them only for the lease", CONNECTIONS)
         watching = threading.Thread(
             target=self._problems.watch_until, args=(self._ended,), name="problems", daemon=True
@@ -136,7 +138,7 @@ class ClockProcess:
         """Write the events to the log, and when each is due next."""
         planned = {item.event.name: item.next_due for item in self._ticker.planned}
         state = "leads" if self._leader.leads else "stands by"
-        logger.info("This clock %s; %d events:", state, len(self._timetable.events))
+        logger.info("This clock %s; %s:", state, _counted(self._timetable.events))
         for event in self._timetable.events:
             due = planned.get(event.name)
             logger.info("%s%s", event, f"; due next at {due.isoformat()}" if due else "")
@@ -156,3 +158,13 @@ class ClockProcess:
         handing_over.start()
         handing_over.join(HAND_OVER_SECONDS)
         self._on_stuck()
+
+
+def _counted(events: Sequence[Event]) -> str:
+    return "1 event" if len(events) == 1 else f"{len(events)} events"
+
+
+def _names(events: Sequence[Event]) -> str:
+    """The events' names; of hundreds a few dozen."""
+    names = " ".join(event.name for event in events[:NAMED])
+    return names if len(events) <= NAMED else f"{names} and {len(events) - NAMED} more"

@@ -242,3 +242,30 @@ def test_a_name_that_neither_file_nor_rows_have_is_refused_and_the_near_one_name
 ) -> None:
     with pytest.raises(ClockError, match="did you mean 'weekly'"):
         clock(*words)
+
+
+def test_why_of_a_busy_day_asks_redis_and_prints_no_more_than_of_a_quiet_one(
+    clock: Command, application: Path, redis: Redis, ledger: RedisLedger
+) -> None:
+    (application / "lib" / "clock.py").write_text(f"{FILE}every(10).seconds.do(print).named('busy')\n")
+    declaration = load("lib/clock.py").event("busy").declaration
+    [entry] = ledger.declare([("busy", declaration)], ANCHOR)
+    after = entry.decided_ms
+    for due in range(ANCHOR + 10_000, ANCHOR + 2_000_000, 10_000):
+        ledger.commit([Decision("busy", declaration, after, due, "fired", {"host": "web1", "release": "v1"})])
+        after = due
+
+    def answer(day: str) -> tuple[list[str], int]:
+        before = redis.info("stats")["total_commands_processed"]
+        lines = clock("why", "busy", day).output.splitlines()
+        return lines, redis.info("stats")["total_commands_processed"] - before
+
+    past, asked_of_past = answer("2025-12-31")
+    coming, asked_of_coming = answer("2099-01-01")
+
+    assert coming == [
+        "2099-01-01 00:00:00 EST to 2099-01-01 23:59:50 EST (8640 due instants): it will be due then"
+    ]
+    assert len(past) <= 50
+    assert "... 159 more; `clock history busy -n 1000` shows them" in past
+    assert max(asked_of_past, asked_of_coming) < 40

@@ -168,7 +168,7 @@ def test_every_signal_to_stop_ends_the_clock_with_0(often: App) -> None:
 def test_a_clock_starts_with_clockworks_words(often: App) -> None:
     clock = often.start()
 
-    clock.wait_for("Starting clock for 1 events: [ often ]")
+    clock.wait_for("Starting clock for 1 event: [ often ]")
     clock.wait_for("Triggering 'often'")
 
 

@@ -11,9 +11,13 @@
 local now, kept, forgotten = tonumber(ARGV[1]), tonumber(ARGV[2]), 0
 for i = 4, #ARGV do
   local event = ARGV[i]
-  redis.call('HSETNX', KEYS[4], event, ARGV[1])
+  local left = tonumber(redis.call('HGET', KEYS[4], event))
+  if not left or left > now then -- it leaves now, or what is there is not an instant
+    left = now
+    redis.call('HSET', KEYS[4], event, ARGV[1])
+  end
   if ARGV[3] == '1' then redis.call('HSET', KEYS[2], event, '') end
-  if now - redis.call('HGET', KEYS[4], event) > kept then
+  if now - left > kept then
     for key = 1, 4 do redis.call('HDEL', KEYS[key], event) end
     for key = 5, 7 do redis.call('UNLINK', KEYS[key] .. event) end
     forgotten = forgotten + 1
