@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,7 +15,7 @@ from clock.timetable.prose import CRON
 from clock.timetable.triggers import Trigger
 
 YEAR_SECONDS = 366 * 86_400
-MOST_ASKED = 100_000  # due instants for which a condition is asked: a year of every five minutes
+MOST_ASKED = 600_000  # due instants for which a condition is asked: a year of minutes
 MOST_MOVED = 2_000  # due instants that are compared with what they would be without holidays
 
 
@@ -55,18 +55,26 @@ def moved_astray(event: Event, start: datetime) -> datetime | None:
 def refused_instants(event: Event, start: datetime) -> int:
     """How many due instants of a year the event's condition refuses, if it refuses all of them; else 0.
 
-    The first 100,000 are asked for. A condition that raises is left to the clock.
+    A condition that raises, and one that would be asked more often than every minute, is left to the clock.
     """
-    first = int(start.timestamp())
     count = 0
-    for due in islice(event.due_between(first, first + YEAR_SECONDS, anchor=start), MOST_ASKED):
+    for due in islice(_asked(event, start), MOST_ASKED):
         try:
             if event.condition is None or event.condition(_local(due, event)):
                 return 0
         except Exception:  # noqa: BLE001  # the file's own function may raise whatever it likes
             return 0
         count += 1
-    return count
+    return count if count < MOST_ASKED else 0
+
+
+def _asked(event: Event, start: datetime) -> Iterable[int]:
+    """The instants of a year at which the condition is asked, as long as it refuses."""
+    first, anchor = int(start.timestamp()), start.replace(microsecond=0)
+    if event.asks_again:
+        counted = event.counted_from("", anchor=anchor, previous=None)
+        return event.asked_between(first - 1, first + YEAR_SECONDS, anchor=anchor, counted=counted)
+    return event.due_between(first, first + YEAR_SECONDS, anchor=anchor)
 
 
 def _moving(trigger: Trigger | None) -> Except | None:

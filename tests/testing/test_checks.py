@@ -232,6 +232,18 @@ def test_a_condition_that_is_true_once_or_cannot_be_tried_is_fine(condition: str
     assert not any("refuses" in text for text in found)
 
 
+def test_a_condition_of_clockworks_form_is_tried_at_each_instant_at_which_the_clock_asks() -> None:
+    lines = (
+        'every(2_629_746, "monthly", at="00:05", if_=lambda due: due.day == 1)(print)',
+        'every(86_400, "office hours", if_=lambda due: 9 <= due.hour < 17)(print)',
+        'every(86_400, "never", at="00:05", if_=lambda due: due.day == 35)(print)',
+    )
+
+    refused = [finding.event for finding in found(*lines) if "refuses" in finding.text]
+
+    assert refused == ["never"]
+
+
 def test_an_event_that_two_loads_declare_in_two_ways_is_warned_of() -> None:
     first = testing.loads(HEAD + 'cron("5 3 * * *").do(print).named("drawn")\nevery().day.do(print).named("same")')
     second = testing.loads(
