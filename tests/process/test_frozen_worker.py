@@ -111,7 +111,7 @@ def test_jobs_beside_one_that_holds_the_interpreter_lock_run_once_and_none_is_bl
         push(redis, "NapJob", number, 2)
     eventually(lambda: len(ran(redis)) == 4, "both workers are busy")
 
-    push(redis, "HoldLockJob", 5)
+    push(redis, "HoldLockJob", 4)
     eventually(lambda: "has been frozen" in workers[0].output + workers[1].output, "a worker is frozen")
     for number in range(4, 8):
         push(redis, "NapJob", number, 0)
@@ -165,7 +165,7 @@ def test_a_worker_without_descriptors_is_not_taken_for_dead(app: App, redis: Red
 def test_a_frozen_worker_is_killed_after_the_timeout_and_only_then_its_job_runs_again(
     app: App, redis: Redis
 ) -> None:
-    app.environ["CLOCK_FROZEN_TIMEOUT"] = "4"
+    app.environ["CLOCK_FROZEN_TIMEOUT"] = "2"
     workers = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
     push(redis, "HoldLockForeverJob")
 
