@@ -84,19 +84,24 @@ def load_timetable(config: Config) -> Timetable:
     The application's modules stay importable, for actions that import something when they run.
     """
     for folder in (application_folder(config.clock_file), Path.cwd()):
-        if str(folder) not in sys.path and folder != config.clock_file.resolve().parent:
-            sys.path.insert(0, str(folder))
+        if str(folder) not in sys.path:
+            is_beside = folder == config.clock_file.resolve().parent  # what lies there must hide nothing
+            sys.path.insert(len(sys.path) if is_beside else 0, str(folder))
     if config.schedule:
         import_jobs(*config.require)
     return load(config.clock_file, declared=config.schedule, find_job=lookup)
 
 
 def timetable_to_run(config: Config) -> Timetable:
-    """The timetable of a clock that is started. Raises DeclarationError, NoEvents."""
+    """The timetable of a clock that is started; prepares the process for its functions.
+
+    Raises DeclarationError, NoEvents.
+    """
     timetable = load_timetable(config)
     if timetable.is_empty:
         raise NoEvents(timetable.path)
     make_importable(timetable)
+    sys.argv = [str(config.clock_file)]  # for its functions, as for `python FILE`
     return timetable
 
 

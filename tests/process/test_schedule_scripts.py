@@ -1,5 +1,8 @@
 """Scripts for the `schedule` package on the command line: none hangs, none is doubled, or one line says why."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.process.conftest import App
@@ -39,6 +42,7 @@ def test_a_file_that_waits_in_one_call_beside_a_loop_in_a_thread_is_refused_in_o
 
 @pytest.mark.slow
 def test_a_script_runs_with_its_own_arguments_and_cancels_its_own_jobs(app: App) -> None:
+    app.write("helper.py", "text = 'HELPED'\n")
     app.write(
         "script.py",
         TOP
@@ -52,6 +56,7 @@ def adds():
 if __name__ == "__main__":
     assert sys.argv == ["script.py"]
     ref = schedule.every(1).seconds.do(once)
+    schedule.every(1).seconds.do(lambda: print(__import__('helper').text))
     schedule.every(1).seconds.do(a)
     schedule.every(2).seconds.do(adds)
     while True:
@@ -63,13 +68,14 @@ if __name__ == "__main__":
 """,
     )
 
-    clock = app.start("script.py")
+    clock = app.start_program(str(Path(sys.executable).parent / "clock"), "script.py")
     clock.wait_for("an event cannot be declared while the clock runs")
     paused = app.clock("list", "script.py")
 
     assert clock.end() == 0
-    assert clock.output.count("ONCE") == 1, clock.output
+    assert clock.output.count("ONCE ['script.py']") == 1, clock.output
     assert clock.output.count("A\n") >= 2
+    assert "HELPED" in clock.output
     assert "error in the loop" not in clock.output
     assert "paused" in paused.stdout
     assert "script.py:8: an event cannot be declared" in clock.output
