@@ -31,7 +31,7 @@ SECTIONS = {
         "dev": "clock.cli.dev",
         "daemon": "clock.cli.background",
     },
-    "Look": {
+    "Monitor": {
         "status": "clock.cli.status",
         "list": "clock.cli.events",
         "doctor": "clock.cli.doctor",
@@ -55,7 +55,7 @@ SECTIONS = {
         "check": "clock.cli.check",
         "explain": "clock.cli.explain",
     },
-    "Setting up": {
+    "Setup": {
         "new": "clock.cli.new",
         "config": "clock.cli.config",
         "completion": "clock.cli.completion",
@@ -63,15 +63,20 @@ SECTIONS = {
 }
 
 
-@click.group(cls=LazyCommands, sections=SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyCommands,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="The words used here are explained in docs/glossary.md.",
+)
 @click.version_option(__version__, prog_name="clock")
 def cli() -> None:
-    """Run a clock, its workers, or both; look at them, and repair what they hold.
+    """Run and manage a clock and its workers.
 
     \b
     python -m clock lib/clock.py        run the clock
     python -m clock worker -r jobs      run a worker
-    python -m clock dev                 run both, on one terminal
+    python -m clock dev                 run both in one terminal
     """
 
 

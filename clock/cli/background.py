@@ -52,18 +52,21 @@ def _files_options(command: Callable[..., None]) -> Callable[..., None]:
         "clock_file",
         type=click.Path(path_type=Path),
         default=Path("lib/clock.py"),
-        help="The clock file; default: lib/clock.py.",
+        help="Clock file; default: lib/clock.py.",
     )
     @click.option(
         "--pid-dir",
         type=click.Path(path_type=Path),
         default=Path("tmp"),
-        help="For the pid file; default: tmp.",
+        help="Folder of the pid file; default: tmp.",
     )
     @click.option(
-        "--log-dir", type=click.Path(path_type=Path), default=Path("log"), help="For the log; default: log."
+        "--log-dir",
+        type=click.Path(path_type=Path),
+        default=Path("log"),
+        help="Folder of the log file; default: log.",
     )
-    @click.option("--identifier", "-i", help="Names the files, where several run; default: the clock file's name.")
+    @click.option("--identifier", "-i", help="Name of the pid and log files; default: the clock file's name.")
     @wraps(command)
     def with_files(clock_file: Path, pid_dir: Path, log_dir: Path, identifier: str | None) -> None:
         name = f"clock.{identifier or clock_file.stem}"
@@ -87,7 +90,7 @@ def start(daemon: _Daemon) -> None:
 @daemon_command.command()
 @_files_options
 def stop(daemon: _Daemon) -> None:
-    """Stop the clock; it finishes what runs.
+    """Stop the clock after the current jobs finish.
 
     \b
     Example: clock daemon stop --pid-dir tmp/pids
@@ -99,7 +102,7 @@ def stop(daemon: _Daemon) -> None:
 @daemon_command.command()
 @_files_options
 def restart(daemon: _Daemon) -> None:
-    """Stop the clock, if it runs, and start it again. What is due in between is caught up.
+    """Restart the clock, or start it if it is not running. Runs missed in between are caught up.
 
     \b
     Example: clock daemon restart -c lib/clock.py
@@ -111,7 +114,7 @@ def restart(daemon: _Daemon) -> None:
 @daemon_command.command()
 @_files_options
 def status(daemon: _Daemon) -> None:
-    """Say whether the clock runs; exits 1 where it does not.
+    """Show whether the clock is running. Exits 1 if it is not.
 
     \b
     Example: clock daemon status

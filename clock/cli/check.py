@@ -21,13 +21,13 @@ from clock.testing.checks import Finding, Look, differs, findings
 from clock.timetable import zone_name
 
 
-@click.command(short_help="Check the clock file: errors, and what may not be meant.")
+@click.command(short_help="Check the clock file for errors and likely mistakes.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @config_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.pass_context
 def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) -> None:
-    """Check CLOCK_FILE (default: lib/clock.py): exit 1 on errors; warnings say what may not be meant, with dates.
+    """Check CLOCK_FILE (default: lib/clock.py) for errors and likely mistakes. Exits 1 on errors.
 
     \b
     Example: python -m clock check lib/clock.py --format github

@@ -9,11 +9,11 @@ from clock.cli.app import COMPLETION_VARIABLE
 from clock.cli.output import echo_as_is
 
 
-@click.command(short_help="Print the script that completes commands in a shell.")
+@click.command(short_help="Print the shell completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that lets SHELL complete `clock`'s commands and options.
+    """Print the script that completes commands and options of `clock` in SHELL.
 
     \b
     Example: clock completion bash >> ~/.bashrc

@@ -37,14 +37,14 @@ class _Process:
     "-r",
     multiple=True,
     metavar="PATH",
-    help="A folder or file of jobs; may be repeated. Default: jobs.",
+    help="Folder or file of jobs; repeatable. Default: jobs.",
 )
 @click.pass_context
 def dev(ctx: click.Context, clock_file: Path | None, require: tuple[str, ...]) -> None:
-    """Run the clock and a worker together, until Ctrl-C.
+    """Run the clock and a worker together until Ctrl-C.
 
-    Each line of output says which process wrote it. Both start anew when a Python file is edited. When one of
-    them ends, the other is stopped too.
+    Each output line is prefixed with its process. Both restart when a Python file changes. If one of them
+    exits, the other is stopped too.
 
     \b
     Example: python -m clock dev lib/clock.py -r jobs

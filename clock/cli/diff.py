@@ -25,24 +25,23 @@ LOSES_FIRINGS = 3  # the exit code where something does not fire any more
 _FORMS = {"text": to_text, "markdown": to_markdown}
 
 
-@click.command(short_help="Show what fires differently by a changed clock file.")
+@click.command(short_help="Compare the runs of two versions of a clock file.")
 @click.argument("old")
 @click.argument("new", default="lib/clock.py", type=click.Path(path_type=Path))
 @click.option(
-    "--days", type=click.IntRange(min=1), default=30, show_default=True, help="How many days to compare."
+    "--days", type=click.IntRange(min=1), default=30, show_default=True, help="Number of days to compare."
 )
-@click.option("--from", "begin", metavar="WHEN", help="From when; default: now.")
+@click.option("--from", "begin", metavar="WHEN", help="Start of the comparison; default: now.")
 @click.option("--format", "form", type=click.Choice([*_FORMS, "json"]), default="text", show_default=True)
 @config_option
 @click.pass_context
 def diff(
     ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str, config: Path | None
 ) -> None:
-    """Show what fires differently by the clock file NEW (default: lib/clock.py) than by OLD.
+    """Show which runs differ between the clock files OLD and NEW (default: lib/clock.py).
 
-    OLD is a clock file, or REV:PATH: one of another git revision, which is loaded with that revision's jobs and
-    settings. Events in YAML count on both sides.
-    Exits 3 where something does not fire any more.
+    OLD is a clock file or REV:PATH, a clock file of another git revision, which is loaded with that revision's
+    jobs and settings. Events in YAML are included on both sides. Exits 3 if an event no longer runs.
 
     \b
     Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown

@@ -19,17 +19,19 @@ from clock.store import Redis
 _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 
 
-@click.command(short_help="Examine Redis and what is in it; say what to do.")
-@click.option("--repair", is_flag=True, help="Put right what was left behind by dead workers and removed events.")
+@click.command(short_help="Check Redis for problems and suggest fixes.")
+@click.option(
+    "--repair", is_flag=True, help="Requeue the jobs of dead workers and delete the state of removed events."
+)
 @yes_option
 @json_option
 @shared_options
 @click.pass_context
 def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **options: Any) -> None:
-    """Examine Redis, the connection to it and what is in it; say what to do about what is wrong.
+    """Check Redis, the connection to it and the data in it for problems, and suggest fixes.
 
-    Looks at the version, eviction, persistence, memory, TLS, clock skew, connections, jobs that no worker has,
-    and ledger entries that no event has. Exits 1 when something must be put right.
+    Checks the version, eviction, persistence, memory, TLS, clock skew, connections, jobs left behind by dead
+    workers, and stored state of removed events. Exits 1 if something must be fixed.
 
     \b
     Example: python -m clock doctor

@@ -15,12 +15,12 @@ from clock.clocks import from_ms
 from clock.inspection import EventView, events
 
 
-@click.command("list", short_help="List the events: when each is due next, what became of it last.")
+@click.command("list", short_help="List events with their next and last run.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @json_option
 @shared_options
 def list_command(as_json: bool, **options: Any) -> None:
-    """List the events of CLOCK_FILE: schedule, action, next due instant, and the last one and its outcome.
+    """List the events of CLOCK_FILE: schedule, action, next run, last run and its outcome.
 
     Times are in each event's own zone.
 

@@ -16,11 +16,11 @@ from clock.timetable import Timetable
 
 @click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
-@click.option("--markdown", is_flag=True, help="Write it as a page for the repository.")
+@click.option("--markdown", is_flag=True, help="Write Markdown, for a page in the repository.")
 @json_option
 @shared_options
 def explain(markdown: bool, as_json: bool, **options: Any) -> None:
-    """Say in sentences what the events of CLOCK_FILE do, and when.
+    """Describe each event in plain English.
 
     \b
     Example: python -m clock explain --markdown > SCHEDULES.md

@@ -20,10 +20,10 @@ from clock.ticker import fire_by_hand
 @file_option
 @shared_options
 def fire(name: str, **options: Any) -> None:
-    """Fire the event NAME now, whatever its schedule says.
+    """Run the event NAME now, outside its schedule.
 
-    It may be an event of the file or a row of a database. Its jobs are pushed, and the history records it as
-    manual; the event's own due instants stay as they are.
+    NAME is an event of the file or a row of a database. Its jobs are pushed and the history records the run as
+    manual. Its scheduled runs are not affected.
 
     \b
     Example: python -m clock fire nightly

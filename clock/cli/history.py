@@ -17,16 +17,16 @@ from clock.inspection.why import latest_of_all, told
 from clock.store.history import read
 
 
-@click.command("history", short_help="Show the latest runs of an event, or of all.")
+@click.command("history", short_help="Show the recent runs of an event, or of all events.")
 @click.argument("name", required=False)
-@click.option("--count", "-n", type=click.IntRange(1), default=20, help="How many records; default: 20.")
+@click.option("--count", "-n", type=click.IntRange(1), default=20, help="Number of records; default: 20.")
 @file_option
 @json_option
 @shared_options
 def history_command(name: str | None, count: int, as_json: bool, **options: Any) -> None:
-    """Show what became of the latest due instants of the event NAME, and of the jobs that they pushed.
+    """Show the recent runs of the event NAME and their jobs.
 
-    Without NAME, the latest of all events, each in its own zone.
+    Without NAME, show the recent runs of all events, each in its own time zone.
 
     \b
     Example: python -m clock history nightly -n 5

@@ -23,7 +23,7 @@ TURNS = 16  # steps at most where each goes through a whole queue: more would ta
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
 SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
 
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")  # for `confirm`
+yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -57,9 +57,11 @@ def filter_options(command: F) -> F:
         return command(*args, wanted=wanted, **kwargs)
 
     for option in (
-        click.option("--older-than", type=Age(), metavar="AGE", help="Only jobs older than 90s, 15m, 2h, 7d ..."),
-        click.option("--queue", "queue_name", metavar="NAME", help="Only jobs of this queue; * is anything."),
-        click.option("--class", "job_class", metavar="NAME", help="Only jobs of this class; * is anything."),
+        click.option(
+            "--older-than", type=Age(), metavar="AGE", help="Only jobs older than this: 90s, 15m, 2h, 7d ..."
+        ),
+        click.option("--queue", "queue_name", metavar="NAME", help="Only jobs of this queue; * matches anything."),
+        click.option("--class", "job_class", metavar="NAME", help="Only jobs of this class; * matches anything."),
     ):
         with_filter = option(with_filter)
     return with_filter  # type: ignore[return-value]  # the same command, with options

@@ -13,15 +13,15 @@ from clock.cli.output import echo
 from clock.errors import ConfigurationError
 
 
-@click.group(cls=CommandGroup, short_help="Write a job or a clock file, and its test.")
+@click.group(cls=CommandGroup, short_help="Generate a job or clock file and its test.")
 def new() -> None:
-    """Write a job or a clock file, with its test, as the convention has it."""
+    """Generate a job or clock file and its test."""
 
 
-@new.command(short_help="Write the job NAME and its test.")
+@new.command(short_help="Generate the job NAME and its test.")
 @click.argument("name")
 def job(name: str) -> None:
-    """Write the job NAME (verb and nouns, as SendReceipts) and its test; nothing that exists is overwritten.
+    """Generate the job NAME (such as SendReceipts) and its test. Existing files are not overwritten.
 
     \b
     Example: python -m clock new job SendReceipts
@@ -40,9 +40,9 @@ def job(name: str) -> None:
     )
 
 
-@new.command(short_help="Write a clock file, lib/clock.py, and its test.")
+@new.command(short_help="Generate lib/clock.py and its test.")
 def clock() -> None:
-    """Write a clock file, lib/clock.py, its test, and the package jobs/; nothing that exists is overwritten.
+    """Generate lib/clock.py, its test, and the package jobs/. Existing files are not overwritten.
 
     \b
     Example: python -m clock new clock, then: python -m clock dev

@@ -15,21 +15,21 @@ from clock.log import configure_logging
 F = TypeVar("F", bound=Callable[..., Any])
 
 config_option = click.option(
-    "--config", type=click.Path(path_type=Path), help="Settings; default: config/clock.yml."
+    "--config", type=click.Path(path_type=Path), help="Settings file; default: config/clock.yml."
 )
 file_option = click.option(  # for commands whose argument is an event
-    "--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Default: lib/clock.py."
+    "--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Clock file; default: lib/clock.py."
 )
 _HEALTH = [
-    click.option("--health-port", type=int, metavar="PORT", help="Answer /live, /ready, /clock, /metrics there."),
-    click.option("--health-host", metavar="ADDRESS", help="Where that port answers; default: 127.0.0.1."),
+    click.option("--health-port", type=int, metavar="PORT", help="Serve health checks and metrics on this port."),
+    click.option("--health-host", metavar="ADDRESS", help="Address of the health port; default: 127.0.0.1."),
 ]
 
 _SHARED = [
-    click.option("--redis", metavar="URL", help="Where Redis is; default: REDIS_URL."),
+    click.option("--redis", metavar="URL", help="URL of Redis; default: REDIS_URL."),
     config_option,
-    click.option("--log-format", metavar="FORMAT", help="text or json."),
-    click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error."),
+    click.option("--log-format", metavar="FORMAT", help="Log format: text or json."),
+    click.option("--log-level", metavar="LEVEL", help="Log level: debug, info, warning or error."),
 ]
 
 

@@ -22,7 +22,7 @@ from clock.printable import UNPRINTABLE, printable
 LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
 ENDLESS = 1_000_000  # columns of an output that is no terminal: its lines are not wrapped
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @dataclass(frozen=True, slots=True)

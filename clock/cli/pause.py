@@ -22,10 +22,12 @@ from clock.timetable.periods import parse_period
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--all", "whole", is_flag=True, help="The whole clock.")
-@click.option("--until", metavar="WHEN", help="2026-12-01 08:00, tomorrow, an instant, or for how long: 2h, 30m.")
-@click.option("--note", metavar="TEXT", help="Why; shown by status, history and why.")
-@click.option("--by", metavar="WHO", help="Who; default: the user of this machine.")
+@click.option("--all", "whole", is_flag=True, help="All events.")
+@click.option(
+    "--until", metavar="WHEN", help="End of the pause: 2026-12-01 08:00, tomorrow, or a duration: 2h, 30m."
+)
+@click.option("--note", metavar="TEXT", help="Reason; shown by status, history and why.")
+@click.option("--by", metavar="WHO", help="Who pauses; default: the current user.")
 @file_option
 @shared_options
 def pause(
@@ -33,7 +35,7 @@ def pause(
 ) -> None:
     """Pause the event NAME, or with --all the whole clock.
 
-    What is due meanwhile is recorded as paused, and is not caught up. Without --until it lasts until `resume`.
+    Runs due during the pause are recorded as paused and never caught up. Without --until, it lasts until `resume`.
 
     \b
     Example: python -m clock pause nightly --until 2h --note "the mail server moves"
@@ -53,11 +55,11 @@ def pause(
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--all", "whole", is_flag=True, help="The whole clock.")
+@click.option("--all", "whole", is_flag=True, help="All events.")
 @file_option
 @shared_options
 def resume(name: str | None, whole: bool, **options: Any) -> None:
-    """Let the event NAME, or with --all the whole clock, fire again.
+    """Resume the event NAME, or with --all the whole clock.
 
     \b
     Example: python -m clock resume nightly

@@ -26,14 +26,14 @@ STEP = timedelta(days=30)  # a long span's progress is shown at this pace
 Span = tuple[datetime, datetime]
 
 
-@click.command(short_help="Show what the clock file fires, and when.")
+@click.command(short_help="Show when each event will run.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
-@click.option("--from", "begin", metavar="WHEN", help="A date or a time; default: now.")
-@click.option("--to", "end", metavar="WHEN", default="7d", help="A date, a time or a length; default: 7d.")
-@click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; may be repeated.")
-@click.option("--from-redis", metavar="URL", help="Begin with what the ledger of this Redis holds.")
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write a drawing to this file.")
-@click.option("--chart", is_flag=True, help="Draw a chart, a line a day.")
+@click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
+@click.option("--to", "end", metavar="WHEN", default="7d", help="End: a date, a time or a duration; default: 7d.")
+@click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; repeatable.")
+@click.option("--from-redis", metavar="URL", help="Start from the state stored in this Redis.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG chart to this file.")
+@click.option("--chart", is_flag=True, help="Print a chart, one line per day.")
 @config_option
 @json_option
 def preview(
@@ -47,11 +47,11 @@ def preview(
     chart: bool,
     as_json: bool,
 ) -> None:
-    """Show what CLOCK_FILE (default: lib/clock.py) fires, by the code that fires it in production.
+    """Show when each event of CLOCK_FILE (default: lib/clock.py) will run, using the production code.
 
-    Conditions are asked, with the world's clock at each due instant; nothing is enqueued. Times without an offset
-    are in the clock file's zone. What counts from its first start, such as every(10).minutes, counts from --from,
-    or goes on from where production is with --from-redis.
+    Conditions are evaluated with a simulated clock at each run; nothing is enqueued. Times without an offset
+    are in the clock file's zone. Intervals that count from the first start,
+    such as every(10).minutes, count from --from, or continue from the stored state with --from-redis.
 
     \b
     Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg

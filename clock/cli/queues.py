@@ -33,17 +33,19 @@ from clock.store import Redis
 
 @click.group(cls=CommandGroup)
 def queue() -> None:
-    """The queues, and the jobs that wait in them."""
+    """List, show and delete queued jobs."""
 
 
 @queue.command("list", short_help="List the queues, or the jobs of the queue NAME.")
 @click.argument("name", required=False)
-@click.option("--limit", type=click.IntRange(min=1), default=50, help="Show so many jobs at most; default: 50.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, help="Maximum number of jobs to show; default: 50."
+)
 @json_option
 @filter_options
 @shared_options
 def list_command(name: str | None, wanted: JobFilter, limit: int, as_json: bool, **options: Any) -> None:
-    """List the queues with their latency; with NAME, the jobs of that queue, the next to be taken first.
+    """List the queues with their latency; with NAME, list the jobs of that queue, next job first.
 
     \b
     Example: python -m clock queue list default --class 'Send*'
@@ -64,7 +66,7 @@ def list_command(name: str | None, wanted: JobFilter, limit: int, as_json: bool,
 @json_option
 @shared_options
 def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
-    """Show all that is known of the job JID in the queue NAME.
+    """Show all details of the job JID in the queue NAME.
 
     \b
     Example: python -m clock queue show default 2f9b51d4c0d3a86e7b1f0c5d
@@ -81,7 +83,7 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
 @filter_options
 @shared_options
 def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
-    """Delete jobs of the queue NAME for good: those named by JID, or by the filters.
+    """Delete jobs of the queue NAME for good, selected by JID or by filters.
 
     \b
     Example: python -m clock queue delete default --class OldJob

@@ -40,7 +40,7 @@ def reload_option(command: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=lambda ctx, _option, wanted: wanted and ctx.exit(run_reloading(sys.argv[1:])),
-        help="Start anew when a Python or YAML file is edited.",
+        help="Restart when a Python or YAML file changes.",
     )(command)
 
 

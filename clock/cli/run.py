@@ -25,18 +25,18 @@ PUSH_CONNECTIONS = 10  # at most, for what threads and conditions of the clock f
 
 @click.command(short_help="Run the clock.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
-@click.option("--schedule-file", type=click.Path(path_type=Path), help="A YAML file of further events.")
+@click.option("--schedule-file", type=click.Path(path_type=Path), help="YAML file with more events.")
 @health_options
 @reload_option
 @shared_options
 @click.pass_obj
 def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
-    """Run the clock: fire the events of CLOCK_FILE (default: lib/clock.py) at their due instants.
+    """Run the clock: run the events of CLOCK_FILE (default: lib/clock.py) when they are due.
 
-    Any number of clocks may run at once; one of them works, and each due instant is enqueued once.
+    Several clocks may run at once: one of them leads, and each run is enqueued once.
 
-    TERM and HUP let running actions finish, within 10 s, and hand over to another clock. INT, QUIT and a second
-    TERM do not wait for them. USR1 writes the timetable to the log.
+    TERM and HUP wait up to 10 s for running actions, then hand over to another clock. INT, QUIT and a second
+    TERM do not wait. USR1 logs the timetable.
 
     \b
     Example: python -m clock lib/clock.py

@@ -26,19 +26,19 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
 
 
-@click.command(short_help="Show whether everything works.")
+@click.command(short_help="Show health, clocks, workers, queues and next runs.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
-@click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.1), default=2.0, help="Seconds between two looks; default: 2."
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, help="Seconds between refreshes; default: 2."
 )
 @json_option
 @shared_options
 @click.pass_context
 def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, **options: Any) -> None:
-    """Show clocks and their leader, workers, queues, retries, dead jobs, and what is overdue or wrong.
+    """Show clocks and their leader, workers, queues, retries, dead jobs, overdue events and problems.
 
-    Exits 1 when something is wrong. Overdue events are reckoned from CLOCK_FILE, where it is at hand.
+    Exits 1 if there is a problem. Overdue events are computed from CLOCK_FILE, if it exists.
 
     \b
     Example: python -m clock status --watch

@@ -42,7 +42,9 @@ def _group(name: str, place: SetName, about: str) -> click.Group:
 
 
 def _list(name: str, place: SetName) -> click.Command:
-    @click.option("--limit", type=click.IntRange(min=1), default=50, help="Show so many at most; default: 50.")
+    @click.option(
+        "--limit", type=click.IntRange(min=1), default=50, help="Maximum number of jobs to show; default: 50."
+    )
     @json_option
     @filter_options
     @shared_options
@@ -76,7 +78,7 @@ def _show(name: str, place: SetName) -> click.Command:
     return _command(
         "show",
         command,
-        f"""Show all that is known of the job JID.
+        f"""Show all details of the job JID.
 
     \b
     Example: python -m clock {name} show 2f9b51d4c0d3a86e7b1f0c5d
@@ -101,7 +103,7 @@ def _retry(name: str, place: SetName) -> click.Command:
     return _command(
         "retry",
         command,
-        f"""Put jobs into their queues now. Name them by JID, or by the filters.
+        f"""Enqueue jobs now, selected by JID or by filters.
 
     \b
     Example: python -m clock {name} retry --class SendMailJob --yes
@@ -124,7 +126,7 @@ def _delete(name: str, place: SetName) -> click.Command:
     return _command(
         "delete",
         command,
-        f"""Delete jobs for good: those named by JID, or by the filters.
+        f"""Delete jobs for good, selected by JID or by filters.
 
     \b
     Example: python -m clock {name} delete --older-than 30d
@@ -171,7 +173,7 @@ def _kill(name: str, place: SetName) -> click.Command:
     return _command(
         "kill",
         command,
-        f"""Move jobs to the dead: those named by JID, or by the filters.
+        f"""Move jobs to dead, selected by JID or by filters.
 
     \b
     Example: python -m clock {name} kill --class BrokenJob
@@ -204,6 +206,6 @@ def _when(job: FoundJob, now: float) -> str:
     return f"in {distance}" if job.at >= now else f"{distance} ago"
 
 
-retry = _group("retry", RETRY, "Jobs that have failed and wait for their next try.")
-scheduled = _group("scheduled", SCHEDULE, "Jobs that wait for their time.")
-dead = _group("dead", DEAD, "Jobs that have failed for good.")
+retry = _group("retry", RETRY, "List, run, delete and kill jobs that wait for a retry.")
+scheduled = _group("scheduled", SCHEDULE, "List, run, delete and kill jobs that are scheduled for later.")
+dead = _group("dead", DEAD, "List, run and delete jobs that failed for good.")

@@ -23,10 +23,10 @@ from clock.store import listing
 @file_option
 @shared_options
 def why_command(name: str, when: str, **options: Any) -> None:
-    """Say why the event NAME fired at WHEN, or why it did not.
+    """Explain why an event did or didn't run at a given time.
 
-    WHEN is a second, a minute or a day on the clock of the event's zone, or an instant with its offset. Days may
-    be named: "today", "yesterday 06:00", "monday".
+    WHEN is a second, a minute or a day in the event's time zone, or a time with a UTC offset. It may also start
+    with the name of a day: "today", "yesterday 06:00", "monday".
 
     \b
     Example: python -m clock why nightly "2026-11-01 01:30"

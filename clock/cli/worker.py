@@ -44,32 +44,34 @@ if TYPE_CHECKING:
     "-r",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A folder or file of jobs; may be repeated. Default: jobs.",
+    help="Folder or file of jobs; repeatable. Default: jobs.",
 )
-@click.option("--concurrency", "-c", type=int, help="How many jobs run at once; default: 10.")
-@click.option("--processes", "-p", type=int, help="How many processes, to use all cores; default: 1.")
-@click.option("--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="A queue; may be repeated.")
+@click.option("--concurrency", "-c", type=int, help="Number of jobs to run at once; default: 10.")
+@click.option("--processes", "-p", type=int, help="Number of processes, to use all cores; default: 1.")
 @click.option(
-    "--timeout", "-t", "stop_timeout", type=float, help="Seconds that a stop waits for jobs; default: 25."
+    "--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="Queue to process; repeatable."
+)
+@click.option(
+    "--timeout", "-t", "stop_timeout", type=float, help="Seconds to wait for jobs when stopping; default: 25."
 )
 @click.option(
     "--frozen-timeout",
     type=float,
-    help="Seconds until a process whose interpreter is frozen is killed; default: 1800.",
+    help="Kill a process whose interpreter is blocked this many seconds; default: 1800.",
 )
 @health_options
 @click.option(
     "--with-clock",
     type=click.Path(path_type=Path),
     metavar="CLOCK_FILE",
-    help="Stand by as a further clock, and take over where no other one works.",
+    help="Also run a standby clock in this worker.",
 )
 @reload_option
 @shared_options
 def worker(with_clock: Path | None, **options: Any) -> None:
     """Run jobs.
 
-    Imports every module under the folder of jobs, and takes jobs from the queues in the order given, or by weight.
+    Imports every module under the jobs folder. Takes jobs from the queues in the given order, or by weight.
 
     \b
     Example: python -m clock worker -r jobs -c 10 -p 2 -q critical,4 -q default,1

@@ -59,21 +59,19 @@ class Metrics:
         if self._is_child:
             return
         Gauge(
-            "clock_leader", "1 where this clock leads, 0 where it stands by.", registry=self._registry
+            "clock_leader", "1 if this clock is the leader, 0 if it is on standby.", registry=self._registry
         ).set_function(lambda: float(clock.leads))
-        Gauge(
-            "clock_overdue_seconds", "Age of the oldest due instant not fired yet.", registry=self._registry
-        ).set_function(lambda: clock.seconds_overdue)
+        Gauge("clock_overdue_seconds", "Age of the oldest overdue run.", registry=self._registry).set_function(
+            lambda: clock.seconds_overdue
+        )
 
     def count_firings(self) -> Callable[[Decision], None]:
         """Count decisions and time firings; what each decision is to be handed to."""
         registry = self._registry
-        firings = Counter(
-            "clock_firings", "Due instants decided, by outcome.", ["event", "outcome"], registry=registry
-        )
+        firings = Counter("clock_firings", "Runs decided, by outcome.", ["event", "outcome"], registry=registry)
         lateness = Histogram(
             "clock_firing_lateness_seconds",
-            "From the due instant to its firing.",
+            "Delay between the due time and the run.",
             buckets=LATENESS_BUCKETS,
             registry=registry,
         )
@@ -140,8 +138,8 @@ class _InRedis(Collector):
             GaugeMetricFamily("clock_redis_up", "1 where Redis answers.", 1),
             depth,
             latency,
-            GaugeMetricFamily("clock_retry_jobs", "Failed jobs that wait for their next try.", sizes.retry),
-            GaugeMetricFamily("clock_scheduled_jobs", "Jobs that wait for their time.", sizes.schedule),
-            GaugeMetricFamily("clock_dead_jobs", "Jobs that have failed for good.", sizes.dead),
+            GaugeMetricFamily("clock_retry_jobs", "Failed jobs waiting for a retry.", sizes.retry),
+            GaugeMetricFamily("clock_scheduled_jobs", "Jobs scheduled for later.", sizes.schedule),
+            GaugeMetricFamily("clock_dead_jobs", "Jobs that failed for good.", sizes.dead),
             GaugeMetricFamily("clock_skew_seconds", "How far Redis's clock is ahead of this process's.", skew),
         ]
