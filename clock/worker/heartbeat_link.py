@@ -121,18 +121,10 @@ class HeartbeatLink:
             channel.close()
 
     def _restart(self, assignment: Assignment) -> None:
-        ours, its = socket.socketpair()
-        ours.send(assignment.to_line())  # before the start: then a job may take the interpreter lock
         try:
-            with its:
-                _spawn(its)
+            self._channel = _spawned(assignment)
         except OSError as error:  # no descriptor, no memory, too many processes
-            logger.warning("No heartbeat process can be started now: %s", error)
-            ours.close()
-            return
-        ours.setblocking(False)
-        close_in_child(ours)
-        self._channel = ours
+            logger.warning("No heartbeat process can be started now; trying again: %s", error)
 
 
 @contextmanager
@@ -183,7 +175,21 @@ def _become_heartbeat_process(worker_pid: int, channel: socket.socket) -> NoRetu
         os._exit(0)
 
 
+def _spawned(assignment: Assignment) -> socket.socket:
+    """Start a heartbeat process as a program of its own; the worker's end of its channel. Raises OSError."""
+    ours, its = socket.socketpair()
+    ours.send(assignment.to_line())  # before the start: then a job may take the interpreter lock
+    try:
+        with its:
+            _spawn(its)
+    except OSError:
+        ours.close()
+        raise
+    ours.setblocking(False)
+    close_in_child(ours)
+    return ours
+
+
 def _spawn(channel: socket.socket) -> None:
-    """Start a heartbeat process as a program of its own. Raises OSError."""
     words = f"import sys; sys.path[:] = {sys.path!r}; from {main.__module__} import main; main({os.getpid()})"
     subprocess.run([sys.executable, "-c", words], stdin=channel.fileno(), check=False)  # noqa: S603  # our own program

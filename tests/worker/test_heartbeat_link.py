@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from clock.testing import FakeClock
-from clock.worker.heartbeat_link import HeartbeatLink
+from clock.worker.heartbeat_link import RESTART_SECONDS, HeartbeatLink
 from clock.worker.heartbeat_process import HEARD, Assignment
 
 EXPIRES_SECONDS = 20.0
@@ -78,3 +78,22 @@ def test_the_assignment_comes_before_the_signs(
 
     assert Assignment.from_line(line).identity == "here:1:a"
     assert signs == b"."
+
+
+def test_a_worker_without_descriptors_goes_on_without_a_heartbeat_process_and_tries_again(
+    link: HeartbeatLink,
+    ends: tuple[socket.socket, socket.socket],
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", refuse)
+    ends[1].close()
+
+    for tries in range(3):
+        assert caplog.text.count("Too many open files") == tries
+        fake_clock.advance(timedelta(seconds=RESTART_SECONDS + 1))
+        link.tend()
