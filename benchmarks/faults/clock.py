@@ -4,8 +4,9 @@
 
 Fifty events of one second and a few: job classes, and callables that push several jobs. Meanwhile random clocks
 get SIGKILL, SIGSTOP and later SIGCONT, or SIGTERM, and are started again; their machines' wall clocks are set
-forwards and back; connections are cut; the server is killed and started again. In the end the jobs in the queue
-and the history are counted against the timetable, which is a pure function of the anchors.
+forwards and back; connections are cut; the server is killed and started again. It loses the ledger, a part of it,
+or all that it has, and an older snapshot is restored; jobs that are lost with that are counted first. In the end
+the jobs in the queue and the history are counted against the timetable, which is a pure function of the anchors.
 """
 
 from __future__ import annotations
@@ -29,11 +30,15 @@ from redis import Redis
 
 from benchmarks.faults.server import Server
 from clock.clocks import SystemClock, from_ms
+from clock.store import keys, watch
 from clock.store.ledger import RedisLedger
 from clock.timetable import Timetable, load
 
 CLOCKS = 3
+LEDGER = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED)
+QUEUE = "queue:default"
 STEPS = (-3600, -5, -0.3, 0, 0.3, 5, 3600)  # seconds that a machine's wall clock is set off by
+EVENTS = 50
 PATIENCE_SECONDS = 60.0  # until the clocks have decided all that was due when the faults ended
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +95,9 @@ class Clocks:
         self._log = (folder / "clocks.log").open("w")
         self._running: list[subprocess.Popen[bytes]] = []
         self._stopped: set[int] = set()
+        self._snapshot: tuple[dict[Any, Any], int] | None = None  # what was decided, and how many jobs waited
+        self.flushed: list[bytes] = []  # jobs that were in the queue when everything was flushed
+        self.flushed_at = 0  # ms; the history begins after it
         for number in range(CLOCKS):
             self._step(number, 0)
             self._running.append(self._start(number))
@@ -104,6 +112,9 @@ class Clocks:
             ),
             ("connections cut", 3, self._server.cut_connections),
             ("server killed", 1, self._restart_server),
+            ("a key of the ledger deleted", 2, lambda: self._lose(chance.choice(LEDGER))),
+            ("everything flushed", 1, lambda: self._lose(None)),
+            ("snapshot restored", 2, self._restore_snapshot),
         ]
 
     def disturb(self) -> str:
@@ -171,6 +182,43 @@ class Clocks:
         staged.write_text(str(seconds))
         staged.rename(self._folder / f"step.{number}")
 
+    def _lose(self, key: str | None) -> None:
+        """Delete a key of the ledger, or everything, under a clock that leads, and leave it the time to notice."""
+        if self._stopped or not self._has_settled_leader():
+            return
+        redis = self._server.redis
+        with redis.pipeline() as pipeline:
+            pipeline.lrange(QUEUE, 0, -1)
+            pipeline.delete(key) if key else pipeline.flushall()
+            jobs, _ = pipeline.execute()
+        if key is None:
+            self.flushed += jobs
+            self.flushed_at = redis.time()[0] * 1000
+            self._snapshot = None
+        give_up = SystemClock().monotonic() + PATIENCE_SECONDS
+        while not all(redis.hlen(name) == EVENTS for name in LEDGER) and SystemClock().monotonic() < give_up:
+            SystemClock().wait(threading.Event(), 0.1)
+
+    def _has_settled_leader(self) -> bool:
+        """Whether the leader lives and has nothing to catch up, so that it knows the whole ledger."""
+        found = watch.look(self._server.redis)
+        pids = {str(process.pid) for process in self._running if process.poll() is None}
+        return found.leader is not None and found.leader.split(":")[1] in pids and -5_000 < found.late_ms < 500
+
+    def _restore_snapshot(self) -> None:
+        """Put back what was decided, and the jobs that waited, when this was called last; then look anew."""
+        redis = self._server.redis
+        if self._snapshot is not None:
+            decided, count = self._snapshot
+            with redis.pipeline() as pipeline:
+                pipeline.hset(keys.LEDGER_DECIDED, mapping=decided)
+                pipeline.ltrim(QUEUE, -count, -1) if count else pipeline.delete(QUEUE)
+                pipeline.execute()
+        with redis.pipeline() as pipeline:
+            pipeline.hgetall(keys.LEDGER_DECIDED)
+            pipeline.llen(QUEUE)
+            self._snapshot = tuple(pipeline.execute())
+
     def _restart_server(self) -> None:
         self._server.kill()
         self._server.start()
@@ -192,7 +240,7 @@ def run(folder: Path, seconds: float, seed: int) -> Tally:
         clocks.calm()
         _wait_until_decided(server.redis, timetable, clocks)
         clocks.end()
-        _count(server.redis, timetable, tally)
+        _count(server.redis, timetable, tally, clocks.flushed, clocks.flushed_at)
     finally:
         clocks.end()
         server.kill()
@@ -210,10 +258,10 @@ def _wait_until_decided(redis: Redis, timetable: Timetable, clocks: Clocks) -> N
         clocks.revive()
 
 
-def _count(redis: Redis, timetable: Timetable, tally: Tally) -> None:
-    rows: Any = redis.lrange("queue:default", 0, -1)
+def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes], since_ms: int) -> None:
+    rows: Any = redis.lrange(QUEUE, 0, -1)
     pushed: Counter[tuple[str, int]] = Counter()
-    for payload in map(json.loads, rows):
+    for payload in map(json.loads, [*rows, *flushed]):
         pushed[payload["clock"]["event"], payload["clock"]["due"]] += 1
     ledger = RedisLedger(redis)
     for name, _, entry in ledger.rows():
@@ -229,7 +277,8 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally) -> None:
                 tally.lost.append(what)
             elif times > jobs:
                 tally.doubled.append(what)
-            if due * 1000 not in recorded and entry.decided_ms // 1000 - due < 900:  # the history is capped
+            is_kept = due * 1000 > since_ms and entry.decided_ms // 1000 - due < 900  # the history is capped
+            if due * 1000 not in recorded and is_kept:
                 tally.unrecorded.append(what)
     tally.doubled += [f"{name} due {due} ms, which is no due instant" for name, due in pushed]
 

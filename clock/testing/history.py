@@ -114,10 +114,10 @@ class History:
         yield from ((decision.due_ms, decision.event) for decision in self._ticked if decision.kind in FIRED)
 
     def _fires_ms(self, name: str) -> list[int]:
-        event = self.timetable.event(name)
+        self.timetable.event(name)  # raises UnknownEvent
         if name not in self.asked:
             self.asked.append(name)
-        met = [due * 1000 for column in self._columns if column.event is event for due in column.fires()]
+        met = [due * 1000 for column in self._columns if column.event.name == name for due in column.fires()]
         ticked = [item.due_ms for item in self._ticked if item.event == name and item.kind in FIRED]
         return sorted(met + ticked) if met and ticked else met or ticked
 

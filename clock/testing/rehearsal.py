@@ -21,6 +21,7 @@ from clock.testing.history import History
 from clock.testing.instants import aware
 from clock.testing.job_modes import Collected, Mode
 from clock.testing.memory_ledger import MemoryLedger
+from clock.testing.row_reads import RowReads
 from clock.testing.stretch import SIGNATURE, Column, cover_pauses, enqueue_only, meet, run_firings, runs_user_code
 from clock.testing.world_clock import Move, moving_world
 from clock.ticker import Act, Ticker
@@ -64,7 +65,7 @@ def run(
         raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
     memory = ledger.copy() if ledger else MemoryLedger()
     act = Event.run if execute else enqueue_only
-    rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act)
+    rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act, RowReads(timetable))
     elsewhere = Collected()
     with ExitStack() as stack:
         stack.enter_context(using_clock(rehearsal.clock))
@@ -112,14 +113,16 @@ def _nowhere(to: float) -> None:
 
 @dataclass(slots=True)
 class _Rehearsal:
-    """`declared` is the clock file's; `timetable` has the events of its databases' rows as well."""
+    """`declared` is the clock file's; `timetable` has the events of all rows that its databases have had, too."""
 
     declared: Timetable
     timetable: Timetable
     ledger: MemoryLedger
     clock: FakeClock
     act: Act
+    rows: RowReads
     columns: list[Column] = field(default_factory=list)
+    current: Sequence[Event] = ()  # the events that are due now: rows that are gone are not among them
     move: Move = _nowhere
     ticks: int = 0
 
@@ -138,11 +141,29 @@ class _Rehearsal:
 
     def go_through(self, begin: datetime, stop: datetime) -> None:
         """Start the clock at `begin`, and meet what is due before `stop`."""
-        ticker = self._start()
+        ticker = self._start(self.rows.timetable)
         self._tick(ticker, begin)
-        met = list(meet(self.timetable.events, self.ledger, _second_before(stop)))
-        to_run = [column for column in met if self._runs_user_code(column.event)]
+        ticked = begin
+        for at, sources in self.rows.instants(begin, stop):
+            runs_code = any(self._runs_user_code(event) for event in self.timetable.events)
+            if runs_code:
+                self._meet(at)
+            self.clock.travel_to(at)
+            self.move(at.timestamp())
+            changes = [source.read() for source in sources]  # each is asked
+            if any(changes):
+                self._meet(at)
+                self.clock.travel_to(ticked)
+                ticker.read_ledger_again()
+                self._tick(ticker, at)
+                ticked = at
+        self._meet(stop)
+
+    def _meet(self, stop: datetime) -> None:
+        """Meet what is due before `stop`."""
         until = _second_before(stop)
+        met = list(meet(self.current, self.ledger, until))
+        to_run = [column for column in met if self._runs_user_code(column.event)]
         run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move, until)
         cover_pauses(met, self.ledger)  # also of events that run no code, paused by one that does
         self.columns += [column for column in met if column.dues]
@@ -151,7 +172,7 @@ class _Rehearsal:
         self, begin: datetime, stop: datetime, tick_speed: timedelta | None, max_ticks: int | None
     ) -> None:
         """Start the clock at `begin`, and tick until `stop`: every `tick_speed`, or whenever something is due."""
-        ticker, now = self._start(), begin
+        ticker, now = self._start(self.declared), begin
         while now < stop and (max_ticks is None or self.ticks < max_ticks):
             self._tick(ticker, now)
             self.ticks += 1
@@ -160,9 +181,9 @@ class _Rehearsal:
                 return
             now = upcoming
 
-    def _start(self) -> Ticker:
+    def _start(self, declared: Timetable) -> Ticker:
         return Ticker(
-            self.declared,
+            declared,
             ledger=self.ledger,
             clock=self.clock,
             signature=SIGNATURE,
@@ -174,6 +195,7 @@ class _Rehearsal:
         self.clock.advance(now - self.clock.now())
         self.move(now.timestamp())
         ticker.tick()
+        self.current = [item.event for item in ticker.planned]
         known = {event.name: event for event in self.timetable.events}
         known |= {item.event.name: item.event for item in ticker.planned}
         if len(known) > len(self.timetable.events):  # rows of a database have been read

@@ -117,6 +117,10 @@ class Ticker:
         """Look at once; may be called from any thread."""
         self._wake.set()
 
+    def read_ledger_again(self) -> None:
+        """Plan anew at the next tick: the ledger was moved on without it. For rehearsals."""
+        self._forget_plan()
+
     def tick(self) -> None:
         """Fire and commit what is due now.
 

@@ -1,12 +1,14 @@
 import socket
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clock import testing
 from clock.errors import ConfigurationError
 from clock.store.pauses import Pause
+from clock.timetable import load
 from tests.testing.jobs import CountVisitsJob
 
 START = datetime(2015, 11, 2, 2)
@@ -203,3 +205,44 @@ def test_times_that_leave_nothing_to_run_do_not_pass_for_a_file_that_fires_nothi
 
     with pytest.raises(ConfigurationError, match=message):
         testing.run(clock_file, **given)  # type: ignore[arg-type]  # as they come
+
+
+ROWS = """
+from datetime import datetime, timedelta, timezone
+from clock import configure, error_handler, sync_events
+
+configure(tz="UTC")
+asked, errors = [], []
+
+def load():
+    now = datetime.now(timezone.utc)
+    asked.append(now.minute)
+    if now.minute == 7:
+        raise RuntimeError("no database")
+    period = 120 if now.minute < 20 else 300
+    return [{"name": "a", "every": period}] if now.minute < 40 else []
+
+@error_handler
+def note(error):
+    errors.append(str(error))
+
+sync_events(load, every=timedelta(minutes=1), do=print)
+"""
+
+
+@pytest.mark.parametrize("how", [{}, {"tick_speed": timedelta(seconds=10)}], ids=["plain", "tick_speed"])
+@pytest.mark.parametrize("execute", [False, True])
+def test_rows_are_read_as_often_as_in_production_and_followed(
+    tmp_path: Path, how: dict[str, Any], execute: bool
+) -> None:
+    path = tmp_path / "clock.py"
+    path.write_text(ROWS)
+    timetable = load(path)
+    state = timetable.synced[0].load.__globals__  # the file's own lists
+    start = datetime(2026, 6, 1, tzinfo=UTC)
+
+    history = testing.run(timetable, start_time=start, end_time=start + timedelta(hours=1), execute=execute, **how)
+
+    assert state["asked"] == list(range(60))
+    assert state["errors"] == ["no database"]
+    assert [due.minute for due in history.fires("a")] == [*range(0, 20, 2), 25, 30, 35]
