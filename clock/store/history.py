@@ -11,10 +11,12 @@ from redis import Redis
 from clock.store import keys
 from clock.store.connection import translated
 from clock.store.entry import LATEST_MS
+from clock.store.scripts import script
 from clock.store.wrong_type import typed
 
 HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily one, most of a day of a minutely one
 OUTCOMES_LENGTH = 2_000  # outcomes kept for each event: a job may be tried several times
+LATEST = 50  # decisions whose commit is looked up
 
 Record = dict[str, Any]
 
@@ -39,14 +41,34 @@ def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Reco
         yield {**record, "outcomes": ended} if ended else record
 
 
-def add_outcome(redis: Redis, event: str, jid: str, outcome: Record, *, ended: bool) -> None:
-    """Record what a run of a firing's job came to; `ended`: it will not run again. Raises StoreUnavailable."""
+def add_outcome(
+    redis: Redis, event: str, jid: str, outcome: Record, *, ended: bool, retry_at: float = 0.0
+) -> None:
+    """Record what a run of a firing's job came to; `ended`: it will not run again, else it does at `retry_at`.
+
+    Nothing is recorded of an event that was forgotten, and so has no history. Raises StoreUnavailable.
+    """
     entry = json.dumps({"jid": jid, **outcome}, ensure_ascii=False)
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.xadd(keys.OUTCOMES + event, {"entry": entry}, maxlen=OUTCOMES_LENGTH, approximate=True)
-        if ended:
-            pipeline.hdel(keys.WATCHED + event, jid)
-        pipeline.execute()
+    names = [keys.OUTCOMES + event, keys.WATCHED + event, keys.HISTORY + event]
+    with translated():
+        script(redis, "note_outcome")(
+            keys=names, args=[jid, entry, OUTCOMES_LENGTH, "" if ended else repr(retry_at)]
+        )
+
+
+def committed_at(redis: Redis, event: str) -> dict[int, int]:
+    """When each of the latest decisions was committed: due instant -> ms since 1970, both; by Redis's clock.
+
+    Raises StoreUnavailable.
+    """
+    with translated():
+        rows: Any = redis.xrevrange(keys.HISTORY + event, count=LATEST)
+    found: dict[int, int] = {}
+    for number, fields in rows:
+        record = decoded(fields.get(b"entry"))
+        if record is not None:
+            found[record["due"]] = int(number.partition(b"-")[0])
+    return found
 
 
 def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:

@@ -23,6 +23,7 @@ from clock.store.entry import NOTHING, Entry, Origin
 from clock.store.fire_arguments import packed
 from clock.store.pauses import Pause
 from clock.store.scripts import script
+from clock.store.unfinished import Unfinished
 
 ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class RedisLedger:
         self._declare = script(redis, "declare")
         self._fire = script(redis, "fire")
         self._orphan = script(redis, "orphan")
-        self._still_running = script(redis, "still_running")
+        self._unfinished = Unfinished(redis)
         self._ready: tuple[Sequence[Decision], bytes] = (), b""
         self._reported: set[str] = set()  # invalid keys, since the ledger was read
 
@@ -192,11 +193,11 @@ class RedisLedger:
         return pauses.pause(self._redis, event, wanted)
 
     def running(self, event: str, now_ms: int) -> int:
-        """How many of the event's firings have a job that waits, is delayed, is to be retried, or is held by a
-        worker with a heartbeat. Raises StoreUnavailable.
+        """How many of the event's firings have a job that has not ended; see `unfinished.py`.
+
+        Raises StoreUnavailable.
         """
-        with translated():
-            return len(self._still_running(keys=[keys.WATCHED + event, *_PLACES_OF_JOBS], args=[now_ms]))
+        return self._unfinished.count(event, now_ms)
 
     def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
         """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
@@ -222,17 +223,6 @@ _FIRE_KEYS = [
     keys.WATCHED,
     keys.LEASE,
     keys.LEDGER_COUNTED,
-]
-_PLACES_OF_JOBS = [
-    keys.QUEUES,
-    keys.QUEUE,
-    keys.SCHEDULE,
-    keys.RETRY,
-    keys.WORKERS,
-    keys.IN_PROGRESS,
-    keys.PROCESSES,
-    keys.PARKED,
-    keys.PARKED_JOBS,
 ]
 
 

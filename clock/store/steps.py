@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-STEP_JOBS = 500  # jobs in one script call: a few ms of Redis's time
+STEP_JOBS = 200  # jobs in one script call: a ms or two of Redis's time
 STEP_BYTES = 1_000_000  # and so many bytes of payloads, unless a single job has more: also a few ms
 
 T = TypeVar("T")

@@ -80,10 +80,19 @@ class _Told:
         self.outcome: str | None = None
         self.error: str | None = None
 
-    def note(self, payload: Payload, outcome: str, *, took: float, error: BaseException | None = None) -> None:
+    def note(
+        self,
+        payload: Payload,
+        outcome: str,
+        *,
+        took: float,
+        error: BaseException | None = None,
+        retry_at: float = 0.0,
+    ) -> None:
         self.outcome = outcome
         self.error = None if error is None else f"{type(error).__name__}: {error}"
-        self.calls.append(partial(self._outcomes.note, payload, outcome, took=took, error=error))
+        note = partial(self._outcomes.note, payload, outcome)
+        self.calls.append(partial(note, took=took, error=error, retry_at=retry_at))
 
     def finish(self, slot: Slot, job: Claimed, seconds: float) -> None:
         self.calls.append(partial(self._fetcher.finish, slot, job, seconds))

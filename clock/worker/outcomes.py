@@ -19,8 +19,16 @@ class Outcomes:
         self._redis = redis
         self._clock = clock
 
-    def note(self, payload: Payload, outcome: str, *, took: float, error: BaseException | None = None) -> None:
-        """A run took so many seconds and came to `done`, `dropped`, `dead` or `retry`: then it is to run again."""
+    def note(
+        self,
+        payload: Payload,
+        outcome: str,
+        *,
+        took: float,
+        error: BaseException | None = None,
+        retry_at: float = 0.0,
+    ) -> None:
+        """A run took `took` seconds and came to `done`, `dropped`, `dead`, or `retry` at `retry_at`."""
         firing, jid = payload.get("clock"), payload.get("jid")
         event = firing.get("event") if isinstance(firing, dict) else None
         if not isinstance(event, str) or not isinstance(jid, str):
@@ -29,6 +37,6 @@ class Outcomes:
         if error is not None:
             record["error"] = f"{type(error).__name__}: {message_of(error)}"[:500]
         try:
-            history.add_outcome(self._redis, event, jid, record, ended=outcome != "retry")
+            history.add_outcome(self._redis, event, jid, record, ended=outcome != "retry", retry_at=retry_at)
         except (StoreError, UnicodeEncodeError) as reason:  # away, or a name that is no text
             logger.debug("The history of %r lacks an outcome: %s", event, reason)

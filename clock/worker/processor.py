@@ -139,7 +139,7 @@ class Processor:
         verdict = judge(payload, job, error, now=now, max_retries=self._max_retries)
         then = _told(verdict, verdict.score - now)
         log_failed(payload, claimed.queue, took, error, then)
-        self._outcomes.note(payload, verdict.where or "dropped", took=took, error=error)
+        self._outcomes.note(payload, verdict.where or "dropped", took=took, error=error, retry_at=verdict.score)
         self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:

@@ -14,6 +14,7 @@
 -- holds no number counts nothing.
 local FIVE_YEARS = 157680000
 local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
+local SMALL = 16384 -- bytes of a job: of such, some are popped at once
 local acknowledged = tonumber(ARGV[5])
 if acknowledged > 0 then
   local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 6, 5 + acknowledged))
@@ -24,22 +25,22 @@ end
 local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 if wanted == 0 then return claimed end
 redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
-local bytes, most = 0, 8 -- `most` jobs are taken at once: more as long as they are small
+local bytes, few = 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 for i = 5, #KEYS do
+  local name, fields = ARGV[acknowledged + i + 1], {}
   while #claimed < wanted and bytes < MOST_BYTES do
-    local name, fields = ARGV[acknowledged + i + 1], {}
-    local count = math.min(wanted - #claimed, most)
-    for _, payload in ipairs(redis.pcall('RPOP', KEYS[i], count) or {}) do
-      local entry = name .. '\n' .. payload
+    local popped = redis.pcall('RPOP', KEYS[i], math.min(few, wanted - #claimed))
+    if not popped or popped.err then break end
+    for j = 1, #popped do
+      local entry = name .. '\n' .. popped[j]
       fields[#fields + 1] = string.format('%.0f', number + #claimed)
       fields[#fields + 1] = entry
       claimed[#claimed + 1] = entry
       bytes = bytes + #entry
     end
-    if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
-    if #fields < 2 * count then break end
-    most = math.max(1, math.min(4 * most, math.floor((MOST_BYTES - bytes) * #claimed / bytes)))
+    few = bytes < SMALL * #claimed and 4 or 1
   end
+  if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
 if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
 return claimed

@@ -10,18 +10,14 @@
 local moved, wrong = 0, {}
 for job = 1, #KEYS - 2 do
   local member, name, payload = ARGV[3 * job - 1], ARGV[3 * job], ARGV[3 * job + 1]
-  if redis.call('ZSCORE', KEYS[1], member) then
-    local pushed = redis.pcall('LPUSH', KEYS[2 + job], payload)
-    if type(pushed) == 'number' then
-      redis.call('ZREM', KEYS[1], member)
-      redis.pcall('SADD', KEYS[2], name)
-      moved = moved + 1
-    elseif not string.find(pushed.err, 'WRONGTYPE', 1, true) then
-      return pushed
-    else
-      if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], 'XX', ARGV[1], member) end
-      wrong[#wrong + 1] = KEYS[2 + job]
-    end
+  local kind = redis.call('TYPE', KEYS[2 + job]).ok
+  if kind ~= 'list' and kind ~= 'none' then
+    if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], 'XX', ARGV[1], member) end
+    wrong[#wrong + 1] = KEYS[2 + job]
+  elseif redis.call('ZREM', KEYS[1], member) == 1 then
+    redis.call('LPUSH', KEYS[2 + job], payload)
+    redis.pcall('SADD', KEYS[2], name)
+    moved = moved + 1
   end
 end
 return { moved, wrong }
