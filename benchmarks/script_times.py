@@ -27,10 +27,11 @@ from clock import Job
 from clock.clocks import SystemClock, to_ms
 from clock.inspection import RETRY, FoundJob, QueuePlace, WaitingSet, trim_dead
 from clock.store import keys
+from clock.store.decision import Decision
 from clock.store.delayed import Delayed, Nearer
 from clock.store.holding import Push
 from clock.store.in_progress import InProgress
-from clock.store.ledger import Decision, RedisLedger
+from clock.store.ledger import RedisLedger
 from clock.worker.poller import Poller
 from clock.worker.recovery import recover, unpark
 

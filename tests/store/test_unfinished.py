@@ -246,7 +246,7 @@ def test_a_late_retry_of_an_event_that_was_forgotten_leaves_no_key(redis: Redis)
 def test_the_history_says_when_a_job_was_pushed_so_that_little_is_searched_for_one_that_is_gone(
     redis: Redis,
 ) -> None:
-    redis.xadd(keys.HISTORY + "feed", {"entry": json.dumps({"due": DUE})}, id=f"{DUE + 20}-0")
+    redis.xadd(keys.HISTORY + "feed", {"entry": json.dumps({"due": DUE, "decision": "fired"})}, id=f"{DUE + 20}-0")
     redis.xadd(keys.HISTORY + "feed", {"entry": "another program's"})
     watch(redis)
     fill(redis, "default", 40_000, first_ms=DUE + 5_000)
