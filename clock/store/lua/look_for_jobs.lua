@@ -1,6 +1,6 @@
 -- Look for jobs by their jids in some of the places where jobs may be: one bounded step of a search.
 --
--- KEYS the places, in the order in which jobs pass through them
+-- KEYS[1], ... the places, in the order in which jobs pass through them
 -- ARGV[1] where to begin in the first place: -1, or what the step before returned
 -- ARGV[2], ARGV[3] the jobs entered their queue between these times, if they are there (float seconds)
 -- ARGV[4] how many places there are; then for each its kind: 'queue' or 'list', 'zset' or 'retry' (of
