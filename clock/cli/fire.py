@@ -13,6 +13,7 @@ from clock.clocks import SystemClock
 from clock.store.connection import set_default
 from clock.store.ledger import RedisLedger
 from clock.ticker import fire_by_hand
+from clock.timetable import action
 
 
 @click.command()
@@ -34,12 +35,13 @@ def fire(name: str, **options: Any) -> None:
     event = find_event(timetable, name)
     redis = connected(config)
     set_default(redis)
-    held = fire_by_hand(
-        event,
-        ledger=RedisLedger(redis),
-        clock=clock,
-        signature=signature(release(timetable.path, clock)),
-    )
+    with action(timetable.scheduler):  # as in a clock, `schedule.every` is an error there
+        held = fire_by_hand(
+            event,
+            ledger=RedisLedger(redis),
+            clock=clock,
+            signature=signature(release(timetable.path, clock)),
+        )
     count = len(held.jids)
     echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
     for jid in held.jids:

@@ -209,6 +209,16 @@ def test_a_row_is_fired_by_hand_and_why_and_history_tell_of_it(clock: Command, r
     assert "no clock has run with 'weekly' as it is declared now" in clock("why", "weekly", "2026-11-02").output
 
 
+def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(
+    clock: Command, application: Path, redis: Redis
+) -> None:
+    lines = "import schedule\ndef declares():\n    schedule.every().hour.do(print)\n"
+    (application / "lib" / "clock.py").write_text(f"{lines}schedule.every().day.do(declares).named('declares')\n")
+
+    with pytest.raises(ClockError, match=r"clock\.py:3: an event cannot be declared while the clock runs"):
+        clock("fire", "declares")
+
+
 def test_why_tells_of_a_row_by_its_own_zone(clock: Command, rows: Path, ledger: RedisLedger) -> None:
     ledger.declare([("weekly", "cron 0 6 * * mon in Europe/Berlin")], ANCHOR)
 
