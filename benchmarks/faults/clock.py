@@ -217,7 +217,8 @@ class Clocks:
         with redis.pipeline() as pipeline:
             pipeline.hgetall(keys.LEDGER_DECIDED)
             pipeline.llen(QUEUE)
-            self._snapshot = tuple(pipeline.execute())
+            decided, count = pipeline.execute()
+        self._snapshot = (decided, count) if len(decided) == EVENTS else None
 
     def _restart_server(self) -> None:
         self._server.kill()

@@ -29,6 +29,7 @@ class Remembered:
     def __init__(self) -> None:
         self._declared: dict[str, tuple[str, Entry]] = {}
         self._committed: dict[str, Decision] = {}  # the latest of each event since it was declared
+        self.is_old = False  # another clock may have led since
         self.restored: list[str] = []  # events whose entries were written again, and not reported yet
 
     def note(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> None:
@@ -36,6 +37,7 @@ class Remembered:
         for (event, declaration), entry in zip(pairs, entries, strict=True):
             self._declared[event] = declaration, entry
             self._committed.pop(event, None)
+        self.is_old = False
 
     def commit(self, decision: Decision) -> None:
         """Remember a decision that the ledger has taken."""

@@ -62,13 +62,16 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _restored(events: Sequence[str]) -> None:
+def _restored(events: Sequence[str], *, is_old: bool) -> None:
     """That Redis had lost the ledger entries of events, and that this clock wrote them again."""
     if events:
         logger.warning(
-            "Redis lost the ledger entries of %s; this clock wrote them again from memory. Their due instants are "
-            "neither lost nor fired twice. Pauses, histories and jobs that Redis lost with them stay lost.",
+            "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
+            "and jobs that Redis lost with them stay lost.",
             few(list(map(repr, events))),
+            "What another clock has decided since this one led before is decided again."
+            if is_old
+            else "Their due instants are neither lost nor fired twice.",
         )
 
 
@@ -77,7 +80,7 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remember
     by_origin: dict[Origin, list[str]] = {}
     for item, entry in zip(planned, entries, strict=True):
         by_origin.setdefault(entry.origin, []).append(item.event.name)
-    _restored([*remembered.restored, *by_origin.get(Origin.RESTORED, [])])
+    _restored([*remembered.restored, *by_origin.get(Origin.RESTORED, [])], is_old=remembered.is_old)
     remembered.restored.clear()
     if renewed := by_origin.get(Origin.RENEWED):
         logger.warning(

@@ -71,7 +71,7 @@ class Ticker:
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
         self._promise = Promise(ledger, clock=clock)
-        remembered = Remembered()
+        self._remembered = remembered = Remembered()
         self._journal = Journal(
             ledger, clock=clock, signature=signature, remembered=remembered, on_commit=on_decision
         )
@@ -168,6 +168,7 @@ class Ticker:
         self.last_look = self._clock.monotonic()
         if not self._leads():
             self._part.works()
+            self._remembered.is_old = True
             self._forget_plan()
             self._sync.forget()
             self._journal.drop()

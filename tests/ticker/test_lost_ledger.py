@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Ticker
+from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
 from tests.ticker import jobs
 from tests.ticker.conftest import START
@@ -68,6 +69,38 @@ def test_a_running_clock_writes_lost_entries_again_and_loses_no_due_instant(
     [warning] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert warning.startswith("Redis lost the ledger entries of 'ten'")
     assert all(redis.hlen(key) == 3 for key in LEDGER)
+
+
+def test_a_clock_that_led_before_another_one_says_that_its_memory_may_be_old(
+    declare: Callable[..., Timetable],
+    redis: Redis,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    leads = [True]
+    ticker = Ticker(
+        declare('every(10).seconds.do(FetchNewsJob, "x").named("ten")\n'),
+        ledger=RedisLedger(redis),
+        clock=fake_clock,
+        signature=Signature("web1", "v1"),
+        leads=lambda: leads[0],
+    )
+    tick_for(ticker, fake_clock, 15)
+
+    leads[0] = False
+
+    def stop_after_one_round(_stop: Event, _seconds: float) -> bool:
+        ticker.stop()
+        return True
+
+    monkeypatch.setattr(fake_clock, "wait", stop_after_one_round)
+    ticker.run()
+    leads[0] = True
+    redis.flushall()
+    ticker.tick()
+
+    assert "What another clock has decided since this one led before is decided again." in caplog.text
 
 
 def test_a_callable_whose_entry_was_lost_while_it_ran_is_not_run_again(
