@@ -18,10 +18,13 @@ from types import TracebackType
 from typing import Self
 
 from clock.clocks import Clock, to_ms
-from clock.errors import Outranked, StoreError, StoreUnavailable, message_of
+from clock.errors import Outranked, StoreError, message_of
 
 ANSWER_SECONDS = 4.0  # an ERROR line is due within 5 s
 REPEAT_SECONDS = 60.0
+START_SECONDS = 10.0  # a refusal met later is waited out: the process has worked
+PUBLISHED = 20  # a heartbeat stays small
+MOST = 1_000  # problems of single entries in Redis; more are not reported
 CALM_SECONDS = 3.0  # a cause that comes and goes faster is one problem, not many
 WATCH_SECONDS = 1.0  # between two calls of `watch`
 
@@ -41,12 +44,14 @@ class Problem:
     """What is wrong, and what to do about it. `cause` is a stable word for programs.
 
     `blocks`: the process is not ready. `is_retried`: what it holds up is tried again, so nothing is lost.
+    `calm_seconds`: it is over when it has not been met for so long; None: `CALM_SECONDS`.
     """
 
     cause: str
     text: str
     blocks: bool = True
     is_retried: bool = False
+    calm_seconds: float | None = None
 
 
 class Part:
@@ -78,12 +83,17 @@ class Part:
             self.has_worked = True
             self.found()
 
+    def rests(self) -> None:
+        """Say that the part has nothing to do now, so it cannot fail either."""
+        if self.has_problem:
+            self.found()
+
     def failed(self, error: Exception) -> None:
         """Report an error. One that does not come from Redis is a bug, and logged with its traceback."""
         if isinstance(error, Outranked):
             self.works()
         elif isinstance(error, StoreError):
-            may_end = not (self.has_worked or isinstance(error, StoreUnavailable)) and error.cause in FATAL
+            may_end = not self.has_worked and error.cause in FATAL and self._owner.is_young
             self._owner.report(
                 self, (Problem(error.cause, str(error), is_retried=True),), error if may_end else None
             )
@@ -106,6 +116,11 @@ class Lasting:
     parts: set[Part] = field(default_factory=set)
     logged_at: float = float("-inf")
 
+    def is_over(self, now: float) -> bool:
+        """Whether no part has it, and it has not been met for a while."""
+        calm = self.problem.calm_seconds
+        return not self.parts and now - self.last_met >= (CALM_SECONDS if calm is None else calm)
+
 
 class Problems:
     """All that is wrong with a process. `on_fatal` is called, on any thread, when the process must end."""
@@ -117,6 +132,7 @@ class Problems:
         self._lasting: dict[str, Lasting] = {}  # by cause; guarded by _lock
         self._lock = threading.Lock()
         self._fatal: StoreError | None = None
+        self._started = clock.monotonic()
 
     def part(self, name: str) -> Part:
         """A new part; several may have one name."""
@@ -127,6 +143,11 @@ class Problems:
     def monotonic(self) -> float:
         """The clock's monotonic seconds."""
         return self._clock.monotonic()
+
+    @property
+    def is_young(self) -> bool:
+        """Whether the process has only just started."""
+        return self.monotonic() - self._started < START_SECONDS
 
     @property
     def lasting(self) -> Sequence[tuple[Problem, float]]:
@@ -149,14 +170,15 @@ class Problems:
         """Look for answers that do not come, repeat what lasts, end what is over. To be called every second."""
         now = self.monotonic()
         for part in list(self._parts):
-            if part.asked_at is not None and now - part.asked_at > ANSWER_SECONDS:
-                self.report(part, (_no_answer(now - part.asked_at),))
+            asked_at = part.asked_at  # read once: the part's own thread changes it
+            if asked_at is not None and now - asked_at > ANSWER_SECONDS:
+                self.report(part, (_no_answer(now - asked_at),))
         with self._lock:
             for cause, lasting in list(self._lasting.items()):
-                if not lasting.parts and now - lasting.last_met >= CALM_SECONDS:
+                if lasting.is_over(now):
                     del self._lasting[cause]
                     logger.info("Over after %.0f s: %s", now - lasting.since, lasting.problem.text)
-                elif lasting.parts and now - lasting.logged_at >= REPEAT_SECONDS:
+                elif now - lasting.logged_at >= REPEAT_SECONDS:
                     _log(lasting, now)
 
     def watch_until(self, stop: threading.Event) -> None:
@@ -187,11 +209,18 @@ class Problems:
             for problem in problems:
                 self._meet(part, problem, now, traceback_of)
 
-    def _meet(self, part: Part, problem: Problem, now: float, traceback_of: Exception | None) -> None:
+    def meet(self, problem: Problem) -> None:
+        """Report what is wrong with one entry in Redis. It lasts until it has not been met for `calm_seconds`."""
+        with self._lock:
+            if problem.cause in self._lasting or len(self._lasting) < MOST:
+                self._meet(None, problem, self.monotonic(), None)
+
+    def _meet(self, part: Part | None, problem: Problem, now: float, traceback_of: Exception | None) -> None:
         lasting = self._lasting.setdefault(problem.cause, Lasting(problem, now, now))
         lasting.problem, lasting.last_met = problem, now
-        lasting.parts.add(part)
-        if lasting.logged_at == float("-inf"):
+        if part is not None:
+            lasting.parts.add(part)
+        if now - lasting.logged_at >= REPEAT_SECONDS:
             _log(lasting, now, traceback_of)
 
 
@@ -199,14 +228,14 @@ def published(problems: Problems, now: datetime) -> list[dict[str, object]]:
     """What is wrong at the instant `now`, as other processes read it in Redis; `since` is in ms since 1970."""
     return [
         {"cause": problem.cause, "text": problem.text, "since": to_ms(now - timedelta(seconds=seconds))}
-        for problem, seconds in problems.lasting
+        for problem, seconds in problems.lasting[:PUBLISHED]
     ]
 
 
 def _no_answer(seconds: float) -> Problem:
     text = (
-        f"Redis has not answered for {seconds:.0f} s. "
-        "Is the server stopped or overloaded, or the network cut? redis-cli PING tells."
+        f"Redis does not answer: nothing came for {seconds:.0f} s. "
+        "The server or the network hangs, or a command takes very long: try redis-cli PING."
     )
     return Problem("no_answer", text, is_retried=True)
 

@@ -115,7 +115,7 @@ def test_an_answer_that_does_not_come_is_a_problem_before_it_fails(
         assert not errors(caplog)
         pass_seconds(problems, fake_clock, 1)
 
-    assert errors(caplog)[0].startswith("Redis has not answered for 5 s.")
+    assert errors(caplog)[0].startswith("Redis does not answer: nothing came for 5 s.")
 
 
 def test_a_block_reports_its_error_and_raises_it(problems: Problems) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -32,7 +32,7 @@ class End(IntEnum):
 class Beat:
     """What a worker tells of itself. Times are float seconds since 1970, `rss` is in kB.
 
-    `fetched`, when it last completed a round trip of fetching, is ours; the rest is Sidekiq's.
+    `fetched`, when it last completed a round trip of fetching, and `problems` are ours; the rest is Sidekiq's.
     """
 
     info: Mapping[str, object]
@@ -43,6 +43,7 @@ class Beat:
     rss: int
     work: Mapping[str, Mapping[str, object]]
     fetched: float
+    problems: Sequence[Mapping[str, object]] = ()
 
 
 class Processes:
@@ -79,6 +80,7 @@ class Processes:
                     "rss": beat.rss,
                     "fetched": beat.fetched,
                     "frozen": 0,
+                    "problems": json.dumps(beat.problems),
                 },
             )
             pipeline.expire(identity, SHOWN_SECONDS)

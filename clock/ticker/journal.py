@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError
+from clock.problems import Problem, Problems
 from clock.store.decision import Decision, Verdict, Verdicts
 from clock.store.entry import Origin
 from clock.store.ledger import BATCH, Ledger
@@ -86,8 +87,10 @@ class Journal:
         clock: Clock,
         signature: Signature,
         remembered: Remembered,
+        problems: Problems,
         on_commit: Callable[[Decision], object] = lambda _: None,
     ) -> None:
+        self._storing = problems.part("jobs of events")
         self._ledger = ledger
         self._clock = clock
         self._signature = signature
@@ -101,7 +104,7 @@ class Journal:
         self._cancelled: deque[tuple[str, Pause]] = (
             deque()
         )  # events to be paused, before their last firing commits
-        self._refused: set[str] = set()  # events whose jobs Redis cannot take; told once
+        self._refused: set[str] = set()  # events whose jobs Redis cannot take
 
     @property
     def oldest(self) -> tuple[str, int] | None:
@@ -183,8 +186,15 @@ class Journal:
             self._waiting.extend(kept)
             can_be_taken = Verdict.PAUSED in verdicts or self._has_restored
             self._has_restored = False
+        self._report_refused()
         must_read, self._must_read = self._must_read, False
         return must_read
+
+    def _report_refused(self) -> None:
+        if self._refused:
+            self._storing.found(_unstored(sorted(self._refused)))
+        else:
+            self._storing.works()
 
     def drop(self) -> None:
         """Forget what waits: another clock decides it."""
@@ -193,6 +203,8 @@ class Journal:
                 self._under_way[1]()
         self._waiting.clear()
         self._under_way = None
+        self._refused.clear()
+        self._storing.rests()
 
     def join(self) -> None:
         """Wait for the batch that is under way, if there is one. Its connection is free afterwards.
@@ -258,13 +270,8 @@ class Journal:
         """The decision as it waits on."""
         if verdict is Verdict.PAUSED:
             return self._paused(decision, pauses)
-        if verdict is Verdict.WRONG_TYPE and decision.event not in self._refused:
+        if verdict is Verdict.WRONG_TYPE:
             self._refused.add(decision.event)
-            logger.error(
-                "Jobs of %r cannot be stored: a key of theirs (queues, schedule, queue:*) has another type. "
-                "Rename or delete that key; until then this is tried again.",
-                decision.event,
-            )
         return decision
 
     def _paused(self, decision: Decision, pauses: Mapping[str, Pause]) -> Decision:
@@ -279,3 +286,13 @@ class Journal:
             watched=(),
             counted=decision.uncounted,
         )
+
+
+def _unstored(events: Sequence[str]) -> Problem:
+    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    return Problem(
+        "wrong_type",
+        f"Jobs of {events[0]!r}{more} cannot be stored: a key of theirs (queues, schedule, queue:*) has another type. "
+        "Another program wrote it: find the key with TYPE, then rename or delete it.",
+        is_retried=True,
+    )

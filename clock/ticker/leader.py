@@ -138,6 +138,8 @@ class Leader:
 
     def _wait(self) -> bool:
         """Wait until it is time to try; False: this clock stops."""
+        if self.leads:
+            self._waiting.rests()
         if self.leads or self._tenure is None:
             return not self._clock.wait(self._stop, BEAT_SECONDS)
         try:

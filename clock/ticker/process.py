@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from clock.clocks import Clock, ServerClock
 from clock.problems import Problems
@@ -13,6 +14,7 @@ from clock.store.clock_register import AboutClock, ClockRegister
 from clock.store.decision import Decision
 from clock.store.lease import Lease
 from clock.store.ledger import RedisLedger
+from clock.store.unserved import unserved_problems
 from clock.ticker.journal import Signature
 from clock.ticker.leader import Leader
 from clock.ticker.pulse import Pulse
@@ -77,6 +79,7 @@ class ClockProcess:
             about=about,
             clock=self._clock,
             problems=self._problems,
+            unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
         )
 
     @property

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
-from clock.problems import Problems, published
+from clock.problems import Problem, Problems, published
 from clock.store.clock_register import AboutClock, ClockRegister
 from clock.ticker.ticker import Ticker
 
@@ -26,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 class Pulse:
-    """A thread's loop: beat every `BEAT_SECONDS`. `about` is what never changes."""
+    """A thread's loop: beat every `BEAT_SECONDS`. `about` is what never changes.
+
+    `unserved` gives the problems of queues that no worker takes from.
+    """
 
     def __init__(
         self,
@@ -38,9 +41,12 @@ class Pulse:
         about: AboutClock,
         clock: Clock,
         problems: Problems,
+        unserved: Callable[[], Sequence[Problem]] = lambda: (),
     ) -> None:
         self._problems = problems
         self._part = problems.part("register of clocks")
+        self._queues = problems.part("queues")
+        self._unserved = unserved
         self._register = register
         self._identity = identity
         self._ticker = ticker
@@ -83,5 +89,7 @@ class Pulse:
         while True:
             with suppress(Exception), self._part:  # the part reports it
                 self.beat()
+            with suppress(Exception), self._part:
+                self._queues.found(*self._unserved())
             if self._clock.wait(self._stop, BEAT_SECONDS):
                 return

@@ -94,6 +94,7 @@ class Sync:
     def forget(self) -> None:
         """Another clock leads, and follows the rows: ask anew before anything of them is declared or fired."""
         for source in self._sources:
+            source.part.rests()
             source.last = source.events or source.last
             source.events, source.is_loaded, source.ask_at = {}, False, float("-inf")
 

@@ -73,7 +73,12 @@ class Ticker:
         self._promise = Promise(ledger, clock=clock)
         self._remembered = remembered = Remembered()
         self._journal = Journal(
-            ledger, clock=clock, signature=signature, remembered=remembered, on_commit=on_decision
+            ledger,
+            clock=clock,
+            signature=signature,
+            remembered=remembered,
+            problems=problems,
+            on_commit=on_decision,
         )
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
         self._plan = Plan(ledger, self._threads.latest_started, remembered)
@@ -167,7 +172,7 @@ class Ticker:
         """One round of the loop; how many seconds to wait after it."""
         self.last_look = self._clock.monotonic()
         if not self._leads():
-            self._part.works()
+            self._part.rests()
             self._remembered.is_old = True
             self._forget_plan()
             self._sync.forget()
@@ -177,7 +182,7 @@ class Ticker:
         try:
             self.tick()
         except Outranked:
-            self._part.works()
+            self._part.rests()
             self._forget_plan()
             self._sync.forget()
             return LONGEST_SLEEP_SECONDS

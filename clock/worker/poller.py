@@ -6,7 +6,6 @@ before. So a delayed job starts on time; one pushed by another program, if it is
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 
@@ -19,8 +18,6 @@ from clock.worker.seldom import Seldom
 
 BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worker moves
 
-logger = logging.getLogger(__name__)
-
 
 class Poller:
     """A thread's loop: move what is due, sleep until the next."""
@@ -28,11 +25,13 @@ class Poller:
     def __init__(
         self, delayed: Delayed, nearer: Nearer, *, clock: Clock, problems: Problems | None = None
     ) -> None:
-        self._part = (problems or Problems(clock=clock)).part("delayed jobs")
+        problems = problems or Problems(clock=clock)
+        self._part = problems.part("delayed jobs")
+        self._sets = {where: problems.part(f"delayed jobs in {where!r}") for where in WAITING}
         self._delayed = delayed
         self._nearer = nearer
         self._clock = clock
-        self._seldom = Seldom(clock)
+        self._seldom = Seldom(clock, problems)
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -64,7 +63,9 @@ class Poller:
         except StoreUnavailable:
             raise
         except StoreError as error:  # the set has a wrong type: the other one must not wait for it
-            self._seldom.error(logger, "The delayed jobs of %r cannot be read: %s", where, error)
+            self._sets[where].failed(error)
+        else:
+            self._sets[where].works()
         return moved
 
     def _release(self, where: str, members: Sequence[bytes]) -> int:
@@ -73,7 +74,7 @@ class Poller:
         try:
             return self._delayed.release(where, jobs, again=now + STUCK_SECONDS)
         except CannotMove as error:
-            self._seldom.error(logger, "In %r %s They are tried again each %g s.", where, error, STUCK_SECONDS)
+            self._seldom.error("In %r %s They are tried again each %g s.", where, error, STUCK_SECONDS)
             return error.moved
 
 

@@ -66,7 +66,7 @@ def recover(
         except StoreUnavailable:
             raise
         except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
-            seldom.error(logger, "Jobs of the dead worker %s cannot be read: %s", worker.identity, error)
+            seldom.error("Jobs of the dead worker %s cannot be read: %s", worker.identity, error)
             continue
         if moved is not None:
             count += moved
@@ -103,7 +103,7 @@ class _DeadWorker:
         try:
             moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
         except CannotMove as stuck:
-            self._seldom.error(logger, "Of the dead worker %s, %s", self.identity, stuck)
+            self._seldom.error("Of the dead worker %s, %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
         self._moved += moved
         return moved
@@ -120,7 +120,7 @@ class _DeadWorker:
         except StoreUnavailable:
             raise
         except StoreError as error:  # then no job of it is known to have run; each gets another try
-            self._seldom.error(logger, "The dead worker %s: %s", self.identity, error)
+            self._seldom.error("The dead worker %s: %s", self.identity, error)
             return set()
 
 
@@ -134,7 +134,7 @@ def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
     except StoreUnavailable:
         raise
     except StoreError as error:
-        seldom.error(logger, "Parked jobs cannot be read: %s", error)
+        seldom.error("Parked jobs cannot be read: %s", error)
     return count
 
 
@@ -146,7 +146,7 @@ def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
         try:
             count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
         except CannotUnpark as error:
-            seldom.error(logger, "Of the parked class %s, %s", name, error)
+            seldom.error("Of the parked class %s, %s", name, error)
             count += error.moved
     return count
 

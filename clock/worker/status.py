@@ -15,6 +15,7 @@ from clock import __version__
 from clock.clocks import Clock
 from clock.job.payload import seconds
 from clock.store.in_progress import Claimed
+from clock.problems import Problems, published
 from clock.store.processes import Beat
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import WorkerOptions
@@ -41,7 +42,16 @@ _SUMMARIES = msgspec.json.Decoder(_Summary)
 class Status:
     """Describes a worker from its parts."""
 
-    def __init__(self, fetcher: Fetcher, options: WorkerOptions, *, identity: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        options: WorkerOptions,
+        *,
+        identity: str,
+        clock: Clock,
+        problems: Problems | None = None,
+    ) -> None:
+        self._problems = problems or Problems(clock=clock)
         self._fetcher = fetcher
         self._clock = clock
         self._shown: dict[str, tuple[Claimed, str]] = {}  # thread id -> job, and its payload as it is shown
@@ -78,6 +88,7 @@ class Status:
             rss=resident_kb(),
             work=work,
             fetched=now - (monotonic - self._fetcher.last_round_trip),
+            problems=published(self._problems, self._clock.now()),
         )
 
     def _payload(self, slot: Slot, job: Claimed) -> str:

@@ -5,30 +5,27 @@ The job's thread goes on with others; the job stays in progress, and the step is
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
 from clock.clocks import Clock
 from clock.errors import StoreError
-from clock.worker.seldom import Seldom
+from clock.problems import Problems
 
 Step = Callable[[], object]
-
-logger = logging.getLogger("clock.job")
 
 
 class Unsettled:
     """The steps that are to be tried again. May be used from any thread."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._seldom = Seldom(clock)
+    def __init__(self, clock: Clock, problems: Problems | None = None) -> None:
+        self._part = (problems or Problems(clock=clock)).part("next steps of jobs in progress")
         self._lock = threading.Lock()
         self._steps: list[Step] = []  # guarded by _lock
 
     def add(self, step: Step, error: StoreError) -> None:
         """Try `step` again later; Redis answered it by `error`."""
-        self._seldom.error(logger, "A job stays in progress, and its next step is tried again: %s", error)
+        self._part.failed(error)
         with self._lock:
             self._steps.append(step)
 
@@ -41,3 +38,5 @@ class Unsettled:
                 step()
             except StoreError as error:
                 self.add(step, error)
+        if steps and not self._steps:
+            self._part.works()

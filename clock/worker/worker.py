@@ -18,6 +18,7 @@ from clock.store.connection import answers, server_time_offset
 from clock.store.delayed import Delayed, Nearer
 from clock.store.in_progress import InProgress
 from clock.store.processes import Beat, Processes
+from clock.store.unserved import unserved_problems
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.fetcher import Fetcher
@@ -71,12 +72,14 @@ class Worker:
         self._fetcher = Fetcher(self._in_progress, options=options, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
-        self._status = Status(self._fetcher, options, identity=identity, clock=clock)
+        self._status = Status(self._fetcher, options, identity=identity, clock=clock, problems=self._problems)
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._job_threads: list[threading.Thread] = []
         self._cut_short = False
-        self._seldom = Seldom(clock)
-        self._unsettled = Unsettled(clock)
+        self._seldom = Seldom(clock, self._problems)
+        self._queues = self._problems.part("queues")
+        self._started = clock.now().timestamp()
+        self._unsettled = Unsettled(clock, self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
 
     def run(self) -> None:
@@ -252,6 +255,7 @@ class Worker:
     def _do_duties(self) -> None:
         METRICS.flush(self._redis, self._clock.now())
         self._clock_watch.look()
+        self._queues.found(*unserved_problems(self._redis, self._started))
         self._release_parked()
 
     def _release_parked(self) -> None:

@@ -1,0 +1,69 @@
+"""Keys of clock and Sidekiq that hold another type than theirs: another program has written there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from clock.store import keys
+from clock.store.connection import translated
+
+QUEUES_LOOKED_AT = 1_000
+
+_TYPES: Mapping[str, str] = {
+    **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED), "set"),
+    **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS), "zset"),
+    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED, keys.STAT_OVERDUE), "string"),
+    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),
+    **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.EXPIRED), "hash"),
+    **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
+    keys.HAND_OVER: "list",
+}
+_NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED, keys.STAT_OVERDUE)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongKey:
+    """A key, what it holds, and what it should hold."""
+
+    key: str
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"the key {self.key} holds a {self.found} and should hold a {self.wanted}"
+
+
+def wrong_keys(redis: Redis) -> list[WrongKey]:
+    """The keys with a wrong type, or with text instead of a number. Raises StoreUnavailable."""
+    with translated():
+        wanted = {**_TYPES, **_queues(redis)}
+        with redis.pipeline(transaction=False) as pipeline:
+            for key in wanted:
+                pipeline.type(key)
+            types = [found.decode() for found in pipeline.execute()]
+        found = [
+            WrongKey(key, has, wants)
+            for (key, wants), has in zip(wanted.items(), types, strict=True)
+            if has not in (wants, "none")
+        ]
+        strings = [key for key in _NUMBERS if types[list(wanted).index(key)] == "string"]
+        values: Any = redis.mget(strings) if strings else []
+    return found + [
+        WrongKey(key, "text", "number")
+        for key, value in zip(strings, values, strict=True)
+        if not value.lstrip(b"-").isdigit()
+    ]
+
+
+def _queues(redis: Redis) -> dict[str, str]:
+    try:
+        names: Any = redis.smembers(keys.QUEUES)
+    except ResponseError:  # it is no set: that is found anyway
+        return {}
+    return {keys.queue(name.decode(errors="replace")): "list" for name in islice(names, QUEUES_LOOKED_AT)}

@@ -1,0 +1,580 @@
+"""The faults: how each is caused here, what must be said of it, and what the troubleshooting guide says.
+
+`python -m tests.silence.faults` writes the table of docs/troubleshooting.md.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tests.silence.world import World, machine_off_by
+
+GUIDE = Path(__file__).parents[2] / "docs/troubleshooting.md"
+BEGIN, END = "<!-- faults -->\n", "<!-- end of faults -->\n"
+
+Cause = Callable[[World], Iterator[None]]
+CLOCKS = frozenset({"leader", "standby"})
+ALL = frozenset({"leader", "standby", "worker"})
+NOBODY, LEADER, WORKER = frozenset[str](), frozenset({"leader"}), frozenset({"worker"})
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A way not to work. `who` must say `says` and `cure`; everybody else must work, or say so as well.
+
+    `status`: `clock status` and `clock doctor` say `status` (where not given: `says`). `means` and `do` are for the
+    guide. `exits`: a process that starts under the fault ends with one line and exit code 1.
+    """
+
+    name: str
+    cause: Cause
+    says: str
+    cure: str
+    who: frozenset[str]
+    means: str
+    do: str
+    exits: bool = False
+    status: str = ""
+
+
+def acl(*rules: str) -> Cause:
+    """Take rights from the user, for connections that are open as well."""
+
+    def cause(world: World) -> Iterator[None]:
+        world.admin.execute_command("ACL", "SETUSER", "app", *rules)
+        yield
+        world.server.allow_all()
+
+    return cause
+
+
+def cut_off(*rules: str) -> Cause:
+    """Change the user, and close its connections."""
+
+    def cause(world: World) -> Iterator[None]:
+        world.admin.execute_command("ACL", "SETUSER", "app", *rules)
+        world.proxy.cut()
+        yield
+        world.server.allow_all()
+
+    return cause
+
+
+def setting(**values: str) -> Cause:
+    """Change settings of the server."""
+
+    def cause(world: World) -> Iterator[None]:
+        names = {name.replace("_", "-"): value for name, value in values.items()}
+        before = {name: world.admin.config_get(name)[name] for name in names}
+        for name, value in names.items():
+            world.admin.config_set(name, value)
+        yield
+        for name, value in before.items():
+            world.admin.config_set(name, value)
+
+    return cause
+
+
+def wrong_type(key: str, *command: str) -> Cause:
+    """Have another program write something else under a key of ours."""
+
+    def cause(world: World) -> Iterator[None]:
+        aside = world.admin.rename(key, "aside") if world.admin.exists(key) else None
+        world.admin.execute_command(*(command or ("SET", key, "nonsense")))
+        yield
+        world.admin.delete(key)
+        if aside:
+            world.admin.rename("aside", key)
+
+    return cause
+
+
+def answers(line: str) -> Cause:
+    """Have the server answer each command so."""
+
+    def cause(world: World) -> Iterator[None]:
+        world.proxy.answer = f"-{line}\r\n".encode()
+        yield
+        world.proxy.answer = None
+        world.proxy.cut()
+
+    return cause
+
+
+def frozen(world: World) -> Iterator[None]:
+    world.server.popen.send_signal(signal.SIGSTOP)
+    yield
+    world.server.popen.send_signal(signal.SIGCONT)
+
+
+def half_open(world: World) -> Iterator[None]:
+    world.proxy.is_silent = True
+    yield
+    world.proxy.is_silent = False
+    world.proxy.cut()
+
+
+def away(world: World) -> Iterator[None]:
+    world.proxy.is_closed = True
+    world.proxy.cut()
+    yield
+    world.proxy.is_closed = False
+
+
+def replica(world: World) -> Iterator[None]:
+    world.admin.replicaof("127.0.0.1", "1")
+    yield
+    world.admin.replicaof("NO", "ONE")
+
+
+def replica_without_data(world: World) -> Iterator[None]:
+    world.admin.config_set("replica-serve-stale-data", "no")
+    world.admin.replicaof("127.0.0.1", "1")
+    yield
+    world.admin.replicaof("NO", "ONE")
+    world.admin.config_set("replica-serve-stale-data", "yes")
+
+
+def no_disk(world: World) -> Iterator[None]:
+    """The folder of snapshots is gone."""
+    before = world.admin.config_get("dir")["dir"]
+    folder = Path(str(before)) / "gone"
+    folder.mkdir(exist_ok=True)
+    world.admin.config_set("dir", str(folder))
+    world.admin.config_set("save", "3600 1000000")
+    folder.rmdir()
+    world.admin.bgsave()
+    deadline = time.monotonic() + 10
+    while world.admin.info("persistence")["rdb_last_bgsave_status"] == "ok" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield
+    world.admin.config_set("dir", str(before))
+    world.admin.config_set("save", "")
+    world.admin.bgsave()
+    while world.admin.info("persistence")["rdb_last_bgsave_status"] != "ok" and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def busy(world: World) -> Iterator[None]:
+    world.admin.config_set("busy-reply-threshold", "50")
+
+    def run() -> None:
+        with suppress(RedisError), Redis.from_url(f"redis://admin:admin@127.0.0.1:{world.server.port}") as link:
+            link.eval("while true do end", 0)
+
+    threading.Thread(target=run, daemon=True).start()
+    yield
+    world.admin.script_kill()
+    while True:
+        with suppress(RedisError):
+            world.admin.ping()
+            break
+    world.admin.config_set("busy-reply-threshold", "5000")
+
+
+def no_free_connection(world: World) -> Iterator[None]:
+    before = world.admin.config_get("maxclients")["maxclients"]
+    with ExitStack() as links:
+        world.admin.config_set("maxclients", "30")
+        world.proxy.cut()
+        with suppress(RedisError):
+            for _ in range(60):
+                link = Redis.from_url(
+                    f"redis://admin:admin@127.0.0.1:{world.server.port}", single_connection_client=True
+                )
+                links.callback(link.close)
+                link.ping()
+        yield
+    world.admin.config_set("maxclients", str(before))
+
+
+def skewed(world: World) -> Iterator[None]:
+    with ExitStack() as stack:
+        for role in world.clocks:
+            stack.enter_context(machine_off_by(role, -3600))
+        yield
+
+
+def unknown_rank(world: World) -> Iterator[None]:
+    world.admin.delete("clock:lease")
+    world.admin.hset("clock:lease", mapping={"identity": "other:1:a", "release": "x", "rank": "newest"})
+    world.admin.pexpire("clock:lease", 4000)
+    yield
+
+
+def unserved(world: World) -> Iterator[None]:
+    world.admin.sadd("queues", "nobodys")
+    world.admin.lpush("queue:nobodys", '{"class": "NobodysJob", "args": [], "jid": "n", "queue": "nobodys"}')
+    yield
+    world.admin.delete("queue:nobodys")
+
+
+def unreadable_rows(world: World) -> Iterator[None]:
+    world.timetable.synced[0].load.fail = True  # type: ignore[attr-defined]  # our own function
+    yield
+    world.timetable.synced[0].load.fail = False  # type: ignore[attr-defined]  # our own function
+
+
+_ACL = "The user of the URL may not do what clock does."
+_GIVE = "Give the user the permissions of [Users](deploying.md#users)."
+_TYPE = "Another program has written under a name that clock or Sidekiq uses."
+_RENAME = "Look with `redis-cli TYPE KEY`; rename the key or delete it. What waits goes on by itself."
+_PRIMARY = "Wait for the fail-over to end, or set `REDIS_URL` to the primary."
+
+FAULTS: Sequence[Fault] = (
+    Fault(
+        "no permission for any key",
+        acl("resetkeys"),
+        "no_permission",
+        "docs/deploying.md",
+        ALL,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission for the clock's keys",
+        acl("resetkeys", "~queue*", "~schedule", "~retry", "~dead", "~processes", "~stat:*"),
+        "no_permission",
+        "docs/deploying.md",
+        ALL,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission for queues",
+        acl("resetkeys", "~clock:*", "~schedule", "~retry", "~dead", "~processes", "~stat:*"),
+        "no_permission",
+        "docs/deploying.md",
+        WORKER,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission for scripts",
+        acl("-@scripting"),
+        "no_permission",
+        "docs/deploying.md",
+        ALL,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission for EVALSHA",
+        acl("-evalsha"),
+        "no_permission",
+        "docs/deploying.md",
+        ALL,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission for TIME", acl("-time"), "no_permission", "docs/deploying.md", ALL, _ACL, _GIVE, exits=True
+    ),
+    Fault(
+        "no permission to wait",
+        acl("-@blocking"),
+        "no_permission",
+        "docs/deploying.md",
+        frozenset({"standby", "worker"}),
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission to write",
+        acl("-@write"),
+        "no_permission",
+        "docs/deploying.md",
+        ALL,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "no permission to read", acl("-@read"), "no_permission", "docs/deploying.md", ALL, _ACL, _GIVE, exits=True
+    ),
+    Fault(
+        "no permission for channels",
+        acl("resetchannels"),
+        "no_permission",
+        "docs/deploying.md",
+        WORKER,
+        _ACL,
+        _GIVE,
+        exits=True,
+    ),
+    Fault(
+        "the password was changed",
+        cut_off("resetpass", ">other"),
+        "wrong_password",
+        "Correct the URL",
+        ALL,
+        "Redis refuses the user or the password of the URL.",
+        "Correct the URL and restart the process.",
+        exits=True,
+    ),
+    Fault(
+        "the user was switched off",
+        cut_off("off"),
+        "wrong_password",
+        "Correct the URL",
+        ALL,
+        "Redis refuses the user or the password of the URL.",
+        "Correct the URL and restart the process.",
+        exits=True,
+    ),
+    Fault(
+        "a password is asked for",
+        answers("NOAUTH Authentication required."),
+        "password_needed",
+        "Put it in the URL",
+        ALL,
+        "Redis has got a password, and the URL holds none.",
+        "Put it in the URL: `redis://:PASSWORD@HOST`.",
+        exits=True,
+    ),
+    Fault(
+        "a replica",
+        replica,
+        "read_only",
+        "fail-over",
+        ALL,
+        "The server is a replica: it refuses every write.",
+        _PRIMARY,
+    ),
+    Fault(
+        "a replica without its primary",
+        replica_without_data,
+        "master_down|read_only",
+        "fail-over",
+        ALL,
+        "The server is a replica that has lost its primary.",
+        _PRIMARY,
+    ),
+    Fault(
+        "too few replicas",
+        setting(min_replicas_to_write="3"),
+        "no_replicas",
+        "replicas",
+        ALL,
+        "The server refuses writes until enough replicas follow it.",
+        "Start its replicas, or lower `min-replicas-to-write`.",
+    ),
+    Fault(
+        "full memory",
+        setting(maxmemory="1", maxmemory_policy="noeviction"),
+        "out_of_memory",
+        "maxmemory",
+        ALL,
+        "The server has reached `maxmemory` and refuses writes.",
+        "Free memory, or raise `maxmemory`. Keep `maxmemory-policy noeviction`.",
+    ),
+    Fault(
+        "a disk that fails",
+        no_disk,
+        "disk_error",
+        "disk",
+        ALL,
+        "The server could not save to its disk, and refuses writes.",
+        "Free its disk; its log names the reason.",
+    ),
+    Fault(
+        "a long script",
+        busy,
+        "busy_script",
+        "SCRIPT KILL",
+        ALL,
+        "A script of another program keeps the server busy.",
+        "End it with `redis-cli SCRIPT KILL`.",
+    ),
+    Fault(
+        "loading",
+        answers("LOADING Redis is loading the dataset in memory"),
+        "loading",
+        "when it is ready",
+        ALL,
+        "The server has just started and reads its data.",
+        "Wait.",
+    ),
+    Fault(
+        "a server that is frozen",
+        frozen,
+        "no_answer",
+        "hang",
+        ALL,
+        "The server's process is stopped or overloaded.",
+        "Look at the server: `redis-cli PING`, its log, its CPU.",
+    ),
+    Fault(
+        "a network that passes nothing",
+        half_open,
+        "no_answer",
+        "hang",
+        ALL,
+        "Connections are open and nothing passes: a firewall, a proxy, a cut cable.",
+        "Look at what lies between: `redis-cli -u URL PING` from this machine.",
+    ),
+    Fault(
+        "a server that is away",
+        away,
+        "unreachable",
+        "Is it running",
+        ALL,
+        "Nobody answers at the address.",
+        "Start the server, or correct the address.",
+    ),
+    Fault(
+        "no free connection",
+        no_free_connection,
+        "too_many_clients",
+        "maxclients",
+        ALL,
+        "The server has reached `maxclients`.",
+        "Raise `maxclients`, or see with `CLIENT LIST` who holds the connections.",
+    ),
+    Fault(
+        "cluster mode: MOVED",
+        answers("MOVED 3999 127.0.0.1:6381"),
+        "cluster",
+        "turn cluster mode off",
+        ALL,
+        "The server is part of a Redis Cluster.",
+        "Use a server without cluster mode, or Sentinel.",
+        exits=True,
+    ),
+    Fault(
+        "cluster mode: CROSSSLOT",
+        answers("CROSSSLOT Keys in request don't hash to the same slot"),
+        "cluster",
+        "turn cluster mode off",
+        ALL,
+        "The server is part of a Redis Cluster.",
+        "Use a server without cluster mode, or Sentinel.",
+        exits=True,
+    ),
+    Fault(
+        "a cluster that is down",
+        answers("CLUSTERDOWN The cluster is down"),
+        "cluster_down",
+        "cluster mode off",
+        ALL,
+        "The server is part of a Redis Cluster.",
+        "Use a server without cluster mode, or Sentinel.",
+    ),
+    Fault(
+        "an unknown command",
+        answers("ERR unknown command 'EVALSHA', with args beginning with: "),
+        "unknown_command",
+        "disabled",
+        ALL,
+        "The server is too old, or a command of it is renamed or disabled.",
+        "Use Redis 6.2 or Valkey 7.2 or newer, with all commands.",
+        exits=True,
+    ),
+    *(
+        Fault(f"wrong type of `{key}`", wrong_type(key), "wrong_type", "rename or delete it", who, _TYPE, _RENAME)
+        for key, who in {
+            "clock:lease": CLOCKS,
+            "clock:ledger:decided": LEADER,
+            "clock:ledger:anchor": LEADER,
+            "clock:ledger:declaration": LEADER,
+            "clock:paused": LEADER,
+            "clock:next_due": LEADER,
+            "clock:clocks": CLOCKS,
+            "clock:workers": WORKER,
+            "processes": WORKER,
+            "queues": LEADER,
+            "queue:default": WORKER,
+            "schedule": WORKER,
+            "retry": WORKER,
+            "clock:parked": WORKER,
+            "clock:hand_over": frozenset({"standby"}),
+        }.items()
+    ),
+    Fault("no number in `stat:processed`", wrong_type("stat:processed"), "refused", "", WORKER, _TYPE, _RENAME),
+    Fault(
+        "a lease of an unknown rank",
+        unknown_rank,
+        "",
+        "clock:lease held",
+        NOBODY,
+        "Another program wrote the lease. A clock replaces it.",
+        "Nothing: it is replaced.",
+    ),
+    Fault(
+        "a machine whose clock is wrong",
+        skewed,
+        "skew",
+        "NTP",
+        CLOCKS,
+        "The machine's clock is off Redis's. Events fire by Redis's time; your own code reads the machine's.",
+        "Let NTP set the clock (`timedatectl`).",
+    ),
+    Fault(
+        "rows that cannot be read",
+        unreadable_rows,
+        "rows:",
+        "Check the database",
+        LEADER,
+        "The function given to `sync_events` raises. The events stay as they were.",
+        "Mend the database or the function.",
+    ),
+    Fault(
+        "a queue without a worker",
+        unserved,
+        "no_worker:nobodys",
+        "clock worker -q nobodys",
+        ALL,
+        "Jobs wait in a queue that no worker takes from.",
+        "Start a worker for it: `clock worker -q QUEUE`.",
+    ),
+)
+
+
+@contextmanager
+def caused(fault: Fault, world: World) -> Iterator[None]:
+    """The fault, for the block."""
+    steps = fault.cause(world)
+    next(steps)
+    try:
+        yield
+    finally:
+        next(steps, None)
+
+
+def table() -> str:
+    """The table of the guide."""
+    lines = ["| fault | what it means | what to do | at the start |", "| --- | --- | --- | --- |"]
+    for fault in FAULTS:
+        lines.append(f"| {fault.name} | {fault.means} | {fault.do} | {'exit 1' if fault.exits else 'waits'} |")
+    return "\n".join(lines) + "\n"
+
+
+def write() -> None:
+    """Write the table into the guide."""
+    text = GUIDE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    GUIDE.write_text(before + BEGIN + table() + END + after)
+
+
+if __name__ == "__main__":
+    write()
+
+
+_ = cast("Any", None)
