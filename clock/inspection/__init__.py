@@ -1,5 +1,6 @@
-from clock.inspection.checkup import Circumstances, Finding, Grade, checkup
+from clock.inspection.checkup import Circumstances, checkup
 from clock.inspection.events import EventView, events
+from clock.inspection.finding import Finding, Grade
 from clock.inspection.jobs import FoundJob, JobFilter, matching
 from clock.inspection.places import (
     DEAD,

@@ -8,32 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
+from clock.inspection import blockers
+from clock.inspection.finding import Finding, Grade, looked
 from clock.inspection.orphans import lost_workers, orphans
+from clock.inspection.server_faults import server_faults
 from clock.store import Redis, listing
 from clock.store.connection import SKEW_SECONDS
 from clock.store.server_version import ServerVersion
 
 NAMED = 10  # events in one line
-
-
-class Grade(StrEnum):
-    """How a finding stands: good, worth knowing, or to be put right."""
-
-    GOOD = "ok"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it stands, what was found, and what to do about it (empty: nothing)."""
-
-    subject: str
-    grade: Grade
-    found: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +30,29 @@ class Circumstances:
 
 
 def checkup(redis: Redis, circumstances: Circumstances) -> list[Finding]:
-    """Look at everything. Raises StoreUnavailable."""
-    told = listing.server(redis)
+    """Look at everything. What Redis refuses to show is a finding, too. Raises StoreUnavailable."""
     return [
-        _version(told),
-        _eviction(redis, told),
-        *_persistence(redis, told),
-        _memory(told),
+        *looked("server", lambda: _of_server(redis, circumstances)),
         _tls(circumstances.url),
         _skew(circumstances.offset),
-        _connections(told, circumstances.connections_per_worker),
-        *_left_behind(redis),
-        *_broken_entries(redis),
-        _forgotten_events(redis),
+        *looked("keys", lambda: blockers.wrong_types(redis)),
+        *looked("processes", lambda: blockers.reported(redis)),
+        *looked("queues", lambda: blockers.without_worker(redis)),
+        *looked("jobs in progress", lambda: _left_behind(redis)),
+        *looked("entries", lambda: _broken_entries(redis)),
+        *looked("ledger", lambda: [_forgotten_events(redis)]),
     ]
+
+
+def _of_server(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
+    told = listing.server(redis)
+    yield _version(told)
+    for fault in server_faults(told):
+        yield Finding(fault.subject, Grade.BAD, fault.found, fault.advice)
+    yield _eviction(redis, told)
+    yield from _persistence(redis, told)
+    yield _memory(told)
+    yield _connections(told, circumstances.connections_per_worker)
 
 
 def _version(told: Mapping[str, object]) -> Finding:
@@ -106,8 +99,6 @@ def _persistence(redis: Redis, told: Mapping[str, object]) -> Iterator[Finding]:
             else "snapshots at most: a restart loses what came after the last one",
             "set appendonly yes (CONFIG SET appendonly yes, and in redis.conf)",
         )
-    if "err" in (told.get("aof_last_write_status"), told.get("rdb_last_bgsave_status")):
-        yield Finding("disk", Grade.BAD, "the last write to disk failed", "look at the server's log and its disk")
 
 
 def _memory(told: Mapping[str, object]) -> Finding:

@@ -19,6 +19,7 @@ class WorkerView:
     """A worker by its last heartbeat, which was `beat_age` seconds ago; `rss` is in kB.
 
     `frozen` is for how many seconds no thread of it could run, because a job holds the interpreter lock.
+    `problems` keep it from working.
     """
 
     identity: str
@@ -31,6 +32,7 @@ class WorkerView:
     beat_age: float
     started_at: float
     frozen: float
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class ClockView:
 
     `last_round` is when its loop last came round, `oldest_undecided` the earliest due instant that it has not
     fired, ahead or overdue (None: it stands by, or nothing will be due), `skew` how many seconds Redis's clock is
-    ahead of its machine's.
+    ahead of its machine's. `problems` keep it from working.
     """
 
     identity: str
@@ -50,6 +52,7 @@ class ClockView:
     last_round: datetime
     oldest_undecided: datetime | None
     skew: float
+    problems: tuple[str, ...] = ()
 
 
 def workers(redis: Redis, now: float) -> list[WorkerView]:
@@ -79,6 +82,7 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
         beat_age=max(0.0, now - _number(beat.get("beat"), 0)),
         started_at=_number(info.get("started_at"), now),
         frozen=_number(beat.get("frozen"), 0),
+        problems=_problems(beat.get("problems", "[]")),
     )
 
 
@@ -89,6 +93,19 @@ def _read(info: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def _problems(written: str) -> tuple[str, ...]:
+    try:
+        return _texts(json.loads(written))
+    except ValueError:
+        return ()
+
+
+def _texts(problems: object) -> tuple[str, ...]:
+    """The texts of published problems."""
+    found = problems if isinstance(problems, list) else []
+    return tuple(str(problem["text"]) for problem in found if isinstance(problem, dict) and "text" in problem)
 
 
 def _number(value: object, default: float) -> float:
@@ -110,4 +127,5 @@ def _clock(identity: str, told: Mapping[str, object], *, leads: bool) -> ClockVi
         last_round=from_ms(int(str(told.get("last_round", 0)))),
         oldest_undecided=from_ms(undecided) if isinstance(undecided, int) else None,
         skew=float(str(told.get("skew_ms", 0))) / 1000,
+        problems=_texts(told.get("problems")),
     )

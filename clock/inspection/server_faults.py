@@ -47,7 +47,9 @@ def _writes(told: Mapping[str, object]) -> Iterator[ServerFault]:
         )
     if "err" in (told.get("aof_last_write_status"), told.get("rdb_last_bgsave_status")):
         yield ServerFault(
-            "disk", "the last write to disk failed, so the server may refuse to write", "look at its log and its disk"
+            "disk",
+            "the last write to disk failed, so the server may refuse to write",
+            "look at its log and its disk",
         )
     if str(told.get("min_slaves_good_slaves")) == "0":  # only there if min-replicas-to-write is set
         yield ServerFault(

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from clock.clocks import from_ms
+from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.events import OVERDUE, EventView, events
 from clock.inspection.places import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
+from clock.inspection.server_faults import server_faults
 from clock.job.payload import seconds
 from clock.store import Redis, listing, watch
+from clock.store.key_types import wrong_keys
 from clock.store.watch import Watched
 from clock.timetable import Timetable
 
@@ -24,6 +27,7 @@ class Status:
     """What there is at an instant. `events` is None where no clock file was at hand.
 
     `owed` is the event and instant that the clock has to decide first, ahead or overdue, as the workers see it.
+    `faults` are what is wrong with the server and with keys in it.
     """
 
     at: datetime
@@ -39,6 +43,7 @@ class Status:
     ledger: int
     events: Sequence[EventView] | None
     owed: tuple[str, datetime] | None
+    faults: Sequence[str] = ()
 
     @property
     def overdue(self) -> list[tuple[str, datetime]]:
@@ -58,13 +63,33 @@ class Status:
     @property
     def problems(self) -> list[str]:
         """What is wrong, in words; empty: all is well."""
-        return [*_of_processes(self), *_of_clocks(self), *_of_jobs(self)]
+        return [*self.faults, *_of_processes(self), *_of_clocks(self), *_of_jobs(self)]
 
 
 def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> Status:
-    """Look at everything. Raises StoreUnavailable."""
+    """Look at everything. Raises StoreError, which names the keys if some of a wrong type are in the way."""
+    wrong = [f"{key}; rename or delete it" for key in wrong_keys(redis)]
+    try:
+        return _status(redis, now, timetable, [*_server_faults(redis), *wrong])
+    except StoreError as error:
+        if not wrong or isinstance(error, StoreUnavailable):
+            raise
+        raise StoreError(f"In Redis, {'; '.join(wrong)}.", cause="wrong_type") from error
+
+
+def _server_faults(redis: Redis) -> list[str]:
+    try:
+        return list(map(str, server_faults(listing.server(redis))))
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        return [str(error)]
+
+
+def _status(redis: Redis, now: datetime, timetable: Timetable | None, faults: Sequence[str]) -> Status:
     sizes = listing.sizes(redis)
     return Status(
+        faults=faults,
         at=now,
         clocks=clocks(redis, now),
         workers=workers(redis, seconds(now)),
@@ -93,6 +118,7 @@ def _of_processes(status: Status) -> Iterator[str]:
     elif not status.workers and any(queue.size for queue in status.queues):
         yield "no worker runs, and jobs wait"
     for worker in status.workers:
+        yield from (f"worker {worker.identity}: {problem}" for problem in worker.problems)
         if worker.beat_age > SILENT_SECONDS:
             yield f"worker {worker.identity} was last heard of {worker.beat_age:.0f} s ago"
         elif worker.frozen > SILENT_SECONDS:
@@ -101,6 +127,8 @@ def _of_processes(status: Status) -> Iterator[str]:
 
 
 def _of_clocks(status: Status) -> Iterator[str]:
+    for clock in status.clocks:
+        yield from (f"clock {clock.identity}: {problem}" for problem in clock.problems)
     if status.clocks and not any(clock.leads for clock in status.clocks):
         yield "no clock leads"
     for clock in status.clocks:

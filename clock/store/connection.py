@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ def connect(
             check_server(redis)
     except StoreError as error:
         redis.close()
-        raise type(error)(f"{masked(url)}: {error}{_advice(error, source)}", cause=error.cause) from error
+        raise type(error)(f"{masked(url)}: {_advised(error, source)}", cause=error.cause) from error
     return redis
 
 
@@ -226,6 +226,13 @@ def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
     return min(looks)[1]
 
 
+def server_time(redis: Redis) -> datetime:
+    """The server's time. Raises StoreUnavailable."""
+    with translated():
+        seconds, microseconds = redis.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+
 def answers(redis: Redis) -> bool:
     """Whether the server answers a connection made just for asking."""
     pool: Any = redis.connection_pool
@@ -259,12 +266,11 @@ def impatient_client(url: str, seconds: float) -> Redis:
     return client(url, 1, push_limits(seconds))
 
 
-def _advice(error: StoreError, source: str) -> str:
+def _advised(error: StoreError, source: str) -> str:
+    """The error's text, with the name of the setting that holds the address."""
     if error.cause == "certificate":
         return (
-            " The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your own, "
-            "or ?ssl_cert_reqs=none to go without."
+            f"{error} The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your "
+            "own, or ?ssl_cert_reqs=none to go without."
         )
-    if error.cause in ("unreachable", "no_answer"):
-        return f" Is it running, and is {source} right?"
-    return ""
+    return str(error).replace("is its address right", f"is {source} right")

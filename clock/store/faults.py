@@ -91,7 +91,7 @@ def _elsewhere(cause: str, what: str, cure: str) -> Fault:
 
 _FAIL_OVER = "Wait for the fail-over to end, or use the primary's address."
 
-_UNREACHABLE = _elsewhere("unreachable", "Redis cannot be reached", "")
+_UNREACHABLE = _elsewhere("unreachable", "Redis cannot be reached", "Is it running, and is its address right?")
 _NO_ANSWER = _elsewhere(
     "no_answer", "Redis does not answer", "The server or the network hangs, or a command takes very long."
 )
@@ -153,7 +153,7 @@ _BY_CODE = {
     "WRONGTYPE": _permanent(
         "wrong_type",
         "A key in Redis has another type than ours",
-        "Another program wrote it: find the key with TYPE, then rename or delete it.",
+        "Another program wrote it: clock doctor names the key. Rename or delete it.",
     ),
     "DENIED": _permanent(
         "protected", "Redis runs in protected mode", "Set a password there, or turn protected-mode off."

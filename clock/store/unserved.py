@@ -47,7 +47,8 @@ def unserved_problems(redis: Redis, started: float) -> list[Problem]:
     return [
         Problem(
             f"no_worker:{name}",
-            f"Jobs wait in the queue {name!r} ({size}), and no worker takes from it. Start one: clock worker -q {name}",
+            f"Jobs wait in the queue {name!r} ({size}), and no worker takes from it. Start "
+            f"one: clock worker -q {name}",
             blocks=latest >= started,
         )
         for name, (size, latest) in sorted(unserved(redis).items())
@@ -77,7 +78,7 @@ def _asked(redis: Redis, command: str, names: list[bytes], *further: object) -> 
     """The answers of a command for each key; an exception for one of another type."""
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.execute_command(command, name, *further)
+            pipeline.execute_command(command, name, *further)  # type: ignore[no-untyped-call]  # untyped there
         return pipeline.execute(raise_on_error=False)
 
 

@@ -14,8 +14,8 @@ import msgspec
 from clock import __version__
 from clock.clocks import Clock
 from clock.job.payload import seconds
-from clock.store.in_progress import Claimed
 from clock.problems import Problems, published
+from clock.store.in_progress import Claimed
 from clock.store.processes import Beat
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import WorkerOptions

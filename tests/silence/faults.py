@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 from tests.silence.world import World, machine_off_by
 
 GUIDE = Path(__file__).parents[2] / "docs/troubleshooting.md"
+NOTHING = "(nothing: it is over)"
 BEGIN, END = "<!-- faults -->\n", "<!-- end of faults -->\n"
 
 Cause = Callable[[World], Iterator[None]]
@@ -30,9 +30,9 @@ NOBODY, LEADER, WORKER = frozenset[str](), frozenset({"leader"}), frozenset({"wo
 
 @dataclass(frozen=True)
 class Fault:
-    """A way not to work. `who` must say `says` and `cure`; everybody else must work, or say so as well.
+    """A way not to work. `who` must report `says` and `cure`; everybody else must work, or report it as well.
 
-    `status`: `clock status` and `clock doctor` say `status` (where not given: `says`). `means` and `do` are for the
+    `clock status` and `clock doctor` must report `status`, or `cure` if it is empty. `means` and `do` are for the
     guide. `exits`: a process that starts under the fault ends with one line and exit code 1.
     """
 
@@ -89,12 +89,14 @@ def wrong_type(key: str, *command: str) -> Cause:
     """Have another program write something else under a key of ours."""
 
     def cause(world: World) -> Iterator[None]:
-        aside = world.admin.rename(key, "aside") if world.admin.exists(key) else None
+        aside = f"aside:{key}"
+        with suppress(RedisError):  # it is not there
+            world.admin.rename(key, aside)
         world.admin.execute_command(*(command or ("SET", key, "nonsense")))
         yield
         world.admin.delete(key)
-        if aside:
-            world.admin.rename("aside", key)
+        with suppress(RedisError):
+            world.admin.rename(aside, key)
 
     return cause
 
@@ -225,126 +227,57 @@ def unreadable_rows(world: World) -> Iterator[None]:
     world.timetable.synced[0].load.fail = False  # type: ignore[attr-defined]  # our own function
 
 
-_ACL = "The user of the URL may not do what clock does."
 _GIVE = "Give the user the permissions of [Users](deploying.md#users)."
 _TYPE = "Another program has written under a name that clock or Sidekiq uses."
-_RENAME = "Look with `redis-cli TYPE KEY`; rename the key or delete it. What waits goes on by itself."
+_RENAME = "`clock doctor` names the key. Rename it or delete it."
 _PRIMARY = "Wait for the fail-over to end, or set `REDIS_URL` to the primary."
+_NO_CLUSTER = "Use a server without cluster mode, or Sentinel."
+
+
+def no_permission(what: str, *rules: str, who: frozenset[str] = ALL) -> Fault:
+    means = "The user of the URL may not do what clock does."
+    return Fault(
+        f"no permission {what}", acl(*rules), "no_permission", "docs/deploying.md", who, means, _GIVE, True
+    )
+
+
+def no_user(name: str, *rules: str) -> Fault:
+    means, do = "Redis refuses the user or the password of the URL.", "Correct the URL and restart the process."
+    return Fault(name, cut_off(*rules), "wrong_password", "Correct the URL", ALL, means, do, True)
+
+
+def cluster(name: str, answer: str, says: str = "cluster", *, exits: bool = True) -> Fault:
+    means = "The server is part of a Redis Cluster."
+    return Fault(name, answers(answer), says, "cluster mode off", ALL, means, _NO_CLUSTER, exits)
+
+
+def wrong(key: str, who: frozenset[str], says: str = "wrong_type", cure: str = "clock doctor") -> Fault:
+    name = f"wrong type of `{key}`"
+    return Fault(name, wrong_type(key), says, cure, who, _TYPE, _RENAME, status=key)
+
 
 FAULTS: Sequence[Fault] = (
-    Fault(
-        "no permission for any key",
-        acl("resetkeys"),
-        "no_permission",
-        "docs/deploying.md",
-        ALL,
-        _ACL,
-        _GIVE,
-        exits=True,
+    no_permission("for any key", "resetkeys"),
+    no_permission("for the clock's keys", "resetkeys", "~queue*", "~schedule", "~retry", "~processes", "~stat:*"),
+    no_permission(
+        "for queues", "resetkeys", "~clock:*", "~schedule", "~retry", "~processes", "~stat:*", who=WORKER
     ),
+    no_permission("for scripts", "-@scripting"),
+    no_permission("for EVALSHA", "-evalsha"),
+    no_permission("for TIME", "-time"),
+    no_permission("to wait", "-@blocking", who=frozenset({"standby", "worker"})),
+    no_permission("to write", "-@write"),
+    no_permission("to read", "-@read"),
+    no_permission("for channels", "resetchannels", who=WORKER),
+    no_user("the password was changed", "resetpass", ">other"),
+    no_user("the user was switched off", "off"),
     Fault(
-        "no permission for the clock's keys",
-        acl("resetkeys", "~queue*", "~schedule", "~retry", "~dead", "~processes", "~stat:*"),
-        "no_permission",
-        "docs/deploying.md",
-        ALL,
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "no permission for queues",
-        acl("resetkeys", "~clock:*", "~schedule", "~retry", "~dead", "~processes", "~stat:*"),
-        "no_permission",
-        "docs/deploying.md",
-        WORKER,
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "no permission for scripts",
-        acl("-@scripting"),
-        "no_permission",
-        "docs/deploying.md",
-        ALL,
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "no permission for EVALSHA",
-        acl("-evalsha"),
-        "no_permission",
-        "docs/deploying.md",
-        ALL,
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "no permission for TIME", acl("-time"), "no_permission", "docs/deploying.md", ALL, _ACL, _GIVE, exits=True
-    ),
-    Fault(
-        "no permission to wait",
-        acl("-@blocking"),
-        "no_permission",
-        "docs/deploying.md",
-        frozenset({"standby", "worker"}),
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "no permission to write",
-        acl("-@write"),
-        "no_permission",
-        "docs/deploying.md",
-        ALL,
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "no permission to read", acl("-@read"), "no_permission", "docs/deploying.md", ALL, _ACL, _GIVE, exits=True
-    ),
-    Fault(
-        "no permission for channels",
-        acl("resetchannels"),
-        "no_permission",
-        "docs/deploying.md",
-        WORKER,
-        _ACL,
-        _GIVE,
-        exits=True,
-    ),
-    Fault(
-        "the password was changed",
-        cut_off("resetpass", ">other"),
-        "wrong_password",
-        "Correct the URL",
-        ALL,
-        "Redis refuses the user or the password of the URL.",
-        "Correct the URL and restart the process.",
-        exits=True,
-    ),
-    Fault(
-        "the user was switched off",
-        cut_off("off"),
-        "wrong_password",
-        "Correct the URL",
-        ALL,
-        "Redis refuses the user or the password of the URL.",
-        "Correct the URL and restart the process.",
-        exits=True,
-    ),
-    Fault(
-        "a password is asked for",
+        "a password is needed",
         answers("NOAUTH Authentication required."),
         "password_needed",
         "Put it in the URL",
         ALL,
-        "Redis has got a password, and the URL holds none.",
+        "Redis has a password, and the URL holds none.",
         "Put it in the URL: `redis://:PASSWORD@HOST`.",
         exits=True,
     ),
@@ -356,6 +289,7 @@ FAULTS: Sequence[Fault] = (
         ALL,
         "The server is a replica: it refuses every write.",
         _PRIMARY,
+        status="replica",
     ),
     Fault(
         "a replica without its primary",
@@ -365,6 +299,7 @@ FAULTS: Sequence[Fault] = (
         ALL,
         "The server is a replica that has lost its primary.",
         _PRIMARY,
+        status="replica",
     ),
     Fault(
         "too few replicas",
@@ -374,6 +309,7 @@ FAULTS: Sequence[Fault] = (
         ALL,
         "The server refuses writes until enough replicas follow it.",
         "Start its replicas, or lower `min-replicas-to-write`.",
+        status="replica",
     ),
     Fault(
         "full memory",
@@ -383,6 +319,7 @@ FAULTS: Sequence[Fault] = (
         ALL,
         "The server has reached `maxmemory` and refuses writes.",
         "Free memory, or raise `maxmemory`. Keep `maxmemory-policy noeviction`.",
+        status="memory",
     ),
     Fault(
         "a disk that fails",
@@ -392,6 +329,7 @@ FAULTS: Sequence[Fault] = (
         ALL,
         "The server could not save to its disk, and refuses writes.",
         "Free its disk; its log names the reason.",
+        status="disk",
     ),
     Fault(
         "a long script",
@@ -412,12 +350,12 @@ FAULTS: Sequence[Fault] = (
         "Wait.",
     ),
     Fault(
-        "a server that is frozen",
+        "a frozen server",
         frozen,
         "no_answer",
         "hang",
         ALL,
-        "The server's process is stopped or overloaded.",
+        "The server's process is suspended or overloaded.",
         "Look at the server: `redis-cli PING`, its log, its CPU.",
     ),
     Fault(
@@ -430,7 +368,7 @@ FAULTS: Sequence[Fault] = (
         "Look at what lies between: `redis-cli -u URL PING` from this machine.",
     ),
     Fault(
-        "a server that is away",
+        "no server",
         away,
         "unreachable",
         "Is it running",
@@ -445,39 +383,13 @@ FAULTS: Sequence[Fault] = (
         "maxclients",
         ALL,
         "The server has reached `maxclients`.",
-        "Raise `maxclients`, or see with `CLIENT LIST` who holds the connections.",
+        "Raise `maxclients`, or see with `CLIENT LIST` which clients hold the connections.",
     ),
+    cluster("cluster mode, MOVED", "MOVED 3999 127.0.0.1:6381"),
+    cluster("cluster mode, CROSSSLOT", "CROSSSLOT Keys in request don't hash to the same slot"),
+    cluster("cluster mode, CLUSTERDOWN", "CLUSTERDOWN The cluster is down", "cluster_down", exits=False),
     Fault(
-        "cluster mode: MOVED",
-        answers("MOVED 3999 127.0.0.1:6381"),
-        "cluster",
-        "turn cluster mode off",
-        ALL,
-        "The server is part of a Redis Cluster.",
-        "Use a server without cluster mode, or Sentinel.",
-        exits=True,
-    ),
-    Fault(
-        "cluster mode: CROSSSLOT",
-        answers("CROSSSLOT Keys in request don't hash to the same slot"),
-        "cluster",
-        "turn cluster mode off",
-        ALL,
-        "The server is part of a Redis Cluster.",
-        "Use a server without cluster mode, or Sentinel.",
-        exits=True,
-    ),
-    Fault(
-        "a cluster that is down",
-        answers("CLUSTERDOWN The cluster is down"),
-        "cluster_down",
-        "cluster mode off",
-        ALL,
-        "The server is part of a Redis Cluster.",
-        "Use a server without cluster mode, or Sentinel.",
-    ),
-    Fault(
-        "an unknown command",
+        "a command that Redis does not know",
         answers("ERR unknown command 'EVALSHA', with args beginning with: "),
         "unknown_command",
         "disabled",
@@ -486,44 +398,52 @@ FAULTS: Sequence[Fault] = (
         "Use Redis 6.2 or Valkey 7.2 or newer, with all commands.",
         exits=True,
     ),
-    *(
-        Fault(f"wrong type of `{key}`", wrong_type(key), "wrong_type", "rename or delete it", who, _TYPE, _RENAME)
-        for key, who in {
-            "clock:lease": CLOCKS,
-            "clock:ledger:decided": LEADER,
-            "clock:ledger:anchor": LEADER,
-            "clock:ledger:declaration": LEADER,
-            "clock:paused": LEADER,
-            "clock:next_due": LEADER,
-            "clock:clocks": CLOCKS,
-            "clock:workers": WORKER,
-            "processes": WORKER,
-            "queues": LEADER,
-            "queue:default": WORKER,
-            "schedule": WORKER,
-            "retry": WORKER,
-            "clock:parked": WORKER,
-            "clock:hand_over": frozenset({"standby"}),
-        }.items()
+    wrong("clock:ledger:decided", LEADER),
+    wrong("clock:ledger:declaration", LEADER),
+    wrong("clock:clocks", CLOCKS),
+    wrong("clock:workers", WORKER),
+    wrong("clock:hand_over", frozenset({"standby"})),
+    wrong("clock:parked", WORKER, "Parked jobs cannot be read"),
+    wrong("processes", WORKER),
+    wrong("queues", ALL),
+    wrong("queue:default", frozenset({"leader", "worker"})),
+    wrong("schedule", WORKER),
+    wrong("retry", WORKER),
+    # the clocks and workers work on
+    wrong("clock:ledger:anchor", NOBODY, cure=""),
+    wrong("clock:paused", NOBODY, cure=""),
+    wrong("clock:next_due", NOBODY, cure=""),
+    wrong("dead", NOBODY, cure=""),
+    wrong("stat:processed", NOBODY, cure=""),
+    Fault(
+        "wrong type of `clock:lease`",
+        wrong_type("clock:lease"),
+        "",
+        "a clock replaced it",
+        NOBODY,
+        _TYPE,
+        "Nothing: a clock replaces it at once.",
+        status=NOTHING,
     ),
-    Fault("no number in `stat:processed`", wrong_type("stat:processed"), "refused", "", WORKER, _TYPE, _RENAME),
     Fault(
         "a lease of an unknown rank",
         unknown_rank,
         "",
-        "clock:lease held",
+        "",
         NOBODY,
-        "Another program wrote the lease. A clock replaces it.",
-        "Nothing: it is replaced.",
+        "Another program or an unknown release wrote the lease.",
+        "Nothing: a clock replaces it at once.",
+        status=NOTHING,
     ),
     Fault(
-        "a machine whose clock is wrong",
+        "a machine with a wrong clock",
         skewed,
         "skew",
         "NTP",
         CLOCKS,
         "The machine's clock is off Redis's. Events fire by Redis's time; your own code reads the machine's.",
         "Let NTP set the clock (`timedatectl`).",
+        status="NTP",
     ),
     Fault(
         "rows that cannot be read",
@@ -532,7 +452,8 @@ FAULTS: Sequence[Fault] = (
         "Check the database",
         LEADER,
         "The function given to `sync_events` raises. The events stay as they were.",
-        "Mend the database or the function.",
+        "Repair the database or the function.",
+        status="rows cannot be read",
     ),
     Fault(
         "a queue without a worker",
@@ -542,6 +463,7 @@ FAULTS: Sequence[Fault] = (
         ALL,
         "Jobs wait in a queue that no worker takes from.",
         "Start a worker for it: `clock worker -q QUEUE`.",
+        status="nobodys",
     ),
 )
 
@@ -575,6 +497,3 @@ def write() -> None:
 
 if __name__ == "__main__":
     write()
-
-
-_ = cast("Any", None)
