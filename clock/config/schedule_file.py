@@ -79,6 +79,7 @@ class _Events:
         """The events, those of the environment's own section last. Raises ConfigurationError."""
         lines: dict[str, int] = {}
         of_environment: list[Declared] = []
+        merged = _merged_by_events(section)
         for name, node, line in _named(self.path, section):
             if name in lines:
                 raise ConfigurationError(
@@ -87,7 +88,7 @@ class _Events:
             lines[name] = line
             if _is_section(node):
                 of_environment += self.of(node) if name == self.environment else ()
-            elif not _is_template(name, node, section):
+            elif not _is_template(name, node, merged):
                 yield from self._event(name, node, f"{self.path}:{line}")
         yield from of_environment
 
@@ -110,22 +111,18 @@ def _is_section(node: yaml.Node) -> bool:
     return bool(values) and all(isinstance(value, yaml.MappingNode) for value in values)
 
 
-def _is_template(name: str, node: yaml.Node, section: yaml.Node | None) -> bool:
+def _is_template(name: str, node: yaml.Node, merged: frozenset[int]) -> bool:
+    """Whether an entry is no event. `merged` are the ids of the nodes that events merge."""
     if name.startswith((".", "x-")):
         return True
-    fields = (
-        {str(key.value).removeprefix(":") for key, _ in pairs_of(node)}
-        if isinstance(node, yaml.MappingNode)
-        else set()
-    )
-    return fields.isdisjoint(("every", "cron", "interval")) and _is_merged(node, section)
+    return id(node) in merged and {"every", "cron", "interval"}.isdisjoint(_children(node))
 
 
-def _is_merged(node: yaml.Node, section: yaml.Node | None) -> bool:
-    """Whether an event of the section merges the node: `<<: *defaults`."""
+def _merged_by_events(section: yaml.Node | None) -> frozenset[int]:
+    """The ids of the nodes that entries of a section merge: `<<: *defaults`."""
     values = [value for _, value in section.value] if isinstance(section, yaml.MappingNode) else []
     events = [value for value in values if isinstance(value, yaml.MappingNode)]
-    return any(node is merged for event in events for merged in merged_by(event))
+    return frozenset(id(merged) for event in events for merged in merged_by(event))
 
 
 def _named(path: Path, section: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, int]]:

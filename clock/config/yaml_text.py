@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from copy import deepcopy
+from collections.abc import Hashable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 16:20 as text, as YAML 1.2 does (by YAML 1.1 it is 980), and ignores merges of empty templates.
+    """Reads 16:20 as text, as YAML 1.2 does (by YAML 1.1 it is 980).
 
     What is nested too deeply, or cannot be read as what it looks like, is a YAMLError with its line.
     """
@@ -41,10 +41,11 @@ class _Loader(yaml.SafeLoader):
                 problem=f"{node.value!r:.40} cannot be read as {kind}", problem_mark=node.start_mark
             ) from None
 
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Resolve what the mapping merges, after dropping empty templates."""
-        node.value = [(key, value) for key, value in node.value if not (key.tag == MERGE and _is_null(value))]
-        super().flatten_mapping(node)
+    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Hashable, object]:
+        """What a mapping stands for, with what it merges. The library would write the merges into the node."""
+        if isinstance(node, yaml.MappingNode):
+            node = yaml.MappingNode(node.tag, pairs_of(node), node.start_mark, node.end_mark)
+        return super().construct_mapping(node, deep)
 
 
 DEEPEST = 50  # levels of nesting; settings and events have five
@@ -63,7 +64,14 @@ _Loader.add_implicit_resolver(
 
 
 def composed(path: Path) -> yaml.Node | None:
-    """The file's document; None: it is empty. Raises ConfigurationError, with file and line."""
+    """The file's document; None: it is empty. Callers must not change it, because it is kept.
+
+    Raises ConfigurationError, with file and line.
+    """
+    return _document(path, _text_of(path))
+
+
+def _text_of(path: Path) -> str:
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(LARGEST + 1)
@@ -74,10 +82,15 @@ def composed(path: Path) -> yaml.Node | None:
     if "<%" in text:
         line = text[: text.index("<%")].count("\n") + 1
         raise ConfigurationError(f"{path}:{line}: <% is ERB, which only Ruby runs; write ${{NAME:-default}}")
+    return text
+
+
+@lru_cache(maxsize=4)  # settings and events may be in one file, and a file of 1,000 events takes 0.5 s
+def _document(path: Path, text: str) -> yaml.Node | None:
     try:
         node: yaml.Node | None = yaml.compose(text, _Loader)
         _check_size(path, node)
-        _check_keys(path, node)
+        _check_mappings(path, node)
         value_of(node)  # an unknown tag is noticed now
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -120,17 +133,15 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 def value_of(node: yaml.Node | None) -> object:
     """What a node stands for, as `yaml.safe_load` has it."""
-    # Of a copy: where something is merged, the library would write it into the node.
-    return None if node is None else _Loader("").construct_document(deepcopy(node))
+    return None if node is None else _Loader("").construct_document(node)
 
 
 def pairs_of(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
     """The keys and values of a mapping, and before them what it merges (`<<: *defaults`) and does not override."""
-    found: dict[str, tuple[yaml.Node, yaml.Node]] = {}
-    for merged in reversed(merged_by(node)):
-        if isinstance(merged, yaml.MappingNode):
-            found |= {key.value: (key, value) for key, value in pairs_of(merged)}
-    return list((found | {key.value: (key, value) for key, value in node.value if key.tag != MERGE}).values())
+    merged = [part for part in reversed(merged_by(node)) if isinstance(part, yaml.MappingNode)]
+    pairs = [pair for part in merged for pair in pairs_of(part)]
+    pairs += [(key, value) for key, value in node.value if key.tag != MERGE]
+    return list({_identity(key): (key, value) for key, value in pairs}.values())
 
 
 def merged_by(node: yaml.MappingNode) -> list[yaml.Node]:
@@ -139,8 +150,13 @@ def merged_by(node: yaml.MappingNode) -> list[yaml.Node]:
     return [part for value in given for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
 
 
-def _check_keys(path: Path, document: yaml.Node | None) -> None:
-    """Refuse a key given twice, at any depth. Raises ConfigurationError."""
+def _identity(key: yaml.Node) -> Hashable:
+    """Equal for two keys of a mapping if they are the same key."""
+    return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
+
+
+def _check_mappings(path: Path, document: yaml.Node | None) -> None:
+    """Refuse a key given twice, and merges of what is no mapping, at any depth. Raises ConfigurationError."""
     nodes, seen = [document], set[int]()
     while nodes:
         node = nodes.pop()
@@ -149,20 +165,27 @@ def _check_keys(path: Path, document: yaml.Node | None) -> None:
         seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             _refuse_twins(path, [key for key, _ in node.value if key.tag != MERGE])
+            _refuse_merges(path, node)
             nodes += [part for pair in node.value for part in pair]
         else:
             nodes += node.value
 
 
 def _refuse_twins(path: Path, keys: Iterable[yaml.Node]) -> None:
-    lines: dict[tuple[str, str], int] = {}
+    lines: dict[Hashable, int] = {}
     for key in keys:
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        if (key.tag, key.value) in lines:
-            first = lines[key.tag, key.value]
+        first = lines.get(_identity(key))
+        if first is not None:
             raise ConfigurationError(f"{path}:{line_of(key)}: {key.value!r:.60} is already there, in line {first}")
-        lines[key.tag, key.value] = line_of(key)
+        lines[_identity(key)] = line_of(key)
+
+
+def _refuse_merges(path: Path, node: yaml.MappingNode) -> None:
+    for merged in merged_by(node):
+        if not isinstance(merged, yaml.MappingNode) and not _is_null(merged):
+            raise ConfigurationError(
+                f"{path}:{line_of(merged)}: << merges mappings, as in `<<: *defaults`, not {value_of(merged)!r:.40}"
+            )
 
 
 def _is_null(node: yaml.Node) -> bool:

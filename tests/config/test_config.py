@@ -198,7 +198,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("queues: {" + ",".join(f"k{n}: x" for n in range(300)) + "}", ":1: queues is {'k0': 'x', 'k1'"),
         ("k" * 1_000 + ": 1\n", ":1: unknown setting 'kkkkkk"),
         ("# " + "x" * 10_000_001, ": more than 10,000,000 characters are too many for settings"),
-        ("<<: [1, 2]\n", ":1: not valid YAML: expected a mapping for merging, but found scalar"),
+        ("<<: [1, 2]\n", ":1: << merges mappings, as in `<<: *defaults`, not 1"),
     ],
     ids=["bomb", "list", "mapping", "deep", "blocks", "digits", "month", "large", "value", "key", "file", "merge"],
 )

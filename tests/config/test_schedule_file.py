@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clock.config import Declared, load_config
 from clock.errors import ConfigurationError
@@ -202,3 +203,28 @@ def test_a_file_that_cannot_be_read_is_told_with_its_line(read: Read, schedule: 
 def test_a_schedule_file_that_is_missing_is_told(read: Read) -> None:
     with pytest.raises(ConfigurationError, match=r"nothing\.yml: No such file"):
         read("schedule_file: nothing.yml\n")
+
+
+def test_empty_templates_in_a_list_of_merges_are_passed_over(read: Read) -> None:
+    text = ".base: &base {cron: '0 6 * * *'}\n.empty: &empty\na: {<<: [*empty, *base], job: AJob}\n"
+
+    [event] = read("", schedule=text)
+
+    assert event.values == {"cron": "0 6 * * *", "job": "AJob"}
+
+
+def test_a_list_as_a_key_is_refused_with_its_line(read: Read) -> None:
+    with pytest.raises(ConfigurationError, match="schedule.yml:1: not valid YAML: found unhashable key"):
+        read("", schedule="? [a, b]\n: {cron: '0 6 * * *', job: AJob}\n")
+
+
+def test_a_file_is_read_once_for_its_settings_and_its_events(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[object] = []
+    compose = yaml.compose
+    monkeypatch.setattr(yaml, "compose", lambda *given: counted.append(given) or compose(*given))
+
+    read("concurrency: 7\nschedule: {once: {cron: '0 6 * * *', job: OnceJob}}\n")
+
+    assert len(counted) == 1
