@@ -114,21 +114,28 @@ def weekdays(text: str) -> IsOn:
     """The weekday field as a test. Raises ValueError."""
     every: set[int] = set()
     counted: set[tuple[int, int]] = set()
-    for term in text.split(","):
-        if "%" in term:
-            WEEKDAY.refuse(term, "every other week is not supported; write every: 2 weeks, at: 'Monday 09:00'")
-        if last := re.fullmatch(r"l(\d)|(\d|[a-z]{3,})l", term):
-            counted.add((WEEKDAY.number(last[1] or last[2], term) % 7, -1))
-            continue
-        [(_, parts)] = _terms(WEEKDAY, term)
-        values = WEEKDAY.values(parts["first"], parts["last"], _step(WEEKDAY, parts), term)
-        if parts["nth"]:
-            counted.update((value % 7, _nth(parts["nth"], term)) for value in values)
+    for days, nth in map(weekday_term, text.split(",")):
+        if nth is None:
+            every.update(days)
         else:
-            every.update(value % 7 for value in values)
+            counted.update((day, nth) for day in days)
     return lambda day: (
         day.isoweekday() % 7 in every or any((day.isoweekday() % 7, n) in counted for n in _places(day))
     )
+
+
+def weekday_term(term: str) -> tuple[list[int], int | None]:
+    """The weekdays of a term, 0 for Sunday, and which of the month's: 1 the first, -1 the last, None each.
+
+    Raises ValueError.
+    """
+    if "%" in term:
+        WEEKDAY.refuse(term, "every other week is not supported; write every: 2 weeks, at: 'Monday 09:00'")
+    if last := re.fullmatch(r"l(\d)|(\d|[a-z]{3,})l", term):
+        return [WEEKDAY.number(last[1] or last[2], term) % 7], -1
+    [(_, parts)] = _terms(WEEKDAY, term)
+    days = [day % 7 for day in WEEKDAY.values(parts["first"], parts["last"], _step(WEEKDAY, parts), term)]
+    return days, _nth(parts["nth"], term) if parts["nth"] else None
 
 
 def never_comes(plain: frozenset[int], tests: list[IsOn], months: frozenset[int]) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import pairwise
 
 from cronsim import CronSim, CronSimError
 
 from clock.timetable.cron import fields_of
-from clock.timetable.cron_fields import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY, Field, numbers
+from clock.timetable.cron_fields import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY, Field, numbers, weekday_term
 from clock.timetable.periods import listed
 
 _FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
@@ -80,8 +81,8 @@ def _day(term: str) -> str:
     if term in ("lw", "wl"):
         return "the last weekday of the month"
     range_, _, step = term.partition("/")
-    if range_ in ("", "*"):
-        return f"every {_nth(int(step))} day of the month"
+    if range_ in ("", "*", "?"):
+        return f"every {_nth(int(step))} day of the month" if step else "every day"
     first, last = re.findall(r"(-?\w+)(?:-(-?\w+))?", range_)[0]
     every = f"every {_nth(int(step))} of " if step else ""
     if not last:
@@ -96,20 +97,14 @@ def _place(text: str) -> str:
 
 
 def _weekday(term: str) -> str:
-    if last := re.fullmatch(r"l(\w+)|(\w+)l", term):
-        return f"the last {_name(last[1] or last[2])} of the month"
-    text, _, nth = term.partition("#")
-    name = " through ".join(map(_name, text.split("-")))
-    if not nth:
-        return name
-    if nth.lstrip("-").isdigit() and not nth.startswith("-"):
-        return f"the {_nth(int(nth))} {name} of the month"
-    place = -1 if nth.startswith("l") else int(nth)
-    return f"the last {name} of the month" if place == -1 else f"the {_nth(-place)} to last {name} of the month"
-
-
-def _name(text: str) -> str:
-    return WEEKDAY.names[WEEKDAY.number(text, text) % 7].capitalize()
+    days, nth = weekday_term(term)
+    names = [WEEKDAY.names[day].capitalize() for day in days]
+    is_range = len(days) > 2 and all((after - day) % 7 == 1 for day, after in pairwise(days))
+    words = f"{names[0]} through {names[-1]}" if is_range else listed(names)
+    if nth is None:
+        return words
+    place = "last" if nth == -1 else _nth(nth) if nth > 0 else f"{_nth(-nth)} to last"
+    return f"the {place} {words} of the month"
 
 
 def _nth(number: int) -> str:

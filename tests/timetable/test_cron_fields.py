@@ -165,10 +165,27 @@ def test_a_zone_behind_an_expression_is_told_from_a_weekday(text: str, expected:
             "At 00:00 on day 1 of the month and the weekday nearest to day 15 of the month or Monday",
         ),
         ("0 9 * 6 fri#L", "At 09:00 in June on the last Friday of the month"),
+        ("0 9 15W * 1/2", "nearest to day 15 of the month or Monday, Wednesday, Friday and Sunday"),
+        ("0 9 * * mon-wed#1", "At 09:00 on the 1st Monday through Wednesday of the month"),
+        ("0 9 LW,* * *", "At 09:00 on the last weekday of the month and every day"),
+        ("0 9 * * fri-sun,tue#-1", "At 09:00 on Friday through Sunday and the last Tuesday of the month"),
     ],
 )
 def test_an_expression_is_explained_in_words(expression: str, words: str) -> None:
     assert words in cron_prose(expression)
+
+
+def _terms(*terms: str) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(terms), min_size=1, max_size=3).map(",".join)
+
+
+@for_all(
+    day=_terms("*", "?", "*/2", "/3", "5", "20-4", "3/9", "1-9/4", "L", "LW", "15W", "-2", "-7-L", "9-L/3"),
+    weekday=_terms("*", "?", "*/2", "/3", "1/2", "7", "fri-mon", "7-2/2", "mon-wed#1", "sun#-1", "L5", "2L"),
+    time=_terms("*", "?", "*/2", "/7", "5", "20-4/3", "22/1"),
+)
+def test_every_expression_that_is_accepted_has_words(day: str, weekday: str, time: str) -> None:
+    assert cron_prose(f"{time} {time} {day} nov-feb {weekday}")
 
 
 def test_what_cronsim_knows_is_explained_in_its_words() -> None:
