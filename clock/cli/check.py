@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,9 @@ from clock.errors import DeclarationError
 from clock.log import configure_logging
 from clock.testing.checks import Finding, Look, differs, findings
 from clock.timetable import zone_name
+
+MOST_SHOWN = 20  # findings of one rule, as text: those of a file of thousands of events would hide the others
+FEW = 5  # of more findings than that, so many are shown
 
 
 @click.command(short_help="Check the clock file for errors and likely mistakes.")
@@ -61,12 +65,23 @@ def _split(message: str) -> tuple[str, str]:
 
 
 def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
+    by_rule: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in found:
-        name = f"{finding.event}: " if finding.event else ""
-        colour = "red" if finding.level == "error" else "yellow"
-        echo(f"{finding.source}: ", Styled(finding.level, fg=colour), f": {name}{finding.text}")
+        by_rule[finding.level, finding.rule].append(finding)
+    for (level, rule), several in by_rule.items():
+        shown = several if len(several) <= MOST_SHOWN else several[:FEW]
+        for finding in shown:
+            name = f"{finding.event}: " if finding.event else ""
+            echo(f"{finding.source}: ", _level(level), f": {name}{finding.text}")
+        if len(several) > len(shown):
+            more = f": {len(several) - len(shown):,} more of this kind ({rule}); --format json lists them all"
+            echo(f"{clock_file}: ", _level(level), more)
     errors = sum(finding.level == "error" for finding in found)
     echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
+
+
+def _level(level: str) -> Styled:
+    return Styled(level, fg="red" if level == "error" else "yellow")
 
 
 def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from clock.testing.condition_trial import count_refused
 from clock.timetable import Event
 from clock.timetable.cron import fields_of
 from clock.timetable.cron_fields import DAY, HOUR, MINUTE, MONTH, SECOND, WEEKDAY, numbers
@@ -55,16 +56,12 @@ def moved_astray(event: Event, start: datetime) -> datetime | None:
 def refused_instants(event: Event, start: datetime) -> int:
     """How many due instants of a year the event's condition refuses, if it refuses all of them; else 0.
 
-    A condition that raises, and one that would be asked more often than every minute, is left to the clock.
+    A condition that cannot be tried, and one that would be asked more often than every minute, is left to the clock.
     """
-    count = 0
-    for due in islice(_asked(event, start), MOST_ASKED):
-        try:
-            if event.condition is None or event.condition(_local(due, event)):
-                return 0
-        except Exception:  # noqa: BLE001  # the file's own function may raise whatever it likes
-            return 0
-        count += 1
+    if event.condition is None:
+        return 0
+    asked = islice(_asked(event, start), MOST_ASKED)
+    count = count_refused(event.condition, (_local(due, event) for due in asked))
     return count if count < MOST_ASKED else 0
 
 

@@ -26,7 +26,7 @@ WORDS = {
     "@annually": "0 0 1 1 *",
 }
 #: A zone behind an expression: a name of the tz database or an offset from UTC.
-_ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)+|[A-Z][A-Za-z]+([+-]?\d[A-Z]*)?|Z|[+-]\d\d:?\d\d", re.ASCII)
+_ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)+|[A-Z][A-Za-z]+([+-]?\d[A-Z]*)?|Z|utc|[+-]\d\d:?\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,9 +218,7 @@ def test_a_list_as_a_key_is_refused_with_its_line(read: Read) -> None:
         read("", schedule="? [a, b]\n: {cron: '0 6 * * *', job: AJob}\n")
 
 
-def test_a_file_is_read_once_for_its_settings_and_its_events(
-    read: Read, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_is_read_once_for_its_settings_and_its_events(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[object] = []
     compose = yaml.compose
     monkeypatch.setattr(yaml, "compose", lambda *given: counted.append(given) or compose(*given))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -242,6 +243,44 @@ def test_a_condition_of_clockworks_form_is_tried_at_each_instant_at_which_the_cl
     refused = [finding.event for finding in found(*lines) if "refuses" in finding.text]
 
     assert refused == ["never"]
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        'open("flag", "a")',
+        'os.remove("flag")',
+        'sqlite3.connect("flag")',
+        'socket.create_connection(("127.0.0.1", 9), 1)',
+        'subprocess.run(["touch", "flag"])',
+        'os.system("touch flag")',
+    ],
+)
+def test_a_condition_that_reaches_outside_is_stopped_there_and_not_judged(
+    reach: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    condition = f"""
+import os, socket, sqlite3, subprocess
+def refuses(due):
+    try:
+        {reach}
+    except OSError:
+        pass
+"""
+
+    found = texts("if", condition, 'every().day.at("06:00").if_(refuses).do(print).named("some")')
+
+    assert found == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_condition_that_takes_long_ends_the_trial_and_not_the_users_patience() -> None:
+    slow = "def slow(due): threading.Event().wait(0.1)"
+
+    found = texts("if", "import threading", slow, 'every().minute.if_(slow).do(print).named("some")')
+
+    assert found == []
 
 
 def test_an_event_that_two_loads_declare_in_two_ways_is_warned_of() -> None:

@@ -135,6 +135,8 @@ def test_rubys_expressions_are_due_as_fugit_says(expression: str, days: str) -> 
         ("0 0 6 * * 1 UTC", ("0 0 6 * * 1", "UTC")),
         ("0 0 9 * * MON", ("0 0 9 * * MON", "")),
         ("0 5 * * * Z", ("0 5 * * *", "Z")),
+        ("0 5 * * 1 utc", ("0 5 * * 1", "utc")),
+        ("0 5 * * 1 europe/berlin", ("0 5 * * 1", "europe/berlin")),
         ("0 5 * * * +09:00", ("0 5 * * *", "+09:00")),
         ("0 5 * * * America/Argentina/Buenos_Aires", ("0 5 * * *", "America/Argentina/Buenos_Aires")),
         ("0 5 * * * Etc/GMT+3", ("0 5 * * *", "Etc/GMT+3")),
