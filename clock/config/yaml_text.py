@@ -183,9 +183,8 @@ def _refuse_twins(path: Path, keys: Iterable[yaml.Node]) -> None:
 def _refuse_merges(path: Path, node: yaml.MappingNode) -> None:
     for merged in merged_by(node):
         if not isinstance(merged, yaml.MappingNode) and not _is_null(merged):
-            raise ConfigurationError(
-                f"{path}:{line_of(merged)}: << merges mappings, as in `<<: *defaults`, not {value_of(merged)!r:.40}"
-            )
+            text = f"<< merges mappings, as in `<<: *defaults`, not {value_of(merged)!r:.40}"
+            raise ConfigurationError(f"{path}:{line_of(merged)}: {text}")
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -56,7 +56,8 @@ def moved_astray(event: Event, start: datetime) -> datetime | None:
 def refused_instants(event: Event, start: datetime) -> int:
     """How many due instants of a year the event's condition refuses, if it refuses all of them; else 0.
 
-    A condition that cannot be tried, and one that would be asked more often than every minute, is left to the clock.
+    A condition that cannot be tried, and one that would be asked more often than every minute, is
+    left to the clock.
     """
     if event.condition is None:
         return 0

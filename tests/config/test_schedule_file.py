@@ -214,7 +214,7 @@ def test_empty_templates_in_a_list_of_merges_are_passed_over(read: Read) -> None
 
 
 def test_a_list_as_a_key_is_refused_with_its_line(read: Read) -> None:
-    with pytest.raises(ConfigurationError, match="schedule.yml:1: not valid YAML: found unhashable key"):
+    with pytest.raises(ConfigurationError, match=r"schedule\.yml:1: not valid YAML: found unhashable key"):
         read("", schedule="? [a, b]\n: {cron: '0 6 * * *', job: AJob}\n")
 
 
