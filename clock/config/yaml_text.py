@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
                 problem=f"{node.value!r:.40} cannot be read as {kind}", problem_mark=node.start_mark
             ) from None
 
-    def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Hashable, object]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
         """What a mapping stands for, with what it merges. The library would write the merges into the node."""
         if isinstance(node, yaml.MappingNode):
             node = yaml.MappingNode(node.tag, pairs_of(node), node.start_mark, node.end_mark)
@@ -151,8 +151,8 @@ def merged_by(node: yaml.MappingNode) -> list[yaml.Node]:
 
 
 def _identity(key: yaml.Node) -> Hashable:
-    """Equal for two keys of a mapping if they are the same key."""
-    return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
+    """Equal for two keys of a mapping if they are the same key, be it as one of Ruby's symbols."""
+    return (key.tag, key.value.removeprefix(":")) if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def _check_mappings(path: Path, document: yaml.Node | None) -> None:

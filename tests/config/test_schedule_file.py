@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -221,7 +222,12 @@ def test_a_list_as_a_key_is_refused_with_its_line(read: Read) -> None:
 def test_a_file_is_read_once_for_its_settings_and_its_events(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[object] = []
     compose = yaml.compose
-    monkeypatch.setattr(yaml, "compose", lambda *given: counted.append(given) or compose(*given))
+
+    def count(*given: Any) -> object:
+        counted.append(given)
+        return compose(*given)
+
+    monkeypatch.setattr(yaml, "compose", count)
 
     read("concurrency: 7\nschedule: {once: {cron: '0 6 * * *', job: OnceJob}}\n")
 
