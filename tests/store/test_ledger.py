@@ -244,6 +244,19 @@ def test_a_part_that_is_no_instant_counts_as_missing(
     assert [event for event, _, _ in ledger.rows()] == ["nightly", "hourly"]
 
 
+@pytest.mark.parametrize("odd", [b"0", b"1", b"60000"])
+def test_an_entry_decided_long_before_its_anchor_begins_again(
+    ledger: RedisLedger, redis: Redis, odd: bytes
+) -> None:
+    """Else an event of every second would owe billions of due instants since 1970."""
+    ledger.declare([("nightly", "daily")], NOON)
+
+    redis.hset(keys.LEDGER_DECIDED, "nightly", odd)
+    [nightly] = ledger.declare([("nightly", "daily")], NOON + MINUTE)
+
+    assert (nightly.origin, nightly.decided_ms) == (Origin.RENEWED, NOON + MINUTE + 1)
+
+
 def test_a_ledger_key_of_another_type_is_named(ledger: RedisLedger, redis: Redis) -> None:
     redis.set(keys.LEDGER_DECIDED, "in the way")
 

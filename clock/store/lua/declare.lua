@@ -54,8 +54,13 @@ end
 
 local anchor, declared, decided, counted = read(KEYS[1]), read(KEYS[2]), read(KEYS[3]), read(KEYS[6])
 
+local function decided_at(event) -- the last decided instant; an entry begins a second before its anchor at most
+  local at, from = instant(decided[event]), instant(anchor[event])
+  return at and (not from or at >= from - 1000) and at or nil
+end
+
 local function begun_again(event) -- by what is left of the entry
-  local at = instant(decided[event])
+  local at = decided_at(event)
   local from = instant(anchor[event]) or (at and at - at % 1000) or now
   return from, at or now + 1, 1
 end
@@ -68,7 +73,7 @@ local function entry(event, declaration) -- anchor, last decided, where from; no
     return begin, begin + 1, 0
   elseif is_absent then
     return now, now - 1000, 0
-  elseif not (declared[event] and instant(anchor[event]) and instant(decided[event])) then
+  elseif not (declared[event] and instant(anchor[event]) and decided_at(event)) then
     return begun_again(event)
   end
 end
