@@ -86,6 +86,12 @@ def test_a_program_that_only_pushes_can_do_nothing_else(app: App, server: str) -
             ["FLUSHALL"],
             ["SET", "queue:x", "1"],
             ["KEYS", "*"],
+            ["SADD", "queue:evil", "x"],
+            ["ZADD", "queue:evil", "1", "x"],
+            ["LPUSH", "queues", "x"],
+            ["LPUSH", "schedule", "x"],
+            ["SADD", "schedule", "x"],
+            ["LPUSH", "clock:hand_over", "x"],
         ):
             with pytest.raises(NoPermissionError):
                 pusher.execute_command(*command)
