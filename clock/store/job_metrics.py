@@ -11,6 +11,7 @@ from redis.commands.core import BitFieldOperation
 
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.odd_keys import tolerated
 
 #: Upper ends of the histogram's buckets in ms, each about half as much again (Sidekiq's `Histogram`).
 BUCKETS_MS = (
@@ -57,7 +58,7 @@ def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
                 key = keys.JOB_HISTOGRAM + f"{name}-{now.day}-{now.hour}:{now.minute}"
                 _count(pipeline.bitfield(key, default_overflow="SAT"), tally.histogram)
                 pipeline.expire(key, MINUTE_TTL_SECONDS)
-        pipeline.execute()
+        tolerated(pipeline)  # what goes to a key that another program has written is not counted
 
 
 def _fields(name: str, tally: Tally) -> list[tuple[str, int]]:

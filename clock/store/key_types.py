@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.odd_keys import is_number
 
 QUEUES_LOOKED_AT = 1_000
 
@@ -55,9 +56,7 @@ def wrong_keys(redis: Redis) -> list[WrongKey]:
         strings = [key for key in _NUMBERS if types[list(wanted).index(key)] == "string"]
         values: Any = redis.mget(strings) if strings else []
     return found + [
-        WrongKey(key, "text", "number")
-        for key, value in zip(strings, values, strict=True)
-        if not value.lstrip(b"-").isdigit()
+        WrongKey(key, "text", "number") for key, value in zip(strings, values, strict=True) if not is_number(value)
     ]
 
 

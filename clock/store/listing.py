@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from clock.store import history, keys
 from clock.store.connection import translated
 from clock.store.entry import Entry, instant_ms
-from clock.store.odd_keys import is_wrong_type
+from clock.store.odd_keys import is_wrong_type, number, readable, text
 from clock.store.steps import PageSize
 from clock.store.wrong_type import typed
 
@@ -42,8 +42,7 @@ class LedgerRow:
 def queue_names(redis: Redis) -> list[str]:
     """The names of all queues ever pushed to, in order."""
     with translated():
-        names: Any = redis.smembers(keys.QUEUES)
-    return sorted(name.decode(errors="replace") for name in names)
+        return [text(name) for name in _members(redis, keys.QUEUES)]
 
 
 def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | None] | None]:
@@ -102,29 +101,38 @@ def sizes(redis: Redis) -> Sizes:
         for place in (keys.SCHEDULE, keys.RETRY, keys.DEAD):
             pipeline.zcard(place)
         pipeline.mget(keys.STAT_PROCESSED, keys.STAT_FAILED)
-        schedule, retry, dead, (processed, failed) = pipeline.execute()
-    return Sizes(schedule, retry, dead, int(processed or 0), int(failed or 0))
+        schedule, retry, dead, (processed, failed) = readable(pipeline)
+    return Sizes(schedule or 0, retry or 0, dead or 0, number(processed), number(failed))
 
 
 def parked(redis: Redis) -> dict[str, int]:
     """How many jobs are parked, by the class that no worker knows."""
     with translated():
-        found: Any = redis.smembers(keys.PARKED)
-        names = sorted(name.decode(errors="replace") for name in found)
-        return {name: int(redis.llen(keys.PARKED_JOBS + name)) for name in names}
+        names = _members(redis, keys.PARKED)
+        with redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.llen(keys.PARKED_JOBS.encode() + name)
+            counts = readable(pipeline)
+    return {text(name): count for name, count in zip(names, counts, strict=True) if count}
+
+
+def _members(redis: Redis, key: str) -> list[bytes]:
+    """The members of a set, in order; none of a key of another type."""
+    with redis.pipeline(transaction=False) as pipeline:
+        pipeline.smembers(key)
+        return sorted(readable(pipeline)[0] or ())
 
 
 def processes(redis: Redis) -> dict[str, dict[str, str]]:
     """The heartbeat of each worker, Sidekiq's as well; empty for one whose heartbeat has expired."""
     with translated():
-        found: Any = redis.smembers(keys.PROCESSES)
-        identities = sorted(identity.decode(errors="replace") for identity in found)
+        identities = _members(redis, keys.PROCESSES)
         with redis.pipeline(transaction=False) as pipeline:
             for identity in identities:
                 pipeline.hgetall(identity)
-            beats = pipeline.execute()
+            beats = readable(pipeline)
     return {
-        identity: {name.decode(): value.decode(errors="replace") for name, value in beat.items()}
+        text(identity): {text(name): text(value) for name, value in (beat or {}).items()}
         for identity, beat in zip(identities, beats, strict=True)
     }
 
@@ -179,9 +187,11 @@ def holders(redis: Redis) -> tuple[set[str], set[str]]:
     """The identities with jobs in progress, and those of the workers that are registered."""
     with translated():
         found = [bytes(key) for key in redis.scan_iter(match=f"{keys.IN_PROGRESS}*", count=1000)]
-        registered: Any = redis.zrange(keys.WORKERS, 0, -1)
-    holding = {key.decode(errors="replace").removeprefix(keys.IN_PROGRESS) for key in found}
-    return holding, {identity.decode(errors="replace") for identity in registered}
+        with redis.pipeline(transaction=False) as pipeline:
+            pipeline.zrange(keys.WORKERS, 0, -1)
+            registered = readable(pipeline)[0] or ()
+    holding = {text(key).removeprefix(keys.IN_PROGRESS) for key in found}
+    return holding, set(map(text, registered))
 
 
 def server(redis: Redis) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.connection import translated
+from clock.store.odd_keys import tolerated
 from clock.store.scripts import script
 
 SHOWN_SECONDS = 60  # Sidekiq's page shows a process for so long after its last beat
@@ -62,7 +63,7 @@ class Processes:
             pipeline.zadd(keys.WORKERS, {identity: expires_ms})
             pipeline.sadd(keys.PROCESSES, identity)
             pipeline.rpop(keys.signals(identity))
-            signal: bytes | None = pipeline.execute()[-1]
+            signal: bytes | None = tolerated(pipeline, needed=1)[-1]
         return signal.decode(errors="replace") if signal else None
 
     def describe(self, identity: str, beat: Beat) -> None:
@@ -105,7 +106,7 @@ class Processes:
                 pipeline.hset(identity, mapping={"beat": now_ms / 1000, "frozen": int(frozen)})
                 for name in (identity, keys.work(identity), keys.workers(identity)):
                     pipeline.expire(name, SHOWN_SECONDS)
-                pipeline.execute()
+                tolerated(pipeline, needed=1)
 
     def note_end(self, identity: str, how: End) -> None:
         """Note that the worker's process is gone, so that its jobs are put back now. Raises StoreUnavailable."""
@@ -120,13 +121,16 @@ class Processes:
             if not self._redis.exists(keys.IN_PROGRESS + identity):
                 pipeline.zrem(keys.WORKERS, identity)
                 pipeline.unlink(keys.RUNNING + identity)
-            pipeline.execute()
+            tolerated(pipeline)
 
     def expired(self, now_ms: int) -> dict[str, End]:
         """The workers whose heartbeat has expired: identity -> how each ended. Raises StoreUnavailable."""
         with translated():
             found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({now_ms}", withscores=True)
-        return {identity.decode(errors="replace"): _end(score) for identity, score in found}
+            foreign = [identity for identity, _ in found if not identity.isascii()]
+            if foreign:  # no worker's name: another program has written it
+                self._redis.zrem(keys.WORKERS, *foreign)
+        return {identity.decode(): _end(score) for identity, score in found if identity.isascii()}
 
     def forget(self, identity: str, now_ms: int) -> bool:
         """Take a dead worker off the register, if none of its jobs is left. Raises StoreUnavailable."""

@@ -10,7 +10,7 @@ from redis import Redis
 
 from clock.store import keys, next_due
 from clock.store.connection import translated
-from clock.store.odd_keys import is_wrong_type
+from clock.store.odd_keys import is_wrong_type, tolerated
 
 OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a take-over takes less than this
 
@@ -66,8 +66,9 @@ def _fields(reply: Any) -> Sequence[bytes | None]:
 
 def count_overdue(redis: Redis) -> None:
     """Count that the clock was found behind. Raises StoreUnavailable."""
-    with translated():
-        redis.incr(keys.STAT_OVERDUE)
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.incr(keys.STAT_OVERDUE)
+        tolerated(pipeline)
 
 
 def _text(value: Any) -> str | None:

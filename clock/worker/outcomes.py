@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from clock.clocks import Clock, to_ms
-from clock.errors import StoreError, message_of
+from clock.errors import StoreError, StoreUnavailable, message_of
 from clock.job.payload import Payload
 from clock.store import Redis, history
+from clock.worker.seldom import Seldom
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +19,7 @@ class Outcomes:
     def __init__(self, redis: Redis, *, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
+        self._seldom = Seldom(clock)
 
     def note(
         self,
@@ -38,5 +40,9 @@ class Outcomes:
             record["error"] = f"{type(error).__name__}: {message_of(error)}"[:500]
         try:
             history.add_outcome(self._redis, event, jid, record, ended=outcome != "retry", retry_at=retry_at)
-        except (StoreError, UnicodeEncodeError) as reason:  # away, or a name that is no text
+        except StoreUnavailable as reason:
+            logger.debug("The history of %r lacks an outcome: %s", event, reason)
+        except StoreError as reason:  # a key of a wrong type
+            self._seldom.error("The history of %r lacks outcomes: %s", event, reason)
+        except UnicodeEncodeError as reason:  # a name that is no text
             logger.debug("The history of %r lacks an outcome: %s", event, reason)

@@ -21,6 +21,7 @@ from clock.store.processes import Beat, Processes
 from clock.store.unserved import unserved_problems
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
+from clock.worker.duties import Duties
 from clock.worker.fetcher import Fetcher
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.heartbeat_link import HeartbeatLink
@@ -81,6 +82,14 @@ class Worker:
         self._started = clock.now().timestamp()
         self._unsettled = Unsettled(clock, self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
+        duties = (
+            self._flush_metrics,
+            self._clock_watch.look,
+            self._look_for_unserved,
+            self._release_parked,
+            self._unsettled.settle,
+        )
+        self._duties = Duties(redis, duties, seldom=self._seldom, clock=clock)
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
@@ -227,7 +236,7 @@ class Worker:
             self._identity,
             describe=self._describe,
             on_signal=self._obey,
-            duties=self._do_duties,
+            duties=self._duties.do,
             judge=self._recover,
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
@@ -252,11 +261,11 @@ class Worker:
         if isinstance(self._clock, SystemClock):
             self._clock.offset += server_time_offset(self._redis, self._clock)
 
-    def _do_duties(self) -> None:
+    def _flush_metrics(self) -> None:
         METRICS.flush(self._redis, self._clock.now())
-        self._clock_watch.look()
+
+    def _look_for_unserved(self) -> None:
         self._queues.found(*unserved_problems(self._redis, self._started))
-        self._release_parked()
 
     def _release_parked(self) -> None:
         released = unpark(self._delayed, seldom=self._seldom)
