@@ -98,7 +98,7 @@ def read(url: str) -> Address:
 def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
     if parts.port == 0:
         raise unreadable(url, "the port is 0; Redis's is 6379")
-    place = {"host": unquote(parts.hostname or "localhost"), "port": parts.port or 6379}
+    place = {"host": _host(url, unquote(parts.hostname or "localhost")), "port": parts.port or 6379}
     return replace(address, connection={**address.connection, **place, **_database(url, parts.path)})
 
 
@@ -120,8 +120,20 @@ def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
         address,
         connection={**address.connection, **_database(url, database)},
         service=unquote(service),
-        sentinels=tuple((place[1].strip("[]"), int((place[2] or "")[1:] or 26379)) for place in places if place),
+        sentinels=tuple(
+            (_host(url, place[1].strip("[]")), int((place[2] or "")[1:] or 26379)) for place in places if place
+        ),
     )
+
+
+def _host(url: str, name: str) -> str:
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise unreadable(url, f"the host is not a valid name; {_ESCAPES}") from None
+    if not name.isprintable() or " " in name:
+        raise unreadable(url, f"the host is not a valid name; {_ESCAPES}")
+    return name
 
 
 def _database(url: str, path: str) -> dict[str, object]:

@@ -138,7 +138,7 @@ def connect(
             check_server(redis)
     except StoreError as error:
         redis.close()
-        raise type(error)(f"{masked(url)}: {_advised(error, source)}", cause=error.cause) from error
+        raise type(error)(f"{masked(url)}: {_advised(error, url, source)}", cause=error.cause) from error
     return redis
 
 
@@ -266,11 +266,13 @@ def impatient_client(url: str, seconds: float) -> Redis:
     return client(url, 1, push_limits(seconds))
 
 
-def _advised(error: StoreError, source: str) -> str:
+def _advised(error: StoreError, url: str, source: str) -> str:
     """The error's text, with the name of the setting that holds the address."""
     if error.cause == "certificate":
         return (
             f"{error} The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your "
             "own, or ?ssl_cert_reqs=none to go without."
         )
-    return str(error).replace("is its address right", f"is {source} right")
+    text = str(error).replace("is its address right", f"is {source} right")
+    is_tls = error.cause == "no_answer" and url.startswith("rediss")
+    return f"{text} Does the server speak TLS on this port?" if is_tls else text

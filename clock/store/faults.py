@@ -44,7 +44,9 @@ def store_error(error: RedisError) -> StoreError:
     """The error to raise instead: StoreUnavailable if the fault may pass, else StoreError."""
     fault = fault_of(error)
     kind = StoreUnavailable if fault.may_pass else StoreError
-    return kind(f"{fault.what}: {plain(error)}. {fault.cure}".rstrip(), cause=fault.cause)
+    text = plain(error)
+    stop = "" if text.endswith("?") else "."
+    return kind(f"{fault.what}: {text}{stop} {fault.cure}".rstrip(), cause=fault.cause)
 
 
 def fault_of(error: RedisError) -> Fault:
@@ -221,13 +223,16 @@ _OF_NETWORK = (
     ("No connection available", _NO_CONNECTION),
     ("Too many connections", _NO_CONNECTION),
     ("certificate", _CERTIFICATE),
-    ("SSL", _CERTIFICATE),
+    ("SSL", Fault("tls", "Redis cannot be reached over TLS", "Does the server speak TLS on this port?")),
 )
 
 
 #: What keeps all sentinels from naming the primary, by the cause of what they answered.
 SENTINEL_FAULTS = {
     "unreachable": _elsewhere("unreachable", "Redis cannot be reached: no sentinel answers", ""),
+    "unknown_command": _permanent(
+        "not_a_sentinel", "This is no sentinel", "A sentinel's port is 26379; redis:// is for Redis itself."
+    ),
     "no_primary": Fault(
         "no_primary", "The sentinels name no primary", "Is the service's name in the URL right (SENTINEL MASTERS)?"
     ),

@@ -56,8 +56,8 @@ class Sentinels:
         if len(errors) < len(self._addresses):
             return FoundFault(f"they have no service {self._service!r}", SENTINEL_FAULTS["no_primary"])
         causes = {fault_of(error).cause: error for error in errors}
-        for cause in ("password_needed", "wrong_password", "password_unknown", "no_permission", "certificate"):
-            if cause in causes:
+        for cause in SENTINEL_FAULTS:
+            if cause in causes and cause != "unreachable":
                 return FoundFault(plain(causes[cause]), SENTINEL_FAULTS[cause])
         return FoundFault(", ".join(sorted({plain(error) for error in errors})), SENTINEL_FAULTS["unreachable"])
 

@@ -77,7 +77,7 @@ def test_what_keeps_sentinels_from_naming_the_primary_is_told(
     servers: Servers, server: Redis, free_port: int
 ) -> None:
     sentinel = servers.start_sentinel(monitoring(server, password="of-redis"))  # noqa: S106  # see above
-    port = port_of(sentinel)
+    port, plain = port_of(sentinel), servers.start()
 
     for url, cause, words in (
         (f"redis+sentinel://127.0.0.1:{port}/nosuch", "no_primary", "they have no service 'nosuch'"),
@@ -88,6 +88,7 @@ def test_what_keeps_sentinels_from_naming_the_primary_is_told(
             "sentinel_password_unknown",
             "have no password",
         ),
+        (f"redis+sentinel://127.0.0.1:{port_of(plain)}/main", "not_a_sentinel", "This is no sentinel"),
         (f"redis://127.0.0.1:{port}/0", "sentinel", "this is a sentinel; write redis+sentinel://"),
     ):
         with pytest.raises(StoreError) as caught:
