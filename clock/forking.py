@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, Self
 from weakref import WeakSet
 
 FLUSH_SECONDS = 1.0  # for the child's last output: a stream's lock may have been held by a thread of the parent
@@ -38,14 +38,20 @@ class child_ends_here:  # noqa: N801  # it reads as a function, and a generator 
 
     __slots__ = ("_forks",)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._forks = _forks
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._forks != _forks:
             end_child(error)
+
+    def end_if_forked(self) -> None:
+        """End a process that was forked in the block and has left the code of the user's that forked it."""
+        if self._forks != _forks:
+            end_child()
 
 
 def end_child(error: BaseException | None = None) -> NoReturn:

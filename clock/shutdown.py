@@ -5,7 +5,8 @@ can deadlock. Here the handler does nothing: the interpreter writes the signal's
 thread of ours reads it and calls what was registered.
 
 A forked child has a copy of that socket, so a signal to the child would reach its parent. Therefore the signals
-are blocked during a fork, and the child begins with the handlers that were there before.
+are blocked during a fork, and the child begins with the handlers that were there before. A child
+that gets SIGINT that early ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from clock.forking import close_in_child, flush_output
+from clock.forking import close_in_child, end_child, flush_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,10 @@ def _begin_child() -> None:
     if _taken:
         _Taken(_taken.handlers, wakeup=-1).give_back()  # another wakeup fd would be the parent's, too
         _taken = None
-    _after_fork()
+    try:
+        _after_fork()
+    except BaseException as error:  # noqa: BLE001  # KeyboardInterrupt: Python drops what is raised during a fork
+        end_child(error)
 
 
 if hasattr(os, "register_at_fork"):

@@ -97,41 +97,52 @@ class Chain(Generic[M]):
 
 def allows(chain: Sequence[ClientMiddleware], job: type[Job], payload: Payload) -> bool:
     """Let the chain see, and change, what is about to be pushed; False: one of them stopped it."""
-    return all(middleware(job, payload, str(payload["queue"])) is not False for middleware in chain)
+    for middleware in chain:
+        with child_ends_here():
+            answer = middleware(job, payload, str(payload["queue"]))
+        if answer is False:
+            return False
+    return True
 
 
 def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
     """Run the job inside the context managers of the chain; what its `perform` returns."""
-    for place, middleware in enumerate(chain, 1):
-        around: Any = middleware(job, job.context.payload, job.context.queue)
-        if around is not None:
-            result = None  # of a run whose error a middleware has swallowed
-            if not hasattr(around, "__enter__"):
-                raise _unfit(around, middleware)
-            with around:
-                result = run_inside(job, chain[place:], args)
-            return result
-    with child_ends_here():
+    with child_ends_here() as block:
+        for place, middleware in enumerate(chain, 1):
+            around: Any = middleware(job, job.context.payload, job.context.queue)
+            block.end_if_forked()
+            if around is not None:
+                result = None  # of a run whose error a middleware has swallowed
+                if not hasattr(around, "__enter__"):
+                    raise _unfit(around, middleware)
+                with around:
+                    block.end_if_forked()
+                    result = run_inside(job, chain[place:], args)
+                return result
         return job.perform(*args)
 
 
 async def await_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
-    """The same for a job whose `perform` is a coroutine function."""
-    for place, middleware in enumerate(chain, 1):
-        around = middleware(job, job.context.payload, job.context.queue)
-        if around is not None:
-            result = None
-            if isinstance(around, AbstractAsyncContextManager):
-                awaitable: AbstractAsyncContextManager[object] = around
-            elif isinstance(around, AbstractContextManager):
-                awaitable = _Awaitable(around)
-            else:
-                raise _unfit(around, middleware)
-            async with awaitable:
-                result = await await_inside(job, chain[place:], args)
-            return result
-    with child_ends_here():
+    """Run a job whose `perform` is a coroutine function, inside the chain; what it returns."""
+    with child_ends_here() as block:
+        for place, middleware in enumerate(chain, 1):
+            around = middleware(job, job.context.payload, job.context.queue)
+            block.end_if_forked()
+            if around is not None:
+                result = None
+                async with _awaitable(around, middleware):
+                    block.end_if_forked()
+                    result = await await_inside(job, chain[place:], args)
+                return result
         return await job.perform(*args)
+
+
+def _awaitable(around: object, middleware: ServerMiddleware) -> AbstractAsyncContextManager[object]:
+    if isinstance(around, AbstractAsyncContextManager):
+        return around
+    if isinstance(around, AbstractContextManager):
+        return _Awaitable(around)
+    raise _unfit(around, middleware)
 
 
 class _Awaitable(AbstractAsyncContextManager[object]):

@@ -176,7 +176,7 @@ _BY_CLASS = {
     "NoPermissionError": "NOPERM",
 }
 
-_CODE = re.compile(rf"({'|'.join(_BY_CODE)})\b")
+_CODE = re.compile(rf"(?:Transaction discarded because of: )?({'|'.join(_BY_CODE)})\b")
 _CODE_IN_SCRIPT = re.compile(rf"-({'|'.join(_BY_CODE)})\b")  # Redis 6.2 begins with "Error running script"
 _PIPELINE = re.compile(r"Command # \d+ \(.*?\) of pipeline caused error: ", re.DOTALL)
 

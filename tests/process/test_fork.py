@@ -16,7 +16,8 @@ pytestmark = pytest.mark.process
 JOBS = """
 import asyncio, multiprocessing, os, signal, subprocess, sys, time
 from concurrent.futures import ProcessPoolExecutor
-from clock import Job
+from contextlib import contextmanager
+from clock import Job, client_middleware, server_middleware
 from clock.store.connection import default
 
 def note(*words):
@@ -108,6 +109,37 @@ class CommandJob(_Once):
         process.terminate()
         note("command", process.wait())
 
+class MiddlewareJob(_Once):
+    def perform(self):
+        note("inside", codes[self.jid])
+
+class AsyncMiddlewareJob(_Once):
+    async def perform(self):
+        note("async inside", codes[self.jid])
+
+codes = {}  # of the children that middleware has forked, by job
+
+@server_middleware.add
+def fork_at_call(job, payload, queue):
+    if isinstance(job, (MiddlewareJob, AsyncMiddlewareJob)):
+        codes[job.jid] = fork("returns")
+
+@server_middleware.add
+@contextmanager
+def fork_at_entry(job, payload, queue):
+    if isinstance(job, (MiddlewareJob, AsyncMiddlewareJob)):
+        codes[job.jid] += fork("raises")
+    yield
+
+@client_middleware.add
+def fork_at_push(job, payload, queue):
+    if payload["args"] == ["a forking middleware"]:
+        fork("returns")
+
+class ForkAtPushJob(_Once):
+    def perform(self):
+        NoteThingJob.perform_async("a forking middleware")
+
 class LeavePoolJob(_Once):
     def perform(self):
         global left
@@ -126,6 +158,9 @@ FORKING: list[Row] = [
     (["AwaitInChildJob"], "awaits 256"),
     (["ForkInThreadJob"], "to_thread 0"),
     (["ForkInTaskJob"], "task 0"),
+    (["MiddlewareJob"], "inside 1"),
+    (["AsyncMiddlewareJob"], "async inside 1"),
+    (["ForkAtPushJob"], "pushed by a forking middleware"),
     (["CommandJob"], "command -15"),
     (["LeavePoolJob"], "left 2"),
     *((["SpinJob", 1000], "spun") for _ in range(3)),

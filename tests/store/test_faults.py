@@ -19,9 +19,12 @@ PASSING = {
     "ERR max number of clients reached": "too_many_clients",
     "ERR Error running script (call to f_1): @user_script:3: -OOM command not allowed": "out_of_memory",
     "ERR Error running script (call to f_1): @user_script:3: -READONLY You can't write": "read_only",
+    "EXECABORT Transaction discarded because of: READONLY You can't write": "read_only",
+    "EXECABORT Transaction discarded because of: OOM command not allowed": "out_of_memory",
 }
 LASTING = {
     "NOPERM this user has no permissions to run the 'lpush' command": "no_permission",
+    "EXECABORT Transaction discarded because of: NOPERM no permissions to run 'exec'": "no_permission",
     "ERR ACL failure in script: User pusher has no permissions to run the 'lpush' command": "no_permission",
     "WRONGPASS invalid username-password pair or user is disabled.": "wrong_password",
     "NOAUTH Authentication required.": "password_needed",
