@@ -93,17 +93,14 @@ class DuplicateEvent(DeclarationError):
     """Two events were given one name."""
 
     def __init__(self, name: str, first: str, second: str) -> None:
-        super().__init__(f"{second}: another event is named {name!r}, at {first}; give one of them another name")
+        super().__init__(f"{second}: another event is named {name!r}, at {first}; rename one of them")
         self.name = name
 
 
 class NoEvents(DeclarationError):
     """A clock file declares nothing, so its clock would look healthy and do nothing."""
 
-    TEXT = (
-        "no event is declared, so the clock would do nothing; declare one with every(), cron(), "
-        "sync_events() or in YAML"
-    )
+    TEXT = "No events found. Declare one with every(), cron(), sync_events() or in YAML"
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path}: {self.TEXT}")
@@ -145,11 +142,11 @@ class SourceFailed(ClockError):
 
 
 class ActionFailed(ClockError):
-    """The action of an event that was fired by hand raised."""
+    """The action of an event fired manually raised."""
 
     def __init__(self, name: str, error: Exception) -> None:
         what = f"{type(error).__name__}: {message_of(error)}"
-        super().__init__(f"{name!r} failed: {what} (--log-level debug shows where)")
+        super().__init__(f"{name!r} failed: {what} (use --log-level debug for the traceback)")
 
 
 class JobError(ClockError):
@@ -165,8 +162,8 @@ class DuplicateJobClass(JobError):
 
     def __init__(self, name: str, first_module: str, second_module: str) -> None:
         super().__init__(
-            f"two job classes are called {name}: one in {first_module}, one in {second_module}; "
-            "rename one, or give it a wire_name of its own"
+            f"two job classes have the name {name}: one in {first_module}, one in {second_module}; "
+            "rename one, or give it its own wire_name"
         )
         self.name = name
 
@@ -175,9 +172,7 @@ class UnknownJobClass(JobError):
     """A payload names a class that this process has not imported."""
 
     def __init__(self, class_name: str) -> None:
-        super().__init__(
-            f"no job class {class_name!r} is loaded here; is its module under the folder that -r names?"
-        )
+        super().__init__(f"unknown job class {class_name!r}; is its module under the folder given with -r?")
         self.class_name = class_name
 
 
@@ -240,5 +235,5 @@ class WorkerStuck(ClockError):
 
     def __init__(self, identity: str) -> None:
         super().__init__(
-            f"worker {identity} has not fetched for a minute although Redis answers; it ends, to be started anew"
+            f"worker {identity} has not fetched for a minute although Redis answers; it exits, to be restarted"
         )

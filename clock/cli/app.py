@@ -111,11 +111,11 @@ def _run() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        _fail("stopped, and nothing more was done")
+        _fail("stopped")
     except ClockError as error:
         _fail(error, error.exit_code)
     except MemoryError:
-        _fail("there is not enough memory")
+        _fail("out of memory")
     except OSError as error:  # a full disk, a folder that may not be written
         _fail(error)
     sys.exit(exit_code or 0)

@@ -149,12 +149,12 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        told = f"the folder {folder} cannot be made: {error.strerror}"
+        told = f"cannot create the folder {folder}: {error.strerror}"
     else:
         if os.access(folder, os.W_OK | os.X_OK):
             return
-        told = f"the folder {folder} cannot be written to"
-    raise ConfigurationError(f"{told}; name others with --pid-dir and --log-dir")
+        told = f"cannot write to the folder {folder}"
+    raise ConfigurationError(f"{told}; choose others with --pid-dir and --log-dir")
 
 
 def _become_daemon(daemon: _Daemon, held: io.FileIO, log: io.FileIO, alive: int) -> NoReturn:
@@ -194,7 +194,7 @@ def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
     told, _, _ = select.select([alive], [], [], START_SECONDS)
     if told and not os.read(alive, 1):
         words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
-        raise ClockError(words[-1].removeprefix("clock: ") if words else f"it ended; see {daemon.log_file}")
+        raise ClockError(words[-1].removeprefix("clock: ") if words else f"it exited; see {daemon.log_file}")
 
 
 def _written(log_file: Path, before: int) -> bytes:

@@ -42,8 +42,8 @@ class CommandGroup(click.Group):
         if not ctx.resilient_parsing and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             known = self.list_commands(ctx)
             near = get_close_matches(args[0], known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise click.UsageError(f"{args[0]!r} is no command of {ctx.info_name!r}; {hint}", ctx)
+            hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+            raise click.UsageError(f"Unknown command {args[0]!r} of {ctx.info_name!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -95,9 +95,7 @@ class LazyCommands(CommandGroup):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            raise click.UsageError(
-                f"{error.format_message()} Put the options of a command after it.", ctx
-            ) from None
+            raise click.UsageError(f"{error.format_message()} Put options after the command.", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands under the titles of their sections."""
@@ -123,8 +121,7 @@ class LazyCommands(CommandGroup):
             return ["run", *args]
         near = get_close_matches(args[0], self._modules, 1)
         raise click.UsageError(
-            f"{args[0]!r} is no command, and there is no clock file of that name"
-            + (f"; did you mean {near[0]!r}?" if near else "")
+            f"Unknown command {args[0]!r} (and no such file)" + (f"; did you mean {near[0]!r}?" if near else "")
         )
 
 

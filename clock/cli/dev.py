@@ -55,7 +55,7 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[str, ...]) -
     }
     if not require and not any(path.exists() for path in settings(None).require):
         del commands["worker"]
-        echo("clock: there is no folder of jobs: only the clock runs; clock new job SendReceipts makes one")
+        echo("clock: no jobs folder: running only the clock. To create one: clock new job SendReceipts")
     ctx.exit(_run_together(commands))
 
 
@@ -79,7 +79,7 @@ def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
             process.popen.wait()
             copier.join(LAST_OUTPUT_SECONDS)
     for process in failed:
-        echo(f"clock: the {process.label} ended with exit code {process.popen.returncode}", err=True)
+        echo(f"clock: the {process.label} exited with code {process.popen.returncode}", err=True)
     return 1 if failed else 0
 
 

@@ -39,7 +39,7 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
     config = answering_settings(**options)
     redis, clock = opened(config)
     if repair:
-        confirm("Give the jobs of unregistered workers to the living, and forget removed events?", yes)
+        confirm("Requeue the jobs of unregistered workers and delete the state of removed events?", yes)
         _repair(redis)
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = checkup(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
@@ -59,5 +59,5 @@ def _show(finding: Finding) -> None:
 
 
 def _repair(redis: Redis) -> None:
-    echo(f"Dead workers whose jobs the living take over: {adopt_jobs(redis)}")
-    echo(f"Events forgotten: {forget_events(redis)}")
+    echo(f"Dead workers whose jobs are requeued: {adopt_jobs(redis)}")
+    echo(f"Removed events deleted: {forget_events(redis)}")

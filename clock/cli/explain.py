@@ -39,7 +39,12 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
 
 
 def _page(timetable: Timetable, path: Path) -> str:
-    lines = ["# Schedules", "", f"Written by `clock explain --markdown` from `{path}`; change that, not this.", ""]
+    lines = [
+        "# Schedules",
+        "",
+        f"Written by `clock explain --markdown` from `{path}`; edit that file, not this one.",
+        "",
+    ]
     for event in timetable.events:
         lines += [f"- **{_escaped(event.name)}**: {_escaped(event.explain())}"]
     return "\n".join(lines) + "\n"

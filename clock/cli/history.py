@@ -45,7 +45,7 @@ def history_command(name: str | None, count: int, as_json: bool, **options: Any)
         for line in told(record, zone):
             echo(line)
     if not records:
-        echo(f"nothing has been decided of {name!r} yet")
+        echo(f"{name!r} hasn't run yet")
 
 
 def _show_all(
@@ -61,7 +61,7 @@ def _show_all(
         for line in others:
             echo(line)
     if not records:
-        echo("No event has been due yet.")
+        echo("No event has run yet.")
 
 
 def _zones(config: Config, *, is_named: bool) -> dict[str, tzinfo]:

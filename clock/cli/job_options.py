@@ -37,7 +37,7 @@ class Age(click.ParamType[float]):
         """The seconds. Fails with what is accepted."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
         if match is None:
-            self.fail(f"{value!r} is no age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
+            self.fail(f"{value!r} is not an age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
 
 
@@ -77,7 +77,7 @@ def confirm(question: str, yes: bool) -> None:
         echo()
         if sys.stdin.isatty():
             raise
-        raise ClockError("nobody answered, and nothing was done; --yes goes on without asking") from None
+        raise ClockError("no answer, nothing changed. Use --yes to skip this question") from None
     if not agreed:
         raise click.Abort
 
@@ -131,7 +131,7 @@ def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[
         return
     echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs])
     if more:
-        echo(f"... and {more} more; --limit shows them")
+        echo(f"... and {more} more; use --limit to show them")
 
 
 def show_job(job: FoundJob, as_json: bool) -> None:

@@ -28,7 +28,7 @@ def job(name: str) -> None:
     """
     words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name.removesuffix("Job").removesuffix("_job"))
     if not words or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise click.UsageError(f"{name!r} names no class; write verb and nouns: SendReceipts")
+        raise click.UsageError(f"{name!r} is not a valid job name; use verb and nouns: SendReceipts")
     snake = "_".join(word.lower() for word in words)
     camel = "".join(word[0].upper() + word[1:] for word in words)
     sentence = " ".join(snake.split("_")).capitalize()

@@ -75,7 +75,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
 def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
     """What is to be paused: an event of the file, of a database's row, or one that a clock has known."""
     if whole == (name is not None):
-        raise click.UsageError("give the name of an event, or --all")
+        raise click.UsageError("give an event name or --all")
     if name is not None and name not in listing.ledger(redis):
         find_event(timetable, name)
     return name or ALL
@@ -90,11 +90,11 @@ def _until(text: str, now: datetime, zone: tzinfo) -> datetime:
         found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
     except ValueError:
         raise ConfigurationError(
-            f"--until {text!r}: not a time; write '2026-12-01 08:00', 'tomorrow 08:00', or for how long: 2h, 30m"
+            f"--until {text!r}: not a time; use '2026-12-01 08:00', 'tomorrow 08:00', or a duration: 2h, 30m"
         ) from None
     until = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
     if until <= now:
-        raise ConfigurationError(f"--until {text!r} is past")
+        raise ConfigurationError(f"--until {text!r} is in the past")
     return until
 
 

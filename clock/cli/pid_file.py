@@ -56,9 +56,9 @@ class PidFile:
             file.close()
             pid = self.holder()
             if pid is not None:
-                raise ClockError(f"A clock is running already: pid {pid} (pid file {self.path})")
+                raise ClockError(f"A clock is already running: pid {pid} (pid file {self.path})")
             SystemClock().wait(threading.Event(), LOOK_SECONDS)
-        raise ClockError(f"Another process has locked the pid file {self.path}; try again when it has ended")
+        raise ClockError(f"Another process has locked the pid file {self.path}; try again after it exits")
 
     def remove(self, file: io.FileIO) -> None:
         """Delete the file, which is held as `file`; nothing happens if the path has another file now."""
@@ -76,7 +76,7 @@ class PidFile:
         try:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 raise ConfigurationError(
-                    f"The pid file {self.path} belongs to another user; name another --pid-dir"
+                    f"The pid file {self.path} belongs to another user; use another --pid-dir"
                 )
             self._pid(file)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,7 +97,7 @@ class PidFile:
         """What the file says; None: it is empty. Raises ConfigurationError if that is not a pid."""
         text = os.pread(file.fileno(), 64, 0)
         if not re.fullmatch(rb"\s*\d{0,19}\s*", text):
-            raise ConfigurationError(f"{self.path} is not a pid file; it is left as it is. Name another --pid-dir")
+            raise ConfigurationError(f"{self.path} is not a pid file; it is not changed. Use another --pid-dir")
         return int(text) if text.strip() else None
 
 
@@ -112,12 +112,12 @@ def open_own(path: Path, flags: int) -> io.FileIO:
         raise
     except OSError as error:
         why = "it is a link" if error.errno in (errno.ELOOP, errno.EMLINK) else error.strerror
-        raise ConfigurationError(f"{path} cannot be used: {why}; name another --pid-dir or --log-dir") from None
+        raise ConfigurationError(f"{path} cannot be used: {why}; use another --pid-dir or --log-dir") from None
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         os.close(descriptor)
-        why = "it has a second name (a hard link)" if stat.S_ISREG(found.st_mode) else "it is not a regular file"
-        raise ConfigurationError(f"{path} cannot be used: {why}; name another --pid-dir or --log-dir")
+        why = "it is a hard link" if stat.S_ISREG(found.st_mode) else "it is not a regular file"
+        raise ConfigurationError(f"{path} cannot be used: {why}; use another --pid-dir or --log-dir")
     return io.FileIO(descriptor, "r+" if flags & os.O_RDWR else "w" if flags & os.O_WRONLY else "r")
 
 

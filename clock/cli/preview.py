@@ -68,7 +68,7 @@ def preview(
     elif chart:
         echo_page(timeline.chart())
     elif svg:
-        echo(f"Drawn: {svg}: {len(timeline):,} firings")
+        echo(f"Wrote {svg}: {len(timeline):,} firings")
     else:
         _echo_firings(timeline, timetable)
 
@@ -77,7 +77,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | None) -> list[History]:
@@ -109,7 +109,7 @@ def _pieces(start: datetime, stop: datetime) -> Iterator[Span]:
 
 def _echo_firings(timeline: Timeline, timetable: Timetable) -> None:
     if not len(timeline):
-        echo(f"Nothing fires from {timeline.start} to {timeline.end}.")
+        echo(f"No runs from {timeline.start} to {timeline.end}.")
         return
     actions = {event.name: str(event.action) for event in timetable.events}
     rows = [(f"{firing.at:%a %Y-%m-%d %H:%M:%S %Z}", firing.event, actions[firing.event]) for firing in timeline]

@@ -89,7 +89,7 @@ def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
     Example: python -m clock queue delete default --class OldJob
     """
     if wanted.accepts_all:
-        raise click.UsageError("name the jobs by their JIDs, or by --class or --older-than")
+        raise click.UsageError("select jobs by JID, or with --class or --older-than")
     redis, clock = opened(answering_settings(**options))
     place = _place(redis, name)
     jobs = meant(place, wanted, seconds(clock.now()))
@@ -118,7 +118,7 @@ def clear(name: str, yes: bool, **options: Any) -> None:
 def _place(redis: Redis, name: str) -> QueuePlace:
     known = [view.name for view in queues(redis, 0)]
     if name not in known:
-        raise ClockError(f"there is no queue {name!r}; there are: {', '.join(known) or 'none'}")
+        raise ClockError(f"no queue {name!r}; available: {', '.join(known) or 'none'}")
     return QueuePlace(redis, name)
 
 

@@ -70,7 +70,7 @@ def run_reloading(arguments: list[str]) -> int:
             seen, files = files, _files(Path.cwd())
             if seen != files:
                 edited = sorted({path for path, _ in seen ^ files})
-                echo(f"clock: {', '.join(edited[:3])} was edited: starting anew")
+                echo(f"clock: {', '.join(edited[:3])} changed, restarting")
                 _end(process)
                 process, edits = _start(command), edits + 1
                 running[:] = [process]

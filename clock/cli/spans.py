@@ -51,7 +51,7 @@ def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tupl
     try:
         stop = _later(start, length) if length else _instant("--to", dated(end, here, ahead=True), zone)
     except OverflowError:
-        raise ConfigurationError(f"--to {end}: that is beyond the year 9999") from None
+        raise ConfigurationError(f"--to {end}: that is after the year 9999") from None
     if stop <= start:
         raise ConfigurationError(f"--to {end} is not after --from {start.isoformat()}")
     return start, stop
@@ -70,7 +70,7 @@ def _instant(option: str, text: str, zone: tzinfo) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(
-            f"{option} is {text!r}; accepted are 2026-12-24, '2026-12-24 06:00', with +01:00 after it or without"
+            f"{option} is {text!r}; use 2026-12-24, '2026-12-24 06:00', with or without an offset such as +01:00"
             + (", and lengths such as 12h, 7d or 4w" if option == "--to" else "")
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=zone)

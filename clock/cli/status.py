@@ -91,7 +91,7 @@ def _show(place: str, found: Status) -> None:
 def _show_clocks(found: Status) -> None:
     rows = [
         (
-            "leads" if clock.leads else "stands by",
+            "leader" if clock.leads else "standby",
             clock.identity,
             clock.release,
             clock.events,
@@ -99,7 +99,7 @@ def _show_clocks(found: Status) -> None:
         )
         for clock in found.clocks
     ]
-    _section(["clock", "identity", "release", "events", "last round"], rows, "no clock runs")
+    _section(["clock", "identity", "release", "events", "last tick"], rows, "no clock is running")
 
 
 def _show_workers(found: Status) -> None:
@@ -114,13 +114,13 @@ def _show_workers(found: Status) -> None:
         )
         for worker in found.workers
     ]
-    _section(["worker", "identity", "busy", "queues", "memory", "last beat"], rows, "no worker runs")
+    _section(["worker", "identity", "busy", "queues", "memory", "last heartbeat"], rows, "no worker is running")
 
 
 def _doing(worker: WorkerView) -> str:
     if worker.frozen:
         return "frozen"
-    return "quiet" if worker.quiet else "works"
+    return "quiet" if worker.quiet else "running"
 
 
 def _show_queues(found: Status) -> None:

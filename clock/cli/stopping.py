@@ -75,7 +75,7 @@ class Stopping:
         if self._is_hurried:
             return
         self._is_hurried = True
-        logger.info("Stopping at once: what still runs is interrupted")
+        logger.info("Stopping now: interrupting running work")
         self._end_within(0)
         for _, stop_now in self._parts:
             stop_now()
@@ -92,7 +92,7 @@ class Stopping:
 
     def _end_after(self, seconds: float) -> None:
         self._clock.wait(threading.Event(), seconds)
-        logger.error("The process did not end within %g s of the signal: ending it as it is", seconds)
+        logger.error("The process did not exit within %g s of the signal; killing it", seconds)
         leave()
 
 
@@ -100,7 +100,7 @@ def end_processes() -> None:
     """Terminate processes of `multiprocessing` that were left running, which Python would wait for at its exit."""
     left = [process for process in _children() if not process.daemon]
     if left:
-        logger.warning("Terminating %d processes that jobs or actions have left running", len(left))
+        logger.warning("Terminating %d processes left running by jobs or actions", len(left))
     for process in left:
         process.terminate()
 

@@ -187,7 +187,7 @@ def _command(name: str, function: Callable[..., None], about: str) -> click.Comm
 
 def _chosen(waiting: WaitingSet, wanted: JobFilter, now: float, everything: bool) -> list[FoundJob]:
     if wanted.accepts_all and not everything:
-        raise click.UsageError("name the jobs by their JIDs, or by --class, --queue or --older-than")
+        raise click.UsageError("select jobs by JID, or with --class, --queue or --older-than")
     return meant(waiting, wanted, now)
 
 

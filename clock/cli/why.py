@@ -42,7 +42,7 @@ def why_command(name: str, when: str, **options: Any) -> None:
         lines = [
             line for stretch in asked(dated(when, clock.now()), UTC) for line in recorded(redis, name, stretch)
         ]
-        for line in (f"only what is recorded is known, in UTC: {error}", *lines):
+        for line in (f"showing recorded runs only, in UTC: {error}", *lines):
             echo(line)
         return
     for stretch in asked(dated(when, clock.now().astimezone(event.zone)), event.zone):

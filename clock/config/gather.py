@@ -96,5 +96,5 @@ def _checked(name: str, value: object, source: str) -> Found:
         return Found(name, setting.read(value), source)
     except (ValueError, TypeError):
         given = value if isinstance(value, tuple) else (value,)
-        shown = "no URL" if name == "redis" else ", ".join(f"{item!r:.100}" for item in given[:20])
+        shown = "not a URL" if name == "redis" else ", ".join(f"{item!r:.100}" for item in given[:20])
         raise ConfigurationError(f"{source}: {name} is {shown}; {setting.accepted}") from None

@@ -24,7 +24,7 @@ from clock.config.yaml_text import composed, is_sidekiqs, line_of, merged_by, pa
 from clock.errors import ConfigurationError
 
 KEY = "schedule"
-_WANTED = "the fields of an event are wanted, `cron: '0 6 * * *'` and `job: SendRemindersJob` for instance,"
+_WANTED = "expected the fields of an event, such as `cron: '0 6 * * *'` and `job: SendRemindersJob`,"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class _Events:
         for name, node, line in _named(self.path, section):
             if name in lines:
                 raise ConfigurationError(
-                    f"{self.path}:{line}: {name!r:.60} is already there, in line {lines[name]}"
+                    f"{self.path}:{line}: {name!r:.60} is already defined in line {lines[name]}"
                 )
             lines[name] = line
             if _is_section(node):
@@ -137,7 +137,9 @@ def _named(path: Path, section: yaml.Node | None) -> Iterator[tuple[str, yaml.No
                 raise ConfigurationError(f"{path}:{line_of(node)}: an event in a list needs a name")
             yield name, node, line_of(node)
     elif value_of(section) is not None:
-        raise ConfigurationError(f"{path}: events by name are wanted under {KEY}, not {value_of(section)!r:.40}")
+        raise ConfigurationError(
+            f"{path}: expected a mapping of events by name under {KEY}, not {value_of(section)!r:.40}"
+        )
 
 
 def _without_symbol_keys(value: object) -> object:

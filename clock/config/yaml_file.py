@@ -56,7 +56,7 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
         return {}
     if not isinstance(document, yaml.MappingNode):
         raise ConfigurationError(
-            f"{path}: settings are wanted, `concurrency: 10` for instance, not {value_of(document)!r:.40}"
+            f"{path}: expected settings, such as `concurrency: 10`, not {value_of(document)!r:.40}"
         )
     sidekiq = is_sidekiqs(path, (str(key.value) for key, _ in document.value))
     given: dict[str, Given] = {}
@@ -101,7 +101,7 @@ def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, 
     name = _SIDEKIQ_NAMES.get(key, key) if sidekiq else key
     if name not in BY_NAME:
         near = get_close_matches(key, BY_NAME, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(BY_NAME)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(BY_NAME)}"
         raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; {hint}")
     return {name: Given(name, value, where)}
 

@@ -78,7 +78,7 @@ def _text_of(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if len(text) > LARGEST:
-        raise ConfigurationError(f"{path}: more than {LARGEST:,} characters are too many for settings")
+        raise ConfigurationError(f"{path}: more than {LARGEST:,} characters are too many for a settings file")
     if "<%" in text:
         line = text[: text.index("<%")].count("\n") + 1
         raise ConfigurationError(f"{path}:{line}: <% is ERB, which only Ruby runs; write ${{NAME:-default}}")
@@ -176,7 +176,9 @@ def _refuse_twins(path: Path, keys: Iterable[yaml.Node]) -> None:
     for key in keys:
         first = lines.get(_identity(key))
         if first is not None:
-            raise ConfigurationError(f"{path}:{line_of(key)}: {key.value!r:.60} is already there, in line {first}")
+            raise ConfigurationError(
+                f"{path}:{line_of(key)}: {key.value!r:.60} is already defined in line {first}"
+            )
         lines[_identity(key)] = line_of(key)
 
 
@@ -229,7 +231,7 @@ def with_variables(value: object, environ: Mapping[str, str], where: str) -> obj
             return environ[name]
         if has_default is None:
             raise ConfigurationError(
-                f"{where}: the environment has no {name}; set it, or give a default: ${{{name}:-...}}"
+                f"{where}: the environment variable {name} is not set; set it, or give a default: ${{{name}:-...}}"
             )
         return str(default)
 

@@ -43,7 +43,7 @@ class _Clock:
 
 
 class Report:
-    """Writes, in a child and on a thread of its own, what the child has done into a file of `folder`."""
+    """Writes, in a child and in its own thread, what the child has done into a file of `folder`."""
 
     def __init__(self, folder: Path, worker: WorkerSigns, beside: ClockSigns | None, *, clock: Clock) -> None:
         self._path = folder / f"{os.getpid()}.json"

@@ -122,10 +122,10 @@ class _InRedis(Collector):
         try:
             yield from self._read()
         except StoreError:
-            yield GaugeMetricFamily("clock_redis_up", "1 where Redis answers.", 0)
+            yield GaugeMetricFamily("clock_redis_up", "1 if Redis answers.", 0)
 
     def _read(self) -> list[GaugeMetricFamily]:
-        depth = GaugeMetricFamily("clock_queue_jobs", "Jobs that wait in a queue.", labels=["queue"])
+        depth = GaugeMetricFamily("clock_queue_jobs", "Jobs waiting in a queue.", labels=["queue"])
         latency = GaugeMetricFamily(
             "clock_queue_latency_seconds", "How long the next job of a queue has waited.", labels=["queue"]
         )
@@ -135,7 +135,7 @@ class _InRedis(Collector):
         sizes = listing.sizes(self._redis)
         skew = server_time_offset(self._redis, self._clock).total_seconds()
         return [
-            GaugeMetricFamily("clock_redis_up", "1 where Redis answers.", 1),
+            GaugeMetricFamily("clock_redis_up", "1 if Redis answers.", 1),
             depth,
             latency,
             GaugeMetricFamily("clock_retry_jobs", "Failed jobs waiting for a retry.", sizes.retry),

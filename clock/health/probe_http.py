@@ -52,7 +52,7 @@ class _Refused(Exception):
 
 
 class ProbeHttp:
-    """Answers on `listener`, on a thread of its own; `answer` runs on that thread and must not block."""
+    """Answers on `listener`, in its own thread; `answer` runs on that thread and must not block."""
 
     def __init__(self, listener: socket.socket, answer: Callable[[Request], Awaitable[Answer]]) -> None:
         self._listener = listener
@@ -92,7 +92,7 @@ class ProbeHttp:
         try:
             await self._talk(reader, writer)
         except (OSError, TimeoutError) as error:  # scanners hang up, or stay silent
-            logger.debug("Health: a client was not answered: %r", error)
+            logger.debug("Health: could not answer a client: %r", error)
         finally:
             self._open.pop(writer, None)
             writer.transport.abort()
@@ -144,7 +144,7 @@ async def _line(reader: StreamReader) -> str:
     except ValueError:  # longer than the limit
         raise _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from None
     if not line.endswith(b"\n"):
-        raise ConnectionError("the client has left")
+        raise ConnectionError("the client disconnected")
     return line.decode("latin-1").rstrip("\r\n")
 
 

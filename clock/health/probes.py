@@ -75,13 +75,13 @@ def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_sec
     not_live: list[str] = []
     not_ready: list[str] = [*(clock.problems if clock else ()), *(worker.problems if worker else ())]
     if clock:
-        not_live += _late("the clock's loop last came round", clock.seconds_since_look, LIVE_SECONDS)
+        not_live += _late("the clock's last tick was", clock.seconds_since_look, LIVE_SECONDS)
         not_ready += _late(
-            "the clock's loop last came round without an error", clock.seconds_since_round, overdue_seconds
+            "the clock's last tick without an error was", clock.seconds_since_round, overdue_seconds
         )
-        not_ready += _late("the oldest undecided firing was due", clock.seconds_overdue, overdue_seconds)
+        not_ready += _late("the oldest overdue run was due", clock.seconds_overdue, overdue_seconds)
     if worker:
-        not_live += _late("the worker last looked for work", worker.seconds_since_look, LIVE_SECONDS)
+        not_live += _late("the worker's last fetch was", worker.seconds_since_look, LIVE_SECONDS)
         not_ready += _late("Redis last answered a fetch", worker.seconds_since_fetch, overdue_seconds)
     return Vitals(tuple(not_live), tuple(dict.fromkeys((*not_live, *not_ready))))
 
@@ -94,8 +94,8 @@ def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
         return (str(error),)
     if not found.is_overdue(overdue_seconds):
         return ()
-    leads = f"{found.leader} leads" if found.leader else "no clock leads"
-    return (*_late(f"{found.event!r} is not decided, {leads}; it was due", found.late_ms / 1000, overdue_seconds),)
+    leads = f"the leader is {found.leader}" if found.leader else "no clock is the leader"
+    return (*_late(f"{found.event!r} has not run, {leads}; it was due", found.late_ms / 1000, overdue_seconds),)
 
 
 def _late(what: str, seconds: float, limit: float) -> Iterator[str]:

@@ -76,7 +76,7 @@ class HealthServer:
             case "/metrics":
                 return await self._on_a_thread(lambda: _measured(self._metrics, request))
             case _:
-                return _text("404 Not Found", ["There are /live, /ready, /clock and /metrics."])
+                return _text("404 Not Found", ["Available: /live, /ready, /clock and /metrics."])
 
     async def _on_a_thread(self, page: Callable[[], Answer]) -> Answer:
         """What `page` returns. Its thread is a daemon: a page that waits for Redis does not hold up an exit."""
@@ -106,7 +106,7 @@ def _listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (")[0]
         raise ConfigurationError(
-            f"--health-port {port} cannot be used on {host}: {reason}; name another port or --health-host"
+            f"--health-port {port} cannot be used on {host}: {reason}; use another port or --health-host"
         ) from error
     close_in_child(listener)  # or else a process that a job has left would keep the port from the next worker
     return listener

@@ -69,7 +69,7 @@ def _eviction(redis: Redis, told: Mapping[str, object]) -> Finding:
     return Finding(
         "eviction",
         Grade.BAD,
-        f"{policy}: a full server throws keys away, queues and ledger among them",
+        f"{policy}: when full, the server deletes keys, including queues and the clock's state",
         "set maxmemory-policy noeviction (CONFIG SET maxmemory-policy noeviction, and in redis.conf)",
     )
 
@@ -82,7 +82,7 @@ def _persistence(redis: Redis, told: Mapping[str, object]) -> Iterator[Finding]:
                 "persistence",
                 Grade.WARNING,
                 "append-only file, appendfsync no: a power cut may lose half a minute",
-                "set appendfsync everysec, or always where not one job may be lost",
+                "set appendfsync everysec, or always if no job may be lost",
             )
         else:
             lost = "nothing" if fsync == "always" else "a second at most"
@@ -94,9 +94,9 @@ def _persistence(redis: Redis, told: Mapping[str, object]) -> Iterator[Finding]:
         yield Finding(
             "persistence",
             Grade.BAD if save == "" else Grade.WARNING,
-            "none: a restart loses every job and the ledger"
+            "none: a restart loses every job and the clock's state"
             if save == ""
-            else "snapshots at most: a restart loses what came after the last one",
+            else "only snapshots: a restart loses everything since the last one",
             "set appendonly yes (CONFIG SET appendonly yes, and in redis.conf)",
         )
 
@@ -109,7 +109,7 @@ def _memory(told: Mapping[str, object]) -> Finding:
             "memory",
             Grade.BAD,
             found,
-            "raise maxmemory, or clear what is not needed; at the limit every push is refused",
+            "raise maxmemory, or delete unneeded data; at the limit every push fails",
         )
     return Finding("memory", Grade.GOOD, found)
 
@@ -117,13 +117,13 @@ def _memory(told: Mapping[str, object]) -> Finding:
 def _tls(url: str) -> Finding:
     scheme = url.partition("://")[0]
     if scheme == "unix":
-        return Finding("network", Grade.GOOD, "a unix socket: nothing goes over the network")
+        return Finding("network", Grade.GOOD, "a unix socket: no network traffic")
     if scheme == "rediss" and "ssl_cert_reqs=none" in url:
         return Finding(
             "network",
             Grade.WARNING,
             "TLS, but the server's certificate is not verified",
-            "give ?ssl_ca_certs=FILE in place of ssl_cert_reqs=none",
+            "use ?ssl_ca_certs=FILE instead of ssl_cert_reqs=none",
         )
     if scheme == "rediss":
         return Finding("network", Grade.GOOD, "TLS, and the server's certificate is verified")
@@ -132,7 +132,7 @@ def _tls(url: str) -> Finding:
     return Finding(
         "network",
         Grade.WARNING,
-        "no TLS: jobs and password can be read on the way",
+        "no TLS: jobs and password can be read on the network",
         "use rediss://, unless the network is private",
     )
 
@@ -141,7 +141,7 @@ def _skew(offset: timedelta) -> Finding:
     seconds = offset.total_seconds()
     found = f"this machine's clock is {abs(seconds):.3f} s {'behind' if seconds > 0 else 'ahead of'} Redis's"
     if abs(seconds) > SKEW_SECONDS:
-        return Finding("clock skew", Grade.WARNING, found, "let NTP set this machine's clock (timedatectl)")
+        return Finding("clock skew", Grade.WARNING, found, "sync this machine's clock with NTP (timedatectl)")
     return Finding("clock skew", Grade.GOOD, found)
 
 
@@ -162,8 +162,8 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
         yield Finding(
             "jobs in progress",
             Grade.BAD,
-            f"held by workers on no register: {', '.join(lost)}",
-            "clock doctor --repair has a live worker put them back",
+            f"held by unregistered workers: {', '.join(lost)}",
+            "run clock doctor --repair: a live worker puts them back",
         )
     else:
         yield Finding("jobs in progress", Grade.GOOD, "all held by registered workers")
@@ -173,8 +173,8 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
         yield Finding(
             "parked jobs",
             Grade.WARNING,
-            f"no worker knew their class: {classes}",
-            "deploy a worker that has these classes; it takes them up by itself",
+            f"no worker had their class: {classes}",
+            "deploy a worker that has these classes; it picks them up by itself",
         )
 
 
@@ -185,19 +185,19 @@ def _broken_entries(redis: Redis) -> Iterator[Finding]:
         yield Finding(
             "ledger",
             Grade.BAD,
-            f"a part is missing or invalid of: {', '.join(map(repr, broken[:NAMED]))}{more}",
-            "find who deletes or writes keys clock:ledger:*; a clock that starts begins these entries again",
+            f"a part is missing or invalid in: {', '.join(map(repr, broken[:NAMED]))}{more}",
+            "find who deletes or writes keys clock:ledger:*; the next clock to start rebuilds these entries",
         )
 
 
 def _forgotten_events(redis: Redis) -> Finding:
     left = orphans(redis)
     if not left:
-        return Finding("ledger", Grade.GOOD, "no event in it has left the clock file")
+        return Finding("ledger", Grade.GOOD, "all its events are in the clock file")
     return Finding(
         "ledger",
         Grade.WARNING,
-        f"these events have left the clock file: {', '.join(map(repr, left))}",
-        "nothing, if that was meant: they are forgotten after a week, by clock doctor --repair at once; "
-        "one that comes back before goes on as it was",
+        f"these events are no longer in the clock file: {', '.join(map(repr, left))}",
+        "if intended, do nothing: they are deleted after a week, or now by clock doctor --repair; "
+        "one that returns before then continues where it stopped",
     )

@@ -99,7 +99,7 @@ class QueueView:
         if self.is_list:
             return None
         key = keys.queue(self.name)
-        return f"no worker can take from the queue {self.name!r}: another program's {key!r} is no list"
+        return f"no worker can process the queue {self.name!r}: another program's {key!r} is not a list"
 
 
 def queues(redis: Redis, now: float) -> list[QueueView]:

@@ -112,15 +112,15 @@ def _owed(found: Watched) -> tuple[str, datetime] | None:
 
 def _of_processes(status: Status) -> Iterator[str]:
     if not status.clocks and not status.workers:
-        yield "neither a clock nor a worker runs"
+        yield "no clock and no worker is running"
     elif not status.clocks and status.ledger:
-        yield "no clock runs"
+        yield "no clock is running"
     elif not status.workers and any(queue.size for queue in status.queues):
-        yield "no worker runs, and jobs wait"
+        yield "no worker is running, and jobs are waiting"
     for worker in status.workers:
         yield from (f"worker {worker.identity}: {problem}" for problem in worker.problems)
         if worker.beat_age > SILENT_SECONDS:
-            yield f"worker {worker.identity} was last heard of {worker.beat_age:.0f} s ago"
+            yield f"worker {worker.identity} sent its last heartbeat {worker.beat_age:.0f} s ago"
         elif worker.frozen > SILENT_SECONDS:
             seconds = f"{worker.frozen:.0f} s"
             yield f"worker {worker.identity} has been frozen for {seconds}: a job holds the interpreter lock"
@@ -130,12 +130,13 @@ def _of_clocks(status: Status) -> Iterator[str]:
     for clock in status.clocks:
         yield from (f"clock {clock.identity}: {problem}" for problem in clock.problems)
     if status.clocks and not any(clock.leads for clock in status.clocks):
-        yield "no clock leads"
+        yield "no clock is the leader"
     for clock in status.clocks:
         if status.at - clock.last_round > STUCK:
-            yield f"clock {clock.identity} is stuck: its loop last came round {_ago(status, clock.last_round)}"
+            yield f"clock {clock.identity} is stuck: its last tick was {_ago(status, clock.last_round)}"
         if clock.leads and clock.oldest_undecided and status.at - clock.oldest_undecided > OVERDUE:
-            yield f"clock {clock.identity} has not fired what was due {_ago(status, clock.oldest_undecided)}"
+            since = _ago(status, clock.oldest_undecided)
+            yield f"clock {clock.identity} has not run an event that was due {since}"
     for name, due in status.overdue:
         yield f"event {name!r} is overdue: it was due {_ago(status, due)}"
 
@@ -146,9 +147,9 @@ def _of_jobs(status: Status) -> Iterator[str]:
         if queue.problem:
             yield queue.problem
         if queue.size and status.workers and queue.name not in taken:
-            yield f"no worker takes from the queue {queue.name!r} (jobs waiting: {queue.size})"
+            yield f"no worker processes the queue {queue.name!r} (jobs waiting: {queue.size})"
     for name, count in status.parked.items():
-        yield f"jobs are parked, because no worker knows their class: {name} ({count})"
+        yield f"jobs are parked, because no worker has their class: {name} ({count})"
 
 
 def _ago(status: Status, instant: datetime) -> str:

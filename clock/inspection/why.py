@@ -19,14 +19,14 @@ MOST_RECORDS = 40  # of a stretch of time are told; more than that are nobody's 
 
 #: What a record's `decision` means.
 WORDS = {
-    "fired": "fired",
-    "caught_up": "fired late: the clock was away, and caught up",
-    "missed": "did not fire: it was missed",
-    "refused": "did not fire: it was refused",
-    "paused": "did not fire: it was paused",
-    "overlap": "did not fire: an earlier firing was at work",
-    "error": "failed, and pushed nothing",
-    "manual": "was fired by hand",
+    "fired": "ran",
+    "caught_up": "ran late: caught up after the clock was down",
+    "missed": "did not run: missed",
+    "refused": "did not run: refused",
+    "paused": "did not run: paused",
+    "overlap": "did not run: the previous run was still active",
+    "error": "failed, no jobs pushed",
+    "manual": "fired manually",
 }
 
 
@@ -55,8 +55,8 @@ def asked(text: str, zone: tzinfo) -> list[Asked]:
     folds = sorted({found.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)})
     real = [start for start in folds if start.astimezone(zone).replace(tzinfo=None) == found]
     if not real:
-        return [Asked(folds[0], folds[-1] + length, f"{text}: the zone's clocks are put forward over this time")]
-    note = f"{text}: the zone's clocks are put back, so that it occurs twice" if len(real) > 1 else None
+        return [Asked(folds[0], folds[-1] + length, f"{text}: does not exist; the clocks were set forward")]
+    note = f"{text}: occurs twice; the clocks were set back" if len(real) > 1 else None
     return [Asked(start, start + length, note) for start in real]
 
 
@@ -67,7 +67,7 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     lines += _shortened([told(record, event.zone) for record in reversed(records)], event.name)
     row = listing.ledger(redis).get(event.name)
     if row is None or row.declaration != event.declaration:
-        return [*lines, f"no clock has run with {event.name!r} as it is declared now: {event.declaration}"]
+        return [*lines, f"no clock has run {event.name!r} with its current schedule yet: {event.declaration}"]
     dues = _without_record(_dues(event, row.entry, when), records)
     lines += _told_together(redis, event, dues, row.entry.decided, now)
     return lines if records or dues else [*lines, *_not_due(event, row.entry.anchor, when)]
@@ -80,7 +80,7 @@ def recorded(redis: Redis, event: str, when: Asked) -> list[str]:
     """
     records = [record for record in history.read(redis, event) if _is_about(record, when)]
     lines = [line for record in reversed(records) for line in told(record, UTC)]
-    return lines or [f"{_shown(when.start, UTC)}: nothing is recorded of {event!r}"]
+    return lines or [f"{_shown(when.start, UTC)}: no records of {event!r}"]
 
 
 def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
@@ -103,15 +103,15 @@ def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A record of the history in words: a line, and one for each job whose outcome is known."""
     due = _shown(from_ms(record["due"]), zone)
     if record.get("count", 1) > 1:
-        due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} due instants)"
+        due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
     parts = [WORDS.get(record["decision"], record["decision"])]
     parts += [record["reason"]] if record.get("reason") else []
     if record.get("late_ms", 0) and record["decision"] != "manual":
-        parts.append(f"looked at {record['late_ms']} ms late")
+        parts.append(f"{record['late_ms']} ms late")
     if record.get("jobs"):
         jobs = "1 job" if record["jobs"] == 1 else f"{record['jobs']} jobs"
         parts.append(f"{jobs}: {', '.join(record['jids'])}")
-    parts.append(f"by {record.get('host')}, release {record.get('release')}")
+    parts.append(f"on {record.get('host')} (release {record.get('release')})")
     outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
     return [
         f"{due}: {'; '.join(parts)}",
@@ -120,9 +120,7 @@ def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
 
 
 def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
-    word = {"retry": "failed, to be tried again", "dead": "failed for good"}.get(
-        outcome["outcome"], outcome["outcome"]
-    )
+    word = {"retry": "failed, retrying", "dead": "failed for good"}.get(outcome["outcome"], outcome["outcome"])
     error = f": {outcome['error']}" if outcome.get("error") else ""
     return f"{word} at {_shown(from_ms(outcome['at']), zone)} after {outcome['took_ms']} ms{error}"
 
@@ -146,27 +144,30 @@ def _told_together(
 
     def state(due: datetime) -> str:
         if due <= decided:
-            return "it was due, and its record is older than what the history keeps"
+            return "was due, but the history no longer has its record"
         if due <= now:
-            return f"it was due, and is not decided yet: {f'{leader} leads' if leader else 'no clock runs'}"
+            return (
+                f"was due, but has not run yet: {f'the leader is {leader}' if leader else 'no clock is running'}"
+            )
         pause = pauses.covering(paused, event.name, to_ms(due))
-        return f"it will be due then, and is {pause}" if pause else "it will be due then"
+        return f"will be due, but is {pause}" if pause else "will be due"
 
     for text, run in groupby(dues, state):
         first, *others = run
-        span = f" to {_shown(others[-1], event.zone)} ({len(others) + 1} due instants)" if others else ""
+        span = f" to {_shown(others[-1], event.zone)} ({len(others) + 1} runs)" if others else ""
         yield f"{_shown(first, event.zone)}{span}: {text}"
 
 
 def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
     start = _shown(when.start, event.zone)
     if when.start < anchor:
-        yield f"{start}: this declaration was first seen at {_shown(anchor, event.zone)}: {event.declaration}"
+        deployed = f"this schedule was first deployed at {_shown(anchor, event.zone)}"
+        yield f"{start}: did not run: {deployed}: {event.declaration}"
     if when.end <= anchor:
         return
     following = event.next_after(max(when.end - SECOND, anchor - SECOND), anchor=anchor)
-    upcoming = f"; it is due next after that at {_shown(following, event.zone)}" if following else ""
-    yield f"{start}: it is not due then: {event.declaration}{upcoming}"
+    upcoming = f"; the next run after that is at {_shown(following, event.zone)}" if following else ""
+    yield f"{start}: not scheduled then: {event.declaration}{upcoming}"
 
 
 def _dues(event: Event, entry: Entry, when: Asked) -> list[datetime]:

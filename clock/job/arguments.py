@@ -62,7 +62,7 @@ def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]
     else:
         wrong = (
             f"argument {int(high) + 1}, {args[int(high)]!r:.60}, is one too many; "
-            "take it out, or give perform a parameter for it"
+            "remove it, or add a parameter to perform"
         )
     raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {count} arguments: {wrong}")
 
@@ -82,9 +82,9 @@ def check_json(job: str, args: Sequence[object], where: str = "") -> None:
     """Check that each argument is of JSON's own types, all the way down. Raises ArgumentsError.
 
     >>> check_json("SendMailJob", [1, {"kind": "weekly"}])
-    >>> check_json("SendMailJob", [1, (2, 3)])
+    >>> check_json("MailJob", [1, (2, 3)])
     Traceback (most recent call last):
-    clock.errors.ArgumentsError: SendMailJob: argument 2 is a tuple, (2, 3), which JSON does not have; pass a list
+    clock.errors.ArgumentsError: MailJob: argument 2 is a tuple, (2, 3), which JSON does not support; pass a list
     """
     for position, value in enumerate(args, 1):
         try:
@@ -112,23 +112,23 @@ def _check_value(job: str, where: str, value: object) -> None:
             _check_value(job, f"{where}[{key!r}]", item)
     else:
         raise ArgumentsError(
-            f"{job}: {where} is a {kind.__name__}, {value!r:.60}, which JSON does not have; {_hint(value)}"
+            f"{job}: {where} is a {kind.__name__}, {value!r:.60}, which JSON does not support; {_hint(value)}"
         )
 
 
 def _check_plain(job: str, where: str, value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
-        raise ArgumentsError(f"{job}: {where} is {value}, which JSON does not have; pass None or a str")
+        raise ArgumentsError(f"{job}: {where} is {value}, which JSON does not support; pass None or a str")
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise ArgumentsError(
-            f"{job}: {where} is an int of more than {MOST_DIGITS} digits, which nobody reads; pass hex(value)"
+            f"{job}: {where} is an int of more than {MOST_DIGITS} digits, which is too long; pass hex(value)"
         )
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
             raise ArgumentsError(
-                f"{job}: {where} is {value!r:.60}, a str that UTF-8 cannot hold; "
+                f"{job}: {where} is {value!r:.60}, a str that is not valid UTF-8; "
                 "pass value.encode(errors='replace').decode()"
             ) from None
 
@@ -158,7 +158,7 @@ def _by_position(
         given = f"{job}: {name}={kwargs[name]!r:.60} was given by keyword, but"
         if name not in places:
             takes = ", ".join(places) or "none"
-            raise ArgumentsError(f"{given} a payload holds arguments by position; those of perform are: {takes}")
+            raise ArgumentsError(f"{given} a payload holds arguments by position; perform takes: {takes}")
         if places[name] < len(args):
             raise ArgumentsError(f"{given} argument {places[name] + 1} is that one: {args[places[name]]!r:.60}")
         for between in own[len(found) : places[name]]:

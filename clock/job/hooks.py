@@ -39,7 +39,7 @@ def ask_retry_in(
     seconds = in_seconds(answer)
     if answer is not None and (seconds is None or not 0 <= seconds < FOREVER_SECONDS):
         logger.error(
-            "%s.retry_in gave %.60r; it must be seconds, 'kill', 'discard' or None",
+            "%s.retry_in returned %.60r; it must be seconds, 'kill', 'discard' or None",
             job.wire_name,
             answer,
         )

@@ -104,8 +104,8 @@ class Job(Pushes):
         if type(result) is CoroutineType:
             result.close()
             raise JobError(
-                f"{cls.wire_name}.perform gave a coroutine, which nobody awaits: a decorator hides that it is "
-                "`async def`; write the decorator's own function as `async def`, too"
+                f"{cls.wire_name}.perform returned a coroutine that is never awaited: a decorator hides that it "
+                "is `async def`; write the decorator's own function as `async def`, too"
             )
         return result
 

@@ -162,12 +162,14 @@ class _Awaitable(AbstractAsyncContextManager[object]):
 
 def _check(middleware: object) -> None:
     if inspect.iscoroutinefunction(middleware):
-        raise JobError(f"the middleware {_name(middleware)} is `async def`, which nobody awaits; write it plain")
+        raise JobError(
+            f"the middleware {_name(middleware)} is `async def`, which is never awaited; use a plain `def`"
+        )
 
 
 def _unfit(around: object, middleware: ServerMiddleware) -> JobError:
     return JobError(
-        f"the middleware {_name(middleware)} gave {around!r:.60}, which `with` does not take; "
+        f"the middleware {_name(middleware)} returned {around!r:.60}, which `with` does not accept; "
         "it must be a context manager or None (an asynchronous one fits only `async def perform`)"
     )
 

@@ -57,19 +57,19 @@ def naming_warning(job: type[Job]) -> str | None:
     >>> class ParcelSyncJob(Job):
     ...     def perform(self) -> None: ...
     >>> naming_warning(ParcelSyncJob)
-    'ParcelSyncJob does not begin with a verb; jobs are called VerbNounsJob, as SyncParcelJob'
+    'ParcelSyncJob does not begin with a verb; name jobs VerbNounsJob, such as SyncParcelJob'
     """
     name = job.__name__
     words = _WORD.findall(name)
     if not name.endswith("Job") or words[-1] != "Job":
-        return f"{name} does not end in Job; jobs are called VerbNounsJob, as {'Send' * (len(words) < 2)}{name}Job"
+        return f"{name} does not end in Job; name jobs VerbNounsJob, such as {'Send' * (len(words) < 2)}{name}Job"
     verb, nouns = words[0], words[1:-1]
     wrong = _wrong_verb(verb.lower(), nouns)
     if wrong:
-        return f"{name} {wrong}; jobs are called VerbNounsJob, as {_verb_first(words[:-1])}Job"
+        return f"{name} {wrong}; name jobs VerbNounsJob, such as {_verb_first(words[:-1])}Job"
     if _pushes_many(job) and nouns[0] not in ("All", "Every", "Each"):
         usual = f"{verb}All{''.join(nouns)}{'' if nouns[-1].endswith('s') else 's'}Job"
-        return f"{name} pushes many jobs; such a job is called VerbAllNounsJob, as {usual}"
+        return f"{name} pushes many jobs; name such a job VerbAllNounsJob, such as {usual}"
     return None
 
 

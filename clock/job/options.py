@@ -60,7 +60,7 @@ _DURATION = "seconds above 0, or None; the limit is 1,000,000,000 seconds, 31 ye
 #: option -> (what a value must be, in words for an error)
 _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "queue": (_is_queue, EXPECTED),
-    "retry": (_is_count, "True, False, or how often (0 or more)"),
+    "retry": (_is_count, "True, False, or a number of retries (0 or more)"),
     "retry_for": (_is_duration, _DURATION),
     "dead": (lambda value: isinstance(value, bool), "True or False"),
     "backtrace": (_is_count, "True, False, or a number of lines"),
@@ -120,8 +120,8 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
     for name, value in options.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"options are {', '.join(known)}"
-            raise JobError(f"{where}: there is no option {name!r}; {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+            raise JobError(f"{where}: unknown option {name!r}; {hint}")
         accepts, words = known[name]
         if not accepts(value):
             raise JobError(f"{where}: {name} is {value!r}; it must be {words}")
@@ -138,8 +138,8 @@ def check_class(job: type[Job]) -> None:
         meant = _OTHER_WORDS.get(name) or next(iter(get_close_matches(name, _OPTIONS, 1, cutoff=0.8)), None)
         if meant:
             raise JobError(
-                f"{job.__qualname__}: there is no option {name!r}; did you mean {meant!r}? "
-                "An attribute of your own needs a name less like an option's"
+                f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "
+                "To add your own attribute, choose a name less similar to an option"
             )
     checked(job.__qualname__, {name: value for name, value in values.items() if name in _OPTIONS})
     if job.redact and hasattr(job, "perform"):

@@ -91,8 +91,7 @@ def _parcel(job: type[Job], payload: Payload, changed: bool, now: float) -> Parc
     if queue is None:
         given = payload.get("queue")
         raise JobError(
-            f"{job.wire_name}: client middleware put {given!r:.60} in place of the queue's name; "
-            f"it must be {EXPECTED}"
+            f"{job.wire_name}: client middleware put {given!r:.60} instead of a queue name; it must be {EXPECTED}"
         )
     at = due_as_put(payload.pop("at", None), now)
     if at > now:
@@ -144,5 +143,5 @@ def _text(job: type[Job], payload: Payload, changed: bool) -> str:
     except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         args = payload["args"]
         check_json(job.wire_name, args if isinstance(args, list) else [args])
-        raise JobError(f"{job.wire_name}: JSON cannot hold what was put into the payload: {error}") from error
+        raise JobError(f"{job.wire_name}: the payload cannot be encoded as JSON: {error}") from error
     return text

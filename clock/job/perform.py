@@ -23,7 +23,7 @@ def check_perform(job: type[Job]) -> None:
         _check(job.__qualname__, perform)
     for name in OURS:
         if name in vars(job):
-            raise JobError(f"{job.__qualname__}.{name} hides what every job has; give yours another name")
+            raise JobError(f"{job.__qualname__}.{name} hides a method of Job; rename yours")
     _check_init(job)
     for hook in HOOKS:
         if inspect.iscoroutinefunction(vars(job).get(hook)):
@@ -38,8 +38,8 @@ def _check_init(job: type[Job]) -> None:
         is_rest = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         if parameter.default is inspect.Parameter.empty and not is_rest:
             raise JobError(
-                f"{job.__qualname__}.__init__ wants {parameter.name!r}, but a worker makes a job without "
-                "arguments; give it a default, or take it in perform"
+                f"{job.__qualname__}.__init__ requires {parameter.name!r}, but a worker creates a job without "
+                "arguments; give it a default, or move it to perform"
             )
 
 
@@ -47,17 +47,15 @@ def _check(name: str, perform: object) -> None:
     if isinstance(perform, (staticmethod, classmethod)) or not callable(perform):
         raise JobError(f"{name}.perform is a {type(perform).__name__}; write def perform(self, ...)")
     if inspect.isgeneratorfunction(perform) or inspect.isasyncgenfunction(perform):
-        raise JobError(
-            f"{name}.perform is a generator, of which a worker's call would run nothing; take out the yield"
-        )
+        raise JobError(f"{name}.perform is a generator, so calling it runs nothing; remove the yield")
     parameters = _parameters(perform)
     if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
-        raise JobError(f"{name}.perform takes no self; write def perform(self, ...)")
+        raise JobError(f"{name}.perform has no self; write def perform(self, ...)")
     for parameter in parameters:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty:
             raise JobError(
-                f"{name}.perform wants {parameter.name!r} by keyword, but a payload holds arguments by position "
-                f"only; take out the * before it"
+                f"{name}.perform can't have keyword-only arguments such as {parameter.name!r}: "
+                "a payload holds arguments by position only; remove the `*`"
             )
 
 

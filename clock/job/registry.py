@@ -65,7 +65,7 @@ def import_jobs(*paths: Path, root: Path | None = None) -> list[str]:
 
 def _import_all(path: Path, root: Path) -> list[str]:
     if not path.exists():
-        raise ConfigurationError(f"there is no folder {path} to load jobs from; name one with -r")
+        raise ConfigurationError(f"no jobs folder {path}; give another one with -r")
     path = path.resolve()
     if not path.is_relative_to(root):
         root = path.parent
@@ -116,7 +116,7 @@ def _hidden(name: str, path: Path, error: BaseException) -> str:
         return ""
     return (
         f"{path}: the package {package.__name__} of {package.__file__ or package.__path__} hides it; "
-        f"put an __init__.py into the folder {package.__name__}, or call it otherwise"
+        f"put an __init__.py into the folder {package.__name__}, or rename it"
     )
 
 

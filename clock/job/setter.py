@@ -40,7 +40,7 @@ class Setter(Order, Generic[P]):
         where = f"{job.wire_name}.set"
         checked(where, options, with_call=True)
         if "wait" in options and "wait_until" in options:
-            raise JobError(f"{where}: wait and wait_until say both when the job is to be run; give one of them")
+            raise JobError(f"{where}: give either wait or wait_until, not both")
         return cls(
             job,
             {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS},

@@ -32,14 +32,14 @@ def due_at(when: Time, now: float) -> float:
         when = when.total_seconds()
         return _in_range(now + when, when)
     if isinstance(when, bool) or not isinstance(when, (int, float)) or not abs(when) <= sys.float_info.max:
-        raise ValueError(f"{when!r:.60} is no time; pass seconds, a timedelta or an aware datetime")
+        raise ValueError(f"{when!r:.60} is not a time; pass seconds, a timedelta or an aware datetime")
     return _in_range(when if when >= INTERVAL_LIMIT else now + when, when)
 
 
 def _in_range(due: float, given: float) -> float:
     if due > LATEST:
         hint = "; pass seconds, not milliseconds" if given / 1000 <= LATEST else ""
-        raise ValueError(f"{given!r:.60} is a time after the year 9999{hint}")
+        raise ValueError(f"{given!r:.60} is after the year 9999{hint}")
     return max(float(due), 0.0)  # before 1970 is due at once, as any time in the past
 
 

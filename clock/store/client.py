@@ -68,7 +68,8 @@ def push_seconds_of(environ: Mapping[str, str]) -> float:
         return seconds(text) if text else PUSH_SECONDS
     except ValueError:
         raise ConfigurationError(
-            f"the environment variable {_VARIABLE} is {text!r}; seconds are wanted, above 0 and at most a day"
+            f"the environment variable {_VARIABLE} is {text!r}; "
+            "it must be a number of seconds, above 0 and at most a day"
         ) from None
 
 

@@ -22,7 +22,9 @@ def aware(when: str | datetime, zone: tzinfo) -> datetime:
     except ValueError:
         found = None
     if not isinstance(found, datetime):
-        raise ConfigurationError(f"{when!r} is no instant; a datetime, or its text, '2026-10-31 22:00', is wanted")
+        raise ConfigurationError(
+            f"{when!r} is not a time; it must be a datetime or a string such as '2026-10-31 22:00'"
+        )
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 

@@ -57,7 +57,7 @@ def run(
     zone = timetable.settings.tz
     _check_ticks(tick_speed, max_ticks)
     if end_time is None and max_ticks is None:
-        raise ConfigurationError("where does it end? give an end_time, or max_ticks")
+        raise ConfigurationError("the end is missing: give end_time or max_ticks")
     start = aware(start_time, zone)
     end = _NO_END if end_time is None else aware(end_time, zone)
     away = _downtimes(downtime, zone)
@@ -90,16 +90,18 @@ def run(
 def _check_ticks(tick_speed: timedelta | None, max_ticks: int | None) -> None:
     """Refuse what would pass for a clock file that fires nothing. Raises ConfigurationError."""
     if tick_speed is not None and not (isinstance(tick_speed, timedelta) and tick_speed > timedelta(0)):
-        raise ConfigurationError(f"tick_speed is {tick_speed!r}; a length of time is wanted: timedelta(minutes=1)")
+        raise ConfigurationError(
+            f"tick_speed is {tick_speed!r}; it must be a length of time: timedelta(minutes=1)"
+        )
     if max_ticks is not None and not (type(max_ticks) is int and max_ticks >= 1):
-        raise ConfigurationError(f"max_ticks is {max_ticks!r}; 1 or more is wanted, or None for no end")
+        raise ConfigurationError(f"max_ticks is {max_ticks!r}; it must be 1 or more, or None for no limit")
 
 
 def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:
     """The downtimes in order. Raises ConfigurationError where one is none."""
     for pair in downtime:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
-            raise ConfigurationError(f"downtime holds {pair!r}; pairs are wanted: [(begin, end), ...]")
+            raise ConfigurationError(f"downtime holds {pair!r}; it must hold pairs: [(begin, end), ...]")
     away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
     for begin, back in away:
         if back <= begin:

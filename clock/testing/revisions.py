@@ -54,7 +54,7 @@ def describe_revision(name: str, start: datetime, end: datetime) -> Described:
     """
     revision, _, path = name.partition(":")
     if not path or Path(path).is_absolute():
-        raise ConfigurationError(f"{name!r}: a revision and a path from this folder are wanted: main:lib/clock.py")
+        raise ConfigurationError(f"{name!r}: it must be a revision and a path from this folder: main:lib/clock.py")
     with tempfile.TemporaryDirectory() as folder:
         top, here = _git(name, "rev-parse", "--show-toplevel", "--show-prefix").decode().split("\n")[:2]
         archive = _git(name, "-C", top, "archive", "--format=tar", "--end-of-options", revision or "HEAD")

@@ -45,12 +45,11 @@ def assert_timeline(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found, encoding="utf-8")
     elif known is None:
-        raise AssertionError(f"there is no snapshot {path} yet; write it with: pytest --clock-update")
+        raise AssertionError(f"no snapshot {path} yet; write it with: pytest --clock-update")
     elif found != known:
         changes = difflib.unified_diff(known.splitlines(), found.splitlines(), str(path), "now", lineterm="")
         raise AssertionError(
-            "the clock file fires otherwise than before; if that is what you want, run pytest --clock-update\n"
-            + "\n".join(changes)
+            "The schedule changed. If intended, run pytest --clock-update.\n" + "\n".join(changes)
         )
 
 
@@ -74,4 +73,4 @@ def _span(path: Path, known: str | None, timetable: Timetable) -> tuple[datetime
             return datetime.strptime(head[1], _FORMAT), datetime.strptime(head[2], _FORMAT)  # in the file's zone
     except ValueError:
         pass
-    raise ConfigurationError(f"{path}:1: this is no snapshot of assert_timeline; remove it, or name another")
+    raise ConfigurationError(f"{path}:1: not a snapshot of assert_timeline; remove it, or use another path")

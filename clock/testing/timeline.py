@@ -138,7 +138,7 @@ class Timeline:
         Raises ValueError where nothing fires, or the window is no length.
         """
         if window <= timedelta(0):
-            raise ValueError(f"window is {window!r}; a length of time is wanted: timedelta(hours=1)")
+            raise ValueError(f"window is {window!r}; it must be a length of time: timedelta(hours=1)")
         if not self.rows:
             raise ValueError("nothing fires in this timeline")
         best, low, size = (0, 0), 0, window.total_seconds()

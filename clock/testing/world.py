@@ -156,7 +156,7 @@ class World:
     def ran(self, job: type[Job] | str, outcome: str | None = None) -> list[Ran]:
         """A job's runs, or those that came to `outcome`. Raises ValueError, UnknownJobClass: there is none."""
         if outcome not in (None, *OUTCOMES):
-            raise ValueError(f"there is no outcome {outcome!r}; there are {', '.join(OUTCOMES)}")
+            raise ValueError(f"unknown outcome {outcome!r}; available: {', '.join(OUTCOMES)}")
         if isinstance(job, str) and job not in {run.job for run in self.runs}:
             lookup(job)
         return [run for run in self.runs if run.job == _name(job) and outcome in (None, run.outcome)]

@@ -42,7 +42,7 @@ class ActionThreads:
         """Run `run` on a thread as soon as one is free."""
         busy = sum(not item.future.done() for queue in self._started.values() for item in queue)
         if busy >= self._max_threads:
-            logger.warning("Threads exhausted (max_threads=%d): %r waits its turn", self._max_threads, event.name)
+            logger.warning("Threads exhausted (max_threads=%d): %r is waiting", self._max_threads, event.name)
         future: Future[Outcome | None] = self._pool.submit(run)
         self._append(_Started(event, due, future))
         future.add_done_callback(lambda _: self._on_finish())
@@ -83,6 +83,6 @@ class ActionThreads:
         running = [future for future in futures if not future.cancel()]
         _, late = wait(running, timeout_seconds)
         if late:
-            logger.warning("Gave up on %d actions that still ran after %g s", len(late), timeout_seconds)
+            logger.warning("Abandoned %d actions still running after %g s", len(late), timeout_seconds)
         self._pool.shutdown(wait=False)
         return not late

@@ -39,7 +39,7 @@ def fire_by_hand(event: Event, *, ledger: Ledger, clock: Clock, signature: Signa
     [verdict] = ledger.commit([_by_hand(event, to_ms(now), detail, held)])
     if verdict is Verdict.WRONG_TYPE:
         raise StoreError(
-            "a key that the jobs go to (queues, schedule or queue:*) holds another type in Redis",
+            "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
             cause="wrong_type",
         )
     return held

@@ -127,15 +127,15 @@ def missed_because(event: Schedule, late: timedelta) -> str | None:
     if late <= ON_TIME:
         return None
     if late > event.catch_up_within:
-        return f"over {event.catch_up_within} late, the event's limit"
-    return "the event catches up nothing" if event.catch_up == "skip" else None
+        return f"over {event.catch_up_within} late, the event's catch-up limit"
+    return "the event does not catch up" if event.catch_up == "skip" else None
 
 
 #: Why an instant is missed that came before one that fires.
 SUPERSEDED = {
-    "latest": "a later one was due as well",
-    "skip": "a later one was due as well",
-    "all": f"more than {ALL_LIMIT} were due at once",
+    "latest": "superseded by a later run",
+    "skip": "superseded by a later run",
+    "all": f"more than {ALL_LIMIT} runs were due at once",
 }
 
 

@@ -62,9 +62,9 @@ def _run(timetable: Timetable, event: Event, due: Due, act: Act | None) -> Outco
     is_asked = True
     try:
         if not _allows(event, due):
-            return Outcome("refused", "its condition said no", counts=False)
+            return Outcome("refused", "its condition returned False", counts=False)
         if timetable.callbacks.before_run and vetoed(timetable.callbacks.before_run, event, due.at):
-            return Outcome("refused", "a before_run callback said no", counts=False)
+            return Outcome("refused", "a before_run callback returned False", counts=False)
         is_asked = False
         return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either

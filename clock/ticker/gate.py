@@ -22,7 +22,10 @@ from clock.timetable import Event
 logger = logging.getLogger(__name__)
 
 #: How many firings of an event may be unfinished for the next one to fire.
-_UNFINISHED = {"skip": (0, "its previous firing still runs"), "queue_one": (1, "one firing runs and one waits")}
+_UNFINISHED = {
+    "skip": (0, "its previous run is still active"),
+    "queue_one": (1, "one run is active and one is waiting"),
+}
 
 
 class Gate:
@@ -63,6 +66,6 @@ class Gate:
             if error.cause != "wrong_type":
                 raise
             if event not in self._unreadable:
-                logger.error("%r fires without the check for overlaps: %s", event, error)
+                logger.error("Running %r without the overlap check: %s", event, error)
             self._unreadable.add(event)
             return 0

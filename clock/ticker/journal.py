@@ -239,12 +239,12 @@ class Journal:
             if verdict is Verdict.OUTRANKED:
                 self._must_read = True
             elif verdict is Verdict.DECIDED_ALREADY:
-                logger.info("%r due at %d ms had been decided already", decision.event, decision.due_ms)
+                logger.info("The run of %r due at %d ms was already decided", decision.event, decision.due_ms)
             elif verdict is Verdict.STALE and decision.event not in kept:
                 if restored.get(decision.event) == decision.after_ms:
                     kept[decision.event] = [decision]
                     continue
-                logger.debug("%r has been decided or declared again elsewhere", decision.event)
+                logger.debug("Another clock decided or redeclared %r", decision.event)
                 self._must_read = True
             else:  # the later ones of its event, refused as stale, wait behind it
                 kept.setdefault(decision.event, []).append(self._kept(decision, verdict, pauses))

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Leader:
-    """Keeps trying for the lease on a thread of its own, so that a slow action does not lose it.
+    """Keeps trying for the lease in its own thread, so that a slow action does not lose it.
 
     `on_lead` is called, on that thread, when this clock has become the one that works. Each answer brings Redis's
     time along, by which a ServerClock is corrected.
@@ -78,9 +78,9 @@ class Leader:
         try:
             self._lease.give_back()
         except StoreError as error:
-            logger.warning("The lease could not be given back, it runs out by itself: %s", error)
+            logger.warning("Could not release the lease; it expires by itself: %s", error)
         else:
-            logger.info("This clock has handed over")
+            logger.info("Released leadership")
 
     def beat(self) -> None:
         """Take or keep the lease once; while Redis is away the lease runs out."""
@@ -115,12 +115,12 @@ class Leader:
     def _tell(self, holder: str) -> None:
         before, self._holder = self._holder, holder
         if holder == self._identity:
-            logger.info("This clock leads now: %s", holder)
+            logger.info("Became leader: %s", holder)
             self._on_lead()
         elif before == self._identity:
-            logger.warning("Another clock has taken the lead: %s", holder)
+            logger.warning("Lost leadership to another clock: %s", holder)
         else:
-            logger.info("Standing by: another clock leads: %s", holder)
+            logger.info("On standby: the leader is %s", holder)
 
     def _correct(self, clock: ServerClock, tenure: Tenure, asked: float) -> None:
         moved = clock.correct(tenure.server_time, asked).total_seconds()
@@ -128,7 +128,7 @@ class Leader:
         is_skewed = abs(skew) > SKEW_SECONDS
         self._time.found(*([_skewed(skew)] if is_skewed else []))
         if abs(moved) > SKEW_SECONDS and is_skewed == self._is_skewed:
-            logger.warning("Time has moved by %+.1f s: the machine was suspended, or Redis's clock was set", moved)
+            logger.warning("Time jumped by %+.1f s: the machine was suspended, or Redis's clock was set", moved)
         self._is_skewed = is_skewed
 
     def _run(self) -> None:
@@ -154,7 +154,7 @@ class Leader:
 def _skewed(seconds: float) -> Problem:
     return Problem(
         "skew",
-        f"This machine's clock is {seconds:+.1f} s off Redis's. Events fire by Redis's time, but your own code "
-        "reads this machine's. Let NTP set the clock of both (timedatectl).",
+        f"Local clock differs from Redis by {seconds:+.1f} s. Events use Redis time, but your own code "
+        "uses the local clock. Sync both with NTP (timedatectl).",
         blocks=abs(seconds) > GROSS_SKEW_SECONDS,
     )

@@ -116,7 +116,7 @@ class ClockProcess:
         logger.info(
             "Starting clock for %s: [ %s ]", _counted(self._timetable.events), _names(self._timetable.events)
         )
-        logger.info("This clock holds %d connections to Redis, one of them only for the lease", CONNECTIONS)
+        logger.info("This clock uses %d connections to Redis, one of them only for the lease", CONNECTIONS)
         watching = threading.Thread(
             target=self._problems.watch_until, args=(self._ended,), name="problems", daemon=True
         )
@@ -144,7 +144,7 @@ class ClockProcess:
         logger.info("This clock %s; %s:", state, _counted(self._timetable.events))
         for event in self._timetable.events:
             due = planned.get(event.name)
-            logger.info("%s%s", event, f"; due next at {due.isoformat()}" if due else "")
+            logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
 
     def _wake_up(self) -> None:
         self._ticker.wake_up()
@@ -156,7 +156,7 @@ class ClockProcess:
         """
         if self._clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
             return
-        logger.warning("An action or a command to Redis still runs after %g s: leaving it", patience_seconds)
+        logger.warning("An action or a Redis command is still running after %g s; abandoning it", patience_seconds)
         handing_over = threading.Thread(target=self._leader.stop, name="hand over", daemon=True)
         handing_over.start()
         handing_over.join(HAND_OVER_SECONDS)

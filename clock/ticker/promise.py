@@ -35,7 +35,7 @@ class Promise:
             return True
         before = self._ledger.promise(event, due_ms)
         if self._told not in (None, before):
-            logger.info("The next due marker in Redis is not the one this clock set: reading the ledger again")
+            logger.info("Redis lost recent writes (fail-over?); re-reading state")
             return False
         self._told, self._told_at = (event, due_ms), now
         return True

@@ -1,6 +1,6 @@
 """The clock's heartbeat: it tells Redis what the loop does, so that any process can see that it works.
 
-It beats on a thread of its own and tells how long ago the loop last came round, and the oldest due instant that
+It beats in its own thread and tells how long ago the loop last came round, and the oldest due instant that
 nobody has decided: a loop that is stuck goes on beating, and shows.
 """
 
@@ -68,7 +68,9 @@ class Pulse:
         try:
             self._register.leave(self._identity)
         except StoreError as error:
-            logger.debug("The register of clocks could not be left, its entry runs out by itself: %s", error)
+            logger.debug(
+                "Could not remove this clock from the register of clocks; its entry expires by itself: %s", error
+            )
 
     def beat(self) -> None:
         """Tell once. Raises StoreUnavailable."""

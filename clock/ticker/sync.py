@@ -132,7 +132,9 @@ class Sync:
             with child_ends_here():
                 rows = list(self._courtesy.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
-            firing.report(self._timetable, error, f"{synced.source}: the events were left as they are")
+            firing.report(
+                self._timetable, error, f"{synced.source}: could not reload events; keeping the current ones"
+            )
             source.part.found(_unreadable(synced, error))
             if not source.is_loaded and source.last:
                 self._take_over(source, source.last)
@@ -201,21 +203,22 @@ class Sync:
         """Tell of bad rows, once for as long as they stay so."""
         for error in errors:
             if str(error) not in source.told:
-                firing.report(self._timetable, error, "A row was passed over")
+                firing.report(self._timetable, error, "Skipped a row")
         source.told = frozenset(map(str, errors))
 
 
 def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
     return Problem(
         f"rows:{synced.source}",
-        f"{synced.source}: the rows cannot be read: {type(error).__name__}: {message_of(error)}. Their events "
-        f"stay as they were. Check the database; it is asked again every {synced.every.total_seconds():g} s.",
+        f"{synced.source}: could not reload events from the database; keeping the current ones: "
+        f"{type(error).__name__}: {message_of(error)}. Check the database; the clock retries every "
+        f"{synced.every.total_seconds():g} s.",
     )
 
 
 def _tell_of_no_rows(synced: SyncedEvents) -> None:
     seconds = synced.every.total_seconds()
-    logger.info("%s returned no rows; the clock waits for some and asks every %g s", synced.source, seconds)
+    logger.info("%s returned no rows; checking again every %g s", synced.source, seconds)
 
 
 def _is_due_alike(before: Event | None, event: Event) -> bool:

@@ -43,10 +43,10 @@ def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now
     """That an event's action held up the loop, and which events are late by it, and by how much."""
     named = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in late[:NAMED])
     logger.warning(
-        "%r took %.1f s in the clock's own thread%s%s; use thread=True, or let it enqueue a job",
+        "%r blocked the clock for %.1f s%s%s; use thread=True or enqueue a job",
         event.name,
         seconds,
-        f" and made late: {named}" if named else "",
+        f" and delayed: {named}" if named else "",
         f" and {len(late) - NAMED} more" if len(late) > NAMED else "",
     )
 

@@ -243,5 +243,5 @@ class Ticker:
         try:
             self._journal.commit()
         except StoreError as error:
-            logger.error("%s What was fired last is not recorded, and will fire again at the next start.", error)
+            logger.error("%s The last run is not recorded and will run again at the next start.", error)
         return all_ended

@@ -25,9 +25,9 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
     for name, value in chosen.items():
         check_option(where, name, value)
     if "otherwise" in chosen and "except_on" not in chosen:
-        raise DeclarationError(f"{where}otherwise says what becomes of the days of except_on, which is not given")
+        raise DeclarationError(f"{where}otherwise needs except_on")
     if chosen.get("salt") and "spread" not in chosen:
-        raise DeclarationError(f"{where}salt is for spread, which is not given")
+        raise DeclarationError(f"{where}salt needs spread")
     if "except_on" in chosen:
         if callable(chosen["except_on"]):
             check_called(where, "except_on", chosen["except_on"], "date")

@@ -71,11 +71,13 @@ class Adjustments:
     def _check(self, trigger: Trigger) -> None:
         for one in trigger.triggers if isinstance(trigger, Union) else [trigger]:
             if self.dst != AS_USUAL and not hasattr(one, "dst"):
-                raise ValueError("dst(...) is for times of day; this event is due by elapsed time")
+                raise ValueError("dst(...) needs a time of day; this event counts elapsed time")
             if self.excepted is not None and self.otherwise != "skip" and _is_within_days(one):
-                raise ValueError(f"{self.otherwise!r} is for events of once a day or less; this one can only skip")
+                raise ValueError(
+                    f"{self.otherwise!r} needs an event that runs at most once a day; this one can only skip"
+                )
             if self.jitter is not None and isinstance(one, RandomGaps):
-                raise ValueError("to(...) draws its gaps already; it cannot be joined with jitter(...)")
+                raise ValueError("to(...) and jitter(...) cannot be combined: to(...) already draws random gaps")
 
     def words(self) -> str:
         """The adjustments in words, to follow those of the schedule. Dates are left out: holidays are added to."""
@@ -116,7 +118,7 @@ def excepted_days(given: object) -> Callable[[date], object]:
         return _GivenDays(frozenset(map(_date, days)))  # type: ignore[call-overload]  # a TypeError is expected
     except (TypeError, ValueError):
         raise ValueError(
-            f"except_on is {given!r:.80}; a function of the date, or dates such as '2026-12-25', are wanted"
+            f"except_on is {given!r:.80}; it must be a function of the date, or dates such as '2026-12-25'"
         ) from None
 
 

@@ -55,7 +55,7 @@ class Builder(schedule.Job):
             """Tell of a word that there is not. Raises UnknownWord."""
             if name.startswith("_"):
                 raise AttributeError(name)
-            text = f"there is no word {name!r} after {self._form}; {hint(name, self._words_of_form)}"
+            text = f"{self._form} has no method {name!r}; {hint(name, self._words_of_form)}"
             raise UnknownWord(f"{draft.where()}: {text}")
 
     def __str__(self) -> str:
@@ -76,13 +76,13 @@ class Builder(schedule.Job):
     def run(self) -> Never:
         """Not to be had: a file that is loaded runs nothing. Raises DeclarationError."""
         raise self._error(
-            "a file that is loaded runs nothing; fire an event by hand with: python -m clock fire NAME"
+            "a clock file cannot run events while it is loaded; run one with: python -m clock fire NAME"
         )
 
     def tag(self, *tags: Hashable) -> Self:
         """Mark the event, for `get_jobs(tag)`, `clear(tag)` and your own use. Raises DeclarationError."""
         if not all(isinstance(tag, Hashable) for tag in tags):
-            raise self._error(f"tag is given {tags!r:.80}; tags must be hashable, such as texts")
+            raise self._error(f"tag got {tags!r:.80}; tags must be hashable, such as strings")
         self.tags.update(tags)
         return self
 
@@ -116,7 +116,7 @@ class Builder(schedule.Job):
         return self
 
     def thread(self, on: bool = True) -> Self:
-        """Run the action on a thread of its own, so that a slow one does not hold up the clock."""
+        """Run the action in its own thread, so that a slow one does not hold up the clock."""
         self._check_option("thread", on)
         self._entry.thread = on
         return self
@@ -177,7 +177,7 @@ class Builder(schedule.Job):
         """End the declaration: enqueue a job class, or call a function in the clock. Raises DeclarationError."""
         entry = self._entry
         if entry.action is not None:
-            raise self._error("do(...) was said already; begin another event with every(...)")
+            raise self._error("do(...) was already called; start another event with every(...)")
         entry.action = partial(_given, self._action(job_func, args, kwargs))
         if callable(job_func):
             self.job_func = partial(job_func, *args, **kwargs)
@@ -206,7 +206,8 @@ class Builder(schedule.Job):
         if hasattr(function, "perform_async") and isinstance(function, Enqueueable):  # the latter alone is slow
             if kwargs:
                 raise self._error(
-                    f"{function.wire_name} is given {sorted(kwargs)} by name; a job's arguments have none"
+                    f"{function.wire_name} got the keyword arguments {sorted(kwargs)}; "
+                    "pass a job's arguments by position"
                 )
             action = Enqueue(function, args)
             try:
@@ -215,7 +216,8 @@ class Builder(schedule.Job):
                 raise self._error(str(error)) from None
             return action
         if not callable(function):
-            raise self._error(f"do is given {function!r}; a job class or a function is wanted")
+            called = ". Did you call it: do(f())?" if function is None else ""
+            raise self._error(f"do() needs a job class or a function, but got {function!r}{called}")
         self._checked(check_call, function, args, kwargs)
         return Call(function, args, kwargs)
 

@@ -22,7 +22,7 @@ def check_called(where: str, what: str, function: Any, *names: str) -> None:
     """
     if isinstance(function, type) and hasattr(function, "perform_async"):
         raise DeclarationError(
-            f"{where}{what} is given {name_of(function)}, a job class; a function is wanted, which may push it"
+            f"{where}{what} got {name_of(function)}, a job class; it must be a function, which may push the job"
         )
     _check(where, what, function, names, {}, ", ".join(names))
 
@@ -39,8 +39,8 @@ def check_plain(where: str, what: str, function: Any) -> None:
     for kind, is_one in _NOT_PLAIN.items():
         if is_one(function) or is_one(type(function).__call__):
             raise DeclarationError(
-                f"{where}{what} is given {name_of(function)}, {kind}, whose call alone does nothing; "
-                "a plain function is wanted, or a job"
+                f"{where}{what} got {name_of(function)}, {kind}, which does nothing when called; "
+                "it must be a plain function, or a job"
             )
 
 
@@ -67,7 +67,7 @@ def _check(
     except TypeError as error:
         bare = takes.replace(return_annotation=inspect.Signature.empty)
         raise DeclarationError(
-            f"{where}{what} is given {name_of(function)}, which takes {bare} and is called with ({words}): {error}"
+            f"{where}{what} got {name_of(function)}, which takes {bare} and is called with ({words}): {error}"
         ) from None
 
 

@@ -42,11 +42,11 @@ def parse_at(text: str) -> At:
     """
     found = _AT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError(f"at is {text!r}; accepted are {ACCEPTED_AT}")
+        raise ValueError(f"at is {text!r}; use {ACCEPTED_AT}")
     hour, minute = _number(found["hour"], 23), _number(found["minute"], 59)
     second = _number(found["second"] or "00", 59) or 0
     if hour is None and minute is None:
-        raise ValueError(f"at is {text!r}, which is any minute; leave it out, or name the hour or the minute")
+        raise ValueError(f"at is {text!r}, which matches every minute; omit it, or give the hour or the minute")
     return At(_weekday(found["weekday"]), hour, minute, second)
 
 
@@ -65,7 +65,7 @@ def _number(text: str, highest: int) -> int | None:
     if text.startswith("*"):
         return None
     if int(text) > highest:
-        raise ValueError(f"at has {text} where at most {highest} can stand; accepted are {ACCEPTED_AT}")
+        raise ValueError(f"at has {text}, which must be at most {highest}; use {ACCEPTED_AT}")
     return int(text)
 
 
@@ -75,7 +75,7 @@ def _weekday(text: str | None) -> int | None:
     for number, name in enumerate(WEEKDAYS):
         if text.lower() in (name, name[:3]):
             return number
-    raise ValueError(f"at has the weekday {text!r}; weekdays are Monday or mon, and so on")
+    raise ValueError(f"at has the unknown weekday {text!r}; use Monday, mon, ...")
 
 
 @dataclass(frozen=True, slots=True)

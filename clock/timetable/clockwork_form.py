@@ -32,7 +32,7 @@ def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any
     """
     entry = Entry(draft.where())
     if len(names) > 1 or not isinstance(names[0], str) or not names[0].strip():
-        raise DeclarationError(f"{entry.source}: one name is wanted after the period, not {names!r:.60}")
+        raise DeclarationError(f"{entry.source}: give one name after the period, not {names!r:.60}")
     check_option(f"{entry.source}: ", "name", names[0])
     entry.name = names[0]
     for name in options:
@@ -70,7 +70,7 @@ def _times(where: str, at: object) -> tuple[At, ...]:
     """What the times of `at` mean, each once."""
     texts: Any = [] if at is None else at if isinstance(at, (list, tuple)) else [at]
     if at is not None and not texts:
-        raise DeclarationError(f"{where}at is an empty list; name at least one time, or leave it out")
+        raise DeclarationError(f"{where}at is an empty list; give at least one time, or omit at")
     try:
         return tuple(dict.fromkeys(map(parse_at, texts)))
     except ValueError as error:
@@ -95,7 +95,7 @@ def _period(where: str, value: object) -> timedelta:
     if not isinstance(value, timedelta) or not _SECOND <= value <= _LONGEST or value % _SECOND:
         raise DeclarationError(
             f"{where}the period is {value!r}; "
-            "a timedelta, or seconds, of whole seconds above 0, at most a century, is wanted"
+            "it must be a timedelta or a number of seconds: whole, above 0 and at most a century"
         )
     return value
 
@@ -103,8 +103,8 @@ def _period(where: str, value: object) -> timedelta:
 def _general_handler(entry: Entry, of: Draft) -> Action:
     if of.handler is None:
         raise DeclarationError(
-            f"{entry.source}: {entry.name!r} has no action; decorate a function (name, due) with it, "
-            "or declare a general one with @handler"
+            f"{entry.source}: {entry.name!r} has no action; use it to decorate a function (name, due), "
+            "or declare a general action with @handler"
         )
     return Handle(of.handler, str(entry.name))
 
@@ -118,7 +118,7 @@ class _Decorator:
     def __call__(self, function: F) -> F:
         entry, name = self._entry, str(self._entry.name)
         if not callable(function):
-            raise DeclarationError(f"{entry.source}: {name!r} decorates {function!r}; a function is wanted")
+            raise DeclarationError(f"{entry.source}: {name!r} decorates {function!r}; it must be a function")
         check_called(f"{entry.source}: ", f"every(..., {name!r})", function, "name", "due")
         entry.action = lambda _draft: Handle(function, name)
         return function
@@ -130,6 +130,6 @@ class _Decorator:
             if word.startswith("_"):
                 raise AttributeError(word)
             raise UnknownWord(
-                f"{self._entry.source}: every(..., {self._entry.name!r}) has no word {word!r}; it decorates a "
-                "function (name, due), or is run by the @handler; the other form is every(10).minutes.do(...)"
+                f"{self._entry.source}: every(..., {self._entry.name!r}) has no method {word!r}; it decorates a "
+                "function (name, due), or the @handler runs it; the other form is every(10).minutes.do(...)"
             )

@@ -43,15 +43,15 @@ def fields_of(expression: str) -> list[str]:
     text = WORDS.get(expression.lower(), expression).lower()
     fields = text.split()
     if zone := split_zone(expression)[1]:
-        raise ValueError(f"it ends with the zone {zone}; give the zone by tz")
+        raise ValueError(f"it ends with the zone {zone}; pass the zone as tz")
     if text.startswith("@"):
-        raise ValueError(f"the words are {', '.join(WORDS)}")
+        raise ValueError(f"use {', '.join(WORDS)}")
     if text.startswith("every "):
         raise ValueError("sentences are not supported; write a cron expression, or a period under every")
     if len(fields) == 7:
-        raise ValueError("a field for the year is not supported; use until")
+        raise ValueError("a year field is not supported; use until")
     if len(fields) not in (5, 6):
-        raise ValueError(f"it has {len(fields)} fields; it must have five, or six with seconds in front")
+        raise ValueError(f"it has {len(fields)} fields; it must have five, or six with seconds first")
     return fields if len(fields) == 6 else ["0", *fields]
 
 
@@ -95,7 +95,7 @@ def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
     plain, tests = days_of_month(day.removesuffix("&"))
     is_weekday = weekdays(weekday.removesuffix("&"))
     if both and never_comes(plain, tests, months):
-        raise ValueError(f"day of month is {day!r}; no month of the expression has such a day")
+        raise ValueError(f"day of month is {day!r}; none of the expression's months has such a day")
     combine = all if both else any
     return MatchingDays(
         lambda date: combine((date.day in plain or any(test(date) for test in tests), is_weekday(date))),

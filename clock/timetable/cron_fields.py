@@ -37,9 +37,7 @@ class Field:
 
     def refuse(self, term: str, why: str = "") -> NoReturn:
         """Raise ValueError, which names the field and the term."""
-        raise ValueError(
-            f"{self.name} is {term!r}; {why or f'accepted are {self.low} to {self.high}{self._named}'}"
-        )
+        raise ValueError(f"{self.name} is {term!r}; {why or f'must be {self.low} to {self.high}{self._named}'}")
 
     @property
     def _named(self) -> str:
@@ -147,7 +145,7 @@ def _terms(field: Field, text: str) -> Iterator[tuple[str, re.Match[str]]]:
     for given in text.split(","):
         term = f"*{given}" if given.startswith("/") else given.replace("?", "*", 1) if given[:1] == "?" else given
         if re.fullmatch(r"[hr](\(.*\))?(/\d+)?", term):
-            field.refuse(given, "H and R are not supported; write a number, and .spread(...) moves events apart")
+            field.refuse(given, "H and R are not supported; write a number, and use .spread(...) to spread events")
         parts = _TERM.fullmatch(term)
         if parts is None:
             field.refuse(given)
@@ -163,7 +161,7 @@ def _step(field: Field, parts: re.Match[str]) -> int | None:
 def _nth(text: str, term: str) -> int:
     nth = -1 if text.startswith("l") else int(text)
     if not 1 <= abs(nth) <= 5:
-        WEEKDAY.refuse(term, "after # comes 1 to 5, or -1 to -5 from the end of the month")
+        WEEKDAY.refuse(term, "the number after # must be 1 to 5, or -1 to -5 from the end of the month")
     return nth
 
 
@@ -183,7 +181,7 @@ def _add_days(term: str, plain: set[int], tests: list[IsOn]) -> None:
     start = _from_end(first, term)
     stop = start if last is None else _from_end(last, term)
     if stop < start:
-        DAY.refuse(term, "a range from the end ends later than it begins, as in -7-L")
+        DAY.refuse(term, "a range from the end must end later than it starts, as in -7-L")
     ends = range(start, stop + 1, step or 1)
     tests.append(lambda day: day.day - _length_of_month(day) - 1 in ends)
 
@@ -196,7 +194,7 @@ def _from_end(text: str, term: str) -> int:
     """-1 for the last day of the month."""
     place = -1 if text in ("l", "last") else int(text) if text.startswith("-") else 0
     if not -31 <= place <= -1:
-        DAY.refuse(term, "counted from the end are -31 to -1, or L")
+        DAY.refuse(term, "days from the end must be -31 to -1, or L")
     return place
 
 

@@ -22,11 +22,11 @@ class CronJob(Builder):
 
     def at(self, time_str: str, tz: str | None = None) -> Never:
         """Not supported for cron events. Raises DeclarationError."""
-        raise self._error("cron(...) says when by itself; it takes no at(...)")
+        raise self._error("cron(...) takes no at(...): the expression already gives the time")
 
     def _check(self) -> None:
         if self.unit is not None or self.latest is not None:
-            raise self._error("cron(...) says when by itself; it takes no unit and no to(...)")
+            raise self._error("cron(...) takes no unit and no to(...): the expression already gives the time")
 
     def _words(self) -> str:
         return f"cron {self._expression}"
@@ -36,7 +36,7 @@ class CronJob(Builder):
 
 
 def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
-    """Declare an event by a cron expression: five fields, six with seconds in front, or `@hourly`, `@daily`...
+    """Declare an event by a cron expression: five fields, six with seconds first, or `@hourly`, `@daily`...
 
     Raises DeclarationError.
     """
@@ -50,7 +50,7 @@ def checked_cron(where: str, expression: str) -> str:
     """
     try:
         if not isinstance(expression, str):
-            raise ValueError("it must be a text")
+            raise ValueError("it must be a string")
         expression = " ".join(expression.split())
         read(expression)
     except ValueError as error:

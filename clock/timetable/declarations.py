@@ -120,7 +120,7 @@ def repeat(job: schedule.Job, *args: Any, **kwargs: Any) -> Callable[[F], F]:
     Raises DeclarationError.
     """
     if not isinstance(job, schedule.Job):
-        raise DeclarationError(f"{draft.where()}: repeat is given {job!r:.80}; every(...) is wanted")
+        raise DeclarationError(f"{draft.where()}: repeat got {job!r:.80}; it must be every(...)")
 
     def register(function: F) -> F:
         job.do(function, *args, **kwargs)
@@ -198,7 +198,7 @@ def on(name: CallbackName) -> Callable[[F], F]:
     """
     known = [field.name for field in fields(Callbacks)]
     if name not in known:
-        raise DeclarationError(f"{draft.where()}: there is no callback {name!r}; {hint(name, known)}")
+        raise DeclarationError(f"{draft.where()}: unknown callback {name!r}; {hint(name, known)}")
 
     def register(function: F) -> F:
         names = ("event", "due") if name.endswith("_run") else ()
@@ -231,12 +231,12 @@ def sync_events(
     if session is not None:
         load = _selected(source, session, where)
     elif isinstance(source, Select):
-        raise DeclarationError(f"{where}: sync_events is given a select; name a session=, such as a sessionmaker")
+        raise DeclarationError(f"{where}: sync_events got a select; pass a session= too, such as a sessionmaker")
     if not callable(load):
-        raise DeclarationError(f"{where}: sync_events is given {source!r:.80}; a function is wanted")
+        raise DeclarationError(f"{where}: sync_events got {source!r:.80}; it must be a function")
     check_option(f"{where}: sync_events: ", "every", every)
     if not callable(do) and not hasattr(do, "perform_async"):
-        raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; a job class or a function is wanted")
+        raise DeclarationError(f"{where}: sync_events: do is {do!r:.80}; it must be a job class or a function")
     if not hasattr(do, "perform_async"):
         check_called(f"{where}: ", "sync_events: do", do, "row")
     draft.current().synced.append(SyncedEvents(load, every, do, where))
@@ -244,14 +244,14 @@ def sync_events(
 
 def _selected(source: object, session: object, where: str) -> Callable[[], Iterable[object]]:
     if not callable(session):
-        raise DeclarationError(f"{where}: sync_events: session is {session!r:.80}; a sessionmaker is wanted")
+        raise DeclarationError(f"{where}: sync_events: session is {session!r:.80}; it must be a sessionmaker")
     if not isinstance(source, Select):
-        raise DeclarationError(f"{where}: sync_events is given {source!r:.80}; a session is for a select alone")
+        raise DeclarationError(f"{where}: sync_events got {source!r:.80}; session= works only with a select")
     return selected(source, session)
 
 
 def _callable(what: str, function: F, *names: str) -> F:
     if not callable(function):
-        raise DeclarationError(f"{draft.where()}: {what} is given {function!r:.80}; a function is wanted")
+        raise DeclarationError(f"{draft.where()}: {what} got {function!r:.80}; it must be a function")
     check_called(f"{draft.where()}: ", what, function, *names)
     return function

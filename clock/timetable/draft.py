@@ -117,7 +117,7 @@ class Entry:
     def action_in(self, draft: Draft) -> Action:
         """The action. Raises DeclarationError where there is none."""
         if self.action is None:
-            raise DeclarationError(f"{self.source}: this event does nothing; end it with .do(...)")
+            raise DeclarationError(f"{self.source}: this event has no action; end it with .do(...)")
         return self.action(draft)
 
     def made_name(self, action: Action) -> str:
@@ -208,8 +208,8 @@ def current() -> Draft:
     draft = being_loaded()
     if draft is None and at_run_time.current():
         raise DeclarationError(
-            f"{where()}: an event cannot be declared while the clock runs: a restart would lose it; declare it "
-            "in the clock file, with .if_(...) for its condition, or as a row of sync_events"
+            f"{where()}: events cannot be declared while the clock runs: a restart would lose them. "
+            "Declare this one in the clock file, with .if_(...) for its condition, or as a row of sync_events"
         )
     frame = _caller()
     file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
@@ -217,7 +217,7 @@ def current() -> Draft:
         draft.modules.add(str(module))
         return draft
     program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
-    advice = f"{where()}: events are declared in a clock file; run it with: python -m {program} {_shown(file)}"
+    advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {_shown(file)}"
     if module == "__main__" and Path(file).is_file():
         raise SystemExit(f"clock: {advice}")
     raise DeclarationError(advice)

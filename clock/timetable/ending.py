@@ -31,7 +31,7 @@ SWALLOWED = 3  # so many calls of run_pending() in one thread: something catches
 ENDLESS_SECONDS = 1.0  # in a loop of the file that only waits
 JOIN_SECONDS = 0.5  # for the end of a thread whose loop was reached; that of a pool goes on
 _raise_in = PyDLL(None).PyThreadState_SetAsyncExc  # of our own, as argument types are set on a shared one
-_ADVICE = "leave it out, and the loop in a thread as well: the clock runs the events"
+_ADVICE = "remove it, and a loop in a thread too: the clock runs the events"
 _CATCHES = "this catches SystemExit as well, so run_pending() cannot end the file; write `except Exception:`"
 
 
@@ -146,7 +146,7 @@ class Ending:
         if not self._over.is_set():
             _raise_in(c_ulong(self._loader.ident or 0), py_object(EndOfDeclarations))
             if not clock.wait(self._over, LEAVE_SECONDS):
-                leave(self.failure or f"{self._shown(line)}: this line waits for ever; {_ADVICE}")
+                leave(self.failure or f"{self._shown(line)}: this line never returns; {_ADVICE}")
 
     def _shown(self, line: int) -> str:
         return f"{self._source.path if self._source else '?'}:{line}"

@@ -35,6 +35,7 @@ from clock.timetable.wall_times import DstChoice
 _UNIT_WORDS = (
     "second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", *WEEKDAYS,
 )  # fmt: skip
+_HOUR_OUT_OF_RANGE = "Invalid number of hours ({} is not between 0 and 23)"  # schedule omits the number
 _UNITS = {"seconds": 1, "minutes": MINUTE, "hours": HOUR, "days": DAY, "weeks": 7 * DAY}
 
 
@@ -82,7 +83,7 @@ class FluentJob(Builder):
         self._calendar: str | None = None  # "weekday", "weekend" or "month", where the unit is one of these
         self._month_days: tuple[MonthDay, ...] = ()
         if isinstance(interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
-            raise self._error(f"every({interval!r}): a whole number above 0 is wanted")
+            raise self._error(f"every({interval!r}): must be a whole number above 0")
 
     @property
     def unit(self) -> str | None:
@@ -92,7 +93,7 @@ class FluentJob(Builder):
     @unit.setter
     def unit(self, unit: str | None) -> None:
         if unit is not None and self._unit is not None:
-            raise self._error("a unit was said already; begin another event with every(...)")
+            raise self._error("the unit is already set; start another event with every(...)")
         self._unit = unit
 
     def at(self, time_str: str | Sequence[str], tz: str | tzinfo | None = None) -> FluentJob:
@@ -102,10 +103,10 @@ class FluentJob(Builder):
         the zone of this event. Raises DeclarationError.
         """
         if self._entry.action is not None:
-            raise self._error("at(...) comes before do(...)")
+            raise self._error("put at(...) before do(...)")
         times: Sequence[Any] = time_str if isinstance(time_str, (list, tuple)) else [time_str]
         if not times:
-            raise self._error("at is an empty list; name at least one time")
+            raise self._error("at is an empty list; give at least one time")
         for text in times:
             self._take_time(text)
         if tz is not None:
@@ -115,7 +116,9 @@ class FluentJob(Builder):
     def to(self, latest: int) -> FluentJob:
         """Every interval up to `latest` units, each gap drawn anew: `every(5).to(10).minutes`."""
         if isinstance(latest, bool) or not isinstance(latest, int) or latest < self.interval:
-            raise self._error(f"every({self.interval}).to({latest!r}): the second number must not be smaller")
+            raise self._error(
+                f"every({self.interval}).to({latest!r}): the second number must not be smaller than the first"
+            )
         super().to(latest)
         return self
 
@@ -146,7 +149,7 @@ class FluentJob(Builder):
         A month that has no such day is left out. Raises DeclarationError.
         """
         if self._calendar != "month" or not days:
-            raise self._error("on(...) names days of a month; write every().month.on(1), on(1, 15) or on('last')")
+            raise self._error("on(...) takes days of a month; write every().month.on(1), on(1, 15) or on('last')")
         try:
             self._month_days += tuple(map(parse_month_day, days))
         except ValueError as error:
@@ -165,10 +168,10 @@ class FluentJob(Builder):
         except (schedule.ScheduleError, TypeError, ValueError) as error:
             at = self._clockworks(text)
             if at is None:
-                why = str(error).replace("{} is not", "it is not")  # schedule leaves its number out
+                why = str(error).replace(_HOUR_OUT_OF_RANGE, "hour must be 0-23")
                 raise self._error(
-                    f'at is {text!r}: {why}; accepted are "06:00" or "06:00:30" of days and weekdays, '
-                    '":30" or "30:15" of hours, ":15" of minutes, and "**:30", "16:**" or "Monday 16:20"'
+                    f'at({text!r}): {why}. Use "06:00" or "06:00:30" with days and weekdays, '
+                    '":30" or "30:15" with hours, ":15" with minutes, or "**:30", "16:**" or "Monday 16:20"'
                 ) from None
             if _is_plain(at):
                 self._times.append(time(at.hour or 0, at.minute or 0, at.second))
@@ -199,11 +202,11 @@ class FluentJob(Builder):
         if self.unit is None:
             raise self._error("the unit is missing; write every(10).minutes or every().day")
         if max(self.interval, self.latest or 0) * _UNITS[self.unit] > LONGEST_PERIOD:
-            raise self._error(f"{self._words()}: a century is the longest period")
+            raise self._error(f"{self._words()}: must be at most a century")
         if self._calendar == "month" and not self._month_days:
-            raise self._error("a month needs its days; write every().month.on(1), on(1, 15) or on('last')")
+            raise self._error("a month needs days; write every().month.on(1), on(1, 15) or on('last')")
         if self.latest is not None and (self._times or self._ats or self.start_day or self._calendar):
-            raise self._error("to(...) draws its times; it cannot be joined with at(...) or a weekday")
+            raise self._error("to(...) draws random times; it cannot be combined with at(...) or a weekday")
 
     def _words(self) -> str:
         span = str(self.interval) + (f" to {self.latest}" if self.latest is not None else "")

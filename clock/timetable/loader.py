@@ -133,6 +133,6 @@ def _check_guard(source: SourceFile, is_empty: bool) -> None:
         line = source.content[: guard.start()].count(b"\n") + 1
     if line is not None:
         raise DeclarationError(
-            f"{source.path}:{line}: what is declared under `if __name__ == '__main__':` is lost in a clock file; "
-            "take it out from under this line"
+            f"{source.path}:{line}: code under `if __name__ == '__main__':` doesn't run here, "
+            "so its events are lost; move your schedule above this line"
         )

@@ -50,7 +50,7 @@ def machine_zone(environ: Mapping[str, str], root: Path = Path("/")) -> MachineZ
         near = get_close_matches(value, available_timezones(), 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise _unreadable(
-            f"the environment variable TZ is {environ['TZ']!r}, which is no name of the tz database{hint}"
+            f"the environment variable TZ is {environ['TZ']!r}, which is not in the tz database{hint}"
         )
     return MachineZone(zone, "from the environment variable TZ")
 
@@ -90,7 +90,7 @@ def _of_file(file: Path, root: Path) -> tzinfo:
     except FileNotFoundError:
         found = next(filter(None, map(_named, names)), None)  # the image has no tz database; ours has the zone
         if found is None:
-            raise _unreadable(f"{_shown(file, root)} leads to {_shown(target, root)}, which is missing") from None
+            raise _unreadable(f"{_shown(file, root)} points to {_shown(target, root)}, which is missing") from None
         return found
     except OSError as error:
         raise _unreadable(f"{_shown(target, root)} cannot be read: {error.strerror}") from None
@@ -111,7 +111,7 @@ def _names_of_links(file: Path, root: Path) -> tuple[list[str], Path]:
             return names, file
         link = file.readlink()
         file = root / str(link).lstrip("/") if link.is_absolute() else file.parent / link
-    raise _unreadable(f"{_shown(file, root)} is a link that leads in a circle")
+    raise _unreadable(f"{_shown(file, root)} is a circular link")
 
 
 def _etc_timezone(root: Path) -> str:
@@ -138,6 +138,6 @@ def _shown(file: Path, root: Path) -> str:
 
 def _unreadable(why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{why}; set TZ to the machine's zone, TZ=Europe/Berlin, or say "
+        f"{why}; set TZ to the machine's zone, TZ=Europe/Berlin, or write "
         'configure(tz="Europe/Berlin") in the clock file'
     )

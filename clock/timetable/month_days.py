@@ -49,7 +49,7 @@ def parse_month_day(given: object) -> MonthDay:
         weekdays = _weekdays(found["weekday"] or "")
         if nth is not None and weekdays and (nth == -1 or 1 <= nth <= _MOST[len(weekdays)]):
             return MonthDay(_text(nth, found["weekday"] or ""), nth, weekdays)
-    raise ValueError(f"a day of the month is {given!r}; accepted are {ACCEPTED_DAYS}")
+    raise ValueError(f"invalid day of the month {given!r}; use {ACCEPTED_DAYS}")
 
 
 def _text(nth: int, weekday: str) -> str:

@@ -18,13 +18,13 @@ def check_option(where: str, name: str, value: object) -> None:
     """Check an option's value. Raises DeclarationError, which begins with `where` and says what is accepted."""
     accepts, wanted = _VALUES.get(name, (_anything, ""))
     if not accepts(value):
-        raise DeclarationError(f"{where}{name} is {value!r:.80}; {wanted} is wanted")
+        raise DeclarationError(f"{where}{name} is {value!r:.80}; it must be {wanted}")
 
 
 def hint(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `name`: the nearest known one, or all of them."""
     near = get_close_matches(str(name), list(known), 1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
 
 
 def _anything(_value: object) -> bool:
@@ -58,13 +58,13 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
 
 #: option -> whether it takes a value, and what it takes in words. `at` and `tz` are read where they are used.
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_name, "text on one line, not empty,"),
+    "name": (_is_name, "non-empty text on one line"),
     "every": (
         lambda value: isinstance(value, timedelta) and _SECOND <= value <= _YEAR,
-        "a timedelta, 1 second or more, at most a year,",
+        "a timedelta from 1 second to a year",
     ),
-    "sleep_timeout": (_is_seconds, "a number of seconds, 1 or more,"),
-    "max_threads": (lambda value: type(value) is int and value >= 1, "a whole number, 1 or more,"),
+    "sleep_timeout": (_is_seconds, "a number of seconds, 1 or more"),
+    "max_threads": (lambda value: type(value) is int and value >= 1, "a whole number, 1 or more"),
     "logger": (lambda value: isinstance(value, logging.Logger), "a logging.Logger"),
     "thread": (_is_bool, "True or False"),
     "skip_first_run": (_is_bool, "True or False"),
@@ -73,15 +73,15 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "catch_up": _one_of("latest", "all", "skip"),
     "catch_up_within": (
         lambda value: isinstance(value, timedelta) and value >= timedelta(0),
-        "a timedelta, not a negative one,",
+        "a timedelta of 0 or more",
     ),
     "gap": _one_of("shift", "skip"),
     "fold": _one_of("first", "second", "both"),
     "otherwise": _one_of("skip", "next", "previous"),
-    "spread": (_is_length, "a timedelta of whole seconds above 0, at most a year,"),
-    "salt": (lambda value: isinstance(value, str), "a text"),
-    "jitter": (_is_length, "a timedelta of whole seconds above 0, at most a year,"),
+    "spread": (_is_length, "a timedelta of whole seconds, from 1 second to a year"),
+    "salt": (lambda value: isinstance(value, str), "a string"),
+    "jitter": (_is_length, "a timedelta of whole seconds, from 1 second to a year"),
     "overlap": _one_of("allow", "skip", "queue_one"),
-    "tags": (_are_tags, "a list of tags, such as texts,"),
-    "description": (lambda value: isinstance(value, str), "a text"),
+    "tags": (_are_tags, "a list of tags, such as strings"),
+    "description": (lambda value: isinstance(value, str), "a string"),
 }

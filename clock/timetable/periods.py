@@ -31,7 +31,7 @@ def parse_period(value: object) -> timedelta:
     try:
         return _period(value)
     except OverflowError:
-        raise ValueError(f"{value!r:.40} is longer than any period can be") from None
+        raise ValueError(f"{value!r:.40} is too long for a period") from None
 
 
 def _period(value: object) -> timedelta:
@@ -43,7 +43,7 @@ def _period(value: object) -> timedelta:
     if text.isdigit():
         return timedelta(seconds=int(text))
     if not text or _PART.sub("", text):
-        raise ValueError(f"{value!r} is no period; accepted are {ACCEPTED_PERIOD}")
+        raise ValueError(f"invalid period {value!r}; use {ACCEPTED_PERIOD}")
     return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())
 
 
@@ -52,10 +52,10 @@ def _part(value: object, found: re.Match[str]) -> timedelta:
     differing = _LENGTH_DIFFERS.get(found["unit"]) or _LENGTH_DIFFERS.get(word.removesuffix("s"))
     if differing:  # M and y are in the files of Ruby's schedulers
         hint = ", or 'm' for minutes" if found["unit"] == "M" else ""
-        raise ValueError(f"{value!r} counts {differing}, which differ in length; write a cron expression{hint}")
+        raise ValueError(f"{value!r} counts {differing}, whose length varies; write a cron expression{hint}")
     unit = _SHORT.get(word, word.removesuffix("s"))
     if unit not in _UNITS:
-        raise ValueError(f"{value!r} has the unit {found['unit']!r}; units are {', '.join(_UNITS)}")
+        raise ValueError(f"{value!r} has the unknown unit {found['unit']!r}; use {', '.join(_UNITS)}")
     return float(found["count"] or 1) * _UNITS[unit]
 
 

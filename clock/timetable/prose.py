@@ -44,7 +44,7 @@ def _has_zone(trigger: object) -> bool:
 
 
 def _how(event: Event) -> Iterator[str]:
-    yield _LATE[event.catch_up].format(counted(event.catch_up_within)) if event.catch_up_within else "never late"
+    yield _LATE[event.catch_up].format(counted(event.catch_up_within)) if event.catch_up_within else "no catch-up"
     if event.until is not None:
         yield f"until {until_words(event.until)}"
     if event.condition is not None:
@@ -53,17 +53,17 @@ def _how(event: Event) -> Iterator[str]:
     if event.overlap != "allow":
         yield _OVERLAP[event.overlap]
     if event.thread and not event.enqueues:
-        yield "on a thread of its own"
+        yield "in its own thread"
 
 
 _OVERLAP = {
-    "skip": "not while the one before is still at work",
-    "queue_one": "at most one waiting while the one before is still at work",
+    "skip": "skipped while the previous run is still active",
+    "queue_one": "at most one waiting while the previous run is still active",
 }
 _LATE = {
-    "latest": "at most {} late",
-    "all": "all that were missed made up, at most {} late",
-    "skip": "never late",
+    "latest": "catches up for {}",
+    "all": "catches up all missed runs for {}",
+    "skip": "no catch-up",
 }
 
 
@@ -74,9 +74,9 @@ def _adjusted(chosen: Adjustments) -> Iterator[str]:
             f"never on {days}" if chosen.otherwise == "skip" else f"moved to the {chosen.otherwise} day on {days}"
         )
     if chosen.spread:
-        yield f"up to {counted(chosen.spread)} later, always by the same"
+        yield f"up to {counted(chosen.spread)} later, always by the same amount"
     if chosen.jitter:
-        yield f"up to {counted(chosen.jitter)} later, drawn anew each time"
+        yield f"up to {counted(chosen.jitter)} later, random each time"
     if chosen.dst.gap:
         yield _GAP[chosen.dst.gap]
     if chosen.dst.fold:
@@ -84,13 +84,13 @@ def _adjusted(chosen: Adjustments) -> Iterator[str]:
 
 
 _GAP = {
-    "shift": "a time that the clocks skip comes right after the gap",
-    "skip": "a time that the clocks skip is left out",
+    "shift": "a time skipped by a clock change runs right after the gap",
+    "skip": "a time skipped by a clock change is left out",
 }
 _FOLD = {
-    "first": "a time that comes twice counts the first time",
-    "second": "a time that comes twice counts the second time",
-    "both": "a time that comes twice counts both times",
+    "first": "a time that occurs twice runs the first time",
+    "second": "a time that occurs twice runs the second time",
+    "both": "a time that occurs twice runs both times",
 }
 
 
@@ -100,7 +100,7 @@ _EARLIER = [timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(da
 
 def _next(event: Event, now: datetime, anchors: Iterable[datetime]) -> list[str]:
     dues = {event.next_after(now, anchor=anchor) for anchor in anchors}
-    return [f"next: {_shown(event, now, due)}" for due in dues] if len(dues) == 1 else []
+    return [f"next run: {_shown(event, now, due)}" for due in dues] if len(dues) == 1 else []
 
 
 def _shown(event: Event, now: datetime, due: datetime | None) -> str:

@@ -31,7 +31,7 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     options = dict(values)
     period, cron = options.pop("every", None), options.pop("cron", None)
     if (period is None) == (cron is None):
-        raise DeclarationError(f"{where}either every or cron is wanted, and not both")
+        raise DeclarationError(f"{where}give either every or cron, not both")
     try:
         for length in _LENGTHS & options.keys():
             options[length] = parse_period(options[length])
@@ -68,7 +68,7 @@ def _read_cron(entry: Entry, expression: str, where: str, options: dict[str, Any
     expression = checked_cron(where, expression)
     for name in ("at", "skip_first_run"):
         if options.pop(name, None):
-            raise DeclarationError(f"{where}cron says when by itself; it takes no {name}")
+            raise DeclarationError(f"{where}cron takes no {name}: the expression already gives the time")
     take_options(entry, where, options)
     entry.schedule = f"cron {expression}"
     entry.make_trigger = lambda zone, _name: Cron(expression, zone, entry.adjustments.dst)

@@ -56,8 +56,8 @@ class Scheduler(schedule.Scheduler):
     def run_all(self, delay_seconds: int = 0) -> None:
         """Not to be had: a file that is loaded fires nothing. Raises DeclarationError."""
         raise DeclarationError(
-            f"{draft.where()}: run_all() would run every job each time that this file is loaded; "
-            "take it out, and fire an event by hand with: python -m clock fire NAME"
+            f"{draft.where()}: run_all() would run every job each time this file is loaded; "
+            "remove it, and run an event with: python -m clock fire NAME"
         )
 
     def get_next_run(self, tag: Hashable | None = None) -> datetime | None:

@@ -107,10 +107,10 @@ def read(path: Path) -> SourceFile:
         return SourceFile(path, path.read_bytes())
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"there is no clock file {path}; name another, or have one written: clock new clock"
+            f"no clock file {path}; give another path, or generate one: clock new clock"
         ) from error
     except OSError as error:
-        raise ConfigurationError(f"there is no clock file {path}: {error.strerror}") from error
+        raise ConfigurationError(f"no clock file {path}: {error.strerror}") from error
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

@@ -45,7 +45,7 @@ def read_rows(
         try:
             event = _read_row(synced, row, settings)
             if event is not None and (event.name in taken or event.name in events):
-                raise DeclarationError(f"{synced.source}: another event is named {event.name!r} already")
+                raise DeclarationError(f"{synced.source}: another event already has the name {event.name!r}")
         except DeclarationError as error:
             errors.append(error)
         except Exception as error:  # noqa: BLE001  # the row is the user's object: its attributes may raise anything
@@ -75,7 +75,7 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
     identity, name, args = values.pop("id", None), values.pop("name", None), values.pop("args", None)
     if name is None:
         if identity is None:
-            raise DeclarationError(f"{synced.source}: a row has neither name nor id: {row!r:.80}")
+            raise DeclarationError(f"{synced.source}: a row needs a name or an id: {row!r:.80}")
         name = f"{name_of(synced.do)} {identity}"
     if "frequency" in values:
         values.setdefault("every", values["frequency"])
@@ -96,17 +96,17 @@ def _counting(values: dict[str, Any], where: str) -> str:
     """
     attributes, ignored = values.pop("attributes", None), values.pop("ignored_attributes", ())
     if isinstance(ignored, str) or not isinstance(ignored, Collection):
-        raise DeclarationError(f"{where}ignored_attributes is {ignored!r:.80}; a list of names is wanted")
+        raise DeclarationError(f"{where}ignored_attributes is {ignored!r:.80}; it must be a list of names")
     if attributes is None:
         return ""
     if not isinstance(attributes, Mapping):
-        raise DeclarationError(f"{where}attributes is {attributes!r:.80}; a mapping of names to values is wanted")
+        raise DeclarationError(f"{where}attributes is {attributes!r:.80}; it must be a mapping of names to values")
     kept = {name: value for name, value in attributes.items() if name not in ignored}
     try:
         text = msgspec.json.encode(kept, order="deterministic")
     except (TypeError, ValueError, RecursionError) as error:
         raise DeclarationError(
-            f"{where}attributes cannot be compared: {error}; ignore them, or give texts"
+            f"{where}attributes cannot be compared: {error}; ignore them, or use strings"
         ) from None
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 

@@ -35,7 +35,7 @@ def parse_until(value: object) -> Moment:
     try:
         return datetime.fromisoformat(value)  # type: ignore[arg-type]  # TypeError where it is no text
     except (TypeError, ValueError):
-        raise ValueError(f"until is {value!r}; accepted are {_ACCEPTED}") from None
+        raise ValueError(f"until is {value!r}; use {_ACCEPTED}") from None
 
 
 def until_words(moment: Moment) -> str:

@@ -25,13 +25,13 @@ _OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "ar
 _RENAMED = {"class": "job", "klass": "job", "interval": "every"}
 #: What matters to Ruby alone, or is read beside the others.
 _ASIDE = {"source", "namespace", "symbolize_args", "active_job", "date_as_argument", "include_metadata"}
-_ONCE = "what comes once is no event of a clock; push the job with perform_at or perform_in"
+_ONCE = "an event must recur; for a single run, push the job with perform_at or perform_in"
 _REFUSED = {
     "in": _ONCE,
-    "first_in": "a first delay of its own is not kept; leave it out",
-    "first_at": "a first instant of its own is not kept; leave it out",
-    "queue_name_prefix": "it is Active Job's; write the whole name of the queue",
-    "queue_name_delimiter": "it is Active Job's; write the whole name of the queue",
+    "first_in": "a first delay is not supported; remove it",
+    "first_at": "a first time is not supported; remove it",
+    "queue_name_prefix": "it belongs to Active Job; write the full queue name",
+    "queue_name_delimiter": "it belongs to Active Job; write the full queue name",
 }
 
 
@@ -65,7 +65,7 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
 def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
     """The fields under our names, each checked to be one that we know."""
     if "at" in values and not {"every", "interval", "cron"} & set(values):
-        raise DeclarationError(f"{where}either every or cron is wanted; {_ONCE}")
+        raise DeclarationError(f"{where}give either every or cron; {_ONCE}")
     for given, value in values.items():
         name = _RENAMED.get(given, given)
         if name in _REFUSED:
@@ -80,7 +80,7 @@ def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> I
             if value is not None:
                 yield name, value
         elif name not in _ASIDE:
-            raise DeclarationError(f"{where}there is no field {given!r}; {hint(given, _OURS)}")
+            raise DeclarationError(f"{where}unknown field {given!r}; {hint(given, _OURS)}")
 
 
 def _count(retry: object) -> object:
@@ -90,7 +90,7 @@ def _count(retry: object) -> object:
 
 def _is_enabled(where: str, status: object) -> bool:
     if status not in ("enabled", "disabled"):
-        raise DeclarationError(f"{where}status is {status!r}; 'enabled' or 'disabled' is wanted")
+        raise DeclarationError(f"{where}status is {status!r}; it must be 'enabled' or 'disabled'")
     return status == "enabled"
 
 
@@ -119,14 +119,14 @@ def _zone(where: str, text: str) -> str | timezone:
     try:
         found = datetime.strptime(text, "%z").tzinfo
     except ValueError:
-        raise DeclarationError(f"{where}unknown time zone {text!r}; an offset is written +09:00") from None
+        raise DeclarationError(f"{where}unknown time zone {text!r}; write an offset as +09:00") from None
     assert isinstance(found, timezone)  # noqa: S101  # what %z gives
     return found
 
 
 def _found(where: str, find_job: FindJob, name: object) -> Any:
     if not isinstance(name, str):
-        raise DeclarationError(f"{where}job is {name!r}; the name of a job class is wanted")
+        raise DeclarationError(f"{where}job is {name!r}; it must be the name of a job class")
     try:
         return find_job(name)
     except ClockError as error:

@@ -66,7 +66,7 @@ def hint_of_zone(name: str) -> str:
     if place:
         return f"; write {place!r}"
     near = get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else "; names are those of the tz database: 'Europe/Berlin'"
+    return f"; did you mean {near[0]!r}?" if near else "; use a name of the tz database: 'Europe/Berlin'"
 
 
 @lru_cache(maxsize=1)

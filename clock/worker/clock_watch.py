@@ -27,7 +27,7 @@ class ClockWatch:
         found = watch.look(self._redis)
         if not found.is_overdue(self._limit_seconds):
             if self._due_ms is not None:
-                logger.info("The clock fires again")
+                logger.info("The clock is on time again")
             self._due_ms = None
             return False
         now = self._clock.monotonic()
@@ -35,9 +35,9 @@ class ClockWatch:
             self._due_ms, self._said_at = found.due_ms, now
             watch.count_overdue(self._redis)
             logger.error(
-                "The clock is behind: %r was due %.0f s ago and is not decided; %s",
+                "The clock is late: %r was due %.0f s ago and has not run; %s",
                 found.event,
                 found.late_ms / 1000,
-                f"{found.leader} leads" if found.leader else "no clock leads",
+                f"the leader is {found.leader}" if found.leader else "no clock is the leader",
             )
         return True

@@ -82,7 +82,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.run_forever()
         except (SystemExit, KeyboardInterrupt) as error:  # of a task that a job has started: others must go on
-            logger.error("A task on the loop of the coroutine jobs raised %r; the loop goes on", error)
+            logger.error("A task in the event loop of the coroutine jobs raised %r; the loop continues", error)
 
 
 class _Executor(ThreadPoolExecutor):
@@ -112,7 +112,9 @@ def _begin_child() -> None:
 def _end_child(task: asyncio.Task[Any] | None) -> None:
     """End a child that came back to the loop: its task has ended or awaits something."""
     if task is not None and not task.done():
-        end_child(RuntimeError("a forked child of a coroutine must not await: the loop is its parent's"))
+        end_child(
+            RuntimeError("a forked child of a coroutine must not await: the event loop belongs to its parent")
+        )
     cancelled = task is None or task.cancelled()
     end_child(None if cancelled or task is None else task.exception())
 

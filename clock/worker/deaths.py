@@ -8,8 +8,8 @@ from clock.store.processes import End
 COUNT = "worker_killed"
 ENDS = "worker_ends"
 _WORDS = {
-    End.SILENT.name: "fell silent",
-    End.ENDED.name: "were killed or ended",
+    End.SILENT.name: "stopped sending heartbeats",
+    End.ENDED.name: "were killed or exited",
     End.FROZEN.name: "were killed because they were frozen",
 }
 
@@ -36,7 +36,7 @@ def forget_deaths(payload: Payload) -> str:
     """Take the deaths out of the payload; returns what happened, in words.
 
     >>> forget_deaths({"worker_killed": 3, "worker_ends": ["SILENT", "ENDED", "SILENT"]})
-    '3 workers that ran this job fell silent or were killed or ended'
+    '3 workers that ran this job stopped sending heartbeats or were killed or exited'
     """
     count, ends = deaths_of(payload), payload.pop(ENDS, None)
     payload.pop(COUNT, None)

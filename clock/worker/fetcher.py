@@ -82,7 +82,7 @@ class Fetcher:
         try:
             self.give_back_untaken()
         except StoreError as error:
-            logger.debug("Jobs that were not begun are put back at the end: %s", error)
+            logger.debug("Jobs that have not started are put back at shutdown: %s", error)
 
     def fetch(self) -> None:
         """Claim what threads can do soon, or wait until there is something to do. Raises StoreUnavailable."""

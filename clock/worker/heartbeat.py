@@ -109,7 +109,7 @@ class Heartbeat:
         if self._link and self._link.has_beaten_since(last):
             return
         logger.warning(
-            "No heartbeat for %.0f s: jobs that ran here meanwhile may have been given to other workers", silent
+            "No heartbeat for %.0f s: other workers may have taken over jobs that ran here in that time", silent
         )
 
     def _described(self) -> Beat | None:

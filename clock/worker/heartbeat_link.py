@@ -111,7 +111,7 @@ class HeartbeatLink:
         self._rest = told[whole:]
 
     def _lose(self) -> None:
-        logger.warning("The heartbeat process of this worker has ended; another one is started")
+        logger.warning("The heartbeat process of this worker has exited; starting another one")
         self._drop()
 
     def _drop(self) -> None:
@@ -124,7 +124,7 @@ class HeartbeatLink:
         try:
             self._channel = _spawned(assignment)
         except OSError as error:  # no descriptor, no memory, too many processes
-            logger.warning("No heartbeat process can be started now; trying again: %s", error)
+            logger.warning("Could not start a heartbeat process; retrying: %s", error)
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def _forked() -> socket.socket | None:
             _become_heartbeat_process(worker_pid, its)
         os.waitpid(pid, 0)
     except OSError as error:  # too many processes
-        logger.warning("No heartbeat process can be started now: %s", error)
+        logger.warning("Could not start a heartbeat process: %s", error)
         ours.close()
         return None
     finally:
@@ -170,7 +170,7 @@ def _become_heartbeat_process(worker_pid: int, channel: socket.socket) -> NoRetu
         if detach():
             run_beside(worker_pid, channel)
     except BaseException as error:  # nothing may return into the worker's code
-        logger.critical("The heartbeat process fails: %s", error, exc_info=error)
+        logger.critical("Heartbeat process failed: %s", error, exc_info=error)
     finally:
         os._exit(0)
 

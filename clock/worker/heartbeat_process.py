@@ -137,7 +137,7 @@ class HeartbeatProcess:
         try:
             self._processes.note_end(self._assignment.identity, self._end)
         except StoreError as error:
-            logger.debug("The end of worker %s is not reported: %s", self._assignment.identity, error)
+            logger.debug("Could not report the end of worker %s: %s", self._assignment.identity, error)
 
     def _listen(self) -> bool:
         """Count how long the worker is silent. False: it has closed the channel."""
@@ -180,7 +180,7 @@ class HeartbeatProcess:
         _log(
             logging.WARNING,
             f"Worker {told.identity} has been frozen for {self._silent:.0f} s: a job holds the interpreter lock "
-            f"(GIL). The heartbeat goes on.{then}",
+            f"(GIL). The heartbeat continues.{then}",
         )
 
     def _beat(self) -> None:
@@ -190,7 +190,7 @@ class HeartbeatProcess:
         try:
             self._processes.extend(told.identity, told.expires_seconds, frozen=frozen)
         except StoreError as error:
-            logger.debug("No heartbeat from beside worker %s: %s", told.identity, error)
+            logger.debug("Could not send the heartbeat of worker %s: %s", told.identity, error)
             self._redis.connection_pool.disconnect()  # the next one looks the address up again
         else:
             self._was_heard(self._clock.monotonic())

@@ -37,7 +37,7 @@ def log_done(payload: Payload, queue: str, took: float) -> None:
 def log_failed(payload: Payload, queue: str, took: float, error: BaseException, then: str) -> None:
     """Say that a job failed after `took` seconds, with the traceback, and what becomes of it."""
     logger.error(
-        "%s %s failed after %.3f s: %s: %s; %s",
+        "%s %s failed in %.3f s: %s: %s (%s)",
         payload["class"],
         payload.get("jid"),
         took,

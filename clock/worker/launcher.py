@@ -113,7 +113,7 @@ class Launcher:
                     self._children.remove(child)
                 self._ended(child, code)
             elif self._clock.monotonic() >= self._stop_by:
-                logger.error("Worker process %d does not stop; killing it", child.process.pid)
+                logger.error("Worker process %d did not stop; killing it", child.process.pid)
                 child.process.kill()
 
     def _ended(self, child: Child, code: int) -> None:

@@ -101,7 +101,7 @@ class Lookout:
         try:
             self._in_progress.end_wait()
         except StoreError as error:
-            logger.debug("A wait goes on until it ends by itself: %s", error)
+            logger.debug("Could not cancel a wait; it ends by itself: %s", error)
         try:
             return self._news.get(timeout=END_SECONDS)
         except Empty:

@@ -74,7 +74,7 @@ class Poller:
         try:
             return self._delayed.release(where, jobs, again=now + STUCK_SECONDS)
         except CannotMove as error:
-            self._seldom.error("In %r %s They are tried again each %g s.", where, error, STUCK_SECONDS)
+            self._seldom.error("In %r %s Retrying every %g s.", where, error, STUCK_SECONDS)
             return error.moved
 
 

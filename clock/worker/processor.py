@@ -68,7 +68,7 @@ class Processor:
             try:
                 self.process(claimed)
             except Exception as error:  # a mistake of ours must not cost the worker a thread
-                logger.critical("A job could not be processed: %s", error, exc_info=error)
+                logger.critical("Could not process a job: %s", error, exc_info=error)
                 self._bury(claimed, wrapped(claimed), error)
 
     def process(self, claimed: Claimed) -> None:
@@ -128,7 +128,7 @@ class Processor:
         try:
             self._insist(command)
         except StoreError as error:  # then a death of this worker is not counted against the job
-            logger.error("A job with which a worker died before cannot be marked: %s", error)
+            logger.error("Could not mark a job whose worker died: %s", error)
 
     def _is_stopping(self) -> bool:
         return self._fetcher.stopping
@@ -143,7 +143,7 @@ class Processor:
         self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
-        words = "%s %s goes to dead: %s"
+        words = "%s %s moved to dead: %s"
         logger.error(words, payload["class"], payload.get("jid"), error, extra=about(payload, claimed.queue))
         self._outcomes.note(payload, "dead", took=0, error=error)
         now = seconds(self._clock.now())
@@ -201,12 +201,12 @@ def parse(payload: bytes) -> Payload:
     except (ValueError, RecursionError) as error:
         raise UnreadablePayload(f"not JSON: {error}") from None
     if not isinstance(found, dict):
-        raise UnreadablePayload(f"a JSON object is wanted, not a {type(found).__name__}")
+        raise UnreadablePayload(f"expected a JSON object, not a {type(found).__name__}")
     name = found.get("class")
     if not isinstance(name, str) or not (name.isascii() or _is_utf8(name)):
-        raise UnreadablePayload("it names no class")
+        raise UnreadablePayload("it has no class")
     if not isinstance(found.get("args"), list):
-        raise UnreadablePayload(f"its args are no list: {found.get('args')!r:.60}")
+        raise UnreadablePayload(f"its args are not a list: {found.get('args')!r:.60}")
     return found
 
 
@@ -232,5 +232,7 @@ def wrapped(claimed: Claimed) -> Payload:
 
 def _told(verdict: Verdict, in_seconds: float) -> str:
     if verdict.where == keys.RETRY:
-        return f"it is tried again in {in_seconds:.0f} s"
-    return "it is dead now" if verdict.where else f"dropped: {verdict.reason}"
+        number = int(str(verdict.payload["retry_count"])) + 1
+        of = f"/{verdict.retries}" if verdict.retries else ""
+        return f"retry {number}{of} in {in_seconds:.0f} s"
+    return "moved to dead" if verdict.where else f"dropped: {verdict.reason}"

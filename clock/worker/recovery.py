@@ -1,6 +1,6 @@
 """What dead workers leave: their jobs go back to the front of their queues.
 
-A worker is dead when its heartbeat has expired. Any live worker looks, with each beat. A job
+A worker is dead when its heartbeat expired. Any live worker looks, with each beat. A job
 with which a worker died is tried again as it is, up to `DEATHS`: then it is taken for what kills workers, and
 goes to `dead`. The first death is laid to every job that the worker held; from then on those are noted before
 they run, so that the innocent are not blamed again.
@@ -29,9 +29,9 @@ from clock.worker.seldom import Seldom
 
 DEATHS = 3
 TOLD = {
-    End.SILENT: "its heartbeat has expired",
-    End.ENDED: "its process has ended",
-    End.FROZEN: "it was frozen and has been killed",
+    End.SILENT: "its heartbeat expired",
+    End.ENDED: "its process exited",
+    End.FROZEN: "it was frozen and was killed",
 }
 LONGEST_SECONDS = 2.0  # of one call: it is made between two heartbeats, which must not be late
 
@@ -66,7 +66,7 @@ def recover(
         except StoreUnavailable:
             raise
         except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
-            seldom.error("Jobs of the dead worker %s cannot be read: %s", worker.identity, error)
+            seldom.error("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
             continue
         if moved is not None:
             count += moved
@@ -111,7 +111,7 @@ class _DeadWorker:
     def _finish(self, now_ms: int) -> None:
         if self._processes.forget(self.identity, now_ms) or self._moved:
             logger.warning(
-                "Worker %s is dead: %s; %d jobs of it were put back", self.identity, TOLD[self._end], self._moved
+                "Worker %s is dead: %s; put back %d of its jobs", self.identity, TOLD[self._end], self._moved
             )
 
     def _read_marked(self) -> set[bytes]:
@@ -134,7 +134,7 @@ def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
     except StoreUnavailable:
         raise
     except StoreError as error:
-        seldom.error("Parked jobs cannot be read: %s", error)
+        seldom.error("Could not read parked jobs: %s", error)
     return count
 
 
@@ -172,7 +172,7 @@ def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float
             deaths = note_death(payload, end)
         if deaths >= DEATHS:
             killed = WorkerKilled(forget_deaths(payload))  # if it is tried again, its deaths count from 0
-            logger.error("%s %s goes to dead: %s", payload["class"], payload.get("jid"), killed)
+            logger.error("%s %s moved to dead: %s", payload["class"], payload.get("jid"), killed)
             yield Move(job, "dead", now, encode_again(noted(payload, killed, now=now)), field)
         else:
             yield Move(job, "queue", job.queue, encode_again(payload), field)
@@ -182,5 +182,5 @@ def _unreadable(job: Claimed, field: bytes, error: UnreadablePayload, now: float
     """A worker that takes it from its queue buries it. If another program has written it, it may name no queue."""
     if job.number >= 0:
         return Move(job, "queue", job.queue, job.payload, field)
-    logger.error("An entry of another program in a dead worker's jobs in progress goes to dead: %s", error)
+    logger.error("Moved an entry of another program from a dead worker's jobs in progress to dead: %s", error)
     return Move(job, "dead", now, encode_again(noted(wrapped(job), error, now=now)), field)

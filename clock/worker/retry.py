@@ -27,13 +27,14 @@ MAX_RETRIES = 25
 class Verdict:
     """Where a failed job goes (`retry`, `dead`, or '' to be dropped), at what score, with which payload.
 
-    `reason` says why it is dropped.
+    `reason` says why it is dropped. `retries` is how many it has in all; None: as many as fit in its `retry_for`.
     """
 
     where: str
     score: float
     payload: Payload
     reason: str = ""
+    retries: int | None = None
 
 
 def judge(
@@ -54,17 +55,19 @@ def judge(
         return Verdict("", now, failed, "retry = False")
     count = int(str(failed["retry_count"]))
     most = retry if isinstance(retry, int) and not isinstance(retry, bool) else max_retries
-    if _may_retry(failed, most, _option(payload, job, "retry_for", None), count, now):
+    retry_for = _option(payload, job, "retry_for", None)
+    if _may_retry(failed, most, retry_for, count, now):
         answer = ask_retry_in(job, failed, count, error) if job else None
         if answer == "discard":
             return Verdict("", now, failed, "its retry_in returned 'discard'")
         if answer != "kill":
             failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
-            return Verdict(keys.RETRY, now + delay(count, answer), failed)
+            retries = None if isinstance(retry_for, (int, float)) else most
+            return Verdict(keys.RETRY, now + delay(count, answer), failed, retries=retries)
     if job and tell_exhausted(job, failed, error):
         return Verdict("", now, failed, "its retries_exhausted returned 'discard'")
     if _option(payload, job, "dead", True) is False:
-        return Verdict("", now, failed, "no retry is left, and dead = False")
+        return Verdict("", now, failed, "no retries left, and dead = False")
     return Verdict(keys.DEAD, now, failed)
 
 

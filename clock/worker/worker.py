@@ -130,7 +130,7 @@ class Worker:
                 self._link.tend()
             stuck = self._watchdog.is_stuck()
             if self._options.parent_pid not in (None, os.getppid()):
-                logger.warning("The process that started this one is gone; stopping")
+                logger.warning("The parent process is gone; stopping")
                 self.stop()
         self._wind_up(beating)
         if stuck:
@@ -163,7 +163,7 @@ class Worker:
         """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
         if not self._fetcher.stopping:
             self._fetcher.stop()
-            logger.info("Quiet: no more jobs are taken")
+            logger.info("Draining: not accepting new jobs")
 
     def stop(self) -> None:
         """Let `run` end; may be called from any thread, and twice."""
@@ -194,13 +194,15 @@ class Worker:
         self.stop()
         running = len(self._fetcher.taken)
         if running:
-            logger.info("Stopping: %d jobs run, waiting up to %g s", running, self._options.stop_timeout_seconds)
+            logger.info(
+                "Stopping: %d jobs running, waiting up to %g s", running, self._options.stop_timeout_seconds
+            )
         self._stop_by = min(self._stop_by, self._clock.monotonic() + self._options.stop_timeout_seconds)
         self._wait_for_jobs()
         closing = self._start(lambda: self._close(beating), "closing")
         closing.join(CLOSE_SECONDS)
         if closing.is_alive():
-            logger.error("Redis does not answer. Jobs in progress here are put back by other workers.")
+            logger.error("Redis does not answer. Other workers put back the jobs in progress here.")
         if self._link:
             self._link.close()
         self._cut_short = bool(self._fetcher.taken)  # threads that a cancelled job has started may run on
@@ -221,7 +223,7 @@ class Worker:
             beating.join(BEAT_PATIENCE_SECONDS)
             self._processes.leave(self._identity)
         except StoreError as error:
-            logger.error("%s Jobs in progress here are put back by other workers.", error)
+            logger.error("%s Other workers put back the jobs in progress here.", error)
 
     def _put_back(self) -> None:
         self._fetcher.acknowledge()
@@ -270,7 +272,7 @@ class Worker:
     def _release_parked(self) -> None:
         released = unpark(self._delayed, seldom=self._seldom)
         if released:
-            logger.info("Released %d parked jobs: their classes are known here", released)
+            logger.info("Released %d parked jobs: this worker has their classes", released)
 
     def _obey(self, signal: str) -> None:
         orders = {"TSTP": self.quiet, "TERM": self.stop, "TTIN": self.dump_threads}

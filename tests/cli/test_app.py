@@ -90,8 +90,8 @@ def test_a_mistyped_command_of_a_group_suggests_the_near_one() -> None:
     far = CliRunner().invoke(group, ["xyz"])
 
     assert (near.exit_code, far.exit_code) == (2, 2)
-    assert "'lsit' is no command of 'queue'; did you mean 'list'?" in near.output
-    assert "'xyz' is no command of 'queue'; there are list, clear" in far.output
+    assert "Unknown command 'lsit' of 'queue'; did you mean 'list'?" in near.output
+    assert "Unknown command 'xyz' of 'queue'; available: list, clear" in far.output
 
 
 def test_a_mistyped_option_suggests_the_near_one() -> None:
@@ -105,7 +105,7 @@ def test_an_option_in_front_of_the_command_says_where_it_belongs() -> None:
     shown = CliRunner().invoke(cli, ["--redis", "redis://cache", "status"])
 
     assert shown.exit_code == 2
-    assert "No such option '--redis'. Put the options of a command after it." in shown.output
+    assert "No such option '--redis'. Put options after the command." in shown.output
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

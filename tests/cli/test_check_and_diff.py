@@ -103,7 +103,7 @@ def test_a_file_that_does_not_load_is_an_error(project: Path) -> None:
     ("instead", "told"),
     [
         ("SendComparedJob", "perform(number) cannot take 0 arguments"),
-        ("SendComparedJob, {1}", "which JSON does not have"),
+        ("SendComparedJob, {1}", "which JSON does not support"),
         ("NoSuchJob", "NameError"),
     ],
 )
@@ -242,9 +242,9 @@ def test_events_in_yaml_stand_beside_both_files(project: Path) -> None:
     ("old", "told"),
     [
         ("nope:lib/clock.py", "nope:lib/clock.py: fatal: not a valid object name: nope"),
-        ("HEAD:lib/clok.py", "HEAD:lib/clok.py: there is no clock file lib/clok.py"),
+        ("HEAD:lib/clok.py", "HEAD:lib/clok.py: no clock file lib/clok.py"),
         ("--upload-pack=x:lib/clock.py", None),
-        ("HEAD:", "a revision and a path from this folder are wanted"),
+        ("HEAD:", "it must be a revision and a path from this folder"),
     ],
 )
 def test_a_revision_or_path_that_there_is_not_is_told_in_a_line(project: Path, old: str, told: str | None) -> None:

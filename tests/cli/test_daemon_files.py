@@ -47,7 +47,7 @@ def test_a_file_that_is_no_pid_file_is_left_as_it_is(clock: Command, application
     path.parent.mkdir()
     path.write_text("my diary\n")
 
-    with pytest.raises(ConfigurationError, match=f"{path} is not a pid file; it is left as it is"):
+    with pytest.raises(ConfigurationError, match=f"{path} is not a pid file; it is not changed"):
         clock("daemon", word)
 
     assert path.read_text() == "my diary\n"

@@ -47,37 +47,35 @@ def test_why_tells_what_became_of_a_due_instant(clock: Command) -> None:
     result = clock("why", "nightly", "2026-11-01 01:30")
 
     assert result.exit_code == 0
-    assert "2026-11-01 01:30: the zone's clocks are put back, so that it occurs twice" in result.output
-    assert (
-        "2026-11-01 01:30:00 EDT: fired; looked at 3 ms late; 1 job: a1b2; by web1, release v42" in result.output
-    )
-    assert "2026-11-01 01:30:00 EST: it is not due then" in result.output
+    assert "2026-11-01 01:30: occurs twice; the clocks were set back" in result.output
+    assert "2026-11-01 01:30:00 EDT: ran; 3 ms late; 1 job: a1b2; on web1 (release v42)" in result.output
+    assert "2026-11-01 01:30:00 EST: not scheduled then" in result.output
 
 
 def test_why_tells_that_an_event_is_not_due_then_and_when_it_is(clock: Command) -> None:
     result = clock("why", "nightly", "2026-11-02 07:00")
 
-    assert "2026-11-02 07:00:00 EST: it is not due then: " in result.output
-    assert "it is due next after that at 2026-11-03 01:30:00 EST" in result.output
+    assert "2026-11-02 07:00:00 EST: not scheduled then: " in result.output
+    assert "the next run after that is at 2026-11-03 01:30:00 EST" in result.output
 
 
 def test_why_tells_that_clocks_are_put_forward(clock: Command) -> None:
     assert (
-        "2027-03-14 02:30: the zone's clocks are put forward over this time"
+        "2027-03-14 02:30: does not exist; the clocks were set forward"
         in clock("why", "nightly", "2027-03-14 02:30").output
     )
 
 
 def test_why_tells_when_the_declaration_was_first_seen(clock: Command) -> None:
     assert (
-        "this declaration was first seen at 2025-12-31 19:00:00 EST"
+        "did not run: this schedule was first deployed at 2025-12-31 19:00:00 EST"
         in clock("why", "nightly", "2025-12-01").output
     )
 
 
 def test_why_tells_of_a_day_on_which_the_declaration_was_first_seen_after_the_hour(clock: Command) -> None:
     assert (
-        "2025-12-31 00:00:00 EST: this declaration was first seen at"
+        "2025-12-31 00:00:00 EST: did not run: this schedule was first deployed at"
         in clock("why", "nightly", "2025-12-31").output
     )
 
@@ -90,7 +88,7 @@ def test_why_refuses_what_is_no_time(clock: Command) -> None:
 def test_history_tells_the_records_oldest_first_and_as_json(clock: Command, ledger: RedisLedger) -> None:
     text, data = clock("history", "nightly"), clock("history", "nightly", "--json")
 
-    assert text.output.startswith("2026-11-01 01:30:00 EDT: fired")
+    assert text.output.startswith("2026-11-01 01:30:00 EDT: ran")
     [record] = json.loads(data.output)
     assert (record["decision"], record["due"], record["jids"]) == ("fired", FIRST_NOVEMBER, ["a1b2"])
 
@@ -110,9 +108,9 @@ def test_history_without_a_name_tells_the_latest_of_all_events(
     lines = clock("history").output.splitlines()
 
     assert [line.partition(";")[0] for line in lines] == [
-        "other: 2026-11-01 05:30:00 CET: did not fire: it was refused",
-        "nightly: 2026-11-01 01:30:00 EDT: fired",
-        "other: 2026-11-01 07:30:00 CET: did not fire: it was refused",
+        "other: 2026-11-01 05:30:00 CET: did not run: refused",
+        "nightly: 2026-11-01 01:30:00 EDT: ran",
+        "other: 2026-11-01 07:30:00 CET: did not run: refused",
     ]
     assert [record["event"] for record in json.loads(clock("history", "-n", "2", "--json").output)] == [
         "nightly",
@@ -149,7 +147,7 @@ def test_a_name_and_all_at_once_are_refused(clock: Command, redis: Redis) -> Non
     refused = clock("resume", "nightly", "--all")
 
     assert refused.exit_code == 2
-    assert "give the name of an event, or --all" in refused.stderr
+    assert "give an event name or --all" in refused.stderr
 
 
 def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis) -> None:
@@ -164,8 +162,8 @@ def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis
     ("words", "told"),
     [
         (["nightly", "--until", "soon"], "--until 'soon': not a time; write"),
-        (["nightly", "--until", "yesterday"], "--until 'yesterday' is past"),
-        (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is past"),
+        (["nightly", "--until", "yesterday"], "--until 'yesterday' is in the past"),
+        (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is in the past"),
         (["nope"], "no event is named 'nope'"),
     ],
 )
@@ -205,8 +203,8 @@ def test_a_row_is_fired_by_hand_and_why_and_history_tell_of_it(clock: Command, r
 
     assert fired.output.startswith("Fired 'weekly': 1 job pushed")
     assert redis.llen("queue:default") == 1
-    assert "was fired by hand" in clock("history", "weekly").output
-    assert "no clock has run with 'weekly' as it is declared now" in clock("why", "weekly", "2026-11-02").output
+    assert "fired manually" in clock("history", "weekly").output
+    assert "no clock has run 'weekly' with its current schedule yet" in clock("why", "weekly", "2026-11-02").output
 
 
 def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(
@@ -215,7 +213,7 @@ def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(
     lines = "import schedule\ndef declares():\n    schedule.every().hour.do(print)\n"
     (application / "lib" / "clock.py").write_text(f"{lines}schedule.every().day.do(declares).named('declares')\n")
 
-    with pytest.raises(ClockError, match=r"clock\.py:3: an event cannot be declared while the clock runs"):
+    with pytest.raises(ClockError, match=r"clock\.py:3: events cannot be declared while the clock runs"):
         clock("fire", "declares")
 
 
@@ -242,8 +240,8 @@ def test_why_of_a_row_that_is_gone_or_cannot_be_read_tells_what_is_recorded(
     at, before = clock("why", "weekly", "2026-11-01").output, clock("why", "weekly", "2026-10-01").output
 
     assert told in at
-    assert "2026-11-01 05:30:00 UTC: fired; by web1, release v42" in at
-    assert "nothing is recorded of 'weekly'" in before
+    assert "2026-11-01 05:30:00 UTC: ran; on web1 (release v42)" in at
+    assert "no records of 'weekly'" in before
 
 
 @pytest.mark.parametrize("words", [["fire", "weakly"], ["pause", "weakly"], ["why", "weakly", "2026-11-01"]])
@@ -273,9 +271,7 @@ def test_why_of_a_busy_day_asks_redis_and_prints_no_more_than_of_a_quiet_one(
     past, asked_of_past = answer("2025-12-31")
     coming, asked_of_coming = answer("2099-01-01")
 
-    assert coming == [
-        "2099-01-01 00:00:00 EST to 2099-01-01 23:59:50 EST (8640 due instants): it will be due then"
-    ]
+    assert coming == ["2099-01-01 00:00:00 EST to 2099-01-01 23:59:50 EST (8640 runs): will be due"]
     assert len(past) <= 50
     assert "... 159 more; `clock history busy -n 1000` shows them" in past
     assert max(asked_of_past, asked_of_coming) < 40

@@ -85,7 +85,7 @@ def test_odd_fields_end_no_command(clock: Command, redis: Redis, value: Any) -> 
 
     for words in COMMANDS:
         clock(*words)
-    assert "2026-01-01 01:30:00 UTC: fired" in clock("why", "other", "2026-01-01").output
+    assert "2026-01-01 01:30:00 UTC: ran" in clock("why", "other", "2026-01-01").output
     found = json.loads(clock("list", "--json").stdout)
     assert [view["name"] for view in found] == ["odd", "other"]
 
@@ -95,7 +95,7 @@ def test_records_that_are_none_are_passed_over(clock: Command, redis: Redis, rec
     redis.xadd(keys.HISTORY + "odd", {"entry": record})
     redis.xadd(keys.OUTCOMES + "odd", {"entry": record})
 
-    assert clock("history", "odd").output.count(": fired") == 1
+    assert clock("history", "odd").output.count(": ran") == 1
     assert json.loads(clock("list", "--json").output)[0]["last"] is None
 
 

@@ -143,5 +143,5 @@ def test_an_error_of_several_lines_is_one_line_of_history(run: Callable[..., str
     lines = run("history", "nightly").splitlines()
 
     assert len(lines) == 2
-    assert r"failed, and pushed nothing; \x1b]0;pwn\x07\x9b31m\u202e" in lines[0]
+    assert r"failed, no jobs pushed; \x1b]0;pwn\x07\x9b31m\u202e" in lines[0]
     assert lines[1].startswith(r"  job \x1b]0;pwn")

@@ -34,7 +34,7 @@ def test_status_exits_1_when_unhealthy_and_says_why(clock: Clock) -> None:
     shown = clock("status")
 
     assert shown.exit_code == 1
-    assert "unhealthy\n  ! neither a clock nor a worker runs\n" in shown.output
+    assert "unhealthy\n  ! no clock and no worker is running\n" in shown.output
 
 
 def test_status_says_which_redis_it_looks_at(clock: Clock, redis_url: str) -> None:
@@ -51,7 +51,7 @@ def test_status_as_json(clock: Clock, redis_url: str) -> None:
 
 
 def test_status_refuses_a_clock_file_that_is_named_and_not_there(clock: Clock) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no clock file nosuch\.py"):
+    with pytest.raises(ConfigurationError, match=r"no clock file nosuch\.py"):
         clock("status", "nosuch.py")
 
 
@@ -122,7 +122,7 @@ def test_events_are_listed_with_the_next_due_instant_in_their_zone(
         "clock:history:daily.report",
         {
             "entry": json.dumps(
-                {"decision": "refused", "due": 1_700_000_000_000, "reason": "its condition said no"}
+                {"decision": "refused", "due": 1_700_000_000_000, "reason": "its condition returned False"}
             )
         },
     )
@@ -131,7 +131,7 @@ def test_events_are_listed_with_the_next_due_instant_in_their_zone(
 
     assert "print('x')" in shown
     assert " 06:00:00 CE" in shown
-    assert "2023-11-14 23:13:20 CET refused (its condition said no)" in shown
+    assert "2023-11-14 23:13:20 CET refused (its condition returned False)" in shown
     assert json.loads(clock("list", "--json").output)[0]["last"]["decision"] == "refused"
     assert re.search(r"daily\.report  .*  refused \d+ d( \d+ h)? ago", clock("status").output)
 
@@ -177,8 +177,8 @@ def test_the_doctor_repairs_after_a_yes(clock: Clock, redis: Redis) -> None:
     repaired = clock("doctor", "--repair", "--yes")
 
     assert refused.exit_code == 1
-    assert "Dead workers whose jobs the living take over: 1" in repaired.output
-    assert "Events forgotten: 1" in repaired.output
+    assert "Dead workers whose jobs are requeued: 1" in repaired.output
+    assert "Removed events deleted: 1" in repaired.output
     assert repaired.exit_code == 0
 
 

@@ -65,7 +65,7 @@ def test_jobs_are_chosen_by_filters(clock: Clock, words: list[str], jids: list[s
 
 @pytest.mark.usefixtures("retries")
 def test_a_list_says_how_many_more_there_are(clock: Clock) -> None:
-    assert clock("retry", "list", "--limit", "1").output.endswith("... and 2 more; --limit shows them\n")
+    assert clock("retry", "list", "--limit", "1").output.endswith("... and 2 more; use --limit to show them\n")
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])
@@ -85,7 +85,7 @@ def test_an_age_that_is_none_says_what_is_accepted(clock: Clock) -> None:
     shown = clock("retry", "list", "--older-than", "yesterday")
 
     assert shown.exit_code == 2
-    assert "'yesterday' is no age; write 90s, 15m, 2h, 7d or 1w" in shown.output
+    assert "'yesterday' is not an age; write 90s, 15m, 2h, 7d or 1w" in shown.output
 
 
 @pytest.mark.usefixtures("retries")
@@ -148,7 +148,7 @@ def test_no_choice_is_no_choice_of_all(clock: Clock, redis: Redis, verb: str) ->
     shown = clock("retry", verb, "--yes")
 
     assert shown.exit_code == 2
-    assert "name the jobs by their JIDs, or by --class, --queue or --older-than" in shown.output
+    assert "select jobs by JID, or with --class, --queue or --older-than" in shown.output
     assert redis.zcard("retry") == 3
 
 
@@ -175,7 +175,7 @@ def test_yes_does_not_ask(clock: Clock, redis: Redis) -> None:
 
 @pytest.mark.usefixtures("retries")
 def test_where_nobody_can_answer_the_way_to_go_on_is_told(clock: Clock, redis: Redis) -> None:
-    with pytest.raises(ClockError, match="nothing was done; --yes goes on without asking"):
+    with pytest.raises(ClockError, match=r"nothing changed\. Use --yes to skip this question"):
         clock("retry", "clear")
 
     assert redis.zcard("retry") == 3
@@ -249,7 +249,7 @@ def test_a_queue_whose_key_another_program_has_taken_is_named_beside_the_others(
         ["low", "0", "-"],
     ]
     assert shown.output.splitlines()[4] == (
-        "! no worker can take from the queue 'foreign': another program's 'queue:foreign' is no list"
+        "! no worker can process the queue 'foreign': another program's 'queue:foreign' is not a list"
     )
     assert "queue 'foreign'" in clock("status").output
     assert [view["is_list"] for view in json.loads(clock("queue", "list", "--json").output)] == [True, False, True]
@@ -272,7 +272,7 @@ def test_jobs_of_a_queue_are_deleted(clock: Clock, redis: Redis) -> None:
 
 @pytest.mark.usefixtures("queued")
 def test_a_queue_that_there_is_not_is_named_with_those_that_there_are(clock: Clock) -> None:
-    with pytest.raises(ClockError, match="there is no queue 'defualt'; there are: default, low"):
+    with pytest.raises(ClockError, match="no queue 'defualt'; available: default, low"):
         clock("queue", "clear", "defualt")
 
 

@@ -122,7 +122,8 @@ def test_a_variable_that_is_missing_is_named_with_its_line(write: Write) -> None
     write("concurrency: 1\nredis: ${CACHE_URL}\n")
 
     assert refused() == (
-        "config/clock.yml:2: the environment has no CACHE_URL; set it, or give a default: ${CACHE_URL:-...}"
+        "config/clock.yml:2: the environment variable CACHE_URL is not set; "
+        "set it, or give a default: ${CACHE_URL:-...}"
     )
 
 
@@ -147,21 +148,21 @@ def test_a_variable_missing_in_another_environments_section_does_no_harm(write: 
     [
         ("concurency: 5", "config/clock.yml:1: unknown setting 'concurency'; did you mean 'concurrency'?"),
         ("production:\n  concurency: 5", "config/clock.yml:2: unknown setting 'concurency'; did you mean"),
-        ("xyzzy: 5", "config/clock.yml:1: unknown setting 'xyzzy'; known are redis, "),
+        ("xyzzy: 5", "config/clock.yml:1: unknown setting 'xyzzy'; available: redis, "),
         ("quues:\n  a: 1", "config/clock.yml:1: unknown setting 'quues'; did you mean 'queues'?"),
-        ("queues: []", "config/clock.yml:1: queues is []; a list is wanted"),
-        ("queues: {a: 1}", "config/clock.yml:1: queues is {'a': 1}; a list is wanted"),
+        ("queues: []", "config/clock.yml:1: queues is []; it must be a list"),
+        ("queues: {a: 1}", "config/clock.yml:1: queues is {'a': 1}; it must be a list"),
         (
             "log_level: info\nconcurrency: many",
-            "config/clock.yml:2: concurrency is 'many'; a whole number",
+            "config/clock.yml:2: concurrency is 'many'; it must be a whole number",
         ),
-        ("health_port: 70000", "health_port is 70000; a port is wanted, from 1 to 65535"),
-        ("redis: foo", "config/clock.yml:1: redis is no URL; a URL is wanted"),
-        ("redis: 5", "config/clock.yml:1: redis is no URL; a URL is wanted"),
-        ("concurrency: 1\nconcurrency: 2", "config/clock.yml:2: 'concurrency' is already there, in line 1"),
+        ("health_port: 70000", "health_port is 70000; it must be a port, from 1 to 65535"),
+        ("redis: foo", "config/clock.yml:1: redis is not a URL; it must be a URL"),
+        ("redis: 5", "config/clock.yml:1: redis is not a URL; it must be a URL"),
+        ("concurrency: 1\nconcurrency: 2", "config/clock.yml:2: 'concurrency' is already defined in line 1"),
         ("concurrency: <%= 5 %>", "config/clock.yml:1: <% is ERB, which only Ruby runs; write ${NAME:-default}"),
         ("a: [", "config/clock.yml:2: not valid YAML: "),
-        ("- 1", "config/clock.yml: settings are wanted, `concurrency: 10` for instance, not [1]"),
+        ("- 1", "config/clock.yml: expected settings, such as `concurrency: 10`, not [1]"),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_line(write: Write, text: str, message: str) -> None:
@@ -172,7 +173,7 @@ def test_a_wrong_setting_is_refused_with_its_line(write: Write, text: str, messa
 
 def test_a_wrong_variable_is_named(write: Write) -> None:
     assert refused({"CLOCK_CONCURRENCY": "0"}) == (
-        "the environment variable CLOCK_CONCURRENCY: concurrency is '0'; a whole number above 0 is wanted"
+        "the environment variable CLOCK_CONCURRENCY: concurrency is '0'; it must be a whole number above 0"
     )
 
 
@@ -197,7 +198,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("concurrency: " + "9" * 4_000, f":1: concurrency is {'9' * 100}; a whole number"),
         ("queues: {" + ",".join(f"k{n}: x" for n in range(300)) + "}", ":1: queues is {'k0': 'x', 'k1'"),
         ("k" * 1_000 + ": 1\n", ":1: unknown setting 'kkkkkk"),
-        ("# " + "x" * 10_000_001, ": more than 10,000,000 characters are too many for settings"),
+        ("# " + "x" * 10_000_001, ": more than 10,000,000 characters are too many for a settings file"),
         ("<<: [1, 2]\n", ":1: << merges mappings, as in `<<: *defaults`, not 1"),
     ],
     ids=["bomb", "list", "mapping", "deep", "blocks", "digits", "month", "large", "value", "key", "file", "merge"],

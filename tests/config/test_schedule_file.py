@@ -182,16 +182,19 @@ def test_nothing_declared_is_nothing(read: Read) -> None:
 @pytest.mark.parametrize(
     ("schedule", "message"),
     [
-        ("a: 5\n", "schedule.yml:1: 'a': the fields of an event are wanted, `cron: '0 6 * * *'`"),
-        ("a: {every: 1h}\na: {every: 2h}\n", "schedule.yml:2: 'a' is already there, in line 1"),
-        ("a:\n  cron: '0 6 * * *'\n  cron: '0 7 * * *'\n", "schedule.yml:3: 'cron' is already there, in line 2"),
-        ("a:\n  every: 1h\n  args:\n  - {x: 1, x: 2}\n", "schedule.yml:4: 'x' is already there, in line 4"),
+        ("a: 5\n", "schedule.yml:1: 'a': expected the fields of an event, such as `cron: '0 6 * * *'`"),
+        ("a: {every: 1h}\na: {every: 2h}\n", "schedule.yml:2: 'a' is already defined in line 1"),
+        ("a:\n  cron: '0 6 * * *'\n  cron: '0 7 * * *'\n", "schedule.yml:3: 'cron' is already defined in line 2"),
+        ("a:\n  every: 1h\n  args:\n  - {x: 1, x: 2}\n", "schedule.yml:4: 'x' is already defined in line 4"),
         ("- every: 1h\n", "schedule.yml:1: an event in a list needs a name"),
-        ("5\n", "schedule.yml: events by name are wanted under schedule, not 5"),
+        ("5\n", "schedule.yml: expected a mapping of events by name under schedule, not 5"),
         ("a: [\n", "schedule.yml:2: not valid YAML: "),
         ("a: !ruby/object {}\n", "schedule.yml:1: not valid YAML: "),
         ("a:\n  cron: <%= x %>\n", "schedule.yml:2: <% is ERB, which only Ruby runs"),
-        ("a: {every: '${HOW_OFTEN}'}\n", "schedule.yml:1: the environment has no HOW_OFTEN; set it, or give"),
+        (
+            "a: {every: '${HOW_OFTEN}'}\n",
+            "schedule.yml:1: the environment variable HOW_OFTEN is not set; set it, or give",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told_with_its_line(read: Read, schedule: str, message: str) -> None:

@@ -51,8 +51,8 @@ def test_the_words_of_a_process_that_hangs_age(
     written(tmp_path, 1, Signs(), Signs(), fake_clock)
 
     assert reports.vitals().not_live == (
-        "process 2: the clock's loop last came round 301 s ago; the limit is 300 s",
-        "process 2: the worker last looked for work 301 s ago; the limit is 300 s",
+        "process 2: the clock's last tick was 301 s ago; the limit is 300 s",
+        "process 2: the worker's last fetch was 301 s ago; the limit is 300 s",
     )
 
 

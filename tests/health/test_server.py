@@ -85,7 +85,7 @@ def test_what_the_clock_owes_is_read_from_redis(redis: Redis) -> None:
     redis.hset(keys.NEXT_DUE, mapping={"event": "nightly", "due": now_ms - 90_000})
 
     [complaint] = clock_complaints(redis, 60)
-    assert complaint.startswith("'nightly' is not decided, no clock leads; it was due 9")
+    assert complaint.startswith("'nightly' has not run, no clock is the leader; it was due 9")
     assert clock_complaints(redis, 600) == ()
 
 
@@ -97,7 +97,7 @@ def test_metrics_without_their_package_say_how_to_get_it(server: HealthServer) -
 
 
 def test_another_path_says_which_there_are(server: HealthServer) -> None:
-    assert get(server, "/health") == (404, "There are /live, /ready, /clock and /metrics.\n")
+    assert get(server, "/health") == (404, "Available: /live, /ready, /clock and /metrics.\n")
 
 
 def test_a_port_that_is_taken_is_an_error_of_one_line() -> None:
@@ -155,7 +155,7 @@ def test_a_worker_is_judged_by_its_fetches(signs: Signs, live: bool, ready: bool
 
 def test_a_complaint_says_how_long_and_what_the_limit_is() -> None:
     assert complaints(Signs(seconds_overdue=75), None, 60).not_ready == (
-        "the oldest undecided firing was due 75 s ago; the limit is 60 s",
+        "the oldest overdue run was due 75 s ago; the limit is 60 s",
     )
 
 

@@ -46,7 +46,7 @@ def test_no_persistence_is_bad(configured: Redis) -> None:
     found = finding(configured, "persistence")
 
     assert found.grade is Grade.BAD
-    assert found.found == "none: a restart loses every job and the ledger"
+    assert found.found == "none: a restart loses every job and the clock's state"
     assert "appendonly yes" in found.advice
 
 

@@ -80,7 +80,7 @@ def test_all_is_well_where_a_clock_leads_and_a_worker_takes_the_queues(
 
 
 def test_nothing_that_runs_is_a_problem(redis: Redis) -> None:
-    assert look(redis).problems == ["neither a clock nor a worker runs"]
+    assert look(redis).problems == ["no clock and no worker is running"]
 
 
 def test_no_clock_is_a_problem_where_there_are_events(
@@ -90,7 +90,7 @@ def test_no_clock_is_a_problem_where_there_are_events(
 
     assert look(redis).problems == []
     declare(redis, timetable, timedelta(0))
-    assert look(redis).problems == ["no clock runs"]
+    assert look(redis).problems == ["no clock is running"]
 
 
 def test_a_frozen_worker_is_a_problem(redis: Redis, worker: Callable[..., None]) -> None:
@@ -111,21 +111,21 @@ def test_no_worker_is_a_problem_where_jobs_wait(
 
     assert look(redis).problems == []
     redis.lpush("queue:default", payload("a"))
-    assert look(redis).problems == ["no worker runs, and jobs wait"]
+    assert look(redis).problems == ["no worker is running, and jobs are waiting"]
 
 
 def test_clocks_of_which_none_leads_are_a_problem(redis: Redis, clock: Callable[..., None]) -> None:
     clock(leads=False)
 
-    assert look(redis).problems == ["no clock leads"]
+    assert look(redis).problems == ["no clock is the leader"]
 
 
 def test_a_stuck_loop_is_a_problem_though_its_heart_beats(redis: Redis, clock: Callable[..., None]) -> None:
     clock(last_round=61, oldest_undecided=90)
 
     assert look(redis).problems == [
-        "clock web1:2:b is stuck: its loop last came round 61 s ago",
-        "clock web1:2:b has not fired what was due 90 s ago",
+        "clock web1:2:b is stuck: its last tick was 61 s ago",
+        "clock web1:2:b has not run an event that was due 90 s ago",
     ]
 
 
@@ -173,7 +173,7 @@ def test_a_queue_that_no_worker_takes_from_is_a_problem(
     redis.sadd("queues", "forgotten")
     redis.lpush("queue:forgotten", payload("a"))
 
-    assert look(redis).problems == ["no worker takes from the queue 'forgotten' (jobs waiting: 1)"]
+    assert look(redis).problems == ["no worker processes the queue 'forgotten' (jobs waiting: 1)"]
 
 
 def test_parked_jobs_are_a_problem(redis: Redis, worker: Callable[..., None], payload: Payload) -> None:
@@ -181,14 +181,14 @@ def test_parked_jobs_are_a_problem(redis: Redis, worker: Callable[..., None], pa
     redis.sadd("clock:parked", "GoneJob")
     redis.lpush("clock:parked:GoneJob", payload("a"))
 
-    assert look(redis).problems == ["jobs are parked, because no worker knows their class: GoneJob (1)"]
+    assert look(redis).problems == ["jobs are parked, because no worker has their class: GoneJob (1)"]
 
 
 def test_a_worker_that_is_no_longer_heard_of_is_a_problem(redis: Redis, worker: Callable[..., None]) -> None:
     worker("default")
     redis.hset("web1:1:a", "beat", NOW_SECONDS - 31)
 
-    assert look(redis).problems == ["worker web1:1:a was last heard of 31 s ago"]
+    assert look(redis).problems == ["worker web1:1:a sent its last heartbeat 31 s ago"]
 
 
 @pytest.mark.parametrize("info", ["no JSON", "[]", '{"queues": 5, "concurrency": "many", "started_at": null}'])
@@ -199,4 +199,4 @@ def test_a_heartbeat_that_is_none_is_a_worker_not_heard_of(redis: Redis, info: s
     found = status(redis, NOW)
 
     assert [(worker.identity, worker.busy, worker.queues) for worker in found.workers] == [("web1:1:a", 0, ())]
-    assert any("worker web1:1:a was last heard of" in problem for problem in found.problems)
+    assert any("worker web1:1:a sent its last heartbeat" in problem for problem in found.problems)

@@ -83,7 +83,7 @@ def test_quiet_and_stop_of_the_page_act_on_our_worker(worker: Running, ruby: Rub
     identity = ruby("Sidekiq::ProcessSet.new.first.identity")
 
     ruby(f'post("/busy", "identity" => "{identity}", "quiet" => "1")')
-    worker.wait_for("Quiet")
+    worker.wait_for("Draining")
     eventually(lambda: redis.hget(identity, "quiet") == b"true", "it tells that it is quiet")
     push(redis, '{"class":"NoteMatterJob","args":[],"jid":"n1"}')
     assert ruby("Sidekiq::ProcessSet.new.first.stopping?") is True

@@ -299,5 +299,5 @@ def test_a_library_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("importlib.import_module", nothing)
 
-    with pytest.raises(ConfigurationError, match="Django is not installed here"):
+    with pytest.raises(ConfigurationError, match="Django is not installed"):
         django_commit()

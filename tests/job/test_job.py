@@ -173,13 +173,16 @@ def test_inline_runs_the_job_here_with_arguments_sent_through_json() -> None:
     [
         ((), "SendParcelJob: perform(parcel_id: 'int', kind: 'str' = 'letter', *stamps: 'str')"),
         ((NOW,), "argument 1 is a datetime, datetime.datetime(2026, 11, 24, 6, 0, tzinfo=datetime.timez"),
-        ((1, Decimal(2)), "argument 2 is a Decimal, Decimal('2'), which JSON does not have; pass str(value)"),
-        ((1, (2, 3)), "argument 2 is a tuple, (2, 3), which JSON does not have; pass a list"),
-        ((1, {"a": [1, {2}]}), "argument 2['a'][1] is a set, {2}, which JSON does not have; pass a sorted list"),
+        ((1, Decimal(2)), "argument 2 is a Decimal, Decimal('2'), which JSON does not support; pass str(value)"),
+        ((1, (2, 3)), "argument 2 is a tuple, (2, 3), which JSON does not support; pass a list"),
+        (
+            (1, {"a": [1, {2}]}),
+            "argument 2['a'][1] is a set, {2}, which JSON does not support; pass a sorted list",
+        ),
         ((1, {1: 2}), "argument 2 has the key 1; a dict's keys must be str here"),
-        ((float("nan"),), "argument 1 is nan, which JSON does not have"),
-        ((b"x",), "argument 1 is a bytes, b'x', which JSON does not have; pass text"),
-        (("\ud800",), r"argument 1 is '\ud800', a str that UTF-8 cannot hold"),
+        ((float("nan"),), "argument 1 is nan, which JSON does not support"),
+        ((b"x",), "argument 1 is a bytes, b'x', which JSON does not support; pass text"),
+        (("\ud800",), r"argument 1 is '\ud800', a str that is not valid UTF-8"),
         ((object,), "pass an id and look it up in perform; allowed are None, True, False"),
     ],
 )
@@ -224,9 +227,9 @@ def test_keyword_arguments_go_to_their_positions(
         (
             (7,),
             {"kind": "x"},
-            "kind='x' was given by keyword, but a payload holds arguments by position; those of",
+            "kind='x' was given by keyword, but a payload holds arguments by position; perform",
         ),
-        ((7,), {"sender": "x"}, "those of perform are: to, text, stamp"),
+        ((7,), {"sender": "x"}, "perform takes: to, text, stamp"),
         ((7,), {"to": 8}, "to=8 was given by keyword, but argument 1 is that one: 7"),
         (
             (),
@@ -263,14 +266,14 @@ def test_other_attributes_are_the_classes_own() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"que": "low"}, "there is no option 'que'; did you mean 'queue'?"),
-        ({"retries": 3}, "there is no option 'retries'; did you mean 'retry'?"),
+        ({"que": "low"}, "unknown option 'que'; did you mean 'queue'?"),
+        ({"retries": 3}, "unknown option 'retries'; did you mean 'retry'?"),
         (
             {"timout": 3},
-            "there is no option 'timout'; did you mean 'timeout'? An attribute of your own needs a name",
+            "unknown option 'timout'; did you mean 'timeout'? To add your own attribute, choose a name",
         ),
         ({"queue": ""}, "queue is ''; it must be a name that is not empty, without line breaks"),
-        ({"retry": -1}, "retry is -1; it must be True, False, or how often"),
+        ({"retry": -1}, "retry is -1; it must be True, False, or a number of retries"),
         ({"retry": "3"}, "retry is '3'"),
         ({"tags": "post"}, "tags is 'post'; it must be a list of words"),
         ({"queue": " "}, "queue is ' '; it must be a name that is not empty, without line breaks"),
@@ -316,15 +319,15 @@ def _by_keyword(self: object, *, size: int) -> None: ...
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"perform": _generate}, "perform is a generator, of which a worker's call would run nothing"),
-        ({"perform": _by_keyword}, "perform wants 'size' by keyword, but a payload holds arguments by position"),
-        ({"perform": lambda: None}, "perform takes no self; write def perform(self, ...)"),
+        ({"perform": _generate}, "perform is a generator, so calling it runs nothing"),
+        ({"perform": _by_keyword}, "perform can't have keyword-only arguments such as 'size'"),
+        ({"perform": lambda: None}, "perform has no self; write def perform(self, ...)"),
         ({"perform": staticmethod(print)}, "perform is a staticmethod; write def perform(self, ...)"),
         ({"perform": 7}, "perform is a int; write def perform(self, ...)"),
-        ({"run": lambda self: None}, "SendWrongJob.run hides what every job has; give yours another name"),
+        ({"run": lambda self: None}, "SendWrongJob.run hides a method of Job; rename yours"),
         (
             {"__init__": lambda self, bank: None},
-            "__init__ wants 'bank', but a worker makes a job without",
+            "__init__ requires 'bank', but a worker creates a job without",
         ),
         ({"retry_in": _later}, "retry_in is `async def`; it must be a plain method"),
     ],
@@ -420,7 +423,7 @@ class SendHiddenParcelJob(Job):
 
 
 def test_a_coroutine_that_a_decorator_hides_is_an_error_and_not_left_undone() -> None:
-    with pytest.raises(JobError, match=r"SendHiddenParcelJob\.perform gave a coroutine, which nobody awaits"):
+    with pytest.raises(JobError, match=r"SendHiddenParcelJob\.perform returned a coroutine that is never awaited"):
         SendHiddenParcelJob.perform_inline()
 
 

@@ -134,7 +134,9 @@ async def veto(job: object, payload: object, queue: str) -> bool:
     "put", [lambda: client_middleware.add(veto), lambda: client_middleware.insert_before(note_expiry, veto)]
 )
 def test_middleware_that_nobody_would_await_is_refused(put: Callable[[], object]) -> None:
-    with pytest.raises(JobError, match="the middleware veto is `async def`, which nobody awaits; write it plain"):
+    with pytest.raises(
+        JobError, match="the middleware veto is `async def`, which is never awaited; use a plain `def`"
+    ):
         put()
 
 
@@ -180,7 +182,7 @@ def test_client_middleware_that_puts_no_name_of_a_queue_is_told(redis: Redis, na
     def mislead(job: type[Job], payload: Payload, queue: str) -> None:
         payload["queue"] = name
 
-    with pytest.raises(JobError, match=r"ShowStepsJob: client middleware put .* in place of the queue's name"):
+    with pytest.raises(JobError, match=r"ShowStepsJob: client middleware put .* instead of a queue name"):
         ShowStepsJob.perform_async("x")
 
     assert redis.keys("*") == []

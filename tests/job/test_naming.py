@@ -71,18 +71,18 @@ def test_a_verb_and_nouns_are_usual(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "warning"),
     [
-        ("SendReminder", "SendReminder does not end in Job; jobs are called VerbNounsJob, as SendReminderJob"),
-        ("Reminder", "Reminder does not end in Job; jobs are called VerbNounsJob, as SendReminderJob"),
-        ("ReminderJob", "ReminderJob names no verb and noun; jobs are called VerbNounsJob, as SendReminderJob"),
-        ("SyncJob", "SyncJob names no noun; jobs are called VerbNounsJob, as SyncThingsJob"),
-        ("UserSyncJob", "UserSyncJob does not begin with a verb; jobs are called VerbNounsJob, as SyncUserJob"),
+        ("SendReminder", "SendReminder does not end in Job; name jobs VerbNounsJob, such as SendReminderJob"),
+        ("Reminder", "Reminder does not end in Job; name jobs VerbNounsJob, such as SendReminderJob"),
+        ("ReminderJob", "ReminderJob names no verb and noun; name jobs VerbNounsJob, such as SendReminderJob"),
+        ("SyncJob", "SyncJob names no noun; name jobs VerbNounsJob, such as SyncThingsJob"),
+        ("UserSyncJob", "UserSyncJob does not begin with a verb; name jobs VerbNounsJob, such as SyncUserJob"),
         (
             "ParcelLabelPrintJob",
-            "begin with a verb; jobs are called VerbNounsJob, as PrintParcelLabelJob",
+            "begin with a verb; name jobs VerbNounsJob, such as PrintParcelLabelJob",
         ),
         (
             "NotificationMailJob",
-            "begin with a verb; jobs are called VerbNounsJob, as MailNotificationJob",
+            "begin with a verb; name jobs VerbNounsJob, such as MailNotificationJob",
         ),
         ("SendingMailsJob", "SendingMailsJob does not begin with a verb"),
     ],
@@ -95,7 +95,7 @@ def test_another_name_is_warned_about_with_a_better_one(name: str, warning: str)
 def test_a_job_that_pushes_many_says_all(perform: object) -> None:
     assert warning_of("SendAllRemindersJob", perform) is None
     assert warning_of("SendReminderJob", perform) == (
-        "SendReminderJob pushes many jobs; such a job is called VerbAllNounsJob, as SendAllRemindersJob"
+        "SendReminderJob pushes many jobs; name such a job VerbAllNounsJob, such as SendAllRemindersJob"
     )
 
 

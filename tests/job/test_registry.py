@@ -21,7 +21,7 @@ def test_a_folder_that_another_package_hides_is_told_with_where_that_lies(
 
     assert str(error.value) == (
         f"{mine / 'send_note_job.py'}: the package hidden_jobs of {hiding / '__init__.py'} hides it; "
-        "put an __init__.py into the folder hidden_jobs, or call it otherwise"
+        "put an __init__.py into the folder hidden_jobs, or rename it"
     )
 
 
@@ -30,8 +30,8 @@ def test_a_folder_that_another_package_hides_is_told_with_where_that_lies(
     [
         (
             "\n\nclass AJob(Job):\n    qeue = 'x'\n",
-            ":4: AJob: there is no option 'qeue'; did you mean 'queue'? "
-            "An attribute of your own needs a name less like an option's",
+            ":4: AJob: unknown option 'qeue'; did you mean 'queue'? "
+            "To add your own attribute, choose a name less similar to an option",
         ),
         ("1 / 0\n", ":2: ZeroDivisionError: division by zero"),
         ("import nosuch_module\n", ":2: ModuleNotFoundError: No module named 'nosuch_module'"),

@@ -60,7 +60,7 @@ def test_the_user_of_clock_and_worker_may_do_all_that_they_do(app: App, server: 
     clock, worker = app.start("lib/clock.py"), app.start("worker")
 
     worker.wait_for("worked")
-    worker.wait_for("it is tried again")
+    worker.wait_for("(retry 1/25 in")
     commands = [["status"], ["list"], ["retry", "list"], ["queue", "list"], ["dead", "list"], ["doctor"]]
     commands += [["retry", "kill", "--class", "*", "--yes"], ["dead", "clear", "--yes"], ["pause", "work"]]
     outputs = {" ".join(words): app.clock(*words) for words in commands}

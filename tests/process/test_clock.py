@@ -66,11 +66,11 @@ def test_two_clocks_enqueue_each_due_instant_once_and_hand_over_when_one_stops(o
     redis = often.redis()
     first, second = often.start("lib/clock.py"), often.start("lib/clock.py")
     eventually(lambda: len(dues(redis)) >= 3, "some firings")
-    leader, other = (first, second) if "This clock leads now" in first.output else (second, first)
-    other.wait_for("Standing by")
+    leader, other = (first, second) if "Became leader" in first.output else (second, first)
+    other.wait_for("On standby")
 
     assert leader.end(signal.SIGTERM) == 0
-    other.wait_for("This clock leads now")
+    other.wait_for("Became leader")
     count = len(dues(redis))
     eventually(lambda: len(dues(redis)) >= count + 3, "some more firings")
     other.end()
@@ -82,12 +82,12 @@ def test_two_clocks_enqueue_each_due_instant_once_and_hand_over_when_one_stops(o
 def test_a_standing_by_clock_takes_over_from_a_killed_one(often: App) -> None:
     redis = often.redis()
     leader = often.start("lib/clock.py")
-    leader.wait_for("This clock leads now")
+    leader.wait_for("Became leader")
     other = often.start("lib/clock.py")
-    other.wait_for("Standing by")
+    other.wait_for("On standby")
 
     leader.end(signal.SIGKILL)
-    other.wait_for("This clock leads now")
+    other.wait_for("Became leader")
     eventually(lambda: len(dues(redis)) >= 5, "some firings")
     other.end()
 
@@ -138,9 +138,9 @@ def test_a_slow_callable_behind_600_jobs_runs_on_one_of_two_healthy_clocks(often
     often.write("lib/clock.py", SLOW_BESIDE_JOBS)
     redis = often.redis()
     leader = often.start("lib/clock.py")
-    leader.wait_for("This clock leads now")
+    leader.wait_for("Became leader")
     other = often.start("lib/clock.py")
-    other.wait_for("Standing by")
+    other.wait_for("On standby")
 
     leader.wait_for("slow pushed within 0 s")
     pushed: Any = redis.llen("queue:default")
@@ -148,8 +148,8 @@ def test_a_slow_callable_behind_600_jobs_runs_on_one_of_two_healthy_clocks(often
     leader.end()
 
     assert pushed == 601
-    assert "slow" not in other.output.partition("This clock leads now")[0].partition("Standing by")[2]
-    assert "This clock holds 2 connections to Redis" in leader.output
+    assert "slow" not in other.output.partition("Became leader")[0].partition("On standby")[2]
+    assert "This clock uses 2 connections to Redis" in leader.output
 
 
 def _answers(app: App) -> bool:
@@ -159,7 +159,7 @@ def _answers(app: App) -> bool:
 def test_every_signal_to_stop_ends_the_clock_with_0(often: App) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         clock = often.start("lib/clock.py")
-        clock.wait_for("This clock leads now")
+        clock.wait_for("Became leader")
 
         assert clock.end(number) == 0
         assert "Stopped" in clock.output
@@ -188,7 +188,7 @@ def test_both_are_stopped_when_one_of_them_ends(often: App) -> None:
     both = often.start("dev")
 
     assert both.popen.wait(60) == 1
-    eventually(lambda: "the worker ended with exit code 1" in both.output, both.output)
+    eventually(lambda: "the worker exited with code 1" in both.output, both.output)
     assert "jobs/broken.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'" in both.output
     assert "Traceback" not in both.output
 
@@ -199,4 +199,4 @@ def test_a_process_whose_output_ends_before_it_does_still_tells_its_exit_code(of
     both = often.start("dev")
 
     assert both.popen.wait(60) == 1
-    eventually(lambda: "the worker ended with exit code 3" in both.output, both.output)
+    eventually(lambda: "the worker exited with code 3" in both.output, both.output)

@@ -54,17 +54,17 @@ def are_without_gap_or_double(found: list[int]) -> bool:
 def test_a_worker_stands_by_as_a_clock_and_takes_over_from_a_killed_one(often: App) -> None:
     redis = often.redis()
     clock = often.start("lib/clock.py")
-    clock.wait_for("This clock leads now")
+    clock.wait_for("Became leader")
     worker = often.start("worker", "-r", "jobs", "-q", "other", "--with-clock", "lib/clock.py")
-    worker.wait_for("Standing by")
+    worker.wait_for("On standby")
 
     clock.end(signal.SIGKILL)
-    worker.wait_for("This clock leads now")
+    worker.wait_for("Became leader")
     count = len(dues(redis))
     eventually(lambda: len(dues(redis)) >= count + 3, f"more firings:\n{worker.output}")
     assert worker.end() == 0
 
-    assert "This clock has handed over" in worker.output
+    assert "Released leadership" in worker.output
     assert are_without_gap_or_double(dues(redis))
 
 
@@ -82,7 +82,7 @@ def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(o
     eventually(lambda: len(dues(redis)) >= count + 3, f"more firings:\n{clock.output}")
     assert clock.end() == 0
 
-    assert "lib/clock.py was edited: starting anew" in clock.output
+    assert "lib/clock.py changed, restarting" in clock.output
     assert are_without_gap_or_double(dues(redis))
 
 
@@ -107,7 +107,7 @@ def test_usr1_writes_the_timetable_to_the_log(often: App) -> None:
     clock.send(signal.SIGUSR1)
 
     clock.wait_for("This clock leads; 1 events:")
-    clock.wait_for("; due next at ")
+    clock.wait_for("; next run at ")
     assert clock.end() == 0
 
 
@@ -117,13 +117,13 @@ def test_an_action_that_does_not_end_holds_up_a_stop_for_ten_seconds_at_most(app
     clock = app.start("lib/clock.py")
     clock.wait_for("sleeping")
     other = app.start("lib/clock.py")
-    other.wait_for("Standing by")
+    other.wait_for("On standby")
 
     assert clock.end(signal.SIGTERM) == 0
 
-    lost = "Another clock has taken the lead" in clock.output  # before, while the machine stood still
-    assert lost or "This clock has handed over" in clock.output
-    other.wait_for("This clock leads now")
+    lost = "Lost leadership to another clock" in clock.output  # before, while the machine stood still
+    assert lost or "Released leadership" in clock.output
+    other.wait_for("Became leader")
     other.wait_for("sleeping")  # the firing was not decided, and is repeated
 
 
@@ -146,8 +146,8 @@ def test_a_newer_release_leads_at_once(often: App) -> None:
 
     often.environ = {**os.environ, "CLOCK_RELEASE": "v2"}
     new = often.start("lib/clock.py")
-    new.wait_for("This clock leads now")
-    old.wait_for("Another clock has taken the lead")
+    new.wait_for("Became leader")
+    old.wait_for("Lost leadership to another clock")
     count = len(dues(redis))
     eventually(lambda: len(dues(redis)) >= count + 3, f"more firings:\n{new.output}")
 

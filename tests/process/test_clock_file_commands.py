@@ -47,4 +47,4 @@ def test_a_missing_clock_file_is_told_in_one_line(repository: Path) -> None:
         done = clock(repository, command, *words)
 
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), command
-        assert "there is no clock file no.py" in done.stderr
+        assert "no clock file no.py" in done.stderr

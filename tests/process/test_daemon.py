@@ -62,7 +62,7 @@ def test_one_that_runs_is_not_started_twice(daemons: App) -> None:
     again = daemons.clock("daemon", "start")
 
     assert again.returncode == 1
-    assert again.stderr.startswith(f"clock: A clock is running already: pid {pid_of(daemons)} (pid file ")
+    assert again.stderr.startswith(f"clock: A clock is already running: pid {pid_of(daemons)} (pid file ")
 
 
 def test_restart_gives_it_a_new_process(daemons: App) -> None:
@@ -89,7 +89,7 @@ def test_a_clock_that_cannot_start_says_why(daemons: App) -> None:
     ended = daemons.clock("daemon", "start")
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("clock: lib/clock.py:2: at is '32:00'")
+    assert ended.stderr.startswith("clock: lib/clock.py:2: at('32:00')")
     assert daemons.clock("daemon", "status").returncode == 1
 
 
@@ -118,8 +118,8 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_line(daemons: App) -> None:
 
     assert started.returncode == 1
     assert started.stderr == (
-        f"clock: the folder {daemons.folder / 'taken/pids'} cannot be made: Not a directory; "
-        "name others with --pid-dir and --log-dir\n"
+        f"clock: cannot create the folder {daemons.folder / 'taken/pids'}: Not a directory; "
+        "choose others with --pid-dir and --log-dir\n"
     )
 
 

@@ -211,7 +211,7 @@ def test_jobs_that_fork_run_once_and_leave_no_process_behind(
 
     assert sorted(noted(redis)) == expected
     assert worker.popen.poll() is None
-    assert "Quiet" not in worker.output
+    assert "Draining" not in worker.output
     assert "ValueError: in the child" in worker.output
     assert worker.end() == 0
     assert not redis.exists("retry", "dead", "stat:failed", "queue:default")

@@ -138,9 +138,9 @@ def test_a_worker_that_is_stopped_falls_silent_and_notices_that_it_was_away(app:
     other.wait_for("Starting worker")
 
     stopped.send(signal.SIGSTOP)
-    other.wait_for("is dead: its heartbeat has expired; 1 jobs of it were put back")
+    other.wait_for("is dead: its heartbeat expired; put back 1 of its jobs")
     stopped.send(signal.SIGCONT)
-    stopped.wait_for("jobs that ran here meanwhile may have been given to other workers")
+    stopped.wait_for("other workers may have taken over jobs that ran here in that time")
 
     assert ran(redis) == ["nap 1", "nap 1"]
     assert stopped.popen.poll() is None
@@ -169,7 +169,7 @@ def test_a_frozen_worker_is_killed_after_the_timeout_and_only_then_its_job_runs_
     workers = app.start("worker", "-r", "shop", "-p", "2", "-c", "1")
     push(redis, "HoldLockForeverJob")
 
-    workers.wait_for("it was frozen and has been killed; 1 jobs of it were put back")
+    workers.wait_for("it was frozen and was killed; put back 1 of its jobs")
     eventually(lambda: redis.zcard("dead") == 1, "three workers were killed")
     [dead] = [json.loads(row) for row in list[Any](redis.zrange("dead", 0, -1))]
 
@@ -204,7 +204,7 @@ def test_the_jobs_of_a_killed_worker_run_again_at_once(app: App, redis: Redis) -
     killed.end(signal.SIGKILL)
 
     eventually(lambda: min(expiries(redis)) == -1, "its end is reported")
-    other.wait_for("is dead: its process has ended")
+    other.wait_for("is dead: its process exited")
     eventually(lambda: helper not in helpers_of(killed), "no process is left over")
 
 
@@ -219,7 +219,7 @@ def test_a_worker_whose_heartbeat_process_dies_starts_another(app: App, redis: R
     assert helpers_of(worker) == [first]
 
     os.kill(first, signal.SIGKILL)
-    worker.wait_for("another one is started")
+    worker.wait_for("starting another one")
     eventually(lambda: helpers_of(worker) not in ([], [first]), "there is another one")
     push(redis, "HoldLockJob", 3)
     worker.wait_for("has been frozen")

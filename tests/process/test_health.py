@@ -88,7 +88,7 @@ def test_several_processes_are_told_of_on_one_port(app: App, free_port: int) -> 
 
     child = int(worker.output.partition("Starting worker ")[2].split(":")[1])
     os.kill(child, signal.SIGSTOP)
-    eventually(lambda: f"process {child}: the clock's loop" in get(free_port, "/ready")[1], "it hangs")
+    eventually(lambda: f"process {child}: the clock's last tick" in get(free_port, "/ready")[1], "it hangs")
     assert get(free_port, "/live") == (200, "ok\n")
     os.kill(child, signal.SIGCONT)
     eventually(lambda: get(free_port, "/ready") == (200, "ok\n"), "it goes on")
@@ -109,7 +109,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(app: App, free_port: int) -> N
     assert second.returncode == 1
     assert (
         second.stderr == f"clock: --health-port {free_port} cannot be used on 127.0.0.1: Address already in use; "
-        "name another port or --health-host\n"
+        "use another port or --health-host\n"
     )
     first.end()
 

@@ -98,7 +98,7 @@ def test_a_clock_file_run_as_a_script_says_what_to_run_where_it_imports_clockd(a
     app.write("lib/clock.py", "from clockd import every\nevery().day.do(print)\n")
     app.write("clock.py", "from clockd import every\nevery().day.do(print)\n")
 
-    told = "events are declared in a clock file; run it with: python -m clockd"
+    told = "events work only in a clock file; run it with: python -m clockd"
     for file, line in (("lib/clock.py", 2), ("clock.py", 2)):
         ended = app.run(file)
         assert (ended.returncode, ended.stderr) == (1, f"clock: {file}:{line}: {told} {file}\n")

@@ -69,7 +69,7 @@ if __name__ == "__main__":
     )
 
     clock = app.start_program(str(Path(sys.executable).parent / "clock"), "script.py")
-    clock.wait_for("an event cannot be declared while the clock runs")
+    clock.wait_for("events cannot be declared while the clock runs")
     paused = app.clock("list", "script.py")
 
     assert clock.end() == 0
@@ -78,4 +78,4 @@ if __name__ == "__main__":
     assert "HELPED" in clock.output
     assert "error in the loop" not in clock.output
     assert "paused" in paused.stdout
-    assert "script.py:8: an event cannot be declared" in clock.output
+    assert "script.py:8: events cannot be declared" in clock.output

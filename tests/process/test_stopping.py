@@ -108,7 +108,7 @@ def test_a_second_signal_puts_jobs_back_and_ends_the_worker_at_once(
 
     assert code == 0
     assert seconds < LIMIT_SECONDS + NOISE_SECONDS
-    assert "Stopping at once" in worker.output
+    assert "Stopping now" in worker.output
     assert sorted(waiting(redis)) == ["AwaitJob", "HoldJob"]
     assert not redis.keys("clock:in_progress:*")
     assert not redis.exists("retry")
@@ -120,7 +120,7 @@ def test_the_first_signal_after_a_quiet_one_waits_for_jobs(app: App, redis: Redi
     eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
 
     worker.send(signal.SIGTSTP)
-    worker.wait_for("Quiet")
+    worker.wait_for("Draining")
     code, _ = stop_twice(worker, signal.SIGTERM, signal.SIGQUIT, "waiting up to 600 s")
 
     assert code == 0
@@ -151,7 +151,7 @@ def test_a_second_signal_ends_the_clock_at_once(app: App, redis: Redis) -> None:
 
     assert clock.end(signal.SIGTERM) == 0
     assert time.monotonic() - sent < LIMIT_SECONDS
-    assert "Stopping at once" in clock.output
+    assert "Stopping now" in clock.output
 
 
 @pytest.mark.slow
@@ -164,7 +164,7 @@ def test_a_second_signal_ends_clock_and_worker_of_dev_at_once(app: App, redis: R
 
     assert code == 0
     assert seconds < LIMIT_SECONDS + NOISE_SECONDS
-    assert "Stopping at once" in both.output
+    assert "Stopping now" in both.output
     assert waiting(redis) == ["HoldJob"]
 
 

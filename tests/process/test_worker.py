@@ -164,7 +164,7 @@ def test_a_quiet_worker_ends_what_it_runs_and_takes_no_more(app: App) -> None:
     eventually(lambda: ran(app) == ["a 1"], "the job runs")
 
     worker.send(signal.SIGTSTP)
-    worker.wait_for("Quiet")
+    worker.wait_for("Draining")
     push(app, "NoteThingJob", "b")
     app.redis().set("let go", 1)
     eventually(lambda: in_progress(app) == 0, "the job ends")
@@ -256,7 +256,7 @@ def test_what_a_worker_does_after_others_took_it_for_dead_leaves_their_jobs_alon
     before = app.redis().hgetall(held)
 
     asleep.send(signal.SIGCONT)
-    asleep.wait_for("may have been given to other workers")
+    asleep.wait_for("other workers may have taken over jobs")
     assert app.redis().hgetall(held) == before
 
     app.redis().set("let go", 1)
@@ -287,7 +287,7 @@ def test_a_line_that_the_output_cannot_hold_is_written_with_what_is_missing_esca
     push(app, "BreakOddlyJob")
     worker = app.start("worker", "-r", "shop")
 
-    worker.wait_for("ValueError: caf\\udce9, caf\\xe9; it is tried again in")
+    worker.wait_for("ValueError: caf\\udce9, caf\\xe9 (retry 1/25 in")
 
     assert worker.end() == 0
     assert "Logging error" not in worker.output

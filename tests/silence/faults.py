@@ -403,7 +403,7 @@ FAULTS: Sequence[Fault] = (
     wrong("clock:clocks", CLOCKS),
     wrong("clock:workers", WORKER),
     wrong("clock:hand_over", frozenset({"standby"})),
-    wrong("clock:parked", WORKER, "Parked jobs cannot be read"),
+    wrong("clock:parked", WORKER, "Could not read parked jobs"),
     wrong("processes", WORKER),
     wrong("queues", ALL),
     wrong("queue:default", frozenset({"leader", "worker"})),
@@ -453,7 +453,7 @@ FAULTS: Sequence[Fault] = (
         LEADER,
         "The function given to `sync_events` raises. The events stay as they were.",
         "Repair the database or the function.",
-        status="rows cannot be read",
+        status="could not reload events from the database",
     ),
     Fault(
         "a queue without a worker",

@@ -160,14 +160,14 @@ def test_a_job_without_a_jobs_name_is_told() -> None:
         'every().day.at("06:00").do(Cleaner).named("daily")',
     )
 
-    assert text.startswith("Cleaner does not end in Job; jobs are called VerbNounsJob")
+    assert text.startswith("Cleaner does not end in Job; name jobs VerbNounsJob")
 
 
 def test_a_file_without_events_is_told_to_have_none() -> None:
     [finding] = found()
 
     assert (finding.level, finding.rule) == ("error", "empty")
-    assert finding.text.startswith("no event is declared, so the clock would do nothing")
+    assert finding.text.startswith("No events found")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_failure_shows_when_it_did_fire(project: pytest.Pytester) -> None:
             "*Wed 2026-04-01 06:00:00 CEST",
             "*first (every day at 07:00 in Europe/Berlin) fired 1 times:",
             "*Wed 2026-04-01 07:00:00 CEST",
-            "*2 times refused: its condition said no",
+            "*2 times refused: its condition returned False",
         ]
     )
 

@@ -19,7 +19,7 @@ configure(tz="UTC")
 def a(): ...
 def b(): ...
 """
-DECLARED_LATE = "an event cannot be declared while the clock runs"
+DECLARED_LATE = "events cannot be declared while the clock runs"
 Rehearse = Callable[[str], History]
 
 
@@ -86,13 +86,13 @@ def test_a_cancelled_event_stays_where_its_action_fails(rehearse: Rehearse) -> N
 @pytest.mark.parametrize(
     ("call", "error"),
     [
-        ("schedule.every().minute.do(a)", "an event cannot be declared while the clock runs"),
+        ("schedule.every().minute.do(a)", "events cannot be declared while the clock runs"),
         (
             "schedule.every(2).to(5).seconds.until('2030-01-01').do(a)",
-            "an event cannot be declared while the clock runs",
+            "events cannot be declared while the clock runs",
         ),
-        ("clock.every().minute.do(a)", "an event cannot be declared while the clock runs"),
-        ("clock.cron('* * * * *').do(a)", "an event cannot be declared while the clock runs"),
+        ("clock.every().minute.do(a)", "events cannot be declared while the clock runs"),
+        ("clock.cron('* * * * *').do(a)", "events cannot be declared while the clock runs"),
         ("ref.until('18:00')", "until(...) has no effect while the clock runs"),
         ("schedule.run_all()", "run_all() would run every job"),
     ],

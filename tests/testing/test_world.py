@@ -299,7 +299,10 @@ def test_a_time_that_is_past_cannot_be_planned() -> None:
 
 
 def test_a_typo_in_an_outcome_does_not_pass_as_none_of_them() -> None:
-    with testing.world(NIGHT) as w, pytest.raises(ValueError, match="no outcome 'doen'; there are done, retry"):
+    with (
+        testing.world(NIGHT) as w,
+        pytest.raises(ValueError, match="unknown outcome 'doen'; available: done, retry"),
+    ):
         w.ran(NoteJob, "doen")
 
 

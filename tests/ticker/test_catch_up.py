@@ -62,7 +62,7 @@ def test_latest_fires_the_last_instant_of_an_outage_and_records_the_others_as_on
     assert owes.fires[0].previous == minute(9)
     [run] = owes.missed
     assert (run.first, run.at, run.count) == (minute(1), minute(9), 9)
-    assert run.reason == "a later one was due as well"
+    assert run.reason == "superseded by a later run"
 
 
 def test_all_fires_each_instant_of_an_outage_in_order() -> None:
@@ -81,7 +81,7 @@ def test_an_instant_older_than_the_limit_is_missed_with_the_limit_named() -> Non
     owes = owed_at(3.9, EveryMinute(catch_up_within=timedelta(seconds=30)))
 
     assert fired(owes) == []
-    assert [run.reason for run in owes.missed] == ["over 0:00:30 late, the event's limit"]
+    assert [run.reason for run in owes.missed] == ["over 0:00:30 late, the event's catch-up limit"]
 
 
 def test_an_instant_met_on_time_fires_whatever_the_limit_is() -> None:

@@ -82,10 +82,10 @@ def test_every_change_of_the_lead_is_told_on_both_sides(redis: Redis, caplog: py
         first.beat()
 
     assert [record.getMessage() for record in caplog.records] == [
-        "This clock leads now: a",
-        "Standing by: another clock leads: a",
-        "This clock leads now: b",
-        "Another clock has taken the lead: b",
+        "Became leader: a",
+        "On standby: the leader is a",
+        "Became leader: b",
+        "Lost leadership to another clock: b",
     ]
 
 
@@ -134,7 +134,7 @@ def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
     assert clock.now() == tenure.server_time
     assert abs(tenure.server_time.timestamp() - redis.time()[0]) < 60
     [error] = caplog.records
-    assert (error.levelno, "s off Redis's. Events fire by Redis's time" in error.getMessage()) == (
+    assert (error.levelno, "s. Events use Redis time" in error.getMessage()) == (
         logging.ERROR,
         True,
     )

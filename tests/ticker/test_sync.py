@@ -111,7 +111,7 @@ def test_a_source_without_rows_is_said_to_be_waited_for(
 
     told = [message for message in caplog.messages if "returned no rows" in message]
     assert len(told) == 1
-    assert "the clock waits for some and asks every 60 s" in told[0]
+    assert "checking again every 60 s" in told[0]
 
 
 def test_an_edited_row_begins_anew_and_the_edit_fires_nothing(

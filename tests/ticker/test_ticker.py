@@ -347,7 +347,7 @@ def test_instants_missed_for_longer_than_the_limit_are_recorded_with_the_reason(
 
     assert pushed(redis) == []
     [entry] = history(redis, "daily")
-    assert (entry["decision"], entry["reason"]) == ("missed", "over 1:00:00 late, the event's limit")
+    assert (entry["decision"], entry["reason"]) == ("missed", "over 1:00:00 late, the event's catch-up limit")
     assert about(caplog, "Missed") == {"event": "daily", "due": SIX.isoformat()}
 
 
@@ -428,7 +428,7 @@ def test_a_slow_action_is_named_with_what_it_made_late(
     with caplog.at_level(logging.WARNING):
         at(fake_clock, ticker, SIX)
 
-    assert "'slow' took 4.0 s in the clock's own thread and made late: daily by 3.0 s" in caplog.text
+    assert "'slow' blocked the clock for 4.0 s and delayed: daily by 3.0 s" in caplog.text
 
 
 @pytest.mark.parametrize("options", ["", ".thread()"])

@@ -151,7 +151,7 @@ def test_days_are_given_as_dates_as_a_calendar_or_by_a_function(given: Callable[
 
 @pytest.mark.parametrize("given", [5, "Christmas", [5], ["25.12."], None])
 def test_what_is_no_day_is_refused(given: object) -> None:
-    with pytest.raises(ValueError, match="a function of the date, or dates such as '2026-12-25', are wanted"):
+    with pytest.raises(ValueError, match="it must be a function of the date, or dates such as '2026-12-25'"):
         excepted_days(given)
 
 

@@ -146,12 +146,12 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
         ("x = 1\nx.y\n", "clock.py:2: AttributeError: 'int' object has no attribute 'y'"),
         (
             "from clock import every\n\nif __name__ == '__main__':\n    every().day.do(print)\n",
-            "clock.py:4: what is declared under `if __name__ == '__main__':` is lost",
+            "clock.py:4: code under `if __name__ == '__main__':` doesn't run here",
         ),
         (
             "import clock\nclock.every().day.do(print)\ndef more(): clock.every().hour.do(print)\n"
             "if __name__ == '__main__':\n    more()\n",
-            "clock.py:5: what is declared under `if __name__ == '__main__':` is lost",
+            "clock.py:5: code under `if __name__ == '__main__':` doesn't run here",
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_run_is_told_with_its_line(write: Write, text: str
 
 
 def test_a_missing_file_and_a_folder_are_configuration_errors(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no clock file .*nothing\.py; name another"):
+    with pytest.raises(ConfigurationError, match=r"no clock file .*nothing\.py; give another path"):
         load(tmp_path / "nothing.py")
-    with pytest.raises(ConfigurationError, match=r"there is no clock file .*: Is a directory"):
+    with pytest.raises(ConfigurationError, match=r"no clock file .*: Is a directory"):
         load(tmp_path)

@@ -184,11 +184,11 @@ def test_a_posix_string_changes_its_clocks_by_its_rule() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("Mars/Phobos", "TZ is 'Mars/Phobos', which is no name of the tz database; set TZ to the machine's zone"),
+        ("Mars/Phobos", "TZ is 'Mars/Phobos', which is not in the tz database; set TZ to the machine's zone"),
         ("europe/berlin", "did you mean 'Europe/Berlin'?"),
-        ("CET-1CEST", "no name of the tz database"),  # says no day on which clocks change
-        ("../Europe/Berlin", "no name of the tz database"),
-        ("/opt/nothing", "/opt/nothing leads to /opt/nothing, which is missing"),
+        ("CET-1CEST", "not in the tz database"),  # says no day on which clocks change
+        ("../Europe/Berlin", "not in the tz database"),
+        ("/opt/nothing", "/opt/nothing points to /opt/nothing, which is missing"),
         ("/etc", "/etc cannot be read: Is a directory"),
         ("", "TZ is empty, which means UTC, but /etc/localtime is Europe/Berlin"),
         (":", "TZ is empty, which means UTC, but /etc/localtime is Europe/Berlin"),
@@ -231,12 +231,12 @@ def test_a_truncated_localtime_is_refused(machine: Machine) -> None:
 
 def test_links_that_lead_nowhere_or_in_a_circle_are_refused(machine: Machine) -> None:
     root = machine(link="localtime")
-    with pytest.raises(ConfigurationError, match="/etc/localtime is a link that leads in a circle"):
+    with pytest.raises(ConfigurationError, match="/etc/localtime is a circular link"):
         machine_zone({}, root)
 
     (root / "etc/localtime").unlink()
     (root / "etc/localtime").symlink_to("/usr/share/zoneinfo/Mars/Phobos")
-    with pytest.raises(ConfigurationError, match="leads to /usr/share/zoneinfo/Mars/Phobos, which is missing"):
+    with pytest.raises(ConfigurationError, match="points to /usr/share/zoneinfo/Mars/Phobos, which is missing"):
         machine_zone({}, root)
 
 

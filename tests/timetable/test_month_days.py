@@ -35,7 +35,7 @@ def test_a_day_of_the_month_in_words(words: int | str, text: str, day: str) -> N
     "words", [0, 32, -1, True, "0th monday", "6th monday", "24th weekday", "lats", "", "1st moon"]
 )
 def test_what_is_no_day_of_a_month_is_refused(words: int | str) -> None:
-    with pytest.raises(ValueError, match="accepted are 1 to 31, 'last', '3rd monday'"):
+    with pytest.raises(ValueError, match="use 1 to 31, 'last', '3rd monday'"):
         parse_month_day(words)
 
 

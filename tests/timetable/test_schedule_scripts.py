@@ -453,7 +453,7 @@ thread = threading.Thread(target=more)
 thread.start()
 thread.join()
 """,
-        r"script\.py:13: at is '32:00'",
+        r"script\.py:13: at\('32:00'\)",
     ),
     "a blocking call beside a loop in a thread": (
         DECLARED
@@ -466,11 +466,14 @@ def poll():
         sum(range(1000))
 poll()
 """,
-        r"script\.py:1\d: this line keeps the file from ending; leave it out",
+        r"script\.py:1\d: this line keeps the file from ending; remove it",
     ),
     "an error at the top level": (DECLARED + "1 / 0\n", r"script\.py:11: ZeroDivisionError"),
     "an exit before the loop": (DECLARED + "sys.exit('no URL')\n", r"script\.py:11: SystemExit: no URL"),
-    "a called function in do": ("schedule.every().hour.do(a())\n", r"script\.py:9: do is given None"),
+    "a called function in do": (
+        "schedule.every().hour.do(a())\n",
+        r"script\.py:9: do\(\) needs a job class or a function, but got None",
+    ),
 }
 
 

@@ -83,9 +83,9 @@ sync_events(select(Report.id, Report.cron), every=timedelta(minutes=5), do=SendL
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("select(1)", "sync_events is given a select; name a session=, such as a sessionmaker"),
-        ("select(1), session=5", "sync_events: session is 5; a sessionmaker is wanted"),
-        ("list, session=list", "sync_events is given <class 'list'>; a session is for a select alone"),
+        ("select(1)", "sync_events got a select; pass a session= too, such as a sessionmaker"),
+        ("select(1), session=5", "sync_events: session is 5; it must be a sessionmaker"),
+        ("list, session=list", "sync_events got <class 'list'>; session= works only with a select"),
     ],
 )
 def test_a_select_and_its_session_come_together(
@@ -197,27 +197,30 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"every": 60}, "lib/clock.py:7: a row has neither name nor id: {'every': 60}"),
-        ({"id": 5}, "lib/clock.py:7: 'SendLetterJob 5': either every or cron is wanted, and not both"),
-        ({"id": 5, "every": 60, "cron": "@daily"}, "either every or cron is wanted, and not both"),
-        ({"id": 5, "every": "soon"}, "'soon' has the unit 'soon'; units are week, day, hour, minute, second"),
-        ({"id": 5, "every": "10 mins!"}, "'10 mins!' is no period; accepted are '10 minutes'"),
-        ({"id": 5, "every": 10**30}, "1000000000000000000000000000000 is longer than any period can be"),
-        ({"id": 5, "every": float("inf")}, "inf is longer than any period can be"),
-        ({"id": 5, "every": "999999999999 weeks"}, "'999999999999 weeks' is longer than any period can be"),
-        ({"id": 5, "every": 60, "jitter": "9999 weeks"}, "a timedelta of whole seconds above 0, at most a year"),
-        ({"id": 5, "every": 0.5}, "the period is datetime.timedelta(microseconds=500000); a timedelta"),
-        ({"id": 5, "every": "day", "at": "25:00"}, "at has 25 where at most 23 can stand"),
+        ({"every": 60}, "lib/clock.py:7: a row needs a name or an id: {'every': 60}"),
+        ({"id": 5}, "lib/clock.py:7: 'SendLetterJob 5': give either every or cron, not both"),
+        ({"id": 5, "every": 60, "cron": "@daily"}, "give either every or cron, not both"),
+        ({"id": 5, "every": "soon"}, "'soon' has the unknown unit 'soon'; use week, day, hour, minute, second"),
+        ({"id": 5, "every": "10 mins!"}, "invalid period '10 mins!'; use '10 minutes'"),
+        ({"id": 5, "every": 10**30}, "1000000000000000000000000000000 is too long for a period"),
+        ({"id": 5, "every": float("inf")}, "inf is too long for a period"),
+        ({"id": 5, "every": "999999999999 weeks"}, "'999999999999 weeks' is too long for a period"),
+        ({"id": 5, "every": 60, "jitter": "9999 weeks"}, "a timedelta of whole seconds, from 1 second to a year"),
+        ({"id": 5, "every": 0.5}, "the period is datetime.timedelta(microseconds=500000); it must be a timedelta"),
+        ({"id": 5, "every": "day", "at": "25:00"}, "at has 25, which must be at most 23"),
         ({"id": 5, "every": "day", "tz": "Mars"}, "'SendLetterJob 5': unknown time zone 'Mars'"),
-        ({"id": 5, "every": "day", "if_": 5}, "if_ is 5; a function of the due instant is wanted"),
-        ({"id": 5, "every": "day", "overlap": "no"}, 'overlap is \'no\'; "allow", "skip" or "queue_one"'),
+        ({"id": 5, "every": "day", "if_": 5}, "if_ is 5; it must be a function of the due instant"),
+        (
+            {"id": 5, "every": "day", "overlap": "no"},
+            'overlap is \'no\'; it must be "allow", "skip" or "queue_one"',
+        ),
         ({"id": 5, "cron": "61 * * * *"}, "'SendLetterJob 5': cron is '61 * * * *': minute is '61'"),
         ({"id": 5, "cron": 5}, "cron is 5: "),
-        ({"id": 5, "cron": "@daily", "at": "06:00"}, "cron says when by itself; it takes no at"),
+        ({"id": 5, "cron": "@daily", "at": "06:00"}, "cron takes no at: the expression already gives the time"),
         ({"id": 5, "every": 60, "args": [1, 2, 3]}, "cannot take 3 arguments"),
-        ({"id": 5, "every": 60, "attributes": "a"}, "attributes is 'a'; a mapping of names to values is wanted"),
+        ({"id": 5, "every": 60, "attributes": "a"}, "attributes is 'a'; it must be a mapping of names to values"),
         ({"id": 5, "every": 60, "attributes": {"a": object()}}, "attributes cannot be compared: "),
-        ({"id": 5, "every": 60, "attributes": {}, "ignored_attributes": "a"}, "a list of names is wanted"),
+        ({"id": 5, "every": 60, "attributes": {}, "ignored_attributes": "a"}, "it must be a list of names"),
     ],
 )
 def test_a_bad_row_is_told_with_its_event_and_blocks_no_other(row: dict[str, Any], message: str) -> None:
@@ -251,6 +254,6 @@ def test_no_row_may_take_the_name_of_another_event() -> None:
 
     assert [event.name for event in found.events] == ["b"]
     assert [str(error) for error in found.errors] == [
-        "lib/clock.py:7: another event is named 'a' already",
-        "lib/clock.py:7: another event is named 'b' already",
+        "lib/clock.py:7: another event already has the name 'a'",
+        "lib/clock.py:7: another event already has the name 'b'",
     ]

@@ -109,7 +109,7 @@ def test_days_and_moves_are_data_as_well(declared_in_yaml: Events) -> None:
 )
 def test_when_it_is_due(declared_in_yaml: Events, fields: dict[str, Any], instants: list[str] | None) -> None:
     if instants is None:
-        with pytest.raises(DeclarationError, match="there is no field 'timeout'"):
+        with pytest.raises(DeclarationError, match="unknown field 'timeout'"):
             declared_in_yaml(x={**fields, "class": "SendLetterJob", "args": "me"})
         return
     [event] = declared_in_yaml(x={**fields, "class": "SendLetterJob", "args": "me"}).events
@@ -181,34 +181,34 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"every": "1h", "job": "NoSuchJob"}, "no job class 'NoSuchJob' is loaded here; is its module under"),
-        ({"every": "1h"}, "no job class 'x' is loaded here"),
-        ({"every": "1h", "job": 5}, "job is 5; the name of a job class is wanted"),
+        ({"every": "1h", "job": "NoSuchJob"}, "unknown job class 'NoSuchJob'; is its module under"),
+        ({"every": "1h"}, "unknown job class 'x'"),
+        ({"every": "1h", "job": 5}, "job is 5; it must be the name of a job class"),
         (
             {"every": "1h", "args": []},
             "SendLetterJob: perform(address: str, copies: int = 1) cannot take 0 arguments",
         ),
         ({"every": "1h", "args": "me", "queue": 5}, "SendLetterJob.set: queue is 5"),
-        ({"args": "me"}, "either every or cron is wanted, and not both"),
-        ({"every": "1h", "cron": "@daily", "args": "me"}, "either every or cron is wanted, and not both"),
-        ({"at": "2030/01/12 16:20", "args": "me"}, "what comes once is no event of a clock; push the job with"),
-        ({"in": "1h", "args": "me"}, "in is '1h': what comes once is no event of a clock"),
-        ({"every": ["30s", {"first_in": "120s"}]}, "first_in is '120s': a first delay of its own is not kept"),
+        ({"args": "me"}, "give either every or cron, not both"),
+        ({"every": "1h", "cron": "@daily", "args": "me"}, "give either every or cron, not both"),
+        ({"at": "2030/01/12 16:20", "args": "me"}, "an event must recur; for a single run, push the job with"),
+        ({"in": "1h", "args": "me"}, "in is '1h': an event must recur"),
+        ({"every": ["30s", {"first_in": "120s"}]}, "first_in is '120s': a first delay is not supported"),
         (
             {"every": "often", "args": "me"},
-            "'often' has the unit 'often'; units are week, day, hour, minute, second",
+            "'often' has the unknown unit 'often'; use week, day, hour, minute, second",
         ),
-        ({"every": "1M", "args": "me"}, "'1M' counts months, which differ in length; write a cron expression"),
+        ({"every": "1M", "args": "me"}, "'1M' counts months, whose length varies; write a cron expression"),
         (
             {"every": "1h", "args": "me", "status": "Enabled"},
-            "status is 'Enabled'; 'enabled' or 'disabled' is wanted",
+            "status is 'Enabled'; it must be 'enabled' or 'disabled'",
         ),
-        ({"every": "1h", "args": "me", "status": False}, "status is False; 'enabled' or 'disabled' is wanted"),
+        ({"every": "1h", "args": "me", "status": False}, "status is False; it must be 'enabled' or 'disabled'"),
         ({"every": "1h", "args": "me", "retry": "often"}, "SendLetterJob.set: retry is 'often'"),
-        ({"every": 10**30, "args": "me"}, "1000000000000000000000000000000 is longer than any period can be"),
+        ({"every": 10**30, "args": "me"}, "1000000000000000000000000000000 is too long for a period"),
         (
             {"every": "1h", "args": "me", "catch_up_within": "999999999999 weeks"},
-            "is longer than any period can be",
+            "is too long for a period",
         ),
         (
             {"cron": "every day at five", "args": "me"},
@@ -216,16 +216,22 @@ def test_the_clock_file_may_be_missing_where_there_are_events_in_yaml(tmp_path: 
         ),
         (
             {"cron": "* * * * * * *", "args": "me"},
-            "a field for the year is not supported; use until. Write minute, hour, day of month",
+            "a year field is not supported; use until. Write minute, hour, day of month",
         ),
         ({"cron": "0 6 * * * Mars/Phobos", "args": "me"}, "unknown time zone 'Mars/Phobos'"),
-        ({"every": "day", "at": "25:00", "args": "me"}, "at has 25 where at most 23 can stand"),
-        ({"every": "1h", "args": "me", "enabled": "no"}, "enabled is 'no'; true or false is wanted"),
-        ({"every": "1h", "args": "me", "desciption": "x"}, "no field 'desciption'; did you mean 'description'?"),
-        ({"every": "1h", "args": "me", "queue_name_prefix": "x"}, "it is Active Job's; write the whole name"),
-        ({"every": "1h", "args": "me", "catch_up_within": "soon"}, "'soon' has the unit 'soon'"),
-        ({"every": "1h", "args": "me", "overlap": "never"}, 'overlap is \'never\'; "allow", "skip" or'),
-        ({"cron": "@daily", "args": "me", "skip_first_run": True}, "cron says when by itself; it takes no skip"),
+        ({"every": "day", "at": "25:00", "args": "me"}, "at has 25, which must be at most 23"),
+        ({"every": "1h", "args": "me", "enabled": "no"}, "enabled is 'no'; it must be true or false"),
+        (
+            {"every": "1h", "args": "me", "desciption": "x"},
+            "unknown field 'desciption'; did you mean 'description'?",
+        ),
+        (
+            {"every": "1h", "args": "me", "queue_name_prefix": "x"},
+            "it belongs to Active Job; write the full queue name",
+        ),
+        ({"every": "1h", "args": "me", "catch_up_within": "soon"}, "'soon' has the unknown unit 'soon'"),
+        ({"every": "1h", "args": "me", "overlap": "never"}, 'overlap is \'never\'; it must be "allow", "skip" or'),
+        ({"cron": "@daily", "args": "me", "skip_first_run": True}, "cron takes no skip"),
     ],
 )
 def test_a_bad_event_is_refused_with_file_line_and_name(
@@ -274,7 +280,5 @@ def test_periods_are_read_as_rubys_files_write_them(declared_in_yaml: Events, ev
 
 
 def test_years_are_refused_as_months_are(declared_in_yaml: Events) -> None:
-    with pytest.raises(
-        DeclarationError, match="'2y' counts years, which differ in length; write a cron expression"
-    ):
+    with pytest.raises(DeclarationError, match="'2y' counts years, whose length varies; write a cron expression"):
         declared_in_yaml(SendLetterJob={"every": "2y", "args": "me"})

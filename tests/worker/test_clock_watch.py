@@ -105,6 +105,6 @@ def test_a_clock_that_is_behind_is_told_and_counted_by_a_worker_until_it_fires_a
     assert redis.get(keys.STAT_OVERDUE) == b"1"
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2
-    assert told[0].startswith("The clock is behind: 'nightly' was due ")
-    assert told[0].endswith("no clock leads")
+    assert told[0].startswith("The clock is late: 'nightly' was due ")
+    assert told[0].endswith("no clock is the leader")
     assert watch.look(redis).leader is None

@@ -48,10 +48,10 @@ def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.Log
 
 
 def test_a_failure_tells_what_becomes_of_the_job(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    log_failed(payload(fake_clock), "low", 0.25, ValueError("no"), "it is dead now")
+    log_failed(payload(fake_clock), "low", 0.25, ValueError("no"), "moved to dead")
 
     [record] = caplog.records
-    assert record.getMessage() == f"SendMailJob {JID} failed after 0.250 s: ValueError: no; it is dead now"
+    assert record.getMessage() == f"SendMailJob {JID} failed in 0.250 s: ValueError: no (moved to dead)"
     assert record.exc_info is not None
 
 

@@ -185,7 +185,7 @@ def test_a_job_that_is_tried_again_from_the_dead_has_its_deaths_before_it_anew(
     die(worker, "dead:2:a", fake_clock)
     recover(redis, clock=fake_clock)
 
-    assert b"3 workers that ran this job fell silent" in dead[0][0]
+    assert b"3 workers that ran this job stopped sending heartbeats" in dead[0][0]
     assert redis.zcard("dead") == 0
     assert redis.llen("queue:default") == 1
 
@@ -256,9 +256,12 @@ def test_dead_workers_are_looked_after_though_the_queue_of_one_is_no_list(
 @pytest.mark.parametrize(
     ("ends", "told"),
     [
-        ([End.SILENT] * 3, "3 workers that ran this job fell silent"),
-        ([End.ENDED] * 3, "3 workers that ran this job were killed or ended"),
-        ([End.FROZEN, End.SILENT, End.FROZEN], "were killed because they were frozen or fell silent"),
+        ([End.SILENT] * 3, "3 workers that ran this job stopped sending heartbeats"),
+        ([End.ENDED] * 3, "3 workers that ran this job were killed or exited"),
+        (
+            [End.FROZEN, End.SILENT, End.FROZEN],
+            "were killed because they were frozen or stopped sending heartbeats",
+        ),
     ],
 )
 def test_the_reason_says_how_the_workers_ended(
