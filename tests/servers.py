@@ -85,3 +85,20 @@ class Servers:
 def port_of(redis: Redis) -> int:
     """The port of the server that a connection is to."""
     return int(redis.connection_pool.connection_kwargs["port"])
+
+
+def certificates(folder: Path) -> Path:
+    """The certificate of an authority of our own; it has signed `server.crt` for 127.0.0.1, beside it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl is installed")
+    new_key = ["-newkey", "rsa:2048", "-nodes", "-keyout"]
+    signing = ["-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"]
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
+    for words in (
+        ["req", "-x509", *new_key, "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=authority"],
+        ["req", *new_key, "server.key", "-out", "server.csr", "-subj", "/CN=test"],
+        ["x509", "-req", *signing, "-out", "server.crt", "-days", "2", "-extfile", "names"],
+    ):
+        subprocess.run([openssl, *words], cwd=folder, check=True, capture_output=True)
+    return folder / "ca.crt"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.connection import connect, lent, translated
-from tests.servers import Servers, port_of
+from tests.servers import Servers, certificates, port_of
 
 pytestmark = pytest.mark.process
 
@@ -165,20 +163,3 @@ def test_sentinels_and_servers_speak_tls(servers: Servers, tmp_path: Path) -> No
     with pytest.raises(StoreUnavailable, match="The sentinels cannot be reached over TLS") as caught:
         connect(f"rediss+sentinel://{place}")
     assert caught.value.cause == "certificate"
-
-
-def certificates(folder: Path) -> Path:
-    """The certificate of an authority of our own; it has signed `server.crt` for 127.0.0.1, beside it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl is installed")
-    new_key = ["-newkey", "rsa:2048", "-nodes", "-keyout"]
-    signing = ["-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"]
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
-    for words in (
-        ["req", "-x509", *new_key, "ca.key", "-out", "ca.crt", "-days", "2", "-subj", "/CN=authority"],
-        ["req", *new_key, "server.key", "-out", "server.csr", "-subj", "/CN=test"],
-        ["x509", "-req", *signing, "-out", "server.crt", "-days", "2", "-extfile", "names"],
-    ):
-        subprocess.run([openssl, *words], cwd=folder, check=True, capture_output=True)
-    return folder / "ca.crt"

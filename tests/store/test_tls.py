@@ -1,7 +1,5 @@
 """`rediss://` to a real server whose certificate is our own."""
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,7 @@ from redis import Redis
 
 from clock.errors import StoreError
 from clock.store.connection import connect
+from tests.servers import certificates
 
 pytestmark = pytest.mark.process
 
@@ -17,20 +16,7 @@ pytestmark = pytest.mark.process
 @pytest.fixture
 def authority(tmp_path: Path) -> Path:
     """The certificate of an authority of our own; it has signed `server.crt` for 127.0.0.1, beside it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl is installed")
-    name = ["-subj", "/CN=test"]
-    new_key = ["-newkey", "rsa:2048", "-nodes", "-keyout"]
-    signing = ["-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"]
-    (tmp_path / "names").write_text("subjectAltName=IP:127.0.0.1")
-    for words in (
-        ["req", "-x509", *new_key, "ca.key", "-out", "ca.crt", "-days", "2", *name],
-        ["req", *new_key, "server.key", "-out", "server.csr", *name],
-        ["x509", "-req", *signing, "-out", "server.crt", "-days", "2", "-extfile", "names"],
-    ):
-        subprocess.run([openssl, *words], cwd=tmp_path, check=True, capture_output=True)
-    return tmp_path / "ca.crt"
+    return certificates(tmp_path)
 
 
 @pytest.fixture
