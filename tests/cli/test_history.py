@@ -161,7 +161,7 @@ def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nightly", "--until", "soon"], "--until 'soon': not a time; write"),
+        (["nightly", "--until", "soon"], "--until 'soon': not a time; use"),
         (["nightly", "--until", "yesterday"], "--until 'yesterday' is in the past"),
         (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is in the past"),
         (["nope"], "no event is named 'nope'"),

@@ -195,7 +195,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ),
         ("a: 1\nconcurrency: " + "9" * 5_000, f":2: not valid YAML: '{'9' * 39} cannot be read as int"),
         ("a: 1\nconcurrency: 2026-13-45", ":2: not valid YAML: '2026-13-45' cannot be read as timestamp"),
-        ("concurrency: " + "9" * 4_000, f":1: concurrency is {'9' * 100}; a whole number"),
+        ("concurrency: " + "9" * 4_000, f":1: concurrency is {'9' * 100}; it must be a whole number"),
         ("queues: {" + ",".join(f"k{n}: x" for n in range(300)) + "}", ":1: queues is {'k0': 'x', 'k1'"),
         ("k" * 1_000 + ": 1\n", ":1: unknown setting 'kkkkkk"),
         ("# " + "x" * 10_000_001, ": more than 10,000,000 characters are too many for a settings file"),

@@ -108,7 +108,7 @@ def test_a_port_that_is_taken_is_an_error_of_one_line() -> None:
 
 
 def test_an_address_that_is_not_this_machines_is_an_error_of_one_line() -> None:
-    with pytest.raises(ConfigurationError, match=r"cannot be used on 192\.0\.2\.1: .*name another"):
+    with pytest.raises(ConfigurationError, match=r"cannot be used on 192\.0\.2\.1: .*use another"):
         HealthServer("192.0.2.1", 0, Vitals, list, None)
 
 

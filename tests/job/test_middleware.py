@@ -146,7 +146,7 @@ def test_what_is_not_around_a_job_is_told_with_its_middleware(job: type[Job]) ->
     def around_nothing(job: Job, payload: Payload, queue: str) -> Any:
         yield
 
-    with pytest.raises(JobError, match="the middleware around_nothing gave <generator"):
+    with pytest.raises(JobError, match="the middleware around_nothing returned <generator"):
         run(job, {"args": ["x"]})
 
 
@@ -161,7 +161,9 @@ def test_an_asynchronous_context_manager_is_around_a_coroutine() -> None:
     run(ShowStepsLaterJob, {"args": []})
 
     assert seen == ["begins", "run", "ends"]
-    with pytest.raises(JobError, match=r"the middleware around gave .*an asynchronous one fits only `async def"):
+    with pytest.raises(
+        JobError, match=r"the middleware around returned .*an asynchronous one fits only `async def"
+    ):
         run(ShowStepsJob, {"args": []})
 
 

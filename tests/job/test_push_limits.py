@@ -147,5 +147,8 @@ def test_a_limit_that_is_no_number_of_seconds_is_named(monkeypatch: pytest.Monke
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("CLOCK_PUSH_TIMEOUT", "soon")
 
-    with pytest.raises(ConfigurationError, match="the environment variable CLOCK_PUSH_TIMEOUT is 'soon'; seconds"):
+    with pytest.raises(
+        ConfigurationError,
+        match="the environment variable CLOCK_PUSH_TIMEOUT is 'soon'; it must be a number of seconds",
+    ):
         SendJob.perform_async(1)

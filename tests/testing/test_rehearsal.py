@@ -186,8 +186,8 @@ def test_a_rehearsal_opens_no_connection(clock_file: Path, monkeypatch: pytest.M
         ({"tick_speed": timedelta(0)}, "tick_speed is .*it must be a length of time"),
         ({"tick_speed": -timedelta(minutes=1)}, "tick_speed is .*it must be a length of time"),
         ({"tick_speed": 60}, "tick_speed is 60; it must be a length of time"),
-        ({"max_ticks": 0}, "max_ticks is 0; 1 or more"),
-        ({"max_ticks": "3"}, "max_ticks is '3'; 1 or more"),
+        ({"max_ticks": 0}, "max_ticks is 0; it must be 1 or more"),
+        ({"max_ticks": "3"}, "max_ticks is '3'; it must be 1 or more"),
         ({"end_time": None}, "the end is missing"),
         (
             {"start_time": date(2015, 11, 2)},

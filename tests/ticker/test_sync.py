@@ -255,7 +255,7 @@ def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
     run_until(fake_clock, begin(), SIX + MINUTE)
 
     assert fired(redis) == []
-    assert "another event is named 'file'" in str(jobs.ran[0])
+    assert "another event already has the name 'file'" in str(jobs.ran[0])
 
 
 def test_rows_of_a_real_database_are_followed(
