@@ -44,6 +44,9 @@ def _shown(found: Found) -> object:
     if found.name == "queues":
         assert isinstance(found.value, tuple)  # noqa: S101  # the reader has made it one
         return ", ".join(f"{name},{weight}" if weight else name for name, weight in found.value)
+    if found.name == "capsules":
+        assert isinstance(found.value, tuple)  # noqa: S101  # see above
+        return "; ".join(map(str, found.value)) or "none"
     if found.value is None:
         return "none"
     return found.value if isinstance(found.value, (int, float)) else str(found.value)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,19 +14,25 @@ from clock.cli.health import health_of_children, told_to
 from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import Config
+from clock.config.capsules import DEFAULT
 from clock.shutdown import handling
 from clock.worker import Launcher
+
+logger = logging.getLogger(__name__)
 
 LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
 
 
 def run_several(config: Config) -> int:
     """Run this command in several processes; the exit code. Raises ConfigurationError, StoreUnavailable."""
+    for capsule in config.capsules:
+        logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
     command = [sys.executable, "-m", "clockd", *sys.argv[1:], "--processes", "1"]  # the last one counts
     with _folder(config) as folder:
         launcher = Launcher(
             command,
             config.processes,
+            capsules=[DEFAULT, *(capsule.name for capsule in config.capsules)],
             stop_timeout_seconds=config.stop_timeout,
             clock=SystemClock(),
             environ=told_to(folder) if folder else {},
@@ -38,6 +46,15 @@ def run_several(config: Config) -> int:
         signals = {**launcher.handlers(), **stopping.handlers()}
         with handling(signals), health_of_children(config, folder, lambda: launcher.pids):
             return launcher.run()
+
+
+def for_capsule(config: Config, name: str) -> Config:
+    """The settings of a process that a launcher has started to work the capsule of this name."""
+    alone = replace(config, processes=1, capsules=())
+    for capsule in config.capsules:
+        if capsule.name == name:
+            return replace(alone, queues=capsule.queues, concurrency=capsule.concurrency or config.concurrency)
+    return alone
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from clock.cli.options import health_options, settings, shared_options
 from clock.cli.output import echo
 from clock.cli.parts import clock_process, connected, identity, redis_clock, timetable_to_run
 from clock.cli.reloading import reload_option
-from clock.cli.several import run_several
+from clock.cli.several import for_capsule, run_several
 from clock.cli.stopping import Stopping, end_processes, leave
 from clock.clocks import SystemClock
 from clock.config import Config
@@ -30,7 +30,7 @@ from clock.store.connection import server_url, set_default
 from clock.store.dead import DeadLimits
 from clock.ticker import STOP_SECONDS, ClockProcess
 from clock.worker import Queue, Worker, WorkerOptions
-from clock.worker.child import parent_pid, telling_parent
+from clock.worker.child import own_capsule, parent_pid, telling_parent
 from clock.worker.heartbeat_link import HeartbeatLink, heartbeat_link
 from clock.worker.heartbeat_process import Assignment
 
@@ -77,7 +77,10 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     Example: python -m clock worker -r jobs -c 10 -p 2 -q critical,4 -q default,1
     """
     config = settings(**options)
-    if config.processes > 1:
+    capsule = own_capsule()
+    if capsule is not None:
+        config = for_capsule(config, capsule)
+    if config.processes > 1 or config.capsules:
         sys.exit(run_several(config))
     with heartbeat_link(clock=SystemClock()) as link:
         _work(config, with_clock, link)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clock.config import values
+from clock.config import capsules, values
+from clock.config.capsules import Capsule
 from clock.config.schedule_file import Declared
 
 
@@ -25,6 +26,7 @@ class Config:
     schedule_file: Path | None = None
     require: tuple[Path, ...] = (Path("jobs"),)
     queues: tuple[tuple[str, int], ...] = (("default", 0),)
+    capsules: tuple[Capsule, ...] = ()
     concurrency: int = 10
     processes: int = 1
     stop_timeout: float = 25.0
@@ -124,6 +126,22 @@ SETTINGS = (
         "-q critical,4 -q default,1",
         "--queue",
         _QUEUE_SCHEMA,
+    ),
+    Setting(
+        "capsules",
+        "queues with a concurrency of their own, each in processes of its own",
+        capsules.read,
+        "a mapping is wanted: {single: {concurrency: 1, queues: [serial]}}",
+        "capsules in the settings file",
+        {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {"queues": _QUEUE_SCHEMA, "concurrency": {"type": "integer", "minimum": 1}},
+                "required": ["queues"],
+                "additionalProperties": False,
+            },
+        },
     ),
     Setting(
         "concurrency",

@@ -33,7 +33,7 @@ _SIDEKIQ_NAMES = {"timeout": "stop_timeout", "dead_timeout_in_seconds": "dead_ti
 #: What sidekiq.yml says to Sidekiq alone: Ruby's code, its own files and its own ways.
 _SIDEKIQ_ONLY = frozenset(
     """
-    average_scheduled_poll_interval capsules daemon environment identity
+    average_scheduled_poll_interval daemon environment identity
     index labels lifecycle_events logfile pidfile poll_interval_average profile reloader require
     scheduler schedule strict tag verbose
     """.split()  # noqa: SIM905  # a paragraph of names reads better than a list of strings

@@ -13,19 +13,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from clock.config.capsules import DEFAULT
+
 PARENT_VARIABLE = "CLOCK_PARENT_PID"  # tells a child whose it is: it stops when that process is gone
 PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
+CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # tells a child which capsule it works
 _BEGAN, _STOPPED = b"b", b"s"
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A worker process; `first` if it is none's replacement, `started` in monotonic seconds."""
+    """A worker process; `first` if it is none's replacement, `started` in monotonic seconds.
+
+    `capsule` names the capsule that it works.
+    """
 
     process: subprocess.Popen[bytes]
     pipe: int
     started: float
     first: bool
+    capsule: str
 
     def told(self) -> tuple[bool, bool]:
         """Whether it began to work, and whether it stopped in order; to be asked once, when it has ended."""
@@ -37,17 +44,20 @@ class Child:
         return _BEGAN in said, _STOPPED in said
 
 
-def start(command: Sequence[str], environ: Mapping[str, str], *, now: float, first: bool) -> Child:
-    """Start a worker process of this one, with `environ` besides its own environment."""
+def start(
+    command: Sequence[str], environ: Mapping[str, str], *, capsule: str = DEFAULT, now: float, first: bool
+) -> Child:
+    """Start a worker process of this one for a capsule, with `environ` besides its own environment."""
     ours, its = os.pipe()
     os.set_blocking(ours, False)
-    whole = {**os.environ, **environ, PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its)}
+    ours_to_it = {PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its), CAPSULE_VARIABLE: capsule}
+    whole = {**os.environ, **environ, **ours_to_it}
     try:
         with _held_back():
             process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
     finally:
         os.close(its)
-    return Child(process, ours, now, first)
+    return Child(process, ours, now, first, capsule)
 
 
 @contextmanager
@@ -67,6 +77,11 @@ def parent_pid() -> int | None:
     """The process id of the launcher that started this process; None: it is nobody's child. To be asked once."""
     pid = os.environ.pop(PARENT_VARIABLE, "")  # what a job starts is not the launcher's child
     return int(pid) if pid.isdigit() else None
+
+
+def own_capsule() -> str | None:
+    """The capsule that this process works; None: no launcher has started it. To be asked once."""
+    return os.environ.pop(CAPSULE_VARIABLE, None)
 
 
 @contextmanager

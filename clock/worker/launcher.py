@@ -21,7 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 class Launcher:
-    """Runs `count` processes of `command`, with `environ` besides their parent's, until they are told to stop.
+    """Runs `count` processes of `command` for each of `capsules`, until they are told to stop.
+
+    Their environment is their parent's and `environ`.
 
     A child that has stopped in order is not replaced: it was asked to, as by Sidekiq's page. One of the first that
     ends before it works, for bad input, ends all: its replacement would find the same.
@@ -32,13 +34,14 @@ class Launcher:
         command: Sequence[str],
         count: int,
         *,
+        capsules: Sequence[str],
         stop_timeout_seconds: float,
         clock: Clock,
         environ: Mapping[str, str],
     ) -> None:
         self._command = command
         self._environ = environ
-        self._count = count
+        self._first = [capsule for capsule in capsules for _ in range(count)]
         self._stop_timeout_seconds = stop_timeout_seconds
         self._clock = clock
         self._children: list[Child] = []  # guarded by _lock
@@ -50,8 +53,8 @@ class Launcher:
 
     def run(self) -> int:
         """Keep the children running; the exit code, once all have ended."""
-        for _ in range(self._count):
-            self._start(first=True)
+        for capsule in self._first:
+            self._start(capsule, first=True)
         while self._children:
             self._clock.wait(self._changed, self._seconds_to_look())
             self._changed.clear()
@@ -99,11 +102,13 @@ class Launcher:
             for child in self._children:
                 child.process.send_signal(number)
 
-    def _start(self, *, first: bool) -> None:
+    def _start(self, capsule: str, *, first: bool) -> None:
         with self._lock:
             if self._replacing:
                 now = self._clock.monotonic()
-                self._children.append(children.start(self._command, self._environ, now=now, first=first))
+                self._children.append(
+                    children.start(self._command, self._environ, capsule=capsule, now=now, first=first)
+                )
 
     def _look(self) -> None:
         for child in list(self._children):
@@ -127,7 +132,7 @@ class Launcher:
             logger.error("Worker process %d died (%s); starting another", child.process.pid, _told(code))
             if self._clock.monotonic() - child.started < YOUNG_SECONDS:
                 self._clock.wait(threading.Event(), PAUSE_SECONDS)
-            self._start(first=False)
+            self._start(child.capsule, first=False)
 
 
 def _told(code: int) -> str:

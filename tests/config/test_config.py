@@ -257,6 +257,38 @@ def test_a_sidekiq_yml_is_read_as_it_stands(write: Write) -> None:
     assert found.require == (Path("jobs"),)
 
 
+def test_what_a_sidekiq_yml_says_of_retries_dead_jobs_and_capsules_counts(write: Write) -> None:
+    write(
+        ":max_retries: 7\n:dead_max_jobs: 500\n:dead_timeout_in_seconds: 3600\n"
+        ":capsules:\n  :single:\n    :concurrency: 1\n    :queues: [serial, [bulk, 2]]\n  mail:\n    queues: [mail]\n",
+        "config/sidekiq.yml",
+    )
+
+    found = config()
+
+    assert (found.max_retries, found.dead_max_jobs, found.dead_timeout) == (7, 500, 3600.0)
+    assert [str(capsule) for capsule in found.capsules] == ["single (serial, bulk, 1 at once)", "mail (mail)"]
+    assert found.capsules[0].queues == (("serial", 0), ("bulk", 2))
+
+
+@pytest.mark.parametrize(
+    "capsules", ["[serial]", "{single: [serial]}", "{single: {queues: []}}", "{single: {queues: [a], threads: 1}}",
+                 "{single: {queues: [a], concurrency: 0}}", "{default: {queues: [a]}}"],
+)  # fmt: skip
+def test_a_capsule_that_cannot_be_worked_is_refused(write: Write, capsules: str) -> None:
+    write(f"capsules: {capsules}\n", "config/clock.yml")
+
+    assert "config/clock.yml:1" in refused()
+    assert "a mapping is wanted: {single: {concurrency: 1, queues: [serial]}}" in refused()
+
+
+@pytest.mark.parametrize(("name", "bad"), [("max_retries", -1), ("dead_max_jobs", "many"), ("dead_timeout", 0)])
+def test_limits_that_cannot_be_are_refused(write: Write, name: str, bad: object) -> None:
+    write(f"{name}: {bad}\n", "config/clock.yml")
+
+    assert f"config/clock.yml:1: {name} is {bad!r}" in refused()
+
+
 def test_the_environments_of_a_sidekiq_yml_count(write: Write) -> None:
     write(SIDEKIQ, "config/sidekiq.yml")
 

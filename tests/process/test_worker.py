@@ -243,6 +243,37 @@ def test_several_processes_work_and_a_dead_one_is_replaced(app: App, number: int
 
 
 @pytest.mark.slow
+def test_a_sidekiq_ymls_capsules_retries_and_dead_jobs_count(app: App) -> None:
+    app.write(
+        "config/sidekiq.yml",
+        ":concurrency: 3\n:max_retries: 0\n:dead_max_jobs: 2\n:queues: [default]\n"
+        ":capsules:\n  :single:\n    :concurrency: 1\n    :queues: [serial]\n",
+    )
+    app.write(
+        "shop/serial.py",
+        "from shop.jobs import HoldThingJob\n\nclass SerialJob(HoldThingJob):\n    queue = 'serial'\n",
+    )
+    for thing in ("first", "second"):
+        app.redis().lpush(
+            "queue:serial", json.dumps({"class": "SerialJob", "args": [thing], "jid": thing, "queue": "serial"})
+        )
+    for thing in "abc":
+        push(app, "FailLaterJob", thing)
+
+    worker = app.start("worker", "-r", "shop")
+    worker.wait_for("the capsule single (serial, 1 at once)")
+    eventually(lambda: len(ran(app)) == 4, "three jobs of the default queue and one of the capsule have begun")
+    assert "second 1" not in ran(app)
+    app.redis().set("let go", 1)
+    eventually(lambda: "end of second" in ran(app), "the second one has run")
+    eventually(lambda: app.redis().zcard("dead") == 2, "no failed job is tried again, and two are kept")
+
+    assert ran(app).index("second 1") > ran(app).index("end of first")
+    assert app.redis().zcard("retry") == 0
+    assert worker.end() == 0
+
+
+@pytest.mark.slow
 def test_what_a_worker_does_after_others_took_it_for_dead_leaves_their_jobs_alone(app: App) -> None:
     app.environ["CLOCK_HEARTBEAT"] = "0.25"
     push(app, "HoldThingJob", "a")

@@ -1,0 +1,42 @@
+"""Capsules, as in a sidekiq.yml: queues that processes of their own work, with a concurrency of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clock.config import values
+
+DEFAULT = "default"  # the name of what is in no capsule, as in Sidekiq
+
+
+@dataclass(frozen=True, slots=True)
+class Capsule:
+    """A capsule: its queues, and how many of its jobs run at once (None: as many as the worker's concurrency)."""
+
+    name: str
+    queues: tuple[tuple[str, int], ...]
+    concurrency: int | None = None
+
+    def __str__(self) -> str:
+        queues = ", ".join(name for name, _ in self.queues)
+        return f"{self.name} ({queues}{f', {self.concurrency} at once' if self.concurrency else ''})"
+
+
+def read(value: object) -> tuple[Capsule, ...]:
+    """`{single: {concurrency: 1, queues: [serial]}}`. Raises ValueError."""
+    if not isinstance(value, Mapping):
+        raise ValueError
+    return tuple(_capsule(values.text(str(name).removeprefix(":")), given) for name, given in value.items())
+
+
+def _capsule(name: str, given: object) -> Capsule:
+    if not isinstance(given, Mapping) or name == DEFAULT:
+        raise ValueError
+    fields = {str(key).removeprefix(":"): value for key, value in given.items()}
+    if not fields.keys() <= {"queues", "concurrency"}:
+        raise ValueError
+    concurrency = fields.get("concurrency")
+    return Capsule(
+        name, values.queues(fields.get("queues")), None if concurrency is None else values.count(concurrency)
+    )
