@@ -260,7 +260,8 @@ def test_a_sidekiq_yml_is_read_as_it_stands(write: Write) -> None:
 def test_what_a_sidekiq_yml_says_of_retries_dead_jobs_and_capsules_counts(write: Write) -> None:
     write(
         ":max_retries: 7\n:dead_max_jobs: 500\n:dead_timeout_in_seconds: 3600\n"
-        ":capsules:\n  :single:\n    :concurrency: 1\n    :queues: [serial, [bulk, 2]]\n  mail:\n    queues: [mail]\n",
+        ":capsules:\n  :single:\n    :concurrency: 1\n    :queues: [serial, [bulk, 2]]\n"
+        "  mail:\n    queues: [mail]\n",
         "config/sidekiq.yml",
     )
 
