@@ -184,6 +184,7 @@ _PIPELINE = re.compile(r"Command # \d+ \(.*?\) of pipeline caused error: ", re.D
 _OF_ANSWERS = (
     ("ACL failure in script", _NO_PERMISSION),
     ("The user executing the script", _NO_PERMISSION),
+    ("EXEC without MULTI", _NO_PERMISSION),  # MULTI was refused
     (
         "unknown command",
         _permanent(

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from clock.store import history, keys
 from clock.store.connection import translated
 from clock.store.entry import Entry, instant_ms
-from clock.store.odd_keys import is_wrong_type, number, readable, text
+from clock.store.odd_keys import number, readable, text
 from clock.store.steps import PageSize
 from clock.store.wrong_type import typed
 
@@ -51,12 +51,9 @@ def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | No
         for name in names:
             pipeline.llen(keys.queue(name))
             pipeline.lindex(keys.queue(name), -1)
-        replies = pipeline.execute(raise_on_error=False)
-        for reply in replies:
-            if isinstance(reply, Exception) and not str(reply).startswith("WRONGTYPE"):
-                raise reply
+        replies = readable(pipeline)
     return [
-        None if isinstance(size, Exception) else (size, payload)
+        None if size is None else (size, payload)
         for size, payload in zip(replies[::2], replies[1::2], strict=True)
     ]
 
@@ -217,11 +214,5 @@ def latest_decisions(redis: Redis, events: Sequence[str]) -> list[dict[str, Any]
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for event in events:
             pipeline.xrevrange(keys.HISTORY + event, count=1)
-        replies = pipeline.execute(raise_on_error=False)
-        for reply in replies:
-            if isinstance(reply, Exception) and not is_wrong_type(reply):
-                raise reply
-    return [
-        history.decoded(reply[0][1].get(b"entry")) if reply and not isinstance(reply, Exception) else None
-        for reply in replies
-    ]
+        replies = readable(pipeline)
+    return [history.decoded(reply[0][1].get(b"entry")) if reply else None for reply in replies]

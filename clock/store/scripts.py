@@ -11,7 +11,12 @@ from redis.commands.core import Script
 
 @cache
 def source(name: str) -> str:
-    """The text of `store/lua/<name>.lua`."""
+    """The text of `store/lua/<name>.lua`, after that of `need.lua` if it calls that."""
+    text = _text(name)
+    return _text("need") + text if "need(" in text else text
+
+
+def _text(name: str) -> str:
     return files("clock.store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from redis import Redis
 
 from clock.store import keys, next_due
 from clock.store.connection import translated
-from clock.store.odd_keys import is_wrong_type, tolerated
+from clock.store.odd_keys import readable, tolerated
 
 OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a take-over takes less than this
 
@@ -40,9 +39,9 @@ def look(redis: Redis) -> Watched:
         pipeline.hmget(keys.NEXT_DUE, "event", "due")
         pipeline.hmget(keys.LEASE, "identity", "release")
         pipeline.time()
-        promised, lease, (seconds, microseconds) = pipeline.execute(raise_on_error=False)
-        leader, release = _fields(lease)
-        event, due_ms = next_due.marker(*_fields(promised))
+        promised, lease, (seconds, microseconds) = readable(pipeline)
+        leader, release = lease or (None, None)
+        event, due_ms = next_due.marker(*(promised or (None, None)))
     now_ms = seconds * 1000 + microseconds // 1000
     is_known = event is not None
     return Watched(
@@ -52,16 +51,6 @@ def look(redis: Redis) -> Watched:
         _text(leader),
         _text(release),
     )
-
-
-def _fields(reply: Any) -> Sequence[bytes | None]:
-    """Two fields of a hash; none of a key that is not a hash."""
-    if is_wrong_type(reply):
-        return None, None
-    if isinstance(reply, Exception):
-        raise reply
-    found: Sequence[bytes | None] = reply
-    return found
 
 
 def count_overdue(redis: Redis) -> None:

@@ -25,6 +25,7 @@ PASSING = {
 LASTING = {
     "NOPERM this user has no permissions to run the 'lpush' command": "no_permission",
     "EXECABORT Transaction discarded because of: NOPERM no permissions to run 'exec'": "no_permission",
+    "ERR EXEC without MULTI": "no_permission",
     "ERR ACL failure in script: User pusher has no permissions to run the 'lpush' command": "no_permission",
     "WRONGPASS invalid username-password pair or user is disabled.": "wrong_password",
     "NOAUTH Authentication required.": "password_needed",

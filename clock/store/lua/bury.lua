@@ -6,6 +6,7 @@
 --
 -- One script, because a crash between taking a job out and adding it would lose it; so would a `dead` of a wrong type,
 -- which is why its type is looked at first.
+need('ZADD', KEYS[2], '0', '')
 local kind = redis.call('TYPE', KEYS[2]).ok
 if kind ~= 'zset' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[2] .. ' is no sorted set') end
 local moved = 0

@@ -15,6 +15,7 @@
 local FIVE_YEARS = 157680000
 local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
 local SMALL = 16384 -- bytes of a job: of such, some are popped at once
+need('HSET', KEYS[1], '0', '')
 local acknowledged = tonumber(ARGV[5])
 if acknowledged > 0 then
   local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 6, 5 + acknowledged))

@@ -142,6 +142,7 @@ end
 for _, place in ipairs({ 1, 2, 10 }) do
   if not holds(KEYS[place], 'hash') then return redis.error_reply('WRONGTYPE ' .. problems[#problems]) end
 end
+need('HSET', KEYS[1], '', '')
 local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[9], 'release', 'rank')
 local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3])
 read(KEYS[1], decided)

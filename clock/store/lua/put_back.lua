@@ -18,6 +18,7 @@ local function add(where, key, name, payload)
   return redis.pcall('RPUSH', key, payload)
 end
 
+need('HDEL', KEYS[1], '')
 local expires = redis.call('ZSCORE', KEYS[4], ARGV[1])
 if ARGV[2] ~= '' and expires and tonumber(expires) >= tonumber(ARGV[2]) then return { 0 } end
 local reply = { 0 }

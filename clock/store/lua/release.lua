@@ -7,6 +7,7 @@
 -- left alone. One whose queue is no list stays and gets the score of ARGV[1]: it must not hide those behind it.
 --
 -- One script, because a crash between taking a job out and pushing it would lose it.
+for place = 3, #KEYS do need('LPUSH', KEYS[place], '') end
 local moved, wrong = 0, {}
 for job = 1, #KEYS - 2 do
   local member, name, payload = ARGV[3 * job - 1], ARGV[3 * job], ARGV[3 * job + 1]

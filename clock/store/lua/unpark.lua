@@ -11,6 +11,8 @@
 -- moved by another worker: it and those before it are left alone. A job whose queue is no list goes to the left end,
 -- so that those behind it come next.
 local jobs = #KEYS - 3
+need('LPUSH', KEYS[1], '')
+for job = 1, jobs do need('RPUSH', KEYS[3 + job], '') end
 local first = jobs + 1
 while first > 1 and redis.call('LINDEX', KEYS[1], -1) == ARGV[2 * first - 2] do
   redis.call('RPOP', KEYS[1])
