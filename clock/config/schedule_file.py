@@ -99,10 +99,15 @@ class _Events:
         filled = {
             key: with_variables(value, self.environ, where) for key, value in values.items() if key != "name"
         }
-        only_in = str(filled.pop("rails_env", self.environment)).replace(",", " ").split()
-        if self.environment in only_in:
+        if self.environment in _words(filled.pop("rails_env", self.environment)):
             is_rubys = (self.is_rubys and "job" not in filled) or not {"class", "klass"}.isdisjoint(filled)
             yield Declared(name, filled, where, is_rubys)
+
+
+def _words(value: object) -> list[str]:
+    """The words of a list, or of a text with commas or blanks between them."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.replace(",", " ").replace(":", " ").split()
 
 
 def _is_section(node: yaml.Node) -> bool:

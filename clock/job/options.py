@@ -135,8 +135,7 @@ def check_class(job: type[Job]) -> None:
     """
     values = {name: value for name, value in vars(job).items() if not name.startswith("_") and not _is_code(value)}
     for name in values.keys() - _OPTIONS.keys():
-        meant = _OTHER_WORDS.get(name) or next(iter(get_close_matches(name, _OPTIONS, 1, cutoff=0.8)), None)
-        if meant:
+        if meant := _OTHER_WORDS.get(name) or _misspelt(name):
             raise JobError(
                 f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "
                 "To add your own attribute, choose a name less similar to an option"
@@ -144,6 +143,13 @@ def check_class(job: type[Job]) -> None:
     checked(job.__qualname__, {name: value for name, value in values.items() if name in _OPTIONS})
     if job.redact and hasattr(job, "perform"):
         hidden_places(job.__qualname__, job.perform, job.redact)
+
+
+def _misspelt(name: str) -> str | None:
+    """The option that a name is, but for a letter; `entry` and `expires_at` are no `retry` and `expires_in`."""
+    near = get_close_matches(name, _OPTIONS, 1, cutoff=0.85)
+    swapped = (option for option in _OPTIONS if sorted(option) == sorted(name))
+    return next(iter(near), None) or next(swapped, None)
 
 
 def check_wire_name(job: type[Job]) -> None:

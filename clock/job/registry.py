@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parent.parent
 
 logger = logging.getLogger(__name__)
+_NO_JOBS = {"__pycache__", "node_modules"}  # npm's packages may bring Python files
 _classes: dict[str, type[Job]] = {}
 
 
@@ -93,7 +94,7 @@ def _modules_under(folder: Path) -> list[Path]:
             folders.clear()
             continue
         seen.add(here.resolve())
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NO_JOBS)
         modules = [here / name for name in files if name.endswith(".py") and not name.startswith(".")]
         for module in sorted(modules, key=lambda path: (path.is_symlink(), path)):
             if module.is_file():  # not a broken link

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from math import isnan
 
 _UNITS = {
     "week": timedelta(weeks=1),
@@ -13,7 +14,10 @@ _UNITS = {
     "minute": timedelta(minutes=1),
     "second": timedelta(seconds=1),
 }
-_SHORT = {"w": "week", "d": "day", "h": "hour", "min": "minute", "m": "minute", "sec": "second", "s": "second"}
+_SHORT = {
+    "w": "week", "d": "day", "h": "hour", "hr": "hour",
+    "m": "minute", "min": "minute", "s": "second", "sec": "second",
+}  # fmt: skip
 LONGEST_PERIOD = 36_525 * 86_400  # seconds; a century is surely a mistake, and instants stay within the calendar
 _SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
 NOT_AT_FIRST = ", not at first"  # how the words of a schedule end where the first due instant is passed over
@@ -37,7 +41,7 @@ def parse_period(value: object) -> timedelta:
 def _period(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not isnan(value):
         return timedelta(seconds=value)
     text = value.strip() if isinstance(value, str) else ""
     if text.isdigit():
@@ -53,7 +57,7 @@ def _part(value: object, found: re.Match[str]) -> timedelta:
     if differing:  # M and y are in the files of Ruby's schedulers
         hint = ", or 'm' for minutes" if found["unit"] == "M" else ""
         raise ValueError(f"{value!r} counts {differing}, whose length varies; write a cron expression{hint}")
-    unit = _SHORT.get(word, word.removesuffix("s"))
+    unit = _SHORT.get(word) or _SHORT.get(word.removesuffix("s"), word.removesuffix("s"))
     if unit not in _UNITS:
         raise ValueError(f"{value!r} has the unknown unit {found['unit']!r}; use {', '.join(_UNITS)}")
     return float(found["count"] or 1) * _UNITS[unit]

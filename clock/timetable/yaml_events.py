@@ -7,7 +7,7 @@ deployed fires nothing. What a Ruby file says that cannot be done here is refuse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -18,11 +18,12 @@ from clock.timetable.cron import split_zone
 from clock.timetable.draft import Entry
 from clock.timetable.fugit import as_debians
 from clock.timetable.options import check_option, hint
+from clock.timetable.periods import listed
 from clock.timetable.rows import FIELDS, enqueue, entry_of
 
 _OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "args", "queue", "retry", "enabled")
 #: What Ruby's files call otherwise. An `interval` counts from the end of a run, which we take for its beginning.
-_RENAMED = {"class": "job", "klass": "job", "interval": "every"}
+_RENAMED = {"class": "job", "klass": "job", "interval": "every", "status": "enabled"}
 #: What matters to Ruby alone, or is read beside the others.
 _ASIDE = {"source", "namespace", "symbolize_args", "active_job", "date_as_argument", "include_metadata"}
 _ONCE = "an event must recur; for a single run, push the job with perform_at or perform_in"
@@ -42,7 +43,7 @@ FindJob = Callable[[str], Any]
 def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     """The entry of an event declared in YAML; None where it is not enabled. Raises DeclarationError."""
     where = f"{declared.where}: {declared.name!r}: "
-    values = dict(_in_our_words(where, declared.values, is_rubys=declared.is_rubys))
+    values = _once_each(where, _in_our_words(where, declared.values, is_rubys=declared.is_rubys))
     check_option(where, "enabled", values.get("enabled", True))
     if not values.pop("enabled", True):
         return None
@@ -62,6 +63,17 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
     return entry
 
 
+def _once_each(where: str, fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields by name. Raises DeclarationError for two values of one field: `class` and `klass`, `tz` twice."""
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        if found.setdefault(name, value) != value:
+            others = [given for given, ours in _RENAMED.items() if ours == name]
+            under = f" (as {listed([*others, name])})" if others else ""
+            raise DeclarationError(f"{where}{name}{under} is both {found[name]!r} and {value!r}; give it once")
+    return found
+
+
 def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
     """The fields under our names, each checked to be one that we know."""
     if "at" in values and not {"every", "interval", "cron"} & set(values):
@@ -70,8 +82,8 @@ def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> I
         name = _RENAMED.get(given, given)
         if name in _REFUSED:
             raise DeclarationError(f"{where}{name} is {value!r}: {_REFUSED[name]}")
-        if name == "status":
-            yield "enabled", _is_enabled(where, value)
+        if given == "status":
+            yield name, _is_enabled(where, value)
         elif name in ("every", "cron") and isinstance(value, list) and value:
             yield from _with_options(where, name, *value, is_rubys=is_rubys)
         elif name == "cron" and isinstance(value, str):

@@ -140,9 +140,10 @@ def test_a_schedule_file_may_have_sections_for_environments(
 
 @pytest.mark.parametrize(("environment", "count"), [("production", 1), ("staging", 1), ("development", 0)])
 def test_an_event_may_name_its_environments(read: Read, environment: str, count: int) -> None:
-    schedule = "a: {cron: '0 6 * * *', class: HardJob, rails_env: 'production, staging'}\n"
+    for given in ("'production, staging'", "[production, staging]", "[':production', 'staging']"):
+        schedule = f"a: {{cron: '0 6 * * *', class: HardJob, rails_env: {given}}}\n"
 
-    assert len(read("", schedule=schedule, CLOCK_ENV=environment)) == count
+        assert len(read("", schedule=schedule, CLOCK_ENV=environment)) == count
 
 
 def test_fugits_rules_are_for_events_that_are_written_for_ruby(read: Read) -> None:
@@ -185,6 +186,10 @@ def test_nothing_declared_is_nothing(read: Read) -> None:
         ("a: 5\n", "schedule.yml:1: 'a': expected the fields of an event, such as `cron: '0 6 * * *'`"),
         ("a: {every: 1h}\na: {every: 2h}\n", "schedule.yml:2: 'a' is already defined in line 1"),
         ("a:\n  cron: '0 6 * * *'\n  cron: '0 7 * * *'\n", "schedule.yml:3: 'cron' is already defined in line 2"),
+        (
+            "a:\n  cron: 0 6 * * *\n  :cron: 0 7 * * *\n",
+            "schedule.yml:3: ':cron' is already defined in line 2",
+        ),
         ("a:\n  every: 1h\n  args:\n  - {x: 1, x: 2}\n", "schedule.yml:4: 'x' is already defined in line 4"),
         ("- every: 1h\n", "schedule.yml:1: an event in a list needs a name"),
         ("5\n", "schedule.yml: expected a mapping of events by name under schedule, not 5"),

@@ -256,6 +256,9 @@ def test_other_attributes_are_the_classes_own() -> None:
         batch_size = 100
         weight = 3
         read = "utf-8"
+        entry = 4
+        expires_at = "noon"
+        retry_after = 7
         http_headers: ClassVar[dict[str, str]] = {"Accept": "*/*"}
 
         def perform(self) -> None: ...
@@ -272,6 +275,8 @@ def test_other_attributes_are_the_classes_own() -> None:
             {"timout": 3},
             "unknown option 'timout'; did you mean 'timeout'? To add your own attribute, choose a name",
         ),
+        ({"retyr": 3}, "there is no option 'retyr'; did you mean 'retry'?"),
+        ({"quue": "low"}, "there is no option 'quue'; did you mean 'queue'?"),
         ({"queue": ""}, "queue is ''; it must be a name that is not empty, without line breaks"),
         ({"retry": -1}, "retry is -1; it must be True, False, or a number of retries"),
         ({"retry": "3"}, "retry is '3'"),

@@ -74,6 +74,7 @@ BROKEN = "raise RuntimeError('this file must not be imported')\n"
         ".venv/lib/python3.11/site-packages/thing.py",
         "venv/lib/thing.py",
         "__pycache__/real_job.py",
+        "node_modules/node-gyp/gyp_main.py",
         "real_job.bak.py",
         "v1.2/old_job.py",
     ],

@@ -9,6 +9,7 @@ from clock.config import Declared
 from clock.errors import DeclarationError, DuplicateEvent
 from clock.job.registry import lookup
 from clock.timetable import Event, Timetable, load
+from clock.timetable.periods import parse_period
 from tests.timetable.jobs import SendLetterJob
 
 START = datetime(2026, 11, 24, 11, 0, 30, tzinfo=UTC)
@@ -282,3 +283,37 @@ def test_periods_are_read_as_rubys_files_write_them(declared_in_yaml: Events, ev
 def test_years_are_refused_as_months_are(declared_in_yaml: Events) -> None:
     with pytest.raises(DeclarationError, match="'2y' counts years, whose length varies; write a cron expression"):
         declared_in_yaml(SendLetterJob={"every": "2y", "args": "me"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cron": "0 6 * * *", "class": "A", "klass": "B"}, "job (as class, klass and job) is both 'A' and 'B'"),
+        ({"every": "1h", "interval": "2h"}, "every (as interval and every) is both '1h' and '2h'; give it once"),
+        (
+            {"every": "1h", "status": "enabled", "enabled": False},
+            "enabled (as status and enabled) is both True and",
+        ),
+        ({"cron": "0 6 * * * Asia/Tokyo", "tz": "Europe/Berlin"}, "tz is both 'Asia/Tokyo' and 'Europe/Berlin'"),
+        ({"every": ["1h", {"queue": "low"}], "queue": "high"}, "queue is both 'low' and 'high'; give it once"),
+    ],
+)
+def test_a_field_given_twice_under_two_names_is_refused(
+    declared_in_yaml: Events, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DeclarationError) as error:
+        declared_in_yaml(a=fields)
+
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("every", "seconds"), [("5 mins", 300), ("2hrs", 7200), ("1 hr", 3600), ("90 secs", 90), ("1h 30 min", 5400)]
+)
+def test_usual_short_forms_of_units_are_read(every: str, seconds: int) -> None:
+    assert parse_period(every) == timedelta(seconds=seconds)
+
+
+def test_a_period_that_is_no_number_is_named() -> None:
+    with pytest.raises(ValueError, match="nan is no period; accepted are '10 minutes'"):
+        parse_period(float("nan"))
