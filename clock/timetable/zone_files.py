@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -22,6 +23,7 @@ _NAME = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d")  # how a POSI
 _FIRST = datetime(2000, 1, 1, 12, 34, tzinfo=UTC)
 _SETTLED = datetime(2020, 1, 1, tzinfo=UTC)  # no release of the tz database changes the years before
 _LAST = datetime(2037, 1, 1, tzinfo=UTC)  # fat files list their transitions up to this year
+_DAMAGED = "it is truncated or damaged"
 _STEP = timedelta(days=5)  # shorter than any time between two changes of offset
 
 
@@ -58,7 +60,7 @@ def zone_of_content(content: bytes, linked: Sequence[str], noted: str, *, root: 
     agrees with the content. `file` is left out of the search below `root`: a bind mount may have put it in the
     place of a zone. Raises ValueError.
     """
-    own = ZoneInfo.from_file(BytesIO(content), key=_rule_of(content))
+    own = _zone_of_file(content)
     name = next((name for name in linked if agrees_with(name, own, _SETTLED)), "")
     if not name:
         same = sorted(_names_of(content, root, file), key=lambda name: (name != noted, name in _aliases(), name))
@@ -66,6 +68,14 @@ def zone_of_content(content: bytes, linked: Sequence[str], noted: str, *, root: 
     if not name or (name == noted and not agrees_with(name, own, _LAST)):
         return zone_of_posix(str(own)) or own
     return UTC if name in _UTC_NAMES else ZoneInfo(name)
+
+
+def _zone_of_file(content: bytes) -> ZoneInfo:
+    """The zone of a complete zone file. Raises ValueError."""
+    try:
+        return ZoneInfo.from_file(BytesIO(content), key=_rule_of(content))
+    except (struct.error, AssertionError, IndexError) as error:
+        raise ValueError(_DAMAGED) from error
 
 
 def agrees_with(name: str, zone: tzinfo, until: datetime) -> bool:
@@ -94,6 +104,8 @@ def _rule_of(content: bytes) -> str:
     """The POSIX string at the end of a zone file: alike in every release, and in fat and slim files."""
     if not content.startswith(b"TZif"):
         raise ValueError("it is not a time zone file")
+    if content[4:5] >= b"2" and not content.endswith(b"\n"):  # zoneinfo would look for the line's end for ever
+        raise ValueError(_DAMAGED)
     footer = content.rstrip(b"\n").rpartition(b"\n")[2] if content[4:5] >= b"2" else b""
     return footer.decode("ascii", "replace") or "localtime"
 

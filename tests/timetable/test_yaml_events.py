@@ -315,5 +315,5 @@ def test_usual_short_forms_of_units_are_read(every: str, seconds: int) -> None:
 
 
 def test_a_period_that_is_no_number_is_named() -> None:
-    with pytest.raises(ValueError, match="nan is no period; accepted are '10 minutes'"):
+    with pytest.raises(ValueError, match="invalid period nan; use '10 minutes'"):
         parse_period(float("nan"))
