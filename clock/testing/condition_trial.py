@@ -46,7 +46,7 @@ def count_refused(condition: Callable[[datetime], object], dues: Iterable[dateti
         for due in dues:
             try:
                 is_refused = not condition(due)
-            except Exception:  # noqa: BLE001  # the file's own function may raise whatever it likes
+            except (Exception, SystemExit):  # noqa: BLE001  # the file's own function may raise whatever it likes
                 return 0
             if not is_refused or trial.has_reached_out or clock.monotonic() > until:
                 return 0

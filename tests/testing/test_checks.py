@@ -225,7 +225,8 @@ def test_a_condition_that_is_never_true_in_a_year_is_warned_of() -> None:
 
 
 @pytest.mark.parametrize(
-    "condition", ["lambda due: due.day == 31", "lambda due: 1 / 0", "lambda due: time.time() < 0"]
+    "condition",
+    ["lambda due: due.day == 31", "lambda due: 1 / 0", "lambda due: exit(3)", "lambda due: time.time() < 0"],
 )
 def test_a_condition_that_is_true_once_or_cannot_be_tried_is_fine(condition: str) -> None:
     found = texts("if", f'every().day.at("06:00").if_({condition}).do(print).named("some")')
