@@ -26,6 +26,7 @@ START_SECONDS = 10.0  # a refusal met later is waited out: the process has worke
 PUBLISHED = 20  # a heartbeat stays small
 MOST = 1_000  # problems of single entries in Redis; more are not reported
 CALM_SECONDS = 3.0  # a cause that comes and goes faster is one problem, not many
+FROZEN_SECONDS = 3.0  # between two calls of `watch`: this process did not run, so answers may wait to be read
 WATCH_SECONDS = 1.0  # between two calls of `watch`
 
 #: Refusals that a person has to lift, mostly in a setting of this process: it ends if they are there at its start.
@@ -127,6 +128,7 @@ class Problems:
 
     def __init__(self, *, clock: Clock, on_fatal: Callable[[], object] = lambda: None) -> None:
         self._clock = clock
+        self._watched = clock.monotonic()  # the last call of `watch`
         self._on_fatal = on_fatal
         self._parts: list[Part] = []
         self._lasting: dict[str, Lasting] = {}  # by cause; guarded by _lock
@@ -169,7 +171,8 @@ class Problems:
     def watch(self) -> None:
         """Look for answers that do not come, repeat what lasts, end what is over. To be called every second."""
         now = self.monotonic()
-        for part in list(self._parts):
+        was_frozen, self._watched = now - self._watched > FROZEN_SECONDS, now
+        for part in [] if was_frozen else list(self._parts):
             asked_at = part.asked_at  # read once: the part's own thread changes it
             if asked_at is not None and now - asked_at > ANSWER_SECONDS:
                 self.report(part, (_no_answer(now - asked_at),))

@@ -118,6 +118,19 @@ def test_an_answer_that_does_not_come_is_a_problem_before_it_fails(
     assert errors(caplog)[0].startswith("Redis does not answer: nothing came for 5 s.")
 
 
+def test_a_process_that_did_not_run_does_not_blame_redis(
+    problems: Problems, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    pass_seconds(problems, fake_clock, 2)
+    part = problems.part("fetching jobs")
+    with part:
+        fake_clock.advance(timedelta(seconds=600))
+        problems.watch()
+    pass_seconds(problems, fake_clock, 2)
+
+    assert errors(caplog) == []
+
+
 def test_a_block_reports_its_error_and_raises_it(problems: Problems) -> None:
     with pytest.raises(StoreUnavailable), problems.part("lease"):
         raise AWAY

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clock.cli.health import health_of_children, told_to
-from clock.cli.stopping import Stopping
+from clock.cli.stopping import EXIT_SECONDS, Stopping
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.config.capsules import DEFAULT
@@ -40,7 +40,8 @@ def run_several(config: Config) -> int:
         stopping = Stopping(
             launcher.stop,
             launcher.stop_now,
-            patience_seconds=config.stop_timeout + LAUNCHER_SECONDS,
+            patience_seconds=config.stop_timeout,
+            exit_seconds=EXIT_SECONDS + LAUNCHER_SECONDS,
             clock=SystemClock(),
         )
         signals = {**launcher.handlers(), **stopping.handlers()}

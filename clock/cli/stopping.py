@@ -27,6 +27,7 @@ class Stopping:
     """Counts the requests to stop. `stop` is called at the first one, `stop_now` at the second.
 
     `patience_seconds`: how long `stop` may wait for what runs; infinite: until the processes of this one end.
+    `exit_seconds`: how long the rest may take after that, or after the second signal.
     With `by_launcher` only QUIT asks to stop at once: a process of a launcher gets other signals twice, if the
     sender signals the whole process group.
     """
@@ -38,10 +39,12 @@ class Stopping:
         *,
         clock: Clock,
         patience_seconds: float = math.inf,
+        exit_seconds: float = EXIT_SECONDS,
         by_launcher: bool = False,
     ) -> None:
         self._parts = [(stop, stop_now)]
         self._patience_seconds = patience_seconds
+        self._exit_seconds = exit_seconds
         self._clock = clock
         self._by_launcher = by_launcher
         self._first: float | None = None  # monotonic seconds, after the first request; used on one thread
@@ -87,7 +90,7 @@ class Stopping:
     def _end_within(self, patience_seconds: float) -> None:
         if math.isinf(self._patience_seconds):
             return
-        seconds = patience_seconds + EXIT_SECONDS
+        seconds = patience_seconds + self._exit_seconds
         threading.Thread(target=self._end_after, args=(seconds,), name="exit", daemon=True).start()
 
     def _end_after(self, seconds: float) -> None:

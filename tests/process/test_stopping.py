@@ -32,6 +32,11 @@ class AwaitJob(Job):
         default().rpush("ran", "begun")
         await asyncio.sleep(600)
 
+class FreezeJob(Job):
+    def perform(self):
+        default().rpush("ran", "begun")
+        sum(range(10**12))
+
 class LeaveProcessJob(Job):
     def perform(self):
         multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,)).start()
@@ -112,6 +117,19 @@ def test_a_second_signal_puts_jobs_back_and_ends_the_worker_at_once(
     assert sorted(waiting(redis)) == ["AwaitJob", "HoldJob"]
     assert not redis.keys("clock:in_progress:*")
     assert not redis.exists("retry")
+
+
+@pytest.mark.slow
+def test_a_second_signal_kills_a_process_that_a_job_has_frozen(app: App, redis: Redis) -> None:
+    push(redis, "FreezeJob")
+    worker = app.start("worker", "-t", "600", "-p", "2", "-c", "1")
+    eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
+
+    worker.send(signal.SIGTERM)
+    time.sleep(0.5)
+    worker.end(signal.SIGTERM)
+
+    eventually(lambda: not app.living(), f"no process is left: {app.living()}\n{worker.output}")
 
 
 def test_the_first_signal_after_a_quiet_one_waits_for_jobs(app: App, redis: Redis) -> None:
