@@ -131,7 +131,7 @@ def test_looking_for_many_events_takes_no_more_steps_than_for_one(redis: Redis) 
     for number in range(50):
         unfinished.count(f"event-{number}", DUE + TRUSTED_MS)
 
-    assert calls(redis)["evalsha"] <= STEPS_PER_SECOND
+    assert calls(redis)["evalsha"] <= STEPS_PER_SECOND + 1  # one that finds the script not loaded
 
 
 def among_retries(redis: Redis) -> None:

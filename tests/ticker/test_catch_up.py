@@ -92,7 +92,7 @@ def test_all_fires_at_most_a_thousand() -> None:
     owes = owed_at(ALL_LIMIT + 5, EveryMinute("all", timedelta(days=365)))
 
     assert fired(owes) == [minute(number) for number in range(6, ALL_LIMIT + 6)]
-    assert [(run.count, run.reason) for run in owes.missed] == [(5, "more than 1000 were due at once")]
+    assert [(run.count, run.reason) for run in owes.missed] == [(5, "more than 1000 runs were due at once")]
 
 
 @pytest.mark.parametrize("catch_up", ["latest", "all", "skip"])

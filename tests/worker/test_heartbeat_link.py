@@ -63,7 +63,7 @@ def test_a_heartbeat_process_that_has_ended_vouches_for_nothing(
     ends[1].close()
 
     assert not link.has_beaten_since(now)
-    assert "has ended" in caplog.text
+    assert "has exited" in caplog.text
     link.sign()  # a sign that nobody gets is no error
     link.close()
     link.close()
