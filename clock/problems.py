@@ -33,7 +33,8 @@ WATCH_SECONDS = 1.0  # between two calls of `watch`
 FATAL = frozenset(
     {
         "certificate", "cluster", "no_permission", "no_such_database", "not_redis", "password_needed",
-        "password_unknown", "protected", "too_old", "unknown_command", "wrong_password",
+        "password_unknown", "protected", "sentinel_no_permission", "sentinel_password_needed",
+        "sentinel_password_unknown", "sentinel_wrong_password", "too_old", "unknown_command", "wrong_password",
     }
 )  # fmt: skip
 

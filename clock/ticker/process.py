@@ -12,6 +12,7 @@ from clock.problems import Problems
 from clock.store import Redis
 from clock.store.clock_register import AboutClock, ClockRegister
 from clock.store.decision import Decision
+from clock.store.eviction import warn_of_eviction
 from clock.store.lease import Lease
 from clock.store.ledger import RedisLedger
 from clock.store.unserved import unserved_problems
@@ -54,6 +55,7 @@ class ClockProcess:
         on_decision: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._timetable = timetable
+        self._redis = redis
         self._on_stuck = on_stuck
         self._clock = ServerClock(machine)
         self._ended = threading.Event()
@@ -121,6 +123,7 @@ class ClockProcess:
             target=self._problems.watch_until, args=(self._ended,), name="problems", daemon=True
         )
         watching.start()
+        warn_of_eviction(self._redis)
         self._leader.start()
         self._pulse.start()
         all_ended = self._ticker.run()

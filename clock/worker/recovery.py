@@ -16,6 +16,7 @@ from clock.clocks import Clock, SystemClock, to_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.payload import decode, encode_again, queue_of, seconds
+from clock.problems import FATAL
 from clock.store import Redis
 from clock.store.dead import DEFAULT_LIMITS, DeadLimits
 from clock.store.delayed import CannotMove as CannotUnpark
@@ -134,6 +135,8 @@ def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
     except StoreUnavailable:
         raise
     except StoreError as error:
+        if error.cause in FATAL:  # at the start it ends the worker
+            raise
         seldom.error("Could not read parked jobs: %s", error)
     return count
 

@@ -16,6 +16,7 @@ from clock.problems import Problems
 from clock.store import Redis
 from clock.store.connection import answers, server_time_offset
 from clock.store.delayed import Delayed, Nearer
+from clock.store.eviction import warn_of_eviction
 from clock.store.in_progress import InProgress
 from clock.store.processes import Beat, Processes
 from clock.store.unserved import unserved_problems
@@ -98,6 +99,7 @@ class Worker:
         refuses from the start what the worker needs. Raises WorkerStuck if this process alone is cut off.
         """
         self._release_parked()
+        warn_of_eviction(self._redis)
         logger.info(
             "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",
             self._identity,

@@ -412,9 +412,18 @@ FAULTS: Sequence[Fault] = (
     # the clocks and workers work on
     wrong("clock:ledger:anchor", NOBODY, cure=""),
     wrong("clock:paused", NOBODY, cure=""),
-    wrong("clock:next_due", NOBODY, cure=""),
     wrong("dead", NOBODY, cure=""),
     wrong("stat:processed", NOBODY, cure=""),
+    Fault(
+        "wrong type of `clock:next_due`",
+        wrong_type("clock:next_due"),
+        "",
+        "",
+        NOBODY,
+        _TYPE,
+        "Nothing: the clock replaces it at once.",
+        status=NOTHING,
+    ),
     Fault(
         "wrong type of `clock:lease`",
         wrong_type("clock:lease"),

@@ -212,7 +212,7 @@ class World:
         self.timetable = timetable
         self.admin: Any = server.admin
         self.proxy = server.proxy
-        self.rows_fail = False
+        self.admin.sadd("queues", "default")
         self.clocks = [self._clock("first"), self._clock("second")]
         self.worker = self._worker()
         for role in self.roles:

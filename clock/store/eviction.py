@@ -1,0 +1,26 @@
+"""Whether the server throws keys away when its memory is full, as clock and Sidekiq cannot bear."""
+
+from __future__ import annotations
+
+import logging
+
+from redis import Redis
+
+from clock.errors import StoreError
+from clock.store import listing
+
+logger = logging.getLogger(__name__)
+
+
+def warn_of_eviction(redis: Redis) -> None:
+    """Log a warning unless the server keeps all keys, or does not say. Raises nothing."""
+    try:
+        policy = listing.server(redis).get("maxmemory_policy")
+    except StoreError:  # whoever may not ask goes without
+        return
+    if policy not in (None, "noeviction"):
+        logger.warning(
+            "Redis has maxmemory-policy %s: with a full memory it deletes jobs and the clock's ledger. "
+            "Set maxmemory-policy noeviction.",
+            policy,
+        )
