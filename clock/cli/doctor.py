@@ -37,7 +37,7 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
     Example: python -m clock doctor
     """
     config = answering_settings(**options)
-    redis, clock = opened(config)
+    redis, clock = opened(config, names_wrong_keys=False)
     if repair:
         confirm("Requeue the jobs of unregistered workers and delete the state of removed events?", yes)
         _repair(redis)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
-from clock.errors import ConfigurationError, NoEvents, SourceFailed
+from clock.errors import ConfigurationError, NoEvents, SourceFailed, StoreError
 from clock.job.registry import import_jobs, lookup
-from clock.store import Redis, embedded
+from clock.store import Redis, embedded, keys
 from clock.store.address import masked
 from clock.store.clock_register import AboutClock
 from clock.store.connection import connect, server_time_offset
+from clock.store.key_types import wrong_keys
 from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
 from clock.timetable.own_module import make_importable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 
 def identity() -> str:
@@ -54,9 +59,10 @@ def place_told(config: Config) -> str:
     return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
 
 
-def opened(config: Config) -> tuple[Redis, SystemClock]:
+def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, SystemClock]:
     """A connection for a command that looks or repairs, and the time as Redis has it.
 
+    With `names_wrong_keys`, keys of a wrong type, which commands pass over, are named in a warning.
     Raises StoreUnavailable, and ConfigurationError in a folder without anything of an application: an embedded
     server is not started there.
     """
@@ -65,7 +71,17 @@ def opened(config: Config) -> tuple[Redis, SystemClock]:
             f"no clock file, jobs or data in {Path.cwd()}: change to the application's folder, or set REDIS_URL"
         )
     redis = connected(config, 2)
-    return redis, redis_clock(redis)
+    clock = redis_clock(redis)
+    if names_wrong_keys:
+        _name_wrong_keys(redis)
+    return redis, clock
+
+
+def _name_wrong_keys(redis: Redis) -> None:
+    with suppress(StoreError):  # this user may not ask
+        for wrong in wrong_keys(redis):
+            if not wrong.key.startswith(keys.QUEUE):  # the lists of queues name those
+                logger.warning("In Redis, %s: another program wrote it; rename or delete it", wrong)
 
 
 def _is_application(config: Config) -> bool:

@@ -44,7 +44,7 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     Example: python -m clock status --watch
     """
     config = answering_settings(**options)
-    redis, clock = opened(config)
+    redis, clock = opened(config, names_wrong_keys=False)
     timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
     show = partial(_show_json if as_json else _show, place_told(config))
     if not watch:

@@ -251,8 +251,9 @@ def cluster(name: str, answer: str, says: str = "cluster", *, exits: bool = True
     return Fault(name, answers(answer), says, "cluster mode off", ALL, means, _NO_CLUSTER, exits)
 
 
-def wrong(key: str, who: frozenset[str], says: str = "wrong_type", cure: str = "clock doctor") -> Fault:
+def wrong(key: str, who: frozenset[str], says: str = "", cure: str = "ename or delete it") -> Fault:
     name = f"wrong type of `{key}`"
+    says = says or f"wrong_type|the key {key} holds"
     return Fault(name, wrong_type(key), says, cure, who, _TYPE, _RENAME, status=key)
 
 

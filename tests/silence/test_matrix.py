@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
@@ -65,6 +66,7 @@ def quick() -> Iterator[None]:
         patch.setattr("clock.worker.fetcher.RETRY_SECONDS", (0.2, 0.4))
         patch.setattr("clock.ticker.pulse.BEAT_SECONDS", 0.5)
         patch.setattr("clock.worker.seldom.EVERY_SECONDS", 1.0)
+        patch.setattr("clock.worker.duties.EVERY_SECONDS", 0.5)
         yield
 
 
@@ -164,14 +166,26 @@ def push() -> Ended:
     return Ended(0, "", "", time.monotonic() - started)
 
 
+@contextmanager
+def warned() -> Iterator[list[str]]:
+    """The warnings of the command that runs in the block."""
+    found: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]  # a list is enough
+    logging.getLogger("clock.cli").addHandler(handler)
+    yield found
+    logging.getLogger("clock.cli").removeHandler(handler)
+
+
 def run(*words: str) -> Ended:
     started = time.monotonic()
-    result = CliRunner().invoke(cli, words)
+    with warned() as warnings:
+        result = CliRunner().invoke(cli, words)
     seconds = time.monotonic() - started
     error = result.exception
     if isinstance(error, ClockError):
         cause = error.cause if isinstance(error, StoreError) else ""
-        return Ended(error.exit_code, str(error), cause, seconds)
+        return Ended(error.exit_code, "\n".join((*warnings, str(error))), cause, seconds)
     assert error is None or isinstance(error, SystemExit), result.exc_info
     return Ended(result.exit_code, result.output, "", seconds)
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -50,17 +50,22 @@ def ends(folder: Path, url: str) -> list[str]:
         )
         for words in STARTED
     ]
-    watchdog = threading.Timer(PATIENCE_SECONDS, lambda: [process.kill() for process in processes])
+    watchdog = threading.Timer(PATIENCE_SECONDS, _kill, [processes])
     watchdog.start()
-    ended = [(process, *process.communicate()) for process in processes]
+    ended = [process.communicate() for process in processes]
     watchdog.cancel()
     printed = []
-    for process, log, errors in ended:
-        assert process.returncode == 1, f"{process.args}:\n{log}{errors}"
+    for words, process, (log, errors) in zip(STARTED, processes, ended, strict=True):
+        assert process.returncode == 1, f"{words}:\n{log}{errors}"
         assert "Traceback" not in log + errors
         assert " ERROR " not in log, log
         printed.append(errors)
     return printed
+
+
+def _kill(processes: Sequence[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.kill()
 
 
 @pytest.mark.parametrize(
