@@ -234,6 +234,30 @@ _PRIMARY = "Wait for the fail-over to end, or set `REDIS_URL` to the primary."
 _NO_CLUSTER = "Use a server without cluster mode, or Sentinel."
 
 
+#: How the line begins, by the cause.
+LINES = {
+    "no_permission": "Redis refuses a command to this user",
+    "wrong_password": "Redis refuses this user or password",
+    "password_needed": "Redis asks for a password",
+    "read_only": "Redis is a read-only replica",
+    "master_down|read_only": "Redis is a re",
+    "no_replicas": "Redis lacks replicas and refuses to write",
+    "out_of_memory": "Redis is out of memory",
+    "disk_error": "Redis cannot save to its disk and refuses to write",
+    "busy_script": "Redis is busy with a script",
+    "loading": "Redis is loading its data",
+    "no_answer": "Redis does not answer",
+    "unreachable": "Redis cannot be reached",
+    "too_many_clients": "Redis accepts no more clients",
+    "cluster": "This is a Redis Cluster",
+    "cluster_down": "The Redis Cluster is down",
+    "unknown_command": "Redis does not know a command",
+    "skew": "Local clock differs from Redis",
+    "rows:": "could not reload events from the database",
+    "no_worker:nobodys": "Jobs wait in the queue",
+}
+
+
 def no_permission(what: str, *rules: str, who: frozenset[str] = ALL) -> Fault:
     means = "The user of the URL may not do what clock does."
     return Fault(
@@ -491,10 +515,25 @@ def caused(fault: Fault, world: World) -> Iterator[None]:
 
 def table() -> str:
     """The table of the guide."""
-    lines = ["| fault | what it means | what to do | at the start |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| fault | the log says | what it means | what to do | at the start |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for fault in FAULTS:
-        lines.append(f"| {fault.name} | {fault.means} | {fault.do} | {'exit 1' if fault.exits else 'waits'} |")
+        cells = (fault.name, _quoted(fault), fault.means, fault.do, "exit 1" if fault.exits else "waits")
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(fault: Fault) -> str:
+    """The words of the log line by which to find the row."""
+    if fault.says == "master_down|read_only":
+        return "`Redis is a replica without its primary` or `a read-only replica`"
+    if fault.says in LINES:
+        return f"`{LINES[fault.says]}`"
+    if fault.status in ("", NOTHING):
+        return "one line, or nothing: it is over at once"
+    return f"`the key {fault.status} holds` (a worker's log), or `another type`"
 
 
 def write() -> None:

@@ -18,7 +18,7 @@ from clock.store.client import PROCESS_LIMITS
 from clock.store.connection import connect, set_default
 from clock.timetable import load
 from tests.silence import world as worlds
-from tests.silence.faults import FAULTS, NOTHING, Fault, caused
+from tests.silence.faults import FAULTS, LINES, NOTHING, Fault, caused
 from tests.silence.world import NoteJob, Server, World, done, eventually
 
 SLOWEST_SECONDS = 30.0  # on a busy machine
@@ -112,6 +112,7 @@ def test_no_fault_is_silent(world: World, fault: Fault, lines: list[str]) -> Non
         for name in fault.who:
             eventually(lambda: re.search(fault.says, causes(named[name])), lambda: (name, world.told()))  # noqa: B023
             assert fault.cure in named[name].says
+            assert LINES.get(fault.says, "") in named[name].says
         for name in named.keys() - fault.who:
             role = named[name]
             eventually(lambda: role.says or world.works(role), lambda: (name, world.told()))  # noqa: B023
