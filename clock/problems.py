@@ -20,7 +20,7 @@ from typing import Self
 from clock.clocks import Clock, to_ms
 from clock.errors import Outranked, StoreError, message_of
 
-ANSWER_SECONDS = 4.0  # an ERROR line is due within 5 s
+ANSWER_SECONDS = 3.0  # an ERROR line is due within 5 s: a wait of 1 s and a look each second come on top
 REPEAT_SECONDS = 60.0
 START_SECONDS = 10.0  # a refusal met later is waited out: the process has worked
 PUBLISHED = 20  # a heartbeat stays small

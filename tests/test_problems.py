@@ -111,11 +111,11 @@ def test_an_answer_that_does_not_come_is_a_problem_before_it_fails(
     problems: Problems, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with problems.part("lease"):
-        pass_seconds(problems, fake_clock, 4)
+        pass_seconds(problems, fake_clock, 3)
         assert not errors(caplog)
         pass_seconds(problems, fake_clock, 1)
 
-    assert errors(caplog)[0].startswith("Redis does not answer: nothing came for 5 s.")
+    assert errors(caplog)[0].startswith("Redis does not answer: nothing came for 4 s.")
 
 
 def test_a_process_that_did_not_run_does_not_blame_redis(
