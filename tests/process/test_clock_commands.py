@@ -73,7 +73,7 @@ def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(o
     clock = often.start("--reload")
     eventually(lambda: len(dues(redis)) >= 2, f"some firings:\n{clock.output}")
     clock.send(signal.SIGUSR1)
-    clock.wait_for("This clock leads; 1 events:")
+    clock.wait_for("This clock leads; 1 event:")
 
     often.write("lib/clock.py", OFTEN + "\nnonsense(\n")
     clock.wait_for("SyntaxError")
@@ -92,11 +92,11 @@ def test_an_edit_of_events_in_yaml_starts_the_clock_anew(app: App) -> None:
     app.write("jobs/note.py", JOB)
     app.write("config/clock.yml", "schedule:\n  one: {cron: '0 6 * * *', class: NoteInstantJob, args: [1]}\n")
     clock = app.start("--reload")
-    clock.wait_for("1 events: [ one ]")
+    clock.wait_for("1 event: [ one ]")
 
     app.write("config/clock.yml", "schedule:\n  two: {cron: '0 6 * * *', class: NoteInstantJob, args: [1]}\n")
 
-    clock.wait_for("1 events: [ two ]")
+    clock.wait_for("1 event: [ two ]")
     assert clock.end() == 0
 
 
@@ -106,7 +106,7 @@ def test_usr1_writes_the_timetable_to_the_log(often: App) -> None:
 
     clock.send(signal.SIGUSR1)
 
-    clock.wait_for("This clock leads; 1 events:")
+    clock.wait_for("This clock leads; 1 event:")
     clock.wait_for("; next run at ")
     assert clock.end() == 0
 
