@@ -8,7 +8,7 @@ SECONDS ?= 0
 WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: help demo test check lowest pythons format benchmark clean
+.PHONY: help demo test check lowest pythons thorough format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ lowest: .venv/dev ## The quick tests with the lowest versions of the dependencie
 
 pythons: .venv/dev ## The quick tests with each other supported Python on this machine
 	@.ci/test_versions pythons
+
+thorough: .venv/dev ## The time rules on three times as many examples, and on each night of each zone
+	CLOCK_EXAMPLES=500 $(PYTEST) tests/timetable
 
 format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .

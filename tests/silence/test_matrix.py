@@ -19,7 +19,7 @@ from clock.store.connection import connect, set_default
 from clock.timetable import load
 from tests.silence import world as worlds
 from tests.silence.faults import FAULTS, LINES, NOTHING, Fault, caused
-from tests.silence.world import NoteJob, Server, World, done, eventually
+from tests.silence.world import NoteSilenceJob, Server, World, done, eventually
 
 SLOWEST_SECONDS = 30.0  # on a busy machine
 COMMANDS = [
@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 CLOCK_FILE = """
 from clock import every, sync_events
 from datetime import timedelta
-from tests.silence.world import NobodysJob, NoteJob
+from tests.silence.world import NobodysJob, NoteSilenceJob
 
 def load():
     if load.fail:
@@ -49,7 +49,7 @@ def load():
     return []
 
 load.fail = False
-every().second.do(NoteJob).named("note")
+every().second.do(NoteSilenceJob).named("note")
 sync_events(load, every=timedelta(seconds=1), do=NobodysJob)
 """
 
@@ -161,7 +161,7 @@ def reports(text: str, cause: str, fault: Fault) -> bool:
 def push() -> Ended:
     started = time.monotonic()
     try:
-        NoteJob.perform_async()
+        NoteSilenceJob.perform_async()
     except StoreError as error:
         return Ended(1, str(error), error.cause, time.monotonic() - started)
     return Ended(0, "", "", time.monotonic() - started)

@@ -38,7 +38,7 @@ PATIENCE_SECONDS = 12.0
 logger = logging.getLogger(__name__)
 
 
-class NoteJob(Job):
+class NoteSilenceJob(Job):
     """Done by the worker of each world."""
 
     def perform(self) -> None:
@@ -61,7 +61,7 @@ class FailedJob(Job):
 
 
 done = threading.Event()
-NOTE = '{"class": "NoteJob", "args": [], "jid": "note", "queue": "default"}'
+NOTE = '{"class": "NoteSilenceJob", "args": [], "jid": "note", "queue": "default"}'
 
 
 def eventually(

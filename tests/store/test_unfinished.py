@@ -100,7 +100,7 @@ def test_a_retried_job_that_entered_its_queue_late_is_looked_for_in_steps_until_
         steps.append(calls(redis).get("evalsha", 0))
         now += 1_000
 
-    assert max(steps) <= STEPS_PER_SECOND
+    assert max(steps) <= STEPS_PER_SECOND + 1  # one that finds the script not loaded
     assert steps[-1] == 0  # it was found
 
 

@@ -1,5 +1,6 @@
 """Properties as tests: each is tried on some random examples in the everyday run, on very many in the full one."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
-EVERYDAY, THOROUGH = 25, 500
+EVERYDAY = 25
+THOROUGH = int(os.environ.get("CLOCK_EXAMPLES", "150"))  # `make thorough` tries 500
+IS_LONG = "CLOCK_EXAMPLES" in os.environ
 
 
 def for_all(**strategies: SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[[int], None]]:

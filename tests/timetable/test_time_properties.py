@@ -18,7 +18,7 @@ from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers import CalendarDays, EachHour, Hours, Trigger
 from clock.timetable.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute
-from tests.timetable.properties import for_all
+from tests.timetable.properties import IS_LONG, for_all
 from tests.timetable.strategies import ATS, DAY, HOUR, PERIODS, choices, instants, some_minutes, triggers, zones
 
 EVERY_DAY = MatchingDays(lambda _day: True)
@@ -289,7 +289,7 @@ def test_the_machines_own_zone_changes_nothing(data: st.DataObject, zone: ZoneIn
 
 @pytest.mark.slow
 def test_every_night_of_every_zone_is_as_a_reading_by_the_minute_says() -> None:
-    """Each change of each zone's offset from 1990 to 2060, once for all zones that share it."""
+    """Each fifth change of each zone's offset from 1990 to 2060, or each one; once for all zones that share it."""
     nights: dict[tuple[datetime, timedelta | None, timedelta | None], ZoneInfo] = {}
     for name in sorted(available_timezones() - {"localtime"}):
         zone = ZoneInfo(name)
@@ -299,7 +299,7 @@ def test_every_night_of_every_zone_is_as_a_reading_by_the_minute_says() -> None:
     each_ten_minutes = tuple(range(0, DAY, 600))
     rules = [Dst(gap, fold) for gap in get_args(Gap) for fold in get_args(Fold)]
 
-    for (change, before, after), zone in nights.items():
+    for (change, before, after), zone in list(nights.items())[:: 1 if IS_LONG else 5]:
         shift = abs((after or timedelta(0)) - (before or timedelta(0)))
         start, end = change - shift - timedelta(hours=1), change + shift + timedelta(hours=1)
         for rule in rules:
