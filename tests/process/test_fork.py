@@ -191,9 +191,6 @@ def noted(redis: Redis) -> list[str]:
     return [row.decode() for row in rows]
 
 
-@pytest.mark.xfail(
-    strict=False, reason="the count of processed jobs differs from the number of runs: to be explained"
-)
 @pytest.mark.parametrize(
     ("options", "table"),
     [
@@ -210,7 +207,8 @@ def test_jobs_that_fork_run_once_and_leave_no_process_behind(
 
     worker = app.start("worker", "-r", "shop", *options)
     eventually(lambda: len(noted(redis)) >= len(expected), f"all jobs: {noted(redis)}\n{worker.output}")
-    eventually(lambda: redis.get("stat:processed") == str(len(expected)).encode(), "all are acknowledged")
+    processed = len(expected) + 1  # ForkAtPushJob pushes a job and writes no note itself
+    eventually(lambda: redis.get("stat:processed") == str(processed).encode(), "all are acknowledged")
 
     assert sorted(noted(redis)) == expected
     assert worker.popen.poll() is None
