@@ -1,4 +1,4 @@
-"""`clock history`: what became of the latest due instants, of one event or of all."""
+"""`clock history`: the latest runs of one event or of all events."""
 
 from __future__ import annotations
 
