@@ -21,6 +21,7 @@ from clock.store.connection import set_default
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 120.0
+SHOWN_CHARACTERS = 10_000  # of the workers' output
 
 
 def wait_until(condition: Any, what: str) -> None:
@@ -38,7 +39,8 @@ class Crew:
     def __init__(self, folder: Path, server: Server, *, heartbeat: float = 5.0) -> None:
         self.redis = server.redis
         self._trace = folder / "trace"
-        self._log = (folder / "log").open("ab")
+        self._output = folder / "log"
+        self._log = self._output.open("ab")
         self._environment = {
             **os.environ,
             "REDIS_URL": server.url,
@@ -116,6 +118,14 @@ class Crew:
         sets = {name: self.redis.zcard(name) for name in ("retry", "schedule", "dead")}
         ended = [member.returncode for member in self.members if member.poll() is not None]
         return f"{self.redis.llen('queue:default')} wait; in progress {held}; {sets}; workers that ended: {ended}"
+
+    def check_all_live(self) -> None:
+        """Raises AssertionError with the exit codes, and the end of the output of all, if a worker has ended."""
+        ended = {member.pid: member.returncode for member in self.members if member.poll() is not None}
+        assert not ended, f"workers that ended (pid: exit code): {ended}; output:\n{self._output_end()}"
+
+    def _output_end(self) -> str:
+        return self._output.read_text(errors="replace")[-SHOWN_CHARACTERS:]
 
     def stop(self) -> None:
         """End all in order."""

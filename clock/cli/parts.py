@@ -7,15 +7,16 @@ import os
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
-from clock.errors import ConfigurationError, NoEvents, SourceFailed, StoreError
+from clock.errors import ConfigurationError, NoEvents, SourceFailed, StoreError, StoreUnavailable
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis, embedded, keys
 from clock.store.address import masked
@@ -28,6 +29,10 @@ from clock.timetable.own_module import make_importable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
+
+START_SECONDS = 10.0  # a process that starts waits so long for Redis: a restart or a fail-over takes a few seconds
+RETRY_SECONDS = 0.5
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +50,25 @@ def connected(config: Config, max_connections: int = 1) -> Redis:
         max_connections=max_connections,
         push_seconds=config.push_timeout,
     )
+
+
+def patiently(start: Callable[[], T]) -> T:
+    """Return what `start` returns. If a fault of Redis may pass, call `start` again for `START_SECONDS`.
+
+    Raises what `start` raises: a StoreUnavailable only if Redis has been away for that long.
+    """
+    clock, never, is_logged = SystemClock(), threading.Event(), False
+    give_up = clock.monotonic() + START_SECONDS
+    while True:
+        try:
+            return start()
+        except StoreUnavailable as error:
+            if clock.monotonic() >= give_up:
+                raise
+            if not is_logged:
+                logger.error("%s Trying again for %g s.", error, START_SECONDS)
+            is_logged = True
+        clock.wait(never, RETRY_SECONDS)
 
 
 def connected_later(config: Config, max_connections: int) -> Redis:
@@ -176,14 +200,14 @@ def clock_process(
 ) -> ClockProcess:
     """The clock of a timetable, as this process runs it, watched by `metrics` if there are any.
 
-    It opens a second connection, for the lease.
+    It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
-    clock = redis_clock(redis)
+    clock = patiently(lambda: redis_clock(redis))
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,
         redis,
-        lease_redis=connected(config),
+        lease_redis=patiently(lambda: connected(config)),
         identity=identity(),
         release=of_file,
         about=about_clock(of_file, timetable, clock),

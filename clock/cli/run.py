@@ -11,7 +11,7 @@ import click
 
 from clock.cli.health import health, metrics_if_installed
 from clock.cli.options import health_options, settings, shared_options
-from clock.cli.parts import clock_process, connected, connected_later, timetable_to_run
+from clock.cli.parts import clock_process, connected, connected_later, patiently, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
 from clock.clocks import SystemClock
@@ -45,8 +45,8 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
     timetable = timetable_to_run(config)
     if timetable.settings.logger is not None:
         log_to(timetable.settings.logger)
-    redis = connected(config)
-    set_default(connected_later(config, PUSH_CONNECTIONS))
+    redis = patiently(lambda: connected(config))
+    set_default(patiently(lambda: connected_later(config, PUSH_CONNECTIONS)))
     metrics = metrics_if_installed(redis, SystemClock()) if config.health_port else None
     process = clock_process(config, timetable, redis, on_stuck=leave, metrics=metrics)
     stopping = Stopping(process.stop, lambda: process.stop(0), patience_seconds=STOP_SECONDS, clock=SystemClock())

@@ -17,7 +17,7 @@ import click
 from clock.cli.health import health, metrics_if_installed, parents_folder
 from clock.cli.options import health_options, settings, shared_options
 from clock.cli.output import echo
-from clock.cli.parts import clock_process, connected, identity, redis_clock, timetable_to_run
+from clock.cli.parts import clock_process, connected, identity, patiently, redis_clock, timetable_to_run
 from clock.cli.reloading import reload_option
 from clock.cli.several import for_capsule, run_several
 from clock.cli.stopping import Stopping, end_processes, leave
@@ -90,9 +90,9 @@ def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
     """Load the application and run its jobs, with a heartbeat process that has not loaded it."""
     faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
     import_jobs(*config.require)
-    redis = connected(config, config.concurrency + 2)
+    redis = patiently(lambda: connected(config, config.concurrency + 2))
     set_default(redis)
-    clock = redis_clock(redis)
+    clock = patiently(lambda: redis_clock(redis))
     worker_options = _options(config)
     name = identity()
     process = Worker(redis, worker_options, identity=name, clock=clock, link=link)
@@ -182,7 +182,8 @@ def _standing_by(
         yield None
         return
     timetable = timetable_to_run(replace(config, clock_file=clock_file))
-    process = clock_process(config, timetable, connected(config), metrics=metrics)
+    redis = patiently(lambda: connected(config))
+    process = clock_process(config, timetable, redis, metrics=metrics)
     refusals: list[StoreError] = []
 
     def run() -> None:

@@ -8,9 +8,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import StoreError, WorkerStuck
+from clock.errors import StoreError, StoreUnavailable, WorkerStuck
 from clock.job.metrics import METRICS
 from clock.problems import Problems
 from clock.store import Redis
@@ -95,10 +96,11 @@ class Worker:
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
 
-        Raises StoreUnavailable if Redis is away at the start; later it is waited for. Raises StoreError if Redis
-        refuses from the start what the worker needs. Raises WorkerStuck if this process alone is cut off.
+        Raises StoreError if Redis refuses from the start what the worker needs; while Redis is away it waits.
+        Raises WorkerStuck if this process alone is cut off.
         """
-        self._release_parked()
+        with suppress(StoreUnavailable):  # each heartbeat releases them
+            self._release_parked()
         warn_of_eviction(self._redis)
         logger.info(
             "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",

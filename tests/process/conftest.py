@@ -52,6 +52,11 @@ class Running:
         self._reader.join(PATIENCE_SECONDS)
         return code
 
+    def finished_output(self) -> str:
+        """All that it has written; it must have ended."""
+        self._reader.join(PATIENCE_SECONDS)
+        return self.output
+
     def _read(self) -> None:
         assert self.popen.stdout is not None
         with self.popen.stdout as lines:

@@ -5,7 +5,7 @@ import json
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App
+from tests.process.conftest import PATIENCE_SECONDS, App
 
 pytestmark = pytest.mark.process
 
@@ -104,16 +104,39 @@ def test_two_job_classes_of_one_name(app: App) -> None:
     assert "two job classes have the name TwiceJob: one in jobs.a, one in jobs.b" in line
 
 
-def test_a_redis_that_refuses(app: App, free_port: int) -> None:
+@pytest.mark.slow
+def test_a_redis_that_is_away_is_waited_for_some_seconds(app: App, free_port: int) -> None:
     app.write("lib/clock.py", EVENT)
     app.write("jobs/__init__.py", "")
     app.environ["REDIS_URL"] = f"redis://me:secret@127.0.0.1:{free_port}/0"
 
-    for words in (["lib/clock.py"], ["worker"]):
-        line = refused(app, *words)
+    started = [app.start("lib/clock.py"), app.start("worker")]
+    codes = [process.popen.wait(PATIENCE_SECONDS) for process in started]
+
+    assert codes == [1, 1]
+    for process in started:
+        *_, logged, line = process.finished_output().splitlines()
+        assert " ERROR " in logged
+        assert "Is it running, and is REDIS_URL right? Trying again" in logged
         assert line.startswith(f"clock: redis://me:***@127.0.0.1:{free_port}/0: Redis cannot be reached: ")
         assert line.endswith("Is it running, and is REDIS_URL right?")
-        assert "secret" not in line
+        assert "secret" not in process.output
+
+
+def test_processes_that_start_before_redis_work_when_it_is_there(app: App, free_port: int) -> None:
+    app.write("lib/clock.py", EVENT)
+    app.write("jobs/__init__.py", "")
+    app.environ["REDIS_URL"] = f"redis://127.0.0.1:{free_port}/0"
+
+    started = [app.start("lib/clock.py"), app.start("worker"), app.start("worker", "-p", "2")]
+    for process in started:
+        process.wait_for("Trying again")
+    app.start_program("redis-server", "--port", str(free_port), "--save", "")
+
+    started[0].wait_for("Became leader")
+    for process in started[1:]:
+        process.wait_for("Starting worker")
+    assert [process.end() for process in started] == [0, 0, 0]
 
 
 def test_a_redis_url_that_is_none(app: App) -> None:

@@ -29,7 +29,6 @@ def test_workers_stopped_at_random_run_each_job_once(tmp_path: Path, rng: random
     assert "each ran once" in worker.stops(tmp_path, 3_000, rng)
 
 
-@pytest.mark.xfail(strict=False, reason="a worker ended in one run in which Redis was restarted: to be explained")
 def test_no_job_is_lost_when_redis_restarts_and_connections_are_cut(tmp_path: Path, rng: random.Random) -> None:
     assert "none lost" in worker.outages(tmp_path, 3_000, rng)
 

@@ -258,6 +258,10 @@ LINES = {
 }
 
 
+#: With these, a process that starts cannot even ask which server it is.
+AWAY = frozenset({"no_answer", "unreachable", "too_many_clients", "loading", "busy_script", "cluster_down"})
+
+
 def no_permission(what: str, *rules: str, who: frozenset[str] = ALL) -> Fault:
     means = "The user of the URL may not do what clock does."
     return Fault(
@@ -520,9 +524,15 @@ def table() -> str:
         "| --- | --- | --- | --- | --- |",
     ]
     for fault in FAULTS:
-        cells = (fault.name, _quoted(fault), fault.means, fault.do, "exit 1" if fault.exits else "waits")
+        cells = (fault.name, _quoted(fault), fault.means, fault.do, _at_the_start(fault))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _at_the_start(fault: Fault) -> str:
+    if fault.exits:
+        return "exit 1"
+    return "waits 10 s, then exit 1" if fault.says in AWAY else "waits"
 
 
 def _quoted(fault: Fault) -> str:
