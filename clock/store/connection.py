@@ -50,7 +50,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise embedded.explained(store_error(error)) from error
+        raise embedded.explained(store_error(error), error) from error
     except OSError as error:  # no file descriptor is left, for instance
         raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
 

@@ -126,24 +126,21 @@ def _make_private(files: EmbeddedFiles) -> None:
     (files.home / ".gitignore").write_text("*\n")
 
 
-def explained(error: StoreError) -> StoreError:
+def explained(error: StoreError, original: RedisError) -> StoreError:
     """The error with the reason why this process's embedded server does not run, if it is about that server.
 
-    A keeper that was killed is replaced, so that the server comes back without a new process.
+    `original` is the client library's error, whose text or notes name the socket. A keeper that was killed is
+    replaced, so that the server comes back without a new process.
     """
-    text = str(error)
-    files = next((files for files in map(_files_at, _held) if str(files.socket) in text), None)
-    if (
-        files is None and _held and "connecting to" not in text
-    ):  # a connection was closed: by whom, it does not say
-        files = _files_at(next(iter(_held)))
+    named = "\n".join((str(original), *getattr(original, "__notes__", ())))
+    files = next((files for files in map(_files_at, _held) if str(files.socket) in named), None)
     if files is None or error.cause != "unreachable":
         return error
     with suppress(OSError):  # the folder is gone: `trouble` says so
         if not _is_kept(files) and all(keeper.poll() is not None for keeper in _keepers):
             _start_keeper(files)
     return type(error)(
-        f"{text.rstrip('.')}. {trouble(files)}. It is started again until it runs.", cause=error.cause
+        f"{str(error).rstrip('.')}. {trouble(files)}. It is started again until it runs.", cause=error.cause
     )
 
 

@@ -4,8 +4,8 @@
 
 It waits for an exclusive lock on `HOME/users`, which it gets when the last user is gone, and then stops the
 server. A server that dies is started again for as long as somebody uses it, with a growing pause: a full disk may
-have space again. Only a server that has never answered ends the keeper, and the process that waits for it reports
-why. A server left behind by a killed keeper is replaced.
+have space again. Only a server that has never accepted a connection ends the keeper, and the process that waits
+for it reports why. A server left behind by a killed keeper is replaced.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from clock.store.embedded import EmbeddedFiles, probe_of
 FIRST_PAUSE_SECONDS = 0.1  # before a server that has died is started again; doubled each time
 LONGEST_PAUSE_SECONDS = 2.0  # a start costs little, and a clock waits for it
 STEADY_SECONDS = 60.0  # a server that ran so long is well: its next death begins with the first pause
-LOOK_SECONDS = 0.05
+READY = "Ready to accept connections"  # what the server logs when it has loaded its data
 
 
 class Keeper:
@@ -39,7 +39,7 @@ class Keeper:
         self._server: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
-        """Keep the server running until nobody uses it any more; the exit code, 1 if it has never answered."""
+        """Keep the server running until nobody uses it any more; the exit code, 1 if none was ever up."""
         own = os.open(self._files.keeper, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,29 +59,19 @@ class Keeper:
         return 0
 
     def _run_server(self) -> bool:
-        """Run the server to its end; whether it has answered."""
+        """Run the server to its end; whether it has accepted connections.
+
+        Its log decides: the server may have ended before anybody could ask it.
+        """
         try:
             self._stop_orphan()
             server = self._server = self._start()
+            if self._unused.is_set():
+                server.terminate()
+            server.wait()
+            return READY in self._files.log.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return False  # a full disk, a folder that is gone
-        if self._unused.is_set():
-            server.terminate()
-        was_up = False
-        while server.poll() is None and not was_up:
-            was_up = self._answers()
-            self._clock.wait(self._unused, LOOK_SECONDS)
-        server.wait()
-        return was_up
-
-    def _answers(self) -> bool:
-        probe = probe_of(self._files)
-        try:
-            return bool(probe.ping())
-        except RedisError:
-            return False
-        finally:
-            probe.close()
 
     def _wait_until_unused(self) -> None:
         users = os.open(self._files.users, os.O_RDWR | os.O_CREAT, 0o600)

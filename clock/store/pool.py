@@ -108,7 +108,23 @@ class TlsLink(Link, SSLConnection):
 
 
 class UnixLink(Link, UnixDomainSocketConnection):
-    """A connection by a unix socket."""
+    """A connection by a unix socket. Its errors carry a note that names the socket: their text does not always."""
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """The next answer. Raises what the client library does."""
+        try:
+            return super().read_response(*args, **options)
+        except RedisError as error:
+            error.add_note(f"Socket: {self.path}")
+            raise
+
+    def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """Send commands. Raises what the client library does."""
+        try:
+            super().send_packed_command(*args, **options)  # type: ignore[no-untyped-call]  # untyped there
+        except RedisError as error:
+            error.add_note(f"Socket: {self.path}")
+            raise
 
 
 class Pool(BlockingConnectionPool):

@@ -76,7 +76,7 @@ def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) 
     refusals: list[RedisError] = []
     for _ in unread:
         try:
-            link.read_response()
+            link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
         except (ResponseError, BusyLoadingError) as error:
             if not link.is_elsewhere:
                 raise

@@ -68,9 +68,10 @@ def _nothing_outside() -> Iterator[_Trial]:
         _trial.is_on = False
 
 
-def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    if _trial.is_on and (_writes(arguments) if event == "open" else _reaches_out(event)):
-        _trial.has_reached_out = True
+def _refuse(event: str, arguments: tuple[object, ...], trial: _Trial = _trial) -> None:
+    # `trial` is bound here: the interpreter calls its hooks until its end, when this module has no names any more.
+    if trial.is_on and (_writes(arguments) if event == "open" else _reaches_out(event)):
+        trial.has_reached_out = True
         raise PermissionError("clock check asks conditions without letting them change anything")
 
 

@@ -1,7 +1,11 @@
+from collections.abc import Callable
+
 import pytest
+from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.connection import connect, translated
+from clock.store.sending import send
 from tests.store.talking import answering
 
 PASSING = {
@@ -42,35 +46,54 @@ LASTING = {
 }
 
 
-def met(answer: str, *, in_pipeline: bool) -> StoreError:
+def get(redis: Redis) -> None:
+    redis.get("x")
+
+
+def get_in_pipeline(redis: Redis) -> None:
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.get("x")
+    pipeline.execute()
+
+
+def push(redis: Redis) -> None:
+    send(redis, [[("SADD", "queues", "default"), ("LPUSH", "queue:default", "{}")]], within=5.0)
+
+
+WAYS = pytest.mark.parametrize("way", [get, get_in_pipeline, push])
+
+
+def met(answer: str, way: Callable[[Redis], None]) -> StoreError:
     with answering("-" + answer) as url:
         redis = connect(url)
-        pipeline = redis.pipeline(transaction=False)
-        pipeline.get("x")
         with pytest.raises(StoreError) as caught, translated():
-            _ = pipeline.execute() if in_pipeline else redis.get("x")
+            way(redis)
         redis.close()
     return caught.value
 
 
-@pytest.mark.parametrize("in_pipeline", [False, True])
+@WAYS
 @pytest.mark.parametrize(("answer", "cause"), PASSING.items())
-def test_a_fault_that_may_pass_is_told_from_the_others(answer: str, cause: str, in_pipeline: bool) -> None:
-    error = met(answer, in_pipeline=in_pipeline)
+def test_a_fault_that_may_pass_is_told_from_the_others(
+    answer: str, cause: str, way: Callable[[Redis], None]
+) -> None:
+    error = met(answer, way)
 
     assert (type(error), error.cause) == (StoreUnavailable, cause), error
 
 
-@pytest.mark.parametrize("in_pipeline", [False, True])
+@WAYS
 @pytest.mark.parametrize(("answer", "cause"), LASTING.items())
-def test_a_fault_that_waiting_does_not_cure_is_a_store_error(answer: str, cause: str, in_pipeline: bool) -> None:
-    error = met(answer, in_pipeline=in_pipeline)
+def test_a_fault_that_waiting_does_not_cure_is_a_store_error(
+    answer: str, cause: str, way: Callable[[Redis], None]
+) -> None:
+    error = met(answer, way)
 
     assert (type(error), error.cause) == (StoreError, cause), error
 
 
 def test_the_text_holds_what_is_wrong_the_servers_words_and_the_cure() -> None:
-    error = met("OOM command not allowed when used memory > 'maxmemory'.", in_pipeline=True)
+    error = met("OOM command not allowed when used memory > 'maxmemory'.", get_in_pipeline)
 
     assert str(error) == (
         "Redis is out of memory: command not allowed when used memory > 'maxmemory'. "
