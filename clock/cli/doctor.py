@@ -30,8 +30,8 @@ _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **options: Any) -> None:
     """Check Redis, the connection to it and the data in it for problems, and suggest fixes.
 
-    Checks the version, eviction, persistence, memory, TLS, clock skew, connections, jobs left behind by dead
-    workers, and stored state of removed events. Exits 1 if something must be fixed.
+    Checks the version, eviction, persistence, memory, TLS, clock skew, connections, permissions, jobs left
+    behind by dead workers, and stored state of removed events. Exits 1 if something must be fixed.
 
     \b
     Example: python -m clock doctor

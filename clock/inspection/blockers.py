@@ -1,15 +1,26 @@
-"""What stops clocks and workers now: keys of a wrong type, queues without a worker, what they report."""
+"""What stops clocks and workers: missing permissions, wrong types of keys, queues without a worker, reports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from clock.errors import StoreUnavailable
 from clock.inspection.finding import Finding, Grade
 from clock.inspection.processes import clocks, workers
 from clock.store import Redis
 from clock.store.connection import server_time
 from clock.store.key_types import wrong_keys
+from clock.store.permissions import check_permissions
 from clock.store.unserved import unserved
+
+
+def permissions(redis: Redis) -> Iterator[Finding]:
+    """Whether this user may do what clocks and workers do. Raises StoreError if not."""
+    try:
+        check_permissions(redis)
+    except StoreUnavailable:
+        return  # the server refuses everybody's writes now, which is a finding of its own
+    yield Finding("permissions", Grade.GOOD, "this user may do all that clocks and workers do")
 
 
 def wrong_types(redis: Redis) -> Iterator[Finding]:

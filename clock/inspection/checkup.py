@@ -35,6 +35,7 @@ def checkup(redis: Redis, circumstances: Circumstances) -> list[Finding]:
         *looked("server", lambda: _of_server(redis, circumstances)),
         _tls(circumstances.url),
         _skew(circumstances.offset),
+        *looked("permissions", lambda: blockers.permissions(redis)),
         *looked("keys", lambda: blockers.wrong_types(redis)),
         *looked("processes", lambda: blockers.reported(redis)),
         *looked("queues", lambda: blockers.without_worker(redis)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -12,6 +12,8 @@ from typing import Any
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
 from clock.store.clock_register import ClockRegister
+
+LATE_SECONDS = 10.0  # clocks and workers report every 5 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +131,10 @@ def _clock(identity: str, told: Mapping[str, object], *, leads: bool) -> ClockVi
         skew=float(str(told.get("skew_ms", 0))) / 1000,
         problems=_texts(told.get("problems")),
     )
+
+
+def all_report(clocks: Sequence[ClockView], workers: Sequence[WorkerView], now: datetime) -> bool:
+    """Whether there are clocks or workers, and each has reported within `LATE_SECONDS`."""
+    ages = [worker.beat_age for worker in workers]
+    ages += [(now - clock.last_round).total_seconds() for clock in clocks]
+    return bool(ages) and max(ages) <= LATE_SECONDS

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clock.clocks import from_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.events import OVERDUE, EventView, events
 from clock.inspection.places import QueueView, queues
-from clock.inspection.processes import ClockView, WorkerView, clocks, workers
+from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
 from clock.inspection.server_faults import server_faults
 from clock.job.payload import seconds
 from clock.store import Redis, listing, watch
 from clock.store.key_types import wrong_keys
+from clock.store.permissions import check_permissions
 from clock.store.watch import Watched
 from clock.timetable import Timetable
 
@@ -70,11 +71,23 @@ def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> S
     """Look at everything. Raises StoreError, which names the keys if some of a wrong type are in the way."""
     wrong = [f"{key}; rename or delete it" for key in wrong_keys(redis)]
     try:
-        return _status(redis, now, timetable, [*_server_faults(redis), *wrong])
+        found = _status(redis, now, timetable, [*_server_faults(redis), *wrong])
     except StoreError as error:
         if not wrong or isinstance(error, StoreUnavailable):
             raise
         raise StoreError(f"In Redis, {'; '.join(wrong)}.", cause="wrong_type") from error
+    if found.faults or all_report(found.clocks, found.workers, now):
+        return found
+    return replace(found, faults=_refusals(redis))
+
+
+def _refusals(redis: Redis) -> list[str]:
+    """Why clocks and workers may not be able to report."""
+    try:
+        check_permissions(redis)
+    except StoreError as error:
+        return [str(error)]
+    return []
 
 
 def _server_faults(redis: Redis) -> list[str]:

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +8,9 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.inspection import Status, status
+from clock.inspection.processes import LATE_SECONDS
 from clock.store.clock_register import ClockRegister
+from clock.store.connection import connect
 from clock.store.ledger import RedisLedger
 from clock.timetable import Timetable, load
 from tests.inspection.conftest import NOW, NOW_SECONDS, Payload
@@ -77,6 +79,37 @@ def test_all_is_well_where_a_clock_leads_and_a_worker_takes_the_queues(
     assert found.problems == []
     assert (found.clocks[0].release, found.clocks[0].leads) == ("v7", True)
     assert (found.workers[0].busy, found.workers[0].concurrency, found.workers[0].beat_age) == (2, 5, 3.0)
+
+
+@pytest.fixture
+def reader(redis: Redis, redis_url: str) -> Iterator[Redis]:
+    """A connection of a user that may not write."""
+    redis.acl_setuser("reader", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-@write"])
+    connection = connect(redis_url.replace("//", "//reader:any@", 1))
+    yield connection
+    connection.close()
+    redis.acl_deluser("reader")
+
+
+def test_a_missing_permission_is_a_problem_once_a_process_is_late(
+    reader: Redis, worker: Callable[..., None], clock: Callable[..., None]
+) -> None:
+    worker("default")
+    clock()
+    fresh = look(reader).problems
+    clock(last_round=LATE_SECONDS + 1)
+
+    late = look(reader).problems
+
+    assert fresh == []
+    assert [problem for problem in late if "docs/deploying.md lists the permissions" in problem] == late
+
+
+def test_a_missing_permission_is_a_problem_if_no_process_is_left(reader: Redis) -> None:
+    refused, none = look(reader).problems
+
+    assert "no permissions to run the" in refused
+    assert none == "no clock and no worker is running"
 
 
 def test_nothing_that_runs_is_a_problem(redis: Redis) -> None:

@@ -1,19 +1,23 @@
 """A user that may not run one command: a script that needs it changes nothing."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store import watch
+from clock.store import scripts, watch
 from clock.store.connection import connect
 from clock.store.decision import Decision
 from clock.store.delayed import Delayed
 from clock.store.holding import Push
 from clock.store.in_progress import Claimed, InProgress, Move
 from clock.store.ledger import RedisLedger
+from clock.store.permissions import COMMANDS, check_permissions
 from clock.store.repairs import bury
 
 NOON = 1_795_521_600_000
@@ -111,6 +115,44 @@ def test_a_job_stays_in_its_one_place_if_redis_refuses_half_of_a_move(
             move(limited(command))
 
     assert places(redis) == [place] * bool(place)
+
+
+def test_asking_for_permissions_changes_nothing(redis: Redis) -> None:
+    check_permissions(redis)
+
+    assert redis.keys() == []
+    assert redis.ping(), "the connection is not left in a transaction"
+
+
+@pytest.mark.parametrize("command", sorted({words[0].lower() for words in COMMANDS} | {"multi"}))
+def test_asking_for_permissions_finds_each_command_that_is_missing(
+    limited: Callable[[str], Redis], command: str
+) -> None:
+    with pytest.raises(StoreError, match=f"'{command}' command") as caught:
+        check_permissions(limited(command))
+
+    assert caught.value.cause == "no_permission"
+
+
+def test_asking_for_permissions_covers_each_command_of_the_scripts_that_writes(redis: Redis) -> None:
+    texts = [path.read_text() for path in (Path(scripts.__file__).parent / "lua").glob("*.lua")]
+    used = set(re.findall(r"call\('([A-Z]+)'", "".join(texts)))
+    known: Any = redis.command()
+    writing = {name for name in used if "write" in known[name.lower()]["flags"]}
+
+    assert {"HSET", "XADD"} < writing <= {words[0] for words in COMMANDS}
+
+
+def test_asking_for_permissions_finds_keys_that_the_user_may_not_write(redis: Redis, redis_url: str) -> None:
+    redis.acl_setuser("reader", enabled=True, nopass=True, keys=["clock:*"], commands=["+@all"])
+    connection = connect(redis_url.replace("//", "//reader:any@", 1))
+
+    with pytest.raises(StoreError) as caught:
+        check_permissions(connection)
+
+    connection.close()
+    redis.acl_deluser("reader")
+    assert caught.value.cause == "no_permission"
 
 
 def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
