@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.faults.server import quiet_redis
 from clock.clocks import SystemClock
-from clock.store.decision import Decision, Verdict
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.decision import Decision, Verdict
+from clock.store.ledger.ledger import RedisLedger
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
 

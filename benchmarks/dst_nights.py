@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run a
 import schedule
 from cronsim import CronSim
 
-from clock.timetable.clockwork import parse_at
-from clock.timetable.cron import Cron
-from clock.timetable.local_time import to_datetime, to_seconds
+from clock.timetable.triggers.clockwork import parse_at
+from clock.timetable.triggers.cron import Cron
+from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.clockworks_rule import clockwork_fires
 
 MINUTE = timedelta(minutes=1)

@@ -23,9 +23,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run a
 from cronsim import CronSim
 
 from clock.timetable import Timetable, load
-from clock.timetable.cron import Cron
-from clock.timetable.local_time import DAY, FOREVER, HOUR, MINUTE, to_seconds
-from clock.timetable.triggers import Days, Elapsed, Trigger
+from clock.timetable.triggers.cron import Cron
+from clock.timetable.triggers.intervals import Days, Elapsed, Trigger
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, to_seconds
 
 START, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 ZONE = ZoneInfo("America/New_York")

@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run a
 import schedule
 
 from benchmarks.declarations import declared
+from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.testing import FakeClock
-from clock.testing.memory_ledger import MemoryLedger
 from clock.ticker import Signature, Ticker
 
 COUNTS = (100, 1_000, 10_000, 100_000)

@@ -15,8 +15,8 @@ from timeit import repeat
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run as a file
 
-from clock.job.bulk import encode_all, new_jids
 from clock.job.payload import decode, encode_checked
+from clock.job.push.bulk_arguments import encode_all, new_jids
 
 COUNT = 1_000
 ARGS: list[object] = [1234567, "due_tomorrow", {"lessons": [1, 2], "by": "mail"}]

@@ -33,7 +33,7 @@ from benchmarks.workers.running import (
     wait_until,
     worker,
 )
-from clock.store.connection import set_default
+from clock.store.server.connection import set_default
 
 WARM_UP = 50
 

@@ -20,9 +20,9 @@ from redis import Redis
 
 from benchmarks.faults.server import quiet_redis
 from clock.clocks import SystemClock
-from clock.job.client import using_clock
-from clock.store.decision import Decision, Verdict, Verdicts
-from clock.store.ledger import RedisLedger
+from clock.job.push.client import using_clock
+from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable, load

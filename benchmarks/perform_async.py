@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # so that it can be run a
 from redis import Redis
 
 from clock import Job
-from clock.job.client import BULK_BATCH
-from clock.store import embedded
-from clock.store.connection import connect, set_default
+from clock.job.push.client import BULK_BATCH
+from clock.store.server import embedded
+from clock.store.server.connection import connect, set_default
 
 ROUNDS = 9
 Run = Callable[[int], object]  # does so many pushes

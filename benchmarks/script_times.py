@@ -27,13 +27,13 @@ from clock import Job
 from clock.clocks import SystemClock, to_ms
 from clock.inspection import RETRY, FoundJob, QueuePlace, WaitingSet, trim_dead
 from clock.store import keys
-from clock.store.decision import Decision
-from clock.store.delayed import Delayed, Nearer
-from clock.store.holding import Push
-from clock.store.in_progress import InProgress
-from clock.store.ledger import RedisLedger
-from clock.worker.poller import Poller
+from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.in_progress import InProgress
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.ledger import RedisLedger
 from clock.worker.recovery import recover, unpark
+from clock.worker.scheduled import Poller
 
 CLOCK = SystemClock()
 NOW = CLOCK.now().timestamp()

@@ -206,7 +206,7 @@ class StoreError(ClockError):
     """Redis cannot be used as it is.
 
     `cause` is a stable word for the fault, for programs: `no_permission`, `out_of_memory`. They are in
-    `clock/store/faults.py`.
+    `clock/store/server/faults.py`.
     """
 
     answered = 0  # how many batches of jobs Redis had acknowledged

@@ -2,7 +2,7 @@
 
 Test runs that have nothing to do with a clock shall not pay for the package, so it is imported by the first test
 that asks for one of the fixtures: `clock.testing.plugin` has what they do. What the plugin knows of the run stands
-here, and `clock.testing.under_pytest` asks for it.
+here, and `clock.rehearsal.under_pytest` asks for it.
 
 PYTEST_DONT_REWRITE: nothing is asserted here.
 """
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from clock.rehearsal.job_modes import Collected
     from clock.store import Redis
     from clock.testing import FakeClock, History, World
-    from clock.testing.job_modes import Collected
 
 is_updating = False  # whether `assert_timeline` writes its snapshots
 histories: list[Any] | None = None  # those of the test under way

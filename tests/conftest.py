@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
-from clock.store import embedded
-from clock.store.connection import connect, set_default
+from clock.store.server import embedded
+from clock.store.server.connection import connect, set_default
 from tests.servers import Servers
 
 # A machine that is busy, or stands still for a moment, is no failure of an example.

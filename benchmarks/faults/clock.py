@@ -30,8 +30,9 @@ from redis import Redis
 
 from benchmarks.faults.server import Server
 from clock.clocks import SystemClock, from_ms
-from clock.store import keys, watch
-from clock.store.ledger import RedisLedger
+from clock.store import keys
+from clock.store.ledger import overdue
+from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import Timetable, load
 
 CLOCKS = 3
@@ -201,7 +202,7 @@ class Clocks:
 
     def _has_settled_leader(self) -> bool:
         """Whether the leader lives and has nothing to catch up, so that it knows the whole ledger."""
-        found = watch.look(self._server.redis)
+        found = overdue.look(self._server.redis)
         pids = {str(process.pid) for process in self._running if process.poll() is None}
         return found.leader is not None and found.leader.split(":")[1] in pids and -5_000 < found.late_ms < 500
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.faults.server import Server
 from benchmarks.faults.shop.jobs import HoldLockJob, TraceRunJob
-from clock.store.connection import set_default
+from clock.store.server.connection import set_default
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 120.0

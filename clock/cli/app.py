@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from clock import __version__
-from clock.cli.commands import LazyCommands
+from clock.cli.groups import LazyCommands
 from clock.cli.output import echo
 from clock.errors import ClockError
 from clock.printable import printable
@@ -26,39 +26,39 @@ COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # how the shell's completion script ask
 #: Every command and the module that holds it; a module is imported when its command is run, or helped with.
 SECTIONS = {
     "Run": {
-        "run": "clock.cli.run",
-        "worker": "clock.cli.worker",
-        "dev": "clock.cli.dev",
-        "daemon": "clock.cli.background",
+        "run": "clock.cli.commands.run",
+        "worker": "clock.cli.commands.worker",
+        "dev": "clock.cli.commands.dev",
+        "daemon": "clock.cli.commands.daemon",
     },
     "Monitor": {
-        "status": "clock.cli.status",
-        "list": "clock.cli.events",
-        "doctor": "clock.cli.doctor",
+        "status": "clock.cli.commands.status",
+        "list": "clock.cli.commands.list_events",
+        "doctor": "clock.cli.commands.doctor",
     },
     "The clock": {
-        "fire": "clock.cli.fire",
-        "pause": "clock.cli.pause",
-        "resume": "clock.cli.pause",
-        "why": "clock.cli.why",
-        "history": "clock.cli.history",
+        "fire": "clock.cli.commands.fire",
+        "pause": "clock.cli.commands.pause",
+        "resume": "clock.cli.commands.pause",
+        "why": "clock.cli.commands.why",
+        "history": "clock.cli.commands.history",
     },
     "Jobs": {
-        "queue": "clock.cli.queues",
-        "retry": "clock.cli.waiting",
-        "scheduled": "clock.cli.waiting",
-        "dead": "clock.cli.waiting",
+        "queue": "clock.cli.commands.queue",
+        "retry": "clock.cli.commands.job_sets",
+        "scheduled": "clock.cli.commands.job_sets",
+        "dead": "clock.cli.commands.job_sets",
     },
     "The clock file": {
-        "preview": "clock.cli.preview",
-        "diff": "clock.cli.diff",
-        "check": "clock.cli.check",
-        "explain": "clock.cli.explain",
+        "preview": "clock.cli.commands.preview",
+        "diff": "clock.cli.commands.diff",
+        "check": "clock.cli.commands.check",
+        "explain": "clock.cli.commands.explain",
     },
     "Setup": {
-        "new": "clock.cli.new",
-        "config": "clock.cli.config",
-        "completion": "clock.cli.completion",
+        "new": "clock.cli.commands.new",
+        "config": "clock.cli.commands.config",
+        "completion": "clock.cli.commands.completion",
     },
 }
 

@@ -22,7 +22,7 @@ from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.shutdown import handling
-from clock.store import embedded
+from clock.store.server import embedded
 
 F = TypeVar("F", bound=Callable[..., object])
 

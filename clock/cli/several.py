@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clock.cli.health import health_of_children, told_to
+from clock.cli.health_port import health_of_children, told_to
 from clock.cli.stopping import EXIT_SECONDS, Stopping
 from clock.clocks import SystemClock
 from clock.config import Config

@@ -1,4 +1,4 @@
-from clock.config.gather import Found, environment, file_used, gather, load_config
+from clock.config.load import Found, environment, file_used, gather, load_config
 from clock.config.schedule_file import Declared
 from clock.config.schema import json_schema
 from clock.config.settings import SETTINGS, Config, Setting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clock.config import values
+from clock.config import setting_types
 
 DEFAULT = "default"  # the name of what is in no capsule, as in Sidekiq
 
@@ -27,7 +27,7 @@ def read(value: object) -> tuple[Capsule, ...]:
     """`{single: {concurrency: 1, queues: [serial]}}`. Raises ValueError."""
     if not isinstance(value, Mapping):
         raise ValueError
-    return tuple(_capsule(values.text(str(name).removeprefix(":")), given) for name, given in value.items())
+    return tuple(_capsule(setting_types.text(str(name).removeprefix(":")), given) for name, given in value.items())
 
 
 def _capsule(name: str, given: object) -> Capsule:
@@ -38,5 +38,7 @@ def _capsule(name: str, given: object) -> Capsule:
         raise ValueError
     concurrency = fields.get("concurrency")
     return Capsule(
-        name, values.queues(fields.get("queues")), None if concurrency is None else values.count(concurrency)
+        name,
+        setting_types.queues(fields.get("queues")),
+        None if concurrency is None else setting_types.count(concurrency),
     )

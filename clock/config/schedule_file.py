@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from clock.config.yaml_text import composed, is_sidekiqs, line_of, merged_by, pairs_of, value_of, with_variables
+from clock.config.yaml_nodes import composed, is_sidekiqs, line_of, merged_by, pairs_of, value_of, with_variables
 from clock.errors import ConfigurationError
 
 KEY = "schedule"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clock.config import capsules, values
+from clock.config import capsules, setting_types
 from clock.config.capsules import Capsule
 from clock.config.schedule_file import Declared
 
@@ -82,7 +82,7 @@ SETTINGS = (
     Setting(
         "redis",
         "where Redis is; without it, the embedded Valkey of this folder",
-        values.url,
+        setting_types.url,
         "it must be a URL: redis://host:6379/0",
         "--redis",
         {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+sentinel)://|^\$\{"},
@@ -91,7 +91,7 @@ SETTINGS = (
     Setting(
         "clock_file",
         "the file that declares the events",
-        values.path,
+        setting_types.path,
         "it must be a path: lib/clock.py",
         "CLOCK_FILE",
         {"type": "string", "minLength": 1},
@@ -99,7 +99,7 @@ SETTINGS = (
     Setting(
         "schedule_file",
         "a YAML file of further events, such as sidekiq-cron's and sidekiq-scheduler's",
-        values.path,
+        setting_types.path,
         "it must be a path: config/schedule.yml",
         "--schedule-file",
         {"type": "string", "minLength": 1},
@@ -108,7 +108,7 @@ SETTINGS = (
     Setting(
         "require",
         "the folders of the jobs: a worker imports every module under them",
-        values.paths,
+        setting_types.paths,
         "it must be a folder or a list of folders: jobs",
         "--require",
         {
@@ -121,7 +121,7 @@ SETTINGS = (
     Setting(
         "queues",
         "the queues that a worker takes jobs from, in this order, or by weight",
-        values.queues,
+        setting_types.queues,
         "it must be a list: [critical, default], or [[critical, 4], [default, 1]] with weights; as options, "
         "-q critical,4 -q default,1",
         "--queue",
@@ -146,7 +146,7 @@ SETTINGS = (
     Setting(
         "concurrency",
         "how many jobs run at once in a worker",
-        values.count,
+        setting_types.count,
         "it must be a whole number above 0",
         "--concurrency",
         {"type": "integer", "minimum": 1},
@@ -155,7 +155,7 @@ SETTINGS = (
     Setting(
         "processes",
         "how many processes a worker runs in, each with that concurrency; to use all cores",
-        values.count,
+        setting_types.count,
         "it must be a whole number above 0",
         "--processes",
         {"type": "integer", "minimum": 1},
@@ -164,7 +164,7 @@ SETTINGS = (
     Setting(
         "stop_timeout",
         "seconds that a worker waits for running jobs when it is stopped",
-        values.seconds,
+        setting_types.seconds,
         "it must be a number of seconds, from 0 to a day",
         "--timeout",
         {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
@@ -173,7 +173,7 @@ SETTINGS = (
     Setting(
         "push_timeout",
         "seconds after which a push that Redis does not answer fails, waiting for a connection included",
-        values.limit,
+        setting_types.limit,
         "it must be a number of seconds, above 0 and at most a day",
         "CLOCK_PUSH_TIMEOUT",
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400},
@@ -182,7 +182,7 @@ SETTINGS = (
     Setting(
         "heartbeat",
         "seconds between two heartbeats of a worker; the jobs of one that missed four are given to others",
-        values.interval,
+        setting_types.interval,
         "it must be a number of seconds, above 0 and at most 15",
         "CLOCK_HEARTBEAT",
         {"type": "number", "exclusiveMinimum": 0, "maximum": 15},
@@ -191,7 +191,7 @@ SETTINGS = (
     Setting(
         "max_retries",
         "how often a job with retry = True is tried again",
-        values.number,
+        setting_types.number,
         "it must be a whole number, 0 or above",
         "CLOCK_MAX_RETRIES",
         {"type": "integer", "minimum": 0},
@@ -200,7 +200,7 @@ SETTINGS = (
     Setting(
         "dead_max_jobs",
         "how many dead jobs are kept; the oldest beyond that are removed when another job dies",
-        values.number,
+        setting_types.number,
         "it must be a whole number, 0 or above",
         "CLOCK_DEAD_MAX_JOBS",
         {"type": "integer", "minimum": 0},
@@ -209,7 +209,7 @@ SETTINGS = (
     Setting(
         "dead_timeout",
         "seconds that a dead job is kept: 180 days; older ones are removed when another job dies",
-        values.long_limit,
+        setting_types.long_limit,
         "it must be a number of seconds, above 0",
         "CLOCK_DEAD_TIMEOUT",
         {"type": "number", "exclusiveMinimum": 0},
@@ -219,7 +219,7 @@ SETTINGS = (
         "frozen_timeout",
         "seconds until a worker in which no thread can run, because a job holds the interpreter lock, is killed; "
         "0: never",
-        values.seconds,
+        setting_types.seconds,
         "it must be a number of seconds, from 0 to a day",
         "--frozen-timeout",
         {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
@@ -228,7 +228,7 @@ SETTINGS = (
     Setting(
         "health_port",
         "the port on which clock and worker tell their health and metrics",
-        values.port,
+        setting_types.port,
         "it must be a port, from 1 to 65535",
         "--health-port",
         {"type": "integer", "minimum": 1, "maximum": 65_535},
@@ -237,7 +237,7 @@ SETTINGS = (
     Setting(
         "health_host",
         "the address on which the health port answers; 0.0.0.0 for all addresses, as containers need it",
-        values.text,
+        setting_types.text,
         "it must be an address: 127.0.0.1, 0.0.0.0, ::",
         "--health-host",
         {"type": "string", "minLength": 1},
@@ -246,7 +246,7 @@ SETTINGS = (
     Setting(
         "overdue_after",
         "seconds after which a firing, a round of the loop or a fetch is so late that the process is not ready",
-        values.limit,
+        setting_types.limit,
         "it must be a number of seconds, above 0 and at most a day",
         "CLOCK_OVERDUE_AFTER",
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400},
@@ -255,7 +255,7 @@ SETTINGS = (
     Setting(
         "log_format",
         "text for people, json for machines",
-        values.one_of("text", "json"),
+        setting_types.one_of("text", "json"),
         "it must be text or json",
         "--log-format",
         {"enum": ["text", "json"]},
@@ -264,7 +264,7 @@ SETTINGS = (
     Setting(
         "log_level",
         "what is logged: this level and those above it",
-        values.one_of("debug", "info", "warning", "error"),
+        setting_types.one_of("debug", "info", "warning", "error"),
         "it must be debug, info, warning or error",
         "--log-level",
         {"enum": ["debug", "info", "warning", "error"]},

@@ -22,8 +22,8 @@ from clock.inspection import queues
 from clock.job import Job, server_middleware
 from clock.job.payload import Payload, seconds
 from clock.store import Redis, listing
-from clock.store.connection import server_time_offset
-from clock.store.decision import Decision
+from clock.store.ledger.decision import Decision
+from clock.store.server.connection import server_time_offset
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clock.errors import StoreError
-from clock.store import Redis, watch
+from clock.store import Redis
+from clock.store.ledger import overdue
 
 LIVE_SECONDS = 300.0  # an action in the clock's own thread may take this long; a loop that is stuck takes for ever
 
@@ -89,7 +90,7 @@ def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_sec
 def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
     """What is wrong with the application's clock, whichever process it is, read from Redis; empty: nothing."""
     try:
-        found = watch.look(redis)
+        found = overdue.look(redis)
     except StoreError as error:
         return (str(error),)
     if not found.is_overdue(overdue_seconds):

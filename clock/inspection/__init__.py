@@ -1,8 +1,7 @@
-from clock.inspection.checkup import Circumstances, checkup
+from clock.inspection.doctor import Circumstances, checkup
 from clock.inspection.events import EventView, events
 from clock.inspection.finding import Finding, Grade
-from clock.inspection.jobs import FoundJob, JobFilter, matching
-from clock.inspection.places import (
+from clock.inspection.job_sets import (
     DEAD,
     RETRY,
     SCHEDULE,
@@ -13,6 +12,7 @@ from clock.inspection.places import (
     queues,
     trim_dead,
 )
+from clock.inspection.jobs import FoundJob, JobFilter, matching
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.inspection.status import Status, status
 

@@ -8,10 +8,10 @@ from clock.errors import StoreUnavailable
 from clock.inspection.finding import Finding, Grade
 from clock.inspection.processes import clocks, workers
 from clock.store import Redis
-from clock.store.connection import server_time
+from clock.store.jobs.unserved_queues import unserved
 from clock.store.key_types import wrong_keys
-from clock.store.permissions import check_permissions
-from clock.store.unserved import unserved
+from clock.store.server.connection import server_time
+from clock.store.server.permissions import check_permissions
 
 
 def permissions(redis: Redis) -> Iterator[Finding]:

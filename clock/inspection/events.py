@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clock.clocks import to_ms
-from clock.store import Redis, listing, watch
+from clock.store import Redis, listing
+from clock.store.ledger import overdue
+from clock.store.ledger.pauses import Pause, covering, read
 from clock.store.listing import LedgerRow
-from clock.store.pauses import Pause, covering, read
 from clock.timetable import Event, Timetable
 
-OVERDUE = timedelta(seconds=watch.OVERDUE_SECONDS)
+OVERDUE = timedelta(seconds=overdue.OVERDUE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

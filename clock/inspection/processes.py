@@ -11,7 +11,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
-from clock.store.clock_register import ClockRegister
+from clock.store.ledger.clock_register import ClockRegister
 
 LATE_SECONDS = 10.0  # clocks and workers report every 5 s
 

@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 from clock.clocks import from_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.events import OVERDUE, EventView, events
-from clock.inspection.places import QueueView, queues
+from clock.inspection.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
 from clock.inspection.server_faults import server_faults
 from clock.job.payload import seconds
-from clock.store import Redis, listing, watch
+from clock.store import Redis, listing
 from clock.store.key_types import wrong_keys
-from clock.store.permissions import check_permissions
-from clock.store.watch import Watched
+from clock.store.ledger import overdue
+from clock.store.ledger.overdue import Watched
+from clock.store.server.permissions import check_permissions
 from clock.timetable import Timetable
 
 SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs
@@ -115,7 +116,7 @@ def _status(redis: Redis, now: datetime, timetable: Timetable | None, faults: Se
         parked=listing.parked(redis),
         ledger=len(listing.ledger(redis)),
         events=events(redis, timetable, now) if timetable else None,
-        owed=_owed(watch.look(redis)),
+        owed=_owed(overdue.look(redis)),
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
-from clock.store import Redis, history, listing, pauses, watch
-from clock.store.entry import Entry
+from clock.store import Redis, listing
+from clock.store.ledger import history, overdue, pauses
+from clock.store.ledger.entry import Entry
 from clock.timetable import Event
 
 SECOND = timedelta(seconds=1)
@@ -140,7 +141,7 @@ def _told_together(
 ) -> Iterator[str]:
     """A line for each run of due instants of which the same is to be said."""
     paused = pauses.read(redis) if dues else {}
-    leader = watch.look(redis).leader if dues else None
+    leader = overdue.look(redis).leader if dues else None
 
     def state(due: datetime) -> str:
         if due <= decided:

@@ -11,15 +11,15 @@ from typing import Any, ClassVar, Self
 
 from clock.errors import JobError
 from clock.job import registry
-from clock.job.arguments import check_arity, check_json
-from clock.job.chains import server_middleware
+from clock.job.class_checks import check_perform
 from clock.job.context import Context
-from clock.job.middleware import ServerMiddleware, await_inside, run_inside
+from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
+from clock.job.middleware.defaults import server_middleware
 from clock.job.options import check_class, check_wire_name
 from clock.job.order import OnCommit
 from clock.job.payload import Payload
-from clock.job.perform import check_perform
-from clock.job.pushes import Pushes
+from clock.job.push.arguments import check_arity, check_json
+from clock.job.push.job_methods import Pushes
 from clock.log import RunningJob, fields_of
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
+from clock.job.delays import INTERVAL_LIMIT, LATEST
 from clock.job.order import OnCommit
 from clock.job.redaction import hidden_places
-from clock.job.times import INTERVAL_LIMIT, LATEST
 
 if TYPE_CHECKING:
     from clock.job.job import Job

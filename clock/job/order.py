@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from clock.job.times import Time
+from clock.job.delays import Time
 
 if TYPE_CHECKING:
     from clock.job.job import Job

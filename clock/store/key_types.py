@@ -11,8 +11,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from clock.store import keys
-from clock.store.connection import translated
 from clock.store.odd_keys import is_number
+from clock.store.server.connection import translated
 
 QUEUES_LOOKED_AT = 1_000
 

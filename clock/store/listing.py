@@ -12,11 +12,12 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from clock.store import history, keys
-from clock.store.connection import translated
-from clock.store.entry import Entry, instant_ms
+from clock.store import keys
+from clock.store.jobs.steps import PageSize
+from clock.store.ledger import history
+from clock.store.ledger.entry import Entry, instant_ms
 from clock.store.odd_keys import number, readable, text
-from clock.store.steps import PageSize
+from clock.store.server.connection import translated
 from clock.store.wrong_type import typed
 
 

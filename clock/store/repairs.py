@@ -12,9 +12,9 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.connection import translated
+from clock.store.jobs.steps import PageSize, in_steps
 from clock.store.scripts import script
-from clock.store.steps import PageSize, in_steps
+from clock.store.server.connection import translated
 
 
 def remove_waiting(redis: Redis, where: str, members: Sequence[bytes]) -> int:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from redis.exceptions import ResponseError
 
 from clock.errors import StoreError
-from clock.store.connection import translated
 from clock.store.odd_keys import is_wrong_type
+from clock.store.server.connection import translated
 
 
 class WrongType(StoreError):

@@ -13,15 +13,16 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from clock.job.client import using_clock
-from clock.store import Redis, embedded
-from clock.store.connection import connect, using_default
-from clock.testing.fake_clock import FakeClock
-from clock.testing.history import FIRED, History
-from clock.testing.job_modes import Collected, Mode
-from clock.testing.world import World
-from clock.testing.world import world as make_world
-from clock.testing.world_redis import check_installed
+from clock.job.push.client import using_clock
+from clock.rehearsal.fake_clock import FakeClock
+from clock.rehearsal.history import FIRED, History
+from clock.rehearsal.job_modes import Collected, Mode
+from clock.store import Redis
+from clock.store.server import embedded
+from clock.store.server.connection import connect, using_default
+from clock.testing.world.private_server import check_installed
+from clock.testing.world.world import World
+from clock.testing.world.world import world as make_world
 from clock.timetable import Event
 
 SHOWN = 5  # firings of an event that a failure report shows, from each end

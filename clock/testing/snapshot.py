@@ -14,8 +14,8 @@ from pathlib import Path
 
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError
-from clock.testing.rehearsal import run
-from clock.testing.under_pytest import is_updating
+from clock.rehearsal.rehearsal import run
+from clock.rehearsal.under_pytest import is_updating
 from clock.timetable import Timetable, load
 
 _HEAD = re.compile(r"# What fires from (\S+ \S+) to (\S+ \S+) \((.+)\)\.")

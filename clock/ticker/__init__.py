@@ -1,13 +1,13 @@
 from clock.ticker.asking import due_of
-from clock.ticker.by_hand import fire_by_hand
 from clock.ticker.catch_up import Due, met
-from clock.ticker.firing import Act, Outcome, carry_out
-from clock.ticker.firing import run as fire
-from clock.ticker.journal import JOINED, Signature, decision_of, pause_after
+from clock.ticker.clock_process import ClockProcess
+from clock.ticker.decision_buffer import JOINED, Signature, decision_of, pause_after
+from clock.ticker.heartbeat import Pulse
 from clock.ticker.leader import Leader
-from clock.ticker.process import ClockProcess
-from clock.ticker.pulse import Pulse
+from clock.ticker.manual_fire import fire_by_hand
 from clock.ticker.release import Release, release_of
+from clock.ticker.run_event import Act, Outcome, carry_out
+from clock.ticker.run_event import run as fire
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 
 __all__ = [

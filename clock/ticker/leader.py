@@ -16,8 +16,8 @@ from dataclasses import replace
 from clock.clocks import Clock, ServerClock
 from clock.errors import StoreError
 from clock.problems import Problem, Problems
-from clock.store.connection import SKEW_SECONDS
-from clock.store.lease import Lease, Tenure
+from clock.store.ledger.lease import Lease, Tenure
+from clock.store.server.connection import SKEW_SECONDS
 
 LEASE_SECONDS = 4.0
 BEAT_SECONDS = 1.0

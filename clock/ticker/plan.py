@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from clock.clocks import to_ms
-from clock.store.entry import Entry
-from clock.store.ledger import Ledger
-from clock.ticker import telling
-from clock.ticker.agenda import Agenda, Planned
+from clock.gc_pause import uncollected
+from clock.store.ledger.entry import Entry
+from clock.store.ledger.ledger import Ledger
+from clock.ticker import log_lines
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.garbage import uncollected
+from clock.ticker.due_queue import Agenda, Planned
 from clock.ticker.remembered import Remembered
 from clock.timetable import Event
 
@@ -90,7 +90,7 @@ class Plan:
         pairs = [(event.name, event.declaration) for event in events]
         entries = self._ledger.declare(pairs, whole_second, self._remembered.known(pairs))
         planned = [self._planned(event, entry) for event, entry in zip(events, entries, strict=True)]
-        telling.entries_found(planned, entries, self._remembered)
+        log_lines.entries_found(planned, entries, self._remembered)
         self._remembered.note(pairs, entries)
         for item in planned:
             item.look_ahead()

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clock.store.decision import Decision
-from clock.store.entry import Entry
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)

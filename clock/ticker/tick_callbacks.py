@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from clock.forking import child_ends_here
-from clock.ticker import firing
+from clock.ticker import run_event
 from clock.timetable import Timetable
 
 
@@ -28,9 +28,9 @@ class TickCallbacks:
             self.next_at = now.replace(microsecond=0) + self._period
             self._finish = True
             try:
-                self.holds = firing.vetoed(callbacks.before_tick)
+                self.holds = run_event.vetoed(callbacks.before_tick)
             except BaseException as error:  # noqa: BLE001  # the user's code must not end the clock
-                firing.report(self._timetable, error, "A before_tick callback failed")
+                run_event.report(self._timetable, error, "A before_tick callback failed")
         return not self.holds
 
     def end(self) -> None:
@@ -43,4 +43,4 @@ class TickCallbacks:
                 with child_ends_here():
                     callback()
             except BaseException as error:  # noqa: BLE001  # the user's code must not end the clock
-                firing.report(self._timetable, error, "An after_tick callback failed")
+                run_event.report(self._timetable, error, "An after_tick callback failed")

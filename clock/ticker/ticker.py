@@ -14,19 +14,19 @@ from datetime import datetime, timedelta
 
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
+from clock.gc_pause import uncollected
 from clock.problems import Part, Problems
-from clock.store.decision import Decision
-from clock.store.ledger import Ledger
-from clock.ticker import firing
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.ledger import Ledger
+from clock.ticker import run_event
 from clock.ticker.action_threads import ActionThreads
-from clock.ticker.agenda import Planned
-from clock.ticker.firings import Firings
-from clock.ticker.garbage import uncollected
-from clock.ticker.journal import Journal, Signature
+from clock.ticker.database_events import Sync
+from clock.ticker.decision_buffer import Journal, Signature
+from clock.ticker.dispatcher import Firings
+from clock.ticker.due_queue import Planned
+from clock.ticker.next_due_marker import Promise
 from clock.ticker.plan import Plan
-from clock.ticker.promise import Promise
 from clock.ticker.remembered import Remembered
-from clock.ticker.sync import Sync
 from clock.ticker.tick_callbacks import TickCallbacks
 from clock.timetable import Event, Timetable
 
@@ -53,7 +53,7 @@ class Ticker:
         clock: Clock,
         signature: Signature,
         leads: Callable[[], bool] = lambda: True,
-        act: firing.Act = Event.run,
+        act: run_event.Act = Event.run,
         use_threads: bool = True,
         on_decision: Callable[[Decision], object] = lambda _: None,
         problems: Problems | None = None,

@@ -1,8 +1,9 @@
 # What a clock file calls
 from clock.timetable.action import DUE_AT, PackedPush
-from clock.timetable.at_run_time import action
-from clock.timetable.cron_form import cron
-from clock.timetable.declarations import (
+from clock.timetable.clock_file.at_run_time import action
+from clock.timetable.clock_file.cron_form import cron
+from clock.timetable.clock_file.database_rows import RowsRead, read_rows
+from clock.timetable.clock_file.declarations import (
     cancel_job,
     clear,
     configure,
@@ -16,13 +17,12 @@ from clock.timetable.declarations import (
 )
 
 # What it becomes
-from clock.timetable.ending import left_running
+from clock.timetable.clock_file.ending import left_running
+from clock.timetable.clock_file.loader import application_folder, load
+from clock.timetable.clock_file.schedule_package import CancelJob, cancels
+from clock.timetable.clock_file.zone_files import zone_name
 from clock.timetable.event import CatchUp, Event, Overlap
-from clock.timetable.loader import application_folder, load
-from clock.timetable.scheduler import CancelJob, cancels
-from clock.timetable.synced import RowsRead, read_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
-from clock.timetable.zone_files import zone_name
 
 __all__ = [
     "DUE_AT",

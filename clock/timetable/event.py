@@ -8,12 +8,12 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from clock.timetable.action import Action, Enqueue, PackedPush
-from clock.timetable.adjustments import NONE, Adjustments
-from clock.timetable.counting import Counting, written
-from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
-from clock.timetable.prose import explain
-from clock.timetable.triggers import Trigger
-from clock.timetable.until import Moment
+from clock.timetable.explanation import explain
+from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.counting import Counting, written
+from clock.timetable.triggers.intervals import Trigger
+from clock.timetable.triggers.until import Moment
+from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 
 CatchUp = Literal["latest", "all", "skip"]
 Overlap = Literal["allow", "skip", "queue_one"]

@@ -13,7 +13,7 @@ from schedule import Scheduler
 from clock.errors import UnknownEvent
 from clock.timetable.action import Enqueueable
 from clock.timetable.event import CatchUp, Event
-from clock.timetable.local_time import DAY, to_seconds
+from clock.timetable.triggers.zone_offsets import DAY, to_seconds
 
 _WINDOW = 32 * DAY  # due instants are put in order for so many seconds at a time, which bounds the memory
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from clock.clocks import Clock
-from clock.store import Redis, watch
+from clock.store import Redis
+from clock.store.ledger import overdue
 
 REMIND_SECONDS = 60.0  # how often it is said again
 
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 class ClockWatch:
     """Compares the oldest undecided due instant with Redis's time."""
 
-    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = watch.OVERDUE_SECONDS) -> None:
+    def __init__(self, redis: Redis, *, clock: Clock, limit_seconds: float = overdue.OVERDUE_SECONDS) -> None:
         self._redis = redis
         self._clock = clock
         self._limit_seconds = limit_seconds
@@ -24,7 +25,7 @@ class ClockWatch:
 
     def look(self) -> bool:
         """Look once: whether the clock is behind; that is logged, and counted. Raises StoreUnavailable."""
-        found = watch.look(self._redis)
+        found = overdue.look(self._redis)
         if not found.is_overdue(self._limit_seconds):
             if self._due_ms is not None:
                 logger.info("The clock is on time again")
@@ -33,7 +34,7 @@ class ClockWatch:
         now = self._clock.monotonic()
         if found.due_ms != self._due_ms or now - self._said_at >= REMIND_SECONDS:
             self._due_ms, self._said_at = found.due_ms, now
-            watch.count_overdue(self._redis)
+            overdue.count_overdue(self._redis)
             logger.error(
                 "The clock is late: %r was due %.0f s ago and has not run; %s",
                 found.event,

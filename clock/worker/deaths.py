@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clock.job.payload import Payload
-from clock.store.processes import End
+from clock.store.jobs.worker_register import End
 
 COUNT = "worker_killed"
 ENDS = "worker_ends"

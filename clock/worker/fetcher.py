@@ -18,13 +18,13 @@ from datetime import datetime
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
 from clock.problems import Problems
-from clock.store.arrivals import UNWATCHED_SECONDS
-from clock.store.in_progress import Ahead, Claimed, InProgress, day
+from clock.store.jobs.blocking_wait import UNWATCHED_SECONDS
+from clock.store.jobs.in_progress import Ahead, Claimed, InProgress, day
+from clock.worker.handoff import Ready, Slot
 from clock.worker.held import Held
-from clock.worker.lookout import WAIT_SECONDS, Lookout
+from clock.worker.idle_wait import WAIT_SECONDS, Lookout
 from clock.worker.options import WorkerOptions
 from clock.worker.pace import SOON_SECONDS, Pace
-from clock.worker.ready import Ready, Slot
 
 IDLE_SECONDS = 1.0  # a stop is noticed within this
 STALL_SECONDS = 0.05  # after so long without a finished job, those that wait behind go back to their queues

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreUnavailable
 from clock.problems import Problems
-from clock.store.processes import Beat, Processes
+from clock.store.jobs.worker_register import Beat, Processes
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import MISSED_BEATS
 

@@ -31,8 +31,8 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
 from clock.log import configure_logging
 from clock.store import Redis
-from clock.store.connection import impatient_client
-from clock.store.processes import End, Processes
+from clock.store.jobs.worker_register import End, Processes
+from clock.store.server.connection import impatient_client
 from clock.worker.options import MISSED_BEATS
 from clock.worker.process_state import OtherProcess
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from clock.errors import StoreError
-from clock.store.in_progress import CannotMove, Claimed, InProgress, Move
+from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
 
 
 class Held:

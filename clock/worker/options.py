@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clock.store.dead import DEFAULT_LIMITS, DeadLimits
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
 
 MISSED_BEATS = 4  # a worker that was not heard of for so many is dead: its jobs are given to others
 

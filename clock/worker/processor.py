@@ -14,16 +14,16 @@ from clock.django_connections import renewed_connections, uses_django
 from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, StoreUnavailable, UnknownJobClass
 from clock.forking import child_ends_here
 from clock.job import Context, Job, registry
-from clock.job.arguments import check_arity
 from clock.job.payload import Payload, decode, encode_again, seconds
+from clock.job.push.arguments import check_arity
 from clock.problems import Problems
 from clock.store import keys
-from clock.store.in_progress import Claimed, InProgress, Move, day
+from clock.store.jobs.in_progress import Claimed, InProgress, Move, day
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
+from clock.worker.firing_outcomes import Outcomes
+from clock.worker.handoff import Slot
 from clock.worker.job_log import about, log_done, log_failed, log_start
-from clock.worker.outcomes import Outcomes
-from clock.worker.ready import Slot
 from clock.worker.retry import MAX_RETRIES, Verdict, judge, noted
 from clock.worker.unsettled import Unsettled
 

@@ -18,11 +18,11 @@ from clock.job import registry
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.problems import FATAL
 from clock.store import Redis
-from clock.store.dead import DEFAULT_LIMITS, DeadLimits
-from clock.store.delayed import CannotMove as CannotUnpark
-from clock.store.delayed import Delayed
-from clock.store.in_progress import CannotMove, Claimed, InProgress, Move
-from clock.store.processes import End, Processes
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
+from clock.store.jobs.delayed import CannotMove as CannotUnpark
+from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
+from clock.store.jobs.worker_register import End, Processes
 from clock.worker.deaths import deaths_of, forget_deaths, note_death
 from clock.worker.processor import UnreadablePayload, parse, wrapped
 from clock.worker.retry import noted

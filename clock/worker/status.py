@@ -15,11 +15,11 @@ from clock import __version__
 from clock.clocks import Clock
 from clock.job.payload import seconds
 from clock.problems import Problems, published
-from clock.store.in_progress import Claimed
-from clock.store.processes import Beat
+from clock.store.jobs.in_progress import Claimed
+from clock.store.jobs.worker_register import Beat
 from clock.worker.fetcher import Fetcher
+from clock.worker.handoff import Slot
 from clock.worker.options import WorkerOptions
-from clock.worker.ready import Slot
 
 with suppress(ImportError):  # Windows, where no worker runs, but this is imported
     import resource

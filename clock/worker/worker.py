@@ -12,26 +12,26 @@ from contextlib import suppress
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
-from clock.job.metrics import METRICS
+from clock.job.middleware.metrics import METRICS
 from clock.problems import Problems
 from clock.store import Redis
-from clock.store.connection import answers, server_time_offset
-from clock.store.delayed import Delayed, Nearer
-from clock.store.eviction import warn_of_eviction
-from clock.store.in_progress import InProgress
-from clock.store.processes import Beat, Processes
-from clock.store.unserved import unserved_problems
+from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.unserved_queues import unserved_problems
+from clock.store.jobs.worker_register import Beat, Processes
+from clock.store.server.connection import answers, server_time_offset
+from clock.store.server.eviction import warn_of_eviction
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.duties import Duties
 from clock.worker.fetcher import Fetcher
+from clock.worker.firing_outcomes import Outcomes
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import WorkerOptions
-from clock.worker.outcomes import Outcomes
-from clock.worker.poller import Poller
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
+from clock.worker.scheduled import Poller
 from clock.worker.seldom import Seldom
 from clock.worker.status import Status
 from clock.worker.unsettled import Unsettled

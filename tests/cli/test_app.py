@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from clock.cli.app import SECTIONS, cli
-from clock.cli.commands import CommandGroup
+from clock.cli.groups import CommandGroup
 
 COMMANDS = [name for section in SECTIONS.values() for name in section]
 
@@ -136,8 +136,8 @@ def test_starting_one_command_imports_none_of_the_others() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     loaded = ended.stdout.partition("MODULES ")[2].split()
-    assert "clock.cli.run" in loaded
-    assert not {"clock.cli.worker", "clock.cli.dev"} & set(loaded)
+    assert "clock.cli.commands.run" in loaded
+    assert not {"clock.cli.commands.worker", "clock.cli.commands.dev"} & set(loaded)
 
 
 @pytest.mark.parametrize(

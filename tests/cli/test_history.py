@@ -9,11 +9,11 @@ from click.testing import Result
 from redis import Redis
 
 from clock.errors import ClockError
-from clock.store import pauses
-from clock.store.decision import Decision
-from clock.store.holding import Push
-from clock.store.ledger import RedisLedger
-from clock.store.pauses import ALL
+from clock.store.ledger import pauses
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import ALL
 from clock.timetable import load
 
 Command = Callable[..., Result]

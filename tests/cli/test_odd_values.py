@@ -11,8 +11,8 @@ from redis import Redis
 
 from clock.errors import ClockError
 from clock.store import keys
-from clock.store.decision import Decision
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 
 Command = Callable[..., Result]

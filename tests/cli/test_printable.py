@@ -10,11 +10,11 @@ import pytest
 from redis import Redis
 
 from clock.cli.app import main
-from clock.store import pauses
-from clock.store.decision import Decision
-from clock.store.history import add_outcome
-from clock.store.ledger import RedisLedger
-from clock.store.pauses import Pause
+from clock.store.ledger import pauses
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.history import add_outcome
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import Pause
 from clock.timetable import load
 
 #: An escape sequence, a bell, C1's own introducer, what reorders text, and everything that ends a line.

@@ -11,8 +11,8 @@ from click.testing import Result
 from redis import Redis
 
 from clock.errors import ConfigurationError
-from clock.store.address import masked
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.address import masked
 from clock.timetable import load
 
 Clock = Callable[..., Result]

@@ -6,7 +6,7 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.cli import job_options
+from clock.cli import job_arguments
 from clock.errors import ClockError
 
 Clock = Callable[..., Result]
@@ -208,7 +208,7 @@ def test_all_are_cleared(clock: Clock, redis: Redis) -> None:
 def test_a_progress_bar_is_shown_where_there_are_many(
     clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_options, "SHOWN_FROM", 3)
+    monkeypatch.setattr(job_arguments, "SHOWN_FROM", 3)
     for count, shown in ((2, False), (3, True)):
         redis.zadd("dead", {payload(str(index)): 1 for index in range(count)})
 

@@ -15,7 +15,7 @@ from clock.errors import Discard
 from clock.health.metrics import Metrics
 from clock.job import Context, Job, server_middleware
 from clock.job.registry import forget
-from clock.store.decision import Decision
+from clock.store.ledger.decision import Decision
 from tests.health.test_server import Signs
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

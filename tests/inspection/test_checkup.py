@@ -7,7 +7,7 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.inspection import Circumstances, Finding, Grade, checkup
 from clock.inspection.orphans import adopt_jobs, forget_events, orphans
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import forget_event
 from tests.inspection.conftest import NOW
 

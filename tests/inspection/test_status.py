@@ -9,9 +9,9 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.inspection import Status, status
 from clock.inspection.processes import LATE_SECONDS
-from clock.store.clock_register import ClockRegister
-from clock.store.connection import connect
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.clock_register import ClockRegister
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import connect
 from clock.timetable import Timetable, load
 from tests.inspection.conftest import NOW, NOW_SECONDS, Payload
 

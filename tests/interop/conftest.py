@@ -17,7 +17,7 @@ NEEDED = "require 'sidekiq/api'; require 'sidekiq/web'; require 'rack/mock'"
 
 JOBS = """
 from clock import Job
-from clock.store.connection import default
+from clock.store.server.connection import default
 
 
 class NoteMatterJob(Job):

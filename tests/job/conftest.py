@@ -6,7 +6,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from clock import client_middleware, server_middleware
-from clock.job.metrics import METRICS
+from clock.job.middleware.metrics import METRICS
 
 
 @pytest.fixture

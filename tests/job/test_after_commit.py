@@ -15,12 +15,12 @@ from clock import Job
 from clock.errors import ConfigurationError, StoreError
 from clock.job import registry
 from clock.job.after_commit import django_commit, sqlalchemy_commit
-from clock.job.carriers import Batches, ToRedis
 from clock.job.payload import Payload
-from clock.store import connection
-from clock.store.holding import holding
+from clock.job.push.carriers import Batches, ToRedis
+from clock.rehearsal.job_modes import Mode
+from clock.store.ledger.held_pushes import holding
+from clock.store.server import connection
 from clock.testing import fake
-from clock.testing.job_modes import Mode
 from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
 

@@ -5,7 +5,7 @@ from redis import Redis
 
 from clock import Discard, Job
 from clock.job import Context
-from clock.job.client import using_clock
+from clock.job.push.client import using_clock
 from clock.testing import FakeClock
 from tests.job.redis_rows import delayed, waiting
 

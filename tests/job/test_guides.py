@@ -13,8 +13,9 @@ from typing import Any, get_type_hints
 import pytest
 from redis import Redis
 
-from clock.job import client, registry
+from clock.job import registry
 from clock.job.options import CallOptions
+from clock.job.push import client
 from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
 

@@ -13,8 +13,8 @@ from redis import Redis
 from clock import Job, server_middleware
 from clock.errors import ArgumentsError, DuplicateJobClass, JobError
 from clock.job import Context, registry
-from clock.job.client import using_clock
-from clock.store.holding import holding
+from clock.job.push.client import using_clock
+from clock.store.ledger.held_pushes import holding
 from clock.testing import FakeClock
 from tests.job.redis_rows import delayed, waiting
 

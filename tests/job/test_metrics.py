@@ -9,7 +9,7 @@ from redis import Redis
 from clock import Discard, Job, server_middleware
 from clock.errors import StoreError
 from clock.job import Context
-from clock.job.metrics import METRICS
+from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload
 from clock.testing import FakeClock
 

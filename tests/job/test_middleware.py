@@ -11,10 +11,10 @@ from redis import Redis
 from clock import Discard, Job, client_middleware, server_middleware
 from clock.errors import JobError
 from clock.job import Context, note_expiry
-from clock.job.middleware import Chain, ServerMiddleware
+from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload
-from clock.store.connection import connect, set_default
-from clock.store.holding import holding
+from clock.store.ledger.held_pushes import holding
+from clock.store.server.connection import connect, set_default
 from tests.job.redis_rows import delayed, waiting
 
 seen: list[str] = []

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from clock import Job, client_middleware
 from clock.errors import ArgumentsError
-from clock.job import bulk
-from clock.job.arguments import check_json
-from clock.job.bulk import check_all, encode_all
-from clock.job.packing import pack_all, pack_one
 from clock.job.payload import Payload, decode, encode_again, encode_checked
+from clock.job.push import bulk_arguments
+from clock.job.push.arguments import check_json
+from clock.job.push.bulk_arguments import check_all, encode_all
+from clock.job.push.payload_builder import pack_all, pack_one
 
 
 class KeepThingsJob(Job):
@@ -125,7 +125,7 @@ def test_numbers_of_too_many_digits_and_values_that_hold_themselves_are_refused(
 
 
 def test_an_argument_may_hold_what_stands_between_bulks_arguments_while_they_are_encoded() -> None:
-    batches: list[list[object]] = [[bulk._MARK], [f'","{bulk._MARK}","'], [1]]
+    batches: list[list[object]] = [[bulk_arguments._MARK], [f'","{bulk_arguments._MARK}","'], [1]]
 
     texts = encode_all({"class": "A"}, batches, ["1", "2", "3"])
 

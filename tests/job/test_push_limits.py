@@ -13,7 +13,7 @@ import pytest
 
 from clock import Job
 from clock.errors import ConfigurationError, StoreUnavailable
-from clock.store.connection import connect, set_default
+from clock.store.server.connection import connect, set_default
 from tests.servers import Servers, port_of
 from tests.store.talking import serving, silent
 

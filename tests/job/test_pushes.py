@@ -14,9 +14,9 @@ from redis import Redis
 
 from clock import Job
 from clock.errors import ArgumentsError, JobError, StoreError, StoreUnavailable
-from clock.job.client import using_clock
-from clock.store import connection
-from clock.store.holding import holding
+from clock.job.push.client import using_clock
+from clock.store.ledger.held_pushes import holding
+from clock.store.server import connection
 from clock.testing import FakeClock
 from tests.job.redis_rows import delayed, waiting
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from clock.store import embedded
+from clock.store.server import embedded
 
 PATIENCE_SECONDS = 60.0  # after which a test that waits for something gives up
 

@@ -153,7 +153,7 @@ def test_a_slow_callable_behind_600_jobs_runs_on_one_of_two_healthy_clocks(often
 
 
 def _answers(app: App) -> bool:
-    return app.run("-c", "from clock.store.connection import connect; connect().ping()").returncode == 0
+    return app.run("-c", "from clock.store.server.connection import connect; connect().ping()").returncode == 0
 
 
 def test_every_signal_to_stop_ends_the_clock_with_0(often: App) -> None:

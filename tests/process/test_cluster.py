@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.store.connection import connect
+from clock.store.server.connection import connect
 from tests.process.conftest import App
 from tests.servers import Servers, port_of
 

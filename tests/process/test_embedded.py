@@ -14,15 +14,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
-from clock.store.embedded import files_of
-from clock.store.embedded_keeper import lives
+from clock.store.server.embedded import files_of
+from clock.store.server.embedded_keeper import lives
 from tests.process.conftest import App, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-USE = (
-    "from clock.store.connection import connect; r = connect(); print(r.info('server')['process_id'], flush=True);"
-)
+USE = "from clock.store.server.connection import connect; r = connect(); print(r.info('server')['process_id'], flush=True);"
 
 
 @contextmanager
@@ -174,7 +172,7 @@ def eventually_another(app: App, before: int) -> int:
 def test_a_process_that_uses_it_brings_it_back_though_the_keeper_was_killed_too(app: App) -> None:
     keeps_asking = """
 from clock.errors import StoreError
-from clock.store.connection import connect, translated
+from clock.store.server.connection import connect, translated
 import time
 r = connect()
 print(r.info('server')['process_id'], flush=True)

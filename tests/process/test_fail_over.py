@@ -12,8 +12,8 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreUnavailable
-from clock.store import queues
-from clock.store.connection import connect
+from clock.store.jobs import queues
+from clock.store.server.connection import connect
 from tests.process.conftest import App, eventually
 from tests.process.moving_address import MovingAddress
 from tests.servers import Servers, port_of

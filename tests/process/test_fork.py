@@ -18,7 +18,7 @@ import asyncio, multiprocessing, os, signal, subprocess, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from clock import Job, client_middleware, server_middleware
-from clock.store.connection import default
+from clock.store.server.connection import default
 
 def note(*words):
     if words[-1] is not None:

@@ -20,7 +20,7 @@ DEAD_SECONDS = 4 * HEARTBEAT_SECONDS
 JOBS = """
 import os, resource, time
 from clock import Job
-from clock.store.connection import default
+from clock.store.server.connection import default
 
 def note(*words):
     default().rpush("ran", " ".join(map(str, words)))

@@ -19,7 +19,7 @@ NOISE_SECONDS = 5.0  # what a busy machine may add
 JOBS = """
 import multiprocessing, time
 from clock import Job
-from clock.store.connection import default
+from clock.store.server.connection import default
 
 class HoldJob(Job):
     def perform(self):
@@ -51,7 +51,7 @@ class UsePoolJob(Job):
 CLOCK = """
 import time
 from clock import every
-from clock.store.connection import default
+from clock.store.server.connection import default
 
 def hold():
     default().rpush("ran", "begun")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.process
 JOBS = """
 import asyncio, os, time
 from clock import Job
-from clock.store.connection import default
+from clock.store.server.connection import default
 
 def note(*words):
     default().rpush("ran", " ".join(map(str, words)))

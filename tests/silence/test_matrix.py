@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from clock.cli.app import cli
 from clock.errors import ClockError, StoreError
-from clock.store.client import PROCESS_LIMITS
-from clock.store.connection import connect, set_default
+from clock.store.server.client import PROCESS_LIMITS
+from clock.store.server.connection import connect, set_default
 from clock.timetable import load
 from tests.silence import world as worlds
 from tests.silence.faults import FAULTS, LINES, NOTHING, Fault, caused
@@ -64,7 +64,7 @@ def quick() -> Iterator[None]:
         patch.setattr("clock.worker.worker.WATCH_SECONDS", 0.2)
         patch.setattr("clock.ticker.ticker.RETRY_SECONDS", (0.2, 0.4))
         patch.setattr("clock.worker.fetcher.RETRY_SECONDS", (0.2, 0.4))
-        patch.setattr("clock.ticker.pulse.BEAT_SECONDS", 0.5)
+        patch.setattr("clock.ticker.heartbeat.BEAT_SECONDS", 0.5)
         patch.setattr("clock.worker.seldom.EVERY_SECONDS", 1.0)
         patch.setattr("clock.worker.duties.EVERY_SECONDS", 0.5)
         patch.setattr("clock.inspection.processes.LATE_SECONDS", 3.0)
@@ -83,7 +83,9 @@ def world(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
         patch.chdir(folder)
         patch.setenv("REDIS_URL", server.url)
         patch.setattr("clock.cli.options.configure_logging", lambda *_, **__: None)  # the log is this test's
-        patch.setattr("clock.store.connection.PROCESS_LIMITS", replace(PROCESS_LIMITS, connect=1.0, answer=1.0))
+        patch.setattr(
+            "clock.store.server.connection.PROCESS_LIMITS", replace(PROCESS_LIMITS, connect=1.0, answer=1.0)
+        )
         set_default(connect(server.url, max_connections=2, push_seconds=1.0))
         yield found
         set_default(None)

@@ -26,8 +26,8 @@ from redis.exceptions import RedisError
 from clock.clocks import SystemClock, to_ms
 from clock.errors import StoreError
 from clock.job import Job
-from clock.store.clock_register import AboutClock
-from clock.store.connection import connect
+from clock.store.ledger.clock_register import AboutClock
+from clock.store.server.connection import connect
 from clock.ticker import ClockProcess, Release
 from clock.timetable import Timetable
 from clock.worker import Queue, Worker, WorkerOptions

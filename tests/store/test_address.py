@@ -1,8 +1,8 @@
 import pytest
 
 from clock.errors import ClockError, ConfigurationError, StoreUnavailable
-from clock.store.address import masked, read
-from clock.store.connection import connect
+from clock.store.server.address import masked, read
+from clock.store.server.connection import connect
 
 SECRETS = [
     "redis://me:hunter2:more@127.0.0.1:1/0",

@@ -5,8 +5,8 @@ import logging
 import pytest
 from redis import Redis
 
-from clock.store.dead import STEP, DeadJobs, DeadLimits, Trimmed
-from clock.store.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.dead import STEP, DeadJobs, DeadLimits, Trimmed
+from clock.store.jobs.in_progress import Claimed, InProgress, Move
 
 NOW = 1_795_500_000.0
 

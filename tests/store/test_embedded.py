@@ -17,10 +17,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.errors import StoreUnavailable
-from clock.store.connection import connect, translated
-from clock.store.embedded import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of, probe_of
-from clock.store.embedded_keeper import Keeper, lives
-from clock.store.sending import send
+from clock.store.server.connection import connect, translated
+from clock.store.server.embedded import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of, probe_of
+from clock.store.server.embedded_keeper import Keeper, lives
+from clock.store.server.sending import send
 from tests.store.talking import serving
 
 

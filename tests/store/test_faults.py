@@ -4,8 +4,8 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.store.connection import connect, translated
-from clock.store.sending import send
+from clock.store.server.connection import connect, translated
+from clock.store.server.sending import send
 from tests.store.talking import answering
 
 PASSING = {

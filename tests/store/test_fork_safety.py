@@ -4,8 +4,8 @@ import time
 import pytest
 from redis import Redis
 
-from clock.store import holding
-from clock.store.connection import connect, default, lent, set_default
+from clock.store.ledger import held_pushes
+from clock.store.server.connection import connect, default, lent, set_default
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -50,10 +50,10 @@ def test_a_child_that_runs_on_keeps_no_connection_of_its_parent_open(redis: Redi
 
 
 def test_what_a_child_pushes_while_an_event_fires_is_not_held() -> None:
-    with holding.holding("nightly", 0, None) as held:
+    with held_pushes.holding("nightly", 0, None) as held:
         child = os.fork()
         if child == 0:
-            os._exit(holding.current() is not None)
+            os._exit(held_pushes.current() is not None)
 
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert holding.current() is held
+        assert held_pushes.current() is held

@@ -3,7 +3,7 @@ import threading
 from redis import Redis
 
 from clock.store import keys
-from clock.store.lease import Lease
+from clock.store.ledger.lease import Lease
 
 TTL_MS = 60_000
 

@@ -5,14 +5,15 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
-from clock.store import keys, pauses, watch
-from clock.store.decision import Decision, Verdict
-from clock.store.entry import Entry, Origin
-from clock.store.holding import Push
-from clock.store.lease import Lease
-from clock.store.ledger import RedisLedger
-from clock.store.pauses import Pause
-from clock.store.watch import Watched
+from clock.store import keys
+from clock.store.ledger import overdue, pauses
+from clock.store.ledger.decision import Decision, Verdict
+from clock.store.ledger.entry import Entry, Origin
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.lease import Lease
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.overdue import Watched
+from clock.store.ledger.pauses import Pause
 
 NOON = 1_795_521_600_000
 MINUTE = 60_000
@@ -378,11 +379,11 @@ def test_an_event_taken_out_for_good_begins_anew_and_repeats_nothing(ledger: Red
 
 def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedger, redis: Redis) -> None:
     ledger.promise("feed", 1000)
-    late = watch.look(redis)
+    late = overdue.look(redis)
     ledger.promise("feed", 2**42)
-    early = watch.look(redis)
+    early = overdue.look(redis)
     ledger.promise(None, 0)
 
     assert (late.event, late.due_ms, late.is_overdue(60)) == ("feed", 1000, True)
     assert not early.is_overdue(0)
-    assert watch.look(redis) == Watched(None, None, 0, None, None)
+    assert overdue.look(redis) == Watched(None, None, 0, None, None)

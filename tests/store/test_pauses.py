@@ -3,8 +3,9 @@
 import pytest
 from redis import Redis
 
-from clock.store import keys, pauses
-from clock.store.pauses import ALL, MOST_KEPT, Pause, covering
+from clock.store import keys
+from clock.store.ledger import pauses
+from clock.store.ledger.pauses import ALL, MOST_KEPT, Pause, covering
 
 SECOND = 1000
 WEEK = 7 * 24 * 3600 * SECOND

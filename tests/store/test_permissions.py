@@ -10,15 +10,16 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store import scripts, watch
-from clock.store.connection import connect
-from clock.store.decision import Decision
-from clock.store.delayed import Delayed
-from clock.store.holding import Push
-from clock.store.in_progress import Claimed, InProgress, Move
-from clock.store.ledger import RedisLedger
-from clock.store.permissions import COMMANDS, check_permissions
+from clock.store import scripts
+from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.ledger import overdue
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import bury
+from clock.store.server.connection import connect
+from clock.store.server.permissions import COMMANDS, check_permissions
 
 NOON = 1_795_521_600_000
 JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"}).encode()
@@ -159,4 +160,4 @@ def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
     limited: Callable[[str], Redis],
 ) -> None:
     with pytest.raises(StoreError, match="'time' command"):
-        watch.look(limited("time"))
+        overdue.look(limited("time"))

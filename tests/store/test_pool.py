@@ -10,13 +10,15 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.store import keys, pool, queues
-from clock.store.client import client
-from clock.store.connection import connect, lent, translated
-from clock.store.delayed import Nearer
-from clock.store.lease import Lease
-from clock.store.pool import Limits
-from clock.store.queues import Parcel
+from clock.store import keys
+from clock.store.jobs import queues
+from clock.store.jobs.delayed import Nearer
+from clock.store.jobs.queues import Parcel
+from clock.store.ledger.lease import Lease
+from clock.store.server import pool
+from clock.store.server.client import client
+from clock.store.server.connection import connect, lent, translated
+from clock.store.server.pool import Limits
 from tests.process.moving_address import MovingAddress
 from tests.servers import Servers, port_of
 

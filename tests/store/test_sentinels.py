@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.store.connection import connect, lent, translated
+from clock.store.server.connection import connect, lent, translated
 from tests.servers import Servers, certificates, port_of
 
 pytestmark = pytest.mark.process

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store.connection import connect
+from clock.store.server.connection import connect
 from tests.servers import certificates
 
 pytestmark = pytest.mark.process

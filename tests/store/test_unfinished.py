@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.store import history, keys
-from clock.store.job_search import STEPS_PER_SECOND
-from clock.store.unfinished import TRUSTED_MS, Unfinished
+from clock.store import keys
+from clock.store.jobs.job_search import STEPS_PER_SECOND
+from clock.store.ledger import history
+from clock.store.ledger.unfinished_firings import TRUSTED_MS, Unfinished
 
 DUE = 1_795_500_000_000
 JID = "a" * 24

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from redis import Redis
 
-from clock.store.unserved import unserved, unserved_problems
+from clock.store.jobs.unserved_queues import unserved, unserved_problems
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC).timestamp()
 

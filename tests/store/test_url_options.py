@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
-from clock.store.client import client
-from clock.store.connection import connect
+from clock.store.server.client import client
+from clock.store.server.connection import connect
 from tests.servers import Servers, port_of
 
 TCP, TLS, UNIX = "redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "unix:///nosuch.sock"
@@ -97,7 +97,7 @@ def test_an_option_for_other_clients_has_no_effect_and_is_named(
     name = query.partition("=")[0]
     assert caplog.record_tuples == [
         (
-            "clock.store.client",
+            "clock.store.server.client",
             logging.WARNING,
             f"REDIS_URL: the option {name!r} in the query has no effect on clock",
         )

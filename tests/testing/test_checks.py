@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from clock import testing
-from clock.testing.checks import Finding, Look, differs, findings
-from clock.testing.hazards import hazards_of
-from clock.timetable.wall_times import DstChoice
+from clock.lint.dst_hazards import hazards_of
+from clock.lint.rules import Finding, Look, differs, findings
+from clock.timetable.triggers.wall_times import DstChoice
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HEAD = """

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from clock import testing
 from clock.clocks import from_ms
-from clock.testing.comparison import Change, Difference, compare
-from clock.testing.comparison_text import to_json, to_markdown, to_text
-from clock.testing.described import Described, EventFacts, describe, from_json
+from clock.diff.comparison import Change, Difference, compare
+from clock.diff.comparison_text import to_json, to_markdown, to_text
+from clock.diff.description import Described, EventFacts, describe, from_json
 
 HEAD = "from clock import configure, cron, every\nconfigure(tz='Europe/Berlin')\n"
 START = datetime(2026, 3, 23)

@@ -14,7 +14,7 @@ from aiosmtpd.controller import Controller
 from redis import Redis
 
 from clock import Job, testing
-from clock.testing.effects import effect
+from clock.testing.crash_trials.effects import effect
 from db.database import create_tables, transaction
 from jobs.count_open_assignments_job import CountOpenAssignmentsJob
 from jobs.delete_old_reminders_job import DeleteOldRemindersJob
@@ -253,4 +253,4 @@ def test_the_samples_jobs_may_run_twice(job: type[Job], args: list[object], appl
     )
 
     assert effects or job in (SendAllAssignmentRemindersJob, CountOpenAssignmentsJob)
-    assert sqlite3.connect.__module__ != "clock.testing.watched_sqlite", "the process has its own back"
+    assert sqlite3.connect.__module__ != "clock.testing.crash_trials.patch_sqlite", "the process has its own back"

@@ -8,9 +8,9 @@ from redis import Redis
 
 from clock import Discard, Job, client_middleware
 from clock.errors import ArgumentsError, JobError
-from clock.job import client
-from clock.job.client import using_clock
 from clock.job.payload import Payload
+from clock.job.push import client
+from clock.job.push.client import using_clock
 from clock.testing import (
     FakeClock,
     all_jobs,

@@ -12,13 +12,13 @@ from redis import Redis
 
 from clock import testing
 from clock.clocks import to_ms
-from clock.job.client import using_clock
-from clock.store import pauses
-from clock.store.decision import Decision
-from clock.store.ledger import RedisLedger
-from clock.store.pauses import Pause
+from clock.job.push.client import using_clock
+from clock.rehearsal.memory_ledger import MemoryLedger
+from clock.store.ledger import pauses
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
-from clock.testing.memory_ledger import MemoryLedger
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable, load
 

@@ -13,9 +13,9 @@ from redis import Redis
 
 from clock import testing
 from clock.clocks import from_ms, to_ms
-from clock.job.client import using_clock
+from clock.job.push.client import using_clock
 from clock.store import keys
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock, History, MemoryLedger
 from clock.ticker import Signature, Ticker, met
 from clock.ticker.catch_up import owed

@@ -7,7 +7,7 @@ import pytest
 
 from clock import testing
 from clock.errors import ConfigurationError
-from clock.store.pauses import Pause
+from clock.store.ledger.pauses import Pause
 from clock.timetable import load
 from tests.testing.jobs import CountVisitsJob
 

@@ -11,7 +11,7 @@ import time_machine
 
 from clock import testing
 from clock.errors import ConfigurationError
-from clock.testing import world_clock
+from clock.rehearsal import frozen_time
 
 START = datetime(2030, 5, 1, tzinfo=UTC)
 CLOCK_FILE = """
@@ -108,7 +108,7 @@ def test_a_pushed_job_is_stamped_with_the_due_instant(tmp_path: Path) -> None:
 def test_without_the_extra_the_error_says_what_to_install(
     clock_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world_clock, "time_machine", None)
+    monkeypatch.setattr(frozen_time, "time_machine", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'clockd\[testing\]'"):
         seen_by(clock_file)
@@ -117,7 +117,7 @@ def test_without_the_extra_the_error_says_what_to_install(
 def test_without_the_extra_a_file_without_code_of_the_users_is_rehearsed_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world_clock, "time_machine", None)
+    monkeypatch.setattr(frozen_time, "time_machine", None)
     path = tmp_path / "clock.py"
     path.write_text("from clock import every\nevery().day.at('06:00').do(print).named('daily')\n")
 

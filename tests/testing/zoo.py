@@ -17,7 +17,7 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from clock import Job
-from clock.store import connection
+from clock.store.server import connection
 from clock.testing import effect
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from clock.job.client import using_clock
-from clock.store.ledger import RedisLedger
+from clock.job.push.client import using_clock
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable, load

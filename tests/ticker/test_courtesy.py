@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker.courtesy import LONGEST_SECONDS, Courtesy
+from clock.ticker.background_yield import LONGEST_SECONDS, Courtesy
 from clock.ticker.plan import Plan
 from clock.ticker.remembered import Remembered
 from clock.timetable import Timetable

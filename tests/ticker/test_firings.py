@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.store.connection import connect, using_default
-from clock.store.ledger import BATCH, RedisLedger
+from clock.store.ledger.ledger import BATCH, RedisLedger
+from clock.store.server.connection import connect, using_default
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable

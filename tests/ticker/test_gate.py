@@ -11,10 +11,11 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.store import keys, pauses
-from clock.store.history import add_outcome
-from clock.store.ledger import RedisLedger
-from clock.store.pauses import ALL, Pause
+from clock.store import keys
+from clock.store.ledger import pauses
+from clock.store.ledger.history import add_outcome
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import ALL, Pause
 from clock.testing import FakeClock
 from clock.ticker import Ticker
 from clock.timetable import Timetable

@@ -8,7 +8,7 @@ from redis import Redis
 from clock.clocks import ServerClock, SystemClock
 from clock.errors import StoreUnavailable
 from clock.store import keys
-from clock.store.lease import Lease, Tenure
+from clock.store.ledger.lease import Lease, Tenure
 from clock.testing import FakeClock
 from clock.ticker import Leader
 from clock.ticker.leader import LEASE_SECONDS

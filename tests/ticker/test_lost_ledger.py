@@ -12,7 +12,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.store import keys
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable

@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from clock import client_middleware
-from clock.store.decision import Decision, Verdicts
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.decision import Decision, Verdicts
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Event, Timetable

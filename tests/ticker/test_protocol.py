@@ -25,12 +25,13 @@ from redis import Redis
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import Outranked, StoreUnavailable
-from clock.job.client import using_clock
-from clock.store import keys, pauses
-from clock.store.decision import Decision, Verdict
-from clock.store.lease import Lease
-from clock.store.ledger import RedisLedger
-from clock.store.pauses import Pause
+from clock.job.push.client import using_clock
+from clock.store import keys
+from clock.store.ledger import pauses
+from clock.store.ledger.decision import Decision, Verdict
+from clock.store.ledger.lease import Lease
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable

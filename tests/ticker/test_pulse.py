@@ -8,9 +8,9 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.problems import Problems
-from clock.store.clock_register import AboutClock, ClockRegister
-from clock.store.entry import NOTHING, Entry
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.clock_register import AboutClock, ClockRegister
+from clock.store.ledger.entry import NOTHING, Entry
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Pulse, Signature, Ticker
 from clock.timetable import Timetable

@@ -8,8 +8,8 @@ import pytest
 from redis import Redis
 
 from clock.errors import Outranked
-from clock.store.lease import Lease
-from clock.store.ledger import RedisLedger
+from clock.store.ledger.lease import Lease
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker, release_of
 from clock.timetable import Timetable

@@ -13,9 +13,10 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
-from clock.store import keys, watch
-from clock.store.decision import Decision, Verdict, Verdicts
-from clock.store.ledger import RedisLedger
+from clock.store import keys
+from clock.store.ledger import overdue
+from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
@@ -127,12 +128,12 @@ def test_a_due_instant_whose_jobs_redis_cannot_take_is_told_as_the_oldest_undeci
 
     at(fake_clock, ticker, SIX)
     at(fake_clock, ticker, SIX + 90 * SECOND)
-    owed = watch.look(redis)
+    owed = overdue.look(redis)
     assert (owed.event, owed.due_ms, ticker.oldest_undecided) == ("daily", to_ms(SIX), SIX)
     redis.delete("queue:default")
     ticker.tick()
 
-    assert watch.look(redis).due_ms == to_ms(SIX + timedelta(days=1))
+    assert overdue.look(redis).due_ms == to_ms(SIX + timedelta(days=1))
     assert len(pushed(redis)) == 1
 
 

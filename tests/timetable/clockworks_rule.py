@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from clock.timetable.clockwork import At
+from clock.timetable.triggers.clockwork import At
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)

@@ -5,13 +5,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from hypothesis import strategies as st
 
-from clock.timetable.adjustments import Adjustments, Jitter, Spread
-from clock.timetable.clockwork import ClockworkAt, parse_at
-from clock.timetable.cron import Cron
-from clock.timetable.days import MatchingDays
-from clock.timetable.excepted_days import Except, Otherwise
-from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS, days_on, parse_month_day
-from clock.timetable.triggers import (
+from clock.timetable.triggers.adjustments import Adjustments, Jitter, Spread
+from clock.timetable.triggers.calendar_days import MatchingDays
+from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
+from clock.timetable.triggers.cron import Cron
+from clock.timetable.triggers.holidays import Except, Otherwise
+from clock.timetable.triggers.intervals import (
     CalendarDays,
     Days,
     EachHour,
@@ -22,7 +21,8 @@ from clock.timetable.triggers import (
     Trigger,
     Union,
 )
-from clock.timetable.wall_times import AS_USUAL, DstChoice
+from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS, days_on, parse_month_day
+from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
 from tests.timetable.by_the_minute import changes
 
 MINUTE, HOUR, DAY = 60, 3600, 86400

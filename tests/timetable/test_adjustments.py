@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from clock import testing
 from clock.timetable import Event
-from clock.timetable.adjustments import Jitter, Spread, excepted_days
-from clock.timetable.excepted_days import Except, Otherwise
-from clock.timetable.local_time import FOREVER, to_seconds
-from clock.timetable.triggers import Days, Trigger
+from clock.timetable.triggers.adjustments import Jitter, Spread, excepted_days
+from clock.timetable.triggers.holidays import Except, Otherwise
+from clock.timetable.triggers.intervals import Days, Trigger
+from clock.timetable.triggers.zone_offsets import FOREVER, to_seconds
 from tests.timetable.properties import for_all
 from tests.timetable.strategies import DAY, HOUR, instants, plain_triggers, some_minutes, zones
 

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clock.timetable.clockwork import At, ClockworkAt, parse_at
-from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
-from clock.timetable.triggers import Days, Elapsed, Trigger
+from clock.timetable.triggers.clockwork import At, ClockworkAt, parse_at
+from clock.timetable.triggers.intervals import Days, Elapsed, Trigger
+from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.timetable.clockworks_rule import clockwork_fires
 from tests.timetable.differential import compared
 

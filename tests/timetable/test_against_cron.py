@@ -15,8 +15,8 @@ from cronsim import CronSim, CronSimError
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from clock.timetable.cron import Cron, read
-from clock.timetable.local_time import to_datetime, to_seconds
+from clock.timetable.triggers.cron import Cron, read
+from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.by_the_minute import changes
 from tests.timetable.differential import compared
 from tests.timetable.properties import for_all

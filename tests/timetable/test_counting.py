@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clock.timetable.adjustments import Jitter, Spread
-from clock.timetable.clockwork import ClockworkAt, parse_at
-from clock.timetable.counting import Counting
-from clock.timetable.excepted_days import Except
-from clock.timetable.local_time import to_datetime, to_seconds
-from clock.timetable.triggers import Days, Elapsed, Trigger, Union
+from clock.timetable.triggers.adjustments import Jitter, Spread
+from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
+from clock.timetable.triggers.counting import Counting
+from clock.timetable.triggers.holidays import Except
+from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
+from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.clockworks_rule import clockwork_fires
 from tests.timetable.differential import compared
 from tests.timetable.test_against_clockwork import our_trigger

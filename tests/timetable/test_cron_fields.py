@@ -8,10 +8,10 @@ import pytest
 from cronsim import CronSim
 from hypothesis import strategies as st
 
-from clock.timetable.cron import Cron, read, split_zone
-from clock.timetable.cron_words import cron_prose
-from clock.timetable.fugit import as_debians
-from clock.timetable.local_time import to_datetime, to_seconds
+from clock.timetable.triggers.cron import Cron, read, split_zone
+from clock.timetable.triggers.cron_words import cron_prose
+from clock.timetable.triggers.fugit import as_debians
+from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 from tests.timetable.properties import for_all
 
 DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)

@@ -10,8 +10,9 @@ import pytest
 
 from clock import every
 from clock.errors import ClockError, ConfigurationError, DeclarationError, UnknownEvent
-from clock.timetable import Callbacks, Event, Settings, Timetable, declarations, load
-from clock.timetable.clockwork_form import OPTIONS
+from clock.timetable import Callbacks, Event, Settings, Timetable, load
+from clock.timetable.clock_file import declarations
+from clock.timetable.clock_file.clockwork_form import OPTIONS
 from tests.timetable import jobs
 
 Load = Callable[[str], Timetable]

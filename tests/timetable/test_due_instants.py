@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clock.timetable import Event
-from clock.timetable.clockwork import ClockworkAt, parse_at
-from clock.timetable.cron import Cron
-from clock.timetable.local_time import FOREVER, offsets_of, to_datetime, to_seconds
-from clock.timetable.triggers import Days, EachHour, Elapsed, Hours, Minutes, RandomGaps, Trigger
+from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
+from clock.timetable.triggers.cron import Cron
+from clock.timetable.triggers.intervals import Days, EachHour, Elapsed, Hours, Minutes, RandomGaps, Trigger
+from clock.timetable.triggers.zone_offsets import FOREVER, offsets_of, to_datetime, to_seconds
 
 Declared = Callable[..., Event]
 SECOND = timedelta(seconds=1)

@@ -7,7 +7,7 @@ import pytest
 
 from clock.errors import ConfigurationError, DeclarationError
 from clock.timetable import load
-from clock.timetable.loader import application_folder
+from clock.timetable.clock_file.loader import application_folder
 
 Write = Callable[[str, str], Path]
 

@@ -9,8 +9,8 @@ import pytest
 
 from clock import Job, cron, error_handler, every, handler, on, repeat
 from clock.timetable import load
-from clock.timetable.cron_form import CronJob
-from clock.timetable.fluent import FluentJob
+from clock.timetable.clock_file.cron_form import CronJob
+from clock.timetable.clock_file.fluent import FluentJob
 
 
 class MailLetterJob(Job):

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from hypothesis import strategies as st
 
-from clock.timetable.clockwork import At, ClockworkAt, parse_at
-from clock.timetable.cron import Cron
-from clock.timetable.days import EveryDay, MatchingDays
-from clock.timetable.local_time import FOREVER, to_datetime, to_seconds
-from clock.timetable.month_days import WEEKEND_DAYS, WORKING_DAYS
-from clock.timetable.triggers import CalendarDays, EachHour, Hours, Trigger
-from clock.timetable.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
+from clock.timetable.triggers.calendar_days import EveryDay, MatchingDays
+from clock.timetable.triggers.clockwork import At, ClockworkAt, parse_at
+from clock.timetable.triggers.cron import Cron
+from clock.timetable.triggers.intervals import CalendarDays, EachHour, Hours, Trigger
+from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS
+from clock.timetable.triggers.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
+from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute
 from tests.timetable.properties import IS_LONG, for_all
 from tests.timetable.strategies import ATS, DAY, HOUR, PERIODS, choices, instants, some_minutes, triggers, zones

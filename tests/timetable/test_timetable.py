@@ -5,7 +5,7 @@ import pytest
 
 from clock.errors import UnknownEvent
 from clock.timetable import Timetable
-from clock.timetable.local_time import to_datetime, to_seconds
+from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 
 Load = Callable[[str], Timetable]
 START = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)

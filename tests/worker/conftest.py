@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from clock.store.in_progress import Claimed, InProgress
+from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
+from clock.worker.firing_outcomes import Outcomes
 from clock.worker.options import Queue, WorkerOptions
-from clock.worker.outcomes import Outcomes
 from clock.worker.processor import Processor
 from tests.worker import jobs
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.store import history, keys, watch
-from clock.store.ledger import RedisLedger
+from clock.store import keys
+from clock.store.ledger import history, overdue
+from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.worker.clock_watch import ClockWatch
 from tests.worker import jobs
@@ -107,4 +108,4 @@ def test_a_clock_that_is_behind_is_told_and_counted_by_a_worker_until_it_fires_a
     assert len(told) == 2
     assert told[0].startswith("The clock is late: 'nightly' was due ")
     assert told[0].endswith("no clock is the leader")
-    assert watch.look(redis).leader is None
+    assert overdue.look(redis).leader is None

@@ -10,7 +10,7 @@ from redis import Redis
 
 from clock.clocks import Clock
 from clock.errors import StoreUnavailable
-from clock.store.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clock.cli.worker import worker
+from clock.cli.commands.worker import worker
 from clock.config import Config
 from clock.job import registry
 from clock.worker.retry import judge

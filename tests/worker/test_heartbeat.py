@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
-from clock.store.processes import Beat, Processes
+from clock.store.jobs.worker_register import Beat, Processes
 from clock.testing import FakeClock
 from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
 from clock.worker.options import MISSED_BEATS

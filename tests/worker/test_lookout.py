@@ -10,8 +10,8 @@ from redis import ConnectionPool, Redis
 
 from clock.clocks import SystemClock
 from clock.errors import StoreUnavailable
-from clock.store import arrivals
-from clock.store.in_progress import Ahead, Claimed, InProgress
+from clock.store.jobs import blocking_wait
+from clock.store.jobs.in_progress import Ahead, Claimed, InProgress
 from clock.worker import Queue, WorkerOptions
 from clock.worker.fetcher import Fetcher
 from tests.worker.jobs import NoteThingJob
@@ -159,7 +159,7 @@ def test_a_redis_that_has_forgotten_the_scripts_does_not_stop_an_idle_worker(red
 
 @pytest.fixture
 def only_jobs_end_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "FURTHER_SECONDS", 4 * PATIENCE_SECONDS)
+    monkeypatch.setattr(blocking_wait, "FURTHER_SECONDS", 4 * PATIENCE_SECONDS)
     monkeypatch.setattr(Told, "wait_seconds", 4 * PATIENCE_SECONDS)
 
 

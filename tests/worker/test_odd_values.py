@@ -14,15 +14,15 @@ from clock import Job
 from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.inspection import status
-from clock.job.metrics import METRICS
+from clock.job.middleware.metrics import METRICS
 from clock.store import keys
-from clock.store.delayed import Delayed, Nearer
+from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.worker_register import Beat, Processes
 from clock.store.key_types import wrong_keys
-from clock.store.processes import Beat, Processes
 from clock.testing import FakeClock
 from clock.worker.clock_watch import ClockWatch
-from clock.worker.poller import Poller
 from clock.worker.recovery import recover, unpark
+from clock.worker.scheduled import Poller
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from clock.store.delayed import Nearer
+from clock.store.jobs.delayed import Nearer
 from tests.worker.jobs import PATIENCE_SECONDS, NoteThingJob
 
 FOREVER_SECONDS = 10 * PATIENCE_SECONDS

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from clock.errors import message_of
-from clock.job.client import using_clock
+from clock.job.push.client import using_clock
 from clock.testing import FakeClock
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench

@@ -10,12 +10,12 @@ from clock import Job
 from clock.clocks import to_ms
 from clock.job import registry
 from clock.store import keys
-from clock.store.delayed import Delayed, Nearer
-from clock.store.in_progress import Move
-from clock.store.processes import End, Processes
+from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.in_progress import Move
+from clock.store.jobs.worker_register import End, Processes
 from clock.testing import FakeClock
-from clock.worker.poller import Poller
 from clock.worker.recovery import recover, unpark
+from clock.worker.scheduled import Poller
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clock.store.in_progress import Claimed
+from clock.store.jobs.in_progress import Claimed
 from clock.worker.status import SHOWN_BYTES, resident_kb, shown
 
 

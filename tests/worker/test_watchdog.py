@@ -3,8 +3,8 @@ from datetime import timedelta
 
 import pytest
 
-from clock.store.client import client
-from clock.store.connection import answers, connect
+from clock.store.server.client import client
+from clock.store.server.connection import answers, connect
 from clock.testing import FakeClock
 from clock.worker.watchdog import STUCK_SECONDS, Watchdog
 from tests.worker.conftest import Bench

@@ -8,10 +8,10 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
-from clock.store.in_progress import Move
+from clock.store.jobs.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
+from clock.store.jobs.in_progress import Move
 from clock.testing import FakeClock
-from clock.worker.poller import Poller
+from clock.worker.scheduled import Poller
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import BreakThingJob, NoteThingJob

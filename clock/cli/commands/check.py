@@ -1,0 +1,110 @@
+"""`clock check`: what may be wrong with a clock file."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from clock.cli.options import config_option
+from clock.cli.output import Styled, echo, echo_json
+from clock.cli.wiring import load_timetable
+from clock.clocks import SystemClock
+from clock.config import file_used, load_config
+from clock.errors import DeclarationError
+from clock.lint.rules import Finding, Look, differs, findings
+from clock.log import configure_logging
+from clock.timetable import zone_name
+
+MOST_SHOWN = 20  # findings of one rule, as text: those of a file of thousands of events would hide the others
+FEW = 5  # of more findings than that, so many are shown
+
+
+@click.command(short_help="Check the clock file for errors and likely mistakes.")
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@config_option
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.pass_context
+def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) -> None:
+    """Check CLOCK_FILE (default: lib/clock.py) for errors and likely mistakes. Exits 1 on errors.
+
+    \b
+    Example: python -m clock check lib/clock.py --format github
+    """
+    configure_logging("text", "warning", stream=sys.stderr)
+    found, zone = _findings(clock_file, config)
+    if form == "text" and zone:
+        echo(f"zone: {zone}")
+    {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form](found, clock_file)
+    ctx.exit(any(finding.level == "error" for finding in found))
+
+
+def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str]:
+    """The findings, and the file's time zone with its source, if the file can be loaded."""
+    try:
+        settings = load_config({"clock_file": clock_file}, file=config)
+        timetable = load_timetable(settings)
+    except DeclarationError as error:
+        where, text = _split(str(error))
+        return [Finding("error", "declaration", "", where or str(clock_file), text)], ""
+    queues = [name for name, _ in settings.queues] if file_used(config) else None
+    zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
+    look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
+    return [*findings(look), *differs(timetable, load_timetable(settings))], zone
+
+
+def _split(message: str) -> tuple[str, str]:
+    """The place that an error begins with, and the rest."""
+    place = re.match(r"(.+?:\d+): ", message)
+    return (place[1], message[place.end() :]) if place else ("", message)
+
+
+def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
+    by_rule: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in found:
+        by_rule[finding.level, finding.rule].append(finding)
+    for (level, rule), several in by_rule.items():
+        shown = several if len(several) <= MOST_SHOWN else several[:FEW]
+        for finding in shown:
+            name = f"{finding.event}: " if finding.event else ""
+            echo(f"{finding.source}: ", _level(level), f": {name}{finding.text}")
+        if len(several) > len(shown):
+            more = f": {len(several) - len(shown):,} more of this kind ({rule}); --format json lists them all"
+            echo(f"{clock_file}: ", _level(level), more)
+    errors = sum(finding.level == "error" for finding in found)
+    echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
+
+
+def _level(level: str) -> Styled:
+    return Styled(level, fg="red" if level == "error" else "yellow")
+
+
+def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:
+    rows = [{**asdict(finding), "at": finding.at and finding.at.isoformat()} for finding in found]
+    echo_json(rows)
+
+
+def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
+    """Workflow commands of GitHub Actions: an annotation at the line."""
+    for finding in found:
+        path, _, line = finding.source.rpartition(":")
+        text = f"{finding.event}: {finding.text}" if finding.event else finding.text
+        title = f"clock check ({finding.rule})"
+        echo(f"::{finding.level} file={_escaped(path or finding.source)},line={line},title={title}::{_data(text)}")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,48 @@
+"""`clock fire`: one event, now, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from clock.cli.options import file_option, settings, shared_options
+from clock.cli.output import echo
+from clock.cli.wiring import connected, find_event, load_timetable, release, signature
+from clock.clocks import SystemClock
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import set_default
+from clock.ticker import fire_by_hand
+from clock.timetable import action
+
+
+@click.command()
+@click.argument("name")
+@file_option
+@shared_options
+def fire(name: str, **options: Any) -> None:
+    """Run the event NAME now, outside its schedule.
+
+    NAME is an event of the file or a row of a database. Its jobs are pushed and the history records the run as
+    manual. Its scheduled runs are not affected.
+
+    \b
+    Example: python -m clock fire nightly
+    """
+    config = settings(**options)
+    clock = SystemClock()
+    timetable = load_timetable(config)
+    event = find_event(timetable, name)
+    redis = connected(config)
+    set_default(redis)
+    with action(timetable.scheduler):  # as in a clock, `schedule.every` is an error there
+        held = fire_by_hand(
+            event,
+            ledger=RedisLedger(redis),
+            clock=clock,
+            signature=signature(release(timetable.path, clock)),
+        )
+    count = len(held.jids)
+    echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
+    for jid in held.jids:
+        echo("  ", jid)

@@ -1,0 +1,103 @@
+"""`clock pause` and `clock resume`: an event, or the whole clock, does not fire for a while."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.output import echo
+from clock.cli.spans import dated
+from clock.cli.wiring import find_event, load_timetable, opened
+from clock.clocks import from_ms, to_ms
+from clock.errors import ConfigurationError
+from clock.store import Redis, listing
+from clock.store.ledger import pauses
+from clock.store.ledger.pauses import ALL, Pause
+from clock.timetable import Timetable
+from clock.timetable.periods import parse_period
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "whole", is_flag=True, help="All events.")
+@click.option(
+    "--until", metavar="WHEN", help="End of the pause: 2026-12-01 08:00, tomorrow, or a duration: 2h, 30m."
+)
+@click.option("--note", metavar="TEXT", help="Reason; shown by status, history and why.")
+@click.option("--by", metavar="WHO", help="Who pauses; default: the current user.")
+@file_option
+@shared_options
+def pause(
+    name: str | None, whole: bool, until: str | None, note: str | None, by: str | None, **options: Any
+) -> None:
+    """Pause the event NAME, or with --all the whole clock.
+
+    Runs due during the pause are recorded as paused and never caught up. Without --until, it lasts until `resume`.
+
+    \b
+    Example: python -m clock pause nightly --until 2h --note "the mail server moves"
+    """
+    config = answering_settings(**options)
+    timetable = load_timetable(config)
+    redis, clock = opened(config)
+    event = _event(redis, timetable, name, whole=whole)
+    now = clock.now()
+    zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
+    end = None if until is None else _until(until, now, zone)
+    wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
+    made = pauses.pause(redis, event, wanted)
+    lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
+    echo(f"Paused {_told(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "whole", is_flag=True, help="All events.")
+@file_option
+@shared_options
+def resume(name: str | None, whole: bool, **options: Any) -> None:
+    """Resume the event NAME, or with --all the whole clock.
+
+    \b
+    Example: python -m clock resume nightly
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config)
+    is_paused = name is not None and not whole and name in pauses.read(redis)
+    event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
+    ended = pauses.resume(redis, event, to_ms(clock.now()))
+    echo(f"Resumed {_told(event)}" if ended else f"{_told(event)} was not paused")
+
+
+def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
+    """What is to be paused: an event of the file, of a database's row, or one that a clock has known."""
+    if whole == (name is not None):
+        raise click.UsageError("give an event name or --all")
+    if name is not None and name not in listing.ledger(redis):
+        find_event(timetable, name)
+    return name or ALL
+
+
+def _until(text: str, now: datetime, zone: tzinfo) -> datetime:
+    try:
+        return now + timedelta(seconds=parse_period(text).total_seconds())
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
+    except ValueError:
+        raise ConfigurationError(
+            f"--until {text!r}: not a time; use '2026-12-01 08:00', 'tomorrow 08:00', or a duration: 2h, 30m"
+        ) from None
+    until = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
+    if until <= now:
+        raise ConfigurationError(f"--until {text!r} is in the past")
+    return until
+
+
+def _told(event: str) -> str:
+    return "the whole clock" if event == ALL else repr(event)

@@ -1,0 +1,186 @@
+"""`clock status`: whether everything works."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
+from clock.cli.wiring import opened, place_told, timetable_if_any
+from clock.clocks import from_ms
+from clock.errors import StoreUnavailable
+from clock.inspection import EventView, Status, WorkerView
+from clock.inspection import status as look
+from clock.shutdown import handling
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
+
+
+@click.command(short_help="Show health, clocks, workers, queues and next runs.")
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
+@click.option(
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, help="Seconds between refreshes; default: 2."
+)
+@json_option
+@shared_options
+@click.pass_context
+def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, **options: Any) -> None:
+    """Show clocks and their leader, workers, queues, retries, dead jobs, overdue events and problems.
+
+    Exits 1 if there is a problem. Overdue events are computed from CLOCK_FILE, if it exists.
+
+    \b
+    Example: python -m clock status --watch
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config, names_wrong_keys=False)
+    timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
+    show = partial(_show_json if as_json else _show, place_told(config))
+    if not watch:
+        found = look(redis, clock.now(), timetable)
+        show(found)
+        ctx.exit(1 if found.problems else 0)
+    stop = threading.Event()
+    with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), stop.set)):
+        while not stop.is_set():
+            _show_again(lambda: show(look(redis, clock.now(), timetable)), clear=not as_json)
+            clock.wait(stop, interval)
+
+
+def _show_again(show: Callable[[], None], *, clear: bool) -> None:
+    """Show once more, on an empty screen; a Redis that is away is waited for."""
+    if clear:
+        echo_as_is(_CLEAR)
+    try:
+        show()
+    except StoreUnavailable as error:
+        echo(error, fg="red")
+
+
+def _show(place: str, found: Status) -> None:
+    problems = found.problems
+    health = Styled("unhealthy", "red", bold=True) if problems else Styled("healthy", "green", bold=True)
+    echo(f"{found.at:%Y-%m-%d %H:%M:%S} UTC  ", health)
+    for problem in problems:
+        echo_wrapped(f"! {problem}", first="  ", indent="    ", fg="red")
+    echo()
+    echo_wrapped(f"Redis: {place}", indent=" " * 7)
+    echo()
+    _show_clocks(found)
+    _show_workers(found)
+    _show_queues(found)
+    echo(
+        f"scheduled {found.scheduled}  retries {found.retries}  dead {found.dead}  "
+        f"processed {found.processed}  failed {found.failed}"
+    )
+    if found.events is not None:
+        _show_events(found)
+
+
+def _show_clocks(found: Status) -> None:
+    rows = [
+        (
+            "leader" if clock.leads else "standby",
+            clock.identity,
+            clock.release,
+            clock.events,
+            _ago(found.at, clock.last_round),
+        )
+        for clock in found.clocks
+    ]
+    _section(["clock", "identity", "release", "events", "last tick"], rows, "no clock is running")
+
+
+def _show_workers(found: Status) -> None:
+    rows = [
+        (
+            _doing(worker),
+            worker.identity,
+            f"{worker.busy}/{worker.concurrency}",
+            ",".join(worker.queues),
+            f"{worker.rss / 1024:.0f} MB",
+            f"{duration(worker.beat_age)} ago",
+        )
+        for worker in found.workers
+    ]
+    _section(["worker", "identity", "busy", "queues", "memory", "last heartbeat"], rows, "no worker is running")
+
+
+def _doing(worker: WorkerView) -> str:
+    if worker.frozen:
+        return "frozen"
+    return "quiet" if worker.quiet else "running"
+
+
+def _show_queues(found: Status) -> None:
+    rows = [(queue.name, queue.size, duration(queue.latency) if queue.size else "-") for queue in found.queues]
+    _section(["queue", "jobs", "latency"], rows, "no queues yet")
+
+
+def _show_events(found: Status) -> None:
+    views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
+    rows = [(view.event.name, _due(found.at, view), _last(found.at, view)) for view in views]
+    echo()
+    _section(["event", "next", "last"], rows[:10], "no events")
+    if len(rows) > 10:
+        echo(f"... and {len(rows) - 10} more: clock list")
+
+
+def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -> None:
+    if rows:
+        echo_table(headings, rows)
+    else:
+        echo(none)
+    echo()
+
+
+def _due(now: datetime, view: EventView) -> str:
+    if view.pause:
+        return "paused"
+    if view.next_due is None:
+        return "never"
+    seconds = (view.next_due - now).total_seconds()
+    return f"in {duration(seconds)}" if seconds >= 0 else f"{duration(-seconds)} overdue"
+
+
+def _last(now: datetime, view: EventView) -> str:
+    due = view.last and view.last.get("due")
+    if not view.last or not isinstance(due, int):
+        return "-"
+    return f"{view.last['decision']} {_ago(now, from_ms(due))}"
+
+
+def _ago(now: datetime, instant: datetime) -> str:
+    return f"{duration(max(0.0, (now - instant).total_seconds()))} ago"
+
+
+def _show_json(place: str, found: Status) -> None:
+    overdue = [{"event": name, "due": due.isoformat()} for name, due in found.overdue]
+    answer: Mapping[str, object] = {
+        "at": found.at.isoformat(),
+        "redis": place,
+        "healthy": not found.problems,
+        "problems": found.problems,
+        "clocks": [asdict(clock) for clock in found.clocks],
+        "workers": [asdict(worker) for worker in found.workers],
+        "queues": [asdict(queue) for queue in found.queues],
+        "scheduled": found.scheduled,
+        "retries": found.retries,
+        "dead": found.dead,
+        "processed": found.processed,
+        "failed": found.failed,
+        "parked": found.parked,
+        "overdue": overdue if overdue or found.events is not None else None,
+    }
+    echo_json(answer)

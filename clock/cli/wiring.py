@@ -1,0 +1,225 @@
+"""The parts that commands are built from: settings, connection, clock, names."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from clock.clocks import SystemClock, to_ms
+from clock.config import Config
+from clock.errors import ConfigurationError, NoEvents, SourceFailed, StoreError, StoreUnavailable
+from clock.job.registry import import_jobs, lookup
+from clock.store import Redis, keys
+from clock.store.key_types import wrong_keys
+from clock.store.ledger.clock_register import AboutClock
+from clock.store.server import embedded
+from clock.store.server.address import masked
+from clock.store.server.connection import connect, server_time_offset
+from clock.ticker import ClockProcess, Release, Signature, release_of
+from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
+from clock.timetable.clock_file.own_module import make_importable
+
+if TYPE_CHECKING:
+    from clock.health.metrics import Metrics
+
+START_SECONDS = 10.0  # a process that starts waits so long for Redis: a restart or a fail-over takes a few seconds
+RETRY_SECONDS = 0.5
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+
+def identity() -> str:
+    """This process's name in Redis, as Sidekiq forms it: host, process id, 12 hex digits."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+
+
+def connected(config: Config, max_connections: int = 1) -> Redis:
+    """The connection that the settings ask for. Raises StoreUnavailable, StoreError, ConfigurationError."""
+    return connect(
+        config.redis,
+        source=config.redis_source,
+        max_connections=max_connections,
+        push_seconds=config.push_timeout,
+    )
+
+
+def patiently(start: Callable[[], T]) -> T:
+    """Return what `start` returns. If a fault of Redis may pass, call `start` again for `START_SECONDS`.
+
+    Raises what `start` raises: a StoreUnavailable only if Redis has been away for that long.
+    """
+    clock, never, is_logged = SystemClock(), threading.Event(), False
+    give_up = clock.monotonic() + START_SECONDS
+    while True:
+        try:
+            return start()
+        except StoreUnavailable as error:
+            if clock.monotonic() >= give_up:
+                raise
+            if not is_logged:
+                logger.error("%s Trying again for %g s.", error, START_SECONDS)
+            is_logged = True
+        clock.wait(never, RETRY_SECONDS)
+
+
+def connected_later(config: Config, max_connections: int) -> Redis:
+    """Like `connected`, but it holds no connection until a command needs one."""
+    redis = connected(config, max_connections)
+    redis.connection_pool.disconnect()
+    return redis
+
+
+def place_told(config: Config) -> str:
+    """Which server a command looks at, without its password."""
+    return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
+
+
+def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, SystemClock]:
+    """A connection for a command that looks or repairs, and the time as Redis has it.
+
+    With `names_wrong_keys`, keys of a wrong type, which commands pass over, are named in a warning.
+    Raises StoreUnavailable, and ConfigurationError in a folder without anything of an application: an embedded
+    server is not started there.
+    """
+    if not config.redis and not _is_application(config):
+        raise ConfigurationError(
+            f"no clock file, jobs or data in {Path.cwd()}: change to the application's folder, or set REDIS_URL"
+        )
+    redis = connected(config, 2)
+    clock = redis_clock(redis)
+    if names_wrong_keys:
+        _name_wrong_keys(redis)
+    return redis, clock
+
+
+def _name_wrong_keys(redis: Redis) -> None:
+    with suppress(StoreError):  # this user may not ask
+        for wrong in wrong_keys(redis):
+            if not wrong.key.startswith(keys.QUEUE):  # the lists of queues name those
+                logger.warning("In Redis, %s: another program wrote it; rename or delete it", wrong)
+
+
+def _is_application(config: Config) -> bool:
+    data = embedded.files_of(Path.cwd()).home
+    return bool(config.schedule) or any(path.exists() for path in (config.clock_file, *config.require, data))
+
+
+def redis_clock(redis: Redis) -> SystemClock:
+    """This machine's clock, put right by Redis's. Raises StoreUnavailable."""
+    return SystemClock(server_time_offset(redis, SystemClock()))
+
+
+def load_timetable(config: Config) -> Timetable:
+    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError.
+
+    The application's modules stay importable, for actions that import something when they run.
+    """
+    for folder in (application_folder(config.clock_file), Path.cwd()):
+        if str(folder) not in sys.path:
+            is_beside = folder == config.clock_file.resolve().parent  # what lies there must hide nothing
+            sys.path.insert(len(sys.path) if is_beside else 0, str(folder))
+    if config.schedule:
+        import_jobs(*config.require)
+    return load(config.clock_file, declared=config.schedule, find_job=lookup)
+
+
+def timetable_to_run(config: Config) -> Timetable:
+    """The timetable of a clock that is started; prepares the process for its functions.
+
+    Raises DeclarationError, NoEvents.
+    """
+    timetable = load_timetable(config)
+    if timetable.is_empty:
+        raise NoEvents(timetable.path)
+    make_importable(timetable)
+    sys.argv = [str(config.clock_file)]  # for its functions, as for `python FILE`
+    return timetable
+
+
+def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:
+    """The timetable; None: nothing is declared here, and nobody has named a file. Raises DeclarationError."""
+    return load_timetable(config) if is_named or config.clock_file.exists() or config.schedule else None
+
+
+def find_event(timetable: Timetable, name: str) -> Event:
+    """The event of that name: one of the file, else of a row that a database has now.
+
+    Raises UnknownEvent, SourceFailed.
+    """
+    if name in timetable.by_name or not timetable.synced:
+        return timetable.event(name)
+    found = {event.name: event for synced in timetable.synced for event in _rows(synced, timetable)}
+    return replace(timetable, events=[*timetable.events, *found.values()]).event(name)
+
+
+def _rows(synced: SyncedEvents, timetable: Timetable) -> Sequence[Event]:
+    try:
+        rows = list(synced.load())
+    except Exception as error:
+        raise SourceFailed(synced.source, error) from error
+    return read_rows(synced, rows, timetable.settings, timetable.by_name).events
+
+
+def release(clock_file: Path, clock: SystemClock) -> Release:
+    """The release that this process runs."""
+    return release_of(clock_file, environ=os.environ, started_ms=to_ms(clock.now()))
+
+
+def signature(release: Release) -> Signature:
+    """What the history says of who decided."""
+    return Signature(host=socket.gethostname(), release=release.name)
+
+
+def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> AboutClock:
+    """What a clock tells of itself that never changes."""
+    return AboutClock(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        release=release.name,
+        started_at=to_ms(clock.now()),
+        events=len(timetable.events),
+        skew_ms=round(clock.offset.total_seconds() * 1000),
+    )
+
+
+def clock_process(
+    config: Config,
+    timetable: Timetable,
+    redis: Redis,
+    on_stuck: Callable[[], object] = lambda: None,
+    metrics: Metrics | None = None,
+) -> ClockProcess:
+    """The clock of a timetable, as this process runs it, watched by `metrics` if there are any.
+
+    It opens a second connection, for the lease. Waits for Redis as `patiently` does.
+    """
+    clock = patiently(lambda: redis_clock(redis))
+    of_file = release(timetable.path, clock)
+    process = ClockProcess(
+        timetable,
+        redis,
+        lease_redis=patiently(lambda: connected(config)),
+        identity=identity(),
+        release=of_file,
+        about=about_clock(of_file, timetable, clock),
+        machine=SystemClock(),
+        on_stuck=on_stuck,
+        on_decision=metrics.count_firings() if metrics else _ignore,
+    )
+    if metrics:
+        metrics.watch_clock(process)
+    return process
+
+
+def _ignore(_: object) -> None:
+    """Nobody counts."""

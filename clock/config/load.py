@@ -1,0 +1,100 @@
+"""Settings put together: from options, then the environment, then the YAML file, then the defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from clock.config import settings_file
+from clock.config.schedule_file import Declared, events_of_file, events_of_settings
+from clock.config.settings import BY_NAME, SETTINGS, Config
+from clock.errors import ConfigurationError
+
+DEFAULT_FILES = (Path("config/clock.yml"), Path("config/sidekiq.yml"))  # the first one that there is
+
+#: Which environment's section counts: the first variable that is set, as Sidekiq's, with our own in front.
+ENVIRONMENT_VARIABLES = ("CLOCK_ENV", "APP_ENV", "RAILS_ENV", "RACK_ENV")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A setting's value, and where it came from, in words."""
+
+    name: str
+    value: object
+    source: str
+
+
+def load_config(
+    options: Mapping[str, object], *, environ: Mapping[str, str] = os.environ, file: Path | None = None
+) -> Config:
+    """Put the settings together; options that are None were not given.
+
+    `file` must exist where it is given; the default ones need not. Raises ConfigurationError, which says where
+    the bad value stands and what is accepted.
+    """
+    found = {item.name: item for item in gather(options, environ=environ, file=file)}
+    config = Config(**{name: item.value for name, item in found.items()})  # type: ignore[arg-type]  # checked by name
+    if config.redis:
+        config = replace(config, redis_source=found["redis"].source.removeprefix("the environment variable "))
+    return replace(config, schedule=tuple(_schedule(config, environ, file_used(file))))
+
+
+def _schedule(config: Config, environ: Mapping[str, str], file: Path | None) -> Iterator[Declared]:
+    """The events that are declared in YAML: in the settings file, and in `schedule_file`."""
+    if file is not None:
+        yield from events_of_settings(file, environment=environment(environ), environ=environ)
+    if config.schedule_file is not None:
+        yield from events_of_file(config.schedule_file, environment=environment(environ), environ=environ)
+
+
+def gather(
+    options: Mapping[str, object], *, environ: Mapping[str, str] = os.environ, file: Path | None = None
+) -> list[Found]:
+    """Every setting with its source, in their order. Raises ConfigurationError."""
+    found = {setting.name: Found(setting.name, setting.default, "default") for setting in SETTINGS}
+    found |= {item.name: item for item in _of_file(environ, file)}
+    found |= {item.name: item for item in _of_environment(environ)}
+    found |= {item.name: item for item in _of_options(options)}
+    return list(found.values())
+
+
+def environment(environ: Mapping[str, str] = os.environ) -> str:
+    """The name of the environment: `CLOCK_ENV`, or what Ruby calls it, else development."""
+    return next((environ[name] for name in ENVIRONMENT_VARIABLES if environ.get(name)), "development")
+
+
+def file_used(file: Path | None) -> Path | None:
+    """The file that settings are read from; None: there is none."""
+    return file or next((path for path in DEFAULT_FILES if path.exists()), None)
+
+
+def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
+    path = file_used(file)
+    if path is not None:
+        for given in settings_file.read(path, environment=environment(environ), environ=environ).values():
+            yield _checked(given.name, given.value, given.where)
+
+
+def _of_environment(environ: Mapping[str, str]) -> Iterator[Found]:
+    for setting in SETTINGS:
+        if setting.variable and environ.get(setting.variable):
+            yield _checked(setting.name, environ[setting.variable], f"the environment variable {setting.variable}")
+
+
+def _of_options(options: Mapping[str, object]) -> Iterator[Found]:
+    for name, value in options.items():
+        if value is not None and value != ():
+            yield _checked(name, value, f"the option {BY_NAME[name].option}")
+
+
+def _checked(name: str, value: object, source: str) -> Found:
+    setting = BY_NAME[name]
+    try:
+        return Found(name, setting.read(value), source)
+    except (ValueError, TypeError):
+        given = value if isinstance(value, tuple) else (value,)
+        shown = "not a URL" if name == "redis" else ", ".join(f"{item!r:.100}" for item in given[:20])
+        raise ConfigurationError(f"{source}: {name} is {shown}; {setting.accepted}") from None

@@ -1,0 +1,110 @@
+"""Settings in YAML: `config/clock.yml`, or a `sidekiq.yml` as it stands.
+
+A key whose value is a mapping, and that is no setting, is the section of an environment: its settings go before
+the file's others where `CLOCK_ENV` names it. `${NAME}` in a value stands for an environment variable,
+`${NAME:-default}` for one that may be missing or empty, `$${` for `${` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+
+from clock.config.schedule_file import KEY as SCHEDULE
+from clock.config.settings import BY_NAME
+from clock.config.yaml_nodes import (
+    composed,
+    is_sidekiqs,
+    line_of,
+    pairs_of,
+    value_of,
+    with_variables,
+    without_symbols,
+)
+from clock.errors import ConfigurationError
+
+#: What sidekiq.yml calls otherwise: its name -> ours.
+_SIDEKIQ_NAMES = {"timeout": "stop_timeout", "dead_timeout_in_seconds": "dead_timeout"}
+
+#: What sidekiq.yml says to Sidekiq alone: Ruby's code, its own files and its own ways.
+_SIDEKIQ_ONLY = frozenset(
+    """
+    average_scheduled_poll_interval daemon environment identity
+    index labels lifecycle_events logfile pidfile poll_interval_average profile reloader require
+    scheduler schedule strict tag verbose
+    """.split()  # noqa: SIM905  # a paragraph of names reads better than a list of strings
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a file says of a setting, and where: `config/clock.yml:3`."""
+
+    name: str
+    value: object
+    where: str
+
+
+def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[str, Given]:
+    """What the file says in `environment`. Raises ConfigurationError, which begins with file and line."""
+    document = composed(path)
+    if document is None:
+        return {}
+    if not isinstance(document, yaml.MappingNode):
+        raise ConfigurationError(
+            f"{path}: expected settings, such as `concurrency: 10`, not {value_of(document)!r:.40}"
+        )
+    sidekiq = is_sidekiqs(path, (str(key.value) for key, _ in document.value))
+    given: dict[str, Given] = {}
+    sections: dict[str, yaml.MappingNode] = {}
+    for key, node, where in _entries(path, document, sidekiq):
+        if isinstance(node, yaml.MappingNode) and _is_section(key, where, sidekiq):
+            sections[key] = node
+        else:
+            given |= _setting(key, node, where, sidekiq)
+    for name, section in sections.items():
+        found = [_setting(*entry, sidekiq) for entry in _entries(path, section, sidekiq)]  # checked in any case
+        for setting in found if name == environment else ():
+            given |= setting
+    return {name: _filled(item, environ) for name, item in given.items()}
+
+
+def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
+    """(key, node of the value, where it stands) of a mapping, but for the events, which `schedule_file` reads."""
+    for key, node in pairs_of(mapping):
+        name = str(key.value).removeprefix(":") if sidekiq else str(key.value)
+        if name != SCHEDULE:
+            yield name, node, f"{path}:{line_of(key)}"
+
+
+def _is_section(key: str, where: str, sidekiq: bool) -> bool:
+    """Whether a mapping is an environment's section. Raises ConfigurationError for a setting that is misspelt."""
+    if key in BY_NAME or (sidekiq and key in _SIDEKIQ_ONLY):
+        return False
+    near = get_close_matches(key, BY_NAME, 1, cutoff=0.8)
+    if near:
+        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; did you mean {near[0]!r}?")
+    return True
+
+
+def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, Given]:
+    """The setting under the name that we have for it; none where it is for Sidekiq alone."""
+    value = without_symbols(value_of(node)) if sidekiq else value_of(node)
+    if sidekiq and key == "verbose" and value is True:
+        return {"log_level": Given("log_level", "debug", where)}
+    if sidekiq and key in _SIDEKIQ_ONLY:
+        return {}
+    name = _SIDEKIQ_NAMES.get(key, key) if sidekiq else key
+    if name not in BY_NAME:
+        near = get_close_matches(key, BY_NAME, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(BY_NAME)}"
+        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; {hint}")
+    return {name: Given(name, value, where)}
+
+
+def _filled(given: Given, environ: Mapping[str, str]) -> Given:
+    return Given(given.name, with_variables(given.value, environ, given.where), given.where)

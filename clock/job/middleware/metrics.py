@@ -1,0 +1,97 @@
+"""What Sidekiq 7 and later show on the page Metrics: how often each class ran and failed, and how long it took.
+
+The figures are counted here and sent to Redis with the worker's heartbeat, by `METRICS.flush`.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from clock.errors import Discard, StoreError
+from clock.forking import in_child
+from clock.job.payload import Payload
+from clock.store import Redis
+from clock.store.jobs.job_metrics import BUCKETS_MS, Tally, add
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+
+class Metrics:
+    """Figures of this process since they were last sent. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the figures."""
+        self._lock = threading.Lock()
+        self._tallies: dict[str, Tally] = {}  # guarded by _lock
+
+    def note(self, name: str, ms: float, failed: bool) -> None:
+        """Count one run of the class `name`. As in Sidekiq, how long a failure took is not counted."""
+        bucket = bisect_right(BUCKETS_MS, ms)
+        with self._lock:
+            tally = self._tallies.get(name) or self._tally(name)
+            tally.processed += 1
+            if failed:
+                tally.failed += 1
+            else:
+                tally.ms += ms
+                tally.histogram[bucket] += 1
+
+    def note_expired(self, name: str) -> None:
+        """Count a job of the class `name` that was dropped because it had expired."""
+        with self._lock:
+            self._tally(name).expired += 1
+
+    def flush(self, redis: Redis, now: datetime) -> None:
+        """Add the figures to those in Redis, under `now`. Raises StoreUnavailable; they are kept then."""
+        with self._lock:
+            tallies, self._tallies = self._tallies, {}
+        if not tallies:
+            return
+        try:
+            add(redis, tallies, now=now)
+        except StoreError:
+            with self._lock:
+                for name, tally in tallies.items():
+                    self._tally(name).merge(tally)
+            raise
+
+    def _tally(self, name: str) -> Tally:
+        tally = self._tallies.get(name)
+        if tally is None:
+            tally = self._tallies[name] = Tally()
+        return tally
+
+
+#: The process's own.
+METRICS = Metrics()
+in_child(METRICS.reset)  # the figures are the parent's, and a thread of it may have held the lock
+
+
+def measure(job: Job, payload: Payload, queue: str) -> Measured:
+    """Server middleware: count and time the run."""
+    return Measured(job)
+
+
+class Measured:
+    """One run that is measured."""
+
+    __slots__ = ("_begun", "_monotonic", "_name")
+
+    def __init__(self, job: Job) -> None:
+        self._name = job.wire_name
+        self._monotonic = job.context.clock.monotonic
+
+    def __enter__(self) -> None:
+        self._begun = self._monotonic()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
+        if kind is not Discard:
+            METRICS.note(self._name, (self._monotonic() - self._begun) * 1000, kind is not None)

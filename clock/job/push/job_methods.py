@@ -1,0 +1,198 @@
+"""What can be done with a job class: pushing it in all the ways there are, for now, for later, in bulk, inline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+
+from clock.errors import NoPerform
+from clock.job.delays import Time
+from clock.job.options import CallOptions
+from clock.job.order import Order
+from clock.job.payload import Payload
+from clock.job.push import client, inline
+from clock.job.push.prepared_push import RepeatedPush
+from clock.job.push.setter import Setter
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Performs(Protocol[P, R_co]):
+    """A job with its own `perform`: how type checkers find the signature for `perform_async`."""
+
+    @property
+    def perform(self) -> Callable[P, R_co]:
+        """Do the work."""
+
+
+class _Jobs:
+    """The attribute `jobs` of a job class."""
+
+    def __get__(self, instance: object, owner: type[Pushes]) -> MutableSequence[Payload]:
+        return client.collector(_job(owner), "jobs").jobs(_job(owner))
+
+
+class _NoPerform:
+    """Stands for `perform` in a class that does not define it: a base for others may do without."""
+
+    def __get__(self, instance: object, owner: type[Pushes]) -> Any:
+        raise NoPerform(owner.__name__)
+
+
+class Pushes:
+    """The part of `Job` that programs call; what a worker calls is in `Job` itself."""
+
+    perform: Any = _NoPerform()
+    #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
+    jobs = _Jobs()
+
+    @classmethod
+    def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job for a worker to run as soon as it can; its jid, '' where a client middleware stopped it.
+
+        Arguments are JSON's own types. Those given by keyword go to their positions in `perform`, as a payload
+        holds arguments by position. Raises ArgumentsError, StoreUnavailable.
+        """
+        return client.push(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    def repeated(cls, *args: Any) -> Callable[[], object]:
+        """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        if getattr(cls.perform_async, "__func__", None) is not Pushes.__dict__["perform_async"].__func__:
+            return partial(cls.perform_async, *args)  # the class has its own way
+        return RepeatedPush(Order(_job(cls)), args, cls.perform_async)
+
+    @classmethod
+    def perform_in(
+        cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid, '' where middleware stopped it.
+
+        Raises ValueError for what is no time, ArgumentsError, StoreUnavailable.
+        """
+        return client.push(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, interval))
+
+    @classmethod
+    def perform_at(
+        cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid, as `perform_in`.
+
+        Raises ValueError for what is no time, such as a naive datetime; ArgumentsError, StoreUnavailable.
+        """
+        return client.push(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, instant))
+
+    @classmethod
+    def perform_bulk(
+        cls,
+        args: Iterable[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """Push one job for each list of arguments, a thousand at a time; their jids in order.
+
+        All arguments are checked before any job is pushed. `at` is when they are to be run: one time, or one for
+        each job. `spread_interval` (seconds above 0) spreads them evenly from now on, or from the `wait` of
+        `.set`; it cannot be given with `at`. The jid of a job that client middleware stopped is ''. Raises
+        ArgumentsError, ValueError for an invalid time, StoreUnavailable.
+        """
+        return Setter[Any](_job(cls)).perform_bulk(args, at=at, spread_interval=spread_interval)
+
+    @overload
+    @classmethod
+    def perform_inline(cls: type[Performs[P, Coroutine[Any, Any, R]]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    @classmethod
+    def perform_inline(cls: type[Performs[P, R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @classmethod
+    def perform_inline(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run the job here and now, and return what `perform` does.
+
+        It is given what a worker would be: its arguments have been through JSON, and middleware is around it.
+        None where middleware stopped or dropped it. Raises ArgumentsError, and what `perform` raises.
+        """
+        return inline.perform_inline(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    async def aperform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_async` that does not block the event loop."""
+        return await client.apush(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    async def aperform_in(
+        cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """`perform_in` that does not block the event loop."""
+        return await client.apush(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, interval))
+
+    @classmethod
+    async def aperform_at(
+        cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
+    ) -> str:
+        """`perform_at` that does not block the event loop."""
+        return await client.apush(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, instant))
+
+    @classmethod
+    async def aperform_bulk(
+        cls,
+        args: Iterable[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """`perform_bulk` that does not block the event loop."""
+        return await Setter[Any](_job(cls)).aperform_bulk(args, at=at, spread_interval=spread_interval)
+
+    @overload
+    @classmethod
+    async def aperform_inline(
+        cls: type[Performs[P, Coroutine[Any, Any, R]]], *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+
+    @overload
+    @classmethod
+    async def aperform_inline(cls: type[Performs[P, R]], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @classmethod
+    async def aperform_inline(cls, *args: Any, **kwargs: Any) -> Any:
+        """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
+        return await inline.aperform_inline(Order(_job(cls)), args, kwargs)
+
+    @classmethod
+    def set(cls: type[Performs[P, object]], **options: Unpack[CallOptions]) -> Setter[P]:
+        """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`.
+
+        Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware). Raises
+        JobError for an option that there is not, or a value that it does not take.
+        """
+        return Setter[P].of(_job(cls), dict(options))
+
+    @classmethod
+    def drain(cls) -> int:
+        """In tests, inside `clock.testing.fake()`: run this class's jobs until none is left; how many."""
+        return client.collector(_job(cls), "drain()").drain(_job(cls))
+
+    @classmethod
+    def perform_one(cls) -> Any:
+        """In tests, inside `clock.testing.fake()`: run the first of this class's jobs; what `perform` returns."""
+        return client.collector(_job(cls), "perform_one()").perform_one(_job(cls))
+
+    @classmethod
+    def clear(cls) -> None:
+        """In tests, inside `clock.testing.fake()`: forget this class's jobs."""
+        client.collector(_job(cls), "clear()").clear(_job(cls))
+
+
+def _job(cls: object) -> type[Job]:
+    """The class, for a type checker that knows it only by its `perform`."""
+    return cast("type[Job]", cls)

@@ -1,0 +1,147 @@
+"""Making payloads: from a job class and arguments to parcels that are ready to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from clock.config.queue_names import EXPECTED, queue_name
+from clock.errors import JobError
+from clock.job.delays import due_as_put
+from clock.job.middleware.chain import ClientMiddleware, allows
+from clock.job.middleware.defaults import client_middleware_for
+from clock.job.options import payload_fields
+from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
+from clock.job.push.arguments import check_json
+from clock.job.push.bulk_arguments import encode_all, new_jids
+from clock.store.jobs.delayed import LOOK_SECONDS
+from clock.store.jobs.queues import Parcel
+from clock.store.ledger import held_pushes
+
+if TYPE_CHECKING:
+    from clock.job.job import Job
+
+
+def pack_one(
+    job: type[Job], over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
+) -> tuple[str, list[Parcel]]:
+    """The jid of one job, and the parcel that holds it; no parcel, and '' for a jid, where middleware stopped it.
+
+    `over` are options over the class's own; `due` and `now` are float seconds since 1970, due None: at once.
+    """
+    fields = payload_fields(job, over)
+    return _packed(job, fields, client_middleware_for(fields), args, due, now)
+
+
+def pack_all(
+    job: type[Job],
+    over: Mapping[str, Any],
+    batches: Sequence[Sequence[object]],
+    due: Sequence[float] | None,
+    now: float,
+) -> tuple[list[str], list[Parcel]]:
+    """The same for many jobs, each with its own list of arguments and its own time in `due`."""
+    fields = payload_fields(job, over)
+    middleware = client_middleware_for(fields)
+    if not middleware and held_pushes.current() is None:
+        return _packed_at_once(fields, batches, due, now)
+    jids, parcels = [], []
+    for index, args in enumerate(batches):
+        jid, packed = _packed(job, fields, middleware, args, due[index] if due else None, now)
+        jids.append(jid)
+        parcels += packed
+    return jids, _merged(parcels)
+
+
+def payload_as_read(job: type[Job], over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
+    """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
+    fields = payload_fields(job, over)
+    payload = {**fields, "args": list(args), "jid": new_jid(), "created_at": now, "enqueued_at": now}
+    middleware = client_middleware_for(fields)
+    if not allows(middleware, job, payload):
+        return None
+    return cast("Payload", decode(_text(job, payload, bool(middleware)).encode()))
+
+
+def _packed(
+    job: type[Job],
+    fields: Payload,
+    middleware: tuple[ClientMiddleware, ...],
+    args: Sequence[object],
+    due: float | None,
+    now: float,
+) -> tuple[str, list[Parcel]]:
+    held = held_pushes.current()
+    jid = held.next_jid() if held else new_jid()
+    payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
+    if held:
+        payload["clock"] = held.clock_field
+    if due is not None and due > now:
+        payload["at"] = due
+    if middleware and not allows(middleware, job, payload):
+        if held:
+            held.give_back_jid(jid)
+        return "", []
+    return str(payload["jid"]), [_parcel(job, payload, bool(middleware), now)]
+
+
+def _parcel(job: type[Job], payload: Payload, changed: bool, now: float) -> Parcel:
+    """The parcel of a payload, by the queue and the time that it holds now: middleware may have `changed` them."""
+    queue = queue_name(payload.get("queue"))
+    if queue is None:
+        given = payload.get("queue")
+        raise JobError(
+            f"{job.wire_name}: client middleware put {given!r:.60} instead of a queue name; it must be {EXPECTED}"
+        )
+    at = due_as_put(payload.pop("at", None), now)
+    if at > now:
+        return Parcel(queue, [_text(job, payload, changed)], [at], is_near=at - now < LOOK_SECONDS)
+    payload["enqueued_at"] = now
+    return Parcel(queue, [_text(job, payload, changed)])
+
+
+def _packed_at_once(
+    fields: Payload, batches: Sequence[Sequence[object]], due: Sequence[float] | None, now: float
+) -> tuple[list[str], list[Parcel]]:
+    jids, queue = new_jids(len(batches)), str(fields["queue"])
+    stamped = {**fields, "created_at": now}
+    later = [index for index, at in enumerate(due) if at > now] if due else []
+    parcels = []
+    if len(later) < len(batches):
+        delayed = set(later)
+        soon = [index for index in range(len(batches)) if index not in delayed] if delayed else None
+        texts = encode_all({**stamped, "enqueued_at": now}, _some(batches, soon), _some(jids, soon))
+        parcels.append(Parcel(queue, texts))
+    if due and later:
+        texts = encode_all(stamped, _some(batches, later), _some(jids, later))
+        at = [due[index] for index in later]
+        parcels.append(Parcel(queue, texts, at, is_near=min(at) - now < LOOK_SECONDS))
+    return jids, parcels
+
+
+def _some(items: Sequence[Any], indexes: list[int] | None) -> Sequence[Any]:
+    return items if indexes is None else [items[index] for index in indexes]
+
+
+def _merged(parcels: list[Parcel]) -> list[Parcel]:
+    """One parcel for each queue, and one for the schedule, in their order."""
+    merged: dict[tuple[str, bool], Parcel] = {}
+    for parcel in parcels:
+        whole = merged.setdefault((parcel.queue, parcel.at is None), Parcel(parcel.queue, [], parcel.at and []))
+        whole.payloads += parcel.payloads
+        if whole.at is not None and parcel.at is not None:
+            whole.at += parcel.at
+            whole.is_near |= parcel.is_near
+    return list(merged.values())
+
+
+def _text(job: type[Job], payload: Payload, changed: bool) -> str:
+    """The payload's JSON. What it cannot hold is told as arguments that are wrong, where it is there."""
+    try:
+        text = encode(payload) if changed else encode_checked(payload)
+        text.isascii() or text.encode()
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        args = payload["args"]
+        check_json(job.wire_name, args if isinstance(args, list) else [args])
+        raise JobError(f"{job.wire_name}: the payload cannot be encoded as JSON: {error}") from error
+    return text

@@ -1,0 +1,173 @@
+"""What becomes of jobs that are pushed in a test: collected, run at once, or sent to Redis as ever.
+
+Each mode can be set for good, `fake()` in a conftest, or for a block, `with fake():`. In each, arguments pass
+through JSON, so that a test's `perform` gets what a worker's will. Client middleware runs when a job is pushed, as
+in production. Around a run is only what a test has put into `server_middleware` here, as in Sidekiq's testing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from itertools import chain, zip_longest
+from types import TracebackType
+from typing import Any, Self, cast
+
+from clock.errors import JobError
+from clock.job import Context, Job, registry
+from clock.job.middleware.chain import Chain, ServerMiddleware
+from clock.job.payload import Payload, decode
+from clock.job.push import client
+from clock.job.push.carriers import Batches, Carrier, ToRedis
+from clock.job.push.inline import await_end, run_to_end
+from clock.rehearsal.collected_jobs import CollectedJobs
+
+#: Around the runs of jobs in tests; empty at first.
+server_middleware: Chain[ServerMiddleware] = Chain()
+
+
+def fake() -> Mode:
+    """Collect the jobs that are pushed: `SendMailJob.jobs`, `.drain()`, `.perform_one()`, `.clear()`.
+
+    >>> class PraiseLearnerJob(Job):
+    ...     def perform(self, name: str) -> None:
+    ...         print("Well done", name)
+    >>> with fake():
+    ...     jid = PraiseLearnerJob.perform_async("Ada")
+    ...     print(PraiseLearnerJob.jobs[0]["args"])
+    ...     PraiseLearnerJob.drain()
+    ['Ada']
+    Well done Ada
+    1
+    """
+    return Mode(Collected())
+
+
+def inline() -> Mode:
+    """Run each job in the moment it is pushed, delayed ones too; what it raises comes from the push."""
+    return Mode(Inline())
+
+
+def disable() -> Mode:
+    """Push to Redis, as in production."""
+    return Mode(ToRedis())
+
+
+def all_jobs() -> list[Payload]:
+    """The payloads of all jobs collected by `fake()`, in the order of their pushes."""
+    return list(_collected().payloads)
+
+
+def drain_all() -> int:
+    """Run all collected jobs, and those that they push, until none is left; how many were run."""
+    collected = _collected()
+    count = 0
+    while collected.payloads:
+        collected.run(collected.take(lambda payload: True))
+        count += 1
+    return count
+
+
+def clear_all() -> None:
+    """Forget all collected jobs."""
+    _collected().payloads.clear()
+
+
+class Mode:
+    """A mode that is set; as a context manager it ends with the block."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._before = client.carrier()
+        client.set_carrier(carrier)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        client.set_carrier(self._before)
+
+
+class Collected:
+    """The carrier of `fake()`: it keeps payloads as a worker would read them, with `at` where they are delayed."""
+
+    def __init__(self) -> None:
+        self.payloads: list[Payload] = []
+        self._lock = threading.Lock()  # guards the finding and taking of one
+
+    def carry(self, batches: Batches) -> None:
+        """Keep the jobs."""
+        self.payloads += _payloads(batches)
+
+    async def acarry(self, batches: Batches) -> None:
+        """Keep the jobs."""
+        self.carry(batches)
+
+    def jobs(self, job: type[Job]) -> CollectedJobs:
+        """The payloads of a class, as a list that follows pushes and runs."""
+        return CollectedJobs(self.payloads, job.wire_name)
+
+    def clear(self, job: type[Job]) -> None:
+        """Forget the jobs of a class."""
+        self.payloads[:] = [payload for payload in self.payloads if payload["class"] != job.wire_name]
+
+    def drain(self, job: type[Job]) -> int:
+        """Run the jobs of a class, and those of it that they push, until none is left; how many."""
+        count = 0
+        while any(payload["class"] == job.wire_name for payload in self.payloads):
+            self.perform_one(job)
+            count += 1
+        return count
+
+    def perform_one(self, job: type[Job]) -> Any:
+        """Run the first job of a class; what its `perform` returns. Raises JobError where there is none."""
+        return self.run(self.take(lambda payload: payload["class"] == job.wire_name, job.wire_name))
+
+    def take(self, wanted: Callable[[Payload], bool], name: str = "job") -> Payload:
+        """Take out the first payload that is wanted. Raises JobError where there is none."""
+        with self._lock:
+            for index, payload in enumerate(self.payloads):
+                if wanted(payload):
+                    return self.payloads.pop(index)
+        raise JobError(f"no {name} was pushed in this fake(), or all have been run")
+
+    def run(self, payload: Payload) -> Any:
+        """Run a job; what its `perform` returns."""
+        return run_to_end(*_found(payload), server_middleware.entries)
+
+
+class Inline:
+    """The carrier of `inline()`."""
+
+    def carry(self, batches: Batches) -> None:
+        """Run the jobs."""
+        for payload in _payloads(batches):
+            run_to_end(*_found(payload), server_middleware.entries)
+
+    async def acarry(self, batches: Batches) -> None:
+        """Run the jobs without blocking the event loop."""
+        for payload in _payloads(batches):
+            await await_end(*_found(payload), server_middleware.entries)
+
+
+def _collected() -> Collected:
+    carrier = client.carrier()
+    if not isinstance(carrier, Collected):
+        raise JobError("no jobs are collected: use it inside `with clock.testing.fake():`")
+    return carrier
+
+
+def _payloads(batches: Batches) -> Iterator[Payload]:
+    for parcel in chain.from_iterable(batches):
+        for text, at in zip_longest(parcel.payloads, parcel.at or ()):
+            payload = cast("Payload", decode(text.encode()))
+            if at is not None:
+                payload["at"] = at
+            yield payload
+
+
+def _found(payload: Payload) -> tuple[type[Job], Context]:
+    """The class of a payload, and the context in which it runs."""
+    job = registry.lookup(str(payload["class"]))
+    return job, Context(payload, queue=str(payload["queue"]), clock=client.clock())

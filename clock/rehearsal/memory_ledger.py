@@ -1,0 +1,112 @@
+"""The ledger in memory: the rules of the fire script without Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.entry import NOTHING, Entry
+from clock.store.ledger.pauses import Pause, covering
+
+
+class MemoryLedger:
+    """A `Ledger` that keeps every committed decision in a list. Every job ends at once.
+
+    `rows`, (event, declaration, entry), are what it knows at first: production's state, or another ledger's
+    `rows`.
+    """
+
+    def __init__(self, rows: Iterable[tuple[str, str, Entry]] = ()) -> None:
+        self.decisions: list[Decision] = []
+        self._declarations: dict[str, str] = {}
+        self._entries: dict[str, Entry] = {}
+        self._pauses: dict[str, Pause] = {}
+        self._promised: tuple[str | None, int] = None, 0
+        for event, declaration, entry in rows:
+            self._declarations[event] = declaration
+            self._entries[event] = entry
+
+    def copy(self) -> MemoryLedger:
+        """Another one that knows the same, without its decisions."""
+        found = MemoryLedger(self.rows)
+        found._pauses.update(self._pauses)
+        return found
+
+    @property
+    def rows(self) -> list[tuple[str, str, Entry]]:
+        """All that it knows: (event, declaration, entry)."""
+        return [(event, self._declarations[event], entry) for event, entry in self._entries.items()]
+
+    def entry(self, event: str) -> Entry:
+        """What is known of a declared event."""
+        return self._entries[event]
+
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`. None is ever lost."""
+        for event, declaration in declarations:
+            before = self._declarations.get(event)
+            if before is None:
+                self._entries[event] = Entry(now_ms, now_ms - 1000)
+            elif before != declaration:
+                decided = self._entries[event].decided_ms
+                begin = max(now_ms, decided - decided % 1000)
+                self._entries[event] = Entry(begin, begin + 1)
+            self._declarations[event] = declaration
+        return [self._entries[event] for event, _ in declarations]
+
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+        """Keep each decision whose due instant is still undecided."""
+        return [self._commit(decision) for decision in decisions]
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """The same."""
+        verdicts = self.commit(decisions)
+        return lambda: verdicts
+
+    def make_ready(self, decisions: Sequence[Decision]) -> None:
+        """Nothing: there is nothing to send."""
+
+    def advance(self, event: str, decided_ms: int, counted: str = "") -> None:
+        """Note that the event is decided up to there, by decisions that are kept elsewhere."""
+        entry = self._entries[event]
+        self._entries[event] = Entry(entry.anchor_ms, decided_ms, counted or entry.counted)
+
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Nothing: a rehearsal has one clock file."""
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Take out events for good: should they come back, they begin anew."""
+        for event in events:
+            self._declarations[event] = ""
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """Those of the rehearsal itself."""
+        return self._pauses
+
+    def pause(self, event: str, wanted: Pause) -> None:
+        """Pause an event that asked not to run again."""
+        before = self._pauses.get(event)
+        self._pauses[event] = before.followed_by(wanted) if before else wanted
+
+    def running(self, event: str, now_ms: int) -> int:
+        """None."""
+        return 0
+
+    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """What was said before; nobody watches."""
+        before, self._promised = self._promised, (event, due_ms)
+        return before
+
+    def _commit(self, decision: Decision) -> Verdict:
+        entry = self._entries[decision.event]
+        if decision.due_ms == entry.decided_ms:
+            return Verdict.DECIDED_ALREADY
+        if self._declarations[decision.event] != decision.declaration or decision.after_ms != entry.decided_ms:
+            return Verdict.STALE
+        if decision.pushes and covering(self._pauses, decision.event, decision.due_ms):
+            return Verdict.PAUSED
+        self.advance(decision.event, decision.due_ms, decision.counted)
+        self.decisions.append(decision)
+        return Verdict.COMMITTED

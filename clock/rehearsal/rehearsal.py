@@ -1,0 +1,221 @@
+"""A clock file run through a stretch of time at once, by the code that runs in production.
+
+The clock's start, its looks after a downtime, and every tick where the ticks themselves count (`tick_speed`,
+`max_ticks`, tick callbacks), are the ticker's own; in between the clock goes from due instant to due instant
+(`clock.rehearsal.uptime`). Nothing touches Redis: the ledger is in memory, and pushed jobs stay in the decisions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from clock.clocks import to_ms
+from clock.errors import ConfigurationError
+from clock.job.push.client import using_clock
+from clock.rehearsal.fake_clock import FakeClock
+from clock.rehearsal.frozen_time import Move, moving_world
+from clock.rehearsal.history import History
+from clock.rehearsal.instants import aware
+from clock.rehearsal.job_modes import Collected, Mode
+from clock.rehearsal.memory_ledger import MemoryLedger
+from clock.rehearsal.row_reads import RowReads
+from clock.rehearsal.uptime import SIGNATURE, Column, cover_pauses, enqueue_only, meet, run_firings, runs_user_code
+from clock.ticker import Act, Ticker
+from clock.timetable import Event, Timetable, load
+
+_WHOLE_SECOND = timedelta(seconds=1)
+_NO_END = datetime(9000, 1, 1, tzinfo=UTC)  # max_ticks come first
+
+
+def run(
+    file: str | os.PathLike[str] | Timetable = "lib/clock.py",
+    *,
+    start_time: datetime,
+    end_time: datetime | None = None,
+    execute: bool = False,
+    tick_speed: timedelta | None = None,
+    max_ticks: int | None = None,
+    downtime: Sequence[tuple[datetime, datetime]] = (),
+    ledger: MemoryLedger | None = None,
+) -> History:
+    """Run a clock file from `start_time` up to `end_time` (exclusive), and return what it did.
+
+    Naive datetimes are in the clock file's zone. Jobs are recorded, not stored; plain callables run only with
+    `execute=True`. Conditions, callbacks and what is executed see the world's clock at the due instant, which
+    needs the `testing` extra. Each due instant is met exactly; with `tick_speed` the clock looks only that
+    often, as Clockwork's does. After `max_ticks` looks it ends, and needs no `end_time` then. During `downtime`,
+    pairs of (from, to), it does not look, so that catching up can be tested. The clock is first started at
+    `start_time`, or goes on from a `ledger`: an earlier history's, or production's (`read_ledger`).
+
+    Raises ConfigurationError, also where the times leave nothing to run, and DeclarationError.
+    """
+    timetable = file if isinstance(file, Timetable) else load(file)
+    zone = timetable.settings.tz
+    _check_ticks(tick_speed, max_ticks)
+    if end_time is None and max_ticks is None:
+        raise ConfigurationError("the end is missing: give end_time or max_ticks")
+    start = aware(start_time, zone)
+    end = _NO_END if end_time is None else aware(end_time, zone)
+    away = _downtimes(downtime, zone)
+    if end <= start:
+        raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
+    memory = ledger.copy() if ledger else MemoryLedger()
+    act = Event.run if execute else enqueue_only
+    rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act, RowReads(timetable))
+    elsewhere = Collected()
+    with ExitStack() as stack:
+        stack.enter_context(using_clock(rehearsal.clock))
+        stack.enter_context(Mode(elsewhere))
+        if rehearsal.needs_world:
+            rehearsal.move = stack.enter_context(moving_world(start.timestamp()))
+        for begin, stop in _uptimes(start, end, away):
+            if tick_speed is not None or max_ticks is not None or rehearsal.has_tick_callbacks:
+                rehearsal.tick_through(begin, stop, tick_speed, max_ticks)
+            else:
+                rehearsal.go_through(begin, stop)
+    return History(
+        rehearsal.timetable,
+        memory.decisions,
+        rehearsal.columns,
+        span=(start, rehearsal.clock.now() + _WHOLE_SECOND if end_time is None else end),
+        ledger=memory,
+        elsewhere=elsewhere.payloads,
+    )
+
+
+def _check_ticks(tick_speed: timedelta | None, max_ticks: int | None) -> None:
+    """Refuse what would pass for a clock file that fires nothing. Raises ConfigurationError."""
+    if tick_speed is not None and not (isinstance(tick_speed, timedelta) and tick_speed > timedelta(0)):
+        raise ConfigurationError(
+            f"tick_speed is {tick_speed!r}; it must be a length of time: timedelta(minutes=1)"
+        )
+    if max_ticks is not None and not (type(max_ticks) is int and max_ticks >= 1):
+        raise ConfigurationError(f"max_ticks is {max_ticks!r}; it must be 1 or more, or None for no limit")
+
+
+def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:
+    """The downtimes in order. Raises ConfigurationError where one is none."""
+    for pair in downtime:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
+            raise ConfigurationError(f"downtime holds {pair!r}; it must hold pairs: [(begin, end), ...]")
+    away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
+    for begin, back in away:
+        if back <= begin:
+            raise ConfigurationError(f"downtime ends at {back}, which is not after {begin}, where it begins")
+    return away
+
+
+def _nowhere(to: float) -> None:
+    """The world's clock stays: nothing of the user's is run."""
+
+
+@dataclass(slots=True)
+class _Rehearsal:
+    """`declared` is the clock file's; `timetable` has the events of all rows that its databases have had, too."""
+
+    declared: Timetable
+    timetable: Timetable
+    ledger: MemoryLedger
+    clock: FakeClock
+    act: Act
+    rows: RowReads
+    columns: list[Column] = field(default_factory=list)
+    current: Sequence[Event] = ()  # the events that are due now: rows that are gone are not among them
+    move: Move = _nowhere
+    ticks: int = 0
+
+    @property
+    def has_tick_callbacks(self) -> bool:
+        return bool(self.timetable.callbacks.before_tick or self.timetable.callbacks.after_tick)
+
+    @property
+    def needs_world(self) -> bool:
+        if self.timetable.synced or self.has_tick_callbacks:
+            return True
+        return any(self._runs_user_code(event) for event in self.timetable.events)
+
+    def _runs_user_code(self, event: Event) -> bool:
+        return runs_user_code(self.timetable, event, execute=self.act is Event.run)
+
+    def go_through(self, begin: datetime, stop: datetime) -> None:
+        """Start the clock at `begin`, and meet what is due before `stop`."""
+        ticker = self._start(self.rows.timetable)
+        self._tick(ticker, begin)
+        ticked = begin
+        for at, sources in self.rows.instants(begin, stop):
+            runs_code = any(self._runs_user_code(event) for event in self.timetable.events)
+            if runs_code:
+                self._meet(at)
+            self.clock.travel_to(at)
+            self.move(at.timestamp())
+            changes = [source.read() for source in sources]  # each is asked
+            if any(changes):
+                self._meet(at)
+                self.clock.travel_to(ticked)
+                ticker.read_ledger_again()
+                self._tick(ticker, at)
+                ticked = at
+        self._meet(stop)
+
+    def _meet(self, stop: datetime) -> None:
+        """Meet what is due before `stop`."""
+        until = _second_before(stop)
+        met = list(meet(self.current, self.ledger, until))
+        to_run = [column for column in met if self._runs_user_code(column.event)]
+        run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move, until)
+        cover_pauses(met, self.ledger)  # also of events that run no code, paused by one that does
+        self.columns += [column for column in met if column.dues]
+
+    def tick_through(
+        self, begin: datetime, stop: datetime, tick_speed: timedelta | None, max_ticks: int | None
+    ) -> None:
+        """Start the clock at `begin`, and tick until `stop`: every `tick_speed`, or whenever something is due."""
+        ticker, now = self._start(self.declared), begin
+        while now < stop and (max_ticks is None or self.ticks < max_ticks):
+            self._tick(ticker, now)
+            self.ticks += 1
+            upcoming = now + tick_speed if tick_speed else ticker.next_firing
+            if upcoming is None:
+                return
+            now = upcoming
+
+    def _start(self, declared: Timetable) -> Ticker:
+        return Ticker(
+            declared,
+            ledger=self.ledger,
+            clock=self.clock,
+            signature=SIGNATURE,
+            act=self.act,
+            use_threads=False,
+        )
+
+    def _tick(self, ticker: Ticker, now: datetime) -> None:
+        self.clock.advance(now - self.clock.now())
+        self.move(now.timestamp())
+        ticker.tick()
+        self.current = [item.event for item in ticker.planned]
+        known = {event.name: event for event in self.timetable.events}
+        known |= {item.event.name: item.event for item in ticker.planned}
+        if len(known) > len(self.timetable.events):  # rows of a database have been read
+            self.timetable = replace(self.timetable, events=tuple(known.values()))
+
+
+def _uptimes(
+    start: datetime, end: datetime, away: Sequence[tuple[datetime, datetime]]
+) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches in which the clock runs."""
+    for begin, back in away:
+        if start < min(begin, end):
+            yield start, min(begin, end)
+        start = max(start, back)
+    if start < end:
+        yield start, end
+
+
+def _second_before(instant: datetime) -> datetime:
+    """The last whole second before an instant: a due instant at `instant` itself is not before it."""
+    return instant - _WHOLE_SECOND if to_ms(instant) % 1000 == 0 else instant

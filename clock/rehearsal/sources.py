@@ -1,0 +1,58 @@
+"""What a rehearsal begins from: an application's clock file and YAML, a text, and the ledger of production."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from clock.config import load_config
+from clock.job.registry import import_jobs, lookup
+from clock.rehearsal.memory_ledger import MemoryLedger
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import connect
+from clock.timetable import Timetable, load
+
+
+def load_application(
+    clock_file: str | os.PathLike[str] = "lib/clock.py", *, config: str | os.PathLike[str] | None = None
+) -> Timetable:
+    """The timetable that the clock runs in the current folder: the clock file's events, and those in YAML.
+
+    `config` are the settings, `config/clock.yml` where it is not given. Where an event is declared in YAML, the
+    modules of the jobs (`require`) are imported. Raises ConfigurationError, DeclarationError.
+    """
+    settings = load_config({"clock_file": clock_file}, file=None if config is None else Path(config))
+    if settings.schedule:
+        import_jobs(*settings.require)
+    return load(settings.clock_file, declared=settings.schedule, find_job=lookup)
+
+
+def loads(text: str) -> Timetable:
+    """The timetable that the text of a clock file declares; its imports are found from the current folder.
+
+    Raises DeclarationError.
+
+    >>> loads("from clock import every; every().day.at('06:00').do(print).named('daily')").event("daily").name
+    'daily'
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clock.py"
+        path.write_text(text, encoding="utf-8")
+        return load(path, root=Path.cwd())
+
+
+def read_ledger(url: str) -> MemoryLedger:
+    """What the ledger in the Redis at `url` holds now, to be given to `run(ledger=...)`; nothing is written.
+
+    Raises ConfigurationError, StoreUnavailable.
+    """
+    redis = connect(url)
+    try:
+        ledger = RedisLedger(redis)
+        found = MemoryLedger(ledger.rows())
+        for event, pause in ledger.pauses().items():
+            found.pause(event, pause)
+        return found
+    finally:
+        redis.close()

@@ -1,0 +1,261 @@
+"""A stretch of time in which the clock runs: every due instant is met as it comes.
+
+Production's decision is asked once for all due instants of an event (`clock.ticker.met`), and what fires is
+kept as a column of numbers. Where the user's code has a say - a condition, a callback, an action that is to
+run - production's firing is run for each, in the order of time, with the clocks moved to the due instant. The
+others need no running: what they push is worked out when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from heapq import heapify, heappop, heapreplace
+
+from clock.clocks import from_ms, to_ms
+from clock.job import Job
+from clock.job.middleware.defaults import client_middleware
+from clock.job.middleware.expiry import note_expiry
+from clock.rehearsal.event_job import job_class_of
+from clock.rehearsal.fake_clock import FakeClock
+from clock.rehearsal.frozen_time import Move
+from clock.rehearsal.memory_ledger import MemoryLedger
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.pauses import covering
+from clock.ticker import (
+    JOINED,
+    Act,
+    Due,
+    Outcome,
+    Signature,
+    carry_out,
+    decision_of,
+    due_of,
+    fire,
+    met,
+    pause_after,
+)
+from clock.timetable import Event, Timetable
+
+SIGNATURE = Signature("rehearsal", "rehearsal")
+_ON_TIME = timedelta(0)
+
+
+@dataclass(slots=True)
+class Column:
+    """The due instants of one event that were met in a stretch, in seconds since 1970.
+
+    `outcomes` are those of the firings that were run; the others fired, and their pushes are worked out when
+    asked for.
+    """
+
+    event: Event
+    dues: list[int]
+    previous: datetime | None  # the due instant before the first
+    decided: datetime  # the same, or the event's beginning where there is none
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    asked: dict[int, Due] = field(default_factory=dict)  # the firings of an event that asks its condition again
+
+    def fires(self) -> list[int]:
+        """Those that fired."""
+        if not self.outcomes:
+            return self.dues
+        return [due for due in self.dues if due not in self.outcomes or self.outcomes[due].kind == "fired"]
+
+    def may_push(self, wire_name: str) -> bool:
+        """Whether a job of that name may be among what it pushes."""
+        return (
+            bool(self.outcomes) or getattr(getattr(self.event.action, "job", None), "wire_name", "") == wire_name
+        )
+
+    def due(self, place: int) -> Due:
+        """The due instant at a place of the column, as production's firing is told of it."""
+        if found := self.asked.get(self.dues[place]):
+            return found
+        at, before = from_ms(self.dues[place] * 1000), from_ms(self.dues[place - 1] * 1000)
+        return Due(at, before if place else self.previous, before if place else self.decided, caught_up=False)
+
+    def decision(self, place: int, timetable: Timetable, clock: FakeClock) -> Decision:
+        """What the ledger would have been told; `clock` is set to the due instant."""
+        due = self.due(place)
+        outcome = self.outcomes.get(self.dues[place])
+        if outcome is None:
+            clock.travel_to(due.at)
+            outcome = carry_out(timetable, self.event, due, enqueue_only)
+        return decision_of(self.event, due, outcome, late=_ON_TIME, signature=SIGNATURE)
+
+
+def enqueue_only(event: Event, due: datetime, previous: datetime | None) -> object:
+    """The event's action where it pushes a job; nothing where it is the user's code."""
+    return event.run(due, previous) if event.enqueues else None
+
+
+def runs_user_code(timetable: Timetable, event: Event, *, execute: bool) -> bool:
+    """Whether a firing of the event runs code of the user's, which may do or refuse anything."""
+    if event.condition is not None or timetable.callbacks.before_run or timetable.callbacks.after_run:
+        return True
+    return not _pushes_later(event, timetable) if event.enqueues else execute
+
+
+def _pushes_later(event: Event, timetable: Timetable) -> bool:
+    """Whether what a firing pushes depends on event and due instant alone, so that it can be worked out later."""
+    job = job_class_of(event)
+    if job is None or timetable.callbacks.after_run:
+        return False
+    return _function(job) is _function(Job) and set(client_middleware) <= {note_expiry}
+
+
+def _function(job: type[Job]) -> object:
+    return getattr(job.perform_async, "__func__", None)
+
+
+def meet(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
+    """The columns of what is due after the ledger's last decision, up to `until`; the ledger is told of them.
+
+    That of an event which asks its condition again is empty: what is due depends on the answers.
+    """
+    for event in events:
+        entry = ledger.entry(event.name)
+        if event.asks_again:
+            yield Column(event, [], entry.previous, entry.decided)
+            continue
+        dues = met(event, anchor=entry.anchor, decided=entry.decided, previous=entry.previous, until=until)
+        if dues:
+            column = Column(event, dues, entry.previous, entry.decided)
+            column.outcomes.update(_paused(column, ledger))
+            yield column
+            ledger.advance(event.name, dues[-1] * 1000)
+
+
+def cover_pauses(columns: Iterable[Column], ledger: MemoryLedger) -> None:
+    """Note the pauses at the due instants that they cover."""
+    for column in columns:
+        column.outcomes.update(_paused(column, ledger))
+
+
+def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome]]:
+    """Those of the column's due instants that a pause covers."""
+    pauses = ledger.pauses()
+    for due in column.dues if pauses else ():
+        pause = covering(pauses, column.event.name, due * 1000)
+        if pause is not None:
+            yield due, Outcome("paused", str(pause), counts=False)
+
+
+def run_firings(
+    timetable: Timetable,
+    columns: Iterable[Column],
+    ledger: MemoryLedger,
+    act: Act,
+    clock: FakeClock,
+    move: Move,
+    until: datetime,
+) -> None:
+    """Run the firings of the columns one after the other, up to `until`, and note what became of each."""
+    columns = list(columns)
+    runs: list[_Known | _Asking] = [
+        (_Asking if column.event.asks_again else _Known)(
+            column, ledger, until, None if _pushes_later(column.event, timetable) else act
+        )
+        for column in columns
+    ]
+    waiting = [(due, place) for place, run in enumerate(runs) if (due := run.next_due()) is not None]
+    heapify(waiting)
+    while waiting:
+        due, place = waiting[0]
+        run = runs[place]
+        if due not in run.column.outcomes:
+            clock.travel_to(from_ms(due * 1000))
+            move(due)
+        if run.run(timetable, due):
+            cover_pauses(columns, ledger)
+        following = run.next_due()
+        if following is None:
+            heappop(waiting)
+        else:
+            heapreplace(waiting, (following, place))
+
+
+class _Known:
+    """The firings of a column whose due instants are known."""
+
+    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, act: Act | None) -> None:
+        self.column = column
+        self._ledger = ledger
+        self._act = act
+        self._place = 0
+
+    def next_due(self) -> int | None:
+        """The next due instant; None: there is none."""
+        return self.column.dues[self._place] if self._place < len(self.column.dues) else None
+
+    def run(self, timetable: Timetable, due: int) -> bool:
+        """Run the firing, unless it is known what became of it. True: it has paused events."""
+        column, found = self.column, self.column.due(self._place)
+        self._place += 1
+        if due in column.outcomes:
+            return False
+        outcome = fire(timetable, column.event, found, self._act)
+        if self._act is not None or outcome.kind != "fired":
+            column.outcomes[due] = outcome
+        return _pause(outcome, found, self._ledger)
+
+
+class _Asking:
+    """The firings of an event that asks its condition again: each answer says when it is due next.
+
+    Of the instants that one refusal follows another at, the first is noted.
+    """
+
+    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, act: Act | None) -> None:
+        entry = ledger.entry(column.event.name)
+        self.column = column
+        self._ledger = ledger
+        self._act = act
+        self._until = until
+        self._anchor = entry.anchor
+        self._decided = entry.decided
+        self._counted = column.event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+        self._was_refused = column.event.asked_again_after(
+            entry.previous, anchor=entry.anchor, counted=self._counted
+        )
+
+    def next_due(self) -> int | None:
+        """The next instant at which it is asked; None: there is none."""
+        after, end = to_ms(self._decided) // 1000, to_ms(self._until) // 1000
+        event = self.column.event
+        return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)
+
+    def run(self, timetable: Timetable, due: int) -> bool:
+        """Ask, and run the firing if the condition allows it. True: it has paused events."""
+        column, at = self.column, from_ms(due * 1000)
+        found = due_of(
+            column.event,
+            at,
+            anchor=self._anchor,
+            decided=self._decided,
+            counted=self._counted,
+            caught_up=False,
+        )
+        pause = covering(self._ledger.pauses(), column.event.name, due * 1000)
+        if pause is not None:
+            outcome = Outcome("paused", str(pause), counts=False)
+        else:
+            outcome = fire(timetable, column.event, found, self._act)
+        if outcome.kind not in JOINED or not self._was_refused:
+            column.dues.append(due)
+            column.asked[due] = found
+            if self._act is not None or outcome.kind != "fired":
+                column.outcomes[due] = outcome
+        self._decided, self._counted = at, found.counted[outcome.counts]
+        self._was_refused = not outcome.counts
+        self._ledger.advance(column.event.name, due * 1000, self._counted)
+        return _pause(outcome, found, self._ledger)
+
+
+def _pause(outcome: Outcome, due: Due, ledger: MemoryLedger) -> bool:
+    """Pause the events that an action has cancelled; whether there are any."""
+    for name in outcome.cancelled:
+        ledger.pause(name, pause_after(due))
+    return bool(outcome.cancelled)

@@ -1,0 +1,281 @@
+"""Jobs in progress: what a worker has claimed and not finished, in a hash of its own in Redis.
+
+A claimed job leaves its queue and enters the hash in one step, and leaves the hash in one step with what becomes
+of it. So a worker that dies loses nothing: others find its jobs there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from clock.errors import StoreError
+from clock.store import keys
+from clock.store.jobs.blocking_wait import Wait
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
+from clock.store.jobs.steps import in_steps
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.server.sending import Command
+
+LONGEST_NUMBER = 19  # digits; a number of ours has fewer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job in progress: its number in the worker's hash, the queue that it came from, its payload as it is."""
+
+    number: int
+    queue: str
+    payload: bytes
+
+    @property
+    def entry(self) -> bytes:
+        """What the hash holds."""
+        return self.queue.encode() + b"\n" + self.payload
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A claim that is sent before there are jobs: what is waited on, the number of the first job, the command."""
+
+    waits_on: Sequence[str]
+    first: int
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a job in progress goes: `queue` name, `dead` at a score, or `parked` under a class's name.
+
+    `field` is its field in the worker's hash; empty: the job's number.
+    """
+
+    job: Claimed
+    where: Literal["queue", "dead", "parked"]
+    name: str | float
+    payload: bytes | str
+    field: bytes = b""
+
+    @property
+    def target(self) -> str:
+        """The key that it goes to."""
+        if self.where == "dead":
+            return keys.DEAD
+        return (keys.QUEUE if self.where == "queue" else keys.PARKED_JOBS) + str(self.name)
+
+
+class CannotMove(StoreError):
+    """Jobs that stay in progress, because the keys that they go to have a wrong type."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves: list[Move] = []
+        self._errors: dict[str, str] = {}  # key -> Redis's error
+
+    def add(self, move: Move, error: str) -> None:
+        """Add a job that was not moved."""
+        self.moves.append(move)
+        self._errors[move.target] = error
+
+    def __str__(self) -> str:
+        words = "; ".join(f"{key!r}: {error}" for key, error in self._errors.items())
+        return f"{len(self.moves)} jobs stay in progress, because another program has used these keys: {words}."
+
+
+class InProgress:
+    """The jobs in progress of one worker."""
+
+    def __init__(self, redis: Redis, identity: str, dead: DeadLimits = DEFAULT_LIMITS) -> None:
+        self._redis = redis
+        self._dead = DeadJobs(redis, dead)
+        self._identity = identity
+        self._hash = keys.IN_PROGRESS + identity
+        self._running = keys.RUNNING + identity
+        self._next_number = 1
+        self._wait = Wait(redis)
+        self._claim = script(redis, "claim")
+        self._set_aside = script(redis, "set_aside")
+        self._put_back = script(redis, "put_back")
+
+    def claim(
+        self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str, expires_ms: int
+    ) -> list[Claimed]:
+        """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
+
+        `today` is the day (UTC, YYYY-MM-DD) under which the done ones are counted; `expires_ms` is when this
+        worker may be taken for dead if it is not heard of (milliseconds since 1970). Raises StoreUnavailable; the
+        jobs may have been claimed then, and `all` finds them.
+        """
+        first, names, args = self._claim_words(queues, limit, done=done, today=today, expires_ms=expires_ms)
+        with translated():
+            entries = self._claim(keys=names, args=args)
+        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+
+    def ahead(
+        self, queues: Sequence[str], limit: int, *, waits_on: Sequence[str], today: str, expires_ms: int
+    ) -> Ahead:
+        """A claim of up to `limit` jobs, to be made when there are some in `waits_on`; see `claim`."""
+        first, names, args = self._claim_words(queues, limit, done=(), today=today, expires_ms=expires_ms)
+        return Ahead(waits_on, first, ("EVALSHA", self._claim.sha, len(names), *names, *args))
+
+    def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
+        """Wait until one of the queues holds a job, for `seconds` at most, and claim.
+
+        Other threads may claim meanwhile. Raises StoreUnavailable; the jobs may have been claimed then, and `all`
+        finds them.
+        """
+        try:
+            entries = self._wait.then(ahead.command, ahead.waits_on, seconds)
+        except StoreError as error:
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+            with translated():
+                self._redis.script_load(self._claim.script)  # Redis was restarted; the next wait finds it
+            return []
+        return [_claimed(ahead.first + index, entry) for index, entry in enumerate(entries)]
+
+    def end_wait(self) -> None:
+        """Let `claim_on_arrival`, in another thread, claim what there is and return. Raises StoreUnavailable."""
+        self._wait.end()
+
+    def _claim_words(
+        self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str, expires_ms: int
+    ) -> tuple[int, list[str], list[str | int]]:
+        """The number of the first job, and the script's keys and arguments."""
+        first = self._next_number
+        self._next_number += limit
+        counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{today}"]
+        names = [self._hash, *counted, keys.WORKERS, *map(keys.queue, queues)]
+        return first, names, [limit, first, self._identity, expires_ms, len(done), *done, *queues]
+
+    def set_aside(
+        self, job: Claimed, payload: str, *, where: str, score: float, today: str, ran: bool = True
+    ) -> bool:
+        """Move a job to `retry` or `dead`, or drop it (where ''); False: others have it now.
+
+        Raises StoreUnavailable; it may be called again then.
+        """
+        with translated():
+            moved = bool(
+                self._set_aside(
+                    keys=[
+                        self._hash,
+                        where or self._hash,
+                        keys.STAT_PROCESSED,
+                        f"{keys.STAT_PROCESSED}:{today}",
+                        keys.STAT_FAILED,
+                        f"{keys.STAT_FAILED}:{today}",
+                    ],
+                    args=[job.number, payload, score, int(where != ""), int(ran)],
+                )
+            )
+        if where == keys.DEAD:
+            self._trim_dead(score)
+        return moved
+
+    def _trim_dead(self, now: float) -> None:
+        removed = self._dead.trim(now)
+        if removed.count:
+            logger.warning("%s", self._dead.words(removed))
+
+    def put_back(self, moves: Iterable[Move], *, if_dead_at_ms: int | None = None) -> int:
+        """Move jobs elsewhere, in this order and in short steps; how many were still in progress.
+
+        `if_dead_at_ms`, milliseconds since 1970: none is moved if the worker's heartbeat has not expired by then.
+        Raises CannotMove if a key that some go to has a wrong type; the others have been moved then. Raises
+        StoreUnavailable.
+        """
+        asked = "" if if_dead_at_ms is None else if_dead_at_ms
+        moved, stuck = 0, CannotMove()
+        for step in in_steps(moves, lambda move: len(move.payload)):
+            moved += self._move(step, asked, stuck)
+        if stuck.moves:
+            raise stuck
+        return moved
+
+    def _move(self, step: Sequence[Move], asked: int | str, stuck: CannotMove) -> int:
+        args: list[bytes | str | int | float] = [self._identity, asked]
+        for move in step:
+            args += [move.field or str(move.job.number), move.where, move.name, move.payload]
+        targets = [move.target for move in step]
+        with translated():
+            moved, *failed = self._put_back(
+                keys=[self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *targets], args=args
+            )
+        for place, error in zip(failed[::2], failed[1::2], strict=True):
+            stuck.add(step[place - 1], error.decode(errors="replace"))
+        buried = [float(move.name) for move in step if move.where == "dead"]
+        if buried:
+            self._trim_dead(max(buried))
+        return int(moved)
+
+    def mark(self, job: Claimed) -> None:
+        """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""
+        with translated():
+            self._redis.hset(self._running, str(job.number), 1)
+
+    def unmark(self, job: Claimed) -> None:
+        """Take the note back. Raises StoreUnavailable."""
+        with translated():
+            self._redis.hdel(self._running, str(job.number))
+
+    def marked(self) -> set[bytes]:
+        """The fields of the jobs noted as running. Raises StoreUnavailable."""
+        with translated():
+            fields: Any = self._redis.hkeys(self._running)
+        return set(fields)
+
+    def all(self) -> list[Claimed]:
+        """All jobs in progress, oldest first. Raises StoreUnavailable."""
+        found = [job for step in self.left() for job, _ in step if job.number >= 0]
+        return found[::-1]
+
+    def left(self) -> Iterator[list[tuple[Claimed, bytes]]]:
+        """All jobs in progress with their fields, newest first, as many at a time as make a short step.
+
+        A field that is no number, which another program has written, comes last, under the number -1. Raises
+        StoreUnavailable.
+        """
+        with translated():
+            fields: Any = self._redis.hkeys(self._hash)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for field in fields:
+                    pipeline.hstrlen(self._hash, field)
+                sizes = dict(zip(fields, pipeline.execute(), strict=True))
+        ordered = sorted(fields, key=_number, reverse=True)
+        for step in in_steps(ordered, lambda field: int(sizes[field])):
+            with translated():
+                entries: Any = self._redis.hmget(self._hash, step)
+            yield [
+                (_claimed(_number(field), entry), field)
+                for field, entry in zip(step, entries, strict=True)
+                if entry is not None
+            ]
+
+
+def _number(field: bytes) -> int:
+    return int(field) if field.isdigit() and len(field) < LONGEST_NUMBER else -1
+
+
+def _claimed(number: int, entry: bytes) -> Claimed:
+    queue, _, payload = entry.partition(b"\n")
+    return Claimed(number, queue.decode(errors="replace"), payload)
+
+
+def day(now: datetime) -> str:
+    """The day of Sidekiq's counters.
+
+    >>> from datetime import UTC
+    >>> day(datetime(2026, 11, 24, tzinfo=UTC))
+    '2026-11-24'
+    """
+    return now.strftime("%Y-%m-%d")

@@ -1,0 +1,54 @@
+"""Queues: lists of payloads, as Sidekiq's. Jobs are added on the left and taken from the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.server.connection import translated
+from clock.store.server.sending import Command, push_seconds, send
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now).
+
+    `is_near`: one of them is due before a poller would look by itself.
+    """
+
+    queue: str
+    payloads: list[str]
+    at: list[float] | None = None
+    is_near: bool = False
+
+
+def push(redis: Redis, batches: Iterable[Sequence[Parcel]], *, spent: float = 0.0) -> None:
+    """Add jobs to their queues and delayed jobs to the schedule, in one round trip for each batch of parcels.
+
+    `spent` seconds of the time that a push may take are over. Raises StoreUnavailable. Its `answered` batches were
+    added; whether the next one was is not known, and pushing it again may add it twice.
+    """
+    send(redis, map(_commands, batches), within=push_seconds(redis) - spent)
+
+
+def _commands(parcels: Sequence[Parcel]) -> list[Command]:
+    commands: list[Command] = []
+    for parcel in parcels:
+        if parcel.at is None:
+            commands.append(("SADD", keys.QUEUES, parcel.queue))
+            commands.append(("LPUSH", keys.queue(parcel.queue), *parcel.payloads))
+        else:
+            pairs = [word for pair in zip(parcel.at, parcel.payloads, strict=True) for word in pair]
+            commands.append(("ZADD", keys.SCHEDULE, *pairs))
+            if parcel.is_near:
+                commands.append(("PUBLISH", keys.NEARER, ""))
+    return commands
+
+
+def size(redis: Redis, name: str) -> int:
+    """How many jobs wait in the queue."""
+    with translated():
+        return int(redis.llen(keys.queue(name)))

@@ -1,0 +1,92 @@
+"""The clocks that live: what each tells of itself, so that any process can see whether they work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.ledger.entry import LATEST_MS
+from clock.store.server.connection import translated
+from clock.store.wrong_type import typed
+
+
+@dataclass(frozen=True, slots=True)
+class AboutClock:
+    """What a clock tells of itself that never changes.
+
+    `started_at` is in ms since 1970; `skew_ms` is how far Redis's clock is ahead of its machine's; `events` counts
+    those of the clock file.
+    """
+
+    host: str
+    pid: int
+    release: str
+    started_at: int
+    events: int
+    skew_ms: int
+
+
+class ClockRegister:
+    """The register of clocks, those that lead and those that stand by."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def beat(self, identity: str, told: Mapping[str, object], *, now_ms: int, expires_ms: int) -> None:
+        """Say that the clock lives until `expires_ms`, and what it tells. Raises StoreUnavailable."""
+        with translated(), self._redis.pipeline() as pipeline:
+            pipeline.zremrangebyscore(keys.CLOCKS, "-inf", f"({now_ms}")
+            pipeline.zadd(keys.CLOCKS, {identity: expires_ms})
+            pipeline.set(keys.CLOCK + identity, json.dumps(told), px=expires_ms - now_ms)
+            pipeline.execute()
+
+    def leave(self, identity: str) -> None:
+        """Take a stopped clock off the register. Raises StoreUnavailable."""
+        with translated(), self._redis.pipeline() as pipeline:
+            pipeline.zrem(keys.CLOCKS, identity)
+            pipeline.unlink(keys.CLOCK + identity)
+            pipeline.execute()
+
+    def living(self, now_ms: int) -> dict[str, dict[str, Any]]:
+        """What each living clock told last, by identity; what no clock tells is left out.
+
+        Raises StoreUnavailable, WrongType.
+        """
+        with typed(keys.CLOCKS, "sorted set"):
+            names: Any = self._redis.zrangebyscore(keys.CLOCKS, now_ms, "+inf")
+        with translated():
+            told: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []
+        found = {keys.shown(name): _decoded(text) for name, text in zip(names, told, strict=True)}
+        return {identity: about for identity, about in found.items() if about is not None}
+
+
+def _decoded(text: bytes | None) -> dict[str, Any] | None:
+    """What a clock told; None: nothing, or what no clock tells."""
+    try:
+        found = json.loads(text or b"")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    has_types = all(isinstance(value, _TOLD.get(name, object)) for name, value in found.items())
+    instants = [found.get(name) for name in _INSTANTS]
+    return found if has_types and all(at is None or 0 <= at <= LATEST_MS for at in instants) else None
+
+
+_INSTANTS = ("started_at", "last_round", "oldest_undecided")
+_TOLD: Mapping[str, Any] = {
+    "host": str,
+    "pid": int,
+    "release": str,
+    "started_at": int,
+    "events": int,
+    "skew_ms": int,
+    "leads": bool,
+    "last_round": int,
+    "oldest_undecided": int | None,
+}

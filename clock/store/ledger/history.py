@@ -1,0 +1,105 @@
+"""The history: a record of each decision about a due instant, and of what became of the jobs of a firing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.ledger.entry import LATEST_MS
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.wrong_type import typed
+
+HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily one, most of a day of a minutely one
+OUTCOMES_LENGTH = 2_000  # outcomes kept for each event: a job may be tried several times
+LATEST = 50  # decisions whose commit is looked up
+
+Record = dict[str, Any]
+
+#: What every record of a decision has, and every outcome of a job; and the types of what else they may have.
+RECORD: Mapping[str, type] = {"decision": str, "due": int}
+OUTCOME: Mapping[str, type] = {"jid": str, "outcome": str, "at": int, "took_ms": int}
+OPTIONAL: Mapping[str, type] = {"late_ms": int, "count": int, "first": int, "jobs": int, "jids": list}
+
+
+def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Record]:
+    """The latest `count` records of an event, newest first; what is not a record is passed over.
+
+    A record has `decision` and `due` (ms), as the case may be `late_ms`, `reason`, `host`, `release`, `jobs`,
+    `jids`, `count` and `first` (ms) of a run, and `outcomes`: what each jid's job has come to so far.
+    Raises StoreUnavailable, WrongType.
+    """
+    outcomes: dict[str, Record] = {}
+    for outcome in _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH, OUTCOME):
+        outcomes.setdefault(outcome.pop("jid"), outcome)
+    for record in _entries(redis, keys.HISTORY + event, count, RECORD):
+        ended = {jid: outcomes[jid] for jid in record.get("jids", ()) if jid in outcomes}
+        yield {**record, "outcomes": ended} if ended else record
+
+
+def add_outcome(
+    redis: Redis, event: str, jid: str, outcome: Record, *, ended: bool, retry_at: float = 0.0
+) -> None:
+    """Record what a run of a firing's job came to; `ended`: it will not run again, else it does at `retry_at`.
+
+    Nothing is recorded of an event that was forgotten, and so has no history. Raises StoreUnavailable.
+    """
+    entry = json.dumps({"jid": jid, **outcome}, ensure_ascii=False)
+    names = [keys.OUTCOMES + event, keys.WATCHED + event, keys.HISTORY + event]
+    with translated():
+        script(redis, "note_outcome")(
+            keys=names, args=[jid, entry, OUTCOMES_LENGTH, "" if ended else repr(retry_at)]
+        )
+
+
+def committed_at(redis: Redis, event: str) -> dict[int, int]:
+    """When each of the latest decisions was committed: due instant -> ms since 1970, both; by Redis's clock.
+
+    Raises StoreUnavailable.
+    """
+    with translated():
+        rows: Any = redis.xrevrange(keys.HISTORY + event, count=LATEST)
+    found: dict[int, int] = {}
+    for number, fields in rows:
+        record = decoded(fields.get(b"entry"))
+        if record is not None:
+            found[record["due"]] = int(number.partition(b"-")[0])
+    return found
+
+
+def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:
+    """The stream's entries that have fields of these types; others are passed over."""
+    with typed(stream, "stream"):
+        rows: Any = redis.xrevrange(stream, count=count)
+    for _, fields in rows:
+        found = decoded(fields.get(b"entry"), kinds)
+        if found is not None:
+            yield found
+
+
+def decoded(text: bytes | None, kinds: Mapping[str, type] = RECORD) -> Record | None:
+    """An entry of a stream; None: it is not the JSON of an object that has fields of these types."""
+    try:
+        found = json.loads(text or b"")
+    except (ValueError, RecursionError):
+        return None
+    is_whole = isinstance(found, dict) and all(_is_a(kind, found.get(name)) for name, kind in kinds.items())
+    return found if is_whole and all(map(_is_of_its_type, found.items())) else None
+
+
+def _is_of_its_type(field: tuple[str, object]) -> bool:
+    """Whether a field that may be missing has the type that readers expect."""
+    name, value = field
+    return name not in OPTIONAL or _is_a(OPTIONAL[name], value)
+
+
+def _is_a(kind: type, value: object) -> bool:
+    if kind is int:
+        return type(value) is int and abs(value) <= LATEST_MS
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, kind)

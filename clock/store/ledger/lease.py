@@ -1,0 +1,72 @@
+"""The lease that says which of several clocks works. Correctness rests on the fire script, never on it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.scripts import script
+from clock.store.server.connection import lent, translated
+
+logger = logging.getLogger(__name__)
+
+WAKE_UP_MS = 1_000  # clocks that stand by look that often in any case
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """Who holds the lease (empty: nobody), for how long yet (ms), and what time it is by Redis's clock."""
+
+    holder: str
+    left_ms: int
+    server_time: datetime
+
+
+class Lease:
+    """One clock's claim on the lease. `rank` orders releases: of two, the higher one leads."""
+
+    def __init__(self, redis: Redis, *, identity: str, release: str, rank: int) -> None:
+        self._redis = redis
+        self._identity = identity
+        self._release = release
+        self._rank = rank
+        self._take = script(redis, "lease")
+        self._step_down = script(redis, "step_down")
+
+    def take(self, ttl_ms: int, *, leave_free: bool = False) -> Tenure:
+        """Take or keep the lease for `ttl_ms` where that may be; how it stands afterwards.
+
+        With `leave_free` one that nobody holds is left alone: it ended before its time, so Redis lost it, and its
+        holder takes it again. Raises StoreUnavailable.
+        """
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            self._take(
+                keys=[keys.LEASE],
+                args=[self._identity, self._release, self._rank, ttl_ms, int(leave_free)],
+                client=pipeline,
+            )
+            pipeline.time()
+            (holder, left_ms, replaced), (seconds, microseconds) = pipeline.execute()
+        if replaced:
+            logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, replaced.decode())
+        server_time = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+        return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
+
+    def give_back(self) -> None:
+        """Let another clock lead at once; nothing happens where it is not held. Raises StoreUnavailable."""
+        with translated():
+            self._step_down(keys=[keys.LEASE, keys.HAND_OVER], args=[self._identity, WAKE_UP_MS])
+
+    def wait_for_hand_over(self, seconds: float) -> bool:
+        """Wait, on the connection, until a leader steps down or the time is over; True: one did.
+
+        Raises StoreUnavailable.
+        """
+        seconds = max(0.01, seconds)
+        with translated(), lent(self._redis, waits=seconds) as link:
+            link.send_command("BLPOP", keys.HAND_OVER, seconds)
+            return link.read_response() is not None

@@ -1,0 +1,236 @@
+"""The ledger: what Redis remembers of each event, and the history of its firings.
+
+An event's entry is its anchor (when it was first seen with its present declaration) and its last decided due
+instant. A due instant is decided once: the fire script commits decision, history and jobs together, and only
+where the ledger still stands at the instant before it. That is all of "exactly once"; no lock is involved.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import is_
+from typing import Any, Protocol, TypeVar
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from clock.errors import Outranked
+from clock.store import keys, listing
+from clock.store.ledger import history, next_due, pauses
+from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.entry import NOTHING, Entry, Origin
+from clock.store.ledger.fire_arguments import packed
+from clock.store.ledger.pauses import Pause
+from clock.store.ledger.unfinished_firings import Unfinished
+from clock.store.scripts import script
+from clock.store.server.connection import ask, translated
+
+ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
+T = TypeVar("T")
+Arguments = list[str | bytes | int | float]
+BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
+
+logger = logging.getLogger(__name__)
+
+
+class Ledger(Protocol):
+    """What the ticker needs of a ledger; `RedisLedger` in production, one in memory in tests."""
+
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`.
+
+        An entry that the ledger has lost is written again as it is `known`.
+        """
+
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+        """Commit each decision whose due instant is still undecided, with its jobs."""
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """The same, without waiting: what is returned gives the verdicts, and has to be called."""
+
+    def make_ready(self, decisions: Sequence[Decision]) -> None:
+        """Prepare to commit just these soon."""
+
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Note which events are not declared any more, and forget those that have not been for a week."""
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Take out events for good: should they come back, they begin anew."""
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The latest pause of each event that had one; under '' that of the whole clock."""
+
+    def pause(self, event: str, wanted: Pause) -> object:
+        """Pause an event."""
+
+    def running(self, event: str, now_ms: int) -> int:
+        """How many of the event's firings have a job that has not ended."""
+
+    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
+
+        Returns what was said before.
+        """
+
+
+class RedisLedger:
+    """The ledger in Redis. Given a release, it refuses to work while one of a higher rank leads."""
+
+    def __init__(self, redis: Redis, *, release: str = "", rank: int = 0) -> None:
+        self._redis = redis
+        self._release: Arguments = [release, rank]
+        self._declare = script(redis, "declare")
+        self._fire = script(redis, "fire")
+        self._orphan = script(redis, "orphan")
+        self._unfinished = Unfinished(redis)
+        self._ready: tuple[Sequence[Decision], bytes] = (), b""
+        self._reported: set[str] = set()  # invalid keys, since the ledger was read
+
+    def declare(
+        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`, a whole second.
+
+        An entry that the ledger has lost, or a part of it, is written again as it is `known`; what is not known
+        begins again. The entry's `origin` says so. Raises StoreUnavailable, StoreError, Outranked.
+        """
+        self._reported.clear()
+        entries: list[Entry] = []
+        for batch in _batches(declarations):
+            args: Arguments = [now_ms, *self._release]
+            for event, declaration in batch:
+                args += (event, declaration, _written(known.get(event)))
+            with translated():
+                reply = self._declare(keys=[*_ENTRY_KEYS, keys.LEASE, keys.LEDGER_COUNTED], args=args)
+            if reply is None:
+                raise Outranked
+            found = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
+            entries += [
+                Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
+                for anchor, decided, counted, origin in found
+            ]
+        return entries
+
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+        """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
+
+        Raises StoreUnavailable; what was committed before that is refused as decided when it is tried again.
+        """
+        return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
+
+    def make_ready(self, decisions: Sequence[Decision]) -> None:
+        """Pack decisions that will be begun together soon, just these, in this order."""
+        self._ready = decisions, packed(decisions)
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """Send up to `BATCH` decisions to be committed; what is returned waits for the verdicts.
+
+        It has to be called. Both raise StoreUnavailable.
+        """
+        ready, columns = self._ready
+        if len(decisions) != len(ready) or not all(map(is_, decisions, ready)):
+            columns = packed(decisions)
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, columns]
+        with translated():
+            answer = ask(self._redis, "EVALSHA", self._fire.sha, len(_FIRE_KEYS), *_FIRE_KEYS, *args)
+
+        def verdicts() -> list[Verdict]:
+            with translated():
+                try:
+                    numbers, problems = answer()
+                except NoScriptError:  # the server was started anew
+                    numbers, problems = self._fire(keys=_FIRE_KEYS, args=args)
+            self._report(list(map(keys.shown, problems)))
+            return [Verdict(number) for number in numbers]
+
+        return verdicts
+
+    def _report(self, problems: Sequence[str]) -> None:
+        """Name keys with invalid contents, each once until the ledger is read again."""
+        for problem in problems:
+            if problem not in self._reported:
+                self._reported.add(problem)
+                logger.error("In Redis, %s. Events fire all the same; rename or delete it.", problem)
+
+    def rows(self) -> list[tuple[str, str, Entry]]:
+        """All that it holds: (event, declaration, entry). Raises StoreUnavailable."""
+        return [(event, row.declaration, row.entry) for event, row in listing.ledger(self._redis).items()]
+
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Note which events are not declared any more, and forget those that have not been for a week.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            known: Any = self._redis.hkeys(keys.LEDGER_DECLARATION)
+        names = {name.encode() for name in declared}
+        self._take_out([name for name in known if name not in names], now_ms, anew=False)
+        pauses.forget_old(self._redis, now_ms)
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Take out events for good: should they come back, they begin anew. Raises StoreUnavailable."""
+        self._take_out(events, now_ms, anew=True)
+
+    def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, anew: bool) -> None:
+        for batch in _batches(events):
+            with translated():
+                self._orphan(
+                    keys=[*_ENTRY_KEYS, keys.HISTORY, keys.OUTCOMES, keys.WATCHED],
+                    args=[now_ms, ORPHANS_KEPT_MS, int(anew), *batch],
+                )
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The latest pause of each event; under '' that of the whole clock. Raises StoreUnavailable."""
+        problems: list[str] = []
+        found = pauses.read(self._redis, problems)
+        self._report(problems)
+        return found
+
+    def pause(self, event: str, wanted: Pause) -> Pause:
+        """Pause an event; what is paused already stays so from when it was. Raises StoreUnavailable."""
+        return pauses.pause(self._redis, event, wanted)
+
+    def running(self, event: str, now_ms: int) -> int:
+        """How many of the event's firings have a job that has not ended; see `unfinished.py`.
+
+        Raises StoreUnavailable.
+        """
+        return self._unfinished.count(event, now_ms)
+
+    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
+
+        Returns what was said before. Raises StoreUnavailable.
+        """
+        return next_due.tell(self._redis, event, due_ms)
+
+    def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
+        """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""
+        return history.read(self._redis, event, count)
+
+
+_ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
+_FIRE_KEYS = [
+    keys.LEDGER_DECIDED,
+    keys.LEDGER_DECLARATION,
+    keys.QUEUES,
+    keys.SCHEDULE,
+    keys.QUEUE,
+    keys.HISTORY,
+    keys.PAUSED,
+    keys.WATCHED,
+    keys.LEASE,
+    keys.LEDGER_COUNTED,
+]
+
+
+def _written(entry: Entry | None) -> str:
+    """An entry as the declare script takes it."""
+    return f"{entry.anchor_ms} {entry.decided_ms} {entry.counted}" if entry else ""
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))

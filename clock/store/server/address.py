@@ -1,0 +1,148 @@
+"""The URL that names a server: how it is read, and how it is shown. No message ever holds its password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from clock.errors import ConfigurationError
+from clock.store.server.url_options import Options, read_query
+
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+_ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
+_HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL taken apart. `connection` holds what is in front of its query: host, port or path, user, database.
+
+    With Sentinel, `sentinels` are asked for the primary of `service`.
+    """
+
+    scheme: str
+    options: Options
+    connection: Mapping[str, object]
+    service: str = ""
+    sentinels: tuple[tuple[str, int], ...] = ()
+
+
+def masked(url: str) -> str:
+    """The URL without its password and query, as it may be logged; also of a text that is no URL.
+
+    >>> masked("redis://me:secret@cache.example.com:6379/0?x=y")
+    'redis://me:***@cache.example.com:6379/0'
+    >>> masked("me:p@ss:/wo#rd@cache.example.com:6379")
+    'me:***@cache.example.com:6379'
+    """
+    scheme = re.match(r"[a-z+]*://", url)
+    start = scheme[0] if scheme else ""
+    credentials, at, place = url.removeprefix(start).rpartition("@")
+    if re.search(r"[?&]\w+=", credentials):  # of the query or of the password: which, nobody can tell
+        return start + "***"
+    user, colon, _ = credentials.partition(":")
+    return (
+        start + (f"{user if colon else ''}:***@" if at else "") + _without_odd_ports(re.split(r"[?#]", place)[0])
+    )
+
+
+def _without_odd_ports(place: str) -> str:
+    """`place` with *** for each port that is no number: in a URL that lacks its host it is the password."""
+    hosts, slash, rest = place.partition("/")
+    shown = [host if _HOST.fullmatch(host) else host.partition(":")[0] + ":***" for host in hosts.split(",")]
+    return ",".join(shown) + slash + rest
+
+
+def scheme_of(url: str) -> str:
+    """Which kind of address it is. Raises ConfigurationError where it cannot be read."""
+    kinds = ", ".join(scheme + "://" for scheme in SCHEMES)
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("redis", "rediss"):
+            _ = parts.port  # reading it checks it
+    except ValueError:
+        raise unreadable(url, f"it cannot be read; {_ESCAPES}") from None
+    if parts.scheme not in SCHEMES:
+        raise unreadable(url, f"begins with none of {kinds}")
+    if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
+        raise unreadable(url, f"it cannot be read; {_ESCAPES}")
+    return parts.scheme
+
+
+def _is_query(text: str) -> bool:
+    """Whether it is a query; else it is the rest of a password with a `?` in it, and what is before it no host."""
+    return not text or ("@" not in text and all("=" in option for option in text.split("&")))
+
+
+def read(url: str) -> Address:
+    """Take a URL apart. Raises ConfigurationError, which names what is wrong and shows no password."""
+    scheme = scheme_of(url)
+    parts = urlsplit(url)
+    try:
+        options = read_query(
+            parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=scheme in SENTINEL_SCHEMES
+        )
+    except ValueError as error:
+        raise unreadable(url, str(error)) from None
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    given = {"username": unquote(user), "password": unquote(password)}
+    address = Address(scheme, options, {name: value for name, value in given.items() if value})
+    if scheme in SENTINEL_SCHEMES:
+        return _of_sentinels(url, parts, address)
+    return _of_socket(url, parts, address) if scheme == "unix" else _of_server(url, parts, address)
+
+
+def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
+    if parts.port == 0:
+        raise unreadable(url, "the port is 0; Redis's is 6379")
+    place = {"host": _host(url, unquote(parts.hostname or "localhost")), "port": parts.port or 6379}
+    return replace(address, connection={**address.connection, **place, **_database(url, parts.path)})
+
+
+def _of_socket(url: str, parts: SplitResult, address: Address) -> Address:
+    if not parts.path.strip("/"):
+        raise unreadable(url, "it names no socket: unix:///run/redis/redis.sock")
+    return replace(address, connection={**address.connection, "path": unquote(parts.path)})
+
+
+def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise unreadable(url, f"it names no service: {address.scheme}://host:26379/SERVICE/0")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    places = [_HOST.fullmatch(host) for host in hosts]
+    if not all(place and place[1] for place in places):
+        raise unreadable(url, f"ports are numbers: {address.scheme}://host:26379/SERVICE/0; {_ESCAPES}")
+    return replace(
+        address,
+        connection={**address.connection, **_database(url, database)},
+        service=unquote(service),
+        sentinels=tuple(
+            (_host(url, place[1].strip("[]")), int((place[2] or "")[1:] or 26379)) for place in places if place
+        ),
+    )
+
+
+def _host(url: str, name: str) -> str:
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise unreadable(url, f"the host is not a valid name; {_ESCAPES}") from None
+    if not name.isprintable() or " " in name:
+        raise unreadable(url, f"the host is not a valid name; {_ESCAPES}")
+    return name
+
+
+def _database(url: str, path: str) -> dict[str, object]:
+    number = unquote(path).strip("/")
+    if number and not (number.isascii() and number.isdecimal()):
+        raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}")
+    return {"db": int(number)} if number else {}
+
+
+def unreadable(url: str, why: str) -> ConfigurationError:
+    """The error that says what is wrong with an address; where it came from is said by who has it."""
+    return ConfigurationError(f"{masked(url)!r}: {why}")

@@ -1,0 +1,127 @@
+"""A client of the library for a URL: which pool it uses, and with which limits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from clock.errors import ConfigurationError
+from clock.store.server.address import Address, read, unreadable
+from clock.store.server.faults import plain
+from clock.store.server.library import about_library
+from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
+from clock.store.server.sentinels import SentinelPool, Sentinels
+from clock.store.server.url_options import seconds
+
+PUSH_SECONDS = 5.0  # of a push in all: waiting for a connection, opening it, and the answer
+_VARIABLE = "CLOCK_PUSH_TIMEOUT"
+
+#: Of clock, worker and commands: longer than any script takes, and a dead network is noticed soon.
+PROCESS_LIMITS = Limits(wait=60.0, connect=5.0, answer=10.0, push=PUSH_SECONDS)
+
+logger = logging.getLogger(__name__)
+
+
+def client(
+    url: str,
+    max_connections: int,
+    limits: Limits = PROCESS_LIMITS,
+    *,
+    is_application: bool = False,
+    source: str = "",
+) -> Redis:
+    """A client for the server of `url`. Nothing is opened yet. Raises ConfigurationError.
+
+    `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`.
+    `source` is where the URL came from, to log which options have no effect; '' logs nothing.
+    """
+    address = read(url)
+    for name in address.options.ignored if source else ():
+        logger.warning("%s: the option %r in the query has no effect on clock", source, name)
+    if is_application:
+        limits = _lowered(limits, address.options.pushes)
+        max_connections = int(address.options.pushes.get("max_connections", max_connections))
+    pool = _pool(address, limits, max_connections)
+    try:
+        pool.new_link()
+    except (TypeError, RedisError) as error:
+        raise unreadable(url, plain(error)) from None
+    return Redis.from_pool(pool)
+
+
+def push_limits(seconds: float) -> Limits:
+    """The limits of a process that only pushes, each push within so many seconds."""
+    return Limits(wait=seconds, connect=seconds, answer=seconds, push=seconds)
+
+
+def push_seconds_of(environ: Mapping[str, str]) -> float:
+    """The limit of a push, by the environment. Raises ConfigurationError."""
+    text = environ.get(_VARIABLE)
+    try:
+        return seconds(text) if text else PUSH_SECONDS
+    except ValueError:
+        raise ConfigurationError(
+            f"the environment variable {_VARIABLE} is {text!r}; "
+            "it must be a number of seconds, above 0 and at most a day"
+        ) from None
+
+
+def _lowered(limits: Limits, given: Mapping[str, float]) -> Limits:
+    return replace(
+        limits,
+        wait=min(limits.wait, given.get("timeout", limits.wait)),
+        connect=min(limits.connect, given.get("socket_connect_timeout", limits.connect)),
+        answer=min(limits.answer, given.get("socket_timeout", limits.answer)),
+    )
+
+
+def _pool(address: Address, limits: Limits, max_connections: int) -> Pool:
+    options = address.options
+    connection: dict[str, Any] = {
+        **about_library(),
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,  # the library's default differs between its releases, and so do the answers
+        **options.connection,
+        **address.connection,
+        **{name: value for name, value in options.connection.items() if name == "db"},
+    }
+    tls = {"ssl_check_hostname": options.tls.get("ssl_cert_reqs") != "none", **options.tls}
+    if address.sentinels:
+        is_tls = address.scheme == "rediss+sentinel" or bool(options.sentinel.get("ssl"))
+        sentinels = _sentinels(address, tls)
+        return SentinelPool(
+            sentinels,
+            limits,
+            is_tls=is_tls,
+            max_connections=max_connections,
+            **connection,
+            **(tls if is_tls else {}),
+        )
+    kinds: dict[str, Any] = {"redis": TcpLink, "rediss": TlsLink, "unix": UnixLink}
+    if address.scheme == "rediss":
+        connection |= tls
+    if address.scheme == "unix":
+        del connection["socket_keepalive"]
+    return Pool(kinds[address.scheme], limits, max_connections=max_connections, **connection)
+
+
+def _sentinels(address: Address, tls: dict[str, Any]) -> Sentinels:
+    given = address.options.sentinel
+    is_tls = bool(given.get("sentinel_ssl", address.scheme == "rediss+sentinel"))
+    connection = {
+        **about_library(),
+        "username": given.get("sentinel_username"),
+        "password": given.get("sentinel_password"),
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        **(tls if is_tls else {}),
+    }
+    return Sentinels(address.sentinels, address.service, kind=TlsLink if is_tls else TcpLink, **connection)

@@ -1,0 +1,279 @@
+"""The connection to Redis: opened at the entry point, with one default for `MyJob.perform_async`.
+
+Commands are never repeated by the client library: whether a push whose answer was lost took place is not known,
+and pushing it again could double a job. What may be repeated, the scripts for firing and claiming among them,
+is repeated by its caller, who knows.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from clock.clocks import Clock, SystemClock
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.forking import in_child
+from clock.store import keys
+from clock.store.server import embedded
+from clock.store.server.address import masked
+from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
+from clock.store.server.faults import store_error
+from clock.store.server.fork_safety import renew_in_child
+from clock.store.server.pool import Pool
+from clock.store.server.server_version import check_server
+
+DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
+SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
+
+logger = logging.getLogger(__name__)
+_monotonic = SystemClock().monotonic
+_default: Redis | None = None  # guarded by _default_lock
+_default_lock = threading.Lock()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise what Redis or the network raises as StoreUnavailable (it may pass) or StoreError (it will not).
+
+    The error's `cause` is the fault's word in `faults.py`.
+    """
+    try:
+        yield
+    except RedisError as error:
+        raise embedded.explained(store_error(error), error) from error
+    except OSError as error:  # no file descriptor is left, for instance
+        raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
+
+
+def has_left(redis: Redis, link: Any) -> bool:
+    """Whether a connection of the pool, held for long, is to a server that is not the primary any more."""
+    pool = redis.connection_pool
+    return link is not None and isinstance(pool, Pool) and pool.has_left(link)
+
+
+@contextmanager
+def lent(redis: Redis, *, within: float | None = None, waits: float = 0.0) -> Iterator[Any]:
+    """A connection of the pool for the block, which reads the answer to all that it sends, or raises.
+
+    `within`: seconds that waiting for a connection, opening it and an answer take together. `waits`: seconds that
+    the block's commands wait in Redis, which come on top of the limit of an answer.
+    """
+    pool: Any = redis.connection_pool
+    link: Any = pool.take(within) if isinstance(pool, Pool) else pool.get_connection()
+    try:
+        if waits and isinstance(pool, Pool):
+            link.allow(pool.limits.answer + waits)
+        yield link
+    except BaseException:
+        link.disconnect()  # answers that were not read must not be taken for those of the next commands
+        raise
+    finally:
+        pool.release(link)
+
+
+def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
+    """Send a command; what is returned waits for its answer. Both raise what the client library does.
+
+    The answer has to be asked for, once: until then a connection is set apart for it.
+    """
+    pool = redis.connection_pool
+    link: Any = pool.get_connection()
+    try:
+        link.send_command(*command)
+    except BaseException:
+        link.disconnect()
+        pool.release(link)
+        raise
+
+    def answer() -> Any:
+        try:
+            return link.read_response()
+        except ResponseError:
+            raise
+        except BaseException:
+            link.disconnect()
+            raise
+        finally:
+            pool.release(link)
+
+    return answer
+
+
+def connect(
+    url: str | None = None,
+    *,
+    source: str = "REDIS_URL",
+    folder: Path | None = None,
+    max_connections: int = 1,
+    push_seconds: float = PUSH_SECONDS,
+    is_application: bool = False,
+) -> Redis:
+    """Open a connection and check it: to `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
+
+    `source` says in errors where `url` came from. `folder` is the current one if not given. At most
+    `max_connections` are opened; a thread that needs one more waits. A push takes `push_seconds` at most.
+    `is_application`: the process only pushes, so that limit and those in the URL count for all its commands.
+    Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
+    """
+    url = server_url(url, folder)
+    try:
+        limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
+        opened = partial(client, url, max_connections, limits, is_application=is_application)
+        redis = opened(source=source)
+        renew_in_child(redis, opened)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
+    try:
+        with translated():
+            check_server(redis)
+    except StoreError as error:
+        redis.close()
+        raise type(error)(f"{masked(url)}: {_advised(error, url, source)}", cause=error.cause) from error
+    return redis
+
+
+def server_url(url: str | None, folder: Path | None = None) -> str:
+    """The URL that `connect` opens: `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
+
+    Raises StoreError or ConfigurationError if there is none.
+    """
+    return url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
+
+
+def default(*, spent: float = 0.0) -> Redis:
+    """The process's own connection for pushes, opened by `connect()` when it is first asked for.
+
+    Several threads may ask at once, while Redis does not answer: each waits for as long as a push may take, less
+    the `spent` seconds. Raises what `connect` does.
+    """
+    global _default  # the one default that DESIGN allows; entry points and tests set it
+    if _default is not None:
+        return _default
+    seconds, since = push_seconds_of(os.environ), _monotonic()
+    is_ours = _default_lock.acquire(timeout=max(0.0, seconds - spent))
+    try:
+        if _default is None:
+            if not is_ours or spent + _monotonic() - since > seconds / 2:
+                raise StoreUnavailable("Redis does not answer: another thread waits for it.", cause="no_answer")
+            _default = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
+            if not os.environ.get("REDIS_URL"):
+                _warn_if_no_worker_may_look_here(_default, Path.cwd())
+        return _default
+    finally:
+        if is_ours:
+            _default_lock.release()
+
+
+def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
+    """Name the embedded server's folder if neither an application nor a worker is there."""
+    if any((folder / name).exists() for name in ("lib/clock.py", "jobs", "config/clock.yml")):
+        return
+    with translated():
+        if not redis.exists(keys.PROCESSES):
+            logger.warning(
+                "Pushing to the embedded Valkey of %s, where no clock file, no jobs and no worker are. "
+                "A worker of another folder does not get these jobs: set REDIS_URL, or start both in one folder",
+                folder,
+            )
+
+
+def set_default(redis: Redis | None) -> None:
+    """Make `redis` the default connection; None: open a new one when it is next asked for."""
+    global _default  # see above
+    with _default_lock:
+        _default = redis
+
+
+@contextmanager
+def using_default(redis: Redis) -> Iterator[None]:
+    """Make `redis` the default connection inside the block; for tests."""
+    before = _default
+    set_default(redis)
+    try:
+        yield
+    finally:
+        set_default(before)
+
+
+def _begin_child() -> None:
+    global _default_lock  # a thread of the parent may have held it
+    _default_lock = threading.Lock()
+
+
+in_child(_begin_child)
+
+
+def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
+    """How far Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
+    looks = []
+    for _ in range(3):
+        with translated():
+            before = clock.now()
+            seconds, microseconds = redis.time()
+            after = clock.now()
+        server = datetime.fromtimestamp(seconds, before.tzinfo) + timedelta(microseconds=microseconds)
+        looks.append((after - before, server - (before + (after - before) / 2)))
+    return min(looks)[1]
+
+
+def server_time(redis: Redis) -> datetime:
+    """The server's time. Raises StoreUnavailable."""
+    with translated():
+        seconds, microseconds = redis.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+
+def answers(redis: Redis) -> bool:
+    """Whether the server answers a connection made just for asking."""
+    pool: Any = redis.connection_pool
+    link = pool.new_link()
+    try:
+        with translated():
+            link.prepare(pool.limits)
+            link.send_command("PING")
+            return bool(link.read_response())
+    except StoreError:
+        return False
+    finally:
+        link.disconnect()
+
+
+def _embedded_url(folder: Path) -> str:
+    if not embedded.IS_SUPPORTED:
+        raise ConfigurationError(
+            "no Redis: set REDIS_URL (redis://host:6379); the embedded one does not run on Windows"
+        )
+    if not embedded.is_installed():
+        raise ConfigurationError(
+            "no Redis: set REDIS_URL (redis://host:6379), or install the embedded one: "
+            "pip install 'clockd[embedded]'"
+        )
+    return embedded.start_or_join(folder, clock=SystemClock())
+
+
+def impatient_client(url: str, seconds: float) -> Redis:
+    """A client with one connection, which waits so long for an answer. It connects when it is first used."""
+    return client(url, 1, push_limits(seconds))
+
+
+def _advised(error: StoreError, url: str, source: str) -> str:
+    """The error's text, with the name of the setting that holds the address."""
+    if error.cause == "certificate":
+        return (
+            f"{error} The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your "
+            "own, or ?ssl_cert_reqs=none to go without."
+        )
+    text = str(error).replace("is its address right", f"is {source} right")
+    is_tls = error.cause == "no_answer" and url.startswith("rediss")
+    return f"{text} Does the server speak TLS on this port?" if is_tls else text

@@ -1,0 +1,221 @@
+"""The slots of a world's worker: a job's code runs when it begins, and what became of it is told when it ends.
+
+So a worker that dies meanwhile has done the work and not said so, which is the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from clock.errors import StoreError
+from clock.job import Job
+from clock.job.middleware.defaults import server_middleware
+from clock.job.payload import Payload, decode
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.worker.fetcher import RETRY_SECONDS, Fetcher
+from clock.worker.firing_outcomes import Outcomes
+from clock.worker.handoff import Slot
+from clock.worker.processor import Processor
+
+if TYPE_CHECKING:
+    from clock.testing.world.world_worker import WorldWorker
+
+OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed")
+
+#: How long a job takes, from its payload.
+Lasts = Callable[[Payload], timedelta]
+
+
+@dataclass(slots=True)
+class Ran:
+    """A run of a job: which, by which worker, from when to when, and what it came to.
+
+    `outcome` is done, retry, dead or dropped; parked: the worker has no such class; killed: the worker died
+    meanwhile; None: it is under way.
+    """
+
+    job: str
+    args: list[object]
+    jid: str
+    worker: str
+    began: datetime
+    ended: datetime | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+class SlotClock(FakeClock):
+    """The world's clock as a job sees it: when its code has run, its whole time has passed."""
+
+    def __init__(self, world: FakeClock) -> None:
+        super().__init__(world.now())
+        self._world = world
+        self.passed = timedelta(0)
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._world.now() + self.passed
+
+    def monotonic(self) -> float:
+        """Seconds that have passed in the world."""
+        return self._world.monotonic() + self.passed.total_seconds()
+
+
+class _Told:
+    """Takes what the processor tells of a job, to be passed on when the job's time is over."""
+
+    stopping = False
+
+    def __init__(self, fetcher: Fetcher, in_progress: InProgress, outcomes: Outcomes) -> None:
+        self._fetcher = fetcher
+        self._in_progress = in_progress
+        self._outcomes = outcomes
+        self.calls: list[Callable[[], object]] = []
+        self.outcome: str | None = None
+        self.error: str | None = None
+
+    def note(
+        self,
+        payload: Payload,
+        outcome: str,
+        *,
+        took: float,
+        error: BaseException | None = None,
+        retry_at: float = 0.0,
+    ) -> None:
+        self.outcome = outcome
+        self.error = None if error is None else f"{type(error).__name__}: {error}"
+        note = partial(self._outcomes.note, payload, outcome)
+        self.calls.append(partial(note, took=took, error=error, retry_at=retry_at))
+
+    def finish(self, slot: Slot, job: Claimed, seconds: float) -> None:
+        self.calls.append(partial(self._fetcher.finish, slot, job, seconds))
+
+    def let_go(self, slot: Slot, job: Claimed) -> None:
+        self.calls.append(partial(self._fetcher.let_go, slot, job))
+
+    def put_back(self, moves: Iterable[Move]) -> int:
+        self.outcome = self.outcome or "parked"
+        self.calls.append(partial(self._in_progress.put_back, list(moves)))
+        return 1
+
+    def set_aside(
+        self, job: Claimed, payload: str, *, where: str, score: float, today: str, ran: bool = True
+    ) -> bool:
+        call = partial(self._in_progress.set_aside, job, payload)
+        self.calls.append(partial(call, where=where, score=score, today=today, ran=ran))
+        return True
+
+    def mark(self, job: Claimed) -> None:
+        self._in_progress.mark(job)
+
+    def unmark(self, job: Claimed) -> None:
+        self.calls.append(partial(self._in_progress.unmark, job))
+
+
+class Lane:
+    """One of the worker's slots: free, or taken until `ends_at`."""
+
+    def __init__(self, worker: WorldWorker, fetcher: Fetcher, outcomes: Outcomes) -> None:
+        self._worker = worker
+        self._fetcher = fetcher
+        self._slot = fetcher.slots[0]
+        self._clock = SlotClock(worker.clock)
+        self._told = _Told(fetcher, worker.in_progress, outcomes)
+        self._processor = Processor(
+            self._slot,
+            cast(Fetcher, self._told),
+            cast(InProgress, self._told),
+            cast(Outcomes, self._told),
+            clock=self._clock,
+        )
+        self._failures = 0
+        self.run: Ran | None = None
+        self.ends_at: datetime | None = None
+        self.looks_at = worker.clock.now()  # a free lane does not look for a job before
+
+    def begin(self) -> bool:
+        """Claim a job and run its code; whether there was one."""
+        # A free worker looks all the time; the world leaves out the looks that find nothing.
+        self._fetcher.last_round_trip = self._worker.clock.monotonic()
+        try:
+            self._fetcher.acknowledge()
+            found = self._fetcher.claim(1)
+        except StoreError:
+            wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+            self._failures += 1
+            self.looks_at = self._worker.clock.now() + timedelta(seconds=wait)
+            return False
+        self._failures = 0
+        claimed = self._fetcher.take(self._slot) if found else None
+        if claimed is None:
+            return False
+        self._process(claimed)
+        return True
+
+    def settle(self) -> None:
+        """Tell Redis what became of the job; where Redis is away it stays to be told."""
+        now = self._worker.clock.now()
+        try:
+            while self._told.calls:
+                self._told.calls[0]()
+                self._told.calls.pop(0)
+        except StoreError:
+            self.ends_at = now  # it is told as soon as Redis is back
+            return
+        self._fetcher.acknowledge()
+        if self.run:
+            self.run.ended, self.run.outcome, self.run.error = now, self._told.outcome, self._told.error
+        self.run = self.ends_at = None
+        self.looks_at = now
+
+    def _process(self, claimed: Claimed) -> None:
+        payload = _readable(claimed.payload)
+        lasts = self._worker.lasts(payload)
+        now = self._worker.clock.now()
+        args = payload.get("args")
+        self.run = Ran(
+            str(payload.get("class")),
+            list(args) if isinstance(args, list) else [],
+            str(payload.get("jid")),
+            self._worker.identity,
+            now,
+        )
+        self._worker.runs.append(self.run)
+        self.ends_at = now + lasts
+        self._told.outcome = self._told.error = None
+        self._clock.passed = timedelta(0)
+        with _passing(self._clock, lasts):
+            self._processor.process(claimed)
+
+
+@contextmanager
+def _passing(clock: SlotClock, lasts: timedelta) -> Iterator[None]:
+    """Let the job's time pass, on its own clock, as soon as its `perform` has ended."""
+
+    @contextmanager
+    def around(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            clock.passed = lasts
+
+    server_middleware.add(around)
+    try:
+        yield
+    finally:
+        server_middleware.remove(around)
+
+
+def _readable(payload: bytes) -> Payload:
+    try:
+        found = decode(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

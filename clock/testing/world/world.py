@@ -1,0 +1,298 @@
+"""A world: clock, Redis, workers and their jobs on one fake clock, in one thread.
+
+The ticker, the store's scripts, the processor, the poller, the heartbeat and the recovery of dead workers'
+jobs are production's own; the world only says whose turn it is. It goes from moment to moment: a due instant,
+a job that ends, a delayed job that is due, a heartbeat that matters. What is drawn by lot - the jitter of
+retries - is drawn alike in each run, so that a world always goes the same way.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from operator import itemgetter
+from typing import Any, Self, TypeVar
+
+from clock.clocks import from_ms
+from clock.errors import StoreError
+from clock.job import Job
+from clock.job.payload import Payload, decode
+from clock.job.push.client import using_clock
+from clock.job.registry import lookup
+from clock.rehearsal.fake_clock import FakeClock
+from clock.rehearsal.frozen_time import Move, moving_world
+from clock.rehearsal.instants import aware, upcoming
+from clock.rehearsal.job_modes import disable
+from clock.store import keys
+from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import using_default
+from clock.testing.world.private_server import Line, private_redis
+from clock.testing.world.slots import OUTCOMES, Ran
+from clock.testing.world.workers import Crew
+from clock.testing.world.world_worker import WorldWorker
+from clock.ticker import Signature, Ticker
+from clock.ticker.ticker import RETRY_SECONDS
+from clock.timetable import Timetable, load
+from clock.timetable.clock_file.draft import zone_named
+from clock.worker.options import Queue, WorkerOptions
+from clock.worker.scheduled import Poller
+
+SHORTEST = timedelta(milliseconds=1)  # a job takes so long at least: time goes on, whatever it enqueues
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+#: How long a job takes: a length, or a function of its arguments that gives one.
+Duration = timedelta | Callable[..., timedelta]
+K = TypeVar("K", bound="type[Job] | str")
+
+
+class World:
+    """Made by `testing.world`; `run` lets time pass. Use it in a `with` block, or call `close`.
+
+    `runs` are all runs of jobs, in their order; `clock` is the world's time, `redis` its Redis.
+    """
+
+    def __init__(
+        self, start: datetime, timetable: Timetable | None, options: WorkerOptions, lasts: Mapping[str, Duration]
+    ) -> None:
+        self.clock = FakeClock(start)
+        self.zone = start.tzinfo or UTC
+        self.runs: list[Ran] = []
+        self._timetable = timetable
+        self._options = options
+        self._lasts = lasts
+        self._open = ExitStack()
+        self.redis = self._open.enter_context(private_redis())
+        self._line = Line(self.redis)
+        self._delayed = Delayed(self.redis)
+        self._poller = Poller(self._delayed, Nearer(self.redis), clock=self.clock)
+        self._polls_at = start
+        self._ticker: Ticker | None = None
+        self._ticks_at, self._failures = NEVER, 0
+        self._crew = Crew(self.redis, self._hire, clock=self.clock)
+        self._calls: list[tuple[datetime, int, Callable[[], object]]] = []
+        self._move: Move = lambda _: None
+        self._is_inside = False
+        self._luck = random.Random(0).getstate()  # noqa: S311  # no secret
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give its Redis back."""
+        self._open.close()
+
+    def at(self, when: str | datetime, call: Callable[..., object], *args: object) -> None:
+        """Have `call(*args)` called at that moment of the world, inside it: `w.at("01:30", w.kill_worker)`.
+
+        `when` is a datetime or its text (naive: in the world's zone), or a time of day: the next one. Raises
+        ValueError where it is past.
+        """
+        moment, now = upcoming(when, self.zone, self.clock.now()), self.clock.now()
+        if moment < now:
+            raise ValueError(f"{moment} is past; the world is at {now.astimezone(self.zone)}")
+        self._calls.append((moment, len(self._calls), partial(call, *args)))
+        self._calls.sort(key=itemgetter(0, 1))
+
+    def redis_down(self, begin: str | datetime, end: str | datetime) -> None:
+        """Have Redis cut off from `begin` to `end`; what it holds stays. Times of day: the next ones."""
+        first = upcoming(begin, self.zone, self.clock.now())
+        last = upcoming(end, self.zone, first)
+        if last < first:
+            raise ValueError(f"Redis is back at {last}, before it is down, at {first}")
+        self.at(first, self._cut_off)
+        self.at(last, self._mend)
+
+    def kill_worker(self) -> None:
+        """Kill a worker as SIGKILL does: one that runs a job, else the first. Raises ValueError: there is none."""
+        self._crew.kill()
+
+    def start_worker(self) -> None:
+        """Start another worker."""
+        self._crew.start()
+
+    def kill_clock(self) -> None:
+        """Kill the clock process."""
+        self._ticker, self._ticks_at = None, NEVER
+
+    def start_clock(self, timetable: Timetable | None = None) -> None:
+        """Start a clock process; with another `timetable` it is a deploy."""
+        self._timetable = timetable or self._timetable
+        if self._timetable is not None:
+            self._ticker = Ticker(
+                self._timetable,
+                ledger=RedisLedger(self.redis),
+                clock=self.clock,
+                signature=Signature("world", "world"),
+                use_threads=False,
+            )
+            self._ticks_at = self.clock.now()
+
+    def run(self, **length: float) -> None:
+        """Let time pass: `run(days=2)`, `run(hours=1, minutes=30)`; what is due at the very end is left."""
+        end = self.clock.now() + timedelta(**length)
+        if end < self.clock.now():
+            raise ValueError(f"time goes only forwards, not by {timedelta(**length)}")
+        with self._inside():
+            self._take_turns(self.clock.now())
+            while (at := self._next_moment(end)) < end:
+                self._go_to(at)
+                self._take_turns(at)
+            self._go_to(end)
+
+    def enqueue(self, job: type[Job], *args: object) -> str:
+        """Push a job as the application would, now; its jid."""
+        with self._inside():
+            return job.perform_async(*args)
+
+    def ran(self, job: type[Job] | str, outcome: str | None = None) -> list[Ran]:
+        """A job's runs, or those that came to `outcome`. Raises ValueError, UnknownJobClass: there is none."""
+        if outcome not in (None, *OUTCOMES):
+            raise ValueError(f"unknown outcome {outcome!r}; available: {', '.join(OUTCOMES)}")
+        if isinstance(job, str) and job not in {run.job for run in self.runs}:
+            lookup(job)
+        return [run for run in self.runs if run.job == _name(job) and outcome in (None, run.outcome)]
+
+    def waiting(self, where: str) -> list[Payload]:
+        """The payloads in a queue, by its name, or in `schedule`, `retry` or `dead`."""
+        found: Any
+        if where in (keys.SCHEDULE, keys.RETRY, keys.DEAD):
+            found = self.redis.zrange(where, 0, -1)
+        else:
+            found = self.redis.lrange(keys.queue(where), 0, -1)[::-1]
+        return [payload for payload in map(decode, found) if isinstance(payload, dict)]
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Let the world's time, Redis and luck be those of the process."""
+        if self._is_inside:
+            yield
+            return
+        before = random.getstate()
+        random.setstate(self._luck)
+        self._is_inside = True
+        try:
+            with (
+                disable(),
+                using_default(self.redis),
+                using_clock(self.clock),
+                moving_world(self.clock.now().timestamp()) as self._move,
+            ):
+                yield
+        finally:
+            self._is_inside = False
+            self._luck = random.getstate()
+            random.setstate(before)
+
+    def _go_to(self, at: datetime) -> None:
+        if at > self.clock.now():
+            self.clock.advance(at - self.clock.now())
+            self._move(at.timestamp())
+
+    def _next_moment(self, end: datetime) -> datetime:
+        """When something happens next; the heartbeats on the way there are made."""
+        moments = [self._ticks_at, self._polls_at if len(self._crew) else NEVER, *self._crew.moments()]
+        moments += [at for at, _, _ in self._calls[:1]]
+        at = max(min(moments), self.clock.now())
+        self._crew.catch_up_heartbeats(min(at, end), self._go_to)
+        return at
+
+    def _take_turns(self, now: datetime) -> None:
+        while self._calls and self._calls[0][0] <= now:
+            self._calls.pop(0)[2]()
+        self._crew.take_turns(now)
+        if self._ticks_at <= now:
+            self._tick(now)
+        if not self._line.is_cut and len(self._crew):
+            self._poller.poll()
+        self._crew.begin_jobs(now)
+        self._plan_poll(now)
+
+    def _tick(self, now: datetime) -> None:
+        assert self._ticker is not None  # noqa: S101  # it ticks where there is one
+        try:
+            self._ticker.tick()
+        except StoreError:
+            wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+            self._failures += 1
+            self._ticks_at = now + timedelta(seconds=wait)
+            return
+        self._failures = 0
+        self._ticks_at = self._ticker.next_firing or NEVER
+
+    def _plan_poll(self, now: datetime) -> None:
+        due = None if self._line.is_cut else self._delayed.next_due()
+        self._polls_at = NEVER if due is None else max(now, _instant(due))
+
+    def _cut_off(self) -> None:
+        self._line.cut()
+        self._crew.cut_off()
+
+    def _mend(self) -> None:
+        self._line.mend()
+        self._crew.is_back()
+
+    def _hire(self, number: int) -> WorldWorker:
+        return WorldWorker(
+            self.redis,
+            f"world:{number}",
+            options=self._options,
+            clock=self.clock,
+            lasts=self._time_of,
+            runs=self.runs,
+        )
+
+    def _time_of(self, payload: Payload) -> timedelta:
+        lasts = self._lasts.get(str(payload.get("class")), SHORTEST)
+        args = payload.get("args")
+        if callable(lasts):
+            lasts = lasts(*args) if isinstance(args, list) else SHORTEST
+        return max(SHORTEST, lasts)
+
+
+def _name(job: type[Job] | str) -> str:
+    return job if isinstance(job, str) else job.wire_name
+
+
+def _instant(seconds: float) -> datetime:
+    """Float seconds since 1970, as Redis's scores hold them, as an instant not before."""
+    return from_ms(math.ceil(seconds * 1000))
+
+
+def world(
+    start: str | datetime,
+    *,
+    tz: str | tzinfo | None = None,
+    file: str | os.PathLike[str] | Timetable | None = None,
+    workers: int = 1,
+    slots: int = 1,
+    queues: Sequence[str] = ("default",),
+    durations: Mapping[K, Duration] | None = None,
+) -> World:
+    """A world that begins at `start`: a clock with `file` (None: none), and `workers` of `slots` each.
+
+    A naive `start` is in `tz`, else in the clock file's zone, else in UTC. `durations` says how long a job
+    takes: a timedelta, or a function of its arguments that gives one; else it takes a millisecond. Raises
+    StoreError where the `embedded` extra is not installed, ValueError for numbers that cannot be.
+    """
+    if workers < 0 or slots < 1:
+        raise ValueError(f"workers={workers}, slots={slots}: a world has 0 or more workers of 1 or more slots")
+    timetable = file if isinstance(file, Timetable) or file is None else load(file)
+    zone = zone_named(tz, "world: ") if tz is not None else timetable.settings.tz if timetable else UTC
+    options = WorkerOptions(tuple(Queue(name) for name in queues), slots)
+    lasts = {_name(job): length for job, length in (durations or {}).items()}
+    if wrong := [job for job, length in lasts.items() if not (isinstance(length, timedelta) or callable(length))]:
+        raise ValueError(f"the duration of {wrong[0]} is neither a timedelta nor a function that gives one")
+    found = World(aware(start, zone).astimezone(zone), timetable, options, lasts)
+    found.start_clock()
+    for _ in range(workers):
+        found.start_worker()
+    return found

@@ -1,0 +1,104 @@
+"""A worker in a world: the worker's own parts without its threads, moved on by the world's clock."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from clock.errors import StoreError
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store import Redis
+from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.worker_register import Processes
+from clock.testing.world.slots import Lane, Lasts, Ran
+from clock.worker.fetcher import Fetcher
+from clock.worker.firing_outcomes import Outcomes
+from clock.worker.heartbeat import Heartbeat
+from clock.worker.options import WorkerOptions
+from clock.worker.recovery import recover, unpark
+from clock.worker.status import Status
+
+
+class WorldWorker:
+    """The parts of one worker: its lanes, its heartbeat, and what it does for others."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        identity: str,
+        *,
+        options: WorkerOptions,
+        clock: FakeClock,
+        lasts: Lasts,
+        runs: list[Ran],
+    ) -> None:
+        self.identity = identity
+        self.clock = clock
+        self.lasts = lasts
+        self.runs = runs
+        self.in_progress = InProgress(redis, identity)
+        self._redis = redis
+        self._delayed = Delayed(redis)
+        one = WorkerOptions(options.queues, 1, options.stop_timeout_seconds, options.beat_seconds)
+        outcomes = Outcomes(redis, clock=clock)
+        fetchers = [Fetcher(self.in_progress, options=one, clock=clock) for _ in range(options.concurrency)]
+        self.lanes = [Lane(self, fetcher, outcomes) for fetcher in fetchers]
+        self.beat_period = timedelta(seconds=options.beat_seconds)
+        self.next_beat = clock.now()
+        self.was_heard = False  # whether Redis has taken the last heartbeat
+        self._processes = Processes(redis)
+        self._status = Status(fetchers[0], options, identity=identity, clock=clock)
+        self._heartbeat = self._new_heartbeat()
+
+    def beat(self) -> None:
+        """Beat, and do what the beat calls for; without Redis it is left out."""
+        self.next_beat = self.clock.now() + self.beat_period
+        self.was_heard = False
+        with suppress(StoreError):
+            self._heartbeat.turn()
+            self.was_heard = True
+
+    def last_beat(self, before: datetime) -> datetime | None:
+        """When the last heartbeat up to that moment is due; None: there is none."""
+        count = (before - self.next_beat) // self.beat_period
+        return None if count < 0 else self.next_beat + count * self.beat_period
+
+    def be_heard(self) -> None:
+        """Make the heartbeat that is due now, those before it having been left out; it calls for nothing."""
+        self._heartbeat = self._new_heartbeat()
+        self._heartbeat.beat()
+        self.next_beat = self.clock.now() + self.beat_period
+
+    def skip_beats(self, until: datetime) -> None:
+        """Leave out the heartbeats before `until`."""
+        last = self.last_beat(until)
+        self.next_beat = self.next_beat if last is None else last + self.beat_period
+
+    def begin_job(self, now: datetime) -> bool:
+        """Let a free lane claim a job and run its code; whether there was one."""
+        lane = next((lane for lane in self.lanes if lane.run is None and lane.looks_at <= now), None)
+        return lane is not None and lane.begin()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job runs here."""
+        return any(lane.run for lane in self.lanes)
+
+    def die(self) -> None:
+        """Note that the worker has died with what it ran."""
+        for lane in self.lanes:
+            if lane.run:
+                lane.run.ended, lane.run.outcome = self.clock.now(), "killed"
+
+    def _new_heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            self._processes,
+            self.identity,
+            describe=self._status.beat,
+            on_signal=lambda _: None,
+            duties=lambda: unpark(self._delayed),
+            judge=lambda: recover(self._redis, clock=self.clock, own=self.identity),
+            beat_seconds=self.beat_period.total_seconds(),
+            clock=self.clock,
+        )

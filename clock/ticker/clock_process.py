@@ -1,0 +1,176 @@
+"""The clock as a whole: leader, ticker and ledger put together, in a process of its own or within a worker's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from clock.clocks import Clock, ServerClock
+from clock.problems import Problems
+from clock.store import Redis
+from clock.store.jobs.unserved_queues import unserved_problems
+from clock.store.ledger.clock_register import AboutClock, ClockRegister
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.lease import Lease
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.eviction import warn_of_eviction
+from clock.ticker.decision_buffer import Signature
+from clock.ticker.heartbeat import Pulse
+from clock.ticker.leader import Leader
+from clock.ticker.release import Release
+from clock.ticker.ticker import STOP_SECONDS, Ticker
+from clock.timetable import Event, Timetable
+
+NAMED = 30  # events in the first line of the log
+CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
+GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
+HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
+
+logger = logging.getLogger(__name__)
+
+
+class ClockProcess:
+    """Fires a timetable's events at their due instants, as long as it is this clock's turn.
+
+    `identity` names the process in Redis; `about` is what it tells there of itself.
+    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: nothing that
+    keeps the one connection busy may delay the renewal of the lease.
+    `on_stuck` is called, after the lease has been given back, when actions still run though they should have
+    ended: only the end of the process ends them. `on_decision` hears of each decision that the ledger took.
+    """
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        redis: Redis,
+        *,
+        lease_redis: Redis,
+        identity: str,
+        release: Release,
+        about: AboutClock,
+        machine: Clock,
+        on_stuck: Callable[[], object] = lambda: None,
+        on_decision: Callable[[Decision], object] = lambda _: None,
+    ) -> None:
+        self._timetable = timetable
+        self._redis = redis
+        self._on_stuck = on_stuck
+        self._clock = ServerClock(machine)
+        self._ended = threading.Event()
+        self._problems = Problems(clock=self._clock, on_fatal=self.stop)
+        lease = Lease(lease_redis, identity=identity, release=release.name, rank=release.rank)
+        self._leader = Leader(
+            lease, identity=identity, clock=self._clock, on_lead=self._wake_up, problems=self._problems
+        )
+        self._ticker = Ticker(
+            timetable,
+            ledger=RedisLedger(redis, release=release.name, rank=release.rank),
+            clock=self._clock,
+            signature=Signature(about.host, release.name),
+            leads=lambda: self._leader.leads,
+            on_decision=on_decision,
+            problems=self._problems,
+        )
+        self._pulse = Pulse(
+            ClockRegister(redis),
+            identity,
+            ticker=self._ticker,
+            leads=lambda: self._leader.leads,
+            about=about,
+            clock=self._clock,
+            problems=self._problems,
+            unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is this clock's turn."""
+        return self._leader.leads
+
+    @property
+    def seconds_since_look(self) -> float:
+        """How long ago the loop came round, with success or without."""
+        return self._clock.monotonic() - self._ticker.last_look
+
+    @property
+    def seconds_since_round(self) -> float:
+        """How long ago the loop came round and Redis answered."""
+        return self._clock.monotonic() - self._ticker.last_round
+
+    @property
+    def seconds_overdue(self) -> float:
+        """How long the oldest due instant that is not fired is past; 0: none is, or another clock leads."""
+        oldest = self._ticker.oldest_undecided
+        return max(0.0, (self._clock.now() - oldest).total_seconds()) if oldest else 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this clock is not ready."""
+        return self._problems.blocking
+
+    def run(self) -> None:
+        """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock.
+
+        Raises StoreError if Redis refuses what this clock needs, from its start and for good.
+        """
+        logger.info(
+            "Starting clock for %s: [ %s ]", _counted(self._timetable.events), _names(self._timetable.events)
+        )
+        logger.info("This clock uses %d connections to Redis, one of them only for the lease", CONNECTIONS)
+        watching = threading.Thread(
+            target=self._problems.watch_until, args=(self._ended,), name="problems", daemon=True
+        )
+        watching.start()
+        warn_of_eviction(self._redis)
+        self._leader.start()
+        self._pulse.start()
+        all_ended = self._ticker.run()
+        self._leader.stop()
+        self._pulse.stop()
+        self._ended.set()
+        logger.info("Stopped")
+        if not all_ended:
+            self._on_stuck()
+        self._problems.raise_fatal()
+
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """Let `run` end: actions that run get `patience_seconds`. May be called from any thread, and twice."""
+        self._ticker.stop(patience_seconds)
+        threading.Thread(target=self._give_up, args=(patience_seconds,), name="stop", daemon=True).start()
+
+    def log_timetable(self) -> None:
+        """Write the events to the log, and when each is due next."""
+        planned = {item.event.name: item.next_due for item in self._ticker.planned}
+        state = "leads" if self._leader.leads else "stands by"
+        logger.info("This clock %s; %s:", state, _counted(self._timetable.events))
+        for event in self._timetable.events:
+            due = planned.get(event.name)
+            logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
+
+    def _wake_up(self) -> None:
+        self._ticker.wake_up()
+
+    def _give_up(self, patience_seconds: float) -> None:
+        """Hand over although an action, or a Redis that does not answer, holds the clock's own thread.
+
+        Another clock fires the action again.
+        """
+        if self._clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
+            return
+        logger.warning("An action or a Redis command is still running after %g s; abandoning it", patience_seconds)
+        handing_over = threading.Thread(target=self._leader.stop, name="hand over", daemon=True)
+        handing_over.start()
+        handing_over.join(HAND_OVER_SECONDS)
+        self._on_stuck()
+
+
+def _counted(events: Sequence[Event]) -> str:
+    return "1 event" if len(events) == 1 else f"{len(events)} events"
+
+
+def _names(events: Sequence[Event]) -> str:
+    """The events' names; of hundreds a few dozen."""
+    names = " ".join(event.name for event in events[:NAMED])
+    return names if len(events) <= NAMED else f"{names} and {len(events) - NAMED} more"

@@ -1,0 +1,298 @@
+"""Decisions on their way to the ledger: kept in order until Redis has taken them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from operator import itemgetter
+
+from msgspec.structs import replace
+
+from clock.clocks import Clock, from_ms, to_ms
+from clock.errors import StoreError
+from clock.problems import Problem, Problems
+from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.entry import Origin
+from clock.store.ledger.ledger import BATCH, Ledger
+from clock.store.ledger.pauses import Pause, covering
+from clock.ticker import log_lines
+from clock.ticker.catch_up import Due, Missed
+from clock.ticker.remembered import Remembered
+from clock.ticker.run_event import Outcome
+from clock.timetable import Event
+
+JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
+
+JOINED = ("refused", "paused")  # a run of them, of an event that asks again, is one record of the history
+
+_MS = timedelta(milliseconds=1)
+
+CANCELLED = "it returned CancelJob"  # why an event is paused that asked not to run again
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who decides: it goes into the history of each decision."""
+
+    host: str
+    release: str
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What it adds to an entry of the history."""
+        return {"host": self.host, "release": self.release}
+
+
+def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, signature: Signature) -> Decision:
+    """What the ledger is told of a firing that was looked at `late`."""
+    detail: dict[str, object] = {"late_ms": late // _MS, "host": signature.host, "release": signature.release}
+    if outcome.reason:
+        detail["reason"] = outcome.reason
+    if outcome.jids:
+        detail |= {"jobs": len(outcome.jids), "jids": outcome.jids[:JIDS_KEPT]}
+    return Decision(
+        event.name,
+        event.declaration,
+        to_ms(due.after),
+        to_ms(due.at),
+        outcome.kind,
+        detail,
+        outcome.pushes,
+        watched=() if event.overlap == "allow" else outcome.jids,
+        counted=due.counted[outcome.counts and outcome.kind != "paused"],
+        uncounted=due.counted[0],
+        joins=due.is_asked_again and outcome.kind in JOINED,
+    )
+
+
+def pause_after(due: Due) -> Pause:
+    """The pause of an event that asked, at this firing, not to run again."""
+    return Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)
+
+
+class Journal:
+    """Takes decisions and commits them to the ledger in their order."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        clock: Clock,
+        signature: Signature,
+        remembered: Remembered,
+        problems: Problems,
+        on_commit: Callable[[Decision], object] = lambda _: None,
+    ) -> None:
+        self._storing = problems.part("jobs of events")
+        self._ledger = ledger
+        self._clock = clock
+        self._signature = signature
+        self._remembered = remembered
+        self._on_commit = on_commit
+        self._waiting: deque[Decision] = deque()
+        self._under_way: tuple[list[Decision], Verdicts] | None = None
+        self.untaken: set[tuple[str, int]] = set()  # what the ledger did not take as it was: it did not fire
+        self._has_restored = False  # entries that Redis had lost stand there again
+        self._must_read = False  # the ledger has moved on without this clock
+        self._cancelled: deque[tuple[str, Pause]] = (
+            deque()
+        )  # events to be paused, before their last firing commits
+        self._refused: set[str] = set()  # events whose jobs Redis cannot take
+
+    @property
+    def oldest(self) -> tuple[str, int] | None:
+        """The event and due instant, in ms, that Redis could not take for longest; None: nothing waits.
+
+        May be asked from any thread.
+        """
+        waiting = list(self._waiting)
+        return min(((item.event, item.due_ms) for item in waiting), key=itemgetter(1), default=None)
+
+    def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> datetime:
+        """Note what became of a firing; when it began."""
+        self._cancelled += [(name, pause_after(due)) for name in outcome.cancelled]
+        began = outcome.began or self._clock.now()
+        self._waiting.append(decision_of(event, due, outcome, late=began - due.at, signature=self._signature))
+        return began
+
+    def add_missed(self, event: Event, missed: Missed) -> None:
+        """Note a run of due instants that do not fire, and say so in the log."""
+        logger.warning(
+            "Missed %r: %d due from %s to %s: %s",
+            event.name,
+            missed.count,
+            missed.first.isoformat(),
+            missed.at.isoformat(),
+            missed.reason,
+            extra=log_lines.about(event.name, missed.at),
+        )
+        detail: dict[str, object] = {
+            **self._signature.fields,
+            "late_ms": (self._clock.now() - missed.at) // timedelta(milliseconds=1),
+            "reason": missed.reason,
+            "count": missed.count,
+            "first": to_ms(missed.first),
+        }
+        self._waiting.append(
+            Decision(
+                event.name,
+                event.declaration,
+                to_ms(missed.after),
+                to_ms(missed.at),
+                "missed",
+                detail,
+                counted=missed.counted,
+            )
+        )
+
+    def begin(self, decision: Decision | None = None) -> None:
+        """Take a decision, and where a whole batch waits, send it: Redis takes it while more are decided.
+
+        Raises StoreUnavailable.
+        """
+        if decision is not None:
+            self._waiting.append(decision)
+        if len(self._waiting) < BATCH:
+            return
+        self.join()
+        decisions = list(islice(self._waiting, BATCH))
+        verdicts = self._ledger.begin(decisions)
+        for _ in decisions:
+            self._waiting.popleft()
+        self._under_way = decisions, verdicts
+
+    def commit(self) -> bool:
+        """Commit all that waits; True: the ledger has moved on without this clock, and must be read anew.
+
+        Raises StoreUnavailable; nothing is lost then, call again.
+        """
+        while self._cancelled:
+            self._ledger.pause(*self._cancelled[0])
+            self._cancelled.popleft()
+        self.join()
+        can_be_taken = True
+        while self._waiting and can_be_taken:
+            decisions = list(self._waiting)
+            verdicts = self._ledger.commit(decisions)
+            kept = self._settled(decisions, verdicts)
+            self._waiting.clear()
+            self._waiting.extend(kept)
+            can_be_taken = Verdict.PAUSED in verdicts or self._has_restored
+            self._has_restored = False
+        self._report_refused()
+        must_read, self._must_read = self._must_read, False
+        return must_read
+
+    def _report_refused(self) -> None:
+        if self._refused:
+            self._storing.found(_unstored(sorted(self._refused)))
+        else:
+            self._storing.works()
+
+    def drop(self) -> None:
+        """Forget what waits: another clock decides it."""
+        if self._under_way is not None:
+            with suppress(StoreError):
+                self._under_way[1]()
+        self._waiting.clear()
+        self._under_way = None
+        self._refused.clear()
+        self._storing.rests()
+
+    def join(self) -> None:
+        """Wait for the batch that is under way, if there is one. Its connection is free afterwards.
+
+        Raises StoreUnavailable; then its decisions wait to be sent again.
+        """
+        if self._under_way is None:
+            return
+        decisions, verdicts = self._under_way
+        self._under_way = None
+        try:
+            self._waiting.extendleft(reversed(self._settled(decisions, verdicts())))
+        except StoreError:
+            self._waiting.extendleft(reversed(decisions))
+            raise
+
+    def _settled(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> list[Decision]:
+        """See to what the ledger made of decisions; those that it could not take yet, which wait on, in front.
+
+        Raises StoreUnavailable, Outranked; then all of them wait on.
+        """
+        kept: dict[str, list[Decision]] = {}
+        pauses = self._ledger.pauses() if Verdict.PAUSED in verdicts else {}
+        restored = self._restored(decisions, verdicts) if Verdict.STALE in verdicts else {}
+        for decision, verdict in zip(decisions, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                self._refused.discard(decision.event)
+                self._remembered.commit(decision)
+                self._on_commit(decision)
+                continue
+            self.untaken.add((decision.event, decision.due_ms))
+            if verdict is Verdict.OUTRANKED:
+                self._must_read = True
+            elif verdict is Verdict.DECIDED_ALREADY:
+                logger.info("The run of %r due at %d ms was already decided", decision.event, decision.due_ms)
+            elif verdict is Verdict.STALE and decision.event not in kept:
+                if restored.get(decision.event) == decision.after_ms:
+                    kept[decision.event] = [decision]
+                    continue
+                logger.debug("Another clock decided or redeclared %r", decision.event)
+                self._must_read = True
+            else:  # the later ones of its event, refused as stale, wait behind it
+                kept.setdefault(decision.event, []).append(self._kept(decision, verdict, pauses))
+        return [decision for of_event in kept.values() for decision in of_event]
+
+    def _restored(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> dict[str, int]:
+        """Have entries that Redis has lost written again; up to when each of those events is decided, in ms."""
+        stale = zip(decisions, verdicts, strict=True)
+        pairs = list({item.event: item.declaration for item, verdict in stale if verdict is Verdict.STALE}.items())
+        whole_second = to_ms(self._clock.now()) // 1000 * 1000
+        entries = self._ledger.declare(pairs, whole_second, self._remembered.known(pairs))
+        found = {
+            event: entry.decided_ms
+            for (event, _), entry in zip(pairs, entries, strict=True)
+            if entry.origin is Origin.RESTORED
+        }
+        if found:
+            self._remembered.restored += found
+            self._has_restored = self._must_read = True  # others may be lost, too
+        return found
+
+    def _kept(self, decision: Decision, verdict: Verdict, pauses: Mapping[str, Pause]) -> Decision:
+        """The decision as it waits on."""
+        if verdict is Verdict.PAUSED:
+            return self._paused(decision, pauses)
+        if verdict is Verdict.WRONG_TYPE:
+            self._refused.add(decision.event)
+        return decision
+
+    def _paused(self, decision: Decision, pauses: Mapping[str, Pause]) -> Decision:
+        reason = str(covering(pauses, decision.event, decision.due_ms) or "paused")
+        log_lines.held_up(decision.event, from_ms(decision.due_ms), reason)
+        kept = {name: decision.detail[name] for name in ("late_ms", *self._signature.fields)}
+        return replace(
+            decision,
+            kind="paused",
+            detail={**kept, "reason": reason},
+            pushes=(),
+            watched=(),
+            counted=decision.uncounted,
+        )
+
+
+def _unstored(events: Sequence[str]) -> Problem:
+    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    return Problem(
+        "wrong_type",
+        f"Jobs of {events[0]!r}{more} cannot be stored: a key of theirs (queues, schedule, queue:*) has another "
+        "type. Another program wrote it: clock doctor names the key. Rename or delete it.",
+        is_retried=True,
+    )

@@ -1,0 +1,109 @@
+"""What the clock's loop says in its log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from clock.clocks import from_ms, to_ms
+from clock.store.ledger.entry import Entry, Origin
+from clock.ticker.catch_up import Due
+from clock.ticker.due_queue import Planned
+from clock.ticker.remembered import Behind, Remembered
+from clock.timetable import Event
+
+NAMED = 10  # events in one line; of thousands a few are enough to find the cause
+
+logger = logging.getLogger(__name__)
+
+
+def triggered(event: Event, due: Due, at: datetime) -> None:
+    """That an event fired at `at`: Clockwork's words."""
+    if logger.isEnabledFor(logging.INFO):
+        late_ms = (at - due.at) // timedelta(milliseconds=1)
+        logger.info("Triggering %r", event.name, extra={**about(event.name, due.at), "late_ms": late_ms})
+
+
+def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple[str, int]]) -> None:
+    """That these fired, but for those which the ledger did not take; both are emptied."""
+    for event, due, at in firings if logger.isEnabledFor(logging.INFO) else ():
+        if not untaken or (event.name, to_ms(due.at)) not in untaken:
+            triggered(event, due, at)
+    firings.clear()
+    untaken.clear()
+
+
+def held_up(event: str, at: datetime, reason: str | None) -> None:
+    """That an event does not fire though it is due."""
+    logger.info("Not triggering %r: %s", event, reason, extra=about(event, at))
+
+
+def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now: datetime) -> None:
+    """That an event's action held up the loop, and which events are late by it, and by how much."""
+    named = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in late[:NAMED])
+    logger.warning(
+        "%r blocked the clock for %.1f s%s%s; use thread=True or enqueue a job",
+        event.name,
+        seconds,
+        f" and delayed: {named}" if named else "",
+        f" and {len(late) - NAMED} more" if len(late) > NAMED else "",
+    )
+
+
+def about(event: str, at: datetime) -> dict[str, str]:
+    """The fields of a line about an event that was due at `at`."""
+    return {"event": event, "due": at.isoformat()}
+
+
+def few(names: Sequence[str]) -> str:
+    """Some of the names, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _restored(events: Sequence[str], *, is_old: bool) -> None:
+    """That Redis had lost the ledger entries of events, and that this clock wrote them again."""
+    if events:
+        logger.warning(
+            "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
+            "and jobs that Redis lost with them stay lost.",
+            few(list(map(repr, events))),
+            "What another clock has decided since this one led before is decided again."
+            if is_old
+            else "Their due instants are neither lost nor fired twice.",
+        )
+
+
+def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remembered: Remembered) -> None:
+    """What is unusual in the ledger entries of events."""
+    by_origin: dict[Origin, list[str]] = {}
+    for item, entry in zip(planned, entries, strict=True):
+        by_origin.setdefault(entry.origin, []).append(item.event.name)
+    _restored([*remembered.restored, *by_origin.get(Origin.RESTORED, [])], is_old=remembered.is_old)
+    remembered.restored.clear()
+    if renewed := by_origin.get(Origin.RENEWED):
+        logger.warning(
+            "The ledger entries of %s had a missing or invalid part and were begun again from what was left: a "
+            "due instant may have been lost. See maxmemory-policy, and who deletes or writes keys clock:ledger:*.",
+            few(list(map(repr, renewed))),
+        )
+    pairs = [(item.event.name, item.event.declaration) for item in planned]
+    if behind := remembered.behind(pairs, entries):
+        events = {item.event.name: item.event for item in planned}
+        logger.warning(
+            "Redis lost decisions that this clock had committed: an older snapshot was restored, or a replica "
+            "that lagged was promoted. These due instants are decided again, and jobs that ran may run again: %s",
+            few([_decided_again(events[found.event], found) for found in behind]),
+        )
+
+
+def _decided_again(event: Event, behind: Behind) -> str:
+    """The event and those of its due instants that the ledger does not have any more."""
+    entry = behind.found
+    low, high = entry.decided_ms // 1000, behind.committed_ms // 1000
+    dues = list(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))
+    if not dues:
+        return f"{event.name!r} up to {from_ms(behind.committed_ms).isoformat()}"
+    first, last = from_ms(dues[0] * 1000).isoformat(), from_ms(dues[-1] * 1000).isoformat()
+    return f"{event.name!r} {first}" if len(dues) == 1 else f"{event.name!r} {len(dues)} from {first} to {last}"

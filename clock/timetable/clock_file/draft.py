@@ -1,0 +1,257 @@
+"""A clock file while it is being loaded: what it has declared so far."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import schedule
+
+from clock.errors import DeclarationError, DuplicateEvent
+from clock.timetable.action import Action
+from clock.timetable.clock_file import at_run_time
+from clock.timetable.clock_file.ending import Ending
+from clock.timetable.clock_file.machine_zone import MachineZone
+from clock.timetable.clock_file.zone_files import zone_name
+from clock.timetable.clock_file.zone_names import find_zone, hint_of_zone
+from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.naming import name_of, numbered, shortened
+from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
+from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.intervals import Trigger, Union
+from clock.timetable.triggers.until import Moment, Until
+
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+
+
+@dataclass(slots=True)
+class Draft:
+    """Collects declarations. An event becomes whole when the file has been read: `configure` may come late."""
+
+    path: Path
+    machine_zone: Callable[[], MachineZone]  # asked if the file names no zone
+    scheduler: schedule.Scheduler
+    ending: Ending
+    settings: dict[str, Any] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    callbacks: dict[str, list[Callable[..., object]]] = field(default_factory=dict)
+    error_handlers: list[Callable[[BaseException], object]] = field(default_factory=list)
+    handler: Callable[[str, datetime], object] | None = None
+    synced: list[SyncedEvents] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)  # those that declared something
+
+    def finish(self) -> Timetable:
+        """The timetable of all that was declared. Raises DeclarationError."""
+        source = "from configure"
+        if "tz" not in self.settings:
+            machine = self.machine_zone()
+            self.settings["tz"], source = machine.zone, machine.source
+        settings = Settings(**self.settings)
+        callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
+        return Timetable(
+            self.path,
+            tuple(self._events(settings)),
+            settings,
+            callbacks,
+            tuple(self.error_handlers),
+            tuple(self.synced),
+            zone_source=source,
+            scheduler=self.scheduler,
+        )
+
+    def _events(self, settings: Settings) -> Iterator[Event]:
+        entries = self._standing()
+        sources: dict[str, str] = {}
+        for entry in entries:
+            if entry.name is not None:
+                if entry.name in sources:
+                    raise DuplicateEvent(entry.name, sources[entry.name], entry.source)
+                sources[entry.name] = entry.source
+        actions = [entry.action_in(self) for entry in entries]
+        names = _names(entries, actions, settings, sources)
+        for entry, action, name in zip(entries, actions, names, strict=True):
+            entry.event_name = name
+            yield entry.event(name, action, settings)
+
+    def _standing(self) -> list[Entry]:
+        """The entries that `cancel_job` and `clear` have left."""
+        done = [entry.job for entry in self.entries if entry.job and entry.action]
+        schedulers = {id(job.scheduler): job.scheduler for job in done if job.scheduler}
+        kept = {id(job) for scheduler in schedulers.values() for job in scheduler.jobs}
+        cancelled = {id(job) for job in done} - kept
+        return [entry for entry in self.entries if id(entry.job) not in cancelled]
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one declaration has said of its event so far."""
+
+    source: str
+    job: schedule.Job | None = None  # the fluent form's: it stands as long as its scheduler has it
+    name: str | None = None
+    zone: tzinfo | None = None
+    condition: Callable[[datetime], object] | None = None
+    thread: bool | None = None
+    catch_up: CatchUp | None = None
+    catch_up_within: timedelta | None = None
+    overlap: Overlap | None = None
+    description: str | None = None
+    tags: set[Hashable] = field(default_factory=set)
+    until: Moment | None = None
+    adjustments: Adjustments = NONE
+    is_clockworks: bool = False
+    schedule: str = ""
+    make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
+    action: Callable[[Draft], Action] | None = None
+    event_name: str = ""  # the event's, once the file has been read
+
+    def action_in(self, draft: Draft) -> Action:
+        """The action. Raises DeclarationError where there is none."""
+        if self.action is None:
+            raise DeclarationError(f"{self.source}: this event has no action; end it with .do(...)")
+        return self.action(draft)
+
+    def made_name(self, action: Action) -> str:
+        """The name that it has where none is given: what is done, and when."""
+        zone = "" if self.zone is None else f" in {self.zone}"
+        return shortened(f"{action} {self.schedule}{zone}")
+
+    def declaration(self, zone: tzinfo) -> str:
+        """All that due instants depend on, in words."""
+        until = "" if self.until is None else f" until {self.until}"
+        return f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}"
+
+    def event(self, name: str, action: Action, settings: Settings) -> Event:
+        """The finished event. Raises DeclarationError where its words do not go together."""
+        zone = self.zone or settings.tz
+        try:
+            trigger = self.adjustments.around(self.make_trigger(zone, name), zone, name)
+        except ValueError as error:
+            raise DeclarationError(f"{self.source}: {error}") from None
+        return Event(
+            name=name,
+            schedule=self.schedule,
+            declaration=self.declaration(zone),
+            zone=zone,
+            trigger=trigger if self.until is None else Until(trigger, self.until, zone),
+            action=action,
+            source=self.source,
+            condition=self.condition,
+            thread=settings.thread if self.thread is None else self.thread,
+            catch_up=self.catch_up or settings.catch_up,
+            catch_up_within=settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
+            overlap=self.overlap or "allow",
+            description=self.description,
+            tags=frozenset(self.tags),
+            until=self.until,
+            adjustments=self.adjustments,
+            asks_again=self.is_clockworks and self.condition is not None,
+        )
+
+
+def _names(
+    entries: Sequence[Entry], actions: Sequence[Action], settings: Settings, taken: Mapping[str, object]
+) -> list[str]:
+    """The events' names. Those that would be alike are numbered, in an order that is not the file's.
+
+    Else two that change places in the file would change their anchors and histories, too.
+    """
+    names = [entry.name or "" for entry in entries]
+    known = dict(taken)
+
+    def distinct(place: int) -> tuple[str, ...]:
+        entry = entries[place]
+        others = (entry.condition and name_of(entry.condition), entry.catch_up, entry.overlap, entry.description)
+        return (entry.declaration(settings.tz), *(str(other or "") for other in others))
+
+    for place in sorted((place for place, name in enumerate(names) if not name), key=distinct):
+        names[place] = numbered(entries[place].made_name(actions[place]), known)
+        known[names[place]] = None
+    return names
+
+
+_current: ContextVar[Draft | None] = ContextVar("clock_draft", default=None)
+_loading: list[Draft] = []  # for threads that the file starts; one load at a time
+
+
+@contextmanager
+def drafting(draft: Draft) -> Iterator[Draft]:
+    """Let declarations inside the block go into `draft`."""
+    token = _current.set(draft)
+    _loading.append(draft)
+    try:
+        yield draft
+    finally:
+        _loading.remove(draft)
+        _current.reset(token)
+
+
+def being_loaded() -> Draft | None:
+    """The clock file that is being loaded by the caller's thread, or by one that started it."""
+    return _current.get() or next((draft for draft in _loading if draft.ending.is_thread_of_file()), None)
+
+
+def current() -> Draft:
+    """The clock file that is being loaded.
+
+    If there is none, raises SystemExit for a file that is run as a script, else DeclarationError.
+    """
+    draft = being_loaded()
+    if draft is None and at_run_time.current():
+        raise DeclarationError(
+            f"{where()}: events cannot be declared while the clock runs: a restart would lose them. "
+            "Declare this one in the clock file, with .if_(...) for its condition, or as a row of sync_events"
+        )
+    frame = _caller()
+    file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
+    if draft is not None:
+        draft.modules.add(str(module))
+        return draft
+    program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
+    advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {_shown(file)}"
+    if module == "__main__" and Path(file).is_file():
+        raise SystemExit(f"clock: {advice}")
+    raise DeclarationError(advice)
+
+
+def where() -> str:
+    """File and line of the declaration under way: the nearest caller outside this package."""
+    frame = _caller()
+    return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def _caller() -> FrameType:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+@lru_cache(maxsize=1024)  # each declaration asks of a dozen frames
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_PACKAGE) or filename == schedule.__file__
+
+
+def _shown(filename: str) -> str:
+    return filename.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)  # noqa: PTH109  # asked for each declaration
+
+
+def zone_named(name: object, at: str | None = None) -> tzinfo:
+    """The zone of that name. Raises DeclarationError, with the near name; `at` begins its text."""
+    pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
+    if isinstance(name, tzinfo) and not isinstance(pytz_name, str):
+        return name
+    text = pytz_name if isinstance(name, tzinfo) and pytz_name else str(name)
+    zone = find_zone(text)
+    if zone is None:
+        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r}{hint_of_zone(text)}")
+    return zone

@@ -1,0 +1,87 @@
+"""The `schedule` package's scheduler as clock files see it: it takes declarations, and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from datetime import datetime, timedelta
+
+import schedule
+from schedule import CancelJob
+
+from clock.clocks import SystemClock
+from clock.errors import DeclarationError
+from clock.timetable.clock_file import at_run_time, draft
+from clock.timetable.clock_file.fluent import FluentJob
+
+__all__ = ["CancelJob", "Scheduler", "cancels"]
+
+_MARGIN = timedelta(seconds=0.2)  # so that `next_run() - now`, to be slept for, is not negative
+
+
+def cancels(answer: object) -> bool:
+    """Whether what an action returned asks, in the package's way, not to run again."""
+    return answer is schedule.CancelJob or isinstance(answer, schedule.CancelJob)
+
+
+class Scheduler(schedule.Scheduler):
+    """Makes the jobs of the fluent form; `get_jobs`, `clear` and `cancel_job` are the package's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first_asked: datetime | None = None
+
+    def every(self, interval: int = 1) -> FluentJob:
+        """Begin a declaration."""
+        return FluentJob(interval, self)
+
+    def cancel_job(self, job: schedule.Job) -> None:
+        """Take back a declaration; in a running action pause its event, as `CancelJob` does."""
+        if draft.being_loaded():
+            super().cancel_job(job)
+        else:
+            _pause([job])
+
+    def clear(self, tag: Hashable | None = None) -> None:
+        """Take back all declarations, or those with a tag; in a running action pause their events."""
+        if draft.being_loaded():
+            super().clear(tag)
+        else:
+            _pause(self.get_jobs(tag))
+
+    def run_pending(self) -> None:
+        """End the file: from here on the clock runs what was declared. In a running action, nothing."""
+        if draft.being_loaded() or not at_run_time.current():
+            draft.current().ending.reach()
+
+    def run_all(self, delay_seconds: int = 0) -> None:
+        """Not to be had: a file that is loaded fires nothing. Raises DeclarationError."""
+        raise DeclarationError(
+            f"{draft.where()}: run_all() would run every job each time this file is loaded; "
+            "remove it, and run an event with: python -m clock fire NAME"
+        )
+
+    def get_next_run(self, tag: Hashable | None = None) -> datetime | None:
+        """None if nothing is declared, else about now: what waits for it goes on to `run_pending`.
+
+        It is a naive local time, as the package's, and always the same: a loop that compares it with now ends.
+        """
+        if self.jobs and self._first_asked is None:
+            self._first_asked = SystemClock().now().astimezone().replace(tzinfo=None) + _MARGIN
+        return self._first_asked if self.jobs else None
+
+    next_run = property(get_next_run)
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """No time at all, as it goes before `run_pending`; None where nothing is declared."""
+        return 0.0 if self.jobs else None
+
+
+def _pause(jobs: Iterable[schedule.Job]) -> None:
+    """Have the events of these declarations paused, when the action has ended well. Raises DeclarationError."""
+    running = at_run_time.current()
+    if running is None:
+        draft.current()  # raises an error that says what to do
+        return
+    names = [job.event_name for job in jobs if isinstance(job, FluentJob) and job.event_name]
+    running.cancelled += [name for name in names if name not in running.cancelled]

@@ -1,0 +1,166 @@
+"""What a declaration adds to its times: how it takes the odd nights, holidays, a spread, a jitter.
+
+The trigger inside goes on reckoning with its own, nominal instants: what is moved does not move what comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+
+from clock.timetable.naming import name_of
+from clock.timetable.triggers.clockwork import ClockworkAt
+from clock.timetable.triggers.holidays import Except, Otherwise
+from clock.timetable.triggers.intervals import (
+    CalendarDays,
+    EachHour,
+    Elapsed,
+    Hours,
+    Minutes,
+    RandomGaps,
+    Trigger,
+    Union,
+    drawn,
+    in_order,
+)
+from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS
+from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
+from clock.timetable.triggers.zone_offsets import DAY
+
+#: What `except_on` takes.
+Excepted = Callable[[date], object] | Mapping[date, object] | Iterable[date | str] | date | str
+
+_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """What the words `dst`, `except_on`, `spread` and `jitter` have said of an event."""
+
+    dst: DstChoice = AS_USUAL
+    excepted: Callable[[date], object] | None = None
+    otherwise: Otherwise = "skip"
+    spread: timedelta | None = None
+    salt: str = ""
+    jitter: timedelta | None = None
+
+    def around(self, trigger: Trigger, zone: tzinfo, name: str) -> Trigger:
+        """The trigger of the event `name`, adjusted; the rule for the odd nights is the trigger's own.
+
+        Raises ValueError where what is chosen means nothing for such a trigger.
+        """
+        self._check(trigger)
+        if self.excepted is not None:
+            trigger = Except(trigger, name, self._closed(trigger), self.otherwise, zone)
+        if self.spread is not None:
+            trigger = Spread(trigger, f"{name}\0{self.salt}" if self.salt else name, self.spread // _SECOND)
+        if self.jitter is not None:
+            trigger = Jitter(trigger, name, self.jitter // _SECOND)
+        return trigger
+
+    def _closed(self, trigger: Trigger) -> Callable[[date], object]:
+        """The days on which the event may not be due: an event of weekdays is not moved to a Saturday."""
+        excepted = self.excepted or (lambda _day: False)
+        week = trigger.days if isinstance(trigger, CalendarDays) else None
+        if self.otherwise == "skip" or week not in (WORKING_DAYS, WEEKEND_DAYS):
+            return excepted
+        is_working_week = week == WORKING_DAYS
+        return lambda day: (day.weekday() < 5) != is_working_week or excepted(day)
+
+    def _check(self, trigger: Trigger) -> None:
+        for one in trigger.triggers if isinstance(trigger, Union) else [trigger]:
+            if self.dst != AS_USUAL and not hasattr(one, "dst"):
+                raise ValueError("dst(...) needs a time of day; this event counts elapsed time")
+            if self.excepted is not None and self.otherwise != "skip" and _is_within_days(one):
+                raise ValueError(
+                    f"{self.otherwise!r} needs an event that runs at most once a day; this one can only skip"
+                )
+            if self.jitter is not None and isinstance(one, RandomGaps):
+                raise ValueError("to(...) and jitter(...) cannot be combined: to(...) already draws random gaps")
+
+    def words(self) -> str:
+        """The adjustments in words, to follow those of the schedule. Dates are left out: holidays are added to."""
+        words = [f"{kind} {chosen}" for kind in ("gap", "fold") if (chosen := getattr(self.dst, kind))]
+        if self.excepted is not None:
+            moved = "" if self.otherwise == "skip" else f", but on the {self.otherwise} day"
+            words.append(f"not on {excepted_words(self.excepted)}{moved}")
+        words += [f"spread over {self.spread}"] if self.spread else []
+        words += [f"jitter up to {self.jitter}"] if self.jitter else []
+        return "".join(f", {word}" for word in words)
+
+
+NONE = Adjustments()
+
+
+def _is_within_days(trigger: Trigger) -> bool:
+    if isinstance(trigger, ClockworkAt):
+        return trigger.period < DAY
+    return isinstance(trigger, (EachHour, Elapsed, Hours, Minutes, RandomGaps))
+
+
+def excepted_words(excepted: Callable[[date], object]) -> str:
+    """What excepted days are called: by the function that tells them, if there is one."""
+    return "given days" if isinstance(excepted, _GivenDays) else name_of(excepted)
+
+
+def excepted_days(given: object) -> Callable[[date], object]:
+    """What `except_on` is given - a function, a calendar of holidays, dates - as a function of the date.
+
+    Raises ValueError, which says what is accepted.
+    """
+    if callable(given):
+        return given
+    if isinstance(given, Mapping):  # the `holidays` package's calendars fill themselves when they are asked
+        return _GivenDays(given)
+    days = [given] if isinstance(given, (date, str)) else given
+    try:
+        return _GivenDays(frozenset(map(_date, days)))  # type: ignore[call-overload]  # a TypeError is expected
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"except_on is {given!r:.80}; it must be a function of the date, or dates such as '2026-12-25'"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenDays:
+    days: Container[date]
+
+    def __call__(self, day: date) -> bool:
+        return day in self.days
+
+
+def _date(given: object) -> date:
+    if isinstance(given, datetime):
+        return given.date()
+    return given if isinstance(given, date) else date.fromisoformat(given)  # type: ignore[arg-type]  # may raise
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """All due instants later by a part of `seconds` that is the event's own, drawn from its name and salt."""
+
+    trigger: Trigger
+    name: str
+    seconds: int
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
+        """The due instants in (after, end], in order."""
+        move = drawn(self.name) % self.seconds
+        nominal = None if previous is None else previous - move
+        return (due + move for due in self.trigger.due_between(after - move, end - move, anchor, nominal))
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """Each due instant later by a part of `seconds` that is drawn from the event's name and the instant."""
+
+    trigger: Trigger
+    name: str
+    seconds: int
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterator[int]:
+        """The due instants in (after, end], in order."""
+        nominal = self.trigger.due_between(after - self.seconds, end, anchor, None)
+        moved = ((due, due + drawn(self.name, due) % self.seconds) for due in nominal)
+        return (due for due in in_order(moved) if after < due <= end)

@@ -1,0 +1,152 @@
+"""Clockwork's form with a condition: its period counts from the last instant that the condition did not refuse.
+
+A refused instant does not use up the period. The condition is asked again at the next candidate: with `at` that is
+the next time that matches it; without, the next whole minute, or the next second if the period is under a minute.
+Clockwork asks at every tick; the ticks that no condition can tell apart are left out.
+
+The ledger keeps what is counted from, as text: for each time of `at` the last instant that counted, in seconds
+since 1970, "-" if there is none. It is nominal: before a spread, a jitter or a holiday moves it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clock.timetable.triggers.clockwork import ClockworkAt
+from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, MINUTE
+
+#: The last instant that counted, for each time of `at`; None: none has.
+Counted = Sequence[int | None]
+
+_NEAR = (DAY, 16 * DAY)  # holidays and jitter move an instant no further than this
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """The due instants of a trigger of Clockwork's form, counted from what the ledger says."""
+
+    trigger: Trigger
+
+    def read(self, text: str, anchor: int, previous: int | None) -> Counted:
+        """What the ledger's text says. Without a valid one, all due instants up to `previous` have counted."""
+        parts = text.split(",")
+        if len(parts) == len(_leaves(self.trigger)) and all(part == "-" or part.isdigit() for part in parts):
+            return [None if part == "-" else int(part) for part in parts]
+        return [_last_due(leaf, anchor, previous) for leaf in _leaves(self.trigger)]
+
+    def asked_between(self, after: int, end: int, anchor: int, counted: Counted) -> Iterable[int]:
+        """The instants in (after, end] at which the condition is asked, as long as it refuses."""
+        leaves = map(_Open, _leaves(self.trigger), counted)
+        return _with_leaves(self.trigger, list(leaves)).due_between(after, end, anchor, None)
+
+    def after(self, due: int, anchor: int, counted: Counted) -> Counted:
+        """What is counted from once the instant `due` has counted."""
+        return [
+            self._nominal(_Open(leaf, last), due, anchor, last)
+            for leaf, last in zip(_leaves(self.trigger), counted, strict=True)
+        ]
+
+    def last(self, anchor: int, counted: Counted) -> int | None:
+        """The latest due instant that counted; None: none has."""
+        moved = (self._moved(last, anchor) for last in counted if last is not None)
+        return max((due for due in moved if due is not None), default=None)
+
+    def _nominal(self, leaf: _Open, due: int, anchor: int, last: int | None) -> int | None:
+        """The instant of the leaf that became `due`; `last` if none did."""
+        if isinstance(self.trigger, (Union, ClockworkAt, Days, Elapsed)):
+            return next(iter(leaf.due_between(due - 1, due, anchor, None)), last)
+        for reach in _NEAR:
+            for nominal in leaf.due_between(due - reach, due + reach, anchor, None):
+                if self._moved(nominal, anchor) == due:
+                    return nominal
+        return last
+
+    def _moved(self, nominal: int, anchor: int) -> int | None:
+        """The due instant that a nominal one becomes; None: it is dropped."""
+        low, high = nominal - _NEAR[-1], nominal + _NEAR[-1]
+        moved = _with_leaves(self.trigger, [_Fixed(nominal)]).due_between(low, high, anchor, None)
+        return next(iter(moved), None)
+
+
+def written(counted: Counted) -> str:
+    """The text for the ledger.
+
+    >>> written([1_800_000_000, None])
+    '1800000000,-'
+    """
+    return ",".join("-" if last is None else str(last) for last in counted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """Due once."""
+
+    instant: int
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        return [self.instant] if after < self.instant <= end else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The candidates of a trigger that lie a period after the `last` one that counted."""
+
+    leaf: Any
+    last: int | None
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        if isinstance(self.leaf, ClockworkAt):
+            return self.leaf.candidates_after(self.last, after, end, anchor)
+        return _asked_on(self.leaf, self.last, after, end, anchor)
+
+
+def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anchor: int) -> Iterator[int]:
+    """The next due instant after the last one that counted, then whole minutes, or seconds."""
+    first = _next_due(leaf, last, anchor)
+    if first > end:
+        return
+    if first > after:
+        yield first
+    grain = MINUTE if _period(leaf) >= MINUTE else 1
+    begin = max(first, after)
+    yield from range(begin - begin % grain + grain, end + 1, grain)
+
+
+def _next_due(leaf: Elapsed | Days, last: int | None, anchor: int) -> int:
+    if last is None:
+        return next(iter(leaf.due_between(anchor - 1, FOREVER, anchor, None)))
+    if last not in leaf.due_between(last - 1, last, anchor, None):  # a minute at which it was asked again
+        leaf, anchor = replace(leaf, first=1), last
+    return next(iter(leaf.due_between(last, FOREVER, anchor, None)))
+
+
+def _last_due(leaf: Any, anchor: int, previous: int | None) -> int | None:
+    """The leaf's last due instant up to `previous`, if all have counted."""
+    if previous is None:
+        return None
+    reach = 2 * _period(leaf) + _NEAR[-1]
+    dues = deque(leaf.due_between(max(anchor - 1, previous - reach), previous, anchor, None), maxlen=1)
+    return dues[0] if dues else None
+
+
+def _period(leaf: Any) -> int:
+    return int(leaf.step * DAY if isinstance(leaf, Days) else leaf.period)
+
+
+def _leaves(trigger: Any) -> Sequence[Any]:
+    """The triggers of Clockwork's form inside, one for each time of `at`."""
+    while not isinstance(trigger, (Union, ClockworkAt, Days, Elapsed)):
+        trigger = trigger.trigger
+    return trigger.triggers if isinstance(trigger, Union) else [trigger]
+
+
+def _with_leaves(trigger: Any, leaves: Sequence[Trigger]) -> Trigger:
+    """The trigger with others in the place of those inside."""
+    if isinstance(trigger, (Union, ClockworkAt, Days, Elapsed)):
+        return leaves[0] if len(leaves) == 1 else Union(leaves)
+    found: Trigger = replace(trigger, trigger=_with_leaves(trigger.trigger, leaves))
+    return found

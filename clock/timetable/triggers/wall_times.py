@@ -1,0 +1,116 @@
+"""Times of day on days of the calendar, as instants in a zone: the one place where the year's odd nights count.
+
+All day-and-time rules - fluent, Clockwork's, cron - are expanded here, a stretch of one offset at a time. Within
+a stretch an instant is a wall-clock time less the offset, no more; only where two stretches meet does the rule for
+the night matter. `FIXED` is Debian cron's rule, as the `cronsim` package states it, for times of day;
+`EVERY_HOUR` is its rule for wildcards: whenever the clock shows a matching time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal
+
+from clock.timetable.triggers.calendar_days import DayRule
+from clock.timetable.triggers.zone_offsets import DAY, Stretch, offsets_of
+
+#: How far a search goes, as cronsim's. The rarest day, 29 February on a given weekday, comes within 40 years.
+SEARCH_SECONDS = 50 * 366 * DAY
+
+
+Gap = Literal["shift", "skip"]
+Fold = Literal["first", "second", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dst:
+    """What becomes of a time of day that a night skips (`gap`), or has twice (`fold`)."""
+
+    gap: Gap
+    fold: Fold
+
+
+FIXED = Dst("shift", "first")
+EVERY_HOUR = Dst("skip", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class DstChoice:
+    """What a declaration chooses; None: what is usual for its kind."""
+
+    gap: Gap | None = None
+    fold: Fold | None = None
+
+    def over(self, usual: Dst) -> Dst:
+        """The rule, with `usual` where nothing is chosen."""
+        if self.gap is None and self.fold is None:
+            return usual
+        return Dst(self.gap or usual.gap, self.fold or usual.fold)
+
+
+AS_USUAL = DstChoice()
+
+
+@dataclass(frozen=True, slots=True)
+class WallTimes:
+    """The times of day `times`, in seconds and in order, on each of the `days`, in a zone."""
+
+    days: DayRule
+    times: tuple[int, ...]
+    zone: tzinfo
+    dst: Dst = FIXED
+
+    def instants(self, after: int, end: int) -> Iterator[int]:
+        """The instants in (after, end], in order."""
+        for offset, walls in self._runs(after, end):
+            for wall in walls:
+                yield wall - offset
+
+    def readings(self, after: int, end: int) -> Iterator[tuple[int, int]]:
+        """The instants in (after, end], in order, each with the wall-clock time that it stands for."""
+        for offset, walls in self._runs(after, end):
+            for wall in walls:
+                yield wall - offset, wall
+
+    def _runs(self, after: int, end: int) -> Iterator[tuple[int, Iterable[int]]]:
+        """The same as runs of wall-clock times: (offset, the times); an instant is a time less the offset."""
+        end = min(end, after + SEARCH_SECONDS)
+        soonest = next(iter(self.days.between((after - DAY) // DAY, (end + DAY) // DAY + 1)), None)
+        if soonest is None:
+            return
+        after = max(after, (soonest - 1) * DAY)
+        for stretch in offsets_of(self.zone).stretches(after + 1, end):
+            if stretch.start > after and stretch.offset > stretch.before:
+                yield from self._shifted(stretch)
+            low, high = self._told(stretch)
+            low = max(low, after + 1 + stretch.offset)
+            high = min(high, end + 1 + stretch.offset)
+            yield stretch.offset, self._walls(low, high)
+
+    def _told(self, stretch: Stretch) -> tuple[int, int]:
+        """The wall-clock times, low <= wall < high, that count in this stretch; the rest of a fold do not."""
+        low, high = stretch.start + stretch.offset, stretch.stop + stretch.offset
+        if self.dst.fold == "first" and stretch.before > stretch.offset:
+            low = stretch.start + stretch.before
+        if self.dst.fold == "second" and stretch.following < stretch.offset:
+            high = stretch.stop + stretch.following
+        return low, high
+
+    def _shifted(self, stretch: Stretch) -> Iterator[tuple[int, Iterable[int]]]:
+        """The run for the gap before a stretch: all times in it stand for the stretch's first instant."""
+        low, high = stretch.start + stretch.before, stretch.start + stretch.offset
+        skipped = next(self._walls(low, high), None)
+        is_due_anyway = next(self._walls(high, high + 1), None) is not None
+        if self.dst.gap == "shift" and skipped is not None and not is_due_anyway:
+            yield skipped - stretch.start, (skipped,)
+
+    def _walls(self, low: int, high: int) -> Iterator[int]:
+        """The wall-clock times low <= wall < high of the rule, as if no night were odd."""
+        times = self.times
+        for day in self.days.between(low // DAY, -(-high // DAY)):
+            base = day * DAY
+            for time in times[bisect_left(times, low - base) : bisect_left(times, high - base)]:
+                yield base + time
