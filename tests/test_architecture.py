@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "import_path": set[str](),
     "clocks": set[str](),
     "forking": set[str](),
+    "gc_pause": set[str](),
     "django_connections": set[str](),
     "shutdown": {"forking"},
     "config": {"errors", "printable"},
@@ -37,8 +38,14 @@ MAY_IMPORT |= {
     "inspection": FLOOR_3 - set[str](),
 }
 FLOOR_4 = set(MAY_IMPORT)
-MAY_IMPORT |= {"testing": FLOOR_4, "web": FLOOR_4 - {"store"}, "health": FLOOR_4 - {"ticker", "worker"}}
-MAY_IMPORT |= {"cli": set(MAY_IMPORT), "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
+MAY_IMPORT |= {
+    "rehearsal": FLOOR_4,
+    "health": FLOOR_4 - {"ticker", "worker"},
+    "lint": {*FLOOR_4, "rehearsal"} - {"worker", "ticker"},
+    "diff": {*FLOOR_4, "rehearsal", "lint"} - {"worker", "ticker"},
+}
+MAY_IMPORT |= {"testing": {*FLOOR_4, "rehearsal"}, "web": FLOOR_4 - {"store"}}
+MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing"}, "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it
 ONLY_IN = {
@@ -47,7 +54,7 @@ ONLY_IN = {
     "yaml": {"config"},
     "click": {"cli"},
     "pytest": set[str](),  # the plugin stands outside the package: packaging/_clock_pytest.py
-    "time_machine": {"testing"},
+    "time_machine": {"rehearsal"},
 }
 
 TIME_CALLS = {

@@ -20,7 +20,10 @@ from tests.process.conftest import App, eventually
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-USE = "from clock.store.server.connection import connect; r = connect(); print(r.info('server')['process_id'], flush=True);"
+USE = (
+    "from clock.store.server.connection import connect; r = connect(); "
+    "print(r.info('server')['process_id'], flush=True);"
+)
 
 
 @contextmanager

@@ -19,7 +19,10 @@ from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.errors import ConfigurationError
 from clock.log import configure_logging
-from clock.testing import History, Timeline, read_ledger, run
+from clock.rehearsal.history import History
+from clock.rehearsal.rehearsal import run
+from clock.rehearsal.sources import read_ledger
+from clock.rehearsal.timeline import Timeline
 from clock.timetable import Timetable
 
 STEP = timedelta(days=30)  # a long span's progress is shown at this pace

@@ -177,7 +177,7 @@ def _start_keeper(files: EmbeddedFiles) -> subprocess.Popen[bytes]:
 
 
 def _package_root() -> Path:
-    return Path(__file__).resolve().parents[2]
+    return Path(__file__).resolve().parents[3]
 
 
 def _is_kept(files: EmbeddedFiles) -> bool:

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 When = Literal["before", "after", "lost"]
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parents[2])
 
 
 class Crash(BaseException):

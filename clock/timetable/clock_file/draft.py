@@ -30,7 +30,7 @@ from clock.timetable.triggers.adjustments import NONE, Adjustments
 from clock.timetable.triggers.intervals import Trigger, Union
 from clock.timetable.triggers.until import Moment, Until
 
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 
 @dataclass(slots=True)
