@@ -14,8 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
-
-PATIENCE_SECONDS = 60.0
+from tests.patience import PATIENCE_SECONDS
 
 
 def free_port() -> int:

@@ -6,11 +6,12 @@ import time
 import pytest
 
 from clock.shutdown import handling
+from tests.patience import PATIENCE_SECONDS
 
 
 def sleep_in_child() -> None:
     try:
-        time.sleep(60)
+        time.sleep(600)
         os._exit(0)
     except KeyboardInterrupt:
         os._exit(1)
@@ -27,7 +28,7 @@ def test_a_signal_is_a_call_on_another_thread_and_its_old_handler_returns() -> N
 
     with handling({signal.SIGHUP: call}):
         os.kill(os.getpid(), signal.SIGHUP)
-        assert called.wait(30)
+        assert called.wait(PATIENCE_SECONDS)
 
     assert threads != [threading.main_thread()]
     assert signal.getsignal(signal.SIGHUP) == before
@@ -42,7 +43,7 @@ def test_a_hangup_that_nohup_has_had_ignored_stays_ignored() -> None:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
             assert not called.is_set()
             os.kill(os.getpid(), signal.SIGUSR2)
-            assert called.wait(30)
+            assert called.wait(PATIENCE_SECONDS)
     finally:
         signal.signal(signal.SIGHUP, before)
 
@@ -63,7 +64,7 @@ def test_a_signal_to_a_forked_child_reaches_only_the_child_however_soon_it_comes
             os.kill(child, number)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == code
         os.kill(os.getpid(), signal.SIGUSR1)
-        assert last.wait(30)
+        assert last.wait(PATIENCE_SECONDS)
 
     assert called == []
 
@@ -85,6 +86,6 @@ def test_a_signal_that_only_the_application_handles_does_not_end_the_handling() 
         with handling({signal.SIGUSR1: called.set}):
             os.kill(os.getpid(), signal.SIGRTMIN)
             os.kill(os.getpid(), signal.SIGUSR1)
-            assert called.wait(30)
+            assert called.wait(PATIENCE_SECONDS)
     finally:
         signal.signal(signal.SIGRTMIN, before)

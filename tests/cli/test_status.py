@@ -14,6 +14,7 @@ from clock.errors import ConfigurationError
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.address import masked
 from clock.timetable import load
+from tests.patience import PATIENCE_SECONDS
 
 Clock = Callable[..., Result]
 
@@ -111,7 +112,7 @@ def test_watch_goes_on_until_ctrl_c(clock: Clock, application: Path, redis_url: 
     rest = watching.stdout.read()
     watching.stdout.close()
 
-    assert watching.wait(30) == 0
+    assert watching.wait(PATIENCE_SECONDS) == 0
     assert "Traceback" not in rest
 
 

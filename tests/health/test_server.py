@@ -13,6 +13,7 @@ from clock.errors import ConfigurationError
 from clock.health import HealthServer, Vitals, clock_complaints, complaints, probe_http
 from clock.health.server import ASKING
 from clock.store import Redis, keys
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass
@@ -48,7 +49,9 @@ def server(vitals: list[Vitals], behind: list[str]) -> Iterator[HealthServer]:
 
 def get(server: HealthServer, path: str) -> tuple[int, str]:
     try:
-        with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=30) as answer:  # our own server
+        with urlopen(
+            f"http://127.0.0.1:{server.port}{path}", timeout=PATIENCE_SECONDS
+        ) as answer:  # our own server
             return answer.status, answer.read().decode()
     except HTTPError as error:
         with error:
@@ -180,7 +183,7 @@ def test_a_client_that_hangs_up_leaves_no_traceback(
 
 def talk(server: HealthServer, sent: bytes) -> bytes:
     """What the server answers to these bytes."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as client:
         client.sendall(sent)
         with client.makefile("rb") as answer:
             return answer.read()
@@ -238,7 +241,9 @@ def test_slow_clients_do_not_keep_a_probe_from_its_answer(server: HealthServer) 
     before = threading.active_count()
     with ExitStack() as clients:
         for _ in range(probe_http.CONNECTIONS * 3):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            client = clients.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
+            )
             client.sendall(b"GET /live HT")
 
         assert get(server, "/live") == (200, "ok\n")
@@ -247,12 +252,16 @@ def test_slow_clients_do_not_keep_a_probe_from_its_answer(server: HealthServer) 
 
 def test_a_slow_page_holds_up_no_probe(vitals: list[Vitals]) -> None:
     release = threading.Event()
-    server = HealthServer("127.0.0.1", 0, lambda: vitals[-1], lambda: [] if release.wait(30) else ["late"], None)
+    server = HealthServer(
+        "127.0.0.1", 0, lambda: vitals[-1], lambda: [] if release.wait(PATIENCE_SECONDS) else ["late"], None
+    )
     server.start()
     before = threading.active_count()
     with ExitStack() as clients:
         for _ in range(probe_http.CONNECTIONS - 1):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            client = clients.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
+            )
             client.sendall(b"GET /clock HTTP/1.1\r\n\r\n")
 
         assert get(server, "/live") == (200, "ok\n")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import PATIENCE_SECONDS, App, Running
+from tests.patience import PATIENCE_SECONDS
+from tests.process.conftest import App, Running
 
 RUBY = shutil.which("ruby") or "ruby"
 HERE = Path(__file__).parent

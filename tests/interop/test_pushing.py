@@ -12,7 +12,8 @@ from redis import Redis
 from clock import Job
 from clock.job import registry
 from tests.interop.conftest import Ruby
-from tests.process.conftest import App, Running, eventually
+from tests.patience import eventually
+from tests.process.conftest import App, Running
 
 pytestmark = [pytest.mark.interop, pytest.mark.process, pytest.mark.slow]
 

@@ -9,7 +9,8 @@ import pytest
 from redis import Redis
 
 from tests.interop.conftest import Ruby
-from tests.process.conftest import App, Running, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App, Running
 
 pytestmark = [pytest.mark.interop, pytest.mark.process, pytest.mark.slow]
 
@@ -89,7 +90,7 @@ def test_quiet_and_stop_of_the_page_act_on_our_worker(worker: Running, ruby: Rub
     assert ruby("Sidekiq::ProcessSet.new.first.stopping?") is True
 
     ruby(f'post("/busy", "identity" => "{identity}", "stop" => "1")')
-    assert worker.popen.wait(30) == 0
+    assert worker.popen.wait(PATIENCE_SECONDS) == 0
     assert redis.llen("queue:default") == 1
     assert ruby("Sidekiq::ProcessSet.new.size") == 0
 

@@ -4,24 +4,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from clock.store.server import embedded
-
-PATIENCE_SECONDS = 60.0  # after which a test that waits for something gives up
-
-
-def eventually(condition: Callable[[], object], what: str) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for: {what}"
-        time.sleep(0.02)
+from tests.patience import PATIENCE_SECONDS, eventually
 
 
 class Running:
@@ -37,9 +27,14 @@ class Running:
     def output(self) -> str:
         return "".join(self._lines)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its output has ended."""
+        return not self._reader.is_alive()
+
     def wait_for(self, text: str) -> None:
         """Wait until it has written `text`; fails at once where its output has ended without."""
-        eventually(lambda: text in self.output or not self._reader.is_alive(), f"{text!r} in:\n{self.output}")
+        eventually(lambda: text in self.output or self.has_ended, lambda: f"{text!r} in:\n{self.output}")
         assert text in self.output, self.output
 
     def send(self, number: signal.Signals) -> None:
@@ -122,6 +117,11 @@ class App:
                 process.popen.kill()
                 process.popen.wait()
 
+    def show_outputs(self) -> None:
+        """Write what the processes have written to stdout, which pytest shows if the test failed."""
+        for process in self.processes:
+            sys.stdout.write(f"{process.popen.args!r} ended with {process.popen.returncode}:\n{process.output}\n")
+
     def redis(self) -> Redis:
         """A connection to the application's own Redis."""
         url = self.environ.get("REDIS_URL") or embedded.start_or_join(self.folder)
@@ -143,6 +143,7 @@ def app(tmp_path: Path) -> Iterator[App]:
     found = App(tmp_path, {**environ, "PYTHONDONTWRITEBYTECODE": "1"})
     yield found
     found.kill_all()
+    found.show_outputs()
 
 
 @pytest.fixture

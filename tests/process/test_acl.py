@@ -10,7 +10,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from tests.process.conftest import App, eventually
+from tests.patience import eventually
+from tests.process.conftest import App
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 

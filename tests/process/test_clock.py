@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 
@@ -55,7 +56,7 @@ def test_a_clock_killed_before_a_due_instant_and_started_after_it_enqueues_it_on
     eventually(lambda: redis.time()[0] * 1000 > before[-1] + 6000, "five seconds to pass")
     assert dues(redis) == before
     again = often.start("lib/clock.py")
-    eventually(lambda: len(dues(redis)) >= len(before) + 5, f"more firings:\n{again.output}")
+    eventually(lambda: len(dues(redis)) >= len(before) + 5, lambda: f"more firings:\n{again.output}")
     again.end()
 
     assert are_without_gap_or_double(dues(redis))
@@ -103,7 +104,7 @@ def test_a_redis_that_goes_away_and_comes_back_costs_nothing(often: App) -> None
     server = redis.info("server")["process_id"]
 
     os.kill(server, signal.SIGKILL)
-    eventually(lambda: _answers(often) and len(dues(often.redis())) >= 6, f"more firings:\n{clock.output}")
+    eventually(lambda: _answers(often) and len(dues(often.redis())) >= 6, lambda: f"more firings:\n{clock.output}")
 
     assert clock.popen.poll() is None
     assert worker.popen.poll() is None
@@ -187,7 +188,7 @@ def test_both_are_stopped_when_one_of_them_ends(often: App) -> None:
 
     both = often.start("dev")
 
-    assert both.popen.wait(60) == 1
+    assert both.popen.wait(PATIENCE_SECONDS) == 1
     eventually(lambda: "the worker exited with code 1" in both.output, both.output)
     assert "jobs/broken.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'" in both.output
     assert "Traceback" not in both.output
@@ -198,5 +199,5 @@ def test_a_process_whose_output_ends_before_it_does_still_tells_its_exit_code(of
 
     both = often.start("dev")
 
-    assert both.popen.wait(60) == 1
+    assert both.popen.wait(PATIENCE_SECONDS) == 1
     eventually(lambda: "the worker exited with code 3" in both.output, both.output)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App, eventually
+from tests.patience import eventually
+from tests.process.conftest import App
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -61,7 +62,7 @@ def test_a_worker_stands_by_as_a_clock_and_takes_over_from_a_killed_one(often: A
     clock.end(signal.SIGKILL)
     worker.wait_for("Became leader")
     count = len(dues(redis))
-    eventually(lambda: len(dues(redis)) >= count + 3, f"more firings:\n{worker.output}")
+    eventually(lambda: len(dues(redis)) >= count + 3, lambda: f"more firings:\n{worker.output}")
     assert worker.end() == 0
 
     assert "Released leadership" in worker.output
@@ -71,7 +72,7 @@ def test_a_worker_stands_by_as_a_clock_and_takes_over_from_a_killed_one(often: A
 def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(often: App) -> None:
     redis = often.redis()
     clock = often.start("--reload")
-    eventually(lambda: len(dues(redis)) >= 2, f"some firings:\n{clock.output}")
+    eventually(lambda: len(dues(redis)) >= 2, lambda: f"some firings:\n{clock.output}")
     clock.send(signal.SIGUSR1)
     clock.wait_for("This clock leads; 1 event:")
 
@@ -79,7 +80,7 @@ def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(o
     clock.wait_for("SyntaxError")
     often.write("lib/clock.py", OFTEN + "\n# mended\n")
     count = len(dues(redis))
-    eventually(lambda: len(dues(redis)) >= count + 3, f"more firings:\n{clock.output}")
+    eventually(lambda: len(dues(redis)) >= count + 3, lambda: f"more firings:\n{clock.output}")
     assert clock.end() == 0
 
     assert "lib/clock.py changed, restarting" in clock.output
@@ -142,14 +143,14 @@ def test_a_newer_release_leads_at_once(often: App) -> None:
     redis = often.redis()
     often.environ = {**os.environ, "CLOCK_RELEASE": "v1"}
     old = often.start("lib/clock.py")
-    eventually(lambda: len(dues(redis)) >= 2, f"some firings:\n{old.output}")
+    eventually(lambda: len(dues(redis)) >= 2, lambda: f"some firings:\n{old.output}")
 
     often.environ = {**os.environ, "CLOCK_RELEASE": "v2"}
     new = often.start("lib/clock.py")
     new.wait_for("Became leader")
     old.wait_for("Lost leadership to another clock")
     count = len(dues(redis))
-    eventually(lambda: len(dues(redis)) >= count + 3, f"more firings:\n{new.output}")
+    eventually(lambda: len(dues(redis)) >= count + 3, lambda: f"more firings:\n{new.output}")
 
     assert (old.end(), new.end()) == (0, 0)
     assert are_without_gap_or_double(dues(redis))

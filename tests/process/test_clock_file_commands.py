@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 pytestmark = pytest.mark.process
 
 
 def clock(repository: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """`python -m clock` with these words, in the repository."""
     command = [sys.executable, "-m", "clock", *words]
-    return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, cwd=repository, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
 
 
 def test_preview_shows_the_samples_week(repository: Path) -> None:

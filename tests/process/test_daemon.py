@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.process.conftest import App, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -184,7 +185,7 @@ def test_its_start_lets_the_callers_pipe_end(daemons: App) -> None:
         env=daemons.environ,
         close_fds=False,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     os.close(writing)
 

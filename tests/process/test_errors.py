@@ -5,7 +5,8 @@ import json
 import pytest
 from redis import Redis
 
-from tests.process.conftest import PATIENCE_SECONDS, App
+from tests.patience import PATIENCE_SECONDS
+from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 

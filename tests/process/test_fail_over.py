@@ -14,7 +14,8 @@ from redis import Redis
 from clock.errors import StoreUnavailable
 from clock.store.jobs import queues
 from clock.store.server.connection import connect
-from tests.process.conftest import App, eventually
+from tests.patience import eventually
+from tests.process.conftest import App
 from tests.process.moving_address import MovingAddress
 from tests.servers import Servers, port_of
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App, eventually
+from tests.patience import eventually
+from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 
@@ -206,7 +207,7 @@ def test_jobs_that_fork_run_once_and_leave_no_process_behind(
     expected = sorted([*(note for _, note in table), *PUSHED])
 
     worker = app.start("worker", "-r", "shop", *options)
-    eventually(lambda: len(noted(redis)) >= len(expected), f"all jobs: {noted(redis)}\n{worker.output}")
+    eventually(lambda: len(noted(redis)) >= len(expected), lambda: f"all jobs: {noted(redis)}\n{worker.output}")
     processed = len(expected) + 1  # ForkAtPushJob pushes a job and writes no note itself
     eventually(lambda: redis.get("stat:processed") == str(processed).encode(), "all are acknowledged")
 
@@ -217,7 +218,7 @@ def test_jobs_that_fork_run_once_and_leave_no_process_behind(
     assert worker.end() == 0
     assert not redis.exists("retry", "dead", "stat:failed", "queue:default")
     assert not redis.keys("clock:in_progress:*")
-    eventually(lambda: not app.living(), f"no process is left: {app.living()}")
+    eventually(lambda: not app.living(), lambda: f"no process is left: {app.living()}")
 
 
 def test_a_module_of_jobs_may_fork_when_it_is_imported(app: App, redis: Redis) -> None:
@@ -225,7 +226,7 @@ def test_a_module_of_jobs_may_fork_when_it_is_imported(app: App, redis: Redis) -
         "shop/odd.py", "import os\nif os.fork() == 0:\n    print(f'child {os.getpid()} forked', flush=True)\n"
     )
     worker = app.start("worker", "-r", "shop")
-    eventually(lambda: redis.scard("processes"), f"it works:\n{worker.output}")
+    eventually(lambda: redis.scard("processes"), lambda: f"it works:\n{worker.output}")
     worker.wait_for("forked")
 
     child = worker.output.split("child ")[1].split()[0]
@@ -299,7 +300,7 @@ def test_actions_that_fork_make_no_second_clock_and_leave_no_process_behind(app:
     assert len({json.loads(payload)["jid"] for payload in payloads}) == len(payloads)
     assert clock.output.count("Starting clock") == 1
     assert "already" not in clock.output
-    eventually(lambda: not app.living(), f"no process is left: {app.living()}")
+    eventually(lambda: not app.living(), lambda: f"no process is left: {app.living()}")
 
 
 def test_a_signal_to_the_worker_is_still_heard_after_a_job_has_forked(app: App, redis: Redis) -> None:

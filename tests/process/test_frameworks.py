@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.conftest import App, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -112,7 +113,7 @@ def test_flask_runs_jobs_in_its_applications_context(example: Callable[[str], Ap
     eventually(lambda: outbox.exists() and outbox.read_text() == "welcome ada@x.org\n", "the welcome")
     clock = app.start("fire", "signups.count")
     worker.wait_for("1 signed up")
-    assert clock.popen.wait(60) == 0
+    assert clock.popen.wait(PATIENCE_SECONDS) == 0
     assert worker.end() == 0
 
 

@@ -3,14 +3,14 @@
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App, Running, eventually
+from tests.patience import PATIENCE_SECONDS, eventually, stay
+from tests.process.conftest import App, Running
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -187,7 +187,7 @@ def test_one_process_that_is_frozen_ends_with_an_error(app: App, redis: Redis) -
     worker.wait_for("Starting worker")
     push(redis, "HoldLockForeverJob")
 
-    assert worker.popen.wait(60) < 0
+    assert worker.popen.wait(PATIENCE_SECONDS) < 0
     eventually(lambda: expiries(redis) == [-2], "its end is reported")
     eventually(lambda: not helpers_of(worker), "no process is left over")
 
@@ -215,8 +215,7 @@ def test_a_worker_whose_heartbeat_process_dies_starts_another(app: App, redis: R
     [first] = helpers_of(worker)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
         os.kill(first, number)  # a terminal or a supervisor sends it to the whole group
-    time.sleep(0.2)
-    assert helpers_of(worker) == [first]
+    assert stay(lambda: helpers_of(worker) == [first], 0.2)
 
     os.kill(first, signal.SIGKILL)
     worker.wait_for("starting another one")

@@ -13,7 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.process.conftest import App, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -23,7 +24,7 @@ EVENT = "from clock import every\nevery().day.do(print).named('daily')\n"
 def get(port: int, path: str) -> tuple[int, str]:
     """Status and text; 0: nobody answers."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:  # our own server
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_SECONDS) as answer:  # our own server
             return answer.status, answer.read().decode()
     except HTTPError as error:
         with error:
@@ -152,7 +153,9 @@ def test_slow_clients_of_the_health_port_do_not_hurt_a_worker(app: App, free_por
     worker.wait_for("Health on port")
     with ExitStack() as clients, app.redis() as redis:
         for _ in range(250):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", free_port), timeout=30))
+            client = clients.enter_context(
+                socket.create_connection(("127.0.0.1", free_port), timeout=PATIENCE_SECONDS)
+            )
             client.sendall(b"GET /live HT")
         redis.client_kill_filter(_type="normal", skipme=True)  # the worker has to connect again
         assert app.run("-c", "from jobs.a_job import AJob; AJob.perform_async()").returncode == 0

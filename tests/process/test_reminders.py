@@ -17,7 +17,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as MessageHandler
 
-from tests.process.conftest import PATIENCE_SECONDS, App, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 
@@ -96,7 +97,9 @@ def test_a_worker_killed_in_the_middle_of_300_reminders_loses_none(sample: App) 
 
     del sample.environ["PAUSE_AFTER"]
     again = sample.start("worker", "-r", "jobs")
-    eventually(lambda: sent(sample) == 300, f"all reminders, {before} before the kill:\n{again.output[-2000:]}")
+    eventually(
+        lambda: sent(sample) == 300, lambda: f"all reminders, {before} before the kill:\n{again.output[-2000:]}"
+    )
 
     again.end()
     twice = {name: count for name, count in mails(sample).items() if count > 1}
@@ -159,7 +162,7 @@ def test_mails_go_to_an_smtp_server_where_one_is_named(sample: App, inbox: tuple
     worker = sample.start("worker", "-r", "jobs")
     sample.clock("fire", "assignment.reminders")
 
-    eventually(lambda: sent(sample) == wanted, f"all reminders:\n{worker.output[-2000:]}")
+    eventually(lambda: sent(sample) == wanted, lambda: f"all reminders:\n{worker.output[-2000:]}")
     assert len({message["Message-ID"] for message in handler.messages}) == len(handler.messages) == wanted
     assert not mails(sample)
     assert "is due" in handler.messages[0].get_payload()
@@ -195,7 +198,7 @@ def test_the_application_runs_on_a_real_redis_named_by_redis_url(sample: App, re
     both = sample.start("dev")
     sample.clock("fire", "assignment.reminders")
 
-    eventually(lambda: sent(sample) == wanted, f"all reminders:\n{both.output[-2000:]}")
+    eventually(lambda: sent(sample) == wanted, lambda: f"all reminders:\n{both.output[-2000:]}")
     assert both.end(signal.SIGINT) == 0
     assert not (sample.folder / ".clock").exists()
     assert len(mails(sample)) == wanted

@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import App, Running, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App, Running
 
 pytestmark = pytest.mark.process
 
+NEXT_COMMAND_SECONDS = 1.0  # in which each thread sends Redis a command
 LIMIT_SECONDS = 5.0  # after the stop timeout
-NOISE_SECONDS = 5.0  # what a busy machine may add
+NOISE_SECONDS = 15.0  # what a busy machine may add
+BETWEEN_SIGNALS_SECONDS = 0.05  # nobody sends a second signal sooner
+TAKEN_SECONDS = 0.5  # in which a process takes note of a signal that it does not log
 
 JOBS = """
 import multiprocessing, time
@@ -88,7 +92,7 @@ def stop_twice(process: Running, first: signal.Signals, second: signal.Signals, 
     """Send both, one when the other was seen; the exit code, and the seconds since the second one."""
     process.send(first)
     process.wait_for(told)
-    time.sleep(0.05)  # nobody sends a second signal sooner
+    time.sleep(BETWEEN_SIGNALS_SECONDS)
     sent = time.monotonic()
     return process.end(second), time.monotonic() - sent
 
@@ -107,7 +111,7 @@ def test_a_second_signal_puts_jobs_back_and_ends_the_worker_at_once(
     for job in ("HoldJob", "AwaitJob"):
         push(redis, job)
     worker = app.start("worker", "-t", "600", *options)
-    eventually(lambda: has_begun(redis, 2), f"both run:\n{worker.output}")
+    eventually(lambda: has_begun(redis, 2), lambda: f"both run:\n{worker.output}")
 
     code, seconds = stop_twice(worker, first, second, "waiting up to 600 s")
 
@@ -123,19 +127,19 @@ def test_a_second_signal_puts_jobs_back_and_ends_the_worker_at_once(
 def test_a_second_signal_kills_a_process_that_a_job_has_frozen(app: App, redis: Redis) -> None:
     push(redis, "FreezeJob")
     worker = app.start("worker", "-t", "600", "-p", "2", "-c", "1")
-    eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
+    eventually(lambda: has_begun(redis, 1), lambda: f"it runs:\n{worker.output}")
 
     worker.send(signal.SIGTERM)
-    time.sleep(0.5)
+    time.sleep(TAKEN_SECONDS)
     worker.end(signal.SIGTERM)
 
-    eventually(lambda: not app.living(), f"no process is left: {app.living()}\n{worker.output}")
+    eventually(lambda: not app.living(), lambda: f"no process is left: {app.living()}\n{worker.output}")
 
 
 def test_the_first_signal_after_a_quiet_one_waits_for_jobs(app: App, redis: Redis) -> None:
     push(redis, "HoldJob")
     worker = app.start("worker", "-t", "600")
-    eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
+    eventually(lambda: has_begun(redis, 1), lambda: f"it runs:\n{worker.output}")
 
     worker.send(signal.SIGTSTP)
     worker.wait_for("Draining")
@@ -149,22 +153,22 @@ def test_two_signals_at_one_time_are_one(app: App, redis: Redis) -> None:
     """GNU timeout sends its signal to the process and to its group."""
     push(redis, "HoldJob")
     worker = app.start("worker", "-t", "1.5")
-    eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
+    eventually(lambda: has_begun(redis, 1), lambda: f"it runs:\n{worker.output}")
 
     for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
         worker.send(number)
     worker.wait_for("waiting up to 1.5 s")
 
-    assert worker.popen.wait(60) == 0
+    assert worker.popen.wait(PATIENCE_SECONDS) == 0
     assert "at once" not in worker.output
 
 
 def test_a_second_signal_ends_the_clock_at_once(app: App, redis: Redis) -> None:
     clock = app.start("lib/clock.py")
-    eventually(lambda: has_begun(redis, 1), f"it runs:\n{clock.output}")
+    eventually(lambda: has_begun(redis, 1), lambda: f"it runs:\n{clock.output}")
 
     clock.send(signal.SIGTERM)
-    time.sleep(0.5)
+    time.sleep(TAKEN_SECONDS)
     sent = time.monotonic()
 
     assert clock.end(signal.SIGTERM) == 0
@@ -176,7 +180,7 @@ def test_a_second_signal_ends_the_clock_at_once(app: App, redis: Redis) -> None:
 def test_a_second_signal_ends_clock_and_worker_of_dev_at_once(app: App, redis: Redis) -> None:
     push(redis, "HoldJob")
     both = app.start("dev")
-    eventually(lambda: has_begun(redis, 2), f"both run:\n{both.output}")
+    eventually(lambda: has_begun(redis, 2), lambda: f"both run:\n{both.output}")
 
     code, seconds = stop_twice(both, signal.SIGINT, signal.SIGINT, "waiting up to 25 s")
 
@@ -192,7 +196,7 @@ def test_a_stop_ends_the_processes_of_multiprocessing_that_still_run(
 ) -> None:
     push(redis, job)
     worker = app.start("worker", "-t", "0.5")
-    eventually(lambda: has_begun(redis, 1), f"it runs:\n{worker.output}")
+    eventually(lambda: has_begun(redis, 1), lambda: f"it runs:\n{worker.output}")
     sent = time.monotonic()
 
     assert worker.end() == 0
@@ -215,11 +219,11 @@ def test_a_stop_while_redis_is_silent_ends_within_its_limit(app: App, words: lis
     redis = app.redis()
     push(redis, "HoldJob")
     process = app.start(*words)
-    eventually(lambda: has_begun(redis, 1), f"it works:\n{process.output}")
+    eventually(lambda: has_begun(redis, 1), lambda: f"it works:\n{process.output}")
     server = redis.info("server")["process_id"]
     os.kill(server, signal.SIGSTOP)
     try:
-        time.sleep(1)  # until its threads wait for Redis
+        time.sleep(NEXT_COMMAND_SECONDS)
         sent = time.monotonic()
         code = process.end(signal.SIGINT)
         seconds = time.monotonic() - sent

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from tests.process.conftest import PATIENCE_SECONDS, App, eventually
+from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 
@@ -117,7 +118,7 @@ def test_a_stop_lets_jobs_end_and_exits_with_0(app: App) -> None:
     worker.wait_for("Stopping: 1 jobs run")
     app.redis().set("let go", 1)
 
-    assert worker.popen.wait(30) == 0
+    assert worker.popen.wait(PATIENCE_SECONDS) == 0
     assert ran(app) == ["a 1", "end of a"]
     assert in_progress(app) == 0
     assert app.redis().llen("queue:default") == 0

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.process.conftest import App, eventually
+from tests.patience import eventually
+from tests.process.conftest import App
 
 pytestmark = pytest.mark.process
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clock.testing import FakeClock
+from tests.patience import PATIENCE_SECONDS
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -35,11 +36,11 @@ def test_a_waiter_wakes_when_its_time_has_come_and_not_before() -> None:
     clock.block_until(2)
 
     clock.advance(timedelta(seconds=2))
-    early.join(10)
+    early.join(PATIENCE_SECONDS)
     assert (woken, late.is_alive()) == ([2.0], True)
 
     clock.advance(timedelta(seconds=4))
-    late.join(10)
+    late.join(PATIENCE_SECONDS)
     assert woken == [2.0, 6.0]
 
 
@@ -51,7 +52,7 @@ def test_running_stops_where_somebody_waits_for_no_whole_microsecond(seconds: fl
     clock.block_until(1)
 
     clock.run_for(timedelta(seconds=10))
-    thread.join(10)
+    thread.join(PATIENCE_SECONDS)
 
     assert len(woken) == 1
     assert clock.monotonic() == 10.0
@@ -65,7 +66,7 @@ def test_who_waits_wakes_when_just_that_time_has_passed() -> None:
         clock.block_until(1)
 
         clock.advance(timedelta(seconds=tenths / 10))
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
 
         assert not thread.is_alive()
 

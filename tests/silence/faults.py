@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.patience import eventually
 from tests.silence.world import World, machine_off_by
 
 GUIDE = Path(__file__).parents[2] / "docs/troubleshooting.md"
@@ -149,6 +149,10 @@ def replica_without_data(world: World) -> Iterator[None]:
 
 def no_disk(world: World) -> Iterator[None]:
     """The folder of snapshots is gone."""
+
+    def status() -> str:
+        return str(world.admin.info("persistence")["rdb_last_bgsave_status"])
+
     before = world.admin.config_get("dir")["dir"]
     folder = Path(str(before)) / "gone"
     folder.mkdir(exist_ok=True)
@@ -156,15 +160,12 @@ def no_disk(world: World) -> Iterator[None]:
     world.admin.config_set("save", "3600 1000000")
     folder.rmdir()
     world.admin.bgsave()
-    deadline = time.monotonic() + 10
-    while world.admin.info("persistence")["rdb_last_bgsave_status"] == "ok" and time.monotonic() < deadline:
-        time.sleep(0.02)
+    eventually(lambda: status() != "ok", "a snapshot that fails")
     yield
     world.admin.config_set("dir", str(before))
     world.admin.config_set("save", "")
     world.admin.bgsave()
-    while world.admin.info("persistence")["rdb_last_bgsave_status"] != "ok" and time.monotonic() < deadline:
-        time.sleep(0.02)
+    eventually(lambda: status() == "ok", "a snapshot that succeeds")
 
 
 def busy(world: World) -> Iterator[None]:
@@ -177,11 +178,14 @@ def busy(world: World) -> Iterator[None]:
     threading.Thread(target=run, daemon=True).start()
     yield
     world.admin.script_kill()
-    while True:
-        with suppress(RedisError):
-            world.admin.ping()
-            break
+    eventually(lambda: answers_again(world.admin), "an answer")
     world.admin.config_set("busy-reply-threshold", "5000")
+
+
+def answers_again(redis: Redis) -> bool:
+    with suppress(RedisError):
+        return bool(redis.ping())
+    return False
 
 
 def no_free_connection(world: World) -> Iterator[None]:

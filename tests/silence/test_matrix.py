@@ -17,9 +17,10 @@ from clock.errors import ClockError, StoreError
 from clock.store.server.client import PROCESS_LIMITS
 from clock.store.server.connection import connect, set_default
 from clock.timetable import load
+from tests.patience import eventually
 from tests.silence import world as worlds
 from tests.silence.faults import FAULTS, LINES, NOTHING, Fault, caused
-from tests.silence.world import NoteSilenceJob, Server, World, done, eventually
+from tests.silence.world import NoteSilenceJob, Server, World, done
 
 SLOWEST_SECONDS = 30.0  # on a busy machine
 COMMANDS = [

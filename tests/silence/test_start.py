@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.silence.world import APP, Server
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
-PATIENCE_SECONDS = 60.0
 STARTED = (["run"], ["worker", "-r", "jobs"], ["worker", "-r", "jobs", "--with-clock", "lib/clock.py"])
 
 

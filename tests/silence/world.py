@@ -12,8 +12,7 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,9 +30,9 @@ from clock.store.server.connection import connect
 from clock.ticker import ClockProcess, Release
 from clock.timetable import Timetable
 from clock.worker import Queue, Worker, WorkerOptions
+from tests.patience import eventually
 
 APP = ("app", "on", ">secret", "resetchannels", "&*", "~*", "+@all")
-PATIENCE_SECONDS = 12.0
 
 logger = logging.getLogger(__name__)
 
@@ -62,16 +61,6 @@ class FailedJob(Job):
 
 done = threading.Event()
 NOTE = '{"class": "NoteSilenceJob", "args": [], "jid": "note", "queue": "default"}'
-
-
-def eventually(
-    condition: Callable[[], object], what: Callable[[], object], seconds: float = PATIENCE_SECONDS
-) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what()}"
-        time.sleep(0.02)
 
 
 class Proxy:

@@ -9,8 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
-
-PATIENCE_SECONDS = 30.0
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.ledger.lease import Lease
+from tests.patience import PATIENCE_SECONDS
 
 TTL_MS = 60_000
 
@@ -60,7 +61,7 @@ def test_a_clock_that_steps_down_wakes_one_that_waits(redis: Redis) -> None:
     waiter.start()
 
     first.give_back()
-    waiter.join(20)
+    waiter.join(PATIENCE_SECONDS)
 
     assert woken == [True]
     assert second.wait_for_hand_over(0) is False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,10 @@ from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server.connection import connect, lent, translated
+from tests.patience import eventually
 from tests.servers import Servers, certificates, port_of
 
 pytestmark = pytest.mark.process
-
-PATIENCE_SECONDS = 60.0
 
 
 def monitoring(*servers: Redis, password: str = "") -> str:
@@ -110,13 +108,9 @@ def test_connections_follow_a_fail_over_of_sentinel(servers: Servers) -> None:
     redis = connect(f"redis+sentinel://127.0.0.1:{port_of(sentinel)}/main", max_connections=3)
     with lent(redis), lent(redis):
         pass  # two connections are idle
-    deadline = time.monotonic() + PATIENCE_SECONDS
 
-    while not fails_over(sentinel):
-        assert time.monotonic() < deadline, "the sentinel knows no replica that could take over"
-        time.sleep(0.1)
-    while not written(redis, new):
-        assert time.monotonic() < deadline, "nothing is written to the new primary"
+    eventually(lambda: fails_over(sentinel), "a replica that the sentinel knows")
+    eventually(lambda: written(redis, new), "a write to the new primary")
 
     mine = old.client_id()
     left = [each for each in old.client_list() if int(each["id"]) != mine and each["flags"] == "N"]
@@ -139,7 +133,6 @@ def written(redis: Redis, new: Redis) -> bool:
         with translated():
             redis.set("x", 1)
     except StoreUnavailable:
-        time.sleep(0.1)
         return False
     return new.info("replication")["role"] == "master" and bool(new.exists("x"))
 

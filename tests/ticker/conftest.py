@@ -12,7 +12,6 @@ from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable, load
 
-PATIENCE_SECONDS = 60.0  # after which a test that waits for a thread gives up
 START = datetime(2026, 11, 24, 5, 59, 50, tzinfo=UTC)
 
 

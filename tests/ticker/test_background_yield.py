@@ -11,6 +11,7 @@ from clock.ticker.background_yield import LONGEST_SECONDS, Courtesy
 from clock.ticker.plan import Plan
 from clock.ticker.remembered import Remembered
 from clock.timetable import Timetable
+from tests.patience import PATIENCE_SECONDS
 
 BEFORE_SIX = timedelta(seconds=9, milliseconds=990)  # the tests begin ten seconds before six
 
@@ -42,7 +43,7 @@ def passed(plan: Plan, fake_clock: FakeClock) -> Callable[[], threading.Event]:
 
 
 def test_work_beside_the_loop_goes_on_where_nothing_is_due_soon(passed: Callable[[], threading.Event]) -> None:
-    assert passed().wait(10)
+    assert passed().wait(PATIENCE_SECONDS)
 
 
 def test_work_beside_the_loop_waits_until_what_is_due_has_been_taken(

@@ -14,6 +14,7 @@ from clock.store.server.connection import connect, using_default
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
+from tests.patience import PATIENCE_SECONDS
 from tests.ticker import jobs
 
 MANY = BATCH + 100  # more than one batch: the first is under way when the callable's turn comes
@@ -67,7 +68,7 @@ def test_a_push_from_a_thread_of_a_callable_finds_the_connection_free(
     def push_on_a_thread() -> None:
         thread = Thread(target=jobs.FetchNewsJob.perform_async, args=("by hand",))
         thread.start()
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         waits.append(thread.is_alive())
 
     jobs.hooks["slow"] = push_on_a_thread

@@ -12,7 +12,7 @@ from clock.store.ledger.lease import Lease, Tenure
 from clock.testing import FakeClock
 from clock.ticker import Leader
 from clock.ticker.leader import LEASE_SECONDS
-from tests.ticker.conftest import PATIENCE_SECONDS
+from tests.patience import PATIENCE_SECONDS
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 

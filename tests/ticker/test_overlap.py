@@ -19,8 +19,8 @@ from clock.store.ledger.pauses import ALL, Pause
 from clock.testing import FakeClock
 from clock.ticker import Ticker
 from clock.timetable import Timetable
+from tests.patience import PATIENCE_SECONDS
 from tests.ticker import jobs
-from tests.ticker.conftest import PATIENCE_SECONDS
 
 Declare = Callable[..., Timetable]
 Start = Callable[..., Ticker]

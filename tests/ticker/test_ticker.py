@@ -20,8 +20,9 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
+from tests.patience import PATIENCE_SECONDS
 from tests.ticker import jobs
-from tests.ticker.conftest import PATIENCE_SECONDS, START
+from tests.ticker.conftest import START
 
 Declare = Callable[..., Timetable]
 Start = Callable[..., Ticker]

@@ -4,8 +4,7 @@ import asyncio
 import threading
 
 from clock import Job
-
-PATIENCE_SECONDS = 30.0
+from tests.patience import PATIENCE_SECONDS
 
 ran: list[tuple[str, object]] = []
 let_go = threading.Event()  # ends the jobs that are held

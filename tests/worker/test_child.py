@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from clock.worker.child import start
+from tests.patience import PATIENCE_SECONDS
 
 #: A process that handles signals only when it has been told to go on.
 SLOW_TO_START = """
@@ -13,7 +14,7 @@ from clock.shutdown import handling
 sys.stdin.readline()
 called = threading.Event()
 with handling({signal.Signals(int(sys.argv[1])): called.set}):
-    sys.exit(0 if called.wait(30) else 1)
+    sys.exit(0 if called.wait(60) else 1)
 """
 
 
@@ -35,7 +36,7 @@ def test_a_child_that_is_signalled_before_it_handles_signals_does_so_later(
     os.write(writer, b"go on\n")
 
     try:
-        assert child.process.wait(30) == 0
+        assert child.process.wait(PATIENCE_SECONDS) == 0
     finally:
         os.close(writer)
         child.process.kill()

@@ -9,10 +9,9 @@ from redis import Redis
 
 from clock.clocks import SystemClock
 from clock.worker import Queue, Worker, WorkerOptions
+from tests.patience import PATIENCE_SECONDS
 from tests.worker import jobs
 from tests.worker.jobs import HoldThingJob, NoteThingJob
-
-PATIENCE_SECONDS = 30.0
 
 
 @contextmanager

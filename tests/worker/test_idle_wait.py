@@ -14,9 +14,9 @@ from clock.store.jobs import blocking_wait
 from clock.store.jobs.in_progress import Ahead, Claimed, InProgress
 from clock.worker import Queue, WorkerOptions
 from clock.worker.fetcher import Fetcher
+from tests.patience import PATIENCE_SECONDS
 from tests.worker.jobs import NoteThingJob
 
-PATIENCE_SECONDS = 30.0
 HASH = "clock:in_progress:here:1:a"
 
 

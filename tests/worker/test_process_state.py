@@ -10,7 +10,7 @@ import pytest
 
 from clock.worker import process_state
 from clock.worker.process_state import OtherProcess
-from tests.process.conftest import eventually
+from tests.patience import eventually
 
 
 @pytest.fixture(params=["descriptor", "id only", "ps"])

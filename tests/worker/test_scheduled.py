@@ -5,7 +5,8 @@ import pytest
 from redis import Redis
 
 from clock.store.jobs.delayed import Nearer
-from tests.worker.jobs import PATIENCE_SECONDS, NoteThingJob
+from tests.patience import PATIENCE_SECONDS
+from tests.worker.jobs import NoteThingJob
 
 FOREVER_SECONDS = 10 * PATIENCE_SECONDS
 

@@ -11,8 +11,9 @@ from clock.clocks import SystemClock
 from clock.errors import WorkerStuck
 from clock.testing import FakeClock
 from clock.worker import Queue, Worker, WorkerOptions
+from tests.patience import PATIENCE_SECONDS, eventually
 from tests.worker import jobs
-from tests.worker.jobs import PATIENCE_SECONDS, AwaitThingJob, HoldThingJob, NoteThingJob
+from tests.worker.jobs import AwaitThingJob, HoldThingJob, NoteThingJob
 
 
 def worker_of(redis: Redis, *queues: str, concurrency: int = 2) -> Worker:
@@ -85,9 +86,7 @@ def test_a_worker_that_alone_is_cut_off_puts_its_jobs_back_and_ends_with_an_erro
     assert jobs.wait_until_begun(1)
 
     monkeypatch.setattr("clock.worker.watchdog.STUCK_SECONDS", -1.0)
-    stop_waiting = threading.Event()
-    while not raised:
-        assert not stop_waiting.wait(0.01)
+    eventually(lambda: raised, "the worker's error")
 
     [error] = raised
     assert isinstance(error, WorkerStuck)
@@ -105,9 +104,8 @@ def test_a_worker_whose_machine_has_a_wrong_time_is_not_taken_for_dead(redis: Re
     )
     stop, _ = running(worker)
     try:
-        stop_waiting = threading.Event()
-        while (expires := redis.zscore("clock:workers", "here:1:a")) is None:
-            assert not stop_waiting.wait(0.01)
+        eventually(lambda: redis.zscore("clock:workers", "here:1:a") is not None, "a heartbeat")
+        expires = redis.zscore("clock:workers", "here:1:a")
     finally:
         stop()
 
