@@ -29,7 +29,7 @@ from clock.inspection import RETRY, FoundJob, QueuePlace, WaitingSet, trim_dead
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.worker.recovery import recover, unpark
@@ -150,7 +150,7 @@ def fire(ledger: RedisLedger, count: int) -> None:
     entries = ledger.declare([(name, "d") for name in names], now)
     ledger.commit(
         [
-            Decision(name, "d", entry.decided_ms, now, "fired", {}, [Push(payload(number), "fired")])
+            Decision(name, "d", entry.decided_ms, now, DecisionKind.FIRED, {}, [Push(payload(number), "fired")])
             for number, (name, entry) in enumerate(zip(names, entries, strict=True))
         ]
     )

@@ -77,9 +77,9 @@ class Metrics:
         )
 
         def note(decision: Decision) -> None:
-            firings.labels(decision.event, decision.kind).inc()
+            firings.labels(decision.event, decision.kind.value).inc()
             late_ms = decision.detail.get("late_ms")
-            if decision.kind in ("fired", "caught_up") and isinstance(late_ms, int):
+            if decision.kind.fires and isinstance(late_ms, int):
                 lateness.observe(late_ms / 1000)
 
         return note

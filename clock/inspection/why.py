@@ -12,23 +12,12 @@ from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
 from clock.store import Redis, listing
 from clock.store.ledger import history, overdue, pauses
+from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.entry import Entry
 from clock.timetable import Event
 
 SECOND = timedelta(seconds=1)
 MOST_RECORDS = 40  # of a stretch of time are told; more than that are nobody's answer
-
-#: What a record's `decision` means.
-WORDS = {
-    "fired": "ran",
-    "caught_up": "ran late: caught up after the clock was down",
-    "missed": "did not run: missed",
-    "refused": "did not run: refused",
-    "paused": "did not run: paused",
-    "overlap": "did not run: the previous run was still active",
-    "error": "failed, no jobs pushed",
-    "manual": "fired manually",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +94,9 @@ def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     due = _shown(from_ms(record["due"]), zone)
     if record.get("count", 1) > 1:
         due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
-    parts = [WORDS.get(record["decision"], record["decision"])]
+    parts = [_words(record["decision"])]
     parts += [record["reason"]] if record.get("reason") else []
-    if record.get("late_ms", 0) and record["decision"] != "manual":
+    if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
         parts.append(f"{record['late_ms']} ms late")
     if record.get("jobs"):
         jobs = "1 job" if record["jobs"] == 1 else f"{record['jobs']} jobs"
@@ -118,6 +107,14 @@ def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
         f"{due}: {'; '.join(parts)}",
         *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
     ]
+
+
+def _words(decision: str) -> str:
+    """What a record's decision means; as it stands if a newer version has written it."""
+    try:
+        return DecisionKind(decision).words
+    except ValueError:
+        return decision
 
 
 def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:

@@ -20,7 +20,6 @@ from clock.rehearsal.uptime import Column
 from clock.store.ledger.decision import Decision
 from clock.timetable import Timetable
 
-FIRED = ("fired", "caught_up")
 _EPOCH = from_ms(0)
 
 
@@ -111,14 +110,14 @@ class History:
         for column in self._columns:
             name = column.event.name
             yield from ((due * 1000, name) for due in column.fires())
-        yield from ((decision.due_ms, decision.event) for decision in self._ticked if decision.kind in FIRED)
+        yield from ((decision.due_ms, decision.event) for decision in self._ticked if decision.kind.fires)
 
     def _fires_ms(self, name: str) -> list[int]:
         self.timetable.event(name)  # raises UnknownEvent
         if name not in self.asked:
             self.asked.append(name)
         met = [due * 1000 for column in self._columns if column.event.name == name for due in column.fires()]
-        ticked = [item.due_ms for item in self._ticked if item.event == name and item.kind in FIRED]
+        ticked = [item.due_ms for item in self._ticked if item.event == name and item.kind.fires]
         return sorted(met + ticked) if met and ticked else met or ticked
 
     def _decisions(self, wanted: Callable[[Column], bool]) -> Iterator[Decision]:

@@ -21,7 +21,7 @@ from clock.rehearsal.event_job import job_class_of
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import Move
 from clock.rehearsal.memory_ledger import MemoryLedger
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.pauses import covering
 from clock.ticker import (
     JOINED,
@@ -61,7 +61,9 @@ class Column:
         """Those that fired."""
         if not self.outcomes:
             return self.dues
-        return [due for due in self.dues if due not in self.outcomes or self.outcomes[due].kind == "fired"]
+        return [
+            due for due in self.dues if due not in self.outcomes or self.outcomes[due].kind is DecisionKind.FIRED
+        ]
 
     def may_push(self, wire_name: str) -> bool:
         """Whether a job of that name may be among what it pushes."""
@@ -140,7 +142,7 @@ def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome
     for due in column.dues if pauses else ():
         pause = covering(pauses, column.event.name, due * 1000)
         if pause is not None:
-            yield due, Outcome("paused", str(pause), counts=False)
+            yield due, Outcome(DecisionKind.PAUSED, str(pause), counts=False)
 
 
 def run_firings(
@@ -197,7 +199,7 @@ class _Known:
         if due in column.outcomes:
             return False
         outcome = fire(timetable, column.event, found, self._act)
-        if self._act is not None or outcome.kind != "fired":
+        if self._act is not None or outcome.kind is not DecisionKind.FIRED:
             column.outcomes[due] = outcome
         return _pause(outcome, found, self._ledger)
 
@@ -240,13 +242,13 @@ class _Asking:
         )
         pause = covering(self._ledger.pauses(), column.event.name, due * 1000)
         if pause is not None:
-            outcome = Outcome("paused", str(pause), counts=False)
+            outcome = Outcome(DecisionKind.PAUSED, str(pause), counts=False)
         else:
             outcome = fire(timetable, column.event, found, self._act)
         if outcome.kind not in JOINED or not self._was_refused:
             column.dues.append(due)
             column.asked[due] = found
-            if self._act is not None or outcome.kind != "fired":
+            if self._act is not None or outcome.kind is not DecisionKind.FIRED:
                 column.outcomes[due] = outcome
         self._decided, self._counted = at, found.counted[outcome.counts]
         self._was_refused = not outcome.counts

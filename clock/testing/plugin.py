@@ -15,7 +15,7 @@ from pathlib import Path
 
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
-from clock.rehearsal.history import FIRED, History
+from clock.rehearsal.history import History
 from clock.rehearsal.job_modes import Collected, Mode
 from clock.store import Redis
 from clock.store.server import embedded
@@ -64,7 +64,7 @@ def _others(history: History, name: str) -> Iterator[str]:
     others = Counter(
         f"{item.kind}: {item.detail.get('reason')}"
         for item in history.decisions
-        if item.event == name and item.kind not in FIRED
+        if item.event == name and not item.kind.fires
     )
     return (f"    {count} times {what}" for what, count in others.items())
 

@@ -1,7 +1,7 @@
 from clock.ticker.asking import due_of
 from clock.ticker.catch_up import Due, met
 from clock.ticker.clock_process import ClockProcess
-from clock.ticker.decision_buffer import JOINED, Signature, decision_of, pause_after
+from clock.ticker.decisions import JOINED, Signature, decision_of, pause_after
 from clock.ticker.heartbeat import Pulse
 from clock.ticker.leader import Leader
 from clock.ticker.manual_fire import fire_by_hand

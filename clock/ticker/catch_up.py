@@ -16,6 +16,7 @@ from typing import Protocol
 import msgspec
 
 from clock.clocks import to_ms
+from clock.store.ledger.decision import DecisionKind
 
 ON_TIME = timedelta(seconds=10)  # a longer delay than any healthy loop has, shorter than a restart
 ALL_LIMIT = 1_000  # at most so many of one event are fired at once, however long the clock was away
@@ -61,6 +62,11 @@ class Due(msgspec.Struct, frozen=True):
     caught_up: bool
     counted: tuple[str, str] = ("", "")
     is_asked_again: bool = False
+
+    @property
+    def kind(self) -> DecisionKind:
+        """What its firing is, if nothing refuses it."""
+        return DecisionKind.CAUGHT_UP if self.caught_up else DecisionKind.FIRED
 
 
 @dataclass(frozen=True, slots=True)

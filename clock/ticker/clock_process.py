@@ -16,7 +16,7 @@ from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.eviction import warn_of_eviction
-from clock.ticker.decision_buffer import Signature
+from clock.ticker.decisions import Signature
 from clock.ticker.heartbeat import Pulse
 from clock.ticker.leader import Leader
 from clock.ticker.release import Release

@@ -6,12 +6,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from operator import itemgetter
-
-from msgspec.structs import replace
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError
@@ -22,59 +19,12 @@ from clock.store.ledger.ledger import BATCH, Ledger
 from clock.store.ledger.pauses import Pause, covering
 from clock.ticker import log_lines
 from clock.ticker.catch_up import Due, Missed
+from clock.ticker.decisions import Signature, decision_of, missed_decision, pause_after, paused_decision
 from clock.ticker.remembered import Remembered
 from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
-JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
-
-JOINED = ("refused", "paused")  # a run of them, of an event that asks again, is one record of the history
-
-_MS = timedelta(milliseconds=1)
-
-CANCELLED = "it returned CancelJob"  # why an event is paused that asked not to run again
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Who decides: it goes into the history of each decision."""
-
-    host: str
-    release: str
-
-    @property
-    def fields(self) -> dict[str, object]:
-        """What it adds to an entry of the history."""
-        return {"host": self.host, "release": self.release}
-
-
-def decision_of(event: Event, due: Due, outcome: Outcome, *, late: timedelta, signature: Signature) -> Decision:
-    """What the ledger is told of a firing that was looked at `late`."""
-    detail: dict[str, object] = {"late_ms": late // _MS, "host": signature.host, "release": signature.release}
-    if outcome.reason:
-        detail["reason"] = outcome.reason
-    if outcome.jids:
-        detail |= {"jobs": len(outcome.jids), "jids": outcome.jids[:JIDS_KEPT]}
-    return Decision(
-        event.name,
-        event.declaration,
-        to_ms(due.after),
-        to_ms(due.at),
-        outcome.kind,
-        detail,
-        outcome.pushes,
-        watched=() if event.overlap == "allow" else outcome.jids,
-        counted=due.counted[outcome.counts and outcome.kind != "paused"],
-        uncounted=due.counted[0],
-        joins=due.is_asked_again and outcome.kind in JOINED,
-    )
-
-
-def pause_after(due: Due) -> Pause:
-    """The pause of an event that asked, at this firing, not to run again."""
-    return Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)
 
 
 class Journal:
@@ -133,24 +83,8 @@ class Journal:
             missed.reason,
             extra=log_lines.about(event.name, missed.at),
         )
-        detail: dict[str, object] = {
-            **self._signature.fields,
-            "late_ms": (self._clock.now() - missed.at) // timedelta(milliseconds=1),
-            "reason": missed.reason,
-            "count": missed.count,
-            "first": to_ms(missed.first),
-        }
-        self._waiting.append(
-            Decision(
-                event.name,
-                event.declaration,
-                to_ms(missed.after),
-                to_ms(missed.at),
-                "missed",
-                detail,
-                counted=missed.counted,
-            )
-        )
+        late = self._clock.now() - missed.at
+        self._waiting.append(missed_decision(event, missed, late=late, signature=self._signature))
 
     def begin(self, decision: Decision | None = None) -> None:
         """Take a decision, and where a whole batch waits, send it: Redis takes it while more are decided.
@@ -277,15 +211,7 @@ class Journal:
     def _paused(self, decision: Decision, pauses: Mapping[str, Pause]) -> Decision:
         reason = str(covering(pauses, decision.event, decision.due_ms) or "paused")
         log_lines.held_up(decision.event, from_ms(decision.due_ms), reason)
-        kept = {name: decision.detail[name] for name in ("late_ms", *self._signature.fields)}
-        return replace(
-            decision,
-            kind="paused",
-            detail={**kept, "reason": reason},
-            pushes=(),
-            watched=(),
-            counted=decision.uncounted,
-        )
+        return paused_decision(decision, reason, self._signature)
 
 
 def _unstored(events: Sequence[str]) -> Problem:

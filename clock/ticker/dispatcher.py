@@ -14,7 +14,8 @@ from clock.store.ledger.ledger import Ledger
 from clock.ticker import log_lines, run_event
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.decision_buffer import Journal, Signature
+from clock.ticker.decision_buffer import Journal
+from clock.ticker.decisions import Signature
 from clock.ticker.overlap import Gate
 from clock.ticker.plan import Plan
 from clock.ticker.prepared_firings import FORESEEN, PlainFirings

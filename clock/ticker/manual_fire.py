@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 
+from msgspec.structs import replace
+
 from clock.clocks import Clock, to_ms
 from clock.errors import ActionFailed, StoreError
 from clock.forking import child_ends_here
-from clock.store.ledger.decision import Decision, Verdict
+from clock.store.ledger.decision import DecisionKind, Verdict
 from clock.store.ledger.held_pushes import HeldPushes, holding
 from clock.store.ledger.ledger import Ledger
-from clock.ticker.decision_buffer import JIDS_KEPT, Signature
+from clock.ticker.catch_up import Due
+from clock.ticker.decisions import Signature, decision_of
+from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
 logger = logging.getLogger(__name__)
@@ -30,21 +34,13 @@ def fire_by_hand(event: Event, *, ledger: Ledger, clock: Clock, signature: Signa
         except Exception as error:
             logger.debug("The action of %r failed", event.name, exc_info=error)
             raise ActionFailed(event.name, error) from error
-    detail = {
-        "host": signature.host,
-        "release": signature.release,
-        "jobs": len(held.jids),
-        "jids": held.jids[:JIDS_KEPT],
-    }
-    [verdict] = ledger.commit([_by_hand(event, to_ms(now), detail, held)])
+    due = Due(now, None, now, caught_up=False)
+    outcome = Outcome(DecisionKind.MANUAL, pushes=tuple(held.pushes), jids=tuple(held.jids))
+    decision = decision_of(event, due, outcome, late=None, signature=signature)
+    [verdict] = ledger.commit([replace(decision, declaration="")])
     if verdict is Verdict.WRONG_TYPE:
         raise StoreError(
             "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
             cause="wrong_type",
         )
     return held
-
-
-def _by_hand(event: Event, now_ms: int, detail: dict[str, object], held: HeldPushes) -> Decision:
-    watched = () if event.overlap == "allow" else held.jids
-    return Decision(event.name, "", now_ms, now_ms, "manual", detail, held.pushes, watched)

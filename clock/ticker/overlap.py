@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError
+from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.ledger import Ledger
 from clock.store.ledger.pauses import Pause, covering
 from clock.ticker.action_threads import ActionThreads
@@ -50,13 +51,13 @@ class Gate:
         """What becomes of the firing instead; None: it may go ahead. Raises StoreUnavailable."""
         pause = covering(self._pauses, event.name, to_ms(due.at)) if self._pauses else None
         if pause is not None:
-            return Outcome("paused", str(pause), counts=False)
+            return Outcome(DecisionKind.PAUSED, str(pause), counts=False)
         if event.overlap == "allow":
             return None
         most, reason = _UNFINISHED[event.overlap]
         unfinished = self._threads.count_running(event.name)
         unfinished += self._count_unfinished(event.name)
-        return Outcome("overlap", reason) if unfinished > most else None
+        return Outcome(DecisionKind.OVERLAP, reason) if unfinished > most else None
 
     def _count_unfinished(self, event: str) -> int:
         """How many firings of the event have a job that has not ended; 0 if a key of another type hides it."""

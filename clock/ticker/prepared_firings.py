@@ -18,7 +18,7 @@ from clock.store.ledger.decision import Decision
 from clock.store.ledger.held_pushes import Push, jid_of
 from clock.ticker import run_event
 from clock.ticker.catch_up import Due
-from clock.ticker.decision_buffer import Signature
+from clock.ticker.decisions import Signature
 from clock.timetable import Event, PackedPush, Timetable
 
 LOOK = 100  # so many share a look at the time, and at whether the clock still leads
@@ -33,7 +33,7 @@ class PlainFirings:
     def __init__(self, timetable: Timetable, *, clock: Clock, signature: Signature, act: run_event.Act) -> None:
         self._callbacks = timetable.callbacks
         self._clock = clock
-        self._signature = signature.fields
+        self._signature = signature
         self._acts = act is Event.run
         self._foreseen: dict[str, tuple[Event, Due, Decision]] = {}
 
@@ -87,7 +87,6 @@ class PlainFirings:
         due_ms, after_ms = to_ms(due.at), to_ms(due.after)
         previous_ms = None if due.previous is None else to_ms(due.previous)
         jid = jid_of(event.name, due_ms, 0)
-        detail = {"late_ms": (now - due.at) // _MS, **self._signature, "jobs": 1, "jids": (jid,)}
+        record = self._signature.record(now - due.at, jids=(jid,))
         push = Push(packed.text(event.name, due_ms, previous_ms, jid, stamp), packed.queue)
-        kind = "caught_up" if due.caught_up else "fired"
-        return Decision(event.name, event.declaration, after_ms, due_ms, kind, detail, (push,))
+        return Decision(event.name, event.declaration, after_ms, due_ms, due.kind, record, (push,))

@@ -16,6 +16,7 @@ from clock.clocks import to_ms
 from clock.django_connections import renewed_connections, uses_django
 from clock.errors import message_of
 from clock.forking import child_ends_here
+from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.held_pushes import Push, holding
 from clock.ticker import log_lines
 from clock.ticker.catch_up import Due
@@ -30,12 +31,12 @@ logger = logging.getLogger(__name__)
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a firing, why, the jobs it pushed, their jids.
 
-    `kind` is fired, caught_up, refused, paused, overlap or error. `cancelled`: events not to run again.
+    `cancelled`: events not to run again.
     `began` is when it was begun, where that was another moment than when it ended. `counts`: the due instant uses
     up the period of Clockwork's form; not if the condition refused it, or failed.
     """
 
-    kind: str
+    kind: DecisionKind
     reason: str | None = None
     pushes: tuple[Push, ...] = ()
     jids: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ class Outcome(msgspec.Struct, frozen=True):
     counts: bool = True
 
 
-_UNREFUSED = Outcome("fired")
+_UNREFUSED = Outcome(DecisionKind.FIRED)
 
 
 def run(timetable: Timetable, event: Event, due: Due, act: Act | None = Event.run) -> Outcome:
@@ -62,9 +63,9 @@ def _run(timetable: Timetable, event: Event, due: Due, act: Act | None) -> Outco
     is_asked = True
     try:
         if not _allows(event, due):
-            return Outcome("refused", "its condition returned False", counts=False)
+            return Outcome(DecisionKind.REFUSED, "its condition returned False", counts=False)
         if timetable.callbacks.before_run and vetoed(timetable.callbacks.before_run, event, due.at):
-            return Outcome("refused", "a before_run callback returned False", counts=False)
+            return Outcome(DecisionKind.REFUSED, "a before_run callback returned False", counts=False)
         is_asked = False
         return _UNREFUSED if act is None else carry_out(timetable, event, due, act)
     except BaseException as error:  # noqa: BLE001  # sys.exit() in an action must not end the clock either
@@ -74,7 +75,8 @@ def _run(timetable: Timetable, event: Event, due: Due, act: Act | None) -> Outco
             f"{event.name!r} due {due.at.isoformat()} failed",
             log_lines.about(event.name, due.at),
         )
-        return Outcome("error", f"{type(error).__name__}: {message_of(error)}", counts=not is_asked)
+        reason = f"{type(error).__name__}: {message_of(error)}"
+        return Outcome(DecisionKind.ERROR, reason, counts=not is_asked)
 
 
 def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
@@ -105,9 +107,8 @@ def carry_out(timetable: Timetable, event: Event, due: Due, act: Act = Event.run
             answer = act(event, due.at, due.previous)
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
-    kind = "caught_up" if due.caught_up else "fired"
     cancelled = (event.name, *running.cancelled) if cancels(answer) else tuple(running.cancelled)
-    return Outcome(kind, None, tuple(held.pushes), tuple(held.jids), cancelled)
+    return Outcome(due.kind, None, tuple(held.pushes), tuple(held.jids), cancelled)
 
 
 def _allows(event: Event, due: Due) -> bool:

@@ -21,7 +21,8 @@ from clock.store.ledger.ledger import Ledger
 from clock.ticker import run_event
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.database_events import Sync
-from clock.ticker.decision_buffer import Journal, Signature
+from clock.ticker.decision_buffer import Journal
+from clock.ticker.decisions import Signature
 from clock.ticker.dispatcher import Firings
 from clock.ticker.due_queue import Planned
 from clock.ticker.next_due_marker import Promise

@@ -10,7 +10,7 @@ from redis import Redis
 
 from clock.errors import ClockError
 from clock.store.ledger import pauses
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import ALL
@@ -37,7 +37,13 @@ def ledger(application: Path, redis: Redis) -> RedisLedger:
     [entry] = ledger.declare([("nightly", event.declaration)], ANCHOR)
     detail = {"late_ms": 3, "host": "web1", "release": "v42", "jobs": 1, "jids": ["a1b2"]}
     decision = Decision(
-        "nightly", event.declaration, entry.decided_ms, FIRST_NOVEMBER, "fired", detail, [Push("{}", "low")]
+        "nightly",
+        event.declaration,
+        entry.decided_ms,
+        FIRST_NOVEMBER,
+        DecisionKind.FIRED,
+        detail,
+        [Push("{}", "low")],
     )
     ledger.commit([decision])
     return ledger
@@ -102,7 +108,7 @@ def test_history_without_a_name_tells_the_latest_of_all_events(
     [entry] = ledger.declare([("other", event.declaration)], ANCHOR)
     at = entry.decided_ms
     for due in (FIRST_NOVEMBER - 3_600_000, FIRST_NOVEMBER + 3_600_000):
-        ledger.commit([Decision("other", event.declaration, at, due, "refused", {"host": "web1"}, [])])
+        ledger.commit([Decision("other", event.declaration, at, due, DecisionKind.REFUSED, {"host": "web1"}, [])])
         at = due
 
     lines = clock("history").output.splitlines()
@@ -232,7 +238,12 @@ def test_why_of_a_row_that_is_gone_or_cannot_be_read_tells_what_is_recorded(
 ) -> None:
     [entry] = ledger.declare([("weekly", "every week")], ANCHOR)
     decision = Decision(
-        "weekly", "every week", entry.decided_ms, FIRST_NOVEMBER, "fired", {"host": "web1", "release": "v42"}
+        "weekly",
+        "every week",
+        entry.decided_ms,
+        FIRST_NOVEMBER,
+        DecisionKind.FIRED,
+        {"host": "web1", "release": "v42"},
     )
     ledger.commit([decision])
     rows.write_text(FILE + ROWS.replace("GONE = False", edit))
@@ -260,7 +271,9 @@ def test_why_of_a_busy_day_asks_redis_and_prints_no_more_than_of_a_quiet_one(
     [entry] = ledger.declare([("busy", declaration)], ANCHOR)
     after = entry.decided_ms
     for due in range(ANCHOR + 10_000, ANCHOR + 2_000_000, 10_000):
-        ledger.commit([Decision("busy", declaration, after, due, "fired", {"host": "web1", "release": "v1"})])
+        ledger.commit(
+            [Decision("busy", declaration, after, due, DecisionKind.FIRED, {"host": "web1", "release": "v1"})]
+        )
         after = due
 
     def answer(day: str) -> tuple[list[str], int]:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from clock.errors import ClockError
 from clock.store import keys
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import load
 
@@ -62,7 +62,7 @@ def ledger(application: Path, redis: Redis) -> RedisLedger:
     for name in ("odd", "other"):
         declaration = load("lib/clock.py").event(name).declaration
         [entry] = ledger.declare([(name, declaration)], START)
-        made = Decision(name, declaration, entry.decided_ms, DUE, "fired", {"jids": ["0a"], "jobs": 1})
+        made = Decision(name, declaration, entry.decided_ms, DUE, DecisionKind.FIRED, {"jids": ["0a"], "jobs": 1})
         ledger.commit([made])
     return ledger
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from clock.cli.app import main
 from clock.store.ledger import pauses
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.history import add_outcome
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
@@ -57,7 +57,9 @@ def _of_the_clock(redis: Redis) -> None:
     event = load("lib/clock.py").event("nightly")
     [entry] = ledger.declare([("nightly", event.declaration)], 1_767_225_600_000)
     detail = {"reason": HOSTILE, "host": HOSTILE, "release": HOSTILE, "jobs": 1, "jids": [HOSTILE]}
-    decision = Decision("nightly", event.declaration, entry.decided_ms, 1_767_313_800_000, "error", detail, [])
+    decision = Decision(
+        "nightly", event.declaration, entry.decided_ms, 1_767_313_800_000, DecisionKind.ERROR, detail, []
+    )
     ledger.commit([decision])
     ledger.declare([(HOSTILE, HOSTILE)], 1_767_225_600_000)
     outcome = {"outcome": "dead", "at": 1_767_313_800_000, "took_ms": 1, "error": HOSTILE}

@@ -15,7 +15,7 @@ from clock.errors import Discard
 from clock.health.metrics import Metrics
 from clock.job import Context, Job, server_middleware
 from clock.job.registry import forget
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from tests.health.test_server import Signs
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -40,7 +40,7 @@ def metrics(redis: Redis) -> Iterator[Metrics]:
 
 
 def decision(kind: str, late_ms: int) -> Decision:
-    return Decision("nightly", "every day", 0, 1, kind, {"late_ms": late_ms})
+    return Decision("nightly", "every day", 0, 1, DecisionKind(kind), {"late_ms": late_ms})
 
 
 def test_firings_are_counted_by_outcome_and_their_lateness_measured(metrics: Metrics) -> None:

@@ -7,7 +7,7 @@ from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
 from clock.store import keys
 from clock.store.ledger import overdue, pauses
-from clock.store.ledger.decision import Decision, Verdict
+from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.lease import Lease
@@ -30,7 +30,7 @@ def declare(ledger: RedisLedger, declaration: str = "every minute", now_ms: int 
 
 
 def decision(due_ms: int, *pushes: Push, after_ms: int = NOON - 1000) -> Decision:
-    return Decision("feed", "every minute", after_ms, due_ms, "fired", {"late_ms": 3}, pushes)
+    return Decision("feed", "every minute", after_ms, due_ms, DecisionKind.FIRED, {"late_ms": 3}, pushes)
 
 
 def test_an_event_seen_for_the_first_time_may_be_due_at_its_anchor(ledger: RedisLedger) -> None:
@@ -169,7 +169,9 @@ def test_keys_of_another_type_beside_the_ledger_are_named_and_hold_up_nothing(
     ledger.declare([("nightly", "daily")], NOON)
     odd = [keys.HISTORY + "nightly", keys.WATCHED + "nightly", keys.PAUSED, keys.LEASE]
     redis.mset(dict.fromkeys(odd, "in the way"))
-    fired = Decision("nightly", "daily", NOON - 1000, NOON + MINUTE, "fired", {}, (Push("{}", "low"),), ["0a"])
+    fired = Decision(
+        "nightly", "daily", NOON - 1000, NOON + MINUTE, DecisionKind.FIRED, {}, (Push("{}", "low"),), ["0a"]
+    )
 
     assert ledger.commit([fired]) == [Verdict.COMMITTED]
     assert redis.llen("queue:low") == 1
@@ -196,7 +198,7 @@ def test_a_pause_that_is_none_is_named_and_stops_nothing(
 ) -> None:
     ledger.declare([("nightly", "daily")], NOON)
     redis.hset(keys.PAUSED, mapping={field: text, "weekly": '{"from": 1}'})
-    fired = Decision("nightly", "daily", NOON - 1000, NOON + MINUTE, "fired", {}, (Push("{}", "low"),))
+    fired = Decision("nightly", "daily", NOON - 1000, NOON + MINUTE, DecisionKind.FIRED, {}, (Push("{}", "low"),))
 
     verdicts, pauses = ledger.commit([fired]), ledger.pauses()
 
@@ -213,7 +215,7 @@ def test_an_entry_with_a_part_missing_begins_again_from_what_is_left(
     pairs = [("nightly", "daily"), ("hourly", "hourly")]
     ledger.declare(pairs, NOON)
     for event, declaration in pairs:
-        ledger.commit([Decision(event, declaration, NOON - 1000, NOON + MINUTE, "fired")])
+        ledger.commit([Decision(event, declaration, NOON - 1000, NOON + MINUTE, DecisionKind.FIRED)])
 
     redis.hdel(lost, "nightly")
     nightly, hourly = ledger.declare(pairs, NOON + 2 * MINUTE)
@@ -283,7 +285,8 @@ def test_entries_that_redis_lost_are_written_again_as_they_are_known(ledger: Red
 def test_refusals_that_join_are_one_entry_of_the_history(ledger: RedisLedger) -> None:
     declare(ledger)
     after = NOON - 1000
-    for number, kind in enumerate(["refused", "refused", "refused", "fired", "refused"]):
+    kinds = [*[DecisionKind.REFUSED] * 3, DecisionKind.FIRED, DecisionKind.REFUSED]
+    for number, kind in enumerate(kinds):
         due = NOON + number * MINUTE
         ledger.commit([Decision("feed", "every minute", after, due, kind, {"late_ms": number}, joins=number > 0)])
         after = due
@@ -308,7 +311,7 @@ def test_the_history_tells_each_decision_newest_first(ledger: RedisLedger) -> No
 def test_a_firing_by_hand_is_in_the_history_and_not_in_the_ledger(ledger: RedisLedger, redis: Redis) -> None:
     declare(ledger)
 
-    ledger.commit([Decision("feed", "", 0, NOON + 7, "manual", {}, [Push("{}", "low")])])
+    ledger.commit([Decision("feed", "", 0, NOON + 7, DecisionKind.MANUAL, {}, [Push("{}", "low")])])
 
     assert redis.llen("queue:low") == 1
     assert declare(ledger) == Entry(NOON, NOON - 1000)
@@ -319,7 +322,7 @@ def test_names_and_payloads_survive_whatever_they_contain(ledger: RedisLedger, r
     name, payload = 'Prüfung "täglich"\n%s', json.dumps({"args": ["ß\\", 2**70]}, ensure_ascii=False)
     ledger.declare([(name, "ä")], NOON)
 
-    ledger.commit([Decision(name, "ä", NOON - 1000, NOON, "fired", {}, [Push(payload, "low")])])
+    ledger.commit([Decision(name, "ä", NOON - 1000, NOON, DecisionKind.FIRED, {}, [Push(payload, "low")])])
 
     assert redis.lindex("queue:low", 0) == payload.encode()
     assert redis.hget(keys.LEDGER_DECIDED, name) == str(NOON).encode()

@@ -14,7 +14,7 @@ from clock.store import scripts
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.store.ledger import overdue
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import bury
@@ -77,7 +77,9 @@ def put_back(redis: Redis) -> None:
 
 
 def fire(redis: Redis) -> None:
-    decision = Decision("feed", "every minute", NOON - 1000, NOON, "fired", {}, [Push(JOB.decode(), "default")])
+    decision = Decision(
+        "feed", "every minute", NOON - 1000, NOON, DecisionKind.FIRED, {}, [Push(JOB.decode(), "default")]
+    )
     RedisLedger(redis).commit([decision])
 
 

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
 from clock.store.ledger.held_pushes import Push
 
 
+class DecisionKind(StrEnum):
+    """What became of a due instant.
+
+    `words` says so to people; `colours` are those of the dashboard, on a light and on a dark page. `fires`: the
+    clock ran the event's action at its due instant, and the action did not fail.
+
+    >>> DecisionKind("caught_up").fires, DecisionKind.MISSED.words
+    (True, 'did not run: missed')
+    """
+
+    words: str
+    colours: tuple[str, str]
+    fires: bool
+
+    FIRED = "fired", "ran", ("#0b6353", "#2fcf9f"), True
+    CAUGHT_UP = "caught_up", "ran late: caught up after the clock was down", ("#1746a2", "#4a9bff"), True
+    MISSED = "missed", "did not run: missed", ("#bd4b05", "#e58236")
+    REFUSED = "refused", "did not run: refused", ("#616b79", "#b0b9c6")
+    PAUSED = "paused", "did not run: paused", ("#8b3fc4", "#d3a4f5")
+    OVERLAP = "overlap", "did not run: the previous run was still active", ("#564300", "#f2d95c")
+    ERROR = "error", "failed, no jobs pushed", ("#8c0a30", "#f4577f")
+    MANUAL = "manual", "fired manually", ("#15191f", "#e9ecf0")
+
+    def __new__(
+        cls, value: str, words: str = "", colours: tuple[str, str] = ("", ""), fires: bool = False
+    ) -> DecisionKind:
+        """One of them, as the history holds it."""
+        kind = str.__new__(cls, value)
+        kind._value_, kind.words, kind.colours, kind.fires = value, words, colours, fires
+        return kind
+
+
 class Decision(msgspec.Struct, frozen=True):
-    """What became of a due instant: `kind` is fired, caught_up, missed, refused, paused, overlap, error or manual.
+    """What became of a due instant.
 
     It holds only where `after_ms` is what the ledger has decided last: so what is decided is, for each event, a
     chain without gap. `detail` goes into the history as it is; `pushes` are the jobs that the firing enqueues;
@@ -24,7 +56,7 @@ class Decision(msgspec.Struct, frozen=True):
     declaration: str
     after_ms: int
     due_ms: int
-    kind: str
+    kind: DecisionKind
     detail: Mapping[str, object] = {}
     pushes: Sequence[Push] = ()
     watched: Sequence[str] = ()
