@@ -17,6 +17,8 @@
         NoPerform
         NotFaked
         Discard              raised on purpose, to drop the job that runs
+      InvalidCursor          a page is asked for that no page has named
+      SearchIncomplete       a search for a job was ended before it had read everything
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; it may be, later
         Outranked            a clock of a newer release leads; this one may not work
@@ -200,6 +202,23 @@ class JobTimeout(BaseException):
     def __init__(self, seconds: float | None = None) -> None:
         # Python itself makes it, without arguments, where it interrupts a thread.
         super().__init__("it ran for longer than its timeout" + (f", {seconds:g} s" if seconds else ""))
+
+
+class InvalidCursor(ClockError):
+    """A cursor that was not returned with a page."""
+
+    def __init__(self, cursor: object) -> None:
+        super().__init__(f"invalid cursor {cursor!r:.60}; pass the cursor of a page, or None for the first page")
+
+
+class SearchIncomplete(ClockError):
+    """The time for a search was up before all places were read, and the job was not found until then."""
+
+    def __init__(self, jid: str, seconds: float) -> None:
+        super().__init__(
+            f"no job {jid!r} was found in {seconds:g} s, and not everything was searched; allow more: within=60"
+        )
+        self.jid = jid
 
 
 class StoreError(ClockError):

@@ -44,7 +44,8 @@ MAY_IMPORT |= {
     "lint": {*FLOOR_4, "rehearsal"} - {"worker", "ticker"},
     "diff": {*FLOOR_4, "rehearsal", "lint"} - {"worker", "ticker"},
 }
-MAY_IMPORT |= {"testing": {*FLOOR_4, "rehearsal"}, "web": FLOOR_4 - {"store"}}
+MAY_IMPORT |= {"api": FLOOR_4 - {"worker"}}
+MAY_IMPORT |= {"testing": {*FLOOR_4, "rehearsal"}, "web": {*FLOOR_4, "api"} - {"store"}}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing"}, "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it

@@ -8,15 +8,14 @@ import secrets
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
-from clock.errors import ConfigurationError, NoEvents, SourceFailed, StoreError, StoreUnavailable
+from clock.errors import ConfigurationError, NoEvents, StoreError, StoreUnavailable
 from clock.job.registry import import_jobs, lookup
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
@@ -25,7 +24,7 @@ from clock.store.server import embedded
 from clock.store.server.address import masked
 from clock.store.server.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
-from clock.timetable import Event, SyncedEvents, Timetable, application_folder, load, read_rows
+from clock.timetable import Timetable, application_folder, load
 from clock.timetable.clock_file.own_module import make_importable
 
 if TYPE_CHECKING:
@@ -149,25 +148,6 @@ def timetable_to_run(config: Config) -> Timetable:
 def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:
     """The timetable; None: nothing is declared here, and nobody has named a file. Raises DeclarationError."""
     return load_timetable(config) if is_named or config.clock_file.exists() or config.schedule else None
-
-
-def find_event(timetable: Timetable, name: str) -> Event:
-    """The event of that name: one of the file, else of a row that a database has now.
-
-    Raises UnknownEvent, SourceFailed.
-    """
-    if name in timetable.by_name or not timetable.synced:
-        return timetable.event(name)
-    found = {event.name: event for synced in timetable.synced for event in _rows(synced, timetable)}
-    return replace(timetable, events=[*timetable.events, *found.values()]).event(name)
-
-
-def _rows(synced: SyncedEvents, timetable: Timetable) -> Sequence[Event]:
-    try:
-        rows = list(synced.load())
-    except Exception as error:
-        raise SourceFailed(synced.source, error) from error
-    return read_rows(synced, rows, timetable.settings, timetable.by_name).events
 
 
 def release(clock_file: Path, clock: SystemClock) -> Release:

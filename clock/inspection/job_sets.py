@@ -108,6 +108,12 @@ def queues(redis: Redis, now: float) -> list[QueueView]:
     return [_seen(name, end, now) for name, end in zip(names, listing.queue_ends(redis, names), strict=True)]
 
 
+def view_of(redis: Redis, name: str, now: float) -> QueueView:
+    """One queue at `now` (float seconds). Raises StoreUnavailable."""
+    [end] = listing.queue_ends(redis, [name])
+    return _seen(name, end, now)
+
+
 def _seen(name: str, end: tuple[int, bytes | None] | None, now: float) -> QueueView:
     if end is None:
         return QueueView(name, 0, 0.0, is_list=False)

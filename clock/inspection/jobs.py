@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from clock.job.payload import Payload, decode, instant, queue_of
+from clock.job.payload import Payload, decode, encode_again, instant, queue_of
 from clock.job.redaction import shown_args
+
+UNREADABLE = "unreadable"  # in the place of a class name: what is in Redis is not a payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class FoundJob:
     @property
     def job_class(self) -> str:
         """The name of its class; Active Job's own where it wraps one."""
-        return str(self.payload.get("wrapped") or self.payload.get("class") or "unreadable")
+        return str(self.payload.get("wrapped") or self.payload.get("class") or UNREADABLE)
 
     @property
     def queue(self) -> str:
@@ -64,9 +67,12 @@ class FoundJob:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs are meant: those that meet all that is given.
+    """Which jobs are meant: those that meet all conditions.
 
-    `job_class` and `queue` may hold `*` and `?`; `older_than` is in seconds since it failed, was enqueued or made.
+    `job_class` and `queue` may contain `*` and `?`. `older_than` is in seconds since the job failed, was
+    enqueued or was created. `args` and `error` are texts that the arguments, as JSON, and the last error
+    contain, in upper or lower case; hidden arguments are not searched. `before` is a time in float seconds: the
+    job is due before it, or died before it; in a queue, it was enqueued before it.
 
     >>> JobFilter(job_class="Send*").accepts(FoundJob(b"", payload={"class": "SendMailJob"}), now=0)
     True
@@ -76,6 +82,9 @@ class JobFilter:
     job_class: str | None = None
     queue: str | None = None
     older_than: float | None = None
+    args: str | None = None
+    error: str | None = None
+    before: float | None = None
 
     @property
     def accepts_all(self) -> bool:
@@ -90,7 +99,37 @@ class JobFilter:
             return False
         if self.queue and not fnmatchcase(job.queue, self.queue):
             return False
+        if self.args and not _contains(_args_text(job), self.args):
+            return False
+        if self.error and not _contains(job.error or "", self.error):
+            return False
+        if self.before is not None and not _is_before(job, self.before):
+            return False
         return self.older_than is None or (job.since is not None and now - job.since > self.older_than)
+
+    @property
+    def texts(self) -> list[str]:
+        """Texts that the payload of each job that is meant contains: Redis looks for these first."""
+        jid = next(iter(self.jids)) if len(self.jids) == 1 else ""
+        name = "" if self.job_class == UNREADABLE else self.job_class or ""
+        return [text for text in (jid, name) if _PLAIN.fullmatch(text)]
+
+
+_PLAIN = re.compile(r"[\w.:-]+", re.ASCII)  # JSON holds such a text as it is
+
+
+def _contains(text: str, part: str) -> bool:
+    return part.casefold() in text.casefold()
+
+
+def _args_text(job: FoundJob) -> str:
+    args = job.args
+    return args if isinstance(args, str) else encode_again({"": args})[len('{"":') : -1]
+
+
+def _is_before(job: FoundJob, time: float) -> bool:
+    at = job.since if job.at is None else job.at
+    return at is not None and at < time
 
 
 def found(member: bytes, at: float | None = None) -> FoundJob:

@@ -135,6 +135,30 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
     }
 
 
+def work(redis: Redis) -> dict[str, dict[str, bytes]]:
+    """What each worker, Sidekiq's as well, reports of its busy threads: thread -> JSON."""
+    with translated():
+        identities = _members(redis, keys.PROCESSES)
+        with redis.pipeline(transaction=False) as pipeline:
+            for identity in identities:
+                pipeline.hgetall(keys.work(text(identity)))
+                pipeline.hgetall(keys.workers(text(identity)))
+            replies = readable(pipeline)
+    return {
+        text(identity): {text(thread): report for thread, report in (new or old or {}).items()}
+        for identity, new, old in zip(identities, replies[::2], replies[1::2], strict=True)
+    }
+
+
+def days(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
+    """How many jobs were run and how many failed on each of these days (YYYY-MM-DD, UTC)."""
+    asked = [f"{stat}:{day}" for stat in (keys.STAT_PROCESSED, keys.STAT_FAILED) for day in names]
+    with translated():
+        found: Any = redis.mget(asked) if asked else []
+    counts = [number(value) for value in found]
+    return list(zip(counts[: len(names)], counts[len(names) :], strict=True))
+
+
 def ledger(redis: Redis) -> dict[str, LedgerRow]:
     """The ledger's entries, by event, without those that are broken. Raises WrongType."""
     anchors, declarations, decided, counted = _ledger_hashes(redis)
@@ -190,6 +214,13 @@ def holders(redis: Redis) -> tuple[set[str], set[str]]:
             registered = readable(pipeline)[0] or ()
     holding = {text(key).removeprefix(keys.IN_PROGRESS) for key in found}
     return holding, set(map(text, registered))
+
+
+def registered(redis: Redis) -> list[str]:
+    """The identities of our workers that live, and of dead ones whose jobs wait to be put back."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.zrange(keys.WORKERS, 0, -1)
+        return list(map(text, readable(pipeline)[0] or ()))
 
 
 def server(redis: Redis) -> Mapping[str, object]:

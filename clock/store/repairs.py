@@ -101,3 +101,9 @@ def signal(redis: Redis, identity: str, name: str) -> None:
         pipeline.lpush(keys.signals(identity), name)
         pipeline.expire(keys.signals(identity), 60)
         pipeline.execute()
+
+
+def reset_counters(redis: Redis, names: Sequence[str]) -> None:
+    """Set `processed` or `failed`, or both, to 0. The counters of days are kept."""
+    with translated():
+        redis.mset(dict.fromkeys((f"stat:{name}" for name in names), 0))

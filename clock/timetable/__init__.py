@@ -22,6 +22,7 @@ from clock.timetable.clock_file.loader import application_folder, load
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
 from clock.timetable.clock_file.zone_files import zone_name
 from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.row_events import find_event, with_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "cron",
     "error_handler",
     "every",
+    "find_event",
     "get_jobs",
     "handler",
     "left_running",
@@ -53,5 +55,6 @@ __all__ = [
     "read_rows",
     "repeat",
     "sync_events",
+    "with_rows",
     "zone_name",
 ]

@@ -8,12 +8,12 @@ import click
 
 from clock.cli.options import file_option, settings, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import connected, find_event, load_timetable, release, signature
+from clock.cli.wiring import connected, load_timetable, release, signature
 from clock.clocks import SystemClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
 from clock.ticker import fire_by_hand
-from clock.timetable import action
+from clock.timetable import action, find_event
 
 
 @click.command()

@@ -10,11 +10,12 @@ import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, json_option
-from clock.cli.wiring import find_event, load_timetable, opened, timetable_if_any
+from clock.cli.wiring import load_timetable, opened, timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, SourceFailed, UnknownEvent
 from clock.inspection.why import latest_of_all, told
 from clock.store.ledger.history import read
+from clock.timetable import find_event
 
 
 @click.command("history", short_help="Show the recent runs of an event, or of all events.")

@@ -11,13 +11,13 @@ import click
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.spans import dated
-from clock.cli.wiring import find_event, load_timetable, opened
+from clock.cli.wiring import load_timetable, opened
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError
 from clock.store import Redis, listing
 from clock.store.ledger import pauses
 from clock.store.ledger.pauses import ALL, Pause
-from clock.timetable import Timetable
+from clock.timetable import Timetable, find_event
 from clock.timetable.periods import parse_period
 
 

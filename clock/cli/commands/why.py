@@ -10,11 +10,12 @@ import click
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.spans import dated
-from clock.cli.wiring import find_event, load_timetable, opened
+from clock.cli.wiring import load_timetable, opened
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.why import asked, recorded
 from clock.inspection.why import why as explain
 from clock.store import listing
+from clock.timetable import find_event
 
 
 @click.command("why")

@@ -50,5 +50,10 @@ def _commands(parcels: Sequence[Parcel]) -> list[Command]:
 
 def size(redis: Redis, name: str) -> int:
     """How many jobs wait in the queue."""
+    return list_size(redis, keys.queue(name))
+
+
+def list_size(redis: Redis, key: str) -> int:
+    """How many jobs a list holds: a queue, or the parked jobs of a class."""
     with translated():
-        return int(redis.llen(keys.queue(name)))
+        return int(redis.llen(key))

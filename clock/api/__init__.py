@@ -1,0 +1,49 @@
+"""What the command line can do, in Python: queues, sets of jobs, workers, counters, events.
+
+from clock import api
+
+for job in api.RetrySet().search(class_="SendMailJob"):
+    print(job.jid, job.error)
+"""
+
+from clock.api.conditions import Conditions, where
+from clock.api.connecting import connect
+from clock.api.events import Events, EventState
+from clock.api.job_ref import JobRef, Located
+from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
+from clock.api.processes import Clocks, Workers
+from clock.api.queues import Queue
+from clock.api.stats import Counts, Day, Stats
+from clock.errors import InvalidCursor, SearchIncomplete
+from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
+from clock.inspection.busy import BusyJob
+from clock.inspection.pages import Page
+
+__all__ = [
+    "BusyJob",
+    "ClockView",
+    "Clocks",
+    "Conditions",
+    "Counts",
+    "Day",
+    "DeadSet",
+    "EventState",
+    "Events",
+    "FoundJob",
+    "InvalidCursor",
+    "JobFilter",
+    "JobRef",
+    "JobSet",
+    "Located",
+    "Page",
+    "Queue",
+    "QueueView",
+    "RetrySet",
+    "ScheduledSet",
+    "SearchIncomplete",
+    "Stats",
+    "WorkerView",
+    "Workers",
+    "connect",
+    "where",
+]

@@ -1,0 +1,26 @@
+"""The connection of the API's objects, and the time that they work with."""
+
+from __future__ import annotations
+
+from clock.job.push.client import now
+from clock.store import Redis
+from clock.store.server.connection import connect as open_connection
+from clock.store.server.connection import default
+
+__all__ = ["connect", "connected", "now"]
+
+
+def connect(url: str | None = None, *, max_connections: int = 10) -> Redis:
+    """Open a connection to pass as `redis=`: to `url`, else to `REDIS_URL`, else to the folder's embedded Valkey.
+
+    Threads may share it. Raises StoreUnavailable, StoreError, ConfigurationError.
+    """
+    return open_connection(url, max_connections=max_connections)
+
+
+def connected(redis: Redis | None) -> Redis:
+    """The connection that was passed, else the process's own, to which jobs are pushed.
+
+    Raises StoreUnavailable, StoreError, ConfigurationError.
+    """
+    return default() if redis is None else redis

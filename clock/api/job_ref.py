@@ -1,0 +1,97 @@
+"""One job by its id, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from clock.api.awaitable import awaitable
+from clock.api.connecting import connected
+from clock.clocks import SystemClock
+from clock.errors import SearchIncomplete
+from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName
+from clock.inspection.busy import claimed_jobs
+from clock.inspection.job_history import Moment, moments
+from clock.inspection.pages import Place, parked_place, queue_place, set_place
+from clock.store import Redis, listing
+
+State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked"]
+
+WITHIN_SECONDS = 5.0  # of a search through all places: some million jobs
+
+_monotonic = SystemClock().monotonic
+
+_SETS: Mapping[SetName, State] = {RETRY: "retry", SCHEDULE: "scheduled", DEAD: "dead"}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a job was found: `state`, and the name of its queue, set, worker or, if parked, class."""
+
+    state: State
+    where: str
+    job: FoundJob
+
+
+class JobRef:
+    """The job with the id `jid`. Its methods raise StoreUnavailable.
+
+    Redis has no index of jobs: each method reads through the places where jobs may be, in bounded steps, for
+    `within` seconds at most. Each has an awaitable twin, whose name begins with `a`.
+    """
+
+    def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
+        self.jid = jid
+        self._redis = connected(redis)
+        self._within = within
+
+    def __repr__(self) -> str:
+        return f"JobRef({self.jid!r})"
+
+    def locate(self) -> Located | None:
+        """Where the job is; None: it is done, was deleted, or never was.
+
+        A job that moves on during the search may be missed. Raises SearchIncomplete.
+        """
+        for held in claimed_jobs(self._redis):
+            if held.job.jid == self.jid:
+                return Located("running", held.worker, held.job)
+        end = _monotonic() + self._within
+        for state, place in self._places():
+            job = self._found_in(place, end)
+            if job:
+                return Located(state, place.name, job)
+        return None
+
+    def history(self) -> list[Moment]:
+        """What is known of the job while it is in Redis, oldest first: its times, and the firing that pushed it.
+
+        Raises SearchIncomplete.
+        """
+        located = self.locate()
+        return moments(self._redis, located.job) if located else []
+
+    def _places(self) -> Iterator[tuple[State, Place]]:
+        """The places where a job may wait; those that are usually short first."""
+        for name, state in _SETS.items():
+            yield state, set_place(self._redis, name)
+        for job_class in listing.parked(self._redis):
+            yield "parked", parked_place(self._redis, job_class)
+        for queue in listing.queue_names(self._redis):
+            yield "enqueued", queue_place(self._redis, queue)
+
+    def _found_in(self, place: Place, end: float) -> FoundJob | None:
+        wanted, cursor = JobFilter(frozenset([self.jid])), None
+        while True:
+            page = place.page(wanted, now=0.0, cursor=cursor, limit=1)
+            if page.jobs:
+                return page.jobs[0]
+            if page.cursor is None:
+                return None
+            if _monotonic() > end:
+                raise SearchIncomplete(self.jid, self._within)
+            cursor = page.cursor
+
+    alocate = awaitable(locate)
+    ahistory = awaitable(history)

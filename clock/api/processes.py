@@ -1,0 +1,76 @@
+"""The processes that live: workers, Sidekiq's as well, and clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from clock.api.awaitable import awaitable
+from clock.api.connecting import connected, now
+from clock.clocks import from_ms
+from clock.inspection import ClockView, WorkerView, clocks, workers
+from clock.inspection.busy import BusyJob, busy_jobs
+from clock.store import Redis, repairs
+
+
+class Workers:
+    """The workers that live, Sidekiq's as well. Its methods raise StoreUnavailable.
+
+    Each method that reads or writes Redis has an awaitable twin, whose name begins with `a`. `redis` is a
+    connection of `api.connect`; without it the process's own connection is used. A worker writes what it does
+    every 5 s, and reads what it is told as often.
+    """
+
+    def __init__(self, *, redis: Redis | None = None) -> None:
+        self._redis = connected(redis)
+
+    def living(self) -> list[WorkerView]:
+        """Each worker by its last heartbeat."""
+        return workers(self._redis, now())
+
+    def __iter__(self) -> Iterator[WorkerView]:
+        return iter(self.living())
+
+    def busy(self) -> list[BusyJob]:
+        """The jobs that run now, the one that has run longest first."""
+        return busy_jobs(self._redis)
+
+    def quiet(self, identity: str | None = None) -> list[str]:
+        """Ask a worker (None: all) to take no further jobs. There is no way back. Returns who was asked."""
+        return self._signal("TSTP", identity)
+
+    def stop(self, identity: str | None = None) -> list[str]:
+        """Ask a worker (None: all) to stop in an orderly way, as TERM does. Returns who was asked."""
+        return self._signal("TERM", identity)
+
+    def dump(self, identity: str | None = None) -> list[str]:
+        """Ask a worker (None: all) to log what its threads do, as TTIN does. Returns who was asked."""
+        return self._signal("TTIN", identity)
+
+    def _signal(self, name: str, identity: str | None) -> list[str]:
+        living = [view.identity for view in self.living()]
+        meant = [one for one in living if identity in (None, one)]
+        for one in meant:
+            repairs.signal(self._redis, one, name)
+        return meant
+
+    aliving = awaitable(living)
+    abusy = awaitable(busy)
+    aquiet = awaitable(quiet)
+    astop = awaitable(stop)
+    adump = awaitable(dump)
+
+
+class Clocks:
+    """The clock processes that live, the leader first. Its methods raise StoreUnavailable."""
+
+    def __init__(self, *, redis: Redis | None = None) -> None:
+        self._redis = connected(redis)
+
+    def living(self) -> list[ClockView]:
+        """Each clock by its last heartbeat; the one that leads is first."""
+        return clocks(self._redis, from_ms(round(now() * 1000)))
+
+    def __iter__(self) -> Iterator[ClockView]:
+        return iter(self.living())
+
+    aliving = awaitable(living)

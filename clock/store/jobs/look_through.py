@@ -1,0 +1,145 @@
+"""Reading places where jobs wait, in bounded steps that can go on where the last one ended.
+
+A sorted set is read by score, so that jobs that leave or join elsewhere neither hide nor repeat any. A queue is
+read from one end, by index: from the right, workers that take jobs make a later step pass over as many; from the
+left, pushes make it read as many again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis import Redis
+
+from clock.store.jobs.steps import STEP_BYTES
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+
+MOST_JOBS = 1_000  # of one step: about a ms of Redis's time
+FIRST_JOBS = 64  # of the first step, as nobody knows yet how large they are
+
+Order = Literal["lowest", "highest"]
+End = Literal["next", "newest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next step begins: of a sorted set after `skip` members of `score`, of a queue at index `skip`.
+
+    `jobs` is how many the next step reads.
+    """
+
+    score: str = ""
+    skip: int = 0
+    jobs: int = FIRST_JOBS
+
+    def __str__(self) -> str:
+        return f"{self.score}:{self.skip}:{self.jobs}"
+
+    @classmethod
+    def of(cls, text: str) -> Cursor:
+        """The cursor that a text stands for, as `str` wrote it. Raises ValueError."""
+        score, skip, jobs = text.split(":")
+        if score:
+            float(score)
+        if int(skip) < 0:
+            raise ValueError(text)
+        return cls(score, int(skip), min(max(int(jobs), 1), MOST_JOBS))
+
+
+START = Cursor()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A payload, its score in float seconds (None: it is in a queue), and the cursor of what follows it."""
+
+    member: bytes
+    score: float | None
+    after: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step read: `jobs` are those that hold the texts, `read` is how many there were; None: the end."""
+
+    jobs: Sequence[Seen]
+    read: int
+    cursor: Cursor | None
+
+
+def set_step(
+    redis: Redis, where: str, cursor: Cursor, texts: Sequence[str], order: Order, most: int = MOST_JOBS
+) -> Step:
+    """Read on in `schedule`, `retry` or `dead`, `most` jobs at most. Raises StoreUnavailable, StoreError."""
+    rank, jobs = cursor.skip, min(cursor.jobs, most)
+    if cursor.score:
+        low, high = ("-inf", f"({cursor.score}") if order == "lowest" else (f"({cursor.score}", "+inf")
+        with translated():
+            rank += int(redis.zcount(where, low, high))
+    part = _read(redis, where, "zset" if order == "lowest" else "zrevset", rank, rank + jobs - 1, texts)
+
+    def after(read: int, score: str, alike: int) -> Cursor:
+        goes_on = alike == read and score == cursor.score
+        return Cursor(score, alike + (cursor.skip if goes_on else 0), part.fitting(cursor))
+
+    seen = [Seen(hit.member, float(hit.score), after(hit.read, hit.score, hit.alike)) for hit in part.hits]
+    return Step(seen, part.read, after(part.read, part.score, part.alike) if part.read == jobs else None)
+
+
+def list_step(
+    redis: Redis, key: str, cursor: Cursor, texts: Sequence[str], end: End, most: int = MOST_JOBS
+) -> Step:
+    """Read on in a list of jobs, from the one that is taken next or from the newest.
+
+    Raises StoreUnavailable, StoreError.
+    """
+    jobs, first = min(cursor.jobs, most), cursor.skip
+    last = first + jobs - 1
+    is_next = end == "next"
+    part = _read(redis, key, "list", *((-1 - last, -1 - first) if is_next else (first, last)), texts)
+
+    def after(read: int) -> Cursor:
+        return Cursor(skip=first + read, jobs=part.fitting(cursor))
+
+    if is_next:  # the script counts from the left, where this step ends
+        seen = [Seen(hit.member, None, after(part.read - hit.read + 1)) for hit in reversed(part.hits)]
+    else:
+        seen = [Seen(hit.member, None, after(hit.read)) for hit in part.hits]
+    return Step(seen, part.read, after(part.read) if part.read == jobs else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    member: bytes
+    score: str
+    read: int
+    alike: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The script's reply."""
+
+    read: int
+    largest: int
+    score: str
+    alike: int
+    hits: Sequence[_Hit]
+
+    def fitting(self, cursor: Cursor) -> int:
+        """How many jobs like these the next step may read."""
+        return max(1, min(MOST_JOBS, 4 * cursor.jobs, STEP_BYTES // max(1, self.largest)))
+
+
+def _read(redis: Redis, key: str, kind: str, first: int, last: int, texts: Sequence[str]) -> _Part:
+    with translated():
+        reply: Any = script(redis, "look_through")(keys=[key], args=[kind, first, last, *texts])
+    read, largest, score, alike, *found = reply
+    hits = [
+        _Hit(member, at.decode(), int(place), int(run))
+        for member, at, place, run in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
+    ]
+    return _Part(int(read), int(largest), score.decode(), int(alike), hits)
