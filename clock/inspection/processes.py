@@ -11,6 +11,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
+from clock.store.ledger import overdue
 from clock.store.ledger.clock_register import ClockRegister
 
 LATE_SECONDS = 10.0  # clocks and workers report every 5 s
@@ -63,8 +64,8 @@ def workers(redis: Redis, now: float) -> list[WorkerView]:
 
 
 def clocks(redis: Redis, now: datetime) -> list[ClockView]:
-    """The clocks that live; the one that leads, by the lease in Redis, is first. Raises StoreUnavailable."""
-    leader = listing.lease(redis).get("identity")
+    """The clocks that live; the one that leads, by the lease in Redis, is first. Raises StoreError."""
+    leader = overdue.look(redis).leader
     told = ClockRegister(redis).living(to_ms(now))
     views = [_clock(identity, told[identity], leads=identity == leader) for identity in sorted(told)]
     return sorted(views, key=lambda view: not view.leads)

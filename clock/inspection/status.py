@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from clock.clocks import from_ms
 from clock.errors import StoreError, StoreUnavailable
@@ -13,7 +14,7 @@ from clock.inspection.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
 from clock.inspection.server_faults import server_faults
 from clock.job.payload import seconds
-from clock.store import Redis, listing
+from clock.store import Redis, keys, listing
 from clock.store.key_types import wrong_keys
 from clock.store.ledger import overdue
 from clock.store.ledger.overdue import Watched
@@ -22,6 +23,7 @@ from clock.timetable import Timetable
 
 SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs
 STUCK = timedelta(seconds=60)  # a loop comes round every second; only a long action of its own holds it up
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Status:
     """What there is at an instant. `events` is None where no clock file was at hand.
 
     `owed` is the event and instant that the clock has to decide first, ahead or overdue, as the workers see it.
-    `faults` are what is wrong with the server and with keys in it.
+    `faults` are what is wrong with the server and with keys in it, `wrong` the keys of a wrong type.
     """
 
     at: datetime
@@ -46,6 +48,17 @@ class Status:
     events: Sequence[EventView] | None
     owed: tuple[str, datetime] | None
     faults: Sequence[str] = ()
+    wrong: frozenset[str] = frozenset()
+
+    @property
+    def knows_clocks(self) -> bool:
+        """Whether the register of clocks could be read."""
+        return keys.CLOCKS not in self.wrong
+
+    @property
+    def knows_workers(self) -> bool:
+        """Whether the register of workers could be read."""
+        return keys.PROCESSES not in self.wrong
 
     @property
     def overdue(self) -> list[tuple[str, datetime]]:
@@ -69,15 +82,11 @@ class Status:
 
 
 def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> Status:
-    """Look at everything. Raises StoreError, which names the keys if some of a wrong type are in the way."""
-    wrong = [f"{key}; rename or delete it" for key in wrong_keys(redis)]
-    try:
-        found = _status(redis, now, timetable, [*_server_faults(redis), *wrong])
-    except StoreError as error:
-        if not wrong or isinstance(error, StoreUnavailable):
-            raise
-        raise StoreError(f"In Redis, {'; '.join(wrong)}.", cause="wrong_type") from error
-    if found.faults or all_report(found.clocks, found.workers, now):
+    """Look at everything. A part whose key has a wrong type is empty, and `faults` names it. Raises StoreError."""
+    wrong = wrong_keys(redis)
+    faults = [*_server_faults(redis), *(f"{key}; rename or delete it" for key in wrong)]
+    found = _status(redis, now, timetable, faults, frozenset(key.key for key in wrong))
+    if faults or all_report(found.clocks, found.workers, now):
         return found
     return replace(found, faults=_refusals(redis))
 
@@ -91,6 +100,16 @@ def _refusals(redis: Redis) -> list[str]:
     return []
 
 
+def _or(otherwise: T, look: Callable[[], T]) -> T:
+    """Return what `look` returns, or `otherwise` if it meets a key of a wrong type. Raises other StoreErrors."""
+    try:
+        return look()
+    except StoreError as error:
+        if error.cause != "wrong_type":
+            raise
+        return otherwise
+
+
 def _server_faults(redis: Redis) -> list[str]:
     try:
         return list(map(str, server_faults(listing.server(redis))))
@@ -100,12 +119,15 @@ def _server_faults(redis: Redis) -> list[str]:
         return [str(error)]
 
 
-def _status(redis: Redis, now: datetime, timetable: Timetable | None, faults: Sequence[str]) -> Status:
+def _status(
+    redis: Redis, now: datetime, timetable: Timetable | None, faults: Sequence[str], wrong: frozenset[str]
+) -> Status:
     sizes = listing.sizes(redis)
     return Status(
         faults=faults,
+        wrong=wrong,
         at=now,
-        clocks=clocks(redis, now),
+        clocks=_or([], lambda: clocks(redis, now)),
         workers=workers(redis, seconds(now)),
         queues=queues(redis, seconds(now)),
         scheduled=sizes.schedule,
@@ -114,10 +136,14 @@ def _status(redis: Redis, now: datetime, timetable: Timetable | None, faults: Se
         processed=sizes.processed,
         failed=sizes.failed,
         parked=listing.parked(redis),
-        ledger=len(listing.ledger(redis)),
-        events=events(redis, timetable, now) if timetable else None,
+        ledger=_or(0, lambda: len(listing.ledger(redis))),
+        events=_events(redis, now, timetable) if timetable else None,
         owed=_owed(overdue.look(redis)),
     )
+
+
+def _events(redis: Redis, now: datetime, timetable: Timetable) -> Sequence[EventView]:
+    return _or([], lambda: events(redis, timetable, now))
 
 
 def _owed(found: Watched) -> tuple[str, datetime] | None:
@@ -125,11 +151,13 @@ def _owed(found: Watched) -> tuple[str, datetime] | None:
 
 
 def _of_processes(status: Status) -> Iterator[str]:
-    if not status.clocks and not status.workers:
+    has_no_clock = status.knows_clocks and not status.clocks
+    has_no_worker = status.knows_workers and not status.workers
+    if has_no_clock and has_no_worker:
         yield "no clock and no worker is running"
-    elif not status.clocks and status.ledger:
+    elif has_no_clock and status.ledger:
         yield "no clock is running"
-    elif not status.workers and any(queue.size for queue in status.queues):
+    elif has_no_worker and any(queue.size for queue in status.queues):
         yield "no worker is running, and jobs are waiting"
     for worker in status.workers:
         yield from (f"worker {worker.identity}: {problem}" for problem in worker.problems)

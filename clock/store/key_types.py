@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -40,24 +40,31 @@ class WrongKey:
         return f"the key {self.key} holds a {self.found} and should hold a {self.wanted}"
 
 
+def wrong_keys_among(redis: Redis, names: Collection[str]) -> list[WrongKey]:
+    """Those of some keys of ours that hold another type. Raises StoreUnavailable."""
+    with translated():
+        return _wrong(redis, {name: _TYPES[name] for name in names})[0]
+
+
 def wrong_keys(redis: Redis) -> list[WrongKey]:
     """The keys with a wrong type, or with text instead of a number. Raises StoreUnavailable."""
     with translated():
-        wanted = {**_TYPES, **_queues(redis)}
-        with redis.pipeline(transaction=False) as pipeline:
-            for key in wanted:
-                pipeline.type(key)
-            types = [found.decode() for found in pipeline.execute()]
-        found = [
-            WrongKey(key, has, wants)
-            for (key, wants), has in zip(wanted.items(), types, strict=True)
-            if has not in (wants, "none")
-        ]
-        strings = [key for key in _NUMBERS if types[list(wanted).index(key)] == "string"]
-        values: Any = redis.mget(strings) if strings else []
+        found, strings = _wrong(redis, {**_TYPES, **_queues(redis)})
+        numbers = [key for key in _NUMBERS if key in strings]
+        values: Any = redis.mget(numbers) if numbers else []
     return found + [
-        WrongKey(key, "text", "number") for key, value in zip(strings, values, strict=True) if not is_number(value)
+        WrongKey(key, "text", "number") for key, value in zip(numbers, values, strict=True) if not is_number(value)
     ]
+
+
+def _wrong(redis: Redis, wanted: Mapping[str, str]) -> tuple[list[WrongKey], set[str]]:
+    """The keys that hold another type than wanted, and those that hold a string."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in wanted:
+            pipeline.type(key)
+        types = dict(zip(wanted, (kind.decode() for kind in pipeline.execute()), strict=True))
+    wrong = [WrongKey(key, has, wanted[key]) for key, has in types.items() if has not in (wanted[key], "none")]
+    return wrong, {key for key, has in types.items() if has == "string"}
 
 
 def _queues(redis: Redis) -> dict[str, str]:

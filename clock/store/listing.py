@@ -198,13 +198,6 @@ def orphaned(redis: Redis) -> dict[str, int]:
     return {keys.shown(event): instant_ms(at) or 0 for event, at in left.items()}
 
 
-def lease(redis: Redis) -> dict[str, str]:
-    """Identity, release and rank of the clock that leads; empty: none does. Raises WrongType."""
-    with typed(keys.LEASE, "hash"):
-        held: Any = redis.hgetall(keys.LEASE)
-    return {keys.shown(name): keys.shown(value) for name, value in held.items()}
-
-
 def holders(redis: Redis) -> tuple[set[str], set[str]]:
     """The identities with jobs in progress, and those of the workers that are registered."""
     with translated():

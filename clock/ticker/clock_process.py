@@ -9,13 +9,15 @@ from functools import partial
 
 from clock.clocks import Clock, ServerClock
 from clock.problems import Problems
-from clock.store import Redis
+from clock.store import Redis, keys
 from clock.store.jobs.unserved_queues import unserved_problems
 from clock.store.ledger.clock_register import AboutClock, ClockRegister
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.eviction import warn_of_eviction
+from clock.store.server.permissions import of_clock
+from clock.store.server.self_check import SelfCheck
 from clock.ticker.decisions import Signature
 from clock.ticker.heartbeat import Pulse
 from clock.ticker.leader import Leader
@@ -27,6 +29,9 @@ NAMED = 30  # events in the first line of the log
 CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
 GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
 HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
+
+#: Keys of which a decision needs none, so that a wrong type would show at the next start.
+USED_SELDOM = (keys.LEDGER_ANCHOR, keys.LEDGER_ORPHANED, keys.PAUSED)
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +88,7 @@ class ClockProcess:
             problems=self._problems,
             unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
         )
+        self._self_check = SelfCheck(redis, of_clock(), USED_SELDOM, clock=self._clock, problems=self._problems)
 
     @property
     def leads(self) -> bool:
@@ -119,10 +125,10 @@ class ClockProcess:
             "Starting clock for %s: [ %s ]", _counted(self._timetable.events), _names(self._timetable.events)
         )
         logger.info("This clock uses %d connections to Redis, one of them only for the lease", CONNECTIONS)
-        watching = threading.Thread(
-            target=self._problems.watch_until, args=(self._ended,), name="problems", daemon=True
-        )
-        watching.start()
+        self._self_check.look()
+        self._problems.raise_fatal()
+        self._start(self._problems.watch_until, "problems")
+        self._start(self._self_check.run, "self-check")
         warn_of_eviction(self._redis)
         self._leader.start()
         self._pulse.start()
@@ -148,6 +154,10 @@ class ClockProcess:
         for event in self._timetable.events:
             due = planned.get(event.name)
             logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
+
+    def _start(self, loop: Callable[[threading.Event], object], name: str) -> None:
+        """Run a loop on a thread until the clock has ended."""
+        threading.Thread(target=loop, args=(self._ended,), name=name, daemon=True).start()
 
     def _wake_up(self) -> None:
         self._ticker.wake_up()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
+from clock.problems import Problems
 from clock.store import Redis
 from clock.store.key_types import wrong_keys
 from clock.worker.seldom import EVERY_SECONDS, Seldom
@@ -15,23 +16,32 @@ class Duties:
     """Does its duties one after the other, and names keys of a wrong type in the log once a minute."""
 
     def __init__(
-        self, redis: Redis, duties: Sequence[Callable[[], object]], *, seldom: Seldom, clock: Clock
+        self,
+        redis: Redis,
+        duties: Mapping[str, Callable[[], object]],
+        *,
+        seldom: Seldom,
+        problems: Problems,
+        clock: Clock,
     ) -> None:
         self._redis = redis
-        self._duties = duties
+        named = {**duties, "keys": self._name_wrong_keys}
+        self._duties = [(problems.part(name), duty) for name, duty in named.items()]
         self._seldom = seldom
         self._clock = clock
         self._named_at = float("-inf")  # monotonic
 
     def do(self) -> None:
         """Do each duty once. Raises StoreUnavailable."""
-        for duty in (*self._duties, self._name_wrong_keys):
+        for part, duty in self._duties:
             try:
                 duty()
             except StoreUnavailable:
                 raise
             except StoreError as error:  # a key of a wrong type, for instance
-                self._seldom.error("%s", error)
+                part.failed(error)
+            else:
+                part.works()
 
     def _name_wrong_keys(self) -> None:
         now = self._clock.monotonic()

@@ -7,6 +7,7 @@ import logging
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreError, StoreUnavailable, message_of
 from clock.job.payload import Payload
+from clock.problems import Problems
 from clock.store import Redis
 from clock.store.ledger import history
 from clock.worker.seldom import Seldom
@@ -17,10 +18,10 @@ logger = logging.getLogger(__name__)
 class Outcomes:
     """Notes each run of a job that a clock has pushed; of other jobs nothing."""
 
-    def __init__(self, redis: Redis, *, clock: Clock) -> None:
+    def __init__(self, redis: Redis, *, clock: Clock, problems: Problems | None = None) -> None:
         self._redis = redis
         self._clock = clock
-        self._seldom = Seldom(clock)
+        self._seldom = Seldom(clock, problems)
 
     def note(
         self,

@@ -21,6 +21,8 @@ from clock.store.jobs.unserved_queues import unserved_problems
 from clock.store.jobs.worker_register import Beat, Processes
 from clock.store.server.connection import answers, server_time_offset
 from clock.store.server.eviction import warn_of_eviction
+from clock.store.server.permissions import of_worker
+from clock.store.server.self_check import SelfCheck
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.duties import Duties
@@ -73,6 +75,8 @@ class Worker:
         self._in_progress = InProgress(redis, identity, options.dead)
         self._problems = Problems(clock=clock, on_fatal=self.stop)
         self._fetcher = Fetcher(self._in_progress, options=options, clock=clock, problems=self._problems)
+        needed = of_worker(identity, options.queue_names)
+        self._self_check = SelfCheck(redis, needed, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
         self._processes = Processes(redis)
         self._status = Status(self._fetcher, options, identity=identity, clock=clock, problems=self._problems)
@@ -84,14 +88,14 @@ class Worker:
         self._started = clock.now().timestamp()
         self._unsettled = Unsettled(clock, self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
-        duties = (
-            self._flush_metrics,
-            self._clock_watch.look,
-            self._look_for_unserved,
-            self._release_parked,
-            self._unsettled.settle,
-        )
-        self._duties = Duties(redis, duties, seldom=self._seldom, clock=clock)
+        duties = {
+            "metrics": self._flush_metrics,
+            "watching the clock": self._clock_watch.look,
+            "queues without a worker": self._look_for_unserved,
+            "parked jobs": self._release_parked,
+            "jobs to be settled": self._unsettled.settle,
+        }
+        self._duties = Duties(redis, duties, seldom=self._seldom, problems=self._problems, clock=clock)
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
@@ -99,6 +103,8 @@ class Worker:
         Raises StoreError if Redis refuses from the start what the worker needs; while Redis is away it waits.
         Raises WorkerStuck if this process alone is cut off.
         """
+        self._self_check.look()
+        self._problems.raise_fatal()
         with suppress(StoreUnavailable):  # each heartbeat releases them
             self._release_parked()
         warn_of_eviction(self._redis)
@@ -109,7 +115,7 @@ class Worker:
             ", ".join(self._options.queue_names),
             self._options.concurrency + (3 if self._link else 2),
         )
-        outcomes = Outcomes(self._redis, clock=self._clock)
+        outcomes = Outcomes(self._redis, clock=self._clock, problems=self._problems)
         for slot in self._fetcher.slots:
             processor = Processor(
                 slot,
@@ -127,6 +133,7 @@ class Worker:
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
         poller = Poller(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
         self._start(lambda: poller.run(self._stop_asked), "poller")
+        self._start(lambda: self._self_check.run(self._stop_asked), "self-check")
         stuck = False
         while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
             self._problems.watch()

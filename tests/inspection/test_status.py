@@ -108,7 +108,7 @@ def test_a_missing_permission_is_a_problem_once_a_process_is_late(
 def test_a_missing_permission_is_a_problem_if_no_process_is_left(reader: Redis) -> None:
     refused, none = look(reader).problems
 
-    assert "no permissions to run the" in refused
+    assert "Redis refuses a command to this user" in refused
     assert none == "no clock and no worker is running"
 
 
@@ -233,3 +233,28 @@ def test_a_heartbeat_that_is_none_is_a_worker_not_heard_of(redis: Redis, info: s
 
     assert [(worker.identity, worker.busy, worker.queues) for worker in found.workers] == [("web1:1:a", 0, ())]
     assert any("worker web1:1:a sent its last heartbeat" in problem for problem in found.problems)
+
+
+WRONG = [
+    *("clock:ledger:anchor", "clock:ledger:declaration", "clock:ledger:decided", "clock:ledger:counted"),
+    *("clock:ledger:orphaned", "clock:lease", "clock:clocks", "clock:paused", "clock:next_due", "clock:parked"),
+    *("clock:workers", "processes", "queues", "queue:default", "schedule", "retry", "dead", "stat:processed"),
+]
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_key_of_a_wrong_type_is_named_and_the_rest_is_shown(
+    redis: Redis, worker: Callable[..., None], clock: Callable[..., None], timetable: Timetable, key: str
+) -> None:
+    worker("default")
+    clock()
+    declare(redis, timetable, timedelta(0))
+    redis.sadd("queues", "default")
+    redis.set(key, "nonsense")
+
+    found = look(redis, timetable)
+
+    assert any(f"the key {key} holds" in fault for fault in found.faults)
+    assert found.workers or key == "processes"
+    assert found.clocks or key == "clock:clocks"
+    assert not any("is running" in problem for problem in found.problems), "what cannot be read is not denied"

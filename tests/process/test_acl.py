@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
+from clock.store.server.permissions import of_clock, of_worker
 from tests.patience import eventually
 from tests.process.conftest import App
 
@@ -44,8 +45,9 @@ def answers(redis: Redis) -> bool:
         return False
 
 
-def test_the_user_of_clock_and_worker_may_do_all_that_they_do(app: App, server: str) -> None:
-    app.environ["REDIS_URL"] = f"redis://clock:change-me@{server}/0"
+@pytest.fixture
+def working(app: App) -> App:
+    """An application with a job that works and one that fails."""
     app.write("jobs/__init__.py", "")
     app.write(
         "jobs/a_job.py",
@@ -58,6 +60,18 @@ def test_the_user_of_clock_and_worker_may_do_all_that_they_do(app: App, server: 
         "from clock import every\nfrom jobs.a_job import FailJob, WorkJob\n"
         "every().second.do(WorkJob).named('work')\nevery().second.do(FailJob).named('fail')\n",
     )
+    return app
+
+
+def denied(server: str, user: str) -> set[str]:
+    """What the server has refused to a user."""
+    with Redis.from_url(f"redis://admin:admin@{server}", decode_responses=True) as admin:
+        return {entry["object"] for entry in admin.acl_log() if entry["username"] == user}
+
+
+def test_the_user_of_clock_and_worker_may_do_all_that_they_do(working: App, server: str) -> None:
+    app = working
+    app.environ["REDIS_URL"] = f"redis://clock:change-me@{server}/0"
     clock, worker = app.start("lib/clock.py"), app.start("worker")
 
     worker.wait_for("worked")
@@ -69,9 +83,35 @@ def test_the_user_of_clock_and_worker_may_do_all_that_they_do(app: App, server: 
 
     assert codes == [0, 0]
     assert not [name for name, ended in outputs.items() if ended.stderr], outputs
-    with Redis.from_url(f"redis://admin:admin@{server}", decode_responses=True) as admin:
-        denied = [entry["object"] for entry in admin.acl_log() if entry["username"] == "clock"]
-    assert set(denied) <= {"config|get"}  # the doctor asks, and does without an answer
+    assert denied(server, "clock") <= {"config|get"}  # the doctor asks, and does without an answer
+
+
+def test_clocks_and_workers_use_no_command_but_those_that_they_ask_for_at_their_start(
+    working: App, server: str
+) -> None:
+    needed = {command[0] for command in [*of_clock(), *of_worker("host:1:a", ["default"])]}
+    rules = [
+        "on",
+        ">secret",
+        "~*",
+        "&*",
+        "+@connection",
+        "+evalsha",
+        "+script|load",
+        *(f"+{name}" for name in needed),
+    ]
+    with Redis.from_url(f"redis://admin:admin@{server}") as admin:
+        admin.execute_command("ACL", "SETUSER", "least", *rules)
+    working.environ["REDIS_URL"] = f"redis://least:secret@{server}/0"
+
+    clocks = [working.start("lib/clock.py"), working.start("lib/clock.py")]
+    worker = working.start("worker")
+    worker.wait_for("worked")
+    worker.wait_for("(retry 1/25 in")
+    codes = [process.end() for process in (*clocks, worker)]
+
+    assert codes == [0, 0, 0]
+    assert denied(server, "least") <= {"info"}  # they ask, and do without an answer
 
 
 def test_a_program_that_only_pushes_can_do_nothing_else(app: App, server: str) -> None:

@@ -231,6 +231,7 @@ def unreadable_rows(world: World) -> Iterator[None]:
     world.timetable.synced[0].load.fail = False  # type: ignore[attr-defined]  # our own function
 
 
+ALL_KEYS = ["queue*", "schedule", "retry", "dead", "processes", "stat:*", "j|*", "h|*", "clock:*", "*:*:*"]
 _GIVE = "Give the user the permissions of [Users](deploying.md#users)."
 _TYPE = "Another program has written under a name that clock or Sidekiq uses."
 _RENAME = "`clock doctor` names the key. Rename it or delete it."
@@ -302,6 +303,12 @@ FAULTS: Sequence[Fault] = (
     no_permission("to write", "-@write"),
     no_permission("to read", "-@read"),
     no_permission("for channels", "resetchannels", who=WORKER),
+    no_permission("for HGETALL", "-hgetall", who=CLOCKS),
+    no_permission("for SMEMBERS", "-smembers"),
+    no_permission("for XADD", "-xadd"),
+    no_permission("for INCRBY", "-incrby", who=WORKER),
+    no_permission("for HINCRBY", "-hincrby", who=WORKER),
+    no_permission("for the dead", "resetkeys", *(f"~{key}" for key in ALL_KEYS if key != "dead"), who=WORKER),
     no_user("the password was changed", "resetpass", ">other"),
     no_user("the user was switched off", "off"),
     Fault(
@@ -433,6 +440,9 @@ FAULTS: Sequence[Fault] = (
     ),
     wrong("clock:ledger:decided", LEADER),
     wrong("clock:ledger:declaration", LEADER),
+    wrong("clock:ledger:anchor", CLOCKS),
+    wrong("clock:ledger:orphaned", CLOCKS),
+    wrong("clock:paused", CLOCKS),
     wrong("clock:clocks", CLOCKS),
     wrong("clock:workers", WORKER),
     wrong("clock:hand_over", frozenset({"standby"})),
@@ -443,8 +453,6 @@ FAULTS: Sequence[Fault] = (
     wrong("schedule", WORKER),
     wrong("retry", WORKER),
     # the clocks and workers work on
-    wrong("clock:ledger:anchor", NOBODY, cure=""),
-    wrong("clock:paused", NOBODY, cure=""),
     wrong("dead", NOBODY, cure=""),
     wrong("stat:processed", NOBODY, cure=""),
     Fault(
@@ -471,7 +479,7 @@ FAULTS: Sequence[Fault] = (
         "a lease of an unknown rank",
         unknown_rank,
         "",
-        "",
+        "a clock replaced it",
         NOBODY,
         "Another program or an unknown release wrote the lease.",
         "Nothing: a clock replaces it at once.",

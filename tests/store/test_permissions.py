@@ -1,16 +1,14 @@
-"""A user that may not run one command: a script that needs it changes nothing."""
+"""A user that may not run one command: a script that needs it changes nothing, and the command is named."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from importlib.resources import files
 
 import pytest
 from redis import Redis
 
 from clock.errors import StoreError
-from clock.store import scripts
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.store.ledger import overdue
@@ -18,8 +16,9 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import bury
+from clock.store.scripts import source
+from clock.store.server import permissions
 from clock.store.server.connection import connect
-from clock.store.server.permissions import COMMANDS, check_permissions
 
 NOON = 1_795_521_600_000
 JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"}).encode()
@@ -106,6 +105,8 @@ PLACED: dict[str, Callable[[Redis], object]] = {
         ("clock:parked:SomeJob", unpark, "lpush"),
         ("clock:in_progress:me", put_back, "hdel"),
         ("", fire, "hset"),
+        ("", fire, "lpush"),
+        ("", fire, "sadd"),
     ],
 )
 def test_a_job_stays_in_its_one_place_if_redis_refuses_half_of_a_move(
@@ -118,44 +119,7 @@ def test_a_job_stays_in_its_one_place_if_redis_refuses_half_of_a_move(
             move(limited(command))
 
     assert places(redis) == [place] * bool(place)
-
-
-def test_asking_for_permissions_changes_nothing(redis: Redis) -> None:
-    check_permissions(redis)
-
-    assert redis.keys() == []
-    assert redis.ping(), "the connection is not left in a transaction"
-
-
-@pytest.mark.parametrize("command", sorted({words[0].lower() for words in COMMANDS} | {"multi"}))
-def test_asking_for_permissions_finds_each_command_that_is_missing(
-    limited: Callable[[str], Redis], command: str
-) -> None:
-    with pytest.raises(StoreError, match=f"'{command}' command") as caught:
-        check_permissions(limited(command))
-
-    assert caught.value.cause == "no_permission"
-
-
-def test_asking_for_permissions_covers_each_command_of_the_scripts_that_writes(redis: Redis) -> None:
-    texts = [path.read_text() for path in (Path(scripts.__file__).parent / "lua").glob("*.lua")]
-    used = set(re.findall(r"call\('([A-Z]+)'", "".join(texts)))
-    known: Any = redis.command()
-    writing = {name for name in used if "write" in known[name.lower()]["flags"]}
-
-    assert {"HSET", "XADD"} < writing <= {words[0] for words in COMMANDS}
-
-
-def test_asking_for_permissions_finds_keys_that_the_user_may_not_write(redis: Redis, redis_url: str) -> None:
-    redis.acl_setuser("reader", enabled=True, nopass=True, keys=["clock:*"], commands=["+@all"])
-    connection = connect(redis_url.replace("//", "//reader:any@", 1))
-
-    with pytest.raises(StoreError) as caught:
-        check_permissions(connection)
-
-    connection.close()
-    redis.acl_deluser("reader")
-    assert caught.value.cause == "no_permission"
+    assert not redis.exists("clock:history:feed")
 
 
 def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
@@ -163,3 +127,54 @@ def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
 ) -> None:
     with pytest.raises(StoreError, match="'time' command"):
         overdue.look(limited("time"))
+
+
+NEEDED = [*permissions.of_clock(), *permissions.of_worker("host:1:a", ["default"])]
+OF_COMMANDS = (
+    "bury",
+    "clear_queue",
+    "remove_from_queue",
+    "forget_event",
+    "look_for_jobs",
+)  # what only people start
+
+
+def test_each_command_that_a_process_needs_is_named_if_it_is_refused(
+    limited: Callable[[str], Redis],
+) -> None:
+    names = {command[0] for command in NEEDED}
+
+    found = {name: {command[0] for command in permissions.refused(limited(name), NEEDED)} for name in names}
+
+    assert found == {name: {name} for name in names}
+
+
+def test_a_command_that_is_refused_for_some_keys_is_named_with_the_key(redis: Redis, redis_url: str) -> None:
+    redis.acl_setuser("limited", enabled=True, nopass=True, keys=["queue*", "clock:*"], commands=["+@all"])
+    wanted = [("ZADD", "retry"), ("HMGET", "clock:lease"), ("SUBSCRIBE", "clock:nearer")]
+
+    found = permissions.refused(connect(redis_url.replace("//", "//limited:any@", 1)), wanted)
+
+    redis.acl_deluser("limited")
+    assert found == [("ZADD", "retry"), ("SUBSCRIBE", "clock:nearer")]
+    assert "ZADD retry, SUBSCRIBE clock:nearer. Allow it: docs/deploying.md" in str(permissions.refusal(found))
+
+
+def test_the_commands_of_all_scripts_of_clocks_and_workers_are_among_those_that_are_needed() -> None:
+    folder = files("clock.store").joinpath("lua")
+    names = {file.name.removesuffix(".lua") for file in folder.iterdir()} - {*OF_COMMANDS}
+
+    used = {command for name in names for command in re.findall(r"redis.p?call\('([A-Z]+)'", source(name))}
+
+    assert used <= {command[0] for command in NEEDED}
+
+
+def test_an_error_of_a_script_is_told_without_the_scripts_name(limited: Callable[[str], Redis]) -> None:
+    with pytest.raises(StoreError, match=r"command\. Allow it"):
+        release(limited("type"))
+
+
+def test_asking_for_permissions_changes_nothing(redis: Redis) -> None:
+    permissions.check_permissions(redis)
+
+    assert redis.keys() == []

@@ -99,7 +99,11 @@ def _show_clocks(found: Status) -> None:
         )
         for clock in found.clocks
     ]
-    _section(["clock", "identity", "release", "events", "last tick"], rows, "no clock is running")
+    _section(
+        ["clock", "identity", "release", "events", "last tick"],
+        rows,
+        "no clock is running" if found.knows_clocks else "clocks: unknown",
+    )
 
 
 def _show_workers(found: Status) -> None:
@@ -114,7 +118,8 @@ def _show_workers(found: Status) -> None:
         )
         for worker in found.workers
     ]
-    _section(["worker", "identity", "busy", "queues", "memory", "last heartbeat"], rows, "no worker is running")
+    none = "no worker is running" if found.knows_workers else "workers: unknown"
+    _section(["worker", "identity", "busy", "queues", "memory", "last heartbeat"], rows, none)
 
 
 def _doing(worker: WorkerView) -> str:

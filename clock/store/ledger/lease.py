@@ -52,7 +52,7 @@ class Lease:
             pipeline.time()
             (holder, left_ms, replaced), (seconds, microseconds) = pipeline.execute()
         if replaced:
-            logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, replaced.decode())
+            logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, keys.shown(replaced))
         server_time = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
         return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
 

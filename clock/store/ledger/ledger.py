@@ -25,6 +25,7 @@ from clock.store.ledger.pauses import Pause
 from clock.store.ledger.unfinished_firings import Unfinished
 from clock.store.scripts import script
 from clock.store.server.connection import ask, translated
+from clock.store.server.faults import is_refusal
 
 ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
 T = TypeVar("T")
@@ -153,7 +154,8 @@ class RedisLedger:
         for problem in problems:
             if problem not in self._reported:
                 self._reported.add(problem)
-                logger.error("In Redis, %s. Events fire all the same; rename or delete it.", problem)
+                cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
+                logger.error("In Redis, %s. Events fire all the same; %s.", problem, cure)
 
     def rows(self) -> list[tuple[str, str, Entry]]:
         """All that it holds: (event, declaration, entry). Raises StoreUnavailable."""

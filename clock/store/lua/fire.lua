@@ -24,7 +24,7 @@ local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
 local events, declarations, afters, dues, records, counts, payloads, queues, delays, watched, counted, joins =
   unpack(cmsgpack.unpack(ARGV[4]))
 local kinds, reply, problems = {}, {}, {}
-local declared, decided, advanced, queued, recounted = {}, {}, {}, {}, {}
+local declared, decided, advanced, queued, recounted, needed = {}, {}, {}, {}, {}, {}
 
 local function in_chunks(list, command)
   for i = 1, #list, CHUNK do command(i, math.min(i + CHUNK - 1, #list)) end
@@ -143,6 +143,12 @@ for _, place in ipairs({ 1, 2, 10 }) do
   if not holds(KEYS[place], 'hash') then return redis.error_reply('WRONGTYPE ' .. problems[#problems]) end
 end
 need('HSET', KEYS[1], '', '')
+if next(delays) then need('ZADD', KEYS[4], 0, '') end
+if #queues > 0 then need('SADD', KEYS[3], '') end
+for _, queue in ipairs(queues) do
+  if not needed[queue] then need('LPUSH', KEYS[5] .. queue, '') end
+  needed[queue] = true
+end
 local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[9], 'release', 'rank')
 local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3])
 read(KEYS[1], decided)

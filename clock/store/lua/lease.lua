@@ -4,7 +4,7 @@
 -- ARGV[1] identity  ARGV[2] release  ARGV[3] rank of the release (a number)  ARGV[4] how long it holds (ms)
 -- ARGV[5] 1: leave a free lease free. It ended before its time, so Redis lost it, and its holder takes it again
 -- Returns the identity of the holder afterwards ('': nobody), for how long it holds yet (ms), and what the key held
--- that is not a lease ('': nothing).
+-- that was replaced and is not a lease of ours ('': nothing).
 --
 -- Taken when free; kept by its holder; taken from a holder of another release with a lower rank, so that the
 -- newest release leads; a release without a rank is lower than any. What is not a lease, or never ends, is
@@ -19,11 +19,12 @@ elseif kind == 'hash' and redis.call('PTTL', KEYS[1]) < 0 then
 end
 if found ~= '' then redis.call('DEL', KEYS[1]) end
 local holder = redis.call('HMGET', KEYS[1], 'identity', 'release', 'rank')
+if holder[1] and not tonumber(holder[3]) then found = 'a lease of the unknown rank "' .. (holder[3] or '') .. '"' end
 local free = not holder[1]
 local mine = holder[1] == ARGV[1]
 local outranked = holder[2] and holder[2] ~= ARGV[2] and (tonumber(holder[3]) or -1) < tonumber(ARGV[3])
+if not (free or mine or outranked) then return { holder[1], redis.call('PTTL', KEYS[1]), '' } end
 if free and ARGV[5] == '1' then return { '', 0, found } end
-if not (free or mine or outranked) then return { holder[1], redis.call('PTTL', KEYS[1]), found } end
 redis.call('HSET', KEYS[1], 'identity', ARGV[1], 'release', ARGV[2], 'rank', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return { ARGV[1], tonumber(ARGV[4]), found }

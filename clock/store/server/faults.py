@@ -69,13 +69,20 @@ def fault_of(error: RedisError) -> Fault:
     return _by_words(_OF_NETWORK, text, _UNREACHABLE if isinstance(error, RedisConnectionError) else _REFUSED)
 
 
+def is_refusal(text: str) -> bool:
+    """Whether an answer of Redis, as a script quotes it, says that this user may not run a command."""
+    return "NOPERM" in text or fault_of(ResponseError(text)) is _NO_PERMISSION
+
+
 def plain(error: Exception) -> str:
-    """The library's text without its full stop, its objects and the number of the command in a pipeline.
+    """The library's text without its full stop, its objects, and the place of a command in a pipeline or script.
 
     >>> plain(ResponseError("Command # 2 (LPUSH a 1) of pipeline caused error: MISCONF Errors writing."))
     'MISCONF Errors writing'
+    >>> plain(ResponseError(f"OOM command not allowed script: {'5e' * 20}, on @user_script:8."))
+    'OOM command not allowed'
     """
-    text = _PIPELINE.sub("", str(error), count=1).partition(" : <")[0]
+    text = _PLACE.sub("", _PIPELINE.sub("", str(error), count=1)).partition(" : <")[0]
     return text.strip().rstrip(".") or type(error).__name__
 
 
@@ -179,6 +186,10 @@ _BY_CLASS = {
 _CODE = re.compile(rf"(?:Transaction discarded because of: )?({'|'.join(_BY_CODE)})\b")
 _CODE_IN_SCRIPT = re.compile(rf"-({'|'.join(_BY_CODE)})\b")  # Redis 6.2 begins with "Error running script"
 _PIPELINE = re.compile(r"Command # \d+ \(.*?\) of pipeline caused error: ", re.DOTALL)
+_PLACE = re.compile(
+    r"^(?:ERR )?Error running script \(call to f_[0-9a-f]{40}\): @\w+: ?\d+: |"  # Redis 6.2
+    r",? script: (?:[0-9a-f]{40}, )?on @\w+:\d+\.?$"
+)
 
 #: Refusals that Redis begins with ERR.
 _OF_ANSWERS = (

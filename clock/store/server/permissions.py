@@ -1,75 +1,119 @@
-"""Whether Redis lets this user write what clocks and workers write, asked without writing anything.
+"""The commands that a process needs, and which of them Redis refuses to its user.
 
-Redis checks a command's permissions, and whether the server accepts writes at all, when a transaction queues the
-command. So each command that clocks and workers use is queued on one of their keys, and then all are discarded.
+A user may be limited to some queues, so a clock asks for the commands on queues with a list of its own.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError
 
+from clock.errors import StoreError
 from clock.store import keys
-from clock.store.server.connection import lent, translated
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.server.faults import store_error
 
-_NOBODY = "nobody:1:0"  # an identity; no process has it
-_SORTED_SETS = (keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS)
-_HASHES = (
-    keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED,
-    keys.PAUSED, keys.NEXT_DUE, keys.LEASE, keys.EXPIRED, keys.JOB_METRICS, keys.IN_PROGRESS + _NOBODY, _NOBODY,
-)  # fmt: skip
-_QUEUE, _OUTCOMES = keys.queue(_NOBODY), keys.OUTCOMES + _NOBODY
+NAMED = 5  # commands in one line
 
-#: Each command that changes something, and each kind of key that is changed.
-COMMANDS = (
-    *(("ZADD", key, "0", "") for key in _SORTED_SETS),
-    *(("HSET", key, "", "") for key in _HASHES),
-    *(("SADD", key, "") for key in (keys.QUEUES, keys.PROCESSES, keys.PARKED)),
-    *(("INCRBY", key, "0") for key in (keys.STAT_PROCESSED, keys.STAT_FAILED)),
-    *(("XADD", key, "*", "", "") for key in (keys.HISTORY + _NOBODY, _OUTCOMES)),
-    ("INCR", keys.STAT_OVERDUE),
-    ("SET", keys.CLOCK + _NOBODY, ""),
-    ("BITFIELD", keys.JOB_HISTOGRAM + _NOBODY, "INCRBY", "u16", "0", "0"),
-    ("ZREM", keys.WORKERS, ""),
-    ("ZREMRANGEBYSCORE", keys.CLOCKS, "0", "0"),
-    ("ZREMRANGEBYRANK", keys.DEAD, "0", "0"),
-    ("HDEL", keys.IN_PROGRESS + _NOBODY, ""),
-    ("HINCRBY", keys.JOB_METRICS, "", "0"),
-    ("SREM", keys.PROCESSES, ""),
-    ("LPUSH", _QUEUE, ""),
-    ("RPUSH", _QUEUE, ""),
-    ("RPOP", _QUEUE),
-    ("BLPOP", keys.HAND_OVER, "0"),
-    ("LREM", _QUEUE, "0", ""),
-    ("LSET", _QUEUE, "0", ""),
-    ("LTRIM", _QUEUE, "0", "0"),
-    ("XDEL", _OUTCOMES, "0"),
-    ("DEL", keys.NEXT_DUE),
-    ("UNLINK", keys.CLOCK + _NOBODY),
-    ("EXPIRE", _NOBODY, "0"),
-    ("PEXPIRE", keys.LEASE, "0"),
-    ("EVALSHA", "", "0"),
-    ("PUBLISH", keys.NEARER, ""),
-)
+Command = tuple[str, ...]  # and the arguments by which Redis finds its keys and channels
+
+_EVENT, _DAY = "EVENT", ":2026-11-24"
+
+#: Key or channel -> commands; '' for commands without a key.
+_CLOCK: Mapping[str, str] = {
+    "": "TIME MULTI EXEC",
+    keys.LEASE: "TYPE PTTL DEL HGET HMGET HSET PEXPIRE",
+    keys.HAND_OVER: "BLPOP LPUSH PEXPIRE DEL TYPE LLEN LINDEX",
+    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "TYPE HMGET HSET HDEL"),
+    keys.LEDGER_COUNTED: "TYPE HMGET HSET",
+    keys.LEDGER_ORPHANED: "TYPE EXISTS HGET HSET HDEL",
+    keys.HISTORY + _EVENT: "TYPE XADD XREVRANGE XDEL UNLINK",
+    keys.OUTCOMES + _EVENT: "UNLINK",
+    keys.WATCHED + _EVENT: "TYPE HGETALL HSET HDEL UNLINK",
+    keys.PAUSED: "TYPE HGETALL HGET HSET HDEL WATCH",
+    keys.NEXT_DUE: "HMGET HSET DEL UNLINK",
+    keys.CLOCKS: "ZADD ZREM ZREMRANGEBYSCORE",
+    keys.CLOCK + "NAME": "SET UNLINK",
+    keys.QUEUES: "SMEMBERS SADD TYPE",
+    keys.SCHEDULE: "ZADD TYPE",
+    keys.RETRY: "ZCOUNT",
+    keys.PROCESSES: "SMEMBERS",
+}
+
+_WORKER: Mapping[str, str] = {
+    "": "TIME MULTI EXEC",
+    keys.IN_PROGRESS + "NAME": "HSET HDEL HLEN HEXISTS HKEYS HSTRLEN HMGET EXISTS",
+    keys.RUNNING + "NAME": "HSET HDEL HKEYS DEL UNLINK",
+    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "INCRBY INCR MGET"),
+    **dict.fromkeys((keys.STAT_PROCESSED + _DAY, keys.STAT_FAILED + _DAY), "INCRBY INCR EXPIRE"),
+    keys.STAT_OVERDUE: "INCR",
+    keys.WORKERS: "ZADD ZREM ZSCORE ZRANGEBYSCORE",
+    keys.PROCESSES: "SADD SREM SMEMBERS",
+    **dict.fromkeys((keys.SCHEDULE, keys.RETRY), "ZADD ZREM ZRANGE ZRANGEBYSCORE"),
+    keys.DEAD: "ZADD ZCARD ZCOUNT ZREMRANGEBYRANK",
+    keys.QUEUES: "SMEMBERS SADD TYPE",
+    keys.PARKED: "SMEMBERS SADD SREM",
+    keys.PARKED_JOBS + "CLASS": "LPUSH RPUSH RPOP LINDEX LLEN LRANGE EXISTS",
+    keys.JOB_METRICS + "TIME": "HINCRBY EXPIRE",
+    keys.JOB_HISTOGRAM + "CLASS": "BITFIELD EXPIRE",
+    keys.EXPIRED: "HINCRBY",
+    **dict.fromkeys((keys.NEXT_DUE, keys.LEASE), "HMGET"),
+    keys.HISTORY + _EVENT: "EXISTS",
+    keys.OUTCOMES + _EVENT: "XADD",
+    keys.WATCHED + _EVENT: "HGET HSET HDEL",
+    keys.NEARER: "SUBSCRIBE PUBLISH",
+}
+
+_SCRIPTS: Sequence[Command] = (("SCRIPT", "LOAD", "TEXT"), ("SCRIPT", "EXISTS", "NAME"))
+_OF_A_QUEUE = "RPOP BLMOVE LPUSH RPUSH LLEN LINDEX TYPE"
+_OF_A_HEARTBEAT = "HSET HMGET EXPIRE UNLINK"
+_FURTHER: Mapping[str, Command] = {"BLPOP": ("0",), "SET": ("0",), "PUBLISH": ("0",)}
+
+
+def of_clock() -> list[Command]:
+    """What a clock needs."""
+    return [*_SCRIPTS, *_commands(_CLOCK)]
+
+
+def of_worker(identity: str, queues: Sequence[str]) -> list[Command]:
+    """What a worker of this name needs, which takes jobs from these queues."""
+    heartbeat = dict.fromkeys((identity, keys.work(identity), keys.workers(identity)), _OF_A_HEARTBEAT)
+    own = {**heartbeat, keys.signals(identity): "RPOP", **dict.fromkeys(map(keys.queue, queues), _OF_A_QUEUE)}
+    return [*_SCRIPTS, *_commands({**_WORKER, **own})]
+
+
+def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
+    """Which of the wanted commands this user may not run. Redis before 7 cannot say, and none is returned.
+
+    Raises StoreUnavailable, StoreError.
+    """
+    with translated():
+        places = script(redis, "refused")(args=[msgspec.msgpack.encode(wanted)])
+    return [wanted[int(place) - 1] for place in places]
 
 
 def check_permissions(redis: Redis) -> None:
-    """Raise StoreError for the first command that Redis refuses, StoreUnavailable if that may pass by itself."""
-    with translated(), lent(redis) as link:
-        _answers(link, ("MULTI",))
-        _answers(link, *COMMANDS, ("DISCARD",))
+    """Raise a StoreError that names what clocks and workers need and this user may not do."""
+    found = refused(redis, [*of_clock(), *of_worker("host:1:a", ["default"])])
+    if found:
+        raise refusal(found)
 
 
-def _answers(link: Any, *commands: tuple[str, ...]) -> None:
-    """Send commands and read all their answers. Raises the first error among them."""
-    link.send_packed_command(link.pack_commands(commands))
-    errors: list[RedisError] = []
-    for _ in commands:
-        try:
-            link.read_response(disconnect_on_error=False)
-        except ResponseError as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+def refusal(commands: Sequence[Command]) -> StoreError:
+    """The error that names refused commands."""
+    named = [f"{command[0]} {command[1]}" if len(command) > 1 else command[0] for command in commands]
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    return store_error(NoPermissionError(f"{', '.join(named[:NAMED])}{more}"))
+
+
+def _commands(needs: Mapping[str, str]) -> Iterator[Command]:
+    for key, names in needs.items():
+        for name in names.split():
+            if name == "BLMOVE":
+                yield (name, key, key, "RIGHT", "RIGHT", "0")
+            else:
+                yield (name, key, *_FURTHER.get(name, ())) if key else (name,)
