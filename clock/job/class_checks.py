@@ -1,22 +1,33 @@
-"""What `perform` may look like, checked when its class is made."""
+"""Checks of a job class when it is made: its `perform`, its hooks, its options and its name in payloads."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
 
 from clock.errors import JobError
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.options import OPTIONS, checked
+from clock.job.redaction import hidden_places
+from clock.job.types import JobClass
 
 HOOKS = ("retry_in", "retries_exhausted")
 #: What a worker calls, or puts there, itself.
 OURS = ("run", "arun", "for_context", "is_coroutine", "context")
 
+#: What other libraries call our options.
+_OTHER_WORDS = {
+    "que": "queue",
+    "retries": "retry",
+    "max_retries": "retry",
+    "queue_name": "queue",
+    "time_limit": "timeout",
+    "expires": "expires_in",
+    "tag": "tags",
+}
 
-def check_perform(job: type[Job]) -> None:
+
+def check_perform(job: JobClass) -> None:
     """Check that a worker can call `perform` and the hooks that the class defines. Raises JobError."""
     perform = vars(job).get("perform")
     if perform is not None:
@@ -30,7 +41,45 @@ def check_perform(job: type[Job]) -> None:
             raise JobError(f"{job.__qualname__}.{hook} is `async def`; it must be a plain method")
 
 
-def _check_init(job: type[Job]) -> None:
+def check_class(job: JobClass) -> None:
+    """Check the options that a job class sets. Raises JobError.
+
+    Any other attribute is the class's own, unless its name is close to an option's: a misspelt option is found
+    here and not in production.
+    """
+    values = {name: value for name, value in vars(job).items() if not name.startswith("_") and not _is_code(value)}
+    for name in values.keys() - OPTIONS.keys():
+        if meant := _OTHER_WORDS.get(name) or _misspelt(name):
+            raise JobError(
+                f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "
+                "To add your own attribute, choose a name less similar to an option"
+            )
+    checked(job.__qualname__, {name: value for name, value in values.items() if name in OPTIONS})
+    if job.redact and hasattr(job, "perform"):
+        hidden_places(job.__qualname__, job.perform, job.redact)
+
+
+def _misspelt(name: str) -> str | None:
+    """The option that a name is, but for a letter; `entry` and `expires_at` are no `retry` and `expires_in`."""
+    near = get_close_matches(name, OPTIONS, 1, cutoff=0.85)
+    swapped = (option for option in OPTIONS if sorted(option) == sorted(name))
+    return next(iter(near), None) or next(swapped, None)
+
+
+def check_wire_name(job: JobClass) -> None:
+    """Check the name that a job class gives itself in payloads. Raises JobError."""
+    name = vars(job).get("wire_name", job.__name__)
+    if not (isinstance(name, str) and name):
+        raise JobError(
+            f"{job.__qualname__}: wire_name is {name!r}; it must be a name, such as 'Billing::ChargeCardJob'"
+        )
+
+
+def _is_code(value: object) -> bool:
+    return callable(value) or hasattr(value, "__get__")
+
+
+def _check_init(job: JobClass) -> None:
     init = vars(job).get("__init__")
     if not callable(init):
         return

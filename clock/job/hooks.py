@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import logging
 from copy import deepcopy
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from clock.errors import message_of
 from clock.forking import child_ends_here
 from clock.job.context import Context
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
-from clock.log import RunningJob
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass
+from clock.log import JobLogContext
 
 FOREVER_SECONDS = 100 * 365 * 86400.0  # no score of a later retry is a time
 
@@ -25,11 +23,11 @@ logger = logging.getLogger("clock.job")
 
 
 def ask_retry_in(
-    job: type[Job], payload: Payload, count: int, error: BaseException
+    job: JobClass, payload: Payload, count: int, error: BaseException
 ) -> float | Literal["kill", "discard"] | None:
     """What the class's `retry_in` says to failure number `count` (from 0); None: nothing that can be used."""
     try:
-        with child_ends_here(), RunningJob(payload):
+        with child_ends_here(), JobLogContext(payload):
             answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
     except BaseException as second:  # noqa: BLE001  # whatever a hook of the user's raises, sys.exit() too
         _log_failed(f"{job.wire_name}.retry_in", second)
@@ -47,11 +45,11 @@ def ask_retry_in(
     return seconds
 
 
-def tell_exhausted(job: type[Job], payload: Payload, error: BaseException) -> bool:
+def tell_exhausted(job: JobClass, payload: Payload, error: BaseException) -> bool:
     """Call the class's `retries_exhausted`; True: it wants the job dropped."""
     try:
         shown = deepcopy(payload)
-        with child_ends_here(), RunningJob(payload):
+        with child_ends_here(), JobLogContext(payload):
             return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
     except BaseException as second:  # noqa: BLE001  # the same
         _log_failed(f"{job.wire_name}.retries_exhausted", second)

@@ -11,16 +11,15 @@ from typing import Any, ClassVar, Self
 
 from clock.errors import JobError
 from clock.job import registry
-from clock.job.class_checks import check_perform
+from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware
-from clock.job.options import check_class, check_wire_name
-from clock.job.order import OnCommit
 from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
 from clock.job.push.job_methods import Pushes
-from clock.log import RunningJob, fields_of
+from clock.job.types import OnCommit
+from clock.log import JobLogContext, fields_of
 
 
 class Job(Pushes):
@@ -99,7 +98,7 @@ class Job(Pushes):
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        with RunningJob(context.payload):
+        with JobLogContext(context.payload):
             result = run_inside(cls.for_context(context), chain, context.args)
         if type(result) is CoroutineType:
             result.close()
@@ -113,7 +112,7 @@ class Job(Pushes):
     async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
         """The same for a job whose `perform` is a coroutine function."""
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        with RunningJob(context.payload):
+        with JobLogContext(context.payload):
             return await await_inside(cls.for_context(context), chain, context.args)
 
     @classmethod

@@ -1,20 +1,18 @@
-"""Options of a job: class attributes, or given to `.set(...)`."""
+"""Options of a job, class attributes or given to `.set(...)`, and the order that a push is built from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
-from clock.job.delays import INTERVAL_LIMIT, LATEST
-from clock.job.order import OnCommit
+from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
 from clock.job.redaction import hidden_places
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass, OnCommit
 
 
 def _is_count(value: object) -> bool:
@@ -58,7 +56,7 @@ def _are_names(value: object) -> bool:
 _DURATION = "seconds above 0, or None; the limit is 1,000,000,000 seconds, 31 years"
 
 #: option -> (what a value must be, in words for an error)
-_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
+OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "queue": (_is_queue, EXPECTED),
     "retry": (_is_count, "True, False, or a number of retries (0 or more)"),
     "retry_for": (_is_duration, _DURATION),
@@ -74,19 +72,7 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     ),
 }
 
-
-#: What other libraries call our options.
-_OTHER_WORDS = {
-    "que": "queue",
-    "retries": "retry",
-    "max_retries": "retry",
-    "queue_name": "queue",
-    "time_limit": "timeout",
-    "expires": "expires_in",
-    "tag": "tags",
-}
-
-#: The same of those that only `.set()` has.
+#: option that only `.set()` has -> (what a value must be, in words for an error)
 _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait": (_is_time, "seconds, or a timedelta"),
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
@@ -110,13 +96,26 @@ class CallOptions(TypedDict, total=False):
     enqueue_after_commit: OnCommit | None
 
 
+@dataclass(slots=True)
+class Order:
+    """What is to be pushed beside the arguments: a job class, options of the payload over its own, when, how.
+
+    `when` is when the job is to be run; `on_commit` delays the push until a commit.
+    """
+
+    job: JobClass
+    options: Mapping[str, Any] = field(default_factory=dict)
+    when: Time | None = None
+    on_commit: OnCommit | None = None
+
+
 #: Options that JSON holds as seconds.
 _DURATIONS = {"retry_for", "timeout", "expires_in"}
 
 
 def checked(where: str, options: Mapping[str, object], *, with_call: bool = False) -> None:
     """Check names and values of options; `with_call`: of those that `.set()` has besides, too. Raises JobError."""
-    known = _OPTIONS | _OPTIONS_OF_A_CALL if with_call else _OPTIONS
+    known = OPTIONS | _OPTIONS_OF_A_CALL if with_call else OPTIONS
     for name, value in options.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
@@ -127,45 +126,7 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
             raise JobError(f"{where}: {name} is {value!r}; it must be {words}")
 
 
-def check_class(job: type[Job]) -> None:
-    """Check the options that a job class sets. Raises JobError.
-
-    Any other attribute is the class's own, unless its name is close to an option's: a misspelt option is found
-    here and not in production.
-    """
-    values = {name: value for name, value in vars(job).items() if not name.startswith("_") and not _is_code(value)}
-    for name in values.keys() - _OPTIONS.keys():
-        if meant := _OTHER_WORDS.get(name) or _misspelt(name):
-            raise JobError(
-                f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "
-                "To add your own attribute, choose a name less similar to an option"
-            )
-    checked(job.__qualname__, {name: value for name, value in values.items() if name in _OPTIONS})
-    if job.redact and hasattr(job, "perform"):
-        hidden_places(job.__qualname__, job.perform, job.redact)
-
-
-def _misspelt(name: str) -> str | None:
-    """The option that a name is, but for a letter; `entry` and `expires_at` are no `retry` and `expires_in`."""
-    near = get_close_matches(name, _OPTIONS, 1, cutoff=0.85)
-    swapped = (option for option in _OPTIONS if sorted(option) == sorted(name))
-    return next(iter(near), None) or next(swapped, None)
-
-
-def check_wire_name(job: type[Job]) -> None:
-    """Check the name that a job class gives itself in payloads. Raises JobError."""
-    name = vars(job).get("wire_name", job.__name__)
-    if not _is_name(name):
-        raise JobError(
-            f"{job.__qualname__}: wire_name is {name!r}; it must be a name, such as 'Billing::ChargeCardJob'"
-        )
-
-
-def _is_code(value: object) -> bool:
-    return callable(value) or hasattr(value, "__get__")
-
-
-def payload_fields(job: type[Job], over: Mapping[str, Any]) -> dict[str, Any]:
+def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
     """The payload's fields that come from class and options; those left at their default are not written."""
     fields: dict[str, Any] = {"class": job.wire_name, "queue": job.queue, "retry": job.retry}
     if not job.dead:

@@ -11,23 +11,20 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass
 from clock.forking import child_ends_here
 from clock.import_path import clash
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass
 
 _PACKAGE = Path(__file__).parent.parent
 
 logger = logging.getLogger(__name__)
 _NO_JOBS = {"__pycache__", "node_modules"}  # npm's packages may bring Python files
-_classes: dict[str, type[Job]] = {}
+_classes: dict[str, JobClass] = {}
 
 
-def register(job: type[Job]) -> None:
+def register(job: JobClass) -> None:
     """Make `job` known under its wire name. Raises DuplicateJobClass if another class has that name."""
     known = _classes.get(job.wire_name)
     if known is not None and (known.__module__, known.__qualname__) != (job.__module__, job.__qualname__):
@@ -35,12 +32,12 @@ def register(job: type[Job]) -> None:
     _classes[job.wire_name] = job
 
 
-def forget(job: type[Job]) -> None:
+def forget(job: JobClass) -> None:
     """Make `job` unknown again; for tests that make classes of their own."""
     _classes.pop(job.wire_name, None)
 
 
-def lookup(name: str) -> type[Job]:
+def lookup(name: str) -> JobClass:
     """The job class that payloads call `name`. Raises UnknownJobClass."""
     try:
         return _classes[name]

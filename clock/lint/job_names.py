@@ -10,10 +10,8 @@ import dis
 import re
 from collections.abc import Iterator
 from types import CodeType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass
 
 _PUSH_MANY = {"perform_bulk", "aperform_bulk"}
 _PUSH_ONE = {f"{a}perform_{way}" for a in ("", "a") for way in ("async", "in", "at")}
@@ -50,7 +48,7 @@ _NO_VERB = re.compile(r"(tion|sion|ment|ness|ance|ence|ity|ing|ies|ist|ism|mail|
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*|[a-z0-9]+")
 
 
-def naming_warning(job: type[Job]) -> str | None:
+def naming_warning(job: JobClass) -> str | None:
     """What is unusual in the name of a job class, with a name that would be usual; None: nothing.
 
     >>> from clock import Job
@@ -93,7 +91,7 @@ def _verb_first(words: list[str]) -> str:
     return verbs[-1] + ("".join(rest) or "Things")
 
 
-def _pushes_many(job: type[Job]) -> bool:
+def _pushes_many(job: JobClass) -> bool:
     """Whether `perform` pushes jobs in bulk, or one by one in a loop; read from its code, which is not run."""
     code = getattr(getattr(job, "perform", None), "__code__", None)
     return isinstance(code, CodeType) and _has_many(code)

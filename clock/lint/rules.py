@@ -13,7 +13,6 @@ from types import CodeType
 from zoneinfo import ZoneInfo
 
 from clock.errors import JobError, NoEvents
-from clock.job import Job
 from clock.lint.dst_hazards import elapsed_periods, hazards_of
 from clock.lint.job_names import naming_warning
 from clock.lint.trigger_rules import large_steps, moved_astray, refused_instants
@@ -191,7 +190,7 @@ def _fixed(zone: tzinfo) -> str | None:
 
 def names(look: Look) -> Iterator[Finding]:
     """Jobs that are not named as is the custom: VerbNounsJob."""
-    seen: set[type[Job]] = set()
+    seen: set[object] = set()
     for event in look.timetable.events:
         job = job_class_of(event)
         text = naming_warning(job) if job is not None and job not in seen else None

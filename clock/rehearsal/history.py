@@ -103,14 +103,20 @@ class History:
     @property
     def timeline(self) -> Timeline:
         """All that fired, as data."""
-        return Timeline.of(self)
+        zone = self.timetable.settings.tz
+        return Timeline(self.rows(), self.names, start=self.start, end=self.end, zone=zone)
 
-    def all_fires(self) -> Iterator[tuple[int, str]]:
-        """(milliseconds since 1970, event) of all that fired; not in order."""
+    @property
+    def names(self) -> list[str]:
+        """The names of all events, in the clock file's order."""
+        return [event.name for event in self.timetable.events]
+
+    def rows(self) -> Iterator[tuple[int, str]]:
+        """(seconds since 1970, event) of all that fired; not in order."""
         for column in self._columns:
             name = column.event.name
-            yield from ((due * 1000, name) for due in column.fires())
-        yield from ((decision.due_ms, decision.event) for decision in self._ticked if decision.kind.fires)
+            yield from ((due, name) for due in column.fires())
+        yield from ((item.due_ms // 1000, item.event) for item in self._ticked if item.kind.fires)
 
     def _fires_ms(self, name: str) -> list[int]:
         self.timetable.event(name)  # raises UnknownEvent

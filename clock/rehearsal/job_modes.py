@@ -14,12 +14,13 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from clock.errors import JobError
-from clock.job import Context, Job, registry
+from clock.job import Context, registry
 from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.push import client
 from clock.job.push.carriers import Batches, Carrier, ToRedis
 from clock.job.push.inline import await_end, run_to_end
+from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
 
 #: Around the runs of jobs in tests; empty at first.
@@ -29,6 +30,7 @@ server_middleware: Chain[ServerMiddleware] = Chain()
 def fake() -> Mode:
     """Collect the jobs that are pushed: `SendMailJob.jobs`, `.drain()`, `.perform_one()`, `.clear()`.
 
+    >>> from clock import Job
     >>> class PraiseLearnerJob(Job):
     ...     def perform(self, name: str) -> None:
     ...         print("Well done", name)
@@ -104,15 +106,15 @@ class Collected:
         """Keep the jobs."""
         self.carry(batches)
 
-    def jobs(self, job: type[Job]) -> CollectedJobs:
+    def jobs(self, job: JobClass) -> CollectedJobs:
         """The payloads of a class, as a list that follows pushes and runs."""
         return CollectedJobs(self.payloads, job.wire_name)
 
-    def clear(self, job: type[Job]) -> None:
+    def clear(self, job: JobClass) -> None:
         """Forget the jobs of a class."""
         self.payloads[:] = [payload for payload in self.payloads if payload["class"] != job.wire_name]
 
-    def drain(self, job: type[Job]) -> int:
+    def drain(self, job: JobClass) -> int:
         """Run the jobs of a class, and those of it that they push, until none is left; how many."""
         count = 0
         while any(payload["class"] == job.wire_name for payload in self.payloads):
@@ -120,7 +122,7 @@ class Collected:
             count += 1
         return count
 
-    def perform_one(self, job: type[Job]) -> Any:
+    def perform_one(self, job: JobClass) -> Any:
         """Run the first job of a class; what its `perform` returns. Raises JobError where there is none."""
         return self.run(self.take(lambda payload: payload["class"] == job.wire_name, job.wire_name))
 
@@ -167,7 +169,7 @@ def _payloads(batches: Batches) -> Iterator[Payload]:
             yield payload
 
 
-def _found(payload: Payload) -> tuple[type[Job], Context]:
+def _found(payload: Payload) -> tuple[JobClass, Context]:
     """The class of a payload, and the context in which it runs."""
     job = registry.lookup(str(payload["class"]))
     return job, Context(payload, queue=str(payload["queue"]), clock=client.clock())

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from clock.clocks import from_ms
 from clock.errors import UnknownEvent
@@ -17,9 +16,6 @@ from clock.rehearsal.coincidence import OFTEN_A_DAY
 from clock.rehearsal.instants import aware
 from clock.rehearsal.timeline_svg import to_svg
 from clock.rehearsal.timeline_text import to_chart, to_listing
-
-if TYPE_CHECKING:
-    from clock.rehearsal.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +75,6 @@ class Timeline:
         self.start, self.end = start.astimezone(zone), end.astimezone(zone)
         places = {name: place for place, name in enumerate(self.events)}
         self.rows = sorted(rows, key=lambda row: (row[0], places[row[1]]))
-
-    @classmethod
-    def of(cls, *histories: History) -> Timeline:
-        """The timeline of a rehearsal, or of several in a row."""
-        first, last = histories[0], histories[-1]
-        timetable = first.timetable
-        rows = ((ms // 1000, name) for history in histories for ms, name in history.all_fires())
-        names = [event.name for event in timetable.events]
-        return cls(rows, names, start=first.start, end=last.end, zone=timetable.settings.tz)
 
     def __len__(self) -> int:
         return len(self.rows)

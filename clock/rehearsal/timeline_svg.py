@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
-from typing import TYPE_CHECKING
 
+from clock.rehearsal.drawn_timeline import DrawnTimeline
 from clock.timetable.triggers.zone_changes import odd_nights, tell
-
-if TYPE_CHECKING:
-    from clock.rehearsal.timeline import Timeline
 
 SLOT_MINUTES = 15  # firings within so many minutes are one mark
 _HEIGHT, _TOP, _LEFT, _LINE = 480, 34, 44, 16
@@ -39,7 +36,7 @@ class _Rect:
         return f'<rect {box} fill="{fill}"{extra}><title>{escape(title)}</title></rect>'
 
 
-def to_svg(timeline: Timeline) -> str:
+def to_svg(timeline: DrawnTimeline) -> str:
     """The drawing, as the text of an SVG file."""
     days = timeline.days()
     column = max(3.0, min(26.0, 1100 / len(days)))
@@ -64,7 +61,7 @@ def to_svg(timeline: Timeline) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _axes(timeline: Timeline, places: dict[date, float], column: float) -> Iterator[str]:
+def _axes(timeline: DrawnTimeline, places: dict[date, float], column: float) -> Iterator[str]:
     right = _LEFT + len(places) * column
     for hour in range(0, 25, 3):
         y = _TOP + _HEIGHT * hour / 24
@@ -79,10 +76,10 @@ def _axes(timeline: Timeline, places: dict[date, float], column: float) -> Itera
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 4}" y2="{_TOP + _HEIGHT}" stroke="#ddd"/>'
             yield f'<text x="{x + 1:.1f}" y="{_TOP - 8}" fill="#555">{label}</text>'
     title = f"{timeline.start:%a %d %b %Y %H:%M} to {timeline.end:%a %d %b %Y %H:%M}, {timeline.zone}"
-    yield f'<text x="{_LEFT}" y="12" font-weight="bold">{escape(title)}: {len(timeline):,} firings</text>'
+    yield f'<text x="{_LEFT}" y="12" font-weight="bold">{escape(title)}: {len(timeline.rows):,} firings</text>'
 
 
-def _cells(timeline: Timeline, names: list[str], minutes: int) -> dict[tuple[date, int], Counter[str]]:
+def _cells(timeline: DrawnTimeline, names: list[str], minutes: int) -> dict[tuple[date, int], Counter[str]]:
     """(day, number of the slot of so many minutes) -> how often each of the events fires in it."""
     cells: dict[tuple[date, int], Counter[str]] = defaultdict(Counter)
     wanted = set(names)
@@ -93,7 +90,7 @@ def _cells(timeline: Timeline, names: list[str], minutes: int) -> dict[tuple[dat
     return cells
 
 
-def _bands(timeline: Timeline, often: list[str], places: dict[date, float], column: float) -> Iterator[str]:
+def _bands(timeline: DrawnTimeline, often: list[str], places: dict[date, float], column: float) -> Iterator[str]:
     """Grey bands of the events that fire often; hours that follow each other and hold as many are one."""
     totals = {where: cell.total() for where, cell in _cells(timeline, often, 60).items()}
     most = max(totals.values(), default=1)
@@ -109,7 +106,7 @@ def _bands(timeline: Timeline, often: list[str], places: dict[date, float], colu
                 yield box.svg("#667", f"{day}: {count} an hour", f' fill-opacity="{tone}"')
 
 
-def _marks(timeline: Timeline, seldom: list[str], places: dict[date, float], column: float) -> Iterator[str]:
+def _marks(timeline: DrawnTimeline, seldom: list[str], places: dict[date, float], column: float) -> Iterator[str]:
     """A mark for each other event and slot; events that share a slot share its width."""
     for (day, slot), names in _cells(timeline, seldom, SLOT_MINUTES).items():
         wide = max(column - 1, 1) / len(names)
@@ -120,7 +117,7 @@ def _marks(timeline: Timeline, seldom: list[str], places: dict[date, float], col
             yield box.svg(_colour(timeline, name), f"{name}: {day} {minute // 60:02}:{minute % 60:02}{times}")
 
 
-def _nights(timeline: Timeline, places: dict[date, float], column: float) -> Iterator[str]:
+def _nights(timeline: DrawnTimeline, places: dict[date, float], column: float) -> Iterator[str]:
     for night in odd_nights(timeline.zone, timeline.start, timeline.end):
         day = night.shown.date()
         if day not in places:
@@ -135,7 +132,7 @@ def _nights(timeline: Timeline, places: dict[date, float], column: float) -> Ite
         )
 
 
-def _legend(timeline: Timeline, often: list[str]) -> Iterator[str]:
+def _legend(timeline: DrawnTimeline, often: list[str]) -> Iterator[str]:
     y = _TOP + _HEIGHT + 26
     counts = Counter(name for _, name in timeline.rows)
     for name in timeline.events:
@@ -147,5 +144,5 @@ def _legend(timeline: Timeline, often: list[str]) -> Iterator[str]:
         y += _LINE
 
 
-def _colour(timeline: Timeline, name: str) -> str:
+def _colour(timeline: DrawnTimeline, name: str) -> str:
     return _COLOURS[timeline.events.index(name) % len(_COLOURS)]

@@ -6,19 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING
 
+from clock.rehearsal.drawn_timeline import DrawnTimeline
 from clock.timetable.triggers.zone_changes import odd_nights, tell
-
-if TYPE_CHECKING:
-    from clock.rehearsal.timeline import Timeline
 
 _SLOTS = 48  # half hours of a day
 _TONES = " ·:+*#"  # none, 1, 2, 3 to 5, 6 to 11, more
 _LIMITS = (1, 2, 3, 6, 12)
 
 
-def to_chart(timeline: Timeline) -> str:
+def to_chart(timeline: DrawnTimeline) -> str:
     """A line for each day, a character for each half hour: `·` one firing, then `:` `+` `*` `#`.
 
     Events that fire often would hide the others, and are only named below, unless there are no others. A night on
@@ -29,11 +26,12 @@ def to_chart(timeline: Timeline) -> str:
     nights = {night.shown.date(): night for night in odd_nights(timeline.zone, timeline.start, timeline.end)}
     counts: Counter[tuple[date, int]] = Counter()
     totals: Counter[date] = Counter()
-    for firing in timeline:
-        if firing.event in hidden:
+    for seconds, event in timeline.rows:
+        if event in hidden:
             continue
-        totals[firing.at.date()] += 1
-        counts[firing.at.date(), firing.at.hour * 2 + firing.at.minute // 30] += 1
+        at = timeline.local(seconds)
+        totals[at.date()] += 1
+        counts[at.date(), at.hour * 2 + at.minute // 30] += 1
     hours = "".join(f"{hour:<6}" for hour in range(0, 24, 3))
     lines = [f"{'':16}{hours}"]
     for day in timeline.days():
@@ -49,7 +47,7 @@ def _tone(count: int) -> str:
     return _TONES[sum(count >= limit for limit in _LIMITS)]
 
 
-def to_listing(timeline: Timeline) -> str:
+def to_listing(timeline: DrawnTimeline) -> str:
     """Each event's firings by the day; days that follow each other and are alike share a line."""
     parts = []
     for name in timeline.events:

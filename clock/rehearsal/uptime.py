@@ -17,6 +17,7 @@ from clock.clocks import from_ms, to_ms
 from clock.job import Job
 from clock.job.middleware.defaults import client_middleware
 from clock.job.middleware.expiry import note_expiry
+from clock.job.types import JobClass
 from clock.rehearsal.event_job import job_class_of
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import Move
@@ -108,7 +109,7 @@ def _pushes_later(event: Event, timetable: Timetable) -> bool:
     return _function(job) is _function(Job) and set(client_middleware) <= {note_expiry}
 
 
-def _function(job: type[Job]) -> object:
+def _function(job: JobClass) -> object:
     return getattr(job.perform_async, "__func__", None)
 
 

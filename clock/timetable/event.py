@@ -8,7 +8,6 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from clock.timetable.action import Action, Enqueue, PackedPush
-from clock.timetable.explanation import explain
 from clock.timetable.triggers.adjustments import NONE, Adjustments
 from clock.timetable.triggers.counting import Counting, written
 from clock.timetable.triggers.intervals import Trigger
@@ -116,13 +115,6 @@ class Event:
         if not self.asks_again or previous is None:
             return False
         return self.last_counted(anchor=anchor, counted=counted) != previous
-
-    def explain(self, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
-        """The event in a sentence, for people; with `now`, it ends with the next due instant in the event's zone.
-
-        `anchor` is when the event was first seen; without it, an instant that depends on it is left out.
-        """
-        return explain(self, now, anchor)
 
     def run(self, due: datetime, previous: datetime | None) -> object:
         """Run the action for the firing at `due`; what it returns."""

@@ -1,27 +1,24 @@
-"""An event told in a sentence, for people who do not read clock files."""
+"""An event explained in a sentence, for people who do not read clock files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from clock.timetable.event import Event
 from clock.timetable.naming import name_of
 from clock.timetable.periods import NOT_AT_FIRST, counted
 from clock.timetable.triggers.adjustments import Adjustments, excepted_words
 from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.until import until_words
 
-if TYPE_CHECKING:
-    from clock.timetable.event import Event
-
 CRON = "cron "  # what the words of a schedule begin with where it is a cron expression
 
 
-def explain(event: Event, now: datetime | None, anchor: datetime | None) -> str:
-    """The sentence; with `now`, it ends with the next due instant of the event anchored at `anchor`.
+def explain(event: Event, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
+    """The event in a sentence; with `now`, it ends with the next due instant in the event's zone.
 
-    Where no anchor is given, that is left out if it would depend on it.
+    `anchor` is when the event was first seen. Without it, a due instant that depends on it is left out.
     """
     clauses = [f"{_when(event)}: {event.action}", *_how(event)]
     if now is not None:

@@ -13,9 +13,10 @@ from clock.clocks import Clock
 from clock.django_connections import renewed_connections, uses_django
 from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, StoreUnavailable, UnknownJobClass
 from clock.forking import child_ends_here
-from clock.job import Context, Job, registry
+from clock.job import Context, registry
 from clock.job.payload import Payload, decode, encode_again, seconds
 from clock.job.push.arguments import check_arity
+from clock.job.types import JobClass
 from clock.problems import Problems
 from clock.store import keys
 from clock.store.jobs.in_progress import Claimed, InProgress, Move, day
@@ -89,7 +90,7 @@ class Processor:
             return
         self._perform(claimed, payload, job)
 
-    def _perform(self, claimed: Claimed, payload: Payload, job: type[Job]) -> None:
+    def _perform(self, claimed: Claimed, payload: Payload, job: JobClass) -> None:
         suspect = "worker_killed" in payload
         if suspect:
             self._note(lambda: self._in_progress.mark(claimed))
@@ -133,7 +134,7 @@ class Processor:
     def _is_stopping(self) -> bool:
         return self._fetcher.stopping
 
-    def _fail(self, claimed: Claimed, job: type[Job], error: BaseException, took: float) -> None:
+    def _fail(self, claimed: Claimed, job: JobClass, error: BaseException, took: float) -> None:
         payload = parse(claimed.payload)  # anew: the job may have changed its arguments, a middleware its payload
         now = seconds(self._clock.now())
         verdict = judge(payload, job, error, now=now, max_retries=self._max_retries)

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clock.errors import message_of
-from clock.job import Job
 from clock.job.hooks import ask_retry_in, tell_exhausted
 from clock.job.payload import Payload, instant
+from clock.job.types import JobClass
 from clock.store import keys
 
 MAX_RETRIES = 25
@@ -39,7 +39,7 @@ class Verdict:
 
 def judge(
     payload: Mapping[str, object],
-    job: type[Job] | None,
+    job: JobClass | None,
     error: BaseException,
     *,
     now: float,
@@ -103,7 +103,7 @@ def _may_retry(failed: Mapping[str, object], most: int, retry_for: object, count
     return count < most
 
 
-def _option(payload: Mapping[str, object], job: type[Job] | None, name: str, default: object) -> object:
+def _option(payload: Mapping[str, object], job: JobClass | None, name: str, default: object) -> object:
     return payload[name] if name in payload else getattr(job, name, default)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clock.errors import ClockError
 from clock.timetable import Timetable, load
+from clock.timetable.explanation import explain
 
 HEAD = "from datetime import *\nfrom clock import *\nfrom tests.timetable.jobs import *\n"
 NOW = datetime(2026, 11, 24, 11, tzinfo=UTC)
@@ -180,5 +181,5 @@ def test_a_declaration_is_an_event_or_an_error_with_its_line(clock_file: Path, l
     following = event.next_after(NOW, anchor=NOW)
     assert dues == sorted(set(dues))
     assert following is None or (following > NOW and (not dues or int(following.timestamp()) == dues[0]))
-    assert event.explain(NOW, anchor=NOW).count(": ") >= 1
+    assert explain(event, NOW, anchor=NOW).count(": ") >= 1
     assert (NOW + timedelta(days=2) < following if following else True) or dues

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from clock.timetable import Event, Timetable, load, read_rows
+from clock.timetable.explanation import explain
 
 FOLDER = Path(__file__).parent / "every_construct"
 START = datetime(2026, 11, 24, 11, tzinfo=UTC)  # 06:00 in New York, a Tuesday; Thanksgiving is on Thursday
@@ -18,7 +19,7 @@ def timetable() -> Timetable:
 
 def told(event: Event) -> str:
     """The event's name, its sentence, and its next five due instants in its zone."""
-    lines = [event.name, f"  {event.explain()}"]
+    lines = [event.name, f"  {explain(event)}"]
     after = START - timedelta(seconds=1)  # Clockwork's form may be due at its anchor
     for _ in range(5):
         due = event.next_after(after, anchor=START)

@@ -11,7 +11,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
 from clock.cli.wiring import load_timetable
 from clock.clocks import SystemClock
-from clock.timetable import Timetable
+from clock.timetable import Timetable, explanation
 
 
 @click.command()
@@ -29,13 +29,13 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
     timetable = load_timetable(config)
     now = SystemClock().now().replace(microsecond=0)
     if as_json:
-        echo_json({event.name: event.explain(now) for event in timetable.events})
+        echo_json({event.name: explanation.explain(event, now) for event in timetable.events})
     elif markdown:
         echo_page(_page(timetable, config.clock_file))
     else:
         for event in timetable.events:
             echo(event.name, bold=True)
-            echo_wrapped(event.explain(now), first="  ", indent="  ")
+            echo_wrapped(explanation.explain(event, now), first="  ", indent="  ")
 
 
 def _page(timetable: Timetable, path: Path) -> str:
@@ -46,7 +46,7 @@ def _page(timetable: Timetable, path: Path) -> str:
         "",
     ]
     for event in timetable.events:
-        lines += [f"- **{_escaped(event.name)}**: {_escaped(event.explain())}"]
+        lines += [f"- **{_escaped(event.name)}**: {_escaped(explanation.explain(event))}"]
     return "\n".join(lines) + "\n"
 
 

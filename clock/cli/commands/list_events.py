@@ -13,6 +13,7 @@ from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.wiring import load_timetable, opened
 from clock.clocks import from_ms
 from clock.inspection import EventView, events
+from clock.timetable.explanation import explain
 
 
 @click.command("list", short_help="List events with their next and last run.")
@@ -66,7 +67,7 @@ def _as_json(view: EventView) -> Mapping[str, object]:
         "schedule": event.declaration,
         "action": str(event.action),
         "description": event.description,
-        "explained": event.explain(),
+        "explained": explain(event),
         "tags": sorted(map(str, event.tags)),
         "source": event.source,
         "next_due": view.next_due.isoformat() if view.next_due else None,

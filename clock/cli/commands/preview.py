@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -62,7 +63,7 @@ def preview(
     configure_logging("text", "warning", stream=sys.stderr)
     timetable = load_timetable(load_config({"clock_file": clock_file}, file=config))
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
-    timeline = Timeline.of(*_rehearse(timetable, start, stop, from_redis))
+    timeline = _timeline(_rehearse(timetable, start, stop, from_redis), start, stop)
     timeline = timeline.only(*events) if events else timeline
     if svg:
         _write(svg, timeline.svg())
@@ -94,6 +95,12 @@ def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | 
             ledger = history.ledger
             histories.append(history)
     return histories
+
+
+def _timeline(histories: list[History], start: datetime, stop: datetime) -> Timeline:
+    rows = chain.from_iterable(history.rows() for history in histories)
+    names = dict.fromkeys(name for history in histories for name in history.names)
+    return Timeline(rows, [*names], start=start, end=stop, zone=histories[0].timetable.settings.tz)
 
 
 def _shown(pieces: list[Span]) -> AbstractContextManager[Iterable[Span]]:

@@ -19,18 +19,18 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from clock.errors import JobError
 from clock.forking import child_ends_here
 from clock.job.payload import Payload
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass, RunningJob
 
 Around = AbstractContextManager[object] | AbstractAsyncContextManager[object] | None
-ClientMiddleware = Callable[["type[Job]", Payload, str], object]
-ServerMiddleware = Callable[["Job", Payload, str], Around]
+#: `Any`: an application's middleware may want `type[Job]` or a base class of its own, where we hand over any.
+ClientMiddleware = Callable[[Any, Payload, str], object]
+#: `Any` for the same reason: the job that runs.
+ServerMiddleware = Callable[[Any, Payload, str], Around]
 
 M = TypeVar("M", bound=Callable[..., object])
 
@@ -95,7 +95,7 @@ class Chain(Generic[M]):
         self.entries = tuple(entries)
 
 
-def allows(chain: Sequence[ClientMiddleware], job: type[Job], payload: Payload) -> bool:
+def allows(chain: Sequence[ClientMiddleware], job: JobClass, payload: Payload) -> bool:
     """Let the chain see, and change, what is about to be pushed; False: one of them stopped it."""
     for middleware in chain:
         with child_ends_here():
@@ -105,7 +105,7 @@ def allows(chain: Sequence[ClientMiddleware], job: type[Job], payload: Payload) 
     return True
 
 
-def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
+def run_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
     """Run the job inside the context managers of the chain; what its `perform` returns."""
     with child_ends_here() as block:
         for place, middleware in enumerate(chain, 1):
@@ -122,7 +122,7 @@ def run_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any])
         return job.perform(*args)
 
 
-async def await_inside(job: Job, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
+async def await_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
     """Run a job whose `perform` is a coroutine function, inside the chain; what it returns."""
     with child_ends_here() as block:
         for place, middleware in enumerate(chain, 1):

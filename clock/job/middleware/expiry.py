@@ -8,21 +8,18 @@ counts from its `enqueued_at`.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from clock.errors import Discard
 from clock.job.delays import due_as_put
 from clock.job.middleware.metrics import METRICS
 from clock.job.options import in_seconds
 from clock.job.payload import Payload, instant, seconds
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass, RunningJob
 
 logger = logging.getLogger("clock.job")
 
 
-def note_expiry(job: type[Job], payload: Payload, queue: str) -> None:
+def note_expiry(job: JobClass, payload: Payload, queue: str) -> None:
     """Client middleware: write when the job expires, where its class or `.set()` says `expires_in`."""
     lifetime = in_seconds(payload.pop("expires_in", None))
     if lifetime is not None:
@@ -30,7 +27,7 @@ def note_expiry(job: type[Job], payload: Payload, queue: str) -> None:
         payload["expires_at"] = due_as_put(payload.get("at"), created_at) + lifetime
 
 
-def drop_stale(job: Job, payload: Payload, queue: str) -> None:
+def drop_stale(job: RunningJob, payload: Payload, queue: str) -> None:
     """Server middleware: raise Discard if the job has expired."""
     if job.expires_in is None and "expires_at" not in payload:
         return

@@ -9,16 +9,13 @@ import threading
 from bisect import bisect_right
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from clock.errors import Discard, StoreError
 from clock.forking import in_child
 from clock.job.payload import Payload
+from clock.job.types import RunningJob
 from clock.store import Redis
 from clock.store.jobs.job_metrics import BUCKETS_MS, Tally, add
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
 
 
 class Metrics:
@@ -75,7 +72,7 @@ METRICS = Metrics()
 in_child(METRICS.reset)  # the figures are the parent's, and a thread of it may have held the lock
 
 
-def measure(job: Job, payload: Payload, queue: str) -> Measured:
+def measure(job: RunningJob, payload: Payload, queue: str) -> Measured:
     """Server middleware: count and time the run."""
     return Measured(job)
 
@@ -85,7 +82,7 @@ class Measured:
 
     __slots__ = ("_begun", "_monotonic", "_name")
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: RunningJob) -> None:
         self._name = job.wire_name
         self._monotonic = job.context.clock.monotonic
 

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import JobError, JobTimeout
@@ -24,15 +23,13 @@ from clock.forking import in_child
 from clock.job.delays import INTERVAL_LIMIT
 from clock.job.options import in_seconds
 from clock.job.payload import Payload
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import RunningJob
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_exception.argtypes = (ctypes.c_ulong, ctypes.c_void_p)  # the exception's class, or NULL to call one back
 
 
-def limit_time(job: Job, payload: Payload, queue: str) -> AbstractContextManager[None] | None:
+def limit_time(job: RunningJob, payload: Payload, queue: str) -> AbstractContextManager[None] | None:
     """Server middleware: interrupt the job when its `timeout`, the payload's or its class's, has passed."""
     timeout = payload.get("timeout", job.timeout)
     seconds = None if timeout is None else in_seconds(timeout)

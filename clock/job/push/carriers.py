@@ -8,17 +8,14 @@ from collections.abc import Iterable, MutableSequence, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import SystemClock
 from clock.job.payload import Payload
+from clock.job.types import JobClass
 from clock.store.jobs import queues
 from clock.store.jobs.queues import Parcel
 from clock.store.server import connection
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
-
 
 _monotonic = SystemClock().monotonic
 
@@ -39,16 +36,16 @@ class Carrier(Protocol):
 class Collector(Carrier, Protocol):
     """A carrier of a test, which keeps the jobs."""
 
-    def jobs(self, job: type[Job]) -> MutableSequence[Payload]:
+    def jobs(self, job: JobClass) -> MutableSequence[Payload]:
         """Those of a class."""
 
-    def clear(self, job: type[Job]) -> None:
+    def clear(self, job: JobClass) -> None:
         """Forget those of a class."""
 
-    def drain(self, job: type[Job]) -> int:
+    def drain(self, job: JobClass) -> int:
         """Run those of a class, and those that they push, until none is left; how many."""
 
-    def perform_one(self, job: type[Job]) -> Any:
+    def perform_one(self, job: JobClass) -> Any:
         """Run the first of a class; what its `perform` returns."""
 
 

@@ -6,23 +6,20 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import NotFaked, StoreError
 from clock.job.delays import Time, due_at
 from clock.job.middleware.defaults import client_middleware_for
-from clock.job.order import OnCommit, Order
+from clock.job.options import Order
 from clock.job.payload import seconds
 from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
 from clock.job.push.carriers import Batches, Carrier, Collector, ToRedis
 from clock.job.push.payload_builder import pack_all, pack_one
+from clock.job.types import JobClass, OnCommit
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger import held_pushes
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
 
@@ -52,7 +49,7 @@ def set_carrier(carrier: Carrier) -> None:
     _carrier = carrier
 
 
-def collector(job: type[Job], asked: str) -> Collector:
+def collector(job: JobClass, asked: str) -> Collector:
     """What collects the jobs that are pushed. Raises NotFaked outside a test that does."""
     if isinstance(_carrier, Collector):
         return _carrier

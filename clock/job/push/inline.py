@@ -6,18 +6,16 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clock.errors import Discard
 from clock.job.context import Context
 from clock.job.middleware.chain import ServerMiddleware
-from clock.job.order import Order
+from clock.job.options import Order
 from clock.job.push import client
 from clock.job.push.arguments import checked_arguments
 from clock.job.push.payload_builder import payload_as_read
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass
 
 
 def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
@@ -35,7 +33,7 @@ async def aperform_inline(order: Order, args: Sequence[object], kwargs: Mapping[
     return await await_end(order.job, context) if context else None
 
 
-def run_to_end(job: type[Job], context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
     """Run the job, also where an event loop runs; what its `perform` returns, None where it was dropped."""
     try:
         return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
@@ -43,7 +41,7 @@ def run_to_end(job: type[Job], context: Context, middleware: Sequence[ServerMidd
         return None
 
 
-async def await_end(job: type[Job], context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+async def await_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
     """The same without blocking the event loop: a plain `perform` is run in a thread."""
     try:
         if job.is_coroutine():

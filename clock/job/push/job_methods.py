@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from clock.errors import NoPerform
 from clock.job.delays import Time
-from clock.job.options import CallOptions
-from clock.job.order import Order
+from clock.job.options import CallOptions, Order
 from clock.job.payload import Payload
 from clock.job.push import client, inline
 from clock.job.push.prepared_push import RepeatedPush
 from clock.job.push.setter import Setter
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -193,6 +190,6 @@ class Pushes:
         client.collector(_job(cls), "clear()").clear(_job(cls))
 
 
-def _job(cls: object) -> type[Job]:
+def _job(cls: object) -> JobClass:
     """The class, for a type checker that knows it only by its `perform`."""
-    return cast("type[Job]", cls)
+    return cast("JobClass", cls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
@@ -14,16 +14,14 @@ from clock.job.options import payload_fields
 from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
+from clock.job.types import JobClass
 from clock.store.jobs.delayed import LOOK_SECONDS
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger import held_pushes
 
-if TYPE_CHECKING:
-    from clock.job.job import Job
-
 
 def pack_one(
-    job: type[Job], over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
+    job: JobClass, over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
 ) -> tuple[str, list[Parcel]]:
     """The jid of one job, and the parcel that holds it; no parcel, and '' for a jid, where middleware stopped it.
 
@@ -34,7 +32,7 @@ def pack_one(
 
 
 def pack_all(
-    job: type[Job],
+    job: JobClass,
     over: Mapping[str, Any],
     batches: Sequence[Sequence[object]],
     due: Sequence[float] | None,
@@ -53,7 +51,7 @@ def pack_all(
     return jids, _merged(parcels)
 
 
-def payload_as_read(job: type[Job], over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
+def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
     fields = payload_fields(job, over)
     payload = {**fields, "args": list(args), "jid": new_jid(), "created_at": now, "enqueued_at": now}
@@ -64,7 +62,7 @@ def payload_as_read(job: type[Job], over: Mapping[str, Any], args: Sequence[obje
 
 
 def _packed(
-    job: type[Job],
+    job: JobClass,
     fields: Payload,
     middleware: tuple[ClientMiddleware, ...],
     args: Sequence[object],
@@ -85,7 +83,7 @@ def _packed(
     return str(payload["jid"]), [_parcel(job, payload, bool(middleware), now)]
 
 
-def _parcel(job: type[Job], payload: Payload, changed: bool, now: float) -> Parcel:
+def _parcel(job: JobClass, payload: Payload, changed: bool, now: float) -> Parcel:
     """The parcel of a payload, by the queue and the time that it holds now: middleware may have `changed` them."""
     queue = queue_name(payload.get("queue"))
     if queue is None:
@@ -135,7 +133,7 @@ def _merged(parcels: list[Parcel]) -> list[Parcel]:
     return list(merged.values())
 
 
-def _text(job: type[Job], payload: Payload, changed: bool) -> str:
+def _text(job: JobClass, payload: Payload, changed: bool) -> str:
     """The payload's JSON. What it cannot hold is told as arguments that are wrong, where it is there."""
     try:
         text = encode(payload) if changed else encode_checked(payload)

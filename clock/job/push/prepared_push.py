@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from clock.job.middleware.defaults import client_middleware, client_middleware_for
-from clock.job.options import payload_fields
-from clock.job.order import Order
+from clock.job.options import Order, payload_fields
 from clock.job.payload import encode_checked
 from clock.job.push import client
 from clock.store.ledger import held_pushes

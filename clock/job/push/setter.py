@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec
+from typing import Any, Generic, ParamSpec
 
 from clock.errors import ArgumentsError, JobError
 from clock.job.delays import Time, due_of_each
-from clock.job.options import checked
-from clock.job.order import Order
+from clock.job.options import Order, checked
 from clock.job.push import client, inline
 from clock.job.push.prepared_push import RepeatedPush
-
-if TYPE_CHECKING:
-    from clock.job.job import Job
+from clock.job.types import JobClass
 
 P = ParamSpec("P")
 
@@ -35,7 +32,7 @@ class Setter(Order, Generic[P]):
     __slots__ = ()
 
     @classmethod
-    def of(cls, job: type[Job], options: dict[str, Any]) -> Setter[P]:
+    def of(cls, job: JobClass, options: dict[str, Any]) -> Setter[P]:
         """The setter of a job class and options, which are checked. Raises JobError."""
         where = f"{job.wire_name}.set"
         checked(where, options, with_call=True)

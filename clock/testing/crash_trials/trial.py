@@ -15,7 +15,7 @@ from typing import Any
 
 from clock.errors import StoreUnavailable
 from clock.job import Job
-from clock.job.order import Order
+from clock.job.options import Order
 from clock.job.payload import Payload
 from clock.job.push.carriers import Batches
 from clock.job.push.client import carrier, clock, set_carrier, using_clock

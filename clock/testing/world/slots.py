@@ -1,6 +1,6 @@
-"""The slots of a world's worker: a job's code runs when it begins, and what became of it is told when it ends.
+"""The slots of a world's worker: a job's code runs when the job begins; Redis gets its outcome when it ends.
 
-So a worker that dies meanwhile has done the work and not said so, which is the worst case.
+If the worker dies in between, the work is done but not acknowledged, which is the worst case.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from clock.errors import StoreError
 from clock.job import Job
@@ -22,9 +22,6 @@ from clock.worker.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.firing_outcomes import Outcomes
 from clock.worker.handoff import Slot
 from clock.worker.processor import Processor
-
-if TYPE_CHECKING:
-    from clock.testing.world.world_worker import WorldWorker
 
 OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed")
 
@@ -67,8 +64,8 @@ class SlotClock(FakeClock):
         return self._world.monotonic() + self.passed.total_seconds()
 
 
-class _Told:
-    """Takes what the processor tells of a job, to be passed on when the job's time is over."""
+class _LateReports:
+    """Keeps what the processor reports about a job, to send it when the job's time is over."""
 
     stopping = False
 
@@ -119,26 +116,37 @@ class _Told:
         self.calls.append(partial(self._in_progress.unmark, job))
 
 
-class Lane:
+@dataclass(frozen=True, slots=True)
+class SlotOwner:
+    """What all slots of one worker share; `runs` is where each notes what it ran."""
+
+    identity: str
+    in_progress: InProgress
+    clock: FakeClock
+    lasts: Lasts
+    runs: list[Ran]
+
+
+class WorldSlot:
     """One of the worker's slots: free, or taken until `ends_at`."""
 
-    def __init__(self, worker: WorldWorker, fetcher: Fetcher, outcomes: Outcomes) -> None:
+    def __init__(self, worker: SlotOwner, fetcher: Fetcher, outcomes: Outcomes) -> None:
         self._worker = worker
         self._fetcher = fetcher
         self._slot = fetcher.slots[0]
         self._clock = SlotClock(worker.clock)
-        self._told = _Told(fetcher, worker.in_progress, outcomes)
+        self._reports = _LateReports(fetcher, worker.in_progress, outcomes)
         self._processor = Processor(
             self._slot,
-            cast(Fetcher, self._told),
-            cast(InProgress, self._told),
-            cast(Outcomes, self._told),
+            cast(Fetcher, self._reports),
+            cast(InProgress, self._reports),
+            cast(Outcomes, self._reports),
             clock=self._clock,
         )
         self._failures = 0
         self.run: Ran | None = None
         self.ends_at: datetime | None = None
-        self.looks_at = worker.clock.now()  # a free lane does not look for a job before
+        self.looks_at = worker.clock.now()  # a free slot does not claim a job before
 
     def begin(self) -> bool:
         """Claim a job and run its code; whether there was one."""
@@ -160,18 +168,18 @@ class Lane:
         return True
 
     def settle(self) -> None:
-        """Tell Redis what became of the job; where Redis is away it stays to be told."""
+        """Send the job's outcome to Redis. If Redis cannot be reached, the next call does it."""
         now = self._worker.clock.now()
         try:
-            while self._told.calls:
-                self._told.calls[0]()
-                self._told.calls.pop(0)
+            while self._reports.calls:
+                self._reports.calls[0]()
+                self._reports.calls.pop(0)
         except StoreError:
-            self.ends_at = now  # it is told as soon as Redis is back
+            self.ends_at = now  # sent as soon as Redis is back
             return
         self._fetcher.acknowledge()
         if self.run:
-            self.run.ended, self.run.outcome, self.run.error = now, self._told.outcome, self._told.error
+            self.run.ended, self.run.outcome, self.run.error = now, self._reports.outcome, self._reports.error
         self.run = self.ends_at = None
         self.looks_at = now
 
@@ -189,7 +197,7 @@ class Lane:
         )
         self._worker.runs.append(self.run)
         self.ends_at = now + lasts
-        self._told.outcome = self._told.error = None
+        self._reports.outcome = self._reports.error = None
         self._clock.passed = timedelta(0)
         with _passing(self._clock, lasts):
             self._processor.process(claimed)

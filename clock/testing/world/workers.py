@@ -61,11 +61,11 @@ class Crew:
         for worker in self._workers:
             if self._beats_matter:
                 yield worker.next_beat
-            for lane in worker.lanes:
-                if lane.ends_at is not None and not (self.is_cut_off and lane.ends_at <= now):
-                    yield lane.ends_at
-                elif lane.ends_at is None and lane.looks_at > now and not self.is_cut_off:
-                    yield lane.looks_at
+            for slot in worker.slots:
+                if slot.ends_at is not None and not (self.is_cut_off and slot.ends_at <= now):
+                    yield slot.ends_at
+                elif slot.ends_at is None and slot.looks_at > now and not self.is_cut_off:
+                    yield slot.looks_at
 
     def catch_up_heartbeats(self, before: datetime, go_to: Callable[[datetime], object]) -> None:
         """Make each worker's last heartbeat up to that moment, where the earlier ones change nothing."""
@@ -79,9 +79,9 @@ class Crew:
     def take_turns(self, now: datetime) -> None:
         """Tell what has become of jobs whose time is over, and make the heartbeats that are due."""
         for worker in list(self._workers):
-            for lane in worker.lanes:
-                if lane.ends_at is not None and lane.ends_at <= now:
-                    lane.settle()
+            for slot in worker.slots:
+                if slot.ends_at is not None and slot.ends_at <= now:
+                    slot.settle()
         if self.is_cut_off:
             return
         for worker in self._workers:
@@ -92,7 +92,7 @@ class Crew:
             self._dead = [worker for worker in self._dead if worker.identity.encode() in known]
 
     def begin_jobs(self, now: datetime) -> None:
-        """Let free lanes claim jobs until there is nothing to claim: a job that begins may enqueue others."""
+        """Let free slots claim jobs until there is nothing to claim: a job that begins may enqueue others."""
         while any(worker.begin_job(now) for worker in self._workers):
             pass
 

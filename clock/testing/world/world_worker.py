@@ -11,7 +11,7 @@ from clock.store import Redis
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.worker_register import Processes
-from clock.testing.world.slots import Lane, Lasts, Ran
+from clock.testing.world.slots import Lasts, Ran, SlotOwner, WorldSlot
 from clock.worker.fetcher import Fetcher
 from clock.worker.firing_outcomes import Outcomes
 from clock.worker.heartbeat import Heartbeat
@@ -21,7 +21,7 @@ from clock.worker.status import Status
 
 
 class WorldWorker:
-    """The parts of one worker: its lanes, its heartbeat, and what it does for others."""
+    """The parts of one worker: its slots, its heartbeat, and what it does for others."""
 
     def __init__(
         self,
@@ -35,15 +35,14 @@ class WorldWorker:
     ) -> None:
         self.identity = identity
         self.clock = clock
-        self.lasts = lasts
-        self.runs = runs
-        self.in_progress = InProgress(redis, identity)
+        in_progress = InProgress(redis, identity)
         self._redis = redis
         self._delayed = Delayed(redis)
         one = WorkerOptions(options.queues, 1, options.stop_timeout_seconds, options.beat_seconds)
         outcomes = Outcomes(redis, clock=clock)
-        fetchers = [Fetcher(self.in_progress, options=one, clock=clock) for _ in range(options.concurrency)]
-        self.lanes = [Lane(self, fetcher, outcomes) for fetcher in fetchers]
+        fetchers = [Fetcher(in_progress, options=one, clock=clock) for _ in range(options.concurrency)]
+        owner = SlotOwner(identity, in_progress, clock, lasts, runs)
+        self.slots = [WorldSlot(owner, fetcher, outcomes) for fetcher in fetchers]
         self.beat_period = timedelta(seconds=options.beat_seconds)
         self.next_beat = clock.now()
         self.was_heard = False  # whether Redis has taken the last heartbeat
@@ -76,20 +75,20 @@ class WorldWorker:
         self.next_beat = self.next_beat if last is None else last + self.beat_period
 
     def begin_job(self, now: datetime) -> bool:
-        """Let a free lane claim a job and run its code; whether there was one."""
-        lane = next((lane for lane in self.lanes if lane.run is None and lane.looks_at <= now), None)
-        return lane is not None and lane.begin()
+        """Let a free slot claim a job and run its code; whether there was one."""
+        slot = next((slot for slot in self.slots if slot.run is None and slot.looks_at <= now), None)
+        return slot is not None and slot.begin()
 
     @property
     def is_busy(self) -> bool:
         """Whether a job runs here."""
-        return any(lane.run for lane in self.lanes)
+        return any(slot.run for slot in self.slots)
 
     def die(self) -> None:
         """Note that the worker has died with what it ran."""
-        for lane in self.lanes:
-            if lane.run:
-                lane.run.ended, lane.run.outcome = self.clock.now(), "killed"
+        for slot in self.slots:
+            if slot.run:
+                slot.run.ended, slot.run.outcome = self.clock.now(), "killed"
 
     def _new_heartbeat(self) -> Heartbeat:
         return Heartbeat(
