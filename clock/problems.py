@@ -38,7 +38,7 @@ FATAL = frozenset(
     }
 )  # fmt: skip
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.problems")
 
 
 @dataclass(frozen=True, slots=True)

@@ -247,6 +247,42 @@ def test_modules_are_imported_by_import_statements(path: Path) -> None:
     assert not names & {"import_module", "__import__"} or str(path.relative_to(PACKAGE)) in IMPORTERS
 
 
+#: Users filter by these names; docs/monitoring.md lists them. Where a file's lines go: by folder, or its own name.
+LOGGERS = {
+    "ticker": {"clock.clock"},
+    "timetable": {"clock.clock"},
+    "store/ledger": {"clock.clock"},
+    "store": {"clock.redis"},
+    "worker": {"clock.worker", "clock.job"},
+    "job": {"clock.job"},
+    "health": {"clock.health"},
+    "cli": {"clock.cli"},
+    "diff": {"clock.cli"},
+    "problems.py": {"clock.problems"},
+    "log.py": {"_PACKAGE"},
+}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_logger_has_a_documented_name(path: Path) -> None:
+    asked = {
+        ast.unparse(node.args[0]).strip("'")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("getLogger")
+    }
+    name = str(path.relative_to(PACKAGE))
+
+    allowed = [loggers for start, loggers in LOGGERS.items() if name.startswith(start)]
+    assert asked <= set[str]().union(*allowed)
+
+
+def test_every_logger_is_documented() -> None:
+    guide = (PACKAGE.parent / "docs" / "monitoring.md").read_text()
+
+    names = set[str]().union(*LOGGERS.values()) - {"_PACKAGE"}
+    assert [name for name in names if f"| `{name}` |" not in guide] == []
+
+
 def test_lua_scripts_begin_with_their_contract() -> None:
     for script in (PACKAGE / "store" / "lua").glob("*.lua"):
         head = script.read_text().split("\nlocal ")[0]

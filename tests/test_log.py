@@ -279,7 +279,7 @@ for name, configure in ways.items():
     configure_logging("text", "info")
     configure()
     logging.getLogger("clock.job").info("done")
-    logging.getLogger("clock.worker.worker").error("Redis is away")
+    logging.getLogger("clock.worker").error("Redis is away")
     found[name] = [line.partition("Z ")[2] or line for line in sys.stdout.getvalue().splitlines()]
     sys.stdout = sys.__stdout__
 print(json.dumps(found))

@@ -18,7 +18,7 @@ from clock.config.capsules import DEFAULT
 from clock.shutdown import handling
 from clock.worker import Launcher
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.cli")
 
 LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
 

@@ -20,7 +20,7 @@ DOUBLED_SECONDS = 0.01  # GNU timeout sends its signal to the process and to its
 EXIT_SECONDS = 4.0  # for the rest, after what runs has ended or had its time; then the process is ended
 Stop = Callable[[], object]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.cli")
 
 
 class Stopping:

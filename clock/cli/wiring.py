@@ -34,7 +34,7 @@ START_SECONDS = 10.0  # a process that starts waits so long for Redis: a restart
 RETRY_SECONDS = 0.5
 T = TypeVar("T")
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.cli")
 
 
 def identity() -> str:

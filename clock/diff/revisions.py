@@ -18,7 +18,7 @@ from pathlib import Path
 from clock.diff.description import Described, from_json
 from clock.errors import ConfigurationError
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.cli")
 
 _PROGRAM = """
 import sys

@@ -19,7 +19,7 @@ from clock.health.probes import ClockSigns, Vitals, WorkerSigns, complaints
 
 WRITE_SECONDS = 1.0
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.health")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ CLIENT_SECONDS = 5.0  # a probe sends its request at once and reads a few bytes
 CONNECTIONS = 32  # probes and scrapers of a few systems; the process's descriptors are for its work
 HEADER_BYTES = 16_384  # what usual servers accept
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.health")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ ASKING = 2  # threads that may ask Redis at once
 NO_METRICS = "Metrics need prometheus-client: pip install 'clockd[metrics]'"
 _OK, _UNAVAILABLE = "200 OK", "503 Service Unavailable"
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.health")
 
 
 class HealthServer:

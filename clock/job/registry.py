@@ -19,7 +19,7 @@ from clock.job.types import JobClass
 
 _PACKAGE = Path(__file__).parent.parent
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.job")
 _NO_JOBS = {"__pycache__", "node_modules"}  # npm's packages may bring Python files
 _classes: dict[str, JobClass] = {}
 

@@ -12,7 +12,7 @@ from clock.ticker.catch_up import Due, Missed
 from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs 
 #: Keys of which a decision needs none, so that a wrong type would show at the next start.
 USED_SELDOM = (keys.LEDGER_ANCHOR, keys.LEDGER_ORPHANED, keys.PAUSED)
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class ClockProcess:

@@ -29,7 +29,7 @@ PLANNED_AT_ONCE = 100  # events: a ms or two of Redis's time, and of the loop's
 IDLE_SECONDS = 1.0  # how often it is looked whether this clock leads, and a ledger that was away is tried again
 
 T = TypeVar("T")
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from clock.ticker.remembered import Remembered
 from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Journal:

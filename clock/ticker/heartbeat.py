@@ -22,7 +22,7 @@ from clock.ticker.ticker import Ticker
 BEAT_SECONDS = 5.0
 EXPIRES_SECONDS = 20.0  # a clock that was not heard of for so long is gone
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Pulse:

@@ -24,7 +24,7 @@ BEAT_SECONDS = 1.0
 GROSS_SKEW_SECONDS = 5.0  # what user code computes from the time is wrong; a smaller skew is only reported
 EXPIRY_SECONDS = 0.01  # a clock that stands by looks so long after the lease should have run out
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Leader:

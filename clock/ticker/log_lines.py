@@ -15,7 +15,7 @@ from clock.timetable import Event
 
 NAMED = 10  # events in one line; of thousands a few are enough to find the cause
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 def triggered(event: Event, due: Due, at: datetime) -> None:

@@ -17,7 +17,7 @@ from clock.ticker.decisions import Signature, decision_of
 from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 def fire_by_hand(event: Event, *, ledger: Ledger, clock: Clock, signature: Signature) -> HeldPushes:

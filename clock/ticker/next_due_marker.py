@@ -13,7 +13,7 @@ from clock.store.ledger.ledger import Ledger
 
 ASK_SECONDS = 5.0  # how often it is asked whether Redis still has it
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Promise:

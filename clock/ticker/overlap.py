@@ -20,7 +20,7 @@ from clock.ticker.catch_up import Due
 from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 #: How many firings of an event may be unfinished for the next one to fire.
 _UNFINISHED = {

@@ -25,7 +25,7 @@ from clock.timetable import Event, Timetable, action, cancels
 #: How an event's action is called with its due instant and the one before: `Event.run`, but for a rehearsal.
 Act = Callable[[Event, datetime, datetime | None], object]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Outcome(msgspec.Struct, frozen=True):

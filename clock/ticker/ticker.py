@@ -36,7 +36,7 @@ LONGEST_SLEEP_SECONDS = 1.0  # a wall clock that jumps is noticed within this
 STOP_SECONDS = 10.0  # how long actions on threads may take to finish when the clock stops
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Ticker:

@@ -10,7 +10,7 @@ from clock.store.ledger import overdue
 
 REMIND_SECONDS = 60.0  # how often it is said again
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class ClockWatch:

@@ -18,7 +18,7 @@ from typing import Any
 from clock.django_connections import arenewed_connections
 from clock.forking import child_ends_here, end_child, in_child
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock

@@ -31,7 +31,7 @@ STALL_SECONDS = 0.05  # after so long without a finished job, those that wait be
 SILENT_SECONDS = 5.0  # after so long without a round trip one is made, to know that Redis is there
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class Fetcher:

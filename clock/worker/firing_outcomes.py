@@ -12,7 +12,7 @@ from clock.store import Redis
 from clock.store.ledger import history
 from clock.worker.seldom import Seldom
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class Outcomes:

@@ -19,7 +19,7 @@ from clock.worker.options import MISSED_BEATS
 
 GRACE_BEATS = 2  # for so many, a worker that starts or was cut off takes no other for dead
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class Heartbeat:

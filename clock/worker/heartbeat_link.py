@@ -36,7 +36,7 @@ class _Heard(NamedTuple):
 
 _NOTHING = _Heard(0, float("inf"), float("-inf"))
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class HeartbeatLink:

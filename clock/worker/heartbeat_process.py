@@ -52,7 +52,7 @@ IGNORED = [
     if hasattr(signal, name)  # Windows, where no worker runs, but this is imported, lacks most of them
 ]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from clock.worker.handoff import Ready
 WAIT_SECONDS = 1.0  # one wait; a stop that cannot end it is seen after this
 END_SECONDS = 0.05  # how often it is tried to end a wait at a stop, as it may just begin
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class Lookout:

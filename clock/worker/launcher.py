@@ -17,7 +17,7 @@ PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 4.25  # after a child's own stop timeout, until it is killed; the child ends itself before
 KILLING_SECONDS = 0.1  # how often a child that has not ended by then is looked at
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class Launcher:

@@ -36,7 +36,7 @@ TOLD = {
 }
 LONGEST_SECONDS = 2.0  # of one call: it is made between two heartbeats, which must not be late
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class WorkerKilled(Exception):

@@ -45,7 +45,7 @@ CLOSE_SECONDS = 2.5  # for the last commands to Redis; without them other worker
 CANCEL_SECONDS = 1.0  # for what coroutine jobs that are cut short do in their `finally`
 BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.worker")
 
 
 class Worker:

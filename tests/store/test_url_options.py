@@ -97,7 +97,7 @@ def test_an_option_for_other_clients_has_no_effect_and_is_named(
     name = query.partition("=")[0]
     assert caplog.record_tuples == [
         (
-            "clock.store.server.client",
+            "clock.redis",
             logging.WARNING,
             f"REDIS_URL: the option {name!r} in the query has no effect on clock",
         )

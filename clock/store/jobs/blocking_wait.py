@@ -26,7 +26,7 @@ from clock.store.server.sending import Command
 UNWATCHED_SECONDS = 0.1  # how long a job may wait unseen in a queue that is not waited on
 FURTHER_SECONDS = 2.0  # one wait on a further queue; its end ends the wait on the first one
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.redis")
 
 
 class Wait:

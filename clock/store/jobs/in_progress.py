@@ -26,7 +26,7 @@ from clock.store.server.sending import Command
 
 LONGEST_NUMBER = 19  # digits; a number of ours has fewer
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.redis")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import lent, translated
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 WAKE_UP_MS = 1_000  # clocks that stand by look that often in any case
 

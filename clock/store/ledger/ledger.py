@@ -32,7 +32,7 @@ T = TypeVar("T")
 Arguments = list[str | bytes | int | float]
 BATCH = 500  # decisions or declarations in one script call: a few ms of Redis's time
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 class Ledger(Protocol):

@@ -21,7 +21,7 @@ from clock.store.ledger.entry import LATEST_MS, instant_ms
 from clock.store.server.connection import translated
 from clock.store.wrong_type import WrongType, typed
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 ALL = ""  # in the place of an event's name: the whole clock
 KEPT_MS = 7 * 24 * 3600 * 1000  # a stretch is forgotten a week after its end, where all that was due is decided

@@ -26,7 +26,7 @@ TRUSTED_MS = 60_000  # after its due instant, or after it was last seen, a job i
 
 LONGEST_SCORE = 25  # characters of a time in seconds
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ _VARIABLE = "CLOCK_PUSH_TIMEOUT"
 #: Of clock, worker and commands: longer than any script takes, and a dead network is noticed soon.
 PROCESS_LIMITS = Limits(wait=60.0, connect=5.0, answer=10.0, push=PUSH_SECONDS)
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.redis")
 
 
 def client(

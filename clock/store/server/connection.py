@@ -36,7 +36,7 @@ from clock.store.server.server_version import check_server
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.redis")
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()

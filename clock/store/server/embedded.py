@@ -41,7 +41,7 @@ START_SECONDS = 30.0  # a large append-only file takes its time to load
 _LOOK_SECONDS = 0.01
 _SHORT = Path("/tmp")  # noqa: S108  # the folder in it is checked to be this user's own, with mode 0700
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.redis")
 _held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
 _keepers: list[subprocess.Popen[bytes]] = []  # started here; they end after this process, so nobody waits for them
 

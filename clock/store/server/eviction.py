@@ -9,7 +9,7 @@ from redis import Redis
 from clock.errors import StoreError
 from clock.store import listing
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.redis")
 
 
 def warn_of_eviction(redis: Redis) -> None:

@@ -19,7 +19,7 @@ LONGEST_BREAK_DAYS = 366
 
 Otherwise = Literal["skip", "next", "previous"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clock.clock")
 
 
 @dataclass(frozen=True, slots=True)
