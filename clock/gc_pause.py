@@ -1,4 +1,4 @@
-"""Python's search for cyclic garbage, kept out of the way of thousands of events."""
+"""Python's search for cyclic garbage, switched off while thousands of events are made or fired."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ MANY = 1_000  # events; a search in their midst goes through all of them, and do
 
 
 @contextmanager
-def uncollected(events: int) -> Iterator[None]:
-    """Let no search begin inside the block where there are many events to fire or to plan."""
+def uncollected(events: int = MANY) -> Iterator[None]:
+    """Start no search inside the block if there are many events to make, to plan or to fire."""
     if events < MANY or not gc.isenabled():
         yield
         return

@@ -1,4 +1,4 @@
-"""The import path of the command line: which folder's modules come first.
+"""The import path: which folders' modules an application can import, and which come first.
 
 The application's folders are the current one, as `python -m` puts it on the path, and those of PYTHONPATH. While
 clock imports its own modules these come last: a `redis.py`, a `schedule/` or a `queue.py` of the application must
@@ -12,6 +12,10 @@ from __future__ import annotations
 import os
 import sys
 from types import ModuleType
+
+TYPE_CHECKING = False  # no module is imported here that an application may hide
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _NAMES = ("clock", "clockd")
 
@@ -41,6 +45,25 @@ def application_first() -> None:
     if _is_own_process:
         application = _application_folders()
         sys.path[:] = application + [folder for folder in sys.path if folder not in application]
+
+
+def application_folder(clock_file: Path) -> Path:
+    """The folder of a clock file's application: the one that holds the file, or that holds its `lib`."""
+    folder = clock_file.resolve().parent
+    return folder.parent if folder.name == "lib" else folder
+
+
+def add_application(clock_file: Path, root: Path | None = None) -> None:
+    """Make the modules of `root` importable; without it, those of the current folder and of the application's.
+
+    The clock file's own folder comes last if it is the application's, and is left out if it is `lib`: what lies
+    beside the file must hide nothing.
+    """
+    beside, here = clock_file.resolve().parent, clock_file.cwd().resolve()
+    folders = [application_folder(clock_file), *([here] if here != beside else [])] if root is None else [root]
+    for folder in folders:
+        if str(folder) not in sys.path:
+            sys.path.insert(len(sys.path) if root is None and folder == beside else 0, str(folder))
 
 
 def _application_folders() -> list[str]:

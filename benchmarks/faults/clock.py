@@ -30,7 +30,7 @@ from redis import Redis
 
 from benchmarks.faults.server import Server
 from clock.clocks import SystemClock, from_ms
-from clock.store import keys
+from clock.store import keys, listing
 from clock.store.ledger import overdue
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import Timetable, load
@@ -204,7 +204,7 @@ class Clocks:
         """Whether the leader lives and has nothing to catch up, so that it knows the whole ledger."""
         found = overdue.look(self._server.redis)
         pids = {str(process.pid) for process in self._running if process.poll() is None}
-        return found.leader is not None and found.leader.split(":")[1] in pids and -5_000 < found.late_ms < 500
+        return found.leader is not None and found.leader.split(":")[1] in pids and -5 < found.late_seconds < 0.5
 
     def _restore_snapshot(self) -> None:
         """Put back what was decided, and the jobs that waited, when this was called last; then look anew."""
@@ -253,8 +253,8 @@ def _wait_until_decided(redis: Redis, timetable: Timetable, clocks: Clocks) -> N
     end_ms, time = redis.time()[0] * 1000, SystemClock()
     give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
-        rows = RedisLedger(redis).rows()
-        if len(rows) == len(timetable.events) and all(entry.decided_ms >= end_ms - 10_000 for _, _, entry in rows):
+        rows = listing.ledger(redis).values()
+        if len(rows) == len(timetable.events) and all(row.entry.decided_ms >= end_ms - 10_000 for row in rows):
             return
         time.wait(threading.Event(), 0.2)
         clocks.revive()
@@ -266,7 +266,8 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
     for payload in map(json.loads, [*rows, *flushed]):
         pushed[payload["clock"]["event"], payload["clock"]["due"]] += 1
     ledger = RedisLedger(redis)
-    for name, _, entry in ledger.rows():
+    for name, row in listing.ledger(redis).items():
+        entry = row.entry
         event = timetable.event(name)
         anchor = from_ms(entry.anchor_ms)
         jobs = 1 if event.enqueues else 3

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.errors import ConfigurationError, NoEvents, StoreError, StoreUnavailable
-from clock.job.registry import import_jobs, lookup
+from clock.import_path import add_application
+from clock.rehearsal.sources import timetable_of
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
 from clock.store.ledger.clock_register import AboutClock
@@ -24,7 +25,7 @@ from clock.store.server import embedded
 from clock.store.server.address import masked
 from clock.store.server.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
-from clock.timetable import Timetable, application_folder, load
+from clock.timetable import Timetable
 from clock.timetable.clock_file.own_module import make_importable
 
 if TYPE_CHECKING:
@@ -123,13 +124,8 @@ def load_timetable(config: Config) -> Timetable:
 
     The application's modules stay importable, for actions that import something when they run.
     """
-    for folder in (application_folder(config.clock_file), Path.cwd()):
-        if str(folder) not in sys.path:
-            is_beside = folder == config.clock_file.resolve().parent  # what lies there must hide nothing
-            sys.path.insert(len(sys.path) if is_beside else 0, str(folder))
-    if config.schedule:
-        import_jobs(*config.require)
-    return load(config.clock_file, declared=config.schedule, find_job=lookup)
+    add_application(config.clock_file)
+    return timetable_of(config)
 
 
 def timetable_to_run(config: Config) -> Timetable:

@@ -25,10 +25,10 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from clock.errors import ClockError
+from clock.import_path import add_application
 from clock.diff.description import describe
 from clock.rehearsal.sources import load_application
-from clock.timetable import application_folder
-sys.path[:0] = [str(Path.cwd()), str(application_folder(Path(sys.argv[1])))]  # also for what conditions import
+add_application(Path(sys.argv[1]))  # also for what conditions import
 try:
     start, end = map(datetime.fromisoformat, sys.argv[2:])
     sys.stdout.write(chr(0) + describe(load_application(sys.argv[1]), start, end).to_json())

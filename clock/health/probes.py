@@ -93,10 +93,8 @@ def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
         found = overdue.look(redis)
     except StoreError as error:
         return (str(error),)
-    if not found.is_overdue(overdue_seconds):
-        return ()
-    leads = f"the leader is {found.leader}" if found.leader else "no clock is the leader"
-    return (*_late(f"{found.event!r} has not run, {leads}; it was due", found.late_ms / 1000, overdue_seconds),)
+    problem = found.problem(overdue_seconds)
+    return (f"{problem}; the limit is {overdue_seconds:g} s",) if problem else ()
 
 
 def _late(what: str, seconds: float, limit: float) -> Iterator[str]:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from clock.clocks import to_ms
 from clock.store import Redis, listing
 from clock.store.ledger import overdue
+from clock.store.ledger.entry import LedgerRow
 from clock.store.ledger.pauses import Pause, covering, read
-from clock.store.listing import LedgerRow
 from clock.timetable import Event, Timetable
 
 OVERDUE = timedelta(seconds=overdue.OVERDUE_SECONDS)

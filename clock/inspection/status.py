@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from clock.clocks import from_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.events import OVERDUE, EventView, events
 from clock.inspection.job_sets import QueueView, queues
@@ -16,8 +15,7 @@ from clock.inspection.server_faults import server_faults
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
 from clock.store.key_types import wrong_keys
-from clock.store.ledger import overdue
-from clock.store.ledger.overdue import Watched
+from clock.store.ledger.overdue import look, overdue_problem
 from clock.store.server.permissions import check_permissions
 from clock.timetable import Timetable
 
@@ -138,7 +136,7 @@ def _status(
         parked=listing.parked(redis),
         ledger=_or(0, lambda: len(listing.ledger(redis))),
         events=_events(redis, now, timetable) if timetable else None,
-        owed=_owed(overdue.look(redis)),
+        owed=_owed(redis),
     )
 
 
@@ -146,8 +144,9 @@ def _events(redis: Redis, now: datetime, timetable: Timetable) -> Sequence[Event
     return _or([], lambda: events(redis, timetable, now))
 
 
-def _owed(found: Watched) -> tuple[str, datetime] | None:
-    return (found.event, from_ms(found.due_ms)) if found.event is not None and found.due_ms is not None else None
+def _owed(redis: Redis) -> tuple[str, datetime] | None:
+    found = look(redis)
+    return None if found.event is None or found.due is None else (found.event, found.due)
 
 
 def _of_processes(status: Status) -> Iterator[str]:
@@ -176,11 +175,8 @@ def _of_clocks(status: Status) -> Iterator[str]:
     for clock in status.clocks:
         if status.at - clock.last_round > STUCK:
             yield f"clock {clock.identity} is stuck: its last tick was {_ago(status, clock.last_round)}"
-        if clock.leads and clock.oldest_undecided and status.at - clock.oldest_undecided > OVERDUE:
-            since = _ago(status, clock.oldest_undecided)
-            yield f"clock {clock.identity} has not run an event that was due {since}"
     for name, due in status.overdue:
-        yield f"event {name!r} is overdue: it was due {_ago(status, due)}"
+        yield overdue_problem(name, (status.at - due).total_seconds())
 
 
 def _of_jobs(status: Status) -> Iterator[str]:

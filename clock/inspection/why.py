@@ -138,15 +138,13 @@ def _told_together(
 ) -> Iterator[str]:
     """A line for each run of due instants of which the same is to be said."""
     paused = pauses.read(redis) if dues else {}
-    leader = overdue.look(redis).leader if dues else None
+    leadership = overdue.look(redis).leadership if dues else ""
 
     def state(due: datetime) -> str:
         if due <= decided:
             return "was due, but the history no longer has its record"
         if due <= now:
-            return (
-                f"was due, but has not run yet: {f'the leader is {leader}' if leader else 'no clock is running'}"
-            )
+            return f"was due, but has not run yet: {leadership}"
         pause = pauses.covering(paused, event.name, to_ms(due))
         return f"will be due, but is {pause}" if pause else "will be due"
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
-from clock.store.ledger.entry import NOTHING, Entry
+from clock.store.ledger.entry import NO_ROWS, NOTHING, Entry, LedgerRow
 from clock.store.ledger.pauses import Pause, covering
 
 
 class MemoryLedger:
     """A `Ledger` that keeps every committed decision in a list. Every job ends at once.
 
-    `rows`, (event, declaration, entry), are what it knows at first: production's state, or another ledger's
-    `rows`.
+    `rows` are what it knows at first, by event: production's state, or another ledger's `rows`.
     """
 
-    def __init__(self, rows: Iterable[tuple[str, str, Entry]] = ()) -> None:
+    def __init__(self, rows: Mapping[str, LedgerRow] = NO_ROWS) -> None:
         self.decisions: list[Decision] = []
-        self._declarations: dict[str, str] = {}
-        self._entries: dict[str, Entry] = {}
         self._pauses: dict[str, Pause] = {}
         self._promised: tuple[str | None, int] = None, 0
-        for event, declaration, entry in rows:
-            self._declarations[event] = declaration
-            self._entries[event] = entry
+        self._declarations = {event: row.declaration for event, row in rows.items()}
+        self._entries = {event: row.entry for event, row in rows.items()}
 
     def copy(self) -> MemoryLedger:
         """Another one that knows the same, without its decisions."""
@@ -33,9 +29,9 @@ class MemoryLedger:
         return found
 
     @property
-    def rows(self) -> list[tuple[str, str, Entry]]:
-        """All that it knows: (event, declaration, entry)."""
-        return [(event, self._declarations[event], entry) for event, entry in self._entries.items()]
+    def rows(self) -> dict[str, LedgerRow]:
+        """All that it knows, by event."""
+        return {event: LedgerRow(self._declarations[event], entry) for event, entry in self._entries.items()}
 
     def entry(self, event: str) -> Entry:
         """What is known of a declared event."""
@@ -64,9 +60,6 @@ class MemoryLedger:
         """The same."""
         verdicts = self.commit(decisions)
         return lambda: verdicts
-
-    def make_ready(self, decisions: Sequence[Decision]) -> None:
-        """Nothing: there is nothing to send."""
 
     def advance(self, event: str, decided_ms: int, counted: str = "") -> None:
         """Note that the event is decided up to there, by decisions that are kept elsewhere."""

@@ -6,10 +6,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from clock.config import load_config
+from clock.config import Config, load_config
 from clock.job.registry import import_jobs, lookup
 from clock.rehearsal.memory_ledger import MemoryLedger
-from clock.store.ledger.ledger import RedisLedger
+from clock.store import listing
+from clock.store.ledger import pauses
 from clock.store.server.connection import connect
 from clock.timetable import Timetable, load
 
@@ -22,7 +23,11 @@ def load_application(
     `config` are the settings, `config/clock.yml` where it is not given. Where an event is declared in YAML, the
     modules of the jobs (`require`) are imported. Raises ConfigurationError, DeclarationError.
     """
-    settings = load_config({"clock_file": clock_file}, file=None if config is None else Path(config))
+    return timetable_of(load_config({"clock_file": clock_file}, file=None if config is None else Path(config)))
+
+
+def timetable_of(settings: Config) -> Timetable:
+    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError."""
     if settings.schedule:
         import_jobs(*settings.require)
     return load(settings.clock_file, declared=settings.schedule, find_job=lookup)
@@ -49,9 +54,8 @@ def read_ledger(url: str) -> MemoryLedger:
     """
     redis = connect(url)
     try:
-        ledger = RedisLedger(redis)
-        found = MemoryLedger(ledger.rows())
-        for event, pause in ledger.pauses().items():
+        found = MemoryLedger(listing.ledger(redis))
+        for event, pause in pauses.read(redis).items():
             found.pause(event, pause)
         return found
     finally:

@@ -19,13 +19,13 @@ QUEUES_LOOKED_AT = 1_000
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED), "set"),
     **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS), "zset"),
-    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED, keys.STAT_OVERDUE), "string"),
+    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "string"),
     **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),
     **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.EXPIRED), "hash"),
     **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
     keys.HAND_OVER: "list",
 }
-_NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED, keys.STAT_OVERDUE)
+_NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
 
 
 @dataclass(frozen=True, slots=True)

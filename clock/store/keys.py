@@ -26,7 +26,6 @@ OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: what became of 
 WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not ended -> due, score in `retry`
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, with the earlier ones, JSON
 NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided
-STAT_OVERDUE = "clock:stat:overdue"  # string: how often a worker found the clock behind
 HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes one that stands by
 LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads
 CLOCKS = "clock:clocks"  # sorted set: identity of a clock -> when its heartbeat expires

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from clock.store import keys
 from clock.store.jobs.steps import PageSize
 from clock.store.ledger import history
-from clock.store.ledger.entry import Entry, instant_ms
+from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
 from clock.store.odd_keys import number, readable, text
 from clock.store.server.connection import translated
 from clock.store.wrong_type import typed
@@ -30,14 +30,6 @@ class Sizes:
     dead: int
     processed: int
     failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """What the ledger holds of an event."""
-
-    declaration: str
-    entry: Entry
 
 
 def queue_names(redis: Redis) -> list[str]:

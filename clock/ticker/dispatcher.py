@@ -18,7 +18,7 @@ from clock.ticker.decision_buffer import Journal
 from clock.ticker.decisions import Signature
 from clock.ticker.overlap import Gate
 from clock.ticker.plan import Plan
-from clock.ticker.prepared_firings import FORESEEN, PlainFirings
+from clock.ticker.prepared_firings import PlainFirings
 from clock.timetable import Event, Timetable
 
 COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the slower actions after it
@@ -71,10 +71,6 @@ class Firings:
             log_lines.all_triggered(self._triggered, self._journal.untaken)  # after it: thousands take their time
         finally:
             self._plan.look_ahead()
-
-    def foresee(self, until: datetime) -> None:
-        """Make ready what is due next, where that is soon, not after `until`."""
-        self._ledger.make_ready(self._plain.foresee(self._plan.coming(until, FORESEEN)))
 
     def take_finished(self) -> None:
         """Hand over to the journal what has ended on threads."""

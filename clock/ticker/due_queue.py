@@ -87,11 +87,6 @@ class Agenda:
         return len(self._due[self._instants[0]]) if self._instants and self._instants[0] <= now else 0
 
     @property
-    def coming(self) -> list[Planned]:
-        """What is due first of all."""
-        return sorted(self._due[self._instants[0]], key=_PLACE) if self._instants else []
-
-    @property
     def planned(self) -> list[Planned]:
         """All events, in their order."""
         return list(self._present.values())

@@ -63,12 +63,6 @@ class Plan:
         """How many firings the look at `now` begins with: those left over, those of the earliest instant."""
         return len(self.to_fire) + (self._agenda.count_due(now) if self._agenda else 0)
 
-    def coming(self, until: datetime, most: int) -> list[tuple[Event, Due]]:
-        """The firings of the next due instant, in order; none where it is after `until`, or they are more."""
-        if self._agenda is None or not 0 < self._agenda.count_due(until) <= most:
-            return []
-        return [(item.event, item.due(item.next_due)) for item in self._agenda.coming if item.next_due]
-
     @property
     def promise(self) -> tuple[str | None, int]:
         """The event that is due first, and when, in ms; (None, 0): nothing will ever be due."""

@@ -1,16 +1,15 @@
 """Firings that run none of the user's code: a job is pushed, and nobody is asked anything.
 
-Most firings are so. What they push was put into JSON when the clock file was read, so that each is made in a few
-microseconds, while Redis takes those before it. Those of one instant, where they are not too many, are made just
-before it, as they will be in its first millisecond: then they only have to be sent.
+Most firings are so. What they push was put into JSON when the clock file was read, so each decision is made in a
+few microseconds, while Redis takes those before it.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import cast
 
 from clock.clocks import Clock, to_ms
@@ -22,9 +21,6 @@ from clock.ticker.decisions import Signature
 from clock.timetable import Event, PackedPush, Timetable
 
 LOOK = 100  # so many share a look at the time, and at whether the clock still leads
-FORESEEN = 100  # so many at most are made before their instant: in a ms or two
-
-_MS = timedelta(milliseconds=1)
 
 
 class PlainFirings:
@@ -35,7 +31,6 @@ class PlainFirings:
         self._clock = clock
         self._signature = signature
         self._acts = act is Event.run
-        self._foreseen: dict[str, tuple[Event, Due, Decision]] = {}
 
     def include(self, event: Event) -> bool:
         """Whether firing it runs no code but ours."""
@@ -65,22 +60,7 @@ class PlainFirings:
                 stamp = repr(to_ms(now) / 1000)
             event, due = to_fire.popleft()
             triggered.append((event, due, now))
-            yield self._made_before(event, due, now) or self._decision(event, due, now, stamp)
-
-    def foresee(self, coming: Sequence[tuple[Event, Due]]) -> list[Decision]:
-        """Make decisions of firings that will come due, for `made` to find; those of the plain ones in front."""
-        self._foreseen.clear()
-        for event, due in itertools.takewhile(lambda firing: self.include(firing[0]), coming):
-            decision = self._decision(event, due, due.at, repr(to_ms(due.at) / 1000))
-            self._foreseen[event.name] = event, due, decision
-        return [decision for _, _, decision in self._foreseen.values()]
-
-    def _made_before(self, event: Event, due: Due, now: datetime) -> Decision | None:
-        """The decision as it was made before the instant, where it would not be made otherwise now."""
-        found = self._foreseen.get(event.name)
-        if found is None or now - due.at >= _MS or found[0] is not event or found[1] != due:
-            return None
-        return found[2]
+            yield self._decision(event, due, now, stamp)
 
     def _decision(self, event: Event, due: Due, now: datetime, stamp: str) -> Decision:
         packed = cast("PackedPush", event.packed_push)  # it is included

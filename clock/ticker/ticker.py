@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from clock.clocks import Clock, from_ms
 from clock.errors import Outranked, StoreError
@@ -31,7 +31,6 @@ from clock.ticker.remembered import Remembered
 from clock.ticker.tick_callbacks import TickCallbacks
 from clock.timetable import Event, Timetable
 
-FORESIGHT = timedelta(milliseconds=3)  # so long before a due instant, what can be is made ready
 LONGEST_SLEEP_SECONDS = 1.0  # a wall clock that jumps is noticed within this
 STOP_SECONDS = 10.0  # how long actions on threads may take to finish when the clock stops
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
@@ -202,11 +201,8 @@ class Ticker:
             return 0.0
         if self.next_due is None:
             return LONGEST_SLEEP_SECONDS
-        ahead = self.next_due - self._clock.now()
-        if ahead > FORESIGHT:
-            return min(LONGEST_SLEEP_SECONDS, (ahead - FORESIGHT).total_seconds())
-        self._firings.foresee(self.next_due)
-        return max(0.0, (self.next_due - self._clock.now()).total_seconds())
+        ahead = (self.next_due - self._clock.now()).total_seconds()
+        return min(LONGEST_SLEEP_SECONDS, max(0.0, ahead))
 
     def _follow_declarations(self) -> None:
         """Read the ledger where that is to be done, and take over what has changed in a database."""

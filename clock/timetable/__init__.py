@@ -18,7 +18,7 @@ from clock.timetable.clock_file.declarations import (
 
 # What it becomes
 from clock.timetable.clock_file.ending import left_running
-from clock.timetable.clock_file.loader import application_folder, load
+from clock.timetable.clock_file.loader import load
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
 from clock.timetable.clock_file.zone_files import zone_name
 from clock.timetable.event import CatchUp, Event, Overlap
@@ -38,7 +38,6 @@ __all__ = [
     "SyncedEvents",
     "Timetable",
     "action",
-    "application_folder",
     "cancel_job",
     "cancels",
     "clear",

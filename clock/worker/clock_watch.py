@@ -1,14 +1,15 @@
-"""Every worker watches the clock: one that is stuck, or gone, cannot tell it itself."""
+"""Every worker watches the clock: a clock that is stuck, or gone, cannot report it itself."""
 
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from clock.clocks import Clock
 from clock.store import Redis
 from clock.store.ledger import overdue
 
-REMIND_SECONDS = 60.0  # how often it is said again
+REMIND_SECONDS = 60.0  # how often the error is logged again
 
 logger = logging.getLogger("clock.worker")
 
@@ -20,25 +21,20 @@ class ClockWatch:
         self._redis = redis
         self._clock = clock
         self._limit_seconds = limit_seconds
-        self._due_ms: int | None = None  # what was overdue when it was last said
-        self._said_at = float("-inf")
+        self._due: datetime | None = None  # what was overdue when it was last logged
+        self._logged_at = float("-inf")
 
     def look(self) -> bool:
-        """Look once: whether the clock is behind; that is logged, and counted. Raises StoreUnavailable."""
+        """Look once, and log it if the clock is behind: True. Raises StoreUnavailable."""
         found = overdue.look(self._redis)
-        if not found.is_overdue(self._limit_seconds):
-            if self._due_ms is not None:
+        problem = found.problem(self._limit_seconds)
+        if problem is None:
+            if self._due is not None:
                 logger.info("The clock is on time again")
-            self._due_ms = None
+            self._due = None
             return False
         now = self._clock.monotonic()
-        if found.due_ms != self._due_ms or now - self._said_at >= REMIND_SECONDS:
-            self._due_ms, self._said_at = found.due_ms, now
-            overdue.count_overdue(self._redis)
-            logger.error(
-                "The clock is late: %r was due %.0f s ago and has not run; %s",
-                found.event,
-                found.late_ms / 1000,
-                f"the leader is {found.leader}" if found.leader else "no clock is the leader",
-            )
+        if found.due != self._due or now - self._logged_at >= REMIND_SECONDS:
+            self._due, self._logged_at = found.due, now
+            logger.error("The clock is late: %s", problem)
         return True

@@ -14,7 +14,7 @@ from redis import Redis
 from clock import testing
 from clock.clocks import from_ms, to_ms
 from clock.job.push.client import using_clock
-from clock.store import keys
+from clock.store import keys, listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock, History, MemoryLedger
 from clock.ticker import Signature, Ticker, met
@@ -207,7 +207,7 @@ def test_productions_ledger_is_where_a_rehearsal_can_begin(timetable: Timetable,
     Ticker(timetable, ledger=RedisLedger(redis), clock=clock, signature=SIGNATURE).tick()
     later = START + timedelta(hours=1, minutes=30)
 
-    ledger = MemoryLedger(RedisLedger(redis).rows())
+    ledger = MemoryLedger(listing.ledger(redis))
     history = testing.run(timetable, start_time=later, end_time=later + timedelta(days=1), ledger=ledger)
 
     assert history.fires("visits")[0] == START + timedelta(hours=4)

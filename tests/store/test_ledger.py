@@ -5,7 +5,7 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
-from clock.store import keys
+from clock.store import keys, listing
 from clock.store.ledger import overdue, pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
@@ -244,7 +244,7 @@ def test_a_part_that_is_no_instant_counts_as_missing(
 
     assert (nightly.origin, hourly.origin) == (Origin.RENEWED, Origin.LEDGER)
     assert NOON - 1000 <= nightly.anchor_ms <= nightly.decided_ms + 1000 <= NOON + MINUTE + 1001
-    assert [event for event, _, _ in ledger.rows()] == ["nightly", "hourly"]
+    assert list(listing.ledger(redis)) == ["nightly", "hourly"]
 
 
 @pytest.mark.parametrize("odd", [b"0", b"1", b"60000"])
@@ -387,6 +387,7 @@ def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedge
     early = overdue.look(redis)
     ledger.promise(None, 0)
 
-    assert (late.event, late.due_ms, late.is_overdue(60)) == ("feed", 1000, True)
-    assert not early.is_overdue(0)
-    assert overdue.look(redis) == Watched(None, None, 0, None, None)
+    assert (late.event, late.due) == ("feed", from_ms(1000))
+    assert str(late.problem(60)).endswith(" s ago and has not run; no clock is the leader")
+    assert early.problem(0) is None
+    assert overdue.look(redis) == Watched(None, None, 0, None)

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from redis import Redis
 
 from clock.job.push.client import using_clock
+from clock.store import listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
@@ -197,12 +198,12 @@ def test_a_clock_that_leads_again_asks_anew_before_it_declares_a_row(
     rows[0]["at"] = "**:01"
     fake_clock.advance(timedelta(seconds=5))
     begin()
-    ledger = {name: (declaration, entry) for name, declaration, entry in RedisLedger(redis).rows()}
+    ledger = listing.ledger(redis)
 
     fake_clock.advance(timedelta(seconds=2))
     ticker.tick()
 
-    assert {name: (said, entry) for name, said, entry in RedisLedger(redis).rows()} == ledger
+    assert listing.ledger(redis) == ledger
 
 
 def test_a_clock_that_leads_again_keeps_its_rows_where_the_source_is_away(

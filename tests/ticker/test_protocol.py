@@ -26,7 +26,7 @@ from redis import Redis
 from clock.clocks import from_ms, to_ms
 from clock.errors import Outranked, StoreUnavailable
 from clock.job.push.client import using_clock
-from clock.store import keys
+from clock.store import keys, listing
 from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, Verdict
 from clock.store.ledger.lease import Lease
@@ -186,13 +186,13 @@ class Clocks(RuleBasedStateMachine):
 
         pushed, now_ms = self.pushed(), to_ms(self.clock.now())
         ledger = RedisLedger(self.redis)
-        for event, declaration, entry in ledger.rows():
+        for event, row in listing.ledger(self.redis).items():
             if event not in PERIODS_MS[self.newest]:
                 continue  # it has left the clock file
-            period = PERIODS_MS[self.newest][event]
+            period, entry = PERIODS_MS[self.newest][event], row.entry
             dues = range(entry.anchor_ms + period, entry.decided_ms + 1, period)
             decisions = {int(str(record["due"])): record["decision"] for record in ledger.history(event)}
-            assert {due for due in decisions if due > entry.anchor_ms} == set(dues), declaration
+            assert {due for due in decisions if due > entry.anchor_ms} == set(dues), row.declaration
             for due in dues:
                 jobs = self.jobs_of(event) if decisions[due] in ("fired", "caught_up") else 0
                 assert pushed[event, due] == jobs, f"{event} due {from_ms(due)}: {decisions[due]}"

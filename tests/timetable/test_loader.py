@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from clock.errors import ConfigurationError, DeclarationError
+from clock.import_path import application_folder
 from clock.timetable import load
-from clock.timetable.clock_file.loader import application_folder
 
 Write = Callable[[str, str], Path]
 

@@ -58,7 +58,6 @@ READ_BY_A_WORKER = [
     "host:1:abc:workers",
     "clock:next_due",
     "clock:lease",
-    "clock:stat:overdue",
     "clock:outcomes:nightly",
     "clock:watched:nightly",
     "clock:history:nightly",

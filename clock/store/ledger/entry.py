@@ -62,5 +62,14 @@ class Entry:
         return self.decided if was_due else None
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """An event's entry with the declaration that it belongs to."""
+
+    declaration: str
+    entry: Entry
+
+
 #: No entry is known.
 NOTHING: Mapping[str, Entry] = MappingProxyType({})
+NO_ROWS: Mapping[str, LedgerRow] = MappingProxyType({})

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from operator import is_
 from typing import Any, Protocol, TypeVar
 
 from redis import Redis
 from redis.exceptions import NoScriptError
 
 from clock.errors import Outranked
-from clock.store import keys, listing
+from clock.store import keys
 from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
@@ -52,9 +51,6 @@ class Ledger(Protocol):
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
         """The same, without waiting: what is returned gives the verdicts, and has to be called."""
 
-    def make_ready(self, decisions: Sequence[Decision]) -> None:
-        """Prepare to commit just these soon."""
-
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are not declared any more, and forget those that have not been for a week."""
 
@@ -87,7 +83,6 @@ class RedisLedger:
         self._fire = script(redis, "fire")
         self._orphan = script(redis, "orphan")
         self._unfinished = Unfinished(redis)
-        self._ready: tuple[Sequence[Decision], bytes] = (), b""
         self._reported: set[str] = set()  # invalid keys, since the ledger was read
 
     def declare(
@@ -122,19 +117,12 @@ class RedisLedger:
         """
         return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
 
-    def make_ready(self, decisions: Sequence[Decision]) -> None:
-        """Pack decisions that will be begun together soon, just these, in this order."""
-        self._ready = decisions, packed(decisions)
-
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
         """Send up to `BATCH` decisions to be committed; what is returned waits for the verdicts.
 
         It has to be called. Both raise StoreUnavailable.
         """
-        ready, columns = self._ready
-        if len(decisions) != len(ready) or not all(map(is_, decisions, ready)):
-            columns = packed(decisions)
-        args: Arguments = [history.HISTORY_LENGTH, *self._release, columns]
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, packed(decisions)]
         with translated():
             answer = ask(self._redis, "EVALSHA", self._fire.sha, len(_FIRE_KEYS), *_FIRE_KEYS, *args)
 
@@ -156,10 +144,6 @@ class RedisLedger:
                 self._reported.add(problem)
                 cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
                 logger.error("In Redis, %s. Events fire all the same; %s.", problem, cure)
-
-    def rows(self) -> list[tuple[str, str, Entry]]:
-        """All that it holds: (event, declaration, entry). Raises StoreUnavailable."""
-        return [(event, row.declaration, row.entry) for event, row in listing.ledger(self._redis).items()]
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are not declared any more, and forget those that have not been for a week.

@@ -50,7 +50,6 @@ _WORKER: Mapping[str, str] = {
     keys.RUNNING + "NAME": "HSET HDEL HKEYS DEL UNLINK",
     **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "INCRBY INCR MGET"),
     **dict.fromkeys((keys.STAT_PROCESSED + _DAY, keys.STAT_FAILED + _DAY), "INCRBY INCR EXPIRE"),
-    keys.STAT_OVERDUE: "INCR",
     keys.WORKERS: "ZADD ZREM ZSCORE ZRANGEBYSCORE",
     keys.PROCESSES: "SADD SREM SMEMBERS",
     **dict.fromkeys((keys.SCHEDULE, keys.RETRY), "ZADD ZREM ZRANGE ZRANGEBYSCORE"),

@@ -9,7 +9,6 @@ something, which the next load runs again. Other modules that the file imports s
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import sys
@@ -21,6 +20,8 @@ from pathlib import Path
 
 from clock.config import Declared
 from clock.errors import DeclarationError
+from clock.gc_pause import uncollected
+from clock.import_path import add_application
 from clock.timetable.clock_file.adoption import adopt, standing_in
 from clock.timetable.clock_file.draft import Draft, drafting
 from clock.timetable.clock_file.ending import Ending
@@ -48,9 +49,8 @@ def load(
     `declared` are further events, of YAML files, whose job classes `find_job` finds by name; where there are any,
     the clock file may be missing.
 
-    The file can import the modules of `root`, the application's folder; where that is not given, those of the
-    current folder and of `application_folder(path)`. Raises ConfigurationError where the file cannot be read,
-    DeclarationError for what it declares or raises; both begin with file and line.
+    The file can import the modules that `import_path.add_application` names. Raises ConfigurationError if the file
+    cannot be read, DeclarationError for what it declares or raises; both begin with file and line.
     """
     path = Path(path)
     source = None if declared and not path.exists() else read(path)
@@ -60,7 +60,7 @@ def load(
     draft = Draft(path, lambda: machine_zone(os.environ), scheduler, Ending(source))
     with (
         _lock,
-        _no_search(),
+        uncollected(),
         _import_path(path, root, is_script=source is not None and source.is_script),
         _modules(draft),
         standing_in(scheduler) as own,
@@ -76,24 +76,6 @@ def load(
     return timetable
 
 
-def application_folder(path: Path) -> Path:
-    """The folder of a clock file's application: the one that holds the file, or that holds its `lib`."""
-    folder = path.resolve().parent
-    return folder.parent if folder.name == "lib" else folder
-
-
-@contextmanager
-def _no_search() -> Iterator[None]:
-    """Without the search for garbage, which would go through all events again and again while they are made."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 @contextmanager
 def _import_path(path: Path, root: Path | None, *, is_script: bool) -> Iterator[None]:
     before = sys.path[:]
@@ -101,11 +83,7 @@ def _import_path(path: Path, root: Path | None, *, is_script: bool) -> Iterator[
     if is_script and str(folder) not in sys.path:
         hides = (folder / "clock.py").exists() or (folder / "clock").is_dir()
         sys.path.insert(len(sys.path) if hides else 0, str(folder))  # first, as for `python FILE`
-    front = (root or Path.cwd()).resolve()
-    if str(front) not in sys.path and (root or front != path.resolve().parent):
-        sys.path.insert(0, str(front))
-    if root is None:
-        sys.path.append(str(application_folder(path)))  # at the end: what lies beside the file must hide nothing
+    add_application(path, root.resolve() if root else None)
     try:
         yield
     finally:
