@@ -9,7 +9,7 @@ import pytest
 import clock
 
 PACKAGE = Path(clock.__file__).parent
-LONGEST = 300
+LONGEST = 400  # lines: one whole module of so many is better than two that call back into each other
 
 #: room -> the rooms it may import. Every file of the package belongs to a room: its folder, or its own name.
 MAY_IMPORT = {

@@ -1,9 +1,8 @@
 from clock.job.context import Context
 from clock.job.job import Job
-from clock.job.middleware.defaults import client_middleware, server_middleware
+from clock.job.middleware.defaults import client_middleware, log_tags, server_middleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.metrics import measure
-from clock.job.middleware.tags import log_tags
 from clock.job.middleware.time_limit import limit_time
 from clock.job.push.setter import Setter
 

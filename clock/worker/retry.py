@@ -1,26 +1,39 @@
 """What becomes of a job that failed: tried again later, buried among the dead, or dropped.
 
-Sidekiq's rules (`job_retry.rb`): 25 retries unless the job says otherwise, after count**4 + 15 seconds and some
-jitter, which is about 20 days in all. A stop by deploy is no failure, and never comes here.
+Sidekiq's rules (`job_retry.rb`): 25 retries unless the job says otherwise, after count**4 + 15 seconds and
+some jitter, which is about 20 days in all. An interrupted job of a worker that stops is not a failure, and not
+judged here.
+
+A job class may define `retry_in` and `retries_exhausted`. If such a hook raises, the error is logged and Sidekiq's
+rules apply. A hook gets a copy of the payload: what it changes there cannot keep the job from being stored.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import logging
 import random
 import traceback
 import zlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Literal
 
 from clock.errors import message_of
-from clock.job.hooks import ask_retry_in, tell_exhausted
+from clock.forking import child_ends_here
+from clock.job.context import Context
+from clock.job.options import in_seconds
 from clock.job.payload import Payload, instant
 from clock.job.types import JobClass
+from clock.log import JobLogContext
 from clock.store import keys
 
 MAX_RETRIES = 25
+FOREVER_SECONDS = 100 * 365 * 86400.0  # a retry after more than 100 years is a mistake
+
+logger = logging.getLogger("clock.job")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ def judge(
             failed["queue"] = payload.get("retry_queue") or payload.get("queue") or "default"
             retries = None if isinstance(retry_for, (int, float)) else most
             return Verdict(keys.RETRY, now + delay(count, answer), failed, retries=retries)
-    if job and tell_exhausted(job, failed, error):
+    if job and asks_to_be_dropped(job, failed, error):
         return Verdict("", now, failed, "its retries_exhausted returned 'discard'")
     if _option(payload, job, "dead", True) is False:
         return Verdict("", now, failed, "no retries left, and dead = False")
@@ -116,3 +129,41 @@ def _backtrace(error: BaseException, lines: object) -> str:
     if isinstance(lines, int) and not isinstance(lines, bool):
         frames = frames[:lines]
     return base64.b64encode(zlib.compress(json.dumps(frames).encode())).decode()
+
+
+def ask_retry_in(
+    job: JobClass, payload: Payload, count: int, error: BaseException
+) -> float | Literal["kill", "discard"] | None:
+    """The answer of the class's `retry_in` to failure number `count` (from 0); None: none, or an invalid one."""
+    try:
+        with child_ends_here(), JobLogContext(payload):
+            answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
+    except BaseException as second:  # noqa: BLE001  # a hook may raise anything, SystemExit too
+        _log_failed(f"{job.wire_name}.retry_in", second)
+        return None
+    if answer == "kill" or answer == "discard":
+        return answer
+    seconds = in_seconds(answer)
+    if answer is not None and (seconds is None or not 0 <= seconds < FOREVER_SECONDS):
+        logger.error(
+            "%s.retry_in returned %.60r; it must be seconds, 'kill', 'discard' or None",
+            job.wire_name,
+            answer,
+        )
+        return None
+    return seconds
+
+
+def asks_to_be_dropped(job: JobClass, payload: Payload, error: BaseException) -> bool:
+    """Call the class's `retries_exhausted`; whether it asks for the job to be dropped."""
+    try:
+        shown = deepcopy(payload)
+        with child_ends_here(), JobLogContext(payload):
+            return job.for_context(Context(shown)).retries_exhausted(shown, error) == "discard"
+    except BaseException as second:  # noqa: BLE001  # a hook may raise anything, SystemExit too
+        _log_failed(f"{job.wire_name}.retries_exhausted", second)
+        return False
+
+
+def _log_failed(hook: str, error: BaseException) -> None:
+    logger.error("%s failed: %s: %s", hook, type(error).__name__, message_of(error), exc_info=error)

@@ -6,7 +6,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import strategies as st
 
 from clock.timetable.triggers.adjustments import Adjustments, Jitter, Spread
-from clock.timetable.triggers.calendar_days import MatchingDays
+from clock.timetable.triggers.calendar_days import (
+    WEEKEND_DAYS,
+    WORKING_DAYS,
+    MatchingDays,
+    days_on,
+    parse_month_day,
+)
 from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.holidays import Except, Otherwise
@@ -21,7 +27,6 @@ from clock.timetable.triggers.intervals import (
     Trigger,
     Union,
 )
-from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS, days_on, parse_month_day
 from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
 from tests.timetable.by_the_minute import changes
 

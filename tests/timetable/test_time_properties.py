@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 from hypothesis import strategies as st
 
-from clock.timetable.triggers.calendar_days import EveryDay, MatchingDays
+from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS, EveryDay, MatchingDays
 from clock.timetable.triggers.clockwork import At, ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import CalendarDays, EachHour, Hours, Trigger
-from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute

@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from clock.job.middleware.chain import Chain, ClientMiddleware, ServerMiddleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.metrics import measure
-from clock.job.middleware.tags import log_tags
 from clock.job.middleware.time_limit import limit_time
+from clock.job.payload import Payload
+from clock.job.types import RunningJob
+
+
+def log_tags(job: RunningJob, payload: Payload, queue: str) -> None:
+    """Server middleware: the lines that `self.logger` writes carry the payload's tags."""
+    if tags := payload.get("tags"):
+        job.log_fields["tags"] = tags
+
 
 client_middleware: Chain[ClientMiddleware] = Chain(note_expiry)
 server_middleware: Chain[ServerMiddleware] = Chain(measure, log_tags, drop_stale, limit_time)

@@ -15,10 +15,9 @@ import schedule
 from clock.errors import ArgumentsError, DeclarationError, UnknownWord
 from clock.timetable.action import Action, Call, Enqueue, Enqueueable
 from clock.timetable.clock_file import draft
-from clock.timetable.clock_file.adjusting import adjusted
 from clock.timetable.clock_file.callable_checks import check_call, check_called
 from clock.timetable.clock_file.draft import Draft, Entry
-from clock.timetable.clock_file.options import check_option, hint
+from clock.timetable.clock_file.options import adjusted, check_option, hint
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.triggers.adjustments import Excepted
 from clock.timetable.triggers.holidays import Otherwise

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from clock.errors import DeclarationError, UnknownWord
 from clock.timetable.action import Action, Handle
-from clock.timetable.clock_file import draft, event_options
+from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Draft, Entry
-from clock.timetable.clock_file.event_options import take_options
-from clock.timetable.clock_file.options import check_option, hint
+from clock.timetable.clock_file.options import EVENT_OPTIONS, check_option, hint, take_options
 from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
@@ -22,7 +21,7 @@ from clock.timetable.triggers.zone_offsets import DAY
 
 F = TypeVar("F", bound=Callable[..., Any])
 _SECOND, _LONGEST = timedelta(seconds=1), timedelta(seconds=LONGEST_PERIOD)
-OPTIONS = ("at", "skip_first_run", *event_options.OPTIONS)
+OPTIONS = ("at", "skip_first_run", *EVENT_OPTIONS)
 
 
 def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:

@@ -15,7 +15,15 @@ import schedule
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.builder import Builder
 from clock.timetable.periods import LONGEST_PERIOD, listed
-from clock.timetable.triggers.calendar_days import WEEKDAYS, MatchingDays
+from clock.timetable.triggers.calendar_days import (
+    WEEKDAYS,
+    WEEKEND_DAYS,
+    WORKING_DAYS,
+    MatchingDays,
+    MonthDay,
+    days_on,
+    parse_month_day,
+)
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.triggers.intervals import (
     CalendarDays,
@@ -28,7 +36,6 @@ from clock.timetable.triggers.intervals import (
     Trigger,
     Union,
 )
-from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS, MonthDay, days_on, parse_month_day
 from clock.timetable.triggers.wall_times import DstChoice
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE
 

@@ -22,12 +22,11 @@ from clock.config import Declared
 from clock.errors import DeclarationError
 from clock.gc_pause import uncollected
 from clock.import_path import add_application
-from clock.timetable.clock_file.adoption import adopt, standing_in
 from clock.timetable.clock_file.draft import Draft, drafting
 from clock.timetable.clock_file.ending import Ending
 from clock.timetable.clock_file.file_run import run
 from clock.timetable.clock_file.machine_zone import machine_zone
-from clock.timetable.clock_file.schedule_package import Scheduler
+from clock.timetable.clock_file.schedule_package import Scheduler, adopt, standing_in
 from clock.timetable.clock_file.source_file import SourceFile, read
 from clock.timetable.clock_file.yaml_events import FindJob, entry_in_yaml
 from clock.timetable.timetable import Timetable

@@ -1,15 +1,30 @@
-"""Options of events and settings of a clock file: which values each of them takes, and the words that say so."""
+"""Options of events and settings of a clock file: which values each accepts, and how they are put into an entry.
+
+Clockwork's form, rows of a database and YAML files have the same options.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
 from clock.errors import DeclarationError
+from clock.timetable.clock_file.callable_checks import check_called
+from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
+from clock.timetable.triggers.adjustments import NONE, Adjustments, excepted_days
+from clock.timetable.triggers.until import parse_until
+from clock.timetable.triggers.wall_times import DstChoice
+
+#: The options that move or drop due instants.
+ADJUSTMENTS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
+#: The options that an entry keeps under their own name.
+_PLAIN = ("thread", "catch_up", "catch_up_within", "overlap", "description")
+EVENT_OPTIONS = ("tz", "if_", "until", "tags", *_PLAIN, *ADJUSTMENTS)
 
 _SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
@@ -85,3 +100,57 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "tags": (_are_tags, "a list of tags, such as strings"),
     "description": (lambda value: isinstance(value, str), "a string"),
 }
+
+
+def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
+    """The adjustments chosen `already`, changed by the options that are `given`; None changes nothing.
+
+    Raises DeclarationError, which begins with `where`.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name, value in chosen.items():
+        check_option(where, name, value)
+    if "otherwise" in chosen and "except_on" not in chosen:
+        raise DeclarationError(f"{where}otherwise needs except_on")
+    if chosen.get("salt") and "spread" not in chosen:
+        raise DeclarationError(f"{where}salt needs spread")
+    if "except_on" in chosen:
+        if callable(chosen["except_on"]):
+            check_called(where, "except_on", chosen["except_on"], "date")
+        try:
+            chosen["excepted"] = excepted_days(chosen.pop("except_on"))
+        except ValueError as error:
+            raise DeclarationError(f"{where}{error}") from None
+    dst = DstChoice(chosen.pop("gap", already.dst.gap), chosen.pop("fold", already.dst.fold))
+    return replace(already, dst=dst, **chosen)
+
+
+def take_adjustments(where: str, options: dict[str, Any]) -> Adjustments:
+    """Remove the adjustments from `options` and return them. Raises DeclarationError."""
+    return adjusted(where, NONE, {name: options.pop(name) for name in ADJUSTMENTS if name in options})
+
+
+def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
+    """Put the options, all of them among `EVENT_OPTIONS`, into `entry`; None: not given.
+
+    Raises DeclarationError, which begins with `where`.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    entry.adjustments = take_adjustments(where, given)
+    for name in ("if_", "tags", *_PLAIN):
+        if name in given:
+            check_option(where, name, given[name])
+    if "if_" in given:
+        check_called(where, "if_", given["if_"], "due")
+    if "tz" in given:
+        entry.zone = zone_named(given["tz"], where)
+    if "until" in given:
+        try:
+            entry.until = parse_until(given["until"])
+        except ValueError as error:
+            raise DeclarationError(f"{where}{error}") from None
+    entry.condition = given.get("if_")
+    entry.tags = set(given.get("tags", ()))
+    for name in _PLAIN:
+        if name in given:
+            setattr(entry, name, given[name])

@@ -10,8 +10,7 @@ from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clock_file.clockwork_form import OPTIONS, read_options
 from clock.timetable.clock_file.cron_form import checked_cron
 from clock.timetable.clock_file.draft import Entry
-from clock.timetable.clock_file.event_options import take_options
-from clock.timetable.clock_file.options import check_option
+from clock.timetable.clock_file.options import check_option, take_options
 from clock.timetable.periods import parse_period
 from clock.timetable.triggers.cron import Cron
 

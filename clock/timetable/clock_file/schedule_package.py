@@ -1,8 +1,15 @@
-"""The `schedule` package's scheduler as clock files see it: it takes declarations, and runs nothing."""
+"""The `schedule` package while a clock file is loaded: our scheduler replaces its own, and takes over its jobs.
+
+A file that only says `import schedule` declares events, since the package's default scheduler and its
+`Scheduler` class are ours for that time. Ours takes declarations and runs nothing. A scheduler whose class was
+derived from the package's own before (`class SafeScheduler(Scheduler)` in a module imported earlier) makes
+jobs of the package: they are read, and declared again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import schedule
@@ -11,10 +18,12 @@ from schedule import CancelJob
 from clock.clocks import SystemClock
 from clock.errors import DeclarationError
 from clock.timetable.clock_file import at_run_time, draft
+from clock.timetable.clock_file.builder import Builder
 from clock.timetable.clock_file.fluent import FluentJob
 
 __all__ = ["CancelJob", "Scheduler", "cancels"]
 
+_PACKAGES_OWN: type[schedule.Scheduler] = schedule.Scheduler
 _MARGIN = timedelta(seconds=0.2)  # so that `next_run() - now`, to be slept for, is not negative
 
 
@@ -85,3 +94,45 @@ def _pause(jobs: Iterable[schedule.Job]) -> None:
         return
     names = [job.event_name for job in jobs if isinstance(job, FluentJob) and job.event_name]
     running.cancelled += [name for name in names if name not in running.cancelled]
+
+
+@contextmanager
+def standing_in(scheduler: Scheduler) -> Iterator[schedule.Scheduler]:
+    """Let `scheduler` stand in for the package's default one, and our class for its own; then put all back.
+
+    Yields the package's own default scheduler, which is empty until then.
+    """
+    ours = {"default_scheduler": scheduler, "jobs": scheduler.jobs, "Scheduler": Scheduler}
+    before = {name: vars(schedule)[name] for name in ours}
+    own: schedule.Scheduler = before["default_scheduler"]
+    jobs = own.jobs[:]
+    own.clear()
+    vars(schedule).update(ours)
+    try:
+        yield own
+    finally:
+        vars(schedule).update(before)
+        own.jobs[:] = jobs
+
+
+def adopt(own: schedule.Scheduler, named: Iterable[object]) -> None:
+    """Declare the jobs of the package's own default scheduler, and of those among what the file has named."""
+    ours = draft.current().scheduler
+    others = (it for it in named if isinstance(it, _PACKAGES_OWN) and it not in (own, ours))
+    for scheduler in (own, ours, *others):
+        for job in scheduler.get_jobs():
+            if isinstance(job, schedule.Job) and not isinstance(job, Builder):
+                _declare_again(job)
+
+
+def _declare_again(job: schedule.Job) -> None:
+    current = draft.current()
+    twin = FluentJob(job.interval, current.scheduler, source=f"{current.path}:1")
+    twin.unit, twin.start_day, twin.latest = job.unit, job.start_day, job.latest
+    twin.tag(*job.tags)
+    twin.at_time_of(job)
+    if job.cancel_after is not None:
+        twin.until(job.cancel_after)
+    call = job.job_func
+    if call is not None:  # a job that a scheduler has, has one
+        twin.do(call.func, *call.args, **call.keywords)

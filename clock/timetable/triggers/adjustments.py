@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
 from clock.timetable.naming import name_of
+from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers.clockwork import ClockworkAt
 from clock.timetable.triggers.holidays import Except, Otherwise
 from clock.timetable.triggers.intervals import (
@@ -24,7 +25,6 @@ from clock.timetable.triggers.intervals import (
     drawn,
     in_order,
 )
-from clock.timetable.triggers.month_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
 from clock.timetable.triggers.zone_offsets import DAY
 

@@ -3,8 +3,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import strategies as st
 
-from clock.timetable.triggers.calendar_days import WEEKDAYS
-from clock.timetable.triggers.month_days import parse_month_day
+from clock.timetable.triggers.calendar_days import WEEKDAYS, parse_month_day
 from tests.timetable.properties import for_all
 
 
