@@ -16,6 +16,7 @@ from clock.api.queues import Queue
 from clock.api.stats import Counts, Day, Stats
 from clock.errors import InvalidCursor, SearchIncomplete
 from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
+from clock.inspection.bulk import Progress
 from clock.inspection.busy import BusyJob
 from clock.inspection.pages import Page
 
@@ -36,6 +37,7 @@ __all__ = [
     "JobSet",
     "Located",
     "Page",
+    "Progress",
     "Queue",
     "QueueView",
     "RetrySet",

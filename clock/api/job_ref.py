@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clock.api.awaitable import awaitable
-from clock.api.connecting import connected
+from clock.api.connecting import connected, now
 from clock.clocks import SystemClock
 from clock.errors import SearchIncomplete
-from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName
+from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueuePlace, SetName, WaitingSet
 from clock.inspection.busy import claimed_jobs
 from clock.inspection.job_history import Moment, moments
 from clock.inspection.pages import Place, parked_place, queue_place, set_place
+from clock.job.delays import Time, due_at
 from clock.store import Redis, listing
 
 State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked"]
@@ -72,6 +73,43 @@ class JobRef:
         located = self.locate()
         return moments(self._redis, located.job) if located else []
 
+    def cancel(self) -> bool:
+        """Delete the job where it waits; False: it does not wait, it runs, is done or never was.
+
+        Raises SearchIncomplete.
+        """
+        located = self.locate()
+        if located is None:
+            return False
+        if located.state == "enqueued":
+            return bool(QueuePlace(self._redis, located.where).delete([located.job]))
+        place = self._waiting(located)
+        return bool(place and place.delete([located.job]))
+
+    def reschedule(self, at: Time) -> bool:
+        """Let a scheduled, retried or dead job be due at `at`; False: it is in none of these sets.
+
+        `at`: an aware datetime, or a timedelta or seconds from now. Raises SearchIncomplete, ValueError.
+        """
+        due = due_at(at, now())
+        located = self.locate()
+        place = self._waiting(located)
+        return bool(located and place and place.reschedule([located.job], due))
+
+    def run_now(self) -> bool:
+        """Enqueue a scheduled, retried or dead job now; False: it is in none of these sets.
+
+        Raises SearchIncomplete.
+        """
+        located = self.locate()
+        place = self._waiting(located)
+        return bool(located and place and place.enqueue([located.job], now()))
+
+    def _waiting(self, located: Located | None) -> WaitingSet | None:
+        """The set in which the job was found; None: it was found elsewhere, or nowhere."""
+        name = next((name for name, state in _SETS.items() if located and state == located.state), None)
+        return WaitingSet(self._redis, name) if name else None
+
     def _places(self) -> Iterator[tuple[State, Place]]:
         """The places where a job may wait; those that are usually short first."""
         for name, state in _SETS.items():
@@ -95,3 +133,6 @@ class JobRef:
 
     alocate = awaitable(locate)
     ahistory = awaitable(history)
+    acancel = awaitable(cancel)
+    areschedule = awaitable(reschedule)
+    arun_now = awaitable(run_now)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 from clock.api.awaitable import awaitable, awaitable_items
+from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.inspection import FoundJob, QueuePlace, QueueView, queues
+from clock.inspection.bulk import Progress
 from clock.inspection.job_sets import view_of
 from clock.inspection.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, queue_place
-from clock.store import Redis
+from clock.store import Redis, repairs
+from clock.store.jobs import paused_queues
+from clock.store.jobs.look_through import Step
 
 
 class Queue:
@@ -26,6 +30,7 @@ class Queue:
         self._redis = connected(redis)
         self._place = queue_place(self._redis, name)
         self._jobs = QueuePlace(self._redis, name)
+        self._bulk = Bulk(self._place, "last")  # from there no job can be passed over
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
@@ -80,13 +85,57 @@ class Queue:
         """The job of that id; None: it is not in this queue. Redis reads through the queue, in bounded steps."""
         return next(self.search(jid=jid), None)
 
+    def delete(self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
+        """Delete jobs for good: those that are passed, or those that meet all conditions. How many.
+
+        `progress` is called with a `Progress` after each bounded step. Jobs that workers have taken are not
+        touched. Raises JobError.
+        """
+        wanted = where(**conditions)
+        if named(jobs, wanted, "delete"):
+            return self._jobs.delete(jobs)
+        return self._bulk.all(self._delete, wanted, progress)
+
+    def delete_in_steps(self, cursor: str | None = None, **conditions: Unpack[Conditions]) -> Iterator[Progress]:
+        """Delete the jobs that meet all conditions step by step; each item is the `Progress` after one step.
+
+        Its `cursor` lets another call go on after it. Raises JobError, InvalidCursor.
+        """
+        wanted = where(**conditions)
+        named((), wanted, "delete_in_steps")
+        return self._bulk.steps(self._delete, wanted, cursor)
+
+    def _delete(self, jobs: Sequence[FoundJob], step: Step) -> int:
+        first = step.begin
+        members = [job.member for job in jobs]
+        return repairs.remove_from_part(self._redis, self.name, first, first + step.read - 1, members)
+
     def clear(self) -> int:
         """Delete the queue and all its jobs for good; how many jobs it held."""
         return self._jobs.clear()
+
+    def pause(self) -> bool:
+        """Let workers take no jobs from it, Sidekiq Pro's neither; False: it was paused already.
+
+        Jobs that run go on. Jobs can be pushed all the same.
+        """
+        return paused_queues.pause(self._redis, self.name)
+
+    def unpause(self) -> bool:
+        """Let workers take jobs from it again, within a second or so; False: it was not paused."""
+        return paused_queues.unpause(self._redis, self.name)
+
+    def is_paused(self) -> bool:
+        """Whether it is paused."""
+        return self.name in paused_queues.paused(self._redis)
 
     asize = awaitable(size)
     alatency = awaitable(latency)
     asearch = awaitable_items(search)
     apage = awaitable(page)
     afind = awaitable(find)
+    adelete = awaitable(delete)
     aclear = awaitable(clear)
+    apause = awaitable(pause)
+    aunpause = awaitable(unpause)
+    ais_paused = awaitable(is_paused)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from clock.inspection.jobs import FoundJob, found
 from clock.job.payload import encode_again, queue_of
 from clock.store import Redis, keys, listing, repairs
+from clock.store.jobs import paused_queues
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.delayed import Delayed
 
@@ -40,6 +41,12 @@ class WaitingSet:
     def delete(self, jobs: Sequence[FoundJob]) -> int:
         """Delete jobs; how many were still here."""
         return repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
+
+    def reschedule(self, jobs: Sequence[FoundJob], at: float) -> int:
+        """Let jobs be due at `at` (float seconds), dead ones by way of `schedule`; how many were still here."""
+        if self.name == DEAD:
+            return repairs.schedule_dead(self.redis, [job.member for job in jobs], at)
+        return repairs.reschedule(self.redis, self.name, [job.member for job in jobs], at)
 
     def clear(self) -> int:
         """Delete all its jobs; how many there were."""
@@ -86,12 +93,16 @@ class QueuePlace:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A queue's size, and its latency: for how many seconds the job that is taken next has waited."""
+    """A queue's size, and its latency: for how many seconds the job that is taken next has waited.
+
+    `is_paused`: workers take no jobs from it.
+    """
 
     name: str
     size: int
     latency: float
     is_list: bool = True
+    is_paused: bool = False
 
     @property
     def problem(self) -> str | None:
@@ -104,14 +115,18 @@ class QueueView:
 
 def queues(redis: Redis, now: float) -> list[QueueView]:
     """All queues at `now` (float seconds). Raises StoreUnavailable."""
-    names = listing.queue_names(redis)
-    return [_seen(name, end, now) for name, end in zip(names, listing.queue_ends(redis, names), strict=True)]
+    paused = paused_queues.paused(redis)
+    names = sorted({*listing.queue_names(redis), *paused})
+    ends = listing.queue_ends(redis, names)
+    return [
+        replace(_seen(name, end, now), is_paused=name in paused) for name, end in zip(names, ends, strict=True)
+    ]
 
 
 def view_of(redis: Redis, name: str, now: float) -> QueueView:
     """One queue at `now` (float seconds). Raises StoreUnavailable."""
     [end] = listing.queue_ends(redis, [name])
-    return _seen(name, end, now)
+    return replace(_seen(name, end, now), is_paused=name in paused_queues.paused(redis))
 
 
 def _seen(name: str, end: tuple[int, bytes | None] | None, now: float) -> QueueView:

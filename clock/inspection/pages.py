@@ -63,10 +63,10 @@ class Place:
         while at is not None and len(jobs) < limit and searched < scan:
             most = limit - len(jobs) if wanted.accepts_all else scan - searched
             step = self.step(at, wanted.texts, order, most)
-            meant = list(_meant(step.jobs, wanted, now))
-            shown = meant[: limit - len(jobs)]
+            found_here = list(meant(step.jobs, wanted, now))
+            shown = found_here[: limit - len(jobs)]
             jobs += [job for job, _ in shown]
-            at = step.cursor if len(shown) == len(meant) else shown[-1][1]
+            at = step.cursor if len(shown) == len(found_here) else shown[-1][1]
             searched += step.read
         return Page(jobs, None if at is None else str(at), searched, self.size())
 
@@ -80,7 +80,7 @@ class Place:
         at: Cursor | None = START
         while at is not None:
             step = self.step(at, wanted.texts, order, MOST_JOBS)
-            yield from (job for job, _ in _meant(step.jobs, wanted, now))
+            yield from (job for job, _ in meant(step.jobs, wanted, now))
             at = step.cursor
 
 
@@ -118,7 +118,8 @@ def cursor_of(text: str | None) -> Cursor:
         raise InvalidCursor(text) from None
 
 
-def _meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:
+def meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:
+    """The jobs among those read that are wanted, each with the cursor of what follows it."""
     for one in seen:
         job = found(one.member, one.score)
         if wanted.accepts(job, now=now):

@@ -17,7 +17,7 @@ from clock.store.server.connection import translated
 QUEUES_LOOKED_AT = 1_000
 
 _TYPES: Mapping[str, str] = {
-    **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED), "set"),
+    **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED, keys.PAUSED_QUEUES), "set"),
     **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS), "zset"),
     **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "string"),
     **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),

@@ -9,6 +9,7 @@ QUEUES = "queues"  # set: names of all queues ever pushed to
 SCHEDULE: Final = "schedule"  # sorted set: payload -> when it is due
 RETRY: Final = "retry"  # sorted set: payload -> when it is tried again
 DEAD: Final = "dead"  # sorted set: payload -> when it died
+PAUSED_QUEUES = "paused"  # set: names of queues from which no job is taken (Sidekiq Pro's)
 PROCESSES = "processes"  # set: identities of live workers
 STAT_PROCESSED = "stat:processed"  # string: jobs run ever; with `:YYYY-MM-DD`, on that day (UTC), for 5 years
 STAT_FAILED = "stat:failed"  # the same of those that failed
@@ -37,6 +38,7 @@ RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running
 PARKED = "clock:parked"  # set: names of classes that no worker knew
 PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
 EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired
+NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 

@@ -37,10 +37,19 @@ def clear_waiting(redis: Redis, where: str) -> int:
 
 def bury(redis: Redis, where: str, members: Sequence[bytes], now: float) -> int:
     """Move jobs from `schedule` or `retry` to `dead`; how many were still there. `now` is in float seconds."""
+    return _move(redis, where, keys.DEAD, members, now)
+
+
+def schedule_dead(redis: Redis, members: Sequence[bytes], at: float) -> int:
+    """Move dead jobs to `schedule`, due at `at` (float seconds); how many were still there."""
+    return _move(redis, keys.DEAD, keys.SCHEDULE, members, at)
+
+
+def _move(redis: Redis, where: str, target: str, members: Sequence[bytes], score: float) -> int:
     count, move = 0, script(redis, "bury")
     for step in in_steps(members, len):
         with translated():
-            count += int(move(keys=[where, keys.DEAD], args=[now, *step]))
+            count += int(move(keys=[where, target], args=[score, *step]))
     return count
 
 
@@ -51,6 +60,15 @@ def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes]) -> int:
     if wanted.total():  # workers have taken jobs, so that others may have moved on from one page to another
         removed += _remove_in_pages(redis, keys.queue(queue), wanted)
     return removed
+
+
+def remove_from_part(redis: Redis, queue: str, first: int, last: int, payloads: Sequence[bytes]) -> int:
+    """Delete jobs from the part of a queue between two indexes from its left end; how many were still there."""
+    count, remove = 0, script(redis, "remove_from_queue")
+    for step in in_steps(payloads, len):
+        with translated():
+            count += len(remove(keys=[keys.queue(queue)], args=[first, last, *step]))
+    return count
 
 
 def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
@@ -72,6 +90,16 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
         size.note(page)
         last = first - 1 + len(places)
     return removed
+
+
+def reschedule(redis: Redis, where: str, members: Sequence[bytes], at: float) -> int:
+    """Let jobs of `schedule` or `retry` be due at `at` (float seconds); how many were still there."""
+    count = 0
+    for step in in_steps(members, len):
+        with translated():
+            changed: Any = redis.zadd(where, dict.fromkeys(step, at), xx=True, ch=True)
+        count += int(changed)
+    return count
 
 
 def clear_queue(redis: Redis, queue: str) -> int:

@@ -292,9 +292,19 @@ def wrong(key: str, who: frozenset[str], says: str = "", cure: str = "ename or d
 
 FAULTS: Sequence[Fault] = (
     no_permission("for any key", "resetkeys"),
-    no_permission("for the clock's keys", "resetkeys", "~queue*", "~schedule", "~retry", "~processes", "~stat:*"),
     no_permission(
-        "for queues", "resetkeys", "~clock:*", "~schedule", "~retry", "~processes", "~stat:*", who=WORKER
+        "for the clock's keys", "resetkeys", "~queue*", "~schedule", "~retry", "~processes", "~paused", "~stat:*"
+    ),
+    no_permission(
+        "for queues",
+        "resetkeys",
+        "~clock:*",
+        "~schedule",
+        "~retry",
+        "~processes",
+        "~paused",
+        "~stat:*",
+        who=WORKER,
     ),
     no_permission("for scripts", "-@scripting"),
     no_permission("for EVALSHA", "-evalsha"),

@@ -19,7 +19,6 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.store import keys
 from clock.store.server.connection import lent, translated
 from clock.store.server.sending import Command
 
@@ -38,12 +37,12 @@ class Wait:
         self._further: dict[str, _FurtherQueue] = {}
 
     def then(self, command: Command, queues: Sequence[str], seconds: float) -> Any:
-        """The answer to `command`, which is run when one of the queues holds a job, or after `seconds`.
+        """The answer to `command`, which is run when one of the lists `queues` holds a job, or after `seconds`.
 
         The first of them costs least. Where Redis does not let this user end a wait, one on several queues is
         short. Raises StoreUnavailable, StoreError; the command may have been run then.
         """
-        first, further = keys.queue(queues[0]), [self._watcher(queue) for queue in queues[1:]]
+        first, further = queues[0], [self._watcher(queue) for queue in queues[1:]]
         if any(queue.is_refused for queue in further):
             seconds = min(seconds, UNWATCHED_SECONDS)
         wait: Command = ("BLMOVE", first, first, "RIGHT", "RIGHT", seconds)
@@ -81,7 +80,7 @@ class _FurtherQueue:
 
     def __init__(self, redis: Redis, queue: str) -> None:
         self._redis = redis
-        self._key = keys.queue(queue)
+        self._key = queue
         self._client_id: int | None = None  # of the connection whose wait is to be ended
         self._watching = threading.Event()
         self.is_refused = False

@@ -101,6 +101,7 @@ class InProgress:
         self._hash = keys.IN_PROGRESS + identity
         self._running = keys.RUNNING + identity
         self._next_number = 1
+        self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
         self._wait = Wait(redis)
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
@@ -118,7 +119,7 @@ class InProgress:
         first, names, args = self._claim_words(queues, limit, done=done, today=today, expires_ms=expires_ms)
         with translated():
             entries = self._claim(keys=names, args=args)
-        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+        return self._read(first, entries, was_asked=limit > 0)
 
     def ahead(
         self, queues: Sequence[str], limit: int, *, waits_on: Sequence[str], today: str, expires_ms: int
@@ -128,20 +129,31 @@ class InProgress:
         return Ahead(waits_on, first, ("EVALSHA", self._claim.sha, len(names), *names, *args))
 
     def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
-        """Wait until one of the queues holds a job, for `seconds` at most, and claim.
+        """Wait until one of the queues that are not paused holds a job, for `seconds` at most, and claim.
 
         Other threads may claim meanwhile. Raises StoreUnavailable; the jobs may have been claimed then, and `all`
         finds them.
         """
         try:
-            entries = self._wait.then(ahead.command, ahead.waits_on, seconds)
+            waits_on = [keys.queue(queue) for queue in ahead.waits_on if queue not in self.paused]
+            entries = self._wait.then(ahead.command, waits_on or [keys.NOTHING], seconds)
         except StoreError as error:
             if not isinstance(error.__cause__, NoScriptError):
                 raise
             with translated():
                 self._redis.script_load(self._claim.script)  # Redis was restarted; the next wait finds it
             return []
-        return [_claimed(ahead.first + index, entry) for index, entry in enumerate(entries)]
+        return self._read(ahead.first, entries, was_asked=True)
+
+    def _read(self, first: int, entries: list[bytes], *, was_asked: bool) -> list[Claimed]:
+        """The claimed jobs of a reply of the claim script; notes which queues are paused."""
+        if was_asked:
+            paused = []
+            while entries and entries[-1].startswith(b"\n"):
+                paused.append(entries.pop()[1:].decode(errors="replace"))
+            if paused or self.paused:
+                self.paused = frozenset(paused)
+        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
 
     def end_wait(self) -> None:
         """Let `claim_on_arrival`, in another thread, claim what there is and return. Raises StoreUnavailable."""
@@ -154,7 +166,7 @@ class InProgress:
         first = self._next_number
         self._next_number += limit
         counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{today}"]
-        names = [self._hash, *counted, keys.WORKERS, *map(keys.queue, queues)]
+        names = [self._hash, *counted, keys.WORKERS, keys.PAUSED_QUEUES, *map(keys.queue, queues)]
         return first, names, [limit, first, self._identity, expires_ms, len(done), *done, *queues]
 
     def set_aside(

@@ -63,11 +63,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step read: `jobs` are those that hold the texts, `read` is how many there were; None: the end."""
+    """What one step read: `jobs` are those that hold the texts, `read` is how many there were.
+
+    `cursor` is where the next step begins (None: there is nothing more), `begin` the index or rank of this one.
+    """
 
     jobs: Sequence[Seen]
     read: int
     cursor: Cursor | None
+    begin: int
 
 
 def set_step(
@@ -86,7 +90,7 @@ def set_step(
         return Cursor(score, alike + (cursor.skip if goes_on else 0), part.fitting(cursor))
 
     seen = [Seen(hit.member, float(hit.score), after(hit.read, hit.score, hit.alike)) for hit in part.hits]
-    return Step(seen, part.read, after(part.read, part.score, part.alike) if part.read == jobs else None)
+    return Step(seen, part.read, after(part.read, part.score, part.alike) if part.read == jobs else None, rank)
 
 
 def list_step(
@@ -108,7 +112,7 @@ def list_step(
         seen = [Seen(hit.member, None, after(part.read - hit.read + 1)) for hit in reversed(part.hits)]
     else:
         seen = [Seen(hit.member, None, after(hit.read)) for hit in part.hits]
-    return Step(seen, part.read, after(part.read) if part.read == jobs else None)
+    return Step(seen, part.read, after(part.read) if part.read == jobs else None, first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
--- Move jobs from `schedule` or `retry` to `dead`.
+-- Move jobs from one of `schedule`, `retry` and `dead` to another.
 --
--- KEYS[1] the sorted set    KEYS[2] sorted set of dead jobs
--- ARGV[1] their score there: now (float seconds)    ARGV[2], ... the members that are moved
+-- KEYS[1] the sorted set    KEYS[2] the one that they go to
+-- ARGV[1] their score there (float seconds): in `dead` now, else when they are due    ARGV[2], ... their members
 -- Returns how many were moved; one that is no longer there is left alone.
 --
--- One script, because a crash between taking a job out and adding it would lose it; so would a `dead` of a wrong type,
--- which is why its type is looked at first.
+-- One script, because a crash between taking a job out and adding it would lose it; so would a target of a
+-- wrong type, which is why its type is looked at first.
 need('ZADD', KEYS[2], '0', '')
 local kind = redis.call('TYPE', KEYS[2]).ok
 if kind ~= 'zset' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[2] .. ' is no sorted set') end

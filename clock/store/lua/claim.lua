@@ -2,11 +2,12 @@
 --
 -- KEYS[1] hash of this process's jobs in progress: number -> "queue\npayload"
 -- KEYS[2] counter of jobs processed ever    KEYS[3] the same of today
--- KEYS[4] sorted set of workers    KEYS[5], ... queues, in their order
+-- KEYS[4] sorted set of workers    KEYS[5] set of paused queues (Sidekiq Pro's)    KEYS[6], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it may be taken for dead (ms), unless it is heard of
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers, then the names of the queues
--- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2].
+-- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
+-- queue that is paused.
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
 -- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so that others look
@@ -27,9 +28,12 @@ local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 if wanted == 0 then return claimed end
 redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
 local bytes, few = 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
-for i = 5, #KEYS do
-  local name, fields = ARGV[acknowledged + i + 1], {}
-  while #claimed < wanted and bytes < MOST_BYTES do
+local paused = {}
+for i = 6, #KEYS do
+  local name, fields = ARGV[acknowledged + i], {}
+  local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
+  if is_paused then paused[#paused + 1] = '\n' .. name end
+  while not is_paused and #claimed < wanted and bytes < MOST_BYTES do
     local popped = redis.pcall('RPOP', KEYS[i], math.min(few, wanted - #claimed))
     if not popped or popped.err then break end
     for j = 1, #popped do
@@ -44,4 +48,5 @@ for i = 5, #KEYS do
   if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
 if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
+for i = 1, #paused do claimed[#claimed + 1] = paused[i] end
 return claimed

@@ -1,7 +1,7 @@
 -- Remove jobs from a part of a queue.
 --
 -- KEYS[1] the queue's list
--- ARGV[1], ARGV[2] the part: two indexes from the right end, both below 0    ARGV[3], ... the payloads
+-- ARGV[1], ARGV[2] the part: two indexes from one end, both below 0 or neither    ARGV[3], ... the payloads
 -- Returns the places, from 1, of the payloads that were there.
 --
 -- One script, because a worker must never see the marks. LREM of each payload would compare each job up to it; a
@@ -15,16 +15,17 @@ for i = 3, #ARGV do
 end
 redis.call('LTRIM', key, 0, -1)
 local part = redis.call('LRANGE', key, ARGV[1], ARGV[2])
-local right = tonumber(ARGV[2])
+local left, right = tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = #part, 1, -1 do
   local place = places[part[i]] and table.remove(places[part[i]])
   if place then
-    redis.call('LSET', key, right - (#part - i), MARK)
+    redis.call('LSET', key, left < 0 and right - (#part - i) or left + i - 1, MARK)
     found[#found + 1] = place
   end
 end
 if #found > 0 then
-  local is_left = -right > redis.call('LLEN', key) / 2
+  local length = redis.call('LLEN', key)
+  local is_left = left < 0 and -right > length / 2 or left >= 0 and left < length / 2
   redis.call('LREM', key, is_left and #found or -#found, MARK)
 end
 return found

@@ -1,0 +1,28 @@
+"""Paused queues: workers take no jobs from them. The set is Sidekiq Pro's; each may pause queues for the other."""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.odd_keys import readable, text
+from clock.store.server.connection import translated
+
+
+def pause(redis: Redis, name: str) -> bool:
+    """Pause a queue; False: it was paused already. Raises StoreUnavailable, StoreError."""
+    with translated():
+        return bool(redis.sadd(keys.PAUSED_QUEUES, name))
+
+
+def unpause(redis: Redis, name: str) -> bool:
+    """Let workers take jobs from a queue again; False: it was not paused. Raises StoreUnavailable, StoreError."""
+    with translated():
+        return bool(redis.srem(keys.PAUSED_QUEUES, name))
+
+
+def paused(redis: Redis) -> set[str]:
+    """The names of the paused queues. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.smembers(keys.PAUSED_QUEUES)
+        return set(map(text, readable(pipeline)[0] or ()))
