@@ -3,7 +3,7 @@
 A job, an action or a module of the application may fork, itself or by `multiprocessing`. When the child leaves
 that code it ends: it has the identity of its parent, so whatever it did next would be done twice.
 
-`_forks` differs between parent and child. To compare it costs less than to ask for the process id.
+`forks` differs between parent and child. To compare it costs less than to ask for the process id.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import NoReturn, Protocol, Self
+from typing import NoReturn, Protocol
 from weakref import WeakSet
 
 FLUSH_SECONDS = 1.0  # for the child's last output: a stream's lock may have been held by a thread of the parent
 
-_forks = 0  # how many forks lie between this process and the one that imported this module
+forks = 0  #: how many forks lie between this process and the one that imported this module
 
 
 class Closeable(Protocol):
@@ -38,20 +38,14 @@ class child_ends_here:  # noqa: N801  # it reads as a function, and a generator 
 
     __slots__ = ("_forks",)
 
-    def __enter__(self) -> Self:
-        self._forks = _forks
-        return self
+    def __enter__(self) -> None:
+        self._forks = forks
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._forks != _forks:
+        if self._forks != forks:
             end_child(error)
-
-    def end_if_forked(self) -> None:
-        """End a process that was forked in the block and has left the code of the user's that forked it."""
-        if self._forks != _forks:
-            end_child()
 
 
 def end_child(error: BaseException | None = None) -> NoReturn:
@@ -99,8 +93,8 @@ def _exit_code(error: BaseException | None) -> int:
 
 
 def _begin_child() -> None:
-    global _forks  # the process's own
-    _forks += 1
+    global forks  # the process's own
+    forks += 1
     for owned in list(_parents_own):
         with suppress(OSError):
             owned.close()

@@ -21,7 +21,8 @@ from clock.printable import printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _PACKAGE = "clock"  # the logger above all of the package's
-_running: ContextVar[Mapping[str, object] | None] = ContextVar("running job", default=None)
+#: The payload of the job that this thread or task runs: its log lines are about it.
+running_job: ContextVar[Mapping[str, object] | None] = ContextVar("running job", default=None)
 
 
 def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
@@ -34,6 +35,7 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
     logging.basicConfig(level=level.upper(), handlers=[for_application], force=True)
     for logger in _own_loggers():
         logger.__class__ = _OwnLogger
+        logger.disabled = False
     package = logging.getLogger(_PACKAGE)
     package.__class__ = _PackageLogger
     package.handlers[:] = [for_us]
@@ -45,6 +47,7 @@ def log_to(logger: logging.Logger) -> None:
     """Hand the package's own lines to `logger`, the clock file's choice, and to nothing else."""
     ours = logging.getLogger(_PACKAGE)
     ours.__class__ = _PackageLogger
+    ours.disabled = False
     ours.handlers[:] = [_Relay(logger)]
 
 
@@ -66,14 +69,9 @@ def _is_ours(logger: str) -> bool:
 class _OwnLogger(logging.Logger):
     """A logger of the package: an application's configuration that does not name it leaves it as it is."""
 
-    @property
-    def disabled(self) -> bool:
-        """Never: `dictConfig` and `fileConfig` disable by default every logger that they do not name."""
-        return False
-
-    @disabled.setter
-    def disabled(self, value: bool) -> None:
-        pass
+    def __setattr__(self, name: str, value: object) -> None:
+        """Never disable it, as `dictConfig` and `fileConfig` do by default with loggers that they do not name."""
+        super().__setattr__(name, False if name == "disabled" else value)
 
 
 class _PackageLogger(_OwnLogger):
@@ -102,10 +100,10 @@ class JobLogContext:
         self._payload = payload
 
     def __enter__(self) -> None:
-        self._token = _running.set(self._payload)
+        self._token = running_job.set(self._payload)
 
     def __exit__(self, *_: object) -> None:
-        _running.reset(self._token)
+        running_job.reset(self._token)
 
 
 class JobFields(logging.Filter):
@@ -116,7 +114,7 @@ class JobFields(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add the fields that the record does not have; it is always written."""
-        for name, value in {"jid": "", "class": "", "event": "", **fields_of(_running.get())}.items():
+        for name, value in {"jid": "", "class": "", "event": "", **fields_of(running_job.get())}.items():
             vars(record).setdefault(name, value)
         return True
 
@@ -220,7 +218,7 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _job_fields(record: logging.LogRecord) -> dict[str, object]:
-    return {} if _is_ours(record.name) else fields_of(_running.get())
+    return {} if _is_ours(record.name) else fields_of(running_job.get())
 
 
 def _job(record: logging.LogRecord) -> str:

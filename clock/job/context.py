@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from clock.clocks import Clock, SystemClock, from_ms
 from clock.job.payload import Payload
@@ -13,11 +14,10 @@ from clock.job.payload import Payload
 _SYSTEM_CLOCK = SystemClock()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """One run of a job: its payload, whether the worker is stopping, the queue it came from, and the time."""
 
-    payload: Payload = field(default_factory=dict)
+    payload: Payload = msgspec.field(default_factory=dict)
     is_stopping: Callable[[], bool] = lambda: False
     queue: str = "default"
     clock: Clock = _SYSTEM_CLOCK

@@ -19,7 +19,7 @@ from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
 from clock.job.push.job_methods import Pushes
 from clock.job.types import OnCommit
-from clock.log import JobLogContext, fields_of
+from clock.log import JobLogContext, fields_of, running_job
 
 
 class Job(Pushes):
@@ -98,8 +98,11 @@ class Job(Pushes):
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
         chain = server_middleware.entries if middleware is None else tuple(middleware)
-        with JobLogContext(context.payload):
+        running = running_job.set(context.payload)  # what `JobLogContext` does, for a third of its time
+        try:
             result = run_inside(cls.for_context(context), chain, context.args)
+        finally:
+            running_job.reset(running)
         if type(result) is CoroutineType:
             result.close()
             raise JobError(

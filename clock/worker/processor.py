@@ -9,10 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from clock import forking
 from clock.clocks import Clock
 from clock.django_connections import renewed_connections, uses_django
 from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, StoreUnavailable, UnknownJobClass
-from clock.forking import child_ends_here
+from clock.forking import end_child
 from clock.job import Context, registry
 from clock.job.payload import Payload, decode, encode_again, seconds
 from clock.job.push.arguments import check_arity
@@ -98,14 +99,7 @@ class Processor:
         started = self._clock.monotonic()
         context = Context(payload, self._is_stopping, claimed.queue, self._clock)
         try:
-            with child_ends_here():
-                if job.is_coroutine():
-                    run_on_loop(job.arun(context))
-                elif uses_django():
-                    with renewed_connections():
-                        job.run(context)
-                else:
-                    job.run(context)
+            run(job, context)
         except Discard as reason:
             took = self._clock.monotonic() - started
             words = "%s %s dropped: %s"
@@ -193,6 +187,25 @@ class Processor:
                     return None
                 self._part.failed(error)
                 self._clock.wait(self._never, RETRY_SECONDS)
+
+
+def run(job: JobClass, context: Context) -> None:
+    """Run a job of any kind. A process that it forks ends here. Raises what it raises."""
+    before = forking.forks
+    try:
+        if job.is_coroutine():
+            run_on_loop(job.arun(context))
+        elif uses_django():
+            with renewed_connections():
+                job.run(context)
+        else:
+            job.run(context)
+    except BaseException as error:
+        if forking.forks != before:
+            end_child(error)
+        raise
+    if forking.forks != before:
+        end_child()
 
 
 def parse(payload: bytes) -> Payload:

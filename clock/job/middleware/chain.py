@@ -21,8 +21,9 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from clock import forking
 from clock.errors import JobError
-from clock.forking import child_ends_here
+from clock.forking import child_ends_here, end_child
 from clock.job.payload import Payload
 from clock.job.types import JobClass, RunningJob
 
@@ -107,31 +108,45 @@ def allows(chain: Sequence[ClientMiddleware], job: JobClass, payload: Payload) -
 
 def run_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
     """Run the job inside the context managers of the chain; what its `perform` returns."""
-    with child_ends_here() as block:
+    before, context = forking.forks, job.context
+    try:
+        result = None  # also of a run whose error a middleware has swallowed
         for place, middleware in enumerate(chain, 1):
-            around: Any = middleware(job, job.context.payload, job.context.queue)
-            block.end_if_forked()
+            around: Any = middleware(job, context.payload, context.queue)
+            if forking.forks != before:
+                end_child()
             if around is not None:
-                result = None  # of a run whose error a middleware has swallowed
                 if not hasattr(around, "__enter__"):
                     raise _unfit(around, middleware)
                 with around:
-                    block.end_if_forked()
+                    if forking.forks != before:
+                        end_child()
                     result = run_inside(job, chain[place:], args)
-                return result
-        return job.perform(*args)
+                break
+        else:
+            result = job.perform(*args)
+    except BaseException as error:
+        if forking.forks != before:
+            end_child(error)
+        raise
+    if forking.forks != before:
+        end_child()
+    return result
 
 
 async def await_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
     """Run a job whose `perform` is a coroutine function, inside the chain; what it returns."""
-    with child_ends_here() as block:
+    before = forking.forks
+    with child_ends_here():
         for place, middleware in enumerate(chain, 1):
             around = middleware(job, job.context.payload, job.context.queue)
-            block.end_if_forked()
+            if forking.forks != before:
+                end_child()
             if around is not None:
                 result = None
                 async with _awaitable(around, middleware):
-                    block.end_if_forked()
+                    if forking.forks != before:
+                        end_child()
                     result = await await_inside(job, chain[place:], args)
                 return result
         return await job.perform(*args)

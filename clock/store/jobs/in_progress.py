@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import msgspec
 from redis import Redis
 from redis.exceptions import NoScriptError
 
@@ -29,8 +30,7 @@ LONGEST_NUMBER = 19  # digits; a number of ours has fewer
 logger = logging.getLogger("clock.redis")
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """A job in progress: its number in the worker's hash, the queue that it came from, its payload as it is."""
 
     number: int
