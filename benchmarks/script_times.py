@@ -25,7 +25,7 @@ from redis import Redis
 from benchmarks.workers.running import server
 from clock import Job
 from clock.clocks import SystemClock, to_ms
-from clock.inspection import RETRY, FoundJob, QueuePlace, WaitingSet, trim_dead
+from clock.inspection import RETRY, FoundJob, QueueJobs, WaitingSet, trim_dead
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
@@ -33,7 +33,7 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import Poller
+from clock.worker.scheduled import ScheduledJobs
 
 CLOCK = SystemClock()
 NOW = CLOCK.now().timestamp()
@@ -110,7 +110,7 @@ def usual_jobs(redis: Redis, tasks: Tasks, waiting: int) -> None:
     tasks.do("claim 1,000 jobs", lambda: claim(in_progress, 1_000))
     tasks.do("put back a dead worker's 1,000 jobs", lambda: recover(redis, clock=CLOCK))
     redis.zadd("schedule", {payload(10**10 + number): NOW - 60 for number in range(20_000)})
-    poller = Poller(Delayed(redis), Nearer(redis), clock=CLOCK)
+    poller = ScheduledJobs(Delayed(redis), Nearer(redis), clock=CLOCK)
     tasks.do("move 20,000 delayed jobs that are due", poller.poll)
     redis.sadd(keys.PARKED, "NoteJob")
     for start in range(0, 20_000, CHUNK):
@@ -122,7 +122,7 @@ def usual_jobs(redis: Redis, tasks: Tasks, waiting: int) -> None:
     tasks.do("dead: what is beyond the limits", lambda: trim_dead(redis, NOW))
     tasks.do("retry retry of 20,000", lambda: retry.enqueue(jobs[len(jobs) // 2 :][:20_000], NOW))
     tasks.do("retry clear", retry.clear)
-    queue = QueuePlace(redis, "default")
+    queue = QueueJobs(redis, "default")
     near: Any = redis.lrange("queue:default", -600, -500)
     middle: Any = redis.lrange("queue:default", waiting // 2, waiting // 2 + 100)
     tasks.do("queue delete of 100 jobs near the end", lambda: queue.delete(list(map(FoundJob, near))))

@@ -23,7 +23,7 @@ from clock.store.ledger import history, pauses
 from clock.store.ledger.history import Record
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import ALL, Pause
-from clock.ticker import Signature, fire_by_hand, release_of
+from clock.ticker import Signature, fire_manually, release_of
 from clock.timetable import Event, Timetable, action, find_event, load, with_rows
 
 SECOND = timedelta(seconds=1)
@@ -139,7 +139,7 @@ class Events:
         timetable = self._declarations(name)
         event = find_event(timetable, name)
         with action(timetable.scheduler):
-            held = fire_by_hand(
+            held = fire_manually(
                 event,
                 ledger=RedisLedger(self._redis),
                 clock=client_clock(),

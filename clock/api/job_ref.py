@@ -10,7 +10,7 @@ from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, now
 from clock.clocks import SystemClock
 from clock.errors import SearchIncomplete
-from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueuePlace, SetName, WaitingSet
+from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
 from clock.inspection.busy import claimed_jobs
 from clock.inspection.job_history import Moment, moments
 from clock.inspection.pages import Place, parked_place, queue_place, set_place
@@ -82,7 +82,7 @@ class JobRef:
         if located is None:
             return False
         if located.state == "enqueued":
-            return bool(QueuePlace(self._redis, located.where).delete([located.job]))
+            return bool(QueueJobs(self._redis, located.where).delete([located.job]))
         place = self._waiting(located)
         return bool(place and place.delete([located.job]))
 

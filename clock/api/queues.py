@@ -9,7 +9,7 @@ from clock.api.awaitable import awaitable, awaitable_items
 from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
-from clock.inspection import FoundJob, QueuePlace, QueueView, queues
+from clock.inspection import FoundJob, QueueJobs, QueueView, queues
 from clock.inspection.bulk import Progress
 from clock.inspection.job_sets import view_of
 from clock.inspection.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, queue_place
@@ -29,7 +29,7 @@ class Queue:
         self.name = name
         self._redis = connected(redis)
         self._place = queue_place(self._redis, name)
-        self._jobs = QueuePlace(self._redis, name)
+        self._jobs = QueueJobs(self._redis, name)
         self._bulk = Bulk(self._place, "last")  # from there no job can be passed over
 
     def __repr__(self) -> str:

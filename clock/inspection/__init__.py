@@ -1,11 +1,11 @@
-from clock.inspection.doctor import Circumstances, checkup
+from clock.inspection.doctor import Circumstances, examine
 from clock.inspection.events import EventView, events
 from clock.inspection.finding import Finding, Grade
 from clock.inspection.job_sets import (
     DEAD,
     RETRY,
     SCHEDULE,
-    QueuePlace,
+    QueueJobs,
     QueueView,
     SetName,
     WaitingSet,
@@ -30,15 +30,15 @@ __all__ = [
     "FoundJob",
     "Grade",
     "JobFilter",
-    "QueuePlace",
+    "QueueJobs",
     "QueueView",
     "SetName",
     "Status",
     "WaitingSet",
     "WorkerView",
-    "checkup",
     "clocks",
     "events",
+    "examine",
     "matching",
     "queues",
     "status",

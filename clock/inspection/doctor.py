@@ -29,7 +29,7 @@ class Circumstances:
     connections_per_worker: int
 
 
-def checkup(redis: Redis, circumstances: Circumstances) -> list[Finding]:
+def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
     """Look at everything. What Redis refuses to show is a finding, too. Raises StoreUnavailable."""
     return [
         *looked("server", lambda: _of_server(redis, circumstances)),

@@ -72,7 +72,7 @@ def _enqueued(job: FoundJob, now: float) -> tuple[bytes, str, str | bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuePlace:
+class QueueJobs:
     """A queue. Each method raises StoreUnavailable."""
 
     redis: Redis

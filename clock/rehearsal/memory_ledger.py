@@ -18,7 +18,7 @@ class MemoryLedger:
     def __init__(self, rows: Mapping[str, LedgerRow] = NO_ROWS) -> None:
         self.decisions: list[Decision] = []
         self._pauses: dict[str, Pause] = {}
-        self._promised: tuple[str | None, int] = None, 0
+        self._marked: tuple[str | None, int] = None, 0
         self._declarations = {event: row.declaration for event, row in rows.items()}
         self._entries = {event: row.entry for event, row in rows.items()}
 
@@ -87,9 +87,9 @@ class MemoryLedger:
         """None."""
         return 0
 
-    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+    def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
         """What was said before; nobody watches."""
-        before, self._promised = self._promised, (event, due_ms)
+        before, self._marked = self._marked, (event, due_ms)
         return before
 
     def _commit(self, decision: Decision) -> Verdict:

@@ -2,9 +2,9 @@ from clock.ticker.asking import due_of
 from clock.ticker.catch_up import Due, met
 from clock.ticker.clock_process import ClockProcess
 from clock.ticker.decisions import JOINED, Signature, decision_of, pause_after
-from clock.ticker.heartbeat import Pulse
+from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.leader import Leader
-from clock.ticker.manual_fire import fire_by_hand
+from clock.ticker.manual_fire import fire_manually
 from clock.ticker.release import Release, release_of
 from clock.ticker.run_event import Act, Outcome, carry_out
 from clock.ticker.run_event import run as fire
@@ -16,9 +16,9 @@ __all__ = [
     "Act",
     "ClockProcess",
     "Due",
+    "Heartbeat",
     "Leader",
     "Outcome",
-    "Pulse",
     "Release",
     "Signature",
     "Ticker",
@@ -26,7 +26,7 @@ __all__ = [
     "decision_of",
     "due_of",
     "fire",
-    "fire_by_hand",
+    "fire_manually",
     "met",
     "pause_after",
     "release_of",

@@ -1,4 +1,4 @@
-"""A thread beside the loop steps aside while something is due, as Python runs one thread at a time.
+"""A thread beside the loop yields while an event is due, as Python runs one thread at a time.
 
 Due instants are whole seconds: what is done in between, a few ms at a time, makes no event late.
 """
@@ -27,8 +27,8 @@ QUIET_SECONDS = 2.0  # how long such a while is waited for
 T = TypeVar("T")
 
 
-class Courtesy:
-    """Steps aside for what is due by the plan, from `begin` on: until then there is no thread beside the loop."""
+class BackgroundYield:
+    """Yields to what is due by the plan, from `begin` on: until then there is no thread beside the loop."""
 
     def __init__(self, plan: Plan, stop: threading.Event, *, clock: Clock) -> None:
         self._plan = plan
@@ -38,14 +38,14 @@ class Courtesy:
         self._served: datetime | None = None  # the due instant that was waited for last
 
     def begin(self) -> None:
-        """Step aside from now on."""
+        """Yield from now on."""
         self._is_needed = True
 
     def among(self, items: Iterable[T]) -> Iterator[T]:
-        """The items; every so often it steps aside first."""
+        """The items; every so often it yields first."""
         for number, item in enumerate(items):
             if number % AT_ONCE == 0:
-                self.step_aside()
+                self.yield_if_due()
             yield item
 
     @contextmanager
@@ -67,8 +67,8 @@ class Courtesy:
         self._clock.wait(self._stop, 4 * COMMIT_SECONDS)
         return self._soon(QUIET) is None
 
-    def step_aside(self) -> None:
-        """Wait where something is about to be due, until it has been fired, but not for long."""
+    def yield_if_due(self) -> None:
+        """If an event is about to be due, wait until it has been fired, but not for long."""
         due = self._soon()
         if not self._is_needed or due is None or due == self._served:
             return

@@ -19,7 +19,7 @@ from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_clock
 from clock.store.server.self_check import SelfCheck
 from clock.ticker.decisions import Signature
-from clock.ticker.heartbeat import Pulse
+from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.leader import Leader
 from clock.ticker.release import Release
 from clock.ticker.ticker import STOP_SECONDS, Ticker
@@ -78,7 +78,7 @@ class ClockProcess:
             on_decision=on_decision,
             problems=self._problems,
         )
-        self._pulse = Pulse(
+        self._heartbeat = Heartbeat(
             ClockRegister(redis),
             identity,
             ticker=self._ticker,
@@ -131,10 +131,10 @@ class ClockProcess:
         self._start(self._self_check.run, "self-check")
         warn_of_eviction(self._redis)
         self._leader.start()
-        self._pulse.start()
+        self._heartbeat.start()
         all_ended = self._ticker.run()
         self._leader.stop()
-        self._pulse.stop()
+        self._heartbeat.stop()
         self._ended.set()
         logger.info("Stopped")
         if not all_ended:

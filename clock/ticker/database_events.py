@@ -20,7 +20,7 @@ from clock.errors import DeclarationError, StoreError, message_of
 from clock.forking import child_ends_here
 from clock.problems import Part, Problem, Problems
 from clock.ticker import run_event
-from clock.ticker.background_yield import Courtesy
+from clock.ticker.background_yield import BackgroundYield
 from clock.ticker.due_queue import Planned
 from clock.ticker.plan import Plan
 from clock.timetable import Event, SyncedEvents, Timetable, read_rows
@@ -52,7 +52,7 @@ class _Source:
     told: frozenset[str] = frozenset()  # errors of rows that have been reported
 
 
-class Sync:
+class DatabaseEvents:
     """Asks the sources. `look` is the body of the loop that `start` begins, on a thread."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Sync:
         self._sources = [_Source(synced, problems.part("rows")) for synced in timetable.synced]
         self._changes: deque[Change] = deque()
         self._stop = threading.Event()
-        self._courtesy = Courtesy(plan, self._stop, clock=clock)
+        self._yielding = BackgroundYield(plan, self._stop, clock=clock)
 
     @property
     def events(self) -> list[Event]:
@@ -84,8 +84,8 @@ class Sync:
     def start(self) -> None:
         """Begin to ask, where there is a source."""
         if self._sources:
-            self._courtesy.begin()
-            threading.Thread(target=self._run, name="sync", daemon=True).start()
+            self._yielding.begin()
+            threading.Thread(target=self._run, name="database events", daemon=True).start()
 
     def stop(self) -> None:
         """Ask no more."""
@@ -130,7 +130,7 @@ class Sync:
         source.ask_at = self._clock.monotonic() + synced.every.total_seconds()
         try:
             with child_ends_here():
-                rows = list(self._courtesy.among(synced.load()))
+                rows = list(self._yielding.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
             run_event.report(
                 self._timetable, error, f"{synced.source}: could not reload events; keeping the current ones"
@@ -139,14 +139,14 @@ class Sync:
             if not source.is_loaded and source.last:
                 self._take_over(source, source.last)
             return
-        with self._courtesy.uncollected(len(rows)):
+        with self._yielding.uncollected(len(rows)):
             self._read(source, rows)
 
     def _read(self, source: _Source, rows: Sequence[object]) -> None:
         others = (other.events for other in self._sources if other is not source)
         taken = {*self._timetable.by_name, *(name for events in others for name in events)}
         with child_ends_here():
-            read = read_rows(source.synced, self._courtesy.among(rows), self._timetable.settings, taken)
+            read = read_rows(source.synced, self._yielding.among(rows), self._timetable.settings, taken)
         self._report(source, read.errors)
         self._take_over(source, {event.name: event for event in read.events})
 
@@ -190,7 +190,7 @@ class Sync:
 
     def _batches(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
         for start in range(0, len(items), PLANNED_AT_ONCE):
-            self._courtesy.step_aside()
+            self._yielding.yield_if_due()
             yield items[start : start + PLANNED_AT_ONCE]
 
     def note_orphans(self) -> None:

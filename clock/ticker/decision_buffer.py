@@ -27,7 +27,7 @@ from clock.timetable import Event
 logger = logging.getLogger("clock.clock")
 
 
-class Journal:
+class DecisionBuffer:
     """Takes decisions and commits them to the ledger in their order."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What is due, fired in turn: each may be held up, runs here or on a thread, and goes to the journal."""
+"""Fires what is due, in turn: a firing may be held up, runs here or on a thread, and its decision is buffered."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from clock.store.ledger.ledger import Ledger
 from clock.ticker import log_lines, run_event
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.decision_buffer import Journal
+from clock.ticker.decision_buffer import DecisionBuffer
 from clock.ticker.decisions import Signature
-from clock.ticker.overlap import Gate
+from clock.ticker.overlap import OverlapCheck
 from clock.ticker.plan import Plan
-from clock.ticker.prepared_firings import PlainFirings
+from clock.ticker.prepared_firings import PreparedFirings
 from clock.timetable import Event, Timetable
 
 COMMIT_AFTER_SECONDS = 0.05  # what has fired waits no longer than this for the slower actions after it
@@ -26,7 +26,7 @@ AT_ONCE = 5_000  # firings; then the connection is free for a moment, for the he
 SLOW_SECONDS = 1.0  # an action that holds up the loop for longer is named in a warning
 
 
-class Firings:
+class Dispatcher:
     """Fires what the plan says is due. `commit` is called where decisions have to be in Redis for more to follow.
 
     `may_go_on` says no where the clock stops, or another one leads. With `use_threads` False all runs here.
@@ -36,7 +36,7 @@ class Firings:
         self,
         timetable: Timetable,
         plan: Plan,
-        journal: Journal,
+        buffer: DecisionBuffer,
         threads: ActionThreads,
         *,
         ledger: Ledger,
@@ -49,7 +49,7 @@ class Firings:
     ) -> None:
         self._timetable = timetable
         self._plan = plan
-        self._journal = journal
+        self._buffer = buffer
         self._threads = threads
         self._ledger = ledger
         self._clock = clock
@@ -57,10 +57,10 @@ class Firings:
         self._use_threads = use_threads
         self._commit = commit
         self._may_go_on = may_go_on
-        self._gate = Gate(ledger, threads, clock=clock)
-        self._plain = PlainFirings(timetable, clock=clock, signature=signature, act=act)
+        self._overlap = OverlapCheck(ledger, threads, clock=clock)
+        self._prepared = PreparedFirings(timetable, clock=clock, signature=signature, act=act)
         self._triggered: list[tuple[Event, Due, datetime]] = []  # enqueued, and not logged yet
-        self._holds_plain = False  # plain firings were decided since the last commit
+        self._holds_prepared = False  # plain firings were decided since the last commit
 
     def fire_due(self) -> None:
         """Fire and commit what is due now. Raises StoreUnavailable; what has not fired yet stays in the plan."""
@@ -68,25 +68,25 @@ class Firings:
             self._add_missed(event, missed)
         try:
             self._fire_all(self._plan.to_fire)
-            log_lines.all_triggered(self._triggered, self._journal.untaken)  # after it: thousands take their time
+            log_lines.all_triggered(self._triggered, self._buffer.untaken)  # after it: thousands take their time
         finally:
             self._plan.look_ahead()
 
     def take_finished(self) -> None:
-        """Hand over to the journal what has ended on threads."""
+        """Hand over to the decision buffer what has ended on threads."""
         for event, about, outcome in self._threads.take():
             if isinstance(about, Missed):
-                self._journal.add_missed(event, about)
+                self._buffer.add_missed(event, about)
             elif outcome is not None:
                 self._note(event, about, outcome)
 
     def _fire_all(self, to_fire: deque[tuple[Event, Due]]) -> None:
-        self._gate.look(event for event, _ in to_fire)
+        self._overlap.look(event for event, _ in to_fire)
         committed = self._clock.monotonic()
         while to_fire and self._may_go_on():
             event, due = to_fire[0]
-            if self._plain.include(event):
-                self._fire_plain(to_fire)
+            if self._prepared.include(event):
+                self._fire_prepared(to_fire)
                 continue
             self._settle_before_user_code()
             held = self._held_up(event, due) if to_fire else None
@@ -94,7 +94,7 @@ class Firings:
                 return  # the ledger has moved on without us
             to_fire.popleft()
             self._fire(event, due, held)
-            self._journal.begin()
+            self._buffer.begin()
             if self._clock.monotonic() - committed > COMMIT_AFTER_SECONDS:
                 self._commit()
                 committed = self._clock.monotonic()
@@ -105,19 +105,19 @@ class Firings:
 
         What plain firings decided must not wait for it, and an answer that is not read keeps a connection.
         """
-        if self._holds_plain:
+        if self._holds_prepared:
             self._commit_all()
         else:
-            self._journal.join()
+            self._buffer.join()
 
     def _commit_all(self) -> None:
-        self._holds_plain = False
+        self._holds_prepared = False
         self._commit()
 
-    def _fire_plain(self, to_fire: deque[tuple[Event, Due]]) -> None:
-        self._holds_plain = True
-        for count, decision in enumerate(self._plain.made(to_fire, self._triggered, self._may_go_on), 1):
-            self._journal.begin(decision)
+    def _fire_prepared(self, to_fire: deque[tuple[Event, Due]]) -> None:
+        self._holds_prepared = True
+        for count, decision in enumerate(self._prepared.made(to_fire, self._triggered, self._may_go_on), 1):
+            self._buffer.begin(decision)
             if count % AT_ONCE == 0:
                 self._commit()
 
@@ -125,7 +125,7 @@ class Firings:
         if event.overlap != "allow":
             self.take_finished()
             self._commit()  # what fired a moment ago has to be in Redis to be found there
-        return self._gate.outcome(event, due)
+        return self._overlap.outcome(event, due)
 
     def _fire(self, event: Event, due: Due, held: run_event.Outcome | None) -> None:
         """Run the action, unless the firing is held up."""
@@ -156,10 +156,10 @@ class Firings:
             log_lines.slow(event, took, self._plan.late(now), now)
 
     def _note(self, event: Event, due: Due, outcome: run_event.Outcome) -> datetime:
-        """Hand an outcome to the journal; when the firing began. A refusal does not use up Clockwork's period."""
+        """Buffer the decision; when the firing began. A refusal does not use up Clockwork's period."""
         if event.asks_again and not outcome.counts:
             self._plan.ask_again(event.name, due)
-        return self._journal.add_outcome(event, due, outcome)
+        return self._buffer.add_outcome(event, due, outcome)
 
     def _run(self, event: Event, due: Due) -> run_event.Outcome:
         began = self._clock.now()
@@ -172,7 +172,7 @@ class Firings:
         if self._runs_on_thread(event):
             self._threads.add_decided(event, missed)
         else:
-            self._journal.add_missed(event, missed)
+            self._buffer.add_missed(event, missed)
 
     def _runs_on_thread(self, event: Event) -> bool:
         return event.thread and self._use_threads

@@ -62,7 +62,7 @@ class Planned:
         )
 
 
-class Agenda:
+class DueQueue:
     """Planned events, those due first in front; events due at one instant stand in the clock file's order."""
 
     def __init__(self, planned: Iterable[Planned]) -> None:

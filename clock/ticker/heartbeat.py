@@ -25,7 +25,7 @@ EXPIRES_SECONDS = 20.0  # a clock that was not heard of for so long is gone
 logger = logging.getLogger("clock.clock")
 
 
-class Pulse:
+class Heartbeat:
     """A thread's loop: beat every `BEAT_SECONDS`. `about` is what never changes.
 
     `unserved` gives the problems of queues that no worker takes from.
@@ -54,7 +54,7 @@ class Pulse:
         self._about = about
         self._clock = clock
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat of the clock", daemon=True)
 
     def start(self) -> None:
         """Begin to beat, on a thread."""

@@ -20,7 +20,7 @@ from clock.timetable import Event
 logger = logging.getLogger("clock.clock")
 
 
-def fire_by_hand(event: Event, *, ledger: Ledger, clock: Clock, signature: Signature) -> HeldPushes:
+def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Signature) -> HeldPushes:
     """Run the action of an event with this very second as its due instant, and push its jobs.
 
     The history records it as `manual`; the ledger does not: the event's own due instants are untouched.

@@ -29,7 +29,7 @@ _UNFINISHED = {
 }
 
 
-class Gate:
+class OverlapCheck:
     """Says what is to become of a firing that may not go ahead."""
 
     def __init__(self, ledger: Ledger, threads: ActionThreads, *, clock: Clock) -> None:

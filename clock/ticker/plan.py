@@ -13,7 +13,7 @@ from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import Ledger
 from clock.ticker import log_lines
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.due_queue import Agenda, Planned
+from clock.ticker.due_queue import DueQueue, Planned
 from clock.ticker.remembered import Remembered
 from clock.timetable import Event
 
@@ -21,7 +21,7 @@ WHOLE_SECOND = timedelta(seconds=1)  # due instants lie at least so far apart
 
 
 class Plan:
-    """The agenda of the events, read from the ledger, and the firings that were taken from it.
+    """The events by next due instant, read from the ledger, and the firings that were taken from it.
 
     `latest_started` gives the latest instant of an event that runs on a thread and is not decided yet;
     `remembered` is what this clock has declared and committed, for a ledger that has lost it.
@@ -33,24 +33,24 @@ class Plan:
         self._ledger = ledger
         self._remembered = remembered
         self._latest_started = latest_started
-        self._agenda: Agenda | None = None  # None: the ledger has to be read first
+        self._queue: DueQueue | None = None  # None: the ledger has to be read first
         self._met: list[Planned] = []  # taken as they came due, and not yet planned anew
         self.to_fire: deque[tuple[Event, Due]] = deque()
 
     @property
     def is_known(self) -> bool:
         """Whether the ledger has been read."""
-        return self._agenda is not None
+        return self._queue is not None
 
     @property
     def planned(self) -> Sequence[Planned]:
         """The events and when each is due next; empty until the ledger is read."""
-        return self._agenda.planned if self._agenda else ()
+        return self._queue.planned if self._queue else ()
 
     @property
     def next_due(self) -> datetime | None:
         """The earliest due instant ahead; None: there is none."""
-        return self._agenda.next_due if self._agenda else None
+        return self._queue.next_due if self._queue else None
 
     @property
     def oldest_undecided(self) -> datetime | None:
@@ -61,12 +61,12 @@ class Plan:
 
     def count_due(self, now: datetime) -> int:
         """How many firings the look at `now` begins with: those left over, those of the earliest instant."""
-        return len(self.to_fire) + (self._agenda.count_due(now) if self._agenda else 0)
+        return len(self.to_fire) + (self._queue.count_due(now) if self._queue else 0)
 
     @property
-    def promise(self) -> tuple[str | None, int]:
+    def first_due(self) -> tuple[str | None, int]:
         """The event that is due first, and when, in ms; (None, 0): nothing will ever be due."""
-        first = self._agenda.first if self._agenda else None
+        first = self._queue.first if self._queue else None
         if first is None or first.next_due is None:
             return None, 0
         return first.event.name, to_ms(first.next_due)
@@ -75,7 +75,7 @@ class Plan:
         """Read the ledger for all events. Raises StoreUnavailable, Outranked."""
         events = list(events)
         with uncollected(len(events)):
-            self._agenda = Agenda(self.look_up(events, now))
+            self._queue = DueQueue(self.look_up(events, now))
 
     def look_up(self, events: Iterable[Event], now: datetime) -> list[Planned]:
         """Declare events and plan them by what the ledger says. Raises StoreUnavailable, Outranked."""
@@ -104,30 +104,30 @@ class Plan:
 
         What has come due of the former is not fired any more.
         """
-        if self._agenda is None:
+        if self._queue is None:
             return
         out = {*gone, *(item.event.name for item in planned)}
-        self._agenda.refresh(same)
+        self._queue.refresh(same)
         if not out:
             return
-        self._agenda.replace(out, planned)
+        self._queue.replace(out, planned)
         kept = [(event, due) for event, due in self.to_fire if event.name not in out]
         self.to_fire.clear()
         self.to_fire.extend(kept)
 
     def forget(self) -> None:
         """Another clock works: the ledger has to be read anew."""
-        self._agenda = None
+        self._queue = None
         self._met.clear()
         self.to_fire.clear()
 
     def take_due(self, now: datetime) -> list[tuple[Event, Missed]]:
         """Move what is due at `now` to what is to be fired, ordered by due instant; what is missed instead."""
-        if self._agenda is None:
+        if self._queue is None:
             return []
         fires: list[tuple[datetime, int, Event, Due]] = []
         missed: list[tuple[Event, Missed]] = []
-        for item in self._agenda.take_due(now):
+        for item in self._queue.take_due(now):
             at = item.next_due
             if at is not None and now - at < WHOLE_SECOND:  # so that it is the only one
                 due = item.due(at)
@@ -139,7 +139,7 @@ class Plan:
             missed += [(item.event, run) for run in owes.missed]
             fires += [(due.at, item.place, item.event, due) for due in owes.fires]
             item.take_over(owes.decided, owes.fires[-1] if owes.fires else None)
-            self._agenda.put_back(item)
+            self._queue.put_back(item)
         fires.sort(key=itemgetter(0, 1))
         self.to_fire.extend((event, due) for _, _, event, due in fires)
         return missed
@@ -147,19 +147,19 @@ class Plan:
     def look_ahead(self) -> None:
         """Plan anew what was met as it came due: after the firing, so that it makes nothing late."""
         for item in self._met:
-            if self._agenda is not None:
-                self._agenda.put_back(item)
+            if self._queue is not None:
+                self._queue.put_back(item)
         self._met.clear()
 
     def late(self, now: datetime) -> list[tuple[str, datetime]]:
         """The names of the events that should have fired by `now`, and since when."""
         waiting = [(event.name, due.at) for event, due in self.to_fire]
-        return waiting + (self._agenda.due_by(now) if self._agenda else [])
+        return waiting + (self._queue.due_by(now) if self._queue else [])
 
     def ask_again(self, event: str, due: Due) -> None:
         """Plan an event whose condition refused `due`: it does not use up the period."""
-        if self._agenda is not None:
-            self._agenda.ask_again(event, due)
+        if self._queue is not None:
+            self._queue.ask_again(event, due)
 
     def _planned(self, event: Event, entry: Entry) -> Planned:
         """The event after what needs no firing: what the ledger has decided, and what runs on a thread here."""

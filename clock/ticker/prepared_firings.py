@@ -23,7 +23,7 @@ from clock.timetable import Event, PackedPush, Timetable
 LOOK = 100  # so many share a look at the time, and at whether the clock still leads
 
 
-class PlainFirings:
+class PreparedFirings:
     """Makes the decisions of plain firings; with another `act` than the events' own there are none."""
 
     def __init__(self, timetable: Timetable, *, clock: Clock, signature: Signature, act: run_event.Act) -> None:

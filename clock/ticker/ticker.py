@@ -20,12 +20,12 @@ from clock.store.ledger.decision import Decision
 from clock.store.ledger.ledger import Ledger
 from clock.ticker import run_event
 from clock.ticker.action_threads import ActionThreads
-from clock.ticker.database_events import Sync
-from clock.ticker.decision_buffer import Journal
+from clock.ticker.database_events import DatabaseEvents
+from clock.ticker.decision_buffer import DecisionBuffer
 from clock.ticker.decisions import Signature
-from clock.ticker.dispatcher import Firings
+from clock.ticker.dispatcher import Dispatcher
 from clock.ticker.due_queue import Planned
-from clock.ticker.next_due_marker import Promise
+from clock.ticker.next_due_marker import NextDueMarker
 from clock.ticker.plan import Plan
 from clock.ticker.remembered import Remembered
 from clock.ticker.tick_callbacks import TickCallbacks
@@ -70,9 +70,9 @@ class Ticker:
         self._failures = 0
         self.last_look = clock.monotonic()  # when the loop last came round
         self.last_round = self.last_look  # the same, without an error
-        self._promise = Promise(ledger, clock=clock)
+        self._marker = NextDueMarker(ledger, clock=clock)
         self._remembered = remembered = Remembered()
-        self._journal = Journal(
+        self._buffer = DecisionBuffer(
             ledger,
             clock=clock,
             signature=signature,
@@ -82,14 +82,14 @@ class Ticker:
         )
         self._threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
         self._plan = Plan(ledger, self._threads.latest_started, remembered)
-        self._sync = Sync(
+        self._database_events = DatabaseEvents(
             timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set, problems=problems
         )
         self._tick_callbacks = TickCallbacks(timetable)
-        self._firings = Firings(
+        self._dispatcher = Dispatcher(
             timetable,
             self._plan,
-            self._journal,
+            self._buffer,
             self._threads,
             ledger=ledger,
             clock=clock,
@@ -103,7 +103,7 @@ class Ticker:
     def run(self) -> bool:
         """Tick until `stop` is called, then finish what runs and commit it; False: actions on threads run on."""
         if self._use_threads:
-            self._sync.start()
+            self._database_events.start()
         while not self._stopped:
             self._clock.wait(self._wake, self._round())
             self._wake.clear()
@@ -131,14 +131,14 @@ class Ticker:
 
         Raises StoreUnavailable; what had been fired by then is kept, and committed by the next tick.
         """
-        self._firings.take_finished()
+        self._dispatcher.take_finished()
         self._commit()
         self._follow_declarations()
         if self._tick_callbacks.begin(self._clock.now()):
             with uncollected(self._plan.count_due(self._clock.now())):
-                self._firings.fire_due()
+                self._dispatcher.fire_due()
         self._tick_callbacks.end()
-        self._tell_promise()
+        self._mark_next_due()
 
     @property
     def next_due(self) -> datetime | None:
@@ -152,7 +152,7 @@ class Ticker:
 
         May be asked from any thread.
         """
-        waiting = self._journal.oldest
+        waiting = self._buffer.oldest
         found = self._plan.oldest_undecided, from_ms(waiting[1]) if waiting else None
         return min((at for at in found if at is not None), default=None)
 
@@ -175,8 +175,8 @@ class Ticker:
             self._part.rests()
             self._remembered.is_old = True
             self._forget_plan()
-            self._sync.forget()
-            self._journal.drop()
+            self._database_events.forget()
+            self._buffer.drop()
             self.last_round = self._clock.monotonic()
             return LONGEST_SLEEP_SECONDS
         try:
@@ -184,7 +184,7 @@ class Ticker:
         except Outranked:
             self._part.rests()
             self._forget_plan()
-            self._sync.forget()
+            self._database_events.forget()
             return LONGEST_SLEEP_SECONDS
         except StoreError as error:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
@@ -207,38 +207,38 @@ class Ticker:
     def _follow_declarations(self) -> None:
         """Read the ledger where that is to be done, and take over what has changed in a database."""
         if not self._use_threads:
-            self._sync.look()
+            self._database_events.look()
         if self._plan.is_known:
-            for change in self._sync.take():
+            for change in self._database_events.take():
                 self._plan.replace(change.gone, change.planned, change.same)
             return
-        for _ in self._sync.take():
+        for _ in self._database_events.take():
             pass  # it is in the events that the ledger is read for
-        self._plan.read([*self._timetable.events, *self._sync.events], self._clock.now())
-        self._sync.note_orphans()
+        self._plan.read([*self._timetable.events, *self._database_events.events], self._clock.now())
+        self._database_events.note_orphans()
 
     def _forget_plan(self) -> None:
         self._plan.forget()
-        self._promise.forget()
+        self._marker.forget()
 
     def _may_go_on(self) -> bool:
         return not self._stopped and self._leads()
 
     def _commit(self) -> None:
-        if self._journal.commit():
+        if self._buffer.commit():
             self._forget_plan()
 
-    def _tell_promise(self) -> None:
+    def _mark_next_due(self) -> None:
         """Tell what is due next, for others to see whether it is decided in time."""
-        if self._plan.is_known and not self._promise.tell(*(self._journal.oldest or self._plan.promise)):
+        if self._plan.is_known and not self._marker.set(*(self._buffer.oldest or self._plan.first_due)):
             self._forget_plan()
 
     def _finish(self) -> bool:
         all_ended = self._threads.stop(max(0.0, self._stop_by - self._clock.monotonic()))
-        self._firings.take_finished()
-        self._sync.stop()
+        self._dispatcher.take_finished()
+        self._database_events.stop()
         try:
-            self._journal.commit()
+            self._buffer.commit()
         except StoreError as error:
             logger.error("%s The last run is not recorded and will run again at the next start.", error)
         return all_ended

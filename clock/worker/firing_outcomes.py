@@ -15,7 +15,7 @@ from clock.worker.seldom import Seldom
 logger = logging.getLogger("clock.worker")
 
 
-class Outcomes:
+class FiringOutcomes:
     """Notes each run of a job that a clock has pushed; of other jobs nothing."""
 
     def __init__(self, redis: Redis, *, clock: Clock, problems: Problems | None = None) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreUnavailable
 from clock.problems import Problems
-from clock.store.jobs.worker_register import Beat, Processes
+from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import MISSED_BEATS
 
@@ -31,7 +31,7 @@ class Heartbeat:
 
     def __init__(
         self,
-        processes: Processes,
+        register: WorkerRegister,
         identity: str,
         *,
         describe: Callable[[int], Beat],
@@ -45,7 +45,7 @@ class Heartbeat:
     ) -> None:
         problems = problems or Problems(clock=clock)
         self._part, self._description = problems.part("heartbeat"), problems.part("description")
-        self._processes = processes
+        self._register = register
         self._identity = identity
         self._describe = describe
         self._on_signal = on_signal
@@ -90,7 +90,7 @@ class Heartbeat:
         described = self._described()
         expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
         asked = self._clock.monotonic()
-        signal = self._processes.beat(self._identity, expires_ms=expires_ms)
+        signal = self._register.beat(self._identity, expires_ms=expires_ms)
         answered = self._clock.monotonic()
         self._rtt_us = int((answered - asked) * 1_000_000)
         self._note_silence(answered)
@@ -123,7 +123,7 @@ class Heartbeat:
 
     def _show(self, described: Beat) -> None:
         try:
-            self._processes.describe(self._identity, described)
+            self._register.describe(self._identity, described)
         except Exception as error:  # noqa: BLE001  # see above
             self._description.failed(error)
         else:

@@ -31,7 +31,7 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
 from clock.log import configure_logging
 from clock.store import Redis
-from clock.store.jobs.worker_register import End, Processes
+from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.store.server.connection import impatient_client
 from clock.worker.options import MISSED_BEATS
 from clock.worker.process_state import OtherProcess
@@ -102,7 +102,7 @@ class HeartbeatProcess:
         self._worker = worker
         self._channel = channel
         self._redis = redis
-        self._processes = Processes(redis)
+        self._register = WorkerRegister(redis)
         self._clock = clock
         self._looked = self._next_beat = clock.monotonic()
         self._silent = 0.0  # seconds since the last sign, without those in which the process was stopped
@@ -135,7 +135,7 @@ class HeartbeatProcess:
         """Report that the worker's process is gone. What Redis does not answer within 2 s is left out."""
         signal.alarm(int(LAST_SECONDS))  # ends this process
         try:
-            self._processes.note_end(self._assignment.identity, self._end)
+            self._register.note_end(self._assignment.identity, self._end)
         except StoreError as error:
             logger.debug("Could not report the end of worker %s: %s", self._assignment.identity, error)
 
@@ -188,7 +188,7 @@ class HeartbeatProcess:
         self._next_beat = self._clock.monotonic() + min(LOOK_SECONDS, told.beat_seconds)
         frozen = self._silent if self._silent > QUIET_SECONDS else 0.0
         try:
-            self._processes.extend(told.identity, told.expires_seconds, frozen=frozen)
+            self._register.extend(told.identity, told.expires_seconds, frozen=frozen)
         except StoreError as error:
             logger.debug("Could not send the heartbeat of worker %s: %s", told.identity, error)
             self._redis.connection_pool.disconnect()  # the next one looks the address up again

@@ -23,7 +23,7 @@ from clock.store import keys
 from clock.store.jobs.in_progress import Claimed, InProgress, Move, day
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import Outcomes
+from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.handoff import Slot
 from clock.worker.job_log import about, log_done, log_failed, log_start
 from clock.worker.retry import MAX_RETRIES, Verdict, judge, noted
@@ -47,7 +47,7 @@ class Processor:
         slot: Slot,
         fetcher: Fetcher,
         in_progress: InProgress,
-        outcomes: Outcomes,
+        outcomes: FiringOutcomes,
         *,
         clock: Clock,
         max_retries: int = MAX_RETRIES,

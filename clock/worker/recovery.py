@@ -22,7 +22,7 @@ from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
 from clock.store.jobs.delayed import CannotMove as CannotUnpark
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
-from clock.store.jobs.worker_register import End, Processes
+from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.worker.deaths import deaths_of, forget_deaths, note_death
 from clock.worker.processor import UnreadablePayload, parse, wrapped
 from clock.worker.retry import noted
@@ -53,10 +53,10 @@ def recover(
     keep the others waiting.
     """
     now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
-    processes = Processes(redis)
+    register = WorkerRegister(redis)
     turns = deque(
-        _DeadWorker(InProgress(redis, identity, dead), identity, end, processes, clock, seldom)
-        for identity, end in processes.expired(now_ms).items()
+        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, seldom)
+        for identity, end in register.expired(now_ms).items()
         if identity != own
     )
     count = 0
@@ -79,11 +79,17 @@ class _DeadWorker:
     """A dead worker whose jobs are put back step by step."""
 
     def __init__(
-        self, in_progress: InProgress, identity: str, end: End, processes: Processes, clock: Clock, seldom: Seldom
+        self,
+        in_progress: InProgress,
+        identity: str,
+        end: End,
+        register: WorkerRegister,
+        clock: Clock,
+        seldom: Seldom,
     ) -> None:
         self.identity = identity
         self._end = end
-        self._processes = processes
+        self._register = register
         self._in_progress = in_progress
         self._clock = clock
         self._seldom = seldom
@@ -110,7 +116,7 @@ class _DeadWorker:
         return moved
 
     def _finish(self, now_ms: int) -> None:
-        if self._processes.forget(self.identity, now_ms) or self._moved:
+        if self._register.forget(self.identity, now_ms) or self._moved:
             logger.warning(
                 "Worker %s is dead: %s; put back %d of its jobs", self.identity, TOLD[self._end], self._moved
             )

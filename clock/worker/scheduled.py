@@ -19,7 +19,7 @@ from clock.worker.seldom import Seldom
 BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worker moves
 
 
-class Poller:
+class ScheduledJobs:
     """A thread's loop: move what is due, sleep until the next."""
 
     def __init__(

@@ -18,7 +18,7 @@ from clock.store import Redis
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import unserved_problems
-from clock.store.jobs.worker_register import Beat, Processes
+from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.connection import answers, server_time_offset
 from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_worker
@@ -27,13 +27,13 @@ from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.duties import Duties
 from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import Outcomes
+from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import WorkerOptions
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import Poller
+from clock.worker.scheduled import ScheduledJobs
 from clock.worker.seldom import Seldom
 from clock.worker.status import Status
 from clock.worker.unsettled import Unsettled
@@ -78,7 +78,7 @@ class Worker:
         needed = of_worker(identity, options.queue_names)
         self._self_check = SelfCheck(redis, needed, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
-        self._processes = Processes(redis)
+        self._register = WorkerRegister(redis)
         self._status = Status(self._fetcher, options, identity=identity, clock=clock, problems=self._problems)
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._job_threads: list[threading.Thread] = []
@@ -115,7 +115,7 @@ class Worker:
             ", ".join(self._options.queue_names),
             self._options.concurrency + (3 if self._link else 2),
         )
-        outcomes = Outcomes(self._redis, clock=self._clock, problems=self._problems)
+        outcomes = FiringOutcomes(self._redis, clock=self._clock, problems=self._problems)
         for slot in self._fetcher.slots:
             processor = Processor(
                 slot,
@@ -131,8 +131,8 @@ class Worker:
         heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
-        poller = Poller(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
-        self._start(lambda: poller.run(self._stop_asked), "poller")
+        scheduled = ScheduledJobs(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
+        self._start(lambda: scheduled.run(self._stop_asked), "scheduled")
         self._start(lambda: self._self_check.run(self._stop_asked), "self-check")
         stuck = False
         while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
@@ -232,7 +232,7 @@ class Worker:
             METRICS.flush(self._redis, self._clock.now())
             self._stopped.set()
             beating.join(BEAT_PATIENCE_SECONDS)
-            self._processes.leave(self._identity)
+            self._register.leave(self._identity)
         except StoreError as error:
             logger.error("%s Other workers put back the jobs in progress here.", error)
 
@@ -245,7 +245,7 @@ class Worker:
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(
-            self._processes,
+            self._register,
             self._identity,
             describe=self._describe,
             on_signal=self._obey,

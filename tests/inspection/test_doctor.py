@@ -5,7 +5,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.inspection import Circumstances, Finding, Grade, checkup
+from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.orphans import adopt_jobs, forget_events, orphans
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import forget_event
@@ -25,7 +25,7 @@ def configured(redis: Redis) -> Iterator[Redis]:
 
 
 def finding(redis: Redis, subject: str, around: Circumstances = HERE) -> Finding:
-    [found] = [item for item in checkup(redis, around) if item.subject == subject]
+    [found] = [item for item in examine(redis, around) if item.subject == subject]
     return found
 
 

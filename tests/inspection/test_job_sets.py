@@ -3,7 +3,7 @@ import json
 import pytest
 from redis import Redis
 
-from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueuePlace, WaitingSet, matching, queues
+from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, matching, queues
 from tests.inspection.conftest import NOW_SECONDS, Payload
 
 
@@ -74,7 +74,7 @@ def test_more_jobs_than_a_page_are_all_found(redis: Redis, payload: Payload) -> 
     redis.rpush("queue:default", *[payload(f"{index:04}") for index in range(1_234)])
 
     assert jids(list(WaitingSet(redis, DEAD).jobs())) == [f"{index:04}" for index in range(1_234)]
-    assert jids(list(QueuePlace(redis, "default").jobs())) == [f"{index:04}" for index in reversed(range(1_234))]
+    assert jids(list(QueueJobs(redis, "default").jobs())) == [f"{index:04}" for index in reversed(range(1_234))]
 
 
 def test_what_is_no_payload_can_be_seen_and_deleted(redis: Redis) -> None:
@@ -107,13 +107,13 @@ def test_a_queue_is_cleared_with_its_name(redis: Redis, payload: Payload) -> Non
     redis.sadd("queues", "default")
     redis.lpush("queue:default", payload("a"), payload("b"))
 
-    assert QueuePlace(redis, "default").clear() == 2
+    assert QueueJobs(redis, "default").clear() == 2
     assert redis.keys() == []
 
 
 def test_one_job_is_deleted_from_a_queue(redis: Redis, payload: Payload) -> None:
     redis.lpush("queue:default", payload("a"), payload("b"), payload("c"))
-    place = QueuePlace(redis, "default")
+    place = QueueJobs(redis, "default")
 
     place.delete([job for job in place.jobs() if job.jid == "b"])
 
@@ -145,9 +145,9 @@ def test_what_is_left_in_a_queue_keeps_its_order(redis: Redis, held: str, delete
     push(redis, held)
     jobs = [FoundJob(letter.encode()) for letter in deleted]
 
-    count = QueuePlace(redis, "default").delete(jobs)
+    count = QueueJobs(redis, "default").delete(jobs)
 
-    assert b"".join(job.member for job in QueuePlace(redis, "default").jobs()).decode() == left
+    assert b"".join(job.member for job in QueueJobs(redis, "default").jobs()).decode() == left
     assert count == len(held) - len(left)
 
 
@@ -155,7 +155,7 @@ def test_many_jobs_are_deleted_in_going_through_the_queue_once(redis: Redis) -> 
     redis.lpush("queue:default", *range(4_000))
     redis.config_resetstat()
 
-    QueuePlace(redis, "default").delete([FoundJob(b"%d" % number) for number in range(0, 4_000, 2)])
+    QueueJobs(redis, "default").delete([FoundJob(b"%d" % number) for number in range(0, 4_000, 2)])
 
     calls = {name: told["calls"] for name, told in redis.info("commandstats").items()}
     assert calls["cmdstat_lrem"] < 30  # which looks through the list: once for each part, not for each job
@@ -167,7 +167,7 @@ def test_jobs_can_be_deleted_from_a_server_whose_memory_is_full(redis: Redis) ->
     push(redis, "abc")
     redis.config_set("maxmemory", "1")
     try:
-        deleted = QueuePlace(redis, "default").delete([FoundJob(b"b")])
+        deleted = QueueJobs(redis, "default").delete([FoundJob(b"b")])
     finally:
         redis.config_set("maxmemory", "0")
 

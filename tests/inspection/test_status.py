@@ -178,14 +178,14 @@ def test_an_event_of_a_database_that_is_overdue_is_a_problem_though_no_clock_fil
     redis: Redis, worker: Callable[..., None]
 ) -> None:
     worker("default")
-    RedisLedger(redis).promise("weekly", to_ms(NOW) - 61_000)
+    RedisLedger(redis).mark_next_due("weekly", to_ms(NOW) - 61_000)
 
     assert "event 'weekly' is overdue: it was due 61 s ago and has not run" in look(redis).problems
 
 
 def test_an_event_whose_action_runs_on_a_thread_is_not_overdue(redis: Redis, timetable: Timetable) -> None:
     declare(redis, timetable, timedelta(hours=1))
-    RedisLedger(redis).promise("daily", to_ms(NOW + timedelta(days=1)))
+    RedisLedger(redis).mark_next_due("daily", to_ms(NOW + timedelta(days=1)))
 
     assert status(redis, NOW + timedelta(minutes=5), timetable).overdue == []
 

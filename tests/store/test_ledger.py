@@ -12,7 +12,7 @@ from clock.store.ledger.entry import Entry, Origin
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
-from clock.store.ledger.overdue import Watched
+from clock.store.ledger.overdue import Lateness
 from clock.store.ledger.pauses import Pause
 
 NOON = 1_795_521_600_000
@@ -381,13 +381,13 @@ def test_an_event_taken_out_for_good_begins_anew_and_repeats_nothing(ledger: Red
 
 
 def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedger, redis: Redis) -> None:
-    ledger.promise("feed", 1000)
+    ledger.mark_next_due("feed", 1000)
     late = overdue.look(redis)
-    ledger.promise("feed", 2**42)
+    ledger.mark_next_due("feed", 2**42)
     early = overdue.look(redis)
-    ledger.promise(None, 0)
+    ledger.mark_next_due(None, 0)
 
     assert (late.event, late.due) == ("feed", from_ms(1000))
     assert str(late.problem(60)).endswith(" s ago and has not run; no clock is the leader")
     assert early.problem(0) is None
-    assert overdue.look(redis) == Watched(None, None, 0, None)
+    assert overdue.look(redis) == Lateness(None, None, 0, None)

@@ -7,7 +7,7 @@ from redis import Redis
 
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker.background_yield import LONGEST_SECONDS, Courtesy
+from clock.ticker.background_yield import LONGEST_SECONDS, BackgroundYield
 from clock.ticker.plan import Plan
 from clock.ticker.remembered import Remembered
 from clock.timetable import Timetable
@@ -29,7 +29,7 @@ def passed(plan: Plan, fake_clock: FakeClock) -> Callable[[], threading.Event]:
     """Go through an item of work on a thread beside the loop; what is set once that is done."""
 
     def begin() -> threading.Event:
-        courtesy, done = Courtesy(plan, threading.Event(), clock=fake_clock), threading.Event()
+        courtesy, done = BackgroundYield(plan, threading.Event(), clock=fake_clock), threading.Event()
         courtesy.begin()
 
         def work() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from clock.testing import FakeClock
 from clock.ticker import Ticker
-from clock.ticker.due_queue import Agenda, Planned
+from clock.ticker.due_queue import DueQueue, Planned
 from clock.timetable import Event, Timetable
 
 Declare = Callable[..., Timetable]
@@ -24,8 +24,8 @@ def planned(event: Event, start: datetime) -> Planned:
 
 
 @pytest.fixture
-def agenda(declare: Declare, fake_clock: FakeClock) -> Agenda:
-    return Agenda(planned(event, fake_clock.now()) for event in declare(FILE).events)
+def agenda(declare: Declare, fake_clock: FakeClock) -> DueQueue:
+    return DueQueue(planned(event, fake_clock.now()) for event in declare(FILE).events)
 
 
 def names(items: list[Planned]) -> list[str]:
@@ -33,7 +33,7 @@ def names(items: list[Planned]) -> list[str]:
 
 
 def test_what_is_due_at_one_instant_stands_in_file_order_whoever_was_put_back_first(
-    agenda: Agenda, fake_clock: FakeClock
+    agenda: DueQueue, fake_clock: FakeClock
 ) -> None:
     taken = agenda.take_due(fake_clock.now() + timedelta(minutes=5))
     for item in reversed(taken):
@@ -48,14 +48,14 @@ def test_what_is_due_at_one_instant_stands_in_file_order_whoever_was_put_back_fi
     assert names(agenda.take_due(tomorrow)) == ["a", "b", "c"]
 
 
-def test_the_first_event_is_the_first_of_those_that_are_left(agenda: Agenda) -> None:
+def test_the_first_event_is_the_first_of_those_that_are_left(agenda: DueQueue) -> None:
     agenda.replace(["b"], ())
 
     assert agenda.first is not None
     assert agenda.first.event.name == "c"
 
 
-def test_what_is_taken_out_leaves_the_others_due_when_they_were(agenda: Agenda, fake_clock: FakeClock) -> None:
+def test_what_is_taken_out_leaves_the_others_due_when_they_were(agenda: DueQueue, fake_clock: FakeClock) -> None:
     agenda.replace(["a"], ())
     agenda.replace(["b", "nobody"], ())
     agenda.replace(["c"], ())

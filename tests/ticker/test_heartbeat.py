@@ -12,14 +12,14 @@ from clock.store.ledger.clock_register import AboutClock, ClockRegister
 from clock.store.ledger.entry import NOTHING, Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Pulse, Signature, Ticker
+from clock.ticker import Heartbeat, Signature, Ticker
 from clock.timetable import Timetable
 
 
 @pytest.fixture
-def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Pulse]:
-    def of(ticker: Ticker) -> Pulse:
-        return Pulse(
+def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Heartbeat]:
+    def of(ticker: Ticker) -> Heartbeat:
+        return Heartbeat(
             ClockRegister(redis),
             "web1:1:abc",
             ticker=ticker,
@@ -35,7 +35,7 @@ def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Pulse]:
 def test_a_clock_tells_of_its_loop_and_of_the_oldest_due_instant_not_fired(
     declare: Callable[..., Timetable],
     start: Callable[..., Ticker],
-    pulse: Callable[[Ticker], Pulse],
+    pulse: Callable[[Ticker], Heartbeat],
     redis: Redis,
     fake_clock: FakeClock,
 ) -> None:
@@ -55,7 +55,7 @@ def test_a_clock_tells_of_its_loop_and_of_the_oldest_due_instant_not_fired(
 def test_a_clock_that_no_longer_beats_is_off_the_register(
     declare: Callable[..., Timetable],
     start: Callable[..., Ticker],
-    pulse: Callable[[Ticker], Pulse],
+    pulse: Callable[[Ticker], Heartbeat],
     redis: Redis,
     fake_clock: FakeClock,
 ) -> None:
@@ -69,7 +69,7 @@ def test_a_clock_that_no_longer_beats_is_off_the_register(
 def test_a_clock_that_stops_leaves_the_register_at_once(
     declare: Callable[..., Timetable],
     start: Callable[..., Ticker],
-    pulse: Callable[[Ticker], Pulse],
+    pulse: Callable[[Ticker], Heartbeat],
     redis: Redis,
     fake_clock: FakeClock,
 ) -> None:

@@ -8,7 +8,7 @@ from redis import Redis
 from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import Outcomes
+from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.options import Queue, WorkerOptions
 from clock.worker.processor import Processor
 from tests.worker import jobs
@@ -55,9 +55,10 @@ def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
         options = WorkerOptions((Queue("default"), Queue("low")), concurrency)
         in_progress = InProgress(redis, identity)
         fetcher = Fetcher(in_progress, options=options, clock=fake_clock)
+        outcomes = FiringOutcomes(redis, clock=fake_clock)
         return Bench(
             fetcher,
-            Processor(fetcher.slots[0], fetcher, in_progress, Outcomes(redis, clock=fake_clock), clock=fake_clock),
+            Processor(fetcher.slots[0], fetcher, in_progress, outcomes, clock=fake_clock),
             in_progress,
             redis,
         )

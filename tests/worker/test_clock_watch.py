@@ -95,12 +95,12 @@ def test_a_clock_that_is_behind_is_logged_once_by_a_worker_until_it_fires_again(
     ledger, watching = RedisLedger(redis), ClockWatch(redis, clock=fake_clock, limit_seconds=60)
 
     with caplog.at_level(logging.INFO):
-        ledger.promise("nightly", redis.time()[0] * 1000 - 30_000)
+        ledger.mark_next_due("nightly", redis.time()[0] * 1000 - 30_000)
         assert not watching.look()
-        ledger.promise("nightly", redis.time()[0] * 1000 - 90_000)
+        ledger.mark_next_due("nightly", redis.time()[0] * 1000 - 90_000)
         assert watching.look()
         assert watching.look()
-        ledger.promise("nightly", redis.time()[0] * 1000 + 90_000)
+        ledger.mark_next_due("nightly", redis.time()[0] * 1000 + 90_000)
         assert not watching.look()
 
     told = [record.getMessage() for record in caplog.records]

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
-from clock.store.jobs.worker_register import Beat, Processes
+from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
 from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
 from clock.worker.options import MISSED_BEATS
@@ -44,7 +44,7 @@ def turn(
         return said(rtt_us)
 
     heartbeat = Heartbeat(
-        Processes(redis),
+        WorkerRegister(redis),
         "here:1:a",
         describe=describe,
         on_signal=done.append,
@@ -111,7 +111,7 @@ def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytes
         raise ValueError("a mistake of ours")
 
     heartbeat = Heartbeat(
-        Processes(redis),
+        WorkerRegister(redis),
         "here:1:a",
         describe=said,
         on_signal=lambda _: None,
@@ -141,7 +141,7 @@ def test_a_heartbeat_is_sent_though_what_the_worker_does_cannot_be_described(
 
     for describe in (fail, unwritable):
         Heartbeat(
-            Processes(redis),
+            WorkerRegister(redis),
             "here:1:a",
             describe=describe,
             on_signal=signals.append,

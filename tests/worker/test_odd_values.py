@@ -17,12 +17,12 @@ from clock.inspection import status
 from clock.job.middleware.metrics import METRICS
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
-from clock.store.jobs.worker_register import Beat, Processes
+from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.key_types import wrong_keys
 from clock.testing import FakeClock
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import Poller
+from clock.worker.scheduled import ScheduledJobs
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob
@@ -102,13 +102,13 @@ def beat() -> Beat:
 
 def go_round(redis: Redis, build: Build) -> set[object]:
     """Do once all that a worker does; the things that its jobs noted."""
-    processes, worker, fake_clock = Processes(redis), build(), FakeClock(NOW)
+    processes, worker, fake_clock = WorkerRegister(redis), build(), FakeClock(NOW)
     processes.beat("host:1:abc", expires_ms=to_ms(NOW) + 20_000)
     with suppress(StoreError):  # only what is shown of this worker is missing
         processes.describe("host:1:abc", beat())
     recover(redis, clock=fake_clock)
     unpark(Delayed(redis))
-    Poller(Delayed(redis), Nearer(redis), clock=fake_clock).poll()
+    ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll()
     ClockWatch(redis, clock=fake_clock).look()
     while any(_length(redis, queue) for queue in ("queue:default", "queue:low")):
         worker.processor.process(worker.take())
@@ -251,7 +251,7 @@ def test_an_error_that_comes_back_is_logged_once_a_minute(
     redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
-    poller = Poller(Delayed(redis), Nearer(redis), clock=fake_clock)
+    poller = ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock)
     redis.set("schedule", "abc")
 
     for _ in range(5):
@@ -268,7 +268,7 @@ def test_a_page_of_jobs_that_cannot_be_moved_hides_none_behind_it(
     for where in ("schedule", "retry"):
         redis.zadd(where, {payload(f"{where}-{n}", n, queue="evil"): -(10**9) + n for n in range(1_500)})
         redis.zadd(where, {payload(where, where): NOW.timestamp()})
-    poller = Poller(Delayed(redis), Nearer(redis), clock=fake_clock)
+    poller = ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock)
 
     assert poller.poll() == 2
 

@@ -12,10 +12,10 @@ from clock.job import registry
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import Move
-from clock.store.jobs.worker_register import End, Processes
+from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.testing import FakeClock
 from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import Poller
+from clock.worker.scheduled import ScheduledJobs
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob
@@ -127,7 +127,7 @@ def test_delayed_jobs_move_to_their_queues_when_they_are_due(redis: Redis, fake_
     due, later = NOW.timestamp() + 5, NOW.timestamp() + 6
     redis.zadd("schedule", {'{"class":"NoteThingJob","args":[1],"jid":"1","queue":"low"}': due})
     redis.zadd("retry", {'{"class":"NoteThingJob","args":[18446744073709551617],"jid":"2"}': later})
-    poller = Poller(Delayed(redis), Nearer(redis), clock=fake_clock)
+    poller = ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock)
 
     assert (poller.poll(), poller.seconds_to_sleep()) == (0, 0.5)
     fake_clock.advance(timedelta(seconds=4.9))
@@ -148,7 +148,7 @@ def test_what_is_no_payload_in_the_schedule_reaches_a_worker_and_is_buried(
 ) -> None:
     redis.zadd("schedule", {b"\xff not json": 1, b"[1]": 2})
 
-    Poller(Delayed(redis), Nearer(redis), clock=fake_clock).poll()
+    ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll()
     bench().run_all()
 
     assert redis.zcard("dead") == 2
@@ -275,7 +275,7 @@ def test_the_reason_says_how_the_workers_ended(
         worker.in_progress.mark(job)
         die(worker, identity, fake_clock)
         if end is not End.SILENT:
-            Processes(redis).note_end(identity, end)
+            WorkerRegister(redis).note_end(identity, end)
         recover(redis, clock=fake_clock)
 
     [row] = list[Any](redis.zrange("dead", 0, -1))
@@ -289,7 +289,7 @@ def test_the_jobs_of_a_worker_whose_end_is_reported_are_put_back_at_once(
 ) -> None:
     NoteThingJob.perform_async(1)
     bench("killed:1:a").take()
-    processes = Processes(redis)
+    processes = WorkerRegister(redis)
     processes.extend("killed:1:a", 20, frozen=0)
     assert recover(redis, clock=fake_clock) == 0
 
@@ -298,7 +298,7 @@ def test_the_jobs_of_a_worker_whose_end_is_reported_are_put_back_at_once(
 
 
 def test_a_worker_that_has_left_is_not_registered_again_by_its_heartbeat_process(redis: Redis) -> None:
-    processes = Processes(redis)
+    processes = WorkerRegister(redis)
 
     processes.extend("left:1:a", 20, frozen=0)
     processes.note_end("left:1:a", End.ENDED)

@@ -11,7 +11,7 @@ from clock.errors import StoreError
 from clock.store.jobs.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
 from clock.store.jobs.in_progress import Move
 from clock.testing import FakeClock
-from clock.worker.scheduled import Poller
+from clock.worker.scheduled import ScheduledJobs
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import BreakThingJob, NoteThingJob
@@ -67,7 +67,7 @@ def test_a_delayed_job_whose_queue_is_no_list_waits_and_the_others_do_not(
     redis.zadd("schedule", {wrong: NOW.timestamp() - 2, right: NOW.timestamp() - 1})
     redis.set("queue:wrong", "a string")
 
-    assert Poller(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 1
+    assert ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 1
 
     assert redis.zrange("schedule", 0, -1) == [wrong.encode()]
     assert redis.llen("queue:right") == 1
@@ -110,7 +110,7 @@ def test_a_delayed_job_that_cannot_be_moved_does_not_keep_the_poller_busy(
             stop.set()
 
     nearer: Any = Slept()
-    Poller(Delayed(redis), nearer, clock=fake_clock).run(stop)
+    ScheduledJobs(Delayed(redis), nearer, clock=fake_clock).run(stop)
 
     assert slept == [LOOK_SECONDS]
 
@@ -121,4 +121,4 @@ def test_many_delayed_jobs_that_cannot_be_moved_do_not_hold_the_poller(
     redis.zadd("schedule", {f'{{"jid":"{number}","queue":"wrong"}}': 1 for number in range(BATCH)})
     redis.set("queue:wrong", "a string")
 
-    assert Poller(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 0
+    assert ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock).poll() == 0

@@ -12,7 +12,7 @@ from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
 from clock.cli.wiring import opened
-from clock.inspection import Circumstances, Finding, Grade, checkup
+from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.orphans import adopt_jobs, forget_events
 from clock.store import Redis
 
@@ -42,7 +42,7 @@ def doctor(ctx: click.Context, /, repair: bool, yes: bool, as_json: bool, **opti
         confirm("Requeue the jobs of unregistered workers and delete the state of removed events?", yes)
         _repair(redis)
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
-    found = checkup(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
+    found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if as_json:
         echo_json([asdict(finding) for finding in found])
     else:

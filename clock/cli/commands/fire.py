@@ -1,4 +1,4 @@
-"""`clock fire`: one event, now, by hand."""
+"""`clock fire`: run one event now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clock.cli.wiring import connected, load_timetable, release, signature
 from clock.clocks import SystemClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
-from clock.ticker import fire_by_hand
+from clock.ticker import fire_manually
 from clock.timetable import action, find_event
 
 
@@ -36,7 +36,7 @@ def fire(name: str, **options: Any) -> None:
     redis = connected(config)
     set_default(redis)
     with action(timetable.scheduler):  # as in a clock, `schedule.every` is an error there
-        held = fire_by_hand(
+        held = fire_manually(
             event,
             ledger=RedisLedger(redis),
             clock=clock,

@@ -26,7 +26,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo, echo_json, echo_table, json_option
 from clock.cli.wiring import opened
 from clock.errors import ClockError
-from clock.inspection import FoundJob, JobFilter, QueuePlace, matching, queues
+from clock.inspection import FoundJob, JobFilter, QueueJobs, matching, queues
 from clock.job.payload import seconds
 from clock.store import Redis
 
@@ -115,11 +115,11 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     echo(f"Deleted: {place.clear()}")
 
 
-def _place(redis: Redis, name: str) -> QueuePlace:
+def _place(redis: Redis, name: str) -> QueueJobs:
     known = [view.name for view in queues(redis, 0)]
     if name not in known:
         raise ClockError(f"no queue {name!r}; available: {', '.join(known) or 'none'}")
-    return QueuePlace(redis, name)
+    return QueueJobs(redis, name)
 
 
 def _show_queues(redis: Redis, now: float, as_json: bool) -> None:

@@ -28,7 +28,7 @@ FURTHER_SECONDS = 2.0  # one wait on a further queue; its end ends the wait on t
 logger = logging.getLogger("clock.redis")
 
 
-class Wait:
+class BlockingWait:
     """Waits on queues, and lets Redis run a command when the wait ends. One thread at a time may wait."""
 
     def __init__(self, redis: Redis) -> None:

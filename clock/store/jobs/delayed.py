@@ -18,7 +18,7 @@ from clock.store.server.connection import has_left, translated
 MOST_NAMED = 5  # keys in one error
 
 WAITING = (keys.RETRY, keys.SCHEDULE)
-LOOK_SECONDS = 0.5  # how often a poller looks at least: other programs' jobs come without word
+LOOK_SECONDS = 0.5  # how often a worker looks at least: other programs do not publish their jobs
 BATCH = STEP_JOBS  # jobs read at once at most
 STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
 
@@ -122,7 +122,7 @@ class Delayed:
 
 
 class Nearer:
-    """Word of jobs that are due before a poller would look by itself. It holds a connection of its own."""
+    """Notifications about delayed jobs that are due before the next look. It holds a connection of its own."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

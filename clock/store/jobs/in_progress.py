@@ -18,7 +18,7 @@ from redis.exceptions import NoScriptError
 
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.jobs.blocking_wait import Wait
+from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.steps import in_steps
 from clock.store.scripts import script
@@ -102,7 +102,7 @@ class InProgress:
         self._running = keys.RUNNING + identity
         self._next_number = 1
         self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
-        self._wait = Wait(redis)
+        self._wait = BlockingWait(redis)
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")

@@ -16,7 +16,7 @@ from clock.store.server.sending import Command, push_seconds, send
 class Parcel:
     """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now).
 
-    `is_near`: one of them is due before a poller would look by itself.
+    `is_near`: one of them is due before a worker would look by itself.
     """
 
     queue: str

@@ -47,7 +47,7 @@ class Beat:
     problems: Sequence[Mapping[str, object]] = ()
 
 
-class Processes:
+class WorkerRegister:
     """The register of workers."""
 
     def __init__(self, redis: Redis) -> None:

@@ -66,7 +66,7 @@ class Ledger(Protocol):
     def running(self, event: str, now_ms: int) -> int:
         """How many of the event's firings have a job that has not ended."""
 
-    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+    def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
         """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
 
         Returns what was said before.
@@ -186,7 +186,7 @@ class RedisLedger:
         """
         return self._unfinished.count(event, now_ms)
 
-    def promise(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+    def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
         """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
 
         Returns what was said before. Raises StoreUnavailable.

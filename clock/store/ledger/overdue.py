@@ -17,7 +17,7 @@ OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Lateness:
     """What the clock owes. `event`, `due`: the oldest due instant not decided; None: nothing is ever due.
 
     `late_seconds` is how long ago it was due by Redis's clock, negative for one to come. `leader` is the identity
@@ -46,7 +46,7 @@ def overdue_problem(event: str, seconds: float) -> str:
     return f"event {event!r} is overdue: it was due {seconds:.0f} s ago and has not run"
 
 
-def look(redis: Redis) -> Watched:
+def look(redis: Redis) -> Lateness:
     """What the clock owes at this moment, in one round trip. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(keys.NEXT_DUE, "event", "due")
@@ -57,5 +57,5 @@ def look(redis: Redis) -> Watched:
     [identity] = lease or [None]
     leader = None if identity is None else text(identity)
     if event is None:
-        return Watched(None, None, 0.0, leader)
-    return Watched(event, from_ms(due_ms), seconds + microseconds / 1e6 - due_ms / 1000, leader)
+        return Lateness(None, None, 0.0, leader)
+    return Lateness(event, from_ms(due_ms), seconds + microseconds / 1e6 - due_ms / 1000, leader)

@@ -19,7 +19,7 @@ from clock.job.payload import Payload, decode
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.worker.fetcher import RETRY_SECONDS, Fetcher
-from clock.worker.firing_outcomes import Outcomes
+from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.handoff import Slot
 from clock.worker.processor import Processor
 
@@ -69,7 +69,7 @@ class _LateReports:
 
     stopping = False
 
-    def __init__(self, fetcher: Fetcher, in_progress: InProgress, outcomes: Outcomes) -> None:
+    def __init__(self, fetcher: Fetcher, in_progress: InProgress, outcomes: FiringOutcomes) -> None:
         self._fetcher = fetcher
         self._in_progress = in_progress
         self._outcomes = outcomes
@@ -130,7 +130,7 @@ class SlotOwner:
 class WorldSlot:
     """One of the worker's slots: free, or taken until `ends_at`."""
 
-    def __init__(self, worker: SlotOwner, fetcher: Fetcher, outcomes: Outcomes) -> None:
+    def __init__(self, worker: SlotOwner, fetcher: Fetcher, outcomes: FiringOutcomes) -> None:
         self._worker = worker
         self._fetcher = fetcher
         self._slot = fetcher.slots[0]
@@ -140,7 +140,7 @@ class WorldSlot:
             self._slot,
             cast(Fetcher, self._reports),
             cast(InProgress, self._reports),
-            cast(Outcomes, self._reports),
+            cast(FiringOutcomes, self._reports),
             clock=self._clock,
         )
         self._failures = 0

@@ -41,7 +41,7 @@ from clock.ticker.ticker import RETRY_SECONDS
 from clock.timetable import Timetable, load
 from clock.timetable.clock_file.draft import zone_named
 from clock.worker.options import Queue, WorkerOptions
-from clock.worker.scheduled import Poller
+from clock.worker.scheduled import ScheduledJobs
 
 SHORTEST = timedelta(milliseconds=1)  # a job takes so long at least: time goes on, whatever it enqueues
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -70,7 +70,7 @@ class World:
         self.redis = self._open.enter_context(private_redis())
         self._line = Line(self.redis)
         self._delayed = Delayed(self.redis)
-        self._poller = Poller(self._delayed, Nearer(self.redis), clock=self.clock)
+        self._poller = ScheduledJobs(self._delayed, Nearer(self.redis), clock=self.clock)
         self._polls_at = start
         self._ticker: Ticker | None = None
         self._ticks_at, self._failures = NEVER, 0

@@ -10,10 +10,10 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store import Redis
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import InProgress
-from clock.store.jobs.worker_register import Processes
+from clock.store.jobs.worker_register import WorkerRegister
 from clock.testing.world.slots import Lasts, Ran, SlotOwner, WorldSlot
 from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import Outcomes
+from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.options import WorkerOptions
 from clock.worker.recovery import recover, unpark
@@ -39,14 +39,14 @@ class WorldWorker:
         self._redis = redis
         self._delayed = Delayed(redis)
         one = WorkerOptions(options.queues, 1, options.stop_timeout_seconds, options.beat_seconds)
-        outcomes = Outcomes(redis, clock=clock)
+        outcomes = FiringOutcomes(redis, clock=clock)
         fetchers = [Fetcher(in_progress, options=one, clock=clock) for _ in range(options.concurrency)]
         owner = SlotOwner(identity, in_progress, clock, lasts, runs)
         self.slots = [WorldSlot(owner, fetcher, outcomes) for fetcher in fetchers]
         self.beat_period = timedelta(seconds=options.beat_seconds)
         self.next_beat = clock.now()
         self.was_heard = False  # whether Redis has taken the last heartbeat
-        self._processes = Processes(redis)
+        self._register = WorkerRegister(redis)
         self._status = Status(fetchers[0], options, identity=identity, clock=clock)
         self._heartbeat = self._new_heartbeat()
 
@@ -92,7 +92,7 @@ class WorldWorker:
 
     def _new_heartbeat(self) -> Heartbeat:
         return Heartbeat(
-            self._processes,
+            self._register,
             self.identity,
             describe=self._status.beat,
             on_signal=lambda _: None,
