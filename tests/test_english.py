@@ -52,7 +52,7 @@ PATTERNS = {
     "begin": ("start", r"begins?|beginning|began|begun"),
     "pass over": ("skip", r"pass(?:es|ed|ing)? over"),
     "nobody": ("no worker, no process", r"nobody|nowhere|anybody|somebody"),
-    "metaphor": (
+    "gate": (
         "the mechanism's name",
         r"gates?|courtesy|promises?|pulses?|journals?|lookouts?|innocent|odd nights?",
     ),
@@ -93,7 +93,7 @@ CEILINGS: dict[str, tuple[int, int, int]] = {
     "begin": (5, 14, 108),
     "pass over": (1, 1, 9),
     "nobody": (1, 15, 58),
-    "metaphor": (0, 4, 12),
+    "gate": (0, 4, 12),
     "and else": (0, 1, 0),
     "The same": (0, 0, 21),
     "Of ...": (2, 4, 4),
@@ -205,4 +205,4 @@ def test_a_pattern_does_not_come_back(pattern: str, kind: Kind) -> None:
 
 def test_each_pattern_matches_its_name() -> None:
     for pattern in PATTERNS:
-        assert _regex(pattern).search(pattern.removesuffix(" ...") + " it."), pattern
+        assert _regex(pattern).search(pattern.removesuffix(" ...") + "."), pattern
