@@ -181,7 +181,7 @@ class Problems:
             for cause, lasting in list(self._lasting.items()):
                 if lasting.is_over(now):
                     del self._lasting[cause]
-                    logger.info("Over after %.0f s: %s", now - lasting.since, lasting.problem.text)
+                    logger.info("Resolved after %.0f s: %s", now - lasting.since, lasting.problem.text)
                 elif now - lasting.logged_at >= REPEAT_SECONDS:
                     _log(lasting, now)
 
@@ -238,7 +238,7 @@ def published(problems: Problems, now: datetime) -> list[dict[str, object]]:
 
 def _no_answer(seconds: float) -> Problem:
     text = (
-        f"Redis does not answer: nothing came for {seconds:.0f} s. "
+        f"Redis does not answer: no reply for {seconds:.0f} s. "
         "The server or the network hangs, or a command takes very long: try redis-cli PING."
     )
     return Problem("no_answer", text, is_retried=True)
@@ -247,7 +247,7 @@ def _no_answer(seconds: float) -> Problem:
 def _log(lasting: Lasting, now: float, traceback_of: Exception | None = None) -> None:
     problem, parts = lasting.problem, ", ".join(sorted({part.name for part in lasting.parts}))
     lasting.logged_at = now
-    since = f" For {now - lasting.since:.0f} s now." if now - lasting.since >= 1 else ""
+    since = f" For {now - lasting.since:.0f} s so far." if now - lasting.since >= 1 else ""
     held_up = f" Held up: {parts}. Nothing is lost; trying again." if problem.is_retried else ""
     extra = {"cause": problem.cause, "held_up": parts}
     logger.error("%s%s%s", problem.text, held_up, since, exc_info=traceback_of, extra=extra)

@@ -1,4 +1,4 @@
-"""What happens when. Run it with: python -m clock lib/clock.py"""
+"""The schedule. Run it with: python -m clock lib/clock.py"""
 
 import logging
 from datetime import datetime, timedelta

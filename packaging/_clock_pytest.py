@@ -26,7 +26,7 @@ histories: list[Any] | None = None  # those of the test under way
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--clock-update`."""
     parser.getgroup("clock").addoption(
-        "--clock-update", action="store_true", help="Write the snapshots of clock.testing.assert_timeline anew."
+        "--clock-update", action="store_true", help="Rewrite the snapshots of clock.testing.assert_timeline."
     )
 
 

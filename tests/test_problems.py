@@ -56,7 +56,7 @@ def test_several_parts_with_one_cause_share_one_line(
         pass_seconds(problems, fake_clock, 1, lease)
 
     assert errors(caplog)[1:] == [
-        "Redis is away. Held up: lease, ledger. Nothing is lost; trying again. For 60 s now."
+        "Redis is away. Held up: lease, ledger. Nothing is lost; trying again. For 60 s so far."
     ]
 
 
@@ -78,7 +78,7 @@ def test_one_line_says_that_it_is_over(
     part.works()
     pass_seconds(problems, fake_clock, 10)
 
-    assert caplog.messages[-1] == "Over after 23 s: Redis is away."
+    assert caplog.messages[-1] == "Resolved after 23 s: Redis is away."
     assert problems.blocking == []
 
 
@@ -115,7 +115,7 @@ def test_an_answer_that_does_not_come_is_a_problem_before_it_fails(
         assert not errors(caplog)
         pass_seconds(problems, fake_clock, 1)
 
-    assert errors(caplog)[0].startswith("Redis does not answer: nothing came for 4 s.")
+    assert errors(caplog)[0].startswith("Redis does not answer: no reply for 4 s.")
 
 
 def test_a_process_that_did_not_run_does_not_blame_redis(

@@ -8,7 +8,7 @@ _REFERENCE = {"type": "string", "pattern": r"^\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*
 
 
 _SCHEDULE = {
-    "description": "events by name; docs/clock-file.md tells their fields",
+    "description": "events by name; docs/clock-file.md lists their fields",
     "type": "object",
     "additionalProperties": {
         "type": "object",

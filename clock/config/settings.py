@@ -81,7 +81,7 @@ _QUEUE_SCHEMA = {
 SETTINGS = (
     Setting(
         "redis",
-        "where Redis is; without it, the embedded Valkey of this folder",
+        "the URL of Redis; without it, the embedded Valkey of this folder",
         setting_types.url,
         "it must be a URL: redis://host:6379/0",
         "--redis",
@@ -129,9 +129,9 @@ SETTINGS = (
     ),
     Setting(
         "capsules",
-        "queues with a concurrency of their own, each in processes of its own",
+        "queues that get their own worker processes and concurrency",
         capsules.read,
-        "a mapping is wanted: {single: {concurrency: 1, queues: [serial]}}",
+        "it must be a mapping: {single: {concurrency: 1, queues: [serial]}}",
         "capsules in the settings file",
         {
             "type": "object",
@@ -145,7 +145,7 @@ SETTINGS = (
     ),
     Setting(
         "concurrency",
-        "how many jobs run at once in a worker",
+        "number of jobs that a worker runs at once",
         setting_types.count,
         "it must be a whole number above 0",
         "--concurrency",
@@ -154,7 +154,7 @@ SETTINGS = (
     ),
     Setting(
         "processes",
-        "how many processes a worker runs in, each with that concurrency; to use all cores",
+        "number of worker processes, each with that concurrency; use several to use all cores",
         setting_types.count,
         "it must be a whole number above 0",
         "--processes",
@@ -181,7 +181,7 @@ SETTINGS = (
     ),
     Setting(
         "heartbeat",
-        "seconds between two heartbeats of a worker; the jobs of one that missed four are given to others",
+        "seconds between two heartbeats of a worker; after four missed ones, other workers run its jobs",
         setting_types.interval,
         "it must be a number of seconds, above 0 and at most 15",
         "CLOCK_HEARTBEAT",
@@ -190,7 +190,7 @@ SETTINGS = (
     ),
     Setting(
         "max_retries",
-        "how often a job with retry = True is tried again",
+        "how many times a failed job with retry = True is retried",
         setting_types.number,
         "it must be a whole number, 0 or above",
         "CLOCK_MAX_RETRIES",
@@ -199,7 +199,7 @@ SETTINGS = (
     ),
     Setting(
         "dead_max_jobs",
-        "how many dead jobs are kept; the oldest beyond that are removed when another job dies",
+        "number of dead jobs that are kept; older ones are removed when another job dies",
         setting_types.number,
         "it must be a whole number, 0 or above",
         "CLOCK_DEAD_MAX_JOBS",
@@ -227,7 +227,7 @@ SETTINGS = (
     ),
     Setting(
         "health_port",
-        "the port on which clock and worker tell their health and metrics",
+        "the port of the health checks and metrics",
         setting_types.port,
         "it must be a port, from 1 to 65535",
         "--health-port",
@@ -236,7 +236,7 @@ SETTINGS = (
     ),
     Setting(
         "health_host",
-        "the address on which the health port answers; 0.0.0.0 for all addresses, as containers need it",
+        "the address of the health port; containers need 0.0.0.0, which means all addresses",
         setting_types.text,
         "it must be an address: 127.0.0.1, 0.0.0.0, ::",
         "--health-host",
@@ -245,7 +245,7 @@ SETTINGS = (
     ),
     Setting(
         "overdue_after",
-        "seconds after which a firing, a round of the loop or a fetch is so late that the process is not ready",
+        "seconds that a run, a tick or a fetch may be late before the process is not ready",
         setting_types.limit,
         "it must be a number of seconds, above 0 and at most a day",
         "CLOCK_OVERDUE_AFTER",

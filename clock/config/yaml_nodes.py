@@ -114,10 +114,12 @@ def _check_size(path: Path, document: yaml.Node | None) -> None:
                 count, depth = count + below[0], max(depth, below[1] + 1)
             known[id(node)] = count, depth
         if above + depth > DEEPEST + 1:
-            raise ConfigurationError(f"{path}:{line_of(node)}: {_TOO_DEEP}, by an alias (*) to what it is in")
+            raise ConfigurationError(
+                f"{path}:{line_of(node)}: {_TOO_DEEP}, by an alias (*) to the value that contains it"
+            )
         if count > MOST_NODES:
             raise ConfigurationError(
-                f"{path}:{line_of(node)}: its aliases (*) stand for over {MOST_NODES:,} values"
+                f"{path}:{line_of(node)}: its aliases (*) expand to over {MOST_NODES:,} values"
             )
         return count, depth
 

@@ -89,13 +89,13 @@ def _headline(difference: Difference) -> str:
     )
     span = f"{difference.new.start:%a %Y-%m-%d %H:%M} to {difference.new.end:%a %Y-%m-%d %H:%M}"
     if difference.is_empty:
-        return f"Nothing changes: {after:,} firings from {span} ({difference.new.zone})."
-    return f"{before:,} firings before, {after:,} after, from {span} ({difference.new.zone})."
+        return f"Nothing changes: {after:,} runs from {span} ({difference.new.zone})."
+    return f"{before:,} runs before, {after:,} after, from {span} ({difference.new.zone})."
 
 
 def _title(change: Change) -> str:
     if change.new is None:
-        return f"- {change.name}: gone"
+        return f"- {change.name}: removed"
     if change.old is None:
         return f"+ {change.name}: new: {change.new.schedule}"
     return f"~ {change.old.name} -> {change.name}" if change.is_renamed else f"~ {change.name}"
@@ -104,12 +104,12 @@ def _title(change: Change) -> str:
 def _told(change: Change, difference: Difference) -> Iterator[str]:
     shown = _Shown(difference)
     if change.is_renamed:
-        yield "it has another name"
+        yield "renamed"
     if change.old and change.new:
         if change.old.schedule != change.new.schedule:
             yield f"{change.old.schedule} -> {change.new.schedule}"
         if change.does_otherwise:
-            yield f"does {change.new.action}, no more {change.old.action}"
+            yield f"runs {change.new.action}, no longer {change.old.action}"
     if change.gone:
         yield f"{_times(len(change.gone))} gone: {_some([shown.words(at) for at in change.gone])}"
     if change.added:
@@ -134,7 +134,7 @@ def _moves(moved: Sequence[tuple[int, int]], shown: _Shown) -> Iterator[str]:
 
 
 def _times(count: int) -> str:
-    return f"{count:,} firing" + ("s" if count > 1 else "")
+    return f"{count:,} run" + ("s" if count > 1 else "")
 
 
 def _some(words: Sequence[str]) -> str:
@@ -156,7 +156,7 @@ def _warnings(difference: Difference) -> Iterator[str]:
     shown = _Shown(difference)
     for item in difference.collisions:
         times = f"{item.count} times, first {shown.words(item.first)}"
-        yield f"{', '.join(item.events)} fire together now: {times}"
+        yield f"{', '.join(item.events)} now run together: {times}"
     yield from (f"{event}: {text}" for event, text in difference.hazards)
 
 

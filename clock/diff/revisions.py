@@ -28,7 +28,7 @@ from clock.errors import ClockError
 from clock.import_path import add_application
 from clock.diff.description import describe
 from clock.rehearsal.sources import load_application
-add_application(Path(sys.argv[1]))  # also for what conditions import
+add_application(Path(sys.argv[1]))  # conditions may import modules, too
 try:
     start, end = map(datetime.fromisoformat, sys.argv[2:])
     sys.stdout.write(chr(0) + describe(load_application(sys.argv[1]), start, end).to_json())
@@ -69,7 +69,7 @@ def describe_revision(name: str, start: datetime, end: datetime) -> Described:
         done = subprocess.run(command, cwd=Path(folder) / here, capture_output=True, check=False)  # noqa: S603  # our own program
         said = done.stderr.decode(errors="replace").strip().splitlines()
         if done.returncode:
-            raise ConfigurationError(f"{name}: {said[-1] if said else 'it ended without a word'}")
+            raise ConfigurationError(f"{name}: {said[-1] if said else 'it exited without output'}")
         for line in said:
             logger.warning("%s: %s", name, line)
         return from_json(done.stdout.decode().rpartition("\0")[2])

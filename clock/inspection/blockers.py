@@ -20,17 +20,17 @@ def permissions(redis: Redis) -> Iterator[Finding]:
         check_permissions(redis)
     except StoreUnavailable:
         return  # the server refuses everybody's writes now, which is a finding of its own
-    yield Finding("permissions", Grade.GOOD, "this user may do all that clocks and workers do")
+    yield Finding("permissions", Grade.GOOD, "this user has all permissions that clocks and workers need")
 
 
 def wrong_types(redis: Redis) -> Iterator[Finding]:
     """Keys that hold another type than ours. Raises StoreUnavailable."""
     found = wrong_keys(redis)
     for wrong in found:
-        advice = f"another program wrote it: look with redis-cli TYPE {wrong.key}, then rename or delete it"
+        advice = f"another program wrote it: inspect it with redis-cli TYPE {wrong.key}, then rename or delete it"
         yield Finding("keys", Grade.BAD, str(wrong), advice)
     if not found:
-        yield Finding("keys", Grade.GOOD, "all have their types")
+        yield Finding("keys", Grade.GOOD, "all keys have the right type")
 
 
 def reported(redis: Redis) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def reported(redis: Redis) -> Iterator[Finding]:
     found = [(view.identity, problem) for view in clocks(redis, now) for problem in view.problems]
     found += [(view.identity, problem) for view in workers(redis, now.timestamp()) for problem in view.problems]
     for identity, problem in found:
-        yield Finding("processes", Grade.BAD, f"{identity}: {problem}", "its log says since when")
+        yield Finding("processes", Grade.BAD, f"{identity}: {problem}", "see its log")
     if not found:
         yield Finding("processes", Grade.GOOD, "none reports a problem")
 
@@ -49,6 +49,6 @@ def without_worker(redis: Redis) -> Iterator[Finding]:
     found = unserved(redis)
     for name, (size, _) in sorted(found.items()):
         advice = f"start a worker for it: clock worker -q {name}"
-        yield Finding("queues", Grade.BAD, f"no worker takes from {name!r} (jobs waiting: {size})", advice)
+        yield Finding("queues", Grade.BAD, f"no worker processes {name!r} (jobs waiting: {size})", advice)
     if not found:
-        yield Finding("queues", Grade.GOOD, "each with jobs has a worker")
+        yield Finding("queues", Grade.GOOD, "each queue with jobs has a worker")

@@ -187,7 +187,7 @@ def _broken_entries(redis: Redis) -> Iterator[Finding]:
             "ledger",
             Grade.BAD,
             f"a part is missing or invalid in: {', '.join(map(repr, broken[:NAMED]))}{more}",
-            "find who deletes or writes keys clock:ledger:*; the next clock to start rebuilds these entries",
+            "find the program that deletes or writes keys clock:ledger:*; the next clock rebuilds these entries",
         )
 
 
@@ -200,5 +200,5 @@ def _forgotten_events(redis: Redis) -> Finding:
         Grade.WARNING,
         f"these events are no longer in the clock file: {', '.join(map(repr, left))}",
         "if intended, do nothing: they are deleted after a week, or now by clock doctor --repair; "
-        "one that returns before then continues where it stopped",
+        "an event that returns before then continues from its last run",
     )

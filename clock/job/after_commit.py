@@ -110,4 +110,4 @@ def _needed(module: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise ConfigurationError(f"{name} is not installed, so there are no transactions to wait for") from None
+        raise ConfigurationError(f"{name} is not installed, so it has no transactions to wait for") from None

@@ -72,7 +72,7 @@ def _refuse(event: str, arguments: tuple[object, ...], trial: _Trial = _trial) -
     # `trial` is bound here: the interpreter calls its hooks until its end, when this module has no names any more.
     if trial.is_on and (_writes(arguments) if event == "open" else _reaches_out(event)):
         trial.has_reached_out = True
-        raise PermissionError("clock check asks conditions without letting them change anything")
+        raise PermissionError("clock check evaluates conditions but does not allow them to change anything")
 
 
 def _reaches_out(event: str) -> bool:

@@ -57,14 +57,14 @@ def _told(event: Event, night: OddNight, walls: list[datetime], start: datetime)
     fires = [to_datetime(due) for due in event.due_between(after, end, anchor=start)]
     if night.is_gap:
         moved = [at.astimezone(event.zone) for at in fires if at >= night.at]
-        instead = f"it fires at {moved[0]:%H:%M} instead" if moved else "it does not fire"
+        instead = f"it runs at {moved[0]:%H:%M} instead" if moved else "it does not run"
         return f"{times} is skipped on {night.shown:%a %d %b %Y}: {instead}"
     shown = [at.astimezone(event.zone) for at in fires]
     again = [at for at in shown if at.replace(tzinfo=None) in walls]
     if len(again) > len(walls):
-        return f"{times} occurs twice on {night.shown:%a %d %b %Y}: it fires both times"
+        return f"{times} occurs twice on {night.shown:%a %d %b %Y}: it runs both times"
     which = f"at the {'first' if not again or again[0].fold == 0 else 'second'} of them"
-    return f"{times} occurs twice on {night.shown:%a %d %b %Y}: it fires once, {which}"
+    return f"{times} occurs twice on {night.shown:%a %d %b %Y}: it runs once, {which}"
 
 
 def _in_zone(part: object, zone: tzinfo) -> object:

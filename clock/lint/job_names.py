@@ -55,7 +55,7 @@ def naming_warning(job: JobClass) -> str | None:
     >>> class ParcelSyncJob(Job):
     ...     def perform(self) -> None: ...
     >>> naming_warning(ParcelSyncJob)
-    'ParcelSyncJob does not begin with a verb; name jobs VerbNounsJob, such as SyncParcelJob'
+    'ParcelSyncJob does not start with a verb; name jobs VerbNounsJob, such as SyncParcelJob'
     """
     name = job.__name__
     words = _WORD.findall(name)
@@ -73,11 +73,11 @@ def naming_warning(job: JobClass) -> str | None:
 
 def _wrong_verb(first: str, nouns: list[str]) -> str | None:
     if not nouns:
-        return "names no verb and noun" if first not in _VERBS else "names no noun"
+        return "has no verb and noun" if first not in _VERBS else "has no noun"
     if first in _VERBS:
         return None
     if _NO_VERB.search(first) or nouns[-1].lower() in _VERBS:
-        return "does not begin with a verb"
+        return "does not start with a verb"
     return None
 
 

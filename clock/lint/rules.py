@@ -83,9 +83,9 @@ def never_fires(look: Look) -> Iterator[Finding]:
     for event in look.timetable.events:
         due = event.next_after(look.start, anchor=look.start)
         if due is None:
-            yield _warn("never", event, "it never fires")
+            yield _warn("never", event, "it never runs")
         elif due - look.start > RARE:
-            yield _warn("never", event, f"it does not fire before {due.astimezone(event.zone):%a %d %b %Y}", due)
+            yield _warn("never", event, f"it does not run before {due.astimezone(event.zone):%a %d %b %Y}", due)
 
 
 def fires_together(look: Look) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def fires_together(look: Look) -> Iterator[Finding]:
         first, times = look.timetable.event(names[0]), f"{len(dues)} times in {LOOK_DAYS} days, first"
         when = datetime.fromtimestamp(min(dues), first.zone)
         others = _some(names[1:])
-        yield _warn("together", first, f"it fires together with {others}: {times} {when:%a %d %b %Y %H:%M}", when)
+        yield _warn("together", first, f"it runs together with {others}: {times} {when:%a %d %b %Y %H:%M}", when)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -113,7 +113,7 @@ def thundering(look: Look) -> Iterator[Finding]:
     due, events = max(on_hour.items(), key=lambda item: (len(item[1]), -item[0]), default=(0, []))
     if len(events) >= THUNDERING:
         when = datetime.fromtimestamp(due, events[0].zone)
-        text = f"{len(events)} events fire on the hour at {when:%a %d %b %Y %H:%M}; .spread(...) takes them apart"
+        text = f"{len(events)} events run on the hour at {when:%a %d %b %Y %H:%M}; .spread(...) spreads them"
         yield _warn("thundering", events[0], text, when)
 
 
@@ -121,7 +121,7 @@ def cron_steps(look: Look) -> Iterator[Finding]:
     """Steps of cron expressions that leave one value."""
     for event in look.timetable.events:
         for step in large_steps(event):
-            text = f"{step.term!r} is {step.field} {step.value} alone, as the step is larger than the field"
+            text = f"{step.term!r} is {step.field} {step.value} alone, because the step is larger than the field"
             hint = "; every 90 minutes is every(90).minutes" if step.field == "minute" else ""
             yield _warn("step", event, text + hint)
 
@@ -131,7 +131,7 @@ def moved_days(look: Look) -> Iterator[Finding]:
     for event in look.timetable.events:
         at = moved_astray(event, look.start)
         if at is not None:
-            text = f"except_on moves it to {at:%A %d %b %Y}, a weekday of which its own rule is never due"
+            text = f"except_on moves it to {at:%A %d %b %Y}, a weekday on which its own rule never runs it"
             yield _warn("moved", event, f"{text}; .weekday moves to weekdays only", at)
 
 
@@ -142,7 +142,9 @@ def refuses_everything(look: Look) -> Iterator[Finding]:
             continue
         count = refused_instants(event, look.start)
         if count:
-            yield _warn("if", event, f"its condition refuses each of its next {count} due instants: it never runs")
+            yield _warn(
+                "if", event, f"its condition is false at each of its next {count} due instants: it never runs"
+            )
 
 
 def differs(first: Timetable, second: Timetable) -> Iterator[Finding]:
@@ -152,11 +154,9 @@ def differs(first: Timetable, second: Timetable) -> Iterator[Finding]:
         if other is None or other.declaration != event.declaration:
             declared = f"{event.declaration!r} and {other.declaration!r}" if other else "once it is missing"
             text = (
-                f"two loads of the file differ: {declared}. Each start gives it a new anchor, and no other command"
+                f"two loads of the file differ: {declared}. Each start gives it a new anchor, and other commands"
             )
-            yield _warn(
-                "differs", event, f"{text} shows what the clock will do; .spread(length, salt=...) is stable"
-            )
+            yield _warn("differs", event, f"{text} show other runs; .spread(length, salt=...) is stable")
 
 
 def looks_like_wall_time(look: Look) -> Iterator[Finding]:
@@ -167,7 +167,7 @@ def looks_like_wall_time(look: Look) -> Iterator[Finding]:
         if periods and night:
             text = (
                 f"every {periods[0] // timedelta(hours=1)} hours is elapsed time: from {night.shown:%a %d %b %Y} "
-                "on it fires at another time of day; count in days to keep it"
+                "on it runs at another time of day; count in days to keep it"
             )
             yield _warn("elapsed", event, text, night.at)
 
@@ -178,7 +178,7 @@ def fixed_zones(look: Look) -> Iterator[Finding]:
         name = _fixed(event.zone)
         if name:
             near = f"; did you mean {_FIXED[name]!r}?" if name in _FIXED else ""
-            yield _warn("zone", event, f"the zone {name} is no place's, but an offset or a rule of its own{near}")
+            yield _warn("zone", event, f"the zone {name} is a fixed offset or rule, not a place{near}")
 
 
 def _fixed(zone: tzinfo) -> str | None:
@@ -219,7 +219,9 @@ def unserved_queues(look: Look) -> Iterator[Finding]:
         queue = queue_of(event)
         if queue is not None and queue not in look.queues:
             taken = ", ".join(look.queues)
-            yield _warn("queue", event, f"its job goes to the queue {queue!r}; the settings' workers take {taken}")
+            yield _warn(
+                "queue", event, f"its job goes to the queue {queue!r}; the configured workers process {taken}"
+            )
 
 
 def reads_the_time(look: Look) -> Iterator[Finding]:
@@ -227,7 +229,7 @@ def reads_the_time(look: Look) -> Iterator[Finding]:
     for event in look.timetable.events:
         call = _asks_the_time(event)
         if call:
-            text = f"its if_ asks for the time itself ({call}), which is later when it is caught up; use due"
+            text = f"its if_ reads the current time ({call}), which is later if the run is caught up; use due"
             yield _warn("if", event, text)
 
 
@@ -256,9 +258,9 @@ def works_while_loading(look: Look) -> Iterator[Finding]:
     """Calls that do work each time that the clock file is loaded, and those in its loop, which are not run."""
     path = look.timetable.path
     for work in work_while_loading(path) if path.suffix == ".py" and path.is_file() else ():
-        text = f"this does work each time that the file is loaded, by every command: {work.text}"
+        text = f"this runs each time that the file is loaded, by every command: {work.text}"
         if work.is_in_loop:
-            text = f"the clock does not run the file's own loop, and so not {work.text}: make it an event"
+            text = f"the clock does not run the file's own loop, so it does not run {work.text}: make it an event"
         yield Finding("warning", "loading", "", f"{path}:{work.line}", text)
 
 

@@ -51,7 +51,7 @@ class FakeClock:
     def advance(self, by: timedelta) -> None:
         """Let `by` pass at once. Raises ValueError where it is negative."""
         if by < timedelta(0):
-            raise ValueError(f"time does not pass by {by!r}; travel_to sets the wall clock back")
+            raise ValueError(f"time cannot go back by {by!r}; travel_to sets the wall clock back")
         with self._changed:
             self._now += by
             self._passed += by

@@ -101,11 +101,11 @@ def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> l
     """The downtimes in order. Raises ConfigurationError where one is none."""
     for pair in downtime:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
-            raise ConfigurationError(f"downtime holds {pair!r}; it must hold pairs: [(begin, end), ...]")
+            raise ConfigurationError(f"downtime holds {pair!r}; it must hold pairs: [(start, end), ...]")
     away = sorted((aware(begin, zone), aware(back, zone)) for begin, back in downtime)
     for begin, back in away:
         if back <= begin:
-            raise ConfigurationError(f"downtime ends at {back}, which is not after {begin}, where it begins")
+            raise ConfigurationError(f"downtime ends at {back}, which is not after its start, {begin}")
     return away
 
 

@@ -76,7 +76,7 @@ def _axes(timeline: DrawnTimeline, places: dict[date, float], column: float) -> 
             yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 4}" y2="{_TOP + _HEIGHT}" stroke="#ddd"/>'
             yield f'<text x="{x + 1:.1f}" y="{_TOP - 8}" fill="#555">{label}</text>'
     title = f"{timeline.start:%a %d %b %Y %H:%M} to {timeline.end:%a %d %b %Y %H:%M}, {timeline.zone}"
-    yield f'<text x="{_LEFT}" y="12" font-weight="bold">{escape(title)}: {len(timeline.rows):,} firings</text>'
+    yield f'<text x="{_LEFT}" y="12" font-weight="bold">{escape(title)}: {len(timeline.rows):,} runs</text>'
 
 
 def _cells(timeline: DrawnTimeline, names: list[str], minutes: int) -> dict[tuple[date, int], Counter[str]]:

@@ -149,7 +149,7 @@ class ClockProcess:
     def log_timetable(self) -> None:
         """Write the events to the log, and when each is due next."""
         planned = {item.event.name: item.next_due for item in self._ticker.planned}
-        state = "leads" if self._leader.leads else "stands by"
+        state = "is the leader" if self._leader.leads else "is on standby"
         logger.info("This clock %s; %s:", state, _counted(self._timetable.events))
         for event in self._timetable.events:
             due = planned.get(event.name)

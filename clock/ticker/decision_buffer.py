@@ -218,7 +218,7 @@ def _unstored(events: Sequence[str]) -> Problem:
     more = f" and {len(events) - 1} more" if len(events) > 1 else ""
     return Problem(
         "wrong_type",
-        f"Jobs of {events[0]!r}{more} cannot be stored: a key of theirs (queues, schedule, queue:*) has another "
-        "type. Another program wrote it: clock doctor names the key. Rename or delete it.",
+        f"Jobs of {events[0]!r}{more} cannot be stored: one of their keys (queues, schedule, queue:*) has the "
+        "wrong type. Another program wrote it: clock doctor names the key. Rename or delete it.",
         is_retried=True,
     )

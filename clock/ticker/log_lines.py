@@ -69,7 +69,7 @@ def _restored(events: Sequence[str], *, is_old: bool) -> None:
             "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
             "and jobs that Redis lost with them stay lost.",
             few(list(map(repr, events))),
-            "What another clock has decided since this one led before is decided again."
+            "Decisions that another clock has made since this one last led are made again."
             if is_old
             else "Their due instants are neither lost nor fired twice.",
         )
@@ -84,8 +84,9 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remember
     remembered.restored.clear()
     if renewed := by_origin.get(Origin.RENEWED):
         logger.warning(
-            "The ledger entries of %s had a missing or invalid part and were begun again from what was left: a "
-            "due instant may have been lost. See maxmemory-policy, and who deletes or writes keys clock:ledger:*.",
+            "The ledger entries of %s had a missing or invalid part; this clock rebuilt them from the rest: a "
+            "due instant may have been lost. See maxmemory-policy, and find the program that deletes or writes "
+            "keys clock:ledger:*.",
             few(list(map(repr, renewed))),
         )
     pairs = [(item.event.name, item.event.declaration) for item in planned]

@@ -54,7 +54,7 @@ class Processor:
         unsettled: Unsettled | None = None,
         problems: Problems | None = None,
     ) -> None:
-        self._part = (problems or Problems(clock=clock)).part("putting jobs where they go next")
+        self._part = (problems or Problems(clock=clock)).part("finishing jobs")
         self._slot = slot
         self._fetcher = fetcher
         self._in_progress = in_progress

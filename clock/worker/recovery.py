@@ -110,7 +110,7 @@ class _DeadWorker:
         try:
             moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
         except CannotMove as stuck:
-            self._seldom.error("Of the dead worker %s, %s", self.identity, stuck)
+            self._seldom.error("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
         self._moved += moved
         return moved
@@ -155,7 +155,7 @@ def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
         try:
             count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
         except CannotUnpark as error:
-            seldom.error("Of the parked class %s, %s", name, error)
+            seldom.error("Parked class %s: %s", name, error)
             count += error.moved
     return count
 

@@ -127,7 +127,7 @@ def test_the_queues_of_the_settings_are_compared(project: Path) -> None:
     (project / "config").mkdir()
     (project / "config" / "clock.yml").write_text("queues:\n  - low\n")
 
-    assert "its job goes to the queue 'default'; the settings' workers take low" in run("check").output
+    assert "its job goes to the queue 'default'; the configured workers process low" in run("check").output
 
 
 def test_findings_in_githubs_form_are_annotations(project: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_revision_is_loaded_with_its_own_jobs(project: Path) -> None:
 
     result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
 
-    assert "does SendOtherJob(1), no more SendComparedJob(1)" in result.output
+    assert "runs SendOtherJob(1), no longer SendComparedJob(1)" in result.output
 
 
 def test_what_a_condition_of_a_revision_imports_is_that_revisions(project: Path) -> None:
@@ -166,9 +166,7 @@ def test_what_a_condition_of_a_revision_imports_is_that_revisions(project: Path)
     )
     (project / "days_of_this_test.py").write_text("FREE = [1]\n")
     commit()
-    assert run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28").output.startswith(
-        "Nothing changes: 28 firings"
-    )
+    assert run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28").output.startswith("Nothing changes: 28 runs")
     (project / "days_of_this_test.py").write_text("from nowhere import FREE\n")
     commit()
 
@@ -200,7 +198,7 @@ def test_what_disappears_exits_3(project: Path) -> None:
     result = run("diff", "main:lib/clock.py", "lib/clock.py", "--days", "14", "--from", "2026-03-23")
 
     assert result.exit_code == 3
-    assert "12 firings gone: Tue 2026-03-24 06:00" in result.output
+    assert "12 runs gone: Tue 2026-03-24 06:00" in result.output
 
 
 def test_what_moves_and_what_is_new_is_no_loss(project: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_table_tells_when_which_event_does_what(clock_file: Path) -> None:
         "Sat 2026-03-28 02:30:00 CET   nightly  SendPreviewedJob(1)",
         "Sun 2026-03-29 03:00:00 CEST  nightly  SendPreviewedJob(1)",
         "Mon 2026-03-30 02:30:00 CEST  nightly  SendPreviewedJob(1)",
-        "3 firings, times in Europe/Berlin",
+        "3 runs, times in Europe/Berlin",
     ]
 
 

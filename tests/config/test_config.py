@@ -185,9 +185,15 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (BOMB + "queues: *h\n", ":6: its aliases (*) stand for over 300,000 values"),
-        ("queues: &a [*a]\n", ":1: nested more than 50 levels deep, by an alias (*) to what it is in"),
-        ("queues: &a\n  b: *a\n", ":2: nested more than 50 levels deep, by an alias (*) to what it is in"),
+        (BOMB + "queues: *h\n", ":6: its aliases (*) expand to over 300,000 values"),
+        (
+            "queues: &a [*a]\n",
+            ":1: nested more than 50 levels deep, by an alias (*) to the value that contains it",
+        ),
+        (
+            "queues: &a\n  b: *a\n",
+            ":2: nested more than 50 levels deep, by an alias (*) to the value that contains it",
+        ),
         ("queues: " + "[" * 20_000, ":1: not valid YAML: nested more than 50 levels deep"),
         (
             "".join(" " * n + f"k{n}:\n" for n in range(300)),
@@ -280,7 +286,7 @@ def test_a_capsule_that_cannot_be_worked_is_refused(write: Write, capsules: str)
     write(f"capsules: {capsules}\n", "config/clock.yml")
 
     assert "config/clock.yml:1" in refused()
-    assert "a mapping is wanted: {single: {concurrency: 1, queues: [serial]}}" in refused()
+    assert "it must be a mapping: {single: {concurrency: 1, queues: [serial]}}" in refused()
 
 
 @pytest.mark.parametrize(("name", "bad"), [("max_retries", -1), ("dead_max_jobs", "many"), ("dead_timeout", 0)])

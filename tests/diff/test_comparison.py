@@ -53,7 +53,7 @@ def test_a_file_and_itself_do_not_differ() -> None:
 
     assert difference.is_empty
     assert not difference.loses_firings
-    assert to_text(difference).startswith("Nothing changes: 16 firings")
+    assert to_text(difference).startswith("Nothing changes: 16 runs")
 
 
 def test_an_event_at_another_time_has_moved() -> None:
@@ -80,7 +80,7 @@ def test_an_event_that_is_not_there_any_more_is_gone() -> None:
 
     assert only(difference).new is None
     assert difference.loses_firings
-    assert "- weekly: gone\n  2 firings gone: Mon 2026-03-23 09:00, Mon 2026-03-30 09:00" in to_text(difference)
+    assert "- weekly: removed\n  2 runs gone: Mon 2026-03-23 09:00, Mon 2026-03-30 09:00" in to_text(difference)
 
 
 def test_a_new_event_is_new_and_loses_nothing() -> None:
@@ -117,7 +117,7 @@ def test_an_event_that_does_something_else_is_told() -> None:
     difference = changed([DAILY], [DAILY.replace("print, 1", "print, 9")])
 
     assert only(difference).does_otherwise
-    assert "does print(9), no more print(1)" in to_text(difference)
+    assert "runs print(9), no longer print(1)" in to_text(difference)
 
 
 def test_events_that_newly_fire_together_are_told() -> None:
@@ -138,7 +138,7 @@ def test_a_time_that_a_night_skips_is_told_where_it_is_new() -> None:
 
     assert not changed([at_half_past_two], [at_half_past_two]).hazards
     assert changed([DAILY], [at_half_past_two]).hazards == (
-        ("daily", "02:30 is skipped on Sun 29 Mar 2026: it fires at 03:00 instead"),
+        ("daily", "02:30 is skipped on Sun 29 Mar 2026: it runs at 03:00 instead"),
     )
 
 

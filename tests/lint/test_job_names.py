@@ -73,18 +73,18 @@ def test_a_verb_and_nouns_are_usual(name: str) -> None:
     [
         ("SendReminder", "SendReminder does not end in Job; name jobs VerbNounsJob, such as SendReminderJob"),
         ("Reminder", "Reminder does not end in Job; name jobs VerbNounsJob, such as SendReminderJob"),
-        ("ReminderJob", "ReminderJob names no verb and noun; name jobs VerbNounsJob, such as SendReminderJob"),
-        ("SyncJob", "SyncJob names no noun; name jobs VerbNounsJob, such as SyncThingsJob"),
-        ("UserSyncJob", "UserSyncJob does not begin with a verb; name jobs VerbNounsJob, such as SyncUserJob"),
+        ("ReminderJob", "ReminderJob has no verb and noun; name jobs VerbNounsJob, such as SendReminderJob"),
+        ("SyncJob", "SyncJob has no noun; name jobs VerbNounsJob, such as SyncThingsJob"),
+        ("UserSyncJob", "UserSyncJob does not start with a verb; name jobs VerbNounsJob, such as SyncUserJob"),
         (
             "ParcelLabelPrintJob",
-            "begin with a verb; name jobs VerbNounsJob, such as PrintParcelLabelJob",
+            "start with a verb; name jobs VerbNounsJob, such as PrintParcelLabelJob",
         ),
         (
             "NotificationMailJob",
-            "begin with a verb; name jobs VerbNounsJob, such as MailNotificationJob",
+            "start with a verb; name jobs VerbNounsJob, such as MailNotificationJob",
         ),
-        ("SendingMailsJob", "SendingMailsJob does not begin with a verb"),
+        ("SendingMailsJob", "SendingMailsJob does not start with a verb"),
     ],
 )
 def test_another_name_is_warned_about_with_a_better_one(name: str, warning: str) -> None:

@@ -36,27 +36,27 @@ def test_a_sound_file_has_none() -> None:
 
 def test_a_time_that_spring_skips_is_warned_of_for_three_years_with_what_happens() -> None:
     assert texts("dst", 'every().day.at("02:30").do(print).named("nightly")') == [
-        "02:30 is skipped on Sun 08 Mar 2026: it fires at 03:00 instead",
-        "02:30 is skipped on Sun 14 Mar 2027: it fires at 03:00 instead",
-        "02:30 is skipped on Sun 12 Mar 2028: it fires at 03:00 instead",
+        "02:30 is skipped on Sun 08 Mar 2026: it runs at 03:00 instead",
+        "02:30 is skipped on Sun 14 Mar 2027: it runs at 03:00 instead",
+        "02:30 is skipped on Sun 12 Mar 2028: it runs at 03:00 instead",
     ]
 
 
 def test_a_time_that_autumn_has_twice_is_warned_of() -> None:
     [first, *_] = texts("dst", 'every().day.at("01:30").do(print).named("nightly")')
 
-    assert first == "01:30 occurs twice on Sun 01 Nov 2026: it fires once, at the first of them"
+    assert first == "01:30 occurs twice on Sun 01 Nov 2026: it runs once, at the first of them"
 
 
 @pytest.mark.parametrize(
     ("at", "choice", "told"),
     [
-        ("02:30", DstChoice(gap="skip"), "02:30 is skipped on Sun 08 Mar 2026: it does not fire"),
-        ("01:30", DstChoice(fold="both"), "01:30 occurs twice on Sun 01 Nov 2026: it fires both times"),
+        ("02:30", DstChoice(gap="skip"), "02:30 is skipped on Sun 08 Mar 2026: it does not run"),
+        ("01:30", DstChoice(fold="both"), "01:30 occurs twice on Sun 01 Nov 2026: it runs both times"),
         (
             "01:30",
             DstChoice(fold="second"),
-            "01:30 occurs twice on Sun 01 Nov 2026: it fires once, at the second of them",
+            "01:30 occurs twice on Sun 01 Nov 2026: it runs once, at the second of them",
         ),
     ],
 )
@@ -69,7 +69,7 @@ def test_the_rule_that_was_chosen_is_the_one_that_is_told(at: str, choice: DstCh
 
 def test_cron_and_clockworks_form_are_looked_into_as_well() -> None:
     for line in ('cron("30 2 * * *").do(print)', 'every(timedelta(days=1), "nightly", at="02:30")(print)'):
-        assert texts("dst", line)[0] == "02:30 is skipped on Sun 08 Mar 2026: it fires at 03:00 instead"
+        assert texts("dst", line)[0] == "02:30 is skipped on Sun 08 Mar 2026: it runs at 03:00 instead"
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_what_no_night_harms_is_not_warned_of(line: str) -> None:
 
 def test_an_event_that_never_fires_is_warned_of() -> None:
     assert texts("never", 'every().day.at("06:00").until("2020-01-01").do(print).named("over")') == [
-        "it never fires"
+        "it never runs"
     ]
 
 
 def test_an_event_that_does_not_fire_for_years_is_warned_of_with_the_date() -> None:
     assert texts("never", 'cron("0 0 29 2 *").do(print).named("leap")') == [
-        "it does not fire before Tue 29 Feb 2028"
+        "it does not run before Tue 29 Feb 2028"
     ]
 
 
@@ -106,14 +106,14 @@ def test_events_at_one_instant_are_told_with_the_first_date() -> None:
         'every(5).minutes.do(print).named("often")',
     )
 
-    assert text == "it fires together with 'weekly': 4 times in 30 days, first Mon 05 Jan 2026 06:00"
+    assert text == "it runs together with 'weekly': 4 times in 30 days, first Mon 05 Jan 2026 06:00"
 
 
 def test_a_herd_on_the_hour_is_told() -> None:
     hourly = [f'cron("0 * * * *").do(print).named("hourly.{number}")' for number in range(4)]
 
     [text] = texts("thundering", *hourly)
-    assert text.startswith("4 events fire on the hour at Wed 31 Dec 2025 20:00")
+    assert text.startswith("4 events run on the hour at Wed 31 Dec 2025 20:00")
     assert texts("thundering", *hourly[:3]) == []
 
 
@@ -149,7 +149,7 @@ def test_a_queue_that_no_worker_takes_is_told() -> None:
     )
 
     [text] = texts("queue", *lines, queues=["default", "low"])
-    assert text == "its job goes to the queue 'mail'; the settings' workers take default, low"
+    assert text == "its job goes to the queue 'mail'; the configured workers process default, low"
     assert texts("queue", *lines) == [], "without settings nothing is known of the workers"
 
 
@@ -175,10 +175,10 @@ def test_a_file_without_events_is_told_to_have_none() -> None:
     [
         (
             "*/90 * * * *",
-            "'*/90' is minute 0 alone, as the step is larger than the field; every 90 minutes is every(90)",
+            "'*/90' is minute 0 alone, because the step is larger than the field; every 90 minutes is every(90)",
         ),
         ("30/60 * * * *", "'30/60' is minute 30 alone"),
-        ("0 */36 * * *", "'*/36' is hour 0 alone, as the step is larger than the field"),
+        ("0 */36 * * *", "'*/36' is hour 0 alone, because the step is larger than the field"),
         ("0 0 */45 * *", "'*/45' is day of month 1 alone"),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_holiday_that_moves_an_event_to_a_day_its_rule_excludes_is_warned_of()
     [text] = texts("moved", HOLIDAYS, line)
 
     assert text.startswith(
-        "except_on moves it to Saturday 26 Dec 2026, a weekday of which its own rule is never due"
+        "except_on moves it to Saturday 26 Dec 2026, a weekday on which its own rule never runs it"
     )
 
 
@@ -221,7 +221,7 @@ def test_a_holiday_that_is_skipped_or_moved_within_the_rule_is_fine(declared: st
 def test_a_condition_that_is_never_true_in_a_year_is_warned_of() -> None:
     line = 'every().day.at("06:00").if_(lambda due: due.day == 30 and due.month == 2).do(print).named("never")'
 
-    assert texts("if", line) == ["its condition refuses each of its next 366 due instants: it never runs"]
+    assert texts("if", line) == ["its condition is false at each of its next 366 due instants: it never runs"]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_condition_that_is_never_true_in_a_year_is_warned_of() -> None:
 def test_a_condition_that_is_true_once_or_cannot_be_tried_is_fine(condition: str) -> None:
     found = texts("if", f'every().day.at("06:00").if_({condition}).do(print).named("some")')
 
-    assert not any("refuses" in text for text in found)
+    assert not any("condition is false" in text for text in found)
 
 
 def test_a_condition_of_clockworks_form_is_tried_at_each_instant_at_which_the_clock_asks() -> None:
@@ -241,7 +241,7 @@ def test_a_condition_of_clockworks_form_is_tried_at_each_instant_at_which_the_cl
         'every(86_400, "never", at="00:05", if_=lambda due: due.day == 35)(print)',
     )
 
-    refused = [finding.event for finding in found(*lines) if "refuses" in finding.text]
+    refused = [finding.event for finding in found(*lines) if "condition is false" in finding.text]
 
     assert refused == ["never"]
 

@@ -74,7 +74,7 @@ def test_an_edit_starts_the_clock_anew_and_a_broken_one_is_told_and_waited_out(o
     clock = often.start("--reload")
     eventually(lambda: len(dues(redis)) >= 2, lambda: f"some firings:\n{clock.output}")
     clock.send(signal.SIGUSR1)
-    clock.wait_for("This clock leads; 1 event:")
+    clock.wait_for("This clock is the leader; 1 event:")
 
     often.write("lib/clock.py", OFTEN + "\nnonsense(\n")
     clock.wait_for("SyntaxError")
@@ -107,7 +107,7 @@ def test_usr1_writes_the_timetable_to_the_log(often: App) -> None:
 
     clock.send(signal.SIGUSR1)
 
-    clock.wait_for("This clock leads; 1 event:")
+    clock.wait_for("This clock is the leader; 1 event:")
     clock.wait_for("; next run at ")
     assert clock.end() == 0
 

@@ -41,7 +41,7 @@ def test_diff_says_what_is_gone_and_exits_3(repository: Path, tmp_path: Path) ->
     done = clock(repository, "diff", "lib/clock.py", str(changed), "--from", "2026-12-01", "--format", "markdown")
 
     assert (done.returncode, done.stderr) == (3, "")
-    assert "| - old.reminders: gone |" in done.stdout
+    assert "| - old.reminders: removed |" in done.stdout
 
 
 def test_a_missing_clock_file_is_told_in_one_line(repository: Path) -> None:

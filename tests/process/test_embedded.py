@@ -201,7 +201,7 @@ while True:
 
     errors = asking.output.splitlines()[1:]
     assert "Connection closed by server" in errors[0]
-    assert [error for error in errors if "It is started again until it runs." not in error] == []
+    assert [error for error in errors if "It is restarted until it runs." not in error] == []
 
 
 def test_damaged_data_are_told_at_once_with_what_to_do(app: App) -> None:

@@ -60,7 +60,9 @@ def test_a_password_that_is_read_as_a_port_is_not_shown() -> None:
 
 
 def test_an_error_says_where_the_url_was_given() -> None:
-    with pytest.raises(ConfigurationError, match=r"^config/clock.yml:1: 'http://cache': begins with none of"):
+    with pytest.raises(
+        ConfigurationError, match=r"^config/clock.yml:1: 'http://cache': it must start with one of"
+    ):
         connect("http://cache", source="config/clock.yml:1")
 
     with pytest.raises(StoreUnavailable, match=r"Is it running, and is config/clock.yml:1 right\?$"):

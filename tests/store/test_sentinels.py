@@ -84,7 +84,7 @@ def test_what_keeps_sentinels_from_naming_the_primary_is_told(
             "sentinel_password_unknown",
             "have no password",
         ),
-        (f"redis+sentinel://127.0.0.1:{port_of(plain)}/main", "not_a_sentinel", "This is no sentinel"),
+        (f"redis+sentinel://127.0.0.1:{port_of(plain)}/main", "not_a_sentinel", "This is not a sentinel"),
         (f"redis://127.0.0.1:{port}/0", "sentinel", "this is a sentinel; write redis+sentinel://"),
     ):
         with pytest.raises(StoreError) as caught:

@@ -41,8 +41,8 @@ def test_a_certificate_that_cannot_be_verified_is_refused_and_what_to_do_is_said
 
     assert "certificate" in str(caught.value)
     assert str(caught.value).endswith(
-        "The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your own, "
-        "or ?ssl_cert_reqs=none to go without."
+        "The server's certificate could not be verified: name its CA with ?ssl_ca_certs=FILE, "
+        "or turn the check off with ?ssl_cert_reqs=none."
     )
 
 

@@ -138,7 +138,7 @@ def test_an_option_that_cannot_be_used_is_refused_by_its_name(url: str, query: s
         ("redis://127.0.0.1:1/0/1", "the database is a number from 0 up"),
         ("redis://127.0.0.1:1/-1", "the database is a number from 0 up"),
         ("redis://127.0.0.1:0/0", "the port is 0"),
-        ("unix://", "it names no socket"),
+        ("unix://", "the socket is missing"),
         ("redis://cache..example:6379/0", "the host is not a valid name"),
         ("redis://%F0%9F:6379/0", "the host is not a valid name"),
         ("redis://cache%0A:6379/0", "the host is not a valid name"),

@@ -100,7 +100,7 @@ def test_a_clock_that_led_before_another_one_says_that_its_memory_may_be_old(
     redis.flushall()
     ticker.tick()
 
-    assert "What another clock has decided since this one led before is decided again." in caplog.text
+    assert "Decisions that another clock has made since this one last led are made again." in caplog.text
 
 
 def test_a_callable_whose_entry_was_lost_while_it_ran_is_not_run_again(

@@ -71,7 +71,7 @@ class ${camel}Job(Job):
     """$sentence."""
 
     def perform(self) -> None:
-        """Do the work. It may be done again after a failure or a crash: make it idempotent."""
+        """Do the work. It may run again after a failure or a crash: make it idempotent."""
         self.logger.info("$sentence")
 ''')
 
@@ -79,13 +79,13 @@ _JOB_TEST = Template("""\
 from jobs.${snake}_job import ${camel}Job
 
 
-def test_it_can_be_done_twice() -> None:
+def test_it_can_run_twice() -> None:
     ${camel}Job.perform_inline()
     ${camel}Job.perform_inline()
 """)
 
 _CLOCK = '''\
-"""What happens when. Run it with: python -m clock lib/clock.py"""
+"""The schedule. Run it with: python -m clock lib/clock.py"""
 
 import logging
 
@@ -108,7 +108,7 @@ from datetime import datetime, timedelta
 from clock import testing
 
 
-def test_hello_is_said_every_morning() -> None:
+def test_hello_runs_every_morning() -> None:
     start = datetime(2026, 3, 1)
 
     history = testing.run("lib/clock.py", start_time=start, end_time=start + timedelta(days=7))

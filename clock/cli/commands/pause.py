@@ -28,7 +28,7 @@ from clock.timetable.periods import parse_period
     "--until", metavar="WHEN", help="End of the pause: 2026-12-01 08:00, tomorrow, or a duration: 2h, 30m."
 )
 @click.option("--note", metavar="TEXT", help="Reason; shown by status, history and why.")
-@click.option("--by", metavar="WHO", help="Who pauses; default: the current user.")
+@click.option("--by", metavar="WHO", help="Name of the person who pauses; default: the current user.")
 @file_option
 @shared_options
 def pause(

@@ -72,7 +72,7 @@ def preview(
     elif chart:
         echo_page(timeline.chart())
     elif svg:
-        echo(f"Wrote {svg}: {len(timeline):,} firings")
+        echo(f"Wrote {svg}: {len(timeline):,} runs")
     else:
         _echo_firings(timeline, timetable)
 
@@ -124,4 +124,4 @@ def _echo_firings(timeline: Timeline, timetable: Timetable) -> None:
     actions = {event.name: str(event.action) for event in timetable.events}
     rows = [(f"{firing.at:%a %Y-%m-%d %H:%M:%S %Z}", firing.event, actions[firing.event]) for firing in timeline]
     echo_table(["when", "event", "what"], rows)
-    echo(f"{len(timeline):,} firings, times in {timeline.zone}")
+    echo(f"{len(timeline):,} runs, times in {timeline.zone}")

@@ -104,7 +104,7 @@ class _FurtherQueue:
                 self._watch(self._client_id)
             except StoreError as error:  # whoever waits sees itself whether Redis is away
                 self.is_refused = not isinstance(error, StoreUnavailable)
-                logger.debug("A further queue is not waited on: %s", error)
+                logger.debug("Not waiting for jobs in another queue: %s", error)
                 self._watching.clear()
 
     def _watch(self, client_id: int | None) -> None:

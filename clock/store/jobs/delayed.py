@@ -35,8 +35,8 @@ class CannotMove(StoreError):
         more = len(self.keys) - MOST_NAMED
         shown = ", ".join(map(repr, self.keys[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
         return (
-            "jobs cannot be moved to their queues, because these keys are no lists (WRONGTYPE): "
-            f"{shown}. Another program has written them; delete them."
+            "jobs cannot be moved to their queues, because these keys are not lists (WRONGTYPE): "
+            f"{shown}. Another program wrote them; delete them."
         )
 
 

@@ -47,7 +47,7 @@ def unserved_problems(redis: Redis, started: float) -> list[Problem]:
     return [
         Problem(
             f"no_worker:{name}",
-            f"Jobs wait in the queue {name!r} ({size}), and no worker takes from it. Start "
+            f"Jobs wait in the queue {name!r} ({size}), and no worker processes it. Start "
             f"one: clock worker -q {name}",
             blocks=latest >= started,
         )

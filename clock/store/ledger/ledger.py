@@ -143,7 +143,7 @@ class RedisLedger:
             if problem not in self._reported:
                 self._reported.add(problem)
                 cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
-                logger.error("In Redis, %s. Events fire all the same; %s.", problem, cure)
+                logger.error("In Redis, %s. Events run anyway; %s.", problem, cure)
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
         """Note which events are not declared any more, and forget those that have not been for a week.

@@ -80,7 +80,7 @@ def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
         problems += found
     else:
         for problem in found:
-            logger.error("In Redis, %s. It is passed over; rename or delete it.", problem)
+            logger.error("In Redis, %s. It is ignored; rename or delete it.", problem)
     return read
 
 

@@ -121,7 +121,7 @@ class Unfinished:
             raise
         except StoreError as error:
             if event not in self._unreadable:
-                logger.error("The unfinished jobs of %r cannot be read, and hold up nothing: %s", event, error)
+                logger.error("The unfinished jobs of %r cannot be read and are ignored: %s", event, error)
                 self._unreadable.add(event)
             return {}
         return dict(found)
@@ -141,7 +141,7 @@ class Unfinished:
             return
 
     def _forget(self, event: str, jid: bytes) -> None:
-        logger.info("Job %s of %r is no longer in Redis, and holds up the event no more", text(jid), event)
+        logger.info("Job %s of %r is no longer in Redis and no longer blocks the event", text(jid), event)
         with translated():
             self._redis.hdel(keys.WATCHED + event, jid)
 

@@ -66,7 +66,7 @@ def scheme_of(url: str) -> str:
     except ValueError:
         raise unreadable(url, f"it cannot be read; {_ESCAPES}") from None
     if parts.scheme not in SCHEMES:
-        raise unreadable(url, f"begins with none of {kinds}")
+        raise unreadable(url, f"it must start with one of {kinds}")
     if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
         raise unreadable(url, f"it cannot be read; {_ESCAPES}")
     return parts.scheme
@@ -104,14 +104,14 @@ def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
 
 def _of_socket(url: str, parts: SplitResult, address: Address) -> Address:
     if not parts.path.strip("/"):
-        raise unreadable(url, "it names no socket: unix:///run/redis/redis.sock")
+        raise unreadable(url, "the socket is missing: unix:///run/redis/redis.sock")
     return replace(address, connection={**address.connection, "path": unquote(parts.path)})
 
 
 def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
-        raise unreadable(url, f"it names no service: {address.scheme}://host:26379/SERVICE/0")
+        raise unreadable(url, f"the service is missing: {address.scheme}://host:26379/SERVICE/0")
     hosts = parts.netloc.rpartition("@")[2].split(",")
     places = [_HOST.fullmatch(host) for host in hosts]
     if not all(place and place[1] for place in places):

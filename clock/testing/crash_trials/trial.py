@@ -53,11 +53,11 @@ def assert_idempotent(
     expected = trial.state(once.pushed)
     if not once.effects and expected != (before, set()):
         raise ValueError(
-            f"{job.wire_name} changed the snapshot by means that are not watched: mark them with @testing.effect"
+            f"{job.wire_name} changed the snapshot by a function that is not tracked: mark it with @testing.effect"
         )
     if trial.start() != before:
         raise ValueError(
-            "fresh() does not put back what was" if fresh else "give fresh=, which puts back what was"
+            "fresh() does not restore the first state" if fresh else "pass fresh=, which restores the first state"
         )
     for point in _points(once.effects):
         trial.start()
@@ -67,7 +67,7 @@ def assert_idempotent(
         _check(again, f"{where}: run again, it fails")
         found = trial.state(cut.pushed + again.pushed)
         if found != expected:
-            raise AssertionError(f"{where}: run again, it leaves something else\n{_differ(expected, found)}")
+            raise AssertionError(f"{where}: run again, it has another result\n{_differ(expected, found)}")
     return once.effects
 
 
@@ -82,7 +82,9 @@ def _differ(expected: object, found: object) -> str:
 
 def _points(effects: Sequence[Effect]) -> list[CrashPoint]:
     if len(effects) > MOST_EFFECTS:
-        raise ValueError(f"the job has {len(effects)} effects; try it with less to do ({MOST_EFFECTS} at most)")
+        raise ValueError(
+            f"the job has {len(effects)} effects; try it with less data ({MOST_EFFECTS} effects at most)"
+        )
     whens: tuple[When, ...] = ("before", "after", "lost")
     points = [CrashPoint(number, when) for number in range(len(effects)) for when in whens]
     return points or [CrashPoint(0, "before")]
@@ -91,10 +93,10 @@ def _points(effects: Sequence[Effect]) -> list[CrashPoint]:
 def _between(effects: Sequence[Effect], point: CrashPoint) -> str:
     """The place of the crash in words."""
     if not effects:
-        return "is unsafe though it was not seen to do anything"
+        return "is unsafe, although none of its effects was tracked"
     this = effects[point.number]
     if point.when == "lost":
-        return f"is unsafe where the answer is lost at {this}"
+        return f"is unsafe if the answer is lost at {this}"
     first, last = (point.number - 1, point.number) if point.when == "before" else (point.number, point.number + 1)
     begin = str(effects[first]) if first >= 0 else "its start"
     end = str(effects[last]) if last < len(effects) else "its end"
@@ -120,7 +122,7 @@ class _Trial:
         self._clock = FakeClock(clock().now())
         context = inline_context(Order(job), args, {})
         if context is None:
-            raise ValueError(f"client middleware stops {job.wire_name}; there is nothing to try")
+            raise ValueError(f"client middleware stops {job.wire_name}; it cannot be tried")
         self._context = context
 
     def start(self) -> object:

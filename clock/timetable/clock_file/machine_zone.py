@@ -61,8 +61,8 @@ def _of_localtime(root: Path) -> MachineZone:
         return MachineZone(_of_file(file, root), "from /etc/localtime")
     named = _etc_timezone(root)
     if zone_name(_named(named) or UTC) != "UTC":
-        raise _unreadable(f"there is no /etc/localtime, which means UTC, but /etc/timezone says {named}")
-    return MachineZone(UTC, "there is no /etc/localtime")
+        raise _unreadable(f"/etc/localtime is missing, which means UTC, but /etc/timezone names {named}")
+    return MachineZone(UTC, "/etc/localtime is missing")
 
 
 def _of_empty_tz(root: Path) -> MachineZone:

@@ -93,7 +93,7 @@ class _OpenDays:
                 return not self._excepted(date_of(day))
         except Exception as error:  # noqa: BLE001  # the file's own function may raise whatever it likes
             logger.error(
-                "%r: except_on failed for %s: %r; it counts as no exception", self._name, date_of(day), error
+                "%r: except_on failed for %s: %r; the day counts as open", self._name, date_of(day), error
             )
             return True
 

@@ -1,4 +1,4 @@
-"""What happens when. Run it with: python -m clock lib/clock.py"""
+"""The schedule. Run it with: python -m clock lib/clock.py"""
 
 from jobs.send_welcome_job import SendWelcomeJob
 

@@ -258,7 +258,7 @@ def test_the_process_has_its_own_time_back_afterwards() -> None:
 
 
 def test_there_must_be_a_worker_to_kill() -> None:
-    with testing.world(NIGHT, workers=0) as w, pytest.raises(ValueError, match="no worker left"):
+    with testing.world(NIGHT, workers=0) as w, pytest.raises(ValueError, match="no worker is left"):
         w.kill_worker()
 
 
@@ -292,7 +292,7 @@ def test_a_time_that_is_past_cannot_be_planned() -> None:
     with testing.world(NIGHT, workers=0) as w:
         with pytest.raises(ValueError, match=r"2026-10-30 .* is past; the world is at 2026-10-31 22:00"):
             w.at("2026-10-30 12:00", w.start_worker)
-        with pytest.raises(ValueError, match=r"back at 2026-11-01 01:00.* before it is down, at 2026-11-01 02"):
+        with pytest.raises(ValueError, match=r"back at 2026-11-01 01:00.* before it goes down at 2026-11-01 02"):
             w.redis_down("2026-11-01 02:00", "2026-11-01 01:00")
         with pytest.raises(ValueError, match="only forwards"):
             w.run(days=-1)
