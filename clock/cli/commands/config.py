@@ -13,12 +13,12 @@ from clock.config import Found, environment, file_used, gather, json_schema
 from clock.store.server.address import masked
 
 
-@click.command(short_help="Print the settings and where each value comes from.")
+@click.command(short_help="Print the settings and the source of each value.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the settings file, for editors.")
 @json_option
 @shared_options
 def config(config: Path | None, schema: bool, as_json: bool, **options: Any) -> None:
-    """Print the settings of this environment and where each value comes from.
+    """Print the settings of this environment and the source of each value.
 
     Passwords are not shown.
 
