@@ -16,9 +16,9 @@ class Conditions(TypedDict, total=False):
     """Conditions that a job has to meet, all of those that are given.
 
     `jid` is one job id, or several. `class_` and `queue` may contain `*` and `?`. `args` and `error` are texts
-    that the arguments, as JSON, and the last error contain, in upper or lower case. `before`, an aware datetime
-    or seconds since 1970: due, died or, in a queue, enqueued before it. `older_than`, seconds or a timedelta:
-    failed, enqueued or created longer ago.
+    that the arguments, as JSON, and the last error contain, in upper or lower case; `text` is looked for in all
+    of jid, class, arguments and error. `before`, an aware datetime or seconds since 1970: due, died or, in a
+    queue, enqueued before it. `older_than`, seconds or a timedelta: failed, enqueued or created longer ago.
     """
 
     jid: str | Iterable[str]
@@ -26,6 +26,7 @@ class Conditions(TypedDict, total=False):
     queue: str
     args: str
     error: str
+    text: str
     before: datetime | float
     older_than: timedelta | float
 
@@ -49,6 +50,7 @@ def where(**conditions: Unpack[Conditions]) -> JobFilter:
         older_than=_age(conditions.get("older_than")),
         args=conditions.get("args"),
         error=conditions.get("error"),
+        text=conditions.get("text"),
         before=None if before is None else _instant(before),
     )
 

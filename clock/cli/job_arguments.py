@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Protocol, TypeVar
+from itertools import islice
+from typing import Any, Protocol, TypeVar, Unpack, cast
 
 import click
 
+from clock.api import Conditions, FoundJob, Progress
 from clock.cli.output import Styled, echo, echo_json, echo_table
 from clock.errors import ClockError
-from clock.inspection import FoundJob, JobFilter, matching
 from clock.job.payload import instant
 from clock.printable import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
-BATCH = 500  # jobs in one step: a few ms of Redis's time
-TURNS = 16  # steps at most where each goes through a whole queue: more would take time by the square of its length
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
 SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
+
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), default=50, help="Maximum number of jobs to show; default: 50."
+)
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -41,29 +45,29 @@ class Age(click.ParamType[float]):
         return float(match[1]) * _UNITS[match[2]]
 
 
+#: Condition -> its option, type, metavar and help.
+_CONDITIONS: dict[str, tuple[str, click.ParamType[Any] | None, str, str]] = {
+    "class_": ("--class", None, "NAME", "Only jobs of this class; * matches anything."),
+    "queue": ("--queue", None, "NAME", "Only jobs of this queue; * matches anything."),
+    "older_than": ("--older-than", Age(), "AGE", "Only jobs older than this: 90s, 15m, 2h, 7d ..."),
+    "args": ("--args", None, "TEXT", "Only jobs whose arguments, as JSON, contain this text."),
+    "error": ("--error", None, "TEXT", "Only jobs whose last error contains this text."),
+}
+NO_CHOICE = "select jobs by JID, or with --class, --queue, --older-than, --args or --error"
+
+
 def filter_options(command: F) -> F:
-    """Add `--class`, `--queue`, `--older-than`; the command gets them, and its JIDs, as `wanted`."""
+    """Add options that say which jobs are meant; the command gets them, and its JIDs, as `wanted`."""
 
     @wraps(command)
-    def with_filter(
-        *args: Any,
-        jids: tuple[str, ...] = (),
-        job_class: str | None,
-        queue_name: str | None,
-        older_than: float | None,
-        **kwargs: Any,
-    ) -> Any:
-        wanted = JobFilter(frozenset(jids), job_class, queue_name, older_than)
-        return command(*args, wanted=wanted, **kwargs)
+    def with_filter(*args: Any, jids: tuple[str, ...] = (), **options: Any) -> Any:
+        given = {name: options.pop(name) for name in _CONDITIONS}
+        wanted = {**given, "jid": jids or None}
+        meant = {name: value for name, value in wanted.items() if value is not None}
+        return command(*args, wanted=cast("Conditions", meant), **options)
 
-    for option in (
-        click.option(
-            "--older-than", type=Age(), metavar="AGE", help="Only jobs older than this: 90s, 15m, 2h, 7d ..."
-        ),
-        click.option("--queue", "queue_name", metavar="NAME", help="Only jobs of this queue; * matches anything."),
-        click.option("--class", "job_class", metavar="NAME", help="Only jobs of this class; * matches anything."),
-    ):
-        with_filter = option(with_filter)
+    for name, (option, kind, metavar, text) in reversed(_CONDITIONS.items()):
+        with_filter = click.option(option, name, type=kind, metavar=metavar, help=text)(with_filter)
     return with_filter  # type: ignore[return-value]  # the same command, with options
 
 
@@ -85,53 +89,68 @@ def confirm(question: str, yes: bool) -> None:
 class Place(Protocol):
     """What is asked here of where jobs wait."""
 
-    @property
-    def name(self) -> str:
-        """What it is called."""
+    def search(self, **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
+        """The jobs that meet the conditions."""
 
-    def jobs(self) -> Iterator[FoundJob]:
-        """The jobs there."""
+    def size(self) -> int:
+        """How many jobs there are."""
 
 
-def meant(place: Place, wanted: JobFilter, now: float) -> list[FoundJob]:
-    """The jobs that are wanted. Raises ClockError where one that was named is not there."""
-    jobs = list(matching(place.jobs(), wanted, now=now))
-    missing = wanted.jids - {job.jid for job in jobs}
+def count(place: Place, name: str, wanted: Conditions) -> int:
+    """How many jobs are wanted. Raises ClockError if one that was named is not there."""
+    missing, found = set(wanted.get("jid", ())), 0
+    for job in place.search(**wanted):
+        missing.discard(job.jid)
+        found += 1
     if missing:
-        raise ClockError(f"{place.name!r} has no job {', '.join(sorted(missing))}")
-    return jobs
+        raise ClockError(f"{name!r} has no job {', '.join(sorted(missing))}")
+    return found
 
 
-def in_batches(
-    jobs: Sequence[FoundJob], label: str, step: Callable[[Sequence[FoundJob]], int], size: int = BATCH
-) -> int:
-    """Do `step` to all jobs, `size` at a time, with a progress bar where there are many; the sum of answers."""
-    done = 0
-    hidden = len(jobs) < SHOWN_FROM
-    with click.progressbar(length=len(jobs), label=label, hidden=hidden, file=sys.stderr) as bar:
-        for start in range(0, len(jobs), size):
-            batch = jobs[start : start + size]
-            done += step(batch)
-            bar.update(len(batch))
-    return done
+def one(place: Place, name: str, jid: str) -> FoundJob:
+    """The job of that id. Raises ClockError if it is not there."""
+    job = next(place.search(jid=jid), None)
+    if job is None:
+        raise ClockError(f"{name!r} has no job {jid}")
+    return job
+
+
+@contextmanager
+def progress(label: str, size: int) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar over so many jobs, if there are many; what is yielded is told how far an action is."""
+    with click.progressbar(length=size, label=label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
+
+        def show(step: Progress) -> None:
+            bar.update(min(step.searched, size) - bar.pos)
+
+        yield show
+
+
+def show_found(
+    place: Place,
+    wanted: Conditions,
+    limit: int,
+    as_json: bool,
+    row: Callable[[FoundJob], list[object]],
+) -> None:
+    """Print the first `limit` jobs that are wanted, and whether there are more."""
+    jobs = place.search(**wanted)
+    shown = list(islice(jobs, limit))
+    more = place.size() - len(shown) if not wanted else int(next(jobs, None) is not None)
+    if as_json:
+        echo_json([job_as_json(job) for job in shown])
+        return
+    if not shown:
+        echo("No jobs.")
+        return
+    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in shown])
+    if more > 0:
+        echo(f"... and {more if not wanted else 'some'} more; use --limit to show them")
 
 
 def retries(job: FoundJob) -> int | None:
     """How often it has been tried again, for a table: its payload has less after a try by hand."""
     return None if job.retries is None else max(0, job.retries)
-
-
-def show_jobs(jobs: Sequence[FoundJob], more: int, as_json: bool, row: Callable[[FoundJob], list[object]]) -> None:
-    """Print jobs as a table, or as JSON; `more` is how many there are besides."""
-    if as_json:
-        echo_json([job_as_json(job) for job in jobs])
-        return
-    if not jobs:
-        echo("No jobs.")
-        return
-    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in jobs])
-    if more:
-        echo(f"... and {more} more; use --limit to show them")
 
 
 def show_job(job: FoundJob, as_json: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from clock.errors import ConfigurationError
+from clock.timetable.periods import parse_period
 
 _LENGTH = re.compile(r"(\d+)\s*(m|h|d|w)")
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
@@ -34,6 +35,30 @@ def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
     else:
         return text
     return f"{now + timedelta(days=days):%Y-%m-%d}{space}{time}"
+
+
+def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
+    """An instant to come, in UTC: a duration from now, a day's name with a time, or a date. Raises
+    ConfigurationError.
+
+    >>> from datetime import UTC
+    >>> str(later("--until", "2h", datetime(2026, 12, 1, 8, tzinfo=UTC), UTC))
+    '2026-12-01 10:00:00+00:00'
+    """
+    try:
+        return now + timedelta(seconds=parse_period(text).total_seconds())
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
+    except ValueError:
+        raise ConfigurationError(
+            f"{option} {text!r}: not a time; use '2026-12-01 08:00', 'tomorrow 08:00', or a duration: 2h, 30m"
+        ) from None
+    instant = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
+    if instant <= now:
+        raise ConfigurationError(f"{option} {text!r} is in the past")
+    return instant
 
 
 def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:

@@ -71,8 +71,9 @@ class JobFilter:
 
     `job_class` and `queue` may contain `*` and `?`. `older_than` is in seconds since the job failed, was
     enqueued or was created. `args` and `error` are texts that the arguments, as JSON, and the last error
-    contain, in upper or lower case; hidden arguments are not searched. `before` is a time in float seconds: the
-    job is due before it, or died before it; in a queue, it was enqueued before it.
+    contain, in upper or lower case; hidden arguments are not searched. `text` is looked for in jid, class,
+    arguments and error. `before` is a time in float seconds: the job is due before it, or died before it; in a
+    queue, it was enqueued before it.
 
     >>> JobFilter(job_class="Send*").accepts(FoundJob(b"", payload={"class": "SendMailJob"}), now=0)
     True
@@ -85,6 +86,7 @@ class JobFilter:
     args: str | None = None
     error: str | None = None
     before: float | None = None
+    text: str | None = None
 
     @property
     def accepts_all(self) -> bool:
@@ -102,6 +104,8 @@ class JobFilter:
         if self.args and not _contains(_args_text(job), self.args):
             return False
         if self.error and not _contains(job.error or "", self.error):
+            return False
+        if self.text and not any(_contains(part, self.text) for part in _shown(job)):
             return False
         if self.before is not None and not _is_before(job, self.before):
             return False
@@ -125,6 +129,10 @@ def _contains(text: str, part: str) -> bool:
 def _args_text(job: FoundJob) -> str:
     args = job.args
     return args if isinstance(args, str) else encode_again({"": args})[len('{"":') : -1]
+
+
+def _shown(job: FoundJob) -> tuple[str, ...]:
+    return job.jid, job.job_class, _args_text(job), job.error or ""
 
 
 def _is_before(job: FoundJob, time: float) -> bool:

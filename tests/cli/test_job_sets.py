@@ -68,6 +68,39 @@ def test_a_list_says_how_many_more_there_are(clock: Clock) -> None:
     assert clock("retry", "list", "--limit", "1").output.endswith("... and 2 more; use --limit to show them\n")
 
 
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize(
+    ("words", "jids"),
+    [
+        (["list", "--error", "DOWN"], ["a"]),
+        (["list", "--args", "7"], ["a", "b", "c"]),
+        (["search", "oserror"], ["a"]),
+        (["search", "CountSheep"], ["c"]),
+        (["search", "b", "--queue", "low"], ["b"]),
+    ],
+)
+def test_jobs_are_searched_by_what_they_contain(clock: Clock, words: list[str], jids: list[str]) -> None:
+    assert [job["jid"] for job in json.loads(clock("retry", *words, "--json").output)] == jids
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_list_with_a_filter_says_that_there_are_more(clock: Clock) -> None:
+    shown = clock("retry", "list", "--class", "*", "--limit", "1").output
+
+    assert shown.endswith("... and some more; use --limit to show them\n")
+
+
+@pytest.mark.usefixtures("retries")
+def test_jobs_are_rescheduled(clock: Clock, redis: Redis) -> None:
+    shown = clock("retry", "reschedule", "--class", "Send*", "--at", "3h", answer="y\n").output
+
+    assert "Let 2 of `retry` be due at " in shown
+    assert shown.endswith("Rescheduled: 2\n")
+    assert redis.zcount("retry", seconds_from_now(3 * 3600 - 100), seconds_from_now(3 * 3600 + 100)) == 2
+    with pytest.raises(ClockError, match="--at 'soon': not a time; use '2026-12-01 08:00'"):
+        clock("retry", "reschedule", "a", "--at", "soon")
+
+
 @pytest.mark.parametrize("columns", [60, 80, 140])
 def test_jids_are_shown_whole_on_a_terminal_of_any_width(clock: Clock, redis: Redis, columns: int) -> None:
     jid = "2f9b51d4c0d3a86e7b1f0c5d"
@@ -148,7 +181,7 @@ def test_no_choice_is_no_choice_of_all(clock: Clock, redis: Redis, verb: str) ->
     shown = clock("retry", verb, "--yes")
 
     assert shown.exit_code == 2
-    assert "select jobs by JID, or with --class, --queue or --older-than" in shown.output
+    assert "select jobs by JID, or with --class, --queue, --older-than, --args or --error" in shown.output
     assert redis.zcard("retry") == 3
 
 
@@ -253,6 +286,20 @@ def test_a_queue_whose_key_another_program_has_taken_is_named_beside_the_others(
     )
     assert "queue 'foreign'" in clock("status").output
     assert [view["is_list"] for view in json.loads(clock("queue", "list", "--json").output)] == [True, False, True]
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_queue_is_paused_and_unpaused(clock: Clock, redis: Redis) -> None:
+    told = [clock("queue", verb, "low").output for verb in ("pause", "pause", "list", "unpause", "unpause")]
+
+    assert told[0] == "Paused the queue 'low'\n"
+    assert told[1] == "'low' was paused already\n"
+    assert told[3:] == ["Unpaused the queue 'low'\n", "'low' was not paused\n"]
+    clock("queue", "pause", "low")
+    assert redis.smembers("paused") == {b"low"}
+    assert clock("queue", "list").output.splitlines()[2].split() == ["low", "0", "-", "paused"]
+    assert json.loads(clock("queue", "search", "default", "nothing", "--json").output) == []
+    assert len(json.loads(clock("queue", "search", "default", "sendmail", "--json").output)) == 2
 
 
 @pytest.mark.usefixtures("queued")

@@ -5,60 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from clock.api import Conditions, DeadSet, FoundJob, JobSet, RetrySet, ScheduledSet
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
     END_OF_DATES,
+    NO_CHOICE,
     confirm,
+    count,
     filter_options,
-    in_batches,
-    meant,
+    limit_option,
+    one,
+    progress,
     retries,
+    show_found,
     show_job,
-    show_jobs,
     yes_option,
 )
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo, json_option
+from clock.cli.spans import later
 from clock.cli.wiring import opened
-from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, SetName, WaitingSet, matching, trim_dead
+from clock.inspection import trim_dead
 from clock.job.payload import seconds
 from clock.store.jobs.dead import DeadLimits
 
 
-def _group(name: str, place: SetName, about: str) -> click.Group:
+def _group(name: str, place: type[JobSet], about: str) -> click.Group:
     """The commands for one of the sorted sets."""
     group = CommandGroup(name, help=about)
-    commands: list[Callable[[str, SetName], click.Command]] = [_list, _show, _retry, _delete, _clear]
-    if place != DEAD:
-        commands.append(_kill)
+    commands: list[Callable[[str, type[JobSet]], click.Command]] = [
+        _list, _search, _show, _retry, _reschedule, _delete, _clear
+    ]  # fmt: skip
     for make in commands:
         group.add_command(make(name, place))
+    if place is not DeadSet:
+        group.add_command(_kill(name, cast("type[RetrySet | ScheduledSet]", place)))
     return group
 
 
-def _list(name: str, place: SetName) -> click.Command:
-    @click.option(
-        "--limit", type=click.IntRange(min=1), default=50, help="Maximum number of jobs to show; default: 50."
-    )
+def _list(name: str, place: type[JobSet]) -> click.Command:
+    @limit_option
     @json_option
     @filter_options
     @shared_options
-    def command(wanted: JobFilter, limit: int, as_json: bool, **options: Any) -> None:
+    def command(wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
         redis, clock = opened(answering_settings(**options))
-        now = seconds(clock.now())
-        jobs = matching(WaitingSet(redis, place).jobs(), wanted, now=now)
-        shown = list(islice(jobs, limit))
-        show_jobs(shown, sum(1 for _ in jobs), as_json, partial(_row, now=now))
+        show_found(place(redis=redis), wanted, limit, as_json, partial(_row, now=seconds(clock.now())))
 
     return _command(
         "list",
         command,
-        f"""List the jobs of `{place}`, the earliest first.
+        f"""List the jobs of `{place.name}`, the earliest first.
 
     \b
     Example: python -m clock {name} list --class 'Send*' --older-than 2h
@@ -66,14 +67,37 @@ def _list(name: str, place: SetName) -> click.Command:
     )
 
 
-def _show(name: str, place: SetName) -> click.Command:
+def _search(name: str, place: type[JobSet]) -> click.Command:
+    @click.argument("text")
+    @limit_option
+    @json_option
+    @filter_options
+    @shared_options
+    def command(text: str, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
+        redis, clock = opened(answering_settings(**options))
+        row = partial(_row, now=seconds(clock.now()))
+        show_found(place(redis=redis), {**wanted, "text": text}, limit, as_json, row)
+
+    return _command(
+        "search",
+        command,
+        f"""List the jobs of `{place.name}` that contain TEXT.
+
+    TEXT is looked for in JID, class, arguments and error, in upper or lower case.
+
+    \b
+    Example: python -m clock {name} search ada@example.com
+    """,
+    )
+
+
+def _show(name: str, place: type[JobSet]) -> click.Command:
     @click.argument("jid")
     @json_option
     @shared_options
     def command(jid: str, as_json: bool, **options: Any) -> None:
         redis, _ = opened(answering_settings(**options))
-        [job] = meant(WaitingSet(redis, place), JobFilter(frozenset([jid])), 0)
-        show_job(job, as_json)
+        show_job(one(place(redis=redis), place.name, jid), as_json)
 
     return _command(
         "show",
@@ -86,18 +110,19 @@ def _show(name: str, place: SetName) -> click.Command:
     )
 
 
-def _retry(name: str, place: SetName) -> click.Command:
+def _retry(name: str, place: type[JobSet]) -> click.Command:
     @click.argument("jids", nargs=-1)
     @click.option("--all", "everything", is_flag=True, help="All jobs.")
     @yes_option
     @filter_options
     @shared_options
-    def command(wanted: JobFilter, everything: bool, yes: bool, **options: Any) -> None:
-        redis, clock = opened(answering_settings(**options))
-        now, waiting = seconds(clock.now()), WaitingSet(redis, place)
-        jobs = _chosen(waiting, wanted, now, everything)
-        confirm(f"Put {len(jobs)} of `{place}` into their queues?", yes or not jobs)
-        moved = in_batches(jobs, "Enqueueing", lambda batch: waiting.enqueue(batch, now))
+    def command(wanted: Conditions, everything: bool, yes: bool, **options: Any) -> None:
+        redis, _ = opened(answering_settings(**options))
+        jobs = place(redis=redis)
+        size = _chosen(jobs, wanted, everything=everything)
+        confirm(f"Put {size} of `{place.name}` into their queues?", yes or not size)
+        with progress("Enqueueing", size) as show:
+            moved = jobs.add_to_queue(progress=show, **(wanted or {"class_": "*"}))
         echo(f"Enqueued: {moved}")
 
     return _command(
@@ -111,17 +136,51 @@ def _retry(name: str, place: SetName) -> click.Command:
     )
 
 
-def _delete(name: str, place: SetName) -> click.Command:
+def _reschedule(name: str, place: type[JobSet]) -> click.Command:
+    @click.argument("jids", nargs=-1)
+    @click.option(
+        "--at", "when", required=True, metavar="WHEN", help="A date and time, tomorrow, or a duration: 2h, 30m."
+    )
+    @yes_option
+    @filter_options
+    @shared_options
+    def command(when: str, wanted: Conditions, yes: bool, **options: Any) -> None:
+        redis, clock = opened(answering_settings(**options))
+        now = clock.now()
+        at = later("--at", when, now, now.astimezone().tzinfo or UTC)
+        jobs = place(redis=redis)
+        size = _chosen(jobs, wanted)
+        confirm(f"Let {size} of `{place.name}` be due at {at.astimezone():%Y-%m-%d %H:%M:%S %Z}?", yes or not size)
+        with progress("Rescheduling", size) as show:
+            moved = jobs.reschedule(at, progress=show, **wanted)
+        echo(f"Rescheduled: {moved}")
+
+    return _command(
+        "reschedule",
+        command,
+        f"""Let jobs be due at another time, selected by JID or by filters.
+
+    WHEN is on this machine's clock unless it has a UTC offset. Dead jobs become scheduled ones.
+
+    \b
+    Example: python -m clock {name} reschedule --class 'Import*' --at 2h
+    """,
+    )
+
+
+def _delete(name: str, place: type[JobSet]) -> click.Command:
     @click.argument("jids", nargs=-1)
     @yes_option
     @filter_options
     @shared_options
-    def command(wanted: JobFilter, yes: bool, **options: Any) -> None:
-        redis, clock = opened(answering_settings(**options))
-        waiting = WaitingSet(redis, place)
-        jobs = _chosen(waiting, wanted, seconds(clock.now()), everything=False)
-        confirm(f"Delete {len(jobs)} of `{place}` for good?", yes or not jobs)
-        echo(f"Deleted: {in_batches(jobs, 'Deleting', waiting.delete)}")
+    def command(wanted: Conditions, yes: bool, **options: Any) -> None:
+        redis, _ = opened(answering_settings(**options))
+        jobs = place(redis=redis)
+        size = _chosen(jobs, wanted)
+        confirm(f"Delete {size} of `{place.name}` for good?", yes or not size)
+        with progress("Deleting", size) as show:
+            deleted = jobs.delete(progress=show, **wanted)
+        echo(f"Deleted: {deleted}")
 
     return _command(
         "delete",
@@ -134,20 +193,20 @@ def _delete(name: str, place: SetName) -> click.Command:
     )
 
 
-def _clear(name: str, place: SetName) -> click.Command:
+def _clear(name: str, place: type[JobSet]) -> click.Command:
     @yes_option
     @shared_options
     def command(yes: bool, **options: Any) -> None:
         redis, _ = opened(answering_settings(**options))
-        waiting = WaitingSet(redis, place)
-        size = waiting.size()
-        confirm(f"Delete all {size} of `{place}` for good?", yes or not size)
-        echo(f"Deleted: {waiting.clear()}")
+        jobs = place(redis=redis)
+        size = jobs.size()
+        confirm(f"Delete all {size} of `{place.name}` for good?", yes or not size)
+        echo(f"Deleted: {jobs.clear()}")
 
     return _command(
         "clear",
         command,
-        f"""Delete all jobs of `{place}` for good.
+        f"""Delete all jobs of `{place.name}` for good.
 
     \b
     Example: python -m clock {name} clear
@@ -155,19 +214,20 @@ def _clear(name: str, place: SetName) -> click.Command:
     )
 
 
-def _kill(name: str, place: SetName) -> click.Command:
+def _kill(name: str, place: type[RetrySet | ScheduledSet]) -> click.Command:
     @click.argument("jids", nargs=-1)
     @yes_option
     @filter_options
     @shared_options
-    def command(wanted: JobFilter, yes: bool, **options: Any) -> None:
+    def command(wanted: Conditions, yes: bool, **options: Any) -> None:
         config = answering_settings(**options)
         redis, clock = opened(config)
-        now, waiting = seconds(clock.now()), WaitingSet(redis, place)
-        jobs = _chosen(waiting, wanted, now, everything=False)
-        confirm(f"Move {len(jobs)} of `{place}` to the dead?", yes or not jobs)
-        moved = in_batches(jobs, "Moving", lambda batch: waiting.bury(batch, now))
-        removed = trim_dead(redis, now, DeadLimits(config.dead_max_jobs, config.dead_timeout))
+        jobs = place(redis=redis)
+        size = _chosen(jobs, wanted)
+        confirm(f"Move {size} of `{place.name}` to the dead?", yes or not size)
+        with progress("Moving", size) as show:
+            moved = jobs.kill(progress=show, **wanted)
+        removed = trim_dead(redis, seconds(clock.now()), DeadLimits(config.dead_max_jobs, config.dead_timeout))
         echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
 
     return _command(
@@ -185,10 +245,11 @@ def _command(name: str, function: Callable[..., None], about: str) -> click.Comm
     return click.command(name, help=about)(function)
 
 
-def _chosen(waiting: WaitingSet, wanted: JobFilter, now: float, everything: bool) -> list[FoundJob]:
-    if wanted.accepts_all and not everything:
-        raise click.UsageError("select jobs by JID, or with --class, --queue or --older-than")
-    return meant(waiting, wanted, now)
+def _chosen(jobs: JobSet, wanted: Conditions, *, everything: bool = False) -> int:
+    """How many jobs are meant. Raises UsageError if nothing says which."""
+    if not wanted and not everything:
+        raise click.UsageError(NO_CHOICE)
+    return count(jobs, jobs.name, wanted)
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:
@@ -206,6 +267,6 @@ def _when(job: FoundJob, now: float) -> str:
     return f"in {distance}" if job.at >= now else f"{distance} ago"
 
 
-retry = _group("retry", RETRY, "List, run, delete and kill jobs that wait for a retry.")
-scheduled = _group("scheduled", SCHEDULE, "List, run, delete and kill jobs that are scheduled for later.")
-dead = _group("dead", DEAD, "List, run and delete jobs that failed for good.")
+retry = _group("retry", RetrySet, "List, run, delete and kill jobs that wait for a retry.")
+scheduled = _group("scheduled", ScheduledSet, "List, run, delete and kill jobs that are scheduled for later.")
+dead = _group("dead", DeadSet, "List, run and delete jobs that failed for good.")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
-from clock.cli.spans import dated
+from clock.cli.spans import later
 from clock.cli.wiring import load_timetable, opened
 from clock.clocks import from_ms, to_ms
-from clock.errors import ConfigurationError
 from clock.store import Redis, listing
 from clock.store.ledger import pauses
 from clock.store.ledger.pauses import ALL, Pause
 from clock.timetable import Timetable, find_event
-from clock.timetable.periods import parse_period
 
 
 @click.command()
@@ -47,7 +44,7 @@ def pause(
     event = _event(redis, timetable, name, whole=whole)
     now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
-    end = None if until is None else _until(until, now, zone)
+    end = None if until is None else later("--until", until, now, zone)
     wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
     made = pauses.pause(redis, event, wanted)
     lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
@@ -80,23 +77,6 @@ def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool)
     if name is not None and name not in listing.ledger(redis):
         find_event(timetable, name)
     return name or ALL
-
-
-def _until(text: str, now: datetime, zone: tzinfo) -> datetime:
-    try:
-        return now + timedelta(seconds=parse_period(text).total_seconds())
-    except ValueError:
-        pass
-    try:
-        found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
-    except ValueError:
-        raise ConfigurationError(
-            f"--until {text!r}: not a time; use '2026-12-01 08:00', 'tomorrow 08:00', or a duration: 2h, 30m"
-        ) from None
-    until = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
-    if until <= now:
-        raise ConfigurationError(f"--until {text!r} is in the past")
-    return until
 
 
 def _told(event: str) -> str:

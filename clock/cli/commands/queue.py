@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import click
 
+from clock.api import Conditions, FoundJob, Queue, QueueView
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
-    BATCH,
-    TURNS,
+    NO_CHOICE,
     confirm,
+    count,
     filter_options,
-    in_batches,
-    meant,
+    limit_option,
+    one,
+    progress,
     retries,
+    show_found,
     show_job,
-    show_jobs,
     yes_option,
 )
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo, echo_json, echo_table, json_option
 from clock.cli.wiring import opened
 from clock.errors import ClockError
-from clock.inspection import FoundJob, JobFilter, QueueJobs, matching, queues
 from clock.job.payload import seconds
 from clock.store import Redis
 
@@ -38,26 +38,39 @@ def queue() -> None:
 
 @queue.command("list", short_help="List the queues, or the jobs of the queue NAME.")
 @click.argument("name", required=False)
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, help="Maximum number of jobs to show; default: 50."
-)
+@limit_option
 @json_option
 @filter_options
 @shared_options
-def list_command(name: str | None, wanted: JobFilter, limit: int, as_json: bool, **options: Any) -> None:
+def list_command(name: str | None, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
     """List the queues with their latency; with NAME, list the jobs of that queue, next job first.
 
     \b
     Example: python -m clock queue list default --class 'Send*'
     """
     redis, clock = opened(answering_settings(**options))
-    now = seconds(clock.now())
     if name is None:
-        _show_queues(redis, now, as_json)
+        _show_queues(redis, as_json)
         return
-    jobs = matching(_place(redis, name).jobs(), wanted, now=now)
-    shown = list(islice(jobs, limit))
-    show_jobs(shown, sum(1 for _ in jobs), as_json, partial(_row, now=now))
+    show_found(_place(redis, name), wanted, limit, as_json, partial(_row, now=seconds(clock.now())))
+
+
+@queue.command(short_help="List the jobs of the queue NAME that contain TEXT.")
+@click.argument("name")
+@click.argument("text")
+@limit_option
+@json_option
+@filter_options
+@shared_options
+def search(name: str, text: str, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
+    """List the jobs of the queue NAME that contain TEXT in JID, class, arguments or error.
+
+    \b
+    Example: python -m clock queue search default ada@example.com
+    """
+    redis, clock = opened(answering_settings(**options))
+    row = partial(_row, now=seconds(clock.now()))
+    show_found(_place(redis, name), {**wanted, "text": text}, limit, as_json, row)
 
 
 @queue.command()
@@ -72,8 +85,7 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
     Example: python -m clock queue show default 2f9b51d4c0d3a86e7b1f0c5d
     """
     redis, _ = opened(answering_settings(**options))
-    [job] = meant(_place(redis, name), JobFilter(frozenset([jid])), 0)
-    show_job(job, as_json)
+    show_job(one(_place(redis, name), name, jid), as_json)
 
 
 @queue.command(short_help="Delete jobs of the queue NAME for good.")
@@ -82,20 +94,21 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
 @yes_option
 @filter_options
 @shared_options
-def delete(name: str, wanted: JobFilter, yes: bool, **options: Any) -> None:
+def delete(name: str, wanted: Conditions, yes: bool, **options: Any) -> None:
     """Delete jobs of the queue NAME for good, selected by JID or by filters.
 
     \b
     Example: python -m clock queue delete default --class OldJob
     """
-    if wanted.accepts_all:
-        raise click.UsageError("select jobs by JID, or with --class or --older-than")
-    redis, clock = opened(answering_settings(**options))
+    if not wanted:
+        raise click.UsageError(NO_CHOICE)
+    redis, _ = opened(answering_settings(**options))
     place = _place(redis, name)
-    jobs = meant(place, wanted, seconds(clock.now()))
-    confirm(f"Delete {len(jobs)} of the queue {name!r} for good?", yes or not jobs)
-    size = max(BATCH, len(jobs) // TURNS + 1)
-    echo(f"Deleted: {in_batches(jobs, 'Deleting', place.delete, size)}")
+    size = count(place, name, wanted)
+    confirm(f"Delete {size} of the queue {name!r} for good?", yes or not size)
+    with progress("Deleting", size) as show:
+        deleted = place.delete(progress=show, **wanted)
+    echo(f"Deleted: {deleted}")
 
 
 @queue.command(short_help="Delete the queue NAME and all its jobs for good.")
@@ -108,34 +121,62 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     \b
     Example: python -m clock queue clear low
     """
-    redis, clock = opened(answering_settings(**options))
+    redis, _ = opened(answering_settings(**options))
     place = _place(redis, name)
-    [size] = [view.size for view in queues(redis, seconds(clock.now())) if view.name == name]
+    size = place.size()
     confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes or not size)
     echo(f"Deleted: {place.clear()}")
 
 
-def _place(redis: Redis, name: str) -> QueueJobs:
-    known = [view.name for view in queues(redis, 0)]
+@queue.command("pause", short_help="Let workers take no jobs from the queue NAME.")
+@click.argument("name")
+@shared_options
+def pause_command(name: str, **options: Any) -> None:
+    """Let workers take no jobs from the queue NAME. Jobs that run go on, and jobs can be pushed.
+
+    \b
+    Example: python -m clock queue pause mail
+    """
+    redis, _ = opened(answering_settings(**options))
+    echo(f"Paused the queue {name!r}" if Queue(name, redis=redis).pause() else f"{name!r} was paused already")
+
+
+@queue.command("unpause", short_help="Let workers take jobs from the queue NAME again.")
+@click.argument("name")
+@shared_options
+def unpause_command(name: str, **options: Any) -> None:
+    """Let workers take jobs from the queue NAME again.
+
+    \b
+    Example: python -m clock queue unpause mail
+    """
+    redis, _ = opened(answering_settings(**options))
+    echo(f"Unpaused the queue {name!r}" if Queue(name, redis=redis).unpause() else f"{name!r} was not paused")
+
+
+def _place(redis: Redis, name: str) -> Queue:
+    known = [view.name for view in Queue.all(redis=redis)]
     if name not in known:
         raise ClockError(f"no queue {name!r}; available: {', '.join(known) or 'none'}")
-    return QueueJobs(redis, name)
+    return Queue(name, redis=redis)
 
 
-def _show_queues(redis: Redis, now: float, as_json: bool) -> None:
-    found = queues(redis, now)
+def _show_queues(redis: Redis, as_json: bool) -> None:
+    found = Queue.all(redis=redis)
     if as_json:
         echo_json([asdict(view) for view in found])
     elif found:
-        echo_table(
-            ["queue", "jobs", "latency"],
-            [(view.name, view.size, duration(view.latency) if view.size else "-") for view in found],
-        )
+        echo_table(["queue", "jobs", "latency", ""], [_queue_row(view) for view in found])
         for view in found:
             if view.problem:
                 echo(f"! {view.problem}", fg="red")
     else:
         echo("No queues yet: nothing has been pushed.")
+
+
+def _queue_row(view: QueueView) -> tuple[object, ...]:
+    latency = duration(view.latency) if view.size else "-"
+    return view.name, view.size, latency, "paused" if view.is_paused else ""
 
 
 def _row(job: FoundJob, *, now: float) -> list[object]:
