@@ -31,7 +31,7 @@ from redis import Redis
 from benchmarks.faults.server import Server
 from clock.clocks import SystemClock, from_ms
 from clock.store import keys, listing
-from clock.store.ledger import overdue
+from clock.store.ledger import history, overdue
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import Timetable, load
 
@@ -271,7 +271,9 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
         event = timetable.event(name)
         anchor = from_ms(entry.anchor_ms)
         jobs = 1 if event.enqueues else 3
-        recorded = {record["due"] for record in ledger.history(name) if record["decision"] != "missed"}
+        records = list(history.read(redis, name))
+        recorded = {record["due"] for record in records if record["decision"] != "missed"}
+        kept_from_ms = max(since_ms, records[-1]["due"] if len(records) == history.HISTORY_LENGTH else 0)
         for due in event.due_between(entry.anchor_ms // 1000 - 1, entry.decided_ms // 1000, anchor=anchor):
             tally.due += 1
             times = pushed.pop((name, due * 1000), 0)
@@ -280,8 +282,7 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
                 tally.lost.append(what)
             elif times > jobs:
                 tally.doubled.append(what)
-            is_kept = due * 1000 > since_ms and entry.decided_ms // 1000 - due < 900  # the history is capped
-            if due * 1000 not in recorded and is_kept:
+            if due * 1000 not in recorded and due * 1000 > kept_from_ms:
                 tally.unrecorded.append(what)
     tally.doubled += [f"{name} due {due} ms, which is no due instant" for name, due in pushed]
 
