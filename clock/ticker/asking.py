@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from clock.clocks import from_ms, to_ms
 from clock.ticker.catch_up import ON_TIME, SUPERSEDED, Due, Missed, Owed, missed_because
 from clock.timetable import Event
+from clock.timetable.triggers.spans import span_of
 
 _SECOND = timedelta(seconds=1)
 
@@ -53,11 +54,11 @@ def owed_by_asking(event: Event, *, anchor: datetime, decided: datetime, counted
 def _too_late(event: Event, anchor: datetime, decided: datetime, counted: str, now: datetime) -> list[Missed]:
     limit = ON_TIME if event.catch_up == "skip" else max(ON_TIME, event.catch_up_within)
     end = to_ms(now - limit - timedelta(milliseconds=1)) // 1000
-    instants = list(event.asked_between(to_ms(decided) // 1000, end, anchor=anchor, counted=counted))
-    if not instants:
+    span = span_of(event.asked_between(to_ms(decided) // 1000, end, anchor=anchor, counted=counted))
+    if span is None:
         return []
-    begin, stop = from_ms(instants[0] * 1000), from_ms(instants[-1] * 1000)
-    return [Missed(begin, stop, decided, len(instants), missed_because(event, now - stop) or "", counted)]
+    begin, stop = from_ms(span.first * 1000), from_ms(span.last[-1] * 1000)
+    return [Missed(begin, stop, decided, span.count, missed_because(event, now - stop) or "", counted)]
 
 
 def _asked_after(event: Event, after: datetime, anchor: datetime, counted: str) -> datetime | None:

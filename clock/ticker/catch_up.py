@@ -7,16 +7,16 @@ declaration, its ledger entry and the present instant, so each clock, and each r
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
 
-from clock.clocks import to_ms
+from clock.clocks import from_ms, to_ms
 from clock.store.ledger.decision import DecisionKind
+from clock.timetable.triggers.spans import span_of
 
 ON_TIME = timedelta(seconds=10)  # a longer delay than any healthy loop has, shorter than a restart
 ALL_LIMIT = 1_000  # at most so many of one event are fired at once, however long the clock was away
@@ -32,15 +32,6 @@ class Schedule(Protocol):
     @property
     def catch_up_within(self) -> timedelta:
         """Instants older than this are missed."""
-
-    def next_after(
-        self, after: datetime, *, anchor: datetime, previous: datetime | None = None
-    ) -> datetime | None:
-        """The first due instant after `after`."""
-
-
-class Enumerable(Schedule, Protocol):
-    """An event that tells its due instants in bulk."""
 
     def due_between(
         self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
@@ -99,23 +90,48 @@ def owed(
 ) -> Owed:
     """What becomes of the event's due instants in (decided, now]; `previous` is the last one before them.
 
-    All instants are aware, in UTC.
+    All instants are aware, in UTC. A year of missed instants costs no more than an hour of them, if the trigger
+    can count them.
     """
-    tally = _Tally(deque(maxlen=ALL_LIMIT if event.catch_up == "all" else 1))
-    after = decided
-    while (at := event.next_after(after, anchor=anchor, previous=previous)) is not None and at <= now:
-        late = now - at
-        if reason := missed_because(event, late):
-            tally.miss(at, after, reason)
-        else:
-            due = Due(at, previous, after, caught_up=late > ON_TIME)
-            tally.keep(due, superseded=SUPERSEDED[event.catch_up])
-        previous = after = at
-    return Owed(tuple(tally.missed), tuple(tally.kept), decided=after)
+    missed: list[Missed] = []
+    fires: list[Due] = []
+    after, begin = decided, to_ms(decided) // 1000
+    for end, reason in _sections(event, now):
+        most = 0 if reason else ALL_LIMIT if event.catch_up == "all" else 1
+        dues = event.due_between(begin, end, anchor=anchor, previous=previous) if end > begin else ()
+        begin, span = max(begin, end), span_of(dues, most + 1)
+        if span is None:
+            continue
+        firing = span.last[-most:] if most else ()
+        if lost := span.count - len(firing):
+            last = _instant(span.last[-len(firing) - 1])
+            missed.append(Missed(_instant(span.first), last, after, lost, reason or SUPERSEDED[event.catch_up]))
+            previous = after = last
+        for at in map(_instant, firing):
+            fires.append(Due(at, previous, after, caught_up=now - at > ON_TIME))
+            previous = after = at
+    return Owed(tuple(missed), tuple(fires), decided=after)
+
+
+def _sections(event: Schedule, now: datetime) -> Iterator[tuple[int, str | None]]:
+    """The parts of the time until `now`: the last second, and why due instants do not fire (None: they do)."""
+    yield _before(now, max(ON_TIME, event.catch_up_within)), _over_limit(event)
+    if event.catch_up == "skip":
+        yield _before(now, ON_TIME), NO_CATCH_UP
+    yield to_ms(now) // 1000, None
+
+
+def _before(now: datetime, age: timedelta) -> int:
+    """The last second since 1970 that was more than `age` ago."""
+    return ((now - _EPOCH) // _TICK - age // _TICK - 1) // 1_000_000
+
+
+def _instant(seconds: int) -> datetime:
+    return from_ms(seconds * 1000)
 
 
 def met(
-    event: Enumerable, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
+    event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
 ) -> list[int]:
     """The due instants in (decided, until] that fire where a clock looks at each as it is due; seconds since 1970.
 
@@ -133,9 +149,15 @@ def missed_because(event: Schedule, late: timedelta) -> str | None:
     if late <= ON_TIME:
         return None
     if late > event.catch_up_within:
-        return f"over {event.catch_up_within} late, the event's catch-up limit"
-    return "the event does not catch up" if event.catch_up == "skip" else None
+        return _over_limit(event)
+    return NO_CATCH_UP if event.catch_up == "skip" else None
 
+
+def _over_limit(event: Schedule) -> str:
+    return f"over {event.catch_up_within} late, the event's catch-up limit"
+
+
+NO_CATCH_UP = "the event does not catch up"
 
 #: Why an instant is missed that came before one that fires.
 SUPERSEDED = {
@@ -144,20 +166,5 @@ SUPERSEDED = {
     "all": f"more than {ALL_LIMIT} runs were due at once",
 }
 
-
-@dataclass(slots=True)
-class _Tally:
-    kept: deque[Due]
-    missed: list[Missed] = field(default_factory=list)
-
-    def keep(self, due: Due, *, superseded: str) -> None:
-        if len(self.kept) == self.kept.maxlen:
-            self.miss(self.kept[0].at, self.kept[0].after, superseded)
-        self.kept.append(due)
-
-    def miss(self, at: datetime, after: datetime, reason: str) -> None:
-        if self.missed and self.missed[-1].reason == reason:
-            run = self.missed.pop()
-            self.missed.append(Missed(run.first, at, run.after, run.count + 1, reason))
-        else:
-            self.missed.append(Missed(at, at, after, 1, reason))
+_EPOCH = from_ms(0)
+_TICK = timedelta(microseconds=1)

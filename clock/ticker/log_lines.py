@@ -12,6 +12,7 @@ from clock.ticker.catch_up import Due
 from clock.ticker.due_queue import Planned
 from clock.ticker.remembered import Behind, Remembered
 from clock.timetable import Event
+from clock.timetable.triggers.spans import span_of
 
 NAMED = 10  # events in one line; of thousands a few are enough to find the cause
 
@@ -103,8 +104,8 @@ def _decided_again(event: Event, behind: Behind) -> str:
     """The event and those of its due instants that the ledger does not have any more."""
     entry = behind.found
     low, high = entry.decided_ms // 1000, behind.committed_ms // 1000
-    dues = list(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))
-    if not dues:
+    span = span_of(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))
+    if span is None:
         return f"{event.name!r} up to {from_ms(behind.committed_ms).isoformat()}"
-    first, last = from_ms(dues[0] * 1000).isoformat(), from_ms(dues[-1] * 1000).isoformat()
-    return f"{event.name!r} {first}" if len(dues) == 1 else f"{event.name!r} {len(dues)} from {first} to {last}"
+    first, last = from_ms(span.first * 1000).isoformat(), from_ms(span.last[-1] * 1000).isoformat()
+    return f"{event.name!r} {first}" if span.count == 1 else f"{event.name!r} {span.count} from {first} to {last}"

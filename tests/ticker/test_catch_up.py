@@ -1,11 +1,16 @@
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clock.ticker.catch_up import ALL_LIMIT, Owed, owed
+from clock.clocks import to_ms
+from clock.ticker.catch_up import ALL_LIMIT, ON_TIME, Owed, missed_because, owed
+from clock.timetable.triggers.cron import Cron
+from clock.timetable.triggers.intervals import Elapsed, Trigger
+from clock.timetable.triggers.spans import Countable
 
 ANCHOR = datetime(2026, 11, 24, 6, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -18,10 +23,11 @@ class EveryMinute:
     catch_up: str = "latest"
     catch_up_within: timedelta = timedelta(hours=1)
 
-    def next_after(
-        self, after: datetime, *, anchor: datetime, previous: datetime | None = None
-    ) -> datetime | None:
-        return anchor + ((after - anchor) // MINUTE + 1) * MINUTE
+    def due_between(
+        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
+    ) -> Iterable[int]:
+        start = to_ms(anchor) // 1000
+        return range(start + ((after - start) // 60 + 1) * 60, end + 1, 60)
 
 
 def minute(number: float) -> datetime:
@@ -106,3 +112,70 @@ def test_every_due_instant_is_decided_exactly_once(catch_up: str, away: int, dec
 
     missed = [run.first + number * MINUTE for run in owes.missed for number in range(run.count)]
     assert missed + fired(owes) == [minute(decided + number) for number in range(1, away // 60 + 1)]
+
+
+def test_the_reason_and_the_firings_are_those_of_a_look_at_each_instant() -> None:
+    for catch_up in ("latest", "all", "skip"):
+        for tenths in range(0, 30):
+            event = EveryMinute(catch_up, timedelta(seconds=90))
+            owes = owed_at(5 + tenths / 10, event)
+            now = minute(5 + tenths / 10)
+            late = [now - minute(number) for number in range(1, int(5 + tenths / 10) + 1)]
+            fires = [age for age in late if missed_because(event, age) is None]
+            assert fired(owes) == [now - age for age in (fires if catch_up == "all" else fires[-1:])]
+            assert [due.caught_up for due in owes.fires] == [now - due.at > ON_TIME for due in owes.fires]
+
+
+@dataclass
+class Counted:
+    """Due instants, and how many of them were made."""
+
+    instants: Countable
+    made: int = 0
+
+    def __iter__(self) -> Iterator[int]:
+        return map(self._count, self.instants)
+
+    def __len__(self) -> int:
+        return len(self.instants)
+
+    def __reversed__(self) -> Iterator[int]:
+        return map(self._count, reversed(self.instants))
+
+    def _count(self, instant: int) -> int:
+        self.made += 1
+        return instant
+
+
+@dataclass
+class EverySecond:
+    """An event of each second, by a trigger; what the trigger has returned."""
+
+    trigger: Trigger
+    catch_up: str
+    catch_up_within: timedelta
+    asked: list[Counted] = field(default_factory=list)
+
+    def due_between(
+        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
+    ) -> Iterable[int]:
+        found = self.trigger.due_between(after, end, to_ms(anchor) // 1000, None)
+        assert isinstance(found, Countable)
+        self.asked.append(Counted(found))
+        return self.asked[-1]
+
+
+@pytest.mark.parametrize("trigger", [Elapsed(1), Cron("* * * * * *", UTC)])
+@pytest.mark.parametrize("within", [timedelta(hours=1), timedelta(days=1000), timedelta.max])
+@pytest.mark.parametrize("catch_up", ["latest", "all", "skip"])
+def test_a_year_of_missed_seconds_is_counted_and_not_made_one_by_one(
+    catch_up: str, within: timedelta, trigger: Trigger
+) -> None:
+    event, now = EverySecond(trigger, catch_up, within), ANCHOR + timedelta(days=365, milliseconds=300)
+
+    owes = owed(event, anchor=ANCHOR, decided=ANCHOR, previous=None, now=now)
+
+    assert sum(run.count for run in owes.missed) + len(owes.fires) == 365 * 86_400
+    assert fired(owes)[-1] == owes.decided == ANCHOR + timedelta(days=365)
+    assert len(event.asked) <= 3, "calls of the trigger"
+    assert sum(found.made for found in event.asked) <= ALL_LIMIT + 10, "instants that were made"

@@ -14,6 +14,7 @@ from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS, E
 from clock.timetable.triggers.clockwork import At, ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import CalendarDays, EachHour, Hours, Trigger
+from clock.timetable.triggers.spans import span_of
 from clock.timetable.triggers.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute
@@ -59,6 +60,22 @@ def test_the_same_instants_are_due_whether_asked_in_one_go_in_steps_or_one_by_on
         assert first(trigger, after, anchor, decided) == due
         assert first(trigger, (after + due) // 2, anchor) == due
         after = decided = due
+
+
+@for_all(data=st.data(), zone=zones, away=st.integers(-1, 400 * DAY), length=st.integers(0, 200 * DAY))
+def test_due_instants_that_are_counted_are_those_that_are_made(
+    data: st.DataObject, zone: ZoneInfo, away: int, length: int
+) -> None:
+    anchor = to_seconds(data.draw(instants(zone)))
+    trigger = data.draw(triggers(zone))
+    start = anchor + away
+
+    made = list(trigger.due_between(start, start + length, anchor, None))
+    span = span_of(trigger.due_between(start, start + length, anchor, None), 3)
+
+    assert (span is None) == (not made)
+    if span is not None:
+        assert (span.first, span.count, span.last) == (made[0], len(made), made[-3:])
 
 
 @for_all(data=st.data(), zone=zones)

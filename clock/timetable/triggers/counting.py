@@ -11,12 +11,13 @@ since 1970, "-" if there is none. It is nominal: before a spread, a jitter or a 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from clock.timetable.triggers.clockwork import ClockworkAt
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
+from clock.timetable.triggers.spans import Joined
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, MINUTE
 
 #: The last instant that counted, for each time of `at`; None: none has.
@@ -104,16 +105,15 @@ class _Open:
         return _asked_on(self.leaf, self.last, after, end, anchor)
 
 
-def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anchor: int) -> Iterator[int]:
+def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anchor: int) -> Iterable[int]:
     """The next due instant after the last one that counted, then whole minutes, or seconds."""
     first = _next_due(leaf, last, anchor)
     if first > end:
-        return
-    if first > after:
-        yield first
+        return ()
     grain = MINUTE if _period(leaf) >= MINUTE else 1
     begin = max(first, after)
-    yield from range(begin - begin % grain + grain, end + 1, grain)
+    rest = range(begin - begin % grain + grain, end + 1, grain)
+    return Joined(first, rest) if first > after else rest
 
 
 def _next_due(leaf: Elapsed | Days, last: int | None, anchor: int) -> int:

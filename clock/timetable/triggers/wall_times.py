@@ -9,7 +9,7 @@ the night matter. `FIXED` is Debian cron's rule, as the `cronsim` package states
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Literal
@@ -63,20 +63,18 @@ class WallTimes:
     zone: tzinfo
     dst: Dst = FIXED
 
-    def instants(self, after: int, end: int) -> Iterator[int]:
+    def instants(self, after: int, end: int) -> Instants:
         """The instants in (after, end], in order."""
-        for offset, walls in self._runs(after, end):
-            for wall in walls:
-                yield wall - offset
+        return Instants(self, after, end)
 
     def readings(self, after: int, end: int) -> Iterator[tuple[int, int]]:
         """The instants in (after, end], in order, each with the wall-clock time that it stands for."""
-        for offset, walls in self._runs(after, end):
+        for offset, walls in self.runs(after, end):
             for wall in walls:
                 yield wall - offset, wall
 
-    def _runs(self, after: int, end: int) -> Iterator[tuple[int, Iterable[int]]]:
-        """The same as runs of wall-clock times: (offset, the times); an instant is a time less the offset."""
+    def runs(self, after: int, end: int) -> Iterator[tuple[int, Walls]]:
+        """Runs of wall-clock times: (offset, the times); an instant is a time less the offset."""
         end = min(end, after + SEARCH_SECONDS)
         soonest = next(iter(self.days.between((after - DAY) // DAY, (end + DAY) // DAY + 1)), None)
         if soonest is None:
@@ -99,18 +97,73 @@ class WallTimes:
             high = stretch.stop + stretch.following
         return low, high
 
-    def _shifted(self, stretch: Stretch) -> Iterator[tuple[int, Iterable[int]]]:
+    def _shifted(self, stretch: Stretch) -> Iterator[tuple[int, Walls]]:
         """The run for the gap before a stretch: all times in it stand for the stretch's first instant."""
         low, high = stretch.start + stretch.before, stretch.start + stretch.offset
-        skipped = next(self._walls(low, high), None)
-        is_due_anyway = next(self._walls(high, high + 1), None) is not None
-        if self.dst.gap == "shift" and skipped is not None and not is_due_anyway:
-            yield skipped - stretch.start, (skipped,)
+        skipped = next(iter(self._walls(low, high)), None)
+        if self.dst.gap == "shift" and skipped is not None and not self._walls(high, high + 1):
+            yield skipped - stretch.start, self._walls(skipped, skipped + 1)
 
-    def _walls(self, low: int, high: int) -> Iterator[int]:
-        """The wall-clock times low <= wall < high of the rule, as if no night were odd."""
-        times = self.times
-        for day in self.days.between(low // DAY, -(-high // DAY)):
-            base = day * DAY
-            for time in times[bisect_left(times, low - base) : bisect_left(times, high - base)]:
+    def _walls(self, low: int, high: int) -> Walls:
+        return Walls(self.days, self.times, low, high)
+
+
+class Walls:
+    """The wall-clock times low <= wall < high of a rule, in order, as if there were no DST transitions."""
+
+    __slots__ = ("_days", "_high", "_low", "_times")
+
+    def __init__(self, days: DayRule, times: tuple[int, ...], low: int, high: int) -> None:
+        self._days = days
+        self._times = times
+        self._low = low
+        self._high = high
+
+    def __iter__(self) -> Iterator[int]:
+        for base, times in self._by_day():
+            for time in times:
                 yield base + time
+
+    def __len__(self) -> int:
+        return sum(len(times) for _, times in self._by_day())
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+    def __reversed__(self) -> Iterator[int]:
+        for base, times in reversed(list(self._by_day())):
+            for time in reversed(times):
+                yield base + time
+
+    def _by_day(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        times, low, high = self._times, self._low, self._high
+        for day in self._days.between(low // DAY, -(-high // DAY)):
+            base = day * DAY
+            if low <= base and base + DAY <= high:
+                yield base, times
+            else:
+                yield base, times[bisect_left(times, low - base) : bisect_left(times, high - base)]
+
+
+class Instants:
+    """The instants of a rule in (after, end], in order. They can be counted without making each."""
+
+    __slots__ = ("_after", "_end", "_rule")
+
+    def __init__(self, rule: WallTimes, after: int, end: int) -> None:
+        self._rule = rule
+        self._after = after
+        self._end = end
+
+    def __iter__(self) -> Iterator[int]:
+        for offset, walls in self._rule.runs(self._after, self._end):
+            for wall in walls:
+                yield wall - offset
+
+    def __len__(self) -> int:
+        return sum(len(walls) for _, walls in self._rule.runs(self._after, self._end))
+
+    def __reversed__(self) -> Iterator[int]:
+        for offset, walls in reversed(list(self._rule.runs(self._after, self._end))):
+            for wall in reversed(walls):
+                yield wall - offset
