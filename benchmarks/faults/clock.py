@@ -32,7 +32,6 @@ from benchmarks.faults.server import Server
 from clock.clocks import SystemClock, from_ms
 from clock.store import keys, listing
 from clock.store.ledger import history, overdue
-from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import Timetable, load
 
 CLOCKS = 3
@@ -265,7 +264,6 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
     pushed: Counter[tuple[str, int]] = Counter()
     for payload in map(json.loads, [*rows, *flushed]):
         pushed[payload["clock"]["event"], payload["clock"]["due"]] += 1
-    ledger = RedisLedger(redis)
     for name, row in listing.ledger(redis).items():
         entry = row.entry
         event = timetable.event(name)
