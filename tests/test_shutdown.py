@@ -6,6 +6,7 @@ import time
 import pytest
 
 from clock.shutdown import handling
+from tests.examples import examples
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -57,7 +58,7 @@ def test_a_signal_to_a_forked_child_reaches_only_the_child_however_soon_it_comes
     last = threading.Event()
 
     with handling({number: lambda: called.append(number.name), signal.SIGUSR1: last.set}):
-        for _ in range(50):
+        for _ in range(examples(50)):
             child = os.fork()
             if child == 0:
                 sleep_in_child()

@@ -108,6 +108,7 @@ def test_an_option_in_front_of_the_command_says_where_it_belongs() -> None:
     assert "No such option '--redis'. Put options after the command." in shown.output
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(shell: str) -> None:
     shown = CliRunner().invoke(cli, ["completion", shell])

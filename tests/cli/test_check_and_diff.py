@@ -57,16 +57,22 @@ def declare_in_yaml(project: Path) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with one commit, which is the current folder."""
+    """A project, which is the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "clock.py").write_text(CLOCK_FILE)
     (tmp_path / "jobs_of_this_test.py").write_text(JOBS)
     for name in ("jobs_of_this_test", "days_of_this_test"):
         monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def versioned(project: Path) -> Path:
+    """The project as a repository with one commit."""
     git("init", "-q", "-b", "main")
     commit()
-    return tmp_path
+    return project
 
 
 def test_warnings_name_place_and_date_and_are_no_failure(project: Path) -> None:
@@ -144,30 +150,33 @@ def test_findings_in_json_are_for_programs(project: Path) -> None:
     assert rows[0]["at"].endswith("+00:00")
 
 
-def test_a_file_and_its_own_revision_do_not_differ(project: Path) -> None:
+@pytest.mark.process
+def test_a_file_and_its_own_revision_do_not_differ(versioned: Path) -> None:
     result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
 
     assert (result.exit_code, result.output.startswith("Nothing changes")) == (0, True)
 
 
-def test_a_revision_is_loaded_with_its_own_jobs(project: Path) -> None:
-    (project / "jobs_of_this_test.py").write_text(JOBS.replace("SendComparedJob", "SendOtherJob"))
-    (project / "lib" / "clock.py").write_text(CLOCK_FILE.replace("SendComparedJob", "SendOtherJob"))
+@pytest.mark.process
+def test_a_revision_is_loaded_with_its_own_jobs(versioned: Path) -> None:
+    (versioned / "jobs_of_this_test.py").write_text(JOBS.replace("SendComparedJob", "SendOtherJob"))
+    (versioned / "lib" / "clock.py").write_text(CLOCK_FILE.replace("SendComparedJob", "SendOtherJob"))
 
     result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
 
     assert "runs SendOtherJob(1), no longer SendComparedJob(1)" in result.output
 
 
-def test_what_a_condition_of_a_revision_imports_is_that_revisions(project: Path) -> None:
+@pytest.mark.process
+def test_what_a_condition_of_a_revision_imports_is_that_revisions(versioned: Path) -> None:
     condition = "def on(due):\n    from days_of_this_test import FREE\n    return due.day not in FREE\n"
-    (project / "lib" / "clock.py").write_text(
+    (versioned / "lib" / "clock.py").write_text(
         f"from clock import configure, every\n{condition}configure(tz='UTC')\nevery().day.if_(on).do(print)\n"
     )
-    (project / "days_of_this_test.py").write_text("FREE = [1]\n")
+    (versioned / "days_of_this_test.py").write_text("FREE = [1]\n")
     commit()
     assert run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28").output.startswith("Nothing changes: 28 runs")
-    (project / "days_of_this_test.py").write_text("from nowhere import FREE\n")
+    (versioned / "days_of_this_test.py").write_text("from nowhere import FREE\n")
     commit()
 
     failing = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28")
@@ -175,8 +184,9 @@ def test_what_a_condition_of_a_revision_imports_is_that_revisions(project: Path)
     assert "No module named 'nowhere'" in failing.stderr
 
 
-def test_a_path_of_a_revision_is_from_the_current_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project / "lib")
+@pytest.mark.process
+def test_a_path_of_a_revision_is_from_the_current_folder(versioned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(versioned / "lib")
 
     for path in ("clock.py", "../lib/clock.py"):
         result = run("diff", f"HEAD:{path}", "clock.py", "--from", "2026-03-28")
@@ -184,14 +194,15 @@ def test_a_path_of_a_revision_is_from_the_current_folder(project: Path, monkeypa
 
     with pytest.raises(ConfigurationError, match="is outside of the repository"):
         run("diff", "HEAD:../../clock.py", "clock.py")
-    (project / "new").mkdir()
-    monkeypatch.chdir(project / "new")
+    (versioned / "new").mkdir()
+    monkeypatch.chdir(versioned / "new")
     with pytest.raises(ConfigurationError, match=r"HEAD:clock\.py: that revision has no folder new/"):
         run("diff", "HEAD:clock.py", "../lib/clock.py")
 
 
-def test_what_disappears_exits_3(project: Path) -> None:
-    (project / "lib" / "clock.py").write_text(
+@pytest.mark.process
+def test_what_disappears_exits_3(versioned: Path) -> None:
+    (versioned / "lib" / "clock.py").write_text(
         CLOCK_FILE.replace('every().day.at("06:00")', "every().monday.at('06:00')")
     )
 
@@ -213,11 +224,12 @@ def test_what_moves_and_what_is_new_is_no_loss(project: Path) -> None:
     assert [event["event"] for event in found["events"]] == ["daily", "h"]
 
 
-def test_events_in_yaml_are_compared_with_those_of_the_revision(project: Path) -> None:
-    declare_in_yaml(project)
+@pytest.mark.process
+def test_events_in_yaml_are_compared_with_those_of_the_revision(versioned: Path) -> None:
+    declare_in_yaml(versioned)
     commit()
-    (project / "config" / "clock.yml").write_text(YAML.replace("0 7 * * *", "30 7 * * *"))
-    (project / "lib" / "clock.py").unlink()  # they are enough
+    (versioned / "config" / "clock.yml").write_text(YAML.replace("0 7 * * *", "30 7 * * *"))
+    (versioned / "lib" / "clock.py").unlink()  # they are enough
 
     result = run("diff", "HEAD:lib/clock.py", "--from", "2026-03-28", "--format", "json")
 
@@ -236,6 +248,7 @@ def test_events_in_yaml_stand_beside_both_files(project: Path) -> None:
     assert set(collision["events"]) == {"daily", "in.yaml"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("old", "told"),
     [
@@ -245,7 +258,9 @@ def test_events_in_yaml_stand_beside_both_files(project: Path) -> None:
         ("HEAD:", "it must be a revision and a path from this folder"),
     ],
 )
-def test_a_revision_or_path_that_there_is_not_is_told_in_a_line(project: Path, old: str, told: str | None) -> None:
+def test_a_revision_or_path_that_there_is_not_is_told_in_a_line(
+    versioned: Path, old: str, told: str | None
+) -> None:
     if told is None:
         assert run("diff", old).exit_code == 2
         return

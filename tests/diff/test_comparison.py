@@ -12,6 +12,7 @@ from clock.clocks import from_ms
 from clock.diff.comparison import Change, Difference, compare
 from clock.diff.comparison_text import to_json, to_markdown, to_text
 from clock.diff.description import Described, EventFacts, describe, from_json
+from tests.examples import examples
 
 HEAD = "from clock import configure, cron, every\nconfigure(tz='Europe/Berlin')\n"
 START = datetime(2026, 3, 23)
@@ -175,7 +176,7 @@ files = st.lists(events, unique_by=lambda event: event.name, max_size=5).map(
 
 
 @given(old=files, new=files)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_the_old_firings_and_the_difference_are_the_new_firings(old: Described, new: Described) -> None:
     before = {event.name: event.fires for event in old.events.values()}
 
@@ -210,7 +211,7 @@ clock_files = st.lists(
 
 
 @given(old=clock_files, new=clock_files)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_the_same_holds_of_any_two_clock_files(old: list[str], new: list[str]) -> None:
     before, after = described(*old), described(*new)
 

@@ -46,6 +46,7 @@ def push_from_many_threads() -> list[BaseException | None]:
         return list(threads.map(failure, range(40)))
 
 
+@pytest.mark.process
 def test_pushes_of_many_threads_fail_within_the_limit_and_so_does_the_next_one(servers: Servers) -> None:
     server = servers.start()
     pid = server.info("server")["process_id"]
@@ -124,6 +125,7 @@ def test_a_bulk_push_that_is_cut_off_says_how_many_jobs_redis_has(is_awaited: bo
     )
 
 
+@pytest.mark.process
 def test_a_child_process_pushes_by_threads_of_its_own(servers: Servers) -> None:
     server = servers.start()
     redis = connect(f"redis://127.0.0.1:{port_of(server)}/0", max_connections=10, is_application=True)

@@ -7,6 +7,7 @@ import pytest
 from clock import testing
 from clock.errors import DeclarationError
 from clock.testing import History
+from tests.examples import few_every_day
 
 MONDAY = datetime(2026, 6, 1, 9)
 HEAD = "from datetime import timedelta\nfrom clock import configure, every, on\nconfigure(tz={tz!r})\n"
@@ -140,7 +141,7 @@ def test_a_restart_is_no_start() -> None:
     assert shown(history) == ["Mon 09:00:00", "Mon 14:00:00", "Mon 19:00:00"]
 
 
-@pytest.mark.parametrize("seconds", [7, 59, 61, 300])
+@pytest.mark.parametrize("seconds", few_every_day([300, 61, 59, 7], 2))
 def test_a_coarse_tick_slides_and_loses_nothing(seconds: int) -> None:
     text = HEAD.format(tz="UTC") + "@every(timedelta(days=1), 'x', at='10:00')\ndef x(name, due): ...\n"
 

@@ -20,6 +20,7 @@ from clock.testing import FakeClock, History, MemoryLedger
 from clock.ticker import Signature, Ticker, met
 from clock.ticker.catch_up import owed
 from clock.timetable import Event, Timetable, load
+from tests.examples import examples
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CLOCK_FILE = """
@@ -143,7 +144,7 @@ def test_a_weeks_rehearsal_is_what_a_real_clock_does_in_the_same_order(timetable
 
 
 @given(event=st.integers(0, 10), hours=st.integers(1, 2_000), late=st.integers(0, 3_000_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_the_answer_for_many_due_instants_is_the_answer_for_each(event: int, hours: int, late: int) -> None:
     found = _events()[event]
     decided, until = START + timedelta(seconds=late), START + timedelta(seconds=late, hours=hours)

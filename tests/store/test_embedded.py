@@ -81,6 +81,7 @@ def server_of(files: EmbeddedFiles, keeper: threading.Thread) -> int:
     raise AssertionError("the keeper has ended")
 
 
+@pytest.mark.process
 def test_a_server_that_dies_as_soon_as_it_has_answered_is_started_again(tmp_path: Path) -> None:
     files = EmbeddedFiles(tmp_path, tmp_path / "valkey.sock")
     in_use = os.open(files.users, os.O_RDWR | os.O_CREAT)
@@ -97,6 +98,7 @@ def test_a_server_that_dies_as_soon_as_it_has_answered_is_started_again(tmp_path
     assert first != second
 
 
+@pytest.mark.process
 def test_a_server_that_has_ended_and_is_reaped_by_nobody_does_not_live() -> None:
     ended = subprocess.Popen([sys.executable, "-c", "pass"])
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)

@@ -106,6 +106,7 @@ def test_a_wait_ends_when_its_server_becomes_a_replica(server: Redis, redis: Red
     assert others(server) == set()
 
 
+@pytest.mark.process
 def test_a_push_that_a_replica_refuses_is_sent_to_the_primary_once(server: Redis, servers: Servers) -> None:
     new = servers.start()
     address = MovingAddress(port_of(server))

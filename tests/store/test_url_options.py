@@ -150,6 +150,7 @@ def test_a_url_that_cannot_be_meant_is_refused(url: str, why: str) -> None:
         connect(url)
 
 
+@pytest.mark.process
 def test_a_database_that_the_server_does_not_have_is_named(servers: Servers) -> None:
     server = servers.start("--databases", "2")
 

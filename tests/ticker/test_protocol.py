@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -35,6 +34,7 @@ from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import Timetable
+from tests.examples import examples
 
 START = datetime(2026, 11, 24, 6, tzinfo=UTC)
 CLOCKS = ("a", "b", "c")
@@ -224,9 +224,8 @@ def lines(periods_ms: dict[str, int]) -> str:
     )
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(300, marks=pytest.mark.slow)])
 def test_no_order_of_steps_enqueues_a_due_instant_twice_or_leaves_one_out(
-    redis: Redis, declare: Callable[..., Timetable], examples: int
+    redis: Redis, declare: Callable[..., Timetable]
 ) -> None:
     timetables = {release: declare(lines(periods)) for release, periods in PERIODS_MS.items()}
     machine = type("Machine", (Clocks,), {"redis": redis, "timetables": timetables})
@@ -234,9 +233,7 @@ def test_no_order_of_steps_enqueues_a_due_instant_twice_or_leaves_one_out(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples,
+            max_examples=examples(300),
             stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clock.errors import ClockError
 from clock.timetable import Timetable, load
 from clock.timetable.explanation import explain
+from tests.examples import examples
 
 HEAD = "from datetime import *\nfrom clock import *\nfrom tests.timetable.jobs import *\n"
 NOW = datetime(2026, 11, 24, 11, tzinfo=UTC)
@@ -165,7 +166,7 @@ def loaded(path: Path) -> Timetable | str:
         return str(error)
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300))
 @given(line=fluent | cron | clockwork)
 def test_a_declaration_is_an_event_or_an_error_with_its_line(clock_file: Path, line: str) -> None:
     clock_file.write_text(f"{HEAD}{line}\n")

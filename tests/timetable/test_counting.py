@@ -13,6 +13,7 @@ from clock.timetable.triggers.counting import Counting
 from clock.timetable.triggers.holidays import Except
 from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
+from tests.examples import few_every_day
 from tests.timetable.clockworks_rule import clockwork_fires
 from tests.timetable.differential import compared
 from tests.timetable.test_against_clockwork import our_trigger
@@ -46,11 +47,14 @@ def fires(
 @pytest.mark.parametrize("words", CONDITIONS)
 @pytest.mark.parametrize(
     ("zone", "start"),
-    [
-        ("UTC", "2026-11-24 20:37"),
-        ("America/New_York", "2026-03-06 12:00"),
-        ("America/New_York", "2026-10-30 12:00"),
-    ],
+    few_every_day(
+        [
+            ("America/New_York", "2026-03-06 12:00"),
+            ("America/New_York", "2026-10-30 12:00"),
+            ("UTC", "2026-11-24 20:37"),
+        ],
+        1,
+    ),
 )
 def test_a_condition_is_asked_and_a_period_counted_as_clockwork_does(zone: str, start: str, words: str) -> None:
     tz = ZoneInfo(zone)
@@ -111,7 +115,9 @@ DAILY = ClockworkAt(86_400, parse_at("10:00"), ZoneInfo("UTC"))
     ],
     ids=["spread", "jitter", "skip", "next", "both"],
 )
-@pytest.mark.parametrize("inner", [DAILY, Union([DAILY, ClockworkAt(3600, parse_at("**:30"), ZoneInfo("UTC"))])])
+@pytest.mark.parametrize(
+    "inner", few_every_day([DAILY, Union([DAILY, ClockworkAt(3600, parse_at("**:30"), ZoneInfo("UTC"))])], 1)
+)
 def test_where_nothing_is_refused_it_is_due_as_without_a_condition(
     inner: Trigger, around: Callable[[Trigger], Trigger]
 ) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from cronsim import CronSim
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clock.timetable import Event
@@ -15,6 +15,7 @@ from clock.timetable.triggers.clockwork import ClockworkAt, parse_at
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import Days, EachHour, Elapsed, Hours, Minutes, RandomGaps, Trigger
 from clock.timetable.triggers.zone_offsets import FOREVER, offsets_of, to_datetime, to_seconds
+from tests.examples import examples
 
 Declared = Callable[..., Event]
 SECOND = timedelta(seconds=1)
@@ -365,7 +366,7 @@ def triggers(draw: st.DrawFn) -> Trigger:
     return draw(st.sampled_from(choices))
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300))
 @given(trigger=triggers(), anchor=instants, away=st.integers(0, 400 * 86400), steps=st.integers(1, 5))
 def test_the_next_due_instant_is_later_a_whole_second_and_the_same_whatever_is_asked_before(
     trigger: Trigger, anchor: datetime, away: int, steps: int
@@ -385,7 +386,7 @@ def test_the_next_due_instant_is_later_a_whole_second_and_the_same_whatever_is_a
         after = due
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=examples(150))
 @given(zone=zones, start=instants, hour=st.integers(0, 23), minute=st.integers(0, 59))
 def test_a_daily_event_is_due_at_the_first_minute_of_each_day_that_is_not_before_its_time(
     zone: str, start: datetime, hour: int, minute: int
@@ -408,7 +409,7 @@ def test_a_daily_event_is_due_at_the_first_minute_of_each_day_that_is_not_before
     assert timedelta(0) <= instant - due < timedelta(minutes=1)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     zone=zones,
     start=instants,

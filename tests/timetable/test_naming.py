@@ -4,6 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from clock.timetable import Timetable, load
 from clock.timetable.naming import LONGEST, name_of, shortened
 
@@ -100,6 +102,7 @@ def test_events_that_differ_in_what_is_no_part_of_a_name_keep_their_numbers_in_a
     assert told(lines) == told(lines[::-1]) == told(lines[2:] + lines[:2])
 
 
+@pytest.mark.process
 def test_names_are_the_same_in_every_process(tmp_path: Path) -> None:
     path = tmp_path / "clock.py"
     path.write_text(

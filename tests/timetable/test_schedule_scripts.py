@@ -519,6 +519,7 @@ def test_a_file_that_imports_clock_is_no_script(load_script: Load) -> None:
     assert len(timetable.events) == 1
 
 
+@pytest.mark.process
 def test_a_loop_elsewhere_that_catches_everything_ends_the_process_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "loops_of_this_test.py").write_text(
         "import schedule\ndef loop():\n    while True:\n        try:\n            schedule.run_pending()\n"

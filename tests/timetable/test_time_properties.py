@@ -17,8 +17,9 @@ from clock.timetable.triggers.intervals import CalendarDays, EachHour, Hours, Tr
 from clock.timetable.triggers.spans import span_of
 from clock.timetable.triggers.wall_times import Dst, DstChoice, Fold, Gap, WallTimes
 from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
+from tests.examples import ARE_MANY
 from tests.timetable.by_the_minute import MINUTE, changes, due_by_minute, walls_by_minute
-from tests.timetable.properties import IS_LONG, for_all
+from tests.timetable.properties import for_all
 from tests.timetable.strategies import ATS, DAY, HOUR, PERIODS, choices, instants, some_minutes, triggers, zones
 
 EVERY_DAY = MatchingDays(lambda _day: True)
@@ -315,7 +316,7 @@ def test_every_night_of_every_zone_is_as_a_reading_by_the_minute_says() -> None:
     each_ten_minutes = tuple(range(0, DAY, 600))
     rules = [Dst(gap, fold) for gap in get_args(Gap) for fold in get_args(Fold)]
 
-    for (change, before, after), zone in list(nights.items())[:: 1 if IS_LONG else 5]:
+    for (change, before, after), zone in list(nights.items())[:: 1 if ARE_MANY else 5]:
         shift = abs((after or timedelta(0)) - (before or timedelta(0)))
         start, end = change - shift - timedelta(hours=1), change + shift + timedelta(hours=1)
         for rule in rules:

@@ -18,6 +18,7 @@ with handling({signal.Signals(int(sys.argv[1])): called.set}):
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGTTIN])
 def test_a_child_that_is_signalled_before_it_handles_signals_does_so_later(
     number: signal.Signals,

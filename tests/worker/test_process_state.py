@@ -25,6 +25,7 @@ def process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         found.kill()
 
 
+@pytest.mark.process
 def test_a_process_is_seen_to_be_stopped_and_to_go_on(process: subprocess.Popen[bytes]) -> None:
     other = OtherProcess(process.pid)
     assert not other.is_stopped()
@@ -37,6 +38,7 @@ def test_a_process_is_seen_to_be_stopped_and_to_go_on(process: subprocess.Popen[
     eventually(lambda: not other.is_stopped(), "it goes on")
 
 
+@pytest.mark.process
 def test_a_process_has_ended_though_nobody_has_read_its_exit_code(process: subprocess.Popen[bytes]) -> None:
     other = OtherProcess(process.pid)
     assert not other.has_ended()

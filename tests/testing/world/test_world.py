@@ -280,6 +280,7 @@ def test_worlds_that_nobody_closes_are_named_as_what_is_wrong() -> None:
             testing.world(NIGHT, workers=0)
 
 
+@pytest.mark.process
 def test_the_folder_of_a_worlds_redis_goes_with_the_process(tmp_path: Path) -> None:
     program = "from clock import testing; testing.world('2026-01-01').run(hours=1)"
 
