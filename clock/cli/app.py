@@ -35,6 +35,7 @@ SECTIONS = {
         "status": "clock.cli.commands.status",
         "list": "clock.cli.commands.list_events",
         "doctor": "clock.cli.commands.doctor",
+        "web": "clock.cli.commands.web",
     },
     "The clock": {
         "fire": "clock.cli.commands.fire",

@@ -17,13 +17,14 @@ from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.errors import ConfigurationError, NoEvents, StoreError, StoreUnavailable
 from clock.import_path import add_application
+from clock.inspection.opening import connected as connected
+from clock.inspection.opening import place_told as place_told
+from clock.inspection.opening import redis_clock as redis_clock
 from clock.rehearsal.sources import timetable_of
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
 from clock.store.ledger.clock_register import AboutClock
 from clock.store.server import embedded
-from clock.store.server.address import masked
-from clock.store.server.connection import connect, server_time_offset
 from clock.ticker import ClockProcess, Release, Signature, release_of
 from clock.timetable import Timetable
 from clock.timetable.clock_file.own_module import make_importable
@@ -41,16 +42,6 @@ logger = logging.getLogger("clock.cli")
 def identity() -> str:
     """This process's name in Redis, as Sidekiq forms it: host, process id, 12 hex digits."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
-
-
-def connected(config: Config, max_connections: int = 1) -> Redis:
-    """The connection that the settings ask for. Raises StoreUnavailable, StoreError, ConfigurationError."""
-    return connect(
-        config.redis,
-        source=config.redis_source,
-        max_connections=max_connections,
-        push_seconds=config.push_timeout,
-    )
 
 
 def patiently(start: Callable[[], T]) -> T:
@@ -77,11 +68,6 @@ def connected_later(config: Config, max_connections: int) -> Redis:
     redis = connected(config, max_connections)
     redis.connection_pool.disconnect()
     return redis
-
-
-def place_told(config: Config) -> str:
-    """Which server a command looks at, without its password."""
-    return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
 
 
 def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, SystemClock]:
@@ -112,11 +98,6 @@ def _name_wrong_keys(redis: Redis) -> None:
 def _is_application(config: Config) -> bool:
     data = embedded.files_of(Path.cwd()).home
     return bool(config.schedule) or any(path.exists() for path in (config.clock_file, *config.require, data))
-
-
-def redis_clock(redis: Redis) -> SystemClock:
-    """This machine's clock, put right by Redis's. Raises StoreUnavailable."""
-    return SystemClock(server_time_offset(redis, SystemClock()))
 
 
 def load_timetable(config: Config) -> Timetable:

@@ -115,10 +115,11 @@ class JobFilter:
     def texts(self) -> list[str]:
         """Texts that the payload of each job that is meant contains: Redis looks for these first."""
         jid = next(iter(self.jids)) if len(self.jids) == 1 else ""
-        name = "" if self.job_class == UNREADABLE else self.job_class or ""
-        return [text for text in (jid, name) if _PLAIN.fullmatch(text)]
+        names = [] if self.job_class == UNREADABLE else _WILD.split(self.job_class or "")
+        return [text for text in (jid, *names) if _PLAIN.fullmatch(text)]
 
 
+_WILD = re.compile(r"[*?]|\[.*\]")  # parts of a pattern that stand for other texts
 _PLAIN = re.compile(r"[\w.:-]+", re.ASCII)  # JSON holds such a text as it is
 
 

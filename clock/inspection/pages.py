@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from clock.errors import InvalidCursor
@@ -116,6 +116,16 @@ def cursor_of(text: str | None) -> Cursor:
         return START if text is None else Cursor.of(text)
     except ValueError:
         raise InvalidCursor(text) from None
+
+
+def after_removal(cursor: str, removed: Sequence[FoundJob]) -> str:
+    """The cursor of a sorted set once the jobs of the page before it have left the set.
+
+    A cursor counts the jobs of one score that were read; those that have left count no longer.
+    """
+    at = cursor_of(cursor)
+    alike = sum(bool(at.score) and job.at == float(at.score) for job in removed)
+    return str(replace(at, skip=max(0, at.skip - alike)))
 
 
 def meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:

@@ -24,6 +24,7 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.EXPIRED), "hash"),
     **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
     keys.HAND_OVER: "list",
+    keys.AUDIT: "stream",
 }
 _NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
 

@@ -93,7 +93,7 @@ def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
         return {}
     found = {}
     for name, text in rows.items():
-        pause = _decoded(text)
+        pause = decoded(text)
         if pause is None:
             problems.append(f'the field "{keys.shown(name)}" of the key {keys.PAUSED} is not a pause')
         else:
@@ -153,7 +153,7 @@ def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | Non
     def change(pipeline: Pipeline) -> None:
         nonlocal found
         text: Any = pipeline.hget(keys.PAUSED, event)  # at once: the key is watched
-        before = _decoded(text) if text else None
+        before = decoded(text) if text else None
         found = made(before)
         pipeline.multi()
         if found is not None and found != before:
@@ -173,10 +173,10 @@ def _fields(pause: Pause) -> dict[str, object]:
     return fields | ({"earlier": [_fields(one) for one in pause.earlier]} if pause.earlier else {})
 
 
-def _decoded(text: bytes) -> Pause | None:
+def decoded(text: bytes | None) -> Pause | None:
     """The pause that a field holds; None: it holds something else."""
     try:
-        fields = json.loads(text)
+        fields = json.loads(text or b"")
         return replace(_stretch(fields), earlier=tuple(map(_stretch, fields.get("earlier", ()))))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

@@ -1,0 +1,82 @@
+"""What Redis holds of some events, read for a page: no command depends on how many events there are in all.
+
+Each function raises StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.ledger import history, pauses
+from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
+from clock.store.ledger.history import Record
+from clock.store.ledger.pauses import ALL, Pause
+from clock.store.odd_keys import readable, text
+from clock.store.server.connection import translated
+
+_HASHES = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
+CHUNK = 500  # events in one round trip: a few ms of Redis's time
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as Redis has it: its ledger entry (None: missing or broken), its pauses, its latest decisions.
+
+    `records` are newest first.
+    """
+
+    row: LedgerRow | None
+    pauses: Mapping[str, Pause]
+    records: Sequence[Record]
+
+
+def read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
+    """The events of these names, each with its latest `count` decisions."""
+    found: list[StoredEvent] = []
+    for start in range(0, len(names), CHUNK):
+        found += _read(redis, names[start : start + CHUNK], count)
+    return found
+
+
+def known_names(redis: Redis) -> list[str]:
+    """The names of all events of the ledger, in order."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.hkeys(keys.LEDGER_DECLARATION)
+        return sorted(map(text, readable(pipeline)[0] or ()))
+
+
+def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
+    wanted = [*names, ALL]
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for key in _HASHES:
+            pipeline.hmget(key, wanted)
+        for name in names:
+            pipeline.xrevrange(keys.HISTORY + name, count=count)
+        replies = readable(pipeline)
+    *fields, paused = (reply or [None] * len(wanted) for reply in replies[: len(_HASHES)])
+    held = {name: pause for name, raw in zip(wanted, paused, strict=True) if (pause := pauses.decoded(raw))}
+    whole = {ALL: held[ALL]} if ALL in held else {}
+    return [
+        StoredEvent(_row(*values), whole | ({name: held[name]} if name in held else {}), _records(stream or ()))
+        for name, *values, stream in zip(
+            names, *(one[:-1] for one in fields), replies[len(_HASHES) :], strict=True
+        )
+    ]
+
+
+def _row(
+    anchor: bytes | None, declaration: bytes | None, decided: bytes | None, counted: bytes | None
+) -> LedgerRow | None:
+    anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)
+    if declaration is None or anchor_ms is None or decided_ms is None:
+        return None
+    return LedgerRow(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
+
+
+def _records(stream: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Record]:
+    found = (history.decoded(fields.get(b"entry")) for _, fields in stream)
+    return [record for record in found if record is not None]

@@ -1,0 +1,26 @@
+from collections.abc import Mapping
+
+from clock.web.actions.action import Action, Question, confirm_page
+from clock.web.actions.bulk import BULK
+from clock.web.actions.display import DISPLAY
+from clock.web.actions.events import EVENTS
+from clock.web.actions.jobs import JOBS
+from clock.web.actions.processes import PROCESSES
+from clock.web.page import Page, Show, Visit
+from clock.web.request import Response
+
+#: name, which is the last part of its path -> the action
+ACTIONS: Mapping[str, Action] = {**EVENTS, **JOBS, **BULK, **PROCESSES, **DISPLAY}
+
+
+def confirm(name: str) -> Show:
+    """The page that asks before the action is done."""
+    return lambda visit: confirm_page(name, ACTIONS[name], visit)
+
+
+def perform(name: str, visit: Visit) -> Response | Page:
+    """Do the action that a form asks for; the caller has checked who asks."""
+    return ACTIONS[name].do(visit)
+
+
+__all__ = ["ACTIONS", "Action", "Question", "confirm", "perform"]

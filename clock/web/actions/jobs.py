@@ -1,0 +1,79 @@
+"""One job: retry it now, delete it, bury it; and a whole queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from clock.inspection import FoundJob, QueueJobs, SetName, WaitingSet
+from clock.job.payload import seconds
+from clock.web.access import Permission
+from clock.web.actions.action import Action, Question, change, done, field
+from clock.web.finding import QUEUE, find
+from clock.web.job_filters import set_named
+from clock.web.page import NotFound, Page, Visit
+from clock.web.request import Response
+
+#: name of the action in the texts -> what it does with jobs of `schedule`, `retry` or `dead`; how many were there
+DO: Mapping[str, Callable[[WaitingSet, Sequence[FoundJob], float], int]] = {
+    "retry": lambda place, jobs, now: place.enqueue(jobs, now),
+    "delete": lambda place, jobs, now: place.delete(jobs),
+    "bury": lambda place, jobs, now: place.bury(jobs, now),
+}
+PERMISSIONS: Mapping[str, Permission] = {"retry": "retry", "delete": "delete", "bury": "delete"}
+
+
+def _job(visit: Visit) -> tuple[FoundJob, SetName | None, str]:
+    """The job that is meant; the set that holds it, or None and the name of its queue. Raises NotFound."""
+    jid, place = field(visit, "jid"), field(visit, "in")
+    job = find(visit.data.redis, jid, place, field(visit, "at"))
+    if job is None:
+        raise NotFound(visit.texts("job.missing", jid=jid))
+    return job, set_named(place), place.removeprefix(QUEUE)
+
+
+def _ask(name: str) -> Callable[[Visit], Question]:
+    def ask(visit: Visit) -> Question:
+        t, (job, where, queue) = visit.texts, _job(visit)
+        text = t(f"{name}_job.text", job=job.job_class, place=t(f"place.{where}") if where else queue)
+        return Question(
+            t(f"{name}_job.title"), text, t(f"{name}_job.button"), [job.jid], is_danger=name == "delete"
+        )
+
+    return ask
+
+
+def _do(name: str) -> Callable[[Visit], Response | Page]:
+    def do(visit: Visit) -> Response | Page:
+        job, where, queue = _job(visit)
+        if where:
+            count = DO[name](WaitingSet(visit.data.redis, where), [job], seconds(visit.now))
+        elif name == "delete":
+            count = QueueJobs(visit.data.redis, queue).delete([job])
+        else:
+            raise NotFound(visit.texts("job.missing", jid=job.jid))
+        target = f"{job.job_class} {job.jid} in {where or queue}"
+        return done(visit, f"{name}_job", change(visit, f"{name}_job", target, count))
+
+    return do
+
+
+def _ask_clear(visit: Visit) -> Question:
+    t, name = visit.texts, field(visit, "name")
+    size = next((view.size for view in visit.data.status().queues if view.name == name), None)
+    if size is None:
+        raise NotFound(t("queue.missing", name=name))
+    return Question(
+        t("clear_queue.title", name=name), t("clear_queue.text", n=size), t("clear_queue.button"), is_danger=True
+    )
+
+
+def _clear(visit: Visit) -> Response | Page:
+    name = field(visit, "name")
+    count = QueueJobs(visit.data.redis, name).clear()
+    return done(visit, "clear_queue", change(visit, "clear_queue", name, count))
+
+
+JOBS: Mapping[str, Action] = {
+    **{f"{name}_job": Action(PERMISSIONS[name], _ask(name), _do(name)) for name in DO},
+    "clear_queue": Action("delete", _ask_clear, _clear),
+}

@@ -1,0 +1,83 @@
+"""All that pages read, behind one object; it reads through `clock.inspection` and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from clock.clocks import Clock
+from clock.inspection import Status, status
+from clock.inspection.event_rows import EventRow, event_names, event_rows_of
+from clock.inspection.opening import Redis
+from clock.timetable import Event, Timetable
+from clock.web.remembered import Remembered
+
+STATUS_SECONDS = 3.0  # every page shows it; with 1,000 processes, a look takes some 50 ms
+NAMES_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a dashboard shows: a connection, the timetable (None: no clock file is here), the time as Redis has it.
+
+    `url` is the server's address, which is never shown; `place` is the same without its password.
+    """
+
+    redis: Redis
+    timetable: Timetable | None
+    clock: Clock
+    url: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Reads for the pages. Every method raises StoreUnavailable if Redis does not answer."""
+
+    source: Source
+    _status: Remembered[Status] = field(init=False, repr=False)
+    _names: Remembered[Sequence[str]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        clock = self.source.clock
+        object.__setattr__(self, "_status", Remembered(self._look, STATUS_SECONDS, clock=clock))
+        object.__setattr__(self, "_names", Remembered(self._look_for_names, NAMES_SECONDS, clock=clock))
+
+    @property
+    def redis(self) -> Redis:
+        """The connection, for functions of `clock.inspection`."""
+        return self.source.redis
+
+    @property
+    def declared(self) -> Mapping[str, Event]:
+        """The events of the clock file, by name."""
+        return self.source.timetable.by_name if self.source.timetable else {}
+
+    def now(self) -> datetime:
+        """The present instant, as Redis has it."""
+        return self.source.clock.now()
+
+    def status(self) -> Status:
+        """Processes, queues, sizes and problems, as of a few seconds ago."""
+        return self._status.get()
+
+    def event_names(self) -> Sequence[str]:
+        """The names of all events, as of a few seconds ago."""
+        return self._names.get()
+
+    def events(self, names: Sequence[str], now: datetime, count: int) -> list[EventRow]:
+        """Events, each with up to `count` decisions."""
+        return event_rows_of(self.redis, names, self.declared, now, count)
+
+    def changed(self) -> None:
+        """Forget what was read: an action has changed something."""
+        self._status.forget()
+        self._names.forget()
+
+    def _look(self) -> Status:
+        return status(self.redis, self.now())
+
+    def _look_for_names(self) -> Sequence[str]:
+        timetable = self.source.timetable
+        return event_names(self.redis, self.declared, also_others=timetable is None or bool(timetable.synced))

@@ -1,0 +1,36 @@
+from collections.abc import Mapping
+
+from clock.web.page import Show
+from clock.web.pages import busy, event, job, job_sets, processes, queues, schedules, server, shell
+
+#: path -> the function that gives the page
+PAGES: Mapping[str, Show] = {
+    "/": schedules.show,
+    "/event": event.show,
+    "/why": event.why_page,
+    "/queues": queues.show,
+    "/queue": queues.show_one,
+    "/busy": busy.show,
+    "/scheduled": job_sets.show_scheduled,
+    "/retries": job_sets.show_retries,
+    "/dead": job_sets.show_dead,
+    "/job": job.show,
+    "/processes": processes.show,
+    "/redis": server.show,
+    "/display": shell.display,
+    "/help": shell.keyboard,
+}
+
+#: section of the menu -> its path
+MENU: Mapping[str, str] = {
+    "schedules": "/",
+    "queues": "/queues",
+    "busy": "/busy",
+    "scheduled": "/scheduled",
+    "retries": "/retries",
+    "dead": "/dead",
+    "processes": "/processes",
+    "redis": "/redis",
+}
+
+__all__ = ["MENU", "PAGES"]
