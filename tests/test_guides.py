@@ -48,12 +48,15 @@ def test_every_command_is_told_of() -> None:
     assert told == {name for section in SECTIONS.values() for name in section}
 
 
-def test_every_setting_is_told_of_with_its_variable() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\| (?:`(\w+)`)? ?\|", text("settings"), re.MULTILINE)
+def test_the_table_of_settings_is_that_of_the_code() -> None:
+    table, _, _ = text("settings").partition("\nThe file is ")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE)
 
-    assert {(name, variable or None) for name, _, variable in rows} == {
-        (setting.name, setting.variable) for setting in SETTINGS
-    }
+    assert [name for name, _ in rows] == [setting.name for setting in SETTINGS]
+    for setting, (_, shown) in zip(SETTINGS, rows, strict=True):
+        option, variable, default, about = (cell.strip(" `") for cell in shown.split("|"))
+        assert (option, variable or None, about) == (", ".join(setting.flags), setting.variable, setting.about)
+        assert (default or "none") == setting.shown_default
 
 
 def test_the_settings_file_that_is_shown_is_one(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=50, help="Maximum number of jobs to show; default: 50."
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of jobs to show."
 )
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -9,27 +9,40 @@ from typing import Any, TypeVar
 
 import click
 
-from clock.config import Config, load_config
+from clock.config import BY_NAME, DEFAULT_FILES, Config, load_config
 from clock.log import configure_logging
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), help="Settings file; default: config/clock.yml."
-)
-file_option = click.option(  # for commands whose argument is an event
-    "--file", "-f", "clock_file", type=click.Path(path_type=Path), help="Clock file; default: lib/clock.py."
-)
-_HEALTH = [
-    click.option("--health-port", type=int, metavar="PORT", help="Serve health checks and metrics on this port."),
-    click.option("--health-host", metavar="ADDRESS", help="Address of the health port; default: 127.0.0.1."),
-]
 
+def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callable[[F], F]:
+    """The option of a setting, as the table of settings has it; `flags` are used in the place of the table's."""
+    setting = BY_NAME[name]
+    is_repeated = isinstance(setting.default, tuple)
+    about = setting.about[0].upper() + setting.about[1:] + ("; repeatable" if is_repeated else "")
+    if shows_default and setting.default is not None:
+        about += f"; default: {setting.shown_default}"
+    return click.option(
+        *(flags or setting.flags),
+        name,
+        type=click.Path(path_type=Path) if setting.kind.option is Path else setting.kind.option,
+        multiple=is_repeated,
+        metavar=setting.kind.metavar,
+        help=f"{about}.",
+    )
+
+
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), help=f"Settings file; default: {DEFAULT_FILES[0]}."
+)
+file_option = setting_option("clock_file", "--file", "-f")  # for commands whose argument is an event
+
+_HEALTH = [setting_option("health_port"), setting_option("health_host")]
 _SHARED = [
-    click.option("--redis", metavar="URL", help="URL of Redis; default: REDIS_URL."),
+    setting_option("redis"),
     config_option,
-    click.option("--log-format", metavar="FORMAT", help="Log format: text or json."),
-    click.option("--log-level", metavar="LEVEL", help="Log level: debug, info, warning or error."),
+    setting_option("log_format"),
+    setting_option("log_level", shows_default=False),  # the default of commands that answer is another
 ]
 
 

@@ -1,9 +1,11 @@
-from clock.config.load import Found, environment, file_used, gather, load_config
+from clock.config.load import DEFAULT_FILES, Found, environment, file_used, gather, load_config
 from clock.config.schedule_file import Declared
 from clock.config.schema import json_schema
-from clock.config.settings import SETTINGS, Config, Setting
+from clock.config.settings import BY_NAME, SETTINGS, Config, Setting
 
 __all__ = [
+    "BY_NAME",
+    "DEFAULT_FILES",
     "SETTINGS",
     "Config",
     "Declared",

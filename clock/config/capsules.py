@@ -40,5 +40,23 @@ def _capsule(name: str, given: object) -> Capsule:
     return Capsule(
         name,
         setting_types.queues(fields.get("queues")),
-        None if concurrency is None else setting_types.count(concurrency),
+        None if concurrency is None else int(str(setting_types.COUNT.read(concurrency))),
     )
+
+
+CAPSULES = setting_types.Kind(
+    read,
+    "a mapping is wanted: {single: {concurrency: 1, queues: [serial]}}",
+    {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {
+                "queues": setting_types.QUEUES_SCHEMA,
+                "concurrency": setting_types.COUNT.schema,
+            },
+            "required": ["queues"],
+            "additionalProperties": False,
+        },
+    },
+)

@@ -93,8 +93,8 @@ def _of_options(options: Mapping[str, object]) -> Iterator[Found]:
 def _checked(name: str, value: object, source: str) -> Found:
     setting = BY_NAME[name]
     try:
-        return Found(name, setting.read(value), source)
+        return Found(name, setting.kind.read(value), source)
     except (ValueError, TypeError):
         given = value if isinstance(value, tuple) else (value,)
         shown = "not a URL" if name == "redis" else ", ".join(f"{item!r:.100}" for item in given[:20])
-        raise ConfigurationError(f"{source}: {name} is {shown}; {setting.accepted}") from None
+        raise ConfigurationError(f"{source}: {name} is {shown}; {setting.kind.accepted}") from None

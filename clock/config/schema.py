@@ -27,8 +27,8 @@ def json_schema() -> dict[str, object]:
     """The schema, draft 2020-12: the settings, and sections of the same for each environment."""
     settings: dict[str, object] = {
         setting.name: {
-            "description": f"{setting.about}; default: {_default(setting.default)}",
-            "anyOf": [setting.schema, _REFERENCE],
+            "description": f"{setting.about}; default: {setting.shown_default}",
+            "anyOf": [setting.kind.schema, _REFERENCE],
         }
         for setting in SETTINGS
     }
@@ -44,9 +44,3 @@ def json_schema() -> dict[str, object]:
             "description": "the settings of the environment that CLOCK_ENV names",
         },
     }
-
-
-def _default(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(str(item[0] if isinstance(item, tuple) else item) for item in value)
-    return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -1,64 +1,54 @@
-"""What a setting's value may be: each reader takes what an option, a variable or the YAML holds, or raises."""
+"""The kinds of a setting's value, and the readers of what an option, a variable or the YAML holds."""
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from clock.config.queue_names import queue_name
 
 MOST = 1_000_000_000  # what a count may be: more is a mistake
+DAY = 86_400
+CENTURIES = 10_000_000_000  # three of them, in seconds
+
+_BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
+    "minimum": operator.ge,
+    "exclusiveMinimum": operator.gt,
+    "maximum": operator.le,
+    "exclusiveMaximum": operator.lt,
+}
+_JSON_TYPES: Mapping[type, str] = {int: "integer", float: "number"}
 
 
-def count(value: object) -> int:
-    """A whole number above 0, as a number or as text."""
-    if isinstance(value, bool) or not 1 <= int(str(value)) <= MOST:
-        raise ValueError
-    return int(str(value))
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value may be: for our reader, which raises ValueError, in words, and as a JSON schema for editors.
+
+    `option` is the type of one word on the command line, and `metavar` stands for it in the help.
+    """
+
+    read: Callable[[object], object]
+    accepted: str
+    schema: Mapping[str, object]
+    option: type = str
+    metavar: str | None = None
 
 
-def port(value: object) -> int:
-    """A TCP port."""
-    if count(value) > 65_535:
-        raise ValueError
-    return count(value)
+def of_number(
+    type_: type[int] | type[float], accepted: str, *, metavar: str | None = None, **bounds: float
+) -> Kind:
+    """A number, or text that holds one, within bounds that are named as in a JSON schema."""
 
+    def read(value: object) -> float:
+        found = type_(str(value))
+        if isinstance(value, bool) or not all(_BOUNDS[name](found, bound) for name, bound in bounds.items()):
+            raise ValueError
+        return found
 
-def seconds(value: object) -> float:
-    """Seconds, up to a day."""
-    if isinstance(value, bool) or not 0 <= float(str(value)) < 86_400:
-        raise ValueError
-    return float(str(value))
-
-
-def interval(value: object) -> float:
-    """Seconds between heartbeats: Sidekiq's page forgets a process after a minute without one."""
-    if not 0 < seconds(value) <= 15:
-        raise ValueError
-    return seconds(value)
-
-
-def limit(value: object) -> float:
-    """Seconds above 0, up to a day."""
-    if seconds(value) <= 0:
-        raise ValueError
-    return seconds(value)
-
-
-def number(value: object) -> int:
-    """A whole number, 0 or above, as a number or as text."""
-    found = int(str(value))
-    if isinstance(value, bool) or found < 0:
-        raise ValueError
-    return found
-
-
-def long_limit(value: object) -> float:
-    """Seconds above 0, up to 10 billion (300 years)."""
-    if isinstance(value, bool) or not 0 < float(str(value)) <= 1e10:
-        raise ValueError
-    return float(str(value))
+    return Kind(read, accepted, {"type": _JSON_TYPES[type_], **bounds}, type_, metavar)
 
 
 def text(value: object) -> str:
@@ -88,17 +78,6 @@ def paths(value: object) -> tuple[Path, ...]:
     return tuple(map(path, given))
 
 
-def one_of(*words: str) -> Callable[[object], str]:
-    """One of these words, in capitals or not."""
-
-    def read(value: object) -> str:
-        if text(value).lower() not in words:
-            raise ValueError
-        return text(value).lower()
-
-    return read
-
-
 def queues(value: object) -> tuple[tuple[str, int], ...]:
     """`[critical, default]`; with weights `[[critical, 4], [default, 1]]`, or as options `critical,4`."""
     if not isinstance(value, (list, tuple)) or not value:
@@ -112,3 +91,70 @@ def _queue(item: object) -> tuple[str, int]:
     if known is None or isinstance(weight, bool) or int(str(weight)) < 0:
         raise ValueError
     return known, int(str(weight))
+
+
+TEXT_SCHEMA = {"type": "string", "minLength": 1}
+QUEUES_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "oneOf": [
+            TEXT_SCHEMA,
+            {
+                "type": "array",
+                "prefixItems": [TEXT_SCHEMA, {"type": "integer", "minimum": 0}],
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        ]
+    },
+}
+
+COUNT = of_number(int, "it must be a whole number above 0", minimum=1, maximum=MOST)
+NUMBER = of_number(int, "it must be a whole number, 0 or above", minimum=0)
+PORT = of_number(int, "it must be a port, from 1 to 65535", metavar="PORT", minimum=1, maximum=65_535)
+SECONDS = of_number(float, "it must be a number of seconds, from 0 to a day", minimum=0, exclusiveMaximum=DAY)
+LIMIT = of_number(
+    float, "it must be a number of seconds, above 0 and at most a day", exclusiveMinimum=0, exclusiveMaximum=DAY
+)
+LONG_LIMIT = of_number(float, "it must be a number of seconds, above 0", exclusiveMinimum=0, maximum=CENTURIES)
+INTERVAL = of_number(
+    float, "it must be a number of seconds, above 0 and at most 15", exclusiveMinimum=0, maximum=15
+)  # Sidekiq's page forgets a process after a minute without a heartbeat
+URL = Kind(
+    url,
+    "it must be a URL: redis://host:6379/0",
+    {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+sentinel)://|^\$\{"},
+    metavar="URL",
+)
+ADDRESS = Kind(text, "it must be an address: 127.0.0.1, 0.0.0.0, ::", TEXT_SCHEMA, metavar="ADDRESS")
+FOLDERS = Kind(
+    paths,
+    "it must be a folder or a list of folders: jobs",
+    {"oneOf": [TEXT_SCHEMA, {"type": "array", "minItems": 1, "items": {"type": "string"}}]},
+    Path,
+)
+QUEUES = Kind(
+    queues,
+    "it must be a list: [critical, default], or [[critical, 4], [default, 1]] with weights; as options, "
+    "-q critical,4 -q default,1",
+    QUEUES_SCHEMA,
+    metavar="NAME[,WEIGHT]",
+)
+
+
+def path_like(example: str) -> Kind:
+    """A path such as this one."""
+    return Kind(path, f"it must be a path: {example}", TEXT_SCHEMA, Path)
+
+
+def one_of(*words: str, metavar: str) -> Kind:
+    """One of these words, in capitals or not."""
+
+    def read(value: object) -> str:
+        if text(value).lower() not in words:
+            raise ValueError
+        return text(value).lower()
+
+    accepted = f"it must be {', '.join(words[:-1])} or {words[-1]}"
+    return Kind(read, accepted, {"enum": list(words)}, metavar=metavar)

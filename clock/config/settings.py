@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clock.config import capsules, setting_types
+from clock.config import capsules
 from clock.config.capsules import Capsule
 from clock.config.schedule_file import Declared
+from clock.config.setting_types import (
+    ADDRESS,
+    COUNT,
+    FOLDERS,
+    INTERVAL,
+    LIMIT,
+    LONG_LIMIT,
+    NUMBER,
+    PORT,
+    QUEUES,
+    SECONDS,
+    URL,
+    Kind,
+    one_of,
+    path_like,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,229 +61,113 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One of them. `read` raises ValueError for what `accepted` does not speak of; `schema` is for editors."""
+    """A setting. The options of commands, `clock config`, the settings file and its schema all read this table.
+
+    `about` says what it is; the command line shows it, too. `flags` are its options.
+    """
 
     name: str
     about: str
-    read: Callable[[object], object]
-    accepted: str
-    option: str
-    schema: Mapping[str, object]
-    variable: str | None = None
+    kind: Kind
+    flags: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable that gives it."""
+        return _VARIABLES.get(self.name, f"CLOCK_{self.name.upper()}")
+
+    @property
+    def option(self) -> str:
+        """How the command line gives it; its name if no option does."""
+        return self.flags[0] if self.flags else self.name
 
     @property
     def default(self) -> object:
-        """Its value where nobody gives one."""
+        """Its value if it is not given."""
         return getattr(Config(), self.name)
 
+    @property
+    def shown_default(self) -> str:
+        """The default as people read it; "none" if there is none."""
+        value = self.default
+        if isinstance(value, tuple):
+            return ", ".join(str(item[0] if isinstance(item, tuple) else item) for item in value) or "none"
+        return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
 
-_QUEUE_SCHEMA = {
-    "type": "array",
-    "minItems": 1,
-    "items": {
-        "oneOf": [
-            {"type": "string", "minLength": 1},
-            {
-                "type": "array",
-                "prefixItems": [{"type": "string", "minLength": 1}, {"type": "integer", "minimum": 0}],
-                "minItems": 2,
-                "maxItems": 2,
-            },
-        ]
-    },
-}
+
+#: The variables that have another name than their setting, and the settings without one.
+_VARIABLES = {"redis": "REDIS_URL", "clock_file": None, "require": None, "queues": None, "capsules": None}
 
 SETTINGS = (
-    Setting(
-        "redis",
-        "the URL of Redis; without it, the embedded Valkey of this folder",
-        setting_types.url,
-        "it must be a URL: redis://host:6379/0",
-        "--redis",
-        {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+sentinel)://|^\$\{"},
-        "REDIS_URL",
-    ),
-    Setting(
-        "clock_file",
-        "the file that declares the events",
-        setting_types.path,
-        "it must be a path: lib/clock.py",
-        "CLOCK_FILE",
-        {"type": "string", "minLength": 1},
-    ),
+    Setting("redis", "URL of Redis; without it, this folder's embedded Valkey", URL, ("--redis",)),
+    Setting("clock_file", "clock file, which declares the events", path_like("lib/clock.py"), ("CLOCK_FILE",)),
     Setting(
         "schedule_file",
-        "a YAML file of further events, such as sidekiq-cron's and sidekiq-scheduler's",
-        setting_types.path,
-        "it must be a path: config/schedule.yml",
-        "--schedule-file",
-        {"type": "string", "minLength": 1},
-        "CLOCK_SCHEDULE_FILE",
+        "YAML file with more events, such as sidekiq-cron's and sidekiq-scheduler's",
+        path_like("config/schedule.yml"),
+        ("--schedule-file",),
     ),
-    Setting(
-        "require",
-        "the folders of the jobs: a worker imports every module under them",
-        setting_types.paths,
-        "it must be a folder or a list of folders: jobs",
-        "--require",
-        {
-            "oneOf": [
-                {"type": "string", "minLength": 1},
-                {"type": "array", "minItems": 1, "items": {"type": "string"}},
-            ]
-        },
-    ),
-    Setting(
-        "queues",
-        "the queues that a worker takes jobs from, in this order, or by weight",
-        setting_types.queues,
-        "it must be a list: [critical, default], or [[critical, 4], [default, 1]] with weights; as options, "
-        "-q critical,4 -q default,1",
-        "--queue",
-        _QUEUE_SCHEMA,
-    ),
-    Setting(
-        "capsules",
-        "queues that get their own worker processes and concurrency",
-        capsules.read,
-        "it must be a mapping: {single: {concurrency: 1, queues: [serial]}}",
-        "capsules in the settings file",
-        {
-            "type": "object",
-            "additionalProperties": {
-                "type": "object",
-                "properties": {"queues": _QUEUE_SCHEMA, "concurrency": {"type": "integer", "minimum": 1}},
-                "required": ["queues"],
-                "additionalProperties": False,
-            },
-        },
-    ),
-    Setting(
-        "concurrency",
-        "number of jobs that a worker runs at once",
-        setting_types.count,
-        "it must be a whole number above 0",
-        "--concurrency",
-        {"type": "integer", "minimum": 1},
-        "CLOCK_CONCURRENCY",
-    ),
+    Setting("require", "folders or files of jobs; a worker imports all of them", FOLDERS, ("--require", "-r")),
+    Setting("queues", "queues to take jobs from, in this order, or by weight", QUEUES, ("--queue", "-q")),
+    Setting("capsules", "queues that get their own worker processes and concurrency", capsules.CAPSULES),
+    Setting("concurrency", "number of jobs to run at once in a worker process", COUNT, ("--concurrency", "-c")),
     Setting(
         "processes",
         "number of worker processes, each with that concurrency; use several to use all cores",
-        setting_types.count,
-        "it must be a whole number above 0",
-        "--processes",
-        {"type": "integer", "minimum": 1},
-        "CLOCK_PROCESSES",
+        COUNT,
+        ("--processes", "-p"),
     ),
-    Setting(
-        "stop_timeout",
-        "seconds that a worker waits for running jobs when it is stopped",
-        setting_types.seconds,
-        "it must be a number of seconds, from 0 to a day",
-        "--timeout",
-        {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
-        "CLOCK_STOP_TIMEOUT",
-    ),
+    Setting("stop_timeout", "seconds that a stopping worker waits for running jobs", SECONDS, ("--timeout", "-t")),
     Setting(
         "push_timeout",
         "seconds after which a push that Redis does not answer fails, waiting for a connection included",
-        setting_types.limit,
-        "it must be a number of seconds, above 0 and at most a day",
-        "CLOCK_PUSH_TIMEOUT",
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400},
-        "CLOCK_PUSH_TIMEOUT",
+        LIMIT,
     ),
     Setting(
         "heartbeat",
         "seconds between two heartbeats of a worker; after four missed ones, other workers run its jobs",
-        setting_types.interval,
-        "it must be a number of seconds, above 0 and at most 15",
-        "CLOCK_HEARTBEAT",
-        {"type": "number", "exclusiveMinimum": 0, "maximum": 15},
-        "CLOCK_HEARTBEAT",
+        INTERVAL,
     ),
-    Setting(
-        "max_retries",
-        "how many times a failed job with retry = True is retried",
-        setting_types.number,
-        "it must be a whole number, 0 or above",
-        "CLOCK_MAX_RETRIES",
-        {"type": "integer", "minimum": 0},
-        "CLOCK_MAX_RETRIES",
-    ),
+    Setting("max_retries", "how many times a failed job with retry = True is retried", NUMBER),
     Setting(
         "dead_max_jobs",
         "number of dead jobs that are kept; older ones are removed when another job dies",
-        setting_types.number,
-        "it must be a whole number, 0 or above",
-        "CLOCK_DEAD_MAX_JOBS",
-        {"type": "integer", "minimum": 0},
-        "CLOCK_DEAD_MAX_JOBS",
+        NUMBER,
     ),
     Setting(
         "dead_timeout",
         "seconds that a dead job is kept: 180 days; older ones are removed when another job dies",
-        setting_types.long_limit,
-        "it must be a number of seconds, above 0",
-        "CLOCK_DEAD_TIMEOUT",
-        {"type": "number", "exclusiveMinimum": 0},
-        "CLOCK_DEAD_TIMEOUT",
+        LONG_LIMIT,
     ),
     Setting(
         "frozen_timeout",
-        "seconds until a worker in which no thread can run, because a job holds the interpreter lock, is killed; "
-        "0: never",
-        setting_types.seconds,
-        "it must be a number of seconds, from 0 to a day",
-        "--frozen-timeout",
-        {"type": "number", "minimum": 0, "exclusiveMaximum": 86_400},
-        "CLOCK_FROZEN_TIMEOUT",
+        "seconds until a worker process is killed whose interpreter a job blocks; 0: never",
+        SECONDS,
+        ("--frozen-timeout",),
     ),
-    Setting(
-        "health_port",
-        "the port of the health checks and metrics",
-        setting_types.port,
-        "it must be a port, from 1 to 65535",
-        "--health-port",
-        {"type": "integer", "minimum": 1, "maximum": 65_535},
-        "CLOCK_HEALTH_PORT",
-    ),
+    Setting("health_port", "port that serves health checks and metrics", PORT, ("--health-port",)),
     Setting(
         "health_host",
-        "the address of the health port; containers need 0.0.0.0, which means all addresses",
-        setting_types.text,
-        "it must be an address: 127.0.0.1, 0.0.0.0, ::",
-        "--health-host",
-        {"type": "string", "minLength": 1},
-        "CLOCK_HEALTH_HOST",
+        "address of the health port; containers need 0.0.0.0, which means all addresses",
+        ADDRESS,
+        ("--health-host",),
     ),
     Setting(
         "overdue_after",
         "seconds that a run, a tick or a fetch may be late before the process is not ready",
-        setting_types.limit,
-        "it must be a number of seconds, above 0 and at most a day",
-        "CLOCK_OVERDUE_AFTER",
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 86_400},
-        "CLOCK_OVERDUE_AFTER",
+        LIMIT,
     ),
     Setting(
         "log_format",
-        "text for people, json for machines",
-        setting_types.one_of("text", "json"),
-        "it must be text or json",
-        "--log-format",
-        {"enum": ["text", "json"]},
-        "CLOCK_LOG_FORMAT",
+        "log format: text for people, json for machines",
+        one_of("text", "json", metavar="FORMAT"),
+        ("--log-format",),
     ),
     Setting(
         "log_level",
-        "what is logged: this level and those above it",
-        setting_types.one_of("debug", "info", "warning", "error"),
-        "it must be debug, info, warning or error",
-        "--log-level",
-        {"enum": ["debug", "info", "warning", "error"]},
-        "CLOCK_LOG_LEVEL",
+        "what is logged: this level (debug, info, warning or error) and those above it",
+        one_of("debug", "info", "warning", "error", metavar="LEVEL"),
+        ("--log-level",),
     ),
 )
 

@@ -19,9 +19,11 @@ import click
 
 from clock.cli.commands.run import run
 from clock.cli.groups import CommandGroup
+from clock.cli.options import setting_option
 from clock.cli.output import echo
 from clock.cli.pid_file import LOOK_SECONDS, PidFile, open_own
 from clock.clocks import SystemClock
+from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.forking import close_in_child
 
@@ -43,32 +45,21 @@ def daemon_command() -> None:
     """Run the clock in the background."""
 
 
+def _folder_option(flag: str, default: str, about: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    kind = click.Path(path_type=Path)
+    return click.option(flag, type=kind, default=Path(default), help=f"{about}; default: {default}.")
+
+
 def _files_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name a clock's files; the command gets the clock that they mean."""
 
-    @click.option(
-        "--clock",
-        "-c",
-        "clock_file",
-        type=click.Path(path_type=Path),
-        default=Path("lib/clock.py"),
-        help="Clock file; default: lib/clock.py.",
-    )
-    @click.option(
-        "--pid-dir",
-        type=click.Path(path_type=Path),
-        default=Path("tmp"),
-        help="Folder of the pid file; default: tmp.",
-    )
-    @click.option(
-        "--log-dir",
-        type=click.Path(path_type=Path),
-        default=Path("log"),
-        help="Folder of the log file; default: log.",
-    )
+    @setting_option("clock_file", "--clock", "-c")
+    @_folder_option("--pid-dir", "tmp", "Folder of the pid file")
+    @_folder_option("--log-dir", "log", "Folder of the log file")
     @click.option("--identifier", "-i", help="Name of the pid and log files; default: the clock file's name.")
     @wraps(command)
-    def with_files(clock_file: Path, pid_dir: Path, log_dir: Path, identifier: str | None) -> None:
+    def with_files(clock_file: Path | None, pid_dir: Path, log_dir: Path, identifier: str | None) -> None:
+        clock_file = clock_file or Config().clock_file
         name = f"clock.{identifier or clock_file.stem}"
         pid_file = PidFile(pid_dir.absolute() / f"{name}.pid")
         command(_Daemon(clock_file, pid_file, log_dir.absolute() / f"{name}.log"))

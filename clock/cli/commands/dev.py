@@ -13,7 +13,7 @@ from typing import IO
 
 import click
 
-from clock.cli.options import settings
+from clock.cli.options import setting_option, settings
 from clock.cli.output import Styled, echo, echo_as_is
 from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
@@ -32,15 +32,9 @@ class _Process:
 
 @click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--require",
-    "-r",
-    multiple=True,
-    metavar="PATH",
-    help="Folder or file of jobs; repeatable. Default: jobs.",
-)
+@setting_option("require")
 @click.pass_context
-def dev(ctx: click.Context, clock_file: Path | None, require: tuple[str, ...]) -> None:
+def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) -> None:
     """Run the clock and a worker together until Ctrl-C.
 
     Each output line is prefixed with its process. Both restart when a Python file changes. If one of them
@@ -51,7 +45,7 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[str, ...]) -
     """
     commands: dict[str, Sequence[str]] = {
         "clock": ["run", "--reload", *([str(clock_file)] if clock_file else [])],
-        "worker": ["worker", "--reload", *(word for path in require for word in ("-r", path))],
+        "worker": ["worker", "--reload", *(word for path in require for word in ("-r", str(path)))],
     }
     if not require and not any(path.exists() for path in settings(None).require):
         del commands["worker"]

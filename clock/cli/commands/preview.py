@@ -33,7 +33,9 @@ Span = tuple[datetime, datetime]
 @click.command(short_help="Show when each event will run.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
-@click.option("--to", "end", metavar="WHEN", default="7d", help="End: a date, a time or a duration; default: 7d.")
+@click.option(
+    "--to", "end", metavar="WHEN", default="7d", show_default=True, help="End: a date, a time or a duration."
+)
 @click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; repeatable.")
 @click.option("--from-redis", metavar="URL", help="Start from the state stored in this Redis.")
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG chart to this file.")

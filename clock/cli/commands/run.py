@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from clock.cli.health_port import health, metrics_if_installed
-from clock.cli.options import health_options, settings, shared_options
+from clock.cli.options import health_options, setting_option, settings, shared_options
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
 from clock.cli.wiring import clock_process, connected, connected_later, patiently, timetable_to_run
@@ -25,7 +25,7 @@ PUSH_CONNECTIONS = 10  # at most, for what threads and conditions of the clock f
 
 @click.command(short_help="Run the clock.")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
-@click.option("--schedule-file", type=click.Path(path_type=Path), help="YAML file with more events.")
+@setting_option("schedule_file")
 @health_options
 @reload_option
 @shared_options

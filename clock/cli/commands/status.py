@@ -30,7 +30,7 @@ _CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.1), default=2.0, help="Seconds between refreshes; default: 2."
+    "--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between refreshes."
 )
 @json_option
 @shared_options

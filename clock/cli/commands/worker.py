@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clock.cli.health_port import health, metrics_if_installed, parents_folder
-from clock.cli.options import health_options, settings, shared_options
+from clock.cli.options import health_options, setting_option, settings, shared_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
 from clock.cli.several import for_capsule, run_several
@@ -39,26 +39,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--require",
-    "-r",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Folder or file of jobs; repeatable. Default: jobs.",
-)
-@click.option("--concurrency", "-c", type=int, help="Number of jobs to run at once; default: 10.")
-@click.option("--processes", "-p", type=int, help="Number of processes, to use all cores; default: 1.")
-@click.option(
-    "--queue", "-q", "queues", multiple=True, metavar="NAME[,WEIGHT]", help="Queue to process; repeatable."
-)
-@click.option(
-    "--timeout", "-t", "stop_timeout", type=float, help="Seconds to wait for jobs when stopping; default: 25."
-)
-@click.option(
-    "--frozen-timeout",
-    type=float,
-    help="Kill a process whose interpreter is blocked this many seconds; default: 1800.",
-)
+@setting_option("require")
+@setting_option("concurrency")
+@setting_option("processes")
+@setting_option("queues")
+@setting_option("stop_timeout")
+@setting_option("frozen_timeout")
 @health_options
 @click.option(
     "--with-clock",
