@@ -14,6 +14,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
+from clock.store.jobs.queues import Parcel, push_commands
+from clock.store.server.sending import push_seconds, send
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -84,6 +86,11 @@ class Servers:
 def port_of(redis: Redis) -> int:
     """The port of the server that a connection is to."""
     return int(redis.connection_pool.connection_kwargs["port"])
+
+
+def push(redis: Redis, payload: str = "{}") -> None:
+    """Push one job as an application does."""
+    send(redis, [push_commands([Parcel("default", [payload])])], within=push_seconds(redis))
 
 
 def certificates(folder: Path) -> Path:

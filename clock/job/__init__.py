@@ -4,7 +4,7 @@ from clock.job.middleware.defaults import client_middleware, log_tags, server_mi
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.metrics import measure
 from clock.job.middleware.time_limit import limit_time
-from clock.job.push.setter import Setter
+from clock.job.push.job_methods import Setter
 
 __all__ = [
     "Context",

@@ -17,12 +17,12 @@ from clock.job.middleware.chain import ServerMiddleware, await_inside, run_insid
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
-from clock.job.push.job_methods import Pushes
+from clock.job.push.job_methods import JobMethods
 from clock.job.types import OnCommit
 from clock.log import JobLogContext, fields_of, running_job
 
 
-class Job(Pushes):
+class Job(JobMethods):
     """A piece of work that a worker does: subclass it, name it VerbNounsJob and give it `perform`.
 
     Its run may be repeated after a failure or a crash, so `perform` must be idempotent. Options are class

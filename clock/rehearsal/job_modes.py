@@ -18,7 +18,7 @@ from clock.job import Context, registry
 from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.push import client
-from clock.job.push.carriers import Batches, Carrier, ToRedis
+from clock.job.push.client import Batches, Carrier, ToRedis
 from clock.job.push.inline import await_end, run_to_end
 from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs

@@ -12,12 +12,11 @@ import pytest
 from redis import Redis
 
 from clock.errors import StoreUnavailable
-from clock.store.jobs import queues
 from clock.store.server.connection import connect
 from tests.patience import eventually
 from tests.process.conftest import App
 from tests.process.moving_address import MovingAddress
-from tests.servers import Servers, port_of
+from tests.servers import Servers, port_of, push
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -60,7 +59,7 @@ class Pushes:
             what = f"push {len(self.done) + len(self.failed)}"
             payload = f'{{"class":"NoteJob","args":["{what}"],"jid":"{what}","queue":"default","retry":true}}'
             try:
-                queues.push(self._redis, [[queues.Parcel("default", [payload])]])
+                push(self._redis, payload)
             except StoreUnavailable:
                 self.failed.append(what)
             else:

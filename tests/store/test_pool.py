@@ -11,18 +11,14 @@ from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
-from clock.store.jobs import queues
 from clock.store.jobs.delayed import Nearer
-from clock.store.jobs.queues import Parcel
 from clock.store.ledger.lease import Lease
 from clock.store.server import pool
 from clock.store.server.client import client
 from clock.store.server.connection import connect, lent, translated
 from clock.store.server.pool import Limits
 from tests.process.moving_address import MovingAddress
-from tests.servers import Servers, port_of
-
-JOB = [[Parcel("default", ["{}"])]]
+from tests.servers import Servers, port_of, push
 
 
 @pytest.fixture
@@ -111,11 +107,11 @@ def test_a_push_that_a_replica_refuses_is_sent_to_the_primary_once(server: Redis
     new = servers.start()
     address = MovingAddress(port_of(server))
     redis = connect(f"redis://127.0.0.1:{address.port}/0", max_connections=2, is_application=True)
-    queues.push(redis, JOB)
+    push(redis)
 
     become_replica(server)
     address.target = port_of(new)
-    queues.push(redis, JOB)
+    push(redis)
 
     assert (server.llen(keys.queue("default")), new.llen(keys.queue("default"))) == (1, 1)
     redis.close()
@@ -126,7 +122,7 @@ def test_a_push_that_every_server_refuses_raises(server: Redis, redis: Redis) ->
     become_replica(server)
 
     with pytest.raises(StoreUnavailable, match="read-only replica"):
-        queues.push(redis, JOB)
+        push(redis)
 
 
 def test_connections_that_the_server_has_closed_are_opened_again(server: Redis, redis: Redis) -> None:
@@ -135,7 +131,7 @@ def test_connections_that_the_server_has_closed_are_opened_again(server: Redis, 
         server.client_kill_filter(each)
 
     for _ in range(3):
-        queues.push(redis, JOB)
+        push(redis)
 
     assert server.llen(keys.queue("default")) == 3
 

@@ -1,27 +1,96 @@
-"""Pushing jobs: to Redis at once or after a commit; while the clock runs an event's action, into its firing."""
+"""From the arguments of a push to parcels of jobs, and to what takes them.
+
+That is Redis, or what a test has put in its place. Jobs that are pushed while the clock runs an event's action go
+into its firing; those that wait for a commit are delivered after it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import cache, partial
 from itertools import chain
+from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import NotFaked, StoreError
-from clock.job.delays import Time, due_at
+from clock.job.delays import due_at
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order
-from clock.job.payload import seconds
+from clock.job.payload import Payload, seconds
 from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
-from clock.job.push.carriers import Batches, Carrier, Collector, ToRedis
 from clock.job.push.payload_builder import pack_all, pack_one
 from clock.job.types import JobClass, OnCommit
-from clock.store.jobs.queues import Parcel
+from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.ledger import held_pushes
+from clock.store.server import connection
+from clock.store.server.sending import push_seconds, send
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
+Batches = Iterable[Sequence[Parcel]]
+
+_monotonic = SystemClock().monotonic
+
+
+class Carrier(Protocol):
+    """Takes parcels of jobs, batch by batch: each is made when it is asked for."""
+
+    def carry(self, batches: Batches) -> None:
+        """Take them. Raises StoreUnavailable."""
+
+    async def acarry(self, batches: Batches) -> None:
+        """Take them without blocking the event loop."""
+
+
+@runtime_checkable
+class Collector(Carrier, Protocol):
+    """A carrier of a test, which keeps the jobs."""
+
+    def jobs(self, job: JobClass) -> MutableSequence[Payload]:
+        """Those of a class."""
+
+    def clear(self, job: JobClass) -> None:
+        """Forget those of a class."""
+
+    def drain(self, job: JobClass) -> int:
+        """Run those of a class, and those that they push, until none is left; how many."""
+
+    def perform_one(self, job: JobClass) -> Any:
+        """Run the first of a class; what its `perform` returns."""
+
+
+class ToRedis:
+    """The carrier of an application that runs."""
+
+    def carry(self, batches: Batches) -> None:
+        """Push them by the default connection. Raises StoreUnavailable."""
+        redis = connection.default()
+        send(redis, map(push_commands, batches), within=push_seconds(redis))
+
+    async def acarry(self, batches: Batches) -> None:
+        """Push them in a thread: no second connection for each event loop is needed.
+
+        The threads are the carrier's own: while Redis does not answer, the application's `to_thread` goes on. The
+        time that a push waits for a thread counts against its limit.
+        """
+        push = partial(self._carry_late, batches, _monotonic())
+        await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), copy_context().run, push)
+
+    def _carry_late(self, batches: Batches, since: float) -> None:
+        redis = connection.default(spent=_monotonic() - since)
+        send(redis, map(push_commands, batches), within=push_seconds(redis) - (_monotonic() - since))
+
+
+@cache
+def _threads(pid: int) -> ThreadPoolExecutor:
+    """The threads of a process: a forked child has none of its parent's."""
+    return ThreadPoolExecutor(connection.DEFAULT_CONNECTIONS, thread_name_prefix=f"push-{pid}")
+
 
 _clock: Clock = SystemClock()
 _carrier: Carrier = ToRedis()
@@ -30,7 +99,7 @@ _carrier: Carrier = ToRedis()
 @contextmanager
 def using_clock(clock: Clock) -> Iterator[None]:
     """Stamp payloads with the time of `clock` inside the block."""
-    global _clock  # the client's time is the process's own, but for tests
+    global _clock  # the client's time is the process's own, except in tests
     before, _clock = _clock, clock
     try:
         yield
@@ -45,7 +114,7 @@ def carrier() -> Carrier:
 
 def set_carrier(carrier: Carrier) -> None:
     """Hand pushed jobs to `carrier` from now on, in all threads: a test reaches into all of an application."""
-    global _carrier  # see above
+    global _carrier  # the process's own, except in tests
     _carrier = carrier
 
 
@@ -57,7 +126,7 @@ def collector(job: JobClass, asked: str) -> Collector:
 
 
 def clock() -> Clock:
-    """What tells the client's time."""
+    """The client's source of time."""
     return _clock
 
 
@@ -66,60 +135,59 @@ def now() -> float:
     return seconds(_clock.now())
 
 
-def due(job_name: str, when: Time) -> float:
-    """When a job is due, in float seconds since 1970. Raises ValueError for what is no time."""
-    try:
-        return due_at(when, now())
-    except ValueError as error:
-        raise ValueError(f"{job_name}: {error}") from None
+def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, list[Parcel]]:
+    """The jid of a job and the parcel with it; '' and no parcel if client middleware stopped it.
 
-
-def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None = None) -> str:
-    """Push one job, to be run at once or when it is `due` (float seconds since 1970); its jid.
-
-    Raises ArgumentsError, StoreUnavailable.
+    Raises ArgumentsError; ValueError for an invalid time.
     """
-    jid, parcels = _packed(order, args, kwargs, due)
-    if parcels:
-        _deliver([parcels], order.on_commit or order.job.enqueue_after_commit)
-    return jid
+    job, due = order.job, None
+    args = checked_arguments(job.wire_name, job.perform, args, kwargs)
+    time = now()
+    if order.when is not None:
+        try:
+            due = due_at(order.when, time)
+        except ValueError as error:
+            raise ValueError(f"{job.wire_name}: {error}") from None
+    return pack_one(job, order.options, args, due, time)
 
 
-async def apush(
-    order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None = None
-) -> str:
-    """The same without blocking the event loop."""
-    jid, parcels = _packed(order, args, kwargs, due)
-    if parcels:
-        await _adeliver([parcels], order.on_commit or order.job.enqueue_after_commit)
-    return jid
+def packed_all(
+    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, jids: list[str]
+) -> Batches:
+    """The parcels of each thousand jobs, made when they are asked for; their jids are added to `jids` then.
 
-
-def push_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None) -> list[str]:
-    """Push one job for each list of arguments, a thousand at a time; their jids in order.
-
-    All arguments are checked before any job is pushed. `due`: when each is to be run, in float seconds since 1970.
-    Raises ArgumentsError, StoreUnavailable, whose `pushed` says how many jobs were pushed before.
+    `due` is when each job is to be run, in float seconds since 1970. All arguments are checked before. Raises
+    ArgumentsError.
     """
-    jids: list[str] = []
-    if batches:
-        with _counted(len(batches)):
-            _deliver(_all_packed(order, batches, due, jids), order.on_commit or order.job.enqueue_after_commit)
-    return jids
+    check_all(order.job.wire_name, order.job.perform, batches)
+    time = now()
+
+    def made() -> Iterator[list[Parcel]]:
+        for start in range(0, len(batches), BULK_BATCH):
+            part = slice(start, start + BULK_BATCH)
+            some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
+            jids.extend(some)
+            yield parcels
+
+    # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
+    is_at_once = client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
+    return list(made()) if is_at_once else made()
 
 
-async def apush_all(order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None) -> list[str]:
-    """The same without blocking the event loop."""
-    jids: list[str] = []
-    if batches:
-        packed = await asyncio.to_thread(_all_packed, order, batches, due, jids)
-        with _counted(len(batches)):
-            await _adeliver(packed, order.on_commit or order.job.enqueue_after_commit)
-    return jids
+def is_kept(order: Order, batches: Batches) -> bool:
+    """Keep the jobs for a commit, or for the firing under way. False: they are to be carried now."""
+    on_commit = order.on_commit or order.job.enqueue_after_commit
+    if on_commit and _waits_for_commit(batches, on_commit):
+        return True
+    held = held_pushes.current()
+    if held is None:
+        return False
+    held.hold(chain.from_iterable(batches))
+    return True
 
 
 @contextmanager
-def _counted(total: int) -> Iterator[None]:
+def counted(total: int) -> Iterator[None]:
     """Add to an error of Redis how many of the jobs it has."""
     try:
         yield
@@ -136,67 +204,19 @@ def _counted(total: int) -> Iterator[None]:
         raise counted from error
 
 
-def _packed(
-    order: Order, args: Sequence[object], kwargs: Mapping[str, object], due: float | None
-) -> tuple[str, list[Parcel]]:
-    args = checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
-    time = now()
-    if due is None and order.when is not None:
-        due = due_at(order.when, time)
-    return pack_one(order.job, order.options, args, due, time)
-
-
-def _all_packed(
-    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, jids: list[str]
-) -> Batches:
-    """The parcels of each thousand jobs, made when they are asked for; their jids are added to `jids` then."""
-    check_all(order.job.wire_name, order.job.perform, batches)
-    time = now()
-
-    def made() -> Iterator[list[Parcel]]:
-        for start in range(0, len(batches), BULK_BATCH):
-            part = slice(start, start + BULK_BATCH)
-            some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
-            jids.extend(some)
-            yield parcels
-
-    # A middleware may push by itself, and must not wait for the connection to which these are on their way.
-    return list(made()) if client_middleware_for({}) else made()
-
-
-def _deliver(batches: Batches, on_commit: OnCommit | None) -> None:
-    if on_commit:
-        batches = list(batches)
-        if _is_waiting(batches, on_commit):
-            return
-    held = held_pushes.current()
-    if held:
-        held.hold(chain.from_iterable(batches))
-    else:
-        _carrier.carry(batches)
-
-
-async def _adeliver(batches: Batches, on_commit: OnCommit | None) -> None:
-    if on_commit:
-        batches = list(batches)
-        if _is_waiting(batches, on_commit):
-            return
-    if held_pushes.current():
-        _deliver(batches, None)
-    else:
-        await _carrier.acarry(batches)
-
-
-def _is_waiting(batches: Batches, on_commit: OnCommit) -> bool:
-    """Whether the jobs will be delivered after a commit; False: there is no transaction, they can go now."""
+def _waits_for_commit(batches: Batches, on_commit: OnCommit) -> bool:
+    """Whether the jobs will be carried after a commit; False: there is no transaction, they can go now."""
     asking, free = True, False
 
     def push() -> None:
         nonlocal free
+        held = held_pushes.current()
         if asking:
             free = True
+        elif held:
+            held.hold(chain.from_iterable(batches))
         else:
-            _deliver(batches, None)
+            _carrier.carry(batches)
 
     on_commit(push)
     asking = False

@@ -1,24 +1,26 @@
-"""What can be done with a job class: pushing it in all the ways there are, for now, for later, in bulk, inline."""
+"""The ways to push a job: its class's own methods, and those of `.set(...)`, which all others are made of."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
-from clock.errors import NoPerform
-from clock.job.delays import Time
-from clock.job.options import CallOptions, Order
+from clock.errors import ArgumentsError, JobError, NoPerform
+from clock.job.delays import Time, due_of_each
+from clock.job.options import CallOptions, Order, checked
 from clock.job.payload import Payload
 from clock.job.push import client, inline
 from clock.job.push.prepared_push import RepeatedPush
-from clock.job.push.setter import Setter
 from clock.job.types import JobClass
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit")
 
 
 class Performs(Protocol[P, R_co]):
@@ -29,22 +31,163 @@ class Performs(Protocol[P, R_co]):
         """Do the work."""
 
 
+class Setter(Order, Generic[P]):
+    """What `SomeJob.set(...)` returns: it pushes that job, with these options in the payload.
+
+    Its methods are those of the job class, and raise the same errors.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, job: JobClass, options: dict[str, Any]) -> Setter[P]:
+        """The setter of a job class and options, which are checked. Raises JobError."""
+        where = f"{job.wire_name}.set"
+        checked(where, options, with_call=True)
+        if "wait" in options and "wait_until" in options:
+            raise JobError(f"{where}: give either wait or wait_until, not both")
+        return cls(
+            job,
+            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS},
+            options.get("wait", options.get("wait_until")),
+            (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
+        )
+
+    def __str__(self) -> str:
+        named = dict(sorted(self.options.items()))
+        if self.when is not None:
+            named["wait_until" if isinstance(self.when, datetime) else "wait"] = self.when
+        return f"{self.job.wire_name}.set({', '.join(f'{name}={value!r}' for name, value in named.items())})"
+
+    @property
+    def wire_name(self) -> str:
+        """The job's name in payloads."""
+        return self.job.wire_name
+
+    def check_arguments(self, *args: Any) -> None:
+        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
+        self.job.check_arguments(*args)
+
+    def repeated(self, *args: Any) -> Callable[[], object]:
+        """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        return RepeatedPush(self, args, self.perform_async)
+
+    def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
+        jid, parcels = client.packed(self, args, kwargs)
+        if parcels and not client.is_kept(self, [parcels]):
+            client.carrier().carry([parcels])
+        return jid
+
+    async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_async` that does not block the event loop."""
+        jid, parcels = client.packed(self, args, kwargs)
+        if parcels and not client.is_kept(self, [parcels]):
+            await client.carrier().acarry([parcels])
+        return jid
+
+    def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
+        return self._at(interval).perform_async(*args, **kwargs)
+
+    async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_in` that does not block the event loop."""
+        return await self._at(interval).aperform_async(*args, **kwargs)
+
+    def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
+        return self._at(instant).perform_async(*args, **kwargs)
+
+    async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_at` that does not block the event loop."""
+        return await self._at(instant).aperform_async(*args, **kwargs)
+
+    def perform_bulk(
+        self,
+        args: Iterable[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """Push one job for each list of arguments, a thousand at a time; their jids in order."""
+        lists, jids = self._listed(args), list[str]()
+        batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
+        with client.counted(len(lists)):
+            if lists and not client.is_kept(self, batches):
+                client.carrier().carry(batches)
+        return jids
+
+    async def aperform_bulk(
+        self,
+        args: Iterable[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """`perform_bulk` that does not block the event loop."""
+        lists, jids = self._listed(args), list[str]()
+        due = self._due(len(lists), at, spread_interval)
+        batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
+        with client.counted(len(lists)):
+            if lists and not client.is_kept(self, batches):
+                await client.carrier().acarry(batches)
+        return jids
+
+    def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Run the job here and now, whatever `wait` says; what its `perform` returns."""
+        return inline.perform_inline(self, args, kwargs)
+
+    async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
+        return await inline.aperform_inline(self, args, kwargs)
+
+    def _at(self, when: Time | None) -> Setter[P]:
+        if when is None:  # it would mean at once
+            wanted = "pass seconds, a timedelta or an aware datetime"
+            raise ValueError(f"{self.wire_name}: None is not a time; {wanted}")
+        return Setter(self.job, self.options, when, self.on_commit)
+
+    def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        try:
+            return args if isinstance(args, (list, tuple)) else list(args)
+        except TypeError:
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {args!r:.60}; write "
+                "[[1], [2]] for two jobs of one argument"
+            ) from None
+
+    def _due(
+        self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
+    ) -> list[float] | None:
+        if at is not None and spread_interval is not None:
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk got at= and spread_interval=; pass one of them. To spread jobs "
+                "from a later time on: .set(wait=3600).perform_bulk(..., spread_interval=600)"
+            )
+        return due_of_each(count, self.when if at is None else at, spread_interval, client.now())
+
+
+def _at_once(push: Callable[[], object]) -> object:
+    """Stands for `enqueue_after_commit=None` if the class has one: wait for no commit."""
+    return push()
+
+
 class _Jobs:
     """The attribute `jobs` of a job class."""
 
-    def __get__(self, instance: object, owner: type[Pushes]) -> MutableSequence[Payload]:
+    def __get__(self, instance: object, owner: type[JobMethods]) -> MutableSequence[Payload]:
         return client.collector(_job(owner), "jobs").jobs(_job(owner))
 
 
 class _NoPerform:
     """Stands for `perform` in a class that does not define it: a base for others may do without."""
 
-    def __get__(self, instance: object, owner: type[Pushes]) -> Any:
+    def __get__(self, instance: object, owner: type[JobMethods]) -> Any:
         raise NoPerform(owner.__name__)
 
 
-class Pushes:
-    """The part of `Job` that programs call; what a worker calls is in `Job` itself."""
+class JobMethods:
+    """The methods of `Job` that programs call: each is a `Setter`'s. What a worker calls is in `Job` itself."""
 
     perform: Any = _NoPerform()
     #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
@@ -52,29 +195,29 @@ class Pushes:
 
     @classmethod
     def perform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job for a worker to run as soon as it can; its jid, '' where a client middleware stopped it.
+        """Push the job for a worker to run as soon as it can; its jid, '' if a client middleware stopped it.
 
         Arguments are JSON's own types. Those given by keyword go to their positions in `perform`, as a payload
         holds arguments by position. Raises ArgumentsError, StoreUnavailable.
         """
-        return client.push(Order(_job(cls)), args, kwargs)
+        return _setter(cls).perform_async(*args, **kwargs)
 
     @classmethod
     def repeated(cls, *args: Any) -> Callable[[], object]:
         """What pushes the job with these arguments whenever it is called: for a clock's event."""
-        if getattr(cls.perform_async, "__func__", None) is not Pushes.__dict__["perform_async"].__func__:
-            return partial(cls.perform_async, *args)  # the class has its own way
-        return RepeatedPush(Order(_job(cls)), args, cls.perform_async)
+        if getattr(cls.perform_async, "__func__", None) is not JobMethods.__dict__["perform_async"].__func__:
+            return partial(cls.perform_async, *args)  # the class overrides it
+        return _setter(cls).repeated(*args)
 
     @classmethod
     def perform_in(
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
-        """Push the job to be run in `interval` (seconds, or a timedelta); its jid, '' where middleware stopped it.
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid, '' if middleware stopped it.
 
-        Raises ValueError for what is no time, ArgumentsError, StoreUnavailable.
+        Raises ValueError for an invalid time, ArgumentsError, StoreUnavailable.
         """
-        return client.push(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, interval))
+        return _setter(cls).perform_in(interval, *args, **kwargs)
 
     @classmethod
     def perform_at(
@@ -82,9 +225,9 @@ class Pushes:
     ) -> str:
         """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid, as `perform_in`.
 
-        Raises ValueError for what is no time, such as a naive datetime; ArgumentsError, StoreUnavailable.
+        Raises ValueError for an invalid time, such as a naive datetime; ArgumentsError, StoreUnavailable.
         """
-        return client.push(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, instant))
+        return _setter(cls).perform_at(instant, *args, **kwargs)
 
     @classmethod
     def perform_bulk(
@@ -101,7 +244,7 @@ class Pushes:
         `.set`; it cannot be given with `at`. The jid of a job that client middleware stopped is ''. Raises
         ArgumentsError, ValueError for an invalid time, StoreUnavailable.
         """
-        return Setter[Any](_job(cls)).perform_bulk(args, at=at, spread_interval=spread_interval)
+        return _setter(cls).perform_bulk(args, at=at, spread_interval=spread_interval)
 
     @overload
     @classmethod
@@ -115,29 +258,29 @@ class Pushes:
     def perform_inline(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the job here and now, and return what `perform` does.
 
-        It is given what a worker would be: its arguments have been through JSON, and middleware is around it.
-        None where middleware stopped or dropped it. Raises ArgumentsError, and what `perform` raises.
+        Its arguments pass through JSON, and middleware runs around it, as in a worker.
+        None if middleware stopped or dropped it. Raises ArgumentsError, and what `perform` raises.
         """
-        return inline.perform_inline(Order(_job(cls)), args, kwargs)
+        return _setter(cls).perform_inline(*args, **kwargs)
 
     @classmethod
     async def aperform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_async` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs)
+        return await _setter(cls).aperform_async(*args, **kwargs)
 
     @classmethod
     async def aperform_in(
         cls: type[Performs[P, object]], interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """`perform_in` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, interval))
+        return await _setter(cls).aperform_in(interval, *args, **kwargs)
 
     @classmethod
     async def aperform_at(
         cls: type[Performs[P, object]], instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs
     ) -> str:
         """`perform_at` that does not block the event loop."""
-        return await client.apush(Order(_job(cls)), args, kwargs, client.due(_job(cls).wire_name, instant))
+        return await _setter(cls).aperform_at(instant, *args, **kwargs)
 
     @classmethod
     async def aperform_bulk(
@@ -148,7 +291,7 @@ class Pushes:
         spread_interval: float | timedelta | None = None,
     ) -> list[str]:
         """`perform_bulk` that does not block the event loop."""
-        return await Setter[Any](_job(cls)).aperform_bulk(args, at=at, spread_interval=spread_interval)
+        return await _setter(cls).aperform_bulk(args, at=at, spread_interval=spread_interval)
 
     @overload
     @classmethod
@@ -163,14 +306,14 @@ class Pushes:
     @classmethod
     async def aperform_inline(cls, *args: Any, **kwargs: Any) -> Any:
         """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
-        return await inline.aperform_inline(Order(_job(cls)), args, kwargs)
+        return await _setter(cls).aperform_inline(*args, **kwargs)
 
     @classmethod
     def set(cls: type[Performs[P, object]], **options: Unpack[CallOptions]) -> Setter[P]:
         """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`.
 
         Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware). Raises
-        JobError for an option that there is not, or a value that it does not take.
+        JobError for an unknown option or an invalid value.
         """
         return Setter[P].of(_job(cls), dict(options))
 
@@ -193,3 +336,8 @@ class Pushes:
 def _job(cls: object) -> JobClass:
     """The class, for a type checker that knows it only by its `perform`."""
     return cast("JobClass", cls)
+
+
+def _setter(cls: type[Performs[P, object]]) -> Setter[P]:
+    """What pushes jobs of the class, with its own options."""
+    return Setter(cast("JobClass", cls))

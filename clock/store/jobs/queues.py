@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redis import Redis
 
 from clock.store import keys
 from clock.store.server.connection import translated
-from clock.store.server.sending import Command, push_seconds, send
+from clock.store.server.sending import Command
 
 
 @dataclass(slots=True)
@@ -25,16 +25,8 @@ class Parcel:
     is_near: bool = False
 
 
-def push(redis: Redis, batches: Iterable[Sequence[Parcel]], *, spent: float = 0.0) -> None:
-    """Add jobs to their queues and delayed jobs to the schedule, in one round trip for each batch of parcels.
-
-    `spent` seconds of the time that a push may take are over. Raises StoreUnavailable. Its `answered` batches were
-    added; whether the next one was is not known, and pushing it again may add it twice.
-    """
-    send(redis, map(_commands, batches), within=push_seconds(redis) - spent)
-
-
-def _commands(parcels: Sequence[Parcel]) -> list[Command]:
+def push_commands(parcels: Sequence[Parcel]) -> list[Command]:
+    """The commands that add jobs to their queues, and delayed jobs to the schedule."""
     commands: list[Command] = []
     for parcel in parcels:
         if parcel.at is None:
