@@ -150,7 +150,7 @@ def _connections(told: Mapping[str, object], per_worker: int) -> Finding:
     used, limit = int(str(told.get("connected_clients", 0))), int(str(told.get("maxclients", 10_000)))
     fits = max(0, limit - used) // per_worker
     found = (
-        f"{used} of {limit} in use; a worker opens {per_worker} at most, a clock 1: room for {fits} more workers"
+        f"{used} of {limit} in use; a worker opens {per_worker} at most, a clock 2: room for {fits} more workers"
     )
     if fits < 2:
         return Finding("connections", Grade.WARNING, found, "raise maxclients, or lower the workers' concurrency")

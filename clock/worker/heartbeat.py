@@ -92,6 +92,8 @@ class Heartbeat:
         asked = self._clock.monotonic()
         signal = self._register.beat(self._identity, expires_ms=expires_ms)
         answered = self._clock.monotonic()
+        if self._link:
+            self._link.beaten()
         self._rtt_us = int((answered - asked) * 1_000_000)
         self._note_silence(answered)
         if signal:

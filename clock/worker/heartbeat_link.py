@@ -19,11 +19,10 @@ from typing import NamedTuple, NoReturn
 
 from clock.clocks import Clock
 from clock.forking import close_in_child
-from clock.worker.heartbeat_process import HEARD, Assignment, detach, main, run_beside
+from clock.worker.heartbeat_process import BEATEN, HEARD, SIGN, Assignment, detach, main, run_beside
 
 RESTART_SECONDS = 5.0  # between two starts of a heartbeat process
 MOST_DESCRIPTORS = 4096  # more than a worker has open before it has loaded the application
-SIGN = b"."
 
 
 class _Heard(NamedTuple):
@@ -59,6 +58,10 @@ class HeartbeatLink:
     def sign(self) -> None:
         """Show that this interpreter runs."""
         self._send(SIGN)
+
+    def beaten(self) -> None:
+        """Say that Redis has a heartbeat of this worker, so that the heartbeat process need not send one."""
+        self._send(BEATEN)
 
     def tend(self) -> None:
         """Give a sign, and start another heartbeat process if this one has ended; for one thread, every second."""

@@ -1,12 +1,12 @@
 """The process that keeps a worker's heartbeat going while the worker's interpreter is busy.
 
 A job may hold Python's interpreter lock (the GIL) for minutes: a long `sum`, a slow regex, a parser in C. No
-thread of the worker runs then, so the worker cannot send its heartbeat, though it works. This process sends
-the heartbeat, too, while the worker's process exists and is not stopped (SIGSTOP, a debugger). It has an
-interpreter and a connection to Redis of its own, and loads no application.
+thread of the worker runs then, so the worker cannot send its heartbeat, though it works. If the worker's heartbeat
+is late, this process sends it, while the worker's process exists and is not stopped (SIGSTOP, a debugger). It has
+an interpreter of its own, and loads no application. It is connected to Redis only while it sends heartbeats.
 
-The worker gives a sign every second. If none arrives for `frozen_seconds`, this process kills the worker. A
-process that is stopped is not frozen: its heartbeat expires.
+The worker gives a sign every second, and another one after each heartbeat of its own. If none arrives for
+`frozen_seconds`, this process kills the worker. A process that is stopped is not frozen: its heartbeat expires.
 
 When the worker's process has ended, this one reports that to Redis and ends. It ignores the signals that a
 terminal or a supervisor sends to the whole group: the worker may still finish its jobs.
@@ -42,6 +42,9 @@ QUIET_SECONDS = 2.0  # without a sign, until the process state is read
 SOCKET_SECONDS = 3.0  # for an answer of Redis: the end of the worker must be noticed soon
 ABORT_SECONDS = 2.0  # for a traceback of a frozen worker, until it is killed
 LAST_SECONDS = 2.0  # for reporting the worker's end
+LATE_BEATS = 1.5  # after so many heartbeats' time without one of the worker, this process sends them
+
+SIGN, BEATEN = b".", b"b"  # what the worker sends: it runs; Redis has its heartbeat
 
 #: Sent to the worker at the start and after each heartbeat: the id of this process; the first and the last of its
 #: heartbeats without a gap, in monotonic seconds.
@@ -70,6 +73,11 @@ class Assignment:
     def expires_seconds(self) -> float:
         """How long a heartbeat is valid."""
         return MISSED_BEATS * self.beat_seconds
+
+    @property
+    def late_seconds(self) -> float:
+        """How long the worker may be without a heartbeat until another process sends one for it."""
+        return LATE_BEATS * self.beat_seconds
 
     @property
     def kill_seconds(self) -> float:
@@ -104,7 +112,8 @@ class HeartbeatProcess:
         self._redis = redis
         self._register = WorkerRegister(redis)
         self._clock = clock
-        self._looked = self._next_beat = clock.monotonic()
+        self._looked = clock.monotonic()
+        self._next_beat = self._looked + assignment.late_seconds
         self._silent = 0.0  # seconds since the last sign, without those in which the process was stopped
         self._warned = False
         self._since, self._last = float("inf"), float("-inf")  # the heartbeats without a gap: the first, the last
@@ -153,7 +162,11 @@ class HeartbeatProcess:
             return True
         self._silent = 0.0
         self._warned = False
-        return bool(_received(self._channel))
+        received = _received(self._channel)
+        if BEATEN in received:
+            self._next_beat = now + self._assignment.late_seconds
+            self._redis.connection_pool.disconnect()
+        return bool(received)
 
     def _ends_now(self) -> bool:
         """Whether the worker's process, which has closed the channel, ends; it takes the kernel a moment."""

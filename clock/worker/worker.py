@@ -113,7 +113,7 @@ class Worker:
             self._identity,
             self._options.concurrency,
             ", ".join(self._options.queue_names),
-            self._options.concurrency + (3 if self._link else 2),
+            self._options.concurrency + 2,
         )
         outcomes = FiringOutcomes(self._redis, clock=self._clock, problems=self._problems)
         for slot in self._fetcher.slots:
