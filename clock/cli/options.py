@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from clock.cli.output import keep_answer_apart
 from clock.config import BY_NAME, DEFAULT_FILES, Config, load_config
 from clock.log import configure_logging
 
@@ -75,6 +76,11 @@ def answering_settings(config: Path | None, **options: object) -> Config:
     Raises ConfigurationError.
     """
     found = load_config(options, file=config)
-    level = found.log_level if options.get("log_level") else "warning"
-    configure_logging(found.log_format, level, stream=sys.stderr)
+    answering(found.log_format, found.log_level if options.get("log_level") else "warning")
     return found
+
+
+def answering(log_format: str = "text", log_level: str = "warning") -> None:
+    """Keep stdout for the command's answer: its log, and what the user's code prints, go to stderr."""
+    configure_logging(log_format, log_level, stream=sys.stderr)
+    keep_answer_apart()

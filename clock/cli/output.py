@@ -10,8 +10,10 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from typing import TextIO
 from unicodedata import east_asian_width
 
 import click
@@ -21,6 +23,8 @@ from clock.printable import UNPRINTABLE, printable
 
 LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
 ENDLESS = 1_000_000  # columns of an output that is no terminal: its lines are not wrapped
+
+_ANSWERS = f"{__name__}.answers"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -34,10 +38,48 @@ class Styled:
     bold: bool = False
 
 
+def keep_answer_apart() -> None:
+    """Send what the user's code prints to stderr until the command ends, so that stdout holds only the answer."""
+    context = click.get_current_context()
+    if _ANSWERS not in context.meta:
+        context.meta[_ANSWERS] = context.find_root().with_resource(_apart())
+
+
+def answers() -> TextIO:
+    """Where the command's answer goes."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_ANSWERS) or sys.stdout if context else sys.stdout
+
+
+@contextmanager
+def _apart() -> Iterator[TextIO]:
+    """The stream for the answer; in the block stdout is stderr, also for processes that the user's code starts."""
+    with ExitStack() as stack:
+        answer = sys.stdout
+        with suppress(OSError, AttributeError):  # a stream without a descriptor; a stderr that is closed
+            answer = stack.enter_context(_own_descriptor(sys.stdout, sys.stderr.fileno()))
+        stack.enter_context(redirect_stdout(sys.stderr))
+        yield answer
+
+
+@contextmanager
+def _own_descriptor(stream: TextIO, other: int) -> Iterator[TextIO]:
+    """A stream that goes where `stream` went; in the block the descriptor of `stream` leads to `other`."""
+    stream.flush()
+    number = stream.fileno()
+    own = os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors=stream.errors)
+    os.dup2(other, number)
+    try:
+        yield own
+    finally:
+        os.dup2(own.fileno(), number)
+        own.close()
+
+
 def echo(*parts: object, fg: str | None = None, bold: bool = False, err: bool = False, nl: bool = True) -> None:
     """Write one line: the parts, one after the other."""
     styled = (part if isinstance(part, Styled) else Styled(part, fg, bold) for part in parts)
-    click.echo("".join(map(_styled, styled)), err=err, nl=nl)
+    click.echo("".join(map(_styled, styled)), file=None if err else answers(), err=err, nl=nl)
 
 
 def _styled(part: Styled) -> str:
@@ -50,25 +92,25 @@ def echo_wrapped(text: object, *, first: str | Styled = "", indent: str = "", fg
     begin = first if isinstance(first, Styled) else Styled(first)
     lead = printable(begin.text)
     lines = wrap_text(printable(text), terminal_width() or ENDLESS, lead, indent)[len(lead) :]
-    click.echo(_styled(begin) + (click.style(lines, fg=fg) if fg else lines))
+    click.echo(_styled(begin) + (click.style(lines, fg=fg) if fg else lines), file=answers())
 
 
 def echo_page(text: str) -> None:
     """Write a text of several lines that was laid out before."""
-    click.echo("\n".join(map(printable, text.rstrip("\n").split("\n"))))
+    click.echo("\n".join(map(printable, text.rstrip("\n").split("\n"))), file=answers())
 
 
 def echo_as_is(text: str) -> None:
     """Write what another program has written, or a shell is to run: nothing is escaped, no line is ended."""
-    click.echo(text, nl=False)
+    click.echo(text, file=answers(), nl=False)
 
 
 def echo_json(value: object, *, indent: int = 2) -> None:
     """Write `value` as JSON; a value without a form in JSON is written as text."""
-    is_utf8 = sys.stdout.encoding.lower() == "utf-8"
+    is_utf8 = answers().encoding.lower() == "utf-8"
     text = json.dumps(value, ensure_ascii=not is_utf8, indent=indent, default=str)
     lines = (UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n"))
-    click.echo("\n".join(lines))
+    click.echo("\n".join(lines), file=answers())
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
@@ -101,14 +143,14 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
 def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Write a table, its headings in bold."""
     head, *lines = table(headings, rows, width=terminal_width())
-    click.secho(head, bold=True)
+    click.secho(head, file=answers(), bold=True)
     for line in lines:
-        click.echo(line)
+        click.echo(line, file=answers())
 
 
 def terminal_width() -> int | None:
     """How many columns there are; None: the output goes to a file or program, which takes lines of any length."""
-    if "COLUMNS" in os.environ or (sys.stdout and sys.stdout.isatty()):
+    if "COLUMNS" in os.environ or (sys.stdout and answers().isatty()):
         return shutil.get_terminal_size().columns
     return None
 

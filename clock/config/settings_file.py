@@ -65,11 +65,12 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
         if isinstance(node, yaml.MappingNode) and _is_section(key, where, sidekiq):
             sections[key] = node
         else:
-            given |= _setting(key, node, where, sidekiq)
+            _add(given, _setting(key, node, where, sidekiq))
     for name, section in sections.items():
-        found = [_setting(*entry, sidekiq) for entry in _entries(path, section, sidekiq)]  # checked in any case
-        for setting in found if name == environment else ():
-            given |= setting
+        own: dict[str, Given] = {}
+        for entry in _entries(path, section, sidekiq):  # checked in any case
+            _add(own, _setting(*entry, sidekiq))
+        given |= own if name == environment else {}
     return {name: _filled(item, environ) for name, item in given.items()}
 
 
@@ -104,6 +105,16 @@ def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, 
         hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(BY_NAME)}"
         raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; {hint}")
     return {name: Given(name, value, where)}
+
+
+def _add(given: dict[str, Given], found: Mapping[str, Given]) -> None:
+    """Add a setting. Raises ConfigurationError if it stands there already, under its other name."""
+    for name, setting in found.items():
+        if name in given:
+            raise ConfigurationError(
+                f"{setting.where}: sets {name}, which {given[name].where} sets too; remove one"
+            )
+        given[name] = setting
 
 
 def _filled(given: Given, environ: Mapping[str, str]) -> Given:

@@ -92,7 +92,8 @@ def fires_together(look: Look) -> Iterator[Finding]:
     """Several events at one instant, other than those that fire often anyway."""
     fires = ((event.name, dues) for event, dues in _in_look(look))
     for names, dues in together(fires, LOOK_DAYS).items():
-        first, times = look.timetable.event(names[0]), f"{len(dues)} times in {LOOK_DAYS} days, first"
+        first = look.timetable.event(names[0])
+        times = f"{len(dues)} times in {LOOK_DAYS} days, first" if len(dues) > 1 else f"once in {LOOK_DAYS} days,"
         when = datetime.fromtimestamp(min(dues), first.zone)
         others = _some(names[1:])
         yield _warn("together", first, f"it runs together with {others}: {times} {when:%a %d %b %Y %H:%M}", when)

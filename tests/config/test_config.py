@@ -309,6 +309,19 @@ def test_a_misspelt_key_of_a_sidekiq_yml_is_refused(write: Write) -> None:
     assert refused() == "config/sidekiq.yml:1: unknown setting 'concurency'; did you mean 'concurrency'?"
 
 
+def test_a_setting_under_both_of_its_names_is_refused_with_both_lines(write: Write) -> None:
+    write(":timeout: 8\n:concurrency: 5\n:stop_timeout: 9\n", "config/sidekiq.yml")
+
+    assert refused() == "config/sidekiq.yml:3: sets stop_timeout, which config/sidekiq.yml:1 sets too; remove one"
+
+
+def test_a_section_may_set_what_the_file_sets_by_its_other_name(write: Write) -> None:
+    write(":timeout: 8\nproduction:\n  :stop_timeout: 9\n", "config/sidekiq.yml")
+
+    assert config({"RAILS_ENV": "production"}).stop_timeout == 9
+    assert config().stop_timeout == 8
+
+
 def test_a_clock_yml_goes_before_a_sidekiq_yml(write: Write) -> None:
     write(":concurrency: 1\n", "config/sidekiq.yml")
     write("concurrency: 2\n")

@@ -109,6 +109,16 @@ def test_events_at_one_instant_are_told_with_the_first_date() -> None:
     assert text == "it runs together with 'weekly': 4 times in 30 days, first Mon 05 Jan 2026 06:00"
 
 
+def test_events_that_run_together_once_are_said_to_do_so_once() -> None:
+    [text] = texts(
+        "together",
+        'every().day.at("06:00").do(print).named("daily")',
+        'cron("0 6 6 1 *").do(print).named("yearly")',
+    )
+
+    assert text == "it runs together with 'yearly': once in 30 days, Tue 06 Jan 2026 06:00"
+
+
 def test_a_herd_on_the_hour_is_told() -> None:
     hourly = [f'cron("0 * * * *").do(print).named("hourly.{number}")' for number in range(4)]
 

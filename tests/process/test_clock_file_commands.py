@@ -1,5 +1,6 @@
 """`preview`, `check` and `diff` as processes of their own, on the sample application."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +53,22 @@ def test_a_missing_clock_file_is_told_in_one_line(repository: Path) -> None:
 
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), command
         assert "no clock file no.py" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["explain", "--json"], ["preview", "--json", "--to", "2d"], ["check", "--format", "json"]]
+)
+def test_what_a_clock_file_prints_does_not_get_into_the_answer(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "clock.py").write_text(
+        "import subprocess\n"
+        "from clock import every\n"
+        "print('printed')\n"
+        "subprocess.run(['echo', 'printed by a process'])\n"
+        "every().day.at('06:00').do(print).named('daily').if_(lambda due: print('asked') or True)\n"
+    )
+
+    done = clock(tmp_path, *words)
+
+    json.loads(done.stdout)
+    assert {"printed", "printed by a process"} <= set(done.stderr.splitlines())

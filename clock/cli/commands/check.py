@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,14 +10,13 @@ from pathlib import Path
 
 import click
 
-from clock.cli.options import config_option
+from clock.cli.options import answering, config_option
 from clock.cli.output import Styled, echo, echo_json
 from clock.cli.wiring import load_timetable
 from clock.clocks import SystemClock
 from clock.config import file_used, load_config
 from clock.errors import DeclarationError
 from clock.lint.rules import Finding, Look, differs, findings
-from clock.log import configure_logging
 from clock.timetable import zone_name
 
 MOST_SHOWN = 20  # findings of one rule, as text: those of a file of thousands of events would hide the others
@@ -36,7 +34,7 @@ def check(ctx: click.Context, clock_file: Path, config: Path | None, form: str) 
     \b
     Example: python -m clock check lib/clock.py --format github
     """
-    configure_logging("text", "warning", stream=sys.stderr)
+    answering()
     found, zone = _findings(clock_file, config)
     if form == "text" and zone:
         echo(f"zone: {zone}")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
-from clock.cli.options import config_option
+from clock.cli.options import answering, config_option
 from clock.cli.output import echo_json, echo_page
 from clock.cli.spans import span_of
 from clock.cli.wiring import load_timetable
@@ -18,7 +17,6 @@ from clock.diff.comparison import compare
 from clock.diff.comparison_text import to_json, to_markdown, to_text
 from clock.diff.description import describe
 from clock.diff.revisions import describe_revision, is_revision
-from clock.log import configure_logging
 from clock.timetable import Timetable
 
 LOSES_FIRINGS = 3  # the exit code where something does not fire any more
@@ -46,7 +44,7 @@ def diff(
     \b
     Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown
     """
-    configure_logging("text", "warning", stream=sys.stderr)
+    answering()
     timetable = _loaded(new, config)
     start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
     after = describe(timetable, start, end)

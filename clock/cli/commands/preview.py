@@ -12,14 +12,13 @@ from pathlib import Path
 
 import click
 
-from clock.cli.options import config_option
+from clock.cli.options import answering, config_option
 from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option
 from clock.cli.spans import span_of
 from clock.cli.wiring import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.errors import ConfigurationError
-from clock.log import configure_logging
 from clock.rehearsal.history import History
 from clock.rehearsal.rehearsal import run
 from clock.rehearsal.sources import read_ledger
@@ -62,7 +61,7 @@ def preview(
     \b
     Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg
     """
-    configure_logging("text", "warning", stream=sys.stderr)
+    answering()
     timetable = load_timetable(load_config({"clock_file": clock_file}, file=config))
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     timeline = _timeline(_rehearse(timetable, start, stop, from_redis), start, stop)
