@@ -150,7 +150,7 @@ def _reschedule(name: str, place: type[JobSet]) -> click.Command:
         at = later("--at", when, now, now.astimezone().tzinfo or UTC)
         jobs = place(redis=redis)
         size = _chosen(jobs, wanted)
-        confirm(f"Let {size} of `{place.name}` be due at {at.astimezone():%Y-%m-%d %H:%M:%S %Z}?", yes or not size)
+        confirm(f"Reschedule {size} of `{place.name}` to {at.astimezone():%Y-%m-%d %H:%M:%S %Z}?", yes or not size)
         with progress("Rescheduling", size) as show:
             moved = jobs.reschedule(at, progress=show, **wanted)
         echo(f"Rescheduled: {moved}")
@@ -158,7 +158,7 @@ def _reschedule(name: str, place: type[JobSet]) -> click.Command:
     return _command(
         "reschedule",
         command,
-        f"""Let jobs be due at another time, selected by JID or by filters.
+        f"""Change the due time of jobs, selected by JID or by filters.
 
     WHEN is on this machine's clock unless it has a UTC offset. Dead jobs become scheduled ones.
 

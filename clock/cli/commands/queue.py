@@ -128,11 +128,11 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     echo(f"Deleted: {place.clear()}")
 
 
-@queue.command("pause", short_help="Let workers take no jobs from the queue NAME.")
+@queue.command("pause", short_help="Pause the queue NAME: workers take no jobs from it.")
 @click.argument("name")
 @shared_options
 def pause_command(name: str, **options: Any) -> None:
-    """Let workers take no jobs from the queue NAME. Jobs that run go on, and jobs can be pushed.
+    """Pause the queue NAME: workers take no jobs from it. Running jobs continue, and jobs can still be pushed.
 
     \b
     Example: python -m clock queue pause mail
@@ -141,11 +141,11 @@ def pause_command(name: str, **options: Any) -> None:
     echo(f"Paused the queue {name!r}" if Queue(name, redis=redis).pause() else f"{name!r} was paused already")
 
 
-@queue.command("unpause", short_help="Let workers take jobs from the queue NAME again.")
+@queue.command("unpause", short_help="Resume the paused queue NAME.")
 @click.argument("name")
 @shared_options
 def unpause_command(name: str, **options: Any) -> None:
-    """Let workers take jobs from the queue NAME again.
+    """Resume the paused queue NAME: workers take jobs from it again.
 
     \b
     Example: python -m clock queue unpause mail
