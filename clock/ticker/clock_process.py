@@ -69,15 +69,7 @@ class ClockProcess:
         self._leader = Leader(
             lease, identity=identity, clock=self._clock, on_lead=self._wake_up, problems=self._problems
         )
-        self._ticker = Ticker(
-            timetable,
-            ledger=RedisLedger(redis, release=release.name, rank=release.rank),
-            clock=self._clock,
-            signature=Signature(about.host, release.name),
-            leads=lambda: self._leader.leads,
-            on_decision=on_decision,
-            problems=self._problems,
-        )
+        self._ticker = self._new_ticker(release, Signature(about.host, release.name), on_decision)
         self._heartbeat = Heartbeat(
             ClockRegister(redis),
             identity,
@@ -154,6 +146,19 @@ class ClockProcess:
         for event in self._timetable.events:
             due = planned.get(event.name)
             logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
+
+    def _new_ticker(
+        self, release: Release, signature: Signature, on_decision: Callable[[Decision], object]
+    ) -> Ticker:
+        return Ticker(
+            self._timetable,
+            ledger=RedisLedger(self._redis, release=release.name, rank=release.rank),
+            clock=self._clock,
+            signature=signature,
+            leads=lambda: self._leader.leads,
+            on_decision=on_decision,
+            problems=self._problems,
+        )
 
     def _start(self, loop: Callable[[threading.Event], object], name: str) -> None:
         """Run a loop on a thread until the clock has ended."""

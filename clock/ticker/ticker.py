@@ -86,19 +86,7 @@ class Ticker:
             timetable, self._plan, clock=clock, leads=leads, on_change=self._wake.set, problems=problems
         )
         self._tick_callbacks = TickCallbacks(timetable)
-        self._dispatcher = Dispatcher(
-            timetable,
-            self._plan,
-            self._buffer,
-            self._threads,
-            ledger=ledger,
-            clock=clock,
-            signature=signature,
-            act=act,
-            use_threads=use_threads,
-            commit=self._commit,
-            may_go_on=self._may_go_on,
-        )
+        self._dispatcher = self._new_dispatcher(ledger, signature, act)
 
     def run(self) -> bool:
         """Tick until `stop` is called, then finish what runs and commit it; False: actions on threads run on."""
@@ -167,6 +155,21 @@ class Ticker:
     def planned(self) -> Sequence[Planned]:
         """The events and when each is due next; empty while the clock stands by."""
         return self._plan.planned
+
+    def _new_dispatcher(self, ledger: Ledger, signature: Signature, act: run_event.Act) -> Dispatcher:
+        return Dispatcher(
+            self._timetable,
+            self._plan,
+            self._buffer,
+            self._threads,
+            ledger=ledger,
+            clock=self._clock,
+            signature=signature,
+            act=act,
+            use_threads=self._use_threads,
+            commit=self._commit,
+            may_go_on=self._may_go_on,
+        )
 
     def _round(self) -> float:
         """One round of the loop; how many seconds to wait after it."""

@@ -19,8 +19,8 @@ class Duties:
         self,
         redis: Redis,
         duties: Mapping[str, Callable[[], object]],
-        *,
         seldom: Seldom,
+        *,
         problems: Problems,
         clock: Clock,
     ) -> None:

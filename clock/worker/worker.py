@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from clock.clocks import Clock, SystemClock
@@ -75,8 +75,8 @@ class Worker:
         self._in_progress = InProgress(redis, identity, options.dead)
         self._problems = Problems(clock=clock, on_fatal=self.stop)
         self._fetcher = Fetcher(self._in_progress, options=options, clock=clock, problems=self._problems)
-        needed = of_worker(identity, options.queue_names)
-        self._self_check = SelfCheck(redis, needed, clock=clock, problems=self._problems)
+        commands = of_worker(identity, options.queue_names)
+        self._self_check = SelfCheck(redis, commands, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
         self._register = WorkerRegister(redis)
         self._status = Status(self._fetcher, options, identity=identity, clock=clock, problems=self._problems)
@@ -88,14 +88,7 @@ class Worker:
         self._started = clock.now().timestamp()
         self._unsettled = Unsettled(clock, self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
-        duties = {
-            "metrics": self._flush_metrics,
-            "watching the clock": self._clock_watch.look,
-            "queues without a worker": self._look_for_unserved,
-            "parked jobs": self._release_parked,
-            "jobs to be settled": self._unsettled.settle,
-        }
-        self._duties = Duties(redis, duties, seldom=self._seldom, problems=self._problems, clock=clock)
+        self._duties = Duties(redis, self._named_duties(), self._seldom, problems=self._problems, clock=clock)
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
@@ -103,48 +96,17 @@ class Worker:
         Raises StoreError if Redis refuses from the start what the worker needs; while Redis is away it waits.
         Raises WorkerStuck if this process alone is cut off.
         """
-        self._self_check.look()
-        self._problems.raise_fatal()
-        with suppress(StoreUnavailable):  # each heartbeat releases them
-            self._release_parked()
-        warn_of_eviction(self._redis)
-        logger.info(
-            "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",
-            self._identity,
-            self._options.concurrency,
-            ", ".join(self._options.queue_names),
-            self._options.concurrency + 2,
-        )
-        outcomes = FiringOutcomes(self._redis, clock=self._clock, problems=self._problems)
-        for slot in self._fetcher.slots:
-            processor = Processor(
-                slot,
-                self._fetcher,
-                self._in_progress,
-                outcomes,
-                clock=self._clock,
-                max_retries=self._options.max_retries,
-                unsettled=self._unsettled,
-                problems=self._problems,
-            )
-            self._job_threads.append(self._start(processor.run, slot.tid))
+        self._begin()
+        self._start_jobs()
         heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
         scheduled = ScheduledJobs(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
         self._start(lambda: scheduled.run(self._stop_asked), "scheduled")
         self._start(lambda: self._self_check.run(self._stop_asked), "self-check")
-        stuck = False
-        while not (stuck or self._clock.wait(self._stop_asked, WATCH_SECONDS)):
-            self._problems.watch()
-            if self._link:
-                self._link.tend()
-            stuck = self._watchdog.is_stuck()
-            if self._options.parent_pid not in (None, os.getppid()):
-                logger.warning("The parent process is gone; stopping")
-                self.stop()
+        is_stuck = self._watch_until_stopped()
         self._wind_up(beating)
-        if stuck:
+        if is_stuck:
             raise WorkerStuck(self._identity)
         self._problems.raise_fatal()
 
@@ -195,6 +157,50 @@ class Worker:
                 _log_stack("Thread", thread.name, "".join(traceback.format_stack(frame)).rstrip())
         for name, stack in stacks():
             _log_stack("Coroutine", name, stack)
+
+    def _begin(self) -> None:
+        """Look at Redis before anything is taken from it. Raises StoreError if it refuses what is needed."""
+        self._self_check.look()
+        self._problems.raise_fatal()
+        with suppress(StoreUnavailable):  # each heartbeat releases them
+            self._release_parked()
+        warn_of_eviction(self._redis)
+        logger.info(
+            "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",
+            self._identity,
+            self._options.concurrency,
+            ", ".join(self._options.queue_names),
+            self._options.concurrency + 2,
+        )
+
+    def _start_jobs(self) -> None:
+        """Start the threads that run jobs."""
+        outcomes = FiringOutcomes(self._redis, clock=self._clock, problems=self._problems)
+        for slot in self._fetcher.slots:
+            processor = Processor(
+                slot,
+                self._fetcher,
+                self._in_progress,
+                outcomes,
+                clock=self._clock,
+                max_retries=self._options.max_retries,
+                unsettled=self._unsettled,
+                problems=self._problems,
+            )
+            self._job_threads.append(self._start(processor.run, slot.tid))
+
+    def _watch_until_stopped(self) -> bool:
+        """Look after the worker each second until it is asked to stop; whether it is stuck."""
+        while not self._clock.wait(self._stop_asked, WATCH_SECONDS):
+            self._problems.watch()
+            if self._link:
+                self._link.tend()
+            if self._watchdog.is_stuck():
+                return True
+            if self._options.parent_pid not in (None, os.getppid()):
+                logger.warning("The parent process is gone; stopping")
+                self.stop()
+        return False
 
     def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -273,6 +279,16 @@ class Worker:
         """Follow Redis's clock, by which others take this worker for dead; a machine's may be set anew."""
         if isinstance(self._clock, SystemClock):
             self._clock.offset += server_time_offset(self._redis, self._clock)
+
+    def _named_duties(self) -> Mapping[str, Callable[[], object]]:
+        """What is done with each heartbeat, by the names in the log."""
+        return {
+            "metrics": self._flush_metrics,
+            "watching the clock": self._clock_watch.look,
+            "queues without a worker": self._look_for_unserved,
+            "parked jobs": self._release_parked,
+            "jobs to be settled": self._unsettled.settle,
+        }
 
     def _flush_metrics(self) -> None:
         METRICS.flush(self._redis, self._clock.now())
