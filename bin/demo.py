@@ -1,4 +1,4 @@
-"""The demonstration: clock and worker together, and the day's reminders fired once so that mails are written."""
+"""The demonstration: clock, worker and dashboard; the day's reminders are fired once, so that mails are written."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ The reminders have been enqueued; the worker writes their mails into tmp/outbox/
   ls tmp/outbox/new                          the mails
   .venv/bin/python -m db.check_outbox        each due reminder sent once?
   .venv/bin/python -m clock fire {event}
+The dashboard: see the line "web    | The dashboard is at". Look at Schedules, an event, and "Why did it run?".
 Ctrl-C stops everything.
 """
 

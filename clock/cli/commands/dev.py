@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import click
 
+from clock.cli.commands.web import HOST, PORT, missing_packages
 from clock.cli.options import setting_option, settings
 from clock.cli.output import Styled, echo, echo_as_is
 from clock.cli.stopping import Stopping
@@ -21,7 +24,7 @@ from clock.shutdown import handling
 
 _printing = threading.Lock()
 LAST_OUTPUT_SECONDS = 1.0  # a process that a job has left running may hold the output open
-_COLOURS = {"clock": "cyan", "worker": "green"}
+_COLOURS = {"clock": "cyan", "worker": "green", "web": "magenta"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class _Process:
 def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) -> None:
     """Run the clock and a worker together until Ctrl-C.
 
-    Each output line is prefixed with its process. Both restart when a Python file changes. If one of them
-    exits, the other is stopped too.
+    Each output line is prefixed with its process. They restart when a Python file changes. If one of them exits,
+    the others are stopped too. If the extra `web` is installed, the dashboard runs as well; it may change things.
 
     \b
     Example: python -m clock dev lib/clock.py -r jobs
@@ -50,7 +53,18 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
     if not require and not any(path.exists() for path in settings(None).require):
         del commands["worker"]
         echo("clock: no jobs folder: running only the clock. To create one: clock new job SendReceipts")
+    if not missing_packages():
+        file = [str(clock_file)] if clock_file else []
+        commands["web"] = ["web", "--reload", "--allow-write", "--port", str(_free_port()), *file]
     ctx.exit(_run_together(commands))
+
+
+def _free_port() -> int:
+    """The dashboard's usual port, or, if another program listens there, any that is free."""
+    for port in (PORT, 0):
+        with suppress(OSError), socket.create_server((HOST, port)) as server:
+            return int(server.getsockname()[1])
+    return PORT
 
 
 def _run_together(commands: Mapping[str, Sequence[str]]) -> int:

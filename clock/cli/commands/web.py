@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from clock.cli.options import settings, shared_options
 from clock.cli.output import echo
+from clock.cli.reloading import reload_option
 from clock.errors import ConfigurationError
 
 HOST, PORT = "127.0.0.1", 8025
@@ -24,6 +26,7 @@ NEEDED = ("jinja2", "uvicorn")
 @click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", "-p", default=PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port.")
 @click.option("--allow-write", is_flag=True, help="Allow changes: pause, run, retry, delete, quiet.")
+@reload_option
 @shared_options
 def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
     """Serve the dashboard of CLOCK_FILE until Ctrl-C. It is read-only without --allow-write.
@@ -34,8 +37,7 @@ def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
     \b
     Example: python -m clock web --allow-write
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := missing_packages():
         raise ConfigurationError(f"the dashboard needs {' and '.join(missing)}: pip install 'clockd[web]'")
     user, password = os.environ.get(USER), os.environ.get(PASSWORD)
     _check(host, user, password)
@@ -51,8 +53,24 @@ def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
         sign_in='Basic realm="clock", charset="UTF-8"' if user else None,
         hosts=None if user else LOCAL_HOSTS,
     )
-    echo(f"The dashboard is at http://{_shown(host)}:{port}", " (read-only)" if not allow_write else "")
-    uvicorn.run(dashboard.asgi, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    with _listening(host, port) as listener:
+        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        echo(f"The dashboard is at {address}", "" if allow_write else " (read-only)")
+        options = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "on"}
+        uvicorn.Server(uvicorn.Config(dashboard.asgi, **options)).run(sockets=[listener])
+
+
+def missing_packages() -> list[str]:
+    """The packages that the dashboard needs and that are not installed."""
+    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises ConfigurationError."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
 
 
 def _check(host: str, user: str | None, password: str | None) -> None:
