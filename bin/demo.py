@@ -1,4 +1,4 @@
-"""The demonstration: clock, worker and dashboard; the day's reminders are fired once, so that mails are written."""
+"""The demonstration: clock, worker and dashboard; the day's reminders are fired once, so mails are written."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from clock.web.charts import dots
 from clock.web.job_rows import instant_of
 from clock.web.strips import KINDS, big_strip, kind_of, strip
 from clock.web.texts import Texts
+from clock.web.tracks import hour_axis, lane_track, load_track
 
 TEXTS = Texts()
 HERE = Path(__file__).parent
@@ -45,8 +46,11 @@ def environment() -> Environment:
         "explain": explain,
         "from_ms": from_ms,
         "from_now": shown.from_now,
+        "hour_axis": hour_axis,
         "instant_of": instant_of,
         "kind_of": kind_of,
+        "lane_track": lane_track,
+        "load_track": load_track,
         "local": shown.local,
         "raw": shown.raw,
         "strip": strip,

@@ -1,11 +1,24 @@
 from collections.abc import Mapping
 
 from clock.web.page import Show
-from clock.web.pages import busy, event, job, job_sets, processes, queues, schedules, server, shell
+from clock.web.pages import (
+    audit,
+    busy,
+    event,
+    job,
+    job_sets,
+    processes,
+    queues,
+    schedules,
+    server,
+    shell,
+    timeline,
+)
 
 #: path -> the function that gives the page
 PAGES: Mapping[str, Show] = {
     "/": schedules.show,
+    "/timeline": timeline.show,
     "/event": event.show,
     "/why": event.why_page,
     "/queues": queues.show,
@@ -17,6 +30,7 @@ PAGES: Mapping[str, Show] = {
     "/job": job.show,
     "/processes": processes.show,
     "/redis": server.show,
+    "/audit": audit.show,
     "/display": shell.display,
     "/help": shell.keyboard,
 }
@@ -24,6 +38,7 @@ PAGES: Mapping[str, Show] = {
 #: section of the menu -> its path
 MENU: Mapping[str, str] = {
     "schedules": "/",
+    "timeline": "/timeline",
     "queues": "/queues",
     "busy": "/busy",
     "scheduled": "/scheduled",
@@ -31,6 +46,7 @@ MENU: Mapping[str, str] = {
     "dead": "/dead",
     "processes": "/processes",
     "redis": "/redis",
+    "audit": "/audit",
 }
 
 __all__ = ["MENU", "PAGES"]
