@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 EVERYDAY := not slow and not process
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check lint all-tests everyday lowest pythons thorough format benchmark clean
+.PHONY: help demo test check api lint all-tests everyday lowest pythons thorough format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ pythons: .venv/dev ## The everyday tests with each other supported Python on thi
 
 thorough: .venv/dev ## The time rules on four times as many examples, and on each night of each zone
 	CLOCK_EXAMPLES=many $(PYTEST) tests/timetable
+
+api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use
+	$(BIN)/python -m pytest -q tests/test_public_api.py --clock-update
 
 format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .
