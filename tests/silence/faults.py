@@ -415,7 +415,7 @@ FAULTS: Sequence[Fault] = (
         "hang",
         ALL,
         "Connections are open and nothing passes: a firewall, a proxy, a cut cable.",
-        "Look at what lies between: `redis-cli -u URL PING` from this machine.",
+        "Check the path: `redis-cli -u URL PING` from this machine.",
     ),
     Fault(
         "no server",
@@ -423,7 +423,7 @@ FAULTS: Sequence[Fault] = (
         "unreachable",
         "Is it running",
         ALL,
-        "Nobody answers at the address.",
+        "No server answers at the address.",
         "Start the server, or correct the address.",
     ),
     Fault(
@@ -502,7 +502,7 @@ FAULTS: Sequence[Fault] = (
         "NTP",
         CLOCKS,
         "The machine's clock is off Redis's. Events fire by Redis's time; your own code reads the machine's.",
-        "Let NTP set the clock (`timedatectl`).",
+        "Set the clock with NTP (`timedatectl`).",
         status="NTP",
     ),
     Fault(
@@ -521,7 +521,7 @@ FAULTS: Sequence[Fault] = (
         "no_worker:nobodys",
         "clock worker -q nobodys",
         ALL,
-        "Jobs wait in a queue that no worker takes from.",
+        "Jobs wait in a queue that no worker processes.",
         "Start a worker for it: `clock worker -q QUEUE`.",
         status="nobodys",
     ),
@@ -542,7 +542,7 @@ def caused(fault: Fault, world: World) -> Iterator[None]:
 def table() -> str:
     """The table of the guide."""
     lines = [
-        "| fault | the log says | what it means | what to do | at the start |",
+        "| fault | line in the log | meaning | what to do | at the start |",
         "| --- | --- | --- | --- | --- |",
     ]
     for fault in FAULTS:
