@@ -15,7 +15,7 @@
 -- holds no number counts nothing.
 local FIVE_YEARS = 157680000
 local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
-local SMALL = 16384 -- bytes of a job: of such, some are popped at once
+local USUAL, SMALL = 1024, 16384 -- bytes of a job: of such, 16 and 4 are popped at once
 need('HSET', KEYS[1], '0', '')
 local acknowledged = tonumber(ARGV[5])
 if acknowledged > 0 then
@@ -38,12 +38,12 @@ for i = 6, #KEYS do
     if not popped or popped.err then break end
     for j = 1, #popped do
       local entry = name .. '\n' .. popped[j]
-      fields[#fields + 1] = string.format('%.0f', number + #claimed)
+      fields[#fields + 1] = number + #claimed
       fields[#fields + 1] = entry
       claimed[#claimed + 1] = entry
       bytes = bytes + #entry
     end
-    few = bytes < SMALL * #claimed and 4 or 1
+    few = bytes < USUAL * #claimed and 16 or bytes < SMALL * #claimed and 4 or 1
   end
   if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
