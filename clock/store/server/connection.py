@@ -42,18 +42,22 @@ _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class translated:  # noqa: N801  # it reads as a function, and a generator would cost each push more
     """Raise what Redis or the network raises as StoreUnavailable (it may pass) or StoreError (it will not).
 
     The error's `cause` is the fault's word in `faults.py`.
     """
-    try:
-        yield
-    except RedisError as error:
-        raise embedded.explained(store_error(error), error) from error
-    except OSError as error:  # no file descriptor is left, for instance
-        raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, RedisError):
+            raise embedded.explained(store_error(error), error) from error
+        if isinstance(error, OSError):  # no file descriptor is left, for instance
+            raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
 
 
 def has_left(redis: Redis, link: Any) -> bool:
@@ -62,24 +66,30 @@ def has_left(redis: Redis, link: Any) -> bool:
     return link is not None and isinstance(pool, Pool) and pool.has_left(link)
 
 
-@contextmanager
-def lent(redis: Redis, *, within: float | None = None, waits: float = 0.0) -> Iterator[Any]:
+class lent:  # noqa: N801  # as `translated`
     """A connection of the pool for the block, which reads the answer to all that it sends, or raises.
 
     `within`: seconds that waiting for a connection, opening it and an answer take together. `waits`: seconds that
     the block's commands wait in Redis, which come on top of the limit of an answer.
     """
-    pool: Any = redis.connection_pool
-    link: Any = pool.take(within) if isinstance(pool, Pool) else pool.get_connection()
-    try:
-        if waits and isinstance(pool, Pool):
-            link.allow(pool.limits.answer + waits)
-        yield link
-    except BaseException:
-        link.disconnect()  # answers that were not read must not be taken for those of the next commands
-        raise
-    finally:
-        pool.release(link)
+
+    __slots__ = ("_link", "_pool", "_waits", "_within")
+
+    def __init__(self, redis: Redis, *, within: float | None = None, waits: float = 0.0) -> None:
+        self._pool: Any = redis.connection_pool
+        self._within = within
+        self._waits = waits
+
+    def __enter__(self) -> Any:
+        pool = self._pool
+        is_ours = isinstance(pool, Pool)
+        self._link: Any = pool.take(self._within, self._waits) if is_ours else pool.get_connection()
+        return self._link
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self._link.disconnect()  # answers that were not read must not be taken for those of the next commands
+        self._pool.release(self._link)
 
 
 def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:

@@ -8,6 +8,7 @@ was unused for long is opened again as well. So after a fail-over by DNS no conn
 from __future__ import annotations
 
 import select
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Full
@@ -25,6 +26,7 @@ from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
 from clock.store.server.faults import fault_of
+from clock.store.server.free_links import FreeLinks
 
 UNUSED_SECONDS = 30.0  # a connection unused for longer is opened again: routers forget it, and names change
 LEAST_SECONDS = 0.01  # of a limit that is nearly used up
@@ -53,6 +55,7 @@ class Link(AbstractConnection):
     socket_timeout: float
     _sock: Any
     _until: float | None = None  # monotonic seconds: when all has to be done
+    _is_readable: Callable[[], bool]  # whether the server has closed the open connection, or sent an answer
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """The next answer. Raises what the client library does."""
@@ -62,20 +65,21 @@ class Link(AbstractConnection):
             self.is_elsewhere = self.is_elsewhere or fault_of(error).is_elsewhere
             raise
 
-    def prepare(self, limits: Limits, until: float | None = None) -> None:
+    def prepare(self, limits: Limits, until: float | None = None, waits: float = 0.0) -> None:
         """Open the connection if it is not open, was closed by the server, or was unused for long; set its limits.
 
-        `until` (monotonic seconds) is when all has to be done. Raises what the client library does.
+        `until` (monotonic seconds) is when all has to be done; so many seconds the commands wait in Redis, which
+        come on top. Raises what the client library does.
         """
         self._until = until
-        if self._sock is not None and (_monotonic() - self.used_at > UNUSED_SECONDS or _is_readable(self._sock)):
+        if self._sock is not None and (_monotonic() - self.used_at > UNUSED_SECONDS or self._is_readable()):
             self.disconnect()  # type: ignore[no-untyped-call]  # untyped there
         if self._sock is None:
             self._open(limits)
         left = self._left(limits.answer)
-        self.allow(left if left < limits.answer - SPENT_SECONDS else limits.answer)
+        self._allow(waits + (left if left < limits.answer - SPENT_SECONDS else limits.answer))
 
-    def allow(self, seconds: float) -> None:
+    def _allow(self, seconds: float) -> None:
         """Let an answer take so long."""
         if self.socket_timeout != seconds:
             self.socket_timeout = seconds
@@ -92,6 +96,7 @@ class Link(AbstractConnection):
         sock = super()._connect()  # type: ignore[no-untyped-call, safe-super]  # the transport's, which comes next
         self.socket_timeout = self._left(self.socket_timeout)
         sock.settimeout(self.socket_timeout)
+        self._is_readable = _readable_check(sock)
         return sock
 
     def _left(self, seconds: float) -> float:
@@ -133,7 +138,7 @@ class Pool(BlockingConnectionPool):
     def __init__(self, kind: type[Link], limits: Limits, *, max_connections: int, **connection: Any) -> None:
         self.generation = 0
         self.limits = limits
-        super().__init__(max_connections, limits.wait, kind, **connection)  # type: ignore[no-untyped-call]  # untyped there
+        super().__init__(max_connections, limits.wait, kind, FreeLinks, **connection)  # type: ignore[no-untyped-call]  # untyped there
 
     def new_link(self) -> Link:
         """A connection that is not open, and not the pool's."""
@@ -149,11 +154,11 @@ class Pool(BlockingConnectionPool):
         """A connection for the client library. Raises what `take` does."""
         return self.take()
 
-    def take(self, within: float | None = None) -> Link:
+    def take(self, within: float | None = None, waits: float = 0.0) -> Link:
         """A connection that is ready for commands. It has to be released.
 
-        `within` limits the seconds that waiting for it, opening it and its answers take together.
-        Raises what the client library does.
+        `within` limits the seconds that waiting for it, opening it and its answers take together; for `waits`
+        seconds more, the commands wait in Redis. Raises what the client library does.
         """
         self._checkpid()
         if within is not None and within <= 0:
@@ -162,7 +167,7 @@ class Pool(BlockingConnectionPool):
         link = self._free(self.limits.wait if within is None else min(within, self.limits.wait))
         link.generation = generation
         try:
-            link.prepare(self.limits, None if within is None else since + within)
+            link.prepare(self.limits, None if within is None else since + within, waits)
         except BaseException:
             self.release(link)
             raise
@@ -206,14 +211,16 @@ class Pool(BlockingConnectionPool):
             raise
 
     def _put(self, connection: Link | None) -> None:
-        with suppress(Full):  # it is from before a fork: the child's pool is complete without it
+        try:  # noqa: SIM105  # suppress() would cost each push more
             self.pool.put_nowait(connection)
+        except Full:  # it is from before a fork: the child's pool is complete without it
+            pass
 
 
-def _is_readable(sock: Any) -> bool:
-    """Whether the server has closed the connection, or an answer is in it that nobody waits for."""
+def _readable_check(sock: Any) -> Callable[[], bool]:
+    """What says whether there is anything to read: an answer, or that the server has closed the connection."""
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([sock], [], [], 0)[0])
+        return lambda: bool(select.select([sock], [], [], 0)[0])
     poller = select.poll()
     poller.register(sock, select.POLLIN)
-    return bool(poller.poll(0))
+    return lambda: bool(poller.poll(0))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from hiredis import pack_command
 from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
@@ -60,11 +61,11 @@ def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]
     """Send each batch when the one before is answered; yields after each answered one."""
     unread: Sequence[Command] = ()
     for commands in batches:
-        packed = link.pack_commands(commands)
+        packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]  # its stub allows one word
         if unread:
             _read(link, unread, commands)
             yield
-        link.send_packed_command(packed)
+        link.send_packed_command([packed])
         unread = commands
     if unread:
         _read(link, unread)
