@@ -5,7 +5,7 @@ It shares nothing with the product: instants are datetimes, and the zone is aske
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
+@lru_cache(maxsize=1)  # the same days are read by one rule after the other
 def walls_by_minute(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """Each whole minute of start <= t <= end, with what the zone's clock shows at it."""
     instant = start.replace(second=0, microsecond=0)
