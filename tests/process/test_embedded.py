@@ -76,6 +76,12 @@ def test_the_first_user_starts_it_the_others_join_and_it_stops_with_the_last(app
     eventually(lambda: not answers(app.folder), "the server to stop")
 
 
+def test_a_process_that_ends_before_its_server_prints_no_warning(app: App) -> None:
+    done = app.run("-W", "error", "-c", USE)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_it_outlives_the_one_who_started_it_while_another_uses_it(app: App) -> None:
     with user(app) as (starter, server), user(app) as (_, other):
         os.kill(starter.pid, signal.SIGKILL)

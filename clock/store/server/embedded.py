@@ -8,6 +8,7 @@ that lock. So the server outlives any one user, and stops with the last.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
 import logging
@@ -173,7 +174,13 @@ def _start_keeper(files: EmbeddedFiles) -> subprocess.Popen[bytes]:
         start_new_session=True,  # Ctrl-C in the terminal is not for the server
     )
     _keepers.append(keeper)
+    atexit.register(_let_go, keeper)
     return keeper
+
+
+def _let_go(keeper: subprocess.Popen[bytes]) -> None:
+    """Spare a process that ends the warning that its keeper still runs."""
+    keeper.returncode = 0
 
 
 def _package_root() -> Path:

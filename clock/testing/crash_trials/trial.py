@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import msgspec
 
 from clock.errors import StoreUnavailable
 from clock.job import Job
@@ -144,7 +146,9 @@ class _Trial:
                 moving_world(self._clock.now().timestamp()),
                 watching(recorder, all_doors),
             ):
-                run_to_end(self._job, replace(self._context, payload=deepcopy(self._context.payload)))
+                run_to_end(
+                    self._job, msgspec.structs.replace(self._context, payload=deepcopy(self._context.payload))
+                )
         except Crash:
             pass
         except Exception as error:  # noqa: BLE001  # whatever the job raises: a lost answer may well make it fail
