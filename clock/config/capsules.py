@@ -46,7 +46,7 @@ def _capsule(name: str, given: object) -> Capsule:
 
 CAPSULES = setting_types.Kind(
     read,
-    "a mapping is wanted: {single: {concurrency: 1, queues: [serial]}}",
+    "it must be a mapping: {single: {concurrency: 1, queues: [serial]}}",
     {
         "type": "object",
         "additionalProperties": {

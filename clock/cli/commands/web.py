@@ -79,7 +79,7 @@ def _check(host: str, user: str | None, password: str | None) -> None:
         raise ConfigurationError(f"only one of {USER} and {PASSWORD} is set: set both, or neither")
     if not user and not _is_local(host):
         raise ConfigurationError(
-            f"--host {host} can be reached from other machines, and anybody could read the dashboard there: "
+            f"--host {host} can be reached from other machines, and everyone there could read the dashboard: "
             f"set {USER} and {PASSWORD}, or listen on 127.0.0.1"
         )
 
