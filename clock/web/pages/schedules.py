@@ -75,9 +75,10 @@ def _page_of(visit: Visit, names: Sequence[str]) -> list[EventRow]:
 
 def _chosen(visit: Visit, names: Sequence[str], state: str, order: str) -> tuple[list[EventRow], int, bool]:
     """The page of events in a state or order that Redis must be asked about; of many, the first ones only."""
-    found = visit.data.events(names[:MOST_SORTED], visit.now, STRIP)
+    found = visit.data.events(names[:MOST_SORTED], visit.now, STRIP if state == "missed" else 1)
     rows = [row for row in found if state not in STATES or STATES[state](row)]
     if order in ORDERS:
         rows.sort(key=lambda row: ORDERS[order](row))  # type: ignore[arg-type, return-value]  # instants, or numbers
     first = visit.request.number("first")
-    return rows[first : first + EVENTS_ON_A_PAGE], len(rows), len(names) > MOST_SORTED
+    shown = [row.name for row in rows[first : first + EVENTS_ON_A_PAGE]]
+    return visit.data.events(shown, visit.now, STRIP), len(rows), len(names) > MOST_SORTED
