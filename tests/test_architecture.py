@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def room_of(path: Path, package: Path = PACKAGE) -> str:
     first = path.relative_to(package).parts[0]
     return first.removesuffix(".py")
@@ -107,8 +117,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
                 yield node.module, node.lineno
 
 
-def broken_rules(source: str, room: str, module: str = "") -> list[str]:
-    tree = ast.parse(source)
+def broken_rules(tree: ast.AST, room: str, module: str = "") -> list[str]:
     found = [*_bad_imports(tree, room), *_hidden_imports(tree)]
     if room != "clocks":
         found += [
@@ -144,14 +153,16 @@ def _calls(tree: ast.AST) -> Iterator[tuple[str, int]]:
             yield f"{node.value.id}.{node.attr}", node.lineno
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_module_keeps_the_rules_of_its_room(path: Path) -> None:
-    assert broken_rules(path.read_text(), room_of(path), path.name) == []
+def test_every_module_keeps_the_rules_of_its_room() -> None:
+    broken = {name_of(path): broken_rules(tree_of(path), room_of(path), path.name) for path in modules()}
+
+    assert {name: rules for name, rules in broken.items() if rules} == {}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_module_is_longer_than_a_sitting(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= LONGEST
+def test_no_module_is_longer_than_a_sitting() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in modules()}
+
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
 def test_every_room_is_known() -> None:
@@ -177,12 +188,12 @@ def test_the_rooms_have_no_cycle() -> None:
     ],
 )
 def test_the_checker_finds_what_is_forbidden(room: str, source: str, broken: str) -> None:
-    assert broken_rules(source, room) == [broken]
+    assert broken_rules(ast.parse(source), room) == [broken]
 
 
 def test_no_modules_import_each_other() -> None:
     """Not even for types: a module of Protocols breaks such a cycle."""
-    assert cycles(imports_of_each({_dotted(path): path.read_text() for path in modules()})) == []
+    assert cycles(imports_of_each({_dotted(path): tree_of(path) for path in modules()})) == []
 
 
 def test_a_cycle_of_types_is_found() -> None:
@@ -194,14 +205,14 @@ def test_a_cycle_of_types_is_found() -> None:
         "clock.d": "from clock.a import A",
     }
 
-    assert cycles(imports_of_each(sources)) == [["clock.a", "clock.b", "clock.room.c"]]
+    trees = {module: ast.parse(source) for module, source in sources.items()}
+    assert cycles(imports_of_each(trees)) == [["clock.a", "clock.b", "clock.room.c"]]
 
 
-def imports_of_each(sources: Mapping[str, str]) -> dict[str, set[str]]:
+def imports_of_each(trees: Mapping[str, ast.AST]) -> dict[str, set[str]]:
     """module -> those of the modules that it imports, wherever in it and for whatever purpose."""
     found: dict[str, set[str]] = {}
-    for module, source in sources.items():
-        tree = ast.parse(source)
+    for module, tree in trees.items():
         names = {name for name, _ in imports(tree)}
         names |= {
             f"{node.module}.{alias.name}"
@@ -209,14 +220,14 @@ def imports_of_each(sources: Mapping[str, str]) -> dict[str, set[str]]:
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
-        found[module] = {name for name in names if name in sources and not _is_package_of(name, names, sources)}
+        found[module] = {name for name in names if name in trees and not _is_package_of(name, names, trees)}
         found[module].discard(module)
     return found
 
 
-def _is_package_of(name: str, names: set[str], sources: Mapping[str, str]) -> bool:
+def _is_package_of(name: str, names: set[str], modules: Mapping[str, object]) -> bool:
     """Whether a package is named only because a module in it is imported."""
-    return any(other.startswith(f"{name}.") and other in sources for other in names)
+    return any(other.startswith(f"{name}.") and other in modules for other in names)
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
@@ -242,12 +253,14 @@ def _dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_modules_are_imported_by_import_statements(path: Path) -> None:
-    nodes = ast.walk(ast.parse(path.read_text()))
-    names = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
+def test_modules_are_imported_by_import_statements() -> None:
+    importers = set()
+    for path in modules():
+        names = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree_of(path))}
+        if names & {"import_module", "__import__"}:
+            importers.add(name_of(path))
 
-    assert not names & {"import_module", "__import__"} or str(path.relative_to(PACKAGE)) in IMPORTERS
+    assert importers <= IMPORTERS
 
 
 #: Users filter by these names; docs/monitoring.md lists them. Where a file's lines go: by folder, or its own name.
@@ -267,17 +280,23 @@ LOGGERS = {
 }
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_logger_has_a_documented_name(path: Path) -> None:
-    asked = {
-        ast.unparse(node.args[0]).strip("'")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("getLogger")
-    }
-    name = str(path.relative_to(PACKAGE))
+def test_every_logger_has_a_documented_name() -> None:
+    others = {}
+    for path in modules():
+        allowed = [loggers for start, loggers in LOGGERS.items() if name_of(path).startswith(start)]
+        others[name_of(path)] = loggers_of(tree_of(path)) - set[str]().union(*allowed)
 
-    allowed = [loggers for start, loggers in LOGGERS.items() if name.startswith(start)]
-    assert asked <= set[str]().union(*allowed)
+    assert {name: loggers for name, loggers in others.items() if loggers} == {}
+
+
+def loggers_of(tree: ast.AST) -> set[str]:
+    """The names of the loggers that a module asks for, as its source writes them."""
+    return {
+        ast.unparse(node.args[0]).strip("'")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and "getLogger" in (getattr(node.func, "attr", ""), getattr(node.func, "id", ""))
+    }
 
 
 def test_every_logger_is_documented() -> None:

@@ -270,11 +270,11 @@ def test_a_revision_or_path_that_there_is_not_is_told_in_a_line(
 
 def test_of_many_findings_of_one_rule_check_shows_a_few(project: Path) -> None:
     (project / "lib" / "clock.py").write_text(
-        'from clock import cron\nfor n in range(1200):\n    cron("*/90 * * * *").do(print, n).named(f"e{n}")\n'
+        'from clock import cron\nfor n in range(100):\n    cron("*/90 * * * *").do(print, n).named(f"e{n}")\n'
     )
 
     text, rows = run("check").output, json.loads(run("check", "--format", "json").output)
 
     assert [line.split(": ")[2] for line in text.splitlines() if "'*/90'" in line] == [f"e{n}" for n in range(5)]
-    assert "lib/clock.py: warning: 1,195 more of this kind (step); --format json lists them all\n" in text
-    assert sum(row["rule"] == "step" for row in rows) == 1200
+    assert "lib/clock.py: warning: 95 more of this kind (step); --format json lists them all\n" in text
+    assert sum(row["rule"] == "step" for row in rows) == 100

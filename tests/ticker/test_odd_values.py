@@ -11,6 +11,7 @@ from clock.store import keys
 from clock.testing import FakeClock
 from clock.ticker import Ticker
 from clock.timetable import Timetable
+from tests.examples import few_every_day
 
 LONG = "[" * 5_000  # deeper than any parser goes
 VALUES: list[Any] = [
@@ -63,7 +64,7 @@ def fired(redis: Redis, event: str) -> int:
     return int(redis.xlen(keys.HISTORY + event))
 
 
-@pytest.mark.parametrize("key", [*HASHES, keys.LEDGER_DECLARATION])
+@pytest.mark.parametrize("key", few_every_day([*HASHES, keys.LEDGER_DECLARATION], 3))
 def test_an_odd_field_stops_neither_a_clock_that_runs_nor_one_that_starts(
     declare: Callable[..., Timetable], start: Callable[..., Ticker], redis: Redis, fake_clock: FakeClock, key: str
 ) -> None:

@@ -23,6 +23,7 @@ from clock.testing import FakeClock
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.recovery import recover, unpark
 from clock.worker.scheduled import ScheduledJobs
+from tests.examples import few_every_day
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob
@@ -144,7 +145,7 @@ OVERWRITTEN = {
 }
 
 
-@pytest.mark.parametrize("key", READ_BY_A_WORKER)
+@pytest.mark.parametrize("key", few_every_day(READ_BY_A_WORKER, 5))
 def test_a_key_of_a_wrong_type_stops_nothing_else(
     bench: Build, redis: Redis, fake_clock: FakeClock, key: str
 ) -> None:
