@@ -6,6 +6,7 @@ before. So a delayed job starts on time; one pushed by another program, if it is
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.problems import Problems
-from clock.store.jobs.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotMove, Delayed, Nearer
+from clock.store.jobs.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotMove, Delayed, Nearer, earliest
 from clock.worker.seldom import Seldom
 
 BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worker moves
@@ -32,6 +33,7 @@ class ScheduledJobs:
         self._nearer = nearer
         self._clock = clock
         self._seldom = Seldom(clock, problems)
+        self._next_due = math.inf  # float seconds: when the first job was due at the last look
 
     def run(self, stop: threading.Event) -> None:
         """Poll until `stop` is set."""
@@ -44,15 +46,21 @@ class ScheduledJobs:
                 self._clock.wait(stop, LOOK_SECONDS)
 
     def poll(self) -> int:
-        """Move all that is due; how many were moved. Raises StoreUnavailable."""
-        return sum(self._move(where) for where in WAITING)
+        """Move all that is due; how many were moved. While nothing is due, it costs one round trip.
+
+        Raises StoreUnavailable.
+        """
+        now, firsts = self._clock.now().timestamp(), self._delayed.first_due()
+        due = [where for where, first in firsts.items() if first <= now]
+        moved = sum(self._move(where) for where in due)
+        for where in firsts.keys() - due:
+            self._sets[where].works()
+        self._next_due = earliest(self._delayed.first_due() if due else firsts)
+        return moved
 
     def seconds_to_sleep(self) -> float:
-        """How long until the next delayed job is due, `LOOK_SECONDS` at most. Raises StoreUnavailable."""
-        due = self._delayed.next_due()
-        if due is None:
-            return LOOK_SECONDS
-        return min(LOOK_SECONDS, max(0.0, due - self._clock.now().timestamp()))
+        """How long until the first job is due that the last look has found, `LOOK_SECONDS` at most."""
+        return min(LOOK_SECONDS, max(0.0, self._next_due - self._clock.now().timestamp()))
 
     def _move(self, where: str) -> int:
         """Move what is due there; how many. Raises StoreUnavailable."""

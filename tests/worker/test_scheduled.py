@@ -1,10 +1,13 @@
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from clock.store.jobs.delayed import Nearer
+from clock.store.jobs.delayed import Delayed, Nearer
+from clock.testing import FakeClock
+from clock.worker.scheduled import ScheduledJobs
 from tests.patience import PATIENCE_SECONDS
 from tests.worker.jobs import NoteThingJob
 
@@ -47,3 +50,14 @@ def test_one_that_is_due_later_does_not(redis: Redis) -> None:
         NoteThingJob.perform_async(2)
 
         assert words.get_message(timeout=0.05) is None
+
+
+def test_a_look_at_which_nothing_is_due_sends_two_commands(redis: Redis, fake_clock: FakeClock) -> None:
+    redis.zadd("schedule", {'{"class":"NoteThingJob","args":[1],"jid":"1"}': fake_clock.now().timestamp() + 60})
+    poller = ScheduledJobs(Delayed(redis), Nearer(redis), clock=fake_clock)
+    redis.config_resetstat()
+
+    poller.poll()
+
+    stats: Any = redis.info("commandstats")
+    assert {name: stats[name]["calls"] for name in stats if "config" not in name} == {"cmdstat_zrange": 2}

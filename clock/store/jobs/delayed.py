@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -79,13 +80,16 @@ class Delayed:
             raise CannotMove(moved, wrong)
         return moved
 
-    def next_due(self) -> float | None:
-        """When the next delayed job is due, in float seconds; None: there is none. Raises StoreUnavailable."""
+    def first_due(self) -> dict[str, float]:
+        """When the first job of each set is due, in float seconds; inf: it is empty, -inf: it is no sorted set.
+
+        Raises StoreUnavailable.
+        """
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             for where in WAITING:
                 pipeline.zrange(where, 0, 0, withscores=True)
             firsts = readable(pipeline)
-        return min((float(score) for first in firsts for _, score in first or ()), default=None)
+        return {where: _score(first) for where, first in zip(WAITING, firsts, strict=True)}
 
     def parked_classes(self) -> list[str]:
         """The names of classes of which jobs are parked. Raises StoreUnavailable."""
@@ -119,6 +123,18 @@ class Delayed:
         if wrong:
             raise CannotMove(int(moved), wrong)
         return int(moved)
+
+
+def _score(first: list[tuple[bytes, float]] | None) -> float:
+    """The score of what ZRANGE has answered."""
+    if first is None:
+        return -math.inf
+    return float(first[0][1]) if first else math.inf
+
+
+def earliest(firsts: Mapping[str, float]) -> float:
+    """When the first job of all sets is due, by `first_due`; inf: there is none."""
+    return min((due for due in firsts.values() if due != -math.inf), default=math.inf)
 
 
 class Nearer:

@@ -29,7 +29,7 @@ from clock.rehearsal.frozen_time import Move, moving_world
 from clock.rehearsal.instants import aware, upcoming
 from clock.rehearsal.job_modes import disable
 from clock.store import keys
-from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.delayed import Delayed, Nearer, earliest
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import using_default
 from clock.testing.world.private_server import Line, private_redis
@@ -229,8 +229,8 @@ class World:
         self._ticks_at = self._ticker.next_firing or NEVER
 
     def _plan_poll(self, now: datetime) -> None:
-        due = None if self._line.is_cut else self._delayed.next_due()
-        self._polls_at = NEVER if due is None else max(now, _instant(due))
+        due = math.inf if self._line.is_cut else earliest(self._delayed.first_due())
+        self._polls_at = NEVER if due == math.inf else max(now, _instant(due))
 
     def _cut_off(self) -> None:
         self._line.cut()
