@@ -24,7 +24,7 @@ from redis import Redis
 
 from benchmarks.workers.running import server
 from clock import Job
-from clock.clocks import SystemClock, to_ms
+from clock.clocks import SystemClock, from_ms, to_ms
 from clock.inspection import RETRY, FoundJob, QueueJobs, WaitingSet, trim_dead
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
@@ -158,7 +158,7 @@ def fire(ledger: RedisLedger, count: int) -> None:
 
 def claim(in_progress: InProgress, count: int) -> None:
     """Claim jobs as a worker that dies at once."""
-    in_progress.claim(["default"], count, done=(), today="2026-11-24", expires_ms=1)
+    in_progress.claim(["default"], count, done=(), now=from_ms(0), expires_seconds=0.0)
 
 
 def claim_each(in_progress: InProgress, count: int) -> None:

@@ -25,6 +25,7 @@ REPEAT_SECONDS = 60.0
 START_SECONDS = 10.0  # a refusal met later is waited out: the process has worked
 PUBLISHED = 20  # a heartbeat stays small
 MOST = 1_000  # problems of single entries in Redis; more are not reported
+ENTRY_SECONDS = 60.0  # errors of entries come back with each heartbeat
 CALM_SECONDS = 3.0  # a cause that comes and goes faster is one problem, not many
 FROZEN_SECONDS = 3.0  # between two calls of `watch`: this process did not run, so answers may wait to be read
 WATCH_SECONDS = 1.0  # between two calls of `watch`
@@ -218,6 +219,14 @@ class Problems:
         with self._lock:
             if problem.cause in self._lasting or len(self._lasting) < MOST:
                 self._meet(None, problem, self.monotonic(), None)
+
+    def entry(self, message: str, *args: object) -> None:
+        """Report an error of one entry in Redis, such as a key of a wrong type: the process stays ready.
+
+        It is over when it has not come back for a minute.
+        """
+        line = message % args
+        self.meet(Problem(f"entry:{line}", line, blocks=False, calm_seconds=ENTRY_SECONDS))
 
     def _meet(self, part: Part | None, problem: Problem, now: float, traceback_of: Exception | None) -> None:
         lasting = self._lasting.setdefault(problem.cause, Lasting(problem, now, now))

@@ -5,8 +5,7 @@ What a process does itself is counted as it happens; what is in Redis is read wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +15,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from clock.clocks import Clock
-from clock.errors import Discard, StoreError
+from clock.errors import StoreError
 from clock.health.probes import LeaderSigns
 from clock.inspection import queues
-from clock.job import Job, server_middleware
-from clock.job.payload import Payload, seconds
+from clock.job.job_run import JobRun, RunListener
+from clock.job.payload import seconds
 from clock.store import Redis, listing
 from clock.store.ledger.decision import Decision
 from clock.store.server.connection import server_time_offset
@@ -84,31 +83,19 @@ class Metrics:
 
         return note
 
-    def watch_jobs(self) -> None:
-        """Count and time the jobs that run in this process, by a middleware around all others."""
+    def count_jobs(self) -> RunListener:
+        """Count and time the jobs that run in this process; what each run is to be handed to."""
         registry = self._registry
         runs = Counter("clock_jobs", "Jobs run, by outcome.", ["job", "queue", "outcome"], registry=registry)
         took = Histogram("clock_job_run_seconds", "Run time.", ["job"], buckets=RUN_BUCKETS, registry=registry)
 
-        @contextmanager
-        def count(job: Job, payload: Payload, queue: str) -> Generator[None]:
-            started = self._clock.monotonic()
-            outcome = "failed"
-            try:
-                yield
-                outcome = "done"
-            except Discard:
-                outcome = "dropped"
-                raise
-            finally:
-                runs.labels(job.wire_name, queue, outcome).inc()
-                took.labels(job.wire_name).observe(self._clock.monotonic() - started)
+        def note(run: JobRun) -> None:
+            if run.outcome != "unfit":
+                name = str(run.payload["class"])
+                runs.labels(name, run.queue, run.outcome).inc()
+                took.labels(name).observe(run.seconds)
 
-        first = next(iter(server_middleware), None)
-        if first is None:
-            server_middleware.add(count)
-        else:
-            server_middleware.insert_before(first, count)
+        return note
 
 
 class _InRedis(Collector):

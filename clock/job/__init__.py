@@ -2,7 +2,6 @@ from clock.job.context import Context
 from clock.job.job import Job
 from clock.job.middleware.defaults import client_middleware, log_tags, server_middleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
-from clock.job.middleware.metrics import measure
 from clock.job.middleware.time_limit import limit_time
 from clock.job.push.job_methods import Setter
 
@@ -15,7 +14,6 @@ __all__ = [
     "drop_stale",
     "limit_time",
     "log_tags",
-    "measure",
     "note_expiry",
     "server_middleware",
 ]

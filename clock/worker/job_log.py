@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import message_of
+from clock.job.job_run import JobRun
 from clock.job.payload import Payload
 
 logger = logging.getLogger("clock.job")
 
 
 def log_start(payload: Payload, queue: str, clock: Clock) -> None:
-    """Say that a job starts, and how late after its event's due instant."""
+    """Log that a job starts, and how late after its event's due instant."""
     if logger.isEnabledFor(logging.DEBUG):
         fields = about(payload, queue)
         due = _due_ms(payload)
@@ -22,31 +23,35 @@ def log_start(payload: Payload, queue: str, clock: Clock) -> None:
         logger.debug("%s %s starts", payload["class"], payload.get("jid"), extra=fields)
 
 
-def log_done(payload: Payload, queue: str, took: float) -> None:
-    """Say that a job is done, after `took` seconds.
+def log_run(run: JobRun) -> None:
+    """Log that a job is done, was dropped, failed (with the traceback) or is unfit, and what becomes of it."""
+    if run.outcome == "done":
+        _log_done(run)
+        return
+    payload, error = run.payload, run.error
+    named = (payload["class"], payload.get("jid"))
+    fields = about(payload, run.queue)
+    if run.outcome == "dropped":
+        logger.info("%s %s dropped: %s", *named, error, extra=fields)
+    elif run.outcome == "unfit":
+        logger.error("%s %s moved to dead: %s", *named, error, extra=fields)
+    else:
+        words = "%s %s failed in %.3f s: %s: %s (%s)"
+        what = (type(error).__name__, message_of(error) if error else "", run.then)
+        fields["duration_ms"] = _ms(run.seconds)
+        logger.error(words, *named, run.seconds, *what, exc_info=error, extra=fields)
 
-    The record is made here, as `logger.info` would look up the line of code that calls it, which takes as long as
-    all else that the worker does for a short job.
-    """
+
+def _log_done(run: JobRun) -> None:
+    """Make the record here: `logger.info` would look up the calling line, which takes as long as a short job."""
     if logger.isEnabledFor(logging.INFO):
-        fields = {**about(payload, queue), "duration_ms": round(took * 1000, 3)}
-        words = ("%s %s done in %.3f s", (payload["class"], payload.get("jid"), took), None)
-        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_done", fields))
+        fields = {**about(run.payload, run.queue), "duration_ms": _ms(run.seconds)}
+        words = ("%s %s done in %.3f s", (run.payload["class"], run.payload.get("jid"), run.seconds), None)
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_run", fields))
 
 
-def log_failed(payload: Payload, queue: str, took: float, error: BaseException, then: str) -> None:
-    """Say that a job failed after `took` seconds, with the traceback, and what becomes of it."""
-    logger.error(
-        "%s %s failed in %.3f s: %s: %s (%s)",
-        payload["class"],
-        payload.get("jid"),
-        took,
-        type(error).__name__,
-        message_of(error),
-        then,
-        exc_info=error,
-        extra={**about(payload, queue), "duration_ms": round(took * 1000, 3)},
-    )
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
 
 
 def about(payload: Payload, queue: str) -> dict[str, object]:

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import logging
-import threading
 from asyncio import CancelledError
-from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
+from collections.abc import Sequence
+
+from msgspec.structs import replace
 
 from clock import forking
 from clock.clocks import Clock
 from clock.django_connections import renewed_connections, uses_django
-from clock.errors import ArgumentsError, Discard, NoPerform, StoreError, StoreUnavailable, UnknownJobClass
+from clock.errors import ArgumentsError, Discard, NoPerform, UnknownJobClass
 from clock.forking import end_child
 from clock.job import Context, registry
-from clock.job.payload import Payload, decode, encode_again, seconds
+from clock.job.job_run import JobRun, RunListener
+from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
 from clock.job.types import JobClass
-from clock.problems import Problems
 from clock.store import keys
-from clock.store.jobs.in_progress import Claimed, InProgress, Move, day
+from clock.store.jobs.in_progress import Claimed
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.handoff import Slot
-from clock.worker.job_log import about, log_done, log_failed, log_start
-from clock.worker.retry import MAX_RETRIES, Verdict, judge, noted
-from clock.worker.unsettled import Unsettled
+from clock.worker.job_log import about, log_run, log_start
+from clock.worker.job_moves import JobMoves
+from clock.worker.retry import MAX_RETRIES, judge, noted
 
-RETRY_SECONDS = 1.0  # how often a verdict is tried again while Redis is away
-
-T = TypeVar("T")
 logger = logging.getLogger("clock.job")
 
 
@@ -40,29 +35,28 @@ class UnreadablePayload(Exception):
 
 
 class Processor:
-    """The body of one of the worker's threads: takes jobs from the fetcher and runs them."""
+    """The body of one of the worker's threads: takes jobs from the fetcher and runs them.
+
+    Each run goes to the log and to the `listeners`.
+    """
 
     def __init__(
         self,
         slot: Slot,
         fetcher: Fetcher,
-        in_progress: InProgress,
-        outcomes: FiringOutcomes,
+        moves: JobMoves,
         *,
         clock: Clock,
+        listeners: Sequence[RunListener] = (),
         max_retries: int = MAX_RETRIES,
-        unsettled: Unsettled | None = None,
-        problems: Problems | None = None,
     ) -> None:
-        self._part = (problems or Problems(clock=clock)).part("finishing jobs")
         self._slot = slot
         self._fetcher = fetcher
-        self._in_progress = in_progress
-        self._outcomes = outcomes
+        self._moves = moves
         self._clock = clock
+        self._listeners = (log_run, *listeners)
         self._max_retries = max_retries
-        self._unsettled = unsettled or Unsettled(clock)
-        self._never = threading.Event()
+        self._is_stopping = fetcher.claims.stopped.is_set
 
     def run(self) -> None:
         """Take and run jobs until the fetcher stops."""
@@ -77,120 +71,73 @@ class Processor:
         """Run one job, and see it to where it goes next."""
         try:
             payload = parse(claimed.payload)
-            job = registry.lookup(str(payload["class"]))
         except UnreadablePayload as error:
             self._bury(claimed, wrapped(claimed), error)
             return
-        except UnknownJobClass as error:
-            self._park(claimed, payload, error)
-            return
         try:
+            job = registry.lookup(str(payload["class"]))
             check_arity(job.wire_name, job.perform, arguments(payload))
+        except UnknownJobClass as error:
+            logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
+            self._moves.park(claimed, error.class_name)
+            self._fetcher.free(self._slot)
         except (ArgumentsError, NoPerform) as error:
             self._bury(claimed, payload, error)
-            return
-        self._perform(claimed, payload, job)
+        else:
+            self._perform(claimed, payload, job)
 
     def _perform(self, claimed: Claimed, payload: Payload, job: JobClass) -> None:
         suspect = "worker_killed" in payload
         if suspect:
-            self._note(lambda: self._in_progress.mark(claimed))
+            self._moves.mark(claimed)
         log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
-        context = Context(payload, self._is_stopping, claimed.queue, self._clock)
-        try:
-            run(job, context)
-        except Discard as reason:
-            took = self._clock.monotonic() - started
-            words = "%s %s dropped: %s"
-            logger.info(words, payload["class"], payload.get("jid"), reason, extra=about(payload, claimed.queue))
-            self._outcomes.note(payload, "dropped", took=took, error=reason)
+        error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock))
+        took = self._clock.monotonic() - started
+        if error is None or isinstance(error, Discard):
+            self._report(JobRun(payload, claimed.queue, "dropped" if error else "done", took, error))
             self._fetcher.finish(self._slot, claimed, took)
-        except BaseException as error:  # noqa: BLE001  # sys.exit() in a job must not end the thread either
-            if isinstance(error, CancelledError) and claimed not in self._fetcher.held:  # put back, then cut short
-                self._fetcher.let_go(self._slot, claimed)
-                return
-            self._fail(claimed, job, error, self._clock.monotonic() - started)
+        elif isinstance(error, CancelledError) and claimed not in self._fetcher.claims:  # put back, then cut short
+            self._fetcher.free(self._slot)
+            return
         else:
-            took = self._clock.monotonic() - started
-            log_done(payload, claimed.queue, took)
-            self._outcomes.note(payload, "done", took=took)
-            self._fetcher.finish(self._slot, claimed, took)
+            self._fail(claimed, job, JobRun(payload, claimed.queue, "failed", took, error), error)
         if suspect:
-            self._note(lambda: self._in_progress.unmark(claimed))
+            self._moves.unmark(claimed)
 
-    def _note(self, command: Callable[[], object]) -> None:
-        try:
-            self._insist(command)
-        except StoreError as error:  # then a death of this worker is not counted against the job
-            logger.error("Could not mark a job whose worker died: %s", error)
-
-    def _is_stopping(self) -> bool:
-        return self._fetcher.stopping
-
-    def _fail(self, claimed: Claimed, job: JobClass, error: BaseException, took: float) -> None:
-        payload = parse(claimed.payload)  # anew: the job may have changed its arguments, a middleware its payload
+    def _fail(self, claimed: Claimed, job: JobClass, failed: JobRun, error: BaseException) -> None:
+        payload = parse(claimed.payload)  # again: the job may have changed its arguments, a middleware its payload
         now = seconds(self._clock.now())
         verdict = judge(payload, job, error, now=now, max_retries=self._max_retries)
-        then = _told(verdict, verdict.score - now)
-        log_failed(payload, claimed.queue, took, error, then)
-        self._outcomes.note(payload, verdict.where or "dropped", took=took, error=error, retry_at=verdict.score)
-        self._set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
+        self._report(
+            replace(
+                failed, payload=payload, goes_to=verdict.where, retry_at=verdict.score, then=verdict.words(now)
+            )
+        )
+        self._set_aside(claimed, verdict.payload, verdict.where, verdict.score)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
-        words = "%s %s moved to dead: %s"
-        logger.error(words, payload["class"], payload.get("jid"), error, extra=about(payload, claimed.queue))
-        self._outcomes.note(payload, "dead", took=0, error=error)
+        """Move a job to the dead that cannot be run."""
+        self._report(JobRun(payload, claimed.queue, "unfit", error=error, goes_to=keys.DEAD))
         now = seconds(self._clock.now())
-        self._set_aside(claimed, noted(payload, error, now=now), where=keys.DEAD, score=now, ran=False)
-
-    def _park(self, claimed: Claimed, payload: Payload, error: UnknownJobClass) -> None:
-        logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
-        move = Move(claimed, "parked", error.class_name, claimed.payload)
-        self._settle(claimed, lambda: self._in_progress.put_back([move]))
+        self._set_aside(claimed, noted(payload, error, now=now), keys.DEAD, now, ran=False)
 
     def _set_aside(
-        self, claimed: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True
+        self, claimed: Claimed, payload: Payload, where: str, score: float, *, ran: bool = True
     ) -> None:
-        text, today = encode_again(payload), day(self._clock.now())
-        self._settle(
-            claimed,
-            lambda: self._in_progress.set_aside(claimed, text, where=where, score=score, today=today, ran=ran),
-        )
+        self._moves.set_aside(claimed, payload, where=where, score=score, ran=ran)
+        self._fetcher.free(self._slot)
 
-    def _settle(self, claimed: Claimed, step: Callable[[], object]) -> None:
-        """Send the job where it goes next. A step that Redis refuses is tried again later; the thread goes on."""
-        try:
-            self._insist(step)
-        except StoreError as error:
-            self._unsettled.add(partial(self._settled, claimed, step), error)
-            self._slot.job = None
-        else:
-            self._fetcher.let_go(self._slot, claimed)
-
-    def _settled(self, claimed: Claimed, step: Callable[[], object]) -> None:
-        step()
-        self._fetcher.held.drop(claimed)
-
-    def _insist(self, command: Callable[[], T]) -> T | None:
-        """Repeat `command` while Redis is away; if the worker stops first, others find the job in progress.
-
-        Raises StoreError if Redis refuses it.
-        """
-        while True:
+    def _report(self, ended: JobRun) -> None:
+        for listener in self._listeners:
             try:
-                result = command()
-                self._part.works()
-                return result
-            except StoreUnavailable as error:
-                if self._fetcher.stopping:
-                    return None
-                self._part.failed(error)
-                self._clock.wait(self._never, RETRY_SECONDS)
+                listener(ended)
+            except Exception as error:  # the job has run: nothing may change what becomes of it
+                logger.critical("Could not report a job's run: %s", error, exc_info=error)
 
 
-def run(job: JobClass, context: Context) -> None:
-    """Run a job of any kind. A process that it forks ends here. Raises what it raises."""
+def run(job: JobClass, context: Context) -> BaseException | None:
+    """Run a job of any kind; what it raised, be it SystemExit. A process that it forks ends here."""
     before = forking.forks
     try:
         if job.is_coroutine():
@@ -200,12 +147,13 @@ def run(job: JobClass, context: Context) -> None:
                 job.run(context)
         else:
             job.run(context)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # it must not end the thread
         if forking.forks != before:
             end_child(error)
-        raise
+        return error
     if forking.forks != before:
         end_child()
+    return None
 
 
 def parse(payload: bytes) -> Payload:
@@ -242,11 +190,3 @@ def wrapped(claimed: Claimed) -> Payload:
     """A payload that Sidekiq's page can show, with what was in the queue, whatever it was, as its argument."""
     text = claimed.payload.decode(errors="backslashreplace")
     return {"class": "UnreadablePayload", "args": [text], "queue": claimed.queue, "jid": "", "retry": False}
-
-
-def _told(verdict: Verdict, in_seconds: float) -> str:
-    if verdict.where == keys.RETRY:
-        number = int(str(verdict.payload["retry_count"])) + 1
-        of = f"/{verdict.retries}" if verdict.retries else ""
-        return f"retry {number}{of} in {in_seconds:.0f} s"
-    return "moved to dead" if verdict.where else f"dropped: {verdict.reason}"

@@ -49,6 +49,14 @@ class Verdict:
     reason: str = ""
     retries: int | None = None
 
+    def words(self, now: float) -> str:
+        """What becomes of the job, as the log says it; `now` is in float seconds since 1970."""
+        if self.where == keys.RETRY:
+            number = int(str(self.payload["retry_count"])) + 1
+            of = f"/{self.retries}" if self.retries else ""
+            return f"retry {number}{of} in {self.score - now:.0f} s"
+        return "moved to dead" if self.where else f"dropped: {self.reason}"
+
 
 def judge(
     payload: Mapping[str, object],

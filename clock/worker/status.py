@@ -87,7 +87,7 @@ class Status:
             quiet=self._fetcher.stopping,
             rss=resident_kb(),
             work=work,
-            fetched=now - (monotonic - self._fetcher.last_round_trip),
+            fetched=now - (monotonic - self._fetcher.claims.last_round_trip),
             problems=published(self._problems, self._clock.now()),
         )
 

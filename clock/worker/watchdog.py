@@ -33,7 +33,7 @@ class Watchdog:
         now = self._clock.monotonic()
         if now - self._last_look > PAUSED_SECONDS:
             self._since = now
-        silent = now - max(self._fetcher.last_round_trip, self._since)
+        silent = now - max(self._fetcher.claims.last_round_trip, self._since)
         stuck = silent > STUCK_SECONDS and not self._fetcher.stopping and self._redis_answers()
         self._last_look = self._clock.monotonic()
         return stuck

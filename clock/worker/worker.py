@@ -7,11 +7,12 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
+from clock.job.job_run import RunListener
 from clock.job.middleware.metrics import METRICS
 from clock.problems import Problems
 from clock.store import Redis
@@ -30,13 +31,13 @@ from clock.worker.fetcher import Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.heartbeat import Heartbeat
 from clock.worker.heartbeat_link import HeartbeatLink
+from clock.worker.job_moves import JobMoves
 from clock.worker.options import WorkerOptions
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
 from clock.worker.scheduled import ScheduledJobs
 from clock.worker.seldom import Seldom
 from clock.worker.status import Status
-from clock.worker.unsettled import Unsettled
 from clock.worker.watchdog import Watchdog
 
 WATCH_SECONDS = 1.0
@@ -52,7 +53,7 @@ class Worker:
     """Takes jobs from queues and runs them, `options.concurrency` at once, until it is stopped.
 
     The jobs' classes must have been imported. `identity` names the process in Redis. `link` leads to the process
-    that keeps the heartbeat going while a job holds the interpreter lock.
+    that keeps the heartbeat going while a job holds the interpreter lock. Each run goes to the `listeners`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Worker:
         identity: str,
         clock: Clock,
         link: HeartbeatLink | None = None,
+        listeners: Sequence[RunListener] = (),
     ) -> None:
         self._redis = redis
         self._options = options
@@ -86,7 +88,9 @@ class Worker:
         self._seldom = Seldom(clock, self._problems)
         self._queues = self._problems.part("queues")
         self._started = clock.now().timestamp()
-        self._unsettled = Unsettled(clock, self._problems)
+        outcomes = FiringOutcomes(redis, clock=clock, problems=self._problems)
+        self._listeners = (METRICS.note, outcomes.note, *listeners)
+        self._moves = JobMoves(self._in_progress, self._fetcher.claims, clock=clock, problems=self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
         self._duties = Duties(redis, self._named_duties(), self._seldom, problems=self._problems, clock=clock)
 
@@ -120,7 +124,7 @@ class Worker:
         """How long ago Redis answered a fetch; 0 while all threads are busy, or no more jobs are taken."""
         if self._fetcher.stopping or len(self._fetcher.taken) >= self._options.concurrency:
             return 0.0
-        return self._clock.monotonic() - self._fetcher.last_round_trip
+        return self._clock.monotonic() - self._fetcher.claims.last_round_trip
 
     @property
     def problems(self) -> list[str]:
@@ -175,17 +179,14 @@ class Worker:
 
     def _start_jobs(self) -> None:
         """Start the threads that run jobs."""
-        outcomes = FiringOutcomes(self._redis, clock=self._clock, problems=self._problems)
         for slot in self._fetcher.slots:
             processor = Processor(
                 slot,
                 self._fetcher,
-                self._in_progress,
-                outcomes,
+                self._moves,
                 clock=self._clock,
+                listeners=self._listeners,
                 max_retries=self._options.max_retries,
-                unsettled=self._unsettled,
-                problems=self._problems,
             )
             self._job_threads.append(self._start(processor.run, slot.tid))
 
@@ -287,7 +288,7 @@ class Worker:
             "watching the clock": self._clock_watch.look,
             "queues without a worker": self._look_for_unserved,
             "parked jobs": self._release_parked,
-            "jobs to be settled": self._unsettled.settle,
+            "jobs to be settled": self._moves.retry_refused,
         }
 
     def _flush_metrics(self) -> None:

@@ -5,6 +5,7 @@ import pytest
 from redis import Redis
 
 from clock import api
+from clock.clocks import from_ms
 from clock.store.jobs.in_progress import InProgress
 from tests.api.conftest import Payload
 
@@ -40,7 +41,7 @@ def test_a_job_is_found_wherever_it_waits(
 
 def test_a_job_that_a_worker_has_claimed_runs_there(redis: Redis, payload: Payload) -> None:
     redis.lpush("queue:default", payload("wanted"))
-    InProgress(redis, "host:1:aa").claim(["default"], 5, done=[], today="2026-11-24", expires_ms=1)
+    InProgress(redis, "host:1:aa").claim(["default"], 5, done=[], now=from_ms(0), expires_seconds=0.0)
 
     located = asyncio.run(api.JobRef("wanted").alocate())
 

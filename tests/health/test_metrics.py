@@ -1,7 +1,6 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from clock.clocks import SystemClock
-from clock.errors import Discard
 from clock.health.metrics import Metrics
-from clock.job import Context, Job, server_middleware
-from clock.job.registry import forget
+from clock.job import server_middleware
+from clock.job.job_run import JobRun, Outcome
 from clock.store.ledger.decision import Decision, DecisionKind
 from tests.health.test_server import Signs
 
@@ -66,18 +64,10 @@ def test_a_clock_tells_whether_it_leads_and_what_is_overdue(metrics: Metrics) ->
 
 
 def test_jobs_are_counted_by_class_and_outcome_and_timed(metrics: Metrics) -> None:
-    class WatchedJob(Job):
-        def perform(self, how: str) -> None:
-            if how == "fail":
-                raise ValueError
-            if how == "drop":
-                raise Discard("not wanted")
-
-    metrics.watch_jobs()
-    for how in ("work", "work", "fail", "drop"):
-        with suppress(ValueError, Discard):
-            WatchedJob.run(Context({"class": "WatchedJob", "args": [how]}, queue="low"))
-    forget(WatchedJob)
+    note = metrics.count_jobs()
+    runs: list[Outcome] = ["done", "done", "failed", "dropped", "unfit"]
+    for outcome in runs:
+        note(JobRun({"class": "WatchedJob"}, "low", outcome, 0.5))
 
     found = scrape(metrics)
     outcomes = {
@@ -124,7 +114,7 @@ def test_the_dashboard_asks_only_for_metrics_that_there_are(
     redis.sadd("queues", "default")
     metrics.watch_clock(Signs())
     metrics.count_firings()(decision("fired", 1))
-    metrics.watch_jobs()
+    metrics.count_jobs()
     known = {name.removesuffix("_created") for name, _ in scrape(metrics)}
     known |= {"clock_jobs_total", "clock_job_run_seconds_bucket"}
     dashboard = json.loads((repository / "docs/grafana-dashboard.json").read_text())

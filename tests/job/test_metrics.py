@@ -1,16 +1,14 @@
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from clock import Discard, Job, server_middleware
+from clock import Discard, Job
 from clock.errors import StoreError
 from clock.job import Context
+from clock.job.job_run import JobRun, Outcome
 from clock.job.middleware.metrics import METRICS
-from clock.job.payload import Payload
 from clock.testing import FakeClock
 
 NOW = datetime(2026, 11, 24, 0, 7, tzinfo=UTC)
@@ -24,18 +22,8 @@ class BakeBreadJob(Job):
             raise Discard(outcome)
 
 
-def bake(outcome: str, ms: int) -> None:
-    clock = FakeClock(NOW)
-
-    @server_middleware.add
-    @contextmanager
-    def pass_time(job: Job, payload: Payload, queue: str) -> Iterator[None]:
-        clock.advance(timedelta(milliseconds=ms))
-        yield
-
-    with suppress(RuntimeError, Discard):
-        BakeBreadJob.run(Context({"args": [outcome]}, clock=clock))
-    server_middleware.remove(pass_time)
+def bake(outcome: Outcome, ms: int) -> None:
+    METRICS.note(JobRun({"class": "BakeBreadJob"}, "default", outcome, ms / 1000))
 
 
 def counters(redis: Redis, key: str) -> list[int]:
@@ -45,7 +33,15 @@ def counters(redis: Redis, key: str) -> list[int]:
 
 
 def test_runs_are_flushed_as_sidekiq_writes_them(redis: Redis) -> None:
-    for outcome, ms in (("fine", 10), ("fine", 19), ("fine", 20), ("burnt", 500), ("cancelled", 5)):
+    runs: list[tuple[Outcome, int]] = [
+        ("done", 10),
+        ("done", 19),
+        ("done", 20),
+        ("failed", 500),
+        ("dropped", 5),
+        ("unfit", 5),
+    ]
+    for outcome, ms in runs:
         bake(outcome, ms)
 
     METRICS.flush(redis, NOW)
@@ -61,7 +57,7 @@ def test_runs_are_flushed_as_sidekiq_writes_them(redis: Redis) -> None:
 
 def test_figures_add_up_and_begin_anew_after_each_flush(redis: Redis) -> None:
     for _ in range(2):
-        bake("fine", 10)
+        bake("done", 10)
         METRICS.flush(redis, NOW)
     METRICS.flush(redis, NOW)
 
@@ -69,7 +65,7 @@ def test_figures_add_up_and_begin_anew_after_each_flush(redis: Redis) -> None:
 
 
 def test_figures_are_kept_while_redis_is_away(redis: Redis, redis_away: Redis) -> None:
-    bake("fine", 400_000)
+    bake("done", 400_000)
 
     with pytest.raises(StoreError):
         METRICS.flush(redis_away, NOW)

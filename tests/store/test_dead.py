@@ -5,6 +5,7 @@ import logging
 import pytest
 from redis import Redis
 
+from clock.clocks import from_ms
 from clock.store.jobs.dead import STEP, DeadJobs, DeadLimits, Trimmed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 
@@ -18,7 +19,7 @@ def fill(redis: Redis, count: int, *, score: float = NOW - 60) -> None:
 def claim(redis: Redis, limits: DeadLimits) -> tuple[InProgress, Claimed]:
     redis.lpush("queue:default", "new")
     in_progress = InProgress(redis, "host:1:a", limits)
-    [job] = in_progress.claim(["default"], 1, done=(), today="2026-11-24", expires_ms=0)
+    [job] = in_progress.claim(["default"], 1, done=(), now=from_ms(0), expires_seconds=0.0)
     return in_progress, job
 
 
@@ -32,7 +33,7 @@ def test_however_a_job_dies_the_oldest_beyond_the_limits_go_and_the_log_says_how
     in_progress, job = claim(redis, DeadLimits(max_jobs=10, seconds=3_600))
 
     if by == "a failed job":
-        in_progress.set_aside(job, "new", where="dead", score=NOW, today="2026-11-24")
+        in_progress.set_aside(job, "new", where="dead", score=NOW, now=from_ms(0))
     else:
         in_progress.put_back([Move(job, "dead", NOW, "new")])
 
@@ -51,7 +52,7 @@ def test_a_job_that_dies_within_the_limits_removes_nothing_and_logs_nothing(
     fill(redis, 9)
     in_progress, job = claim(redis, DeadLimits(max_jobs=10))
 
-    in_progress.set_aside(job, "new", where="dead", score=NOW, today="2026-11-24")
+    in_progress.set_aside(job, "new", where="dead", score=NOW, now=from_ms(0))
 
     assert redis.zcard("dead") == 10
     assert caplog.messages == []

@@ -8,6 +8,7 @@ from importlib.resources import files
 import pytest
 from redis import Redis
 
+from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
@@ -56,7 +57,7 @@ def places(redis: Redis) -> list[str]:
 
 
 def claim(redis: Redis) -> None:
-    InProgress(redis, "me").claim(["default"], 5, done=(), today="2026-11-24", expires_ms=0)
+    InProgress(redis, "me").claim(["default"], 5, done=(), now=from_ms(0), expires_seconds=0.0)
 
 
 def release(redis: Redis) -> None:

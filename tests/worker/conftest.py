@@ -9,6 +9,7 @@ from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
 from clock.worker.fetcher import Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
+from clock.worker.job_moves import JobMoves
 from clock.worker.options import Queue, WorkerOptions
 from clock.worker.processor import Processor
 from tests.worker import jobs
@@ -29,11 +30,12 @@ class Bench:
     fetcher: Fetcher
     processor: Processor
     in_progress: InProgress
+    moves: JobMoves
     redis: Redis
 
     def take(self) -> Claimed:
         """The next job, as a thread of the worker gets it."""
-        if not self.fetcher.ready:
+        if not self.fetcher.handoff:
             self.fetcher.claim(1)
         job = self.fetcher.take(self.fetcher.slots[0])
         assert job is not None
@@ -55,11 +57,13 @@ def bench(redis: Redis, fake_clock: FakeClock) -> Callable[..., Bench]:
         options = WorkerOptions((Queue("default"), Queue("low")), concurrency)
         in_progress = InProgress(redis, identity)
         fetcher = Fetcher(in_progress, options=options, clock=fake_clock)
+        moves = JobMoves(in_progress, fetcher.claims, clock=fake_clock)
         outcomes = FiringOutcomes(redis, clock=fake_clock)
         return Bench(
             fetcher,
-            Processor(fetcher.slots[0], fetcher, in_progress, outcomes, clock=fake_clock),
+            Processor(fetcher.slots[0], fetcher, moves, clock=fake_clock, listeners=[outcomes.note]),
             in_progress,
+            moves,
             redis,
         )
 

@@ -49,16 +49,15 @@ def test_jobs_claimed_by_a_call_whose_answer_was_lost_are_found_and_those_that_r
     NoteThingJob.perform_bulk([[number] for number in range(6)])
     fetcher, in_progress = fetcher_of(redis, fake_clock)
     fetcher.claim(2)
-    running, done = fetcher.ready.take_all()
+    running, done = fetcher.handoff.take_all()
     fetcher.finish(fetcher.slots[0], done, 0.0)
     in_progress.losses = 1
     with pytest.raises(StoreUnavailable):
         fetcher.claim(2)
-    fetcher._failures = 1
 
     fetcher.claim(1)
 
-    found = fetcher.ready.take_all()
+    found = fetcher.handoff.take_all()
     assert len(found) == 3
     assert not {running.number, done.number} & {job.number for job in found}
     assert hash_size(redis) == 4
@@ -99,10 +98,10 @@ def test_jobs_may_be_taken_by_a_thread_while_all_are_taken_back(bench: Callable[
             return found
 
     job = Claimed(1, "default", b"{}")
-    ready = bench().fetcher.ready
-    ready._jobs = TakenFrom([job, job])
+    handoff = bench().fetcher.handoff
+    handoff._jobs = TakenFrom([job, job])
 
-    assert ready.take_all() in ([job], [job, job])
+    assert handoff.take_all() in ([job], [job, job])
 
 
 def test_an_acknowledgement_whose_answer_was_lost_is_given_again_and_counts_once(
@@ -112,7 +111,7 @@ def test_an_acknowledgement_whose_answer_was_lost_is_given_again_and_counts_once
     NoteThingJob.perform_async(1)
     fetcher, in_progress = fetcher_of(redis, fake_clock)
     fetcher.claim(1)
-    [job] = fetcher.ready.take_all()
+    [job] = fetcher.handoff.take_all()
     fetcher.finish(fetcher.slots[0], job, 0.0)
     in_progress.losses = 1
 
@@ -146,7 +145,7 @@ def test_what_is_done_is_not_given_back_though_it_could_not_be_acknowledged(
     NoteThingJob.perform_bulk([[1], [2]])
     fetcher, _ = fetcher_of(redis, fake_clock)
     fetcher.claim(2)
-    fetcher.finish(fetcher.slots[0], fetcher.ready.take_all()[0], 0.0)
+    fetcher.finish(fetcher.slots[0], fetcher.handoff.take_all()[0], 0.0)
 
     fetcher.give_back_all()
 
@@ -160,12 +159,13 @@ def test_jobs_that_wait_for_a_thread_and_were_given_to_others_meanwhile_are_not_
     fetcher, in_progress = fetcher_of(redis, fake_clock)
     fetcher.claim(3)
     running, gone, kept = in_progress.all()
-    fetcher.ready.take(fetcher.slots[0])
+    fetcher.handoff.take(fetcher.slots[0])
     in_progress.put_back([Move(gone, "queue", "default", gone.payload)])
     fake_clock.advance(timedelta(seconds=fetcher._options.expires_seconds + 1))  # it was stopped, or cut off
 
     fetcher.claim(1)
 
-    assert [job.payload for job in fetcher.ready.take_all()] == [kept.payload, gone.payload]
-    assert gone not in fetcher.held
-    assert running in fetcher.held
+    taken = [fetcher.take(fetcher.slots[0]) for _ in range(2)]
+    assert [job and job.payload for job in taken] == [kept.payload, gone.payload]
+    assert gone not in fetcher.claims
+    assert running in fetcher.claims

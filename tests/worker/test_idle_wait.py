@@ -11,7 +11,7 @@ from redis import ConnectionPool, Redis
 from clock.clocks import SystemClock
 from clock.errors import StoreUnavailable
 from clock.store.jobs import blocking_wait
-from clock.store.jobs.in_progress import Ahead, Claimed, InProgress
+from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.worker import Queue, WorkerOptions
 from clock.worker.fetcher import Fetcher
 from tests.patience import PATIENCE_SECONDS
@@ -33,9 +33,9 @@ class Told(InProgress):
         self.answers.set()
         self.losses = 0
 
-    def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
+    def claim_on_arrival(self, *args: Any, **kwargs: Any) -> list[Claimed]:
         self.waits.release()
-        jobs = super().claim_on_arrival(ahead, self.wait_seconds)
+        jobs = super().claim_on_arrival(*args, **{**kwargs, "seconds": self.wait_seconds})
         self._claimed.put(jobs)
         self.answers.wait(PATIENCE_SECONDS)
         if jobs and self.losses:

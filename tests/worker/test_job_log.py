@@ -3,8 +3,9 @@ import logging
 import pytest
 
 from clock.clocks import to_ms
+from clock.job.job_run import JobRun
 from clock.testing import FakeClock
-from clock.worker.job_log import log_done, log_failed, log_start
+from clock.worker.job_log import log_run, log_start
 
 JID = "2f9b51d4c0d3a86e7b1f0c5d"
 
@@ -40,7 +41,7 @@ def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.Log
     caplog.set_level("INFO", "clock.job")
 
     log_start(payload(fake_clock), "low", fake_clock)
-    log_done(payload(fake_clock), "low", 0.25)
+    log_run(JobRun(payload(fake_clock), "low", "done", 0.25))
 
     [record] = caplog.records
     assert record.getMessage() == f"SendMailJob {JID} done in 0.250 s"
@@ -48,7 +49,7 @@ def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.Log
 
 
 def test_a_failure_tells_what_becomes_of_the_job(fake_clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    log_failed(payload(fake_clock), "low", 0.25, ValueError("no"), "moved to dead")
+    log_run(JobRun(payload(fake_clock), "low", "failed", 0.25, ValueError("no"), then="moved to dead"))
 
     [record] = caplog.records
     assert record.getMessage() == f"SendMailJob {JID} failed in 0.250 s: ValueError: no (moved to dead)"
@@ -59,6 +60,6 @@ def test_no_line_holds_the_arguments(fake_clock: FakeClock, caplog: pytest.LogCa
     caplog.set_level("DEBUG", "clock.job")
 
     log_start(payload(fake_clock), "low", fake_clock)
-    log_done(payload(fake_clock), "low", 0.25)
+    log_run(JobRun(payload(fake_clock), "low", "done", 0.25))
 
     assert "hush" not in "".join(str(vars(record)) for record in caplog.records)

@@ -228,7 +228,7 @@ def test_a_job_whose_next_place_has_a_wrong_type_stays_in_progress_and_its_threa
     assert "next steps of jobs" in caplog.text
 
     redis.delete(key)
-    worker.processor._unsettled.settle()
+    worker.moves.retry_refused()
     assert redis.keys("clock:in_progress:*") == []
     assert redis.exists(key)
 

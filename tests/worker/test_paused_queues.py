@@ -4,6 +4,7 @@ import pytest
 from redis import Redis
 
 from clock.api import Queue
+from clock.clocks import from_ms
 from clock.store.jobs.in_progress import InProgress
 from tests.patience import eventually, stay
 from tests.worker import jobs
@@ -69,7 +70,7 @@ def test_a_claim_takes_from_the_queues_that_are_not_paused(redis: Redis) -> None
     redis.sadd("paused", "b", "elsewhere")
     in_progress = InProgress(redis, "me")
 
-    claimed = in_progress.claim(["a", "b", "c"], 10, done=[], today="2026-11-24", expires_ms=0)
+    claimed = in_progress.claim(["a", "b", "c"], 10, done=[], now=from_ms(0), expires_seconds=0.0)
 
     assert [(job.number, job.queue, job.payload) for job in claimed] == [
         (1, "a", b"x"),
@@ -78,7 +79,7 @@ def test_a_claim_takes_from_the_queues_that_are_not_paused(redis: Redis) -> None
         (4, "c", b"y"),
     ]
     assert in_progress.paused == {"b"}
-    assert in_progress.claim([], 0, done=[1, 2], today="2026-11-24", expires_ms=0) == []
+    assert in_progress.claim([], 0, done=[1, 2], now=from_ms(0), expires_seconds=0.0) == []
     assert in_progress.paused == {"b"}
 
 
@@ -86,6 +87,6 @@ def test_a_key_paused_of_another_type_pauses_nothing(redis: Redis) -> None:
     redis.set("paused", "by nobody")
     redis.lpush("queue:a", "x")
 
-    claimed = InProgress(redis, "me").claim(["a"], 1, done=[], today="2026-11-24", expires_ms=0)
+    claimed = InProgress(redis, "me").claim(["a"], 1, done=[], now=from_ms(0), expires_seconds=0.0)
 
     assert len(claimed) == 1

@@ -93,7 +93,7 @@ def test_jobs_that_cannot_be_given_back_are_kept_for_this_workers_threads(bench:
     with pytest.raises(StoreError, match="WRONGTYPE"):
         worker.fetcher.give_back_ready()
 
-    assert len(worker.fetcher.ready) == 2
+    assert len(worker.fetcher.handoff) == 2
     assert len(in_progress(redis)) == 2
 
 

@@ -79,16 +79,15 @@ def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
     redis = patiently(lambda: connected(config, config.concurrency + 2))
     set_default(redis)
     clock = patiently(lambda: redis_clock(redis))
+    folder = parents_folder()
+    metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
     worker_options = _options(config)
     name = identity()
-    process = Worker(redis, worker_options, identity=name, clock=clock, link=link)
+    listeners = [metrics.count_jobs()] if metrics else []
+    process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners)
     link.assign(_assignment(config, name))
     stopping = _stopping(process, worker_options)
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
-    folder = parents_folder()
-    metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
-    if metrics:
-        metrics.watch_jobs()
     with (
         _leaving(process),
         handling(signals),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from clock.job.middleware.chain import Chain, ClientMiddleware, ServerMiddleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
-from clock.job.middleware.metrics import measure
 from clock.job.middleware.time_limit import limit_time
 from clock.job.payload import Payload
 from clock.job.types import RunningJob
@@ -19,7 +18,7 @@ def log_tags(job: RunningJob, payload: Payload, queue: str) -> None:
 
 
 client_middleware: Chain[ClientMiddleware] = Chain(note_expiry)
-server_middleware: Chain[ServerMiddleware] = Chain(measure, log_tags, drop_stale, limit_time)
+server_middleware: Chain[ServerMiddleware] = Chain(log_tags, drop_stale, limit_time)
 
 
 def client_middleware_for(fields: Mapping[str, object]) -> tuple[ClientMiddleware, ...]:

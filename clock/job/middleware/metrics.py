@@ -8,12 +8,10 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from datetime import datetime
-from types import TracebackType
 
-from clock.errors import Discard, StoreError
+from clock.errors import StoreError
 from clock.forking import in_child
-from clock.job.payload import Payload
-from clock.job.types import RunningJob
+from clock.job.job_run import JobRun
 from clock.store import Redis
 from clock.store.jobs.job_metrics import BUCKETS_MS, Tally, add
 
@@ -29,13 +27,16 @@ class Metrics:
         self._lock = threading.Lock()
         self._tallies: dict[str, Tally] = {}  # guarded by _lock
 
-    def note(self, name: str, ms: float, failed: bool) -> None:
-        """Count one run of the class `name`. As in Sidekiq, how long a failure took is not counted."""
+    def note(self, run: JobRun) -> None:
+        """Count a run that was done or failed. As in Sidekiq, how long a failure took is not counted."""
+        if run.outcome not in ("done", "failed"):
+            return
+        name, ms = str(run.payload["class"]), run.seconds * 1000
         bucket = bisect_right(BUCKETS_MS, ms)
         with self._lock:
             tally = self._tallies.get(name) or self._tally(name)
             tally.processed += 1
-            if failed:
+            if run.outcome == "failed":
                 tally.failed += 1
             else:
                 tally.ms += ms
@@ -70,25 +71,3 @@ class Metrics:
 #: The process's own.
 METRICS = Metrics()
 in_child(METRICS.reset)  # the figures are the parent's, and a thread of it may have held the lock
-
-
-def measure(job: RunningJob, payload: Payload, queue: str) -> Measured:
-    """Server middleware: count and time the run."""
-    return Measured(job)
-
-
-class Measured:
-    """One run that is measured."""
-
-    __slots__ = ("_begun", "_monotonic", "_name")
-
-    def __init__(self, job: RunningJob) -> None:
-        self._name = job.wire_name
-        self._monotonic = job.context.clock.monotonic
-
-    def __enter__(self) -> None:
-        self._begun = self._monotonic()
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: TracebackType | None) -> None:
-        if kind is not Discard:
-            METRICS.note(self._name, (self._monotonic() - self._begun) * 1000, kind is not None)

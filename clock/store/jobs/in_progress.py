@@ -7,6 +7,7 @@ of it. So a worker that dies loses nothing: others find its jobs there.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ import msgspec
 from redis import Redis
 from redis.exceptions import NoScriptError
 
+from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.jobs.blocking_wait import BlockingWait
@@ -41,15 +43,6 @@ class Claimed(msgspec.Struct, frozen=True):
     def entry(self) -> bytes:
         """What the hash holds."""
         return self.queue.encode() + b"\n" + self.payload
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """A claim that is sent before there are jobs: what is waited on, the number of the first job, the command."""
-
-    waits_on: Sequence[str]
-    first: int
-    command: Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,8 @@ class InProgress:
         self._identity = identity
         self._hash = keys.IN_PROGRESS + identity
         self._running = keys.RUNNING + identity
-        self._next_number = 1
+        self._lock = threading.Lock()
+        self._next_number = 1  # guarded by _lock
         self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
         self._wait = BlockingWait(redis)
         self._claim = script(redis, "claim")
@@ -108,42 +102,45 @@ class InProgress:
         self._put_back = script(redis, "put_back")
 
     def claim(
-        self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str, expires_ms: int
+        self, queues: Sequence[str], limit: int, *, done: Sequence[int], now: datetime, expires_seconds: float
     ) -> list[Claimed]:
         """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
 
-        `today` is the day (UTC, YYYY-MM-DD) under which the done ones are counted; `expires_ms` is when this
-        worker may be taken for dead if it is not heard of (milliseconds since 1970). Raises StoreUnavailable; the
-        jobs may have been claimed then, and `all` finds them.
+        Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
+        StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, done=done, today=today, expires_ms=expires_ms)
+        first, names, args = self._claim_words(queues, limit, done, now, expires_seconds)
         with translated():
             entries = self._claim(keys=names, args=args)
         return self._read(first, entries, was_asked=limit > 0)
 
-    def ahead(
-        self, queues: Sequence[str], limit: int, *, waits_on: Sequence[str], today: str, expires_ms: int
-    ) -> Ahead:
-        """A claim of up to `limit` jobs, to be made when there are some in `waits_on`; see `claim`."""
-        first, names, args = self._claim_words(queues, limit, done=(), today=today, expires_ms=expires_ms)
-        return Ahead(waits_on, first, ("EVALSHA", self._claim.sha, len(names), *names, *args))
+    def claim_on_arrival(
+        self,
+        queues: Sequence[str],
+        limit: int,
+        *,
+        waits_on: Sequence[str],
+        seconds: float,
+        now: datetime,
+        expires_seconds: float,
+    ) -> list[Claimed]:
+        """Wait until one of `waits_on` that is not paused holds a job, for `seconds` at most, and claim.
 
-    def claim_on_arrival(self, ahead: Ahead, seconds: float) -> list[Claimed]:
-        """Wait until one of the queues that are not paused holds a job, for `seconds` at most, and claim.
-
-        Other threads may claim meanwhile. Raises StoreUnavailable; the jobs may have been claimed then, and `all`
-        finds them.
+        The claim is sent along with the wait. Other threads may claim at the same time. Raises StoreUnavailable;
+        the jobs may have been claimed then, and `all` finds them.
         """
+        first, names, args = self._claim_words(queues, limit, (), now, expires_seconds)
+        command: Command = ("EVALSHA", self._claim.sha, len(names), *names, *args)
+        watched = [keys.queue(queue) for queue in waits_on if queue not in self.paused]
         try:
-            waits_on = [keys.queue(queue) for queue in ahead.waits_on if queue not in self.paused]
-            entries = self._wait.then(ahead.command, waits_on or [keys.NOTHING], seconds)
+            entries = self._wait.then(command, watched or [keys.NOTHING], seconds)
         except StoreError as error:
             if not isinstance(error.__cause__, NoScriptError):
                 raise
             with translated():
                 self._redis.script_load(self._claim.script)  # Redis was restarted; the next wait finds it
             return []
-        return self._read(ahead.first, entries, was_asked=True)
+        return self._read(first, entries, was_asked=True)
 
     def _read(self, first: int, entries: list[bytes], *, was_asked: bool) -> list[Claimed]:
         """The claimed jobs of a reply of the claim script; notes which queues are paused."""
@@ -160,22 +157,25 @@ class InProgress:
         self._wait.end()
 
     def _claim_words(
-        self, queues: Sequence[str], limit: int, *, done: Sequence[int], today: str, expires_ms: int
+        self, queues: Sequence[str], limit: int, done: Sequence[int], now: datetime, expires_seconds: float
     ) -> tuple[int, list[str], list[str | int]]:
         """The number of the first job, and the script's keys and arguments."""
-        first = self._next_number
-        self._next_number += limit
-        counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{today}"]
+        with self._lock:
+            first = self._next_number
+            self._next_number += limit
+        counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
         names = [self._hash, *counted, keys.WORKERS, keys.PAUSED_QUEUES, *map(keys.queue, queues)]
+        expires_ms = to_ms(now) + int(expires_seconds * 1000)
         return first, names, [limit, first, self._identity, expires_ms, len(done), *done, *queues]
 
     def set_aside(
-        self, job: Claimed, payload: str, *, where: str, score: float, today: str, ran: bool = True
+        self, job: Claimed, payload: str, *, where: str, score: float, now: datetime, ran: bool = True
     ) -> bool:
-        """Move a job to `retry` or `dead`, or drop it (where ''); False: others have it now.
+        """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: others have it now.
 
         Raises StoreUnavailable; it may be called again then.
         """
+        today = _day(now)
         with translated():
             moved = bool(
                 self._set_aside(
@@ -283,11 +283,11 @@ def _claimed(number: int, entry: bytes) -> Claimed:
     return Claimed(number, queue.decode(errors="replace"), payload)
 
 
-def day(now: datetime) -> str:
+def _day(now: datetime) -> str:
     """The day of Sidekiq's counters.
 
     >>> from datetime import UTC
-    >>> day(datetime(2026, 11, 24, tzinfo=UTC))
+    >>> _day(datetime(2026, 11, 24, tzinfo=UTC))
     '2026-11-24'
     """
     return now.strftime("%Y-%m-%d")

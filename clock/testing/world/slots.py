@@ -5,7 +5,7 @@ If the worker dies in between, the work is done but not acknowledged, which is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,13 +14,15 @@ from typing import cast
 
 from clock.errors import StoreError
 from clock.job import Job
+from clock.job.job_run import JobRun
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, decode
 from clock.rehearsal.fake_clock import FakeClock
-from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.worker.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.handoff import Slot
+from clock.worker.job_moves import JobMoves
 from clock.worker.processor import Processor
 
 OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed")
@@ -65,55 +67,54 @@ class SlotClock(FakeClock):
 
 
 class _LateReports:
-    """Keeps what the processor reports about a job, to send it when the job's time is over."""
+    """Keeps what the processor reports about a job, to send it when the job's time is over.
 
-    stopping = False
+    It stands in for the processor's fetcher and for what moves its jobs.
+    """
 
-    def __init__(self, fetcher: Fetcher, in_progress: InProgress, outcomes: FiringOutcomes) -> None:
+    def __init__(self, fetcher: Fetcher, moves: JobMoves, outcomes: FiringOutcomes) -> None:
+        self.claims = fetcher.claims
         self._fetcher = fetcher
-        self._in_progress = in_progress
+        self._moves = moves
         self._outcomes = outcomes
         self.calls: list[Callable[[], object]] = []
         self.outcome: str | None = None
         self.error: str | None = None
 
-    def note(
-        self,
-        payload: Payload,
-        outcome: str,
-        *,
-        took: float,
-        error: BaseException | None = None,
-        retry_at: float = 0.0,
-    ) -> None:
-        self.outcome = outcome
-        self.error = None if error is None else f"{type(error).__name__}: {error}"
-        note = partial(self._outcomes.note, payload, outcome)
-        self.calls.append(partial(note, took=took, error=error, retry_at=retry_at))
+    def note(self, run: JobRun) -> None:
+        self.outcome = "done" if run.outcome == "done" else run.goes_to or "dropped"
+        self.error = None if run.error is None else f"{type(run.error).__name__}: {run.error}"
+        self.calls.append(partial(self._outcomes.note, run))
 
     def finish(self, slot: Slot, job: Claimed, seconds: float) -> None:
         self.calls.append(partial(self._fetcher.finish, slot, job, seconds))
 
-    def let_go(self, slot: Slot, job: Claimed) -> None:
-        self.calls.append(partial(self._fetcher.let_go, slot, job))
+    def free(self, slot: Slot) -> None:
+        self.calls.append(partial(self._fetcher.free, slot))
 
-    def put_back(self, moves: Iterable[Move]) -> int:
-        self.outcome = self.outcome or "parked"
-        self.calls.append(partial(self._in_progress.put_back, list(moves)))
-        return 1
+    def park(self, job: Claimed, class_name: str) -> None:
+        self.outcome = "parked"
+        self.calls.append(partial(self._moves.park, job, class_name))
 
-    def set_aside(
-        self, job: Claimed, payload: str, *, where: str, score: float, today: str, ran: bool = True
-    ) -> bool:
-        call = partial(self._in_progress.set_aside, job, payload)
-        self.calls.append(partial(call, where=where, score=score, today=today, ran=ran))
-        return True
+    def set_aside(self, job: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True) -> None:
+        self.calls.append(partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran))
 
     def mark(self, job: Claimed) -> None:
-        self._in_progress.mark(job)
+        self._moves.mark(job)
 
     def unmark(self, job: Claimed) -> None:
-        self.calls.append(partial(self._in_progress.unmark, job))
+        self.calls.append(partial(self._moves.unmark, job))
+
+
+class DirectMoves(JobMoves):
+    """Moves jobs and raises what Redis answers: the world tries again."""
+
+    def _settle(self, job: Claimed, step: Callable[[], object]) -> None:
+        step()
+        self._claims.drop([job])
+
+    def _note(self, command: Callable[[], object]) -> None:
+        command()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +136,14 @@ class WorldSlot:
         self._fetcher = fetcher
         self._slot = fetcher.slots[0]
         self._clock = SlotClock(worker.clock)
-        self._reports = _LateReports(fetcher, worker.in_progress, outcomes)
+        moves = DirectMoves(worker.in_progress, fetcher.claims, clock=worker.clock)
+        self._reports = reports = _LateReports(fetcher, moves, outcomes)
         self._processor = Processor(
             self._slot,
-            cast(Fetcher, self._reports),
-            cast(InProgress, self._reports),
-            cast(FiringOutcomes, self._reports),
+            cast(Fetcher, reports),
+            cast(JobMoves, reports),
             clock=self._clock,
+            listeners=[reports.note],
         )
         self._failures = 0
         self.run: Ran | None = None
@@ -151,7 +153,7 @@ class WorldSlot:
     def begin(self) -> bool:
         """Claim a job and run its code; whether there was one."""
         # A free worker looks all the time; the world leaves out the looks that find nothing.
-        self._fetcher.last_round_trip = self._worker.clock.monotonic()
+        self._fetcher.claims.last_round_trip = self._worker.clock.monotonic()
         try:
             self._fetcher.acknowledge()
             found = self._fetcher.claim(1)

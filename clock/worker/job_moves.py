@@ -1,0 +1,109 @@
+"""Moves jobs in progress to where they go next: `retry`, `dead`, or the parked jobs of their class.
+
+While Redis is away, the job's thread repeats the step. A step that Redis refuses for good, such as a move to
+`retry` while that key has a wrong type, is tried again with each heartbeat: the job stays in progress, and its
+thread goes on with other jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from clock.clocks import Clock
+from clock.errors import StoreError, StoreUnavailable
+from clock.job.payload import Payload, encode_again
+from clock.problems import Problems
+from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.worker.claims import Claims
+
+RETRY_SECONDS = 1.0  # how often a step is repeated while Redis is away
+
+logger = logging.getLogger("clock.job")
+
+
+class JobMoves:
+    """The moves of one worker's jobs. Its methods may be called from any thread."""
+
+    def __init__(
+        self, in_progress: InProgress, claims: Claims, *, clock: Clock, problems: Problems | None = None
+    ) -> None:
+        problems = problems or Problems(clock=clock)
+        self._moving = problems.part("finishing jobs")
+        self._refused = problems.part("next steps of jobs in progress")
+        self._in_progress = in_progress
+        self._claims = claims
+        self._clock = clock
+        self._never = threading.Event()
+        self._lock = threading.Lock()
+        self._left: list[Callable[[], object]] = []  # guarded by _lock; refused steps
+
+    def set_aside(self, job: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True) -> None:
+        """Move a job to `retry` or `dead`, or drop it (`where` is empty); `ran`: it counts as processed."""
+        move = partial(self._in_progress.set_aside, job, encode_again(payload), where=where, score=score, ran=ran)
+        self._settle(job, partial(move, now=self._clock.now()))
+
+    def park(self, job: Claimed, class_name: str) -> None:
+        """Keep a job of an unknown class for a worker that has it."""
+        self._settle(job, partial(self._in_progress.put_back, [Move(job, "parked", class_name, job.payload)]))
+
+    def mark(self, job: Claimed) -> None:
+        """Note that a job with which a worker has died before runs now."""
+        self._note(partial(self._in_progress.mark, job))
+
+    def unmark(self, job: Claimed) -> None:
+        """Take that note back."""
+        self._note(partial(self._in_progress.unmark, job))
+
+    def retry_refused(self) -> None:
+        """Try the steps again that Redis has refused, and keep those that it still refuses."""
+        with self._lock:
+            steps, self._left = self._left, []
+        for step in steps:
+            try:
+                step()
+            except StoreError as error:
+                self._keep(step, error)
+        if steps and not self._left:
+            self._refused.works()
+
+    def _settle(self, job: Claimed, step: Callable[[], object]) -> None:
+        try:
+            self._insist(step)
+        except StoreError as error:
+            self._keep(partial(self._settled, job, step), error)
+        else:
+            self._claims.drop([job])
+
+    def _settled(self, job: Claimed, step: Callable[[], object]) -> None:
+        step()
+        self._claims.drop([job])
+
+    def _keep(self, step: Callable[[], object], error: StoreError) -> None:
+        self._refused.failed(error)
+        with self._lock:
+            self._left.append(step)
+
+    def _note(self, command: Callable[[], object]) -> None:
+        try:
+            self._insist(command)
+        except StoreError as error:  # then a death of this worker is not counted against the job
+            logger.error("Could not mark a job whose worker died: %s", error)
+
+    def _insist(self, step: Callable[[], object]) -> None:
+        """Repeat `step` while Redis is away; if the worker stops first, others find the job in progress.
+
+        Raises StoreError if Redis refuses it.
+        """
+        while True:
+            try:
+                step()
+                self._moving.works()
+                return
+            except StoreUnavailable as error:
+                if self._claims.stopped.is_set():
+                    return
+                self._moving.failed(error)
+                self._clock.wait(self._never, RETRY_SECONDS)
