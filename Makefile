@@ -42,7 +42,7 @@ lowest: .venv/dev ## The everyday tests with the lowest versions of the dependen
 pythons: .venv/dev ## The everyday tests with each other supported Python on this machine
 	@.ci/test_versions pythons "$(EVERYDAY)"
 
-thorough: .venv/dev ## The time rules on four times as many examples, and on each night of each zone
+thorough: .venv/dev ## The time rules on eight times as many examples, and on each night of each zone
 	CLOCK_EXAMPLES=many $(PYTEST) tests/timetable
 
 api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use

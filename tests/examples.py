@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-_SHARES = {"few": 0.1, "full": 1.0, "many": 4.0}
+_SHARES = {"few": 0.1, "full": 1.0, "many": 8.0}
 _RUN = os.environ.get("CLOCK_EXAMPLES", "few")
 
 #: Whether every case is tried of what is too long for a full run.

@@ -20,7 +20,17 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
     repository: Path, tmp_path: Path
 ) -> None:
     built = subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(repository)],
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--installer",
+            "uv",
+            "--outdir",
+            str(tmp_path),
+            str(repository),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -38,12 +48,11 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
     assert "clock/store/lua/fire.lua" in names
 
     home = tmp_path / "empty"
-    venv.create(home, with_pip=True)
-    installed = subprocess.run(
-        [home / "bin" / "pip", "install", "--quiet", str(wheel)], capture_output=True, text=True, check=False
-    )
-    assert installed.returncode == 0, installed.stderr
+    venv.create(home)
     python = home / "bin" / "python"
+    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    installed = subprocess.run([*install, wheel], capture_output=True, text=True, check=False)
+    assert installed.returncode == 0, installed.stderr
     clock, clockd = [home / "bin" / "clock"], [home / "bin" / "clockd"]
     for command in (clock, clockd, [python, "-m", "clock"], [python, "-m", "clockd"]):
         asked = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -51,7 +60,7 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
         assert "python -m clock worker" in asked.stdout
 
     (tmp_path / "test_it.py").write_text("def test_it(): pass")
-    subprocess.run([home / "bin" / "pip", "install", "--quiet", "pytest"], check=True, capture_output=True)
+    subprocess.run([*install, "pytest"], check=True, capture_output=True)
     for imported in ("pytest", "clock, pytest"):  # where it was imported before pytest, it must not be rewritten
         program = f"import {imported}; raise SystemExit(pytest.main(['-q', '-W', 'error', 'test_it.py']))"
         tested = subprocess.run(

@@ -380,7 +380,7 @@ def test_a_table_edited_in_any_order_fires_each_row_when_it_is_due(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples(60),
+            max_examples=examples(30),
             stateful_step_count=20,
         ),
     )

@@ -233,7 +233,7 @@ def test_no_order_of_steps_enqueues_a_due_instant_twice_or_leaves_one_out(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=examples(300),
+            max_examples=examples(100),
             stateful_step_count=40,
         ),
     )

@@ -11,7 +11,7 @@ from tests.examples import examples
 Check = Callable[..., None]
 
 
-def for_all(full: int = 150, **strategies: SearchStrategy[Any]) -> Callable[[Check], Check]:
+def for_all(full: int = 60, **strategies: SearchStrategy[Any]) -> Callable[[Check], Check]:
     """Make `check(**examples)` a test over random examples of the strategies, `full` of them in a full run."""
     chosen, drawn = settings(max_examples=examples(full)), given(**strategies)
     return lambda check: chosen(drawn(check))

@@ -45,7 +45,7 @@ deaths = st.lists(st.integers(0, (HOURS - 6) * 60), max_size=2)  # a third death
 
 @pytest.mark.slow
 @given(troubles=troubles, deaths=deaths, minutes=st.integers(0, 40), slots=st.integers(1, 3))
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(10))
 def test_each_due_instant_is_enqueued_once_and_done(
     troubles: list[Trouble], deaths: list[int], minutes: int, slots: int
 ) -> None:
