@@ -7,7 +7,7 @@ import pytest
 
 FAILS_AT_THE_END = """
 import sys
-from clock.testing import condition_trial
+from clock.lint import condition_trial
 
 class Fails:
     def __del__(self):
