@@ -50,7 +50,9 @@ MAY_IMPORT |= {
     "testing": {*FLOOR_4, "rehearsal"},
     "web": {*FLOOR_4, "api", "rehearsal", "lint", "diff"} - {"store"},
 }
-MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing"}, "__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
+MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing"}}
+MAY_IMPORT |= {"django": {*MAY_IMPORT, "cli"} - {"testing"}}
+MAY_IMPORT |= {"__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it
 ONLY_IN = {
@@ -81,6 +83,8 @@ IMPORTERS = {
     "cli/groups.py",
     "job/registry.py",
     "job/after_commit.py",
+    "django/__init__.py",  # names that need a Django whose settings are there
+    "django/discovery.py",  # the modules of installed applications
     "timetable/clock_file/file_run.py",
 }
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import click
 
+from clock.cli import program
 from clock.cli.output import echo
 from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
@@ -49,7 +50,7 @@ def run_reloading(arguments: list[str]) -> int:
 
     An edit that breaks it is told, and the next one awaited; what is broken from the start ends at once.
     """
-    command = [sys.executable, "-u", "-m", "clockd", *(word for word in arguments if word != "--reload")]
+    command = program.command([word for word in arguments if word != "--reload"], unbuffered=True)
     stopped = threading.Event()
     _keep_server(arguments)
     running: list[subprocess.Popen[bytes]] = []

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from clock.cli import program
 from clock.cli.health_port import health_of_children, told_to
 from clock.cli.stopping import EXIT_SECONDS, Stopping
 from clock.clocks import SystemClock
@@ -27,7 +28,7 @@ def run_several(config: Config) -> int:
     """Run this command in several processes; the exit code. Raises ConfigurationError, StoreUnavailable."""
     for capsule in config.capsules:
         logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
-    command = [sys.executable, "-m", "clockd", *sys.argv[1:], "--processes", "1"]  # the last one counts
+    command = program.command([*sys.argv[1:], "--processes", "1"])  # the last one counts
     with _folder(config) as folder:
         launcher = Launcher(
             command,

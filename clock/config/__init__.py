@@ -1,4 +1,12 @@
-from clock.config.load import DEFAULT_FILES, Found, environment, file_used, gather, load_config
+from clock.config.load import (
+    DEFAULT_FILES,
+    Found,
+    environment,
+    file_used,
+    gather,
+    load_config,
+    use_application,
+)
 from clock.config.schedule_file import Declared
 from clock.config.schema import json_schema
 from clock.config.settings import BY_NAME, SETTINGS, Config, Setting
@@ -16,4 +24,5 @@ __all__ = [
     "gather",
     "json_schema",
     "load_config",
+    "use_application",
 ]

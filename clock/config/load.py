@@ -1,4 +1,4 @@
-"""Settings put together: from options, then the environment, then the YAML file, then the defaults."""
+"""Settings put together: from options, the environment, the application, the YAML file, the defaults."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ class Found:
     name: str
     value: object
     source: str
+
+
+_application: Mapping[str, Found] = {}
 
 
 def load_config(
@@ -56,9 +59,23 @@ def gather(
     """Every setting with its source, in their order. Raises ConfigurationError."""
     found = {setting.name: Found(setting.name, setting.default, "default") for setting in SETTINGS}
     found |= {item.name: item for item in _of_file(environ, file)}
+    found |= _application
     found |= {item.name: item for item in _of_environment(environ)}
     found |= {item.name: item for item in _of_options(options)}
     return list(found.values())
+
+
+def use_application(values: Mapping[str, object], source: str) -> None:
+    """Let settings of the application that this process has loaded come before those of the settings file.
+
+    They replace those of an earlier call. An empty `require` means no folder. Raises ConfigurationError.
+    """
+    global _application  # a process loads one application
+    found = [
+        Found(name, (), source) if (name, value) == ("require", ()) else _checked(name, value, source)
+        for name, value in values.items()
+    ]
+    _application = {item.name: item for item in found}
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> str:

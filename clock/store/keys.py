@@ -35,6 +35,7 @@ WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartb
 IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> "queue\npayload"
 NEARER = "clock:nearer"  # channel: notifies workers of a delayed job that is due before their next look
 RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
+RESULT = "clock:result:"  # prefix of hashes, one a job, expire: what became of it, for Django's Tasks framework
 PARKED = "clock:parked"  # set: names of classes that no worker knew
 PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
 EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired

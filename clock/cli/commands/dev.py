@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import IO
 
 import click
 
+from clock.cli import program
 from clock.cli.commands.web import HOST, PORT, missing_packages
 from clock.cli.options import setting_option, settings
 from clock.cli.output import Styled, echo, echo_as_is
@@ -98,7 +98,7 @@ def _send(processes: Iterable[_Process], number: signal.Signals) -> None:
 
 def _start(label: str, arguments: Sequence[str]) -> _Process:
     popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
-        [sys.executable, "-u", "-m", "clockd", *arguments],
+        program.command(arguments, unbuffered=True),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

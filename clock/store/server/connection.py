@@ -40,6 +40,7 @@ logger = logging.getLogger("clock.redis")
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
+_application_url = "", ""  # and where it was given
 
 
 class translated:  # noqa: N801  # it reads as a function, and a generator would cost each push more
@@ -136,6 +137,8 @@ def connect(
     `is_application`: the process only pushes, so that limit and those in the URL count for all its commands.
     Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
     """
+    if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
+        source = _application_url[1]
     url = server_url(url, folder)
     try:
         limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
@@ -154,11 +157,17 @@ def connect(
 
 
 def server_url(url: str | None, folder: Path | None = None) -> str:
-    """The URL that `connect` opens: `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
+    """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the embedded Valkey of `folder`.
 
     Raises StoreError or ConfigurationError if there is none.
     """
-    return url or os.environ.get("REDIS_URL") or _embedded_url(folder or Path.cwd())
+    return url or os.environ.get("REDIS_URL") or _application_url[0] or _embedded_url(folder or Path.cwd())
+
+
+def use_url(url: str, source: str) -> None:
+    """Let `connect` open `url`, which the application's settings name in `source`, if `REDIS_URL` is not set."""
+    global _application_url  # a process loads one application
+    _application_url = url, source
 
 
 def default(*, spent: float = 0.0) -> Redis:
@@ -177,7 +186,7 @@ def default(*, spent: float = 0.0) -> Redis:
             if not is_ours or spent + _monotonic() - since > seconds / 2:
                 raise StoreUnavailable("Redis does not answer: another thread waits for it.", cause="no_answer")
             _default = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
-            if not os.environ.get("REDIS_URL"):
+            if not (os.environ.get("REDIS_URL") or _application_url[0]):
                 _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default
     finally:
