@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from clock.clocks import Clock, from_ms, to_ms
+from clock.clocks import Clock, SystemClock, from_ms, to_ms
 from clock.errors import message_of
 from clock.job.job_run import JobRun
 from clock.job.payload import Payload
+from clock.log import write_info
 
 logger = logging.getLogger("clock.job")
+_clock = SystemClock()  # of the lines, as of a record
 
 
 def log_start(payload: Payload, queue: str, clock: Clock) -> None:
@@ -43,10 +45,16 @@ def log_run(run: JobRun) -> None:
 
 
 def _log_done(run: JobRun) -> None:
-    """Make the record here: `logger.info` would look up the calling line, which takes as long as a short job."""
-    if logger.isEnabledFor(logging.INFO):
-        fields = {**about(run.payload, run.queue), "duration_ms": _ms(run.seconds)}
-        words = ("%s %s done in %.3f s", (run.payload["class"], run.payload.get("jid"), run.seconds), None)
+    """Log that a job is done. Its line costs more than all else that the worker does for a short job.
+
+    So a record is made only if somebody needs it, and made here: `logger.info` would look up the calling line.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    name, jid, took = run.payload["class"], run.payload.get("jid"), run.seconds
+    if not write_info(logger, f"{name} {jid} done in {took:.3f} s", _clock.now().timestamp()):
+        fields = {**about(run.payload, run.queue), "duration_ms": _ms(took)}
+        words = ("%s %s done in %.3f s", (name, jid, took), None)
         logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_run", fields))
 
 
