@@ -117,9 +117,10 @@ class UnknownEvent(ClockError):
 
     SHOWN = 40  # so many names fit a message
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
+    def __init__(self, name: str, known: Sequence[str], *, now: str | None = None) -> None:
+        """`now` is the event's name now, if it was renamed."""
+        near = [] if now else get_close_matches(name, known, 1)
+        hint = f"; it is now {now!r}." if now else f"; did you mean {near[0]!r}?" if near else "."
         more = f" and {len(known) - self.SHOWN} more" if len(known) > self.SHOWN else ""
         shown = ", ".join(map(repr, known[: self.SHOWN])) or "none"
         super().__init__(f"no event is named {name!r}{hint} The events are: {shown}{more}")

@@ -1,6 +1,7 @@
 """What a change to a clock file changes: the firings that are gone, new or moved, event by event.
 
-Events are matched by name; one that has a new name is recognised by what it does and when. A firing that is
+Events are matched by name, and by the names that they had before (`was=`); a renamed event without `was=` is
+recognised by what it does and when. A firing that is
 gone and one that is new are one that has moved, where they are nearer than half the way to the next. Whatever
 is told adds up: the old firings, less what is gone, with what has moved where it has moved to, and what is new,
 are the new ones.
@@ -42,6 +43,11 @@ class Change:
     def is_renamed(self) -> bool:
         """Whether the event goes by another name."""
         return bool(self.old and self.new and self.old.name != self.new.name)
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether the event goes on from what Redis holds of it; a renamed one does if it says `was=`."""
+        return bool(self.old and self.new and (not self.is_renamed or self.old.name in self.new.was))
 
     @property
     def does_otherwise(self) -> bool:
@@ -104,11 +110,13 @@ def _matched(old: Described, new: Described) -> Iterator[tuple[EventFacts | None
 
 
 def _renamed(old: Described, new: Described) -> dict[str, EventFacts]:
-    """New name -> the old event: it does the same at the same times, or else it alone does the same."""
+    """New name -> the old event: the new one says so, or it does the same at the same times, or alone the same."""
     gone = [event for event in old.events.values() if event.name not in new.events]
-    found: dict[str, EventFacts] = {}
-    for event in new.events.values():
-        if event.name in old.events:
+    added = [event for event in new.events.values() if event.name not in old.events]
+    found = {event.name: before for event in added for before in gone if before.name in event.was}
+    gone = [event for event in gone if event not in found.values()]
+    for event in added:
+        if event.name in found:
             continue
         alike = [other for other in gone if other.action == event.action]
         same = [other for other in alike if other.fires == event.fires or other.schedule == event.schedule]

@@ -48,6 +48,7 @@ def to_json(difference: Difference) -> str:
                 {
                     "event": change.name,
                     "was": change.old.name if change.old else None,
+                    "keeps_state": change.keeps_state,
                     "is_gone": change.new is None,
                     "is_new": change.old is None,
                     "schedule": [event.schedule if event else None for event in (change.old, change.new)],
@@ -103,8 +104,10 @@ def _title(change: Change) -> str:
 
 def _told(change: Change, difference: Difference) -> Iterator[str]:
     shown = _Shown(difference)
-    if change.is_renamed:
-        yield "renamed"
+    if change.is_renamed and change.keeps_state:
+        yield "renamed; it keeps its state"
+    elif change.is_renamed and change.old:
+        yield f"renamed, and begins again: was={change.old.name!r} would keep its state"
     if change.old and change.new:
         if change.old.schedule != change.new.schedule:
             yield f"{change.old.schedule} -> {change.new.schedule}"

@@ -15,13 +15,17 @@ from clock.timetable import Timetable
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """An event: schedule and action in words, when it fires (seconds since 1970), what odd nights do to it."""
+    """An event: schedule and action in words, when it fires (seconds since 1970), what zone changes do to it.
+
+    `was` are the names that it had before.
+    """
 
     name: str
     schedule: str
     action: str
     fires: tuple[int, ...]
     hazards: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
             str(event.action),
             tuple(int(at.timestamp()) for at in history.fires(event.name)),
             tuple(hazard.text for hazard in hazards_of(event, history.start, history.end)),
+            event.was,
         )
         for event in timetable.events
     }
@@ -60,11 +65,13 @@ def from_json(text: str) -> Described:
     """What `to_json` has written."""
     found: dict[str, Any] = json.loads(text)
     events = {
-        event["name"]: EventFacts(
-            event["name"], event["schedule"], event["action"], tuple(event["fires"]), tuple(event["hazards"])
-        )
-        for event in found["events"]
+        facts["name"]: EventFacts(**{name: _frozen(value) for name, value in facts.items()})
+        for facts in found["events"]
     }
     return Described(
         datetime.fromisoformat(found["start"]), datetime.fromisoformat(found["end"]), found["zone"], events
     )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

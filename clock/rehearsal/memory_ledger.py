@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NO_ROWS, NOTHING, Entry, LedgerRow
 from clock.store.ledger.pauses import Pause, covering
+from clock.store.ledger.renames import NO_RENAMES, OldNames
 
 
 class MemoryLedger:
@@ -18,6 +19,7 @@ class MemoryLedger:
     def __init__(self, rows: Mapping[str, LedgerRow] = NO_ROWS) -> None:
         self.decisions: list[Decision] = []
         self._pauses: dict[str, Pause] = {}
+        self._renamed: dict[str, str] = {}  # old name -> the event's name now
         self._marked: tuple[str | None, int] = None, 0
         self._declarations = {event: row.declaration for event, row in rows.items()}
         self._entries = {event: row.entry for event, row in rows.items()}
@@ -26,6 +28,7 @@ class MemoryLedger:
         """Another one that knows the same, without its decisions."""
         found = MemoryLedger(self.rows)
         found._pauses.update(self._pauses)
+        found._renamed.update(self._renamed)
         return found
 
     @property
@@ -38,10 +41,23 @@ class MemoryLedger:
         return self._entries[event]
 
     def declare(
-        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+        self,
+        declarations: Sequence[tuple[str, str]],
+        now_ms: int,
+        known: Mapping[str, Entry] = NOTHING,
+        *,
+        was: OldNames = NO_RENAMES,
+        names: Collection[str] = (),
     ) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`. None is ever lost."""
+        for event, olds in was.items():
+            found = [
+                old if self._declarations.get(old) else self._renamed.get(old, event) for old in reversed(olds)
+            ]
+            self._rename(next((old for old in found if old not in {event, *names}), ""), event)
         for event, declaration in declarations:
+            if event not in self._entries and event in self._renamed and self._renamed[event] not in names:
+                self._rename(self._renamed[event], event)
             before = self._declarations.get(event)
             if before is None:
                 self._entries[event] = Entry(now_ms, now_ms - 1000)
@@ -91,6 +107,17 @@ class MemoryLedger:
         """What was said before; nobody watches."""
         before, self._marked = self._marked, (event, due_ms)
         return before
+
+    def _rename(self, old: str, new: str) -> None:
+        """Move what is known of an event to another name, unless that has an entry of its own."""
+        if not self._declarations.get(old) or self._declarations.get(new):
+            return
+        self._declarations[new] = self._declarations.pop(old)
+        self._entries[new] = self._entries.pop(old)
+        if old in self._pauses:
+            self._pauses[new] = self._pauses.pop(old)
+        self._renamed = {name: new if now == old else now for name, now in self._renamed.items() if name != new}
+        self._renamed[old] = new
 
     def _commit(self, decision: Decision) -> Verdict:
         entry = self._entries[decision.event]

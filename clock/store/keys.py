@@ -22,6 +22,7 @@ LEDGER_DECLARATION = "clock:ledger:declaration"  # hash: event -> declaration th
 LEDGER_DECIDED = "clock:ledger:decided"  # hash: event -> last decided due instant
 LEDGER_COUNTED = "clock:ledger:counted"  # hash: event -> what Clockwork's form with if_ counts its periods from
 LEDGER_ORPHANED = "clock:ledger:orphaned"  # hash: event that has left the clock file -> when
+LEDGER_RENAMED = "clock:ledger:renamed"  # hash: old name of an event -> its name now
 HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
 OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: what became of a firing's job, JSON under `entry`
 WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not ended -> due, score in `retry`

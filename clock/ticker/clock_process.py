@@ -31,7 +31,7 @@ GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commi
 HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
 
 #: Keys of which a decision needs none, so that a wrong type would show at the next start.
-USED_SELDOM = (keys.LEDGER_ANCHOR, keys.LEDGER_ORPHANED, keys.PAUSED)
+USED_SELDOM = (keys.LEDGER_ANCHOR, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.PAUSED)
 
 logger = logging.getLogger("clock.clock")
 

@@ -143,8 +143,7 @@ class DatabaseEvents:
             self._read(source, rows)
 
     def _read(self, source: _Source, rows: Sequence[object]) -> None:
-        others = (other.events for other in self._sources if other is not source)
-        taken = {*self._timetable.by_name, *(name for events in others for name in events)}
+        taken = self._names_beside(source)
         with child_ends_here():
             read = read_rows(source.synced, self._yielding.among(rows), self._timetable.settings, taken)
         self._report(source, read.errors)
@@ -170,11 +169,13 @@ class DatabaseEvents:
         fresh = [event for event in events.values() if not _is_due_alike(source.events.get(event.name), event)]
         new = {event.name for event in fresh}
         same = [event for name, event in events.items() if name not in new and event != source.events[name]]
-        for names in self._batches(gone):
-            self._plan.remove(names, to_ms(self._clock.now()))
-            self._tell(Change(names, (), ()))
+        renamed = {old for event in fresh for old in event.was}
+        for some in self._batches(gone):
+            self._plan.remove([name for name in some if name not in renamed], to_ms(self._clock.now()))
+            self._tell(Change(some, (), ()))
+        names = {*self._names_beside(source), *events}
         for batch in self._batches(fresh):
-            planned = self._plan.look_up(batch, self._clock.now())
+            planned = self._plan.look_up(batch, self._clock.now(), names)
             source.events.update((event.name, event) for event in batch)
             self._tell(Change((), planned, ()))
         source.events = events
@@ -183,6 +184,12 @@ class DatabaseEvents:
         if gone or fresh:
             words = "Synced %s: %d events, %d new or changed, %d gone"
             logger.info(words, source.synced.source, len(events), len(fresh), len(gone))
+
+    def _names_beside(self, source: _Source) -> set[str]:
+        """The names that events beside this source's have, or had."""
+        others = [event for other in self._sources if other is not source for event in other.events.values()]
+        events = [*self._timetable.events, *others]
+        return {name for event in events for name in (event.name, *event.was)}
 
     def _tell(self, change: Change) -> None:
         self._changes.append(change)

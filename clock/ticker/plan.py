@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 
@@ -75,14 +75,20 @@ class Plan:
         """Read the ledger for all events. Raises StoreUnavailable, Outranked."""
         events = list(events)
         with uncollected(len(events)):
-            self._queue = DueQueue(self.look_up(events, now))
+            self._queue = DueQueue(self.look_up(events, now, {event.name for event in events}))
 
-    def look_up(self, events: Iterable[Event], now: datetime) -> list[Planned]:
-        """Declare events and plan them by what the ledger says. Raises StoreUnavailable, Outranked."""
+    def look_up(self, events: Iterable[Event], now: datetime, names: Collection[str]) -> list[Planned]:
+        """Declare events and plan them by what the ledger says; `names` are those of all events that there are.
+
+        Raises StoreUnavailable, Outranked.
+        """
         events = list(events)
+        was = {event.name: event.was for event in events if event.was}
         whole_second = to_ms(now) // 1000 * 1000
         pairs = [(event.name, event.declaration) for event in events]
-        entries = self._ledger.declare(pairs, whole_second, self._remembered.known(pairs))
+        known = self._remembered.known(pairs)
+        entries = self._ledger.declare(pairs, whole_second, known, was=was, names=names)
+        self._remembered.forget(old for olds in was.values() for old in olds)
         planned = [self._planned(event, entry) for event, entry in zip(events, entries, strict=True)]
         log_lines.entries_found(planned, entries, self._remembered)
         self._remembered.note(pairs, entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
@@ -25,6 +25,7 @@ class Event:
     `schedule` says when in words; `declaration` adds all that due instants depend on: its change moves the anchor.
     `asks_again`: a due instant that the condition refuses does not use up the period (Clockwork's form).
     `overlap` says what becomes of a due instant while the job of the one before is still at work.
+    `was` are the names that it had before, the oldest first: what the ledger holds under them is its own.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Event:
     until: Moment | None = None
     adjustments: Adjustments = NONE
     asks_again: bool = False
+    was: tuple[str, ...] = ()
 
     @property
     def enqueues(self) -> bool:
@@ -122,3 +124,13 @@ class Event:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.declaration}: {self.action}"
+
+
+def wrong_rename(event: Event, names: Container[str]) -> str | None:
+    """Why the event cannot have had its old names, if other events have `names`; None: it can."""
+    for old in event.was:
+        if old == event.name:
+            return f"was={old!r} is its own name; was= takes the names that it had before"
+        if old in names:
+            return f"was={old!r} is the name of another event; an event and its old name cannot both be declared"
+    return None

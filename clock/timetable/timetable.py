@@ -82,7 +82,8 @@ class Timetable:
         try:
             return self.by_name[name]
         except KeyError:
-            raise UnknownEvent(name, list(self.by_name)) from None
+            now = next((event.name for event in self.events if name in event.was), None)
+            raise UnknownEvent(name, list(self.by_name), now=now) from None
 
     def due_between(
         self, start: datetime, end: datetime, *, anchors: Mapping[str, datetime] | None = None

@@ -48,6 +48,7 @@ HASHES = [
     keys.LEDGER_DECIDED,
     keys.LEDGER_COUNTED,
     keys.LEDGER_ORPHANED,
+    keys.LEDGER_RENAMED,
     keys.PAUSED,
     keys.LEASE,
     keys.NEXT_DUE,

@@ -104,6 +104,23 @@ def test_an_event_with_another_name_and_time_is_recognised_where_it_alone_does_t
     assert "~ daily -> later" in to_text(difference)
 
 
+def test_an_event_that_says_what_it_was_is_the_same_whatever_else_changed() -> None:
+    new = 'every().day.at("23:00").do(print).named("other", was="daily")'
+
+    difference = changed([DAILY, WEEKLY], [new, WEEKLY])
+
+    change = only(difference)
+    assert (change.is_renamed, change.keeps_state, change.does_otherwise) == (True, True, True)
+    assert "renamed; it keeps its state" in to_text(difference)
+    assert from_json(difference.new.to_json()) == difference.new
+
+
+def test_a_rename_that_loses_its_state_is_named_with_its_cure() -> None:
+    difference = changed([DAILY, WEEKLY], [DAILY.replace('"daily"', '"every.day"'), WEEKLY])
+
+    assert "renamed, and begins again: was='daily' would keep its state" in to_text(difference)
+
+
 def test_two_events_that_swap_their_names_are_told_apart() -> None:
     old, new = (
         described(DAILY, WEEKLY),

@@ -236,7 +236,15 @@ def test_a_heartbeat_that_is_none_is_a_worker_not_heard_of(redis: Redis, info: s
 
 WRONG = [
     *("clock:ledger:anchor", "clock:ledger:declaration", "clock:ledger:decided", "clock:ledger:counted"),
-    *("clock:ledger:orphaned", "clock:lease", "clock:clocks", "clock:paused", "clock:next_due", "clock:parked"),
+    *(
+        "clock:ledger:orphaned",
+        "clock:ledger:renamed",
+        "clock:lease",
+        "clock:clocks",
+        "clock:paused",
+        "clock:next_due",
+        "clock:parked",
+    ),
     *("clock:workers", "processes", "queues", "queue:default", "schedule", "retry", "dead", "stat:processed"),
 ]
 

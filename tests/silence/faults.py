@@ -452,6 +452,7 @@ FAULTS: Sequence[Fault] = (
     wrong("clock:ledger:declaration", LEADER),
     wrong("clock:ledger:anchor", CLOCKS),
     wrong("clock:ledger:orphaned", CLOCKS),
+    wrong("clock:ledger:renamed", CLOCKS),
     wrong("clock:paused", CLOCKS),
     wrong("clock:clocks", CLOCKS),
     wrong("clock:workers", WORKER),

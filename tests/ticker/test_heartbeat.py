@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,7 +9,7 @@ from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
 from clock.problems import Problems
 from clock.store.ledger.clock_register import AboutClock, ClockRegister
-from clock.store.ledger.entry import NOTHING, Entry
+from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Heartbeat, Signature, Ticker
@@ -84,9 +84,7 @@ def test_a_clock_that_stops_leaves_the_register_at_once(
 class _AwayLedger(RedisLedger):
     """A ledger whose Redis is away."""
 
-    def declare(
-        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
-    ) -> list[Entry]:
+    def declare(self, *_: object, **__: object) -> list[Entry]:
         raise StoreUnavailable("Redis cannot be reached.")
 
 

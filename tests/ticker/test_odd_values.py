@@ -33,6 +33,7 @@ HASHES = [
     keys.LEDGER_DECIDED,
     keys.LEDGER_COUNTED,
     keys.LEDGER_ORPHANED,
+    keys.LEDGER_RENAMED,
     keys.PAUSED,
     keys.NEXT_DUE,
     keys.LEASE,

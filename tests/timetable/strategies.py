@@ -127,7 +127,7 @@ def triggers(draw: st.DrawFn, zone: ZoneInfo) -> Trigger:
             otherwise=moving,
             spread=timedelta(minutes=5),
             jitter=timedelta(hours=1),
-        ).around(trigger, zone, "name"),
+        ).around(trigger, zone, "name", "name"),
     ]
     return draw(st.sampled_from(adjusted))
 

@@ -92,6 +92,21 @@ BAD = [
     ("every().day.until(5).do(act)", "until is 5; use a datetime"),
     ("every().day.named('').do(act)", "name is ''; it must be non-empty text on one line"),
     ("every().day.named('a\\nb').do(act)", "name is 'a\\nb'; it must be non-empty text on one line"),
+    (
+        "every().day.named('a', was='').do(act)",
+        "was is ''; it must be the name that the event had before, or a list",
+    ),
+    ("every().day.named('a', was=['b', 1]).do(act)", "was is ['b', 1]; it must be the name that the event had"),
+    ("every().day.named('a', was='a').do(act)", "'a': was='a' is its own name"),
+    (
+        "every().day.named('a', was='b').do(act); every().hour.named('b').do(act)",
+        "'a': was='b' is the name of another event; an event and its old name cannot both be declared",
+    ),
+    (
+        "every().day.named('a', was='c').do(act); every().hour.named('b', was='c').do(act)",
+        "'b': was='c' is the name of another event",
+    ),
+    ("every(timedelta(days=1), 'a', was=[])", "was is []; it must be the name"),
     ("every().day.named(None).do(act)", "name is None; it must be non-empty text on one line"),
     ("every().day.if_(True).do(act)", "if_ is True; it must be a function of the due instant"),
     ("every().day.catch_up('none').do(act)", 'catch_up is \'none\'; it must be "latest", "all" or "skip"'),
@@ -278,6 +293,36 @@ def test_a_name_that_repeats_is_refused_with_both_lines(load_lines: Load) -> Non
         load_lines("every().day.named('x').do(act)\nevery().hour.named('x').do(act)\n")
 
 
+def test_the_names_that_an_event_had_before_are_kept_in_each_form(load_lines: Load) -> None:
+    events = load_lines(
+        """
+        every().day.named("b", was="a").do(act)
+        cron("0 6 * * *").named("d", was=["x", "c"]).do(act)
+        every(timedelta(days=1), "f", was="e")(lambda name, due: None)
+        """
+    ).events
+
+    assert [event.was for event in events] == [("a",), ("x", "c"), ("e",)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'every().day.at("06:00").spread(timedelta(hours=1))',
+        'every().day.at("06:00").jitter(timedelta(hours=1))',
+        "every(5).to(60).minutes",
+    ],
+)
+def test_a_rename_moves_nothing_that_is_drawn_from_the_name(declared: Declared, words: str) -> None:
+    before = declared(f"{words}.named('a').do(act)")
+    renamed = declared(f"{words}.named('c', was=['a', 'b']).do(act)")
+    another = declared(f"{words}.named('c').do(act)")
+
+    anchor = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    dues = [event.next_after(anchor, anchor=anchor) for event in (before, renamed, another)]
+    assert dues[0] == dues[1] != dues[2]
+
+
 def test_a_name_may_come_after_do(load_lines: Load) -> None:
     assert [event.name for event in load_lines("every().day.do(act).named('x')\n").events] == ["x"]
 
@@ -448,6 +493,11 @@ def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
 def test_an_unknown_event_is_named_with_the_near_one(load_lines: Load) -> None:
     with pytest.raises(UnknownEvent, match=r"no event is named 'nightly\.job'; did you mean 'nightly\.jobs'"):
         load_lines("every().day.named('nightly.jobs').do(act)\n").event("nightly.job")
+
+
+def test_an_event_asked_for_by_its_old_name_is_named_by_its_new_one(load_lines: Load) -> None:
+    with pytest.raises(UnknownEvent, match=r"no event is named 'old'; it is now 'new'\."):
+        load_lines("every().day.named('new', was='old').do(act)\n").event("old")
 
 
 def test_a_tz_that_names_no_zone_is_refused_where_the_file_names_none(

@@ -27,6 +27,7 @@ class Origin(IntEnum):
     LEDGER = 0  # it stood there, or the event is new
     RENEWED = 1  # it was begun again, because a part of it was missing or invalid
     RESTORED = 2  # it was written again as this clock knows it: Redis had lost it
+    MOVED = 3  # there is none: the event has another name now, which `counted` holds
 
 
 @dataclass(frozen=True, slots=True)

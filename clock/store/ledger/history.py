@@ -16,6 +16,7 @@ from clock.store.wrong_type import typed
 
 HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily one, most of a day of a minutely one
 OUTCOMES_LENGTH = 2_000  # outcomes kept for each event: a job may be tried several times
+MOST_RENAMES = 3  # of an event while its job runs: more than one is a race of two releases
 LATEST = 50  # decisions whose commit is looked up
 
 Record = dict[str, Any]
@@ -49,11 +50,14 @@ def add_outcome(
     Nothing is recorded of an event that was forgotten, and so has no history. Raises StoreUnavailable.
     """
     entry = json.dumps({"jid": jid, **outcome}, ensure_ascii=False)
-    names = [keys.OUTCOMES + event, keys.WATCHED + event, keys.HISTORY + event]
-    with translated():
-        script(redis, "note_outcome")(
-            keys=names, args=[jid, entry, OUTCOMES_LENGTH, "" if ended else repr(retry_at)]
-        )
+    note, when = script(redis, "note_outcome"), "" if ended else repr(retry_at)
+    for _ in range(MOST_RENAMES):
+        names = [keys.OUTCOMES + event, keys.WATCHED + event, keys.HISTORY + event, keys.LEDGER_RENAMED]
+        with translated():
+            now: Any = note(keys=names, args=[jid, entry, OUTCOMES_LENGTH, when, event])
+        if not now:
+            return
+        event = now.decode(errors="replace")
 
 
 def committed_at(redis: Redis, event: str) -> dict[int, int]:

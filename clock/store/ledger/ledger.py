@@ -21,6 +21,7 @@ from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
 from clock.store.ledger.fire_arguments import packed
 from clock.store.ledger.pauses import Pause
+from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
 from clock.store.ledger.unfinished_firings import Unfinished
 from clock.store.scripts import script
 from clock.store.server.connection import ask, translated
@@ -38,11 +39,18 @@ class Ledger(Protocol):
     """What the ticker needs of a ledger; `RedisLedger` in production, one in memory in tests."""
 
     def declare(
-        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+        self,
+        declarations: Sequence[tuple[str, str]],
+        now_ms: int,
+        known: Mapping[str, Entry] = NOTHING,
+        *,
+        was: OldNames = NO_RENAMES,
+        names: Collection[str] = (),
     ) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`.
 
-        An entry that the ledger has lost is written again as it is `known`.
+        An entry that the ledger has lost is written again as it is `known`. What the ledger has under an event's
+        old names, `was`, becomes the event's. `names` are those of all events that are declared.
         """
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
@@ -83,32 +91,49 @@ class RedisLedger:
         self._fire = script(redis, "fire")
         self._orphan = script(redis, "orphan")
         self._unfinished = Unfinished(redis)
+        self._renames = Renames(redis, self._release)
         self._reported: set[str] = set()  # invalid keys, since the ledger was read
 
     def declare(
-        self, declarations: Sequence[tuple[str, str]], now_ms: int, known: Mapping[str, Entry] = NOTHING
+        self,
+        declarations: Sequence[tuple[str, str]],
+        now_ms: int,
+        known: Mapping[str, Entry] = NOTHING,
+        *,
+        was: OldNames = NO_RENAMES,
+        names: Collection[str] = (),
     ) -> list[Entry]:
         """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`, a whole second.
 
         An entry that the ledger has lost, or a part of it, is written again as it is `known`; what is not known
-        begins again. The entry's `origin` says so. Raises StoreUnavailable, StoreError, Outranked.
+        begins again. The entry's `origin` says so. What the ledger has under an event's old names, `was`, becomes
+        the event's. `names` are those of all events that are declared.
+        Raises StoreUnavailable, StoreError, Outranked.
         """
         self._reported.clear()
+        self._renames.follow(was, names)
         entries: list[Entry] = []
         for batch in _batches(declarations):
             args: Arguments = [now_ms, *self._release]
             for event, declaration in batch:
                 args += (event, declaration, _written(known.get(event)))
-            with translated():
-                reply = self._declare(keys=[*_ENTRY_KEYS, keys.LEASE, keys.LEDGER_COUNTED], args=args)
-            if reply is None:
-                raise Outranked
-            found = zip(reply[::4], reply[1::4], reply[2::4], reply[3::4], strict=True)
-            entries += [
-                Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
-                for anchor, decided, counted, origin in found
-            ]
+            found = self._declared(args)
+            moved = {batch[place][0]: entry.counted for place, entry in enumerate(found) if _is_moved(entry)}
+            if moved:
+                self._renames.settle(moved, names)
+                found = self._declared(args)
+            entries += found
         return entries
+
+    def _declared(self, args: Arguments) -> list[Entry]:
+        with translated():
+            reply = self._declare(keys=_DECLARE_KEYS, args=args)
+        if reply is None:
+            raise Outranked
+        return [
+            Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
+            for anchor, decided, counted, origin in zip(*(reply[place::4] for place in range(4)), strict=True)
+        ]
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
@@ -199,6 +224,7 @@ class RedisLedger:
 
 
 _ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
+_DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
 _FIRE_KEYS = [
     keys.LEDGER_DECIDED,
     keys.LEDGER_DECLARATION,
@@ -211,6 +237,10 @@ _FIRE_KEYS = [
     keys.LEASE,
     keys.LEDGER_COUNTED,
 ]
+
+
+def _is_moved(entry: Entry) -> bool:
+    return entry.origin is Origin.MOVED
 
 
 def _written(entry: Entry | None) -> str:

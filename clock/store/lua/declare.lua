@@ -3,13 +3,15 @@
 -- KEYS[1] hash event -> anchor (ms)       KEYS[2] hash event -> declaration
 -- KEYS[3] hash event -> last decided due instant (ms)    KEYS[4] hash event -> when it left the clock file (ms)
 -- KEYS[5] the lease    KEYS[6] hash event -> what Clockwork's form with a condition counts its periods from
+-- KEYS[7] hash old name of an event -> its name now
 -- ARGV[1] the anchor of what is new: now, a whole second (ms since 1970)
 -- ARGV[2] release of this clock ('': none)    ARGV[3] its rank
 -- ARGV[4], ARGV[5], ... threes: event, declaration, the entry as this clock knows it ('': it does not),
 -- "anchor decided counted"
 -- Returns a flat list, for each event: anchor, last decided, counted ('': nothing), and where the entry comes from:
 -- 0 as it stood, or new; 1 begun again, as a part of it was missing or invalid; 2 written again as this clock knows
--- it. Returns nothing if a newer release leads, an error that names the key if one has the wrong type.
+-- it; 3 there is none, as the event is under another name now, which stands where the counted would: it is to be
+-- moved, see rename.lua. Returns nothing if a newer release leads, an error that names the key if one has the wrong type.
 --
 -- An event never seen begins one second before its anchor, so that it may be due at the anchor itself. One whose
 -- declaration changed begins a millisecond after the anchor, so that an edit alone fires nothing: due instants are
@@ -18,7 +20,7 @@
 local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
 local DAY = 86400000 -- an instant further ahead of now was not decided by a clock
 local now = tonumber(ARGV[1])
-for _, place in ipairs({ 1, 2, 3, 4, 6 }) do
+for _, place in ipairs({ 1, 2, 3, 4, 6, 7 }) do
   local kind = redis.call('TYPE', KEYS[place]).ok
   if kind ~= 'hash' and kind ~= 'none' then
     return redis.error_reply('WRONGTYPE the key ' .. KEYS[place] .. ' holds a ' .. kind .. ' and not a hash')
@@ -53,6 +55,13 @@ local function instant(text) -- the number, if the text is an instant that may b
 end
 
 local anchor, declared, decided, counted = read(KEYS[1]), read(KEYS[2]), read(KEYS[3]), read(KEYS[6])
+local renamed = redis.call('EXISTS', KEYS[7]) == 1 and read(KEYS[7]) or {}
+
+local function is_absent(event) return not (anchor[event] or declared[event] or decided[event]) end
+
+local function is_elsewhere(event) -- under another name
+  return renamed[event] and is_absent(event) and redis.call('HEXISTS', KEYS[2], renamed[event]) == 1
+end
 
 local function decided_at(event) -- the last decided instant; an entry begins a second before its anchor at most
   local at, from = instant(decided[event]), instant(anchor[event])
@@ -66,12 +75,11 @@ local function begun_again(event) -- by what is left of the entry
 end
 
 local function entry(event, declaration) -- anchor, last decided, where from; nothing: as it stands
-  local is_absent = not (anchor[event] or declared[event] or decided[event])
   if declared[event] and declared[event] ~= declaration then
     local at = instant(decided[event]) or 0
     local begin = math.max(now, at - at % 1000)
     return begin, begin + 1, 0
-  elseif is_absent then
+  elseif is_absent(event) then
     return now, now - 1000, 0
   elseif not (declared[event] and instant(anchor[event]) and decided_at(event)) then
     return begun_again(event)
@@ -91,7 +99,11 @@ local function set(hash, event, value)
 end
 
 local reply = {}
-for n, event in ipairs(events) do
+local function answer(n, ...)
+  for i = 1, 4 do reply[4 * n - 4 + i] = select(i, ...) end
+end
+
+local function declare(n, event)
   local declaration, known = ARGV[3 * n + 2], ARGV[3 * n + 3]
   if declared[event] and declared[event] ~= declaration and with_one_utc(declared[event]) == declaration then
     declared[event] = declaration
@@ -111,7 +123,11 @@ for n, event in ipairs(events) do
     set(3, event, decided[event])
     if counts ~= (counted[event] or '') then set(6, event, counts) end
   end
-  reply[4 * n - 3], reply[4 * n - 2], reply[4 * n - 1], reply[4 * n] = anchor[event], decided[event], counts, origin or 0
+  answer(n, anchor[event], decided[event], counts, origin or 0)
+end
+
+for n, event in ipairs(events) do
+  if is_elsewhere(event) then answer(n, 0, 0, renamed[event], 3) else declare(n, event) end
 end
 for hash, pairs_of_it in pairs(new) do
   in_chunks(pairs_of_it, function(...) redis.call('HSET', KEYS[hash], ...) end)

@@ -1,10 +1,11 @@
 -- Record what a run of a firing's job came to, and note whether the job will run again.
 --
 -- KEYS[1] stream of outcomes    KEYS[2] hash of the event's watched jobs: jid -> due (ms), and its score in `retry`
--- KEYS[3] stream of the event's history
+-- KEYS[3] stream of the event's history    KEYS[4] hash old name of an event -> its name now
 -- ARGV[1] jid    ARGV[2] the outcome, JSON    ARGV[3] how many outcomes are kept
--- ARGV[4] the job's score in `retry`, '' if it has ended
--- Returns 1 if it was recorded; 0: the event has no history, because it was forgotten.
+-- ARGV[4] the job's score in `retry`, '' if it has ended    ARGV[5] the event
+-- Returns '' if it was recorded, or if the event has no history, because it was forgotten. Else the event's name now,
+-- under which it is to be recorded.
 --
 -- One script, because a job that runs on after its event was forgotten must not leave a stream that nobody deletes.
 if ARGV[4] == '' then
@@ -15,6 +16,9 @@ else
     redis.call('HSET', KEYS[2], ARGV[1], string.match(due, '^[^ ]*') .. ' ' .. ARGV[4])
   end
 end
-if redis.call('EXISTS', KEYS[3]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[3]) == 0 then
+  local now = redis.pcall('HGET', KEYS[4], ARGV[5])
+  return type(now) == 'string' and now or ''
+end
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'entry', ARGV[2])
-return 1
+return ''

@@ -28,12 +28,13 @@ _CLOCK: Mapping[str, str] = {
     "": "TIME MULTI EXEC",
     keys.LEASE: "TYPE PTTL DEL HGET HMGET HSET PEXPIRE",
     keys.HAND_OVER: "BLPOP LPUSH PEXPIRE DEL TYPE LLEN LINDEX",
-    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "TYPE HMGET HSET HDEL"),
-    keys.LEDGER_COUNTED: "TYPE HMGET HSET",
-    keys.LEDGER_ORPHANED: "TYPE EXISTS HGET HSET HDEL",
-    keys.HISTORY + _EVENT: "TYPE XADD XREVRANGE XDEL UNLINK",
-    keys.OUTCOMES + _EVENT: "UNLINK",
-    keys.WATCHED + _EVENT: "TYPE HGETALL HSET HDEL UNLINK",
+    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION), "TYPE HMGET HGET HSET HDEL"),
+    **dict.fromkeys((keys.LEDGER_DECIDED, keys.LEDGER_COUNTED), "TYPE HMGET HGET HSET HDEL"),
+    keys.LEDGER_ORPHANED: "TYPE EXISTS HGET HEXISTS HSET HDEL",
+    keys.LEDGER_RENAMED: "TYPE EXISTS HMGET HGETALL HSET HDEL",
+    keys.HISTORY + _EVENT: "TYPE XADD XREVRANGE XDEL EXISTS RENAME UNLINK",
+    keys.OUTCOMES + _EVENT: "EXISTS RENAME UNLINK",
+    keys.WATCHED + _EVENT: "TYPE HGETALL HSET HDEL EXISTS RENAME UNLINK",
     keys.PAUSED: "TYPE HGETALL HGET HSET HDEL WATCH",
     keys.NEXT_DUE: "HMGET HSET DEL UNLINK",
     keys.CLOCKS: "ZADD ZREM ZREMRANGEBYSCORE",
@@ -62,6 +63,7 @@ _WORKER: Mapping[str, str] = {
     keys.JOB_HISTOGRAM + "CLASS": "BITFIELD EXPIRE",
     keys.EXPIRED: "HINCRBY",
     **dict.fromkeys((keys.NEXT_DUE, keys.LEASE), "HMGET"),
+    keys.LEDGER_RENAMED: "HGET",
     keys.HISTORY + _EVENT: "EXISTS",
     keys.OUTCOMES + _EVENT: "XADD",
     keys.WATCHED + _EVENT: "HGET HSET HDEL",
@@ -115,5 +117,7 @@ def _commands(needs: Mapping[str, str]) -> Iterator[Command]:
         for name in names.split():
             if name == "BLMOVE":
                 yield (name, key, key, "RIGHT", "RIGHT", "0")
+            elif name == "RENAME":
+                yield (name, key, key)
             else:
                 yield (name, key, *_FURTHER.get(name, ())) if key else (name,)

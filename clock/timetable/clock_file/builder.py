@@ -5,7 +5,7 @@ It is the `schedule` package's `Job`, made by a scheduler of ours, so that the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
@@ -17,7 +17,7 @@ from clock.timetable.action import Action, Call, Enqueue, Enqueueable
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_call, check_called
 from clock.timetable.clock_file.draft import Draft, Entry
-from clock.timetable.clock_file.options import adjusted, check_option, hint
+from clock.timetable.clock_file.options import adjusted, check_option, hint, old_names
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.triggers.adjustments import Excepted
 from clock.timetable.triggers.holidays import Otherwise
@@ -101,10 +101,17 @@ class Builder(schedule.Job):
             raise self._error(str(error)) from None
         return self
 
-    def named(self, name: str) -> Self:
-        """Give the event a name, to be found by in logs, in Redis and on the command line."""
+    def named(self, name: str, *, was: str | Sequence[str] = ()) -> Self:
+        """Give the event a name, to be found by in logs, in Redis and on the command line.
+
+        `was` is the name that it had before, or a list of all of them, the oldest first. The event keeps what
+        Redis holds under that name: when it was first seen and last run, its history and its pauses.
+        """
         self._check_option("name", name)
+        if was != ():
+            self._check_option("was", was)
         self._entry.name = name
+        self._entry.was = old_names(was)
         return self
 
     def if_(self, condition: Callable[[datetime], object]) -> Self:

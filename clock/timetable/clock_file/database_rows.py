@@ -16,7 +16,7 @@ import msgspec
 from clock.errors import DeclarationError
 from clock.timetable.action import Action, Call, Enqueueable
 from clock.timetable.clock_file.row_fields import FIELDS, enqueue, entry_of
-from clock.timetable.event import Event
+from clock.timetable.event import Event, wrong_rename
 from clock.timetable.naming import name_of
 from clock.timetable.timetable import Settings, SyncedEvents
 
@@ -53,6 +53,11 @@ def read_rows(
         else:
             if event is not None:
                 events[event.name] = event
+    for event in [event for event in events.values() if event.was]:
+        problem = wrong_rename(event, {*taken, *events})
+        if problem:
+            errors.append(DeclarationError(f"{synced.source}: {event.name!r}: {problem}"))
+            del events[event.name]
     return RowsRead(tuple(events.values()), tuple(errors))
 
 

@@ -73,6 +73,7 @@ class Options(TypedDict, total=False):
     until: Moment | str
     tags: Iterable[Hashable]
     description: str
+    was: str | Sequence[str]
 
 
 class FileSettings(TypedDict, total=False):

@@ -23,7 +23,7 @@ from clock.timetable.clock_file.ending import Ending
 from clock.timetable.clock_file.machine_zone import MachineZone
 from clock.timetable.clock_file.zone_files import zone_name
 from clock.timetable.clock_file.zone_names import find_zone, hint_of_zone
-from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.event import CatchUp, Event, Overlap, wrong_rename
 from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers.adjustments import NONE, Adjustments
@@ -56,10 +56,12 @@ class Draft:
             machine = self.machine_zone()
             self.settings["tz"], source = machine.zone, machine.source
         settings = Settings(**self.settings)
+        events = tuple(self._events(settings))
+        _check_renames(events)
         callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
         return Timetable(
             self.path,
-            tuple(self._events(settings)),
+            events,
             settings,
             callbacks,
             tuple(self.error_handlers),
@@ -98,6 +100,7 @@ class Entry:
     source: str
     job: schedule.Job | None = None  # the fluent form's: it stands as long as its scheduler has it
     name: str | None = None
+    was: tuple[str, ...] = ()
     zone: tzinfo | None = None
     condition: Callable[[datetime], object] | None = None
     thread: bool | None = None
@@ -133,8 +136,9 @@ class Entry:
     def event(self, name: str, action: Action, settings: Settings) -> Event:
         """The finished event. Raises DeclarationError where its words do not go together."""
         zone = self.zone or settings.tz
+        drawn_from = self.was[0] if self.was else name  # a rename moves no spread, jitter or random gap
         try:
-            trigger = self.adjustments.around(self.make_trigger(zone, name), zone, name)
+            trigger = self.adjustments.around(self.make_trigger(zone, drawn_from), zone, name, drawn_from)
         except ValueError as error:
             raise DeclarationError(f"{self.source}: {error}") from None
         return Event(
@@ -155,7 +159,18 @@ class Entry:
             until=self.until,
             adjustments=self.adjustments,
             asks_again=self.is_clockworks and self.condition is not None,
+            was=self.was,
         )
+
+
+def _check_renames(events: Sequence[Event]) -> None:
+    """Check that no event is declared under a name that another one had before. Raises DeclarationError."""
+    renamed = {old: event for event in reversed(events) for old in event.was}
+    for event in events if renamed else ():
+        names = {other.name for other in events} | {old for old, first in renamed.items() if first is not event}
+        problem = wrong_rename(event, names)
+        if problem:
+            raise DeclarationError(f"{event.source}: {event.name!r}: {problem}")
 
 
 def _names(

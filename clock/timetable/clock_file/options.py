@@ -24,7 +24,7 @@ from clock.timetable.triggers.wall_times import DstChoice
 ADJUSTMENTS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
 #: The options that an entry keeps under their own name.
 _PLAIN = ("thread", "catch_up", "catch_up_within", "overlap", "description")
-EVENT_OPTIONS = ("tz", "if_", "until", "tags", *_PLAIN, *ADJUSTMENTS)
+EVENT_OPTIONS = ("tz", "if_", "until", "tags", "was", *_PLAIN, *ADJUSTMENTS)
 
 _SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
@@ -66,6 +66,10 @@ def _are_tags(value: object) -> bool:
     return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(tag, Hashable) for tag in value)
 
 
+def _are_names(value: object) -> bool:
+    return _is_name(value) or (isinstance(value, (list, tuple)) and bool(value) and all(map(_is_name, value)))
+
+
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     quoted = [f'"{word}"' for word in words]
     return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
@@ -74,6 +78,7 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
 #: option -> whether it takes a value, and what it takes in words. `at` and `tz` are read where they are used.
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_name, "non-empty text on one line"),
+    "was": (_are_names, "the name that the event had before, or a list of all of them, the oldest first"),
     "every": (
         lambda value: isinstance(value, timedelta) and _SECOND <= value <= _YEAR,
         "a timedelta from 1 second to a year",
@@ -125,6 +130,11 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
     return replace(already, dst=dst, **chosen)
 
 
+def old_names(was: str | Iterable[str]) -> tuple[str, ...]:
+    """The names that an event had before, the oldest first, where one is given or several."""
+    return (was,) if isinstance(was, str) else tuple(was)
+
+
 def take_adjustments(where: str, options: dict[str, Any]) -> Adjustments:
     """Remove the adjustments from `options` and return them. Raises DeclarationError."""
     return adjusted(where, NONE, {name: options.pop(name) for name in ADJUSTMENTS if name in options})
@@ -137,7 +147,7 @@ def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
     """
     given = {name: value for name, value in options.items() if value is not None}
     entry.adjustments = take_adjustments(where, given)
-    for name in ("if_", "tags", *_PLAIN):
+    for name in ("if_", "tags", "was", *_PLAIN):
         if name in given:
             check_option(where, name, given[name])
     if "if_" in given:
@@ -150,6 +160,7 @@ def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
         except ValueError as error:
             raise DeclarationError(f"{where}{error}") from None
     entry.condition = given.get("if_")
+    entry.was = old_names(given.get("was", ()))
     entry.tags = set(given.get("tags", ()))
     for name in _PLAIN:
         if name in given:

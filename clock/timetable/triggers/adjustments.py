@@ -45,18 +45,20 @@ class Adjustments:
     salt: str = ""
     jitter: timedelta | None = None
 
-    def around(self, trigger: Trigger, zone: tzinfo, name: str) -> Trigger:
-        """The trigger of the event `name`, adjusted; the rule for the odd nights is the trigger's own.
+    def around(self, trigger: Trigger, zone: tzinfo, name: str, drawn_from: str) -> Trigger:
+        """The trigger of the event `name`, adjusted; spread and jitter are drawn from the text `drawn_from`.
 
+        The rule for zone changes is the trigger's own.
         Raises ValueError where what is chosen means nothing for such a trigger.
         """
         self._check(trigger)
         if self.excepted is not None:
             trigger = Except(trigger, name, self._closed(trigger), self.otherwise, zone)
         if self.spread is not None:
-            trigger = Spread(trigger, f"{name}\0{self.salt}" if self.salt else name, self.spread // _SECOND)
+            seed = f"{drawn_from}\0{self.salt}" if self.salt else drawn_from
+            trigger = Spread(trigger, seed, self.spread // _SECOND)
         if self.jitter is not None:
-            trigger = Jitter(trigger, name, self.jitter // _SECOND)
+            trigger = Jitter(trigger, drawn_from, self.jitter // _SECOND)
         return trigger
 
     def _closed(self, trigger: Trigger) -> Callable[[date], object]:
