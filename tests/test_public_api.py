@@ -27,6 +27,7 @@ PUBLIC: dict[str, list[str] | None] = {
     "clock.errors": None,
     "clock.job": None,
     "clock.job.after_commit": ["django_commit", "sqlalchemy_commit"],
+    "clock.django": ["database_events"],
     "clock.job.registry": ["forget", "lookup"],
     "clock.log": ["JobFields"],
     "clock.testing": None,
