@@ -1,6 +1,6 @@
-"""The only place that asks what time it is, or waits.
+"""The only module that reads the time, or waits.
 
-Everything else is handed a `Clock`; that is what lets a year of a clock file run in a second of a test.
+All other code receives a `Clock`. So a test can run a year of a clock file in a second.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock, moved by `offset` (set to how far Redis's clock is ahead of this machine's).
+    """The machine's own clock, plus `offset` (Redis's clock minus this machine's).
 
     >>> SystemClock().now().tzinfo
     datetime.timezone.utc
@@ -48,15 +48,15 @@ class SystemClock:
 
 
 class ServerClock:
-    """Redis's time, carried on between two looks at it by the machine's monotonic clock.
+    """Redis's time. Between two synchronizations, the machine's monotonic clock counts on.
 
-    Setting the machine's wall clock, by hand or by NTP, moves it nowhere; a machine that was suspended is behind
-    until the next look. Until the first look it is the machine's own time.
+    Setting the machine's wall clock, manually or by NTP, has no effect. After a suspend it is late until the next
+    synchronization. Until the first one it is the machine's own time.
     """
 
     def __init__(self, machine: Clock) -> None:
         self._machine = machine
-        self._known = (machine.now(), machine.monotonic())  # an instant, and when it was; replaced as a whole
+        self._known = (machine.now(), machine.monotonic())  # an instant and its monotonic time; replaced together
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
@@ -72,10 +72,10 @@ class ServerClock:
         return self._machine.wait(stop, seconds)
 
     def correct(self, server_time: datetime, asked: float) -> timedelta:
-        """Take over the server's time, asked for at the monotonic moment `asked` and answered now.
+        """Set the time to the server's, which was requested at the monotonic time `asked` and received now.
 
-        What the journey there and back may explain is no difference, so that a slow network does not make time
-        jitter. Returns by how much this clock has moved.
+        Differences within half the round trip are ignored, so a slow network causes no jitter. Returns the change
+        of this clock.
         """
         answered = self._machine.monotonic()
         half = timedelta(seconds=(answered - asked) / 2)
@@ -87,12 +87,12 @@ class ServerClock:
         return moved
 
     def skew(self) -> timedelta:
-        """How far the machine's own wall clock is ahead of this one."""
+        """The machine's wall clock minus this clock."""
         return self._machine.now() - self.now()
 
 
 def to_ms(instant: datetime) -> int:
-    """An aware datetime as whole milliseconds since 1970, as Redis holds it.
+    """An aware datetime as whole milliseconds since 1970, the unit in Redis.
 
     >>> to_ms(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000

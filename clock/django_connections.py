@@ -1,8 +1,8 @@
-"""Django's database connections, renewed around work outside requests as Django renews them around a request.
+"""Django's database connections, renewed around work outside requests, like Django does around a request.
 
-Django closes a connection that is broken or older than CONN_MAX_AGE when a request begins and ends. A worker and a
-clock have no requests: without this, a connection that the database has closed would fail every later job of its
-thread. Applications without Django pay for one look-up.
+Django closes a connection that is broken or older than CONN_MAX_AGE at the start and end of a request. A worker
+and a clock have no requests: without this, a connection that the database has closed would fail every later job of
+its thread. Without Django this costs one look-up.
 """
 
 from __future__ import annotations

@@ -2,29 +2,28 @@
 
     ClockError
       ConfigurationError     a setting, an option or an environment variable is wrong
-      DeclarationError       the clock file declares something that cannot be
-        DuplicateEvent
+      DeclarationError       the clock file declares something that cannot be DuplicateEvent
         NoEvents
         UnknownWord
-      UnknownEvent           somebody asks for an event that the clock file does not have
-      UnreadableTime         somebody asks about a time that is none (exit code 2)
+      UnknownEvent           the clock file does not declare the event of this name
+      UnreadableTime         the given time cannot be parsed (exit code 2)
       SourceFailed           the source of events in a database raised
-      ActionFailed           an event fired by hand raised
+      ActionFailed           the action of an event fired manually raised
       JobError               a job class or its arguments are wrong
         ArgumentsError
         DuplicateJobClass
         UnknownJobClass
         NoPerform
         NotFaked
-        Discard              raised on purpose, to drop the job that runs
-      InvalidCursor          a page is asked for that no page has named
-      SearchIncomplete       a search for a job was ended before it had read everything
+        Discard              raised by a job, to drop it
+      InvalidCursor          the cursor of a page is invalid
+      SearchIncomplete       a search for a job ended before it had read everything
       StoreError             Redis cannot be used
-        StoreUnavailable     it cannot be reached now; it may be, later
-        Outranked            a clock of a newer release leads; this one may not work
+        StoreUnavailable     it cannot be reached now; a later try may work
+        Outranked            a clock of a newer release leads; this clock may not work
       WorkerStuck            a worker is cut off from Redis while others are not (exit code 3)
 
-Outside the tree stands JobTimeout, which a job's own `except Exception` must not catch.
+JobTimeout is outside the tree: a job's own `except Exception` must not catch it.
 
 The command line prints a `ClockError` as one line and exits with its `exit_code`; no traceback is shown.
 """
@@ -41,9 +40,9 @@ INNER_LIMIT = 500  # characters of each of them
 
 
 def message_of(error: BaseException) -> str:
-    """The text of an error, as far as it can be read; what UTF-8 cannot hold is escaped.
+    """The text of an error, or a note if its `__str__` fails. Characters that are not valid UTF-8 are escaped.
 
-    A group's text says nothing of why: the errors in it follow, at any depth.
+    The text of a group is followed by the errors in it, at any depth.
 
     >>> message_of(ValueError("caf\\udce9"))
     'caf\\\\udce9'
@@ -67,7 +66,7 @@ def _text(error: BaseException) -> str:
 
 
 def _inner(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """The errors in a group that are no groups, in order; without recursion, as groups may be nested deeply."""
+    """The errors in a group that are not groups, in order. No recursion: groups may be nested deeply."""
     left: list[BaseException] = [group]
     while left:
         error = left.pop()
@@ -78,7 +77,7 @@ def _inner(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
 
 
 class ClockError(Exception):
-    """The base of all errors raised on purpose; its text says what was wrong, where, and what to do."""
+    """The base of all errors raised on purpose; its text names the problem, the place and the fix."""
 
     exit_code = 1
 
@@ -88,11 +87,11 @@ class ConfigurationError(ClockError):
 
 
 class DeclarationError(ClockError):
-    """The clock file declares something that cannot be; the text begins with file and line."""
+    """The clock file declares something invalid; the text starts with file and line."""
 
 
 class DuplicateEvent(DeclarationError):
-    """Two events were given one name."""
+    """Two events have the same name."""
 
     def __init__(self, name: str, first: str, second: str) -> None:
         super().__init__(f"{second}: another event is named {name!r}, at {first}; rename one of them")
@@ -109,13 +108,13 @@ class NoEvents(DeclarationError):
 
 
 class UnknownWord(DeclarationError, AttributeError):
-    """A declaration has no such word; to `getattr` and `hasattr`, an attribute that is missing."""
+    """A declaration has no such method; for `getattr` and `hasattr`, a missing attribute."""
 
 
 class UnknownEvent(ClockError):
-    """An event was asked for that the clock file does not have."""
+    """The clock file declares no event of this name."""
 
-    SHOWN = 40  # so many names fit a message
+    SHOWN = 40  # names that fit into a message
 
     def __init__(self, name: str, known: Sequence[str], *, now: str | None = None) -> None:
         """`now` is the event's name now, if it was renamed."""
@@ -127,7 +126,7 @@ class UnknownEvent(ClockError):
 
 
 class UnreadableTime(ClockError):
-    """A time was asked about that is none."""
+    """The given time cannot be parsed."""
 
     exit_code = 2
 
@@ -138,7 +137,7 @@ class UnreadableTime(ClockError):
 
 
 class SourceFailed(ClockError):
-    """The function that gives the rows of events in a database raised."""
+    """The function that returns the rows of `sync_events` raised."""
 
     def __init__(self, source: str, error: Exception) -> None:
         super().__init__(f"{source}: the events cannot be read: {type(error).__name__}: {message_of(error)}")
@@ -153,15 +152,15 @@ class ActionFailed(ClockError):
 
 
 class JobError(ClockError):
-    """A job class or what it was given is wrong."""
+    """A job class or its arguments are wrong."""
 
 
 class ArgumentsError(JobError):
-    """Arguments that `perform` does not take, or that JSON cannot hold."""
+    """Arguments that `perform` does not accept, or that JSON does not support."""
 
 
 class DuplicateJobClass(JobError):
-    """Two job classes would be found under one name in a payload."""
+    """Two job classes have the same name in payloads."""
 
     def __init__(self, name: str, first_module: str, second_module: str) -> None:
         super().__init__(
@@ -187,21 +186,28 @@ class NoPerform(JobError, AttributeError):
 
 
 class NotFaked(JobError, AttributeError):
-    """What only a test's `fake()` has was asked for outside of one. For `getattr` there is no such attribute."""
+    """An attribute that exists only inside a test's `fake()` was read outside of it. For `getattr`, a missing
+    attribute.
+    """
 
     def __init__(self, asked: str) -> None:
         super().__init__(f"{asked} is for tests: use it inside `with clock.testing.fake():`")
 
 
 class Discard(JobError):
-    """Raise it in `perform` or in a middleware: the job is done with. It is no failure and is not tried again."""
+    """Raise it in `perform` or in a middleware to drop the job.
+
+    It does not count as a failure and is not retried.
+    """
 
 
 class JobTimeout(BaseException):
-    """A job ran for longer than its `timeout`. No Exception: `except Exception` in `perform` lets it pass."""
+    """A job ran for longer than its `timeout`. Not an Exception, so `except Exception` in `perform` does not catch
+    it.
+    """
 
     def __init__(self, seconds: float | None = None) -> None:
-        # Python itself makes it, without arguments, where it interrupts a thread.
+        # Python itself creates it, without arguments, when it interrupts a thread.
         super().__init__("it ran for longer than its timeout" + (f", {seconds:g} s" if seconds else ""))
 
 
@@ -213,7 +219,7 @@ class InvalidCursor(ClockError):
 
 
 class SearchIncomplete(ClockError):
-    """The time for a search was up before all places were read, and the job was not found until then."""
+    """The time limit of a search ended before all places were read and before the job was found."""
 
     def __init__(self, jid: str, seconds: float) -> None:
         super().__init__(
@@ -242,7 +248,7 @@ class StoreUnavailable(StoreError):
 
 
 class Outranked(StoreError):
-    """A clock of a newer release leads, so that this one may not work."""
+    """A clock of a newer release leads, so this clock may not work."""
 
     def __init__(self) -> None:
         super().__init__("a clock of a newer release leads.", cause="outranked")

@@ -1,9 +1,9 @@
-"""Processes that the user's code forks: what belongs to this process, and what becomes of a child.
+"""Processes that the user's code forks: resources of this process, and the end of a child.
 
 A job, an action or a module of the application may fork, itself or by `multiprocessing`. When the child leaves
-that code it ends: it has the identity of its parent, so whatever it did next would be done twice.
+that code it ends: it has the identity of its parent, so its next steps would happen twice.
 
-`forks` differs between parent and child. To compare it costs less than to ask for the process id.
+`forks` differs between parent and child. Comparing it costs less than reading the process id.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import NoReturn, Protocol
 from weakref import WeakSet
 
-FLUSH_SECONDS = 1.0  # for the child's last output: a stream's lock may have been held by a thread of the parent
+FLUSH_SECONDS = 1.0  # for the child's last output: a thread of the parent may have held a stream's lock
 
-forks = 0  #: how many forks lie between this process and the one that imported this module
+forks = 0  #: number of forks between this process and the process that imported this module
 
 
 class Closeable(Protocol):
@@ -33,7 +33,7 @@ class Closeable(Protocol):
 _parents_own: WeakSet[Closeable] = WeakSet()
 
 
-class child_ends_here:  # noqa: N801  # it reads as a function, and a generator would cost each job more
+class child_ends_here:  # noqa: N801 # it is used like a function, and a generator would cost more per job
     """End a process that was forked inside the block and leaves it. The parent passes through."""
 
     __slots__ = ("_forks",)
@@ -49,9 +49,9 @@ class child_ends_here:  # noqa: N801  # it reads as a function, and a generator 
 
 
 def end_child(error: BaseException | None = None) -> NoReturn:
-    """End this forked process at once, as Python would have ended it: its exit code, a traceback on stderr.
+    """End this forked process at once, as Python would end it: with its exit code, and a traceback on stderr.
 
-    No exit handler runs, as they are the parent's: only what has been printed is written.
+    No exit handler runs, because they belong to the parent. Only buffered output is written.
     """
     code = _exit_code(error)
     flushing = threading.Thread(target=flush_output, daemon=True)
@@ -67,14 +67,14 @@ def in_child(call: Callable[[], object]) -> None:
 
 
 def close_in_child(owned: Closeable) -> None:
-    """Close `owned`, such as a socket, in every forked child: it must not outlive this process in one."""
+    """Close `owned`, such as a socket, in every forked child: no child may keep it open."""
     _parents_own.add(owned)
 
 
 def flush_output() -> None:
-    """Write what has been printed and is still in memory."""
+    """Write buffered output."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # closed, or replaced by something that cannot be flushed
+        with suppress(Exception):  # closed, or replaced by an object that cannot be flushed
             stream.flush()
 
 

@@ -1,4 +1,4 @@
-"""Python's search for cyclic garbage, switched off while thousands of events are made or fired."""
+"""Switch off Python's cyclic garbage collection while thousands of events are created or fired."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MANY = 1_000  # events; a search in their midst goes through all of them, and doubles their time
+MANY = 1_000  # events; a collection in between scans all of them, and doubles the time
 
 
 @contextmanager
 def uncollected(events: int = MANY) -> Iterator[None]:
-    """Start no search inside the block if there are many events to make, to plan or to fire."""
+    """Run no collection inside the block if there are many events to create, plan or fire."""
     if events < MANY or not gc.isenabled():
         yield
         return

@@ -2,7 +2,8 @@
 
 The application's folders are the current one, as `python -m` puts it on the path, and those of PYTHONPATH. While
 clock imports its own modules these come last: a `redis.py`, a `schedule/` or a `queue.py` of the application must
-not stand in for what clock needs. The application's code is imported with its folders first, as by any program.
+not replace the module that clock needs. The application's code is imported with its folders first, as in any
+program.
 
 Imported before everything else of the package.
 """
@@ -22,7 +23,7 @@ _NAMES = ("clock", "clockd")
 
 def _is_command_line() -> bool:
     """Whether this process was started as `clock`, `clockd` or `python -m` one of them."""
-    if sys.argv[:1] == ["-m"]:  # for as long as Python looks for the module
+    if sys.argv[:1] == ["-m"]:  # while Python searches for the module
         pairs = zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
         return any(word.startswith("-") and word.endswith("m") and name in _NAMES for word, name in pairs)
     return bool(sys.argv) and os.path.basename(sys.argv[0]) in _NAMES  # noqa: PTH119  # pathlib is not needed here
@@ -35,7 +36,7 @@ def installed_first() -> list[str]:
 
 
 def application_last() -> None:
-    """For modules of clock and what they need; does nothing outside of the command line."""
+    """For modules of clock and their dependencies; does nothing outside of the command line."""
     if _is_own_process:
         sys.path[:] = installed_first()
 
@@ -48,7 +49,7 @@ def application_first() -> None:
 
 
 def application_folder(clock_file: Path) -> Path:
-    """The folder of a clock file's application: the one that holds the file, or that holds its `lib`."""
+    """The folder of a clock file's application: the folder of the file, or the parent of its `lib`."""
     folder = clock_file.resolve().parent
     return folder.parent if folder.name == "lib" else folder
 
@@ -56,8 +57,8 @@ def application_folder(clock_file: Path) -> Path:
 def add_application(clock_file: Path, root: Path | None = None) -> None:
     """Make the modules of `root` importable; without it, those of the current folder and of the application's.
 
-    The clock file's own folder comes last if it is the application's, and is left out if it is `lib`: what lies
-    beside the file must hide nothing.
+    The clock file's own folder comes last if it is the application's, and is omitted if it is `lib`: files next to
+    the clock file must not hide modules.
     """
     beside, here = clock_file.resolve().parent, clock_file.cwd().resolve()
     folders = [application_folder(clock_file), *([here] if here != beside else [])] if root is None else [root]
@@ -72,9 +73,9 @@ def _application_folders() -> list[str]:
 
 
 def clash(error: BaseException) -> str:
-    """Words to add to an error of the application's code that may come from a module of a name already taken.
+    """A note for an error of the application's code that a module with an occupied name may have caused.
 
-    "" if there is no file of that name on the application's import path.
+    "" if the application's import path has no file of that name.
     """
     if not isinstance(error, (ImportError, AttributeError)):
         return ""

@@ -1,9 +1,9 @@
 """Log lines: to stdout, one for each event, as text or as JSON.
 
-The package's loggers (`clock` and those below it) have a handler of their own. So an application that configures
-Python's logging, by `dictConfig`, `fileConfig` or `basicConfig`, replaces the handler and the format of its own
-lines only, and cannot disable the package's loggers by not naming them. If it names the logger `clock`, its
-handlers replace ours.
+The package's loggers (`clock` and those below it) have their own handler. If an application configures Python's
+logging, by `dictConfig`, `fileConfig` or `basicConfig`, it replaces only the handler and the format of the
+application's lines, and does not disable the package's loggers. If it names the logger `clock`, its handlers
+replace ours.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from typing import TextIO
 from clock.printable import printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_PACKAGE = "clock"  # the logger above all of the package's
-#: The payload of the job that this thread or task runs: its log lines are about it.
+_PACKAGE = "clock"  # the parent of all loggers of the package
+#: The payload of the job that this thread or task runs, for its log lines.
 running_job: ContextVar[Mapping[str, object] | None] = ContextVar("running job", default=None)
 
 
 def configure_logging(log_format: str, level: str, *, stream: TextIO | None = None) -> None:
-    """Send the program's log to `stream`, else stdout: `text` or `json`, from `level` (debug, info, ...) up."""
+    """Send the program's log to `stream` (default: stdout), as `text` or `json`, from `level` (debug, info, ...)
+    up.
+    """
     formatter = JsonFormatter() if log_format == "json" else TextFormatter()
     for_application, for_us = (_Stream(stream or sys.stdout) for _ in range(2))
     for handler in (for_application, for_us):
@@ -45,7 +47,7 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
 
 
 def log_to(logger: logging.Logger) -> None:
-    """Hand the package's own lines to `logger`, the clock file's choice, and to nothing else."""
+    """Send the package's own lines only to `logger`, which the clock file chose."""
     ours = logging.getLogger(_PACKAGE)
     ours.__class__ = _PackageLogger
     ours.disabled = False
@@ -68,7 +70,7 @@ def _is_ours(logger: str) -> bool:
 
 
 class _OwnLogger(logging.Logger):
-    """A logger of the package: an application's configuration that does not name it leaves it as it is."""
+    """A logger of the package. An application's configuration that does not name it does not change it."""
 
     def __setattr__(self, name: str, value: object) -> None:
         """Never disable it, as `dictConfig` and `fileConfig` do by default with loggers that they do not name."""
@@ -76,12 +78,12 @@ class _OwnLogger(logging.Logger):
 
 
 class _PackageLogger(_OwnLogger):
-    """The logger above all of the package's, with the package's own handler."""
+    """The parent of all loggers of the package, with the package's own handler."""
 
     @property
     def propagate(self) -> bool:
-        """Whether the handlers above get the lines too: not while our own handler writes them."""
-        for handler in self.handlers:  # asked for each line
+        """Whether the handlers of parent loggers receive the lines, too: not while our own handler writes them."""
+        for handler in self.handlers:  # called for each line
             if isinstance(handler, _Own):
                 return False
         return bool(vars(self).get("propagate", True))
@@ -92,7 +94,7 @@ class _PackageLogger(_OwnLogger):
 
 
 class JobLogContext:
-    """While it is entered, the log lines of this thread or task are about the job with this payload."""
+    """Inside the block, the log lines of this thread or task carry the fields of the job with this payload."""
 
     __slots__ = ("_payload", "_token")
     _token: Token[Mapping[str, object] | None]
@@ -108,13 +110,13 @@ class JobLogContext:
 
 
 class JobFields(logging.Filter):
-    """Gives each record the fields `jid`, `class` and `event` of the job that runs, empty outside of jobs.
+    """Adds to each record the fields `jid`, `class` and `event` of the job that runs, empty outside of jobs.
 
     For an application's own handlers: `"filters": {"job": {"()": "clock.log.JobFields"}}`.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the fields that the record does not have; it is always written."""
+        """Add the fields that the record lacks. Always True: the record is written."""
         for name, value in {"jid": "", "class": "", "event": "", **fields_of(running_job.get())}.items():
             vars(record).setdefault(name, value)
         return True
@@ -135,12 +137,15 @@ class _Own(logging.Handler):
 
 class _Stream(logging.StreamHandler[TextIO], _Own):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
-        """Do without a line that cannot be written, to a full disk or a reader that is gone: work goes on."""
+        """Skip a line that cannot be written, because of a full disk or a closed pipe: work continues."""
         if not isinstance(sys.exception(), OSError):
             super().handleError(record)
 
     def write(self, line: str) -> bool:
-        """Write a line that has no record. False: a mistake, such as a closed stream, which a record reports."""
+        """Write a line without a record.
+
+        False: an error, such as a closed stream; then a record must report it.
+        """
         with self.lock or nullcontext():
             try:
                 self.stream.write(line + self.terminator)
@@ -158,13 +163,14 @@ class _Relay(_Own):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Let the other logger decide by its own level and handlers."""
+        """Pass the record to the other logger, which applies its own level and handlers."""
         if self._logger.isEnabledFor(record.levelno):
             self._logger.handle(record)
 
 
 def write_info(logger: logging.Logger, message: str, created: float) -> bool:
-    """Write a line of text at level INFO without a record, which costs six times as much; False: one is needed.
+    """Write a line of text at level INFO without a record, which costs six times as much. False: a record is
+    needed.
 
     `created` is the time of the line, in float seconds since 1970.
     """
@@ -175,7 +181,7 @@ def write_info(logger: logging.Logger, message: str, created: float) -> bool:
 
 
 def _only_reader(logger: logging.Logger) -> _Stream | None:
-    """The package's own handler of text, if no handler, filter or factory of the application's gets the record."""
+    """The package's own text handler, if no handler, filter or factory of the application receives the record."""
     handlers = logger.parent.handlers if logger.parent and logger.propagate else []
     if len(handlers) != 1 or logger.handlers or logger.filters:
         return None
@@ -187,10 +193,10 @@ def _only_reader(logger: logging.Logger) -> _Stream | None:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`; a job's own line begins with its class and jid.
+    """`2026-11-24T06:00:00.003Z INFO Triggering 'nightly'`; a job's own line starts with its class and jid.
 
-    A record is one line, whatever its message holds: a line break in a jid begins no line. A traceback follows,
-    indented, so that none of its lines looks like a record.
+    A record is one line, whatever its message contains: a line break in a jid starts no new line. A traceback
+    follows, indented, so none of its lines looks like a record.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -203,7 +209,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and what it is about: event, due, jid, queue..."""
+    """One JSON object per line: time, level, logger, message, and fields such as event, due, jid, queue."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line; a traceback is its field `traceback`, a thread's stack its field `stack`."""
@@ -220,13 +226,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def _dumped(line: dict[str, object]) -> str:
-    """The line as JSON in ASCII, so that it is JSON in whatever encoding it is written.
+    """The line as JSON in ASCII, so it is valid JSON in every encoding.
 
-    A field that JSON cannot hold is written as text: it must not cost the line.
+    A field that JSON does not support is written as text, so the line is not lost.
     """
     try:
         return json.dumps(line, default=str, allow_nan=False)
-    except Exception:  # noqa: BLE001  # keys that are no text, a value that holds itself, a broken __str__
+    except Exception:  # noqa: BLE001 # keys that are not text, a value that contains itself, a broken __str__
         return json.dumps(
             {name: value if isinstance(value, str) else _text(value) for name, value in line.items()}
         )
@@ -250,7 +256,7 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    """What the line is about: what it says itself, and for the application's lines the job that runs."""
+    """The fields of the line: its own, and for the application's lines those of the running job."""
     said = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     return {**_job_fields(record), **said}
 
@@ -260,9 +266,9 @@ def _job_fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _job(record: logging.LogRecord) -> str:
-    """How a line begins that the application writes in a job: class and jid, event, and what `self.logger` adds.
+    """The start of the application's lines in a job: class and jid, event, and the fields of `self.logger`.
 
-    The package's own lines say these themselves.
+    The package's own lines contain these already.
     """
     fields = _fields(record) if "class" in vars(record) else _job_fields(record)
     if not fields:
@@ -276,6 +282,6 @@ def _time(created: float) -> str:
     return f"{_to_the_second(second)}.{int((created - second) * 1000):03}Z"
 
 
-@lru_cache(maxsize=1)  # many lines are of one second
+@lru_cache(maxsize=1)  # many lines have the same second
 def _to_the_second(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

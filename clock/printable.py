@@ -1,12 +1,12 @@
-"""Text that may come from anywhere, made fit for a terminal or a line of a log."""
+"""Text from untrusted sources, made safe for a terminal or a log line."""
 
 from __future__ import annotations
 
 import re
 
-#: What is not shown as itself: control characters (C0, DEL and C1, with which escape sequences begin), U+2028 and
-#: U+2029, which end a line, what reorders or hides text (marks of direction, invisible characters, tags), and
-#: surrogates, which no encoding has. Joiners stay, as scripts and emoji need them.
+#: Characters that are escaped: control characters (C0, DEL and C1, which start escape sequences), U+2028 and
+#: U+2029, which end a line, characters that reorder or hide text (marks of direction, invisible characters, tags),
+#: and surrogates, which no encoding has. Joiners stay, because scripts and emoji need them.
 UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -14,12 +14,12 @@ UNPRINTABLE = re.compile(
 
 
 def printable(value: object) -> str:
-    r"""The text of a value as one line, with escapes for what is not shown as itself; None has no text.
+    r"""The text of a value as one line, with escapes for the characters above; None becomes "".
 
     >>> print(printable("done\x1b[2J\nforged"))
     done\x1b[2J\nforged
     """
     text = "" if value is None else str(value)
-    if text.isprintable():  # as nearly all is
+    if text.isprintable():  # the usual case
         return text
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

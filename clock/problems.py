@@ -1,10 +1,10 @@
-"""What keeps a process from working: its loops report it, and the log, the probes and Redis are told.
+"""The faults of a process: its loops report them, and the log, the probes and Redis show them.
 
 Each loop has a `Part`. An error, or an answer from Redis that takes longer than `ANSWER_SECONDS`, is a problem of
 the part until its next success. Parts with the same cause share one ERROR line: at once, then every
-`REPEAT_SECONDS`. One more line says that it is over, when no part has met the cause for `CALM_SECONDS`.
+`REPEAT_SECONDS`. One more line reports the end, when no part has met the cause for `CALM_SECONDS`.
 
-A cause that waiting cannot cure, met before the part has worked at all, ends the process: `raise_fatal`.
+A cause that waiting cannot cure ends the process if it occurs before the part's first success: `raise_fatal`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import Self
 from clock.clocks import Clock, to_ms
 from clock.errors import Outranked, StoreError, message_of
 
-ANSWER_SECONDS = 3.0  # an ERROR line is due within 5 s: a wait of 1 s and a look each second come on top
+ANSWER_SECONDS = 3.0  # an ERROR line is due within 5 s: a wait of 1 s and a check each second come on top
 REPEAT_SECONDS = 60.0
-START_SECONDS = 10.0  # a refusal met later is waited out: the process has worked
+START_SECONDS = 10.0  # after this, the process waits for the end of a refusal, because it has worked before
 PUBLISHED = 20  # a heartbeat stays small
-MOST = 1_000  # problems of single entries in Redis; more are not reported
+MOST = 1_000  # problems of single entries in Redis; further ones are not reported
 ENTRY_SECONDS = 60.0  # errors of entries come back with each heartbeat
 CALM_SECONDS = 3.0  # a cause that comes and goes faster is one problem, not many
 FROZEN_SECONDS = 3.0  # between two calls of `watch`: this process did not run, so answers may wait to be read
 WATCH_SECONDS = 1.0  # between two calls of `watch`
 
-#: Refusals that a person has to lift, mostly in a setting of this process: it ends if they are there at its start.
+#: Refusals that a person must remove, mostly in a setting of this process. If they occur at its start, it ends.
 FATAL = frozenset(
     {
         "certificate", "cluster", "no_permission", "no_such_database", "not_redis", "password_needed",
@@ -44,10 +44,10 @@ logger = logging.getLogger("clock.problems")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and what to do about it. `cause` is a stable word for programs.
+    """A problem with its cure. `cause` is a stable word for programs.
 
-    `blocks`: the process is not ready. `is_retried`: what it holds up is tried again, so nothing is lost.
-    `calm_seconds`: it is over when it has not been met for so long; None: `CALM_SECONDS`.
+    `blocks`: the process is not ready. `is_retried`: the blocked parts try again, so nothing is lost.
+    `calm_seconds`: the problem is over after this time without a report; None: `CALM_SECONDS`.
     """
 
     cause: str
@@ -58,7 +58,7 @@ class Problem:
 
 
 class Part:
-    """A loop of the process; `with part:` encloses what it asks of Redis. For one thread."""
+    """A loop of the process; `with part:` encloses its commands to Redis. For one thread."""
 
     def __init__(self, owner: Problems, name: str) -> None:
         self.name = name
@@ -81,18 +81,18 @@ class Part:
             self.failed(error)
 
     def works(self) -> None:
-        """Say that Redis did what was asked."""
+        """Report a success of Redis."""
         if self.has_problem or not self.has_worked:
             self.has_worked = True
             self.found()
 
     def rests(self) -> None:
-        """Say that the part has nothing to do now, so it cannot fail either."""
+        """Report that the part is idle, so it cannot fail either."""
         if self.has_problem:
             self.found()
 
     def failed(self, error: Exception) -> None:
-        """Report an error. One that does not come from Redis is a bug, and logged with its traceback."""
+        """Report an error. An error that does not come from Redis is a bug, and is logged with its traceback."""
         if isinstance(error, Outranked):
             self.works()
         elif isinstance(error, StoreError):
@@ -105,13 +105,13 @@ class Part:
             self._owner.report(self, (Problem(f"error:{self.name}", text, is_retried=True),), traceback_of=error)
 
     def found(self, *problems: Problem) -> None:
-        """Report what is wrong now; nothing: all is well."""
+        """Report the present problems; none: all is well."""
         self._owner.report(self, problems)
 
 
 @dataclass(slots=True)
 class Lasting:
-    """A problem that lasts: since and until when it was met, in monotonic seconds, and by which parts."""
+    """A problem that lasts: its first and last report, in monotonic seconds, and its parts."""
 
     problem: Problem
     since: float
@@ -120,13 +120,13 @@ class Lasting:
     logged_at: float = float("-inf")
 
     def is_over(self, now: float) -> bool:
-        """Whether no part has it, and it has not been met for a while."""
+        """Whether no part has it any more, and the time without a report has passed."""
         calm = self.problem.calm_seconds
         return not self.parts and now - self.last_met >= (CALM_SECONDS if calm is None else calm)
 
 
 class Problems:
-    """All that is wrong with a process. `on_fatal` is called, on any thread, when the process must end."""
+    """All problems of a process. `on_fatal` is called, on any thread, when the process must end."""
 
     def __init__(self, *, clock: Clock, on_fatal: Callable[[], object] = lambda: None) -> None:
         self._clock = clock
@@ -155,14 +155,14 @@ class Problems:
 
     @property
     def lasting(self) -> Sequence[tuple[Problem, float]]:
-        """What is wrong now, and for how many seconds; from any thread."""
+        """The present problems and their ages in seconds; from any thread."""
         now = self.monotonic()
         with self._lock:
             return [(lasting.problem, now - lasting.since) for lasting in self._lasting.values()]
 
     @property
     def blocking(self) -> list[str]:
-        """Why the process is not ready; empty: it is."""
+        """The reasons why the process is not ready; empty: it is ready."""
         return [problem.text for problem, _ in self.lasting if problem.blocks]
 
     def raise_fatal(self) -> None:
@@ -171,7 +171,7 @@ class Problems:
             raise self._fatal
 
     def watch(self) -> None:
-        """Look for answers that do not come, repeat what lasts, end what is over. To be called every second."""
+        """Check for missing answers, repeat lasting problems, end those that are over. Call it every second."""
         now = self.monotonic()
         was_frozen, self._watched = now - self._watched > FROZEN_SECONDS, now
         for part in [] if was_frozen else list(self._parts):
@@ -199,7 +199,7 @@ class Problems:
         *,
         traceback_of: Exception | None = None,
     ) -> None:
-        """Take over what is wrong with a part now; `fatal` ends the process."""
+        """Record the present problems of a part; `fatal` ends the process."""
         if fatal is not None:
             self._fatal = self._fatal or fatal
             self._on_fatal()
@@ -215,7 +215,7 @@ class Problems:
                 self._meet(part, problem, now, traceback_of)
 
     def meet(self, problem: Problem) -> None:
-        """Report what is wrong with one entry in Redis. It lasts until it has not been met for `calm_seconds`."""
+        """Report a problem of one entry in Redis. It ends after `calm_seconds` without a report."""
         with self._lock:
             if problem.cause in self._lasting or len(self._lasting) < MOST:
                 self._meet(None, problem, self.monotonic(), None)
@@ -223,7 +223,7 @@ class Problems:
     def entry(self, message: str, *args: object) -> None:
         """Report an error of one entry in Redis, such as a key of a wrong type: the process stays ready.
 
-        It is over when it has not come back for a minute.
+        It is over after a minute without a report.
         """
         line = message % args
         self.meet(Problem(f"entry:{line}", line, blocks=False, calm_seconds=ENTRY_SECONDS))
@@ -238,7 +238,7 @@ class Problems:
 
 
 def published(problems: Problems, now: datetime) -> list[dict[str, object]]:
-    """What is wrong at the instant `now`, as other processes read it in Redis; `since` is in ms since 1970."""
+    """The problems at the instant `now`, in the form for other processes; `since` is in ms since 1970."""
     return [
         {"cause": problem.cause, "text": problem.text, "since": to_ms(now - timedelta(seconds=seconds))}
         for problem, seconds in problems.lasting[:PUBLISHED]

@@ -1,12 +1,12 @@
 """Signals become calls on an ordinary thread.
 
-A Python signal handler may interrupt the main thread while it holds a lock, so a handler that sets an event
-can deadlock. Here the handler does nothing: the interpreter writes the signal's number into a socket, and a
-thread of ours reads it and calls what was registered.
+A Python signal handler may interrupt the main thread while it holds a lock, so a handler that sets an event can
+deadlock. Here the handler does nothing: the interpreter writes the signal's number into a socket, and a separate
+thread reads it and calls the registered functions.
 
 A forked child has a copy of that socket, so a signal to the child would reach its parent. Therefore the signals
-are blocked during a fork, and the child begins with the handlers that were there before. A child
-that gets SIGINT that early ends.
+are blocked during a fork, and the child starts with the previous handlers. A child that receives SIGINT that early
+ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from clock.forking import close_in_child, end_child, flush_output
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The signals that this process handles: what handled each of them before, and the wakeup fd of before."""
+    """The signals that this process handles, with their previous handlers and the previous wakeup fd."""
 
     handlers: Mapping[signal.Signals, Any]
     wakeup: int
@@ -46,8 +46,8 @@ _forking = threading.local()  # `mask`: the signal mask of a thread that forks, 
 def handling(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
     """Call `handlers[signal]` on a thread whenever that signal arrives; the old handlers return at the end.
 
-    HUP stays ignored where it was, as by `nohup`. What the process that started this one has held back comes now.
-    Must be entered on the main thread, as Python demands of `signal.signal`.
+    HUP stays ignored if it was, as under `nohup`. Signals that the parent process has blocked arrive now. Call it
+    on the main thread, as `signal.signal` requires.
     """
     global _taken  # signals are the process's own
     reader, writer = socket.socketpair()
@@ -87,7 +87,7 @@ def _is_left_to_nohup(number: signal.Signals) -> bool:
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:
-    """Only there so that the interpreter writes to the wakeup socket."""
+    """Does nothing; with a handler the interpreter writes to the wakeup socket."""
 
 
 def _before_fork() -> None:
