@@ -20,10 +20,10 @@ from clock.timetable import left_running
 
 PROGRAM = Path(sys.argv[0]).name if Path(sys.argv[0]).name in ("clock", "clockd") else "python -m clock"
 LONGEST_ERROR = 4_000  # characters: a value that an error quotes may be of any size
-THREAD_SECONDS = 0.5  # for threads of the clock file that are about to end
-COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # how the shell's completion script asks for words
+THREAD_SECONDS = 0.5  # for threads of the clock file that are ending
+COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # the variable by which the shell's completion script requests words
 
-#: Every command and the module that holds it; a module is imported when its command is run, or helped with.
+#: Every command and its module. A module is imported when its command, or the command's help, runs.
 SECTIONS = {
     "Run": {
         "run": "clock.cli.commands.run",
@@ -94,7 +94,7 @@ def main() -> NoReturn:
 
 
 def _is_held_up() -> bool:
-    """Whether a thread that a clock file has started goes on, so that Python would wait for it without end."""
+    """Whether a thread that a clock file started still runs; Python would wait for it forever."""
     threads = [thread for thread in left_running if not thread.daemon]
     for thread in threads:
         thread.join(THREAD_SECONDS)
@@ -104,11 +104,11 @@ def _is_held_up() -> bool:
 def _run() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # text that the terminal's encoding lacks is shown, too
+            stream.reconfigure(errors="backslashreplace")  # escapes characters that the terminal's encoding lacks
     try:
         exit_code = cli.main(prog_name=PROGRAM, standalone_mode=False, complete_var=COMPLETION_VARIABLE)
     except click.ClickException as error:
-        vars(error)["message"] = printable(error.message)  # it quotes what was given on the command line
+        vars(error)["message"] = printable(error.message)  # it quotes the command line
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
@@ -117,7 +117,7 @@ def _run() -> NoReturn:
         _fail(error, error.exit_code)
     except MemoryError:
         _fail("out of memory")
-    except OSError as error:  # a full disk, a folder that may not be written
+    except OSError as error:  # a full disk, a folder without write permission
         _fail(error)
     sys.exit(exit_code or 0)
 

@@ -23,14 +23,14 @@ WITH_PROCESSES = ("run", "worker", "dev", "daemon")  # they handle signals and f
 
 
 class CommandGroup(click.Group):
-    """A group that answers a mistyped command with the near one, and lists its commands as they were added."""
+    """A group that suggests the closest name for a mistyped command, and lists its commands in their order."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take `args` apart; `help` in front, or between, is `--help` of the command behind it."""
+        """Parse `args`; a word `help` in front or in between is `--help` of the command after it."""
         if args[:1] == ["help"] and not ctx.resilient_parsing:
             args = [*args[1:], "--help"]
         return super().parse_args(ctx, args)
@@ -38,7 +38,7 @@ class CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that `args` begin with. Raises UsageError."""
+        """The command at the start of `args`. Raises UsageError."""
         if not ctx.resilient_parsing and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             known = self.list_commands(ctx)
             near = get_close_matches(args[0], known, 1)
@@ -48,15 +48,15 @@ class CommandGroup(click.Group):
 
 
 class LazyCommands(CommandGroup):
-    """The program's commands: each module is imported when its command is wanted, so that starting one is quick.
+    """The program's commands: each module is imported when its command runs, so commands start fast.
 
     `sections` are title -> (command -> module); in the module, the command is the function of that name, or of
-    that name with `_command` after it where Python has a word of that name. A first word that is no command is
-    taken for a clock file: `python -m clock lib/clock.py`.
+    that name with the suffix `_command` if Python reserves the name. If the first word is not a command, it is a
+    clock file: `python -m clock lib/clock.py`.
     """
 
     def __init__(self, *args: object, sections: Mapping[str, Mapping[str, str]], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments, as they came
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # click's own arguments, passed on
         self._sections = sections
         self._modules = {name: module for section in sections.values() for name, module in section.items()}
 
@@ -65,7 +65,7 @@ class LazyCommands(CommandGroup):
         return list(self._modules)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module. None: there is no such command."""
+        """Import the command's module. None: unknown command."""
         if cmd_name not in self._modules:
             return None
         import_path.application_last()
@@ -74,20 +74,20 @@ class LazyCommands(CommandGroup):
         module = importlib.import_module(self._modules[cmd_name])
         import_path.application_first()
         found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
-        assert isinstance(found, click.Command)  # noqa: S101  # the table is ours
+        assert isinstance(found, click.Command)  # noqa: S101 # the table is part of this package
         return found
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
     ) -> click.Context:
-        """A context without colours where NO_COLOR is set, whatever its value (no-color.org)."""
+        """A context without colours if NO_COLOR is set, whatever its value (no-color.org)."""
         colour = False if os.environ.get("NO_COLOR") else None
         return super().make_context(info_name, args, parent, color=colour, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take `args` apart, the default command put in where none is named."""
+        """Parse `args`; insert the default command if none is named."""
         if ctx.resilient_parsing:
-            return super().parse_args(ctx, args)  # the shell asks for completions
+            return super().parse_args(ctx, args)  # the shell requests completions
         if not args or self._are_of_the_default(args, ctx):
             args = ["run", *args]
         elif args[0] != "help" and not args[0].startswith("-") and args[0] not in self._modules:
@@ -111,9 +111,9 @@ class LazyCommands(CommandGroup):
                 formatter.write_dl(rows)
 
     def _are_of_the_default(self, args: list[str], ctx: click.Context) -> bool:
-        """Whether `args` are options of the default command: none of this group's own, and no command follows."""
+        """Whether `args` are options of the default command: not this group's own, and no command follows."""
         own = {name for option in self.get_params(ctx) for name in option.opts}
-        is_own = args[0] in own or get_close_matches(args[0], own, 1, cutoff=0.8)  # this group names the near one
+        is_own = args[0] in own or get_close_matches(args[0], own, 1, cutoff=0.8)  # this group suggests it
         return args[0].startswith("-") and not is_own and self._modules.keys().isdisjoint(args)
 
     def _as_clock_file(self, args: list[str]) -> list[str]:
@@ -126,7 +126,7 @@ class LazyCommands(CommandGroup):
 
 
 def _unavailable(name: str) -> click.Command:
-    """A command that only says what it needs."""
+    """A command that only reports its requirement."""
 
     def refuse() -> None:
         raise click.ClickException(NEEDS_POSIX)

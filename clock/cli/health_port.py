@@ -1,4 +1,4 @@
-"""The health port of a clock or a worker, as `--health-port` asks for it."""
+"""The health port of a clock or a worker, for `--health-port`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from clock.store import Redis
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
 
-FOLDER_VARIABLE = "CLOCK_HEALTH_FOLDER"  # tells a child where to write how it is, for its parent's port
+FOLDER_VARIABLE = "CLOCK_HEALTH_FOLDER"  # gives a child the folder for its health, which the parent's port reports
 
 
 def parents_folder() -> Path | None:
-    """Where this process tells its parent how it is; None: it is nobody's child. To be asked once."""
-    folder = os.environ.pop(FOLDER_VARIABLE, None)  # what a job starts is not the parent's child
+    """The folder in which this process reports its health to its parent; None: it has no parent. Call it once."""
+    folder = os.environ.pop(FOLDER_VARIABLE, None)  # a process that a job starts is not a child of the parent
     return Path(folder) if folder else None
 
 
@@ -34,7 +34,7 @@ def metrics_if_installed(
 ) -> Metrics | None:
     """The process's metrics; None: prometheus-client (the extra `metrics`) is not installed.
 
-    `children` is where the processes write what they have counted, if this one speaks for several.
+    `children` is the folder of the child processes' counters, if this process reports for several.
     """
     if importlib.util.find_spec("prometheus_client") is None:
         return None
@@ -53,10 +53,10 @@ def health(
     worker: WorkerSigns | None = None,
     parents: Path | None = None,
 ) -> Iterator[None]:
-    """Tell health and metrics of this process, a clock, a worker or both, inside the block.
+    """Serve health and metrics of this process (a clock, a worker or both) inside the block.
 
-    One of several processes tells its parent, by the folder `parents`. Nothing is told where `health_port`
-    does not ask for it. Raises ConfigurationError where the port is taken.
+    One of several processes reports to its parent, in the folder `parents`. Without `health_port` nothing is
+    served. Raises ConfigurationError if the port is in use.
     """
     if config.health_port is None:
         yield
@@ -74,15 +74,15 @@ def health(
 
 
 def told_to(folder: Path) -> Mapping[str, str]:
-    """The environment of processes that write into `folder` how they are, and what they have counted."""
+    """The environment of processes that write their health and counters into `folder`."""
     return {FOLDER_VARIABLE: str(folder), "PROMETHEUS_MULTIPROC_DIR": str(folder)}
 
 
 @contextmanager
 def health_of_children(config: Config, folder: Path | None, pids: Callable[[], Sequence[int]]) -> Iterator[None]:
-    """Tell health and metrics of the processes that write into `folder`, inside the block; None: nobody asks.
+    """Serve health and metrics of the processes that write into `folder` inside the block; None: not wanted.
 
-    Raises ConfigurationError where the port is taken, StoreUnavailable.
+    Raises ConfigurationError if the port is in use, StoreUnavailable.
     """
     if folder is None or config.health_port is None:
         yield

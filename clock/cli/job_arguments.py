@@ -1,4 +1,4 @@
-"""How the commands for jobs say which jobs are meant, ask before they change them, and show how far they are."""
+"""The commands for jobs: selecting jobs, confirming changes, showing progress."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from clock.job.payload import instant
 from clock.printable import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
-END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: a score of another program's may lie beyond
-SHOWN_FROM = 2_000  # so many jobs take long enough for a progress bar
+END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
+SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
@@ -38,14 +38,14 @@ class Age(click.ParamType[float]):
     name = "age"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The seconds. Fails with what is accepted."""
+        """The seconds. Fails with the accepted forms."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
         if match is None:
             self.fail(f"{value!r} is not an age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
 
 
-#: Condition -> its option, type, metavar and help.
+#: Condition: its option, type, metavar and help.
 _CONDITIONS: dict[str, tuple[str, click.ParamType[Any] | None, str, str]] = {
     "class_": ("--class", None, "NAME", "Only jobs of this class; * matches anything."),
     "queue": ("--queue", None, "NAME", "Only jobs of this queue; * matches anything."),
@@ -57,7 +57,7 @@ NO_CHOICE = "select jobs by JID, or with --class, --queue, --older-than, --args 
 
 
 def filter_options(command: F) -> F:
-    """Add options that say which jobs are meant; the command gets them, and its JIDs, as `wanted`."""
+    """Add the options that select jobs; the command receives them, and its JIDs, as `wanted`."""
 
     @wraps(command)
     def with_filter(*args: Any, jids: tuple[str, ...] = (), **options: Any) -> Any:
@@ -72,7 +72,7 @@ def filter_options(command: F) -> F:
 
 
 def confirm(question: str, yes: bool) -> None:
-    """Ask, unless `yes`; a no ends the command. Raises ClockError where nobody can answer."""
+    """Ask for confirmation, unless `yes`; a no ends the command. Raises ClockError without an answer."""
     if yes:
         return
     try:
@@ -87,7 +87,7 @@ def confirm(question: str, yes: bool) -> None:
 
 
 class Place(Protocol):
-    """What is asked here of where jobs wait."""
+    """The methods of a queue or sorted set that are used here."""
 
     def search(self, **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
         """The jobs that meet the conditions."""
@@ -97,7 +97,7 @@ class Place(Protocol):
 
 
 def count(place: Place, name: str, wanted: Conditions) -> int:
-    """How many jobs are wanted. Raises ClockError if one that was named is not there."""
+    """The number of selected jobs. Raises ClockError if a given jid is missing."""
     missing, found = set(wanted.get("jid", ())), 0
     for job in place.search(**wanted):
         missing.discard(job.jid)
@@ -108,7 +108,7 @@ def count(place: Place, name: str, wanted: Conditions) -> int:
 
 
 def one(place: Place, name: str, jid: str) -> FoundJob:
-    """The job of that id. Raises ClockError if it is not there."""
+    """The job with that id. Raises ClockError if it is missing."""
     job = next(place.search(jid=jid), None)
     if job is None:
         raise ClockError(f"{name!r} has no job {jid}")
@@ -117,7 +117,7 @@ def one(place: Place, name: str, jid: str) -> FoundJob:
 
 @contextmanager
 def progress(label: str, size: int) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar over so many jobs, if there are many; what is yielded is told how far an action is."""
+    """A progress bar for many jobs; call the yielded function with the progress of the action."""
     with click.progressbar(length=size, label=label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
 
         def show(step: Progress) -> None:
@@ -133,7 +133,7 @@ def show_found(
     as_json: bool,
     row: Callable[[FoundJob], list[object]],
 ) -> None:
-    """Print the first `limit` jobs that are wanted, and whether there are more."""
+    """Print the first `limit` selected jobs, and whether there are more."""
     jobs = place.search(**wanted)
     shown = list(islice(jobs, limit))
     more = place.size() - len(shown) if not wanted else int(next(jobs, None) is not None)
@@ -149,12 +149,12 @@ def show_found(
 
 
 def retries(job: FoundJob) -> int | None:
-    """How often it has been tried again, for a table: its payload has less after a try by hand."""
+    """The number of retries, for a table. After a manual retry the payload's count is one lower."""
     return None if job.retries is None else max(0, job.retries)
 
 
 def show_job(job: FoundJob, as_json: bool) -> None:
-    """Print all that is known of a job."""
+    """Print all details of a job."""
     if as_json:
         echo_json(job_as_json(job))
         return
@@ -164,7 +164,7 @@ def show_job(job: FoundJob, as_json: bool) -> None:
 
 
 def _in_words(name: str, value: object) -> object:
-    """A field's value, its times as dates: `at` and `..._at` in Sidekiq's units, a firing's in ms."""
+    """A field's value, its times as dates: `at` and `..._at` in Sidekiq's units, of a firing in ms."""
     if name == "clock" and isinstance(value, Mapping):
         known = {key: at for key, at in value.items() if at is not None}
         return ", ".join(f"{key} {_date(at) if key in ('due', 'previous') else at}" for key, at in known.items())
@@ -179,5 +179,5 @@ def _date(value: object) -> object:
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:
-    """The job's payload, its arguments as they may be shown; `at` is its score."""
+    """The job's payload with redacted arguments; `at` is its score."""
     return {**job.payload, "args": job.args, "at": job.at}

@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def setting_option(name: str, *flags: str, shows_default: bool = True) -> Callable[[F], F]:
-    """The option of a setting, as the table of settings has it; `flags` are used in the place of the table's."""
+    """The option of a setting, from the table of settings; `flags` replaces the table's flags."""
     setting = BY_NAME[name]
     is_repeated = isinstance(setting.default, tuple)
     about = setting.about[0].upper() + setting.about[1:] + ("; repeatable" if is_repeated else "")
@@ -43,12 +43,12 @@ _SHARED = [
     setting_option("redis"),
     config_option,
     setting_option("log_format"),
-    setting_option("log_level", shows_default=False),  # the default of commands that answer is another
+    setting_option("log_level", shows_default=False),  # commands that print an answer have another default
 ]
 
 
 def shared_options(command: F) -> F:
-    """Add the options that every command which speaks to Redis has."""
+    """Add the options of all commands that use Redis."""
     return _with(_SHARED, command)
 
 
@@ -64,14 +64,14 @@ def _with(options: Sequence[Callable[[F], F]], command: F) -> F:
 
 
 def settings(config: Path | None, **options: object) -> Config:
-    """The settings that a process runs with; its log goes to stdout as they say. Raises ConfigurationError."""
+    """The settings of a process, whose log goes to stdout. Raises ConfigurationError."""
     found = load_config(options, file=config)
     configure_logging(found.log_format, found.log_level)
     return found
 
 
 def answering_settings(config: Path | None, **options: object) -> Config:
-    """The settings of a command that answers on stdout: its log goes to stderr, from warnings up unless asked.
+    """The settings of a command that answers on stdout: its log goes to stderr, from warnings up by default.
 
     Raises ConfigurationError.
     """
@@ -81,6 +81,6 @@ def answering_settings(config: Path | None, **options: object) -> Config:
 
 
 def answering(log_format: str = "text", log_level: str = "warning") -> None:
-    """Keep stdout for the command's answer: its log, and what the user's code prints, go to stderr."""
+    """Keep stdout for the command's answer: its log, and output of the user's code, go to stderr."""
     configure_logging(log_format, log_level, stream=sys.stderr)
     keep_answer_apart()

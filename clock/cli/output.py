@@ -1,7 +1,7 @@
-"""How commands answer: lines, tables that fit the terminal, JSON for programs, durations for people.
+"""The output of commands: lines, tables that fit the terminal, JSON for programs, durations for people.
 
-All that a command writes goes through this module. What it writes may come from Redis, an exception or a database,
-so control characters are escaped here, once: no value can end its line, command the terminal or reorder the text.
+All output of commands goes through this module. Values may come from Redis, an exception or a database, so control
+characters are escaped here, once: no value can end its line, control the terminal or reorder the text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from click.formatting import wrap_text
 from clock.printable import UNPRINTABLE, printable
 
 LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
-ENDLESS = 1_000_000  # columns of an output that is no terminal: its lines are not wrapped
+ENDLESS = 1_000_000  # columns of an output that is not a terminal: its lines are not wrapped
 
 _ANSWERS = f"{__name__}.answers"
 
@@ -39,21 +39,24 @@ class Styled:
 
 
 def keep_answer_apart() -> None:
-    """Send what the user's code prints to stderr until the command ends, so that stdout holds only the answer."""
+    """Send output of the user's code to stderr until the command ends, so stdout contains only the answer."""
     context = click.get_current_context()
     if _ANSWERS not in context.meta:
         context.meta[_ANSWERS] = context.find_root().with_resource(_apart())
 
 
 def answers() -> TextIO:
-    """Where the command's answer goes."""
+    """The stream for the command's answer."""
     context = click.get_current_context(silent=True)
     return context.meta.get(_ANSWERS) or sys.stdout if context else sys.stdout
 
 
 @contextmanager
 def _apart() -> Iterator[TextIO]:
-    """The stream for the answer; in the block stdout is stderr, also for processes that the user's code starts."""
+    """The stream for the answer.
+
+    Inside the block stdout is stderr, also for processes that the user's code starts.
+    """
     with ExitStack() as stack:
         answer = sys.stdout
         with suppress(OSError, AttributeError):  # a stream without a descriptor; a stderr that is closed
@@ -64,7 +67,7 @@ def _apart() -> Iterator[TextIO]:
 
 @contextmanager
 def _own_descriptor(stream: TextIO, other: int) -> Iterator[TextIO]:
-    """A stream that goes where `stream` went; in the block the descriptor of `stream` leads to `other`."""
+    """A stream to the target of `stream`. Inside the block the descriptor of `stream` leads to `other`."""
     stream.flush()
     number = stream.fileno()
     own = os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors=stream.errors)
@@ -88,7 +91,7 @@ def _styled(part: Styled) -> str:
 
 
 def echo_wrapped(text: object, *, first: str | Styled = "", indent: str = "", fg: str | None = None) -> None:
-    """Write a text, wrapped at the terminal's width; `first` begins its first line, `indent` the others."""
+    """Write a text, wrapped at the terminal's width; `first` starts the first line, `indent` the others."""
     begin = first if isinstance(first, Styled) else Styled(first)
     lead = printable(begin.text)
     lines = wrap_text(printable(text), terminal_width() or ENDLESS, lead, indent)[len(lead) :]
@@ -96,12 +99,12 @@ def echo_wrapped(text: object, *, first: str | Styled = "", indent: str = "", fg
 
 
 def echo_page(text: str) -> None:
-    """Write a text of several lines that was laid out before."""
+    """Write a text with a fixed layout of several lines."""
     click.echo("\n".join(map(printable, text.rstrip("\n").split("\n"))), file=answers())
 
 
 def echo_as_is(text: str) -> None:
-    """Write what another program has written, or a shell is to run: nothing is escaped, no line is ended."""
+    """Write output of another program, or code for a shell: without escapes and without a line end."""
     click.echo(text, file=answers(), nl=False)
 
 
@@ -114,9 +117,9 @@ def echo_json(value: object, *, indent: int = 2) -> None:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
-    """The lines of a table. A column for which `width` has no room, the widest first, goes below its row.
+    """The lines of a table. If `width` is too small, the widest columns go below their row.
 
-    Columns that hold nothing are left out.
+    Empty columns are omitted.
 
     >>> table(["queue", "jobs"], [["default", 12], ["low", 3]])
     ['queue    jobs', 'default    12', 'low         3']
@@ -149,7 +152,7 @@ def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def terminal_width() -> int | None:
-    """How many columns there are; None: the output goes to a file or program, which takes lines of any length."""
+    """The terminal's width in columns. None: the output is a file or program, and lines may have any length."""
     if "COLUMNS" in os.environ or (sys.stdout and answers().isatty()):
         return shutil.get_terminal_size().columns
     return None
@@ -174,7 +177,7 @@ _UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"
 
 
 def _beside(widths: dict[int, int], room: int | None) -> list[int]:
-    """The columns that stand side by side: the first one, and without the widest others if the room is small."""
+    """The columns of a row: the first one, and the narrowest of the others that fit."""
     beside = list(widths)
     while room is not None and len(beside) > 1 and sum(widths[index] + 2 for index in beside) - 2 > room:
         beside.remove(max(beside[1:], key=lambda index: widths[index]))
@@ -196,7 +199,7 @@ def _short(text: str, width: int | None) -> str:
 
 
 def _cells(text: str) -> int:
-    """How many columns a text takes: a character of East Asia's scripts takes two."""
+    """The width of a text in columns: East Asian characters take two."""
     return len(text) if text.isascii() else sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 

@@ -1,8 +1,8 @@
 """The pid file of a background clock: a pid in it counts only while its process holds a lock on the file.
 
-The kernel drops the lock when the process ends, however it ends. So the pid that a killed clock has left is
-nobody's, even if another process has that pid now. The folder may be writable by other users: no link is followed,
-and no file is written or deleted that is not a pid file of this user.
+The kernel drops the lock when the process ends, however it ends. So the pid of a killed clock counts as free, even
+if another process has that pid now. The folder may be writable by other users: no link is followed, and only pid
+files of this user are written or deleted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clock.clocks import SystemClock
 from clock.errors import ClockError, ConfigurationError
 
 LOOK_SECONDS = 0.05
-PATIENCE = 20  # looks while another command tests the lock, which takes it for a moment
+PATIENCE = 20  # attempts: another command may hold the lock for a moment to test it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class PidFile:
     path: Path
 
     def holder(self) -> int | None:
-        """The process that the file names and that holds its lock; None: there is none.
+        """The process that the file names and that holds its lock; None: no such process.
 
-        Raises ConfigurationError if the path holds something else than a pid file.
+        Raises ConfigurationError if the path is not a pid file.
         """
         try:
             file = open_own(self.path, os.O_RDONLY)
@@ -45,7 +45,7 @@ class PidFile:
             return pid if pid and _is_locked(file) and _has_open(pid, file) else None
 
     def take(self) -> io.FileIO:
-        """Lock the file for as long as the result is open, in this process or a child; it is made if missing.
+        """Lock the file for as long as the result is open, in this process or a child; it is created if missing.
 
         Raises ClockError if another process holds it, ConfigurationError if it is not a pid file of this user.
         """
@@ -61,7 +61,7 @@ class PidFile:
         raise ClockError(f"Another process has locked the pid file {self.path}; try again after it exits")
 
     def remove(self, file: io.FileIO) -> None:
-        """Delete the file, which is held as `file`; nothing happens if the path has another file now."""
+        """Delete the file, which is held as `file`. If the path now has another file, nothing happens."""
         if self._is_at_path(file):
             self.path.unlink(missing_ok=True)
 
@@ -94,7 +94,7 @@ class PidFile:
             return False
 
     def _pid(self, file: io.FileIO) -> int | None:
-        """What the file says; None: it is empty. Raises ConfigurationError if that is not a pid."""
+        """The pid in the file; None: it is empty. Raises ConfigurationError if the content is not a pid."""
         text = os.pread(file.fileno(), 64, 0)
         if not re.fullmatch(rb"\s*\d{0,19}\s*", text):
             raise ConfigurationError(f"{self.path} is not a pid file; it is not changed. Use another --pid-dir")
@@ -122,7 +122,7 @@ def open_own(path: Path, flags: int) -> io.FileIO:
 
 
 def _is_locked(file: io.FileIO) -> bool:
-    """Whether a process holds the lock. It is tested by a shared lock, so that two tests do not see each other."""
+    """Whether a process holds the lock. The test uses a shared lock, so two tests do not interfere."""
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -132,7 +132,7 @@ def _is_locked(file: io.FileIO) -> bool:
 
 
 def _has_open(pid: int, file: io.FileIO) -> bool:
-    """Whether the process has this file open, on systems that say so (Linux); elsewhere True."""
+    """Whether the process has this file open, on systems that report it (Linux); elsewhere True."""
     if not Path("/proc/self/fd").exists():
         return True
     wanted = os.fstat(file.fileno())
@@ -142,7 +142,7 @@ def _has_open(pid: int, file: io.FileIO) -> bool:
                 if os.path.samestat(descriptor.stat(), wanted):
                     return True
     except PermissionError:
-        return True  # a process of another user, which only root may look into
+        return True  # a process of another user, which only root may inspect
     except OSError:
         return False
     return False

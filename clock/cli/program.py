@@ -1,4 +1,4 @@
-"""How this program is started again: for worker processes, for `dev` and for `--reload`."""
+"""Starting this program again: for worker processes, for `dev` and for `--reload`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _command: tuple[str, ...] = ("-m", "clockd")
 
 
 def restarted_by(*words: str) -> None:
-    """Let `words`, after the interpreter, start the command line: `manage.py clock`, for instance."""
+    """Set the words after the interpreter that start the command line, such as `manage.py clock`."""
     global _command  # a process has one command line
     _command = words
 

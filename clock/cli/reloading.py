@@ -1,6 +1,6 @@
-"""`--reload`: the same command in a process of its own, started anew whenever a Python or YAML file was edited.
+"""`--reload`: runs the same command in a child process, and restarts it when a Python or YAML file changes.
 
-The clock keeps its anchors through it, as through any restart: they are in Redis.
+The clock keeps its anchors, as in any restart: they are in Redis.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from clock.store.server import embedded
 
 F = TypeVar("F", bound=Callable[..., object])
 
-LOOK_SECONDS = 0.5  # how often the files are looked at
+LOOK_SECONDS = 0.5  # seconds between two checks of the files
 _WATCHED = (".py", ".yml", ".yaml")
 _PASSED_ON = (signal.SIGUSR1, signal.SIGTSTP, signal.SIGTTIN)
 _NOT_WATCHED = ("__pycache__", "node_modules", "site-packages")
 
 
 def reload_option(command: F) -> F:
-    """Add `--reload`: the command is then run by `run_reloading` before it looks at anything else."""
+    """Add `--reload`: `run_reloading` then runs the command, before anything else."""
     return click.option(
         "--reload",
         is_flag=True,
@@ -46,9 +46,9 @@ def reload_option(command: F) -> F:
 
 
 def run_reloading(arguments: list[str]) -> int:
-    """Run `python -m clock` with `arguments`, anew after each edit, until it is stopped; the exit code.
+    """Run `python -m clock` with `arguments`, again after each edit, until it is stopped. Returns the exit code.
 
-    An edit that breaks it is told, and the next one awaited; what is broken from the start ends at once.
+    After an edit that breaks the command, wait for the next edit. A command that fails at the start ends at once.
     """
     command = program.command([word for word in arguments if word != "--reload"], unbuffered=True)
     stopped = threading.Event()
@@ -81,7 +81,7 @@ def run_reloading(arguments: list[str]) -> int:
 
 
 def _keep_server(arguments: list[str]) -> None:
-    """Use the embedded server as well, where it is used: else it would stop and start with the process."""
+    """Also use the embedded server, if the command does: otherwise it would stop and start with the process."""
     if load_config({}).redis is None and "--redis" not in arguments and embedded.is_installed():
         embedded.start_or_join(Path.cwd(), clock=SystemClock())
 
@@ -97,7 +97,7 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 def _files(root: Path) -> set[tuple[str, int]]:
-    """The Python and YAML files under `root` and when they were written; of hidden folders and libraries none."""
+    """The Python and YAML files under `root` with their modification times, without hidden folders."""
     found = set()
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _NOT_WATCHED]

@@ -1,4 +1,4 @@
-"""A worker in several processes, and the health port that speaks for all of them."""
+"""A worker in several processes, with one health port for all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills f
 
 
 def run_several(config: Config) -> int:
-    """Run this command in several processes; the exit code. Raises ConfigurationError, StoreUnavailable."""
+    """Run this command in several processes. Returns the exit code.
+
+    Raises ConfigurationError, StoreUnavailable.
+    """
     for capsule in config.capsules:
         logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
     command = program.command([*sys.argv[1:], "--processes", "1"])  # the last one counts
@@ -51,7 +54,7 @@ def run_several(config: Config) -> int:
 
 
 def for_capsule(config: Config, name: str) -> Config:
-    """The settings of a process that a launcher has started to work the capsule of this name."""
+    """The settings of a process that a launcher started for the capsule of this name."""
     alone = replace(config, processes=1, capsules=())
     for capsule in config.capsules:
         if capsule.name == name:
@@ -61,7 +64,7 @@ def for_capsule(config: Config, name: str) -> Config:
 
 @contextmanager
 def _folder(config: Config) -> Iterator[Path | None]:
-    """Where the processes write how they are; None: nobody asks."""
+    """The folder for the health of the processes; None: not wanted."""
     if config.health_port is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""A stretch of time as the command line gives it: `--from` and `--to`."""
+"""A span of time on the command line: `--from` and `--to`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
-    """The text with the day that its first word names, on the clock of `now`, as a date; `now` is the minute.
+    """The text with the name of a day at its start replaced by the date, seen from `now`. `now` is the minute.
 
-    A weekday is the latest one, today among them; `ahead`: the next one after today.
+    A weekday is the latest one, including today; `ahead`: the next one after today.
 
     >>> now = datetime(2026, 11, 28, 18, 30)  # a Saturday
     >>> dated("yesterday 06:00", now), dated("monday", now), dated("Mon 08:00", now, ahead=True), dated("now", now)
@@ -38,8 +38,9 @@ def dated(text: str, now: datetime, *, ahead: bool = False) -> str:
 
 
 def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
-    """An instant to come, in UTC: a duration from now, a day's name with a time, or a date. Raises
-    ConfigurationError.
+    """A future instant, in UTC: a duration from now, a day's name with a time, or a date.
+
+    Raises ConfigurationError.
 
     >>> from datetime import UTC
     >>> str(later("--until", "2h", datetime(2026, 12, 1, 8, tzinfo=UTC), UTC))
@@ -62,7 +63,7 @@ def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
 
 
 def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
-    """From when to when, both aware: `begin` is a date or time (None: now), `end` one, or a length such as 7d.
+    """Start and end, both aware. `begin` is a date or time (None: now), `end` a date, a time or a length (7d).
 
     Raises ConfigurationError.
 
@@ -83,7 +84,7 @@ def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tupl
 
 
 def _later(start: datetime, length: re.Match[str]) -> datetime:
-    """So much later: days and weeks by the calendar of the zone."""
+    """The instant after this length: days and weeks by the calendar of the zone."""
     number, unit = int(length[1]), _UNITS[length[2]]
     if unit in ("days", "weeks"):
         return start + timedelta(**{unit: number})

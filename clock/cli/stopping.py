@@ -1,4 +1,4 @@
-"""How a running command stops: in order at the first signal, at once at the second, and always within a limit."""
+"""Stopping a running command: in order at the first signal, at once at the second, always within a limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 DOUBLED_SECONDS = 0.01  # GNU timeout sends its signal to the process and to its group: that is one request
-EXIT_SECONDS = 4.0  # for the rest, after what runs has ended or had its time; then the process is ended
+EXIT_SECONDS = 4.0  # for the rest, after running work has ended or its time is over; then the process is killed
 Stop = Callable[[], object]
 
 logger = logging.getLogger("clock.cli")
@@ -26,10 +26,9 @@ logger = logging.getLogger("clock.cli")
 class Stopping:
     """Counts the requests to stop. `stop` is called at the first one, `stop_now` at the second.
 
-    `patience_seconds`: how long `stop` may wait for what runs; infinite: until the processes of this one end.
-    `exit_seconds`: how long the rest may take after that, or after the second signal.
-    With `by_launcher` only QUIT asks to stop at once: a process of a launcher gets other signals twice, if the
-    sender signals the whole process group.
+    `patience_seconds`: how long `stop` may wait for running work; infinite: until the child processes end.
+    `exit_seconds`: limit for the rest after that, or after the second signal. With `by_launcher` only QUIT stops
+    at once: a process of a launcher receives other signals twice, if the sender signals the whole process group.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Stopping:
         self._parts.append((stop, stop_now))
 
     def handlers(self) -> Mapping[signal.Signals, Stop]:
-        """What each signal does, for `handling`."""
+        """The action of each signal, for `handling`."""
         return {
             signal.SIGTERM: self.ask,
             signal.SIGINT: self.ask,
@@ -64,7 +63,7 @@ class Stopping:
         }
 
     def ask(self) -> None:
-        """Stop in order; at once if that was asked for before."""
+        """Stop in order; at the second call, at once."""
         if self._first is None:
             self._end_within(self._patience_seconds)
             for stop, _ in self._parts:
@@ -100,7 +99,7 @@ class Stopping:
 
 
 def end_processes() -> None:
-    """Terminate processes of `multiprocessing` that were left running, which Python would wait for at its exit."""
+    """Terminate processes of `multiprocessing` that still run; Python would wait for them at its exit."""
     left = [process for process in _children() if not process.daemon]
     if left:
         logger.warning("Terminating %d processes left running by jobs or actions", len(left))
@@ -109,7 +108,7 @@ def end_processes() -> None:
 
 
 def leave(exit_code: int = 0) -> NoReturn:
-    """End the process though threads of it still run, and with it its processes of `multiprocessing`."""
+    """End the process and its processes of `multiprocessing`, even if threads still run."""
     for process in _children():
         process.terminate()
     logging.shutdown()
@@ -118,5 +117,5 @@ def leave(exit_code: int = 0) -> NoReturn:
 
 
 def _children() -> Sequence[BaseProcess]:
-    room = sys.modules.get("multiprocessing")  # if nobody has imported it, there is none
+    room = sys.modules.get("multiprocessing")  # not imported: no such process exists
     return room.active_children() if room else []

@@ -1,4 +1,4 @@
-"""The parts that commands are built from: settings, connection, clock, names."""
+"""The parts of commands: settings, connection, clock, names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from clock.timetable.clock_file.own_module import make_importable
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
 
-START_SECONDS = 10.0  # a process that starts waits so long for Redis: a restart or a fail-over takes a few seconds
+START_SECONDS = 10.0  # a starting process waits this long for Redis: a restart or a fail-over takes a few seconds
 RETRY_SECONDS = 0.5
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ logger = logging.getLogger("clock.cli")
 
 
 def identity() -> str:
-    """This process's name in Redis, as Sidekiq forms it: host, process id, 12 hex digits."""
+    """This process's name in Redis, in Sidekiq's form: host, process id, 12 hex digits."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
@@ -64,18 +64,17 @@ def patiently(start: Callable[[], T]) -> T:
 
 
 def connected_later(config: Config, max_connections: int) -> Redis:
-    """Like `connected`, but it holds no connection until a command needs one."""
+    """Like `connected`, but without an open connection until a command needs one."""
     redis = connected(config, max_connections)
     redis.connection_pool.disconnect()
     return redis
 
 
 def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, SystemClock]:
-    """A connection for a command that looks or repairs, and the time as Redis has it.
+    """A connection for a command that reads or repairs, and Redis's time.
 
-    With `names_wrong_keys`, keys of a wrong type, which commands pass over, are named in a warning.
-    Raises StoreUnavailable, and ConfigurationError in a folder without anything of an application: an embedded
-    server is not started there.
+    With `names_wrong_keys`, a warning names keys of a wrong type, which commands skip. Raises StoreUnavailable,
+    and ConfigurationError in a folder without an application: no embedded server is started there.
     """
     if not config.redis and not _is_application(config):
         raise ConfigurationError(
@@ -89,7 +88,7 @@ def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, Sys
 
 
 def _name_wrong_keys(redis: Redis) -> None:
-    with suppress(StoreError):  # this user may not ask
+    with suppress(StoreError):  # this user has no permission for it
         for wrong in wrong_keys(redis):
             if not wrong.key.startswith(keys.QUEUE):  # the lists of queues name those
                 logger.warning("In Redis, %s: another program wrote it; rename or delete it", wrong)
@@ -103,14 +102,14 @@ def _is_application(config: Config) -> bool:
 def load_timetable(config: Config) -> Timetable:
     """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError.
 
-    The application's modules stay importable, for actions that import something when they run.
+    The application's modules stay importable, for actions that import modules when they run.
     """
     add_application(config.clock_file)
     return timetable_of(config)
 
 
 def timetable_to_run(config: Config) -> Timetable:
-    """The timetable of a clock that is started; prepares the process for its functions.
+    """The timetable of a starting clock; prepares the process for its functions.
 
     Raises DeclarationError, NoEvents.
     """
@@ -123,7 +122,7 @@ def timetable_to_run(config: Config) -> Timetable:
 
 
 def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:
-    """The timetable; None: nothing is declared here, and nobody has named a file. Raises DeclarationError."""
+    """The timetable; None: nothing is declared, and no file was given. Raises DeclarationError."""
     return load_timetable(config) if is_named or config.clock_file.exists() or config.schedule else None
 
 
@@ -133,12 +132,12 @@ def release(clock_file: Path, clock: SystemClock) -> Release:
 
 
 def signature(release: Release) -> Signature:
-    """What the history says of who decided."""
+    """The origin of decisions, for the history."""
     return Signature(host=socket.gethostname(), release=release.name)
 
 
 def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> AboutClock:
-    """What a clock tells of itself that never changes."""
+    """The constant part of a clock's heartbeat."""
     return AboutClock(
         host=socket.gethostname(),
         pid=os.getpid(),
@@ -156,7 +155,7 @@ def clock_process(
     on_stuck: Callable[[], object] = lambda: None,
     metrics: Metrics | None = None,
 ) -> ClockProcess:
-    """The clock of a timetable, as this process runs it, watched by `metrics` if there are any.
+    """The clock of a timetable for this process, with `metrics` if given.
 
     It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
@@ -179,4 +178,4 @@ def clock_process(
 
 
 def _ignore(_: object) -> None:
-    """Nobody counts."""
+    """Does nothing: no metrics."""

@@ -1,4 +1,4 @@
-"""Capsules, as in a sidekiq.yml: queues that processes of their own work, with a concurrency of their own."""
+"""Capsules, as in a sidekiq.yml: queues with separate worker processes and a separate concurrency."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from clock.config import setting_types
 
-DEFAULT = "default"  # the name of what is in no capsule, as in Sidekiq
+DEFAULT = "default"  # the name of the rest outside of capsules, as in Sidekiq
 
 
 @dataclass(frozen=True, slots=True)
 class Capsule:
-    """A capsule: its queues, and how many of its jobs run at once (None: as many as the worker's concurrency)."""
+    """A capsule: its queues, and its concurrency (None: the worker's)."""
 
     name: str
     queues: tuple[tuple[str, int], ...]

@@ -1,4 +1,4 @@
-"""Settings put together: from options, the environment, the application, the YAML file, the defaults."""
+"""Load the settings: from options, the environment, the application, the YAML file, the defaults."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from clock.config.schedule_file import Declared, events_of_file, events_of_setti
 from clock.config.settings import BY_NAME, SETTINGS, Config
 from clock.errors import ConfigurationError
 
-DEFAULT_FILES = (Path("config/clock.yml"), Path("config/sidekiq.yml"))  # the first one that there is
+DEFAULT_FILES = (Path("config/clock.yml"), Path("config/sidekiq.yml"))  # the first existing file
 
-#: Which environment's section counts: the first variable that is set, as Sidekiq's, with our own in front.
+#: Variables that name the environment: the first set variable counts. Sidekiq's, after our own.
 ENVIRONMENT_VARIABLES = ("CLOCK_ENV", "APP_ENV", "RAILS_ENV", "RACK_ENV")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A setting's value, and where it came from, in words."""
+    """A setting's value, and its source in words."""
 
     name: str
     value: object
@@ -33,10 +33,10 @@ _application: Mapping[str, Found] = {}
 def load_config(
     options: Mapping[str, object], *, environ: Mapping[str, str] = os.environ, file: Path | None = None
 ) -> Config:
-    """Put the settings together; options that are None were not given.
+    """Load the settings; an option that is None was not given.
 
-    `file` must exist where it is given; the default ones need not. Raises ConfigurationError, which says where
-    the bad value stands and what is accepted.
+    `file` must exist if it is given; the default files may be missing. Raises ConfigurationError, which names the
+    place of the invalid value and the accepted values.
     """
     found = {item.name: item for item in gather(options, environ=environ, file=file)}
     config = Config(**{name: item.value for name, item in found.items()})  # type: ignore[arg-type]  # checked by name
@@ -66,7 +66,7 @@ def gather(
 
 
 def use_application(values: Mapping[str, object], source: str) -> None:
-    """Let settings of the application that this process has loaded come before those of the settings file.
+    """Set settings of the loaded application, which override those of the settings file.
 
     They replace those of an earlier call. An empty `require` means no folder. Raises ConfigurationError.
     """
@@ -79,12 +79,12 @@ def use_application(values: Mapping[str, object], source: str) -> None:
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> str:
-    """The name of the environment: `CLOCK_ENV`, or what Ruby calls it, else development."""
+    """The name of the environment: `CLOCK_ENV`, or Ruby's variables, or else development."""
     return next((environ[name] for name in ENVIRONMENT_VARIABLES if environ.get(name)), "development")
 
 
 def file_used(file: Path | None) -> Path | None:
-    """The file that settings are read from; None: there is none."""
+    """The settings file; None: no file exists."""
     return file or next((path for path in DEFAULT_FILES if path.exists()), None)
 
 

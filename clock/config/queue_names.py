@@ -1,4 +1,4 @@
-"""What a queue may be called: one rule for options, settings, pushes, and payloads of other programs."""
+"""Valid names of queues: one rule for options, settings, pushes, and payloads of other programs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ EXPECTED = "a name that is not empty, without line breaks and other control char
 
 
 def queue_name(value: object) -> str | None:
-    """The name without blanks around it, as workers use it; None if it is no usable name.
+    """The name without surrounding blanks, as workers use it; None if it is invalid.
 
-    A worker separates a job's queue from its payload by a line break, so a name must hold none.
+    A worker separates a job's queue from its payload by a line break, so a name must not contain one.
 
     >>> queue_name(" lead"), queue_name("two\\nlines"), queue_name(" ")
     ('lead', None, None)

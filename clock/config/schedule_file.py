@@ -1,15 +1,16 @@
 """Events in YAML, as plain data, in our own shape or that of sidekiq-cron and sidekiq-scheduler.
 
-What the fields mean is the timetable's concern. Here they are found, with their lines:
+The timetable interprets the fields. This module finds them, with their lines:
 
-- under `schedule` of the settings file, and of its section for the environment, whose events go before;
+- under `schedule` of the settings file, and of its section for the environment, whose events override the others;
 - in the file that the setting `schedule_file` names: under `schedule`, under `schedule` of `scheduler` (as
   sidekiq-scheduler has it), or at the top, by name or as a list of events with a `name` (as sidekiq-cron has it).
 
 A mapping whose values are all mappings is the section of an environment: its events count if `CLOCK_ENV` names it.
-Templates are no events: names that begin with a dot or `x-`, and mappings without a schedule that others merge.
+Templates are not events: names that start with a dot or `x-`, and mappings without a schedule that others merge.
 
-The `schedule` of a sidekiq.yml that is read for its other settings is left to Ruby, lest both run it.
+The `schedule` of a sidekiq.yml that is read for its other settings is left to Ruby, because otherwise both would
+run it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _WANTED = "expected the fields of an event, such as `cron: '0 6 * * *'` and `job
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An event of a YAML file: its name, its fields, and where it stands: `config/clock.yml:12`.
+    """An event of a YAML file: its name, its fields, and its place: `config/clock.yml:12`.
 
     `is_rubys` if it was written for sidekiq-cron or sidekiq-scheduler.
     """
@@ -52,12 +53,12 @@ def events_of_settings(path: Path, *, environment: str, environ: Mapping[str, st
 
 
 def events_of_file(path: Path, *, environment: str, environ: Mapping[str, str]) -> tuple[Declared, ...]:
-    """The events of a file that is there for them alone. Raises ConfigurationError, with file and line."""
+    """The events of a file that contains only events. Raises ConfigurationError, with file and line."""
     document = composed(path)
     top = _children(document)
     section = top.get(KEY) or _children(top.get("scheduler")).get(KEY) or document
     found = _Events(path, environment, environ, is_rubys=True).of(section)
-    return tuple({event.name: event for event in found}.values())  # those of the environment come last
+    return tuple({event.name: event for event in found}.values())  # the environment's events come last
 
 
 def _children(node: yaml.Node | None) -> dict[str, yaml.Node]:
@@ -68,7 +69,7 @@ def _children(node: yaml.Node | None) -> dict[str, yaml.Node]:
 
 @dataclass(frozen=True, slots=True)
 class _Events:
-    """Reads the events of a section. `is_rubys`: of a file that may be one of Ruby's schedulers."""
+    """Reads the events of a section. `is_rubys`: the file may belong to one of Ruby's schedulers."""
 
     path: Path
     environment: str
@@ -111,13 +112,13 @@ def _words(value: object) -> list[str]:
 
 
 def _is_section(node: yaml.Node) -> bool:
-    """Whether a mapping holds events, not the fields of one."""
+    """Whether a mapping contains events, not the fields of one event."""
     values = [value for _, value in pairs_of(node)] if isinstance(node, yaml.MappingNode) else []
     return bool(values) and all(isinstance(value, yaml.MappingNode) for value in values)
 
 
 def _is_template(name: str, node: yaml.Node, merged: frozenset[int]) -> bool:
-    """Whether an entry is no event. `merged` are the ids of the nodes that events merge."""
+    """Whether an entry is not an event. `merged` are the ids of the nodes that events merge."""
     if name.startswith((".", "x-")):
         return True
     return id(node) in merged and {"every", "cron", "interval"}.isdisjoint(_children(node))
@@ -148,7 +149,7 @@ def _named(path: Path, section: yaml.Node | None) -> Iterator[tuple[str, yaml.No
 
 
 def _without_symbol_keys(value: object) -> object:
-    """Ruby's symbols as plain words where they are keys; a text that begins with a colon stays."""
+    """Ruby's symbols as plain words if they are keys; a text that starts with a colon stays."""
     if isinstance(value, list):
         return [_without_symbol_keys(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A JSON schema of the settings file, so that an editor completes and checks it."""
+"""A JSON schema of the settings file, with which editors complete and check it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCHEDULE = {
 
 
 def json_schema() -> dict[str, object]:
-    """The schema, draft 2020-12: the settings, and sections of the same for each environment."""
+    """The schema, draft 2020-12: the settings, and a section with the same settings for each environment."""
     settings: dict[str, object] = {
         setting.name: {
             "description": f"{setting.about}; default: {setting.shown_default}",

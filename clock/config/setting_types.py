@@ -1,4 +1,4 @@
-"""The kinds of a setting's value, and the readers of what an option, a variable or the YAML holds."""
+"""The types of settings, and the readers of values from options, variables and YAML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clock.config.queue_names import queue_name
 
-MOST = 1_000_000_000  # what a count may be: more is a mistake
+MOST = 1_000_000_000  # the highest count: more is a mistake
 DAY = 86_400
 CENTURIES = 10_000_000_000  # three of them, in seconds
 
@@ -25,9 +25,9 @@ _JSON_TYPES: Mapping[type, str] = {int: "integer", float: "number"}
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a value may be: for our reader, which raises ValueError, in words, and as a JSON schema for editors.
+    """The type of a value: as a reader, which raises ValueError, in words, and as a JSON schema for editors.
 
-    `option` is the type of one word on the command line, and `metavar` stands for it in the help.
+    `option` is the type of one word on the command line, and `metavar` its name in the help.
     """
 
     read: Callable[[object], object]
@@ -40,7 +40,7 @@ class Kind:
 def of_number(
     type_: type[int] | type[float], accepted: str, *, metavar: str | None = None, **bounds: float
 ) -> Kind:
-    """A number, or text that holds one, within bounds that are named as in a JSON schema."""
+    """A number, or text with a number, within bounds with the names of a JSON schema."""
 
     def read(value: object) -> float:
         found = type_(str(value))
@@ -59,14 +59,14 @@ def text(value: object) -> str:
 
 
 def url(value: object) -> str:
-    """The URL of a server, of whichever kind: the connection says which there are."""
+    """The URL of a server of any kind; the connection checks the kind."""
     if not re.match(r"[a-z+]+://.", text(value)):
         raise ValueError
     return text(value)
 
 
 def path(value: object) -> Path:
-    """A path, as text or as it is."""
+    """A path, as text or as a Path."""
     return value if isinstance(value, Path) else Path(text(value))
 
 
@@ -120,7 +120,7 @@ LIMIT = of_number(
 LONG_LIMIT = of_number(float, "it must be a number of seconds, above 0", exclusiveMinimum=0, maximum=CENTURIES)
 INTERVAL = of_number(
     float, "it must be a number of seconds, above 0 and at most 15", exclusiveMinimum=0, maximum=15
-)  # Sidekiq's page forgets a process after a minute without a heartbeat
+)  # Sidekiq's page removes a process after a minute without a heartbeat
 URL = Kind(
     url,
     "it must be a URL: redis://host:6379/0",

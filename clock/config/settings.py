@@ -1,4 +1,4 @@
-"""Every setting: its name, what it may be, and by which option and variable it can be given."""
+"""Every setting: its name, its type, its option and its variable."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from clock.config.setting_types import (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of a process; `redis_source` says where `redis` was given.
+    """The settings of a process; `redis_source` is the source of `redis`.
 
-    `queues` are (name, weight) in order, weight 0 for a strict order.
-    `schedule` holds the events that are declared in YAML.
-    `health_port` is where health and metrics are told by HTTP, on the address `health_host`; None: nowhere.
+    `queues` are (name, weight) in order, weight 0 for a strict order. `schedule` holds the events that are
+    declared in YAML. `health_port` is the HTTP port for health and metrics, on the address `health_host`; None: no
+    port.
     """
 
     redis: str | None = None
@@ -63,7 +63,7 @@ class Config:
 class Setting:
     """A setting. The options of commands, `clock config`, the settings file and its schema all read this table.
 
-    `about` says what it is; the command line shows it, too. `flags` are its options.
+    `about` describes it; the command line shows it, too. `flags` are its options.
     """
 
     name: str
@@ -73,29 +73,29 @@ class Setting:
 
     @property
     def variable(self) -> str | None:
-        """The environment variable that gives it."""
+        """Its environment variable."""
         return _VARIABLES.get(self.name, f"CLOCK_{self.name.upper()}")
 
     @property
     def option(self) -> str:
-        """How the command line gives it; its name if no option does."""
+        """Its option on the command line, or its name without an option."""
         return self.flags[0] if self.flags else self.name
 
     @property
     def default(self) -> object:
-        """Its value if it is not given."""
+        """Its default value."""
         return getattr(Config(), self.name)
 
     @property
     def shown_default(self) -> str:
-        """The default as people read it; "none" if there is none."""
+        """The default for people; "none" without a default."""
         value = self.default
         if isinstance(value, tuple):
             return ", ".join(str(item[0] if isinstance(item, tuple) else item) for item in value) or "none"
         return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-#: The variables that have another name than their setting, and the settings without one.
+#: Variables whose names differ from their settings', and settings without a variable.
 _VARIABLES = {"redis": "REDIS_URL", "clock_file": None, "require": None, "queues": None, "capsules": None}
 
 SETTINGS = (

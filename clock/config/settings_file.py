@@ -1,8 +1,8 @@
-"""Settings in YAML: `config/clock.yml`, or a `sidekiq.yml` as it stands.
+"""Settings in YAML: `config/clock.yml`, or an unchanged `sidekiq.yml`.
 
-A key whose value is a mapping, and that is no setting, is the section of an environment: its settings go before
-the file's others where `CLOCK_ENV` names it. `${NAME}` in a value stands for an environment variable,
-`${NAME:-default}` for one that may be missing or empty, `$${` for `${` itself.
+A key whose value is a mapping, and that is not a setting, is the section of an environment: its settings override
+the file's others if `CLOCK_ENV` names it. `${NAME}` in a value is replaced by an environment variable,
+`${NAME:-default}` by a variable that may be missing or empty, `$${` by `${` itself.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from clock.config.yaml_nodes import (
 )
 from clock.errors import ConfigurationError
 
-#: What sidekiq.yml calls otherwise: its name -> ours.
+#: Settings with another name in sidekiq.yml: its name -> ours.
 _SIDEKIQ_NAMES = {"timeout": "stop_timeout", "dead_timeout_in_seconds": "dead_timeout"}
 
-#: What sidekiq.yml says to Sidekiq alone: Ruby's code, its own files and its own ways.
+#: Settings that only concern Sidekiq: Ruby's code, its files and its behaviour.
 _SIDEKIQ_ONLY = frozenset(
     """
     average_scheduled_poll_interval daemon environment identity
@@ -42,7 +42,7 @@ _SIDEKIQ_ONLY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a file says of a setting, and where: `config/clock.yml:3`."""
+    """A setting's value in a file, and its place: `config/clock.yml:3`."""
 
     name: str
     value: object
@@ -50,7 +50,7 @@ class Given:
 
 
 def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[str, Given]:
-    """What the file says in `environment`. Raises ConfigurationError, which begins with file and line."""
+    """The settings of the file in `environment`. Raises ConfigurationError, which starts with file and line."""
     document = composed(path)
     if document is None:
         return {}
@@ -75,7 +75,7 @@ def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[st
 
 
 def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
-    """(key, node of the value, where it stands) of a mapping, but for the events, which `schedule_file` reads."""
+    """(key, node of the value, place) of a mapping, without the events, which `schedule_file` reads."""
     for key, node in pairs_of(mapping):
         name = str(key.value).removeprefix(":") if sidekiq else str(key.value)
         if name != SCHEDULE:
@@ -93,7 +93,7 @@ def _is_section(key: str, where: str, sidekiq: bool) -> bool:
 
 
 def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, Given]:
-    """The setting under the name that we have for it; none where it is for Sidekiq alone."""
+    """The setting under our name; empty if it only concerns Sidekiq."""
     value = without_symbols(value_of(node)) if sidekiq else value_of(node)
     if sidekiq and key == "verbose" and value is True:
         return {"log_level": Given("log_level", "debug", where)}
@@ -108,7 +108,7 @@ def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, 
 
 
 def _add(given: dict[str, Given], found: Mapping[str, Given]) -> None:
-    """Add a setting. Raises ConfigurationError if it stands there already, under its other name."""
+    """Add a setting. Raises ConfigurationError if it is already there under its other name."""
     for name, setting in found.items():
         if name in given:
             raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""A YAML file's text as nodes, which know their lines; nothing in it is ever run."""
+"""A YAML file's text as nodes with their lines; nothing in it is ever executed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\}")
 class _Loader(yaml.SafeLoader):
     """Reads 16:20 as text, as YAML 1.2 does (by YAML 1.1 it is 980).
 
-    What is nested too deeply, or cannot be read as what it looks like, is a YAMLError with its line.
+    A value that is nested too deeply, or invalid for its type, raises a YAMLError with its line.
     """
 
     _depth = 0
@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
-        """What the node stands for. Raises MarkedYAMLError if that cannot be, as a date in month 13."""
+        """The value of the node. Raises MarkedYAMLError if it is invalid, such as a date in month 13."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, OverflowError):
@@ -42,14 +42,14 @@ class _Loader(yaml.SafeLoader):
             ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        """What a mapping stands for, with what it merges. The library would write the merges into the node."""
+        """The value of a mapping, including its merges. The library would write the merges into the node."""
         if isinstance(node, yaml.MappingNode):
             node = yaml.MappingNode(node.tag, pairs_of(node), node.start_mark, node.end_mark)
         return super().construct_mapping(node, deep)
 
 
 DEEPEST = 50  # levels of nesting; settings and events have five
-MOST_NODES = 300_000  # values that a file may stand for, its aliases written out: ten thousand events have fewer
+MOST_NODES = 300_000  # values in a file with expanded aliases: ten thousand events have fewer
 LARGEST = 10_000_000  # characters of a file
 _TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 _INT = "tag:yaml.org,2002:int"
@@ -91,7 +91,7 @@ def _document(path: Path, text: str) -> yaml.Node | None:
         node: yaml.Node | None = yaml.compose(text, _Loader)
         _check_size(path, node)
         _check_mappings(path, node)
-        value_of(node)  # an unknown tag is noticed now
+        value_of(node)  # an unknown tag raises now
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -100,11 +100,11 @@ def _document(path: Path, text: str) -> yaml.Node | None:
 
 
 def _check_size(path: Path, document: yaml.Node | None) -> None:
-    """Raise ConfigurationError for aliases that, written out, are far more than settings or events need.
+    """Raise ConfigurationError if the expanded aliases are far more than settings or events need.
 
-    Each node is looked at once, whatever refers to it, so that the check is quick.
+    Each node is visited once, however many aliases refer to it, so the check is fast.
     """
-    known: dict[int, tuple[int, int]] = {}  # a node's id -> how many nodes it stands for, and their depth
+    known: dict[int, tuple[int, int]] = {}  # a node's id -> the number of nodes below it, and their depth
 
     def measure(node: yaml.Node, above: int) -> tuple[int, int]:
         count, depth = known.get(id(node), (1, 1))
@@ -134,12 +134,12 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 
 def value_of(node: yaml.Node | None) -> object:
-    """What a node stands for, as `yaml.safe_load` has it."""
+    """The value of a node, as in `yaml.safe_load`."""
     return None if node is None else _Loader("").construct_document(node)
 
 
 def pairs_of(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
-    """The keys and values of a mapping, and before them what it merges (`<<: *defaults`) and does not override."""
+    """The keys and values of a mapping, after the merged ones (`<<: *defaults`) that it does not override."""
     merged = [part for part in reversed(merged_by(node)) if isinstance(part, yaml.MappingNode)]
     pairs = [pair for part in merged for pair in pairs_of(part)]
     pairs += [(key, value) for key, value in node.value if key.tag != MERGE]
@@ -147,18 +147,21 @@ def pairs_of(node: yaml.MappingNode) -> list[tuple[yaml.Node, yaml.Node]]:
 
 
 def merged_by(node: yaml.MappingNode) -> list[yaml.Node]:
-    """What a mapping merges; the first one counts where two say different things."""
+    """The merges of a mapping; the first one counts if two differ."""
     given = [value for key, value in node.value if key.tag == MERGE]
     return [part for value in given for part in (value.value if isinstance(value, yaml.SequenceNode) else [value])]
 
 
 def _identity(key: yaml.Node) -> Hashable:
-    """Equal for two keys of a mapping if they are the same key, be it as one of Ruby's symbols."""
+    """Equal for two keys of a mapping if they are the same key, also as one of Ruby's symbols."""
     return (key.tag, key.value.removeprefix(":")) if isinstance(key, yaml.ScalarNode) else id(key)
 
 
 def _check_mappings(path: Path, document: yaml.Node | None) -> None:
-    """Refuse a key given twice, and merges of what is no mapping, at any depth. Raises ConfigurationError."""
+    """Refuse duplicate keys, and merges of values that are not mappings, at any depth.
+
+    Raises ConfigurationError.
+    """
     nodes, seen = [document], set[int]()
     while nodes:
         node = nodes.pop()
@@ -196,7 +199,7 @@ def _is_null(node: yaml.Node) -> bool:
 
 
 def line_of(node: yaml.Node) -> int:
-    """The line on which the node begins, from 1 on."""
+    """The line of the node's start, from 1 on."""
     return int(node.start_mark.line) + 1
 
 

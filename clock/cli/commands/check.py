@@ -1,4 +1,4 @@
-"""`clock check`: what may be wrong with a clock file."""
+"""`clock check`: errors and likely mistakes in a clock file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from clock.errors import DeclarationError
 from clock.lint.rules import Finding, Look, differs, findings
 from clock.timetable import zone_name
 
-MOST_SHOWN = 20  # findings of one rule, as text: those of a file of thousands of events would hide the others
-FEW = 5  # of more findings than that, so many are shown
+MOST_SHOWN = 20  # findings of one rule, as text: the findings of thousands of events would hide the others
+FEW = 5  # if there are more findings, this many are shown
 
 
 @click.command(short_help="Check the clock file for errors and likely mistakes.")
@@ -57,7 +57,7 @@ def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str
 
 
 def _split(message: str) -> tuple[str, str]:
-    """The place that an error begins with, and the rest."""
+    """The place at the start of an error, and the rest."""
     place = re.match(r"(.+?:\d+): ", message)
     return (place[1], message[place.end() :]) if place else ("", message)
 

@@ -1,4 +1,4 @@
-"""`clock completion`: the shell completes commands and options."""
+"""`clock completion`: shell completion of commands and options."""
 
 from __future__ import annotations
 

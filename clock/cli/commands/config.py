@@ -1,4 +1,4 @@
-"""`clock config`: the settings as they are, and where each came from."""
+"""`clock config`: the settings and their sources."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def config(config: Path | None, schema: bool, as_json: bool, **options: Any) -> 
 
 
 def _shown(found: Found) -> object:
-    """The value as a file would hold it, without secrets."""
+    """The value in the form of a settings file, without secrets."""
     if found.name == "redis":
         return masked(str(found.value)) if found.value else "the embedded Valkey of this folder"
     if found.name == "queues":
-        assert isinstance(found.value, tuple)  # noqa: S101  # the reader has made it one
+        assert isinstance(found.value, tuple)  # noqa: S101 # the reader has converted it
         return ", ".join(f"{name},{weight}" if weight else name for name, weight in found.value)
     if found.name == "capsules":
         assert isinstance(found.value, tuple)  # noqa: S101  # see above

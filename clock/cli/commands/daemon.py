@@ -1,4 +1,4 @@
-"""`clock daemon`: the clock in the background, with a pid file and a log file, as Clockwork's `clockworkd`."""
+"""`clock daemon`: the clock in the background, with a pid file and a log file, like Clockwork's `clockworkd`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.forking import close_in_child
 
-START_SECONDS = 60.0  # a clock that has neither begun nor ended by then waits for something, as for a slow disk
+START_SECONDS = 60.0  # a clock that has neither started nor exited by then is waiting, for a slow disk perhaps
 STOP_SECONDS = 30.0  # longer than a clock waits for its actions
 
 
 @dataclass(frozen=True, slots=True)
 class _Daemon:
-    """A clock in the background, known by its files."""
+    """A clock in the background, identified by its files."""
 
     clock_file: Path
     pid_file: PidFile
@@ -51,7 +51,7 @@ def _folder_option(flag: str, default: str, about: str) -> Callable[[Callable[..
 
 
 def _files_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that name a clock's files; the command gets the clock that they mean."""
+    """Add the options that name a clock's files; the command receives the clock of these files."""
 
     @setting_option("clock_file", "--clock", "-c")
     @_folder_option("--pid-dir", "tmp", "Folder of the pid file")
@@ -149,13 +149,13 @@ def _make_folder(folder: Path) -> None:
 
 
 def _become_daemon(daemon: _Daemon, held: io.FileIO, log: io.FileIO, alive: int) -> NoReturn:
-    """Leave the terminal and run the clock; it writes to the descriptor `alive` when it has begun.
+    """Leave the terminal and run the clock; it writes to the descriptor `alive` when it has started.
 
-    That closes when this process ends, and so does `held`, the lock on the pid file.
+    The descriptor closes when this process ends, and so does `held`, the lock on the pid file.
     """
     os.setsid()
     if os.fork():
-        os._exit(0)  # the process that runs on leads no session: no terminal can become its own
+        os._exit(0)  # the remaining process is not a session leader, so it cannot get a terminal
     for descriptor, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log.fileno(), 1), (log.fileno(), 2)):
         os.dup2(descriptor, target)
     _close_all_but(0, 1, 2, held.fileno(), log.fileno(), alive)
@@ -173,15 +173,15 @@ def _become_daemon(daemon: _Daemon, held: io.FileIO, log: io.FileIO, alive: int)
 
 
 def _close_all_but(*kept: int) -> None:
-    """Close what this process was started with: a pipe of the caller's would keep that one waiting."""
+    """Close inherited descriptors: an open pipe of the caller would make it wait."""
     for name in os.listdir("/dev/fd"):  # noqa: PTH208  # they are numbers
         if int(name) not in kept:
-            with suppress(OSError):  # that of the listing itself
+            with suppress(OSError):  # the descriptor of the listing itself
                 os.close(int(name))
 
 
 def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
-    """Wait until the clock has begun its work, or has ended. Raises ClockError with its last words."""
+    """Wait until the clock has started its work, or has exited. Raises ClockError with its last output."""
     told, _, _ = select.select([alive], [], [], START_SECONDS)
     if told and not os.read(alive, 1):
         words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
@@ -198,7 +198,7 @@ def _written(log_file: Path, before: int) -> bytes:
 
 
 def _stop(daemon: _Daemon) -> bool:
-    """Stop it and wait for its end; False: it did not run. Raises ClockError if it does not stop."""
+    """Stop the clock and wait for its end; False: no clock was running. Raises ClockError if it does not stop."""
     pid = daemon.pid_file.holder()
     if pid is None:
         return False

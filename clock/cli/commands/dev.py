@@ -23,7 +23,7 @@ from clock.clocks import SystemClock
 from clock.shutdown import handling
 
 _printing = threading.Lock()
-LAST_OUTPUT_SECONDS = 1.0  # a process that a job has left running may hold the output open
+LAST_OUTPUT_SECONDS = 1.0  # a process that a job left running may keep the output open
 _COLOURS = {"clock": "cyan", "worker": "green", "web": "magenta"}
 
 
@@ -60,7 +60,7 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
 
 
 def _free_port() -> int:
-    """The dashboard's usual port, or, if another program listens there, any that is free."""
+    """The dashboard's default port, or any free port if another program listens there."""
     for port in (PORT, 0):
         with suppress(OSError), socket.create_server((HOST, port)) as server:
             return int(server.getsockname()[1])
@@ -68,7 +68,7 @@ def _free_port() -> int:
 
 
 def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
-    """Run the commands until one ends or a signal comes; the exit code for the shell."""
+    """Run the commands until one ends or a signal arrives. Returns the exit code for the shell."""
     stop = threading.Event()
     processes: list[_Process] = []
 
@@ -102,20 +102,20 @@ def _start(label: str, arguments: Sequence[str]) -> _Process:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,  # the terminal's Ctrl-C is for us alone: we stop the others in order
+        start_new_session=True,  # only this process receives the terminal's Ctrl-C; it stops the others in order
     )
     return _Process(label, popen)
 
 
 def _copy_output(process: _Process, ended: threading.Event) -> threading.Thread:
-    """Copy the process's lines on a thread, and set `ended` when it has ended and has an exit code."""
+    """Copy the process's lines on a thread, and set `ended` when it has an exit code."""
 
     def copy(lines: IO[str] | Iterable[str] | None) -> None:
         for line in lines or ():
             with _printing:  # the lines of two processes do not mix
                 echo(Styled(f"{process.label:6} |", fg=_COLOURS[process.label]), " ", nl=False)
                 echo_as_is(line)
-        process.popen.wait()  # its output ends a moment before it does
+        process.popen.wait()  # its output ends a moment before the process
         ended.set()
 
     thread = threading.Thread(target=copy, args=(process.popen.stdout,), daemon=True)

@@ -1,4 +1,4 @@
-"""`clock diff`: what a change to a clock file changes."""
+"""`clock diff`: the runs that a change of a clock file changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clock.diff.description import describe
 from clock.diff.revisions import describe_revision, is_revision
 from clock.timetable import Timetable
 
-LOSES_FIRINGS = 3  # the exit code where something does not fire any more
+LOSES_FIRINGS = 3  # the exit code if an event no longer runs
 _FORMS = {"text": to_text, "markdown": to_markdown}
 
 

@@ -1,4 +1,4 @@
-"""`clock doctor`: what could lose jobs, or will stop them, and what to do about it."""
+"""`clock doctor`: problems that could lose or stop jobs, with fixes."""
 
 from __future__ import annotations
 

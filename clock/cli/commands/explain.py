@@ -1,4 +1,4 @@
-"""`clock explain`: the clock file as prose."""
+"""`clock explain`: the clock file in sentences."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def _page(timetable: Timetable, path: Path) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text that Markdown takes as it is."""
+    """The text with Markdown's special characters escaped."""
     return "".join(f"\\{character}" if character in "\\`*_<>[]|" else character for character in text)

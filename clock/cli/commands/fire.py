@@ -35,7 +35,7 @@ def fire(name: str, **options: Any) -> None:
     event = find_event(timetable, name)
     redis = connected(config)
     set_default(redis)
-    with action(timetable.scheduler):  # as in a clock, `schedule.every` is an error there
+    with action(timetable.scheduler):  # like in a clock, `schedule.every` is an error in it
         held = fire_manually(
             event,
             ledger=RedisLedger(redis),

@@ -66,7 +66,7 @@ def _show_all(
 
 
 def _zones(config: Config, *, is_named: bool) -> dict[str, tzinfo]:
-    """The zone of each event of the clock file; none if there is no file that can be read."""
+    """The zone of each event of the clock file; empty if the file is missing or cannot be read."""
     try:
         timetable = timetable_if_any(config, is_named=is_named)
     except ClockError:
@@ -77,7 +77,7 @@ def _zones(config: Config, *, is_named: bool) -> dict[str, tzinfo]:
 
 
 def _zone(config: Config, name: str, *, is_known: bool) -> tzinfo:
-    """The event's zone; UTC for one that nothing declares now."""
+    """The event's zone; UTC for an event that is no longer declared."""
     try:
         return find_event(load_timetable(config), name).zone
     except (UnknownEvent, SourceFailed):

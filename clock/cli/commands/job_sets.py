@@ -1,4 +1,4 @@
-"""`clock retry`, `clock scheduled`, `clock dead`: the jobs that wait, or have failed for good."""
+"""`clock retry`, `clock scheduled`, `clock dead`: retries, delayed and dead jobs."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def _command(name: str, function: Callable[..., None], about: str) -> click.Comm
 
 
 def _chosen(jobs: JobSet, wanted: Conditions, *, everything: bool = False) -> int:
-    """How many jobs are meant. Raises UsageError if nothing says which."""
+    """The number of selected jobs. Raises UsageError without a selection."""
     if not wanted and not everything:
         raise click.UsageError(NO_CHOICE)
     return count(jobs, jobs.name, wanted)

@@ -1,4 +1,4 @@
-"""`clock list`: the events, when they are due next, and what became of the last due instant."""
+"""`clock list`: the events with their next run and the outcome of their last run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`clock new`: files in the convention, each with its test."""
+"""`clock new`: new files by convention, each with its test."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def clock() -> None:
 
 
 def _write(files: dict[Path, str], package: Path | None = None) -> None:
-    """Write the files, and an `__init__.py` into `package` or the package that they are in."""
+    """Write the files, and an `__init__.py` into `package` or the package that contains them."""
     for path in files:
         if path.exists():
             raise ConfigurationError(f"{path} already exists; it is not overwritten")

@@ -1,4 +1,4 @@
-"""`clock pause` and `clock resume`: an event, or the whole clock, does not fire for a while."""
+"""`clock pause` and `clock resume`: pause and resume an event or the whole clock."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
 
 
 def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
-    """What is to be paused: an event of the file, of a database's row, or one that a clock has known."""
+    """The event to pause: of the file, of a database row, or one stored by a clock."""
     if whole == (name is not None):
         raise click.UsageError("give an event name or --all")
     if name is not None and name not in listing.ledger(redis):

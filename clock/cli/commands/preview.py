@@ -1,4 +1,4 @@
-"""`clock preview`: what a clock file will fire."""
+"""`clock preview`: the future runs of a clock file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from clock.rehearsal.sources import read_ledger
 from clock.rehearsal.timeline import Timeline
 from clock.timetable import Timetable
 
-STEP = timedelta(days=30)  # a long span's progress is shown at this pace
+STEP = timedelta(days=30)  # the steps of the progress bar for a long span
 Span = tuple[datetime, datetime]
 
 
@@ -86,7 +86,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | None) -> list[History]:
-    """The histories of the span, a month at a time; a terminal sees the progress."""
+    """The histories of the span, a month at a time, with a progress bar on a terminal."""
     ledger = read_ledger(url) if url else None
     histories: list[History] = []
     pieces = list(_pieces(start, stop))
@@ -105,7 +105,7 @@ def _timeline(histories: list[History], start: datetime, stop: datetime) -> Time
 
 
 def _shown(pieces: list[Span]) -> AbstractContextManager[Iterable[Span]]:
-    """The pieces, with a bar of progress where somebody waits at a terminal."""
+    """The pieces, with a progress bar on a terminal."""
     if len(pieces) < 2 or not sys.stderr.isatty():
         return nullcontext(pieces)
     return click.progressbar(pieces, label="Rehearsing", file=sys.stderr)

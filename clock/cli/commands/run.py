@@ -20,7 +20,7 @@ from clock.shutdown import handling
 from clock.store.server.connection import set_default
 from clock.ticker import STOP_SECONDS
 
-PUSH_CONNECTIONS = 10  # at most, for what threads and conditions of the clock file push; opened when needed
+PUSH_CONNECTIONS = 10  # at most, for pushes from threads and conditions of the clock file; opened when needed
 
 
 @click.command(short_help="Run the clock.")
@@ -56,7 +56,7 @@ def run(begun: Callable[[], object] | None, /, **options: Any) -> None:
         signal.SIGUSR1: process.log_timetable,
     }
     with handling(signals), health(config, redis, metrics, clock=process):
-        if begun:  # by whoever started the command, and waits for it
+        if begun:  # by the caller of the command, which waits for it
             begun()
         process.run()
     end_processes()

@@ -1,4 +1,4 @@
-"""`clock status`: whether everything works."""
+"""`clock status`: health, problems and next runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clock.inspection import status as look
 from clock.shutdown import handling
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_CLEAR = "\x1b[H\x1b[2J"  # the cursor goes home, and the screen is empty
+_CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 
 
 @click.command(short_help="Show health, clocks, workers, queues and next runs.")
@@ -59,7 +59,7 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
 
 
 def _show_again(show: Callable[[], None], *, clear: bool) -> None:
-    """Show once more, on an empty screen; a Redis that is away is waited for."""
+    """Refresh on an empty screen. If Redis is away, wait for it."""
     if clear:
         echo_as_is(_CLEAR)
     try:

@@ -66,7 +66,7 @@ def missing_packages() -> list[str]:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ConfigurationError."""
+    """A socket that listens on this address. Raises ConfigurationError."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
@@ -74,7 +74,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _check(host: str, user: str | None, password: str | None) -> None:
-    """Refuse what would let strangers in. Raises ConfigurationError."""
+    """Refuse an address and access that would admit strangers. Raises ConfigurationError."""
     if bool(user) != bool(password):
         raise ConfigurationError(f"only one of {USER} and {PASSWORD} is set: set both, or neither")
     if not user and not _is_local(host):

@@ -1,4 +1,4 @@
-"""`clock why`: what became of an event at some time, and by which rule."""
+"""`clock why`: why an event did or did not run at a time."""
 
 from __future__ import annotations
 

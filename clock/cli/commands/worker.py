@@ -73,7 +73,7 @@ def worker(with_clock: Path | None, **options: Any) -> None:
 
 
 def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
-    """Load the application and run its jobs, with a heartbeat process that has not loaded it."""
+    """Load the application and run its jobs, with a heartbeat process that does not load it."""
     faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
     import_jobs(*config.require)
     redis = patiently(lambda: connected(config, config.concurrency + 2))
@@ -159,7 +159,7 @@ def _standing_by(
     *,
     on_failure: Callable[[], object],
 ) -> Iterator[ClockProcess | None]:
-    """Run a clock beside the worker, on a thread and two connections of its own.
+    """Also run a clock, on its own thread and with two connections.
 
     `on_failure` is called if Redis refuses what the clock needs; the StoreError is raised at the end of the block.
     """
