@@ -3,7 +3,7 @@
 PYTEST_DONT_REWRITE: pytest, to which a plugin of ours is known, would warn if this is imported before it.
 """
 
-from clock import import_path  # noqa: F401 # first: it keeps the modules imported below from being hidden
+from clock import import_path  # noqa: F401  # first: it keeps the modules imported below from being hidden
 from clock.errors import ClockError, Discard, JobTimeout
 from clock.job import Job, client_middleware, server_middleware
 from clock.timetable import (

@@ -33,7 +33,7 @@ class Closeable(Protocol):
 _parents_own: WeakSet[Closeable] = WeakSet()
 
 
-class child_ends_here:  # noqa: N801 # it is used like a function, and a generator would cost more per job
+class child_ends_here:  # noqa: N801  # it is used like a function, and a generator would cost more per job
     """End a process that was forked inside the block and leaves it. The parent passes through."""
 
     __slots__ = ("_forks",)

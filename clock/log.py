@@ -232,7 +232,7 @@ def _dumped(line: dict[str, object]) -> str:
     """
     try:
         return json.dumps(line, default=str, allow_nan=False)
-    except Exception:  # noqa: BLE001 # keys that are not text, a value that contains itself, a broken __str__
+    except Exception:  # noqa: BLE001  # keys that are not text, a value that contains itself, a broken __str__
         return json.dumps(
             {name: value if isinstance(value, str) else _text(value) for name, value in line.items()}
         )

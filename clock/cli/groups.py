@@ -1,4 +1,4 @@
-"""The groups that commands stand in: found when asked for, and with a near one for a mistyped one."""
+"""Groups of commands: they import commands on demand, and suggest the closest name for a mistyped one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEEDS_POSIX = (
     "this command needs Linux, macOS or another POSIX system, such as WSL on Windows; "
     "an application on Windows can import clock and push jobs"
 )
-WITH_PROCESSES = ("run", "worker", "dev", "daemon")  # they handle signals and fork
+WITH_PROCESSES = ("run", "worker", "dev", "daemon")  # these commands handle signals and fork
 
 
 class CommandGroup(click.Group):
@@ -56,7 +56,7 @@ class LazyCommands(CommandGroup):
     """
 
     def __init__(self, *args: object, sections: Mapping[str, Mapping[str, str]], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type] # click's own arguments, passed on
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments, passed on
         self._sections = sections
         self._modules = {name: module for section in sections.values() for name, module in section.items()}
 
@@ -74,7 +74,7 @@ class LazyCommands(CommandGroup):
         module = importlib.import_module(self._modules[cmd_name])
         import_path.application_first()
         found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
-        assert isinstance(found, click.Command)  # noqa: S101 # the table is part of this package
+        assert isinstance(found, click.Command)  # noqa: S101  # the table is part of this package
         return found
 
     def make_context(

@@ -42,7 +42,7 @@ def _shown(found: Found) -> object:
     if found.name == "redis":
         return masked(str(found.value)) if found.value else "the embedded Valkey of this folder"
     if found.name == "queues":
-        assert isinstance(found.value, tuple)  # noqa: S101 # the reader has converted it
+        assert isinstance(found.value, tuple)  # noqa: S101  # the reader has converted it
         return ", ".join(f"{name},{weight}" if weight else name for name, weight in found.value)
     if found.name == "capsules":
         assert isinstance(found.value, tuple)  # noqa: S101  # see above

@@ -133,9 +133,9 @@ def _assignment(config: Config, name: str) -> Assignment:
 
 @contextmanager
 def _leaving(process: Worker) -> Iterator[None]:
-    """End with the block, though jobs run on: Python would wait for an executor's threads that they have started.
+    """End with the block, even if jobs still run: Python would wait for their executors' threads.
 
-    They have been put back, and run elsewhere.
+    These jobs have been put back and run elsewhere.
     """
     exit_code = 0
     try:
