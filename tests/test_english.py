@@ -73,15 +73,15 @@ EXCEPTIONS = {
 
 #: How many there may be: {pattern: (messages, docs, code)}. A pattern that is not here may not occur.
 CEILINGS: dict[str, tuple[int, int, int]] = {
-    "is no": (1, 0, 92),
+    "is no": (0, 0, 92),
     "not to be had": (0, 0, 4),
     "whoever": (0, 0, 22),
     "of what": (0, 0, 53),
     "one that": (0, 0, 67),
     "tell": (0, 0, 77),
-    "say": (0, 2, 133),
+    "say": (0, 0, 133),
     "hear": (0, 0, 63),
-    "where": (0, 1, 219),
+    "where": (0, 0, 219),
     "so that": (0, 0, 52),
     "anew": (0, 0, 28),
     "besides": (0, 0, 29),
@@ -89,16 +89,16 @@ CEILINGS: dict[str, tuple[int, int, int]] = {
     "is wanted": (0, 0, 38),
     "becomes of": (0, 0, 41),
     "stands": (0, 0, 58),
-    "of its own": (0, 3, 36),
+    "of its own": (0, 0, 36),
     "it is what": (0, 0, 2),
-    "has it": (0, 0, 12),
-    "begin": (0, 2, 117),
+    "has it": (0, 1, 12),
+    "begin": (0, 0, 117),
     "pass over": (0, 0, 13),
     "nobody": (0, 0, 53),
     "gate": (0, 0, 6),
     "The same": (0, 0, 18),
-    "Of ...": (0, 1, 6),
-    "What ...": (2, 1, 256),
+    "Of ...": (0, 0, 6),
+    "What ...": (0, 0, 256),
 }
 
 

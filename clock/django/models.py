@@ -13,7 +13,7 @@ from clock.django.event_rows import problem_of
 class DatabaseEvent(models.Model):
     """An event of the clock: when, and which job with which arguments. Edits are seen by the clock that runs."""
 
-    name = models.CharField(max_length=200, unique=True, help_text="What logs and the history call it.")
+    name = models.CharField(max_length=200, unique=True, help_text="The name in logs and in the history.")
     enabled = models.BooleanField(default=True)
     every = models.CharField(
         max_length=100, blank=True, help_text="A period: 10 minutes, 1 day, 2 weeks. Either this or cron."

@@ -26,7 +26,7 @@ class StoredError(TaskError):
         module, _, name = self.exception_class_path.rpartition(".")
         found = getattr(sys.modules.get(module), name, None)
         if not (isinstance(found, type) and issubclass(found, BaseException)):
-            raise ValueError(f"{self.exception_class_path!r} is no exception that this process has imported.")
+            raise ValueError(f"{self.exception_class_path!r} is not an exception class of an imported module.")
         return found
 
 

@@ -22,7 +22,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "name",
-                    models.CharField(help_text="What logs and the history call it.", max_length=200, unique=True),
+                    models.CharField(
+                        help_text="The name in logs and in the history.", max_length=200, unique=True
+                    ),
                 ),
                 ("enabled", models.BooleanField(default=True)),
                 (
