@@ -107,7 +107,7 @@ def _told(change: Change, difference: Difference) -> Iterator[str]:
     if change.is_renamed and change.keeps_state:
         yield "renamed; it keeps its state"
     elif change.is_renamed and change.old:
-        yield f"renamed, and begins again: was={change.old.name!r} would keep its state"
+        yield f"renamed, and starts without its state: was={change.old.name!r} would keep its state"
     if change.old and change.new:
         if change.old.schedule != change.new.schedule:
             yield f"{change.old.schedule} -> {change.new.schedule}"

@@ -118,7 +118,7 @@ def test_an_event_that_says_what_it_was_is_the_same_whatever_else_changed() -> N
 def test_a_rename_that_loses_its_state_is_named_with_its_cure() -> None:
     difference = changed([DAILY, WEEKLY], [DAILY.replace('"daily"', '"every.day"'), WEEKLY])
 
-    assert "renamed, and begins again: was='daily' would keep its state" in to_text(difference)
+    assert "renamed, and starts without its state: was='daily' would keep its state" in to_text(difference)
 
 
 def test_two_events_that_swap_their_names_are_told_apart() -> None:
