@@ -94,7 +94,7 @@ def test_a_list_with_a_filter_says_that_there_are_more(clock: Clock) -> None:
 def test_jobs_are_rescheduled(clock: Clock, redis: Redis) -> None:
     shown = clock("retry", "reschedule", "--class", "Send*", "--at", "3h", answer="y\n").output
 
-    assert "Let 2 of `retry` be due at " in shown
+    assert "Reschedule 2 of `retry` to " in shown
     assert shown.endswith("Rescheduled: 2\n")
     assert redis.zcount("retry", seconds_from_now(3 * 3600 - 100), seconds_from_now(3 * 3600 + 100)) == 2
     with pytest.raises(ClockError, match="--at 'soon': not a time; use '2026-12-01 08:00'"):

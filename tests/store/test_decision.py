@@ -1,9 +1,10 @@
 import re
 from pathlib import Path
 
+import clock.web
 from clock.store.ledger.decision import DecisionKind
 
-STYLES = Path("docs/design/dashboard.css").read_text()
+STYLES = (Path(clock.web.__file__).parent / "static" / "dashboard.css").read_text()
 
 
 def test_the_kinds_that_fire_are_those_whose_action_ran_at_its_due_instant() -> None:

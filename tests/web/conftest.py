@@ -21,9 +21,9 @@ NOW = datetime(2026, 3, 29, 11, tzinfo=UTC)
 EVERYTHING = Access.everything("ana")
 CLOCK_FILE = """
 from clock import configure, every
-from tests.web.month_jobs import SendRemindersJob
+from tests.web.month_jobs import RemindPupilsJob
 configure(tz="Europe/Berlin")
-every().day.at("06:00").do(SendRemindersJob, "due").named("reminders")
+every().day.at("06:00").do(RemindPupilsJob, "due").named("reminders")
 every(10).minutes.do(print).named("ticks")
 """
 

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from clock.inspection.repairs import pause_event, resume_event
 from clock.testing import World, loads, world
 from clock.timetable import Timetable
-from tests.web.month_jobs import BackUpJob, ChargeCardJob, SendInvitationJob, SendRemindersJob
+from tests.web.month_jobs import BackUpJob, ChargeBuyerJob, RemindPupilsJob, SendInvitationJob
 
 #: One event for each kind of decision.
 CLOCK_FILE = '''\
 from clock import DUE_AT, configure, cron, every
-from tests.web.month_jobs import BackUpJob, ChargeCardJob, RefreshFeedsJob, SendRemindersJob
+from tests.web.month_jobs import BackUpJob, ChargeBuyerJob, RefreshFeedsJob, RemindPupilsJob
 
 configure(tz="Europe/Berlin")
 
@@ -22,15 +22,15 @@ def export_usage() -> None:
     raise OSError(28, "No space left on device", "/var/exports/usage.csv")
 
 
-every().day.at("06:00", "America/Indiana/Indianapolis").do(SendRemindersJob, DUE_AT).named("assignment.reminders")
-every().day.at("02:30").do(SendRemindersJob, DUE_AT).named("daily.digest")
+every().day.at("06:00", "America/Indiana/Indianapolis").do(RemindPupilsJob, DUE_AT).named("assignment.reminders")
+every().day.at("02:30").do(RemindPupilsJob, DUE_AT).named("daily.digest")
 every(2).hours.do(RefreshFeedsJob, DUE_AT).named("feeds.refresh")
 every(8).hours.do(export_usage).named("reports.usage")
 every(6).hours.do(BackUpJob).overlap("skip").named("backups")
-every().day.at("04:00").do(SendRemindersJob, DUE_AT).if_(lambda due: due.weekday() < 5).named("payouts.reconcile")
-cron("0 */4 * * *", tz="UTC").do(SendRemindersJob, DUE_AT).named("sessions.expire")
-cron("0 7 * * mon").do(ChargeCardJob, "ord_81152", "4242 4242 4242 4242", 4900).named("billing.invoices")
-every().month.on(1).at("08:00").do(SendRemindersJob, DUE_AT).named("reports.monthly")
+every().day.at("04:00").do(RemindPupilsJob, DUE_AT).if_(lambda due: due.weekday() < 5).named("payouts.reconcile")
+cron("0 */4 * * *", tz="UTC").do(RemindPupilsJob, DUE_AT).named("sessions.expire")
+cron("0 7 * * mon").do(ChargeBuyerJob, "ord_81152", "4242 4242 4242 4242", 4900).named("billing.invoices")
+every().month.on(1).at("08:00").do(RemindPupilsJob, DUE_AT).named("reports.monthly")
 '''
 START = datetime(2026, 3, 1, 12)  # in Berlin
 DAYS = 28
@@ -47,8 +47,8 @@ def lived_month() -> tuple[World, Timetable]:
         queues=("default", "billing"),
         durations={
             BackUpJob: timedelta(minutes=45),
-            SendRemindersJob: timedelta(seconds=4),
-            ChargeCardJob: timedelta(seconds=30),
+            RemindPupilsJob: timedelta(seconds=4),
+            ChargeBuyerJob: timedelta(seconds=30),
         },
     )
     _plan(made)

@@ -3,7 +3,7 @@
 from clock import Job
 
 
-class SendRemindersJob(Job):
+class RemindPupilsJob(Job):
     """Works."""
 
     def perform(self, due: str) -> None:
@@ -19,7 +19,7 @@ class RefreshFeedsJob(Job):
             raise ConnectionError("feeds.example did not answer")
 
 
-class ChargeCardJob(Job):
+class ChargeBuyerJob(Job):
     """Fails for good for one customer."""
 
     retry = 1

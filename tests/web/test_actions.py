@@ -24,7 +24,7 @@ def _job(number: int, job_class: str = "SendMailJob") -> str:
 @pytest.fixture
 def dead(redis: Redis) -> list[str]:
     """Three dead jobs; the second one is of another class."""
-    jobs = [_job(1), _job(2, "ChargeCardJob"), _job(3)]
+    jobs = [_job(1), _job(2, "ChargeBuyerJob"), _job(3)]
     redis.zadd("dead", {job: NOW_SECONDS - place for place, job in enumerate(jobs)})
     return jobs
 
@@ -100,7 +100,7 @@ def test_an_event_is_run_now_once_the_page_has_said_what_it_pushes(ana: Visitor,
 
     message = _ask_and_answer(ana, "/act/fire?event=reminders")
 
-    assert "It pushes SendRemindersJob" in asked
+    assert "It pushes RemindPupilsJob" in asked
     assert message == "Ran the event: 1 job was pushed."
     assert redis.llen("queue:default") == 1
     assert ana.json("/")[0]["last"]["decision"] == "manual"
@@ -192,15 +192,15 @@ def test_a_filtered_action_goes_on_where_its_last_step_ended(
     ana: Visitor, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "STEP_JOBS", 100)
-    classes = ["SendMailJob", "ChargeCardJob"]
+    classes = ["SendMailJob", "ChargeBuyerJob"]
     redis.zadd("retry", {_job(number, classes[number % 2]): number for number in range(4_000)})
-    form: dict[str, str] = {"in": "retry", "class": "ChargeCard"}
+    form: dict[str, str] = {"in": "retry", "class": "ChargeBuyer"}
 
     while (found := ana.post("/act/delete_jobs", SAME_SITE, **form)).status == 200:
         form = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found.body.decode()))
 
     assert redis.zcard("retry") == 2_000
-    assert not [job for job in redis.zrange("retry", 0, -1) if b"ChargeCard" in job]
+    assert not [job for job in redis.zrange("retry", 0, -1) if b"ChargeBuyer" in job]
 
 
 @pytest.mark.parametrize(("action", "signal"), [("quiet", b"TSTP"), ("stop", b"TERM"), ("threads", b"TTIN")])

@@ -25,7 +25,7 @@ class DecisionKind(StrEnum):
     fires: bool
 
     FIRED = "fired", "ran", ("#0b6353", "#2fcf9f"), True
-    CAUGHT_UP = "caught_up", "ran late: caught up after the clock was down", ("#1746a2", "#4a9bff"), True
+    CAUGHT_UP = "caught_up", "ran late: caught up after the clock was down", ("#123c8f", "#4a9bff"), True
     MISSED = "missed", "did not run: missed", ("#bd4b05", "#e58236")
     REFUSED = "refused", "did not run: refused", ("#616b79", "#b0b9c6")
     PAUSED = "paused", "did not run: paused", ("#8b3fc4", "#d3a4f5")
