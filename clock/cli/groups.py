@@ -19,7 +19,7 @@ NEEDS_POSIX = (
     "this command needs Linux, macOS or another POSIX system, such as WSL on Windows; "
     "an application on Windows can import clock and push jobs"
 )
-WITH_PROCESSES = ("run", "worker", "dev", "daemon")  # these commands handle signals and fork
+WITH_PROCESSES = ("run", "worker", "web", "dev", "daemon")  # these commands handle signals and fork
 
 
 class CommandGroup(click.Group):

@@ -12,7 +12,10 @@ def test_a_push_from_a_folder_without_an_application_names_the_folder(app: App) 
 
     for pushed in (first, second):
         assert pushed.returncode == 0
-        assert f"Pushing to the embedded Valkey of {app.folder}, where no clock file, no jobs" in pushed.stderr
+        assert (
+            f"Pushing to the embedded Valkey of {app.folder}, which has no clock file, jobs or worker"
+            in pushed.stderr
+        )
         assert "set REDIS_URL, or start both in one folder" in pushed.stderr
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from clock import import_path
 from clock.cli.options import settings, shared_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
@@ -42,10 +43,12 @@ def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
     user, password = os.environ.get(USER), os.environ.get(PASSWORD)
     _check(host, user, password)
     config = settings(**options)
+    import_path.application_last()
     import uvicorn
 
     from clock.web import LOCAL_HOSTS, Dashboard, basic, local, source_of
 
+    import_path.application_first()
     access = basic(user, password, allow_write) if user and password else local(allow_write)
     dashboard = Dashboard(
         source_of(config),
