@@ -135,7 +135,7 @@ def test_the_admin_checks_events_and_runs_them(project: App) -> None:
         "told = [add(at='25:00', enabled='')[1], add(job='NobodyJob')[1], add(args='[1]')[1]]\n"
         "told += [add(every='')[1], add()[0]]\n"
         "from clock.django.models import DatabaseEvent as E\n"
-        "pk = E.objects.get().pk\n"
+        "pk = E.objects.get(name='n').pk\n"
         "r = c.post(u, {'action': 'run_now', '_selected_action': [pk]}, follow=True)\n"
         "told.append('pushed the job' in r.content.decode())\n"
         "told.append('every 1 day at 06:00' in c.get(u).content.decode())\n"

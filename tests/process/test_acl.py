@@ -106,6 +106,8 @@ def test_clocks_and_workers_use_no_command_but_those_that_they_ask_for_at_their_
 
     clocks = [working.start("lib/clock.py"), working.start("lib/clock.py")]
     worker = working.start("worker")
+    for clock in clocks:
+        clock.wait_for("Starting clock")
     worker.wait_for("worked")
     worker.wait_for("(retry 1/25 in")
     codes = [process.end() for process in (*clocks, worker)]
