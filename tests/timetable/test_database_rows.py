@@ -3,6 +3,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,11 +53,14 @@ sync_events({source}, every=timedelta(minutes=5), do=SendLetterJob)
     assert synced.load() is not synced.load()
 
 
-def test_rows_may_come_from_a_select_of_sqlalchemys(load_lines: Callable[[str], Timetable]) -> None:
-    [entities, columns] = load_lines("""
+def test_rows_may_come_from_a_select_of_sqlalchemys(
+    load_lines: Callable[[str], Timetable], tmp_path: Path
+) -> None:
+    [entities, columns] = load_lines(
+        """
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, sessionmaker
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import NullPool
 
 class Base(DeclarativeBase): pass
 
@@ -65,7 +69,7 @@ class Report(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     cron: Mapped[str]
 
-engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+engine = create_engine("sqlite:///DATABASE", poolclass=NullPool)  # which leaves no connection open
 Base.metadata.create_all(engine)
 Session = sessionmaker(engine)
 with Session.begin() as session:
@@ -74,7 +78,8 @@ with Session.begin() as session:
 statement = select(Report).order_by(Report.id)
 sync_events(statement, every=timedelta(minutes=5), do=SendLetterJob, session=Session)
 sync_events(select(Report.id, Report.cron), every=timedelta(minutes=5), do=SendLetterJob, session=Session)
-""").synced
+""".replace("DATABASE", str(tmp_path / "reports.sqlite3"))
+    ).synced
 
     for source in (entities, columns):
         assert [str(event.action) for event in read(*source.load())] == ["SendLetterJob(7)"]
