@@ -91,7 +91,7 @@ class Heartbeat:
         while True:
             with suppress(Exception), self._part:  # the part reports it
                 self.beat()
-            with suppress(Exception), self._part:
-                self._queues.found(*self._unserved())
             if self._clock.wait(self._stop, BEAT_SECONDS):
                 return
+            with suppress(Exception), self._part:  # not at the start: a worker may be starting as well
+                self._queues.found(*self._unserved())

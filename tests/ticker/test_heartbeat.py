@@ -1,19 +1,21 @@
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
 from clock.errors import StoreUnavailable
-from clock.problems import Problems
+from clock.problems import Problem, Problems
 from clock.store.ledger.clock_register import AboutClock, ClockRegister
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Heartbeat, Signature, Ticker
+from clock.ticker.heartbeat import BEAT_SECONDS
 from clock.timetable import Timetable
+from tests.patience import eventually
 
 
 @pytest.fixture
@@ -79,6 +81,34 @@ def test_a_clock_that_stops_leaves_the_register_at_once(
     beating.stop()
 
     assert ClockRegister(redis).living(to_ms(fake_clock.now())) == {}
+
+
+def test_a_worker_that_starts_with_the_clock_has_time_until_the_second_heartbeat(
+    declare: Callable[..., Timetable], start: Callable[..., Ticker], redis: Redis, fake_clock: FakeClock
+) -> None:
+    started, looks = fake_clock.now(), list[datetime]()
+
+    def look() -> list[Problem]:
+        looks.append(fake_clock.now())
+        return []
+
+    heartbeat = Heartbeat(
+        ClockRegister(redis),
+        "web1:1:abc",
+        ticker=start(declare("")),
+        leads=lambda: True,
+        about=AboutClock("web1", pid=1, release="v1", started_at=0, events=1, skew_ms=0),
+        clock=fake_clock,
+        problems=Problems(clock=fake_clock),
+        unserved=look,
+    )
+    heartbeat.start()
+    eventually(lambda: ClockRegister(redis).living(to_ms(fake_clock.now())), "the first heartbeat")
+
+    eventually(lambda: fake_clock.advance(timedelta(seconds=BEAT_SECONDS)) or looks, "a look at the queues")
+
+    heartbeat.stop()
+    assert looks[0] >= started + timedelta(seconds=BEAT_SECONDS)
 
 
 class _AwayLedger(RedisLedger):
