@@ -2,7 +2,8 @@
 
     ClockError
       ConfigurationError     a setting, an option or an environment variable is wrong
-      DeclarationError       the clock file declares something that cannot be DuplicateEvent
+      DeclarationError       the clock file declares something invalid
+        DuplicateEvent
         NoEvents
         UnknownWord
       UnknownEvent           the clock file does not declare the event of this name
