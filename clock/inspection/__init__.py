@@ -12,7 +12,7 @@ from clock.inspection.job_sets import (
     queues,
     trim_dead,
 )
-from clock.inspection.jobs import FoundJob, JobFilter, matching
+from clock.inspection.jobs import FoundJob, JobFilter
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.inspection.status import Status, status
 
@@ -39,7 +39,6 @@ __all__ = [
     "clocks",
     "events",
     "examine",
-    "matching",
     "queues",
     "status",
     "trim_dead",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -148,8 +147,3 @@ def found(member: bytes, at: float | None = None) -> FoundJob:
     except (ValueError, RecursionError):
         payload = None
     return FoundJob(member, at, payload if isinstance(payload, dict) else {})
-
-
-def matching(jobs: Iterable[FoundJob], wanted: JobFilter, *, now: float) -> Iterator[FoundJob]:
-    """The jobs that are meant, in their order."""
-    return (job for job in jobs if wanted.accepts(job, now=now))

@@ -3,7 +3,7 @@ import json
 import pytest
 from redis import Redis
 
-from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, matching, queues
+from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, queues
 from tests.inspection.conftest import NOW_SECONDS, Payload
 
 
@@ -25,7 +25,7 @@ def jids(jobs: list[FoundJob]) -> list[str]:
 def test_jobs_are_meant_by_class_queue_age_and_jid(
     redis: Redis, retries: list[bytes], wanted: JobFilter, expected: list[str]
 ) -> None:
-    found = list(matching(WaitingSet(redis, RETRY).jobs(), wanted, now=NOW_SECONDS))
+    found = [job for job in WaitingSet(redis, RETRY).jobs() if wanted.accepts(job, now=NOW_SECONDS)]
 
     assert jids(found) == expected
 
