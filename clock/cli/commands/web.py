@@ -59,8 +59,10 @@ def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
     with _listening(host, port) as listener:
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         echo(f"The dashboard is at {address}", "" if allow_write else " (read-only)")
-        options = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "on"}
-        uvicorn.Server(uvicorn.Config(dashboard.asgi, **options)).run(sockets=[listener])
+        serving = uvicorn.Config(
+            dashboard.asgi, log_level="warning", access_log=False, server_header=False, lifespan="on"
+        )
+        uvicorn.Server(serving).run(sockets=[listener])
 
 
 def missing_packages() -> list[str]:
