@@ -105,7 +105,11 @@ def test_a_worker_that_starts_with_the_clock_has_time_until_the_second_heartbeat
     heartbeat.start()
     eventually(lambda: ClockRegister(redis).living(to_ms(fake_clock.now())), "the first heartbeat")
 
-    eventually(lambda: fake_clock.advance(timedelta(seconds=BEAT_SECONDS)) or looks, "a look at the queues")
+    def has_looked() -> bool:
+        fake_clock.advance(timedelta(seconds=BEAT_SECONDS))
+        return bool(looks)
+
+    eventually(has_looked, "a look at the queues")
 
     heartbeat.stop()
     assert looks[0] >= started + timedelta(seconds=BEAT_SECONDS)
