@@ -23,13 +23,13 @@ class Bulk:
     def steps(
         self, act: Act, wanted: JobFilter, cursor: str | None = None, *, but: float | None = None
     ) -> Iterator[Progress]:
-        """Act on the jobs that are wanted, from `cursor` on; not on those whose score is `but`."""
+        """Act on the jobs that match the filter, from `cursor` on. Skips jobs with the score `but`."""
         return steps(self._place, wanted, act, now=now(), order=self._order, cursor=cursor, but=but)
 
     def all(
         self, act: Act, wanted: JobFilter, progress: OnProgress | None = None, *, but: float | None = None
     ) -> int:
-        """Act on the jobs that are wanted; on how many. `progress` is called after each step."""
+        """Act on the jobs that match the filter; returns how many. Calls `progress` after each step."""
         done = 0
         for step in self.steps(act, wanted, but=but):
             done = step.done

@@ -16,8 +16,8 @@ class Workers:
     """The workers that live, Sidekiq's as well. Its methods raise StoreUnavailable.
 
     Each method that reads or writes Redis has an awaitable twin, whose name begins with `a`. `redis` is a
-    connection of `api.connect`; without it the process's own connection is used. A worker writes what it does
-    every 5 s, and reads what it is told as often.
+    connection of `api.connect`; without it the process's own connection is used. A worker reports its state
+    every 5 s, and reads signals as often.
     """
 
     def __init__(self, *, redis: Redis | None = None) -> None:

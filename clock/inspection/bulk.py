@@ -39,7 +39,7 @@ def steps(
     cursor: str | None = None,
     but: float | None = None,
 ) -> Iterator[Progress]:
-    """Act on the jobs that are wanted, step by step; how far it is after each.
+    """Act on the jobs that match the filter, in steps. Yields the progress after each step.
 
     `act` takes them from where they are in the place. Those whose score is `but` stay as they are: `act` moves the
     others there.

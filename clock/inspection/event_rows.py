@@ -39,7 +39,7 @@ class EventRow:
 
     @property
     def last(self) -> Record | None:
-        """The latest decision; None: there is none."""
+        """The latest decision; None: not found."""
         return self.records[-1] if self.records else None
 
     @property

@@ -20,7 +20,7 @@ OVERDUE = timedelta(seconds=overdue.OVERDUE_SECONDS)
 class EventView:
     """An event; its next due instant (the oldest undecided one, which may be past); the latest decision on it.
 
-    `last` is the history's newest entry: `decision`, `due` in ms, and what belongs to it; None: there is none.
+    `last` is the history's newest entry: `decision`, `due` in ms, and what belongs to it; None: not found.
     `known` says whether the ledger has this declaration; where not, the next due instant is reckoned from now.
     `pause` is the pause that it is in now.
     """

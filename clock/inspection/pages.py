@@ -52,7 +52,7 @@ class Place:
         order: Order = "first",
         scan: int = SCANNED_JOBS,
     ) -> Page:
-        """The next `limit` jobs that are wanted, after reading `scan` jobs at most.
+        """The next `limit` jobs that match the filter, after reading `scan` jobs at most.
 
         `order`: "first" begins with the job that is due or taken next, "last" at the other end. `now` is in float
         seconds. Raises InvalidCursor, StoreUnavailable, StoreError.
@@ -73,7 +73,7 @@ class Place:
     def jobs(
         self, wanted: JobFilter = EVERY_JOB, *, now: float = 0.0, order: Order = "first"
     ) -> Iterator[FoundJob]:
-        """All jobs that are wanted, read step by step while the place is in use.
+        """All jobs that match the filter, read step by step while the place is in use.
 
         Raises StoreUnavailable, StoreError.
         """

@@ -127,7 +127,7 @@ class Collected:
         return self.run(self.take(lambda payload: payload["class"] == job.wire_name, job.wire_name))
 
     def take(self, wanted: Callable[[Payload], bool], name: str = "job") -> Payload:
-        """Take out the first payload that is wanted. Raises JobError where there is none."""
+        """Remove the first matching payload and return it. Raises JobError if no payload matches."""
         with self._lock:
             for index, payload in enumerate(self.payloads):
                 if wanted(payload):

@@ -190,7 +190,7 @@ class _Known:
         self._place = 0
 
     def next_due(self) -> int | None:
-        """The next due instant; None: there is none."""
+        """The next due instant; None: not found."""
         return self.column.dues[self._place] if self._place < len(self.column.dues) else None
 
     def run(self, timetable: Timetable, due: int) -> bool:
@@ -225,7 +225,7 @@ class _Asking:
         )
 
     def next_due(self) -> int | None:
-        """The next instant at which it is asked; None: there is none."""
+        """The next instant at which it is asked; None: not found."""
         after, end = to_ms(self._decided) // 1000, to_ms(self._until) // 1000
         event = self.column.event
         return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)

@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def next_due(self) -> datetime | None:
-        """The earliest due instant ahead; None: there is none."""
+        """The earliest due instant ahead; None: not found."""
         return self._queue.next_due if self._queue else None
 
     @property

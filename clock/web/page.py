@@ -85,7 +85,7 @@ Show = Callable[[Visit], Page]
 
 
 def zone_named(name: str) -> tzinfo | None:
-    """The zone of that name; None: there is none."""
+    """The zone of that name; None: not found."""
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):

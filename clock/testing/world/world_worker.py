@@ -59,7 +59,7 @@ class WorldWorker:
             self.was_heard = True
 
     def last_beat(self, before: datetime) -> datetime | None:
-        """When the last heartbeat up to that moment is due; None: there is none."""
+        """When the last heartbeat up to that moment is due; None: not found."""
         count = (before - self.next_beat) // self.beat_period
         return None if count < 0 else self.next_beat + count * self.beat_period
 

@@ -118,7 +118,7 @@ class Entry:
     event_name: str = ""  # the event's, once the file has been read
 
     def action_in(self, draft: Draft) -> Action:
-        """The action. Raises DeclarationError where there is none."""
+        """The action. Raises DeclarationError if it is missing."""
         if self.action is None:
             raise DeclarationError(f"{self.source}: this event has no action; end it with .do(...)")
         return self.action(draft)

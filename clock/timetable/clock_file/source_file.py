@@ -91,7 +91,7 @@ class SourceFile:
         return bool(set(_names(node)) & (_DECLARES | self.functions_that_declare))
 
     def lost_under_guard(self) -> int | None:
-        """The line of a declaration below `if __name__ == "__main__":`; None: there is none."""
+        """The line of a declaration below `if __name__ == "__main__":`; None: not found."""
         for guard in self.tree.body:
             if isinstance(guard, ast.If) and _is_guard(guard.test):
                 outside = {name for node in self.tree.body if node is not guard for name in _calls(node)}

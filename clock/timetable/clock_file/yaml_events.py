@@ -36,7 +36,7 @@ _REFUSED = {
 }
 
 
-#: Finds a job class by its name in payloads; raises ClockError where there is none.
+#: Finds a job class by its name in payloads; raises ClockError if the class is unknown.
 FindJob = Callable[[str], Any]
 
 

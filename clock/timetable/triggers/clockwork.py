@@ -209,7 +209,7 @@ class ClockworkAt:
                 yield candidate[0]
 
     def _last_by(self, chain: Chain, after: int, anchor: int) -> Reading | None:
-        """The last link of the chain not after `after`; None: there is none."""
+        """The last link of the chain not after `after`; None: not found."""
         found = _found(self, anchor)
         last = found.link if found.link and found.link[0] <= after else None
         if last is None or last[0] < after - chain.near:
