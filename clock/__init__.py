@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE: pytest, to which a plugin of ours is known, would warn if t
 
 from clock import import_path  # noqa: F401  # first: it keeps the modules imported below from being hidden
 from clock.errors import ClockError, Discard, JobTimeout
-from clock.job import Job, client_middleware, server_middleware
+from clock.job import Job, aenqueue, client_middleware, enqueue, server_middleware
 from clock.timetable import (
     DUE_AT,
     CancelJob,
@@ -31,11 +31,13 @@ __all__ = [
     "Discard",
     "Job",
     "JobTimeout",
+    "aenqueue",
     "cancel_job",
     "clear",
     "client_middleware",
     "configure",
     "cron",
+    "enqueue",
     "error_handler",
     "every",
     "get_jobs",

@@ -1,3 +1,4 @@
+from clock.job.by_name import aenqueue, enqueue
 from clock.job.context import Context
 from clock.job.job import Job
 from clock.job.middleware.defaults import client_middleware, log_tags, server_middleware
@@ -9,9 +10,10 @@ __all__ = [
     "Context",
     "Job",
     "Setter",
-    # Middleware: the chains, and the package's own in them.
+    "aenqueue",
     "client_middleware",
     "drop_stale",
+    "enqueue",
     "limit_time",
     "log_tags",
     "note_expiry",

@@ -31,6 +31,7 @@ class Job(JobMethods):
     - `queue`: where it waits, "default" if not given;
     - `retry`: True (25 times, over about 20 days), False, or how often;
     - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
+    - `retry_queue`: the queue of retries, if it differs from `queue`;
     - `dead`: whether it is kept among the dead when it is not tried again;
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
     - `redact`: arguments whose values listings do not show;
@@ -54,6 +55,7 @@ class Job(JobMethods):
     queue: ClassVar[str] = "default"
     retry: ClassVar[bool | int] = True
     retry_for: ClassVar[float | timedelta | None] = None
+    retry_queue: ClassVar[str | None] = None
     dead: ClassVar[bool] = True
     backtrace: ClassVar[bool | int] = False
     tags: ClassVar[Sequence[str]] = ()

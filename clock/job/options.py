@@ -53,6 +53,11 @@ def _are_names(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(map(_is_name, value))
 
 
+def _are_fields(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(name, str) and name.isidentifier() for name in value)
+
+
+LONGEST_JID = 200
 _DURATION = "seconds above 0, or None; the limit is 1,000,000,000 seconds, 31 years"
 
 #: option -> (what a value must be, in words for an error)
@@ -60,6 +65,7 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "queue": (_is_queue, EXPECTED),
     "retry": (_is_count, "True, False, or a number of retries (0 or more)"),
     "retry_for": (_is_duration, _DURATION),
+    "retry_queue": (lambda value: value is None or _is_queue(value), f"{EXPECTED}, or None"),
     "dead": (lambda value: isinstance(value, bool), "True or False"),
     "backtrace": (_is_count, "True, False, or a number of lines"),
     "tags": (_are_names, "a list of words"),
@@ -76,6 +82,9 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait": (_is_time, "seconds, or a timedelta"),
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
+    "jid": (lambda value: _is_name(value) and len(str(value)) <= LONGEST_JID, "a text of 1 to 200 characters"),
+    "at_front": (lambda value: isinstance(value, bool), "True or False"),
+    "fields": (_are_fields, "a dict of names, as of variables, to values that JSON has"),
 }
 
 
@@ -85,6 +94,7 @@ class CallOptions(TypedDict, total=False):
     queue: str
     retry: bool | int
     retry_for: float | timedelta | None
+    retry_queue: str | None
     dead: bool
     backtrace: bool | int
     tags: Sequence[str]
@@ -94,19 +104,24 @@ class CallOptions(TypedDict, total=False):
     wait: float | timedelta
     wait_until: float | datetime
     enqueue_after_commit: OnCommit | None
+    jid: str
+    at_front: bool
+    fields: Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Order:
     """What is to be pushed beside the arguments: a job class, options of the payload over its own, when, how.
 
-    `when` is when the job is to be run; `on_commit` delays the push until a commit.
+    `when` is when the job is to be run; `on_commit` delays the push until a commit. `at_front`: the job is taken
+    before those that wait already.
     """
 
     job: JobClass
     options: Mapping[str, Any] = field(default_factory=dict)
     when: Time | None = None
     on_commit: OnCommit | None = None
+    at_front: bool = False
 
 
 #: Options that JSON holds as seconds.
@@ -137,6 +152,8 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
         fields["tags"] = list(job.tags)
     if job.retry_for is not None:
         fields["retry_for"] = job.retry_for
+    if job.retry_queue is not None:
+        fields["retry_queue"] = job.retry_queue
     if job.expires_in is not None:
         fields["expires_in"] = job.expires_in
     fields |= over

@@ -22,6 +22,7 @@ class RunningJob(Protocol):
     queue: ClassVar[str]
     retry: ClassVar[Any]
     retry_for: ClassVar[Any]
+    retry_queue: ClassVar[Any]
     dead: ClassVar[bool]
     backtrace: ClassVar[Any]
     tags: ClassVar[Any]

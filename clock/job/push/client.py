@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequen
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import NotFaked, StoreError
+from clock.errors import JobError, NotFaked, StoreError
 from clock.job.delays import due_at
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order
@@ -148,7 +149,15 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
             due = due_at(order.when, time)
         except ValueError as error:
             raise ValueError(f"{job.wire_name}: {error}") from None
-    return pack_one(job, order.options, args, due, time)
+    jid, parcels = pack_one(job, order.options, args, due, time)
+    return jid, parcels if not order.at_front else in_front(order, parcels)
+
+
+def in_front(order: Order, parcels: list[Parcel]) -> list[Parcel]:
+    """The parcels, marked to be taken next. Raises JobError for jobs that are not enqueued now."""
+    if held_pushes.current() or any(parcel.at is not None for parcel in parcels):
+        raise JobError(f"{order.job.wire_name}: at_front is for jobs that are enqueued now, not by an event")
+    return [replace(parcel, at_front=True) for parcel in parcels]
 
 
 def packed_all(
@@ -167,7 +176,7 @@ def packed_all(
             part = slice(start, start + BULK_BATCH)
             some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
             jids.extend(some)
-            yield parcels
+            yield parcels if not order.at_front else in_front(order, parcels)
 
     # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
     is_at_once = client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit

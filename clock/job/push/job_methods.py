@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
-from clock.errors import ArgumentsError, JobError, NoPerform
+from clock.errors import ArgumentsError, JobError, NoPerform, StoreError
 from clock.job.delays import Time, due_of_each
 from clock.job.options import CallOptions, Order, checked
 from clock.job.payload import Payload
 from clock.job.push import client, inline
+from clock.job.push.arguments import check_json
 from clock.job.push.prepared_push import RepeatedPush
 from clock.job.types import JobClass
 
@@ -20,7 +22,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit")
+_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "fields")
+FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sidekiq's names starts with it
 
 
 class Performs(Protocol[P, R_co]):
@@ -46,11 +49,25 @@ class Setter(Order, Generic[P]):
         checked(where, options, with_call=True)
         if "wait" in options and "wait_until" in options:
             raise JobError(f"{where}: give either wait or wait_until, not both")
+        fields = {f"{FIELD_PREFIX}{name}": value for name, value in options.get("fields", {}).items()}
+        check_json(where, list(fields.values()))
         return cls(
             job,
-            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS},
+            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS} | fields,
             options.get("wait", options.get("wait_until")),
             (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
+            options.get("at_front", False),
+        )
+
+    def set(self, **options: Unpack[CallOptions]) -> Setter[P]:
+        """Add options, which override earlier ones. Raises JobError."""
+        more = Setter[P].of(self.job, dict(options))
+        return Setter(
+            self.job,
+            {**self.options, **more.options},
+            self.when if more.when is None else more.when,
+            more.on_commit or self.on_commit,
+            options.get("at_front", self.at_front),
         )
 
     def __str__(self) -> str:
@@ -70,6 +87,8 @@ class Setter(Order, Generic[P]):
 
     def repeated(self, *args: Any) -> Callable[[], object]:
         """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        if "jid" in self.options:
+            raise JobError(f"{self.wire_name}: each run of an event has its own jid; leave out jid=")
         return RepeatedPush(self, args, self.perform_async)
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -108,8 +127,14 @@ class Setter(Order, Generic[P]):
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,
+        batch_size: int | None = None,
     ) -> list[str]:
-        """Push one job for each list of arguments, a thousand at a time; their jids in order."""
+        """Push one job for each list of arguments, a thousand or `batch_size` at a time; their jids in order.
+
+        With `batch_size`, `args` is read while it is pushed, and each batch is checked before its push.
+        """
+        if batch_size is not None:
+            return self._in_batches(args, batch_size, at, spread_interval)
         lists, jids = self._listed(args), list[str]()
         batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
         with client.counted(len(lists)):
@@ -141,20 +166,49 @@ class Setter(Order, Generic[P]):
         """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
         return await inline.aperform_inline(self, args, kwargs)
 
+    def _in_batches(
+        self,
+        args: Iterable[Sequence[Any]],
+        size: int,
+        at: Time | Sequence[Time] | None,
+        spread_interval: float | timedelta | None,
+    ) -> list[str]:
+        """Push an iterable of any length; one batch is in memory. Raises ArgumentsError, StoreError."""
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ArgumentsError(f"{self.wire_name}.perform_bulk: batch_size is {size!r}; it must be 1 or more")
+        if spread_interval is not None or isinstance(at, Sequence):
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk: with batch_size, at= is one time; leave out spread_interval="
+            )
+        self._check_bulk(args)
+        jids: list[str] = []
+        rest = iter(args)
+        while batch := list(islice(rest, size)):
+            try:
+                jids += self.perform_bulk(batch, at=at)
+            except StoreError as error:
+                error.pushed += len(jids)
+                raise
+        return jids
+
     def _at(self, when: Time | None) -> Setter[P]:
         if when is None:  # it would mean at once
             wanted = "pass seconds, a timedelta or an aware datetime"
             raise ValueError(f"{self.wire_name}: None is not a time; {wanted}")
-        return Setter(self.job, self.options, when, self.on_commit)
+        return Setter(self.job, self.options, when, self.on_commit, self.at_front)
 
     def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
-        try:
-            return args if isinstance(args, (list, tuple)) else list(args)
-        except TypeError:
+        self._check_bulk(args)
+        return args if isinstance(args, (list, tuple)) else list(args)
+
+    def _check_bulk(self, args: object) -> None:
+        if "jid" in self.options:
+            raise JobError(f"{self.wire_name}.perform_bulk: each job has its own jid; leave out jid=")
+        if not isinstance(args, Iterable):
             raise ArgumentsError(
                 f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {args!r:.60}; write "
                 "[[1], [2]] for two jobs of one argument"
-            ) from None
+            )
 
     def _due(
         self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
@@ -236,15 +290,17 @@ class JobMethods:
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,
+        batch_size: int | None = None,
     ) -> list[str]:
         """Push one job for each list of arguments, a thousand at a time; their jids in order.
 
-        All arguments are checked before any job is pushed. `at` is when they are to be run: one time, or one for
-        each job. `spread_interval` (seconds above 0) spreads them evenly from now on, or from the `wait` of
-        `.set`; it cannot be given with `at`. The jid of a job that client middleware stopped is ''. Raises
+        All arguments are checked before any job is pushed. With `batch_size`, only those of one batch are checked
+        before its push, and `args` may be an iterable of any length. `at` is the time of the runs: one time, or
+        one for each job. `spread_interval` (seconds above 0) spreads them evenly from now on, or from the `wait`
+        of `.set`; it cannot be given with `at`. The jid of a job that client middleware stopped is ''. Raises
         ArgumentsError, ValueError for an invalid time, StoreUnavailable.
         """
-        return _setter(cls).perform_bulk(args, at=at, spread_interval=spread_interval)
+        return _setter(cls).perform_bulk(args, at=at, spread_interval=spread_interval, batch_size=batch_size)
 
     @overload
     @classmethod

@@ -54,7 +54,8 @@ def pack_all(
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
     fields = payload_fields(job, over)
-    payload = {**fields, "args": list(args), "jid": new_jid(), "created_at": now, "enqueued_at": now}
+    jid = fields.get("jid") or new_jid()
+    payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
         return None
@@ -70,7 +71,13 @@ def _packed(
     now: float,
 ) -> tuple[str, list[Parcel]]:
     held = held_pushes.current()
-    jid = held.next_jid() if held else new_jid()
+    own = fields.pop("jid", None)
+    if own is not None:
+        jid = str(own)
+        if held:
+            held.jids.append(jid)
+    else:
+        jid = held.next_jid() if held else new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
     if held:
         payload["clock"] = held.clock_field

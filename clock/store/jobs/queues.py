@@ -16,13 +16,15 @@ from clock.store.server.sending import Command
 class Parcel:
     """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now).
 
-    `is_near`: one of them is due before a worker would look by itself.
+    `is_near`: one of them is due before a worker would look by itself. `at_front`: they are taken before those
+    that wait already, the first of them first.
     """
 
     queue: str
     payloads: list[str]
     at: list[float] | None = None
     is_near: bool = False
+    at_front: bool = False
 
 
 def push_commands(parcels: Sequence[Parcel]) -> list[Command]:
@@ -31,7 +33,10 @@ def push_commands(parcels: Sequence[Parcel]) -> list[Command]:
     for parcel in parcels:
         if parcel.at is None:
             commands.append(("SADD", keys.QUEUES, parcel.queue))
-            commands.append(("LPUSH", keys.queue(parcel.queue), *parcel.payloads))
+            if parcel.at_front:
+                commands.append(("RPUSH", keys.queue(parcel.queue), *reversed(parcel.payloads)))
+            else:
+                commands.append(("LPUSH", keys.queue(parcel.queue), *parcel.payloads))
         else:
             pairs = [word for pair in zip(parcel.at, parcel.payloads, strict=True) for word in pair]
             commands.append(("ZADD", keys.SCHEDULE, *pairs))
