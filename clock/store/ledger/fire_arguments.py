@@ -1,18 +1,39 @@
-"""Decisions as the fire script takes them: one MessagePack argument, in columns."""
+"""Decisions as the fire script takes them: its keys, and one MessagePack argument, in columns."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
+from clock.store import keys
 from clock.store.ledger.decision import Decision
 
+_KEYS = [
+    keys.LEDGER_DECIDED,
+    keys.LEDGER_DECLARATION,
+    keys.QUEUES,
+    keys.SCHEDULE,
+    keys.PAUSED,
+    keys.LEASE,
+    keys.LEDGER_COUNTED,
+]
 
-def packed(decisions: Sequence[Decision]) -> bytes:
+
+@dataclass(frozen=True, slots=True)
+class FireArguments:
+    """Every key that the script touches for some decisions, and the decisions, packed."""
+
+    keys: list[str]
+    packed: bytes
+
+
+def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
     """The decisions as the fire script takes them."""
     pushes = [push for made in decisions for push in made.pushes]
+    places = {queue: place for place, queue in enumerate(dict.fromkeys(push.queue for push in pushes), 1)}
     columns = (
         [made.event for made in decisions],
         [made.declaration for made in decisions],
@@ -21,13 +42,16 @@ def packed(decisions: Sequence[Decision]) -> bytes:
         [_record(made) for made in decisions],
         [len(made.pushes) for made in decisions],
         [push.payload for push in pushes],
-        [push.queue for push in pushes],
+        [places[push.queue] for push in pushes],
+        list(places),
         {place: push.at for place, push in enumerate(pushes, 1) if push.at is not None},
         {place: made.watched for place, made in enumerate(decisions, 1) if made.watched},
         {place: made.counted for place, made in enumerate(decisions, 1) if made.counted},
         {place: 1 for place, made in enumerate(decisions, 1) if made.joins},
     )
-    return msgspec.msgpack.encode(columns)
+    names = [*_KEYS, *map(keys.queue, places), *(keys.HISTORY + made.event for made in decisions)]
+    names += [keys.WATCHED + made.event for made in decisions if made.watched]
+    return FireArguments(names, msgspec.msgpack.encode(columns))
 
 
 def _record(decision: Decision) -> str:

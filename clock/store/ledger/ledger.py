@@ -19,7 +19,7 @@ from clock.store import keys
 from clock.store.ledger import history, next_due, pauses
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NOTHING, Entry, Origin
-from clock.store.ledger.fire_arguments import packed
+from clock.store.ledger.fire_arguments import fire_arguments
 from clock.store.ledger.pauses import Pause
 from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
 from clock.store.ledger.unfinished_firings import Unfinished
@@ -147,16 +147,17 @@ class RedisLedger:
 
         It has to be called. Both raise StoreUnavailable.
         """
-        args: Arguments = [history.HISTORY_LENGTH, *self._release, packed(decisions)]
+        fired = fire_arguments(decisions)
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed]
         with translated():
-            answer = ask(self._redis, "EVALSHA", self._fire.sha, len(_FIRE_KEYS), *_FIRE_KEYS, *args)
+            answer = ask(self._redis, "EVALSHA", self._fire.sha, len(fired.keys), *fired.keys, *args)
 
         def verdicts() -> list[Verdict]:
             with translated():
                 try:
                     numbers, problems = answer()
                 except NoScriptError:  # the server was started anew
-                    numbers, problems = self._fire(keys=_FIRE_KEYS, args=args)
+                    numbers, problems = self._fire(keys=fired.keys, args=args)
             self._report(list(map(keys.shown, problems)))
             return [Verdict(number) for number in numbers]
 
@@ -189,7 +190,7 @@ class RedisLedger:
         for batch in _batches(events):
             with translated():
                 self._orphan(
-                    keys=[*_ENTRY_KEYS, keys.HISTORY, keys.OUTCOMES, keys.WATCHED],
+                    keys=[*_ENTRY_KEYS, *(key for event in batch for key in _event_keys(event))],
                     args=[now_ms, ORPHANS_KEPT_MS, int(anew), *batch],
                 )
 
@@ -225,18 +226,12 @@ class RedisLedger:
 
 _ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
 _DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
-_FIRE_KEYS = [
-    keys.LEDGER_DECIDED,
-    keys.LEDGER_DECLARATION,
-    keys.QUEUES,
-    keys.SCHEDULE,
-    keys.QUEUE,
-    keys.HISTORY,
-    keys.PAUSED,
-    keys.WATCHED,
-    keys.LEASE,
-    keys.LEDGER_COUNTED,
-]
+
+
+def _event_keys(event: str | bytes) -> list[bytes]:
+    """The keys that Redis holds for one event alone."""
+    name = event if isinstance(event, bytes) else event.encode()
+    return [prefix.encode() + name for prefix in (keys.HISTORY, keys.OUTCOMES, keys.WATCHED)]
 
 
 def _is_moved(entry: Entry) -> bool:

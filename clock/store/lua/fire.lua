@@ -1,18 +1,19 @@
 -- Commit decisions about due instants: ledger, history and jobs, all or nothing for each.
 --
 -- KEYS[1] hash event -> last decided due instant (ms)    KEYS[2] hash event -> declaration
--- KEYS[3] set of queue names    KEYS[4] sorted set of delayed jobs    KEYS[5] prefix of the queues' lists
--- KEYS[6] prefix of the events' history streams    KEYS[7] hash event ('': all) -> pause, JSON
--- KEYS[8] prefix of the hashes of watched jobs: jid -> due (ms)    KEYS[9] the lease
--- KEYS[10] hash event -> what Clockwork's form with a condition counts its periods from
+-- KEYS[3] set of queue names    KEYS[4] sorted set of delayed jobs
+-- KEYS[5] hash event ('': all) -> pause, JSON    KEYS[6] the lease
+-- KEYS[7] hash event -> what Clockwork's form with a condition counts its periods from
+-- KEYS[8], ... the list of each queue    then, for each decision, its event's history stream
+-- then, for each decision with watched jobs, its event's hash of these: jid -> due (ms)
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
 -- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
 -- columns, because a table for each decision would cost as much as all else: a list of lists of events,
 -- declarations, what was decided before (ms, as text), due instants (ms, as text), entries of the history (JSON),
--- and how many jobs each has; of the jobs' payloads and queues, one after the other; then a map from a job's place
--- in those to its score in the delayed set, and maps from a decision's place to its watched jids, to what KEYS[10]
--- is to hold for it, and to 1 if the entry may join a latest one of the same kind in the history. An empty
--- declaration: fired by hand, which the history records and the ledger does not.
+-- and how many jobs each has; of the jobs' payloads and the places of their queues, one after the other; the names
+-- of the queues; then a map from a job's place in those to its score in the delayed set, and maps from a decision's
+-- place to its watched jids, to what KEYS[7] is to hold for it, and to 1 if the entry may join a latest one of the
+-- same kind in the history. An empty declaration: fired by hand, which the history records and the ledger does not.
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger says something else of the event than `after` and
 -- declaration do, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -21,10 +22,13 @@
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
 local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
-local events, declarations, afters, dues, records, counts, payloads, queues, delays, watched, counted, joins =
+local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins =
   unpack(cmsgpack.unpack(ARGV[4]))
+local FIXED = 7 -- keys before those of the queues, the histories and the watched jobs
+local HISTORIES = FIXED + #names
+local next_watched = HISTORIES + #events
 local kinds, reply, problems = {}, {}, {}
-local declared, decided, advanced, queued, recounted, needed = {}, {}, {}, {}, {}, {}
+local declared, decided, advanced, queued, recounted = {}, {}, {}, {}, {}
 
 local function in_chunks(list, command)
   for i = 1, #list, CHUNK do command(i, math.min(i + CHUNK - 1, #list)) end
@@ -48,9 +52,9 @@ local function holds(key, kind)
   return kinds[key] == kind or kinds[key] == 'none'
 end
 
-local takes = {} -- queue -> whether jobs can be pushed to it
+local takes = {} -- place of a queue -> whether jobs can be pushed to it
 local function can_take(queue)
-  if takes[queue] == nil then takes[queue] = holds(KEYS[3], 'set') and holds(KEYS[5] .. queue, 'list') end
+  if takes[queue] == nil then takes[queue] = holds(KEYS[3], 'set') and holds(KEYS[FIXED + queue], 'list') end
   return takes[queue]
 end
 
@@ -78,7 +82,7 @@ local function push(job)
   end
 end
 
-local any_pause = holds(KEYS[7], 'hash') and kinds[KEYS[7]] ~= 'none'
+local any_pause = holds(KEYS[5], 'hash') and kinds[KEYS[5]] ~= 'none'
 local function covers(stretch, due)
   return due >= stretch['from'] and not (type(stretch['until']) == 'number' and due >= stretch['until'])
 end
@@ -94,11 +98,11 @@ end
 
 local function is_paused(event, due)
   for _, name in ipairs({ event, '' }) do
-    local text = redis.call('HGET', KEYS[7], name)
+    local text = redis.call('HGET', KEYS[5], name)
     local is_valid, covered = true, false
     if text then is_valid, covered = pcall(is_covered, text, due) end
     if not is_valid then
-      table.insert(problems, 'the field "' .. name .. '" of the key ' .. KEYS[7] .. ' is not a pause')
+      table.insert(problems, 'the field "' .. name .. '" of the key ' .. KEYS[5] .. ' is not a pause')
     elseif covered then
       return true
     end
@@ -107,7 +111,7 @@ local function is_paused(event, due)
 end
 
 local function joined(n) -- a run of refusals is one entry of the history
-  local key, record = KEYS[6] .. events[n], records[n]
+  local key, record = KEYS[HISTORIES + n], records[n]
   local latest = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
   local text = latest and latest[2][2] or ''
   local kind = string.match(record, '^{"decision":"%a+"')
@@ -119,7 +123,7 @@ local function joined(n) -- a run of refusals is one entry of the history
 end
 
 local function write_history(n)
-  local key = KEYS[6] .. events[n]
+  local key = KEYS[HISTORIES + n]
   local entry = joins[n] and holds(key, 'stream') and joined(n) or records[n]
   -- Not asked before for its type: for each event that would cost as much as all the rest.
   local added = redis.pcall('XADD', key, 'MAXLEN', '~', ARGV[1], '*', 'entry', entry)
@@ -139,17 +143,14 @@ local function judge(n, first, last)
   return can_push(first, last) and 1 or -1
 end
 
-for _, place in ipairs({ 1, 2, 10 }) do
+for _, place in ipairs({ 1, 2, 7 }) do
   if not holds(KEYS[place], 'hash') then return redis.error_reply('WRONGTYPE ' .. problems[#problems]) end
 end
 need('HSET', KEYS[1], '', '')
 if next(delays) then need('ZADD', KEYS[4], 0, '') end
-if #queues > 0 then need('SADD', KEYS[3], '') end
-for _, queue in ipairs(queues) do
-  if not needed[queue] then need('LPUSH', KEYS[5] .. queue, '') end
-  needed[queue] = true
-end
-local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[9], 'release', 'rank')
+if #names > 0 then need('SADD', KEYS[3], '') end
+for queue = 1, #names do need('LPUSH', KEYS[FIXED + queue], '') end
+local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[6], 'release', 'rank')
 local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3])
 read(KEYS[1], decided)
 read(KEYS[2], declared)
@@ -157,11 +158,12 @@ local first = 1
 for n, event in ipairs(events) do
   local last = first + counts[n] - 1
   local verdict = outranked and -2 or judge(n, first, last)
+  if watched[n] then next_watched = next_watched + 1 end
   if verdict == 1 then
     write_history(n)
     for job = first, last do push(job) end
-    if watched[n] and holds(KEYS[8] .. event, 'hash') then
-      for _, jid in ipairs(watched[n]) do redis.call('HSET', KEYS[8] .. event, jid, dues[n]) end
+    if watched[n] and holds(KEYS[next_watched], 'hash') then
+      for _, jid in ipairs(watched[n]) do redis.call('HSET', KEYS[next_watched], jid, dues[n]) end
     end
     if counted[n] then
       recounted[#recounted + 1] = event
@@ -177,9 +179,9 @@ for n, event in ipairs(events) do
   first = last + 1
 end
 for queue, waiting in pairs(queued) do
-  redis.call('SADD', KEYS[3], queue)
-  in_chunks(waiting, function(from, to) redis.call('LPUSH', KEYS[5] .. queue, unpack(waiting, from, to)) end)
+  redis.call('SADD', KEYS[3], names[queue])
+  in_chunks(waiting, function(from, to) redis.call('LPUSH', KEYS[FIXED + queue], unpack(waiting, from, to)) end)
 end
 in_chunks(advanced, function(from, to) redis.call('HSET', KEYS[1], unpack(advanced, from, to)) end)
-in_chunks(recounted, function(from, to) redis.call('HSET', KEYS[10], unpack(recounted, from, to)) end)
+in_chunks(recounted, function(from, to) redis.call('HSET', KEYS[7], unpack(recounted, from, to)) end)
 return { reply, problems }

@@ -1,8 +1,8 @@
 -- Note events that are no longer in the clock file, and forget those that left it long ago.
 --
 -- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
--- KEYS[4] hash event -> when it left the clock file (ms)    KEYS[5] prefix of the events' history streams
--- KEYS[6] prefix of the streams of outcomes    KEYS[7] prefix of the hashes of watched jobs
+-- KEYS[4] hash event -> when it left the clock file (ms)
+-- KEYS[5], ... for each event: its history stream, its stream of outcomes, its hash of watched jobs
 -- ARGV[1] now (ms)    ARGV[2] how long an entry is kept (ms)    ARGV[3] 1: they shall begin anew if they come back
 -- ARGV[4], ... the events
 -- Returns how many were forgotten.
@@ -19,7 +19,7 @@ for i = 4, #ARGV do
   if ARGV[3] == '1' then redis.call('HSET', KEYS[2], event, '') end
   if now - left > kept then
     for key = 1, 4 do redis.call('HDEL', KEYS[key], event) end
-    for key = 5, 7 do redis.call('UNLINK', KEYS[key] .. event) end
+    redis.call('UNLINK', unpack(KEYS, 3 * i - 7, 3 * i - 5))
     forgotten = forgotten + 1
   end
 end

@@ -1,0 +1,184 @@
+"""A use of every script, as the code of clock calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+from redis import Redis
+
+from clock.clocks import from_ms
+from clock.store import repairs
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
+from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.job_search import JobSearch
+from clock.store.jobs.look_through import START, set_step
+from clock.store.jobs.worker_register import WorkerRegister
+from clock.store.ledger import history
+from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.lease import Lease
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import Pause
+from clock.store.server import permissions
+
+NOON = 1_795_521_600_000
+WEEK = 8 * 24 * 3600 * 1000
+JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"})
+
+
+def _decisions() -> list[Decision]:
+    def decision(event: str, queue: str, at: float | None = None) -> Decision:
+        return Decision(
+            event,
+            "every second",
+            NOON - 1000,
+            NOON,
+            DecisionKind.FIRED,
+            pushes=[Push(JOB, queue, at)],
+            watched=["j1"],
+            counted=str(NOON),
+            joins=True,
+        )
+
+    return [decision("a", "default"), decision("b", "low"), decision("c", "default", NOON / 1000)]
+
+
+def _fire(redis: Redis) -> None:
+    ledger = RedisLedger(redis, release="r", rank=1)
+    ledger.declare([(name, "every second") for name in "abc"], NOON)
+    ledger.pause("a", Pause(0, 1))
+    assert [int(verdict) for verdict in ledger.commit(_decisions())] == [1, 1, 1]
+
+
+def _orphan(redis: Redis) -> None:
+    _fire(redis)
+    RedisLedger(redis).orphan(["a"], NOON)
+    RedisLedger(redis).orphan(["a"], NOON + WEEK)
+    assert sorted(redis.scan_iter("clock:*:b")) == []
+
+
+def _rename(redis: Redis) -> None:
+    _fire(redis)
+    history.add_outcome(redis, "a", "j1", {"outcome": "done", "at": 0, "took_ms": 1}, ended=False)
+    RedisLedger(redis).declare([("new", "every second")], NOON, was={"new": ["a"]})
+    assert redis.exists("clock:history:new") == 1
+
+
+def _forget(redis: Redis) -> None:
+    _fire(redis)
+    RedisLedger(redis).orphan([], NOON)
+    assert repairs.forget_event(redis, "a")
+
+
+def _claimed(redis: Redis) -> tuple[InProgress, list[Claimed]]:
+    redis.lpush("queue:default", *[JOB] * 6)
+    own = InProgress(redis, "me")
+    jobs = own.claim(["default", "low"], 6, done=(), now=from_ms(NOON), expires_seconds=60.0)
+    assert len(jobs) == 6
+    return own, jobs
+
+
+def _claim(redis: Redis) -> None:
+    own, jobs = _claimed(redis)
+    own.claim(["default"], 1, done=[job.number for job in jobs], now=from_ms(NOON), expires_seconds=60.0)
+    assert not redis.exists("clock:in_progress:me")
+
+
+def _set_aside(redis: Redis) -> None:
+    own, (job, *_) = _claimed(redis)
+    assert own.set_aside(job, JOB, where="retry", score=NOON / 1000, now=from_ms(NOON))
+
+
+def _put_back(redis: Redis) -> None:
+    own, (first, second, third, *_) = _claimed(redis)
+    moves = [Move(first, "queue", "low", JOB), Move(second, "dead", 1.0, JOB), Move(third, "parked", "C", JOB)]
+    assert own.put_back(moves) == 3
+
+
+def _release(redis: Redis) -> None:
+    redis.zadd("schedule", {JOB: 1})
+    assert Delayed(redis).release("schedule", [(JOB.encode(), "other", JOB)]) == 1
+
+
+def _unpark(redis: Redis) -> None:
+    redis.lpush("clock:parked:C", JOB)
+    assert Delayed(redis).unpark("C", [(JOB.encode(), "other")]) == 1
+
+
+def _bury_worker(redis: Redis) -> None:
+    redis.zadd("clock:workers", {"me": 1})
+    assert WorkerRegister(redis).forget("me", NOON)
+
+
+def _look_for_jobs(redis: Redis) -> None:
+    _fire(redis)
+    redis.zadd("clock:workers", {"me": 1})
+    redis.sadd("processes", "another")
+    redis.sadd("clock:parked", "C")
+    search = JobSearch(redis)
+    search.want(b"missing", (NOON, NOON))
+    search.want(b"j1", (NOON, NOON))
+    assert b"j1" in dict(search.go_on(NOON))
+
+
+def _look_through(redis: Redis) -> None:
+    redis.zadd("retry", {JOB: 1})
+    assert set_step(redis, "retry", START, ["SomeJob"], "lowest").read == 1
+
+
+def _bury(redis: Redis) -> None:
+    redis.zadd("retry", {JOB: 1})
+    assert repairs.bury(redis, "retry", [JOB.encode()], 2.0) == 1
+
+
+def _trim_dead(redis: Redis) -> None:
+    redis.zadd("dead", {JOB: 1})
+    assert DeadJobs(redis, DEFAULT_LIMITS).trim(NOON / 1000).by_age == 1
+
+
+def _remove_from_queue(redis: Redis) -> None:
+    redis.lpush("queue:default", JOB)
+    assert repairs.remove_queued(redis, "default", [JOB.encode()]) == 1
+
+
+def _clear_queue(redis: Redis) -> None:
+    redis.lpush("queue:default", JOB)
+    assert repairs.clear_queue(redis, "default") == 1
+
+
+def _refused(redis: Redis) -> None:
+    assert permissions.refused(redis, [("TIME",)]) == []
+
+
+def _lease(redis: Redis) -> None:
+    lease = Lease(redis, identity="me", release="r", rank=1)
+    assert lease.take(1000).holder == "me"
+    lease.give_back()
+
+
+#: Script -> a function that runs it, on an empty Redis.
+USES: Mapping[str, Callable[[Redis], None]] = {
+    "bury": _bury,
+    "bury_worker": _bury_worker,
+    "claim": _claim,
+    "clear_queue": _clear_queue,
+    "declare": _fire,
+    "fire": _fire,
+    "forget_event": _forget,
+    "lease": _lease,
+    "look_for_jobs": _look_for_jobs,
+    "look_through": _look_through,
+    "note_outcome": _rename,
+    "orphan": _orphan,
+    "put_back": _put_back,
+    "refused": _refused,
+    "release": _release,
+    "remove_from_queue": _remove_from_queue,
+    "rename": _rename,
+    "set_aside": _set_aside,
+    "step_down": _lease,
+    "trim_dead": _trim_dead,
+    "unpark": _unpark,
+}
