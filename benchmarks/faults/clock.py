@@ -68,6 +68,7 @@ class Tally:
 
     faults: Counter[str] = field(default_factory=Counter)
     due: int = 0
+    missed: int = 0  # recorded as missed: no clock kept up, and more were due than are caught up
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
@@ -81,7 +82,7 @@ class Tally:
         faults = ", ".join(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))
         return (
             f"{self.due} due instants; lost {len(self.lost)}, doubled {len(self.doubled)}, "
-            f"not in the history {len(self.unrecorded)}; faults: {faults}"
+            f"recorded as missed {self.missed}, not in the history {len(self.unrecorded)}; faults: {faults}"
         )
 
 
@@ -271,10 +272,18 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
         jobs = 1 if event.enqueues else 3
         records = list(history.read(redis, name))
         recorded = {record["due"] for record in records if record["decision"] != "missed"}
+        missed = [
+            range(record.get("first") or record["due"], record["due"] + 1)
+            for record in records
+            if record["decision"] == "missed"
+        ]
         kept_from_ms = max(since_ms, records[-1]["due"] if len(records) == history.HISTORY_LENGTH else 0)
         for due in event.due_between(entry.anchor_ms // 1000 - 1, entry.decided_ms // 1000, anchor=anchor):
             tally.due += 1
             times = pushed.pop((name, due * 1000), 0)
+            if not times and any(due * 1000 in span for span in missed):
+                tally.missed += 1
+                continue
             what = f"{name} due {from_ms(due * 1000).isoformat()}: {times} jobs"
             if times < jobs:
                 tally.lost.append(what)
