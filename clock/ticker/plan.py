@@ -169,9 +169,10 @@ class Plan:
 
     def _planned(self, event: Event, entry: Entry) -> Planned:
         """The event after what needs no firing: what the ledger has decided, and what runs on a thread here."""
-        counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
-        item = Planned(event, entry.anchor, entry.decided, entry.previous, counted=counted)
-        item.is_asked_again = event.asked_again_after(entry.previous, anchor=entry.anchor, counted=counted)
+        anchor, previous = entry.anchor, entry.previous
+        counted = event.counted_from(entry.counted, anchor=anchor, previous=previous)
+        item = Planned(event, anchor, entry.decided, previous, counted=counted)
+        item.is_asked_again = event.asked_again_after(previous, anchor=anchor, counted=counted)
         started = self._latest_started(event.name)
         if started is not None and started.at > item.decided:
             item.take_over(started.at, started if isinstance(started, Due) else None)

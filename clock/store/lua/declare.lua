@@ -63,26 +63,17 @@ local function is_elsewhere(event) -- under another name
   return renamed[event] and is_absent(event) and redis.call('HEXISTS', KEYS[2], renamed[event]) == 1
 end
 
-local function decided_at(event) -- the last decided instant; an entry begins a second before its anchor at most
-  local at, from = instant(decided[event]), instant(anchor[event])
-  return at and (not from or at >= from - 1000) and at or nil
-end
-
-local function begun_again(event) -- by what is left of the entry
-  local at = decided_at(event)
-  local from = instant(anchor[event]) or (at and at - at % 1000) or now
-  return from, at or now + 1, 1
-end
-
 local function entry(event, declaration) -- anchor, last decided, where from; nothing: as it stands
+  local from, at = instant(anchor[event]), instant(decided[event])
   if declared[event] and declared[event] ~= declaration then
-    local at = instant(decided[event]) or 0
-    local begin = math.max(now, at - at % 1000)
+    local begin = math.max(now, (at or 0) - (at or 0) % 1000)
     return begin, begin + 1, 0
   elseif is_absent(event) then
     return now, now - 1000, 0
-  elseif not (declared[event] and instant(anchor[event]) and decided_at(event)) then
-    return begun_again(event)
+  end
+  if from and at and at < from - 1000 then at = nil end -- an entry starts a second before its anchor at most
+  if not (declared[event] and from and at) then -- started again, from what is left of it
+    return from or (at and at - at % 1000) or now, at or now + 1, 1
   end
 end
 

@@ -41,6 +41,7 @@ class Builder(schedule.Job):
 
     _form = "cron(...)"
     _words_of_form: tuple[str, ...] = _WORDS
+    _called: tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]] | None = None
 
     def __init__(self, interval: int, scheduler: schedule.Scheduler, source: str | None = None) -> None:
         super().__init__(interval, scheduler)
@@ -71,6 +72,23 @@ class Builder(schedule.Job):
     def event_name(self) -> str:
         """The name of its event; "" while the file is loaded."""
         return self._entry.event_name
+
+    @property
+    def job_func(self) -> partial[Any] | None:
+        """The function of `.do` with its arguments, in the form of the package; None before `.do`.
+
+        It is made when it is asked for: of very many events it would take a fifth of the memory.
+        """
+        if self._called is None:
+            return None
+        function, args, kwargs = self._called
+        call = partial(function, *args, **kwargs)
+        update_wrapper(call, function)
+        return call
+
+    @job_func.setter
+    def job_func(self, function: partial[Any] | None) -> None:
+        """Ignore the None that the package sets at first."""
 
     def run(self) -> Never:
         """Not to be had: a file that is loaded runs nothing. Raises DeclarationError."""
@@ -186,8 +204,7 @@ class Builder(schedule.Job):
             raise self._error("do(...) was already called; start another event with every(...)")
         entry.action = partial(_given, self._action(job_func, args, kwargs))
         if callable(job_func):
-            self.job_func = partial(job_func, *args, **kwargs)
-            update_wrapper(self.job_func, job_func)
+            self._called = job_func, args, kwargs
         self._check()
         entry.schedule = self._words()
         entry.make_trigger = self._trigger
