@@ -36,9 +36,12 @@ def asked(text: str, zone: tzinfo) -> list[Asked]:
     UnreadableTime.
     """
     try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return _stretches(text, datetime.fromisoformat(text.strip()), zone)
+    except (ValueError, OverflowError):  # the first and the last day of the calendar have no neighbour
         raise UnreadableTime(text) from None
+
+
+def _stretches(text: str, found: datetime, zone: tzinfo) -> list[Asked]:
     length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
     if found.tzinfo is not None:
         return [Asked(found.astimezone(UTC), found.astimezone(UTC) + length)]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from clock.web.request import MOST_BODY_BYTES, Request, Response
+from clock.web.request import READ_BODY_BYTES, Request, Response
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -47,6 +47,7 @@ def request_of(scope: Scope, body: bytes) -> Request:
         mount=mount,
         remote=client[0] if client else "",
         original=scope,
+        is_https=scope.get("scheme") == "https",
     )
 
 
@@ -66,9 +67,9 @@ async def _body(receive: Receive) -> bytes:
         if message["type"] == "http.disconnect":
             break
         part = message.get("body", b"")
-        if size < MOST_BODY_BYTES:
+        if size < READ_BODY_BYTES:
             parts.append(part)
         size += len(part)
         if not message.get("more_body"):
             break
-    return b"".join(parts)[:MOST_BODY_BYTES]
+    return b"".join(parts)[:READ_BODY_BYTES]

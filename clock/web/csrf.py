@@ -25,7 +25,7 @@ def comes_from_here(request: Request) -> bool:
         return site == "same-origin"
     origin = request.headers.get("origin")
     if origin not in (None, "null"):  # browsers send null for a page that sends no referrer
-        return urlsplit(origin).netloc == request.headers.get("host")
+        return _host_of(origin) == request.headers.get("host")
     sent = request.form.get(FIELD, [""])[0]
     known = request.cookies.get(COOKIE, "")
     return len(known) >= TOKEN_BYTES and hmac.compare_digest(sent.encode(), known.encode())
@@ -41,4 +41,12 @@ def token_cookie(request: Request, token: str) -> str | None:
     """The `Set-Cookie` that keeps a new token; None: the visitor has it."""
     if request.cookies.get(COOKIE) == token:
         return None
-    return cookie(COOKIE, token, path=request.mount, seconds=COOKIE_SECONDS, secure=False)
+    return cookie(request, COOKIE, token, seconds=COOKIE_SECONDS)
+
+
+def _host_of(origin: str) -> str:
+    """Host and port of an origin; empty if it is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""

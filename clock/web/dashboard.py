@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from clock.errors import ClockError, StoreUnavailable
+from clock.errors import (
+    ClockError,
+    InvalidCursor,
+    StoreError,
+    StoreUnavailable,
+    UnknownEvent,
+    UnreadableTime,
+)
 from clock.web import csrf, responses
 from clock.web.access import Access, Gatekeeper
 from clock.web.actions import ACTIONS, confirm, perform
 from clock.web.actions.action import message_of
 from clock.web.asgi import AsgiApplication
 from clock.web.data import Data, Source
+from clock.web.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
 from clock.web.page import NotFound, Page, Show, Visit
 from clock.web.pages import MENU, PAGES
@@ -26,6 +35,17 @@ from clock.web.texts import Texts
 from clock.web.wsgi import WsgiApplication
 
 logger = logging.getLogger("clock.web")
+
+#: error -> status and text of its page; the first kind that fits
+FAULTS: Mapping[type[ClockError], tuple[int, str]] = {
+    StoreUnavailable: (503, "unavailable"),
+    StoreError: (503, "refused"),
+    UnknownEvent: (404, "missing"),
+    InvalidCursor: (400, "bad"),
+    UnreadableTime: (400, "bad"),
+}
+FAILED = 500, "failed"  # the clock file's own code raised
+READING, CHANGING = ("GET", "HEAD"), ("GET", "HEAD", "POST")
 
 ACT = "/act/"
 STATIC = "/static/"
@@ -67,12 +87,13 @@ class Dashboard:
             if access is None:
                 return self._refused(request)
             return self._allowed(request, access)
-        except StoreUnavailable as error:
-            return self._problem(request, 503, "unavailable", str(error))
         except NotFound as error:
             return self._problem(request, 404, "missing", error.what)
+        except BadInput as error:
+            return self._problem(request, error.status, "bad", str(error))
         except ClockError as error:
-            return self._problem(request, 500, "failed", str(error))
+            status, key = next((told for kind, told in FAULTS.items() if isinstance(error, kind)), FAILED)
+            return self._problem(request, status, key, str(error))
         except Exception:
             logger.exception("The dashboard failed on %s %s", request.method, request.path)
             return self._problem(request, 500, "broken", "")
@@ -82,13 +103,14 @@ class Dashboard:
         return self._hosts is None or re.sub(r":\d+$", "", host) in self._hosts
 
     def _allowed(self, request: Request, access: Access) -> Response:
+        check_request(request)
+        show = self._show(request)
+        allowed = CHANGING if request.path.startswith(ACT) else READING
+        if request.method not in allowed:
+            return self._not_allowed(request, allowed)
         token = csrf.token_of(request)
         visit = Visit(request, access, self._data, self._data.now(), self._texts, token)
-        if request.method == "POST":
-            return self._act(visit)
-        if request.method not in ("GET", "HEAD"):
-            return self._problem(request, 405, "method", request.method)
-        return self._shown(visit, self._show(request)(visit))
+        return self._act(visit) if request.method == "POST" else self._shown(visit, show(visit))
 
     def _show(self, request: Request) -> Show:
         name = request.path.removeprefix(ACT)
@@ -100,8 +122,6 @@ class Dashboard:
 
     def _act(self, visit: Visit) -> Response:
         name = visit.request.path.removeprefix(ACT)
-        if name not in ACTIONS or visit.request.path != ACT + name:
-            return self._problem(visit.request, 405, "method", visit.request.method)
         if not csrf.comes_from_here(visit.request):
             return self._problem(visit.request, 403, "foreign", "")
         permission = ACTIONS[name].permission
@@ -125,7 +145,13 @@ class Dashboard:
         headers = {"www-authenticate": self._sign_in}
         return Response(b"401 Unauthorized\n", 401, "text/plain; charset=utf-8", headers)
 
+    def _not_allowed(self, request: Request, allowed: Sequence[str]) -> Response:
+        methods = ", ".join(allowed)
+        page = self._problem(request, 405, "method", self._texts("problem.method.allowed", methods=methods))
+        return replace(page, headers={**page.headers, "allow": methods})
+
     def _problem(self, request: Request, status: int, key: str, detail: str) -> Response:
+        detail = detail if len(detail) <= LONGEST_DETAIL else f"{detail[:LONGEST_DETAIL]}…"
         text = {"title": self._texts(f"problem.{key}.title"), "text": self._texts(f"problem.{key}.text")}
         if request.wants_json:
             return responses.as_json({"error": text["title"], "detail": detail}, status)

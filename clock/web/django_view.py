@@ -46,4 +46,5 @@ def _request_of(request: Any, path: str) -> Request:
         mount=request.path[: len(request.path) - len(path)],
         remote=request.META.get("REMOTE_ADDR", ""),
         original=request,
+        is_https=request.is_secure(),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import isnan
+
+from clock.errors import InvalidCursor
 from clock.inspection import FoundJob, JobFilter
 from clock.inspection.opening import Redis
 from clock.inspection.pages import queue_place, set_place
@@ -21,7 +24,7 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     wanted = JobFilter(frozenset([jid] if jid else ()))
     if place.startswith(QUEUE):
         queue = queue_place(redis, place.removeprefix(QUEUE))
-        cursors = dict.fromkeys([cursor_in(at), START])  # jobs come nearer to the front as others are taken
+        cursors = dict.fromkeys([_cursor(at), START])  # jobs come nearer to the front as others are taken
         pages = (queue.page(wanted, now=0.0, cursor=cursor, limit=MOST, scan=NEAR) for cursor in cursors)
         return next((job for page in pages for job in page.jobs if job.jid == jid), None)
     where, score = set_named(place), _score(at)
@@ -31,8 +34,17 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     return next((job for job in page.jobs if job.at == score and job.jid == jid), None)
 
 
+def _cursor(text: str) -> str:
+    """The cursor of the page that has shown the job; the start if the text is none."""
+    try:
+        return cursor_in(text)
+    except InvalidCursor:
+        return START
+
+
 def _score(text: str) -> float | None:
     try:
-        return float(text)
+        score = float(text)
     except ValueError:
         return None
+    return None if isnan(score) else score

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
-from clock.errors import InvalidCursor
 from clock.inspection import JobFilter, SetName
 from clock.inspection.pages import cursor_of
+from clock.web.inputs import instant
 
 #: set -> its entry in the menu
 SECTIONS: Mapping[SetName, str] = {"schedule": "scheduled", "retry": "retries", "dead": "dead"}
 
-LONGEST_CURSOR = 60  # characters
 START = ":0:4"  # a cursor that reads few jobs at first: they may be large
 
 
 def cursor_in(text: str) -> str:
-    """The cursor of a page; the start if the text is none."""
-    try:
-        cursor_of(text)
-    except InvalidCursor:
-        return START
-    return text if len(text) <= LONGEST_CURSOR else START
+    """The cursor of a page; the start if the text is empty. Raises InvalidCursor."""
+    return str(cursor_of(text)) if text else START
 
 
 def set_named(name: str) -> SetName | None:
@@ -31,21 +25,14 @@ def set_named(name: str) -> SetName | None:
 
 
 def filter_of(field: Callable[[str], str]) -> JobFilter:
-    """The jobs that fields of a query or a form ask for; a time that cannot be read is left out."""
+    """The jobs that fields of a query or a form ask for. Raises BadInput."""
     jid, job_class = field("jid").strip(), field("class").strip()
+    before = instant("before", field("before"))
     is_pattern = "*" in job_class or "?" in job_class
     return JobFilter(
         jids=frozenset([jid] if jid else ()),
         job_class=(job_class if is_pattern else f"*{job_class}*") if job_class else None,
         args=field("args").strip() or None,
         error=field("error").strip() or None,
-        before=_seconds(field("before").strip()),
+        before=None if before is None else before.timestamp(),
     )
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

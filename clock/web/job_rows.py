@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from clock.inspection import FoundJob
 from clock.inspection.pages import Page
+from clock.web.inputs import number
 from clock.web.job_filters import cursor_in
 from clock.web.page import Visit
 from clock.web.shown import LONGEST_BLOCK
@@ -56,7 +57,7 @@ def paging(visit: Visit, found: Page) -> Mapping[str, object]:
     fields = {
         name: values[0] for name, values in request.query.items() if name not in ("cursor", "searched", "format")
     }
-    searched = request.number("searched") + found.searched
+    searched = number("searched", request.get("searched")) + found.searched
     following = (
         request.link(request.path, **fields, cursor=found.cursor, searched=searched) if found.cursor else None
     )

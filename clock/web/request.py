@@ -9,6 +9,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, urlencode
 
 MOST_BODY_BYTES = 1_000_000  # a form that picks 10,000 events has less
+READ_BODY_BYTES = MOST_BODY_BYTES + 1  # what an adapter reads: one more shows that a form is too long
 MOST_FIELDS = 20_000
 
 
@@ -17,8 +18,9 @@ class Request:
     """An HTTP request.
 
     `path` is decoded and begins below the mount; `mount` is what stands before it in links, without a slash at its
-    end. Names of `headers` are lower case. `original` is the host's own request: a WSGI environ, an ASGI scope or
-    Django's request, for the host's permission callback.
+    end. Names of `headers` are lower case. `is_https`: the visitor's browser uses HTTPS, as far as the host knows.
+    `original` is the host's own request: a WSGI environ, an ASGI scope or Django's request, for the host's
+    permission callback.
     """
 
     method: str
@@ -29,17 +31,22 @@ class Request:
     mount: str = ""
     remote: str = ""
     original: object = None
+    is_https: bool = False
 
     @cached_property
     def query(self) -> Mapping[str, list[str]]:
         """The fields of the query string; blank ones are kept."""
-        return _fields(self.query_string)
+        return _fields(self.query_string) or {}
 
     @cached_property
     def form(self) -> Mapping[str, list[str]]:
         """The fields of a submitted form."""
-        is_form = self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        return _fields(self.body.decode(errors="replace")) if is_form else {}
+        return _fields(self.body.decode(errors="replace")) or {}
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether query and form have no more fields than are read."""
+        return None not in (_fields(self.query_string), _fields(self.body.decode(errors="replace")))
 
     @cached_property
     def cookies(self) -> Mapping[str, str]:
@@ -53,11 +60,6 @@ class Request:
     def get(self, name: str, default: str = "") -> str:
         """The first value of a field of the query string."""
         return self.query.get(name, [default])[0]
-
-    def number(self, name: str, default: int = 0) -> int:
-        """A whole number of the query string, from 0 to a billion; the default if it is none."""
-        text = self.get(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
     def link(self, path: str, **query: object) -> str:
         """A link to a page of the dashboard; fields without a value are left out."""
@@ -88,14 +90,18 @@ class Response:
         return [*fixed, *self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies)]
 
 
-def cookie(name: str, value: str, *, path: str, seconds: int, secure: bool) -> str:
-    """A `Set-Cookie` header's value: not readable by scripts, and sent to this site's own pages only."""
-    text = f"{name}={value}; Path={path or '/'}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
-    return f"{text}; Secure" if secure else text
+def cookie(request: Request, name: str, value: str, *, seconds: int) -> str:
+    """A `Set-Cookie` header's value: not readable by scripts, and sent to this site's own pages only.
+
+    Browsers send it over HTTPS only if the request used HTTPS.
+    """
+    text = f"{name}={value}; Path={request.mount or '/'}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
+    return f"{text}; Secure" if request.is_https else text
 
 
-def _fields(text: str) -> Mapping[str, list[str]]:
+def _fields(text: str) -> Mapping[str, list[str]] | None:
+    """The fields of a text; None: they are too many."""
     try:
         return parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace")
     except ValueError:
-        return {}
+        return None

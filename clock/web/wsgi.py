@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from clock.web.request import MOST_BODY_BYTES, Request, Response
+from clock.web.request import READ_BODY_BYTES, Request, Response
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -41,6 +41,7 @@ def request_of(environ: Environ) -> Request:
         mount=_text(environ.get("SCRIPT_NAME", "")).rstrip("/"),
         remote=environ.get("REMOTE_ADDR", ""),
         original=environ,
+        is_https=environ.get("wsgi.url_scheme") == "https",
     )
 
 
@@ -52,7 +53,7 @@ def _text(value: str) -> str:
 def _body(environ: Environ) -> bytes:
     """The body, cut where it is longer than any form of the dashboard."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    wanted = min(int(length), MOST_BODY_BYTES) if length.isdigit() else 0
+    wanted = min(int(length), READ_BODY_BYTES) if length.isdigit() else 0
     body: bytes = environ["wsgi.input"].read(wanted) if wanted else b""
     return body
 

@@ -62,7 +62,7 @@ def test_an_event_is_paused_until_a_time_of_the_viewers_zone(ana: Visitor) -> No
 def test_a_pause_until_a_time_that_cannot_be_is_refused_and_says_so(ana: Visitor, until: str) -> None:
     found = ana.post("/act/pause", SAME_SITE, event="reminders", until=until)
 
-    assert found.status == 500
+    assert found.status == 400
     assert until in found.body.decode()
     assert ana.json("/")[0]["pause"] is None
 
@@ -90,6 +90,7 @@ def test_the_whole_clock_is_paused_and_resumed(ana: Visitor) -> None:
 def test_an_unknown_event_is_named(ana: Visitor, redis: Redis) -> None:
     found = ana.post("/act/pause", SAME_SITE, event="remindres")
 
+    assert found.status == 404
     assert "remindres" in found.body.decode()
     assert "reminders" in found.body.decode()
     assert not redis.exists("clock:paused")
@@ -246,5 +247,6 @@ def test_theme_and_zone_are_kept_in_cookies(ana: Visitor) -> None:
 def test_an_unknown_zone_is_refused(ana: Visitor) -> None:
     found = ana.post("/act/display", SAME_SITE, zone="Mars/Olympus")
 
+    assert found.status == 400
     assert "Mars/Olympus" in found.body.decode()
     assert not found.cookies

@@ -7,6 +7,7 @@ left, pushes make it read as many again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,10 @@ FIRST_JOBS = 64  # of the first step, as nobody knows yet how large they are
 
 Order = Literal["lowest", "highest"]
 End = Literal["next", "newest"]
+
+
+#: A score that Redis reads, a place and a number of jobs; Redis counts in 64 bits.
+_CURSOR = re.compile(r"(?:[-+]?(?:inf|[0-9.]{1,25}(?:e[-+]?[0-9]{1,3})?))?:[0-9]{1,15}:[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,11 @@ class Cursor:
     @classmethod
     def of(cls, text: str) -> Cursor:
         """The cursor that a text stands for, as `str` wrote it. Raises ValueError."""
+        if not _CURSOR.fullmatch(text):
+            raise ValueError(text)
         score, skip, jobs = text.split(":")
         if score:
             float(score)
-        if int(skip) < 0:
-            raise ValueError(text)
         return cls(score, int(skip), min(max(int(jobs), 1), MOST_JOBS))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from clock.inspection.audit import Change, note_change
 from clock.web import responses
@@ -89,11 +88,8 @@ def fields(visit: Visit, name: str) -> list[str]:
 def back_of(visit: Visit) -> str:
     """The page of ours to go back to; the first page if the field names another site's."""
     link = field(visit, "back")
-    parts = urlsplit(link)
-    mount = visit.request.mount
-    is_ours = link.startswith(f"{mount}/") and not link.startswith("//") and "\\" not in link
-    safe = is_ours and not parts.scheme and not parts.netloc and link.isascii() and link.isprintable()
-    return link if safe else visit.request.link("/")
+    is_ours = link.startswith(f"{visit.request.mount}/") and not link.startswith("//") and "\\" not in link
+    return link if is_ours and link.isascii() and link.isprintable() else visit.request.link("/")
 
 
 def done(visit: Visit, key: str, change: Change) -> Response:
@@ -104,7 +100,7 @@ def done(visit: Visit, key: str, change: Change) -> Response:
 
 def went_back(visit: Visit, message: str) -> Response:
     """Go back to the page that the action began on; it shows the text `done.KEY` of a message KEY.COUNT."""
-    made = cookie(DONE_COOKIE, message, path=visit.request.mount, seconds=DONE_SECONDS, secure=False)
+    made = cookie(visit.request, DONE_COOKIE, message, seconds=DONE_SECONDS)
     return responses.redirect(back_of(visit), made)
 
 

@@ -15,6 +15,7 @@ from clock.inspection.pages import after_removal, set_place
 from clock.job.payload import seconds
 from clock.web.actions.action import Action, Question, back_of, change, field, went_back
 from clock.web.actions.jobs import DO, PERMISSIONS
+from clock.web.inputs import number
 from clock.web.job_filters import cursor_in, filter_of, set_named
 from clock.web.page import NotFound, Page, Visit
 from clock.web.request import Response
@@ -89,12 +90,8 @@ def _do(name: str) -> Callable[[Visit], Response | Page]:
 
 
 def _progress(visit: Visit, place: WaitingSet) -> Progress:
-    def number(name: str) -> int:
-        text = field(visit, name)
-        return int(text) if text.isdigit() and len(text) < 12 else 0
-
-    total = number("total") or place.size()
-    return Progress(number("changed"), number("looked"), total, cursor_in(field(visit, "cursor")))
+    changed, looked, total = (number(name, field(visit, name)) for name in ("changed", "looked", "total"))
+    return Progress(changed, looked, total or place.size(), cursor_in(field(visit, "cursor")))
 
 
 def _step(visit: Visit, name: str, place: WaitingSet, wanted: JobFilter, progress: Progress) -> None:

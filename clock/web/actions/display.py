@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clock.errors import ClockError
 from clock.web import responses
 from clock.web.actions.action import Action, Question, back_of, field
+from clock.web.inputs import BadInput, choice
 from clock.web.page import THEME_COOKIE, THEMES, ZONE_COOKIE, Page, Visit, zone_named
 from clock.web.request import Response, cookie
 
@@ -19,12 +19,11 @@ def _ask(visit: Visit) -> Question:
 
 
 def _do(visit: Visit) -> Response | Page:
-    theme, zone = field(visit, "theme"), field(visit, "zone")
+    theme, zone = choice("theme", field(visit, "theme"), THEMES), field(visit, "zone")
     if zone and zone_named(zone) is None:
-        raise ClockError(visit.texts("display.bad_zone", zone=zone))
-    values = {THEME_COOKIE: theme if theme in THEMES else "", ZONE_COOKIE: zone}
-    mount = visit.request.mount
-    made = [cookie(name, value, path=mount, seconds=YEAR_SECONDS, secure=False) for name, value in values.items()]
+        raise BadInput(visit.texts("display.bad_zone", zone=zone))
+    values = {THEME_COOKIE: theme, ZONE_COOKIE: zone}
+    made = [cookie(visit.request, name, value, seconds=YEAR_SECONDS) for name, value in values.items()]
     return responses.redirect(back_of(visit), *made)
 
 

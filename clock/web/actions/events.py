@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from clock.api import Events
-from clock.errors import ClockError, UnknownEvent
+from clock.errors import UnknownEvent
 from clock.inspection.repairs import ALL_EVENTS, pause_event, resume_event
 from clock.web.actions.action import Action, Input, Question, change, done, field, fields
+from clock.web.inputs import BadInput, choice, instant, limited
 from clock.web.page import Page, Visit
 from clock.web.request import Response
 
@@ -30,7 +31,7 @@ def _events(visit: Visit) -> list[str]:
         if name not in known:
             raise UnknownEvent(name, sorted(known))
     if not names:
-        raise ClockError(visit.texts("action.no_event"))
+        raise BadInput(visit.texts("action.no_event"))
     return names
 
 
@@ -51,23 +52,20 @@ def _ask_pause(visit: Visit) -> Question:
 
 
 def _pause(visit: Visit) -> Response | Page:
-    names, until, note = _events(visit), _until(visit), field(visit, "note")[:LONGEST_NOTE]
+    names, until = _events(visit), _until(visit)
+    note = limited("note", field(visit, "note"), LONGEST_NOTE)
     for name in names:
         pause_event(visit.data.redis, name, visit.now, until=until, by=visit.access.user, note=note)
     return done(visit, "pause", change(visit, "pause", ", ".join(names), len(names)))
 
 
 def _until(visit: Visit) -> datetime | None:
-    text, chosen = field(visit, "until").strip(), field(visit, "for")
-    if not text:
-        return visit.now + LENGTHS[chosen] if chosen in LENGTHS else None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ClockError(visit.texts("pause.bad_until", text=text)) from None
-    until = (found if found.tzinfo else found.replace(tzinfo=visit.zone)).astimezone(UTC)
+    text, chosen = field(visit, "until"), choice("for", field(visit, "for"), LENGTHS)
+    until = instant("until", text, visit.zone)
+    if until is None:
+        return visit.now + LENGTHS[chosen] if chosen else None
     if until <= visit.now:
-        raise ClockError(visit.texts("pause.past_until", text=text))
+        raise BadInput(visit.texts("pause.past_until", text=text))
     return until
 
 
@@ -106,7 +104,7 @@ def _ask_fire(visit: Visit) -> Question:
     t, [name] = visit.texts, _events(visit)[:1]
     event = visit.data.declared.get(name)
     if event is None:
-        raise ClockError(t("fire.not_here", name=name))
+        raise BadInput(t("fire.not_here", name=name), 409)
     text = t("fire.pushes", action=event.action) if event.enqueues else t("fire.runs", action=event.action)
     return Question(t("fire.title", name=name), text, t("fire.button"))
 

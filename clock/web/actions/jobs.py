@@ -57,18 +57,24 @@ def _do(name: str) -> Callable[[Visit], Response | Page]:
     return do
 
 
-def _ask_clear(visit: Visit) -> Question:
-    t, name = visit.texts, field(visit, "name")
+def _queue(visit: Visit) -> tuple[str, int]:
+    """The queue that is meant, and its size. Raises NotFound."""
+    name = field(visit, "name")
     size = next((view.size for view in visit.data.status().queues if view.name == name), None)
     if size is None:
-        raise NotFound(t("queue.missing", name=name))
+        raise NotFound(visit.texts("queue.missing", name=name))
+    return name, size
+
+
+def _ask_clear(visit: Visit) -> Question:
+    t, (name, size) = visit.texts, _queue(visit)
     return Question(
         t("clear_queue.title", name=name), t("clear_queue.text", n=size), t("clear_queue.button"), is_danger=True
     )
 
 
 def _clear(visit: Visit) -> Response | Page:
-    name = field(visit, "name")
+    name, _ = _queue(visit)
     count = QueueJobs(visit.data.redis, name).clear()
     return done(visit, "clear_queue", change(visit, "clear_queue", name, count))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from clock.errors import InvalidCursor
 from clock.inspection.audit import changes
 from clock.web.page import Page, Visit
 
@@ -12,9 +13,11 @@ ENTRY = re.compile(r"\d{1,15}-\d{1,15}")
 
 
 def show(visit: Visit) -> Page:
-    """The changes made by hand, the latest first."""
+    """The changes made by hand, the latest first. Raises InvalidCursor."""
     before = visit.request.get("before")
-    entries = changes(visit.data.redis, ON_A_PAGE + 1, before if ENTRY.fullmatch(before) else "")
+    if before and not ENTRY.fullmatch(before):
+        raise InvalidCursor(before)
+    entries = changes(visit.data.redis, ON_A_PAGE + 1, before)
     shown, more = entries[:ON_A_PAGE], len(entries) > ON_A_PAGE
     return Page(
         template="audit",

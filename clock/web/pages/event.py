@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any
 
 from clock.clocks import from_ms, to_ms
-from clock.errors import UnreadableTime
 from clock.inspection.event_rows import EventRow, event_history
 from clock.inspection.why import asked, recorded, why
+from clock.web.inputs import limited
 from clock.web.page import NotFound, Page, Visit
 from clock.web.shown import length, local
 from clock.web.strips import kind_of
@@ -19,6 +19,7 @@ HISTORY = 100  # records on the page
 STRIP = 60
 UPCOMING = 20
 MOST_DOTS = 120
+LONGEST_TIME = 100  # characters
 
 
 def show(visit: Visit) -> Page:
@@ -50,16 +51,19 @@ def show(visit: Visit) -> Page:
 
 
 def why_page(visit: Visit) -> Page:
-    """What became of an event at some time, and why; of a time to come, what will happen."""
+    """What became of an event at some time, and why; of a time to come, what will happen.
+
+    Raises UnreadableTime, BadInput.
+    """
     row = _row(visit, 1)
-    at = visit.request.get("at").strip()[:100]
-    answer = _answer(visit, row, at)
+    at = limited("at", visit.request.get("at").strip(), LONGEST_TIME)
+    answer = _answer(visit, row, at) if at else None
     return Page(
         template="why",
         title=visit.texts("why.title", name=row.name),
         section="schedules",
         json={"event": row.name, "at": at, "why": answer},
-        view={"row": row, "at": at, "answer": answer, "prevents": _preventing(visit, row, at)},
+        view={"row": row, "at": at, "answer": answer, "prevents": _preventing(visit, row, at) if at else []},
     )
 
 
@@ -72,10 +76,7 @@ def _row(visit: Visit, count: int) -> EventRow:
 
 
 def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
-    try:
-        stretches = asked(at, row.zone)
-    except UnreadableTime as error:
-        return [str(error)]
+    stretches = asked(at, row.zone)
     if row.event is None:
         return [line for when in stretches for line in recorded(visit.data.redis, row.name, when)]
     return [line for when in stretches for line in why(visit.data.redis, row.event, when, visit.now)]
@@ -84,11 +85,7 @@ def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
 def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
     """What could still prevent a run at a time to come; nothing of a time that has passed."""
     event = row.event
-    try:
-        is_ahead = event is not None and any(when.end > visit.now for when in asked(at, row.zone))
-    except UnreadableTime:
-        is_ahead = False
-    if event is None or not is_ahead:
+    if event is None or not any(when.end > visit.now for when in asked(at, row.zone)):
         return []
     t, condition = visit.texts, event.condition
     causes = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from clock.inspection.event_rows import EventRow
+from clock.web.inputs import choice, number
 from clock.web.page import Page, Visit
 
 EVENTS_ON_A_PAGE = 40
@@ -28,14 +29,15 @@ ORDERS: Mapping[str, Callable[[EventRow], object]] = {
 def show(visit: Visit) -> Page:
     """The events, by name, filtered and in the order that the query asks for."""
     query = visit.request
-    text, state, order = query.get("q").strip().lower(), query.get("state"), query.get("order")
+    text = query.get("q").strip().lower()
+    state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
     names = visit.data.event_names()
-    is_live = state in STATES or order in ORDERS
+    is_live = bool(state or order)
     matching = sorted((name for name in names if _has(visit, name, text)), key=str.lower)
     rows, total, is_partial = (
         _chosen(visit, matching, state, order) if is_live else (_page_of(visit, matching), len(matching), False)
     )
-    first = query.number("first")
+    first = number("first", query.get("first"))
     return Page(
         template="schedules",
         title=visit.texts("schedules.title"),
@@ -44,9 +46,9 @@ def show(visit: Visit) -> Page:
         view={
             "rows": rows,
             "q": query.get("q"),
-            "state": state if state in STATES else "",
+            "state": state,
             "states": list(STATES),
-            "order": order if order in ORDERS else "",
+            "order": order,
             "total": total,
             "all": len(names),
             "first": first,
@@ -69,16 +71,16 @@ def _has(visit: Visit, name: str, text: str) -> bool:
 
 
 def _page_of(visit: Visit, names: Sequence[str]) -> list[EventRow]:
-    first = visit.request.number("first")
+    first = number("first", visit.request.get("first"))
     return visit.data.events(names[first : first + EVENTS_ON_A_PAGE], visit.now, STRIP)
 
 
 def _chosen(visit: Visit, names: Sequence[str], state: str, order: str) -> tuple[list[EventRow], int, bool]:
     """The page of events in a state or order that Redis must be asked about; of many, the first ones only."""
     found = visit.data.events(names[:MOST_SORTED], visit.now, STRIP if state == "missed" else 1)
-    rows = [row for row in found if state not in STATES or STATES[state](row)]
-    if order in ORDERS:
+    rows = [row for row in found if not state or STATES[state](row)]
+    if order:
         rows.sort(key=lambda row: ORDERS[order](row))  # type: ignore[arg-type, return-value]  # instants, or numbers
-    first = visit.request.number("first")
+    first = number("first", visit.request.get("first"))
     shown = [row.name for row in rows[first : first + EVENTS_ON_A_PAGE]]
     return visit.data.events(shown, visit.now, STRIP), len(rows), len(names) > MOST_SORTED

@@ -10,6 +10,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.inspection.event_rows import EventRow, event_history
+from clock.web import inputs
 from clock.web.page import Page, Visit
 from clock.web.strips import kind_of
 
@@ -76,9 +77,9 @@ def show(visit: Visit) -> Page:
     """The timeline of the day that the query asks for, or of today."""
     zone = visit.data.source.timetable.settings.tz if visit.data.source.timetable else visit.zone
     today = visit.now.astimezone(zone).date()
-    chosen = _date(visit.request.get("day"), today)
+    chosen = inputs.day("day", visit.request.get("day"), today)
     day = day_of(chosen, zone)
-    names, first = visit.data.event_names(), visit.request.number("first")
+    names, first = visit.data.event_names(), inputs.number("first", visit.request.get("first"))
     rows = visit.data.events(names[first : first + EVENTS_ON_A_PAGE], visit.now, 1)
     lanes = [_lane(visit, row, day) for row in rows]
     slots = sum(worker.concurrency for worker in visit.data.status().workers)
@@ -111,14 +112,6 @@ def show(visit: Visit) -> Page:
             "following": first + EVENTS_ON_A_PAGE if first + EVENTS_ON_A_PAGE < len(names) else None,
         },
     )
-
-
-def _date(text: str, today: date) -> date:
-    try:
-        found = date.fromisoformat(text)
-    except ValueError:
-        return today
-    return found if 1970 < found.year < 9999 else today
 
 
 def day_of(chosen: date, zone: tzinfo) -> Day:
