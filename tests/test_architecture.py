@@ -10,6 +10,7 @@ import pytest
 import clock
 
 PACKAGE = Path(clock.__file__).parent
+MOST_PARAMETERS = 7  # of a function, without self; more of them become a dataclass
 LONGEST = 400  # lines: one whole module of so many is better than two that call back into each other
 
 #: room -> the rooms it may import. Every file of the package belongs to a room: its folder, or its own name.
@@ -167,6 +168,32 @@ def test_no_module_is_longer_than_a_sitting() -> None:
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in modules()}
 
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_no_function_has_more_than_seven_parameters() -> None:
+    many = {name_of(path): functions_with_many_parameters(tree_of(path)) for path in modules()}
+
+    assert {name: functions for name, functions in many.items() if functions} == {}
+
+
+def functions_with_many_parameters(tree: ast.AST) -> list[str]:
+    """The functions that have more than `MOST_PARAMETERS`; `*args` and `**kwargs` are one each."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return [node.name for node in functions if len(_parameters(node)) > MOST_PARAMETERS]
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    return {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)} - {"self", "cls"}
+
+
+def test_a_function_with_eight_parameters_is_found() -> None:
+    source = """
+class A:
+    def few(self, a, b, c, d, e, f, g): ...
+    def many(self, a, b, /, c, *d, e, f, g, **h): ...
+"""
+
+    assert functions_with_many_parameters(ast.parse(source)) == ["many"]
 
 
 def test_every_room_is_known() -> None:

@@ -15,7 +15,7 @@ from clock.clocks import SystemClock
 from clock.log import configure_logging
 from clock.shutdown import handling
 from clock.store.server.connection import connect, set_default
-from clock.ticker import ClockProcess
+from clock.ticker import ClockIdentity, ClockProcess
 from clock.timetable import load
 
 
@@ -42,9 +42,7 @@ def main(clock_file: str, step_file: str) -> None:
         timetable,
         redis,
         lease_redis=connect(),
-        identity=identity(),
-        release=of_file,
-        about=about_clock(of_file, timetable, SystemClock()),
+        identity=ClockIdentity(identity(), of_file, about_clock(of_file, timetable, SystemClock())),
         machine=SteppingClock(Path(step_file)),
     )
     with handling({signal.SIGTERM: process.stop}):

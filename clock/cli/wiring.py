@@ -25,7 +25,7 @@ from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
 from clock.store.ledger.clock_register import AboutClock
 from clock.store.server import embedded
-from clock.ticker import ClockProcess, Release, Signature, release_of
+from clock.ticker import ClockIdentity, ClockProcess, Release, Signature, release_of
 from clock.timetable import Timetable
 from clock.timetable.clock_file.own_module import make_importable
 
@@ -165,17 +165,11 @@ def clock_process(
         timetable,
         redis,
         lease_redis=patiently(lambda: connected(config)),
-        identity=identity(),
-        release=of_file,
-        about=about_clock(of_file, timetable, clock),
+        identity=ClockIdentity(identity(), of_file, about_clock(of_file, timetable, clock)),
         machine=SystemClock(),
         on_stuck=on_stuck,
-        on_decision=metrics.count_firings() if metrics else _ignore,
     )
     if metrics:
+        process.listen(metrics.count_firings())
         metrics.watch_clock(process)
     return process
-
-
-def _ignore(_: object) -> None:
-    """Does nothing: no metrics."""

@@ -92,7 +92,7 @@ class History:
     def block_for(self, name: str) -> Callable[[], object]:
         """The event's action, for the test to call; it returns what that returns. Raises UnknownEvent."""
         due = next(iter(self.fires(name)), _EPOCH)
-        return partial(self.timetable.event(name).run, due, None)
+        return partial(self.timetable.event(name).run, due)
 
     def enqueued(self, job: JobClass) -> list[Enqueued]:
         """The jobs of this class that were pushed, in the order of time."""

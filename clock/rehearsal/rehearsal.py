@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TypedDict, Unpack
 
 from clock.clocks import to_ms
 from clock.errors import ConfigurationError
@@ -24,11 +25,38 @@ from clock.rehearsal.job_modes import Collected, Mode
 from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.rehearsal.row_reads import RowReads
 from clock.rehearsal.uptime import SIGNATURE, Column, cover_pauses, enqueue_only, meet, run_firings, runs_user_code
-from clock.ticker import Act, Ticker
+from clock.ticker import ActionMode, ActionOf, Ticker, own_action
 from clock.timetable import Event, Timetable, load
 
 _WHOLE_SECOND = timedelta(seconds=1)
 _NO_END = datetime(9000, 1, 1, tzinfo=UTC)  # max_ticks come first
+
+
+class TickOptions(TypedDict, total=False):
+    """The options of `run` for when the clock ticks."""
+
+    tick_speed: timedelta | None
+    max_ticks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """When the clock of a rehearsal ticks, and how often. Raises ConfigurationError for invalid values."""
+
+    tick_speed: timedelta | None = None  # None: at each due instant
+    max_ticks: int | None = None  # None: no limit
+
+    def __post_init__(self) -> None:
+        speed, most = self.tick_speed, self.max_ticks
+        if speed is not None and not (isinstance(speed, timedelta) and speed > timedelta(0)):
+            raise ConfigurationError(f"tick_speed is {speed!r}; it must be a length of time: timedelta(minutes=1)")
+        if most is not None and not (type(most) is int and most >= 1):
+            raise ConfigurationError(f"max_ticks is {most!r}; it must be 1 or more, or None for no limit")
+
+    @property
+    def are_limited(self) -> bool:
+        """Whether the rehearsal must make each tick."""
+        return self.tick_speed is not None or self.max_ticks is not None
 
 
 def run(
@@ -37,10 +65,9 @@ def run(
     start_time: datetime,
     end_time: datetime | None = None,
     execute: bool = False,
-    tick_speed: timedelta | None = None,
-    max_ticks: int | None = None,
     downtime: Sequence[tuple[datetime, datetime]] = (),
     ledger: MemoryLedger | None = None,
+    **ticks: Unpack[TickOptions],
 ) -> History:
     """Run a clock file from `start_time` up to `end_time` (exclusive), and return what it did.
 
@@ -55,8 +82,8 @@ def run(
     """
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
-    _check_ticks(tick_speed, max_ticks)
-    if end_time is None and max_ticks is None:
+    looks = Ticks(**ticks)
+    if end_time is None and looks.max_ticks is None:
         raise ConfigurationError("the end is missing: give end_time or max_ticks")
     start = aware(start_time, zone)
     end = _NO_END if end_time is None else aware(end_time, zone)
@@ -64,8 +91,8 @@ def run(
     if end <= start:
         raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
     memory = ledger.copy() if ledger else MemoryLedger()
-    act = Event.run if execute else enqueue_only
-    rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), act, RowReads(timetable))
+    action_of = own_action if execute else enqueue_only
+    rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), action_of, RowReads(timetable))
     elsewhere = Collected()
     with ExitStack() as stack:
         stack.enter_context(using_clock(rehearsal.clock))
@@ -73,8 +100,8 @@ def run(
         if rehearsal.needs_world:
             rehearsal.move = stack.enter_context(moving_world(start.timestamp()))
         for begin, stop in _uptimes(start, end, away):
-            if tick_speed is not None or max_ticks is not None or rehearsal.has_tick_callbacks:
-                rehearsal.tick_through(begin, stop, tick_speed, max_ticks)
+            if looks.are_limited or rehearsal.has_tick_callbacks:
+                rehearsal.tick_through(begin, stop, looks)
             else:
                 rehearsal.go_through(begin, stop)
     return History(
@@ -85,16 +112,6 @@ def run(
         ledger=memory,
         elsewhere=elsewhere.payloads,
     )
-
-
-def _check_ticks(tick_speed: timedelta | None, max_ticks: int | None) -> None:
-    """Refuse what would pass for a clock file that fires nothing. Raises ConfigurationError."""
-    if tick_speed is not None and not (isinstance(tick_speed, timedelta) and tick_speed > timedelta(0)):
-        raise ConfigurationError(
-            f"tick_speed is {tick_speed!r}; it must be a length of time: timedelta(minutes=1)"
-        )
-    if max_ticks is not None and not (type(max_ticks) is int and max_ticks >= 1):
-        raise ConfigurationError(f"max_ticks is {max_ticks!r}; it must be 1 or more, or None for no limit")
 
 
 def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:
@@ -121,7 +138,7 @@ class _Rehearsal:
     timetable: Timetable
     ledger: MemoryLedger
     clock: FakeClock
-    act: Act
+    action_of: ActionOf
     rows: RowReads
     columns: list[Column] = field(default_factory=list)
     current: Sequence[Event] = ()  # the events that are due now: rows that are gone are not among them
@@ -139,7 +156,7 @@ class _Rehearsal:
         return any(self._runs_user_code(event) for event in self.timetable.events)
 
     def _runs_user_code(self, event: Event) -> bool:
-        return runs_user_code(self.timetable, event, execute=self.act is Event.run)
+        return runs_user_code(self.timetable, event, execute=self.action_of is own_action)
 
     def go_through(self, begin: datetime, stop: datetime) -> None:
         """Start the clock at `begin`, and meet what is due before `stop`."""
@@ -166,19 +183,17 @@ class _Rehearsal:
         until = _second_before(stop)
         met = list(meet(self.current, self.ledger, until))
         to_run = [column for column in met if self._runs_user_code(column.event)]
-        run_firings(self.timetable, to_run, self.ledger, self.act, self.clock, self.move, until)
+        run_firings(self.timetable, to_run, self.ledger, self.action_of, self.clock, self.move, until)
         cover_pauses(met, self.ledger)  # also of events that run no code, paused by one that does
         self.columns += [column for column in met if column.dues]
 
-    def tick_through(
-        self, begin: datetime, stop: datetime, tick_speed: timedelta | None, max_ticks: int | None
-    ) -> None:
-        """Start the clock at `begin`, and tick until `stop`: every `tick_speed`, or whenever something is due."""
+    def tick_through(self, begin: datetime, stop: datetime, looks: Ticks) -> None:
+        """Start the clock at `begin`, and tick until `stop`: every `tick_speed`, or at each due instant."""
         ticker, now = self._start(self.declared), begin
-        while now < stop and (max_ticks is None or self.ticks < max_ticks):
+        while now < stop and (looks.max_ticks is None or self.ticks < looks.max_ticks):
             self._tick(ticker, now)
             self.ticks += 1
-            upcoming = now + tick_speed if tick_speed else ticker.next_firing
+            upcoming = now + looks.tick_speed if looks.tick_speed else ticker.next_firing
             if upcoming is None:
                 return
             now = upcoming
@@ -189,8 +204,7 @@ class _Rehearsal:
             ledger=self.ledger,
             clock=self.clock,
             signature=SIGNATURE,
-            act=self.act,
-            use_threads=False,
+            mode=ActionMode(self.action_of, use_threads=False),
         )
 
     def _tick(self, ticker: Ticker, now: datetime) -> None:

@@ -8,9 +8,9 @@ others need no running: what they push is worked out when somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from heapq import heapify, heappop, heapreplace
 
 from clock.clocks import from_ms, to_ms
@@ -26,7 +26,7 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.pauses import covering
 from clock.ticker import (
     JOINED,
-    Act,
+    ActionOf,
     Due,
     Outcome,
     Signature,
@@ -89,9 +89,13 @@ class Column:
         return decision_of(self.event, due, outcome, late=_ON_TIME, signature=SIGNATURE)
 
 
-def enqueue_only(event: Event, due: datetime, previous: datetime | None) -> object:
-    """The event's action where it pushes a job; nothing where it is the user's code."""
-    return event.run(due, previous) if event.enqueues else None
+def enqueue_only(event: Event) -> Callable[[datetime, tzinfo], object]:
+    """The event's action if it pushes a job; a function that does nothing if it calls the user's code."""
+    return event.action if event.enqueues else _do_nothing
+
+
+def _do_nothing(_due: datetime, _zone: tzinfo) -> None:
+    """Replaces a callable that a rehearsal does not execute."""
 
 
 def runs_user_code(timetable: Timetable, event: Event, *, execute: bool) -> bool:
@@ -150,7 +154,7 @@ def run_firings(
     timetable: Timetable,
     columns: Iterable[Column],
     ledger: MemoryLedger,
-    act: Act,
+    action_of: ActionOf,
     clock: FakeClock,
     move: Move,
     until: datetime,
@@ -159,7 +163,7 @@ def run_firings(
     columns = list(columns)
     runs: list[_Known | _Asking] = [
         (_Asking if column.event.asks_again else _Known)(
-            column, ledger, until, None if _pushes_later(column.event, timetable) else act
+            column, ledger, until, None if _pushes_later(column.event, timetable) else action_of
         )
         for column in columns
     ]
@@ -183,10 +187,10 @@ def run_firings(
 class _Known:
     """The firings of a column whose due instants are known."""
 
-    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, act: Act | None) -> None:
+    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, action_of: ActionOf | None) -> None:
         self.column = column
         self._ledger = ledger
-        self._act = act
+        self._action_of = action_of
         self._place = 0
 
     def next_due(self) -> int | None:
@@ -199,8 +203,8 @@ class _Known:
         self._place += 1
         if due in column.outcomes:
             return False
-        outcome = fire(timetable, column.event, found, self._act)
-        if self._act is not None or outcome.kind is not DecisionKind.FIRED:
+        outcome = fire(timetable, column.event, found, self._action_of)
+        if self._action_of is not None or outcome.kind is not DecisionKind.FIRED:
             column.outcomes[due] = outcome
         return _pause(outcome, found, self._ledger)
 
@@ -211,11 +215,11 @@ class _Asking:
     Of the instants that one refusal follows another at, the first is noted.
     """
 
-    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, act: Act | None) -> None:
+    def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, action_of: ActionOf | None) -> None:
         entry = ledger.entry(column.event.name)
         self.column = column
         self._ledger = ledger
-        self._act = act
+        self._action_of = action_of
         self._until = until
         self._anchor = entry.anchor
         self._decided = entry.decided
@@ -245,11 +249,11 @@ class _Asking:
         if pause is not None:
             outcome = Outcome(DecisionKind.PAUSED, str(pause), counts=False)
         else:
-            outcome = fire(timetable, column.event, found, self._act)
+            outcome = fire(timetable, column.event, found, self._action_of)
         if outcome.kind not in JOINED or not self._was_refused:
             column.dues.append(due)
             column.asked[due] = found
-            if self._act is not None or outcome.kind is not DecisionKind.FIRED:
+            if self._action_of is not None or outcome.kind is not DecisionKind.FIRED:
                 column.outcomes[due] = outcome
         self._decided, self._counted = at, found.counted[outcome.counts]
         self._was_refused = not outcome.counts

@@ -1,19 +1,23 @@
 from clock.ticker.asking import due_of
 from clock.ticker.catch_up import Due, met
 from clock.ticker.clock_process import ClockProcess
-from clock.ticker.decisions import JOINED, Signature, decision_of, pause_after
+from clock.ticker.decisions import JOINED, Outcome, Signature, decision_of, pause_after
 from clock.ticker.heartbeat import Heartbeat
+from clock.ticker.identity import ClockIdentity
 from clock.ticker.leader import Leader
 from clock.ticker.manual_fire import fire_manually
 from clock.ticker.release import Release, release_of
-from clock.ticker.run_event import Act, Outcome, carry_out
+from clock.ticker.run_event import ON_THE_LOOP, ActionMode, ActionOf, carry_out, own_action
 from clock.ticker.run_event import run as fire
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 
 __all__ = [
     "JOINED",
+    "ON_THE_LOOP",
     "STOP_SECONDS",
-    "Act",
+    "ActionMode",
+    "ActionOf",
+    "ClockIdentity",
     "ClockProcess",
     "Due",
     "Heartbeat",
@@ -28,6 +32,7 @@ __all__ = [
     "fire",
     "fire_manually",
     "met",
+    "own_action",
     "pause_after",
     "release_of",
 ]

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.run_event import Outcome
+from clock.ticker.decisions import Outcome
 from clock.timetable import Event
 
 logger = logging.getLogger("clock.clock")

@@ -11,17 +11,16 @@ from clock.clocks import Clock, ServerClock
 from clock.problems import Problems
 from clock.store import Redis, keys
 from clock.store.jobs.unserved_queues import unserved_problems
-from clock.store.ledger.clock_register import AboutClock, ClockRegister
+from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_clock
 from clock.store.server.self_check import SelfCheck
-from clock.ticker.decisions import Signature
 from clock.ticker.heartbeat import Heartbeat
+from clock.ticker.identity import ClockIdentity
 from clock.ticker.leader import Leader
-from clock.ticker.release import Release
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 from clock.timetable import Event, Timetable
 
@@ -37,13 +36,12 @@ logger = logging.getLogger("clock.clock")
 
 
 class ClockProcess:
-    """Fires a timetable's events at their due instants, as long as it is this clock's turn.
+    """Fires a timetable's events at their due instants while this clock leads.
 
-    `identity` names the process in Redis; `about` is what it tells there of itself.
-    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: nothing that
-    keeps the one connection busy may delay the renewal of the lease.
-    `on_stuck` is called, after the lease has been given back, when actions still run though they should have
-    ended: only the end of the process ends them. `on_decision` hears of each decision that the ledger took.
+    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: a command that
+    keeps the other connection busy must not delay the renewal of the lease.
+    `on_stuck` is called when actions still run after their time to end, and the lease has been given back. Only
+    the end of the process ends such actions.
     """
 
     def __init__(
@@ -52,39 +50,36 @@ class ClockProcess:
         redis: Redis,
         *,
         lease_redis: Redis,
-        identity: str,
-        release: Release,
-        about: AboutClock,
+        identity: ClockIdentity,
         machine: Clock,
         on_stuck: Callable[[], object] = lambda: None,
-        on_decision: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._timetable = timetable
         self._redis = redis
         self._on_stuck = on_stuck
         self._clock = ServerClock(machine)
         self._ended = threading.Event()
-        self._problems = Problems(clock=self._clock, on_fatal=self.stop)
-        lease = Lease(lease_redis, identity=identity, release=release.name, rank=release.rank)
-        self._leader = Leader(
-            lease, identity=identity, clock=self._clock, on_lead=self._wake_up, problems=self._problems
-        )
-        self._ticker = self._new_ticker(release, Signature(about.host, release.name), on_decision)
+        self._problems = problems = Problems(clock=self._clock, on_fatal=self.stop)
+        self._leader = self._new_leader(lease_redis, identity)
+        self._ticker = self._new_ticker(identity)
         self._heartbeat = Heartbeat(
             ClockRegister(redis),
             identity,
             ticker=self._ticker,
             leads=lambda: self._leader.leads,
-            about=about,
             clock=self._clock,
-            problems=self._problems,
+            problems=problems,
             unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
         )
-        self._self_check = SelfCheck(redis, of_clock(), USED_SELDOM, clock=self._clock, problems=self._problems)
+        self._self_check = SelfCheck(redis, of_clock(), USED_SELDOM, clock=self._clock, problems=problems)
+
+    def listen(self, listener: Callable[[Decision], object]) -> None:
+        """Call `listener` with each decision that the ledger takes from now on."""
+        self._ticker.listen(listener)
 
     @property
     def leads(self) -> bool:
-        """Whether it is this clock's turn."""
+        """Whether this clock is the leader."""
         return self._leader.leads
 
     @property
@@ -147,16 +142,18 @@ class ClockProcess:
             due = planned.get(event.name)
             logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
 
-    def _new_ticker(
-        self, release: Release, signature: Signature, on_decision: Callable[[Decision], object]
-    ) -> Ticker:
+    def _new_leader(self, redis: Redis, identity: ClockIdentity) -> Leader:
+        name, release = identity.name, identity.release
+        lease = Lease(redis, identity=name, release=release.name, rank=release.rank)
+        return Leader(lease, identity=name, clock=self._clock, on_lead=self._wake_up, problems=self._problems)
+
+    def _new_ticker(self, identity: ClockIdentity) -> Ticker:
         return Ticker(
             self._timetable,
-            ledger=RedisLedger(self._redis, release=release.name, rank=release.rank),
+            ledger=RedisLedger(self._redis, release=identity.release.name, rank=identity.release.rank),
             clock=self._clock,
-            signature=signature,
+            signature=identity.signature,
             leads=lambda: self._leader.leads,
-            on_decision=on_decision,
             problems=self._problems,
         )
 

@@ -19,9 +19,8 @@ from clock.store.ledger.ledger import BATCH, Ledger
 from clock.store.ledger.pauses import Pause, covering
 from clock.ticker import log_lines
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.decisions import Signature, decision_of, missed_decision, pause_after, paused_decision
+from clock.ticker.decisions import Outcome, Signature, decision_of, missed_decision, pause_after, paused_decision
 from clock.ticker.remembered import Remembered
-from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
 logger = logging.getLogger("clock.clock")
@@ -38,14 +37,13 @@ class DecisionBuffer:
         signature: Signature,
         remembered: Remembered,
         problems: Problems,
-        on_commit: Callable[[Decision], object] = lambda _: None,
     ) -> None:
         self._storing = problems.part("jobs of events")
         self._ledger = ledger
         self._clock = clock
         self._signature = signature
         self._remembered = remembered
-        self._on_commit = on_commit
+        self.listeners: list[Callable[[Decision], object]] = []  # called with each committed decision
         self._waiting: deque[Decision] = deque()
         self._under_way: tuple[list[Decision], Verdicts] | None = None
         self.untaken: set[tuple[str, int]] = set()  # what the ledger did not take as it was: it did not fire
@@ -167,7 +165,8 @@ class DecisionBuffer:
             if verdict is Verdict.COMMITTED:
                 self._refused.discard(decision.event)
                 self._remembered.commit(decision)
-                self._on_commit(decision)
+                for listener in self.listeners:
+                    listener(decision)
                 continue
             self.untaken.add((decision.event, decision.due_ms))
             if verdict is Verdict.OUTRANKED:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import msgspec
 from msgspec.structs import replace
 
 from clock.clocks import to_ms
 from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.pauses import Pause
 from clock.ticker.catch_up import Due, Missed
-from clock.ticker.run_event import Outcome
 from clock.timetable import Event
 
 JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
@@ -23,6 +24,23 @@ JOINED = (DecisionKind.REFUSED, DecisionKind.PAUSED)
 CANCELLED = "it returned CancelJob"  # why an event is paused that asked not to run again
 
 _MS = timedelta(milliseconds=1)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The result of a firing: its kind, the reason, and the jobs that it pushed, with their jids.
+
+    `cancelled` names events that must not run again. `began` is the start of the firing; None: it has just
+    ended. `counts`: the due instant uses up the period of Clockwork's form. It does not if the condition refused
+    it or failed.
+    """
+
+    kind: DecisionKind
+    reason: str | None = None
+    pushes: tuple[Push, ...] = ()
+    jids: tuple[str, ...] = ()
+    cancelled: tuple[str, ...] = ()
+    began: datetime | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

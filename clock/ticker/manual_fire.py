@@ -13,8 +13,7 @@ from clock.store.ledger.decision import DecisionKind, Verdict
 from clock.store.ledger.held_pushes import HeldPushes, holding
 from clock.store.ledger.ledger import Ledger
 from clock.ticker.catch_up import Due
-from clock.ticker.decisions import Signature, decision_of
-from clock.ticker.run_event import Outcome
+from clock.ticker.decisions import Outcome, Signature, decision_of
 from clock.timetable import Event
 
 logger = logging.getLogger("clock.clock")
@@ -30,7 +29,7 @@ def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Sign
     with holding(event.name, to_ms(now), None) as held:
         try:
             with child_ends_here():
-                event.run(now, None)
+                event.run(now)
         except Exception as error:
             logger.debug("The action of %r failed", event.name, exc_info=error)
             raise ActionFailed(event.name, error) from error

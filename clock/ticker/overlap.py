@@ -17,7 +17,7 @@ from clock.store.ledger.ledger import Ledger
 from clock.store.ledger.pauses import Pause, covering
 from clock.ticker.action_threads import ActionThreads
 from clock.ticker.catch_up import Due
-from clock.ticker.run_event import Outcome
+from clock.ticker.decisions import Outcome
 from clock.timetable import Event
 
 logger = logging.getLogger("clock.clock")

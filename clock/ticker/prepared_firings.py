@@ -1,7 +1,7 @@
-"""Firings that run none of the user's code: a job is pushed, and nobody is asked anything.
+"""Firings that run none of the user's code: they push one job, whose JSON was built when the file was loaded.
 
-Most firings are so. What they push was put into JSON when the clock file was read, so each decision is made in a
-few microseconds, while Redis takes those before it.
+Most firings are of this kind. Building such a decision takes a few microseconds, so the clock builds the next
+batch while Redis commits the one before it.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from typing import cast
 from clock.clocks import Clock, to_ms
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.held_pushes import Push, jid_of
-from clock.ticker import run_event
 from clock.ticker.catch_up import Due
 from clock.ticker.decisions import Signature
+from clock.ticker.run_event import ActionMode, own_action
 from clock.timetable import Event, PackedPush, Timetable
 
-LOOK = 100  # so many share a look at the time, and at whether the clock still leads
+LOOK = 100  # firings that share one check of the time and of the leadership
 
 
 class PreparedFirings:
-    """Makes the decisions of plain firings; with another `act` than the events' own there are none."""
+    """Builds the decisions of these firings. A rehearsal that calls other actions has none of them."""
 
-    def __init__(self, timetable: Timetable, *, clock: Clock, signature: Signature, act: run_event.Act) -> None:
+    def __init__(self, timetable: Timetable, *, clock: Clock, signature: Signature, mode: ActionMode) -> None:
         self._callbacks = timetable.callbacks
         self._clock = clock
         self._signature = signature
-        self._acts = act is Event.run
+        self._has_own_actions = mode.action_of is own_action
 
     def include(self, event: Event) -> bool:
-        """Whether firing it runs no code but ours."""
+        """Whether a firing of the event runs no code of the user's."""
         return (
             event.packed_push is not None
             and event.condition is None
             and event.overlap == "allow"
             and not event.thread
             and not (self._callbacks.before_run or self._callbacks.after_run)
-            and self._acts
+            and self._has_own_actions
         )
 
     def made(
@@ -49,7 +49,7 @@ class PreparedFirings:
         triggered: list[tuple[Event, Due, datetime]],
         may_go_on: Callable[[], bool],
     ) -> Iterator[Decision]:
-        """Take plain firings off `to_fire` until another comes, each as a decision; note each in `triggered`."""
+        """Take such firings from the front of `to_fire`, note each in `triggered`, and yield its decision."""
         for count in itertools.count():
             if not to_fire or not self.include(to_fire[0][0]):
                 return

@@ -118,8 +118,8 @@ class Event:
             return False
         return self.last_counted(anchor=anchor, counted=counted) != previous
 
-    def run(self, due: datetime, previous: datetime | None) -> object:
-        """Run the action for the firing at `due`; what it returns."""
+    def run(self, due: datetime) -> object:
+        """Run the action for the firing at `due`; returns what the action returns."""
         return self.action(due, self.zone)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreUnavailable
@@ -22,22 +23,30 @@ GRACE_BEATS = 2  # for so many, a worker that starts or was cut off takes no oth
 logger = logging.getLogger("clock.worker")
 
 
-class Heartbeat:
-    """A thread's loop: beat, then do what the beat calls for, every `beat_seconds`.
+@dataclass(frozen=True, slots=True)
+class BeatTasks:
+    """What a worker does with each heartbeat.
 
-    `duties` are done with each beat; `judge` takes silent workers for dead, where this one has listened for long
-    enough to say so.
+    `describe` returns what the worker publishes, given the round-trip time in µs. `on_signal` gets a signal that
+    Sidekiq's page sent. `duties` run with each heartbeat. `judge` puts back the jobs of dead workers. It runs only
+    when this worker has been connected for long enough to know that they are dead.
     """
+
+    describe: Callable[[int], Beat]
+    on_signal: Callable[[str], object]
+    duties: Callable[[], object]
+    judge: Callable[[], object]
+
+
+class Heartbeat:
+    """A thread's loop: beat, then do the tasks of a heartbeat, every `beat_seconds`."""
 
     def __init__(
         self,
         register: WorkerRegister,
         identity: str,
+        tasks: BeatTasks,
         *,
-        describe: Callable[[int], Beat],
-        on_signal: Callable[[str], object],
-        duties: Callable[[], object],
-        judge: Callable[[], object],
         beat_seconds: float,
         clock: Clock,
         problems: Problems | None = None,
@@ -47,10 +56,7 @@ class Heartbeat:
         self._part, self._description = problems.part("heartbeat"), problems.part("description")
         self._register = register
         self._identity = identity
-        self._describe = describe
-        self._on_signal = on_signal
-        self._duties = duties
-        self._judge = judge
+        self._tasks = tasks
         self._beat_seconds = beat_seconds
         self._expires_seconds = MISSED_BEATS * beat_seconds
         self._clock = clock
@@ -80,8 +86,8 @@ class Heartbeat:
         """
         self.beat()
         if self._clock.monotonic() >= self._judges_from:
-            self._judge()
-        self._duties()
+            self._tasks.judge()
+        self._tasks.duties()
 
     def beat(self) -> None:
         """Beat once, and act on a signal that Sidekiq's page sent. Raises StoreUnavailable."""
@@ -97,7 +103,7 @@ class Heartbeat:
         self._rtt_us = int((answered - asked) * 1_000_000)
         self._note_silence(answered)
         if signal:
-            self._on_signal(signal)
+            self._tasks.on_signal(signal)
         if described:
             self._show(described)
 
@@ -116,7 +122,7 @@ class Heartbeat:
 
     def _described(self) -> Beat | None:
         try:
-            return self._describe(self._rtt_us)
+            return self._tasks.describe(self._rtt_us)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  # the heartbeat matters more than what it says

@@ -29,7 +29,7 @@ from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.duties import Duties
 from clock.worker.fetcher import Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
-from clock.worker.heartbeat import Heartbeat
+from clock.worker.heartbeat import BeatTasks, Heartbeat
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.job_moves import JobMoves
 from clock.worker.options import WorkerOptions
@@ -254,10 +254,7 @@ class Worker:
         return Heartbeat(
             self._register,
             self._identity,
-            describe=self._describe,
-            on_signal=self._obey,
-            duties=self._duties.do,
-            judge=self._recover,
+            BeatTasks(self._describe, self._obey, self._duties.do, self._recover),
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
             problems=self._problems,

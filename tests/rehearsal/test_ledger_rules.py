@@ -19,7 +19,7 @@ from clock.store.ledger.decision import Decision
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.timetable import Timetable, load
 
 START = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
@@ -188,9 +188,9 @@ def run_ticker(timetable: Timetable, ledger: RedisLedger | MemoryLedger) -> list
         ledger=ledger,
         clock=clock,
         signature=Signature("web1", "v1"),
-        use_threads=False,
-        on_decision=decisions.append,
+        mode=ON_THE_LOOP,
     )
+    ticker.listen(decisions.append)
     with using_clock(clock):
         ticker.tick()
         for _ in range(MINUTES * 4):

@@ -14,10 +14,11 @@ from redis import Redis
 from clock import testing
 from clock.clocks import from_ms, to_ms
 from clock.job.push.client import using_clock
+from clock.rehearsal.uptime import enqueue_only
 from clock.store import keys, listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock, History, MemoryLedger
-from clock.ticker import Signature, Ticker, met
+from clock.ticker import ActionMode, Signature, Ticker, met
 from clock.ticker.catch_up import owed
 from clock.timetable import Event, Timetable, load
 from tests.examples import examples
@@ -179,7 +180,7 @@ def test_a_downtime_is_caught_up_as_a_restarted_clock_does(timetable: Timetable,
     for begin, end in ((START, away[0]), (away[1], START + timedelta(days=3))):
         clock.travel_to(begin)
         ledger = RedisLedger(redis)
-        ticker = Ticker(timetable, ledger=ledger, clock=clock, signature=SIGNATURE, act=lambda *_: None)
+        ticker = Ticker(timetable, ledger=ledger, clock=clock, signature=SIGNATURE, mode=ActionMode(enqueue_only))
         while clock.now() < end:
             ticker.tick()
             assert ticker.next_due is not None

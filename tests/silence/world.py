@@ -27,7 +27,7 @@ from clock.errors import StoreError
 from clock.job import Job
 from clock.store.ledger.clock_register import AboutClock
 from clock.store.server.connection import connect
-from clock.ticker import ClockProcess, Release
+from clock.ticker import ClockIdentity, ClockProcess, Release
 from clock.timetable import Timetable
 from clock.worker import Queue, Worker, WorkerOptions
 from tests.patience import eventually
@@ -250,9 +250,7 @@ class World:
             self.timetable,
             connect(url),
             lease_redis=connect(url),
-            identity=f"{name}:1:a",
-            release=Release("v1", 1),
-            about=about,
+            identity=ClockIdentity(f"{name}:1:a", Release("v1", 1), about),
             machine=machine,
         )
         return Role(name, process, machine)

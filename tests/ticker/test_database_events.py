@@ -18,7 +18,7 @@ from clock.job.push.client import using_clock
 from clock.store import listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.timetable import Timetable
 from tests.examples import examples
 from tests.ticker import jobs
@@ -56,7 +56,7 @@ def begin(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock
             clock=fake_clock,
             signature=Signature("web1", "v1"),
             leads=leads,
-            use_threads=False,
+            mode=ON_THE_LOOP,
         )
         ticker.tick()
         return ticker
@@ -298,7 +298,11 @@ class Table(RuleBasedStateMachine):
         ledger = RedisLedger(self.redis)
         with using_clock(self.clock):
             ticker = Ticker(
-                self.timetable, ledger=ledger, clock=self.clock, signature=Signature("a", "v1"), use_threads=False
+                self.timetable,
+                ledger=ledger,
+                clock=self.clock,
+                signature=Signature("a", "v1"),
+                mode=ON_THE_LOOP,
             )
             ticker.tick()
         return ticker

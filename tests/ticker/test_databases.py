@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.timetable import Timetable
 from tests.ticker import jobs
 
@@ -75,7 +75,11 @@ def test_rows_fire_change_and_go(
         session.commit()
     timetable = declare(SOURCE)
     ticker = Ticker(
-        timetable, ledger=RedisLedger(redis), clock=fake_clock, signature=Signature("a", "v1"), use_threads=False
+        timetable,
+        ledger=RedisLedger(redis),
+        clock=fake_clock,
+        signature=Signature("a", "v1"),
+        mode=ON_THE_LOOP,
     )
 
     def run_until(end: datetime) -> None:

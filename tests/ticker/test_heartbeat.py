@@ -12,10 +12,14 @@ from clock.store.ledger.clock_register import AboutClock, ClockRegister
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Heartbeat, Signature, Ticker
+from clock.ticker import ClockIdentity, Heartbeat, Release, Signature, Ticker
 from clock.ticker.heartbeat import BEAT_SECONDS
 from clock.timetable import Timetable
 from tests.patience import eventually
+
+WEB1 = ClockIdentity(
+    "web1:1:abc", Release("v1", 1), AboutClock("web1", 1, "v1", started_at=0, events=1, skew_ms=0)
+)
 
 
 @pytest.fixture
@@ -23,10 +27,9 @@ def pulse(redis: Redis, fake_clock: FakeClock) -> Callable[[Ticker], Heartbeat]:
     def of(ticker: Ticker) -> Heartbeat:
         return Heartbeat(
             ClockRegister(redis),
-            "web1:1:abc",
+            WEB1,
             ticker=ticker,
             leads=lambda: True,
-            about=AboutClock("web1", pid=1, release="v1", started_at=0, events=1, skew_ms=0),
             clock=fake_clock,
             problems=Problems(clock=fake_clock),
         )
@@ -94,10 +97,9 @@ def test_a_worker_that_starts_with_the_clock_has_time_until_the_second_heartbeat
 
     heartbeat = Heartbeat(
         ClockRegister(redis),
-        "web1:1:abc",
+        WEB1,
         ticker=start(declare("")),
         leads=lambda: True,
-        about=AboutClock("web1", pid=1, release="v1", started_at=0, events=1, skew_ms=0),
         clock=fake_clock,
         problems=Problems(clock=fake_clock),
         unserved=look,

@@ -9,8 +9,8 @@ from redis import Redis
 from clock import client_middleware
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
-from clock.timetable import Event, Timetable
+from clock.ticker import ActionMode, Signature, Ticker
+from clock.timetable import Timetable
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 THREE = """
@@ -52,7 +52,7 @@ def test_what_is_known_beforehand_is_pushed_as_an_action_that_is_called_pushes_i
 
     plain = fire(timetable, redis, fake_clock)
     records = [*RedisLedger(redis).history("first"), *RedisLedger(redis).history("third")]
-    called = fire(timetable, redis, fake_clock, act=lambda *firing: Event.run(*firing))
+    called = fire(timetable, redis, fake_clock, mode=ActionMode(lambda event: event.action))
 
     assert plain == called
     assert [payload["args"] for payload in plain] == [["first"], ["second"], ["third"]]

@@ -32,7 +32,7 @@ from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.timetable import Timetable
 from tests.examples import examples
 
@@ -74,7 +74,11 @@ class Process:
         self.identity = f"{name}{release}"
         self.ledger = CrashingLedger(redis, release=release, rank=rank)
         self.ticker = Ticker(
-            timetable, ledger=self.ledger, clock=clock, signature=Signature(name, release), use_threads=False
+            timetable,
+            ledger=self.ledger,
+            clock=clock,
+            signature=Signature(name, release),
+            mode=ON_THE_LOOP,
         )
         self.leads = False
 

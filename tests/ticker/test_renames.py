@@ -22,7 +22,7 @@ from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.testing import FakeClock
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.timetable import Timetable
 from tests.ticker import jobs
 
@@ -287,7 +287,7 @@ def test_a_row_of_a_database_may_say_what_it_was(
     lines = "from clock import sync_events\nfrom tests.ticker.jobs import load_rows\n"
     timetable = declare(lines + "sync_events(load_rows, every=timedelta(minutes=1), do=FetchNewsJob)\n")
     ledger, signature = RedisLedger(redis), Signature("web1", "v1")
-    ticker = Ticker(timetable, ledger=ledger, clock=fake_clock, signature=signature, use_threads=False)
+    ticker = Ticker(timetable, ledger=ledger, clock=fake_clock, signature=signature, mode=ON_THE_LOOP)
     ticker.tick()
     first_seen = entry(redis, "old")
 

@@ -152,7 +152,7 @@ def test_an_object_may_have_clockworks_attributes_and_a_function_gets_it() -> No
     assert event.declaration == "every hour in Europe/Berlin"
     assert event.condition is not None
     assert event.condition(START)
-    assert event.run(START, None) == ("ran", report)
+    assert event.run(START) == ("ran", report)
 
 
 def test_a_job_without_args_of_its_own_gets_the_id() -> None:

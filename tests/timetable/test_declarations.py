@@ -377,7 +377,7 @@ def test_a_job_class_is_enqueued_with_the_due_instant_for_due_at(declared: Decla
 def test_a_callable_gets_its_arguments_and_the_due_instant_for_due_at(declared: Declared) -> None:
     jobs.calls.clear()
 
-    declared("every().day.do(act, 1, DUE_AT, key=DUE_AT)").run(DUE, None)
+    declared("every().day.do(act, 1, DUE_AT, key=DUE_AT)").run(DUE)
 
     assert jobs.calls == [(1, "2026-11-24T11:00:00+00:00", {"key": "2026-11-24T11:00:00+00:00"})]
 
@@ -385,7 +385,7 @@ def test_a_callable_gets_its_arguments_and_the_due_instant_for_due_at(declared: 
 def test_a_handler_gets_the_name_and_the_due_instant_in_its_zone(declared: Declared) -> None:
     jobs.calls.clear()
 
-    declared("every(60, 'x', tz='Asia/Tokyo')\nhandler(act)").run(DUE, None)
+    declared("every(60, 'x', tz='Asia/Tokyo')\nhandler(act)").run(DUE)
 
     [(name, due)] = jobs.calls
     assert (name, str(due)) == ("x", "2026-11-24 20:00:00+09:00")
@@ -394,13 +394,13 @@ def test_a_handler_gets_the_name_and_the_due_instant_in_its_zone(declared: Decla
 def test_a_decorated_function_goes_before_the_general_handler(declared: Declared) -> None:
     event = declared("@handler\ndef general(name, due): ...\n@every(60, 'x')\ndef own(name, due): return 'own'")
 
-    assert event.run(DUE, None) == "own"
+    assert event.run(DUE) == "own"
 
 
 def test_repeat_decorates_a_function_with_a_fluent_declaration(declared: Declared) -> None:
     event = declared("@repeat(every().day.at('06:00'), 7)\ndef send(number): return number")
 
-    assert event.run(DUE, None) == 7
+    assert event.run(DUE) == 7
 
 
 def test_of_a_decorated_function_what_the_decorator_takes_counts(load_lines: Load) -> None:

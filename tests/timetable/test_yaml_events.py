@@ -139,7 +139,7 @@ def test_what_the_job_gets(
     monkeypatch.setattr(SendLetterJob, "perform_async", lambda *args: got.append(args))
     [event] = declared_in_yaml(x={"every": "1h", "class": "SendLetterJob", **fields}).events
 
-    event.run(START, None)
+    event.run(START)
 
     assert got == [tuple(pushed)]
 

@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import SystemClock, to_ms
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
-from clock.worker.heartbeat import GRACE_BEATS, Heartbeat
+from clock.worker.heartbeat import GRACE_BEATS, BeatTasks, Heartbeat
 from clock.worker.options import MISSED_BEATS
 
 BEAT_SECONDS = 5.0
@@ -46,10 +46,7 @@ def turn(
     heartbeat = Heartbeat(
         WorkerRegister(redis),
         "here:1:a",
-        describe=describe,
-        on_signal=done.append,
-        duties=lambda: done.append("duties"),
-        judge=lambda: done.append("judged"),
+        BeatTasks(describe, done.append, lambda: done.append("duties"), lambda: done.append("judged")),
         beat_seconds=BEAT_SECONDS,
         clock=fake_clock,
     )
@@ -113,10 +110,7 @@ def test_it_beats_on_whatever_nonsense_it_comes_upon(redis: Redis, caplog: pytes
     heartbeat = Heartbeat(
         WorkerRegister(redis),
         "here:1:a",
-        describe=said,
-        on_signal=lambda _: None,
-        duties=lambda: None,
-        judge=judge,
+        BeatTasks(said, on_signal=lambda _: None, duties=lambda: None, judge=judge),
         beat_seconds=0.01,
         clock=clock,
     )
@@ -143,10 +137,7 @@ def test_a_heartbeat_is_sent_though_what_the_worker_does_cannot_be_described(
         Heartbeat(
             WorkerRegister(redis),
             "here:1:a",
-            describe=describe,
-            on_signal=signals.append,
-            duties=lambda: None,
-            judge=lambda: None,
+            BeatTasks(describe, signals.append, duties=lambda: None, judge=lambda: None),
             beat_seconds=BEAT_SECONDS,
             clock=fake_clock,
         ).turn()

@@ -1,13 +1,17 @@
 import base64
 import json
+import sys
 import zlib
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
 from redis import Redis
 
+import clock
 from clock.errors import message_of
+from clock.job import Job
 from clock.job.push.client import using_clock
 from clock.testing import FakeClock
 from tests.worker import jobs
@@ -45,6 +49,30 @@ def test_a_job_runs_with_its_arguments_and_is_gone_and_counted(bench: Build, red
     assert redis.keys("clock:in_progress:*") == []
     assert stats(redis) == (1, 0)
     assert redis.get("stat:processed:2026-11-24") == b"1"
+
+
+calls: list[tuple[str, str]] = []
+
+
+class CountCallsJob(Job):
+    def perform(self) -> None:
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and "process" not in dict(calls):
+            if frame.f_code.co_filename.startswith((clock.__path__[0], __file__)):
+                calls.append((frame.f_code.co_name, frame.f_code.co_filename))
+            frame = frame.f_back
+
+
+def test_a_claimed_payload_reaches_perform_by_seven_calls_in_four_files(bench: Build) -> None:
+    calls.clear()
+    CountCallsJob.perform_async()
+
+    bench().run_all()
+
+    assert calls[0][0] == "perform"
+    assert calls[-1][0] == "process"
+    assert len(calls) <= 7, calls
+    assert len({file for _, file in calls}) <= 4, calls
 
 
 def test_a_payload_written_by_hand_in_sidekiqs_format_runs(bench: Build, redis: Redis) -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import click
 
@@ -27,6 +28,14 @@ from clock.timetable import Timetable
 
 STEP = timedelta(days=30)  # the steps of the progress bar for a long span
 Span = tuple[datetime, datetime]
+
+
+class Output(TypedDict):
+    """The options for the form of the answer."""
+
+    svg: Path | None
+    chart: bool
+    as_json: bool
 
 
 @click.command(short_help="Show when each event will run.")
@@ -48,9 +57,7 @@ def preview(
     end: str,
     events: tuple[str, ...],
     from_redis: str | None,
-    svg: Path | None,
-    chart: bool,
-    as_json: bool,
+    **output: Unpack[Output],
 ) -> None:
     """Show when each event of CLOCK_FILE (default: lib/clock.py) will run, using the production code.
 
@@ -66,14 +73,14 @@ def preview(
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     timeline = _timeline(_rehearse(timetable, start, stop, from_redis), start, stop)
     timeline = timeline.only(*events) if events else timeline
-    if svg:
-        _write(svg, timeline.svg())
-    if as_json:
+    if output["svg"]:
+        _write(output["svg"], timeline.svg())
+    if output["as_json"]:
         echo_json(json.loads(timeline.to_json()), indent=1)
-    elif chart:
+    elif output["chart"]:
         echo_page(timeline.chart())
-    elif svg:
-        echo(f"Wrote {svg}: {len(timeline):,} runs")
+    elif output["svg"]:
+        echo(f"Wrote {output['svg']}: {len(timeline):,} runs")
     else:
         _echo_firings(timeline, timetable)
 

@@ -36,7 +36,7 @@ from clock.testing.world.private_server import Line, private_redis
 from clock.testing.world.slots import OUTCOMES, Ran
 from clock.testing.world.workers import Crew
 from clock.testing.world.world_worker import WorldWorker
-from clock.ticker import Signature, Ticker
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.ticker.ticker import RETRY_SECONDS
 from clock.timetable import Timetable, load
 from clock.timetable.clock_file.draft import zone_named
@@ -132,7 +132,7 @@ class World:
                 ledger=RedisLedger(self.redis),
                 clock=self.clock,
                 signature=Signature("world", "world"),
-                use_threads=False,
+                mode=ON_THE_LOOP,
             )
             self._ticks_at = self.clock.now()
 

@@ -14,7 +14,7 @@ from clock.store.jobs.worker_register import WorkerRegister
 from clock.testing.world.slots import Lasts, Ran, SlotOwner, WorldSlot
 from clock.worker.fetcher import Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
-from clock.worker.heartbeat import Heartbeat
+from clock.worker.heartbeat import BeatTasks, Heartbeat
 from clock.worker.options import WorkerOptions
 from clock.worker.recovery import recover, unpark
 from clock.worker.status import Status
@@ -94,10 +94,12 @@ class WorldWorker:
         return Heartbeat(
             self._register,
             self.identity,
-            describe=self._status.beat,
-            on_signal=lambda _: None,
-            duties=lambda: unpark(self._delayed),
-            judge=lambda: recover(self._redis, clock=self.clock, own=self.identity),
+            BeatTasks(
+                describe=self._status.beat,
+                on_signal=lambda _: None,
+                duties=lambda: unpark(self._delayed),
+                judge=lambda: recover(self._redis, clock=self.clock, own=self.identity),
+            ),
             beat_seconds=self.beat_period.total_seconds(),
             clock=self.clock,
         )
