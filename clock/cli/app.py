@@ -59,6 +59,7 @@ SECTIONS = {
     "Setup": {
         "new": "clock.cli.commands.new",
         "config": "clock.cli.commands.config",
+        "encryption": "clock.cli.commands.encryption",
         "completion": "clock.cli.commands.completion",
     },
 }

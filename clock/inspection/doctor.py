@@ -174,8 +174,8 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
         yield Finding(
             "parked jobs",
             Grade.WARNING,
-            f"no worker had their class: {classes}",
-            "deploy a worker that has these classes; it picks them up by itself",
+            f"no worker had their class or key: {classes}",
+            "deploy a worker that has these classes and keys; it picks the jobs up by itself",
         )
 
 

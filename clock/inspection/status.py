@@ -12,6 +12,7 @@ from clock.inspection.events import OVERDUE, EventView, events
 from clock.inspection.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
 from clock.inspection.server_faults import server_faults
+from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
 from clock.store.key_types import wrong_keys
@@ -187,7 +188,10 @@ def _of_jobs(status: Status) -> Iterator[str]:
         if queue.size and status.workers and queue.name not in taken:
             yield f"no worker processes the queue {queue.name!r} (jobs waiting: {queue.size})"
     for name, count in status.parked.items():
-        yield f"jobs are parked, because no worker has their class: {name} ({count})"
+        lack, what = ("encryption key", name.removeprefix(PARKED_UNDER))
+        if what == name:
+            lack = "class"
+        yield f"jobs are parked, because no worker has their {lack}: {what} ({count})"
 
 
 def _ago(status: Status, instant: datetime) -> str:

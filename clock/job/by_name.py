@@ -56,6 +56,7 @@ class _Foreign:
     backtrace: ClassVar[bool] = False
     tags: ClassVar[Sequence[str]] = ()
     redact: ClassVar[Sequence[str]] = ()
+    encrypt: ClassVar[bool] = False
     timeout: ClassVar[None] = None
     expires_in: ClassVar[None] = None
     enqueue_after_commit: ClassVar[None] = None

@@ -21,10 +21,13 @@ class Context(msgspec.Struct, frozen=True):
     is_stopping: Callable[[], bool] = lambda: False
     queue: str = "default"
     clock: Clock = _SYSTEM_CLOCK
+    decrypted: Sequence[Any] | None = None  # the arguments, if the payload holds an encrypted one
 
     @property
     def args(self) -> Sequence[Any]:
         """The arguments for `perform`."""
+        if self.decrypted is not None:
+            return self.decrypted
         args = self.payload.get("args")
         return args if isinstance(args, list) else ()
 

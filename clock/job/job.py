@@ -13,6 +13,7 @@ from clock.errors import JobError
 from clock.job import registry
 from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
+from clock.job.encryption import check_secret
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload
@@ -35,6 +36,7 @@ class Job(JobMethods):
     - `dead`: whether it is kept among the dead when it is not tried again;
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
     - `redact`: arguments whose values listings do not show;
+    - `encrypt`: True: the last argument, a dict, is encrypted in Redis;
     - `tags`: words shown with it on Sidekiq's web page and in its log lines;
     - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
     - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not begun;
@@ -60,6 +62,7 @@ class Job(JobMethods):
     backtrace: ClassVar[bool | int] = False
     tags: ClassVar[Sequence[str]] = ()
     redact: ClassVar[Sequence[str]] = ()
+    encrypt: ClassVar[bool] = False
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None
@@ -87,6 +90,8 @@ class Job(JobMethods):
         """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
         check_arity(cls.wire_name, cls.perform, args)
         check_json(cls.wire_name, args)
+        if cls.encrypt:
+            check_secret(cls.wire_name, args)
 
     @classmethod
     def is_coroutine(cls) -> bool:

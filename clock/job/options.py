@@ -72,6 +72,7 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "timeout": (_is_duration, _DURATION),
     "expires_in": (_is_duration, _DURATION),
     "redact": (_are_names, "a list of names of perform's arguments"),
+    "encrypt": (lambda value: isinstance(value, bool), "True or False"),
     "enqueue_after_commit": (
         lambda value: value is None or callable(value),
         "a function that calls another one after the commit, or None",
@@ -99,6 +100,7 @@ class CallOptions(TypedDict, total=False):
     backtrace: bool | int
     tags: Sequence[str]
     redact: Sequence[str]
+    encrypt: bool
     timeout: float | timedelta | None
     expires_in: float | timedelta | None
     wait: float | timedelta
@@ -156,6 +158,8 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
         fields["retry_queue"] = job.retry_queue
     if job.expires_in is not None:
         fields["expires_in"] = job.expires_in
+    if job.encrypt:
+        fields["encrypt"] = True
     fields |= over
     fields["queue"] = str.strip(fields["queue"])  # of an Enum's member, too: str() would give its class's name
     if names := fields.get("redact", job.redact):

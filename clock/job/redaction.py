@@ -10,8 +10,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 
 from clock.errors import JobError
+from clock.job.encryption import is_encrypted
 
 HIDDEN = "[hidden]"
+ENCRYPTED = "[encrypted]"
 
 
 def hidden_places(job: str, perform: Callable[..., object], names: Sequence[str]) -> list[int | str]:
@@ -40,8 +42,12 @@ def shown_args(payload: Mapping[str, object]) -> object:
 
     >>> shown_args({"args": [7, "hush", {"password": "hush"}], "redact": [1, "password"]})
     [7, '[hidden]', {'password': '[hidden]'}]
+    >>> shown_args({"args": [7, "v1:0a1b2c3d:aGk="], "encrypt": True})
+    [7, '[encrypted]']
     """
     args, hidden = payload.get("args"), payload.get("redact")
+    if isinstance(args, list) and is_encrypted(payload):
+        args = [*args[:-1], ENCRYPTED]
     if not isinstance(args, list) or not isinstance(hidden, list):
         return args
     return [HIDDEN if place in hidden else _without(value, hidden) for place, value in enumerate(args)]

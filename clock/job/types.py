@@ -27,6 +27,7 @@ class RunningJob(Protocol):
     backtrace: ClassVar[Any]
     tags: ClassVar[Any]
     redact: ClassVar[Any]
+    encrypt: ClassVar[bool]
     timeout: ClassVar[Any]
     expires_in: ClassVar[Any]
     enqueue_after_commit: ClassVar[Any]

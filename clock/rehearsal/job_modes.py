@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from clock.errors import JobError
-from clock.job import Context, registry
+from clock.job import Context, encryption, registry
 from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.push import client
@@ -79,8 +79,9 @@ class Mode:
     """A mode that is set; as a context manager it ends with the block."""
 
     def __init__(self, carrier: Carrier) -> None:
-        self._before = client.carrier()
+        self._before = client.carrier(), encryption.uses_random_key()
         client.set_carrier(carrier)
+        encryption.use_random_key(not isinstance(carrier, ToRedis))
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +89,9 @@ class Mode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        client.set_carrier(self._before)
+        carrier, random_key = self._before
+        client.set_carrier(carrier)
+        encryption.use_random_key(random_key)
 
 
 class Collected:
@@ -166,6 +169,8 @@ def _payloads(batches: Batches) -> Iterator[Payload]:
             payload = cast("Payload", decode(text.encode()))
             if at is not None:
                 payload["at"] = at
+            if payload.get("encrypt"):
+                payload["args"] = encryption.decrypted_args(payload)
             yield payload
 
 

@@ -11,9 +11,17 @@ from msgspec.structs import replace
 from clock import forking
 from clock.clocks import Clock
 from clock.django_connections import renewed_connections, uses_django
-from clock.errors import ArgumentsError, Discard, NoPerform, UnknownJobClass
+from clock.errors import (
+    ArgumentsError,
+    Discard,
+    EncryptionKeyMissing,
+    NoPerform,
+    UndecryptableArgument,
+    UnknownJobClass,
+)
 from clock.forking import end_child
 from clock.job import Context, registry
+from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
@@ -77,22 +85,23 @@ class Processor:
         try:
             job = registry.lookup(str(payload["class"]))
             check_arity(job.wire_name, job.perform, arguments(payload))
+            decrypted = decrypted_args(payload) if "encrypt" in payload else None
         except UnknownJobClass as error:
-            logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
-            self._moves.park(claimed, error.class_name)
-            self._fetcher.free(self._slot)
-        except (ArgumentsError, NoPerform) as error:
+            self._park(claimed, payload, error, error.class_name)
+        except EncryptionKeyMissing as error:
+            self._park(claimed, payload, error, PARKED_UNDER + error.key_id)
+        except (ArgumentsError, NoPerform, UndecryptableArgument) as error:
             self._bury(claimed, payload, error)
         else:
-            self._perform(claimed, payload, job)
+            self._perform(claimed, payload, job, decrypted)
 
-    def _perform(self, claimed: Claimed, payload: Payload, job: JobClass) -> None:
+    def _perform(self, claimed: Claimed, payload: Payload, job: JobClass, decrypted: list[object] | None) -> None:
         suspect = "worker_killed" in payload
         if suspect:
             self._moves.mark(claimed)
         log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
-        error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock))
+        error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock, decrypted))
         took = self._clock.monotonic() - started
         if error is None or isinstance(error, Discard):
             self._report(JobRun(payload, claimed.queue, "dropped" if error else "done", took, error))
@@ -115,6 +124,12 @@ class Processor:
             )
         )
         self._set_aside(claimed, verdict.payload, verdict.where, verdict.score)
+
+    def _park(self, claimed: Claimed, payload: Payload, error: Exception, name: str) -> None:
+        """Keep a job for a worker that has the class, or the key, of that name."""
+        logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
+        self._moves.park(claimed, name)
+        self._fetcher.free(self._slot)
 
     def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
         """Move a job to the dead that cannot be run."""

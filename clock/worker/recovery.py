@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from clock.clocks import Clock, SystemClock, to_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
+from clock.job.encryption import has_key_of
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.problems import FATAL
 from clock.store import Redis
@@ -132,11 +133,11 @@ class _DeadWorker:
 
 
 def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
-    """Release parked jobs whose class is known here; how many. Raises StoreUnavailable."""
+    """Release parked jobs whose class and encryption key are known here; how many. Raises StoreUnavailable."""
     seldom = seldom or Seldom(SystemClock())
     count = 0
     try:
-        for name in filter(registry.knows, delayed.parked_classes()):
+        for name in filter(_can_run, delayed.parked_classes()):
             count += _unpark_class(delayed, name, seldom)
     except StoreUnavailable:
         raise
@@ -145,6 +146,11 @@ def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
             raise
         seldom.error("Could not read parked jobs: %s", error)
     return count
+
+
+def _can_run(name: str) -> bool:
+    """Whether this process has the class, or the encryption key, that jobs are parked under."""
+    return registry.knows(name) or has_key_of(name)
 
 
 def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
+from clock.job.encryption import key_ids
 from clock.job.job_run import RunListener
 from clock.job.middleware.metrics import METRICS
 from clock.problems import Problems
@@ -164,6 +165,7 @@ class Worker:
 
     def _begin(self) -> None:
         """Look at Redis before anything is taken from it. Raises StoreError if it refuses what is needed."""
+        key_ids()  # an invalid encryption key ends the worker before it takes a job
         self._self_check.look()
         self._problems.raise_fatal()
         with suppress(StoreUnavailable):  # each heartbeat releases them
@@ -297,7 +299,7 @@ class Worker:
     def _release_parked(self) -> None:
         released = unpark(self._delayed, seldom=self._seldom)
         if released:
-            logger.info("Released %d parked jobs: this worker has their classes", released)
+            logger.info("Released %d parked jobs: this worker can run them", released)
 
     def _obey(self, signal: str) -> None:
         orders = {"TSTP": self.quiet, "TERM": self.stop, "TTIN": self.dump_threads}

@@ -14,6 +14,7 @@ import pytest
 from redis import Redis
 
 from clock.job import registry
+from clock.job.encryption import VARIABLE, new_key
 from clock.job.options import CallOptions
 from clock.job.push import client
 from tests.job.django_here import transaction
@@ -112,7 +113,22 @@ def test_the_examples_of_the_guide_to_testing_jobs_run(guide: Callable[..., Modu
                 test()
 
 
-@pytest.mark.parametrize("name", ["jobs", "testing-jobs"])
+def test_the_examples_of_the_guide_to_encryption_run(
+    guide: Callable[..., ModuleType], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, new_key())
+    opened: list[object] = []
+
+    examples = guide("encryption", bank=SimpleNamespace(open_account=lambda *args: opened.append(args)))
+
+    [row] = waiting(redis, "default")
+    assert row["args"][0] == 7
+    assert row["args"][1].startswith("v1:")
+    examples.OpenAccountJob.perform_inline(7, {"ssn": "1"})
+    assert opened == [(7, "1")]
+
+
+@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption"])
 def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)", (DOCS / f"{name}.md").read_text()):
         assert (DOCS / os.fspath(link)).exists(), link

@@ -18,8 +18,9 @@ from itertools import chain
 from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import JobError, NotFaked, StoreError
+from clock.errors import ArgumentsError, JobError, NotFaked, StoreError
 from clock.job.delays import due_at
+from clock.job.encryption import check_secret
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order
 from clock.job.payload import Payload, seconds
@@ -142,7 +143,7 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
     Raises ArgumentsError; ValueError for an invalid time.
     """
     job, due = order.job, None
-    args = checked_arguments(job.wire_name, job.perform, args, kwargs)
+    args = checked(order, args, kwargs)
     time = now()
     if order.when is not None:
         try:
@@ -160,6 +161,32 @@ def in_front(order: Order, parcels: list[Parcel]) -> list[Parcel]:
     return [replace(parcel, at_front=True) for parcel in parcels]
 
 
+def check(order: Order, args: Sequence[object]) -> None:
+    """Check the arguments of an order. Raises ArgumentsError."""
+    order.job.check_arguments(*args)
+    if order.options.get("encrypt"):
+        check_secret(order.job.wire_name, args)
+
+
+def checked(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Sequence[object]:
+    """The arguments of one push by position. Raises ArgumentsError, without values if they are to be encrypted."""
+    with _hiding_values(order):
+        return checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+
+
+@contextmanager
+def _hiding_values(order: Order) -> Iterator[None]:
+    try:
+        yield
+    except ArgumentsError:
+        if not order.options.get("encrypt", order.job.encrypt):
+            raise
+        raise ArgumentsError(
+            f"{order.job.wire_name}: perform cannot take these arguments, or JSON does not support one of them; "
+            "an encrypted job's values are not shown"
+        ) from None
+
+
 def packed_all(
     order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, jids: list[str]
 ) -> Batches:
@@ -168,7 +195,8 @@ def packed_all(
     `due` is when each job is to be run, in float seconds since 1970. All arguments are checked before. Raises
     ArgumentsError.
     """
-    check_all(order.job.wire_name, order.job.perform, batches)
+    with _hiding_values(order):
+        check_all(order.job.wire_name, order.job.perform, batches)
     time = now()
 
     def made() -> Iterator[list[Parcel]]:

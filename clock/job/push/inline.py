@@ -13,7 +13,6 @@ from clock.job.context import Context
 from clock.job.middleware.chain import ServerMiddleware
 from clock.job.options import Order
 from clock.job.push import client
-from clock.job.push.arguments import checked_arguments
 from clock.job.push.payload_builder import payload_as_read
 from clock.job.types import JobClass
 
@@ -53,7 +52,7 @@ async def await_end(job: JobClass, context: Context, middleware: Sequence[Server
 
 def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
     """What a worker would be given for these arguments; None where client middleware stopped it."""
-    args = checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+    args = client.checked(order, args, kwargs)
     payload = payload_as_read(order.job, order.options, args, client.now())
     return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
 

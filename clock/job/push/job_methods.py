@@ -83,7 +83,7 @@ class Setter(Order, Generic[P]):
 
     def check_arguments(self, *args: Any) -> None:
         """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
-        self.job.check_arguments(*args)
+        client.check(self, args)
 
     def repeated(self, *args: Any) -> Callable[[], object]:
         """What pushes the job with these arguments whenever it is called: for a clock's event."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.delays import due_as_put
+from clock.job.encryption import check_secret, encrypted_args
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import payload_fields
@@ -41,7 +42,7 @@ def pack_all(
     """The same for many jobs, each with its own list of arguments and its own time in `due`."""
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
-    if not middleware and held_pushes.current() is None:
+    if not middleware and held_pushes.current() is None and not fields.get("encrypt"):
         return _packed_at_once(fields, batches, due, now)
     jids, parcels = [], []
     for index, args in enumerate(batches):
@@ -59,6 +60,8 @@ def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[objec
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
         return None
+    if payload.get("encrypt"):
+        check_secret(job.wire_name, args)
     return cast("Payload", decode(_text(job, payload, bool(middleware)).encode()))
 
 
@@ -87,6 +90,8 @@ def _packed(
         if held:
             held.give_back_jid(jid)
         return "", []
+    if payload.get("encrypt"):
+        payload["args"] = encrypted_args(payload)
     return str(payload["jid"]), [_parcel(job, payload, bool(middleware), now)]
 
 

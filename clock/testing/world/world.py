@@ -20,7 +20,7 @@ from typing import Any, Self, TypeVar
 
 from clock.clocks import from_ms
 from clock.errors import StoreError
-from clock.job import Job
+from clock.job import Job, encryption
 from clock.job.payload import Payload, decode
 from clock.job.push.client import using_clock
 from clock.job.registry import lookup
@@ -176,7 +176,7 @@ class World:
         if self._is_inside:
             yield
             return
-        before = random.getstate()
+        before, random_key = random.getstate(), encryption.uses_random_key()
         random.setstate(self._luck)
         self._is_inside = True
         try:
@@ -186,9 +186,11 @@ class World:
                 using_clock(self.clock),
                 moving_world(self.clock.now().timestamp()) as self._move,
             ):
+                encryption.use_random_key(True)
                 yield
         finally:
             self._is_inside = False
+            encryption.use_random_key(random_key)
             self._luck = random.getstate()
             random.setstate(before)
 
