@@ -20,6 +20,10 @@ from tests.servers import Servers
 
 load_profile()
 
+# Tests start some thousand processes: without cached bytecode, each compiles every module again, for seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A run under `nohup` has it ignored, as would every process that it starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
