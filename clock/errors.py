@@ -55,9 +55,9 @@ def message_of(error: BaseException) -> str:
     text = _text(error)
     if isinstance(error, BaseExceptionGroup):
         inner = list(_inner(error))
-        told = [f"{type(one).__name__}: {_text(one)[:INNER_LIMIT]}" for one in inner[:INNER_SHOWN]]
-        more = len(inner) - len(told)
-        text = f"{text[:INNER_LIMIT]}: {'; '.join(told)}" + (f"; and {more} more" if more else "")
+        texts = [f"{type(one).__name__}: {_text(one)[:INNER_LIMIT]}" for one in inner[:INNER_SHOWN]]
+        more = len(inner) - len(texts)
+        text = f"{text[:INNER_LIMIT]}: {'; '.join(texts)}" + (f"; and {more} more" if more else "")
     return text[:MESSAGE_LIMIT].encode(errors="backslashreplace").decode()
 
 

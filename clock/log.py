@@ -257,8 +257,8 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     """The fields of the line: its own, and for the application's lines those of the running job."""
-    said = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return {**_job_fields(record), **said}
+    extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {**_job_fields(record), **extra}
 
 
 def _job_fields(record: logging.LogRecord) -> dict[str, object]:

@@ -50,9 +50,9 @@ def pytest_runtest_makereport() -> Generator[None, Any, None]:
     """Say in the report of a failed test what its clock files did fire."""
     report = (yield).get_result()
     if report.failed and histories:
-        from clock.testing.plugin import told
+        from clock.testing.plugin import summary_lines
 
-        report.sections += [("clock", "\n".join(told(history))) for history in histories]
+        report.sections += [("clock", "\n".join(summary_lines(history))) for history in histories]
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def wait_until(condition: Any, what: str) -> None:
         time.sleep(0.02)
 
 
-class Crew:
+class WorkerGroup:
     """Worker processes, and the trace of their jobs."""
 
     def __init__(self, folder: Path, server: Server, *, heartbeat: float = 5.0) -> None:
@@ -141,9 +141,9 @@ class Crew:
 
 
 @contextmanager
-def crew(folder: Path, server: Server, *, count: int, heartbeat: float = 5.0) -> Iterator[Crew]:
+def crew(folder: Path, server: Server, *, count: int, heartbeat: float = 5.0) -> Iterator[WorkerGroup]:
     """Workers that are stopped at the end."""
-    found = Crew(folder, server, heartbeat=heartbeat)
+    found = WorkerGroup(folder, server, heartbeat=heartbeat)
     found.start(count)
     try:
         yield found

@@ -12,7 +12,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 P = ParamSpec("P")
 
-TOGETHER = 200  # items got at each turn in the thread
+ITEMS_PER_TURN = 200  # items got at each turn in the thread
 
 
 def awaitable(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
@@ -33,7 +33,7 @@ def awaitable_items(
     @wraps(method)
     async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         items = method(self, *args, **kwargs)
-        while some := await asyncio.to_thread(lambda: list(islice(items, TOGETHER))):
+        while some := await asyncio.to_thread(lambda: list(islice(items, ITEMS_PER_TURN))):
             for item in some:
                 yield item
 

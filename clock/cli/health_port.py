@@ -73,7 +73,7 @@ def health(
         answering.stop()
 
 
-def told_to(folder: Path) -> Mapping[str, str]:
+def environment_of_children(folder: Path) -> Mapping[str, str]:
     """The environment of processes that write their health and counters into `folder`."""
     return {FOLDER_VARIABLE: str(folder), "PROMETHEUS_MULTIPROC_DIR": str(folder)}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clock.cli import program
-from clock.cli.health_port import health_of_children, told_to
+from clock.cli.health_port import environment_of_children, health_of_children
 from clock.cli.stopping import EXIT_SECONDS, Stopping
 from clock.clocks import SystemClock
 from clock.config import Config
@@ -39,7 +39,7 @@ def run_several(config: Config) -> int:
             capsules=[DEFAULT, *(capsule.name for capsule in config.capsules)],
             stop_timeout_seconds=config.stop_timeout,
             clock=SystemClock(),
-            environ=told_to(folder) if folder else {},
+            environ=environment_of_children(folder) if folder else {},
         )
         stopping = Stopping(
             launcher.stop,

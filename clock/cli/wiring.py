@@ -18,8 +18,8 @@ from clock.config import Config
 from clock.errors import ConfigurationError, NoEvents, StoreError, StoreUnavailable
 from clock.import_path import add_application
 from clock.inspection.opening import connected as connected
-from clock.inspection.opening import place_told as place_told
 from clock.inspection.opening import redis_clock as redis_clock
+from clock.inspection.opening import redis_location as redis_location
 from clock.rehearsal.sources import timetable_of
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys

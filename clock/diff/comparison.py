@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from clock.diff.description import Described, EventFacts
-from clock.rehearsal.coincidence import together
+from clock.rehearsal.coincidence import coincidences
 
 FARTHEST_SECONDS = 4 * 86_400  # no firing is said to have moved farther
 ALONE_SECONDS = 86_400  # or than this, where an event fires once in the span
@@ -169,7 +169,7 @@ def _collisions(old: Described, new: Described, names: Mapping[str, str]) -> Ite
 
 def _groups(of: Described) -> dict[tuple[str, ...], list[int]]:
     fires = ((event.name, event.fires) for event in of.events.values())
-    return together(fires, (of.end - of.start).days)
+    return coincidences(fires, (of.end - of.start).days)
 
 
 def _hazards(pairs: Sequence[tuple[EventFacts | None, EventFacts | None]]) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ def to_text(difference: Difference) -> str:
     """For the terminal: what is gone begins with `-`, what is new with `+`, what has moved with `~`."""
     lines = [_headline(difference)]
     for change in difference.changes:
-        lines += ["", _title(change), *(f"  {line}" for line in _told(change, difference))]
+        lines += ["", _title(change), *(f"  {line}" for line in _lines_of(change, difference))]
     lines += ["", *(f"! {line}" for line in _warnings(difference))] if _has_warnings(difference) else []
     return "\n".join(lines) + "\n"
 
@@ -29,7 +29,7 @@ def to_markdown(difference: Difference) -> str:
     if difference.changes:
         lines += ["", "| event | what changes |", "| --- | --- |"]
         lines += [
-            f"| {_cell(_title(change))} | {'<br>'.join(_cell(line) for line in _told(change, difference))} |"
+            f"| {_cell(_title(change))} | {'<br>'.join(_cell(line) for line in _lines_of(change, difference))} |"
             for change in difference.changes
         ]
     lines += ["", *(f"- :warning: {_cell(line)}" for line in _warnings(difference))]
@@ -102,7 +102,7 @@ def _title(change: Change) -> str:
     return f"~ {change.old.name} -> {change.name}" if change.is_renamed else f"~ {change.name}"
 
 
-def _told(change: Change, difference: Difference) -> Iterator[str]:
+def _lines_of(change: Change, difference: Difference) -> Iterator[str]:
     shown = _Shown(difference)
     if change.is_renamed and change.keeps_state:
         yield "renamed; it keeps its state"

@@ -67,10 +67,10 @@ def describe_revision(name: str, start: datetime, end: datetime) -> Described:
             raise ConfigurationError(f"{name}: {path} is outside of the repository")
         command = [sys.executable, "-P", "-c", _PROGRAM, path, start.isoformat(), end.isoformat()]
         done = subprocess.run(command, cwd=Path(folder) / here, capture_output=True, check=False)  # noqa: S603  # our own program
-        said = done.stderr.decode(errors="replace").strip().splitlines()
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
         if done.returncode:
-            raise ConfigurationError(f"{name}: {said[-1] if said else 'it exited without output'}")
-        for line in said:
+            raise ConfigurationError(f"{name}: {lines[-1] if lines else 'it exited without output'}")
+        for line in lines:
             logger.warning("%s: %s", name, line)
         return from_json(done.stdout.decode().rpartition("\0")[2])
 

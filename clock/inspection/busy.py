@@ -49,20 +49,24 @@ def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:
     reports = ((thread, _read(text)) for thread, text in work.items())
     return [
         BusyJob(
-            identity, thread, str(told.get("queue", "")), _job(told.get("payload")), _since(told.get("run_at"))
+            identity,
+            thread,
+            str(report.get("queue", "")),
+            _job(report.get("payload")),
+            _since(report.get("run_at")),
         )
-        for thread, told in reports
-        if told is not None
+        for thread, report in reports
+        if report is not None
     ]
 
 
 def _read(text: bytes) -> dict[str, object] | None:
     """What a worker reports of a thread; None: another program has written it."""
     try:
-        told = json.loads(text)
+        report = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return report if isinstance(report, dict) else None
 
 
 def _job(payload: object) -> FoundJob:

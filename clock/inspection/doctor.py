@@ -46,25 +46,25 @@ def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
 
 
 def _of_server(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
-    told = listing.server(redis)
-    yield _version(told)
-    for fault in server_faults(told):
+    info = listing.server(redis)
+    yield _version(info)
+    for fault in server_faults(info):
         yield Finding(fault.subject, Grade.BAD, fault.found, fault.advice)
-    yield _eviction(redis, told)
-    yield from _persistence(redis, told)
-    yield _memory(told)
-    yield _connections(told, circumstances.connections_per_worker)
+    yield _eviction(redis, info)
+    yield from _persistence(redis, info)
+    yield _memory(info)
+    yield _connections(info, circumstances.connections_per_worker)
 
 
-def _version(told: Mapping[str, object]) -> Finding:
-    found = ServerVersion.of(told)
+def _version(info: Mapping[str, object]) -> Finding:
+    found = ServerVersion.of(info)
     if found.needed is not None:
         return Finding("version", Grade.BAD, str(found), f"upgrade to {found.needed} or newer")
     return Finding("version", Grade.GOOD, str(found))
 
 
-def _eviction(redis: Redis, told: Mapping[str, object]) -> Finding:
-    policy = str(told.get("maxmemory_policy") or listing.server_setting(redis, "maxmemory-policy") or "unknown")
+def _eviction(redis: Redis, info: Mapping[str, object]) -> Finding:
+    policy = str(info.get("maxmemory_policy") or listing.server_setting(redis, "maxmemory-policy") or "unknown")
     if policy == "noeviction":
         return Finding("eviction", Grade.GOOD, policy)
     return Finding(
@@ -75,8 +75,8 @@ def _eviction(redis: Redis, told: Mapping[str, object]) -> Finding:
     )
 
 
-def _persistence(redis: Redis, told: Mapping[str, object]) -> Iterator[Finding]:
-    if str(told.get("aof_enabled")) == "1":
+def _persistence(redis: Redis, info: Mapping[str, object]) -> Iterator[Finding]:
+    if str(info.get("aof_enabled")) == "1":
         fsync = listing.server_setting(redis, "appendfsync") or "unknown"
         if fsync == "no":
             yield Finding(
@@ -102,8 +102,8 @@ def _persistence(redis: Redis, told: Mapping[str, object]) -> Iterator[Finding]:
         )
 
 
-def _memory(told: Mapping[str, object]) -> Finding:
-    used, limit = int(str(told.get("used_memory", 0))), int(str(told.get("maxmemory", 0)))
+def _memory(info: Mapping[str, object]) -> Finding:
+    used, limit = int(str(info.get("used_memory", 0))), int(str(info.get("maxmemory", 0)))
     found = f"{used / 2**20:.1f} MB used" + (f" of {limit / 2**20:.0f} MB" if limit else ", no limit set")
     if limit and used > 0.8 * limit:
         return Finding(
@@ -146,8 +146,8 @@ def _skew(offset: timedelta) -> Finding:
     return Finding("clock skew", Grade.GOOD, found)
 
 
-def _connections(told: Mapping[str, object], per_worker: int) -> Finding:
-    used, limit = int(str(told.get("connected_clients", 0))), int(str(told.get("maxclients", 10_000)))
+def _connections(info: Mapping[str, object], per_worker: int) -> Finding:
+    used, limit = int(str(info.get("connected_clients", 0))), int(str(info.get("maxclients", 10_000)))
     fits = max(0, limit - used) // per_worker
     found = (
         f"{used} of {limit} in use; a worker opens {per_worker} at most, a clock 2: room for {fits} more workers"

@@ -21,7 +21,7 @@ def connected(config: Config, max_connections: int = 1) -> Redis:
     )
 
 
-def place_told(config: Config) -> str:
+def redis_location(config: Config) -> str:
     """Which server a command looks at, without its password."""
     return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
 

@@ -66,8 +66,8 @@ def workers(redis: Redis, now: float) -> list[WorkerView]:
 def clocks(redis: Redis, now: datetime) -> list[ClockView]:
     """The clocks that live; the one that leads, by the lease in Redis, is first. Raises StoreError."""
     leader = overdue.look(redis).leader
-    told = ClockRegister(redis).living(to_ms(now))
-    views = [_clock(identity, told[identity], leads=identity == leader) for identity in sorted(told)]
+    fields = ClockRegister(redis).living(to_ms(now))
+    views = [_clock(identity, fields[identity], leads=identity == leader) for identity in sorted(fields)]
     return sorted(views, key=lambda view: not view.leads)
 
 
@@ -92,10 +92,10 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
 def _read(info: str) -> dict[str, Any]:
     """What a worker tells of itself; nothing where another program has written something else there."""
     try:
-        told = json.loads(info)
+        fields = json.loads(info)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _problems(written: str) -> tuple[str, ...]:
@@ -119,18 +119,18 @@ def _number(value: object, default: float) -> float:
     return found if isfinite(found) else default
 
 
-def _clock(identity: str, told: Mapping[str, object], *, leads: bool) -> ClockView:
-    undecided = told.get("oldest_undecided")
+def _clock(identity: str, fields: Mapping[str, object], *, leads: bool) -> ClockView:
+    undecided = fields.get("oldest_undecided")
     return ClockView(
         identity=identity,
-        host=str(told.get("host", "")),
-        release=str(told.get("release", "")),
-        events=int(str(told.get("events", 0))),
+        host=str(fields.get("host", "")),
+        release=str(fields.get("release", "")),
+        events=int(str(fields.get("events", 0))),
         leads=leads,
-        last_round=from_ms(int(str(told.get("last_round", 0)))),
+        last_round=from_ms(int(str(fields.get("last_round", 0)))),
         oldest_undecided=from_ms(undecided) if isinstance(undecided, int) else None,
-        skew=float(str(told.get("skew_ms", 0))) / 1000,
-        problems=_texts(told.get("problems")),
+        skew=float(str(fields.get("skew_ms", 0))) / 1000,
+        problems=_texts(fields.get("problems")),
     )
 
 

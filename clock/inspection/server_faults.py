@@ -18,40 +18,40 @@ class ServerFault:
         return f"{self.found}: {self.advice}"
 
 
-def server_faults(told: Mapping[str, object]) -> list[ServerFault]:
+def server_faults(info: Mapping[str, object]) -> list[ServerFault]:
     """What stops clocks and workers there. `told` is the server's INFO."""
-    return [*_mode(told), *_writes(told)]
+    return [*_mode(info), *_writes(info)]
 
 
-def _mode(told: Mapping[str, object]) -> Iterator[ServerFault]:
-    if _is(told, "cluster_enabled"):
+def _mode(info: Mapping[str, object]) -> Iterator[ServerFault]:
+    if _is(info, "cluster_enabled"):
         yield ServerFault(
             "cluster mode", "this is a Redis Cluster", "use a server without cluster mode, or Sentinel"
         )
-    if told.get("role") == "slave":
-        master = f"{told.get('master_host')}:{told.get('master_port')}"
+    if info.get("role") == "slave":
+        master = f"{info.get('master_host')}:{info.get('master_port')}"
         yield ServerFault(
             "replication", f"this is a replica of {master} and refuses to write", "set REDIS_URL to the primary"
         )
-    if _is(told, "loading"):
+    if _is(info, "loading"):
         yield ServerFault("loading", "the server is loading its data", "wait until it is ready")
 
 
-def _writes(told: Mapping[str, object]) -> Iterator[ServerFault]:
-    used, limit = _number(told, "used_memory"), _number(told, "maxmemory")
-    if limit and used > limit and told.get("maxmemory_policy") == "noeviction":
+def _writes(info: Mapping[str, object]) -> Iterator[ServerFault]:
+    used, limit = _number(info, "used_memory"), _number(info, "maxmemory")
+    if limit and used > limit and info.get("maxmemory_policy") == "noeviction":
         yield ServerFault(
             "memory",
             f"the memory is full ({used} of {limit} bytes) and the server refuses to write",
             "free memory, or raise maxmemory",
         )
-    if "err" in (told.get("aof_last_write_status"), told.get("rdb_last_bgsave_status")):
+    if "err" in (info.get("aof_last_write_status"), info.get("rdb_last_bgsave_status")):
         yield ServerFault(
             "disk",
             "the last write to disk failed, so the server may refuse to write",
             "look at its log and its disk",
         )
-    if str(told.get("min_slaves_good_slaves")) == "0":  # only there if min-replicas-to-write is set
+    if str(info.get("min_slaves_good_slaves")) == "0":  # only there if min-replicas-to-write is set
         yield ServerFault(
             "replication",
             "min-replicas-to-write is set, and no replica follows: the server refuses to write",
@@ -59,10 +59,10 @@ def _writes(told: Mapping[str, object]) -> Iterator[ServerFault]:
         )
 
 
-def _is(told: Mapping[str, object], name: str) -> bool:
-    return str(told.get(name)) == "1"
+def _is(info: Mapping[str, object], name: str) -> bool:
+    return str(info.get(name)) == "1"
 
 
-def _number(told: Mapping[str, object], name: str) -> int:
-    value = str(told.get(name, 0))
+def _number(info: Mapping[str, object], name: str) -> int:
+    value = str(info.get(name, 0))
     return int(value) if value.isdigit() else 0

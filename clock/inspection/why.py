@@ -36,12 +36,12 @@ def asked(text: str, zone: tzinfo) -> list[Asked]:
     UnreadableTime.
     """
     try:
-        return _stretches(text, datetime.fromisoformat(text.strip()), zone)
+        return _periods(text, datetime.fromisoformat(text.strip()), zone)
     except (ValueError, OverflowError):  # the first and the last day of the calendar have no neighbour
         raise UnreadableTime(text) from None
 
 
-def _stretches(text: str, found: datetime, zone: tzinfo) -> list[Asked]:
+def _periods(text: str, found: datetime, zone: tzinfo) -> list[Asked]:
     length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
     if found.tzinfo is not None:
         return [Asked(found.astimezone(UTC), found.astimezone(UTC) + length)]
@@ -57,12 +57,12 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     """Lines that say what became of the event's due instants in a stretch of time. Raises StoreUnavailable."""
     lines = [when.note] if when.note else []
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
-    lines += _shortened([told(record, event.zone) for record in reversed(records)], event.name)
+    lines += _shortened([record_lines(record, event.zone) for record in reversed(records)], event.name)
     row = listing.ledger(redis).get(event.name)
     if row is None or row.declaration != event.declaration:
         return [*lines, f"no clock has run {event.name!r} with its current schedule yet: {event.declaration}"]
     dues = _without_record(_dues(event, row.entry, when), records)
-    lines += _told_together(redis, event, dues, row.entry.decided, now)
+    lines += _undecided_lines(redis, event, dues, row.entry.decided, now)
     return lines if records or dues else [*lines, *_not_due(event, row.entry.anchor, when)]
 
 
@@ -72,7 +72,7 @@ def recorded(redis: Redis, event: str, when: Asked) -> list[str]:
     Raises StoreUnavailable.
     """
     records = [record for record in history.read(redis, event) if _is_about(record, when)]
-    lines = [line for record in reversed(records) for line in told(record, UTC)]
+    lines = [line for record in reversed(records) for line in record_lines(record, UTC)]
     return lines or [f"{_shown(when.start, UTC)}: no records of {event!r}"]
 
 
@@ -92,7 +92,7 @@ def _due_of(named: tuple[str, Mapping[str, Any]]) -> int:
     return int(named[1]["due"])
 
 
-def told(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
+def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     """A record of the history in words: a line, and one for each job whose outcome is known."""
     due = _shown(from_ms(record["due"]), zone)
     if record.get("count", 1) > 1:
@@ -136,7 +136,7 @@ def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
             yield f"... {left_out} more; `clock history {event} -n 1000` shows them"
 
 
-def _told_together(
+def _undecided_lines(
     redis: Redis, event: Event, dues: Sequence[datetime], decided: datetime, now: datetime
 ) -> Iterator[str]:
     """A line for each run of due instants of which the same is to be said."""

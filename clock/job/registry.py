@@ -104,7 +104,7 @@ def _import(name: str, path: Path) -> None:
         with child_ends_here():
             importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever the user's module raises is told in a line
-        raise ConfigurationError(_hidden(name, path, error) or _told(path, error)) from error
+        raise ConfigurationError(_hidden(name, path, error) or _import_error(path, error)) from error
 
 
 def _hidden(name: str, path: Path, error: BaseException) -> str:
@@ -118,7 +118,7 @@ def _hidden(name: str, path: Path, error: BaseException) -> str:
     )
 
 
-def _told(path: Path, error: BaseException) -> str:
+def _import_error(path: Path, error: BaseException) -> str:
     """File, line and error."""
     if isinstance(error, SyntaxError):
         line = f": {error.text.strip()}" if error.text else ""

@@ -15,7 +15,7 @@ from typing import cast
 from clock.rehearsal.coincidence import OFTEN_A_DAY
 from clock.timetable import Event
 from clock.timetable.triggers.intervals import EachHour, Elapsed, Hours, Trigger
-from clock.timetable.triggers.zone_changes import OddNight, odd_nights
+from clock.timetable.triggers.zone_changes import ZoneChange, zone_changes
 from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
 
 _DAY = timedelta(days=1)
@@ -35,12 +35,12 @@ def hazards_of(event: Event, start: datetime, end: datetime) -> Iterator[Hazard]
     steady = cast(Trigger, _in_zone(event.trigger, UTC))
     if steady == event.trigger or _has(event.trigger, (EachHour, Hours, Elapsed)):
         return
-    for night in odd_nights(event.zone, start, end):
-        low = min(night.shown, night.then) - _DAY
+    for change in zone_changes(event.zone, start, end):
+        low = min(change.shown, change.then) - _DAY
         day = _walls(steady, start, low, low + 2 * _DAY, event.zone)
-        walls = [wall for wall in day if night.holds(wall)]
+        walls = [wall for wall in day if change.holds(wall)]
         if walls and len(day) <= 2 * OFTEN_A_DAY:
-            yield Hazard(event.name, night.at, _told(event, night, walls, start))
+            yield Hazard(event.name, change.at, _hazard_text(event, change, walls, start))
 
 
 def _walls(steady: Trigger, start: datetime, low: datetime, high: datetime, zone: tzinfo) -> list[datetime]:
@@ -50,21 +50,21 @@ def _walls(steady: Trigger, start: datetime, low: datetime, high: datetime, zone
     return [to_datetime(due).replace(tzinfo=None) for due in steady.due_between(begin - 1, end - 1, anchor, None)]
 
 
-def _told(event: Event, night: OddNight, walls: list[datetime], start: datetime) -> str:
+def _hazard_text(event: Event, change: ZoneChange, walls: list[datetime], start: datetime) -> str:
     times = ", ".join(f"{wall:%H:%M}" for wall in walls)
-    after = to_seconds(night.at - abs(night.then - night.shown)) - 1
-    end = to_seconds(night.at + abs(night.then - night.shown))
+    after = to_seconds(change.at - abs(change.then - change.shown)) - 1
+    end = to_seconds(change.at + abs(change.then - change.shown))
     fires = [to_datetime(due) for due in event.due_between(after, end, anchor=start)]
-    if night.is_gap:
-        moved = [at.astimezone(event.zone) for at in fires if at >= night.at]
+    if change.is_gap:
+        moved = [at.astimezone(event.zone) for at in fires if at >= change.at]
         instead = f"it runs at {moved[0]:%H:%M} instead" if moved else "it does not run"
-        return f"{times} is skipped on {night.shown:%a %d %b %Y}: {instead}"
+        return f"{times} is skipped on {change.shown:%a %d %b %Y}: {instead}"
     shown = [at.astimezone(event.zone) for at in fires]
     again = [at for at in shown if at.replace(tzinfo=None) in walls]
     if len(again) > len(walls):
-        return f"{times} occurs twice on {night.shown:%a %d %b %Y}: it runs both times"
+        return f"{times} occurs twice on {change.shown:%a %d %b %Y}: it runs both times"
     which = f"at the {'first' if not again or again[0].fold == 0 else 'second'} of them"
-    return f"{times} occurs twice on {night.shown:%a %d %b %Y}: it runs once, {which}"
+    return f"{times} occurs twice on {change.shown:%a %d %b %Y}: it runs once, {which}"
 
 
 def _in_zone(part: object, zone: tzinfo) -> object:

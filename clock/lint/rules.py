@@ -16,11 +16,11 @@ from clock.errors import JobError, NoEvents
 from clock.lint.dst_hazards import elapsed_periods, hazards_of
 from clock.lint.job_names import naming_warning
 from clock.lint.trigger_rules import large_steps, moved_astray, refused_instants
-from clock.rehearsal.coincidence import together
+from clock.rehearsal.coincidence import coincidences
 from clock.rehearsal.event_job import job_class_of, queue_of
 from clock.timetable import Event, Timetable
 from clock.timetable.clock_file.loading_work import work_while_loading
-from clock.timetable.triggers.zone_changes import odd_nights
+from clock.timetable.triggers.zone_changes import zone_changes
 
 HAZARD_DAYS = 3 * 365
 LOOK_DAYS = 30  # events that fire together are looked for in so many days
@@ -88,10 +88,10 @@ def never_fires(look: Look) -> Iterator[Finding]:
             yield _warn("never", event, f"it does not run before {due.astimezone(event.zone):%a %d %b %Y}", due)
 
 
-def fires_together(look: Look) -> Iterator[Finding]:
+def coinciding_events(look: Look) -> Iterator[Finding]:
     """Several events at one instant, other than those that fire often anyway."""
     fires = ((event.name, dues) for event, dues in _in_look(look))
-    for names, dues in together(fires, LOOK_DAYS).items():
+    for names, dues in coincidences(fires, LOOK_DAYS).items():
         first = look.timetable.event(names[0])
         times = f"{len(dues)} times in {LOOK_DAYS} days, first" if len(dues) > 1 else f"once in {LOOK_DAYS} days,"
         when = datetime.fromtimestamp(min(dues), first.zone)
@@ -164,13 +164,13 @@ def looks_like_wall_time(look: Look) -> Iterator[Finding]:
     """Intervals of elapsed time that are taken for times of day."""
     for event in look.timetable.events:
         periods = [period for period in elapsed_periods(event.trigger) if not period % timedelta(hours=12)]
-        night = next(odd_nights(event.zone, look.start, look.start + RARE), None)
-        if periods and night:
+        change = next(zone_changes(event.zone, look.start, look.start + RARE), None)
+        if periods and change:
             text = (
-                f"every {periods[0] // timedelta(hours=1)} hours is elapsed time: from {night.shown:%a %d %b %Y} "
+                f"every {periods[0] // timedelta(hours=1)} hours is elapsed time: from {change.shown:%a %d %b %Y} "
                 "on it runs at another time of day; count in days to keep it"
             )
-            yield _warn("elapsed", event, text, night.at)
+            yield _warn("elapsed", event, text, change.at)
 
 
 def fixed_zones(look: Look) -> Iterator[Finding]:
@@ -276,7 +276,7 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     dst_hazards,
     looks_like_wall_time,
     fixed_zones,
-    fires_together,
+    coinciding_events,
     thundering,
     reads_the_time,
     unserved_queues,

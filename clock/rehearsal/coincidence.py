@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 OFTEN_A_DAY = 12  # an event that fires more often meets others anyway, and hardly misses one firing
 
 
-def together(fires: Iterable[tuple[str, Sequence[int]]], days: int) -> dict[tuple[str, ...], list[int]]:
+def coincidences(fires: Iterable[tuple[str, Sequence[int]]], days: int) -> dict[tuple[str, ...], list[int]]:
     """The groups of events that fire together, with when they do; those that fire often are left out.
 
     `fires` has each event's name and its instants in a span of so many `days`, in seconds since 1970.
 
-    >>> together([("a", [60, 120]), ("b", [120]), ("c", [180])], days=1)
+    >>> coincidences([("a", [60, 120]), ("b", [120]), ("c", [180])], days=1)
     {('a', 'b'): [120]}
     """
     at: dict[int, list[str]] = defaultdict(list)

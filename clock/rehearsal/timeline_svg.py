@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from html import escape
 
 from clock.rehearsal.drawn_timeline import DrawnTimeline
-from clock.timetable.triggers.zone_changes import odd_nights, tell
+from clock.timetable.triggers.zone_changes import described, zone_changes
 
 SLOT_MINUTES = 15  # firings within so many minutes are one mark
 _HEIGHT, _TOP, _LEFT, _LINE = 480, 34, 44, 16
@@ -54,7 +54,7 @@ def to_svg(timeline: DrawnTimeline) -> str:
         *_axes(timeline, places, column),
         *_bands(timeline, often, places, column),
         *_marks(timeline, seldom, places, column),
-        *_nights(timeline, places, column),
+        *_zone_changes(timeline, places, column),
         *_legend(timeline, often),
         "</svg>",
     ]
@@ -117,18 +117,18 @@ def _marks(timeline: DrawnTimeline, seldom: list[str], places: dict[date, float]
             yield box.svg(_colour(timeline, name), f"{name}: {day} {minute // 60:02}:{minute % 60:02}{times}")
 
 
-def _nights(timeline: DrawnTimeline, places: dict[date, float], column: float) -> Iterator[str]:
-    for night in odd_nights(timeline.zone, timeline.start, timeline.end):
-        day = night.shown.date()
+def _zone_changes(timeline: DrawnTimeline, places: dict[date, float], column: float) -> Iterator[str]:
+    for change in zone_changes(timeline.zone, timeline.start, timeline.end):
+        day = change.shown.date()
         if day not in places:
             continue
-        begin = min(night.shown, night.then)
-        minutes = abs(night.then - night.shown) / timedelta(minutes=1)
+        begin = min(change.shown, change.then)
+        minutes = abs(change.then - change.shown) / timedelta(minutes=1)
         y = _TOP + _HEIGHT * (begin.hour * 60 + begin.minute) / 1440
         frame = ' fill-opacity="0" stroke="#d33"'
-        yield _Rect(places[day] - 0.5, _TOP, column, _HEIGHT).svg("none", tell(night), frame)
+        yield _Rect(places[day] - 0.5, _TOP, column, _HEIGHT).svg("none", described(change), frame)
         yield _Rect(places[day], y, column - 1, _HEIGHT * minutes / 1440).svg(
-            "url(#odd)", tell(night), ' fill-opacity="0.8"'
+            "url(#odd)", described(change), ' fill-opacity="0.8"'
         )
 
 
@@ -139,8 +139,8 @@ def _legend(timeline: DrawnTimeline, often: list[str]) -> Iterator[str]:
         yield _Rect(_LEFT, y - 9, 10, 10).svg("#aab" if name in often else _colour(timeline, name))
         yield f'<text x="{_LEFT + 16}" y="{y}">{escape(name)}: {counts[name]:,}</text>'
         y += _LINE
-    for night in odd_nights(timeline.zone, timeline.start, timeline.end):
-        yield f'<text x="{_LEFT}" y="{y}" fill="#b22">{escape(tell(night))}</text>'
+    for change in zone_changes(timeline.zone, timeline.start, timeline.end):
+        yield f'<text x="{_LEFT}" y="{y}" fill="#b22">{escape(described(change))}</text>'
         y += _LINE
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from clock.rehearsal.drawn_timeline import DrawnTimeline
-from clock.timetable.triggers.zone_changes import odd_nights, tell
+from clock.timetable.triggers.zone_changes import described, zone_changes
 
 _SLOTS = 48  # half hours of a day
 _TONES = " ·:+*#"  # none, 1, 2, 3 to 5, 6 to 11, more
@@ -23,7 +23,7 @@ def to_chart(timeline: DrawnTimeline) -> str:
     """
     often = timeline.often()
     hidden = often if len(often) < len(timeline.events) else []
-    nights = {night.shown.date(): night for night in odd_nights(timeline.zone, timeline.start, timeline.end)}
+    changes = {change.shown.date(): change for change in zone_changes(timeline.zone, timeline.start, timeline.end)}
     counts: Counter[tuple[date, int]] = Counter()
     totals: Counter[date] = Counter()
     for seconds, event in timeline.rows:
@@ -36,8 +36,8 @@ def to_chart(timeline: DrawnTimeline) -> str:
     lines = [f"{'':16}{hours}"]
     for day in timeline.days():
         row = "".join(_tone(counts[day, slot]) for slot in range(_SLOTS))
-        lines.append(f"{day:%a %Y-%m-%d}{'!' if day in nights else ' '}|{row}| {totals[day]:,}")
-    lines += [f"! {tell(night)}" for night in nights.values()]
+        lines.append(f"{day:%a %Y-%m-%d}{'!' if day in changes else ' '}|{row}| {totals[day]:,}")
+    lines += [f"! {described(change)}" for change in changes.values()]
     if hidden:
         lines.append(f"Not drawn, they fire too often: {', '.join(hidden)}")
     return "\n".join(lines) + "\n"
@@ -61,17 +61,17 @@ def _lines(times: Sequence[datetime]) -> Iterator[str]:
     if not times:
         yield "never"
         return
-    days = [(day, _told([at.replace(tzinfo=None) for at in found])) for day, found in _by_day(times)]
+    days = [(day, _times_text([at.replace(tzinfo=None) for at in found])) for day, found in _by_day(times)]
     place = 0
     while place < len(days):
-        first, told = days[place]
+        first, text = days[place]
         last = place
-        while last + 1 < len(days) and days[last + 1] == (days[last][0] + timedelta(days=1), told):
+        while last + 1 < len(days) and days[last + 1] == (days[last][0] + timedelta(days=1), text):
             last += 1
         span = f"{first:%a %Y-%m-%d}"
         if last > place:
             span += f" to {days[last][0]:%a %Y-%m-%d}, {last - place + 1} days"
-        yield f"{span}: {told}"
+        yield f"{span}: {text}"
         place = last + 1
 
 
@@ -79,7 +79,7 @@ def _by_day(times: Sequence[datetime]) -> Iterator[tuple[date, list[datetime]]]:
     return ((day, list(found)) for day, found in groupby(times, key=lambda at: at.date()))
 
 
-def _told(times: list[datetime]) -> str:
+def _times_text(times: list[datetime]) -> str:
     """The times of a day; four or more at equal distances are told by the first, the distance and the last."""
     parts, place = [], 0
     while place < len(times):

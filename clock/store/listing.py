@@ -211,18 +211,18 @@ def registered(redis: Redis) -> list[str]:
 def server(redis: Redis) -> Mapping[str, object]:
     """What the server tells of itself (INFO)."""
     with translated():
-        told: dict[str, object] = redis.info()
-    return told
+        info: dict[str, object] = redis.info()
+    return info
 
 
 def server_setting(redis: Redis, name: str) -> str | None:
     """A setting of the server; None where this user may not read it, as with most providers."""
     with translated():
         try:
-            told: Any = redis.config_get(name)
+            info: Any = redis.config_get(name)
         except ResponseError:
             return None
-    value = told.get(name)
+    value = info.get(name)
     return value.decode() if isinstance(value, bytes) else value
 
 

@@ -38,12 +38,12 @@ def tolerated(pipeline: Pipeline, *, needed: int = 0) -> list[Any]:
     """
     replies: list[Any] = pipeline.execute(raise_on_error=False)
     for place, reply in enumerate(replies):
-        if isinstance(reply, Exception) and (place < needed or not is_odd(reply)):
+        if isinstance(reply, Exception) and (place < needed or not has_invalid_value(reply)):
             raise reply
     return [None if isinstance(reply, Exception) else reply for reply in replies]
 
 
-def is_odd(error: Exception) -> bool:
+def has_invalid_value(error: Exception) -> bool:
     """Whether Redis refused a command because of what the key holds: another type, or no number."""
     return is_wrong_type(error) or (isinstance(error, ResponseError) and bool(_NO_NUMBER.search(str(error))))
 

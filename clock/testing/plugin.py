@@ -28,7 +28,7 @@ from clock.timetable import Event
 SHOWN = 5  # firings of an event that a failure report shows, from each end
 
 
-def told(history: History) -> Iterator[str]:
+def summary_lines(history: History) -> Iterator[str]:
     """When the events fired that the test asked about; where it asked about none, how often each did."""
     zone = history.timetable.settings.tz
     yield f"{history.timetable.path} from {history.start.astimezone(zone)} to {history.end.astimezone(zone)}:"

@@ -49,7 +49,7 @@ class _Source:
     ask_at: float = float("-inf")  # monotonic seconds
     is_loaded: bool = False
     last: dict[str, Event] = field(default_factory=dict)  # of the time when this clock led before
-    told: frozenset[str] = frozenset()  # errors of rows that have been reported
+    reported: frozenset[str] = frozenset()  # errors of rows that have been reported
 
 
 class DatabaseEvents:
@@ -155,7 +155,7 @@ class DatabaseEvents:
             if not source.is_loaded:
                 source.is_loaded = True
                 if not events:
-                    _tell_of_no_rows(source.synced)
+                    _warn_of_no_rows(source.synced)
                 self.note_orphans()
             source.part.works()
         except StoreError as error:
@@ -172,15 +172,15 @@ class DatabaseEvents:
         renamed = {old for event in fresh for old in event.was}
         for some in self._batches(gone):
             self._plan.remove([name for name in some if name not in renamed], to_ms(self._clock.now()))
-            self._tell(Change(some, (), ()))
+            self._publish(Change(some, (), ()))
         names = {*self._names_beside(source), *events}
         for batch in self._batches(fresh):
             planned = self._plan.look_up(batch, self._clock.now(), names)
             source.events.update((event.name, event) for event in batch)
-            self._tell(Change((), planned, ()))
+            self._publish(Change((), planned, ()))
         source.events = events
         if same:
-            self._tell(Change((), (), same))
+            self._publish(Change((), (), same))
         if gone or fresh:
             words = "Synced %s: %d events, %d new or changed, %d gone"
             logger.info(words, source.synced.source, len(events), len(fresh), len(gone))
@@ -191,7 +191,7 @@ class DatabaseEvents:
         events = [*self._timetable.events, *others]
         return {name for event in events for name in (event.name, *event.was)}
 
-    def _tell(self, change: Change) -> None:
+    def _publish(self, change: Change) -> None:
         self._changes.append(change)
         self._on_change()
 
@@ -209,9 +209,9 @@ class DatabaseEvents:
     def _report(self, source: _Source, errors: Sequence[DeclarationError]) -> None:
         """Tell of bad rows, once for as long as they stay so."""
         for error in errors:
-            if str(error) not in source.told:
+            if str(error) not in source.reported:
                 run_event.report(self._timetable, error, "Skipped a row")
-        source.told = frozenset(map(str, errors))
+        source.reported = frozenset(map(str, errors))
 
 
 def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
@@ -223,7 +223,7 @@ def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
     )
 
 
-def _tell_of_no_rows(synced: SyncedEvents) -> None:
+def _warn_of_no_rows(synced: SyncedEvents) -> None:
     seconds = synced.every.total_seconds()
     logger.info("%s returned no rows; checking again every %g s", synced.source, seconds)
 

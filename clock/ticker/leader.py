@@ -98,7 +98,7 @@ class Leader:
             return
         self._leads_until = asked + LEASE_SECONDS if holder == self._identity else float("-inf")
         if holder != self._holder:
-            self._tell(holder)
+            self._log_holder(holder)
         if self._stop.is_set() and holder == self._identity:
             self._lease.give_back()  # it was taken while `stop` gave it back
 
@@ -112,7 +112,7 @@ class Leader:
         self._held_until = float("-inf") if tenure.holder == self._identity else asked + tenure.left_ms / 1000
         return tenure
 
-    def _tell(self, holder: str) -> None:
+    def _log_holder(self, holder: str) -> None:
         before, self._holder = self._holder, holder
         if holder == self._identity:
             logger.info("Became leader: %s", holder)

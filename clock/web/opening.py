@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clock.config import Config, load_config
 from clock.import_path import add_application
-from clock.inspection.opening import connected, place_told, redis_clock
+from clock.inspection.opening import connected, redis_clock, redis_location
 from clock.rehearsal.sources import timetable_of
 from clock.web.access import Gatekeeper
 from clock.web.dashboard import Dashboard
@@ -41,5 +41,5 @@ def source_of(config: Config) -> Source:
         timetable=timetable_of(config) if has_file else None,
         clock=clock,
         url=config.redis or "",
-        place=place_told(config),
+        place=redis_location(config),
     )

@@ -19,13 +19,13 @@ from typing import NamedTuple, NoReturn
 
 from clock.clocks import Clock
 from clock.forking import close_in_child
-from clock.worker.heartbeat_process import BEATEN, HEARD, SIGN, Assignment, detach, main, run_beside
+from clock.worker.heartbeat_process import BEATEN, REPORT, SIGN, Assignment, detach, main, run_beside
 
 RESTART_SECONDS = 5.0  # between two starts of a heartbeat process
 MOST_DESCRIPTORS = 4096  # more than a worker has open before it has loaded the application
 
 
-class _Heard(NamedTuple):
+class _Report(NamedTuple):
     """What the heartbeat process says: its id; the first and the last of its heartbeats without a gap."""
 
     pid: int
@@ -33,7 +33,7 @@ class _Heard(NamedTuple):
     last: float
 
 
-_NOTHING = _Heard(0, float("inf"), float("-inf"))
+_NOTHING = _Report(0, float("inf"), float("-inf"))
 
 logger = logging.getLogger("clock.worker")
 
@@ -46,7 +46,7 @@ class HeartbeatLink:
         self._clock = clock
         self._assignment: Assignment | None = None
         self._started = clock.monotonic()
-        self._heard = _NOTHING
+        self._report = _NOTHING
         self._rest = b""  # the beginning of a message
         self._receiving = threading.Lock()
 
@@ -75,7 +75,7 @@ class HeartbeatLink:
     def has_beaten_since(self, moment: float) -> bool:
         """Whether Redis has got heartbeats from `moment` (monotonic seconds) until now, without a gap."""
         self._receive()
-        first, last = self._heard.first, self._heard.last
+        first, last = self._report.first, self._report.last
         valid = self._assignment.expires_seconds if self._assignment else 0.0
         return first - moment <= valid and self._clock.monotonic() - last <= valid
 
@@ -84,7 +84,7 @@ class HeartbeatLink:
         self._receive()
         if self._channel is None:
             return
-        if pid := self._heard.pid:
+        if pid := self._report.pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._drop()
@@ -107,11 +107,11 @@ class HeartbeatLink:
                 self._note(received) if received else self._lose()
 
     def _note(self, received: bytes) -> None:
-        told = self._rest + received
-        whole = len(told) // HEARD.size * HEARD.size
+        received_bytes = self._rest + received
+        whole = len(received_bytes) // REPORT.size * REPORT.size
         if whole:
-            self._heard = _Heard(*HEARD.unpack(told[whole - HEARD.size : whole]))
-        self._rest = told[whole:]
+            self._report = _Report(*REPORT.unpack(received_bytes[whole - REPORT.size : whole]))
+        self._rest = received_bytes[whole:]
 
     def _lose(self) -> None:
         logger.warning("The heartbeat process of this worker has exited; starting another one")
@@ -119,7 +119,7 @@ class HeartbeatLink:
 
     def _drop(self) -> None:
         channel, self._channel = self._channel, None
-        self._heard, self._rest = _NOTHING, b""
+        self._report, self._rest = _NOTHING, b""
         if channel is not None:
             channel.close()
 

@@ -48,7 +48,7 @@ SIGN, BEATEN = b".", b"b"  # what the worker sends: it runs; Redis has its heart
 
 #: Sent to the worker at the start and after each heartbeat: the id of this process; the first and the last of its
 #: heartbeats without a gap, in monotonic seconds.
-HEARD = struct.Struct("qdd")
+REPORT = struct.Struct("qdd")
 IGNORED = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2")
@@ -179,54 +179,56 @@ class HeartbeatProcess:
         return self._silent > QUIET_SECONDS and self._worker.is_stopped()
 
     def _is_frozen(self) -> bool:
-        told = self._assignment
-        return bool(told.frozen_seconds) and self._silent > told.kill_seconds
+        given = self._assignment
+        return bool(given.frozen_seconds) and self._silent > given.kill_seconds
 
     def _warn_once(self) -> None:
-        told = self._assignment
-        if self._warned or self._silent <= told.expires_seconds:
+        given = self._assignment
+        if self._warned or self._silent <= given.expires_seconds:
             return
         self._warned = True
         then = (
-            f" The worker is killed after {told.kill_seconds:g} s (frozen_timeout)." if told.frozen_seconds else ""
+            f" The worker is killed after {given.kill_seconds:g} s (frozen_timeout)."
+            if given.frozen_seconds
+            else ""
         )
         _log(
             logging.WARNING,
-            f"Worker {told.identity} has been frozen for {self._silent:.0f} s: a job holds the interpreter lock "
+            f"Worker {given.identity} has been frozen for {self._silent:.0f} s: a job holds the interpreter lock "
             f"(GIL). The heartbeat continues.{then}",
         )
 
     def _beat(self) -> None:
-        told = self._assignment
-        self._next_beat = self._clock.monotonic() + min(LOOK_SECONDS, told.beat_seconds)
+        given = self._assignment
+        self._next_beat = self._clock.monotonic() + min(LOOK_SECONDS, given.beat_seconds)
         frozen = self._silent if self._silent > QUIET_SECONDS else 0.0
         try:
-            self._register.extend(told.identity, told.expires_seconds, frozen=frozen)
+            self._register.extend(given.identity, given.expires_seconds, frozen=frozen)
         except StoreError as error:
-            logger.debug("Could not send the heartbeat of worker %s: %s", told.identity, error)
+            logger.debug("Could not send the heartbeat of worker %s: %s", given.identity, error)
             self._redis.connection_pool.disconnect()  # the next one looks the address up again
         else:
-            self._was_heard(self._clock.monotonic())
+            self._note_heartbeat(self._clock.monotonic())
 
-    def _was_heard(self, now: float) -> None:
-        told = self._assignment
-        if now - self._last > told.expires_seconds:
+    def _note_heartbeat(self, now: float) -> None:
+        given = self._assignment
+        if now - self._last > given.expires_seconds:
             self._since = now
         self._last = now
-        self._next_beat = now + told.beat_seconds
+        self._next_beat = now + given.beat_seconds
         self._report()
 
     def _report(self) -> None:
         with suppress(OSError):  # the worker is gone, or has not read for hours
-            self._channel.send(HEARD.pack(os.getpid(), self._since, self._last), socket.MSG_DONTWAIT)
+            self._channel.send(REPORT.pack(os.getpid(), self._since, self._last), socket.MSG_DONTWAIT)
 
     def _kill(self) -> None:
-        told = self._assignment
+        given = self._assignment
         self._end = End.FROZEN
         _log(
             logging.ERROR,
-            f"Killing worker {told.identity}: it has been frozen for {self._silent:.0f} s (frozen_timeout). A job "
-            "holds the interpreter lock (GIL). Its jobs are put back. The tracebacks of its threads follow.",
+            f"Killing worker {given.identity}: it has been frozen for {self._silent:.0f} s (frozen_timeout). "
+            "A job holds the interpreter lock (GIL). Its jobs are put back. The tracebacks of its threads follow.",
         )
         self._worker.send(signal.SIGABRT)  # lets faulthandler write the tracebacks
         if self._worker.descriptor is not None:

@@ -47,7 +47,7 @@ def test_of_very_many_pauses_the_latest_are_kept(redis: Redis) -> None:
 
     found = pauses.read(redis)["feed"]
 
-    assert len(found.stretches) == MOST_KEPT
+    assert len(found.periods) == MOST_KEPT
     assert found.from_ms - found.earlier[-1].from_ms == 2 * (MOST_KEPT - 1)
 
 

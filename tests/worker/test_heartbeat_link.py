@@ -8,7 +8,7 @@ import pytest
 
 from clock.testing import FakeClock
 from clock.worker.heartbeat_link import RESTART_SECONDS, HeartbeatLink
-from clock.worker.heartbeat_process import HEARD, Assignment
+from clock.worker.heartbeat_process import REPORT, Assignment
 
 EXPIRES_SECONDS = 20.0
 PID = 2**22 + 1  # of no process
@@ -43,7 +43,7 @@ def test_a_worker_was_heard_if_the_heartbeats_go_back_far_enough_and_on_until_no
         (began + EXPIRES_SECONDS + 1, now, False),  # a gap, after which jobs may have been given away
         (began, now - EXPIRES_SECONDS - 1, False),  # Redis gets no heartbeats now
     ]:
-        message = HEARD.pack(PID, began, began) + HEARD.pack(PID, first, last)
+        message = REPORT.pack(PID, began, began) + REPORT.pack(PID, first, last)
         ends[1].send(message[:20])  # a message may arrive in pieces
         link.has_beaten_since(began)
         ends[1].send(message[20:])
@@ -57,7 +57,7 @@ def test_a_heartbeat_process_that_has_ended_vouches_for_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = fake_clock.monotonic()
-    ends[1].send(HEARD.pack(PID, now, now))
+    ends[1].send(REPORT.pack(PID, now, now))
     assert link.has_beaten_since(now)
 
     ends[1].close()

@@ -140,12 +140,12 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        told = f"cannot create the folder {folder}: {error.strerror}"
+        problem = f"cannot create the folder {folder}: {error.strerror}"
     else:
         if os.access(folder, os.W_OK | os.X_OK):
             return
-        told = f"cannot write to the folder {folder}"
-    raise ConfigurationError(f"{told}; choose others with --pid-dir and --log-dir")
+        problem = f"cannot write to the folder {folder}"
+    raise ConfigurationError(f"{problem}; choose others with --pid-dir and --log-dir")
 
 
 def _become_daemon(daemon: _Daemon, held: io.FileIO, log: io.FileIO, alive: int) -> NoReturn:
@@ -182,8 +182,8 @@ def _close_all_but(*kept: int) -> None:
 
 def _await_start(daemon: _Daemon, alive: int, before: int) -> None:
     """Wait until the clock has started its work, or has exited. Raises ClockError with its last output."""
-    told, _, _ = select.select([alive], [], [], START_SECONDS)
-    if told and not os.read(alive, 1):
+    problem, _, _ = select.select([alive], [], [], START_SECONDS)
+    if problem and not os.read(alive, 1):
         words = _written(daemon.log_file, before).decode(errors="replace").strip().splitlines()
         raise ClockError(words[-1].removeprefix("clock: ") if words else f"it exited; see {daemon.log_file}")
 

@@ -56,7 +56,7 @@ def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) 
     if not missing_packages():
         file = [str(clock_file)] if clock_file else []
         commands["web"] = ["web", "--reload", "--allow-write", "--port", str(_free_port()), *file]
-    ctx.exit(_run_together(commands))
+    ctx.exit(_run_processes(commands))
 
 
 def _free_port() -> int:
@@ -67,7 +67,7 @@ def _free_port() -> int:
     return PORT
 
 
-def _run_together(commands: Mapping[str, Sequence[str]]) -> int:
+def _run_processes(commands: Mapping[str, Sequence[str]]) -> int:
     """Run the commands until one ends or a signal arrives. Returns the exit code for the shell."""
     stop = threading.Event()
     processes: list[_Process] = []

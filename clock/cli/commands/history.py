@@ -13,7 +13,7 @@ from clock.cli.output import echo, echo_json, json_option
 from clock.cli.wiring import load_timetable, opened, timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, SourceFailed, UnknownEvent
-from clock.inspection.why import latest_of_all, told
+from clock.inspection.why import latest_of_all, record_lines
 from clock.store.ledger.history import read
 from clock.timetable import find_event
 
@@ -43,7 +43,7 @@ def history_command(name: str | None, count: int, as_json: bool, **options: Any)
         echo_json(records)
         return
     for record in reversed(records):
-        for line in told(record, zone):
+        for line in record_lines(record, zone):
             echo(line)
     if not records:
         echo(f"{name!r} hasn't run yet")
@@ -57,7 +57,7 @@ def _show_all(
         return
     zones = _zones(config, is_named=is_named)
     for name, record in records:
-        first, *others = told(record, zones.get(name, UTC))
+        first, *others = record_lines(record, zones.get(name, UTC))
         echo(f"{name}: {first}")
         for line in others:
             echo(line)

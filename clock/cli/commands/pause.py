@@ -48,7 +48,7 @@ def pause(
     wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
     made = pauses.pause(redis, event, wanted)
     lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
-    echo(f"Paused {_told(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+    echo(f"Paused {_subject(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
 
 
 @click.command()
@@ -67,7 +67,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     is_paused = name is not None and not whole and name in pauses.read(redis)
     event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
     ended = pauses.resume(redis, event, to_ms(clock.now()))
-    echo(f"Resumed {_told(event)}" if ended else f"{_told(event)} was not paused")
+    echo(f"Resumed {_subject(event)}" if ended else f"{_subject(event)} was not paused")
 
 
 def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
@@ -79,5 +79,5 @@ def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool)
     return name or ALL
 
 
-def _told(event: str) -> str:
+def _subject(event: str) -> str:
     return "the whole clock" if event == ALL else repr(event)

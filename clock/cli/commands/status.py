@@ -15,7 +15,7 @@ import click
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
-from clock.cli.wiring import opened, place_told, timetable_if_any
+from clock.cli.wiring import opened, redis_location, timetable_if_any
 from clock.clocks import from_ms
 from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status, WorkerView
@@ -46,7 +46,7 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     config = answering_settings(**options)
     redis, clock = opened(config, names_wrong_keys=False)
     timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
-    show = partial(_show_json if as_json else _show, place_told(config))
+    show = partial(_show_json if as_json else _show, redis_location(config))
     if not watch:
         found = look(redis, clock.now(), timetable)
         show(found)

@@ -40,12 +40,10 @@ def why_command(name: str, when: str, **options: Any) -> None:
     except (UnknownEvent, SourceFailed) as error:
         if name not in listing.ledger(redis):
             raise
-        lines = [
-            line for stretch in asked(dated(when, clock.now()), UTC) for line in recorded(redis, name, stretch)
-        ]
+        lines = [line for period in asked(dated(when, clock.now()), UTC) for line in recorded(redis, name, period)]
         for line in (f"showing recorded runs only, in UTC: {error}", *lines):
             echo(line)
         return
-    for stretch in asked(dated(when, clock.now().astimezone(event.zone)), event.zone):
-        for line in explain(redis, event, stretch, clock.now()):
+    for period in asked(dated(when, clock.now().astimezone(event.zone)), event.zone):
+        for line in explain(redis, event, period, clock.now()):
             echo(line)

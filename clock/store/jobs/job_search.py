@@ -22,7 +22,7 @@ from clock.store.server.connection import translated
 
 STEPS_PER_SECOND = 8  # each takes a few ms of Redis's time, and the clock waits for it
 MOST_JIDS = 1_000  # looked for at once; the others wait for the next search
-TOGETHER_MS = 1_000  # jobs that entered their queues within this are looked for in one search
+ONE_SEARCH_MS = 1_000  # jobs that entered their queues within this are looked for in one search
 SEARCHES = 2  # without a trace of a job, before it counts as gone
 
 
@@ -89,8 +89,8 @@ class JobSearch:
     def _begin(self, now_ms: int) -> _Search:
         """Begin with the jobs that may have entered their queues first, as those of one instant lie together."""
         first = min(self._wanted.values())[0]
-        together = (item for item in self._wanted.items() if item[1][0] <= first + TOGETHER_MS)
-        return _Search(dict(islice(together, MOST_JIDS)), _places(self._redis, now_ms))
+        pushed_then = (item for item in self._wanted.items() if item[1][0] <= first + ONE_SEARCH_MS)
+        return _Search(dict(islice(pushed_then, MOST_JIDS)), _places(self._redis, now_ms))
 
     def _made_step(self, search: _Search) -> Iterator[tuple[bytes, Found]]:
         places = search.places[search.place :]

@@ -37,12 +37,12 @@ class ClockRegister:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def beat(self, identity: str, told: Mapping[str, object], *, now_ms: int, expires_ms: int) -> None:
+    def beat(self, identity: str, state: Mapping[str, object], *, now_ms: int, expires_ms: int) -> None:
         """Say that the clock lives until `expires_ms`, and what it tells. Raises StoreUnavailable."""
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.zremrangebyscore(keys.CLOCKS, "-inf", f"({now_ms}")
             pipeline.zadd(keys.CLOCKS, {identity: expires_ms})
-            pipeline.set(keys.CLOCK + identity, json.dumps(told), px=expires_ms - now_ms)
+            pipeline.set(keys.CLOCK + identity, json.dumps(state), px=expires_ms - now_ms)
             pipeline.execute()
 
     def leave(self, identity: str) -> None:
@@ -60,8 +60,8 @@ class ClockRegister:
         with typed(keys.CLOCKS, "sorted set"):
             names: Any = self._redis.zrangebyscore(keys.CLOCKS, now_ms, "+inf")
         with translated():
-            told: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []
-        found = {keys.shown(name): _decoded(text) for name, text in zip(names, told, strict=True)}
+            state: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []
+        found = {keys.shown(name): _decoded(text) for name, text in zip(names, state, strict=True)}
         return {identity: about for identity, about in found.items() if about is not None}
 
 
@@ -73,13 +73,13 @@ def _decoded(text: bytes | None) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict):
         return None
-    has_types = all(isinstance(value, _TOLD.get(name, object)) for name, value in found.items())
+    has_types = all(isinstance(value, _FIELD_TYPES.get(name, object)) for name, value in found.items())
     instants = [found.get(name) for name in _INSTANTS]
     return found if has_types and all(at is None or 0 <= at <= LATEST_MS for at in instants) else None
 
 
 _INSTANTS = ("started_at", "last_round", "oldest_undecided")
-_TOLD: Mapping[str, Any] = {
+_FIELD_TYPES: Mapping[str, Any] = {
     "host": str,
     "pid": int,
     "release": str,

@@ -179,19 +179,19 @@ class RedisLedger:
         with translated():
             known: Any = self._redis.hkeys(keys.LEDGER_DECLARATION)
         names = {name.encode() for name in declared}
-        self._take_out([name for name in known if name not in names], now_ms, anew=False)
+        self._take_out([name for name in known if name not in names], now_ms, for_good=False)
         pauses.forget_old(self._redis, now_ms)
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
         """Take out events for good: should they come back, they begin anew. Raises StoreUnavailable."""
-        self._take_out(events, now_ms, anew=True)
+        self._take_out(events, now_ms, for_good=True)
 
-    def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, anew: bool) -> None:
+    def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, for_good: bool) -> None:
         for batch in _batches(events):
             with translated():
                 self._orphan(
                     keys=[*_ENTRY_KEYS, *(key for event in batch for key in _event_keys(event))],
-                    args=[now_ms, ORPHANS_KEPT_MS, int(anew), *batch],
+                    args=[now_ms, ORPHANS_KEPT_MS, int(for_good), *batch],
                 )
 
     def pauses(self) -> Mapping[str, Pause]:
@@ -217,7 +217,7 @@ class RedisLedger:
 
         Returns what was said before. Raises StoreUnavailable.
         """
-        return next_due.tell(self._redis, event, due_ms)
+        return next_due.set_marker(self._redis, event, due_ms)
 
     def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
         """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""

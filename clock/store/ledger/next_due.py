@@ -14,7 +14,7 @@ from clock.store.server.connection import translated
 Marker = tuple[str | None, int]  # event and due instant in ms; (None, 0): nothing will be due
 
 
-def tell(redis: Redis, event: str | None, due_ms: int) -> Marker:
+def set_marker(redis: Redis, event: str | None, due_ms: int) -> Marker:
     """Set the marker; what it was before, (None, 0) if the ledger's anchors are gone.
 
     Contents that are not a marker are replaced. Raises StoreUnavailable.

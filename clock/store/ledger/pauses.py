@@ -40,7 +40,7 @@ class Pause:
     earlier: tuple[Pause, ...] = field(default=(), repr=False)  # the stretches before it, the latest first
 
     @property
-    def stretches(self) -> tuple[Pause, ...]:
+    def periods(self) -> tuple[Pause, ...]:
         """This one and the earlier ones, each for itself, the latest first."""
         return (replace(self, earlier=()), *self.earlier)
 
@@ -56,7 +56,7 @@ class Pause:
         """This pause once `wanted` is made after it; what is paused already stays so from when it was."""
         if self.covers(wanted.from_ms):
             return replace(wanted, from_ms=self.from_ms, earlier=self.earlier)
-        return replace(wanted, earlier=self.stretches[: MOST_KEPT - 1])
+        return replace(wanted, earlier=self.periods[: MOST_KEPT - 1])
 
     def __str__(self) -> str:
         return "paused" + (f" by {self.by}" if self.by else "") + (f": {self.note}" if self.note else "")
@@ -64,8 +64,8 @@ class Pause:
 
 def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | None:
     """The pause, of the event or of the whole clock, that covers a due instant."""
-    found = (stretch for name in (event, ALL) if name in pauses for stretch in pauses[name].stretches)
-    return next((stretch for stretch in found if stretch.covers(due_ms)), None)
+    found = (period for name in (event, ALL) if name in pauses for period in pauses[name].periods)
+    return next((period for period in found if period.covers(due_ms)), None)
 
 
 def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
@@ -125,7 +125,7 @@ def forget_old(redis: Redis, now_ms: int) -> None:
     Raises StoreUnavailable.
     """
     found = read(redis)
-    if not any(_ended_by(now_ms - KEPT_MS, one) for pause in found.values() for one in pause.stretches):
+    if not any(_ended_by(now_ms - KEPT_MS, one) for pause in found.values() for one in pause.periods):
         return
     with translated():
         rows: Any = redis.hgetall(keys.LEDGER_DECIDED)
@@ -138,12 +138,12 @@ def forget_old(redis: Redis, now_ms: int) -> None:
 
 def _without_old(oldest_ms: int, pause: Pause | None) -> Pause | None:
     """What is left of a pause without the stretches that ended by `oldest_ms`; None: nothing."""
-    kept = [one for one in pause.stretches if not _ended_by(oldest_ms, one)] if pause else []
+    kept = [one for one in pause.periods if not _ended_by(oldest_ms, one)] if pause else []
     return replace(kept[0], earlier=tuple(kept[1:])) if kept else None
 
 
-def _ended_by(instant_ms: int, stretch: Pause) -> bool:
-    return stretch.until_ms is not None and stretch.until_ms <= instant_ms
+def _ended_by(instant_ms: int, period: Pause) -> bool:
+    return period.until_ms is not None and period.until_ms <= instant_ms
 
 
 def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
@@ -177,12 +177,12 @@ def decoded(text: bytes | None) -> Pause | None:
     """The pause that a field holds; None: it holds something else."""
     try:
         fields = json.loads(text or b"")
-        return replace(_stretch(fields), earlier=tuple(map(_stretch, fields.get("earlier", ()))))
+        return replace(_period(fields), earlier=tuple(map(_period, fields.get("earlier", ()))))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def _stretch(fields: Mapping[str, Any]) -> Pause:
+def _period(fields: Mapping[str, Any]) -> Pause:
     start, end = fields["from"], fields.get("until")
     if not isinstance(start, int) or not isinstance(end, int | None) or max(start, end or 0) > LATEST_MS:
         raise ValueError

@@ -45,11 +45,13 @@ def masked(url: str) -> str:
         return start + "***"
     user, colon, _ = credentials.partition(":")
     return (
-        start + (f"{user if colon else ''}:***@" if at else "") + _without_odd_ports(re.split(r"[?#]", place)[0])
+        start
+        + (f"{user if colon else ''}:***@" if at else "")
+        + _without_invalid_ports(re.split(r"[?#]", place)[0])
     )
 
 
-def _without_odd_ports(place: str) -> str:
+def _without_invalid_ports(place: str) -> str:
     """`place` with *** for each port that is no number: in a URL that lacks its host it is the password."""
     hosts, slash, rest = place.partition("/")
     shown = [host if _HOST.fullmatch(host) else host.partition(":")[0] + ":***" for host in hosts.split(",")]

@@ -228,8 +228,8 @@ def trouble(files: EmbeddedFiles) -> str:
     for words, advice in _ADVICE:
         if any(words in line for line in lines):
             return f"{advice.format(home=files.home, socket=files.socket)} (log: {files.log})"
-    said = " / ".join(line.strip() for line in lines[-3:])
-    return f"Its log ends: {said}" if said else f"Its log {files.log} is empty"
+    tail = " / ".join(line.strip() for line in lines[-3:])
+    return f"Its log ends: {tail}" if tail else f"Its log {files.log} is empty"
 
 
 _LITTLE_SPACE = 65_536  # bytes: less does not hold a start

@@ -22,14 +22,14 @@ class ServerVersion:
     version: str
 
     @classmethod
-    def of(cls, told: Mapping[str, object]) -> ServerVersion:
+    def of(cls, info: Mapping[str, object]) -> ServerVersion:
         """What the server's INFO tells of it.
 
         >>> str(ServerVersion.of({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0"}))
         'valkey 8.1.0'
         """
-        kind = str(told.get("server_name", "redis"))
-        return cls(kind, str(told.get(f"{kind}_version", told.get("redis_version", "0"))))
+        kind = str(info.get("server_name", "redis"))
+        return cls(kind, str(info.get(f"{kind}_version", info.get("redis_version", "0"))))
 
     @property
     def needed(self) -> str | None:
@@ -53,11 +53,11 @@ def check_server(redis: Redis) -> None:
     A user that may not ask for INFO is only refused a Redis Cluster.
     """
     try:
-        told: dict[str, Any] = redis.info("server")
+        info: dict[str, Any] = redis.info("server")
     except NoPermissionError:
-        told = {"redis_mode": "cluster"} if _takes_readwrite(redis) else {}
-    mode = told.get("redis_mode", told.get("server_mode"))
-    if mode == "cluster" or told.get("cluster_enabled") == 1:
+        info = {"redis_mode": "cluster"} if _takes_readwrite(redis) else {}
+    mode = info.get("redis_mode", info.get("server_mode"))
+    if mode == "cluster" or info.get("cluster_enabled") == 1:
         raise StoreError(
             "this is a Redis Cluster (cluster mode on); clock needs a server without cluster mode, or Sentinel: "
             "turn cluster mode off.",
@@ -68,8 +68,8 @@ def check_server(redis: Redis) -> None:
             "this is a sentinel; write redis+sentinel://HOST:26379/SERVICE, with the service's name.",
             cause="sentinel",
         )
-    found = ServerVersion.of(told)
-    if told and found.needed is not None:
+    found = ServerVersion.of(info)
+    if info and found.needed is not None:
         raise StoreError(f"this is {found}; {found.needed} or newer is needed.", cause="too_old")
 
 

@@ -174,12 +174,12 @@ Patch = tuple[object, str, object]
 
 
 @contextmanager
-def watching(recorder: Recorder, patches: Callable[[Recorder], Sequence[Patch]]) -> Iterator[None]:
+def watching(recorder: Recorder, patches_of: Callable[[Recorder], Sequence[Patch]]) -> Iterator[None]:
     """Have `recorder` see what is done inside the block."""
     global _recorder  # a trial has the process to itself
-    doors = patches(recorder)
+    patches = patches_of(recorder)
     with ExitStack() as stack:
-        for owner, name, replacement in [*doors, *_taken(doors)]:
+        for owner, name, replacement in [*patches, *_taken(patches)]:
             stack.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, replacement)
         before, _recorder = _recorder, recorder
@@ -189,11 +189,11 @@ def watching(recorder: Recorder, patches: Callable[[Recorder], Sequence[Patch]])
             _recorder = before
 
 
-def _taken(doors: Sequence[Patch]) -> Iterator[Patch]:
+def _taken(patches: Sequence[Patch]) -> Iterator[Patch]:
     """The same functions where a module of the application has taken them: `from sqlite3 import connect`."""
     replacements: Mapping[int, object] = {
         id(getattr(owner, name)): replacement
-        for owner, name, replacement in doors
+        for owner, name, replacement in patches
         if isinstance(owner, ModuleType)
     }
     for module in list(sys.modules.values()):

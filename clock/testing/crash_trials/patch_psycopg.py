@@ -12,7 +12,7 @@ from clock.testing.crash_trials.effects import Crash, Patch, Recorder
 from clock.testing.crash_trials.patch_sqlite import is_write, short
 
 
-def psycopg_doors(recorder: Recorder) -> Iterator[Patch]:
+def psycopg_patches(recorder: Recorder) -> Iterator[Patch]:
     """The patches by which the recorder sees psycopg, where it is imported."""
     psycopg: Any = sys.modules.get("psycopg")
     if psycopg is None:

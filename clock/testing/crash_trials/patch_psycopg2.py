@@ -12,7 +12,7 @@ from clock.testing.crash_trials.effects import Patch, Recorder, current
 from clock.testing.crash_trials.patch_sqlite import is_write, short
 
 
-def psycopg2_doors(recorder: Recorder) -> Iterator[Patch]:
+def psycopg2_patches(recorder: Recorder) -> Iterator[Patch]:
     """The patch by which the recorder sees psycopg2, where it is imported."""
     psycopg2: Any = sys.modules.get("psycopg2")
     if psycopg2 is None:

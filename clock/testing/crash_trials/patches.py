@@ -18,8 +18,8 @@ from urllib.error import URLError
 from clock.errors import StoreUnavailable
 from clock.store import Redis
 from clock.testing.crash_trials.effects import Patch, Recorder, wrapped
-from clock.testing.crash_trials.patch_psycopg import psycopg_doors
-from clock.testing.crash_trials.patch_psycopg2 import psycopg2_doors
+from clock.testing.crash_trials.patch_psycopg import psycopg_patches
+from clock.testing.crash_trials.patch_psycopg2 import psycopg2_patches
 from clock.testing.crash_trials.patch_sqlite import connect, is_write, short
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -31,7 +31,7 @@ _REDIS_READS = (
 )  # fmt: skip
 
 
-def all_doors(recorder: Recorder) -> Sequence[Patch]:
+def all_patches(recorder: Recorder) -> Sequence[Patch]:
     """The patches by which the recorder sees them."""
     return [
         *_databases(recorder),
@@ -53,8 +53,8 @@ def _databases(recorder: Recorder) -> Iterator[Patch]:
         for name in ("do_execute", "do_executemany", "do_execute_no_params"):
             yield _statement(recorder, dialect, name, partial(_sqlalchemy_lost, lost), place=1)
     yield from _django(recorder)
-    yield from psycopg_doors(recorder)
-    yield from psycopg2_doors(recorder)
+    yield from psycopg_patches(recorder)
+    yield from psycopg2_patches(recorder)
 
 
 def _django(recorder: Recorder) -> Iterator[Patch]:

@@ -25,7 +25,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import moving_world
 from clock.rehearsal.job_modes import Collected
 from clock.testing.crash_trials.effects import Crash, CrashPoint, Effect, Recorder, When, watching
-from clock.testing.crash_trials.patches import all_doors
+from clock.testing.crash_trials.patches import all_patches
 
 MOST_EFFECTS = 300  # a job with more is taken for one that does not end
 
@@ -144,7 +144,7 @@ class _Trial:
             with (
                 using_clock(self._clock),
                 moving_world(self._clock.now().timestamp()),
-                watching(recorder, all_doors),
+                watching(recorder, all_patches),
             ):
                 run_to_end(
                     self._job, msgspec.structs.replace(self._context, payload=deepcopy(self._context.payload))

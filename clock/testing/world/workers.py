@@ -14,7 +14,7 @@ from clock.store import Redis, keys
 from clock.testing.world.world_worker import WorldWorker
 
 
-class Crew:
+class WorkerGroup:
     """Starts, kills and moves on the workers; `hire` makes one, by its number."""
 
     def __init__(self, redis: Redis, hire: Callable[[int], WorldWorker], *, clock: Clock) -> None:
@@ -47,7 +47,7 @@ class Crew:
         """Note that Redis is away: heartbeats are not heard."""
         self.is_cut_off = True
         for worker in self._workers:
-            worker.was_heard = False
+            worker.has_beaten = False
 
     def is_back(self) -> None:
         """Note that Redis is back: each worker is heard at its next heartbeat."""
@@ -74,7 +74,7 @@ class Crew:
         beats = [(last, worker) for worker in self._workers if (last := worker.last_beat(before)) is not None]
         for at, worker in sorted(beats, key=lambda beat: beat[0]):
             go_to(at)
-            worker.be_heard()
+            worker.beat_once()
 
     def take_turns(self, now: datetime) -> None:
         """Tell what has become of jobs whose time is over, and make the heartbeats that are due."""
@@ -101,4 +101,4 @@ class Crew:
         """Somebody has died or was cut off, and the others do not know yet."""
         if self.is_cut_off:
             return False
-        return bool(self._dead) or not all(worker.was_heard for worker in self._workers)
+        return bool(self._dead) or not all(worker.has_beaten for worker in self._workers)

@@ -34,7 +34,7 @@ from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import using_default
 from clock.testing.world.private_server import Line, private_redis
 from clock.testing.world.slots import OUTCOMES, Ran
-from clock.testing.world.workers import Crew
+from clock.testing.world.workers import WorkerGroup
 from clock.testing.world.world_worker import WorldWorker
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.ticker.ticker import RETRY_SECONDS
@@ -74,7 +74,7 @@ class World:
         self._polls_at = start
         self._ticker: Ticker | None = None
         self._ticks_at, self._failures = NEVER, 0
-        self._crew = Crew(self.redis, self._hire, clock=self.clock)
+        self._worker_group = WorkerGroup(self.redis, self._hire, clock=self.clock)
         self._calls: list[tuple[datetime, int, Callable[[], object]]] = []
         self._move: Move = lambda _: None
         self._is_inside = False
@@ -113,11 +113,11 @@ class World:
 
     def kill_worker(self) -> None:
         """Kill a worker as SIGKILL does: one that runs a job, else the first. Raises ValueError: there is none."""
-        self._crew.kill()
+        self._worker_group.kill()
 
     def start_worker(self) -> None:
         """Start another worker."""
-        self._crew.start()
+        self._worker_group.start()
 
     def kill_clock(self) -> None:
         """Kill the clock process."""
@@ -201,21 +201,25 @@ class World:
 
     def _next_moment(self, end: datetime) -> datetime:
         """When something happens next; the heartbeats on the way there are made."""
-        moments = [self._ticks_at, self._polls_at if len(self._crew) else NEVER, *self._crew.moments()]
+        moments = [
+            self._ticks_at,
+            self._polls_at if len(self._worker_group) else NEVER,
+            *self._worker_group.moments(),
+        ]
         moments += [at for at, _, _ in self._calls[:1]]
         at = max(min(moments), self.clock.now())
-        self._crew.catch_up_heartbeats(min(at, end), self._go_to)
+        self._worker_group.catch_up_heartbeats(min(at, end), self._go_to)
         return at
 
     def _take_turns(self, now: datetime) -> None:
         while self._calls and self._calls[0][0] <= now:
             self._calls.pop(0)[2]()
-        self._crew.take_turns(now)
+        self._worker_group.take_turns(now)
         if self._ticks_at <= now:
             self._tick(now)
-        if not self._line.is_cut and len(self._crew):
+        if not self._line.is_cut and len(self._worker_group):
             self._poller.poll()
-        self._crew.begin_jobs(now)
+        self._worker_group.begin_jobs(now)
         self._plan_poll(now)
 
     def _tick(self, now: datetime) -> None:
@@ -236,11 +240,11 @@ class World:
 
     def _cut_off(self) -> None:
         self._line.cut()
-        self._crew.cut_off()
+        self._worker_group.cut_off()
 
     def _mend(self) -> None:
         self._line.mend()
-        self._crew.is_back()
+        self._worker_group.is_back()
 
     def _hire(self, number: int) -> WorldWorker:
         return WorldWorker(

@@ -45,7 +45,7 @@ class WorldWorker:
         self.slots = [WorldSlot(owner, fetcher, outcomes) for fetcher in fetchers]
         self.beat_period = timedelta(seconds=options.beat_seconds)
         self.next_beat = clock.now()
-        self.was_heard = False  # whether Redis has taken the last heartbeat
+        self.has_beaten = False  # whether Redis has taken the last heartbeat
         self._register = WorkerRegister(redis)
         self._status = Status(fetchers[0], options, identity=identity, clock=clock)
         self._heartbeat = self._new_heartbeat()
@@ -53,17 +53,17 @@ class WorldWorker:
     def beat(self) -> None:
         """Beat, and do what the beat calls for; without Redis it is left out."""
         self.next_beat = self.clock.now() + self.beat_period
-        self.was_heard = False
+        self.has_beaten = False
         with suppress(StoreError):
             self._heartbeat.turn()
-            self.was_heard = True
+            self.has_beaten = True
 
     def last_beat(self, before: datetime) -> datetime | None:
         """When the last heartbeat up to that moment is due; None: not found."""
         count = (before - self.next_beat) // self.beat_period
         return None if count < 0 else self.next_beat + count * self.beat_period
 
-    def be_heard(self) -> None:
+    def beat_once(self) -> None:
         """Make the heartbeat that is due now, those before it having been left out; it calls for nothing."""
         self._heartbeat = self._new_heartbeat()
         self._heartbeat.beat()

@@ -125,8 +125,8 @@ def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Acti
 def _values(row: object) -> dict[str, Any]:
     """What the row says: its fields that are there, and neither None nor empty."""
     found = ((name, _field(row, name)) for name in _FIELDS)
-    said = {name: value for name, value in found if value is not None and value != ""}
-    return said | {name: bool(said[name]) for name in _FLAGS if said.get(name) in (0, 1)}
+    given = {name: value for name, value in found if value is not None and value != ""}
+    return given | {name: bool(given[name]) for name in _FLAGS if given.get(name) in (0, 1)}
 
 
 def _field(row: object, name: str) -> Any:

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from clock.timetable.triggers.calendar_days import WEEKDAYS, EveryDay, EveryWeekday
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
-from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, Stretch, offsets_of
+from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, OffsetPeriod, offsets_of
 
 #: An instant, and the wall-clock time that it stands for.
 Reading: TypeAlias = tuple[int, int]
@@ -74,11 +74,11 @@ class Chain:
 
     def follow(self, link: Reading, until: int) -> Reading:
         """The last link of the chain not after `until`, of a link before it."""
-        for stretch in offsets_of(self.candidates.zone).stretches(link[0], until):
-            low, high = _usual(stretch)
+        for period in offsets_of(self.candidates.zone).periods(link[0], until):
+            low, high = _usual(period)
             high = min(high, until)
             seen: dict[int, int] = {}  # place in the round -> instant
-            while link[0] < stretch.stop:
+            while link[0] < period.stop:
                 if low <= link[0] <= high:
                     lap = link[0] - seen.setdefault(link[1] % self.round, link[0])
                     rounds = (high - link[0]) // lap * lap if lap else 0
@@ -102,10 +102,10 @@ class Chain:
         return self.period >= DAY and self.candidates.dst.fold == "both"
 
 
-def _usual(stretch: Stretch) -> tuple[int, int]:
+def _usual(period: OffsetPeriod) -> tuple[int, int]:
     """The instants of a stretch, low <= t <= high, in which the changes of offset around it play no part."""
-    low = stretch.start + abs(stretch.before - stretch.offset)
-    return low, stretch.stop - 1 - abs(stretch.following - stretch.offset)
+    low = period.start + abs(period.before - period.offset)
+    return low, period.stop - 1 - abs(period.following - period.offset)
 
 
 _AT = re.compile(

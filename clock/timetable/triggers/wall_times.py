@@ -15,7 +15,7 @@ from datetime import tzinfo
 from typing import Literal
 
 from clock.timetable.triggers.calendar_days import DayRule
-from clock.timetable.triggers.zone_offsets import DAY, Stretch, offsets_of
+from clock.timetable.triggers.zone_offsets import DAY, OffsetPeriod, offsets_of
 
 #: How far a search goes, as cronsim's. The rarest day, 29 February on a given weekday, comes within 40 years.
 SEARCH_SECONDS = 50 * 366 * DAY
@@ -80,29 +80,29 @@ class WallTimes:
         if soonest is None:
             return
         after = max(after, (soonest - 1) * DAY)
-        for stretch in offsets_of(self.zone).stretches(after + 1, end):
-            if stretch.start > after and stretch.offset > stretch.before:
-                yield from self._shifted(stretch)
-            low, high = self._told(stretch)
-            low = max(low, after + 1 + stretch.offset)
-            high = min(high, end + 1 + stretch.offset)
-            yield stretch.offset, self._walls(low, high)
+        for period in offsets_of(self.zone).periods(after + 1, end):
+            if period.start > after and period.offset > period.before:
+                yield from self._shifted(period)
+            low, high = self._wall_range(period)
+            low = max(low, after + 1 + period.offset)
+            high = min(high, end + 1 + period.offset)
+            yield period.offset, self._walls(low, high)
 
-    def _told(self, stretch: Stretch) -> tuple[int, int]:
+    def _wall_range(self, period: OffsetPeriod) -> tuple[int, int]:
         """The wall-clock times, low <= wall < high, that count in this stretch; the rest of a fold do not."""
-        low, high = stretch.start + stretch.offset, stretch.stop + stretch.offset
-        if self.dst.fold == "first" and stretch.before > stretch.offset:
-            low = stretch.start + stretch.before
-        if self.dst.fold == "second" and stretch.following < stretch.offset:
-            high = stretch.stop + stretch.following
+        low, high = period.start + period.offset, period.stop + period.offset
+        if self.dst.fold == "first" and period.before > period.offset:
+            low = period.start + period.before
+        if self.dst.fold == "second" and period.following < period.offset:
+            high = period.stop + period.following
         return low, high
 
-    def _shifted(self, stretch: Stretch) -> Iterator[tuple[int, Walls]]:
+    def _shifted(self, period: OffsetPeriod) -> Iterator[tuple[int, Walls]]:
         """The run for the gap before a stretch: all times in it stand for the stretch's first instant."""
-        low, high = stretch.start + stretch.before, stretch.start + stretch.offset
+        low, high = period.start + period.before, period.start + period.offset
         skipped = next(iter(self._walls(low, high)), None)
         if self.dst.gap == "shift" and skipped is not None and not self._walls(high, high + 1):
-            yield skipped - stretch.start, self._walls(skipped, skipped + 1)
+            yield skipped - period.start, self._walls(skipped, skipped + 1)
 
     def _walls(self, low: int, high: int) -> Walls:
         return Walls(self.days, self.times, low, high)

@@ -10,7 +10,7 @@ from clock.timetable.triggers.zone_offsets import offsets_of, to_datetime, to_se
 
 
 @dataclass(frozen=True, slots=True)
-class OddNight:
+class ZoneChange:
     """A change of a zone's clocks: from the wall-clock time `shown` they go to `then`, at the instant `at`.
 
     In a gap (`then` is later) the times from `shown` to `then` do not occur; in a fold those from `then` to
@@ -31,25 +31,25 @@ class OddNight:
         return min(self.shown, self.then) <= wall < max(self.shown, self.then)
 
 
-def odd_nights(zone: tzinfo, start: datetime, end: datetime) -> Iterator[OddNight]:
+def zone_changes(zone: tzinfo, start: datetime, end: datetime) -> Iterator[ZoneChange]:
     """The changes of the zone's clocks from `start` to before `end`, both aware.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo
     >>> year = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
-    >>> [str(night.shown) for night in odd_nights(ZoneInfo("Europe/Berlin"), *year)]
+    >>> [str(change.shown) for change in zone_changes(ZoneInfo("Europe/Berlin"), *year)]
     ['2026-03-29 02:00:00', '2026-10-25 03:00:00']
     """
     low, high = to_seconds(start), to_seconds(end)
-    for stretch in offsets_of(zone).stretches(low, high - 1):
-        if low < stretch.start < high and stretch.offset != stretch.before:
-            wall = to_datetime(stretch.start).replace(tzinfo=None)
-            shown, then = wall + timedelta(seconds=stretch.before), wall + timedelta(seconds=stretch.offset)
-            yield OddNight(to_datetime(stretch.start), shown, then)
+    for period in offsets_of(zone).periods(low, high - 1):
+        if low < period.start < high and period.offset != period.before:
+            wall = to_datetime(period.start).replace(tzinfo=None)
+            shown, then = wall + timedelta(seconds=period.before), wall + timedelta(seconds=period.offset)
+            yield ZoneChange(to_datetime(period.start), shown, then)
 
 
-def tell(night: OddNight) -> str:
+def described(change: ZoneChange) -> str:
     """What a change of the clocks does, in words."""
-    what = "are skipped" if night.is_gap else "occur twice"
-    low, high = sorted((night.shown, night.then))
-    return f"{night.shown:%a %d %b %Y}: the times from {low:%H:%M} to {high:%H:%M} {what}"
+    what = "are skipped" if change.is_gap else "occur twice"
+    low, high = sorted((change.shown, change.then))
+    return f"{change.shown:%a %d %b %Y}: the times from {low:%H:%M} to {high:%H:%M} {what}"

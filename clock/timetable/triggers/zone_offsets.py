@@ -48,7 +48,7 @@ def date_of(number: int) -> date:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class OffsetPeriod:
     """The instants start <= t < stop have one offset; `before` and `following` are its neighbours'."""
 
     start: int
@@ -63,25 +63,25 @@ class Offsets:
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self._spans: dict[int, tuple[Stretch, ...]] = {}
+        self._spans: dict[int, tuple[OffsetPeriod, ...]] = {}
 
     def at(self, instant: int) -> int:
         """The offset at an instant, in seconds; positive east of Greenwich."""
-        return next(stretch.offset for stretch in self._span(instant >> _SPAN_BITS) if instant < stretch.stop)
+        return next(period.offset for period in self._span(instant >> _SPAN_BITS) if instant < period.stop)
 
-    def stretches(self, first: int, last: int) -> Iterator[Stretch]:
+    def periods(self, first: int, last: int) -> Iterator[OffsetPeriod]:
         """The stretches that hold the instants first <= t <= last, in order.
 
         A long stretch may come in parts, whose offsets are those of their neighbours.
         """
         for number in range(first >> _SPAN_BITS, (last >> _SPAN_BITS) + 1):
-            for stretch in self._span(number):
-                if stretch.stop > first and stretch.start <= last:
-                    yield stretch
+            for period in self._span(number):
+                if period.stop > first and period.start <= last:
+                    yield period
 
     def readings(self, wall: int) -> list[int]:
         """The instants at which the zone's clock shows `wall`: none in a gap, two in a fold."""
-        around = self.stretches(wall - DAY, wall + DAY)
+        around = self.periods(wall - DAY, wall + DAY)
         return [wall - part.offset for part in around if part.start <= wall - part.offset < part.stop]
 
     def instant_of(self, wall: int) -> int:
@@ -89,13 +89,13 @@ class Offsets:
         readings = self.readings(wall)
         if readings:
             return readings[0]
-        around = self.stretches(wall - DAY, wall + DAY)
+        around = self.periods(wall - DAY, wall + DAY)
         return next(part.start for part in around if wall < part.start + part.offset)
 
-    def _span(self, number: int) -> tuple[Stretch, ...]:
+    def _span(self, number: int) -> tuple[OffsetPeriod, ...]:
         return self._spans.get(number) or self._look_up(number)
 
-    def _look_up(self, number: int) -> tuple[Stretch, ...]:
+    def _look_up(self, number: int) -> tuple[OffsetPeriod, ...]:
         start, stop = number << _SPAN_BITS, (number + 1) << _SPAN_BITS
         marks = [*range(start, stop - 1, _LOOK_EVERY), stop - 1]
         edges = [start]
@@ -103,7 +103,7 @@ class Offsets:
             edges += self._changes(low, high)
         edges.append(stop)
         self._spans[number] = tuple(
-            Stretch(low, high, self._ask(low), self._ask(low - 1), self._ask(high))
+            OffsetPeriod(low, high, self._ask(low), self._ask(low - 1), self._ask(high))
             for low, high in pairwise(edges)
         )
         return self._spans[number]
