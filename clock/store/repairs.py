@@ -110,10 +110,10 @@ def clear_queue(redis: Redis, queue: str) -> int:
 
 def forget_event(redis: Redis, event: str) -> bool:
     """Delete ledger and history of an event that has left the clock file; False: it has come back."""
-    hashes = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
+    entry = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED]
     own = [keys.HISTORY + event, keys.OUTCOMES + event, keys.WATCHED + event]
     with translated():
-        return bool(script(redis, "forget_event")(keys=[*hashes, *own], args=[event]))
+        return bool(script(redis, "forget_event")(keys=[*entry, keys.LEDGER_ORPHANED, *own], args=[event]))
 
 
 def adopt(redis: Redis, identities: Sequence[str]) -> int:

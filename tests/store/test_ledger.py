@@ -14,6 +14,7 @@ from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.overdue import Lateness
 from clock.store.ledger.pauses import Pause
+from clock.store.repairs import forget_event
 
 NOON = 1_795_521_600_000
 MINUTE = 60_000
@@ -345,6 +346,21 @@ def test_nothing_is_committed_or_declared_for_an_older_release_than_the_leading_
         declare(old)
     assert not redis.exists("queue:low")
     assert new.commit([decision(NOON, Push("{}", "low"))]) == [Verdict.COMMITTED]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_event_that_is_forgotten_leaves_nothing(ledger: RedisLedger, redis: Redis, *, by_hand: bool) -> None:
+    declare(ledger)
+    fired = Decision("feed", "every minute", NOON - 1000, NOON, DecisionKind.FIRED, {}, counted="x")
+    assert ledger.commit([fired]) == [Verdict.COMMITTED]
+    ledger.orphan([], NOON)
+
+    if by_hand:
+        assert forget_event(redis, "feed")
+    else:
+        ledger.orphan([], NOON + 7 * 24 * 60 * MINUTE + 1)
+
+    assert redis.keys("clock:ledger:*") == []
 
 
 def test_a_paused_instant_pushes_nothing_and_stays_undecided(ledger: RedisLedger, redis: Redis) -> None:

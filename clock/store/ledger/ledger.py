@@ -190,7 +190,7 @@ class RedisLedger:
         for batch in _batches(events):
             with translated():
                 self._orphan(
-                    keys=[*_ENTRY_KEYS, *(key for event in batch for key in _event_keys(event))],
+                    keys=[*_ORPHAN_KEYS, *(key for event in batch for key in _event_keys(event))],
                     args=[now_ms, ORPHANS_KEPT_MS, int(for_good), *batch],
                 )
 
@@ -224,8 +224,9 @@ class RedisLedger:
         return history.read(self._redis, event, count)
 
 
-_ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_ORPHANED]
-_DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
+_ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED]
+_ORPHAN_KEYS = [*_ENTRY_KEYS, keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED]
+_DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEDGER_ORPHANED, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
 
 
 def _event_keys(event: str | bytes) -> list[bytes]:
