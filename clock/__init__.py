@@ -21,6 +21,7 @@ from clock.timetable import (
     repeat,
     sync_events,
 )
+from clock.worker_hooks import death_handler, worker_error_handler
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "client_middleware",
     "configure",
     "cron",
+    "death_handler",
     "enqueue",
     "error_handler",
     "every",
@@ -46,4 +48,5 @@ __all__ = [
     "repeat",
     "server_middleware",
     "sync_events",
+    "worker_error_handler",
 ]

@@ -24,6 +24,7 @@
       StoreError             Redis cannot be used
         StoreUnavailable     it cannot be reached now; a later try may work
         Outranked            a clock of a newer release leads; this clock may not work
+      HookFailed             a startup hook of the application raised
       WorkerStuck            a worker is cut off from Redis while others are not (exit code 3)
 
 JobTimeout is outside the tree: a job's own `except Exception` must not catch it.
@@ -273,6 +274,13 @@ class Outranked(StoreError):
 
     def __init__(self) -> None:
         super().__init__("a clock of a newer release leads.", cause="outranked")
+
+
+class HookFailed(ClockError):
+    """A startup hook of the application raised, so the worker does not start."""
+
+    def __init__(self, event: str, name: str, error: BaseException) -> None:
+        super().__init__(f"the {event} hook {name} failed: {type(error).__name__}: {message_of(error)}")
 
 
 class WorkerStuck(ClockError):

@@ -93,9 +93,13 @@ class Part:
 
     def failed(self, error: Exception) -> None:
         """Report an error. An error that does not come from Redis is a bug, and is logged with its traceback."""
+        is_new = not self.has_problem
         if isinstance(error, Outranked):
             self.works()
-        elif isinstance(error, StoreError):
+            return
+        if is_new:
+            self._owner.on_error(error, self.name)
+        if isinstance(error, StoreError):
             may_end = not self.has_worked and error.cause in FATAL and self._owner.is_young
             self._owner.report(
                 self, (Problem(error.cause, str(error), is_retried=True),), error if may_end else None
@@ -126,10 +130,20 @@ class Lasting:
 
 
 class Problems:
-    """All problems of a process. `on_fatal` is called, on any thread, when the process must end."""
+    """All problems of a process. `on_fatal` is called, on any thread, when the process must end.
 
-    def __init__(self, *, clock: Clock, on_fatal: Callable[[], object] = lambda: None) -> None:
+    `on_error(error, part)` is called for the first error of a part since its last success. It must return at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        on_fatal: Callable[[], object] = lambda: None,
+        on_error: Callable[[Exception, str], object] = lambda error, part: None,
+    ) -> None:
         self._clock = clock
+        self.on_error = on_error
         self._watched = clock.monotonic()  # the last call of `watch`
         self._on_fatal = on_fatal
         self._parts: list[Part] = []

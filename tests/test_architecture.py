@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "forking": set[str](),
     "gc_pause": set[str](),
     "django_connections": set[str](),
+    "worker_hooks": {"errors", "forking", "django_connections"},
     "shutdown": {"forking"},
     "config": {"errors", "printable"},
     "printable": set[str](),
@@ -306,6 +307,7 @@ LOGGERS = {
     "web": {"clock.web"},
     "cli": {"clock.cli"},
     "diff": {"clock.cli"},
+    "worker_hooks.py": {"clock.worker"},
     "problems.py": {"clock.problems"},
     "log.py": {"_PACKAGE"},
 }

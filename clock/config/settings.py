@@ -51,6 +51,8 @@ class Config:
     dead_max_jobs: int = 10_000
     dead_timeout: float = 180 * 86_400.0
     frozen_timeout: float = 1800.0
+    max_jobs: int | None = None
+    max_memory: int | None = None
     health_port: int | None = None
     health_host: str = "127.0.0.1"
     overdue_after: float = 60.0
@@ -144,6 +146,15 @@ SETTINGS = (
         "seconds until a worker process is killed whose interpreter a job blocks; 0: never",
         SECONDS,
         ("--frozen-timeout",),
+    ),
+    Setting(
+        "max_jobs", "number of jobs after which a worker process ends and is replaced", COUNT, ("--max-jobs",)
+    ),
+    Setting(
+        "max_memory",
+        "MB of memory above which a worker process ends and is replaced",
+        COUNT,
+        ("--max-memory",),
     ),
     Setting("health_port", "port that serves health checks and metrics", PORT, ("--health-port",)),
     Setting(

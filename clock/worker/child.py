@@ -9,16 +9,25 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from clock.config.capsules import DEFAULT
 
 PARENT_VARIABLE = "CLOCK_PARENT_PID"  # tells a child whose it is: it stops when that process is gone
 PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
 CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # tells a child which capsule it works
-_BEGAN, _STOPPED = b"b", b"s"
+_BEGAN, _STOPPED, _RENEWED = b"b", b"s", b"r"
+
+
+class Told(NamedTuple):
+    """Whether a process started to work, stopped in order, and ended because of a limit."""
+
+    began: bool
+    stopped: bool
+    renewed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +43,14 @@ class Child:
     first: bool
     capsule: str
 
-    def told(self) -> tuple[bool, bool]:
-        """Whether it began to work, and whether it stopped in order; to be asked once, when it has ended."""
+    def told(self) -> Told:
+        """Return the messages that it has written into the pipe. Call it once, when the process has ended."""
         try:
             said = os.read(self.pipe, 2)
         except BlockingIOError:  # nothing, and a process that it has forked holds the pipe
             said = b""
         os.close(self.pipe)
-        return _BEGAN in said, _STOPPED in said
+        return Told(_BEGAN in said, _STOPPED in said, _RENEWED in said)
 
 
 def start(
@@ -85,8 +94,8 @@ def own_capsule() -> str | None:
 
 
 @contextmanager
-def telling_parent() -> Iterator[None]:
-    """Tell the launcher, where there is one, that this process works, and at the end that it stopped in order."""
+def telling_parent(is_renewed: Callable[[], bool]) -> Iterator[None]:
+    """Report to the launcher, if there is one: this process works; at the end: it stopped in order, or renews."""
     number = os.environ.pop(PIPE_VARIABLE, "")
     if not number.isdigit():
         yield
@@ -97,4 +106,4 @@ def telling_parent() -> Iterator[None]:
         os.write(pipe, _BEGAN)
     yield
     with suppress(BrokenPipeError):
-        os.write(pipe, _STOPPED)
+        os.write(pipe, _RENEWED if is_renewed() else _STOPPED)

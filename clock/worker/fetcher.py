@@ -10,6 +10,7 @@ If nothing waits in the queues, the next claim is left to `idle_wait.py`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from clock.clocks import Clock
 from clock.errors import StoreError
@@ -24,20 +25,32 @@ from clock.worker.options import WorkerOptions
 IDLE_SECONDS = 1.0  # a stop is noticed within this
 STALL_SECONDS = 0.05  # after so long without a finished job, those that wait behind go back to their queues
 SILENT_SECONDS = 5.0  # after so long without a round trip one is made, to know that Redis is there
+DRAIN_SECONDS = 0.02  # how often a worker with `burst` checks whether its queues are empty
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)  # waits while Redis is away; the last one is repeated
 
 logger = logging.getLogger("clock.worker")
 
 
 class Fetcher:
-    """Claims jobs, hands them to the worker's threads, and acknowledges them."""
+    """Claims jobs, hands them to the worker's threads, and acknowledges them.
+
+    With `options.burst`, `on_empty` is called when no job waits in the queues and none runs.
+    """
 
     def __init__(
-        self, in_progress: InProgress, *, options: WorkerOptions, clock: Clock, problems: Problems | None = None
+        self,
+        in_progress: InProgress,
+        *,
+        options: WorkerOptions,
+        clock: Clock,
+        problems: Problems | None = None,
+        on_empty: Callable[[], object] = lambda: None,
     ) -> None:
+        self._on_empty = on_empty
         self._part = (problems or Problems(clock=clock)).part("fetching jobs")
         self._options = options
         self._clock = clock
+        self._fetch = self.fetch_until_empty if options.burst else self.fetch
         self.claims = Claims(in_progress, options=options, clock=clock)
         self.handoff = Handoff(options.concurrency)
         wait_seconds = WAIT_SECONDS if options.watches_all else UNWATCHED_SECONDS
@@ -65,7 +78,7 @@ class Fetcher:
             self.last_look = self._clock.monotonic()
             try:
                 with self._part:
-                    self.fetch()
+                    self._fetch()
                 self._failures = 0
             except StoreError:
                 self._wait_for_redis()
@@ -90,6 +103,18 @@ class Fetcher:
         if self.handoff.resting and not self.handoff:
             self._wait_for_arrival(wanted)
         elif not self.handoff.wait_for_call(low, self._seconds_to_look()):
+            self._look_after_stalled()
+
+    def fetch_until_empty(self) -> None:
+        """Claim what threads can do soon; if nothing is left, call `on_empty`. Raises StoreUnavailable."""
+        soon = self.handoff.pace.how_many(self._options.concurrency)
+        wanted = max(soon, self.handoff.resting) - len(self.handoff)
+        # Read before the claim: a job that ends after it may have pushed another.
+        is_idle = self.handoff.resting == self._options.concurrency and not self.handoff
+        found = self.claim(wanted) if wanted > 0 else 0
+        if is_idle and not found:
+            self._on_empty()
+        elif found < max(wanted, 1) and not self.handoff.wait_for_call(soon // 2, DRAIN_SECONDS):
             self._look_after_stalled()
 
     def claim(self, limit: int) -> int:

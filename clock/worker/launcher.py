@@ -122,8 +122,11 @@ class Launcher:
                 child.process.kill()
 
     def _ended(self, child: Child, code: int) -> None:
-        began, stopped = child.told()
-        if stopped or not self._replacing:
+        began, stopped, renewed = child.told()
+        if renewed and self._replacing:
+            logger.info("Worker process %d reached a limit; starting another", child.process.pid)
+            self._start(child.capsule, first=False)
+        elif stopped or not self._replacing:
             self._exit_code = self._exit_code or max(code, 0)
         elif child.first and not began and code >= 0:
             self._exit_code = code

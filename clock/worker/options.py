@@ -24,7 +24,8 @@ class WorkerOptions:
     """Queues, in their order; how many jobs run at once; how long a stop waits for them; how often it beats.
 
     `parent_pid` is the launcher without which it stops, where there is one. `max_retries` counts for jobs with
-    `retry = True`; `dead` says which dead jobs are kept.
+    `retry = True`; `dead` says which dead jobs are kept. With `burst` the worker stops when its queues are empty.
+    After `max_jobs` jobs, or above `max_memory_mb`, it ends, to be replaced; None: no limit.
     """
 
     queues: Sequence[Queue] = (Queue("default"),)
@@ -34,6 +35,9 @@ class WorkerOptions:
     parent_pid: int | None = None
     max_retries: int = 25
     dead: DeadLimits = DEFAULT_LIMITS
+    burst: bool = False
+    max_jobs: int | None = None
+    max_memory_mb: int | None = None
 
     @property
     def expires_seconds(self) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from asyncio import CancelledError
 from collections.abc import Sequence
+from copy import deepcopy
 
 from msgspec.structs import replace
 
-from clock import forking
+from clock import forking, worker_hooks
 from clock.clocks import Clock
 from clock.django_connections import renewed_connections, uses_django
 from clock.errors import (
@@ -26,6 +27,7 @@ from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
 from clock.job.types import JobClass
+from clock.log import JobLogContext
 from clock.store import keys
 from clock.store.jobs.in_progress import Claimed
 from clock.worker.coroutines import run_on_loop
@@ -33,7 +35,7 @@ from clock.worker.fetcher import Fetcher
 from clock.worker.handoff import Slot
 from clock.worker.job_log import about, log_run, log_start
 from clock.worker.job_moves import JobMoves
-from clock.worker.retry import MAX_RETRIES, judge, noted
+from clock.worker.retry import MAX_RETRIES, discarded, judge, noted
 
 logger = logging.getLogger("clock.job")
 
@@ -123,11 +125,17 @@ class Processor:
                 failed, payload=payload, goes_to=verdict.where, retry_at=verdict.score, then=verdict.words(now)
             )
         )
-        self._set_aside(claimed, verdict.payload, verdict.where, verdict.score)
+        _report_error(error, "Job raised exception", payload, claimed.queue)
+        self._moves.set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
+        if verdict.where != keys.RETRY:
+            _died(verdict.payload if verdict.where else discarded(verdict.payload, now), error)
+        self._fetcher.free(self._slot)
 
     def _park(self, claimed: Claimed, payload: Payload, error: Exception, name: str) -> None:
         """Keep a job for a worker that has the class, or the key, of that name."""
         logger.warning("Parked a job: %s", error, extra=about(payload, claimed.queue))
+        what = "Unknown job class" if isinstance(error, UnknownJobClass) else "Missing encryption key"
+        _report_error(error, what, payload, claimed.queue)
         self._moves.park(claimed, name)
         self._fetcher.free(self._slot)
 
@@ -135,12 +143,10 @@ class Processor:
         """Move a job to the dead that cannot be run."""
         self._report(JobRun(payload, claimed.queue, "unfit", error=error, goes_to=keys.DEAD))
         now = seconds(self._clock.now())
-        self._set_aside(claimed, noted(payload, error, now=now), keys.DEAD, now, ran=False)
-
-    def _set_aside(
-        self, claimed: Claimed, payload: Payload, where: str, score: float, *, ran: bool = True
-    ) -> None:
-        self._moves.set_aside(claimed, payload, where=where, score=score, ran=ran)
+        dead = noted(payload, error, now=now)
+        _report_error(error, "Job cannot be run", payload, claimed.queue)
+        self._moves.set_aside(claimed, dead, where=keys.DEAD, score=now, ran=False)
+        _died(dead, error)
         self._fetcher.free(self._slot)
 
     def _report(self, ended: JobRun) -> None:
@@ -149,6 +155,24 @@ class Processor:
                 listener(ended)
             except Exception as error:  # the job has run: nothing may change what becomes of it
                 logger.critical("Could not report a job's run: %s", error, exc_info=error)
+
+
+def _report_error(error: BaseException, what: str, payload: Payload, queue: str) -> None:
+    """Call the application's error handlers, with Sidekiq's keys."""
+    if worker_hooks.has_error_handlers():
+        context: dict[str, object] = {"context": what, "job": deepcopy(payload), "queue": queue}
+        if isinstance(error, UnreadablePayload):
+            args = arguments(payload)
+            context = {"context": "Invalid JSON for job", "jobstr": args[0] if args else "", "queue": queue}
+        with JobLogContext(payload):
+            worker_hooks.report(error, context)
+
+
+def _died(payload: Payload, error: BaseException) -> None:
+    """Call the application's death handlers."""
+    if worker_hooks.has_death_handlers():
+        with JobLogContext(payload):
+            worker_hooks.died(deepcopy(payload), error)
 
 
 def run(job: JobClass, context: Context) -> BaseException | None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from clock import worker_hooks
 from clock.clocks import Clock, SystemClock, to_ms
 from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.encryption import has_key_of
-from clock.job.payload import decode, encode_again, queue_of, seconds
+from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
 from clock.problems import FATAL
 from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
@@ -44,10 +45,20 @@ class WorkerKilled(Exception):
     """The worker died while this job ran."""
 
 
+#: Called with the payload of a job that goes to `dead`, and with its error.
+Died = Callable[[Payload, WorkerKilled], object]
+
+
 def recover(
-    redis: Redis, *, clock: Clock, own: str = "", dead: DeadLimits = DEFAULT_LIMITS, seldom: Seldom | None = None
+    redis: Redis,
+    *,
+    clock: Clock,
+    own: str = "",
+    dead: DeadLimits = DEFAULT_LIMITS,
+    seldom: Seldom | None = None,
+    died: Died = worker_hooks.died,
 ) -> int:
-    """Put the jobs of dead workers back; how many. Raises StoreUnavailable.
+    """Put the jobs of dead workers back; how many. `died` gets those that go to `dead`. Raises StoreUnavailable.
 
     `own` is the identity of the caller, which lives, though it may have been suspended since its heartbeat. After
     `LONGEST_SECONDS` the rest is left to the next call; the workers take turns, so that large jobs of one do not
@@ -56,7 +67,7 @@ def recover(
     now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
     register = WorkerRegister(redis)
     turns = deque(
-        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, seldom)
+        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, seldom, died)
         for identity, end in register.expired(now_ms).items()
         if identity != own
     )
@@ -87,7 +98,9 @@ class _DeadWorker:
         register: WorkerRegister,
         clock: Clock,
         seldom: Seldom,
+        died: Died,
     ) -> None:
+        self._died = died
         self.identity = identity
         self._end = end
         self._register = register
@@ -107,13 +120,16 @@ class _DeadWorker:
         if step is None:
             self._finish(now_ms)
             return None
-        moves = list(_moves(step, self._marked, seconds(self._clock.now()), self._end))
+        killed: list[tuple[Payload, WorkerKilled]] = []
+        moves = list(_moves(step, self._marked, seconds(self._clock.now()), self._end, killed))
         try:
             moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
         except CannotMove as stuck:
             self._seldom.error("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
         self._moved += moved
+        for payload, error in killed if moved else ():
+            self._died(payload, error)
         return moved
 
     def _finish(self, now_ms: int) -> None:
@@ -174,8 +190,14 @@ def _decoded(payload: bytes) -> object:
         return None
 
 
-def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float, end: End) -> Iterator[Move]:
-    """Where each job goes, in their order."""
+def _moves(
+    jobs: Sequence[tuple[Claimed, bytes]],
+    marked: set[bytes],
+    now: float,
+    end: End,
+    died: list[tuple[Payload, WorkerKilled]],
+) -> Iterator[Move]:
+    """Where each job goes, in their order. Jobs that go to `dead` are added to `died`."""
     for job, field in jobs:
         try:
             payload = parse(job.payload)
@@ -188,7 +210,9 @@ def _moves(jobs: Sequence[tuple[Claimed, bytes]], marked: set[bytes], now: float
         if deaths >= DEATHS:
             killed = WorkerKilled(forget_deaths(payload))  # if it is tried again, its deaths count from 0
             logger.error("%s %s moved to dead: %s", payload["class"], payload.get("jid"), killed)
-            yield Move(job, "dead", now, encode_again(noted(payload, killed, now=now)), field)
+            dead = noted(payload, killed, now=now)
+            died.append((dead, killed))
+            yield Move(job, "dead", now, encode_again(dead), field)
         else:
             yield Move(job, "queue", job.queue, encode_again(payload), field)
 

@@ -111,6 +111,11 @@ def noted(
     return failed
 
 
+def discarded(payload: Payload, now: float) -> Payload:
+    """The payload of a dropped job with Sidekiq's `discarded_at`; `now` is in float seconds since 1970."""
+    return {**payload, "discarded_at": int(now * 1000)}
+
+
 def delay(count: int, asked: float | None = None) -> float:
     """Seconds until retry number `count` (from 0): count**4 + 15 or as `asked`, and a growing jitter."""
     seconds = count**4 + 15 if asked is None else asked

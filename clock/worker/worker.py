@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from clock import worker_hooks
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
 from clock.job.encryption import key_ids
@@ -25,6 +26,7 @@ from clock.store.server.connection import answers, server_time_offset
 from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_worker
 from clock.store.server.self_check import SelfCheck
+from clock.worker.callbacks import Callbacks
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.duties import Duties
@@ -33,6 +35,7 @@ from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.heartbeat import BeatTasks, Heartbeat
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.job_moves import JobMoves
+from clock.worker.limits import Limits
 from clock.worker.options import WorkerOptions
 from clock.worker.processor import Processor
 from clock.worker.recovery import recover, unpark
@@ -45,6 +48,7 @@ WATCH_SECONDS = 1.0
 LOOK_SECONDS = 0.1  # how soon a stop that waits for jobs notices that it is to end at once
 CLOSE_SECONDS = 2.5  # for the last commands to Redis; without them other workers put the jobs back
 CANCEL_SECONDS = 1.0  # for what coroutine jobs that are cut short do in their `finally`
+EXIT_HOOK_SECONDS = 0.25  # at least so long, hooks of `exit` may take: the process is killed soon after
 BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
 logger = logging.getLogger("clock.worker")
@@ -76,8 +80,14 @@ class Worker:
         self._stop_by = float("inf")  # the monotonic moment until which jobs may run
         self._stopped = threading.Event()
         self._in_progress = InProgress(redis, identity, options.dead)
-        self._problems = Problems(clock=clock, on_fatal=self.stop)
-        self._fetcher = Fetcher(self._in_progress, options=options, clock=clock, problems=self._problems)
+        self._callbacks = Callbacks()
+        self._problems = Problems(clock=clock, on_fatal=self.stop, on_error=self._callbacks.report)
+        self._fetcher = Fetcher(
+            self._in_progress, options=options, clock=clock, problems=self._problems, on_empty=self.stop
+        )
+        self._limits = Limits(options, self.quiet)
+        self._is_renewed = False
+        self._hooked_at = float("-inf")  # monotonic: the last call of the `beat` hooks; for the heartbeat's thread
         commands = of_worker(identity, options.queue_names)
         self._self_check = SelfCheck(redis, commands, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
@@ -90,7 +100,8 @@ class Worker:
         self._queues = self._problems.part("queues")
         self._started = clock.now().timestamp()
         outcomes = FiringOutcomes(redis, clock=clock, problems=self._problems)
-        self._listeners = (METRICS.note, outcomes.note, *listeners)
+        counters = [self._limits.note] if options.max_jobs else []
+        self._listeners = (METRICS.note, outcomes.note, *counters, *listeners)
         self._moves = JobMoves(self._in_progress, self._fetcher.claims, clock=clock, problems=self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
         self._duties = Duties(redis, self._named_duties(), self._seldom, problems=self._problems, clock=clock)
@@ -99,14 +110,17 @@ class Worker:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
 
         Raises StoreError if Redis refuses from the start what the worker needs; while Redis is away it waits.
-        Raises WorkerStuck if this process alone is cut off.
+        Raises HookFailed if a startup hook raises, WorkerStuck if this process alone is cut off.
         """
         self._begin()
+        worker_hooks.fire("startup")
+        scheduled = ScheduledJobs(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
+        if self._options.burst:
+            scheduled.poll()
         self._start_jobs()
         heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
-        scheduled = ScheduledJobs(self._delayed, Nearer(self._redis), clock=self._clock, problems=self._problems)
         self._start(lambda: scheduled.run(self._stop_asked), "scheduled")
         self._start(lambda: self._self_check.run(self._stop_asked), "self-check")
         is_stuck = self._watch_until_stopped()
@@ -133,6 +147,11 @@ class Worker:
         return self._problems.blocking
 
     @property
+    def is_renewed(self) -> bool:
+        """Whether it ended because of `max_jobs` or `max_memory_mb`: another process must replace it."""
+        return self._is_renewed
+
+    @property
     def runs_jobs(self) -> bool:
         """Whether jobs run; after `run`: those that were cut short run on."""
         return self._cut_short or bool(self._fetcher.taken)
@@ -142,6 +161,7 @@ class Worker:
         if not self._fetcher.stopping:
             self._fetcher.stop()
             logger.info("Draining: not accepting new jobs")
+            self._callbacks.fire("quiet")
 
     def stop(self) -> None:
         """Let `run` end; may be called from any thread, and twice."""
@@ -194,8 +214,9 @@ class Worker:
 
     def _watch_until_stopped(self) -> bool:
         """Look after the worker each second until it is asked to stop; whether it is stuck."""
-        while not self._clock.wait(self._stop_asked, WATCH_SECONDS):
+        while not self._clock.wait(self._stop_asked, LOOK_SECONDS if self._is_renewed else WATCH_SECONDS):
             self._problems.watch()
+            self._heed_limits()
             if self._link:
                 self._link.tend()
             if self._watchdog.is_stuck():
@@ -204,6 +225,15 @@ class Worker:
                 logger.warning("The parent process is gone; stopping")
                 self.stop()
         return False
+
+    def _heed_limits(self) -> None:
+        """Take no more jobs when a limit is reached; stop when no job runs."""
+        if not self._is_renewed and (reached := self._limits.reached()):
+            self._is_renewed = True
+            logger.info("This process ends and is replaced: %s", reached)
+            self.quiet()
+        if self._is_renewed and not self._fetcher.taken:
+            self.stop()
 
     def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -218,7 +248,9 @@ class Worker:
                 "Stopping: %d jobs running, waiting up to %g s", running, self._options.stop_timeout_seconds
             )
         self._stop_by = min(self._stop_by, self._clock.monotonic() + self._options.stop_timeout_seconds)
+        shutdown = self._callbacks.fire("shutdown")
         self._wait_for_jobs()
+        self._wait_for(shutdown)
         closing = self._start(lambda: self._close(beating), "closing")
         closing.join(CLOSE_SECONDS)
         if closing.is_alive():
@@ -227,12 +259,20 @@ class Worker:
             self._link.close()
         self._cut_short = bool(self._fetcher.taken)  # threads that a cancelled job has started may run on
         cancel_all(CANCEL_SECONDS)
+        self._stop_by = max(self._stop_by, self._clock.monotonic() + EXIT_HOOK_SECONDS)
+        self._wait_for(self._callbacks.fire("exit"))
         logger.info("Stopped")
 
     def _wait_for_jobs(self) -> None:
         for thread in self._job_threads:
             while thread.is_alive() and (left := self._stop_by - self._clock.monotonic()) > 0:
                 thread.join(min(left, LOOK_SECONDS))
+
+    def _wait_for(self, hooks: threading.Event) -> None:
+        """Wait for hooks, until jobs may not run any longer."""
+        while (left := self._stop_by - self._clock.monotonic()) > 0:
+            if self._clock.wait(hooks, min(left, LOOK_SECONDS)):
+                return
 
     def _close(self, beating: threading.Thread) -> None:
         """Leave Redis as a worker should that has ended."""
@@ -264,7 +304,14 @@ class Worker:
         )
 
     def _recover(self) -> None:
-        recover(self._redis, clock=self._clock, own=self._identity, dead=self._options.dead, seldom=self._seldom)
+        recover(
+            self._redis,
+            clock=self._clock,
+            own=self._identity,
+            dead=self._options.dead,
+            seldom=self._seldom,
+            died=self._callbacks.died,
+        )
 
     def _redis_answers(self) -> bool:
         """Whether Redis answers another process of this machine, or a fresh connection of this one."""
@@ -283,12 +330,21 @@ class Worker:
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
         """What is done with each heartbeat, by the names in the log."""
         return {
+            "hooks": self._call_beat_hooks,
             "metrics": self._flush_metrics,
             "watching the clock": self._clock_watch.look,
             "queues without a worker": self._look_for_unserved,
             "parked jobs": self._release_parked,
             "jobs to be settled": self._moves.retry_refused,
         }
+
+    def _call_beat_hooks(self) -> None:
+        """As in Sidekiq: `heartbeat` after the first heartbeat and after a gap, `beat` after each."""
+        now = self._clock.monotonic()
+        if now - self._hooked_at > self._options.expires_seconds:
+            self._callbacks.fire("heartbeat")
+        self._hooked_at = now
+        self._callbacks.beat()
 
     def _flush_metrics(self) -> None:
         METRICS.flush(self._redis, self._clock.now())

@@ -245,6 +245,23 @@ def test_several_processes_work_and_a_dead_one_is_replaced(app: App, number: int
 
 
 @pytest.mark.slow
+def test_a_burst_in_processes_that_are_replaced_after_some_jobs_runs_all_of_them(app: App) -> None:
+    app.write("shop/hooks.py", "from clock import on\n\non('startup')(lambda: print('warmed up'))\n")
+    for number in range(8):
+        push(app, "NoteThingJob", number)
+
+    worker = app.start("worker", "-r", "shop", "--burst", "--max-jobs", "5", "-c", "1")
+
+    assert worker.popen.wait(PATIENCE_SECONDS) == 0
+    assert {line.split()[0] for line in ran(app)} == set("01234567")
+    assert len({line.split()[1] for line in ran(app)}) == 2
+    output = worker.finished_output()
+    assert output.count("warmed up") == 2
+    assert output.count("reached a limit; starting another") == 1
+    assert "it has run 5 jobs (max_jobs)" in output
+
+
+@pytest.mark.slow
 def test_a_sidekiq_ymls_capsules_retries_and_dead_jobs_count(app: App) -> None:
     app.write(
         "config/sidekiq.yml",

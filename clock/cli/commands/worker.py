@@ -33,6 +33,7 @@ from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.child import own_capsule, parent_pid, telling_parent
 from clock.worker.heartbeat_link import HeartbeatLink, heartbeat_link
 from clock.worker.heartbeat_process import Assignment
+from clock.worker.limits import check_memory
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 @setting_option("queues")
 @setting_option("stop_timeout")
 @setting_option("frozen_timeout")
+@setting_option("max_jobs")
+@setting_option("max_memory")
+@click.option("--burst", is_flag=True, help="Run the jobs that are in the queues, then exit with code 0.")
 @health_options
 @click.option(
     "--with-clock",
@@ -54,7 +58,7 @@ if TYPE_CHECKING:
 )
 @reload_option
 @shared_options
-def worker(with_clock: Path | None, **options: Any) -> None:
+def worker(with_clock: Path | None, burst: bool, **options: Any) -> None:
     """Run jobs.
 
     Imports every module under the jobs folder. Takes jobs from the queues in the given order, or by weight.
@@ -62,26 +66,29 @@ def worker(with_clock: Path | None, **options: Any) -> None:
     \b
     Example: python -m clock worker -r jobs -c 10 -p 2 -q critical,4 -q default,1
     """
+    if burst and with_clock:
+        raise click.UsageError("--burst ends the worker, and --with-clock needs a worker that goes on: use one.")
     config = settings(**options)
     capsule = own_capsule()
     if capsule is not None:
         config = for_capsule(config, capsule)
-    if config.processes > 1 or config.capsules:
+    elif config.processes > 1 or config.capsules or config.max_jobs or config.max_memory:
         sys.exit(run_several(config))
     with heartbeat_link(clock=SystemClock()) as link:
-        _work(config, with_clock, link)
+        _work(config, with_clock, burst, link)
 
 
-def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
+def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatLink) -> None:
     """Load the application and run its jobs, with a heartbeat process that does not load it."""
     faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
     import_jobs(*config.require)
+    check_memory(config.max_memory)
     redis = patiently(lambda: connected(config, config.concurrency + 2))
     set_default(redis)
     clock = patiently(lambda: redis_clock(redis))
     folder = parents_folder()
     metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
-    worker_options = _options(config)
+    worker_options = replace(_options(config), burst=burst)
     name = identity()
     listeners = [metrics.count_jobs()] if metrics else []
     process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners)
@@ -93,7 +100,7 @@ def _work(config: Config, with_clock: Path | None, link: HeartbeatLink) -> None:
         handling(signals),
         _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
         health(config, redis, metrics, clock=standing_by, worker=process, parents=folder),
-        telling_parent(),
+        telling_parent(lambda: process.is_renewed),
     ):
         process.run()
 
@@ -107,6 +114,8 @@ def _options(config: Config) -> WorkerOptions:
         parent_pid(),
         max_retries=config.max_retries,
         dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
+        max_jobs=config.max_jobs,
+        max_memory_mb=config.max_memory,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, Unpack, overload, runtime_checkable
 
 import schedule
@@ -24,6 +25,7 @@ from clock.timetable.triggers.adjustments import Excepted
 from clock.timetable.triggers.holidays import Otherwise
 from clock.timetable.triggers.until import Moment
 from clock.timetable.triggers.wall_times import Fold, Gap
+from clock.worker_hooks import WORKER_EVENTS, WorkerEvent, on_worker_event
 
 F = TypeVar("F", bound=Callable[..., Any])
 CallbackName = Literal["before_tick", "after_tick", "before_run", "after_run"]
@@ -191,13 +193,19 @@ def error_handler(function: F) -> F:
     return function
 
 
-def on(name: CallbackName) -> Callable[[F], F]:
-    """Have the decorated function called at `before_tick`, `after_tick`, or `before_run`, `after_run`.
+def on(name: CallbackName | WorkerEvent) -> Callable[[F], F]:
+    """Call the decorated function at an event of the clock or of the worker.
 
-    Those of a tick get nothing, those of a run the event and its due instant. False from a `before_*` keeps the
-    tick or the event from running. Raises DeclarationError.
+    In a clock file: `before_tick`, `after_tick` (no arguments), `before_run`, `after_run` (the event and its due
+    instant). False from a `before_*` keeps the tick or the event from running.
+
+    In a module of jobs: `startup`, `quiet`, `shutdown`, `exit`, `heartbeat`, `beat` of the worker (no arguments).
+
+    Raises DeclarationError, JobError.
     """
-    known = [field.name for field in fields(Callbacks)]
+    if name in WORKER_EVENTS:
+        return partial(_on_worker_event, name)
+    known = [*(field.name for field in fields(Callbacks)), *WORKER_EVENTS]
     if name not in known:
         raise DeclarationError(f"{draft.where()}: unknown callback {name!r}; {hint(name, known)}")
 
@@ -207,6 +215,15 @@ def on(name: CallbackName) -> Callable[[F], F]:
         return function
 
     return register
+
+
+def _on_worker_event(name: WorkerEvent, function: F) -> F:
+    """Register a hook of the worker. Raises DeclarationError in a clock file, which no worker loads."""
+    if draft.is_caller_the_file():
+        raise DeclarationError(
+            f"{draft.where()}: on({name!r}) is an event of the worker; move it to a module of the jobs folder"
+        )
+    return on_worker_event(name, function)
 
 
 def sync_events(

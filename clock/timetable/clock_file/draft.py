@@ -238,6 +238,12 @@ def current() -> Draft:
     raise DeclarationError(advice)
 
 
+def is_caller_the_file() -> bool:
+    """Whether the nearest caller outside this package is the clock file that is being loaded."""
+    draft = being_loaded()
+    return draft is not None and Path(_caller().f_code.co_filename).resolve() == draft.path.resolve()
+
+
 def where() -> str:
     """File and line of the declaration under way: the nearest caller outside this package."""
     frame = _caller()
