@@ -10,12 +10,13 @@ from clock.store.server.connection import default
 __all__ = ["connect", "connected", "now"]
 
 
-def connect(url: str | None = None, *, max_connections: int = 10) -> Redis:
+def connect(url: str | None = None, *, max_connections: int = 10, namespace: str | None = None) -> Redis:
     """Open a connection to pass as `redis=`: to `url`, else to `REDIS_URL`, else to the folder's embedded Valkey.
 
-    Threads may share it. Raises StoreUnavailable, StoreError, ConfigurationError.
+    `namespace` is by default that of `CLOCK_NAMESPACE` or of the settings. Threads may share the connection.
+    Raises StoreUnavailable, StoreError, ConfigurationError.
     """
-    return open_connection(url, max_connections=max_connections)
+    return open_connection(url, max_connections=max_connections, namespace=namespace)
 
 
 def connected(redis: Redis | None) -> Redis:

@@ -60,6 +60,7 @@ SECTIONS = {
         "new": "clock.cli.commands.new",
         "config": "clock.cli.commands.config",
         "encryption": "clock.cli.commands.encryption",
+        "move": "clock.cli.commands.move",
         "completion": "clock.cli.commands.completion",
     },
 }

@@ -41,6 +41,7 @@ file_option = setting_option("clock_file", "--file", "-f")  # for commands whose
 _HEALTH = [setting_option("health_port"), setting_option("health_host")]
 _SHARED = [
     setting_option("redis"),
+    setting_option("namespace"),
     config_option,
     setting_option("log_format"),
     setting_option("log_level", shows_default=False),  # commands that print an answer have another default

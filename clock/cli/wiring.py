@@ -90,7 +90,7 @@ def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, Sys
 def _name_wrong_keys(redis: Redis) -> None:
     with suppress(StoreError):  # this user has no permission for it
         for wrong in wrong_keys(redis):
-            if not wrong.key.startswith(keys.QUEUE):  # the lists of queues name those
+            if not wrong.name.startswith(keys.QUEUE):  # the lists of queues name those
                 logger.warning("In Redis, %s: another program wrote it; rename or delete it", wrong)
 
 

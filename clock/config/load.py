@@ -65,6 +65,20 @@ def gather(
     return list(found.values())
 
 
+def namespace_of_process(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The namespace of a process that only pushes: of the environment, the application or the default file.
+
+    No other setting is read. Raises ConfigurationError.
+    """
+    if environ.get("CLOCK_NAMESPACE"):
+        found = _checked("namespace", environ["CLOCK_NAMESPACE"], "the environment variable CLOCK_NAMESPACE")
+    elif "namespace" in _application:
+        found = _application["namespace"]
+    else:
+        found = next((item for item in _of_file_if_it_names("namespace", environ)), Found("namespace", None, ""))
+    return None if found.value is None else str(found.value)
+
+
 def use_application(values: Mapping[str, object], source: str) -> None:
     """Set settings of the loaded application, which override those of the settings file.
 
@@ -93,6 +107,15 @@ def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
     if path is not None:
         for given in settings_file.read(path, environment=environment(environ), environ=environ).values():
             yield _checked(given.name, given.value, given.where)
+
+
+def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Found]:
+    """One setting of the default file, which is parsed only if it has that word: each process would pay for it."""
+    path = file_used(None)
+    if path is not None and name in path.read_text(encoding="utf-8", errors="replace"):
+        given = settings_file.read(path, environment=environment(environ), environ=environ).get(name)
+        if given is not None:
+            yield _checked(name, given.value, given.where)
 
 
 def _of_environment(environ: Mapping[str, str]) -> Iterator[Found]:

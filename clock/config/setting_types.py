@@ -65,6 +65,13 @@ def url(value: object) -> str:
     return text(value)
 
 
+def namespace(value: object) -> str:
+    """The name of a namespace: the braces around it in Redis are ours."""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", text(value)):
+        raise ValueError
+    return text(value)
+
+
 def path(value: object) -> Path:
     """A path, as text or as a Path."""
     return value if isinstance(value, Path) else Path(text(value))
@@ -126,6 +133,12 @@ URL = Kind(
     "it must be a URL: redis://host:6379/0",
     {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+sentinel)://|^\$\{"},
     metavar="URL",
+)
+NAMESPACE = Kind(
+    namespace,
+    "it must be 1 to 60 letters, digits, `-`, `_` or `.`: shop",
+    {"type": "string", "pattern": r"^[A-Za-z0-9_.-]{1,60}$"},
+    metavar="NAME",
 )
 ADDRESS = Kind(text, "it must be an address: 127.0.0.1, 0.0.0.0, ::", TEXT_SCHEMA, metavar="ADDRESS")
 FOLDERS = Kind(

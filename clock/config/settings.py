@@ -15,6 +15,7 @@ from clock.config.setting_types import (
     INTERVAL,
     LIMIT,
     LONG_LIMIT,
+    NAMESPACE,
     NUMBER,
     PORT,
     QUEUES,
@@ -37,6 +38,7 @@ class Config:
 
     redis: str | None = None
     redis_source: str = "REDIS_URL"
+    namespace: str | None = None
     clock_file: Path = Path("lib/clock.py")
     schedule_file: Path | None = None
     require: tuple[Path, ...] = (Path("jobs"),)
@@ -102,6 +104,12 @@ _VARIABLES = {"redis": "REDIS_URL", "clock_file": None, "require": None, "queues
 
 SETTINGS = (
     Setting("redis", "URL of Redis; without it, this folder's embedded Valkey", URL, ("--redis",)),
+    Setting(
+        "namespace",
+        "name before every key in Redis, as {NAME}: one server holds several applications; a cluster needs it",
+        NAMESPACE,
+        ("--namespace",),
+    ),
     Setting("clock_file", "clock file, which declares the events", path_like("lib/clock.py"), ("CLOCK_FILE",)),
     Setting(
         "schedule_file",

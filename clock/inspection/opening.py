@@ -18,12 +18,14 @@ def connected(config: Config, max_connections: int = 1) -> Redis:
         source=config.redis_source,
         max_connections=max_connections,
         push_seconds=config.push_timeout,
+        namespace=config.namespace,
     )
 
 
 def redis_location(config: Config) -> str:
     """Which server a command looks at, without its password."""
-    return masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
+    place = masked(config.redis) if config.redis else f"the embedded Valkey of {Path.cwd()}"
+    return f"{place}, namespace {config.namespace}" if config.namespace else place
 
 
 def redis_clock(redis: Redis) -> SystemClock:

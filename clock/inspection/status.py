@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Status:
     """What there is at an instant. `events` is None where no clock file was at hand.
 
-    `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue.
+    `owed` is the event and instant that the clock has to decide first, ahead or overdue, as the workers see it.
     `faults` are what is wrong with the server and with keys in it, `wrong` the keys of a wrong type.
     """
 
@@ -45,7 +45,7 @@ class Status:
     parked: dict[str, int]
     ledger: int
     events: Sequence[EventView] | None
-    oldest_undecided: tuple[str, datetime] | None
+    owed: tuple[str, datetime] | None
     faults: Sequence[str] = ()
     wrong: frozenset[str] = frozenset()
 
@@ -61,18 +61,17 @@ class Status:
 
     @property
     def overdue(self) -> list[tuple[str, datetime]]:
-        """The events that should have fired, and since when; of database rows, only the first one.
+        """The events that should have fired, and since when; of those of a database the one that is due first.
 
-        An event that was due before the oldest undecided due instant runs on a thread of the clock.
+        What was due before the oldest due instant that is `owed` runs on a thread of the clock.
         """
-        oldest = self.oldest_undecided
         found = {
             view.event.name: view.next_due
             for view in self.events or ()
-            if view.next_due and view.overdue(self.at) and not (oldest and view.next_due < oldest[1])
+            if view.next_due and view.overdue(self.at) and not (self.owed and view.next_due < self.owed[1])
         }
-        if oldest and self.at - oldest[1] > OVERDUE:
-            found.setdefault(*oldest)
+        if self.owed and self.at - self.owed[1] > OVERDUE:
+            found.setdefault(*self.owed)
         return list(found.items())
 
     @property
@@ -85,7 +84,7 @@ def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> S
     """Look at everything. A part whose key has a wrong type is empty, and `faults` names it. Raises StoreError."""
     wrong = wrong_keys(redis)
     faults = [*_server_faults(redis), *(f"{key}; rename or delete it" for key in wrong)]
-    found = _status(redis, now, timetable, faults, frozenset(key.key for key in wrong))
+    found = _status(redis, now, timetable, faults, frozenset(key.name for key in wrong))
     if faults or all_report(found.clocks, found.workers, now):
         return found
     return replace(found, faults=_refusals(redis))
@@ -138,7 +137,7 @@ def _status(
         parked=listing.parked(redis),
         ledger=_or(0, lambda: len(listing.ledger(redis))),
         events=_events(redis, now, timetable) if timetable else None,
-        oldest_undecided=_oldest_undecided(redis),
+        owed=_owed(redis),
     )
 
 
@@ -146,7 +145,7 @@ def _events(redis: Redis, now: datetime, timetable: Timetable) -> Sequence[Event
     return _or([], lambda: events(redis, timetable, now))
 
 
-def _oldest_undecided(redis: Redis) -> tuple[str, datetime] | None:
+def _owed(redis: Redis) -> tuple[str, datetime] | None:
     found = look(redis)
     return None if found.event is None or found.due is None else (found.event, found.due)
 

@@ -10,6 +10,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 LENGTH = 10_000  # entries kept, about
@@ -19,7 +20,7 @@ LONGEST = 500  # characters of a value
 def add(redis: Redis, entry: Mapping[str, object]) -> None:
     """Append an entry. Raises StoreUnavailable, WrongType."""
     shown = {name: value[:LONGEST] if isinstance(value, str) else value for name, value in entry.items()}
-    with typed(keys.AUDIT, "stream"):
+    with typed(full_key(redis, keys.AUDIT), "stream"):
         redis.xadd(keys.AUDIT, {"entry": json.dumps(shown)}, maxlen=LENGTH, approximate=True)
 
 
@@ -29,7 +30,7 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str
     An id begins with the time in ms since 1970. What is not an entry is passed over. Raises StoreUnavailable,
     WrongType.
     """
-    with typed(keys.AUDIT, "stream"):
+    with typed(full_key(redis, keys.AUDIT), "stream"):
         rows: Any = redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=count)
     found = ((number.decode(), _decoded(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]
@@ -37,7 +38,7 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str
 
 def size(redis: Redis) -> int:
     """How many entries there are. Raises StoreUnavailable, WrongType."""
-    with typed(keys.AUDIT, "stream"), translated():
+    with typed(full_key(redis, keys.AUDIT), "stream"), translated():
         return int(redis.xlen(keys.AUDIT))
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from clock.store import keys
 from clock.store.odd_keys import is_number
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 
 QUEUES_LOOKED_AT = 1_000
 
@@ -31,8 +32,9 @@ _NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
 
 @dataclass(frozen=True, slots=True)
 class WrongKey:
-    """A key, what it holds, and what it should hold."""
+    """A key, what it holds, and what it should hold. `key` is its name in Redis, `name` that of `keys.py`."""
 
+    name: str
     key: str
     found: str
     wanted: str
@@ -54,7 +56,9 @@ def wrong_keys(redis: Redis) -> list[WrongKey]:
         numbers = [key for key in _NUMBERS if key in strings]
         values: Any = redis.mget(numbers) if numbers else []
     return found + [
-        WrongKey(key, "text", "number") for key, value in zip(numbers, values, strict=True) if not is_number(value)
+        WrongKey(name, full_key(redis, name), "text", "number")
+        for name, value in zip(numbers, values, strict=True)
+        if not is_number(value)
     ]
 
 
@@ -64,7 +68,11 @@ def _wrong(redis: Redis, wanted: Mapping[str, str]) -> tuple[list[WrongKey], set
         for key in wanted:
             pipeline.type(key)
         types = dict(zip(wanted, (kind.decode() for kind in pipeline.execute()), strict=True))
-    wrong = [WrongKey(key, has, wanted[key]) for key, has in types.items() if has not in (wanted[key], "none")]
+    wrong = [
+        WrongKey(name, full_key(redis, name), has, wanted[name])
+        for name, has in types.items()
+        if has not in (wanted[name], "none")
+    ]
     return wrong, {key for key, has in types.items() if has == "string"}
 
 

@@ -14,6 +14,7 @@ PROCESSES = "processes"  # set: identities of live workers
 STAT_PROCESSED = "stat:processed"  # string: jobs run ever; with `:YYYY-MM-DD`, on that day (UTC), for 5 years
 STAT_FAILED = "stat:failed"  # the same of those that failed
 JOB_METRICS = "j|"  # prefix of hashes, one a minute and one each ten, expire: `Class|p`, `Class|f`, `Class|ms`
+ITERATION = "it-"  # prefix of hashes, one a job that iterates, expire: Sidekiq's
 JOB_HISTOGRAM = "h|"  # prefix of strings, one a class and minute, expire: counters of runs by how long they took
 
 # Ours: times are whole milliseconds since 1970, UTC.

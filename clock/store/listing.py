@@ -18,6 +18,7 @@ from clock.store.ledger import history
 from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
 from clock.store.odd_keys import number, readable, text
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 
@@ -177,7 +178,7 @@ def broken_entries(redis: Redis) -> list[str]:
 def _ledger_hashes(redis: Redis) -> list[dict[bytes, bytes]]:
     found = []
     for name in (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED):
-        with typed(name, "hash"):
+        with typed(full_key(redis, name), "hash"):
             rows: Any = redis.hgetall(name)
         found.append(rows)
     return found
@@ -185,7 +186,7 @@ def _ledger_hashes(redis: Redis) -> list[dict[bytes, bytes]]:
 
 def orphaned(redis: Redis) -> dict[str, int]:
     """The events that have left the clock file, as the clock has noted, and when, in ms since 1970."""
-    with typed(keys.LEDGER_ORPHANED, "hash"):
+    with typed(full_key(redis, keys.LEDGER_ORPHANED), "hash"):
         left: Any = redis.hgetall(keys.LEDGER_ORPHANED)
     return {keys.shown(event): instant_ms(at) or 0 for event, at in left.items()}
 

@@ -68,6 +68,7 @@ class Assignment:
     frozen_seconds: float
     log_format: str = "text"
     log_level: str = "info"
+    namespace: str = ""
 
     @property
     def expires_seconds(self) -> float:
@@ -249,7 +250,7 @@ def run_beside(worker_pid: int, channel: socket.socket) -> None:
     if assignment is None:
         return
     configure_logging(assignment.log_format, assignment.log_level)
-    redis = impatient_client(assignment.redis_url, SOCKET_SECONDS)
+    redis = impatient_client(assignment.redis_url, SOCKET_SECONDS, assignment.namespace)
     HeartbeatProcess(assignment, worker, channel, redis, clock=SystemClock()).run()
 
 

@@ -133,6 +133,7 @@ def _assignment(config: Config, name: str) -> Assignment:
     return Assignment(
         identity=name,
         redis_url=server_url(config.redis),
+        namespace=config.namespace or "",
         beat_seconds=config.heartbeat,
         frozen_seconds=config.frozen_timeout,
         log_format=config.log_format,

@@ -12,6 +12,7 @@ from redis import Redis
 from clock.store import keys
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 
@@ -57,7 +58,7 @@ class ClockRegister:
 
         Raises StoreUnavailable, WrongType.
         """
-        with typed(keys.CLOCKS, "sorted set"):
+        with typed(full_key(self._redis, keys.CLOCKS), "sorted set"):
             names: Any = self._redis.zrangebyscore(keys.CLOCKS, now_ms, "+inf")
         with translated():
             state: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []

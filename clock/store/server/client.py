@@ -16,6 +16,7 @@ from clock.errors import ConfigurationError
 from clock.store.server.address import Address, read, unreadable
 from clock.store.server.faults import plain
 from clock.store.server.library import about_library
+from clock.store.server.namespace import Namespace, set_readers
 from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
 from clock.store.server.sentinels import SentinelPool, Sentinels
 from clock.store.server.url_options import seconds
@@ -36,11 +37,13 @@ def client(
     *,
     is_application: bool = False,
     source: str = "",
+    namespace: str = "",
 ) -> Redis:
     """A client for the server of `url`. Nothing is opened yet. Raises ConfigurationError.
 
     `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`.
-    `source` is where the URL came from, to log which options have no effect; '' logs nothing.
+    `source` is where the URL came from, to log which options have no effect; '' logs nothing. `namespace`: before
+    every key; '' for none.
     """
     address = read(url)
     for name in address.options.ignored if source else ():
@@ -48,12 +51,16 @@ def client(
     if is_application:
         limits = _lowered(limits, address.options.pushes)
         max_connections = int(address.options.pushes.get("max_connections", max_connections))
-    pool = _pool(address, limits, max_connections)
+    space = Namespace(namespace) if namespace else None
+    pool = _pool(address, limits, max_connections, space)
     try:
         pool.new_link()
     except (TypeError, RedisError) as error:
         raise unreadable(url, plain(error)) from None
-    return Redis.from_pool(pool)
+    redis = Redis.from_pool(pool)
+    if space:
+        set_readers(redis, space)
+    return redis
 
 
 def push_limits(seconds: float) -> Limits:
@@ -82,9 +89,10 @@ def _lowered(limits: Limits, given: Mapping[str, float]) -> Limits:
     )
 
 
-def _pool(address: Address, limits: Limits, max_connections: int) -> Pool:
+def _pool(address: Address, limits: Limits, max_connections: int, namespace: Namespace | None) -> Pool:
     options = address.options
     connection: dict[str, Any] = {
+        "namespace": namespace,
         **about_library(),
         "socket_keepalive": True,
         "retry": Retry(NoBackoff(), 0),

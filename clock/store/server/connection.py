@@ -22,6 +22,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from clock.clocks import Clock, SystemClock
+from clock.config import namespace_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import keys
@@ -129,20 +130,23 @@ def connect(
     max_connections: int = 1,
     push_seconds: float = PUSH_SECONDS,
     is_application: bool = False,
+    namespace: str | None = None,
 ) -> Redis:
     """Open a connection and check it: to `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
 
     `source` says in errors where `url` came from. `folder` is the current one if not given. At most
     `max_connections` are opened; a thread that needs one more waits. A push takes `push_seconds` at most.
     `is_application`: the process only pushes, so that limit and those in the URL count for all its commands.
+    `namespace` is put before every key; None: that of `CLOCK_NAMESPACE` or of the application's settings.
     Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
     """
     if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
         source = _application_url[1]
     url = server_url(url, folder)
+    space = (namespace_of_process() or "") if namespace is None else namespace
     try:
         limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
-        opened = partial(client, url, max_connections, limits, is_application=is_application)
+        opened = partial(client, url, max_connections, limits, is_application=is_application, namespace=space)
         redis = opened(source=source)
         renew_in_child(redis, opened)
     except ConfigurationError as error:
@@ -281,9 +285,9 @@ def _embedded_url(folder: Path) -> str:
     return embedded.start_or_join(folder, clock=SystemClock())
 
 
-def impatient_client(url: str, seconds: float) -> Redis:
+def impatient_client(url: str, seconds: float, namespace: str) -> Redis:
     """A client with one connection, which waits so long for an answer. It connects when it is first used."""
-    return client(url, 1, push_limits(seconds))
+    return client(url, 1, push_limits(seconds), namespace=namespace)
 
 
 def _advised(error: StoreError, url: str, source: str) -> str:

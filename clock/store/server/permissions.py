@@ -16,6 +16,7 @@ from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.faults import store_error
+from clock.store.server.namespace import namespace_of
 
 NAMED = 5  # commands in one line
 
@@ -93,8 +94,10 @@ def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
 
     Raises StoreUnavailable, StoreError.
     """
+    namespace = namespace_of(redis)
+    asked = [namespace.prefixed(command) for command in wanted] if namespace else wanted
     with translated():
-        places = script(redis, "refused")(args=[msgspec.msgpack.encode(wanted)])
+        places = script(redis, "refused")(args=[msgspec.msgpack.encode(asked)])
     return [wanted[int(place) - 1] for place in places]
 
 

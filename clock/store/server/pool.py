@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, Full
 from typing import Any
 
+from hiredis import pack_command
 from redis.connection import (
     AbstractConnection,
     BlockingConnectionPool,
@@ -27,6 +28,7 @@ from redis.exceptions import RedisError
 from clock.clocks import SystemClock
 from clock.store.server.faults import fault_of
 from clock.store.server.free_links import FreeLinks
+from clock.store.server.namespace import Namespace
 
 UNUSED_SECONDS = 30.0  # a connection unused for longer is opened again: routers forget it, and names change
 LEAST_SECONDS = 0.01  # of a limit that is nearly used up
@@ -52,6 +54,7 @@ class Link(AbstractConnection):
     generation = 0  # the pool's, when the connection was taken from it
     used_at = 0.0  # monotonic seconds: when it was returned
     is_elsewhere = False  # the server has answered that it is not the primary, or the connection is lost
+    packed: Callable[..., bytes] = staticmethod(pack_command)  # a command as it is sent
     socket_timeout: float
     _sock: Any
     _until: float | None = None  # monotonic seconds: when all has to be done
@@ -135,14 +138,28 @@ class UnixLink(Link, UnixDomainSocketConnection):
 class Pool(BlockingConnectionPool):
     """Lends connections, at most `max_connections` at once; who needs one more waits."""
 
-    def __init__(self, kind: type[Link], limits: Limits, *, max_connections: int, **connection: Any) -> None:
+    def __init__(
+        self,
+        kind: type[Link],
+        limits: Limits,
+        *,
+        max_connections: int,
+        namespace: Namespace | None = None,
+        **connection: Any,
+    ) -> None:
         self.generation = 0
         self.limits = limits
+        self.namespace = namespace
+        if namespace:
+            connection["command_packer"] = namespace
         super().__init__(max_connections, limits.wait, kind, FreeLinks, **connection)  # type: ignore[no-untyped-call]  # untyped there
 
     def new_link(self) -> Link:
         """A connection that is not open, and not the pool's."""
-        return self.connection_class(**self.connection_kwargs)  # type: ignore[no-any-return]  # untyped there
+        link: Link = self.connection_class(**self.connection_kwargs)
+        if self.namespace:
+            link.packed = self.namespace.packed
+        return link
 
     def make_connection(self) -> Link:
         """A connection of the pool, for the client library; not open yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -60,8 +60,9 @@ class _RefusedError(Exception):
 def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]:
     """Send each batch when the one before is answered; yields after each answered one."""
     unread: Sequence[Command] = ()
+    pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
     for commands in batches:
-        packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]  # its stub allows one word
+        packed = b"".join([pack(command) for command in commands])
         if unread:
             _read(link, unread, commands)
             yield
