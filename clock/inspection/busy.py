@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clock.inspection.jobs import FoundJob, found
@@ -24,9 +24,9 @@ class BusyJob:
     since: float
 
 
-def busy_jobs(redis: Redis) -> list[BusyJob]:
-    """The jobs that run now, the one that has run longest first. Raises StoreUnavailable."""
-    rows = listing.work(redis)
+def busy_jobs(redis: Redis, workers: Sequence[str] | None = None) -> list[BusyJob]:
+    """The jobs that run now, the one that has run longest first. None: of all workers. Raises StoreUnavailable."""
+    rows = listing.work(redis, workers)
     jobs = [job for identity, work in rows.items() for job in _of_worker(identity, work)]
     return sorted(jobs, key=lambda job: job.since)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property
 from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis
 from clock.store.ledger import event_rows, history
+from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
 from clock.store.ledger.pauses import Pause, covering
 from clock.timetable import Event
@@ -18,24 +20,38 @@ from clock.timetable.explanation import explain
 Record = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EventRow:
     """An event, and what Redis holds of it.
 
     `event` is None for one that the clock file does not declare: of a database, or of a file that is not here.
-    `next_due` is the oldest undecided due instant; None: never, or unknown without a declaration. `is_known`: a
-    clock has run the event with its present declaration. `records` are its latest decisions, the oldest first.
+    `entry` is its ledger entry if a clock has run it with its present declaration. `records` are its latest
+    decisions, the oldest first. `now` is when it was read.
     """
 
     name: str
     event: Event | None
     schedule: str
     zone: tzinfo
-    next_due: datetime | None
-    is_known: bool
-    anchor: datetime | None
+    entry: Entry | None
     pause: Pause | None
     records: Sequence[Record]
+    now: datetime
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a clock has run the event with its present declaration."""
+        return self.entry is not None
+
+    @property
+    def anchor(self) -> datetime | None:
+        """When the event was first seen with its present declaration; None: not yet."""
+        return self.entry.anchor if self.entry else None
+
+    @cached_property
+    def next_due(self) -> datetime | None:
+        """The oldest undecided due instant; None: never, or unknown without a declaration."""
+        return _next_due(self.event, self.entry, self.now) if self.event else None
 
     @property
     def last(self) -> Record | None:
@@ -93,30 +109,41 @@ def _row(name: str, event: Event | None, stored: StoredEvent, now: datetime) -> 
         event=event,
         schedule=event.schedule if event else row.declaration if row else "",
         zone=event.zone if event else UTC,
-        next_due=_next_due(event, stored if is_known else None, now) if event else None,
-        is_known=is_known,
-        anchor=row.entry.anchor if row and is_known else None,
+        entry=row.entry if row and is_known else None,
         pause=covering(stored.pauses, name, to_ms(now)),
         records=stored.records[::-1],
+        now=now,
     )
 
 
-def _next_due(event: Event, stored: StoredEvent | None, now: datetime) -> datetime | None:
+def _next_due(event: Event, entry: Entry | None, now: datetime) -> datetime | None:
     """The oldest due instant that is not decided; of an event that no clock has run yet, reckoned from now."""
-    if stored is None or stored.row is None:
+    if entry is None:
         whole_second = now.replace(microsecond=0)
         return event.next_after(whole_second, anchor=whole_second)
-    entry = stored.row.entry
     counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
     return event.next_after(entry.decided, anchor=entry.anchor, previous=entry.previous, counted=counted)
 
 
 def event_history(redis: Redis, name: str, count: int) -> list[Record]:
     """The latest decisions of an event with the outcomes of their jobs, newest first. Raises StoreUnavailable."""
-    return [
-        record if isinstance(record.get("outcomes", {}), dict) else {**record, "outcomes": {}}
-        for record in history.read(redis, name, count)
-    ]
+    return [_tidy(record) for record in history.read(redis, name, count)]
+
+
+def _tidy(record: Record) -> Record:
+    """A record whose `outcomes`, if it has any, are those of jobs."""
+    return record if isinstance(record.get("outcomes", {}), dict) else {**record, "outcomes": {}}
+
+
+def day_of_events(
+    redis: Redis, names: Sequence[str], begin: datetime, count: int
+) -> list[tuple[list[Record], float]]:
+    """For each event up to `count` decisions from an instant on, oldest first, and its jobs' usual seconds.
+
+    Raises StoreUnavailable.
+    """
+    spans = event_rows.read_span(redis, names, to_ms(begin), count)
+    return [([_tidy(record) for record in records], usual_ms / 1000) for records, usual_ms in spans]
 
 
 def due_of(record: Record) -> datetime:

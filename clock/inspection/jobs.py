@@ -112,14 +112,20 @@ class JobFilter:
 
     @property
     def texts(self) -> list[str]:
-        """Texts that the payload of each job that is meant contains: Redis looks for these first."""
+        """Texts that the payload of each job that is meant contains: '=' and the text as it is, or '~' and it in
+        upper or lower case. Redis passes over payloads without them; `accepts` decides on the others.
+        """
         jid = next(iter(self.jids)) if len(self.jids) == 1 else ""
         names = [] if self.job_class == UNREADABLE else _WILD.split(self.job_class or "")
-        return [text for text in (jid, *names) if _PLAIN.fullmatch(text)]
+        parts = [part for part in (self.args, self.error, self.text) if part]
+        words = [word for part in parts if part.isascii() for word in _WORD.findall(part)]
+        exact = [f"={text}" for text in (jid, *names) if _PLAIN.fullmatch(text)]
+        return [*exact, *(f"~{word}" for word in words)]
 
 
 _WILD = re.compile(r"[*?]|\[.*\]")  # parts of a pattern that stand for other texts
 _PLAIN = re.compile(r"[\w.:-]+", re.ASCII)  # JSON holds such a text as it is
+_WORD = re.compile(r"[a-z_]{2,}", re.ASCII | re.IGNORECASE)  # JSON may write a number in another way
 
 
 def _contains(text: str, part: str) -> bool:

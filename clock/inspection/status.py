@@ -135,7 +135,7 @@ def _status(
         processed=sizes.processed,
         failed=sizes.failed,
         parked=listing.parked(redis),
-        ledger=_or(0, lambda: len(listing.ledger(redis))),
+        ledger=_or(0, lambda: listing.ledger_size(redis)),
         events=_events(redis, now, timetable) if timetable else None,
         owed=_owed(redis),
     )

@@ -58,7 +58,7 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     lines = [when.note] if when.note else []
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
     lines += _shortened([record_lines(record, event.zone) for record in reversed(records)], event.name)
-    row = listing.ledger(redis).get(event.name)
+    row = listing.ledger_row(redis, event.name)
     if row is None or row.declaration != event.declaration:
         return [*lines, f"no clock has run {event.name!r} with its current schedule yet: {event.declaration}"]
     dues = _without_record(_dues(event, row.entry, when), records)

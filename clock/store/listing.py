@@ -128,17 +128,17 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
     }
 
 
-def work(redis: Redis) -> dict[str, dict[str, bytes]]:
-    """What each worker, Sidekiq's as well, reports of its busy threads: thread -> JSON."""
+def work(redis: Redis, workers: Sequence[str] | None = None) -> dict[str, dict[str, bytes]]:
+    """What workers, Sidekiq's as well, report of their busy threads: thread -> JSON. None: all workers."""
     with translated():
-        identities = _members(redis, keys.PROCESSES)
+        identities = list(map(text, _members(redis, keys.PROCESSES))) if workers is None else workers
         with redis.pipeline(transaction=False) as pipeline:
             for identity in identities:
-                pipeline.hgetall(keys.work(text(identity)))
-                pipeline.hgetall(keys.workers(text(identity)))
+                pipeline.hgetall(keys.work(identity))
+                pipeline.hgetall(keys.workers(identity))
             replies = readable(pipeline)
     return {
-        text(identity): {text(thread): report for thread, report in (new or old or {}).items()}
+        identity: {text(thread): report for thread, report in (new or old or {}).items()}
         for identity, new, old in zip(identities, replies[::2], replies[1::2], strict=True)
     }
 
@@ -162,6 +162,28 @@ def ledger(redis: Redis) -> dict[str, LedgerRow]:
             entry = Entry(anchor_ms, decided_ms, keys.shown(counted.get(event, b"")))
             found[keys.shown(event)] = LedgerRow(keys.shown(declaration), entry)
     return found
+
+
+def ledger_row(redis: Redis, event: str) -> LedgerRow | None:
+    """The ledger's entry of one event; None: missing or broken. Raises WrongType."""
+    names = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED)
+    declaration, anchor, decided, counted = (_field(redis, name, event) for name in names)
+    anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)
+    if declaration is None or anchor_ms is None or decided_ms is None:
+        return None
+    return LedgerRow(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
+
+
+def _field(redis: Redis, name: str, event: str) -> bytes | None:
+    with typed(name, "hash"):
+        value: Any = redis.hget(name, event)
+    return value if isinstance(value, bytes) else None
+
+
+def ledger_size(redis: Redis) -> int:
+    """How many events the ledger has. Raises WrongType."""
+    with typed(keys.LEDGER_DECLARATION, "hash"):
+        return int(redis.hlen(keys.LEDGER_DECLARATION))
 
 
 def broken_entries(redis: Redis) -> list[str]:

@@ -133,8 +133,8 @@ class Dashboard:
 
     def _shown(self, visit: Visit, page: Page) -> Response:
         if visit.request.wants_json:
-            return responses.as_json(page.json, page.status)
-        values = {**_frame(visit, page), **page.view, "data": page.json}
+            return responses.as_json(page.json(), page.status)
+        values = {**_frame(visit, page), **page.view}
         body = environment().get_template(f"{page.template}.html").render(values)
         cookie = csrf.token_cookie(visit.request, visit.token)
         return Response(body.encode(errors="replace"), page.status, cookies=(cookie,) if cookie else ())

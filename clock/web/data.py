@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 
 from clock.clocks import Clock
-from clock.inspection import Status, status
+from clock.inspection import Circumstances, Finding, Status, examine, status
 from clock.inspection.event_rows import EventRow, event_names, event_rows_of
 from clock.inspection.opening import Redis
 from clock.timetable import Event, Timetable
@@ -15,6 +16,8 @@ from clock.web.remembered import Remembered
 
 STATUS_SECONDS = 3.0  # every page shows it; with 1,000 processes, a look takes some 50 ms
 NAMES_SECONDS = 5.0
+FINDINGS_SECONDS = 30.0  # the doctor reads the whole ledger
+CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Data:
 
     source: Source
     _status: Remembered[Status] = field(init=False, repr=False)
-    _names: Remembered[Sequence[str]] = field(init=False, repr=False)
+    _names: Remembered[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
+    _findings: Remembered[Sequence[Finding]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         clock = self.source.clock
         object.__setattr__(self, "_status", Remembered(self._look, STATUS_SECONDS, clock=clock))
         object.__setattr__(self, "_names", Remembered(self._look_for_names, NAMES_SECONDS, clock=clock))
+        object.__setattr__(self, "_findings", Remembered(self._examine, FINDINGS_SECONDS, clock=clock))
 
     @property
     def redis(self) -> Redis:
@@ -54,6 +59,11 @@ class Data:
         """The events of the clock file, by name."""
         return self.source.timetable.by_name if self.source.timetable else {}
 
+    @cached_property
+    def searched(self) -> Mapping[str, str]:
+        """For each event of the clock file the words by which a search finds it."""
+        return {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in self.declared.items()}
+
     def now(self) -> datetime:
         """The present instant, as Redis has it."""
         return self.source.clock.now()
@@ -63,12 +73,20 @@ class Data:
         return self._status.get()
 
     def event_names(self) -> Sequence[str]:
-        """The names of all events, as of a few seconds ago."""
-        return self._names.get()
+        """The names of all events, as of a few seconds ago; those of the clock file in its order."""
+        return self._names.get()[0]
+
+    def sorted_names(self) -> Sequence[str]:
+        """The names of all events in the order of the alphabet, as of a few seconds ago."""
+        return self._names.get()[1]
 
     def events(self, names: Sequence[str], now: datetime, count: int) -> list[EventRow]:
         """Events, each with up to `count` decisions."""
         return event_rows_of(self.redis, names, self.declared, now, count)
+
+    def findings(self) -> Sequence[Finding]:
+        """What `clock doctor` finds, as of half a minute ago at most."""
+        return self._findings.get()
 
     def changed(self) -> None:
         """Forget what was read: an action has changed something."""
@@ -78,6 +96,10 @@ class Data:
     def _look(self) -> Status:
         return status(self.redis, self.now())
 
-    def _look_for_names(self) -> Sequence[str]:
+    def _examine(self) -> Sequence[Finding]:
+        return examine(self.redis, Circumstances(self.source.url, timedelta(0), CONNECTIONS_PER_WORKER))
+
+    def _look_for_names(self) -> tuple[Sequence[str], Sequence[str]]:
         timetable = self.source.timetable
-        return event_names(self.redis, self.declared, also_others=timetable is None or bool(timetable.synced))
+        names = event_names(self.redis, self.declared, also_others=timetable is None or bool(timetable.synced))
+        return names, sorted(names, key=str.lower)

@@ -60,14 +60,14 @@ class Visit:
 class Page:
     """What a page gives.
 
-    `template` is its file without `.html`, `section` its entry in the menu, `json` its twin for programs; `view`
-    has what the template needs besides. `refreshes`: the page asks for itself again every few seconds.
+    `template` is its file without `.html`, `section` its entry in the menu, `json` makes its twin for programs;
+    `view` has what the template needs besides. `refreshes`: the page asks for itself again every few seconds.
     """
 
     template: str
     title: str
     section: str
-    json: object
+    json: Callable[[], object]
     view: Mapping[str, object] = field(default_factory=dict)
     refreshes: bool = True
     status: int = 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import log10
 from typing import Any
 
@@ -23,7 +24,7 @@ def strip(records: Sequence[Record], most: int, label: str) -> Markup:
     left = most - len(records)
     for place, record in enumerate(records, left):
         kind = kind_of(record)
-        paths.setdefault(kind, []).append(_SHAPES[kind](place * PITCH, _height(record)))
+        paths.setdefault(kind, []).append(_shape(kind, place * PITCH, _height(record.get("late_ms", 0))))
     width = most * PITCH - PITCH + WIDTH
     marks = "".join(f'<path class="{_class(kind)}" d="{"".join(found)}"/>' for kind, found in paths.items())
     return Markup(  # noqa: S704  # numbers and names of our own; the label is escaped
@@ -41,7 +42,7 @@ def big_strip(marks: Sequence[tuple[Record, str, str]], most: int, label: str) -
         drawn.append(
             f'<a href="{escape(link)}" aria-label="{escape(title)}"><title>{escape(title)}</title>'
             f'<rect class="hit" x="{x - 1}" y="0" width="{PITCH}" height="{HEIGHT}"/>'
-            f'<path class="{_class(kind)}" d="{_SHAPES[kind](x, _height(record))}"/></a>'
+            f'<path class="{_class(kind)}" d="{_shape(kind, x, _height(record.get("late_ms", 0)))}"/></a>'
         )
     width = most * PITCH - PITCH + WIDTH
     return Markup(  # noqa: S704  # numbers and names of our own; links and titles are escaped
@@ -60,9 +61,16 @@ def _class(kind: str) -> str:
     return f"{'hollow' if kind == 'missed' else 'mark'} {kind}"
 
 
-def _height(record: Record) -> float:
+@lru_cache(maxsize=4096)
+def _shape(kind: str, x: int, height: float) -> str:
+    """The path of a mark; the same few are drawn again and again."""
+    return _SHAPES[kind](x, height)
+
+
+@lru_cache(maxsize=4096)
+def _height(late_ms: int) -> float:
     """The height of a mark: on a logarithmic scale, from on time to an hour late."""
-    late = min(max(1, record.get("late_ms", 0)), LATEST_MS)
+    late = min(max(1, late_ms), LATEST_MS)
     return round(LOWEST + (HIGHEST - LOWEST) * max(0.0, log10(late) - 1) / (log10(LATEST_MS) - 1), 1)
 
 

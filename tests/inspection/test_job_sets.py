@@ -4,6 +4,7 @@ import pytest
 from redis import Redis
 
 from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, queues
+from clock.inspection.pages import set_place
 from tests.inspection.conftest import NOW_SECONDS, Payload
 
 
@@ -173,3 +174,31 @@ def test_jobs_can_be_deleted_from_a_server_whose_memory_is_full(redis: Redis) ->
 
     assert deleted == 1
     assert redis.lrange("queue:default", 0, -1) == [b"c", b"a"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        (JobFilter(error="DOWN for"), 1),
+        (JobFilter(error="oserror: the mail"), 1),
+        (JobFilter(error="straße"), 1),
+        (JobFilter(error="zzz"), 0),
+        (JobFilter(args="Ada"), 1),
+        (JobFilter(args='"n":1.0'), 1),
+        (JobFilter(args="100000"), 1),
+        (JobFilter(text="MAILJOB"), 1),
+        (JobFilter(job_class="*mailjob*"), 0),
+    ],
+)
+def test_a_search_in_redis_and_one_here_find_the_same_jobs(redis: Redis, wanted: JobFilter, count: int) -> None:
+    payload = (
+        '{"class":"SendMailJob","jid":"a","args":["ada",{"n":1.0},1e5],"error_class":"OSError",'
+        '"error_message":"the mail server is Down for Stra\\u00dfe"}'
+    )
+    redis.zadd("dead", {payload: 5.0})
+    here = [job for job in WaitingSet(redis, "dead").jobs() if wanted.accepts(job, now=0.0)]
+
+    page = set_place(redis, "dead").page(wanted, now=0.0)
+
+    assert [job.jid for job in page.jobs] == [job.jid for job in here]
+    assert len(here) == count

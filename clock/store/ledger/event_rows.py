@@ -20,6 +20,10 @@ from clock.store.server.connection import translated
 
 _HASHES = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
+EARLY_MS = 60_000  # a decision may be committed before its due instant by as much as two machines' clocks differ
+USUAL = 20  # outcomes that tell how long an event's jobs take
+
+Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,28 @@ def read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
     for start in range(0, len(names), CHUNK):
         found += _read(redis, names[start : start + CHUNK], count)
     return found
+
+
+def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> list[tuple[list[Record], int]]:
+    """For each event up to `count` decisions from an instant on, oldest first, and how long its jobs usually take.
+
+    The decisions have the outcomes of their jobs. The time is the mean of the latest outcomes, in ms; 0: unknown.
+    """
+    begin = max(0, begin_ms - EARLY_MS)
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.xrange(keys.HISTORY + name, min=begin, count=count)
+            pipeline.xrange(keys.OUTCOMES + name, min=begin, count=count)
+            pipeline.xrevrange(keys.OUTCOMES + name, count=USUAL)
+        replies = readable(pipeline)
+    return [_span(*replies[place : place + 3]) for place in range(0, len(replies), 3)]
+
+
+def _span(decisions: Stream | None, outcomes: Stream | None, latest: Stream | None) -> tuple[list[Record], int]:
+    took = [outcome["took_ms"] for outcome in _records(latest or (), history.OUTCOME)]
+    ended = reversed(_records(outcomes or (), history.OUTCOME))
+    records = list(history.with_outcomes(_records(decisions or ()), ended))
+    return records, sum(took) // len(took) if took else 0
 
 
 def known_names(redis: Redis) -> list[str]:
@@ -77,6 +103,6 @@ def _row(
     return LedgerRow(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
 
 
-def _records(stream: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[Record]:
-    found = (history.decoded(fields.get(b"entry")) for _, fields in stream)
+def _records(stream: Stream, kinds: Mapping[str, type] = history.RECORD) -> list[Record]:
+    found = (history.decoded(fields.get(b"entry"), kinds) for _, fields in stream)
     return [record for record in found if record is not None]

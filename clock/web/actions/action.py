@@ -57,7 +57,7 @@ def confirm_page(name: str, action: Action, visit: Visit) -> Page:
         template="confirm",
         title=question.title,
         section="",
-        json={"action": name, "permission": action.permission, "allowed": may, "fields": fields},
+        json=lambda: {"action": name, "permission": action.permission, "allowed": may, "fields": fields},
         view={
             "question": question,
             "names": question.names[:MOST_NAMES],

@@ -120,7 +120,7 @@ def _progress_page(visit: Visit, name: str, progress: Progress) -> Page:
         template="progress",
         title=visit.texts(f"{name}_jobs.title"),
         section="",
-        json={"done": False, **state},
+        json=lambda: {"done": False, **state},
         view={
             "name": f"{name}_jobs",
             "fields": [*fields, *((key, str(value)) for key, value in state.items())],

@@ -23,6 +23,6 @@ def show(visit: Visit) -> Page:
         template="audit",
         title=visit.texts("audit.title"),
         section="audit",
-        json=[entry.as_json() for entry in shown],
+        json=lambda: [entry.as_json() for entry in shown],
         view={"entries": shown, "next_link": visit.request.link("/audit", before=shown[-1].id) if more else None},
     )

@@ -7,18 +7,20 @@ from clock.web.job_rows import job_json
 from clock.web.page import Page, Visit
 
 MOST_JOBS = 100
+MOST_WORKERS = 50  # whose jobs are read
 
 
 def show(visit: Visit) -> Page:
-    """The jobs that run now, the longest first."""
+    """The jobs that run now, the longest first; of very many workers those of the busiest ones."""
     workers = visit.data.status().workers
-    jobs = busy_jobs(visit.data.redis)[:MOST_JOBS]
+    busiest = sorted(workers, key=lambda worker: -worker.busy)[:MOST_WORKERS]
+    jobs = busy_jobs(visit.data.redis, [worker.identity for worker in busiest])[:MOST_JOBS]
     total = sum(worker.busy for worker in workers)
     return Page(
         template="busy",
         title=visit.texts("busy.title"),
         section="busy",
-        json=[
+        json=lambda: [
             {**job_json(visit, busy.job), "worker": busy.worker, "thread": busy.thread, "started": busy.since}
             for busy in jobs
         ],

@@ -31,7 +31,7 @@ def show(visit: Visit) -> Page:
         template="event",
         title=row.name,
         section="schedules",
-        json={
+        json=lambda: {
             **row.as_json(),
             "history": history,
             "upcoming": [due.isoformat() for due in upcoming],
@@ -62,7 +62,7 @@ def why_page(visit: Visit) -> Page:
         template="why",
         title=visit.texts("why.title", name=row.name),
         section="schedules",
-        json={"event": row.name, "at": at, "why": answer},
+        json=lambda: {"event": row.name, "at": at, "why": answer},
         view={"row": row, "at": at, "answer": answer, "prevents": _preventing(visit, row, at) if at else []},
     )
 

@@ -38,7 +38,7 @@ def show(visit: Visit) -> Page:
         template="job",
         title=job.job_class if job else visit.texts("job.title"),
         section=section,
-        json={
+        json=lambda: {
             "jid": jid,
             "in": place if job else None,
             "job": job_json(visit, job) if job else None,

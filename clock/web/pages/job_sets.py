@@ -9,8 +9,8 @@ from clock.web.job_filters import SECTIONS, cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
 from clock.web.page import Page, Visit
 
-SEARCHED = 10_000  # jobs that one page of a search looks at, if Redis can pass over most of them
-DECODED = 2_000  # and if each has to be decoded here
+SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can pass over most of them
+DECODED = 1_000  # and if each has to be decoded here
 
 
 def show_scheduled(visit: Visit) -> Page:
@@ -43,7 +43,7 @@ def _show(visit: Visit, where: SetName) -> Page:
         template="job_set",
         title=visit.texts(f"{section}.title"),
         section=section,
-        json={
+        json=lambda: {
             "size": found.total,
             "searched": found.searched,
             "cursor": found.cursor,

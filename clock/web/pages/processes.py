@@ -19,7 +19,7 @@ def show(visit: Visit) -> Page:
         template="processes",
         title=visit.texts("processes.title"),
         section="processes",
-        json={
+        json=lambda: {
             "clocks": [asdict(clock) for clock in status.clocks],
             "workers": [asdict(worker) for worker in status.workers],
         },

@@ -21,7 +21,7 @@ def show(visit: Visit) -> Page:
         template="queues",
         title=visit.texts("queues.title"),
         section="queues",
-        json=[asdict(view) for view in status.queues],
+        json=lambda: [asdict(view) for view in status.queues],
         view={
             "queues": status.queues[:MOST_QUEUES],
             "left_out": max(0, len(status.queues) - MOST_QUEUES),
@@ -44,7 +44,7 @@ def show_one(visit: Visit) -> Page:
         template="queue",
         title=name,
         section="queues",
-        json={
+        json=lambda: {
             "queue": name,
             "size": found.total,
             "cursor": found.cursor,

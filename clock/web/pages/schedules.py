@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clock.inspection.event_rows import EventRow
 from clock.web.inputs import choice, number
 from clock.web.page import Page, Visit
 
-EVENTS_ON_A_PAGE = 40
+EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
-MOST_SORTED = 300  # events of which all are read for a filter or an order by time; of more, see `Index`
+MOST_SORTED = 200  # events that are read for an order by time; of more the first ones by name
+MOST_READ = 300  # events of which one page reads the latest decision
+MOST_STRIPS = 50  # events of which one page reads all decisions of the strip
 NEVER = datetime.max.replace(tzinfo=UTC)
 LONG_AGO = 0
 
-STATES: Mapping[str, Callable[[EventRow], bool]] = {
-    "failing": lambda row: row.is_failing,
-    "missed": lambda row: any(record["decision"] == "missed" for record in row.records),
-    "paused": lambda row: row.pause is not None,
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state that events are filtered by: how many decisions of each are read for it, of how many events."""
+
+    has: Callable[[EventRow], bool]
+    records: int = 1
+    events: int = MOST_READ
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows of a page, the first of `total` events at place `first`.
+
+    `following` is where the next page begins (None: this is the last one). `is_partial`: events were left out of
+    the order. `looked`: up to which place a filter has looked; None: nothing is filtered by state.
+    """
+
+    rows: Sequence[EventRow]
+    total: int
+    first: int
+    following: int | None
+    is_partial: bool = False
+    looked: int | None = None
+
+
+STATES: Mapping[str, State] = {
+    "failing": State(lambda row: row.is_failing),
+    "missed": State(lambda row: any(one["decision"] == "missed" for one in row.records), STRIP, MOST_STRIPS),
+    "paused": State(lambda row: row.pause is not None),
 }
 ORDERS: Mapping[str, Callable[[EventRow], object]] = {
     "next": lambda row: row.next_due or NEVER,
@@ -29,58 +58,61 @@ ORDERS: Mapping[str, Callable[[EventRow], object]] = {
 def show(visit: Visit) -> Page:
     """The events, by name, filtered and in the order that the query asks for."""
     query = visit.request
-    text = query.get("q").strip().lower()
     state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
-    names = visit.data.event_names()
-    is_live = bool(state or order)
-    matching = sorted((name for name in names if _has(visit, name, text)), key=str.lower)
-    rows, total, is_partial = (
-        _chosen(visit, matching, state, order) if is_live else (_page_of(visit, matching), len(matching), False)
-    )
-    first = number("first", query.get("first"))
+    names = visit.data.sorted_names()
+    found = _found(visit, _matching(visit, names), state, order)
     return Page(
         template="schedules",
         title=visit.texts("schedules.title"),
         section="schedules",
-        json=[row.as_json() for row in rows],
+        json=lambda: [row.as_json() for row in found.rows],
         view={
-            "rows": rows,
+            "found": found,
+            "rows": found.rows,
             "q": query.get("q"),
             "state": state,
             "states": list(STATES),
             "order": order,
-            "total": total,
             "all": len(names),
-            "first": first,
-            "following": first + EVENTS_ON_A_PAGE if first + EVENTS_ON_A_PAGE < total else None,
-            "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
-            "is_partial": is_partial,
+            "before": max(0, found.first - EVENTS_ON_A_PAGE) if found.first else None,
             "most_sorted": MOST_SORTED,
             "most": STRIP,
-            "clocks": visit.data.status().clocks,
         },
     )
 
 
-def _has(visit: Visit, name: str, text: str) -> bool:
+def _matching(visit: Visit, names: Sequence[str]) -> Sequence[str]:
+    """The names that the search field asks for."""
+    text = visit.request.get("q").strip().lower()
     if not text:
-        return True
-    event = visit.data.declared.get(name)
-    found = f"{name} {event.schedule} {event.zone}" if event else name
-    return text in found.lower()
+        return names
+    searched = visit.data.searched
+    return [name for name in names if text in (searched.get(name) or name.lower())]
 
 
-def _page_of(visit: Visit, names: Sequence[str]) -> list[EventRow]:
+def _found(visit: Visit, names: Sequence[str], state: str, order: str) -> Found:
     first = number("first", visit.request.get("first"))
-    return visit.data.events(names[first : first + EVENTS_ON_A_PAGE], visit.now, STRIP)
+    if state:
+        return _filtered(visit, names, STATES[state], first)
+    ordered = _ordered(visit, names, ORDERS[order]) if order else names
+    rows = visit.data.events(ordered[first : first + EVENTS_ON_A_PAGE], visit.now, STRIP)
+    following = first + EVENTS_ON_A_PAGE
+    return Found(
+        rows, len(ordered), first, following if following < len(ordered) else None, len(ordered) < len(names)
+    )
 
 
-def _chosen(visit: Visit, names: Sequence[str], state: str, order: str) -> tuple[list[EventRow], int, bool]:
-    """The page of events in a state or order that Redis must be asked about; of many, the first ones only."""
-    found = visit.data.events(names[:MOST_SORTED], visit.now, STRIP if state == "missed" else 1)
-    rows = [row for row in found if not state or STATES[state](row)]
-    if order:
-        rows.sort(key=lambda row: ORDERS[order](row))  # type: ignore[arg-type, return-value]  # instants, or numbers
-    first = number("first", visit.request.get("first"))
-    shown = [row.name for row in rows[first : first + EVENTS_ON_A_PAGE]]
-    return visit.data.events(shown, visit.now, STRIP), len(rows), len(names) > MOST_SORTED
+def _ordered(visit: Visit, names: Sequence[str], key: Callable[[EventRow], object]) -> list[str]:
+    """The events in an order for which Redis must be asked; of many, the first ones by name only."""
+    rows = visit.data.events(names[:MOST_SORTED], visit.now, 1)
+    return [row.name for row in sorted(rows, key=key)]  # type: ignore[arg-type]  # instants, or numbers
+
+
+def _filtered(visit: Visit, names: Sequence[str], state: State, first: int) -> Found:
+    """The next events in a state, by name: from place `first` on, until a page is full or enough were read."""
+    part = names[first : first + state.events]
+    matching = [row.name for row in visit.data.events(part, visit.now, state.records) if state.has(row)]
+    shown = matching[:EVENTS_ON_A_PAGE]
+    looked = first + (part.index(shown[-1]) + 1 if len(matching) > len(shown) else len(part))
+    rows = visit.data.events(shown, visit.now, STRIP)
+    return Found(rows, len(names), first, looked if looked < len(names) else None, looked=looked)

@@ -16,7 +16,7 @@ def display(visit: Visit) -> Page:
         template="display",
         title=visit.texts("display.title"),
         section="",
-        json={"zone": zone, "theme": visit.theme or "system"},
+        json=lambda: {"zone": zone, "theme": visit.theme or "system"},
         view={"zone": zone, "zones": sorted(available_timezones()), "themes": ("", *THEMES)},
         refreshes=False,
     )
@@ -28,7 +28,7 @@ def keyboard(visit: Visit) -> Page:
         template="keyboard",
         title=visit.texts("keyboard.title"),
         section="",
-        json={key: visit.texts(f"keyboard.{key}") for key in KEYS},
+        json=lambda: {key: visit.texts(f"keyboard.{key}") for key in KEYS},
         view={"keys": KEYS},
         refreshes=False,
     )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from statistics import mean
+from functools import cached_property
 from typing import Any
 
-from clock.clocks import from_ms, to_ms
-from clock.inspection.event_rows import EventRow, event_history
+from clock.clocks import to_ms
+from clock.inspection.event_rows import EventRow, day_of_events
 from clock.web import inputs
 from clock.web.page import Page, Visit
 from clock.web.strips import kind_of
 
 EVENTS_ON_A_PAGE = 25
-RECORDS = 300  # of an event's history that are read for a day
+RECORDS = 400  # of an event that are read for a day
 MOST_MARKS = 400  # in a lane: more lie closer than the eye can tell apart
 SLOT_MINUTES = 15  # of the load
 LEAST_SECONDS = 1.0  # of a job that has never been measured
@@ -42,7 +42,7 @@ class Lane:
     is_cut: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Day:
     """A day in a zone: it may have 23 or 25 hours."""
 
@@ -50,12 +50,22 @@ class Day:
     end: datetime
     zone: tzinfo
 
-    @property
+    @cached_property
+    def begin_ms(self) -> int:
+        """Its beginning in ms since 1970."""
+        return to_ms(self.begin)
+
+    @cached_property
+    def end_ms(self) -> int:
+        """Its end in ms since 1970."""
+        return to_ms(self.end)
+
+    @cached_property
     def seconds(self) -> float:
         """How long it is."""
         return (self.end - self.begin).total_seconds()
 
-    @property
+    @cached_property
     def change(self) -> float | None:
         """When the clocks are set, in seconds from its beginning; None: they are not."""
         first = self.begin.astimezone(self.zone).utcoffset()
@@ -81,14 +91,15 @@ def show(visit: Visit) -> Page:
     day = day_of(chosen, zone)
     names, first = visit.data.event_names(), inputs.number("first", visit.request.get("first"))
     rows = visit.data.events(names[first : first + EVENTS_ON_A_PAGE], visit.now, 1)
-    lanes = [_lane(visit, row, day) for row in rows]
+    spans = day_of_events(visit.data.redis, [row.name for row in rows], day.begin, RECORDS)
+    lanes = [_lane(row, day, visit.now, *span) for row, span in zip(rows, spans, strict=True)]
     slots = sum(worker.concurrency for worker in visit.data.status().workers)
     load = load_of(lanes, day)
     return Page(
         template="timeline",
         title=visit.texts("timeline.title"),
         section="timeline",
-        json={
+        json=lambda: {
             "day": chosen.isoformat(),
             "zone": str(zone),
             "slots": slots,
@@ -121,31 +132,24 @@ def day_of(chosen: date, zone: tzinfo) -> Day:
     return Day(begin, end, zone)
 
 
-def _lane(visit: Visit, row: EventRow, day: Day) -> Lane:
-    records = event_history(visit.data.redis, row.name, RECORDS)
-    lasts = _usual_seconds(records)
-    decided = [_decided(record, day, lasts) for record in records if _is_on(record, day)]
-    planned = list(_planned(row, day, visit.now, lasts))
+def _lane(row: EventRow, day: Day, now: datetime, records: Sequence[Record], usual: float) -> Lane:
+    """The marks of an event; `usual` is how many seconds its jobs usually take."""
+    decided = [_decided(record, day, usual) for record in records if _is_on(record, day)]
+    planned = list(_planned(row, day, now, usual))
     marks = sorted([*decided, *planned], key=lambda mark: mark.start)
-    return Lane(row.name, marks, len(planned) >= MOST_MARKS)
-
-
-def _usual_seconds(records: Sequence[Record]) -> float:
-    """How long the event's jobs usually take."""
-    took = [outcome["took_ms"] / 1000 for record in records for outcome in record.get("outcomes", {}).values()]
-    return mean(took) if took else 0.0
+    return Lane(row.name, marks, len(planned) >= MOST_MARKS or len(decided) >= RECORDS)
 
 
 def _is_on(record: Record, day: Day) -> bool:
     due: int = record["due"]
-    return to_ms(day.begin) <= due < to_ms(day.end)
+    return day.begin_ms <= due < day.end_ms
 
 
 def _decided(record: Record, day: Day, usual: float) -> Mark:
     outcomes = record.get("outcomes", {}).values()
     took = max((outcome["took_ms"] / 1000 for outcome in outcomes), default=usual)
     has_run = kind_of(record) in ("fired", "caught_up", "manual")
-    start = (from_ms(record["due"]) - day.begin).total_seconds()
+    start = (record["due"] - day.begin_ms) / 1000
     jobs = record.get("jobs", 0)
     return Mark(start, took if has_run else 0.0, kind_of(record), jobs if has_run else 0)
 
