@@ -32,7 +32,8 @@ from clock.web import Access, Dashboard, Request, Source
 TIMES = 20
 BATCH = 10_000
 EVENTS_AT_ONCE = 200
-DECISIONS = 60  # of each event
+DECISIONS = 60  # of each of the first events by name; the others have one
+WHOLE_EVENTS = 1_000
 PAGES = (
     *("/", "/?q=event.00042", "/?state=failing", "/?state=missed", "/?order=next", "/timeline"),
     *("/timeline?day=2026-03-29", "/event?name=event.00042", "/why?name=event.00042&at=2026-03-29", "/queues"),
@@ -87,7 +88,7 @@ def fill_events(redis: Redis, timetable: Timetable) -> None:
                 (keys.LEDGER_DECLARATION, event.declaration),
             ):
                 pipeline.hset(key, event.name, value)
-            for minute in range(DECISIONS, 0, -1):
+            for minute in range(DECISIONS if number < WHOLE_EVENTS else 1, 0, -1):
                 due = now - minute * 60_000
                 decision = "error" if number % 100 == 0 and minute == 1 else "fired"
                 record = {"decision": decision, "due": due, "late_ms": minute * 7, "jobs": 1, "jids": ["a" * 24]}

@@ -25,7 +25,7 @@ class BusyJob:
 
 
 def busy_jobs(redis: Redis, workers: Sequence[str] | None = None) -> list[BusyJob]:
-    """The jobs that run now, the one that has run longest first. None: of all workers. Raises StoreUnavailable."""
+    """The jobs that run now, the longest first. `workers` None: of all workers. Raises StoreUnavailable."""
     rows = listing.work(redis, workers)
     jobs = [job for identity, work in rows.items() for job in _of_worker(identity, work)]
     return sorted(jobs, key=lambda job: job.since)

@@ -113,7 +113,7 @@ class JobFilter:
     @property
     def texts(self) -> list[str]:
         """Texts that the payload of each job that is meant contains: '=' and the text as it is, or '~' and it in
-        upper or lower case. Redis passes over payloads without them; `accepts` decides on the others.
+        upper or lower case. Redis skips payloads without them; `accepts` decides on the others.
         """
         jid = next(iter(self.jids)) if len(self.jids) == 1 else ""
         names = [] if self.job_class == UNREADABLE else _WILD.split(self.job_class or "")

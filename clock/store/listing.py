@@ -129,7 +129,7 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
 
 
 def work(redis: Redis, workers: Sequence[str] | None = None) -> dict[str, dict[str, bytes]]:
-    """What workers, Sidekiq's as well, report of their busy threads: thread -> JSON. None: all workers."""
+    """The reports of workers, Sidekiq's as well, on their busy threads: thread -> JSON. None: all workers."""
     with translated():
         identities = list(map(text, _members(redis, keys.PROCESSES))) if workers is None else workers
         with redis.pipeline(transaction=False) as pipeline:

@@ -85,7 +85,7 @@ class Data:
         return event_rows_of(self.redis, names, self.declared, now, count)
 
     def findings(self) -> Sequence[Finding]:
-        """What `clock doctor` finds, as of half a minute ago at most."""
+        """The findings of `clock doctor`, at most half a minute old."""
         return self._findings.get()
 
     def changed(self) -> None:

@@ -61,7 +61,7 @@ class Page:
     """What a page gives.
 
     `template` is its file without `.html`, `section` its entry in the menu, `json` makes its twin for programs;
-    `view` has what the template needs besides. `refreshes`: the page asks for itself again every few seconds.
+    `view` has the other values of the template. `refreshes`: the page asks for itself again every few seconds.
     """
 
     template: str

@@ -21,7 +21,7 @@ from clock.store.server.connection import translated
 _HASHES = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
 EARLY_MS = 60_000  # a decision may be committed before its due instant by as much as two machines' clocks differ
-USUAL = 20  # outcomes that tell how long an event's jobs take
+USUAL = 20  # outcomes; their mean is how long an event's jobs usually take
 
 Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 

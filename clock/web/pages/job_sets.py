@@ -9,8 +9,8 @@ from clock.web.job_filters import SECTIONS, cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
 from clock.web.page import Page, Visit
 
-SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can pass over most of them
-DECODED = 1_000  # and if each has to be decoded here
+SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can skip most of them
+DECODED = 1_000  # and if each must be decoded here
 
 
 def show_scheduled(visit: Visit) -> Page:

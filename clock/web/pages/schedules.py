@@ -32,7 +32,7 @@ class State:
 class Found:
     """The rows of a page, the first of `total` events at place `first`.
 
-    `following` is where the next page begins (None: this is the last one). `is_partial`: events were left out of
+    `following` is the place of the next page (None: this is the last page). `is_partial`: events were left out of
     the order. `looked`: up to which place a filter has looked; None: nothing is filtered by state.
     """
 

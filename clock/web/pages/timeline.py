@@ -52,7 +52,7 @@ class Day:
 
     @cached_property
     def begin_ms(self) -> int:
-        """Its beginning in ms since 1970."""
+        """Its start in ms since 1970."""
         return to_ms(self.begin)
 
     @cached_property
