@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Clock(Protocol):
@@ -22,6 +22,16 @@ class Clock(Protocol):
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set or `seconds` have passed; True: it was set."""
+
+    def correct(self, server_time: datetime, asked: float) -> Correction:
+        """Follow the server's time, requested at the monotonic time `asked` and received now. Fakes stay."""
+
+
+class Correction(NamedTuple):
+    """How far a clock was moved, and how far the machine's clock is ahead of the server's."""
+
+    moved: timedelta = timedelta(0)
+    skew: timedelta = timedelta(0)
 
 
 class SystemClock:
@@ -45,6 +55,13 @@ class SystemClock:
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set or `seconds` have passed; True: it was set."""
         return stop.wait(max(0.0, seconds))
+
+    def correct(self, server_time: datetime, asked: float) -> Correction:
+        """Set `offset` by the server's time, requested at the monotonic time `asked` and received now."""
+        half = timedelta(seconds=(self.monotonic() - asked) / 2)
+        moved = _beyond(half, server_time + half - self.now())
+        self.offset += moved
+        return Correction(moved, -self.offset)
 
 
 class ServerClock:
@@ -71,24 +88,20 @@ class ServerClock:
         """Wait until `stop` is set or `seconds` have passed; True: it was set."""
         return self._machine.wait(stop, seconds)
 
-    def correct(self, server_time: datetime, asked: float) -> timedelta:
-        """Set the time to the server's, which was requested at the monotonic time `asked` and received now.
-
-        Differences within half the round trip are ignored, so a slow network causes no jitter. Returns the change
-        of this clock.
-        """
+    def correct(self, server_time: datetime, asked: float) -> Correction:
+        """Set the time to the server's, requested at the monotonic time `asked` and received now."""
         answered = self._machine.monotonic()
         half = timedelta(seconds=(answered - asked) / 2)
         instant, then = self._known
-        moved = server_time + half - (instant + timedelta(seconds=answered - then))
-        if abs(moved) <= half:
-            return timedelta(0)
-        self._known = (server_time + half, answered)
-        return moved
+        moved = _beyond(half, server_time + half - (instant + timedelta(seconds=answered - then)))
+        if moved:
+            self._known = (server_time + half, answered)
+        return Correction(moved, self._machine.now() - self.now())
 
-    def skew(self) -> timedelta:
-        """The machine's wall clock minus this clock."""
-        return self._machine.now() - self.now()
+
+def _beyond(half: timedelta, moved: timedelta) -> timedelta:
+    """The change of a clock. Changes within half the round trip are 0, so a slow network causes no jitter."""
+    return moved if abs(moved) > half else timedelta(0)
 
 
 def to_ms(instant: datetime) -> int:

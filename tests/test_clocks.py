@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clock.clocks import ServerClock
+from clock.clocks import Correction, ServerClock, SystemClock
 from clock.testing import FakeClock
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -22,7 +22,7 @@ def test_setting_the_machines_clock_moves_the_time_nowhere(machine: FakeClock, h
     machine.advance(3 * SECOND)
 
     assert clock.now() == SIX + 3 * SECOND
-    assert clock.skew() == timedelta(hours=hours)
+    assert clock.correct(SIX + 3 * SECOND, clock.monotonic()).skew == timedelta(hours=hours)
 
 
 def test_the_servers_time_is_taken_over_with_half_of_the_journey_added(machine: FakeClock) -> None:
@@ -30,9 +30,9 @@ def test_the_servers_time_is_taken_over_with_half_of_the_journey_added(machine: 
     asked = clock.monotonic()
     machine.advance(timedelta(milliseconds=20))
 
-    moved = clock.correct(SIX + 10 * SECOND, asked)
+    correction = clock.correct(SIX + 10 * SECOND, asked)
 
-    assert moved == timedelta(seconds=9, milliseconds=990)
+    assert correction.moved == timedelta(seconds=9, milliseconds=990)
     assert clock.now() == SIX + 10 * SECOND + timedelta(milliseconds=10)
 
 
@@ -41,7 +41,7 @@ def test_what_the_journey_may_explain_is_no_difference(machine: FakeClock) -> No
     asked = clock.monotonic()
     machine.advance(timedelta(milliseconds=20))
 
-    assert clock.correct(SIX + timedelta(milliseconds=5), asked) == timedelta(0)
+    assert clock.correct(SIX + timedelta(milliseconds=5), asked).moved == timedelta(0)
     assert clock.now() == SIX + timedelta(milliseconds=20)
 
 
@@ -50,7 +50,21 @@ def test_a_clock_that_was_suspended_is_right_again_after_the_next_look(machine: 
     clock = ServerClock(machine)
     machine.travel_to(SIX + timedelta(hours=2))
 
-    clock.correct(SIX + timedelta(hours=2), clock.monotonic())
+    correction = clock.correct(SIX + timedelta(hours=2), clock.monotonic())
 
     assert clock.now() == SIX + timedelta(hours=2)
-    assert clock.skew() == timedelta(0)
+    assert correction.skew == timedelta(0)
+
+
+def test_the_system_clock_follows_the_server_by_its_offset() -> None:
+    clock = SystemClock()
+    ahead = clock.now() + timedelta(hours=1)
+
+    correction = clock.correct(ahead, clock.monotonic())
+
+    assert timedelta(minutes=59) < clock.offset == correction.moved == -correction.skew <= timedelta(hours=1)
+
+
+def test_a_fake_clock_does_not_follow_the_server(machine: FakeClock) -> None:
+    assert machine.correct(SIX + timedelta(hours=1), machine.monotonic()) == Correction()
+    assert machine.now() == SIX

@@ -15,7 +15,7 @@ from clock.api.connecting import connected, now
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError, UnknownEvent
 from clock.inspection import events
-from clock.inspection.why import Asked, asked, latest_of_all, recorded
+from clock.inspection.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.why import why as explain
 from clock.job.push.client import clock as client_clock
 from clock.store import Redis, listing
@@ -206,9 +206,9 @@ def _signature(clock_file: Path) -> Signature:
     return Signature(host=socket.gethostname(), release=release.name)
 
 
-def _spans(at: datetime | str, event: Event | None) -> list[Asked]:
+def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:
     """The spans of time that are meant. Raises UnreadableTime."""
     if isinstance(at, str):
-        return asked(at, event.zone if event else UTC)
+        return periods_of(at, event.zone if event else UTC)
     start = at.astimezone(UTC)
-    return [Asked(start, start + SECOND)]
+    return [AskedPeriod(start, start + SECOND)]

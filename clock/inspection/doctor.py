@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from clock.inspection import blockers
-from clock.inspection.finding import Finding, Grade, looked
-from clock.inspection.orphans import lost_workers, orphans
+from clock.inspection.finding import Finding, Grade, findings_of
 from clock.inspection.server_faults import server_faults
-from clock.store import Redis, listing
+from clock.store import Redis, listing, repairs
 from clock.store.server.connection import SKEW_SECONDS
 from clock.store.server.namespace import namespace_of
 from clock.store.server.server_version import ServerVersion
@@ -33,16 +32,16 @@ class Circumstances:
 def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
     """Look at everything. What Redis refuses to show is a finding, too. Raises StoreUnavailable."""
     return [
-        *looked("server", lambda: _of_server(redis, circumstances)),
+        *findings_of("server", lambda: _of_server(redis, circumstances)),
         _tls(circumstances.url),
         _skew(circumstances.offset),
-        *looked("permissions", lambda: blockers.permissions(redis)),
-        *looked("keys", lambda: blockers.wrong_types(redis)),
-        *looked("processes", lambda: blockers.reported(redis)),
-        *looked("queues", lambda: blockers.without_worker(redis)),
-        *looked("jobs in progress", lambda: _left_behind(redis)),
-        *looked("entries", lambda: _broken_entries(redis)),
-        *looked("ledger", lambda: [_forgotten_events(redis)]),
+        *findings_of("permissions", lambda: blockers.permissions(redis)),
+        *findings_of("keys", lambda: blockers.wrong_types(redis)),
+        *findings_of("processes", lambda: blockers.reported(redis)),
+        *findings_of("queues", lambda: blockers.without_worker(redis)),
+        *findings_of("jobs in progress", lambda: _left_behind(redis)),
+        *findings_of("entries", lambda: _broken_entries(redis)),
+        *findings_of("ledger", lambda: [_forgotten_events(redis)]),
     ]
 
 
@@ -206,3 +205,27 @@ def _forgotten_events(redis: Redis) -> Finding:
         "if intended, do nothing: they are deleted after a week, or now by clock doctor --repair; "
         "an event that returns before then continues from its last run",
     )
+
+
+def lost_workers(redis: Redis) -> list[str]:
+    """The identities of workers that hold jobs and are in no register. Raises StoreUnavailable."""
+    holding, registered = listing.holders(redis)
+    return sorted(holding - registered)
+
+
+def adopt_jobs(redis: Redis) -> int:
+    """Let live workers put back the jobs of lost workers. Returns how many workers. Raises StoreUnavailable."""
+    return repairs.adopt(redis, lost_workers(redis))
+
+
+def orphans(redis: Redis) -> list[str]:
+    """The events that are no longer in the clock file. Raises StoreUnavailable.
+
+    The clock deletes their data a week later. Until then, an event that returns continues as before.
+    """
+    return sorted(listing.orphaned(redis))
+
+
+def forget_events(redis: Redis) -> int:
+    """Delete the ledger entries and histories of orphans. Returns how many. Raises StoreUnavailable."""
+    return sum(repairs.forget_event(redis, event) for event in orphans(redis))

@@ -27,7 +27,7 @@ class Finding:
     advice: str = ""
 
 
-def looked(subject: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def findings_of(subject: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What `look` finds. If Redis refuses it, that is the finding. Raises StoreUnavailable."""
     try:
         return list(look())

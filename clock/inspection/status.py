@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Status:
     """What there is at an instant. `events` is None where no clock file was at hand.
 
-    `owed` is the event and instant that the clock has to decide first, ahead or overdue, as the workers see it.
+    `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue.
     `faults` are what is wrong with the server and with keys in it, `wrong` the keys of a wrong type.
     """
 
@@ -45,7 +45,7 @@ class Status:
     parked: dict[str, int]
     ledger: int
     events: Sequence[EventView] | None
-    owed: tuple[str, datetime] | None
+    oldest_undecided: tuple[str, datetime] | None
     faults: Sequence[str] = ()
     wrong: frozenset[str] = frozenset()
 
@@ -61,17 +61,18 @@ class Status:
 
     @property
     def overdue(self) -> list[tuple[str, datetime]]:
-        """The events that should have fired, and since when; of those of a database the one that is due first.
+        """The events that should have fired, and since when; of database rows, only the first one.
 
-        What was due before the oldest due instant that is `owed` runs on a thread of the clock.
+        An event that was due before the oldest undecided due instant runs on a thread of the clock.
         """
+        oldest = self.oldest_undecided
         found = {
             view.event.name: view.next_due
             for view in self.events or ()
-            if view.next_due and view.overdue(self.at) and not (self.owed and view.next_due < self.owed[1])
+            if view.next_due and view.overdue(self.at) and not (oldest and view.next_due < oldest[1])
         }
-        if self.owed and self.at - self.owed[1] > OVERDUE:
-            found.setdefault(*self.owed)
+        if oldest and self.at - oldest[1] > OVERDUE:
+            found.setdefault(*oldest)
         return list(found.items())
 
     @property
@@ -137,7 +138,7 @@ def _status(
         parked=listing.parked(redis),
         ledger=_or(0, lambda: listing.ledger_size(redis)),
         events=_events(redis, now, timetable) if timetable else None,
-        owed=_owed(redis),
+        oldest_undecided=_oldest_undecided(redis),
     )
 
 
@@ -145,7 +146,7 @@ def _events(redis: Redis, now: datetime, timetable: Timetable) -> Sequence[Event
     return _or([], lambda: events(redis, timetable, now))
 
 
-def _owed(redis: Redis) -> tuple[str, datetime] | None:
+def _oldest_undecided(redis: Redis) -> tuple[str, datetime] | None:
     found = look(redis)
     return None if found.event is None or found.due is None else (found.event, found.due)
 

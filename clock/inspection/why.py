@@ -21,7 +21,7 @@ MOST_RECORDS = 40  # of a stretch of time are told; more than that are nobody's 
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPeriod:
     """A stretch of time: the instants start <= t < end. `note` tells what the zone's clock did there."""
 
     start: datetime
@@ -29,7 +29,7 @@ class Asked:
     note: str | None = None
 
 
-def asked(text: str, zone: tzinfo) -> list[Asked]:
+def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
     """The stretches that a text means: a second, a minute or a day, on the zone's clock if it names no offset.
 
     A wall-clock time that occurs twice has two, one that does not occur has the moment of the change. Raises
@@ -41,19 +41,19 @@ def asked(text: str, zone: tzinfo) -> list[Asked]:
         raise UnreadableTime(text) from None
 
 
-def _periods(text: str, found: datetime, zone: tzinfo) -> list[Asked]:
+def _periods(text: str, found: datetime, zone: tzinfo) -> list[AskedPeriod]:
     length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
     if found.tzinfo is not None:
-        return [Asked(found.astimezone(UTC), found.astimezone(UTC) + length)]
+        return [AskedPeriod(found.astimezone(UTC), found.astimezone(UTC) + length)]
     folds = sorted({found.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)})
     real = [start for start in folds if start.astimezone(zone).replace(tzinfo=None) == found]
     if not real:
-        return [Asked(folds[0], folds[-1] + length, f"{text}: does not exist; the clocks were set forward")]
+        return [AskedPeriod(folds[0], folds[-1] + length, f"{text}: does not exist; the clocks were set forward")]
     note = f"{text}: occurs twice; the clocks were set back" if len(real) > 1 else None
-    return [Asked(start, start + length, note) for start in real]
+    return [AskedPeriod(start, start + length, note) for start in real]
 
 
-def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
+def why(redis: Redis, event: Event, when: AskedPeriod, now: datetime) -> list[str]:
     """Lines that say what became of the event's due instants in a stretch of time. Raises StoreUnavailable."""
     lines = [when.note] if when.note else []
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
@@ -66,7 +66,7 @@ def why(redis: Redis, event: Event, when: Asked, now: datetime) -> list[str]:
     return lines if records or dues else [*lines, *_not_due(event, row.entry.anchor, when)]
 
 
-def recorded(redis: Redis, event: str, when: Asked) -> list[str]:
+def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
     """What the history alone says of a stretch of time, of an event that nothing declares now, in UTC.
 
     Raises StoreUnavailable.
@@ -157,7 +157,7 @@ def _undecided_lines(
         yield f"{_shown(first, event.zone)}{span}: {text}"
 
 
-def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
+def _not_due(event: Event, anchor: datetime, when: AskedPeriod) -> Iterator[str]:
     start = _shown(when.start, event.zone)
     if when.start < anchor:
         deployed = f"this schedule was first deployed at {_shown(anchor, event.zone)}"
@@ -169,7 +169,7 @@ def _not_due(event: Event, anchor: datetime, when: Asked) -> Iterator[str]:
     yield f"{start}: not scheduled then: {event.declaration}{upcoming}"
 
 
-def _dues(event: Event, entry: Entry, when: Asked) -> list[datetime]:
+def _dues(event: Event, entry: Entry, when: AskedPeriod) -> list[datetime]:
     """The due instants of a stretch of time; of an event that asks its condition again the next one alone."""
     if event.asks_again:
         counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
@@ -180,7 +180,7 @@ def _dues(event: Event, entry: Entry, when: Asked) -> list[datetime]:
     return [due for due in (from_ms(seconds * 1000) for seconds in found) if due >= when.start]
 
 
-def _is_about(record: Mapping[str, Any], when: Asked) -> bool:
+def _is_about(record: Mapping[str, Any], when: AskedPeriod) -> bool:
     return from_ms(record.get("first", record["due"])) < when.end and when.start <= from_ms(record["due"])
 
 

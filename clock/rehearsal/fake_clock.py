@@ -6,6 +6,8 @@ import math
 import threading
 from datetime import UTC, datetime, timedelta
 
+from clock.clocks import Correction
+
 _LONGEST_SECONDS = 100 * 366 * 86_400.0  # of a wait; nobody lets a century pass
 _PATIENCE_SECONDS = 10.0  # real seconds after which a test that waits for nothing fails rather than hangs
 
@@ -47,6 +49,10 @@ class FakeClock:
             finally:
                 self._waiters.remove(wakes_at)
         return stop.is_set()
+
+    def correct(self, server_time: datetime, asked: float) -> Correction:
+        """Nothing: only the test moves this clock."""
+        return Correction()
 
     def advance(self, by: timedelta) -> None:
         """Let `by` pass at once. Raises ValueError where it is negative."""

@@ -24,7 +24,15 @@ from clock.rehearsal.instants import aware
 from clock.rehearsal.job_modes import Collected, Mode
 from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.rehearsal.row_reads import RowReads
-from clock.rehearsal.uptime import SIGNATURE, Column, cover_pauses, enqueue_only, meet, run_firings, runs_user_code
+from clock.rehearsal.uptime import (
+    SIGNATURE,
+    Column,
+    columns_due,
+    cover_pauses,
+    enqueue_only,
+    run_firings,
+    runs_user_code,
+)
 from clock.ticker import ActionMode, ActionOf, Ticker, own_action
 from clock.timetable import Event, Timetable, load
 
@@ -126,7 +134,7 @@ def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> l
     return away
 
 
-def _nowhere(to: float) -> None:
+def _stay(to: float) -> None:
     """The world's clock stays: nothing of the user's is run."""
 
 
@@ -142,7 +150,7 @@ class _Rehearsal:
     rows: RowReads
     columns: list[Column] = field(default_factory=list)
     current: Sequence[Event] = ()  # the events that are due now: rows that are gone are not among them
-    move: Move = _nowhere
+    move: Move = _stay
     ticks: int = 0
 
     @property
@@ -166,22 +174,22 @@ class _Rehearsal:
         for at, sources in self.rows.instants(begin, stop):
             runs_code = any(self._runs_user_code(event) for event in self.timetable.events)
             if runs_code:
-                self._meet(at)
+                self._decide_until(at)
             self.clock.travel_to(at)
             self.move(at.timestamp())
             changes = [source.read() for source in sources]  # each is asked
             if any(changes):
-                self._meet(at)
+                self._decide_until(at)
                 self.clock.travel_to(ticked)
                 ticker.read_ledger_again()
                 self._tick(ticker, at)
                 ticked = at
-        self._meet(stop)
+        self._decide_until(stop)
 
-    def _meet(self, stop: datetime) -> None:
+    def _decide_until(self, stop: datetime) -> None:
         """Meet what is due before `stop`."""
         until = _second_before(stop)
-        met = list(meet(self.current, self.ledger, until))
+        met = list(columns_due(self.current, self.ledger, until))
         to_run = [column for column in met if self._runs_user_code(column.event)]
         run_firings(self.timetable, to_run, self.ledger, self.action_of, self.clock, self.move, until)
         cover_pauses(met, self.ledger)  # also of events that run no code, paused by one that does

@@ -34,7 +34,7 @@ from clock.ticker import (
     decision_of,
     due_of,
     fire,
-    met,
+    fires_on_time,
     pause_after,
 )
 from clock.timetable import Event, Timetable
@@ -117,7 +117,7 @@ def _function(job: JobClass) -> object:
     return getattr(job.perform_async, "__func__", None)
 
 
-def meet(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
+def columns_due(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
     """The columns of what is due after the ledger's last decision, up to `until`; the ledger is told of them.
 
     That of an event which asks its condition again is empty: what is due depends on the answers.
@@ -127,7 +127,9 @@ def meet(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iter
         if event.asks_again:
             yield Column(event, [], entry.previous, entry.decided)
             continue
-        dues = met(event, anchor=entry.anchor, decided=entry.decided, previous=entry.previous, until=until)
+        dues = fires_on_time(
+            event, anchor=entry.anchor, decided=entry.decided, previous=entry.previous, until=until
+        )
         if dues:
             column = Column(event, dues, entry.previous, entry.decided)
             column.outcomes.update(_paused(column, ledger))

@@ -1,5 +1,5 @@
 from clock.ticker.asking import due_of
-from clock.ticker.catch_up import Due, met
+from clock.ticker.catch_up import Due, fires_on_time
 from clock.ticker.clock_process import ClockProcess
 from clock.ticker.decisions import JOINED, Outcome, Signature, decision_of, pause_after
 from clock.ticker.heartbeat import Heartbeat
@@ -31,7 +31,7 @@ __all__ = [
     "due_of",
     "fire",
     "fire_manually",
-    "met",
+    "fires_on_time",
     "own_action",
     "pause_after",
     "release_of",

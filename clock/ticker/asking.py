@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from clock.clocks import from_ms, to_ms
-from clock.ticker.catch_up import ON_TIME, SUPERSEDED, Due, Missed, Owed, missed_because
+from clock.ticker.catch_up import ON_TIME, SUPERSEDED, Backlog, Due, Missed, missed_because
 from clock.timetable import Event
 from clock.timetable.triggers.spans import span_of
 
@@ -29,7 +29,9 @@ def due_of(
     )
 
 
-def owed_by_asking(event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime) -> Owed:
+def backlog_by_asking(
+    event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime
+) -> Backlog:
     """What becomes of the instants in (decided, now] at which the event would ask its condition."""
     missed = _too_late(event, anchor, decided, counted, now)
     after = missed[-1].at if missed else decided
@@ -45,10 +47,10 @@ def owed_by_asking(event: Event, *, anchor: datetime, decided: datetime, counted
         missed.append(Missed(following[0], last, after, len(following) - 1, SUPERSEDED[event.catch_up], counted))
         after = last
     if not following:
-        return Owed(tuple(missed), (), decided=after)
+        return Backlog(tuple(missed), (), decided=after)
     caught_up = now - following[-1] > ON_TIME
     due = due_of(event, following[-1], anchor=anchor, decided=after, counted=counted, caught_up=caught_up)
-    return Owed(tuple(missed), (due,), decided=due.at)
+    return Backlog(tuple(missed), (due,), decided=due.at)
 
 
 def _too_late(event: Event, anchor: datetime, decided: datetime, counted: str, now: datetime) -> list[Missed]:

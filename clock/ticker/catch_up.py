@@ -77,7 +77,7 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class Backlog:
     """What an event owes at an instant: first what is missed, then what fires; `decided` is the last of them."""
 
     missed: tuple[Missed, ...]
@@ -85,9 +85,9 @@ class Owed:
     decided: datetime
 
 
-def owed(
+def backlog_of(
     event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, now: datetime
-) -> Owed:
+) -> Backlog:
     """What becomes of the event's due instants in (decided, now]; `previous` is the last one before them.
 
     All instants are aware, in UTC. A year of missed instants costs no more than an hour of them, if the trigger
@@ -110,7 +110,7 @@ def owed(
         for at in map(_instant, firing):
             fires.append(Due(at, previous, after, caught_up=now - at > ON_TIME))
             previous = after = at
-    return Owed(tuple(missed), tuple(fires), decided=after)
+    return Backlog(tuple(missed), tuple(fires), decided=after)
 
 
 def _sections(event: Schedule, now: datetime) -> Iterator[tuple[int, str | None]]:
@@ -130,7 +130,7 @@ def _instant(seconds: int) -> datetime:
     return from_ms(seconds * 1000)
 
 
-def met(
+def fires_on_time(
     event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
 ) -> list[int]:
     """The due instants in (decided, until] that fire where a clock looks at each as it is due; seconds since 1970.

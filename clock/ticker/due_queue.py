@@ -11,8 +11,8 @@ from operator import attrgetter
 
 from msgspec.structs import replace
 
-from clock.ticker.asking import due_of, owed_by_asking
-from clock.ticker.catch_up import Due, Owed, owed
+from clock.ticker.asking import backlog_by_asking, due_of
+from clock.ticker.catch_up import Backlog, Due, backlog_of
 from clock.timetable import Event
 
 _PLACE = attrgetter("place")
@@ -40,13 +40,13 @@ class Planned:
         )
         return replace(due, is_asked_again=self.is_asked_again)
 
-    def owed(self, now: datetime) -> Owed:
+    def backlog(self, now: datetime) -> Backlog:
         """What becomes of what is undecided at `now`."""
         if self.event.asks_again:
-            return owed_by_asking(
+            return backlog_by_asking(
                 self.event, anchor=self.anchor, decided=self.decided, counted=self.counted, now=now
             )
-        return owed(self.event, anchor=self.anchor, decided=self.decided, previous=self.previous, now=now)
+        return backlog_of(self.event, anchor=self.anchor, decided=self.decided, previous=self.previous, now=now)
 
     def take_over(self, decided: datetime, due: Due | None) -> None:
         """Note that all up to `decided` is on its way; `due` fires, and is taken to count."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from clock.clocks import Clock, ServerClock
+from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.problems import Problem, Problems
 from clock.store.ledger.lease import Lease, Tenure
@@ -30,8 +30,8 @@ logger = logging.getLogger("clock.clock")
 class Leader:
     """Keeps trying for the lease in its own thread, so that a slow action does not lose it.
 
-    `on_lead` is called, on that thread, when this clock has become the one that works. Each answer brings Redis's
-    time along, by which a ServerClock is corrected.
+    `on_lead` is called, on that thread, when this clock has become the one that works. Each answer carries
+    Redis's time, which corrects the clock.
     """
 
     def __init__(
@@ -91,8 +91,7 @@ class Leader:
         except StoreError:
             self._tenure = None
             return
-        if isinstance(self._clock, ServerClock):
-            self._correct(self._clock, self._tenure, asked)
+        self._correct(self._tenure, asked)
         holder = self._tenure.holder
         if not holder:
             return
@@ -122,9 +121,9 @@ class Leader:
         else:
             logger.info("On standby: the leader is %s", holder)
 
-    def _correct(self, clock: ServerClock, tenure: Tenure, asked: float) -> None:
-        moved = clock.correct(tenure.server_time, asked).total_seconds()
-        skew = clock.skew().total_seconds()
+    def _correct(self, tenure: Tenure, asked: float) -> None:
+        correction = self._clock.correct(tenure.server_time, asked)
+        moved, skew = correction.moved.total_seconds(), correction.skew.total_seconds()
         is_skewed = abs(skew) > SKEW_SECONDS
         self._time.found(*([_skewed(skew)] if is_skewed else []))
         if abs(moved) > SKEW_SECONDS and is_skewed == self._is_skewed:

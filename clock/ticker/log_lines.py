@@ -57,7 +57,7 @@ def about(event: str, at: datetime) -> dict[str, str]:
     return {"event": event, "due": at.isoformat()}
 
 
-def few(names: Sequence[str]) -> str:
+def shortened_list(names: Sequence[str]) -> str:
     """Some of the names, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
@@ -69,7 +69,7 @@ def _restored(events: Sequence[str], *, is_old: bool) -> None:
         logger.warning(
             "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
             "and jobs that Redis lost with them stay lost.",
-            few(list(map(repr, events))),
+            shortened_list(list(map(repr, events))),
             "Decisions that another clock has made since this one last led are made again."
             if is_old
             else "Their due instants are neither lost nor fired twice.",
@@ -88,7 +88,7 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remember
             "The ledger entries of %s had a missing or invalid part; this clock rebuilt them from the rest: a "
             "due instant may have been lost. See maxmemory-policy, and find the program that deletes or writes "
             "keys clock:ledger:*.",
-            few(list(map(repr, renewed))),
+            shortened_list(list(map(repr, renewed))),
         )
     pairs = [(item.event.name, item.event.declaration) for item in planned]
     if behind := remembered.behind(pairs, entries):
@@ -96,7 +96,7 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remember
         logger.warning(
             "Redis lost decisions that this clock had committed: an older snapshot was restored, or a replica "
             "that lagged was promoted. These due instants are decided again, and jobs that ran may run again: %s",
-            few([_decided_again(events[found.event], found) for found in behind]),
+            shortened_list([_decided_again(events[found.event], found) for found in behind]),
         )
 
 

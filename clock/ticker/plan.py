@@ -141,10 +141,10 @@ class Plan:
                 item.take_over(at, due)
                 self._met.append(item)
                 continue
-            owes = item.owed(now)
-            missed += [(item.event, run) for run in owes.missed]
-            fires += [(due.at, item.place, item.event, due) for due in owes.fires]
-            item.take_over(owes.decided, owes.fires[-1] if owes.fires else None)
+            backlog = item.backlog(now)
+            missed += [(item.event, run) for run in backlog.missed]
+            fires += [(due.at, item.place, item.event, due) for due in backlog.fires]
+            item.take_over(backlog.decided, backlog.fires[-1] if backlog.fires else None)
             self._queue.put_back(item)
         fires.sort(key=itemgetter(0, 1))
         self.to_fire.extend((event, due) for _, _, event, due in fires)

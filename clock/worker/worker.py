@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from clock import worker_hooks
-from clock.clocks import Clock, SystemClock
+from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
 from clock.job.encryption import key_ids
 from clock.job.job_run import RunListener
@@ -22,7 +22,7 @@ from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import unserved_problems
 from clock.store.jobs.worker_register import Beat, WorkerRegister
-from clock.store.server.connection import answers, server_time_offset
+from clock.store.server.connection import answers, server_time
 from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_worker
 from clock.store.server.self_check import SelfCheck
@@ -323,9 +323,9 @@ class Worker:
         return self._status.beat(rtt_us)
 
     def _keep_redis_time(self) -> None:
-        """Follow Redis's clock, by which others take this worker for dead; a machine's may be set anew."""
-        if isinstance(self._clock, SystemClock):
-            self._clock.offset += server_time_offset(self._redis, self._clock)
+        """Follow Redis's clock: by it the other workers decide that this worker is dead."""
+        asked = self._clock.monotonic()
+        self._clock.correct(server_time(self._redis), asked)
 
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
         """What is done with each heartbeat, by the names in the log."""

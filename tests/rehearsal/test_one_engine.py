@@ -18,8 +18,8 @@ from clock.rehearsal.uptime import enqueue_only
 from clock.store import keys, listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock, History, MemoryLedger
-from clock.ticker import ActionMode, Signature, Ticker, met
-from clock.ticker.catch_up import owed
+from clock.ticker import ActionMode, Signature, Ticker, fires_on_time
+from clock.ticker.catch_up import backlog_of
 from clock.timetable import Event, Timetable, load
 from tests.examples import examples
 
@@ -150,7 +150,7 @@ def test_the_answer_for_many_due_instants_is_the_answer_for_each(event: int, hou
     found = _events()[event]
     decided, until = START + timedelta(seconds=late), START + timedelta(seconds=late, hours=hours)
 
-    at_once = met(found, anchor=START, decided=decided, previous=None, until=until)
+    at_once = fires_on_time(found, anchor=START, decided=decided, previous=None, until=until)
 
     one_by_one: list[int] = []
     last, previous = decided, None
@@ -158,7 +158,7 @@ def test_the_answer_for_many_due_instants_is_the_answer_for_each(event: int, hou
         due = found.next_after(last, anchor=START, previous=previous)
         if due is None or due > until:
             break
-        [fires] = owed(found, anchor=START, decided=last, previous=previous, now=due).fires
+        [fires] = backlog_of(found, anchor=START, decided=last, previous=previous, now=due).fires
         one_by_one.append(to_ms(fires.at) // 1000)
         last = previous = due
     assert at_once[:50] == one_by_one

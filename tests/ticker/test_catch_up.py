@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clock.clocks import to_ms
-from clock.ticker.catch_up import ALL_LIMIT, ON_TIME, Owed, missed_because, owed
+from clock.ticker.catch_up import ALL_LIMIT, ON_TIME, Backlog, backlog_of, missed_because
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import Elapsed, Trigger
 from clock.timetable.triggers.spans import Countable
@@ -34,71 +34,71 @@ def minute(number: float) -> datetime:
     return ANCHOR + number * MINUTE
 
 
-def owed_at(number: float, event: EveryMinute, *, decided: float = 0) -> Owed:
+def backlog_at(number: float, event: EveryMinute, *, decided: float = 0) -> Backlog:
     previous = minute(decided) if decided else None
-    return owed(event, anchor=ANCHOR, decided=minute(decided), previous=previous, now=minute(number))
+    return backlog_of(event, anchor=ANCHOR, decided=minute(decided), previous=previous, now=minute(number))
 
 
-def fired(owes: Owed) -> list[datetime]:
-    return [due.at for due in owes.fires]
+def fired(backlog: Backlog) -> list[datetime]:
+    return [due.at for due in backlog.fires]
 
 
 def test_an_instant_met_on_time_fires_and_is_no_catch_up() -> None:
-    owes = owed_at(1.01, EveryMinute())
+    backlog = backlog_at(1.01, EveryMinute())
 
-    assert fired(owes) == [minute(1)]
-    assert not owes.fires[0].caught_up
-    assert owes.missed == ()
+    assert fired(backlog) == [minute(1)]
+    assert not backlog.fires[0].caught_up
+    assert backlog.missed == ()
 
 
 def test_nothing_is_owed_before_the_next_due_instant() -> None:
-    assert owed_at(0.99, EveryMinute()) == Owed((), (), decided=ANCHOR)
+    assert backlog_at(0.99, EveryMinute()) == Backlog((), (), decided=ANCHOR)
 
 
 def test_the_first_instant_has_no_previous_one_and_the_second_has() -> None:
-    assert owed_at(1, EveryMinute()).fires[0].previous is None
-    assert owed_at(2, EveryMinute(), decided=1).fires[0].previous == minute(1)
+    assert backlog_at(1, EveryMinute()).fires[0].previous is None
+    assert backlog_at(2, EveryMinute(), decided=1).fires[0].previous == minute(1)
 
 
 def test_latest_fires_the_last_instant_of_an_outage_and_records_the_others_as_one_run() -> None:
-    owes = owed_at(10.5, EveryMinute())
+    backlog = backlog_at(10.5, EveryMinute())
 
-    assert fired(owes) == [minute(10)]
-    assert owes.fires[0].caught_up
-    assert owes.fires[0].previous == minute(9)
-    [run] = owes.missed
+    assert fired(backlog) == [minute(10)]
+    assert backlog.fires[0].caught_up
+    assert backlog.fires[0].previous == minute(9)
+    [run] = backlog.missed
     assert (run.first, run.at, run.count) == (minute(1), minute(9), 9)
     assert run.reason == "superseded by a later run"
 
 
 def test_all_fires_each_instant_of_an_outage_in_order() -> None:
-    owes = owed_at(10.5, EveryMinute("all"))
+    backlog = backlog_at(10.5, EveryMinute("all"))
 
-    assert fired(owes) == [minute(number) for number in range(1, 11)]
-    assert owes.missed == ()
+    assert fired(backlog) == [minute(number) for number in range(1, 11)]
+    assert backlog.missed == ()
 
 
 def test_skip_fires_only_what_is_met_on_time() -> None:
-    assert fired(owed_at(10.5, EveryMinute("skip"))) == []
-    assert fired(owed_at(10.01, EveryMinute("skip"))) == [minute(10)]
+    assert fired(backlog_at(10.5, EveryMinute("skip"))) == []
+    assert fired(backlog_at(10.01, EveryMinute("skip"))) == [minute(10)]
 
 
 def test_an_instant_older_than_the_limit_is_missed_with_the_limit_named() -> None:
-    owes = owed_at(3.9, EveryMinute(catch_up_within=timedelta(seconds=30)))
+    backlog = backlog_at(3.9, EveryMinute(catch_up_within=timedelta(seconds=30)))
 
-    assert fired(owes) == []
-    assert [run.reason for run in owes.missed] == ["over 0:00:30 late, the event's catch-up limit"]
+    assert fired(backlog) == []
+    assert [run.reason for run in backlog.missed] == ["over 0:00:30 late, the event's catch-up limit"]
 
 
 def test_an_instant_met_on_time_fires_whatever_the_limit_is() -> None:
-    assert fired(owed_at(1.01, EveryMinute(catch_up_within=timedelta(0)))) == [minute(1)]
+    assert fired(backlog_at(1.01, EveryMinute(catch_up_within=timedelta(0)))) == [minute(1)]
 
 
 def test_all_fires_at_most_a_thousand() -> None:
-    owes = owed_at(ALL_LIMIT + 5, EveryMinute("all", timedelta(days=365)))
+    backlog = backlog_at(ALL_LIMIT + 5, EveryMinute("all", timedelta(days=365)))
 
-    assert fired(owes) == [minute(number) for number in range(6, ALL_LIMIT + 6)]
-    assert [(run.count, run.reason) for run in owes.missed] == [(5, "more than 1000 runs were due at once")]
+    assert fired(backlog) == [minute(number) for number in range(6, ALL_LIMIT + 6)]
+    assert [(run.count, run.reason) for run in backlog.missed] == [(5, "more than 1000 runs were due at once")]
 
 
 @pytest.mark.parametrize("catch_up", ["latest", "all", "skip"])
@@ -108,22 +108,22 @@ def test_all_fires_at_most_a_thousand() -> None:
     within=st.integers(min_value=0, max_value=400),
 )
 def test_every_due_instant_is_decided_exactly_once(catch_up: str, away: int, decided: int, within: int) -> None:
-    owes = owed_at(decided + away / 60, EveryMinute(catch_up, within * MINUTE), decided=decided)
+    backlog = backlog_at(decided + away / 60, EveryMinute(catch_up, within * MINUTE), decided=decided)
 
-    missed = [run.first + number * MINUTE for run in owes.missed for number in range(run.count)]
-    assert missed + fired(owes) == [minute(decided + number) for number in range(1, away // 60 + 1)]
+    missed = [run.first + number * MINUTE for run in backlog.missed for number in range(run.count)]
+    assert missed + fired(backlog) == [minute(decided + number) for number in range(1, away // 60 + 1)]
 
 
 def test_the_reason_and_the_firings_are_those_of_a_look_at_each_instant() -> None:
     for catch_up in ("latest", "all", "skip"):
         for tenths in range(0, 30):
             event = EveryMinute(catch_up, timedelta(seconds=90))
-            owes = owed_at(5 + tenths / 10, event)
+            backlog = backlog_at(5 + tenths / 10, event)
             now = minute(5 + tenths / 10)
             late = [now - minute(number) for number in range(1, int(5 + tenths / 10) + 1)]
             fires = [age for age in late if missed_because(event, age) is None]
-            assert fired(owes) == [now - age for age in (fires if catch_up == "all" else fires[-1:])]
-            assert [due.caught_up for due in owes.fires] == [now - due.at > ON_TIME for due in owes.fires]
+            assert fired(backlog) == [now - age for age in (fires if catch_up == "all" else fires[-1:])]
+            assert [due.caught_up for due in backlog.fires] == [now - due.at > ON_TIME for due in backlog.fires]
 
 
 @dataclass
@@ -173,9 +173,9 @@ def test_a_year_of_missed_seconds_is_counted_and_not_made_one_by_one(
 ) -> None:
     event, now = EverySecond(trigger, catch_up, within), ANCHOR + timedelta(days=365, milliseconds=300)
 
-    owes = owed(event, anchor=ANCHOR, decided=ANCHOR, previous=None, now=now)
+    backlog = backlog_of(event, anchor=ANCHOR, decided=ANCHOR, previous=None, now=now)
 
-    assert sum(run.count for run in owes.missed) + len(owes.fires) == 365 * 86_400
-    assert fired(owes)[-1] == owes.decided == ANCHOR + timedelta(days=365)
+    assert sum(run.count for run in backlog.missed) + len(backlog.fires) == 365 * 86_400
+    assert fired(backlog)[-1] == backlog.decided == ANCHOR + timedelta(days=365)
     assert len(event.asked) <= 3, "calls of the trigger"
     assert sum(found.made for found in event.asked) <= ALL_LIMIT + 10, "instants that were made"

@@ -13,7 +13,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
 from clock.cli.wiring import opened
 from clock.inspection import Circumstances, Finding, Grade, examine
-from clock.inspection.orphans import adopt_jobs, forget_events
+from clock.inspection.doctor import adopt_jobs, forget_events
 from clock.store import Redis
 
 _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}

@@ -12,7 +12,7 @@ from clock.cli.output import echo
 from clock.cli.spans import dated
 from clock.cli.wiring import load_timetable, opened
 from clock.errors import SourceFailed, UnknownEvent
-from clock.inspection.why import asked, recorded
+from clock.inspection.why import periods_of, recorded
 from clock.inspection.why import why as explain
 from clock.store import listing
 from clock.timetable import find_event
@@ -40,10 +40,12 @@ def why_command(name: str, when: str, **options: Any) -> None:
     except (UnknownEvent, SourceFailed) as error:
         if name not in listing.ledger(redis):
             raise
-        lines = [line for period in asked(dated(when, clock.now()), UTC) for line in recorded(redis, name, period)]
+        lines = [
+            line for period in periods_of(dated(when, clock.now()), UTC) for line in recorded(redis, name, period)
+        ]
         for line in (f"showing recorded runs only, in UTC: {error}", *lines):
             echo(line)
         return
-    for period in asked(dated(when, clock.now().astimezone(event.zone)), event.zone):
+    for period in periods_of(dated(when, clock.now().astimezone(event.zone)), event.zone):
         for line in explain(redis, event, period, clock.now()):
             echo(line)

@@ -9,7 +9,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.inspection.event_rows import EventRow, event_history
-from clock.inspection.why import asked, recorded, why
+from clock.inspection.why import periods_of, recorded, why
 from clock.web.inputs import limited
 from clock.web.page import NotFound, Page, Visit
 from clock.web.shown import length, local
@@ -76,7 +76,7 @@ def _row(visit: Visit, count: int) -> EventRow:
 
 
 def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
-    stretches = asked(at, row.zone)
+    stretches = periods_of(at, row.zone)
     if row.event is None:
         return [line for when in stretches for line in recorded(visit.data.redis, row.name, when)]
     return [line for when in stretches for line in why(visit.data.redis, row.event, when, visit.now)]
@@ -85,7 +85,7 @@ def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
 def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
     """What could still prevent a run at a time to come; nothing of a time that has passed."""
     event = row.event
-    if event is None or not any(when.end > visit.now for when in asked(at, row.zone)):
+    if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone)):
         return []
     t, condition = visit.texts, event.condition
     causes = {
