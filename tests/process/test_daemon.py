@@ -52,7 +52,7 @@ def test_it_starts_says_so_logs_and_stops(daemons: App) -> None:
 
     pid = pid_of(daemons)
     assert daemons.clock("daemon", "stop").stdout == f"Stopped, pid {pid}\n"
-    assert not alive(pid)
+    eventually(lambda: not alive(pid), "the clock has ended")
     assert not (daemons.folder / PID_FILE).exists()
     assert log.read_text().rstrip().endswith("Stopped")
 
@@ -73,7 +73,7 @@ def test_restart_gives_it_a_new_process(daemons: App) -> None:
     daemons.clock("daemon", "restart")
 
     assert pid_of(daemons) != before
-    assert not alive(before)
+    eventually(lambda: not alive(before), "the clock before it has ended")
 
 
 def test_the_pid_file_of_a_killed_clock_is_no_hindrance(daemons: App) -> None:
