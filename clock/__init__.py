@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE: pytest, to which a plugin of ours is known, would warn if t
 
 from clock import import_path  # noqa: F401  # first: it keeps the modules imported below from being hidden
 from clock.errors import ClockError, Discard, JobTimeout
-from clock.job import Job, aenqueue, client_middleware, enqueue, server_middleware
+from clock.job import IterableJob, Job, aenqueue, client_middleware, enqueue, server_middleware
 from clock.timetable import (
     DUE_AT,
     CancelJob,
@@ -30,6 +30,7 @@ __all__ = [
     "CancelJob",
     "ClockError",
     "Discard",
+    "IterableJob",
     "Job",
     "JobTimeout",
     "aenqueue",

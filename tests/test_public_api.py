@@ -26,6 +26,7 @@ PUBLIC: dict[str, list[str] | None] = {
     "clock.api": None,
     "clock.errors": None,
     "clock.job": None,
+    "clock.job.cursors": ["lines", "queryset", "select", "sequence"],
     "clock.job.after_commit": ["django_commit", "sqlalchemy_commit"],
     "clock.django": ["database_events"],
     "clock.job.registry": ["forget", "lookup"],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clock.inspection.jobs import FoundJob, found
+from clock.inspection.progress import Progress, progress_of
 from clock.store import Redis, listing
 from clock.store.jobs.in_progress import InProgress
 
@@ -15,13 +16,17 @@ MILLISECONDS_FROM = 1e11  # Sidekiq writes whole seconds; a later version may wr
 
 @dataclass(frozen=True, slots=True)
 class BusyJob:
-    """A job that runs: its worker, thread and queue, and since when (float seconds; 0: unknown)."""
+    """A job that runs: its worker, thread and queue, and since when (float seconds; 0: unknown).
+
+    `progress` is what the job has reported of it.
+    """
 
     worker: str
     thread: str
     queue: str
     job: FoundJob
     since: float
+    progress: Progress | None = None
 
 
 def busy_jobs(redis: Redis, workers: Sequence[str] | None = None) -> list[BusyJob]:
@@ -54,6 +59,7 @@ def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:
             str(report.get("queue", "")),
             _job(report.get("payload")),
             _since(report.get("run_at")),
+            progress_of(report.get("progress")),
         )
         for thread, report in reports
         if report is not None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from clock.errors import StoreError, StoreUnavailable
+from clock.inspection.busy import BusyJob, busy_jobs
 from clock.inspection.events import OVERDUE, EventView, events
 from clock.inspection.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
@@ -29,8 +30,9 @@ T = TypeVar("T")
 class Status:
     """What there is at an instant. `events` is None where no clock file was at hand.
 
-    `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue.
-    `faults` are what is wrong with the server and with keys in it, `wrong` the keys of a wrong type.
+    `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue. `progress`
+    are the running jobs that report theirs. `faults` are what is wrong with the server and with keys in it,
+    `wrong` the keys of a wrong type.
     """
 
     at: datetime
@@ -46,6 +48,7 @@ class Status:
     ledger: int
     events: Sequence[EventView] | None
     oldest_undecided: tuple[str, datetime] | None
+    progress: Sequence[BusyJob] = ()
     faults: Sequence[str] = ()
     wrong: frozenset[str] = frozenset()
 
@@ -139,6 +142,7 @@ def _status(
         ledger=_or(0, lambda: listing.ledger_size(redis)),
         events=_events(redis, now, timetable) if timetable else None,
         oldest_undecided=_oldest_undecided(redis),
+        progress=[busy for busy in busy_jobs(redis) if busy.progress],
     )
 
 

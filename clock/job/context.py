@@ -10,6 +10,7 @@ import msgspec
 
 from clock.clocks import Clock, SystemClock, from_ms
 from clock.job.payload import Payload
+from clock.job.run_state import RunState
 
 _SYSTEM_CLOCK = SystemClock()
 
@@ -21,6 +22,7 @@ class Context(msgspec.Struct, frozen=True):
     is_stopping: Callable[[], bool] = lambda: False
     queue: str = "default"
     clock: Clock = _SYSTEM_CLOCK
+    state: RunState = msgspec.field(default_factory=RunState)
     decrypted: Sequence[Any] | None = None  # the arguments, if the payload holds an encrypted one
 
     @property
@@ -44,6 +46,14 @@ class Context(msgspec.Struct, frozen=True):
         """
         count = self.payload.get("retry_count")
         return max(2, count + 2) if isinstance(count, int) else 1
+
+    def report_progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Note how far the run has come, for the next heartbeat."""
+        state = self.state
+        if state.started is None:
+            state.started = self.clock.monotonic()
+        spent = round(self.clock.monotonic() - state.started, 3)
+        state.progress = {"done": done, "total": total, "seconds": spent, "note": note}
 
     def instant(self, name: str) -> datetime | None:
         """`due` or `previous` of the firing that pushed the job."""

@@ -173,6 +173,10 @@ class Job(JobMethods):
         """Whether the worker is about to stop: a long job may end early, and is run again from its start."""
         return self.context.is_stopping()
 
+    def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
+        """Report how far this run has come: `clock status` and the dashboard show it with the next heartbeat."""
+        self.context.report_progress(done, total, note)
+
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose lines carry this job's jid, class and event."""

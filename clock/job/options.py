@@ -72,6 +72,8 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "timeout": (_is_duration, _DURATION),
     "expires_in": (_is_duration, _DURATION),
     "redact": (_are_names, "a list of names of perform's arguments"),
+    "exactly_once": (lambda value: isinstance(value, bool), "True or False"),
+    "max_run_time": (_is_duration, _DURATION),
     "encrypt": (lambda value: isinstance(value, bool), "True or False"),
     "enqueue_after_commit": (
         lambda value: value is None or callable(value),
@@ -101,6 +103,8 @@ class CallOptions(TypedDict, total=False):
     tags: Sequence[str]
     redact: Sequence[str]
     encrypt: bool
+    exactly_once: bool
+    max_run_time: float | timedelta | None
     timeout: float | timedelta | None
     expires_in: float | timedelta | None
     wait: float | timedelta
@@ -127,7 +131,7 @@ class Order:
 
 
 #: Options that JSON holds as seconds.
-_DURATIONS = {"retry_for", "timeout", "expires_in"}
+_DURATIONS = {"retry_for", "timeout", "expires_in", "max_run_time"}
 
 
 def checked(where: str, options: Mapping[str, object], *, with_call: bool = False) -> None:

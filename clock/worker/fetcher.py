@@ -139,6 +139,7 @@ class Fetcher:
                 job = self._idle_wait.wait()
             if job is not None and job in self.claims:  # else other workers have it now
                 slot.started = self._clock.monotonic()
+                slot.state = None
                 slot.job = job
                 return job
 

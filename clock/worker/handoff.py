@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+from clock.job.run_state import RunState
 from clock.store.jobs.in_progress import Claimed
 
 SOON_SECONDS = 0.01  # what is claimed at once should be done within about this time
@@ -60,11 +61,12 @@ class Slot:
     in Redis for the next job.
     """
 
-    __slots__ = ("job", "started", "tid", "waits_idle", "wake")
+    __slots__ = ("job", "started", "state", "tid", "waits_idle", "wake")
 
     def __init__(self, tid: str) -> None:
         self.tid = tid
         self.job: Claimed | None = None
+        self.state: RunState | None = None  # of the job's run
         self.started = 0.0
         self.waits_idle = False
         self.wake = threading.Lock()

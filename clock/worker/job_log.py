@@ -25,6 +25,12 @@ def log_start(payload: Payload, queue: str, clock: Clock) -> None:
         logger.debug("%s %s starts", payload["class"], payload.get("jid"), extra=fields)
 
 
+def log_early_end(payload: Payload, queue: str, why: str) -> None:
+    """Log that a run has ended before its work, and that the job continues later."""
+    words = (payload["class"], payload.get("jid"), why)
+    logger.info("%s %s interrupted: %s; it continues later", *words, extra=about(payload, queue))
+
+
 def log_run(run: JobRun) -> None:
     """Log that a job is done, was dropped, failed (with the traceback) or is unfit, and what becomes of it."""
     if run.outcome == "done":

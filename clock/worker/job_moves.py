@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
-from clock.job.payload import Payload, encode_again
+from clock.job.payload import Payload, decode, encode_again
 from clock.problems import Problems
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.ledger.held_pushes import Push
 from clock.worker.claims import Claims
 
 RETRY_SECONDS = 1.0  # how often a step is repeated while Redis is away
@@ -48,6 +49,23 @@ class JobMoves:
     def park(self, job: Claimed, class_name: str) -> None:
         """Keep a job of an unknown class for a worker that has it."""
         self._settle(job, partial(self._in_progress.put_back, [Move(job, "parked", class_name, job.payload)]))
+
+    def hand_back(self, job: Claimed, payload: Payload) -> None:
+        """Put a job that has ended early at the front of its queue, with what it has noted in its payload."""
+        move = Move(job, "queue", job.queue, encode_again(payload))
+        self._settle(job, partial(self._in_progress.put_back, [move]))
+
+    def save(self, job: Claimed, fields: Mapping[str, object], pushes: Sequence[Push]) -> bool:
+        """Save fields in the payload of a running job, and push jobs; False: other workers have the job now.
+
+        Waits while Redis is away. Raises StoreError if Redis refuses it.
+        """
+        payload = decode(job.payload)
+        assert isinstance(payload, dict)  # noqa: S101  # a job that runs
+        text = encode_again({**payload, **fields})
+        saved: list[bool] = []
+        self._insist(lambda: saved.append(self._in_progress.save_position(job, text, pushes)))
+        return saved == [True]
 
     def mark(self, job: Claimed) -> None:
         """Note that a job with which a worker has died before runs now."""

@@ -6,6 +6,7 @@ import logging
 from asyncio import CancelledError
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -26,6 +27,7 @@ from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
+from clock.job.run_state import RunState
 from clock.job.types import JobClass
 from clock.log import JobLogContext
 from clock.store import keys
@@ -33,7 +35,7 @@ from clock.store.jobs.in_progress import Claimed
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
 from clock.worker.handoff import Slot
-from clock.worker.job_log import about, log_run, log_start
+from clock.worker.job_log import about, log_early_end, log_run, log_start
 from clock.worker.job_moves import JobMoves
 from clock.worker.retry import MAX_RETRIES, discarded, judge, noted
 
@@ -103,21 +105,40 @@ class Processor:
             self._moves.mark(claimed)
         log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
-        error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock, decrypted))
+        state = RunState(partial(self._moves.save, claimed), started)
+        self._slot.state = state
+        error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock, state, decrypted))
         took = self._clock.monotonic() - started
-        if error is None or isinstance(error, Discard):
+        if error is None and state.ended_early:
+            self._end_early(claimed, state)
+        elif error is None or isinstance(error, Discard):
             self._report(JobRun(payload, claimed.queue, "dropped" if error else "done", took, error))
             self._fetcher.finish(self._slot, claimed, took)
         elif isinstance(error, CancelledError) and claimed not in self._fetcher.claims:  # put back, then cut short
             self._fetcher.free(self._slot)
             return
         else:
-            self._fail(claimed, job, JobRun(payload, claimed.queue, "failed", took, error), error)
+            self._fail(claimed, job, JobRun(payload, claimed.queue, "failed", took, error), error, state)
         if suspect:
             self._moves.unmark(claimed)
 
-    def _fail(self, claimed: Claimed, job: JobClass, failed: JobRun, error: BaseException) -> None:
-        payload = parse(claimed.payload)  # again: the job may have changed its arguments, a middleware its payload
+    def _end_early(self, claimed: Claimed, state: RunState) -> None:
+        """Keep a job whose run has ended before its work for another run. It does not count as an attempt."""
+        payload = {**parse(claimed.payload), **state.fields}
+        if state.ended_early == "stopped":
+            log_early_end(payload, claimed.queue, "the worker stops")
+            self._moves.hand_back(claimed, payload)
+        elif state.ended_early == "released":
+            log_early_end(payload, claimed.queue, "its max_run_time is over")
+            now = seconds(self._clock.now())
+            self._moves.set_aside(claimed, payload, where=keys.SCHEDULE, score=now, ran=False)
+        self._fetcher.free(self._slot)
+
+    def _fail(
+        self, claimed: Claimed, job: JobClass, failed: JobRun, error: BaseException, state: RunState
+    ) -> None:
+        # Read again: the job may have changed its arguments, a middleware its payload.
+        payload = {**parse(claimed.payload), **state.fields}
         now = seconds(self._clock.now())
         verdict = judge(payload, job, error, now=now, max_retries=self._max_retries)
         self._report(

@@ -76,7 +76,10 @@ class Status:
         running = [(slot, job) for slot in self._fetcher.slots if (job := slot.job)]
         self._shown = {slot.tid: (job, self._payload(slot, job)) for slot, job in running}
         work = {
-            slot.tid: _work(job, self._shown[slot.tid][1], now - (monotonic - slot.started))
+            slot.tid: {
+                **_work(job, self._shown[slot.tid][1], now - (monotonic - slot.started)),
+                **_progress(slot),
+            }
             for slot, job in running
         }
         return Beat(
@@ -107,6 +110,12 @@ def shown(job: Claimed) -> str:
         summary = _Summary()
     args = [f"{len(job.payload)} bytes, not shown"]
     return json.dumps({**msgspec.to_builtins(summary), "queue": job.queue, "args": args})
+
+
+def _progress(slot: Slot) -> dict[str, object]:
+    """The progress that the running job reports, if it does. Sidekiq's page ignores the field."""
+    progress = slot.state.progress if slot.state else None
+    return {} if progress is None else {"progress": progress}
 
 
 def _work(job: Claimed, payload: str, started: float) -> dict[str, object]:

@@ -128,7 +128,26 @@ def test_the_examples_of_the_guide_to_encryption_run(
     assert opened == [(7, "1")]
 
 
-@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption"])
+def test_the_examples_of_the_guide_to_iteration_run(guide: Callable[..., ModuleType], redis: Redis) -> None:
+    users = {1: "Ada", 2: "Bob", 3: "Cy"}
+    normalized: list[str] = []
+
+    examples = guide(
+        "iteration",
+        users_after=lambda after, shard: ((key, name) for key, name in users.items() if key > after),
+        normalize=normalized.append,
+        number_of_users=lambda shard: len(users),
+        subscriber_ids=lambda: [7, 8],
+    )
+
+    assert [row["class"] for row in waiting(redis, "default")] == ["BackfillUsersJob", "SendDigestJob"]
+    examples.BackfillUsersJob.perform_inline(3)
+    assert normalized == ["Ada", "Bob", "Cy"]
+    examples.SendDigestJob.perform_inline()
+    assert [row["args"] for row in waiting(redis, "default")[2:]] == [[7], [8]]
+
+
+@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption", "iteration"])
 def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)", (DOCS / f"{name}.md").read_text()):
         assert (DOCS / os.fspath(link)).exists(), link

@@ -80,6 +80,7 @@ def _show(place: str, found: Status) -> None:
     _show_clocks(found)
     _show_workers(found)
     _show_queues(found)
+    _show_progress(found)
     echo(
         f"scheduled {found.scheduled}  retries {found.retries}  dead {found.dead}  "
         f"processed {found.processed}  failed {found.failed}"
@@ -133,6 +134,12 @@ def _show_queues(found: Status) -> None:
     _section(["queue", "jobs", "latency"], rows, "no queues yet")
 
 
+def _show_progress(found: Status) -> None:
+    rows = [(busy.job.job_class, busy.job.jid, str(busy.progress)) for busy in found.progress]
+    if rows:
+        _section(["running job", "jid", "progress"], rows, "")
+
+
 def _show_events(found: Status) -> None:
     views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
     rows = [(view.event.name, _due(found.at, view), _last(found.at, view)) for view in views]
@@ -180,6 +187,11 @@ def _show_json(place: str, found: Status) -> None:
         "clocks": [asdict(clock) for clock in found.clocks],
         "workers": [asdict(worker) for worker in found.workers],
         "queues": [asdict(queue) for queue in found.queues],
+        "progress": [
+            {"class": busy.job.job_class, "jid": busy.job.jid, **busy.progress.as_json}
+            for busy in found.progress
+            if busy.progress
+        ],
         "scheduled": found.scheduled,
         "retries": found.retries,
         "dead": found.dead,

@@ -82,7 +82,7 @@ def _packed(
     else:
         jid = held.next_jid() if held else new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
-    if held:
+    if held and held.clock_field:
         payload["clock"] = held.clock_field
     if due is not None and due > now:
         payload["at"] = due

@@ -23,6 +23,7 @@ from clock.store import keys
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.steps import in_steps
+from clock.store.ledger.held_pushes import Push
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.sending import Command
@@ -41,7 +42,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
     @property
     def entry(self) -> bytes:
-        """What the hash holds."""
+        """The value in the hash."""
         return self.queue.encode() + b"\n" + self.payload
 
 
@@ -100,6 +101,7 @@ class InProgress:
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")
+        self._save_position = script(redis, "save_position")
 
     def claim(
         self, queues: Sequence[str], limit: int, *, done: Sequence[int], now: datetime, expires_seconds: float
@@ -229,6 +231,20 @@ class InProgress:
         if buried:
             self._trim_dead(max(buried))
         return int(moved)
+
+    def save_position(self, job: Claimed, payload: str, pushes: Sequence[Push]) -> bool:
+        """Save the payload of a job in progress, and push jobs, in one step; False: another worker has the job.
+
+        Raises StoreUnavailable; it may be called again then, and pushes nothing twice.
+        """
+        queues = list(dict.fromkeys(push.queue for push in pushes))
+        args: list[str | int | float] = [job.number, f"{job.queue}\n{payload}"]
+        for push in pushes:
+            at = "" if push.at is None else push.at
+            args += [queues.index(push.queue) + 1, push.queue, push.payload, at]
+        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *map(keys.queue, queues)]
+        with translated():
+            return bool(self._save_position(keys=names, args=args))
 
     def mark(self, job: Claimed) -> None:
         """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""

@@ -8,7 +8,8 @@ firing always gives its jobs the same jids: a jid comes from event, due instant 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import msgspec
@@ -72,6 +73,32 @@ class HeldPushes(msgspec.Struct):
         return {"event": self.event, "due": self.due_ms, "previous": self.previous_ms}
 
 
+class ItemPushes(HeldPushes):
+    """What the items of an iterating job have pushed since its position was saved.
+
+    `event` is the jid of the iterating job. The jid of a job comes from it, the item's cursor and the place in the
+    item.
+    """
+
+    _cursor: str = ""
+
+    def next_item(self, cursor: str) -> None:
+        """Start with the item of that cursor, as JSON."""
+        self._cursor, self._given = cursor, 0
+        self.jids.clear()
+
+    def next_jid(self) -> str:
+        """The jid of the item's next job: 24 hex digits, the same each time this item runs."""
+        self.jids.append(jid_of(f"{self.event}\0{self._cursor}", 0, self._given))
+        self._given += 1
+        return self.jids[-1]
+
+    @property
+    def clock_field(self) -> dict[str, str | int | None]:
+        """Nothing: no firing pushes these jobs."""
+        return {}
+
+
 _current: ContextVar[HeldPushes | None] = ContextVar("clock_held_pushes", default=None)
 
 
@@ -86,6 +113,16 @@ def _let_go() -> None:
 
 
 in_child(_let_go)
+
+
+@contextmanager
+def holding_in(held: HeldPushes) -> Iterator[None]:
+    """Hold what is pushed inside the block in `held`."""
+    token = _current.set(held)
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 class holding:  # noqa: N801  # it reads as a function, and a generator would cost each firing more

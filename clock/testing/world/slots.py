@@ -5,7 +5,7 @@ If the worker dies in between, the work is done but not acknowledged, which is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,13 +19,14 @@ from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, decode
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import Claimed, InProgress
+from clock.store.ledger.held_pushes import Push
 from clock.worker.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
 from clock.worker.handoff import Slot
 from clock.worker.job_moves import JobMoves
 from clock.worker.processor import Processor
 
-OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed")
+OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed", "interrupted")
 
 #: How long a job takes, from its payload.
 Lasts = Callable[[Payload], timedelta]
@@ -36,7 +37,7 @@ class Ran:
     """A run of a job: which, by which worker, from when to when, and what it came to.
 
     `outcome` is done, retry, dead or dropped; parked: the worker has no such class; killed: the worker died
-    meanwhile; None: it is under way.
+    meanwhile; interrupted: it ended early and continues later; None: it is under way.
     """
 
     job: str
@@ -97,7 +98,15 @@ class _LateReports:
         self.calls.append(partial(self._moves.park, job, class_name))
 
     def set_aside(self, job: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True) -> None:
+        self.outcome = self.outcome or "interrupted"
         self.calls.append(partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran))
+
+    def hand_back(self, job: Claimed, payload: Payload) -> None:
+        self.outcome = "interrupted"
+        self.calls.append(partial(self._moves.hand_back, job, payload))
+
+    def save(self, job: Claimed, fields: Mapping[str, object], pushes: Sequence[Push]) -> bool:
+        return self._moves.save(job, fields, pushes)
 
     def mark(self, job: Claimed) -> None:
         self._moves.mark(job)

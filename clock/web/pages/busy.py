@@ -21,7 +21,13 @@ def show(visit: Visit) -> Page:
         title=visit.texts("busy.title"),
         section="busy",
         json=lambda: [
-            {**job_json(visit, busy.job), "worker": busy.worker, "thread": busy.thread, "started": busy.since}
+            {
+                **job_json(visit, busy.job),
+                "worker": busy.worker,
+                "thread": busy.thread,
+                "started": busy.since,
+                "progress": busy.progress.as_json if busy.progress else None,
+            }
             for busy in jobs
         ],
         view={

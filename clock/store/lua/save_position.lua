@@ -1,0 +1,31 @@
+-- Save the position of a job in progress, and push the jobs that its items have made.
+--
+-- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] sorted set of delayed jobs
+-- KEYS[4], ... the lists of the queues that jobs are pushed to
+-- ARGV[1] the job's number    ARGV[2] "queue\npayload" with the position
+-- then for each job to push: the place of its queue among those lists, the queue's name, its payload, and its score
+--   in KEYS[3] (float seconds; '': it is enqueued now)
+-- Returns 1, or 0 if the job is no longer in progress here: another worker took it, and nothing was written.
+--
+-- One script, because a crash between the pushes and the position would push the jobs twice, or not at all. If the
+-- position is saved already, an answer was lost and the call repeated: nothing is pushed again.
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if not held then return 0 end
+if held == ARGV[2] then return 1 end
+for place = 4, #KEYS do
+  need('LPUSH', KEYS[place], '')
+  local kind = redis.call('TYPE', KEYS[place]).ok
+  if kind ~= 'list' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[place] .. ' is no list') end
+end
+need('HSET', KEYS[1], '0', '')
+for at = 3, #ARGV, 4 do
+  local key, name, payload, score = KEYS[3 + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  if score == '' then
+    redis.call('LPUSH', key, payload)
+    redis.pcall('SADD', KEYS[2], name)
+  else
+    redis.call('ZADD', KEYS[3], score, payload)
+  end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
