@@ -1,4 +1,4 @@
-"""Actions declared with `thread=True`: side by side, but their outcomes come in each event's order."""
+"""Actions declared with `thread=True` run in parallel; the outcomes of each event keep their order."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class _Started:
 
 
 class ActionThreads:
-    """At most `max_threads` actions at once; more wait their turn, and a warning says so.
+    """Runs at most `max_threads` actions at once; logs a warning if more are waiting.
 
-    `on_finish` is called, on the action's thread, when there may be something to take.
+    `on_finish` is called on the action's thread when an outcome may be ready.
     """
 
     def __init__(self, max_threads: int, on_finish: Callable[[], object]) -> None:
@@ -48,20 +48,20 @@ class ActionThreads:
         future.add_done_callback(lambda _: self._on_finish())
 
     def add_decided(self, event: Event, about: Due | Missed, outcome: Outcome | None = None) -> None:
-        """Hand in due instants that do not fire, to be taken in their turn."""
+        """Add due instants that do not fire; they are returned by `take` in their turn."""
         future: Future[Outcome | None] = Future()
         future.set_result(outcome)
         self._append(_Started(event, about, future))
 
     def count_running(self, event: str) -> int:
-        """How many of the event's actions run, or wait for a thread."""
+        """The number of the event's actions that run or wait for a thread."""
         return sum(not item.future.done() for item in self._started.get(event, ()))
 
     def _append(self, item: _Started) -> None:
         self._started.setdefault(item.event.name, deque()).append(item)
 
     def take(self) -> Iterator[tuple[Event, Due | Missed, Outcome | None]]:
-        """What can be committed: that before which nothing of the same event is still running."""
+        """Return outcomes that can be committed: no earlier action of the same event is still running."""
         for name, queue in list(self._started.items()):
             while queue and queue[0].can_be_taken:
                 item = queue.popleft()
@@ -70,14 +70,14 @@ class ActionThreads:
                 del self._started[name]
 
     def latest_started(self, event: str) -> Due | Missed | None:
-        """The event's latest due instant that was handed in and not taken yet."""
+        """The event's latest due instant that was added and is not returned yet."""
         queue = self._started.get(event)
         return queue[-1].about if queue else None
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Wait for what runs, `timeout_seconds` at most; what has not begun is left undecided.
+        """Wait for running actions, `timeout_seconds` at most. Actions that have not started stay undecided.
 
-        False: some run on.
+        False: some actions are still running.
         """
         futures = [item.future for queue in self._started.values() for item in queue]
         running = [future for future in futures if not future.cancel()]

@@ -1,7 +1,7 @@
-"""Catching up events that ask their condition again, as Clockwork's form does after a refusal.
+"""Catch-up for events that ask their condition again after a refusal, as Clockwork's form does.
 
-Whether an instant counts is known once it has been asked about, so the clock asks about one at a time. What is too
-late to fire is missed as one run: nobody asked about it, and it does not use up the period.
+Whether a due instant counts depends on the answer, so the clock asks for one at a time. Instants that are too late
+to fire are missed as one run. They do not use up the period.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ def due_of(
 def backlog_by_asking(
     event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime
 ) -> Backlog:
-    """What becomes of the instants in (decided, now] at which the event would ask its condition."""
+    """Sort the instants in (decided, now] at which the event asks its condition: missed, or the one that fires."""
     missed = _too_late(event, anchor, decided, counted, now)
     after = missed[-1].at if missed else decided
     following = [at] if (at := _asked_after(event, after, anchor, counted)) and at <= now else []
-    while following and event.catch_up != "all":  # as if none were refused; those that are, are followed by others
+    while (
+        following and event.catch_up != "all"
+    ):  # assume that none is refused: a refused one is followed by others
         due = due_of(event, following[-1], anchor=anchor, decided=after, counted=counted, caught_up=False)
         at = _asked_after(event, due.at, anchor, due.counted[1])
         if at is None or at > now:

@@ -1,6 +1,6 @@
-"""A thread beside the loop yields while an event is due, as Python runs one thread at a time.
+"""A background thread yields while an event is due, because Python runs one thread at a time.
 
-Due instants are whole seconds: what is done in between, a few ms at a time, makes no event late.
+Due instants are whole seconds. Work of a few ms in between makes no event late.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from clock.clocks import Clock
 from clock.gc_pause import MANY, uncollected
 from clock.ticker.plan import Plan
 
-AT_ONCE = 25  # rows between two looks: a few ms
-AHEAD = timedelta(milliseconds=20)  # before a due instant, longer than what is done between two looks
-COMMIT_SECONDS = 0.005  # after a firing, for it to reach Redis
-LONGEST_SECONDS = 0.05  # for one due instant: where an action takes longer, both go on
+AT_ONCE = 25  # rows between two checks: a few ms
+AHEAD = timedelta(
+    milliseconds=20
+)  # the thread stops this long before a due instant; longer than the work between two checks
+COMMIT_SECONDS = 0.005  # after a firing, for its commit to reach Redis
+LONGEST_SECONDS = 0.05  # the longest wait for one due instant; a longer action runs beside the thread
 LOOK_SECONDS = 0.002
-QUIET = timedelta(milliseconds=500)  # a search for garbage among tens of thousands of events takes 0.1 to 0.2 s
-QUIET_SECONDS = 2.0  # how long such a while is waited for
+QUIET = timedelta(milliseconds=500)  # a garbage collection among tens of thousands of events takes 0.1 to 0.2 s
+QUIET_SECONDS = 2.0  # the longest wait for such a pause
 
 T = TypeVar("T")
 
 
 class BackgroundYield:
-    """Yields to what is due by the plan, from `begin` on: until then there is no thread beside the loop."""
+    """Yields to the due events of the plan, from `begin` on. Before that, the work is not on a thread."""
 
     def __init__(self, plan: Plan, stop: threading.Event, *, clock: Clock) -> None:
         self._plan = plan
@@ -42,7 +44,7 @@ class BackgroundYield:
         self._is_needed = True
 
     def among(self, items: Iterable[T]) -> Iterator[T]:
-        """The items; every so often it yields first."""
+        """Return the items one by one, and yield to due events between them."""
         for number, item in enumerate(items):
             if number % AT_ONCE == 0:
                 self.yield_if_due()
@@ -50,9 +52,9 @@ class BackgroundYield:
 
     @contextmanager
     def uncollected(self, events: int) -> Iterator[None]:
-        """Let no search for cyclic garbage begin inside the block; where there are many events, do it after it.
+        """Prevent garbage collection inside the block; if there are many events, collect after it.
 
-        A search goes through all events, and holds up all threads: it is done where nothing is due for a while.
+        A collection visits all events and blocks all threads, so it runs while no event is due for a while.
         """
         with uncollected(events):
             yield
@@ -60,7 +62,7 @@ class BackgroundYield:
                 gc.collect()
 
     def _is_quiet(self) -> bool:
-        """Wait, but not for long, until nothing is due for a while; whether it is so."""
+        """Wait a short time until no event is due for a while. False: the time is over."""
         end = self._clock.monotonic() + QUIET_SECONDS
         while self._soon(QUIET) is not None and self._clock.monotonic() < end:
             self._clock.wait(self._stop, LOOK_SECONDS)
@@ -68,7 +70,7 @@ class BackgroundYield:
         return self._soon(QUIET) is None
 
     def yield_if_due(self) -> None:
-        """If an event is about to be due, wait until it has been fired, but not for long."""
+        """If an event is almost due, wait until it has been fired, for a short time at most."""
         due = self._soon()
         if not self._is_needed or due is None or due == self._served:
             return
@@ -79,6 +81,6 @@ class BackgroundYield:
         self._clock.wait(self._stop, COMMIT_SECONDS)
 
     def _soon(self, ahead: timedelta = AHEAD) -> datetime | None:
-        """The due instant that comes within `ahead`, or is being fired."""
+        """The due instant that comes within `ahead`, or that is being fired."""
         due = self._plan.oldest_undecided
         return due if due is not None and due - self._clock.now() < ahead else None

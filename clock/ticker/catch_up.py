@@ -1,8 +1,8 @@
-"""Which of an event's undecided due instants fire, and which are missed.
+"""Decides which of an event's undecided due instants fire, and which are missed.
 
-A due instant is met when the clock looks within `ON_TIME` of it. Whatever is older was due while no clock
-looked: the event's `catch_up` says what becomes of it. Everything here is a pure function of the event's
-declaration, its ledger entry and the present instant, so each clock, and each rehearsal, decides alike.
+A due instant is on time if the clock sees it within `ON_TIME`. Older ones were due while no clock ran; the event's
+`catch_up` decides about them. All functions here are pure: they depend on the event's declaration, its ledger
+entry and the present instant. So all clocks and rehearsals decide the same.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from clock.clocks import from_ms, to_ms
 from clock.store.ledger.decision import DecisionKind
 from clock.timetable.triggers.spans import span_of
 
-ON_TIME = timedelta(seconds=10)  # a longer delay than any healthy loop has, shorter than a restart
-ALL_LIMIT = 1_000  # at most so many of one event are fired at once, however long the clock was away
+ON_TIME = timedelta(seconds=10)  # longer than any delay of a healthy loop, shorter than a restart
+ALL_LIMIT = 1_000  # the most due instants of one event that are caught up, however long the clock was down
 
 
 class Schedule(Protocol):
-    """What is asked of an event here."""
+    """The part of an event that is used here."""
 
     @property
     def catch_up(self) -> str:
@@ -40,11 +40,11 @@ class Schedule(Protocol):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A due instant that is to fire; `previous` is the due instant before it (None: it is the event's first).
+    """A due instant that fires. `previous` is the event's due instant before it; None: it is the first one.
 
-    `after` is what the ledger has decided last when its turn comes. Of an event that asks its condition again,
-    `counted` is what the ledger has of it, first if the due instant does not count, then if it does.
-    `is_asked_again`: its condition refused the one before.
+    `after` is the last decided instant in the ledger when its turn comes. For an event that asks its condition
+    again, `counted` is its value in the ledger: first if this due instant does not count, then if it does.
+    `is_asked_again`: the condition refused the instant before.
     """
 
     at: datetime
@@ -56,16 +56,16 @@ class Due(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> DecisionKind:
-        """What its firing is, if nothing refuses it."""
+        """The kind of the firing, if nothing refuses it."""
         return DecisionKind.CAUGHT_UP if self.caught_up else DecisionKind.FIRED
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A run of due instants that do not fire: from `first` to `at`, how many, and why.
+    """A run of due instants that do not fire: the first, the last (`at`), the number and the reason.
 
-    `after` is what the ledger has decided last when its turn comes, `counted` what it has of an event that asks
-    its condition again.
+    `after` is the last decided instant in the ledger when its turn comes. `counted` is the ledger's value for an
+    event that asks its condition again.
     """
 
     first: datetime
@@ -78,7 +78,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What an event owes at an instant: first what is missed, then what fires; `decided` is the last of them."""
+    """An event's undecided due instants: the missed ones, then those that fire. `decided` is the last one."""
 
     missed: tuple[Missed, ...]
     fires: tuple[Due, ...]
@@ -88,10 +88,10 @@ class Backlog:
 def backlog_of(
     event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, now: datetime
 ) -> Backlog:
-    """What becomes of the event's due instants in (decided, now]; `previous` is the last one before them.
+    """Sort the due instants in (decided, now] into missed ones and those that fire; `previous` is the one before.
 
-    All instants are aware, in UTC. A year of missed instants costs no more than an hour of them, if the trigger
-    can count them.
+    All instants are aware, in UTC. If the trigger can count its instants, a year of missed ones costs no more than
+    an hour.
     """
     missed: list[Missed] = []
     fires: list[Due] = []
@@ -114,7 +114,7 @@ def backlog_of(
 
 
 def _sections(event: Schedule, now: datetime) -> Iterator[tuple[int, str | None]]:
-    """The parts of the time until `now`: the last second, and why due instants do not fire (None: they do)."""
+    """The parts of the time until `now`: the last second, and why instants do not fire (None: they fire)."""
     yield _before(now, max(ON_TIME, event.catch_up_within)), _over_limit(event)
     if event.catch_up == "skip":
         yield _before(now, ON_TIME), NO_CATCH_UP
@@ -133,10 +133,10 @@ def _instant(seconds: int) -> datetime:
 def fires_on_time(
     event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
 ) -> list[int]:
-    """The due instants in (decided, until] that fire where a clock looks at each as it is due; seconds since 1970.
+    """The due instants in (decided, until] of a clock that runs all the time, in seconds since 1970.
 
-    It is what `owed` says, asked at one after the other. None of them is late, so that one answer goes for all:
-    a year is decided at the cost of its due instants.
+    The result is the same as of `backlog_of` at each due instant. No instant is late here, so one check is enough
+    for all, and a year costs only its due instants.
     """
     if missed_because(event, timedelta(0)):
         return []
@@ -145,7 +145,7 @@ def fires_on_time(
 
 
 def missed_because(event: Schedule, late: timedelta) -> str | None:
-    """Why a due instant that is seen so late does not fire; None: it fires."""
+    """Why a due instant that is this late does not fire; None: it fires."""
     if late <= ON_TIME:
         return None
     if late > event.catch_up_within:
@@ -159,7 +159,7 @@ def _over_limit(event: Schedule) -> str:
 
 NO_CATCH_UP = "the event does not catch up"
 
-#: Why an instant is missed that came before one that fires.
+#: Why an instant before one that fires is missed.
 SUPERSEDED = {
     "latest": "superseded by a later run",
     "skip": "superseded by a later run",

@@ -1,8 +1,8 @@
-"""Events that live in a database: their rows are asked for every so often, and the plan follows them.
+"""Events that live in a database: their rows are read at intervals, and the plan follows them.
 
-Asking and reading is done on a thread, so that a slow database or ten thousand rows make no event late; the loop
-takes what has changed when it comes round. A row that is as it was is left alone, a changed one begins anew, a
-deleted one is gone. A source that fails leaves its events as they were; a bad row is reported, and blocks none.
+A thread reads the rows, so a slow database or ten thousand rows make no event late. The loop takes the changes in
+its next round. An unchanged row keeps its plan, a changed one starts again, a deleted one is removed. If a source
+fails, its events stay as they are. A bad row is logged and does not affect others.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from clock.ticker.due_queue import Planned
 from clock.ticker.plan import Plan
 from clock.timetable import Event, SyncedEvents, Timetable, read_rows
 
-PLANNED_AT_ONCE = 100  # events: a ms or two of Redis's time, and of the loop's
-IDLE_SECONDS = 1.0  # how often it is looked whether this clock leads, and a ledger that was away is tried again
+PLANNED_AT_ONCE = 100  # events: one or two ms of Redis's time, and of the loop's
+IDLE_SECONDS = 1.0  # how often leadership is checked, and a ledger that was away is tried again
 
 T = TypeVar("T")
 logger = logging.getLogger("clock.clock")
@@ -34,7 +34,7 @@ logger = logging.getLogger("clock.clock")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What has become of a source's events: `planned` are new or changed, `same` have only other contents."""
+    """The changes of a source's events. `planned` are new or changed; `same` have only other contents."""
 
     gone: Sequence[str]
     planned: Sequence[Planned]
@@ -48,12 +48,12 @@ class _Source:
     events: dict[str, Event] = field(default_factory=dict)
     ask_at: float = float("-inf")  # monotonic seconds
     is_loaded: bool = False
-    last: dict[str, Event] = field(default_factory=dict)  # of the time when this clock led before
-    reported: frozenset[str] = frozenset()  # errors of rows that have been reported
+    last: dict[str, Event] = field(default_factory=dict)  # read when this clock led before
+    reported: frozenset[str] = frozenset()  # errors of rows that have been logged
 
 
 class DatabaseEvents:
-    """Asks the sources. `look` is the body of the loop that `start` begins, on a thread."""
+    """Reads the sources. `look` is the body of the loop that `start` runs on a thread."""
 
     def __init__(
         self,
@@ -82,29 +82,29 @@ class DatabaseEvents:
         return [event for source in self._sources for event in list(source.events.values())]
 
     def start(self) -> None:
-        """Begin to ask, where there is a source."""
+        """Start to read, if there is a source."""
         if self._sources:
             self._yielding.begin()
             threading.Thread(target=self._run, name="database events", daemon=True).start()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop reading."""
         self._stop.set()
 
     def forget(self) -> None:
-        """Another clock leads, and follows the rows: ask anew before anything of them is declared or fired."""
+        """Another clock leads. Read the rows again before an event of them is declared or fired."""
         for source in self._sources:
             source.part.rests()
             source.last = source.events or source.last
             source.events, source.is_loaded, source.ask_at = {}, False, float("-inf")
 
     def take(self) -> Iterator[Change]:
-        """The changes since it was last asked."""
+        """The changes since the last call."""
         while self._changes:
             yield self._changes.popleft()
 
     def look(self) -> float:
-        """Ask the sources whose time has come; for how many seconds there is nothing more to do."""
+        """Read the sources whose time has come. Returns the seconds until the next one."""
         for source in self._sources:
             if self._leads() and self._clock.monotonic() >= source.ask_at:
                 self._ask(source)
@@ -163,7 +163,7 @@ class DatabaseEvents:
             source.ask_at = self._clock.monotonic() + IDLE_SECONDS
 
     def _follow(self, source: _Source, events: dict[str, Event]) -> None:
-        """Have the ledger and the plan follow, a few events at a time. Raises StoreUnavailable, Outranked."""
+        """Update the ledger and the plan, a few events at a time. Raises StoreUnavailable, Outranked."""
         before = source.events if source.is_loaded else {**source.last, **source.events}
         gone = [name for name in before if name not in events]
         fresh = [event for event in events.values() if not _is_due_alike(source.events.get(event.name), event)]
@@ -186,7 +186,7 @@ class DatabaseEvents:
             logger.info(words, source.synced.source, len(events), len(fresh), len(gone))
 
     def _names_beside(self, source: _Source) -> set[str]:
-        """The names that events beside this source's have, or had."""
+        """The names, present and old, of all events outside this source."""
         others = [event for other in self._sources if other is not source for event in other.events.values()]
         events = [*self._timetable.events, *others]
         return {name for event in events for name in (event.name, *event.was)}
@@ -201,13 +201,13 @@ class DatabaseEvents:
             yield items[start : start + PLANNED_AT_ONCE]
 
     def note_orphans(self) -> None:
-        """Tell the ledger which events there are, once every source has been read. Raises StoreUnavailable."""
+        """Note in the ledger which events are declared, once all sources are read. Raises StoreUnavailable."""
         if all(source.is_loaded for source in self._sources):
             events = [*self._timetable.by_name, *(event.name for event in self.events)]
             self._plan.note_orphans(events, to_ms(self._clock.now()))
 
     def _report(self, source: _Source, errors: Sequence[DeclarationError]) -> None:
-        """Tell of bad rows, once for as long as they stay so."""
+        """Log bad rows, each error once until it changes."""
         for error in errors:
             if str(error) not in source.reported:
                 run_event.report(self._timetable, error, "Skipped a row")
@@ -229,5 +229,5 @@ def _warn_of_no_rows(synced: SyncedEvents) -> None:
 
 
 def _is_due_alike(before: Event | None, event: Event) -> bool:
-    """Whether it is due as it was."""
+    """Whether the event is due at the same instants as before."""
     return before is not None and before.declaration == event.declaration

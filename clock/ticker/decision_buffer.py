@@ -1,4 +1,4 @@
-"""Decisions on their way to the ledger: kept in order until Redis has taken them."""
+"""The decision buffer: decisions wait here in order until Redis has committed them."""
 
 from __future__ import annotations
 
@@ -46,32 +46,34 @@ class DecisionBuffer:
         self.listeners: list[Callable[[Decision], object]] = []  # called with each committed decision
         self._waiting: deque[Decision] = deque()
         self._under_way: tuple[list[Decision], Verdicts] | None = None
-        self.untaken: set[tuple[str, int]] = set()  # what the ledger did not take as it was: it did not fire
-        self._has_restored = False  # entries that Redis had lost stand there again
-        self._must_read = False  # the ledger has moved on without this clock
+        self.untaken: set[tuple[str, int]] = (
+            set()
+        )  # decisions that the ledger refused: those firings did not happen
+        self._has_restored = False  # entries that Redis had lost have been written again
+        self._must_read = False  # another clock has changed the ledger
         self._cancelled: deque[tuple[str, Pause]] = (
             deque()
-        )  # events to be paused, before their last firing commits
-        self._refused: set[str] = set()  # events whose jobs Redis cannot take
+        )  # events to pause before their last firing is committed
+        self._refused: set[str] = set()  # events whose jobs Redis refused
 
     @property
     def oldest(self) -> tuple[str, int] | None:
-        """The event and due instant, in ms, that Redis could not take for longest; None: nothing waits.
+        """The event and the due instant, in ms, of the oldest decision that waits; None: no decision waits.
 
-        May be asked from any thread.
+        May be called from any thread.
         """
         waiting = list(self._waiting)
         return min(((item.event, item.due_ms) for item in waiting), key=itemgetter(1), default=None)
 
     def add_outcome(self, event: Event, due: Due, outcome: Outcome) -> datetime:
-        """Note what became of a firing; when it began."""
+        """Add the decision of a firing; returns the start of the firing."""
         self._cancelled += [(name, pause_after(due)) for name in outcome.cancelled]
         began = outcome.began or self._clock.now()
         self._waiting.append(decision_of(event, due, outcome, late=began - due.at, signature=self._signature))
         return began
 
     def add_missed(self, event: Event, missed: Missed) -> None:
-        """Note a run of due instants that do not fire, and say so in the log."""
+        """Add a run of due instants that do not fire, and log it."""
         logger.warning(
             "Missed %r: %d due from %s to %s: %s",
             event.name,
@@ -85,7 +87,7 @@ class DecisionBuffer:
         self._waiting.append(missed_decision(event, missed, late=late, signature=self._signature))
 
     def begin(self, decision: Decision | None = None) -> None:
-        """Take a decision, and where a whole batch waits, send it: Redis takes it while more are decided.
+        """Add a decision. If a whole batch waits, send it: Redis commits it while more are built.
 
         Raises StoreUnavailable.
         """
@@ -101,9 +103,9 @@ class DecisionBuffer:
         self._under_way = decisions, verdicts
 
     def commit(self) -> bool:
-        """Commit all that waits; True: the ledger has moved on without this clock, and must be read anew.
+        """Commit all decisions that wait. True: another clock has changed the ledger, which must be read again.
 
-        Raises StoreUnavailable; nothing is lost then, call again.
+        Raises StoreUnavailable; no decision is lost then, so call it again.
         """
         while self._cancelled:
             self._ledger.pause(*self._cancelled[0])
@@ -129,7 +131,7 @@ class DecisionBuffer:
             self._storing.works()
 
     def drop(self) -> None:
-        """Forget what waits: another clock decides it."""
+        """Drop the decisions that wait: another clock makes them."""
         if self._under_way is not None:
             with suppress(StoreError):
                 self._under_way[1]()
@@ -139,7 +141,7 @@ class DecisionBuffer:
         self._storing.rests()
 
     def join(self) -> None:
-        """Wait for the batch that is under way, if there is one. Its connection is free afterwards.
+        """Wait for the batch that was sent, if there is one. Afterwards its connection is free.
 
         Raises StoreUnavailable; then its decisions wait to be sent again.
         """
@@ -154,9 +156,9 @@ class DecisionBuffer:
             raise
 
     def _settled(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> list[Decision]:
-        """See to what the ledger made of decisions; those that it could not take yet, which wait on, in front.
+        """Handle the ledger's verdicts. Returns the decisions that must be sent again, before all others.
 
-        Raises StoreUnavailable, Outranked; then all of them wait on.
+        Raises StoreUnavailable, Outranked; then all of them wait.
         """
         kept: dict[str, list[Decision]] = {}
         pauses = self._ledger.pauses() if Verdict.PAUSED in verdicts else {}
@@ -179,12 +181,12 @@ class DecisionBuffer:
                     continue
                 logger.debug("Another clock decided or redeclared %r", decision.event)
                 self._must_read = True
-            else:  # the later ones of its event, refused as stale, wait behind it
+            else:  # later decisions of its event were refused as stale, and wait behind it
                 kept.setdefault(decision.event, []).append(self._kept(decision, verdict, pauses))
         return [decision for of_event in kept.values() for decision in of_event]
 
     def _restored(self, decisions: Sequence[Decision], verdicts: Sequence[Verdict]) -> dict[str, int]:
-        """Have entries that Redis has lost written again; up to when each of those events is decided, in ms."""
+        """Write entries that Redis lost again. Returns the last decided instant of each of those events, in ms."""
         stale = zip(decisions, verdicts, strict=True)
         pairs = list({item.event: item.declaration for item, verdict in stale if verdict is Verdict.STALE}.items())
         whole_second = to_ms(self._clock.now()) // 1000 * 1000
@@ -196,11 +198,11 @@ class DecisionBuffer:
         }
         if found:
             self._remembered.restored += found
-            self._has_restored = self._must_read = True  # others may be lost, too
+            self._has_restored = self._must_read = True  # Redis may have lost others, too
         return found
 
     def _kept(self, decision: Decision, verdict: Verdict, pauses: Mapping[str, Pause]) -> Decision:
-        """The decision as it waits on."""
+        """The decision, as it waits."""
         if verdict is Verdict.PAUSED:
             return self._paused(decision, pauses)
         if verdict is Verdict.WRONG_TYPE:

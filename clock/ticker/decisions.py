@@ -1,4 +1,4 @@
-"""Decisions as the ledger takes them: what became of a firing, and who decided it."""
+"""Builds decisions for the ledger: the outcome of a firing, and the clock that decided it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from clock.store.ledger.pauses import Pause
 from clock.ticker.catch_up import Due, Missed
 from clock.timetable import Event
 
-JIDS_KEPT = 100  # of a firing that pushes thousands of jobs, so many jids stand in the history
+JIDS_KEPT = 100  # the most jids in one history record; a firing may push thousands of jobs
 
-#: A run of these, of an event that asks its condition again, is one record of the history.
+#: Consecutive outcomes of these kinds are one history record, for an event that asks its condition again.
 JOINED = (DecisionKind.REFUSED, DecisionKind.PAUSED)
 
-CANCELLED = "it returned CancelJob"  # why an event is paused that asked not to run again
+CANCELLED = "it returned CancelJob"  # why an event is paused after its own action cancelled it
 
 _MS = timedelta(milliseconds=1)
 
@@ -45,7 +45,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Who decides: it goes into the history of each decision."""
+    """The clock that decides, for the history."""
 
     host: str
     release: str
@@ -53,9 +53,9 @@ class Signature:
     def record(
         self, late: timedelta | None, *, reason: str | None = None, jids: Sequence[str] = ()
     ) -> dict[str, object]:
-        """What the history holds of a decision, besides its kind and due instant: made here for all decisions.
+        """The history record of a decision, without its kind and due instant.
 
-        `late` is how long after its due instant it was decided; None: somebody asked for it.
+        `late` is the time from the due instant to the decision; None: a user requested the firing.
         """
         record: dict[str, object] = {} if late is None else {"late_ms": late // _MS}
         record["host"], record["release"] = self.host, self.release
@@ -69,7 +69,7 @@ class Signature:
 def decision_of(
     event: Event, due: Due, outcome: Outcome, *, late: timedelta | None, signature: Signature
 ) -> Decision:
-    """What became of a firing that began `late`; None: somebody asked for it."""
+    """The decision of a firing that started `late` after its due instant; None: a user requested it."""
     return Decision(
         event.name,
         event.declaration,
@@ -86,7 +86,7 @@ def decision_of(
 
 
 def missed_decision(event: Event, missed: Missed, *, late: timedelta, signature: Signature) -> Decision:
-    """A run of due instants that did not fire, as one decision."""
+    """The decision for a run of due instants that did not fire."""
     record = signature.record(late, reason=missed.reason)
     record |= {"count": missed.count, "first": to_ms(missed.first)}
     return Decision(
@@ -101,7 +101,7 @@ def missed_decision(event: Event, missed: Missed, *, late: timedelta, signature:
 
 
 def paused_decision(decision: Decision, reason: str, signature: Signature) -> Decision:
-    """The decision of a firing that met a pause only in Redis."""
+    """The decision of a firing that Redis refused because of a pause."""
     record = {**signature.record(None, reason=reason), "late_ms": decision.detail["late_ms"]}
     return replace(
         decision,
@@ -114,5 +114,5 @@ def paused_decision(decision: Decision, reason: str, signature: Signature) -> De
 
 
 def pause_after(due: Due) -> Pause:
-    """The pause of an event that asked, at this firing, not to run again."""
+    """The pause of an event whose action returned CancelJob at this firing."""
     return Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)

@@ -1,4 +1,4 @@
-"""The events by next due instant: a look costs what is due, however many events there are."""
+"""The events by next due instant. Taking what is due costs time only for the due events, not for all events."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _PLACE = attrgetter("place")
 
 @dataclass(slots=True)
 class Planned:
-    """An event with what the ledger says of it, and its next due instant (None: never again)."""
+    """An event, its ledger entry and its next due instant (None: never again)."""
 
     event: Event
     anchor: datetime
     decided: datetime
-    previous: datetime | None = None  # the due instant decided last; None: there was none
+    previous: datetime | None = None  # the due instant decided last; None: the event has not been due yet
     next_due: datetime | None = None
     place: int = 0
-    counted: str = ""  # what an event that asks its condition again counts from
-    is_asked_again: bool = False  # its condition refused the last instant
+    counted: str = ""  # for an event that asks its condition again: what its period counts from
+    is_asked_again: bool = False  # its condition refused the last due instant
 
     def due(self, at: datetime) -> Due:
-        """Its firing at the next due instant, met as it comes."""
+        """The firing at the next due instant, on time."""
         if not self.event.asks_again:
             return Due(at, self.previous, self.decided, caught_up=False)
         due = due_of(
@@ -41,7 +41,7 @@ class Planned:
         return replace(due, is_asked_again=self.is_asked_again)
 
     def backlog(self, now: datetime) -> Backlog:
-        """What becomes of what is undecided at `now`."""
+        """The undecided due instants at `now`: those that fire and those that are missed."""
         if self.event.asks_again:
             return backlog_by_asking(
                 self.event, anchor=self.anchor, decided=self.decided, counted=self.counted, now=now
@@ -49,7 +49,7 @@ class Planned:
         return backlog_of(self.event, anchor=self.anchor, decided=self.decided, previous=self.previous, now=now)
 
     def take_over(self, decided: datetime, due: Due | None) -> None:
-        """Note that all up to `decided` is on its way; `due` fires, and is taken to count."""
+        """Note that due instants up to `decided` are being decided. `due` counts until it is refused."""
         self.decided = self.previous = decided
         self.is_asked_again = False
         if due is not None:
@@ -63,27 +63,29 @@ class Planned:
 
 
 class DueQueue:
-    """Planned events, those due first in front; events due at one instant stand in the clock file's order."""
+    """The planned events, earliest first. Events due at one instant keep the clock file's order."""
 
     def __init__(self, planned: Iterable[Planned]) -> None:
-        self._instants: list[datetime] = []  # a heap of the due instants, each once
-        self._due: dict[datetime, list[Planned]] = {}  # what is due at each of them, the first in place in front
+        self._instants: list[datetime] = []  # a heap of the due instants without duplicates
+        self._due: dict[
+            datetime, list[Planned]
+        ] = {}  # the events due at each instant; the first of the list has the lowest place
         self._present: dict[str, Planned] = {}
         self._places = count()
         self.replace((), planned)
 
     @property
     def next_due(self) -> datetime | None:
-        """The earliest due instant of all; None: nothing will ever be due. May be asked from any thread."""
+        """The earliest due instant; None: no event is due again. May be called from any thread."""
         return next(iter(self._instants), None)
 
     @property
     def first(self) -> Planned | None:
-        """The event that is due first of all; None: nothing will ever be due."""
+        """The event that is due first; None: no event is due again."""
         return self._due[self._instants[0]][0] if self._instants else None
 
     def count_due(self, now: datetime) -> int:
-        """How many events are due at the earliest instant of all, where that is not after `now`."""
+        """The number of events due at the earliest instant; 0 if that is after `now`."""
         return len(self._due[self._instants[0]]) if self._instants and self._instants[0] <= now else 0
 
     @property
@@ -92,7 +94,7 @@ class DueQueue:
         return list(self._present.values())
 
     def take_due(self, now: datetime) -> list[Planned]:
-        """Take out what is due at `now`. Give each back with `put_back`."""
+        """Take out the events that are due at `now`. Return each with `put_back`."""
         taken = []
         while self._instants and self._instants[0] <= now:
             due = self._due.pop(heapq.heappop(self._instants))
@@ -101,13 +103,13 @@ class DueQueue:
         return taken
 
     def put_back(self, item: Planned) -> None:
-        """Plan the event anew after its last decided due instant, unless it has been taken out meanwhile."""
+        """Plan the event by its last decided due instant, unless it has been removed since."""
         item.look_ahead()
         if self._present.get(item.event.name) is item:
             self._add(item)
 
     def ask_again(self, name: str, due: Due) -> None:
-        """Plan an event whose condition refused `due`, if nothing later was taken since: that did not count."""
+        """Plan an event again after its condition refused `due`, if no later instant has been taken since."""
         item = self._present.get(name)
         if item is None or item.decided != due.at:
             return
@@ -118,8 +120,8 @@ class DueQueue:
             self.put_back(item)
 
     def _take_out(self, item: Planned) -> None:
-        """Leave the instant at which the event waits to the others there."""
-        assert item.next_due is not None  # noqa: S101  # it waits there
+        """Take one event out of the instant at which it waits."""
+        assert item.next_due is not None  # noqa: S101  # it is in the queue
         others = [other for other in self._due[item.next_due] if other is not item]
         if others:
             self._due[item.next_due] = others
@@ -129,7 +131,7 @@ class DueQueue:
         heapq.heapify(self._instants)
 
     def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
-        """Take out the events named, and take in others, which have looked ahead."""
+        """Remove the named events, and add others whose `next_due` is set."""
         out = [item for name in gone if (item := self._present.pop(name, None)) is not None]
         self._remove_from({item.next_due for item in out if item.next_due is not None})
         for item in planned:
@@ -138,13 +140,13 @@ class DueQueue:
             self._add(item)
 
     def refresh(self, events: Iterable[Event]) -> None:
-        """Take these events in the place of their namesakes, which are due at the same instants."""
+        """Replace events by those of the same name, which are due at the same instants."""
         for event in events:
             if event.name in self._present:
                 self._present[event.name].event = event
 
     def due_by(self, now: datetime) -> list[tuple[str, datetime]]:
-        """The names of the events that are due at `now`, and since when."""
+        """The names of the events that are due by `now`, with their due instants."""
         return [
             (item.event.name, instant)
             for instant in sorted(self._instants)
@@ -153,7 +155,7 @@ class DueQueue:
         ]
 
     def _remove_from(self, instants: Collection[datetime]) -> None:
-        """Leave at these instants only the events that are present."""
+        """Keep at these instants only the events that are in the queue."""
         for instant in instants:
             left = [item for item in self._due.get(instant, ()) if self._present.get(item.event.name) is item]
             if left:

@@ -1,9 +1,9 @@
-"""Which of several clocks works.
+"""Leadership: one of several clocks works, the others are on standby.
 
-Any number of clocks may run; the one that holds the lease leads, the others stand by and try to take it when it
-runs out. A leader that stops gives it back, which wakes one of them at once; one that dies, or is cut off, loses
-it within `LEASE_SECONDS`. Two clocks that both believe they lead, for a moment, do no harm: a due instant is
-decided once, in Redis.
+The clock that holds the lease leads. The others try to get the lease when it expires. A leader that stops releases
+the lease, which wakes one of the others. A leader that dies, or is cut off from Redis, loses it within
+`LEASE_SECONDS`. For a moment two clocks may both think that they lead. That does no harm: Redis decides each due
+instant once.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from clock.store.server.connection import SKEW_SECONDS
 
 LEASE_SECONDS = 4.0
 BEAT_SECONDS = 1.0
-GROSS_SKEW_SECONDS = 5.0  # what user code computes from the time is wrong; a smaller skew is only reported
-EXPIRY_SECONDS = 0.01  # a clock that stands by looks so long after the lease should have run out
+GROSS_SKEW_SECONDS = 5.0  # beyond this, times that user code computes are wrong; a smaller skew is only reported
+EXPIRY_SECONDS = 0.01  # a clock on standby tries this long after the lease should have expired
 
 logger = logging.getLogger("clock.clock")
 
 
 class Leader:
-    """Keeps trying for the lease in its own thread, so that a slow action does not lose it.
+    """Keeps trying for the lease on its own thread, so a slow action does not lose it.
 
-    `on_lead` is called, on that thread, when this clock has become the one that works. Each answer carries
-    Redis's time, which corrects the clock.
+    `on_lead` is called on that thread when this clock becomes the leader. Each answer carries Redis's time, which
+    corrects the clock.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Leader:
         self._leads_until = float("-inf")  # monotonic seconds; written by the thread, read by the ticker
         self._tenure: Tenure | None = None  # the last answer; None: Redis is away
         self._holder: str | None = None
-        self._held_until = float("-inf")  # monotonic seconds: another clock's lease lasts until then at least
-        self._is_handed_over = False  # it stepped down before
+        self._held_until = float("-inf")  # monotonic seconds: another clock holds the lease at least until then
+        self._is_handed_over = False  # another clock has released the lease
         self._is_skewed = False
 
     @property
@@ -65,12 +65,12 @@ class Leader:
         return self._clock.monotonic() < self._leads_until
 
     def start(self) -> None:
-        """Try once at once, then go on trying on a thread."""
+        """Try once now, then continue on a thread."""
         self.beat()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop trying, and give the lease back; another clock that stands by goes on at once."""
+        """Stop trying, and release the lease; a clock on standby takes over immediately."""
         self._stop.set()
         if not self.leads:
             return
@@ -83,7 +83,7 @@ class Leader:
             logger.info("Released leadership")
 
     def beat(self) -> None:
-        """Take or keep the lease once; while Redis is away the lease runs out."""
+        """Take or renew the lease once. While Redis is away, the lease expires."""
         asked = self._clock.monotonic()
         try:
             with self._taking:
@@ -99,10 +99,10 @@ class Leader:
         if holder != self._holder:
             self._log_holder(holder)
         if self._stop.is_set() and holder == self._identity:
-            self._lease.give_back()  # it was taken while `stop` gave it back
+            self._lease.give_back()  # it was taken while `stop` released it
 
     def _take(self, asked: float) -> Tenure:
-        """Ask for the lease. One that Redis lost before its time is left to its holder, which knows the ledger."""
+        """Take the lease. If Redis lost it too early, leave it to its holder, which has the ledger in memory."""
         is_early = asked < self._held_until and not self._is_handed_over
         tenure = self._lease.take(int(LEASE_SECONDS * 1000), leave_free=is_early)
         self._is_handed_over = False
@@ -136,7 +136,7 @@ class Leader:
                 self.beat()
 
     def _wait(self) -> bool:
-        """Wait until it is time to try; False: this clock stops."""
+        """Wait until the next attempt is due. False: this clock stops."""
         if self.leads:
             self._waiting.rests()
         if self.leads or self._tenure is None:

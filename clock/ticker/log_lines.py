@@ -1,4 +1,4 @@
-"""What the clock's loop says in its log."""
+"""The log lines of the clock's loop."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from clock.ticker.remembered import Behind, Remembered
 from clock.timetable import Event
 from clock.timetable.triggers.spans import span_of
 
-NAMED = 10  # events in one line; of thousands a few are enough to find the cause
+NAMED = 10  # events in one line: of thousands, a few are enough to find the cause
 
 logger = logging.getLogger("clock.clock")
 
 
 def triggered(event: Event, due: Due, at: datetime) -> None:
-    """That an event fired at `at`: Clockwork's words."""
+    """Log that an event fired at `at`, in Clockwork's words."""
     if logger.isEnabledFor(logging.INFO):
         late_ms = (at - due.at) // timedelta(milliseconds=1)
         logger.info("Triggering %r", event.name, extra={**about(event.name, due.at), "late_ms": late_ms})
 
 
 def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple[str, int]]) -> None:
-    """That these fired, but for those which the ledger did not take; both are emptied."""
+    """Log the firings, except those that the ledger did not take. Empties both collections."""
     for event, due, at in firings if logger.isEnabledFor(logging.INFO) else ():
         if not untaken or (event.name, to_ms(due.at)) not in untaken:
             triggered(event, due, at)
@@ -36,12 +36,12 @@ def all_triggered(firings: list[tuple[Event, Due, datetime]], untaken: set[tuple
 
 
 def held_up(event: str, at: datetime, reason: str | None) -> None:
-    """That an event does not fire though it is due."""
+    """Log that a due event does not fire."""
     logger.info("Not triggering %r: %s", event, reason, extra=about(event, at))
 
 
 def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now: datetime) -> None:
-    """That an event's action held up the loop, and which events are late by it, and by how much."""
+    """Log that an event's action blocked the loop, and which events are late because of it."""
     named = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in late[:NAMED])
     logger.warning(
         "%r blocked the clock for %.1f s%s%s; use thread=True or enqueue a job",
@@ -53,18 +53,18 @@ def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now
 
 
 def about(event: str, at: datetime) -> dict[str, str]:
-    """The fields of a line about an event that was due at `at`."""
+    """The extra fields of a log line about an event that was due at `at`."""
     return {"event": event, "due": at.isoformat()}
 
 
 def shortened_list(names: Sequence[str]) -> str:
-    """Some of the names, and how many more there are."""
+    """The first names, and the number of the others."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 
 def _restored(events: Sequence[str], *, is_old: bool) -> None:
-    """That Redis had lost the ledger entries of events, and that this clock wrote them again."""
+    """Log that Redis had lost the ledger entries of events, and that this clock wrote them again."""
     if events:
         logger.warning(
             "Redis lost the ledger entries of %s; this clock wrote them again from memory. %s Pauses, histories "
@@ -77,7 +77,7 @@ def _restored(events: Sequence[str], *, is_old: bool) -> None:
 
 
 def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remembered: Remembered) -> None:
-    """What is unusual in the ledger entries of events."""
+    """Log what is unusual in the ledger entries of events."""
     by_origin: dict[Origin, list[str]] = {}
     for item, entry in zip(planned, entries, strict=True):
         by_origin.setdefault(entry.origin, []).append(item.event.name)
@@ -101,7 +101,7 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remember
 
 
 def _decided_again(event: Event, behind: Behind) -> str:
-    """The event and those of its due instants that the ledger does not have any more."""
+    """The event and its due instants that the ledger has lost."""
     entry = behind.found
     low, high = entry.decided_ms // 1000, behind.committed_ms // 1000
     span = span_of(event.due_between(low, high, anchor=entry.anchor, previous=entry.previous))

@@ -1,4 +1,4 @@
-"""Firing one event now, because somebody asked for it."""
+"""Fires one event now, at a user's request."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ logger = logging.getLogger("clock.clock")
 
 
 def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Signature) -> HeldPushes:
-    """Run the action of an event with this very second as its due instant, and push its jobs.
+    """Run the action of an event with the present second as its due instant, and push its jobs.
 
-    The history records it as `manual`; the ledger does not: the event's own due instants are untouched.
-    Its condition is not asked. Raises ActionFailed, StoreUnavailable.
+    The history records the run as `manual`. The ledger is unchanged, so the event's own due instants are not
+    affected. The condition is not checked. Raises ActionFailed, StoreUnavailable.
     """
     now = clock.now()
     with holding(event.name, to_ms(now), None) as held:

@@ -1,8 +1,8 @@
-"""What keeps a due instant from firing: a pause, or an earlier firing that still runs.
+"""The overlap check: a pause, or an earlier run that has not finished, prevents a firing.
 
-A firing still runs while its action runs here on a thread, and while one of its jobs is queued, delayed, to be
-retried or held by a worker with a heartbeat. That is read from Redis each time; there is no lock that could
-time out under a long job, or stay behind after a crash.
+A run has not finished while its action runs on a thread, or while one of its jobs is queued, delayed, waiting for
+a retry or held by a live worker. Each check reads this from Redis. There is no lock, so a long job cannot outlast
+it and a crash cannot leave it behind.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from clock.timetable import Event
 
 logger = logging.getLogger("clock.clock")
 
-#: How many firings of an event may be unfinished for the next one to fire.
+#: How many firings of an event may be unfinished when the next one fires.
 _UNFINISHED = {
     "skip": (0, "its previous run is still active"),
     "queue_one": (1, "one run is active and one is waiting"),
@@ -30,25 +30,25 @@ _UNFINISHED = {
 
 
 class OverlapCheck:
-    """Says what is to become of a firing that may not go ahead."""
+    """Decides whether a firing may run."""
 
     def __init__(self, ledger: Ledger, threads: ActionThreads, *, clock: Clock) -> None:
         self._ledger = ledger
         self._threads = threads
         self._clock = clock
         self._pauses: Mapping[str, Pause] = {}
-        self._unreadable: set[str] = set()  # events whose unfinished jobs cannot be read; each is named once
+        self._unreadable: set[str] = set()  # events whose unfinished jobs cannot be read, each logged once
 
     def look(self, events: Iterable[Event]) -> None:
-        """Learn the pauses before `events` fire. Raises StoreUnavailable.
+        """Read the pauses before `events` fire. Raises StoreUnavailable.
 
-        Of events that only push jobs the fire script itself sees a pause, so that none is asked for here.
+        For events that only push jobs the fire script checks the pause, so this reads nothing.
         """
         are_asked = any(not event.enqueues or event.asks_again for event in events)
         self._pauses = self._ledger.pauses() if are_asked else {}
 
     def outcome(self, event: Event, due: Due) -> Outcome | None:
-        """What becomes of the firing instead; None: it may go ahead. Raises StoreUnavailable."""
+        """The outcome of a firing that must not run; None: it may run. Raises StoreUnavailable."""
         pause = covering(self._pauses, event.name, to_ms(due.at)) if self._pauses else None
         if pause is not None:
             return Outcome(DecisionKind.PAUSED, str(pause), counts=False)
@@ -60,7 +60,7 @@ class OverlapCheck:
         return Outcome(DecisionKind.OVERLAP, reason) if unfinished > most else None
 
     def _count_unfinished(self, event: str) -> int:
-        """How many firings of the event have a job that has not ended; 0 if a key of another type hides it."""
+        """The number of the event's firings with an unfinished job; 0 if a key of the wrong type hides them."""
         try:
             return self._ledger.running(event, to_ms(self._clock.now()))
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""What is to be done: the events' next due instants, and the firings that have come due."""
+"""The plan: the next due instant of each event, and the firings that are due now."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from clock.ticker.due_queue import DueQueue, Planned
 from clock.ticker.remembered import Remembered
 from clock.timetable import Event
 
-WHOLE_SECOND = timedelta(seconds=1)  # due instants lie at least so far apart
+WHOLE_SECOND = timedelta(seconds=1)  # due instants are at least this far apart
 
 
 class Plan:
-    """The events by next due instant, read from the ledger, and the firings that were taken from it.
+    """The events by next due instant, as read from the ledger, and the firings that were taken from it.
 
-    `latest_started` gives the latest instant of an event that runs on a thread and is not decided yet;
-    `remembered` is what this clock has declared and committed, for a ledger that has lost it.
+    `latest_started` returns the latest due instant of an event that was handed to a thread and is not decided yet.
+    `remembered` has what this clock has declared and committed, in case the ledger has lost it.
     """
 
     def __init__(
@@ -33,8 +33,8 @@ class Plan:
         self._ledger = ledger
         self._remembered = remembered
         self._latest_started = latest_started
-        self._queue: DueQueue | None = None  # None: the ledger has to be read first
-        self._met: list[Planned] = []  # taken as they came due, and not yet planned anew
+        self._queue: DueQueue | None = None  # None: the ledger must be read first
+        self._met: list[Planned] = []  # events that fire now; their next due instant is computed afterwards
         self.to_fire: deque[tuple[Event, Due]] = deque()
 
     @property
@@ -44,28 +44,28 @@ class Plan:
 
     @property
     def planned(self) -> Sequence[Planned]:
-        """The events and when each is due next; empty until the ledger is read."""
+        """The events with their next due instants; empty until the ledger is read."""
         return self._queue.planned if self._queue else ()
 
     @property
     def next_due(self) -> datetime | None:
-        """The earliest due instant ahead; None: not found."""
+        """The earliest due instant ahead; None: no event is due again, or the ledger must be read."""
         return self._queue.next_due if self._queue else None
 
     @property
     def oldest_undecided(self) -> datetime | None:
-        """The earliest due instant not fired yet, ahead or overdue. May be asked from any thread."""
+        """The earliest due instant not fired yet, ahead or overdue. May be called from any thread."""
         dues = [due.at for _, due in list(self.to_fire)]
         ahead = self.next_due
         return min([*dues, ahead] if ahead else dues, default=None)
 
     def count_due(self, now: datetime) -> int:
-        """How many firings the look at `now` begins with: those left over, those of the earliest instant."""
+        """The number of firings that are due at `now`: those left over, and those of the earliest instant."""
         return len(self.to_fire) + (self._queue.count_due(now) if self._queue else 0)
 
     @property
     def first_due(self) -> tuple[str | None, int]:
-        """The event that is due first, and when, in ms; (None, 0): nothing will ever be due."""
+        """The event that is due first, and its due instant in ms; (None, 0) if no event is due again."""
         first = self._queue.first if self._queue else None
         if first is None or first.next_due is None:
             return None, 0
@@ -78,7 +78,7 @@ class Plan:
             self._queue = DueQueue(self.look_up(events, now, {event.name for event in events}))
 
     def look_up(self, events: Iterable[Event], now: datetime, names: Collection[str]) -> list[Planned]:
-        """Declare events and plan them by what the ledger says; `names` are those of all events that there are.
+        """Declare events in the ledger, and plan them by their entries. `names` are the names of all events.
 
         Raises StoreUnavailable, Outranked.
         """
@@ -97,18 +97,18 @@ class Plan:
         return planned
 
     def remove(self, gone: Sequence[str], now_ms: int) -> None:
-        """Take events out of the ledger for good. Raises StoreUnavailable."""
+        """Delete events from the ledger. Raises StoreUnavailable."""
         self._remembered.forget(gone)
         self._ledger.remove(gone, now_ms)
 
     def note_orphans(self, declared: Sequence[str], now_ms: int) -> None:
-        """Tell the ledger which events there are; all others have left. Raises StoreUnavailable."""
+        """Note in the ledger which events are declared; the others are orphans. Raises StoreUnavailable."""
         self._ledger.orphan(declared, now_ms)
 
     def replace(self, gone: Iterable[str], planned: Sequence[Planned], same: Iterable[Event]) -> None:
-        """Take events out, and others in; `same` are due as they were, but may have another action.
+        """Remove events from the plan and add others. Events in `same` keep their due instants.
 
-        What has come due of the former is not fired any more.
+        Firings of removed events are dropped.
         """
         if self._queue is None:
             return
@@ -122,20 +122,20 @@ class Plan:
         self.to_fire.extend(kept)
 
     def forget(self) -> None:
-        """Another clock works: the ledger has to be read anew."""
+        """Forget everything, as another clock leads. The ledger must be read again."""
         self._queue = None
         self._met.clear()
         self.to_fire.clear()
 
     def take_due(self, now: datetime) -> list[tuple[Event, Missed]]:
-        """Move what is due at `now` to what is to be fired, ordered by due instant; what is missed instead."""
+        """Move due firings to `to_fire`, ordered by due instant. Returns the missed runs of due instants."""
         if self._queue is None:
             return []
         fires: list[tuple[datetime, int, Event, Due]] = []
         missed: list[tuple[Event, Missed]] = []
         for item in self._queue.take_due(now):
             at = item.next_due
-            if at is not None and now - at < WHOLE_SECOND:  # so that it is the only one
+            if at is not None and now - at < WHOLE_SECOND:  # then no other instant of it is due
                 due = item.due(at)
                 fires.append((at, item.place, item.event, due))
                 item.take_over(at, due)
@@ -151,24 +151,24 @@ class Plan:
         return missed
 
     def look_ahead(self) -> None:
-        """Plan anew what was met as it came due: after the firing, so that it makes nothing late."""
+        """Plan the events that have just fired. This is done after the firing, so it delays nothing."""
         for item in self._met:
             if self._queue is not None:
                 self._queue.put_back(item)
         self._met.clear()
 
     def late(self, now: datetime) -> list[tuple[str, datetime]]:
-        """The names of the events that should have fired by `now`, and since when."""
+        """The names of the events that should have fired by `now`, with their due instants."""
         waiting = [(event.name, due.at) for event, due in self.to_fire]
         return waiting + (self._queue.due_by(now) if self._queue else [])
 
     def ask_again(self, event: str, due: Due) -> None:
-        """Plan an event whose condition refused `due`: it does not use up the period."""
+        """Plan an event again after its condition refused `due`: a refusal does not use up the period."""
         if self._queue is not None:
             self._queue.ask_again(event, due)
 
     def _planned(self, event: Event, entry: Entry) -> Planned:
-        """The event after what needs no firing: what the ledger has decided, and what runs on a thread here."""
+        """The event, planned after the due instants that the ledger has decided or that threads run."""
         anchor, previous = entry.anchor, entry.previous
         counted = event.counted_from(entry.counted, anchor=anchor, previous=previous)
         item = Planned(event, anchor, entry.decided, previous, counted=counted)

@@ -1,4 +1,4 @@
-"""Which release of the application a clock runs, and which of two is the newer."""
+"""The release of the application that a clock runs; of two releases, which one is newer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release's name, and its rank: of two different releases the one with the higher rank leads."""
+    """A release's name and its rank. Of two different releases, the one with the higher rank leads."""
 
     name: str
     rank: int
 
 
 def release_of(clock_file: Path, *, environ: Mapping[str, str], started_ms: int) -> Release:
-    """The release by `HEROKU_RELEASE_VERSION` or `CLOCK_RELEASE`, else by the clock file's content.
+    """The release by `HEROKU_RELEASE_VERSION` or `CLOCK_RELEASE`, or else by the clock file's content.
 
-    A name that is `v` and a number, or a number of at most six digits, ranks by it; any other by when this process
-    started (milliseconds since 1970), as does the content's hash. Seven digits may be a commit's abbreviated hash.
+    The rank of `v` and a number, or of a number with at most six digits, is that number. Any other name, or the
+    content's hash, ranks by the start of this process (milliseconds since 1970). Seven digits may be a commit's
+    abbreviated hash.
 
     >>> release_of(Path("lib/clock.py"), environ={"HEROKU_RELEASE_VERSION": "v42"}, started_ms=0)
     Release(name='v42', rank=42)

@@ -1,8 +1,8 @@
-"""What this clock has declared and committed: it notices by that when Redis has lost a part of the ledger.
+"""What this clock has declared and committed. With it, the clock notices that Redis has lost a part of the ledger.
 
-A lost entry (FLUSHALL, eviction, DEL) is written again as it is remembered, so that no due instant is lost or
-fires twice. An entry that stands before what this clock committed is left as it is: jobs and decisions are lost
-together, so what was decided since is decided again. It is reported.
+A lost entry (FLUSHALL, eviction, DEL) is written again from memory, so no due instant is lost or fires twice. An
+entry older than this clock's last commit is left unchanged: Redis has lost the jobs together with the decisions,
+so these instants are decided again. The clock logs it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clock.store.ledger.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """An event whose entry, `found`, stands before what this clock committed, `committed_ms`."""
+    """An event whose ledger entry, `found`, is older than this clock's last commit, `committed_ms`."""
 
     event: str
     found: Entry
@@ -24,13 +24,13 @@ class Behind:
 
 
 class Remembered:
-    """The entries of events as this clock knows them. Its methods may be called from several threads."""
+    """The entries of events as this clock has read and committed them. May be called from several threads."""
 
     def __init__(self) -> None:
         self._declared: dict[str, tuple[str, Entry]] = {}
-        self._committed: dict[str, Decision] = {}  # the latest of each event since it was declared
+        self._committed: dict[str, Decision] = {}  # the latest decision of each event with its present declaration
         self.is_old = False  # another clock may have led since
-        self.restored: list[str] = []  # events whose entries were written again, and not reported yet
+        self.restored: list[str] = []  # events whose entries were written again, not yet logged
 
     def note(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> None:
         """Remember the entries of (event, declaration) pairs."""
@@ -44,18 +44,18 @@ class Remembered:
         self._committed[decision.event] = decision
 
     def forget(self, events: Iterable[str]) -> None:
-        """Forget events that are gone: should they come back, they begin again."""
+        """Forget deleted events. If they return, they start again."""
         for event in events:
             self._declared.pop(event, None)
             self._committed.pop(event, None)
 
     def known(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Entry]:
-        """The entries of those (event, declaration) pairs that are remembered."""
+        """The remembered entries of those (event, declaration) pairs."""
         found = ((event, self._entry(event, declaration)) for event, declaration in pairs)
         return {event: entry for event, entry in found if entry is not None}
 
     def behind(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> list[Behind]:
-        """The events whose entries in the ledger stand before what is remembered."""
+        """The events whose ledger entries are older than what is remembered."""
         known = self.known(pairs)
         return [
             Behind(event, entry, known[event].decided_ms)

@@ -1,4 +1,4 @@
-"""`before_tick` and `after_tick`: called every `sleep_timeout` seconds, where there are any."""
+"""`before_tick` and `after_tick` callbacks, which run every `sleep_timeout` seconds."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from clock.timetable import Timetable
 
 
 class TickCallbacks:
-    """Says whether the clock may fire; False from a `before_tick` holds everything until the next time."""
+    """Calls the callbacks. If a `before_tick` returns False, no event fires until it is called again."""
 
     def __init__(self, timetable: Timetable) -> None:
         self._timetable = timetable
         self._period = timedelta(seconds=timetable.settings.sleep_timeout)
         self._finish = False
-        self.holds = False  # a before_tick said no
-        self.next_at: datetime | None = None  # None: nothing to call, or not called yet
+        self.holds = False  # a before_tick returned False
+        self.next_at: datetime | None = None  # None: there are no callbacks, or they have not run yet
 
     def begin(self, now: datetime) -> bool:
-        """Call `before_tick` where it is time to; whether the clock may fire."""
+        """Call `before_tick` if its time has come. Returns whether the clock may fire."""
         callbacks = self._timetable.callbacks
         if not (callbacks.before_tick or callbacks.after_tick):
             return True
@@ -34,7 +34,7 @@ class TickCallbacks:
         return not self.holds
 
     def end(self) -> None:
-        """Call `after_tick`, once for each time that `before_tick` was due."""
+        """Call `after_tick`, once for each call of `before_tick`."""
         if not self._finish:
             return
         self._finish = False
