@@ -78,7 +78,7 @@ def push(args: Sequence[object], count: int) -> None:
 
 def push_bulk(args: Sequence[object], count: int) -> None:
     """All by one call."""
-    SendReminderJob.perform_bulk([args] * count)
+    SendReminderJob.perform_bulk([list(args)] * count)
 
 
 def bare_pushes(redis: Redis, args: Sequence[object]) -> Run:

@@ -23,6 +23,12 @@ from clock.timetable import (
 )
 from clock.worker_hooks import death_handler, worker_error_handler
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from clock.job.function_jobs import job as job
+else:
+    from clock import job  # the package, which can be called as the decorator
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -45,6 +51,7 @@ __all__ = [
     "every",
     "get_jobs",
     "handler",
+    "job",
     "on",
     "repeat",
     "server_middleware",

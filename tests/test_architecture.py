@@ -52,7 +52,8 @@ MAY_IMPORT |= {
     "testing": {*FLOOR_4, "rehearsal"},
     "web": {*FLOOR_4, "api", "rehearsal", "lint", "diff"} - {"store"},
 }
-MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing"}}
+MAY_IMPORT |= {"contrib": {*FLOOR_4}}
+MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing", "contrib"}}
 MAY_IMPORT |= {"django": {*MAY_IMPORT, "cli"} - {"testing"}}
 MAY_IMPORT |= {"__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 

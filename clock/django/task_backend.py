@@ -33,7 +33,7 @@ from clock.errors import ArgumentsError, JobError
 from clock.job.after_commit import django_commit
 from clock.job.options import checked
 from clock.job.payload import decode
-from clock.job.push.job_methods import Setter
+from clock.job.push.setter import Setter
 from clock.job.registry import knows
 from clock.store.jobs import results
 from clock.store.server.connection import default

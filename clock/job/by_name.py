@@ -10,7 +10,7 @@ from clock.errors import ArgumentsError, JobError
 from clock.job import registry
 from clock.job.job import Job
 from clock.job.options import CallOptions
-from clock.job.push.job_methods import Setter
+from clock.job.push.setter import Setter
 from clock.job.types import JobClass
 
 

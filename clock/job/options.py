@@ -91,8 +91,8 @@ _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
-class CallOptions(TypedDict, total=False):
-    """What `.set()` takes, for editors and type checkers."""
+class JobOptions(TypedDict, total=False):
+    """The options of a job class, for editors and type checkers."""
 
     queue: str
     retry: bool | int
@@ -107,9 +107,14 @@ class CallOptions(TypedDict, total=False):
     max_run_time: float | timedelta | None
     timeout: float | timedelta | None
     expires_in: float | timedelta | None
+    enqueue_after_commit: OnCommit | None
+
+
+class CallOptions(JobOptions, total=False):
+    """The options of `.set()`, for editors and type checkers."""
+
     wait: float | timedelta
     wait_until: float | datetime
-    enqueue_after_commit: OnCommit | None
     jid: str
     at_front: bool
     fields: Mapping[str, Any]

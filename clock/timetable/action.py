@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import Enum
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from clock.timetable.naming import called, name_of
 
@@ -27,7 +27,7 @@ class _Placeholder(Enum):
 
 
 #: Among an event's arguments: stands for the due instant, as ISO 8601 in UTC.
-DUE_AT: Final = _Placeholder.DUE_AT
+DUE_AT: Final[str] = cast("str", _Placeholder.DUE_AT)  # typed as the text that replaces it
 #: The same in seconds since 1970, as sidekiq-cron's `date_as_argument` passes it.
 DUE_TIMESTAMP: Final = _Placeholder.DUE_TIMESTAMP
 #: The same as sidekiq-scheduler's `include_metadata` passes it.

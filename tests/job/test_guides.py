@@ -76,9 +76,9 @@ def test_the_examples_of_the_guide_to_jobs_run(guide: Callable[..., ModuleType],
 
     rows = waiting(redis, "mail")
     assert rows[0]["jid"] == examples.jid
-    assert len(rows) == 1 + 5_000 + 1 + 1
+    assert len(rows) == 1 + 1 + 5_000 + 1 + 1
     assert waiting(redis, "urgent")[0]["retry"] is False
-    assert len(delayed(redis)) == 1 + 2 + 2 + 599
+    assert len(delayed(redis)) == 1 + 1 + 2 + 2 + 599
     assert waiting(redis, "ruby")[0]["class"] == "Billing::SettleInvoiceJob"
     assert waiting(redis, "ruby")[0]["tenant"] == "school"
 

@@ -270,7 +270,7 @@ def test_bulk_takes_what_gives_lists_one_by_one_but_nothing_else(redis: Redis) -
 
     assert [row["args"] for row in waiting(redis)] == [[0], [1], [2]]
     with pytest.raises(ArgumentsError, match=r"takes a list of lists of arguments, not 7; write \["):
-        MailPostcardJob.perform_bulk(7)  # type: ignore[arg-type]  # the mistake
+        MailPostcardJob.perform_bulk(7)  # type: ignore[call-overload]  # the mistake
 
 
 def test_bulk_wants_as_many_times_as_jobs(redis: Redis) -> None:

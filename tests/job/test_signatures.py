@@ -44,7 +44,7 @@ def right(job: type[Job]) -> None:
     assert_type(OldSendJob.perform_in(timedelta(minutes=5), 1), str)
     assert_type(SendJob.perform_at(datetime.now(), 1, "daily"), str)
     assert_type(SendJob.set(queue="low", wait=5).perform_async(1), str)
-    assert_type(SendJob.perform_bulk([[1], (2, "daily")]), list[str])
+    assert_type(SendJob.perform_bulk([[1], [2, "daily"]]), list[str])
     assert_type(SendJob.perform_inline(1), int)
     assert_type(SendLaterJob.perform_inline(1), str)
     Base.perform_async("anything", 1)

@@ -58,7 +58,7 @@ def declare_badly() -> None:
     every().day.at(6).do(print)  # type: ignore[arg-type]  # a time is text
     every().fortnight.do(print)  # type: ignore[attr-defined]  # a unit that there is not
     every().day.catch_up("none").do(print)  # type: ignore[arg-type]  # a word that there is not
-    every().day.do("act")  # type: ignore[arg-type]  # no function
+    every().day.do("act")  # type: ignore[call-overload]  # no function
 
 
 def test_what_is_typed_runs(tmp_path: Path) -> None:

@@ -1,29 +1,32 @@
-"""The ways to push a job: its class's own methods, and those of `.set(...)`, which all others are made of."""
+"""The methods of a job class that programs call. Each calls the method of that name of a `Setter`."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, cast, overload
 
-from clock.errors import ArgumentsError, JobError, NoPerform, StoreError
-from clock.job.delays import Time, due_of_each
-from clock.job.options import CallOptions, Order, checked
+from clock.errors import NoPerform
+from clock.job.delays import Time
+from clock.job.options import CallOptions
 from clock.job.payload import Payload
-from clock.job.push import client, inline
-from clock.job.push.arguments import check_json
-from clock.job.push.prepared_push import RepeatedPush
+from clock.job.push import client
+from clock.job.push.setter import Setter
 from clock.job.types import JobClass
 
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+Ts = TypeVarTuple("Ts")
 
-_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "fields")
-FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sidekiq's names starts with it
+
+class Takes(Protocol[*Ts]):
+    """A job whose `perform` takes positional arguments of these types."""
+
+    @property
+    def perform(self) -> Callable[[*Ts], object]:
+        """Do the work."""
 
 
 class Performs(Protocol[P, R_co]):
@@ -32,198 +35,6 @@ class Performs(Protocol[P, R_co]):
     @property
     def perform(self) -> Callable[P, R_co]:
         """Do the work."""
-
-
-class Setter(Order, Generic[P]):
-    """What `SomeJob.set(...)` returns: it pushes that job, with these options in the payload.
-
-    Its methods are those of the job class, and raise the same errors.
-    """
-
-    __slots__ = ()
-
-    @classmethod
-    def of(cls, job: JobClass, options: dict[str, Any]) -> Setter[P]:
-        """The setter of a job class and options, which are checked. Raises JobError."""
-        where = f"{job.wire_name}.set"
-        checked(where, options, with_call=True)
-        if "wait" in options and "wait_until" in options:
-            raise JobError(f"{where}: give either wait or wait_until, not both")
-        fields = {f"{FIELD_PREFIX}{name}": value for name, value in options.get("fields", {}).items()}
-        check_json(where, list(fields.values()))
-        return cls(
-            job,
-            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS} | fields,
-            options.get("wait", options.get("wait_until")),
-            (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
-            options.get("at_front", False),
-        )
-
-    def set(self, **options: Unpack[CallOptions]) -> Setter[P]:
-        """Add options, which override earlier ones. Raises JobError."""
-        more = Setter[P].of(self.job, dict(options))
-        return Setter(
-            self.job,
-            {**self.options, **more.options},
-            self.when if more.when is None else more.when,
-            more.on_commit or self.on_commit,
-            options.get("at_front", self.at_front),
-        )
-
-    def __str__(self) -> str:
-        named = dict(sorted(self.options.items()))
-        if self.when is not None:
-            named["wait_until" if isinstance(self.when, datetime) else "wait"] = self.when
-        return f"{self.job.wire_name}.set({', '.join(f'{name}={value!r}' for name, value in named.items())})"
-
-    @property
-    def wire_name(self) -> str:
-        """The job's name in payloads."""
-        return self.job.wire_name
-
-    def check_arguments(self, *args: Any) -> None:
-        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
-        client.check(self, args)
-
-    def repeated(self, *args: Any) -> Callable[[], object]:
-        """What pushes the job with these arguments whenever it is called: for a clock's event."""
-        if "jid" in self.options:
-            raise JobError(f"{self.wire_name}: each run of an event has its own jid; leave out jid=")
-        return RepeatedPush(self, args, self.perform_async)
-
-    def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
-        jid, parcels = client.packed(self, args, kwargs)
-        if parcels and not client.is_kept(self, [parcels]):
-            client.carrier().carry([parcels])
-        return jid
-
-    async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """`perform_async` that does not block the event loop."""
-        jid, parcels = client.packed(self, args, kwargs)
-        if parcels and not client.is_kept(self, [parcels]):
-            await client.carrier().acarry([parcels])
-        return jid
-
-    def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
-        return self._at(interval).perform_async(*args, **kwargs)
-
-    async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """`perform_in` that does not block the event loop."""
-        return await self._at(interval).aperform_async(*args, **kwargs)
-
-    def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
-        return self._at(instant).perform_async(*args, **kwargs)
-
-    async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """`perform_at` that does not block the event loop."""
-        return await self._at(instant).aperform_async(*args, **kwargs)
-
-    def perform_bulk(
-        self,
-        args: Iterable[Sequence[Any]],
-        *,
-        at: Time | Sequence[Time] | None = None,
-        spread_interval: float | timedelta | None = None,
-        batch_size: int | None = None,
-    ) -> list[str]:
-        """Push one job for each list of arguments, a thousand or `batch_size` at a time; their jids in order.
-
-        With `batch_size`, `args` is read while it is pushed, and each batch is checked before its push.
-        """
-        if batch_size is not None:
-            return self._in_batches(args, batch_size, at, spread_interval)
-        lists, jids = self._listed(args), list[str]()
-        batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
-        with client.counted(len(lists)):
-            if lists and not client.is_kept(self, batches):
-                client.carrier().carry(batches)
-        return jids
-
-    async def aperform_bulk(
-        self,
-        args: Iterable[Sequence[Any]],
-        *,
-        at: Time | Sequence[Time] | None = None,
-        spread_interval: float | timedelta | None = None,
-    ) -> list[str]:
-        """`perform_bulk` that does not block the event loop."""
-        lists, jids = self._listed(args), list[str]()
-        due = self._due(len(lists), at, spread_interval)
-        batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
-        with client.counted(len(lists)):
-            if lists and not client.is_kept(self, batches):
-                await client.carrier().acarry(batches)
-        return jids
-
-    def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Run the job here and now, whatever `wait` says; what its `perform` returns."""
-        return inline.perform_inline(self, args, kwargs)
-
-    async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
-        return await inline.aperform_inline(self, args, kwargs)
-
-    def _in_batches(
-        self,
-        args: Iterable[Sequence[Any]],
-        size: int,
-        at: Time | Sequence[Time] | None,
-        spread_interval: float | timedelta | None,
-    ) -> list[str]:
-        """Push an iterable of any length; one batch is in memory. Raises ArgumentsError, StoreError."""
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ArgumentsError(f"{self.wire_name}.perform_bulk: batch_size is {size!r}; it must be 1 or more")
-        if spread_interval is not None or isinstance(at, Sequence):
-            raise ArgumentsError(
-                f"{self.wire_name}.perform_bulk: with batch_size, at= is one time; leave out spread_interval="
-            )
-        self._check_bulk(args)
-        jids: list[str] = []
-        rest = iter(args)
-        while batch := list(islice(rest, size)):
-            try:
-                jids += self.perform_bulk(batch, at=at)
-            except StoreError as error:
-                error.pushed += len(jids)
-                raise
-        return jids
-
-    def _at(self, when: Time | None) -> Setter[P]:
-        if when is None:  # it would mean at once
-            wanted = "pass seconds, a timedelta or an aware datetime"
-            raise ValueError(f"{self.wire_name}: None is not a time; {wanted}")
-        return Setter(self.job, self.options, when, self.on_commit, self.at_front)
-
-    def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
-        self._check_bulk(args)
-        return args if isinstance(args, (list, tuple)) else list(args)
-
-    def _check_bulk(self, args: object) -> None:
-        if "jid" in self.options:
-            raise JobError(f"{self.wire_name}.perform_bulk: each job has its own jid; leave out jid=")
-        if not isinstance(args, Iterable):
-            raise ArgumentsError(
-                f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {args!r:.60}; write "
-                "[[1], [2]] for two jobs of one argument"
-            )
-
-    def _due(
-        self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
-    ) -> list[float] | None:
-        if at is not None and spread_interval is not None:
-            raise ArgumentsError(
-                f"{self.wire_name}.perform_bulk got at= and spread_interval=; pass one of them. To spread jobs "
-                "from a later time on: .set(wait=3600).perform_bulk(..., spread_interval=600)"
-            )
-        return due_of_each(count, self.when if at is None else at, spread_interval, client.now())
-
-
-def _at_once(push: Callable[[], object]) -> object:
-    """Stands for `enqueue_after_commit=None` if the class has one: wait for no commit."""
-    return push()
 
 
 class _Jobs:
@@ -283,10 +94,32 @@ class JobMethods:
         """
         return _setter(cls).perform_at(instant, *args, **kwargs)
 
+    @overload
+    @classmethod
+    def perform_bulk(
+        cls: type[Takes[*Ts]],
+        args: Iterable[tuple[*Ts]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+        batch_size: int | None = None,
+    ) -> list[str]: ...
+
+    @overload
     @classmethod
     def perform_bulk(
         cls,
-        args: Iterable[Sequence[Any]],
+        args: Iterable[list[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+        batch_size: int | None = None,
+    ) -> list[str]: ...
+
+    @classmethod
+    def perform_bulk(
+        cls,
+        args: Any,
         *,
         at: Time | Sequence[Time] | None = None,
         spread_interval: float | timedelta | None = None,

@@ -5,10 +5,11 @@ It is the `schedule` package's `Job`, made by a scheduler of ours, so that the p
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, Never, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar, overload
 
 import schedule
 
@@ -18,6 +19,7 @@ from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_call, check_called
 from clock.timetable.clock_file.draft import Draft, Entry
 from clock.timetable.clock_file.options import adjusted, check_option, hint, old_names
+from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.triggers.adjustments import Excepted
 from clock.timetable.triggers.holidays import Otherwise
@@ -25,6 +27,7 @@ from clock.timetable.triggers.intervals import Trigger
 from clock.timetable.triggers.until import parse_until
 from clock.timetable.triggers.wall_times import Fold, Gap
 
+P = ParamSpec("P")
 R = TypeVar("R")
 _WORDS = (
     "named", "if_", "until", "tag", "thread", "catch_up", "overlap", "dst", "except_on", "spread", "jitter",
@@ -197,7 +200,19 @@ class Builder(schedule.Job):
         self._entry.description = text
         return self
 
-    def do(self, job_func: Callable[..., object] | Enqueueable, *args: Any, **kwargs: Any) -> Self:
+    @overload
+    def do(self, job_func: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Self: ...
+
+    @overload
+    def do(self, job_func: Pushes[P], *args: P.args, **kwargs: P.kwargs) -> Self: ...
+
+    @overload
+    def do(self, job_func: functools.partial[Any], *args: Any, **kwargs: Any) -> Self: ...
+
+    @overload
+    def do(self, job_func: Function[P], *args: P.args, **kwargs: P.kwargs) -> Self: ...
+
+    def do(self, job_func: Any, *args: Any, **kwargs: Any) -> Self:
         """End the declaration: enqueue a job class, or call a function in the clock. Raises DeclarationError."""
         entry = self._entry
         if entry.action is not None:

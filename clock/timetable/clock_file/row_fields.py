@@ -49,7 +49,7 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
     Raises DeclarationError where the job does not take them.
     """
     listed = list(args) if isinstance(args, (list, tuple)) else [args]
-    action = Enqueue(job, tuple(DUE_AT if arg == DUE_AT.value else arg for arg in listed))
+    action = Enqueue(job, tuple(DUE_AT if arg == "DUE_AT" else arg for arg in listed))
     try:
         action.check()
     except ArgumentsError as error:
