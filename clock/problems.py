@@ -33,8 +33,8 @@ WATCH_SECONDS = 1.0  # between two calls of `watch`
 #: Refusals that a person must remove, mostly in a setting of this process. If they occur at its start, it ends.
 FATAL = frozenset(
     {
-        "certificate", "cluster", "no_permission", "no_such_database", "not_redis", "password_needed",
-        "password_unknown", "protected", "sentinel_no_permission", "sentinel_password_needed",
+        "certificate", "cluster", "no_permission", "no_such_database", "not_a_cluster", "not_redis",
+        "password_needed", "password_unknown", "protected", "sentinel_no_permission", "sentinel_password_needed",
         "sentinel_password_unknown", "sentinel_wrong_password", "too_old", "unknown_command", "wrong_password",
     }
 )  # fmt: skip

@@ -131,7 +131,7 @@ INTERVAL = of_number(
 URL = Kind(
     url,
     "it must be a URL: redis://host:6379/0",
-    {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+sentinel)://|^\$\{"},
+    {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+(sentinel|cluster))://|^\$\{"},
     metavar="URL",
 )
 NAMESPACE = Kind(

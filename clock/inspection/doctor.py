@@ -119,7 +119,7 @@ def _memory(info: Mapping[str, object]) -> Finding:
 
 
 def _tls(url: str) -> Finding:
-    scheme = url.partition("://")[0]
+    scheme = url.partition("://")[0].partition("+")[0]
     if scheme == "unix":
         return Finding("network", Grade.GOOD, "a unix socket: no network traffic")
     if scheme == "rediss" and "ssl_cert_reqs=none" in url:

@@ -24,10 +24,6 @@ def server_faults(info: Mapping[str, object]) -> list[ServerFault]:
 
 
 def _mode(info: Mapping[str, object]) -> Iterator[ServerFault]:
-    if _is(info, "cluster_enabled"):
-        yield ServerFault(
-            "cluster mode", "this is a Redis Cluster", "use a server without cluster mode, or Sentinel"
-        )
     if info.get("role") == "slave":
         master = f"{info.get('master_host')}:{info.get('master_port')}"
         yield ServerFault(

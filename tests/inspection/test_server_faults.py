@@ -12,7 +12,6 @@ def test_a_healthy_server_has_none() -> None:
 @pytest.mark.parametrize(
     ("told", "found"),
     [
-        ({"cluster_enabled": 1}, "this is a Redis Cluster: use a server without cluster mode, or Sentinel"),
         (
             {"role": "slave", "master_host": "db1", "master_port": 6379},
             "this is a replica of db1:6379 and refuses to write: set REDIS_URL to the primary",

@@ -236,7 +236,7 @@ _GIVE = "Give the user the permissions of [Users](deploying.md#users)."
 _TYPE = "Another program has written under a name that clock or Sidekiq uses."
 _RENAME = "`clock doctor` names the key. Rename it or delete it."
 _PRIMARY = "Wait for the fail-over to end, or set `REDIS_URL` to the primary."
-_NO_CLUSTER = "Use a server without cluster mode, or Sentinel."
+_TO_USE_A_CLUSTER = "Write `redis+cluster://` and set `CLOCK_NAMESPACE` ([guide](scaling.md#cluster))."
 
 
 #: How the line begins, by the cause.
@@ -279,9 +279,9 @@ def no_user(name: str, *rules: str) -> Fault:
     return Fault(name, cut_off(*rules), "wrong_password", "Correct the URL", ALL, means, do, True)
 
 
-def cluster(name: str, answer: str, says: str = "cluster", *, exits: bool = True) -> Fault:
+def cluster(name: str, answer: str) -> Fault:
     means = "The server is part of a Redis Cluster."
-    return Fault(name, answers(answer), says, "cluster mode off", ALL, means, _NO_CLUSTER, exits)
+    return Fault(name, answers(answer), "cluster", "CLOCK_NAMESPACE", ALL, means, _TO_USE_A_CLUSTER, True)
 
 
 def wrong(key: str, who: frozenset[str], says: str = "", cure: str = "ename or delete it") -> Fault:
@@ -437,7 +437,16 @@ FAULTS: Sequence[Fault] = (
     ),
     cluster("cluster mode, MOVED", "MOVED 3999 127.0.0.1:6381"),
     cluster("cluster mode, CROSSSLOT", "CROSSSLOT Keys in request don't hash to the same slot"),
-    cluster("cluster mode, CLUSTERDOWN", "CLUSTERDOWN The cluster is down", "cluster_down", exits=False),
+    Fault(
+        "cluster mode, CLUSTERDOWN",
+        answers("CLUSTERDOWN The cluster is down"),
+        "cluster_down",
+        "--cluster check",
+        ALL,
+        "Some hash slots of the Redis Cluster have no primary.",
+        "Wait for the fail-over to end, or find the missing nodes with `redis-cli --cluster check`.",
+        False,
+    ),
     Fault(
         "a command that Redis does not know",
         answers("ERR unknown command 'EVALSHA', with args beginning with: "),

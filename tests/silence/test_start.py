@@ -92,5 +92,5 @@ def test_a_redis_cluster_ends_the_process(folder: Path) -> None:
 
     for printed in ends(folder, server.url):
         [line] = printed.splitlines()
-        assert "turn cluster mode off" in line
+        assert "set CLOCK_NAMESPACE" in line
     server.stop()

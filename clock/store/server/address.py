@@ -11,7 +11,8 @@ from clock.errors import ConfigurationError
 from clock.store.server.url_options import Options, read_query
 
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
-SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
+SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
 _ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
 _HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
 
@@ -20,7 +21,7 @@ _HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
 class Address:
     """A URL taken apart. `connection` holds what is in front of its query: host, port or path, user, database.
 
-    With Sentinel, `sentinels` are asked for the primary of `service`.
+    With Sentinel, `sentinels` are asked for the primary of `service`; in a cluster, `nodes` for a slot's owner.
     """
 
     scheme: str
@@ -28,6 +29,7 @@ class Address:
     connection: Mapping[str, object]
     service: str = ""
     sentinels: tuple[tuple[str, int], ...] = ()
+    nodes: tuple[tuple[str, int], ...] = ()
 
 
 def masked(url: str) -> str:
@@ -94,6 +96,9 @@ def read(url: str) -> Address:
     address = Address(scheme, options, {name: value for name, value in given.items() if value})
     if scheme in SENTINEL_SCHEMES:
         return _of_sentinels(url, parts, address)
+    if scheme in CLUSTER_SCHEMES:
+        nodes = _places(url, parts, 6379, f"{scheme}://host:6379,host:6379")
+        return replace(address, connection={**address.connection, **_database(url, parts.path)}, nodes=nodes)
     return _of_socket(url, parts, address) if scheme == "unix" else _of_server(url, parts, address)
 
 
@@ -114,17 +119,23 @@ def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
         raise unreadable(url, f"the service is missing: {address.scheme}://host:26379/SERVICE/0")
-    hosts = parts.netloc.rpartition("@")[2].split(",")
-    places = [_HOST.fullmatch(host) for host in hosts]
-    if not all(place and place[1] for place in places):
-        raise unreadable(url, f"ports are numbers: {address.scheme}://host:26379/SERVICE/0; {_ESCAPES}")
+    sentinels = _places(url, parts, 26379, f"{address.scheme}://host:26379/SERVICE/0")
     return replace(
         address,
         connection={**address.connection, **_database(url, database)},
         service=unquote(service),
-        sentinels=tuple(
-            (_host(url, place[1].strip("[]")), int((place[2] or "")[1:] or 26379)) for place in places if place
-        ),
+        sentinels=sentinels,
+    )
+
+
+def _places(url: str, parts: SplitResult, port: int, example: str) -> tuple[tuple[str, int], ...]:
+    """The hosts of a list, each with its port or else the usual one."""
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    places = [_HOST.fullmatch(host) for host in hosts]
+    if not all(place and place[1] for place in places):
+        raise unreadable(url, f"ports are numbers: {example}; {_ESCAPES}")
+    return tuple(
+        (_host(url, place[1].strip("[]")), int((place[2] or "")[1:] or port)) for place in places if place
     )
 
 

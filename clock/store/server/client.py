@@ -14,15 +14,20 @@ from redis.retry import Retry
 
 from clock.errors import ConfigurationError
 from clock.store.server.address import Address, read, unreadable
+from clock.store.server.cluster import ClusterNodes, ClusterPool
 from clock.store.server.faults import plain
 from clock.store.server.library import about_library
 from clock.store.server.namespace import Namespace, set_readers
 from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
-from clock.store.server.sentinels import SentinelPool, Sentinels
+from clock.store.server.sentinels import PrimaryPool, Sentinels
 from clock.store.server.url_options import seconds
 
 PUSH_SECONDS = 5.0  # of a push in all: waiting for a connection, opening it, and the answer
 _VARIABLE = "CLOCK_PUSH_TIMEOUT"
+NO_NAMESPACE = (
+    "a Redis Cluster needs a namespace: set CLOCK_NAMESPACE=NAME, the name of the application, for all of its "
+    "processes (or namespace: NAME in config/clock.yml)"
+)
 
 #: Of clock, worker and commands: longer than any script takes, and a dead network is noticed soon.
 PROCESS_LIMITS = Limits(wait=60.0, connect=5.0, answer=10.0, push=PUSH_SECONDS)
@@ -105,7 +110,7 @@ def _pool(address: Address, limits: Limits, max_connections: int, namespace: Nam
     if address.sentinels:
         is_tls = address.scheme == "rediss+sentinel" or bool(options.sentinel.get("ssl"))
         sentinels = _sentinels(address, tls)
-        return SentinelPool(
+        return PrimaryPool(
             sentinels,
             limits,
             is_tls=is_tls,
@@ -113,12 +118,29 @@ def _pool(address: Address, limits: Limits, max_connections: int, namespace: Nam
             **connection,
             **(tls if is_tls else {}),
         )
+    if address.nodes:
+        return _cluster_pool(address, limits, max_connections, connection, tls)
     kinds: dict[str, Any] = {"redis": TcpLink, "rediss": TlsLink, "unix": UnixLink}
     if address.scheme == "rediss":
         connection |= tls
     if address.scheme == "unix":
         del connection["socket_keepalive"]
     return Pool(kinds[address.scheme], limits, max_connections=max_connections, **connection)
+
+
+def _cluster_pool(
+    address: Address, limits: Limits, max_connections: int, connection: dict[str, Any], tls: dict[str, Any]
+) -> ClusterPool:
+    """A pool for a cluster. Raises ConfigurationError without a namespace."""
+    namespace: Namespace | None = connection["namespace"]
+    if namespace is None:
+        raise ConfigurationError(NO_NAMESPACE)
+    is_tls = address.scheme == "rediss+cluster"
+    how = {**connection, **(tls if is_tls else {})}
+    of_nodes = {name: value for name, value in how.items() if name not in ("namespace", "db")}
+    kind = TlsLink if is_tls else TcpLink
+    nodes = ClusterNodes(address.nodes, namespace.name, kind=kind, **of_nodes)
+    return ClusterPool(nodes, limits, is_tls=is_tls, max_connections=max_connections, **how)
 
 
 def _sentinels(address: Address, tls: dict[str, Any]) -> Sentinels:

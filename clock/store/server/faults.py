@@ -51,8 +51,9 @@ def store_error(error: RedisError) -> StoreError:
 
 def fault_of(error: RedisError) -> Fault:
     """The fault behind an error of the client library."""
-    if isinstance(error, FoundFault):
-        return error.fault
+    found: Fault | None = getattr(error, "fault", None)  # of a FoundFault, or of a cluster's answer
+    if found is not None:
+        return found
     for kind in type(error).__mro__:
         if kind.__name__ in _BY_CLASS:
             return _BY_CODE[_BY_CLASS[kind.__name__]]
@@ -100,6 +101,9 @@ def _elsewhere(cause: str, what: str, cure: str) -> Fault:
 
 _FAIL_OVER = "Wait for the fail-over to end, or use the primary's address."
 
+#: What to set for a Redis Cluster.
+TO_USE_A_CLUSTER = "write redis+cluster://HOST:6379 (with TLS rediss+cluster://) and set CLOCK_NAMESPACE=NAME"
+
 _UNREACHABLE = _elsewhere("unreachable", "Redis cannot be reached", "Is it running, and is its address right?")
 _NO_ANSWER = _elsewhere(
     "no_answer", "Redis does not answer", "The server or the network hangs, or a command takes very long."
@@ -114,11 +118,7 @@ _REFUSED = _permanent("refused", "Redis refuses a command", "")
 _NOT_REDIS = _permanent(
     "not_redis", "This is not Redis", "Is it another program's port, or is TLS needed (rediss://)?"
 )
-_CLUSTER = _permanent(
-    "cluster",
-    "This is a Redis Cluster (cluster mode on)",
-    "clock needs a server without cluster mode, or Sentinel: turn cluster mode off.",
-)
+_CLUSTER = _permanent("cluster", "This is a Redis Cluster (cluster mode on)", f"{TO_USE_A_CLUSTER}.")
 _NO_PERMISSION = _permanent(
     "no_permission",
     "Redis refuses a command to this user",
@@ -132,6 +132,25 @@ _PASSWORD_UNKNOWN = _permanent(
     "password_unknown", "Redis has no password", "Remove the one in the URL, or set it in Redis."
 )
 
+_MOVING = "It continues when the slot has moved. If the move was interrupted: redis-cli --cluster fix HOST:PORT."
+
+#: Faults of a connection to a cluster.
+CLUSTER_FAULTS = {
+    "moved": _elsewhere("moved", "The slot is on another node of the Redis Cluster now", "Clock follows it."),
+    "ask": Fault("try_again", "The Redis Cluster moves the slot to another node", _MOVING),
+    "no_owner": _elsewhere(
+        "cluster_down",
+        "No node of the Redis Cluster has the slot",
+        "Wait for the fail-over to end, or find the missing nodes: redis-cli --cluster check HOST:PORT.",
+    ),
+    "unreachable": _elsewhere("unreachable", "No node of the Redis Cluster can be reached", ""),
+    "not_a_cluster": _permanent(
+        "not_a_cluster",
+        "This is not a Redis Cluster",
+        "Write redis:// or rediss:// for a server without cluster mode.",
+    ),
+}
+
 #: By the first word of the server's answer.
 _BY_CODE = {
     "LOADING": _elsewhere("loading", "Redis is loading its data", "It answers when it is ready."),
@@ -143,8 +162,12 @@ _BY_CODE = {
         "Redis lacks replicas and refuses to write",
         "Start its replicas, or lower min-replicas-to-write.",
     ),
-    "TRYAGAIN": _elsewhere("try_again", "The Redis Cluster is moving a key", "Turn cluster mode off."),
-    "CLUSTERDOWN": _elsewhere("cluster_down", "The Redis Cluster is down", "Turn cluster mode off."),
+    "TRYAGAIN": Fault("try_again", "The Redis Cluster moves the slot to another node", _MOVING),
+    "CLUSTERDOWN": _elsewhere(
+        "cluster_down",
+        "The Redis Cluster is down",
+        "Wait for the fail-over to end, or find the missing nodes: redis-cli --cluster check HOST:PORT.",
+    ),
     "OOM": Fault("out_of_memory", "Redis is out of memory", "Free memory, or raise its maxmemory."),
     "MISCONF": Fault(
         "disk_error",
@@ -177,7 +200,7 @@ _BY_CLASS = {
     "MasterDownError": "MASTERDOWN",
     "ClusterDownError": "CLUSTERDOWN",
     "TryAgainError": "TRYAGAIN",
-    "AskError": "ASK",  # MovedError is one
+    "AskError": "ASK",  # MovedError is a subclass
     "ClusterCrossSlotError": "CROSSSLOT",
     "NoScriptError": "NOSCRIPT",
     "NoPermissionError": "NOPERM",

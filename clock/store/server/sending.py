@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from hiredis import pack_command
 from redis import Redis
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import AskError, BusyLoadingError, MovedError, RedisError, ResponseError
 
 from clock.clocks import SystemClock
 from clock.errors import StoreError
 from clock.store.server.client import PUSH_SECONDS
+from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import lent, translated
+from clock.store.server.faults import fault_of
 from clock.store.server.pool import Pool
 
 _monotonic = SystemClock().monotonic
 
 Command = tuple[str | bytes | float, ...]
+PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
 
 
 def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -> None:
@@ -26,35 +30,81 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
 
     `within` limits the seconds until the first answer, and then those of each answer. While the server works on a
     batch, the next one is made; so `batches` had better be a generator. A pipeline of the client library waits for
-    each, and costs twice as much, which every push would pay. If a server refuses a batch because another one is
-    the primary now, the batch is sent there. Raises StoreUnavailable, StoreError; their `answered` says how many
-    batches had been answered.
+    each, and costs twice as much, which every push would pay. If a server refuses commands because another one is
+    the primary now, they are sent there, once; in a cluster until they succeed or the time is over. Raises
+    StoreUnavailable, StoreError; their `answered` says how many batches had been answered.
     """
     answered, rest, since = 0, iter(batches), _monotonic()
+    in_cluster = isinstance(redis.connection_pool, ClusterPool)
+    tries = 0
     try:
         with translated():
-            for is_last in (False, True):
+            while True:
+                left = within - (_monotonic() - since)
                 try:
-                    with lent(redis, within=within - (_monotonic() - since)) as link:
+                    with lent(redis, within=left) as link:
                         for _ in _exchange(link, rest):
                             answered += 1
                     return
                 except _RefusedError as refusal:
-                    if is_last:
+                    tries += 1
+                    if left < PAUSE_SECONDS if in_cluster else tries > 1:
                         raise refusal.error from None
-                    rest = chain(refusal.batches, rest)
+                    rest = chain(_left_over(redis, refusal, left), rest)
     except StoreError as error:
         error.answered = answered
         raise
 
 
 class _RefusedError(Exception):
-    """No command of a batch was run, as the server is not the primary. `batches` have still to be sent."""
+    """The server has not run some commands, as another one holds their keys.
+
+    `batches` are still to send; the first of them holds the refused commands.
+    """
 
     def __init__(self, error: RedisError, batches: Sequence[Sequence[Command]]) -> None:
         super().__init__()
         self.error = error
         self.batches = batches
+
+
+def _left_over(redis: Redis, refusal: _RefusedError, seconds: float) -> Sequence[Sequence[Command]]:
+    """The batches that have still to be sent. In a cluster, commands go to the node that an ASK names."""
+    pool = redis.connection_pool
+    if not isinstance(pool, ClusterPool):
+        return refusal.batches
+    refused, *following = refusal.batches
+    if isinstance(refusal.error, AskError) and not isinstance(refusal.error, MovedError):
+        refused = _sent_by_ask(pool, (refusal.error.host, refusal.error.port), refused, seconds)
+    if refused:
+        SystemClock().wait(threading.Event(), PAUSE_SECONDS)
+    return [refused, *following] if refused else following
+
+
+def _sent_by_ask(
+    pool: ClusterPool, address: tuple[str, int], commands: Sequence[Command], seconds: float
+) -> list[Command]:
+    """Send commands to the node that a slot moves to; those that it refuses as well."""
+    link: Any = pool.link_to(address, seconds)
+    refused = []
+    try:
+        for command in commands:
+            link.send_packed_command([link.packed(("ASKING",)), link.packed(command)])
+            link.read_response(disconnect_on_error=False)
+            try:
+                link.read_response(disconnect_on_error=False)
+            except ResponseError as error:
+                if not _is_refusal(link, error):
+                    raise
+                refused.append(command)
+    finally:
+        link.disconnect()
+    return refused
+
+
+def _is_refusal(link: Any, error: RedisError) -> bool:
+    """Whether the server did not run a command because another one holds its key, or will soon."""
+    return bool(link.is_elsewhere) or fault_of(error).cause == "try_again"
 
 
 def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]:
@@ -74,17 +124,22 @@ def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]
 
 
 def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) -> None:
-    """Read the answers to a batch. Raises _RefusedError if a server that is not the primary refused them."""
-    refusals: list[RedisError] = []
-    for _ in unread:
+    """Read the answers to a batch. Raises _RefusedError if another server has the keys of some commands.
+
+    These commands were not run, so they can be sent again.
+    """
+    refused: list[Command] = []
+    first: RedisError | None = None
+    for command in unread:
         try:
             link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
         except (ResponseError, BusyLoadingError) as error:
-            if not link.is_elsewhere:
+            if not _is_refusal(link, error):
                 raise
-            refusals.append(error)
-    if refusals:
-        raise _RefusedError(refusals[0], [unread, *next_batch]) if len(refusals) == len(unread) else refusals[0]
+            refused.append(command)
+            first = first or error
+    if first is not None:
+        raise _RefusedError(first, [refused, *next_batch])
 
 
 def push_seconds(redis: Redis) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
@@ -62,30 +62,44 @@ class Sentinels:
         return FoundFault(", ".join(sorted({plain(error) for error in errors})), SENTINEL_FAULTS["unreachable"])
 
 
-class _SentinelLink(Link):
-    sentinels: Sentinels
+class Guide(Protocol):
+    """Knows which server is the primary."""
+
+    def primary(self) -> tuple[str, int]:
+        """The primary's host and port. Raises FoundFault."""
+
+    def turn_to_the_next(self) -> None:
+        """The server that it named is not the primary: ask elsewhere first."""
+
+
+class _PrimaryLink(Link):
+    sentinels: Guide
+    fixed: tuple[str, int] | None = None  # the server, if it need not be the primary
 
     def _connect(self) -> Any:
-        self.host, self.port = self.sentinels.primary()
+        self.host, self.port = self.fixed or self.sentinels.primary()
         return super()._connect()
 
 
-class SentinelTcpLink(_SentinelLink, TcpLink):
+class PrimaryTcpLink(_PrimaryLink, TcpLink):
     """A connection to the primary by TCP."""
 
 
-class SentinelTlsLink(_SentinelLink, TlsLink):
+class PrimaryTlsLink(_PrimaryLink, TlsLink):
     """A connection to the primary by TLS."""
 
 
-class SentinelPool(Pool):
-    """A pool of connections to the primary that the sentinels name."""
+class PrimaryPool(Pool):
+    """A pool of connections to the primary that the sentinels, or the nodes of a cluster, name."""
+
+    tcp: type[Link] = PrimaryTcpLink
+    tls: type[Link] = PrimaryTlsLink
 
     def __init__(
-        self, sentinels: Sentinels, limits: Limits, *, is_tls: bool, max_connections: int, **connection: Any
+        self, sentinels: Guide, limits: Limits, *, is_tls: bool, max_connections: int, **connection: Any
     ) -> None:
         self._sentinels = sentinels
-        kind = SentinelTlsLink if is_tls else SentinelTcpLink
+        kind = self.tls if is_tls else self.tcp
         super().__init__(kind, limits, max_connections=max_connections, **connection)
 
     def new_link(self) -> Link:
@@ -95,6 +109,6 @@ class SentinelPool(Pool):
         return link  # type: ignore[no-any-return]  # it has one attribute more
 
     def leave(self) -> None:
-        """Let every connection ask for the primary again, another sentinel first."""
+        """Make every connection ask for the primary again, another sentinel or node first."""
         self._sentinels.turn_to_the_next()
         super().leave()

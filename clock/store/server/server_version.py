@@ -10,6 +10,8 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from clock.errors import StoreError
+from clock.store.server.cluster import ClusterPool
+from clock.store.server.faults import TO_USE_A_CLUSTER
 
 _OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
 
@@ -50,7 +52,7 @@ class ServerVersion:
 def check_server(redis: Redis) -> None:
     """Refuse a server that clock cannot work with. Raises StoreError, and what the client library does.
 
-    A user that may not ask for INFO is only refused a Redis Cluster.
+    Without the permission for INFO, only cluster mode is checked.
     """
     try:
         info: dict[str, Any] = redis.info("server")
@@ -58,10 +60,11 @@ def check_server(redis: Redis) -> None:
         info = {"redis_mode": "cluster"} if _takes_readwrite(redis) else {}
     mode = info.get("redis_mode", info.get("server_mode"))
     if mode == "cluster" or info.get("cluster_enabled") == 1:
+        if not isinstance(redis.connection_pool, ClusterPool):
+            raise StoreError(f"this is a Redis Cluster (cluster mode on): {TO_USE_A_CLUSTER}.", cause="cluster")
+    elif isinstance(redis.connection_pool, ClusterPool) and mode is not None:
         raise StoreError(
-            "this is a Redis Cluster (cluster mode on); clock needs a server without cluster mode, or Sentinel: "
-            "turn cluster mode off.",
-            cause="cluster",
+            "this is not a Redis Cluster (cluster mode off): write redis:// or rediss://.", cause="not_a_cluster"
         )
     if mode == "sentinel":
         raise StoreError(
