@@ -1,4 +1,4 @@
-"""What an event does: a job class is enqueued, any other callable is called, in the clock's own process."""
+"""The action of an event: it enqueues a job class, or calls a function in the clock's own process."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class _Placeholder(Enum):
         return self.value
 
     def filled(self, due: datetime) -> object:
-        """What it stands for."""
+        """The value for this due instant."""
         if self is _Placeholder.DUE_AT:
             return due.isoformat()
         return due.timestamp() if self is _Placeholder.DUE_TIMESTAMP else {"scheduled_at": due.timestamp()}
 
 
-#: Among an event's arguments: stands for the due instant, as ISO 8601 in UTC.
+#: A placeholder for the due instant in an event's arguments, as ISO 8601 in UTC.
 DUE_AT: Final[str] = cast("str", _Placeholder.DUE_AT)  # typed as the text that replaces it
-#: The same in seconds since 1970, as sidekiq-cron's `date_as_argument` passes it.
+#: A placeholder for the due instant in seconds since 1970, as sidekiq-cron's `date_as_argument` passes it.
 DUE_TIMESTAMP: Final = _Placeholder.DUE_TIMESTAMP
-#: The same as sidekiq-scheduler's `include_metadata` passes it.
+#: A placeholder for the due instant as sidekiq-scheduler's `include_metadata` passes it.
 DUE_METADATA: Final = _Placeholder.DUE_METADATA
-_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # arguments are checked with it
+_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # for the check of the arguments
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ class Enqueueable(Protocol):
         """Push the job."""
 
     def repeated(self, *args: Any) -> Callable[[], object]:
-        """What pushes the job with these arguments again and again."""
+        """A function that pushes the job with these arguments each time it is called."""
 
     def check_arguments(self, *args: Any) -> None:
         """Check the arguments."""
@@ -55,15 +55,15 @@ class Enqueueable(Protocol):
 
 @runtime_checkable
 class PackedPush(Protocol):
-    """A push that is JSON already, but for the firing's own fields."""
+    """A push that is JSON already, except for the fields of the firing."""
 
     @property
     def queue(self) -> str:
-        """Where the job goes."""
+        """The queue of the job."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether nobody has a say in it now, as a middleware has."""
+        """Whether no middleware may change the push."""
 
     def text(self, event: str, due_ms: int, previous_ms: int | None, jid: str, now: str) -> str:
         """The payload of one firing."""
@@ -87,7 +87,7 @@ class Enqueue:
         return called(name, self.args, {})
 
     def check(self) -> None:
-        """Check the arguments as the push will, and make it ready. Raises ArgumentsError."""
+        """Check the arguments, and prepare the push. Raises ArgumentsError."""
         self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
         if not any(isinstance(arg, _Placeholder) for arg in self.args):
             repeated = self.job.repeated(*self.args)
@@ -96,7 +96,7 @@ class Enqueue:
 
     @property
     def packed(self) -> PackedPush | None:
-        """The push, where nothing is to be asked for it; None: it has to be called."""
+        """The prepared push, if no code must run for it; None: the action must be called."""
         return self._packed if self._packed is not None and self._packed.is_plain else None
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
@@ -118,7 +118,7 @@ class Call:
         return called(name_of(self.function), self.args, self.kwargs)
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
-        """Call it for the firing at `due`."""
+        """Call the function for the firing at `due`."""
         kwargs = dict(zip(self.kwargs, _filled(self.kwargs.values(), due), strict=True))
         return self.function(*_filled(self.args, due), **kwargs)
 
@@ -134,7 +134,7 @@ class Handle:
         return name_of(self.handler)
 
     def __call__(self, due: datetime, zone: tzinfo) -> object:
-        """Call it for the firing at `due`."""
+        """Call the handler for the firing at `due`."""
         return self.handler(self.name, due.astimezone(zone))
 
 

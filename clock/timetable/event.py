@@ -20,12 +20,12 @@ Overlap = Literal["allow", "skip", "queue_one"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """When, what, on which condition.
+    """When it is due, what it does, and on which condition.
 
-    `schedule` says when in words; `declaration` adds all that due instants depend on: its change moves the anchor.
-    `asks_again`: a due instant that the condition refuses does not use up the period (Clockwork's form).
-    `overlap` says what becomes of a due instant while the job of the one before is still at work.
-    `was` are the names that it had before, the oldest first: what the ledger holds under them is its own.
+    `schedule` is the schedule in words. `declaration` adds all that the due instants depend on; if it changes, the
+    event gets a new anchor. `asks_again`: a due instant that the condition refuses does not use up the period
+    (Clockwork's form). `overlap` is what happens at a due instant while the job of the previous run is unfinished.
+    `was` has the event's former names, the oldest first: their entries in the ledger are the event's.
     """
 
     name: str
@@ -49,23 +49,23 @@ class Event:
 
     @property
     def enqueues(self) -> bool:
-        """Whether the action pushes a job; else it is code that runs in the clock."""
+        """Whether the action pushes a job; otherwise its code runs in the clock."""
         return isinstance(self.action, Enqueue)
 
     @property
     def packed_push(self) -> PackedPush | None:
-        """What the action pushes, where that is known without running it."""
+        """The push of the action, if it is known without running the action."""
         return self.action.packed if isinstance(self.action, Enqueue) else None
 
     def next_after(
         self, after: datetime, *, anchor: datetime, previous: datetime | None = None, counted: str = ""
     ) -> datetime | None:
-        """The first due instant strictly after `after`, of the event anchored at `anchor`; None: never.
+        """The first due instant after `after`, of the event anchored at `anchor`; None: never.
 
-        All instants are aware, in UTC, the anchor a whole second. `previous` may give the last due instant not
-        after `after`, which saves work; it never changes the answer. `counted` is what the ledger has of an event
-        that asks its condition again; without it, all that was due before has counted. Only Clockwork's form may
-        be due at its anchor: ask from a second before it.
+        All instants are aware, in UTC; the anchor is a whole second. `previous` is optional: the last due instant
+        not after `after`. It saves work and never changes the result. `counted` is the ledger's value for an event
+        that asks its condition again; without it, all earlier due instants count. Only Clockwork's form may be due
+        at its anchor: call this with a second before it.
         """
         if self.asks_again and counted:
             found = self.asked_between(to_seconds(after), FOREVER, anchor=anchor, counted=counted)
@@ -76,23 +76,23 @@ class Event:
     def due_between(
         self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
     ) -> Iterable[int]:
-        """The due instants in (after, end], lazily and in order, all in seconds since 1970 in UTC.
+        """The due instants in (after, end], lazily and in order, in seconds since 1970 in UTC.
 
-        It is what `next_after` gives one by one, many times faster.
+        The result is the same as that of `next_after` one by one, many times faster.
         """
         decided = None if previous is None else to_seconds(previous)
         return self.trigger.due_between(after, end, to_seconds(anchor), decided)
 
     def asked_between(self, after: int, end: int, *, anchor: datetime, counted: str) -> Iterable[int]:
-        """When an event that asks again asks its condition in (after, end], as long as that refuses.
+        """When an event that asks again checks its condition in (after, end], as long as the condition refuses.
 
-        In seconds since 1970. `counted` is what the ledger holds of it, as `counted_from` gives it.
+        In seconds since 1970. `counted` is the ledger's value, as `counted_from` returns it.
         """
         counting, start = Counting(self.trigger), to_seconds(anchor)
         return counting.asked_between(after, end, start, counting.read(counted, start, None))
 
     def counted_from(self, counted: str, *, anchor: datetime, previous: datetime | None) -> str:
-        """What the next due instant counts from, if the ledger has `counted`; it may have nothing valid.
+        """The value that the next due instant counts from, by the ledger's `counted`, which may be invalid.
 
         Without it, all due instants up to `previous` count. Empty for an event that does not ask again.
         """
@@ -102,18 +102,18 @@ class Event:
         return written(Counting(self.trigger).read(counted, to_seconds(anchor), last))
 
     def counted_after(self, due: datetime, *, anchor: datetime, counted: str) -> str:
-        """What is counted from once the due instant has counted: its condition did not refuse it."""
+        """The new value once the due instant counts, as its condition did not refuse it."""
         counting, start = Counting(self.trigger), to_seconds(anchor)
         return written(counting.after(to_seconds(due), start, counting.read(counted, start, None)))
 
     def last_counted(self, *, anchor: datetime, counted: str) -> datetime | None:
-        """The latest due instant that counted; None: none has."""
+        """The latest due instant that counted; None: there is not one yet."""
         counting, start = Counting(self.trigger), to_seconds(anchor)
         last = counting.last(start, counting.read(counted, start, None))
         return None if last is None else to_datetime(last)
 
     def asked_again_after(self, previous: datetime | None, *, anchor: datetime, counted: str) -> bool:
-        """Whether `previous`, the last instant decided, did not count, so that the condition is asked again."""
+        """Whether `previous`, the last decided instant, did not count, so the condition is asked again."""
         if not self.asks_again or previous is None:
             return False
         return self.last_counted(anchor=anchor, counted=counted) != previous
@@ -127,7 +127,7 @@ class Event:
 
 
 def wrong_rename(event: Event, names: Container[str]) -> str | None:
-    """Why the event cannot have had its old names, if other events have `names`; None: it can."""
+    """Why the event cannot have its former names, if other events have `names`; None: it can."""
     for old in event.was:
         if old == event.name:
             return f"was={old!r} is its own name; was= takes the names that it had before"

@@ -12,11 +12,11 @@ from clock.timetable.triggers.adjustments import Adjustments, excepted_words
 from clock.timetable.triggers.cron_words import cron_prose
 from clock.timetable.triggers.until import until_words
 
-CRON = "cron "  # what the words of a schedule begin with where it is a cron expression
+CRON = "cron "  # the start of a schedule in words, if it is a cron expression
 
 
 def explain(event: Event, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
-    """The event in a sentence; with `now`, it ends with the next due instant in the event's zone.
+    """The event in a sentence; with `now`, the sentence ends with the next due instant in the event's zone.
 
     `anchor` is when the event was first seen. Without it, a due instant that depends on it is left out.
     """
@@ -34,7 +34,7 @@ def _when(event: Event) -> str:
 
 
 def _has_zone(trigger: object) -> bool:
-    """Whether the trigger, or one inside it, reads the clocks of a zone."""
+    """Whether the trigger, or a trigger inside it, depends on a zone."""
     inside = [getattr(trigger, "trigger", None), *getattr(trigger, "triggers", ())]
     inside = [one for one in inside if one is not None]
     return any(map(_has_zone, inside)) if inside else hasattr(trigger, "zone")
@@ -91,7 +91,7 @@ _FOLD = {
 }
 
 
-#: Anchors that lie so much apart make a difference to every rule that depends on its anchor.
+#: Anchors this far apart give different results for every rule that depends on its anchor.
 _EARLIER = [timedelta(0), timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
 
 

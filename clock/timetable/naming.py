@@ -1,4 +1,4 @@
-"""What actions and arguments are called: the same in every process, as events without a name are known by it."""
+"""Names of actions and arguments. They identify events without a given name, so all processes make the same."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
-LONGEST = 120  # of a name that is made, in characters; what is longer is cut, and a digest tells it from others
+LONGEST = 120  # characters of a generated name; a longer name is cut and gets a digest
 
 
 def name_of(function: object) -> str:
-    """What a callable is called in names and logs: a lambda by its text, a partial by what it calls and with what.
+    """The name of a callable in events and logs: a lambda's source, a partial's function and arguments.
 
     >>> name_of(partial(print, "x", end=""))
     "print('x', end='')"
@@ -32,13 +32,13 @@ def name_of(function: object) -> str:
 
 
 def called(name: str, args: Iterable[object], kwargs: Mapping[str, object]) -> str:
-    """`name(1, key='x')`; just the name where there are no arguments."""
+    """`name(1, key='x')`; only the name if there are no arguments."""
     words = [*map(shown, args), *(f"{key}={shown(value)}" for key, value in kwargs.items())]
     return f"{name}({', '.join(words)})" if words else name
 
 
 def shown(value: Any) -> str:
-    """`repr`, but the same in every process: no addresses, sets in order, functions by their names.
+    """`repr` without what differs between processes: no addresses, sets in order, functions by their names.
 
     >>> shown({"b", "a"}), shown([print, object()])
     ("{'a', 'b'}", '[print, <object object>]')
@@ -57,7 +57,7 @@ def shown(value: Any) -> str:
 
 
 def shortened(name: str) -> str:
-    """A name of at most `LONGEST` characters, still its own."""
+    """The name, cut to `LONGEST` characters if necessary, and still unique."""
     if len(name) <= LONGEST:
         return name
     digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=4).hexdigest()
@@ -65,7 +65,7 @@ def shortened(name: str) -> str:
 
 
 def numbered(name: str, taken: Mapping[str, object]) -> str:
-    """`name`, with the first free number from 2 on where it is taken."""
+    """`name`, or `name` with the first free number from 2 if it is taken."""
     number = 2
     found = name
     while found in taken:
@@ -75,8 +75,8 @@ def numbered(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _lambda_text(code: CodeType) -> str | None:
-    """The source of a lambda; None where it cannot be told, as in an interactive session."""
-    linecache.checkcache(code.co_filename)  # the file may have been edited since it was last loaded
+    """The source of a lambda; None if it is unknown, as in an interactive session."""
+    linecache.checkcache(code.co_filename)  # the file may have changed since it was loaded
     lambdas = _lambdas("".join(linecache.getlines(code.co_filename))).get(code.co_firstlineno, [])
     bodies = {(line, column) for line, _, column, _ in code.co_positions() if line is not None}
     exact = [node for node in lambdas if (node.body.lineno, node.body.col_offset) in bodies]
@@ -84,9 +84,9 @@ def _lambda_text(code: CodeType) -> str | None:
     return ast.unparse(found[0]) if found else None
 
 
-@lru_cache(maxsize=8)  # a file may hold hundreds of them
+@lru_cache(maxsize=8)  # a file may have hundreds of lambdas
 def _lambdas(text: str) -> dict[int, list[ast.Lambda]]:
-    """The lambdas of a file, by the lines on which they begin."""
+    """The lambdas of a file, by their first lines."""
     found: dict[int, list[ast.Lambda]] = {}
     try:
         tree = ast.parse(text)

@@ -1,4 +1,4 @@
-"""Periods of time in words: read from YAML files and database rows, and told to people."""
+"""Periods of time in words: read from YAML files and database rows, and written for people."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _SHORT = {
     "w": "week", "d": "day", "h": "hour", "hr": "hour",
     "m": "minute", "min": "minute", "s": "second", "sec": "second",
 }  # fmt: skip
-LONGEST_PERIOD = 36_525 * 86_400  # seconds; a century is surely a mistake, and instants stay within the calendar
+LONGEST_PERIOD = 36_525 * 86_400  # seconds; a period over a century is a mistake, and would leave the calendar
 _SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
-NOT_AT_FIRST = ", not at first"  # how the words of a schedule end where the first due instant is passed over
+NOT_AT_FIRST = ", not at first"  # the end of a schedule in words, if the first due instant is skipped
 _PART = re.compile(r"(?P<count>[0-9]+(?:\.[0-9]+)?)?\s*(?P<unit>[A-Za-z]+)(?:\s*,\s*|\s+and\s+|\s*)")
 ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m', '1.5 hours', '2 hours and 30 minutes' or a number of seconds"
 _LENGTH_DIFFERS = {"M": "months", "mon": "months", "month": "months", "y": "years", "year": "years"}
 
 
 def parse_period(value: object) -> timedelta:
-    """The period that a timedelta, a number of seconds or a text stands for. Raises ValueError.
+    """The period of a timedelta, a number of seconds or a text. Raises ValueError.
 
     >>> parse_period("1h30m"), parse_period("2 weeks"), parse_period(90)
     (datetime.timedelta(seconds=5400), datetime.timedelta(days=14), datetime.timedelta(seconds=90))
@@ -54,7 +54,7 @@ def _period(value: object) -> timedelta:
 def _part(value: object, found: re.Match[str]) -> timedelta:
     word = found["unit"].lower()
     differing = _LENGTH_DIFFERS.get(found["unit"]) or _LENGTH_DIFFERS.get(word.removesuffix("s"))
-    if differing:  # M and y are in the files of Ruby's schedulers
+    if differing:  # files of Ruby's schedulers have M and y
         hint = ", or 'm' for minutes" if found["unit"] == "M" else ""
         raise ValueError(f"{value!r} counts {differing}, whose length varies; write a cron expression{hint}")
     unit = _SHORT.get(word) or _SHORT.get(word.removesuffix("s"), word.removesuffix("s"))
@@ -64,7 +64,7 @@ def _part(value: object, found: re.Match[str]) -> timedelta:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words in a row, for people.
+    """A list of words for people.
 
     >>> listed(["06:00", "12:00", "18:00"])
     '06:00, 12:00 and 18:00'
@@ -74,14 +74,14 @@ def listed(words: Iterable[str]) -> str:
 
 
 def counted(period: timedelta) -> str:
-    """A period for people, with its number, and short: `1 h`, `90 min`, `2 days`."""
+    """A short period with its number, for people: `1 h`, `90 min`, `2 days`."""
     words = period_words(period)
     number, unit = words.split() if words[0].isdigit() else ("1", words)
     return f"{number} {_SYMBOLS.get(unit.removesuffix('s'), unit)}"
 
 
 def period_words(period: timedelta) -> str:
-    """A period for people, in as few units as say it; without the number where it is one of a unit.
+    """A period for people, in as few units as possible; without the number if it is 1.
 
     >>> period_words(timedelta(days=1)), period_words(timedelta(minutes=90)), period_words(timedelta(hours=26))
     ('day', '90 minutes', '26 hours')

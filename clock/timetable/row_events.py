@@ -1,4 +1,4 @@
-"""The events of a timetable together with those that its databases declare now."""
+"""The events of a timetable, together with the present rows of its databases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clock.timetable.timetable import SyncedEvents, Timetable
 
 
 def find_event(timetable: Timetable, name: str) -> Event:
-    """The event of that name: of the clock file, else of a row that a database has now.
+    """The event with this name: of the clock file, or else of a database row.
 
     Raises UnknownEvent, SourceFailed.
     """

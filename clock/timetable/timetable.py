@@ -1,4 +1,4 @@
-"""The timetable: all that a clock file declares."""
+"""The timetable: all declarations of a clock file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from clock.timetable.action import Enqueueable
 from clock.timetable.event import CatchUp, Event
 from clock.timetable.triggers.zone_offsets import DAY, to_seconds
 
-_WINDOW = 32 * DAY  # due instants are put in order for so many seconds at a time, which bounds the memory
+_WINDOW = 32 * DAY  # due instants are sorted in windows of this many seconds, which limits the memory
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `configure` sets: the zone of events without their own, and how the clock runs."""
+    """The settings of `configure`: the zone of events without their own, and how the clock runs."""
 
     tz: tzinfo
     sleep_timeout: float = 1.0
@@ -33,7 +33,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What `on` has registered."""
+    """The callbacks that `on` has registered."""
 
     before_tick: Sequence[Callable[..., object]] = ()
     after_tick: Sequence[Callable[..., object]] = ()
@@ -43,9 +43,9 @@ class Callbacks:
 
 @dataclass(frozen=True, slots=True)
 class SyncedEvents:
-    """Events that live in a database: `load()` gives their rows, and is to be asked again `every` so often.
+    """Events that live in a database: `load()` returns their rows. It is called again `every` so often.
 
-    `do`, a job class or a function of the row, is what they do; `source` is file and line of the declaration.
+    `do`, a job class or a function of the row, is their action; `source` is file and line of the declaration.
     """
 
     load: Callable[[], Iterable[object]]
@@ -56,7 +56,7 @@ class SyncedEvents:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """The events of the clock file at `path`, in its order, and what goes for all of them."""
+    """The events of the clock file at `path`, in its order, and the settings of the file."""
 
     path: Path
     events: Sequence[Event]
@@ -64,9 +64,9 @@ class Timetable:
     callbacks: Callbacks = field(default_factory=Callbacks)
     error_handlers: Sequence[Callable[[BaseException], object]] = ()
     synced: Sequence[SyncedEvents] = ()
-    zone_source: str = ""  # in words, where the zone of `settings` was read
+    zone_source: str = ""  # in words: the source of the zone in `settings`
     names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)  # that the file defines
-    scheduler: Scheduler | None = field(default=None, repr=False, compare=False)  # has the fluent declarations
+    scheduler: Scheduler | None = field(default=None, repr=False, compare=False)  # holds the fluent declarations
     by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -74,11 +74,11 @@ class Timetable:
 
     @property
     def is_empty(self) -> bool:
-        """Whether a clock would have nothing to do: no events, no source of events, no callbacks of ticks."""
+        """Whether a clock would have nothing to do: no events, no database events, no tick callbacks."""
         return not (self.events or self.synced or self.callbacks.before_tick or self.callbacks.after_tick)
 
     def event(self, name: str) -> Event:
-        """The event of that name. Raises UnknownEvent, which names the near ones, or all where they are few."""
+        """The event with this name. Raises UnknownEvent with the closest names, or all names if they are few."""
         try:
             return self.by_name[name]
         except KeyError:
@@ -88,7 +88,7 @@ class Timetable:
     def due_between(
         self, start: datetime, end: datetime, *, anchors: Mapping[str, datetime] | None = None
     ) -> Iterator[tuple[int, Event]]:
-        """What is due in (start, end]: (seconds since 1970 in UTC, event), those of one instant in file order.
+        """The due instants in (start, end]: (seconds since 1970 in UTC, event), in file order at one instant.
 
         `anchors` are by the events' names; an event without one is anchored at `start`.
         """
@@ -104,7 +104,7 @@ class Timetable:
                 if dues:
                     previous[place] = dues[-1]
                     found += [due * len(anchored) + place for due in dues]
-            found.sort()  # a whole number each, instant before place: rows that are in order already merge fast
+            found.sort()  # one whole number each, instant before place: rows that are in order merge fast
             for number in found:
                 due, place = divmod(number, len(anchored))
                 yield due, self.events[place]

@@ -1,6 +1,7 @@
-"""What `every(n)` and `cron(...)` return: the words that say how an event fires, and `.do(...)`, which ends it.
+"""The builder that `every(n)` and `cron(...)` return: its methods declare how an event fires, `.do(...)` ends it.
 
-It is the `schedule` package's `Job`, made by a scheduler of ours, so that the package's own functions work on it.
+It is a subclass of the `schedule` package's `Job`, created by a scheduler of this package. So the functions of
+`schedule` work with it.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ _WORDS = (
 
 
 class FluentError(DeclarationError, schedule.IntervalError):
-    """A bad declaration, which the package's `ScheduleValueError` and `IntervalError` catch as well."""
+    """A bad declaration. The `schedule` package's `ScheduleValueError` and `IntervalError` catch it, too."""
 
 
 class Builder(schedule.Job):
-    """An event being declared, word by word."""
+    """An event that is being declared."""
 
     _form = "cron(...)"
     _words_of_form: tuple[str, ...] = _WORDS
@@ -52,35 +53,35 @@ class Builder(schedule.Job):
         self._entry = Entry(source or draft.where(), job=self, tags=self.tags)
         draft.current().entries.append(self._entry)
 
-    if not TYPE_CHECKING:  # a type checker would take any word
+    if not TYPE_CHECKING:  # with it, a type checker would accept any method
 
         def __getattr__(self, name: str) -> Never:
-            """Tell of a word that there is not. Raises UnknownWord."""
+            """Raise UnknownWord for an unknown method, with the closest name."""
             if name.startswith("_"):
                 raise AttributeError(name)
             text = f"{self._form} has no method {name!r}; {hint(name, self._words_of_form)}"
             raise UnknownWord(f"{draft.where()}: {text}")
 
     def __str__(self) -> str:
-        """As the package's, which programs print; before the unit is known, that fails there."""
+        """The text of the `schedule` package, which programs print. Before the unit is set, it raises an error."""
         return super().__str__() if self.unit else f"the declaration at {self._entry.source}"
 
     def __repr__(self) -> str:
-        """As the package's; `next_run` is not known while the file is loaded."""
+        """The text of the `schedule` package; `next_run` is unknown while the file is loaded."""
         if not self.unit:
             return f"<{self}>"
         return str(super().__repr__())  # type: ignore[no-untyped-call]  # the package has types elsewhere
 
     @property
     def event_name(self) -> str:
-        """The name of its event; "" while the file is loaded."""
+        """The name of the event; empty while the file is loaded."""
         return self._entry.event_name
 
     @property
     def job_func(self) -> partial[Any] | None:
-        """The function of `.do` with its arguments, in the form of the package; None before `.do`.
+        """The function of `.do` with its arguments, in the package's form; None before `.do`.
 
-        It is made when it is asked for: of very many events it would take a fifth of the memory.
+        It is created on request: for very many events it would take a fifth of the memory.
         """
         if self._called is None:
             return None
@@ -91,26 +92,26 @@ class Builder(schedule.Job):
 
     @job_func.setter
     def job_func(self, function: partial[Any] | None) -> None:
-        """Ignore the None that the package sets at first."""
+        """Ignore the None that the package sets first."""
 
     def run(self) -> Never:
-        """Not to be had: a file that is loaded runs nothing. Raises DeclarationError."""
+        """Not supported: a clock file that is loaded runs nothing. Raises DeclarationError."""
         raise self._error(
             "a clock file cannot run events while it is loaded; run one with: python -m clock fire NAME"
         )
 
     def tag(self, *tags: Hashable) -> Self:
-        """Mark the event, for `get_jobs(tag)`, `clear(tag)` and your own use. Raises DeclarationError."""
+        """Add tags to the event, for `get_jobs(tag)`, `clear(tag)` and your own use. Raises DeclarationError."""
         if not all(isinstance(tag, Hashable) for tag in tags):
             raise self._error(f"tag got {tags!r:.80}; tags must be hashable, such as strings")
         self.tags.update(tags)
         return self
 
     def until(self, until_time: datetime | timedelta | time | str) -> Self:
-        """Not after this moment: a datetime, "2026-12-31 18:00" or "2026-12-31", in the event's zone if naive.
+        """Do not run after this moment: a datetime, "2026-12-31 18:00" or "2026-12-31", in the event's zone.
 
-        A time or "18:00" is that time of the day on which the event was first seen; a timedelta counts from then.
-        Raises DeclarationError.
+        A time or "18:00" means that time on the day on which the event was first seen. A timedelta counts from
+        then. Raises DeclarationError.
         """
         if self.event_name:
             raise self._error(
@@ -123,10 +124,10 @@ class Builder(schedule.Job):
         return self
 
     def named(self, name: str, *, was: str | Sequence[str] = ()) -> Self:
-        """Give the event a name, to be found by in logs, in Redis and on the command line.
+        """Set the event's name for logs, Redis and the command line.
 
-        `was` is the name that it had before, or a list of all of them, the oldest first. The event keeps what
-        Redis holds under that name: when it was first seen and last run, its history and its pauses.
+        `was` is the event's former name, or a list of all former names, the oldest first. The event keeps its data
+        in Redis under that name: when it was first seen and last run, its history and its pauses.
         """
         self._check_option("name", name)
         if was != ():
@@ -136,20 +137,20 @@ class Builder(schedule.Job):
         return self
 
     def if_(self, condition: Callable[[datetime], object]) -> Self:
-        """Fire only where `condition(due)` is true; `due` is the due instant in the event's zone."""
+        """Run only if `condition(due)` is true. `due` is the due instant in the event's zone."""
         self._check_option("if_", condition)
         self._checked(check_called, "if_", condition, "due")
         self._entry.condition = condition
         return self
 
     def thread(self, on: bool = True) -> Self:
-        """Run the action in its own thread, so that a slow one does not hold up the clock."""
+        """Run the action on its own thread, so a slow action does not block the clock."""
         self._check_option("thread", on)
         self._entry.thread = on
         return self
 
     def catch_up(self, which: CatchUp, within: timedelta | None = None) -> Self:
-        """What becomes of instants that were due while no clock ran: "latest", "all" or "skip"."""
+        """Set what happens to instants that were due while no clock ran: "latest", "all" or "skip"."""
         self._check_option("catch_up", which)
         if within is not None:
             self._check_option("catch_up_within", within)
@@ -158,44 +159,44 @@ class Builder(schedule.Job):
         return self
 
     def overlap(self, which: Overlap) -> Self:
-        """What becomes of a due instant while the job of the one before is still at work.
+        """Set what happens at a due instant while the job of the previous run is unfinished.
 
-        "allow" enqueues all the same, "skip" passes over it, "queue_one" lets one wait.
+        "allow" enqueues another job, "skip" skips the run, "queue_one" lets one job wait.
         """
         self._check_option("overlap", which)
         self._entry.overlap = which
         return self
 
     def dst(self, *, gap: Gap | None = None, fold: Fold | None = None) -> Self:
-        """What becomes of a time of day in the nights on which the clocks change.
+        """Set what happens to a time of day when the clocks change.
 
-        `gap`, of a time that a night skips: "shift" to the end of the gap, or "skip". `fold`, of a time that a
-        night has twice: the "first", the "second" or "both". What is usual: docs/time.md.
+        `gap` is for a time that does not exist that day: "shift" to the end of the gap, or "skip". `fold` is for a
+        time that occurs twice: "first", "second" or "both". docs/time.md has the defaults.
         """
         return self._adjust(gap=gap, fold=fold)
 
     def except_on(self, days: Excepted, otherwise: Otherwise = "skip") -> Self:
-        """Not on these days: dates, a calendar of holidays, or a function that is true of a date.
+        """Do not run on these days: dates, a calendar of holidays, or a function that returns True for a date.
 
-        `otherwise`: "skip" them, or move to the "next" or "previous" day that is none of them; an event of
-        `.weekday` or `.weekend` is moved to such a day only.
+        `otherwise`: "skip" the run, or move it to the "next" or "previous" open day. An event of `.weekday` or
+        `.weekend` moves only to such a day.
         """
         return self._adjust(except_on=days, otherwise=otherwise)
 
     def spread(self, length: timedelta, *, salt: str = "") -> Self:
-        """Later by a part of `length` that is drawn from the event's name: always the same.
+        """Delay each run by a part of `length`. It is derived from the event's name, so it never changes.
 
-        `salt`, another text in each installation of a product (its host name, its secret key), gives each
-        installation a part of its own. It is not shown or stored anywhere.
+        `salt` is a text that differs between installations of a product, such as a host name or a secret key. Each
+        installation then has another delay. The salt is not shown or stored anywhere.
         """
         return self._adjust(spread=length, salt=salt)
 
     def jitter(self, length: timedelta) -> Self:
-        """Later by a part of `length` that is drawn anew for each due instant, alike on every machine."""
+        """Delay each run by another part of `length`. All machines derive the same delay for a due instant."""
         return self._adjust(jitter=length)
 
     def describe(self, text: str) -> Self:
-        """Say in a sentence what the event is for."""
+        """Describe in one sentence what the event is for."""
         self._check_option("description", text)
         self._entry.description = text
         return self
@@ -234,14 +235,16 @@ class Builder(schedule.Job):
         self._checked(check_option, name, value)
 
     def _checked(self, check: Callable[..., R], *args: object) -> R:
-        """`check("", *args)`; its errors get file and line, looked for only then: that takes its time."""
+        """Return `check("", *args)`. If it fails, call it again with the file and line, which are slow to find."""
         try:
             return check("", *args)
         except DeclarationError as error:
             raise self._error(str(error)) from None
 
     def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
-        if hasattr(function, "perform_async") and isinstance(function, Enqueueable):  # the latter alone is slow
+        if hasattr(function, "perform_async") and isinstance(
+            function, Enqueueable
+        ):  # only the second check is slow
             if kwargs:
                 raise self._error(
                     f"{function.wire_name} got the keyword arguments {sorted(kwargs)}; "
@@ -260,19 +263,19 @@ class Builder(schedule.Job):
         return Call(function, args, kwargs)
 
     def _check(self) -> None:
-        """Check that the words go together. Raises DeclarationError."""
+        """Check that the methods fit together. Raises DeclarationError."""
         raise NotImplementedError
 
     def _words(self) -> str:
-        """The schedule, in words."""
+        """The schedule in words."""
         raise NotImplementedError
 
     def _trigger(self, zone: tzinfo, name: str) -> Trigger:
-        """The trigger that the words stand for."""
+        """The trigger of the declared schedule."""
         raise NotImplementedError
 
     def _error(self, text: str) -> DeclarationError:
-        """The error of a bad declaration. A file that catches it goes on without the event, as with schedule."""
+        """The error of a bad declaration. A file that catches it continues without the event, as with schedule."""
         being_loaded = draft.being_loaded()
         if being_loaded:
             being_loaded.entries[:] = [entry for entry in being_loaded.entries if entry is not self._entry]

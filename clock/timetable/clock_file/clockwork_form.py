@@ -25,7 +25,7 @@ OPTIONS = ("at", "skip_first_run", *EVENT_OPTIONS)
 
 
 def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:
-    """Declare an event in the file being loaded; what is returned decorates its own function, if it has one.
+    """Declare an event in the file that is being loaded. The result decorates the event's own function.
 
     Raises DeclarationError.
     """
@@ -52,7 +52,7 @@ def read_options(
     skip_first_run: bool = False,
     **others: Any,
 ) -> None:
-    """Put period and options into `entry`. Raises DeclarationError, which begins with `where`."""
+    """Store period and options in `entry`. Raises DeclarationError, which starts with `where`."""
     check_option(where, "skip_first_run", skip_first_run)
     entry.is_clockworks = True
     take_options(entry, where, others)
@@ -66,7 +66,7 @@ def read_options(
 
 
 def _times(where: str, at: object) -> tuple[At, ...]:
-    """What the times of `at` mean, each once."""
+    """The times of `at`, without duplicates."""
     texts: Any = [] if at is None else at if isinstance(at, (list, tuple)) else [at]
     if at is not None and not texts:
         raise DeclarationError(f"{where}at is an empty list; give at least one time, or omit at")
@@ -109,7 +109,7 @@ def _general_handler(entry: Entry, of: Draft) -> Action:
 
 
 class _Decorator:
-    """Makes the function that it is called with the event's action."""
+    """Makes the decorated function the event's action."""
 
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
@@ -125,7 +125,7 @@ class _Decorator:
     if not TYPE_CHECKING:
 
         def __getattr__(self, word: str) -> Never:
-            """Tell of words of the fluent form. Raises UnknownWord."""
+            """Raise UnknownWord for the methods of the fluent form."""
             if word.startswith("_"):
                 raise AttributeError(word)
             raise UnknownWord(

@@ -13,7 +13,7 @@ from clock.timetable.triggers.intervals import Trigger
 
 
 class CronJob(Builder):
-    """What `cron(...)` returns; it takes the fluent form's words but for units and times."""
+    """The result of `cron(...)`. It has the methods of the fluent form, except those for units and times."""
 
     def __init__(self, expression: str, zone: tzinfo | None) -> None:
         super().__init__(1, draft.current().scheduler)
@@ -44,9 +44,9 @@ def cron(expression: str, tz: str | tzinfo | None = None) -> CronJob:
 
 
 def checked_cron(where: str, expression: str) -> str:
-    """The cron expression with one space between its fields, as events are named by it.
+    """The cron expression with one space between its fields, as it appears in names.
 
-    Raises DeclarationError, which begins with `where` and says what is accepted.
+    Raises DeclarationError, which starts with `where` and lists the accepted forms.
     """
     try:
         if not isinstance(expression, str):

@@ -1,6 +1,6 @@
-"""Events whose declarations are rows of a database: what a clock file says of them, and what a row means.
+"""Events whose declarations are rows of a database: the clock file's part, and the meaning of a row.
 
-Reading rows is a pure function here; asking for them every so often is the ticker's.
+Reading rows is a pure function here. The ticker fetches them at intervals.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from clock.timetable.naming import name_of
 from clock.timetable.timetable import Settings, SyncedEvents
 
 _FIELDS = ("id", "name", "enabled", "args", "frequency", "attributes", "ignored_attributes", *FIELDS)
-_FLAGS = ("skip_first_run", "thread")  # SQLite, for one, has 0 and 1 for them
+_FLAGS = ("skip_first_run", "thread")  # SQLite, for example, stores 0 and 1 for them
 
 
 @dataclass(frozen=True, slots=True)
 class RowsRead:
-    """What rows have become: events, and an error for each row that could not be one."""
+    """The result of reading rows: events, and an error for each bad row."""
 
     events: tuple[Event, ...]
     errors: tuple[DeclarationError, ...]
@@ -35,9 +35,9 @@ class RowsRead:
 def read_rows(
     synced: SyncedEvents, rows: Iterable[object], settings: Settings, taken: Collection[str] = ()
 ) -> RowsRead:
-    """The events of `rows`. A row that is not enabled has none; a bad one becomes an error and blocks no other.
+    """The events of the enabled `rows`. A bad row becomes an error and does not affect others.
 
-    `taken` holds the names of all other events: no row may have one of them.
+    `taken` holds the names of all other events, which no row may have.
     """
     events: dict[str, Event] = {}
     errors: list[DeclarationError] = []
@@ -62,7 +62,7 @@ def read_rows(
 
 
 def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]]) -> Callable[[], Iterable[object]]:
-    """What loads the rows of a SQLAlchemy select: its entities, or mappings where it names columns."""
+    """A function that loads the rows of a SQLAlchemy select: its entities, or mappings if it names columns."""
 
     def load() -> Iterable[object]:
         with session() as opened:
@@ -95,9 +95,9 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
 
 
 def _counting(values: dict[str, Any], where: str) -> str:
-    """A digest of the attributes whose change makes the event begin anew, taken out of `values`; '': of none.
+    """A digest of the attributes whose change starts the event again; they are removed from `values`. Empty: none.
 
-    They are Clockwork's: `attributes` less those named in `ignored_attributes`.
+    As in Clockwork, they are the `attributes` that are not named in `ignored_attributes`.
     """
     attributes, ignored = values.pop("attributes", None), values.pop("ignored_attributes", ())
     if isinstance(ignored, str) or not isinstance(ignored, Collection):
@@ -123,7 +123,7 @@ def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Acti
 
 
 def _values(row: object) -> dict[str, Any]:
-    """What the row says: its fields that are there, and neither None nor empty."""
+    """The fields of the row that are neither None nor empty."""
     found = ((name, _field(row, name)) for name in _FIELDS)
     given = {name: value for name, value in found if value is not None and value != ""}
     return given | {name: bool(given[name]) for name in _FLAGS if given.get(name) in (0, 1)}

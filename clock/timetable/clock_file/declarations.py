@@ -1,4 +1,4 @@
-"""What a clock file calls: `every`, `repeat`, `configure`, `handler`... (`cron` is in `cron_form`)."""
+"""The functions that a clock file calls: `every`, `repeat`, `configure`, `handler`... `cron` is in `cron_form`."""
 
 from __future__ import annotations
 
@@ -101,11 +101,11 @@ def every(interval: timedelta | float, name: str, **options: Unpack[Options]) ->
 def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
     """Declare an event.
 
-    `every(n)` begins the fluent form: `every(10).minutes.do(SomeJob)`. With a name it is Clockwork's:
-    `every(timedelta(minutes=3), "less.frequent.job")`, run by the file's `handler`, or used as a decorator of a
-    function `(name, due)`; seconds may stand for the timedelta. Its options: `at`, `tz`, `if_`, `thread`,
-    `skip_first_run`, `catch_up`, `catch_up_within`, `overlap`, `except_on`, `otherwise`, `spread`, `salt`,
-    `jitter`, `gap`, `fold`, `until`, `tags`, `description`. Raises DeclarationError.
+    `every(n)` starts the fluent form: `every(10).minutes.do(SomeJob)`. With a name it is Clockwork's form:
+    `every(timedelta(minutes=3), "less.frequent.job")`. The file's `handler` runs such an event, or the function
+    `(name, due)` that it decorates. A number of seconds may replace the timedelta. Options: `at`, `tz`, `if_`,
+    `thread`, `skip_first_run`, `catch_up`, `catch_up_within`, `overlap`, `except_on`, `otherwise`, `spread`,
+    `salt`, `jitter`, `gap`, `fold`, `until`, `tags`, `description`. Raises DeclarationError.
     """
     if "name" in options:
         names = (*names, options.pop("name"))
@@ -118,7 +118,7 @@ def every(interval: Any = 1, *names: Any, **options: Any) -> Any:
 
 
 def repeat(job: schedule.Job, *args: Any, **kwargs: Any) -> Callable[[F], F]:
-    """Have the decorated function called, with these arguments: `@repeat(every().day.at("06:00"))`.
+    """Call the decorated function, with these arguments: `@repeat(every().day.at("06:00"))`.
 
     Raises DeclarationError.
     """
@@ -138,12 +138,12 @@ def get_jobs(tag: Hashable | None = None) -> list[schedule.Job]:
 
 
 def clear(tag: Hashable | None = None) -> None:
-    """Take back all fluent declarations so far, or those with a tag; in a running action pause their events."""
+    """Remove all fluent declarations so far, or those with a tag. In a running action: pause their events."""
     _scheduler().clear(tag)
 
 
 def cancel_job(job: schedule.Job) -> None:
-    """Take back a fluent declaration; in a running action pause its event."""
+    """Remove a fluent declaration. In a running action: pause its event."""
     _scheduler().cancel_job(job)
 
 
@@ -156,13 +156,13 @@ def _scheduler() -> schedule.Scheduler:
 
 
 def configure(**settings: Unpack[FileSettings]) -> None:
-    """Set what goes for the whole file.
+    """Set options for the whole file.
 
-    - `tz`: the zone of events without their own, a name or a tzinfo; the machine's if not given;
-    - `sleep_timeout`: seconds between two calls of the tick callbacks, 1 if not given;
-    - `thread`: whether callables run on threads of their own; `max_threads`: how many at most, 10 if not given;
-    - `catch_up` ("latest", "all", "skip") and `catch_up_within` (a timedelta): what becomes of instants missed;
-    - `logger`: what gets the clock's own log lines.
+    - `tz`: the zone of events without their own, a name or a tzinfo; default: the machine's zone;
+    - `sleep_timeout`: seconds between two calls of the tick callbacks; default: 1;
+    - `thread`: whether callables run on their own threads; `max_threads`: how many at most; default: 10;
+    - `catch_up` ("latest", "all", "skip") and `catch_up_within` (a timedelta): what happens to missed instants;
+    - `logger`: the logger for the clock's own lines.
 
     Raises DeclarationError.
     """
@@ -176,7 +176,7 @@ def configure(**settings: Unpack[FileSettings]) -> None:
 
 
 def handler(function: F) -> F:
-    """Make `function(name, due)` the action of all events of Clockwork's form that have none of their own.
+    """Use `function(name, due)` as the action of all events of Clockwork's form without their own action.
 
     `due` is the due instant, aware, in the event's zone. Raises DeclarationError.
     """
@@ -185,9 +185,9 @@ def handler(function: F) -> F:
 
 
 def error_handler(function: F) -> F:
-    """Have `function(error)` called with whatever an action, a condition or a callback raises.
+    """Call `function(error)` with each error that an action, a condition or a callback raises.
 
-    There may be several. Raises DeclarationError.
+    A file may have several error handlers. Raises DeclarationError.
     """
     draft.current().error_handlers.append(_callable("error_handler", function, "error"))
     return function
@@ -233,16 +233,16 @@ def sync_events(
     do: Callable[..., object] | Enqueueable,
     session: Callable[[], AbstractContextManager[Any]] | None = None,
 ) -> None:
-    """Fire events that live in a database, too: `source` gives their rows, and is asked again `every` so often.
+    """Fire events that live in a database: `source` returns their rows, and is read again `every` so often.
 
-    `source` is a function; or Django's: a model, a manager or a query set, which is evaluated anew each time; or
+    `source` is a function; or Django's: a model, a manager or a query set, which is evaluated each time; or
     SQLAlchemy's: a select, with a `session` to run it in, such as a sessionmaker.
-    A row is a mapping or an object with `name` or `id`, with `cron` or `every` (a timedelta, seconds, or text like
-    "10 minutes"; Clockwork's name for it, `frequency`, will do), and with `at`, `tz`, `args`, `enabled` and the
-    options of Clockwork's form as it needs them. A row whose schedule is edited begins anew; one that has
-    `attributes`, a mapping, also where one of those is changed that is not among its `ignored_attributes`. `do` is
-    a job class, enqueued with the row's `args` (its `id` where it has none), or a function, called with the row.
-    Raises DeclarationError.
+
+    A row is a mapping or an object. It has `name` or `id`, and `cron` or `every` (a timedelta, seconds, or text
+    like "10 minutes"; Clockwork's name `frequency` works, too). It may have `at`, `tz`, `args`, `enabled` and the
+    options of Clockwork's form. A row whose schedule is edited starts again. So does a row with `attributes`, a
+    mapping, if one of them changes that is not in its `ignored_attributes`. `do` is a job class, enqueued with the
+    row's `args` (default: its `id`), or a function, called with the row. Raises DeclarationError.
     """
     where = draft.where()
     load = getattr(getattr(source, "objects", source), "all", source)

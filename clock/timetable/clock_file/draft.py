@@ -1,4 +1,4 @@
-"""A clock file while it is being loaded: what it has declared so far."""
+"""A clock file that is being loaded, with its declarations so far."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 @dataclass(slots=True)
 class Draft:
-    """Collects declarations. An event becomes whole when the file has been read: `configure` may come late."""
+    """Collects declarations. Events are built after the file has been read, as `configure` may come last."""
 
     path: Path
     machine_zone: Callable[[], MachineZone]  # asked if the file names no zone
@@ -50,7 +50,7 @@ class Draft:
     modules: set[str] = field(default_factory=set)  # those that declared something
 
     def finish(self) -> Timetable:
-        """The timetable of all that was declared. Raises DeclarationError."""
+        """The timetable of all declarations. Raises DeclarationError."""
         source = "from configure"
         if "tz" not in self.settings:
             machine = self.machine_zone()
@@ -85,7 +85,7 @@ class Draft:
             yield entry.event(name, action, settings)
 
     def _standing(self) -> list[Entry]:
-        """The entries that `cancel_job` and `clear` have left."""
+        """The entries that `cancel_job` and `clear` have not removed."""
         done = [entry.job for entry in self.entries if entry.job and entry.action]
         schedulers = {id(job.scheduler): job.scheduler for job in done if job.scheduler}
         kept = {id(job) for scheduler in schedulers.values() for job in scheduler.jobs}
@@ -95,10 +95,10 @@ class Draft:
 
 @dataclass(slots=True)
 class Entry:
-    """What one declaration has said of its event so far."""
+    """One declaration of an event, so far."""
 
     source: str
-    job: schedule.Job | None = None  # the fluent form's: it stands as long as its scheduler has it
+    job: schedule.Job | None = None  # of the fluent form: the entry is valid while its scheduler has this job
     name: str | None = None
     was: tuple[str, ...] = ()
     zone: tzinfo | None = None
@@ -124,19 +124,21 @@ class Entry:
         return self.action(draft)
 
     def made_name(self, action: Action) -> str:
-        """The name that it has where none is given: what is done, and when."""
+        """The name of an event without a given name: its action and its schedule."""
         zone = "" if self.zone is None else f" in {self.zone}"
         return shortened(f"{action} {self.schedule}{zone}")
 
     def declaration(self, zone: tzinfo) -> str:
-        """All that due instants depend on, in words."""
+        """All that the due instants depend on, in words."""
         until = "" if self.until is None else f" until {self.until}"
         return f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}"
 
     def event(self, name: str, action: Action, settings: Settings) -> Event:
-        """The finished event. Raises DeclarationError where its words do not go together."""
+        """The finished event. Raises DeclarationError if its options do not fit together."""
         zone = self.zone or settings.tz
-        drawn_from = self.was[0] if self.was else name  # a rename moves no spread, jitter or random gap
+        drawn_from = (
+            self.was[0] if self.was else name
+        )  # so a rename does not move its spread, jitter or random gap
         try:
             trigger = self.adjustments.around(self.make_trigger(zone, drawn_from), zone, name, drawn_from)
         except ValueError as error:
@@ -164,7 +166,7 @@ class Entry:
 
 
 def _check_renames(events: Sequence[Event]) -> None:
-    """Check that no event is declared under a name that another one had before. Raises DeclarationError."""
+    """Check that no event has a name that another event had before. Raises DeclarationError."""
     renamed = {old: event for event in reversed(events) for old in event.was}
     for event in events if renamed else ():
         names = {other.name for other in events} | {old for old, first in renamed.items() if first is not event}
@@ -176,9 +178,9 @@ def _check_renames(events: Sequence[Event]) -> None:
 def _names(
     entries: Sequence[Entry], actions: Sequence[Action], settings: Settings, taken: Mapping[str, object]
 ) -> list[str]:
-    """The events' names. Those that would be alike are numbered, in an order that is not the file's.
+    """The events' names. Equal names get numbers, in an order that does not depend on the file's.
 
-    Else two that change places in the file would change their anchors and histories, too.
+    Otherwise two events that swap places in the file would swap their anchors and histories.
     """
     names = [entry.name or "" for entry in entries]
     known = dict(taken)
@@ -200,7 +202,7 @@ _loading: list[Draft] = []  # for threads that the file starts; one load at a ti
 
 @contextmanager
 def drafting(draft: Draft) -> Iterator[Draft]:
-    """Let declarations inside the block go into `draft`."""
+    """Add the declarations inside the block to `draft`."""
     token = _current.set(draft)
     _loading.append(draft)
     try:
@@ -211,14 +213,14 @@ def drafting(draft: Draft) -> Iterator[Draft]:
 
 
 def being_loaded() -> Draft | None:
-    """The clock file that is being loaded by the caller's thread, or by one that started it."""
+    """The clock file that the caller's thread, or the thread that started it, is loading."""
     return _current.get() or next((draft for draft in _loading if draft.ending.is_thread_of_file()), None)
 
 
 def current() -> Draft:
     """The clock file that is being loaded.
 
-    If there is none, raises SystemExit for a file that is run as a script, else DeclarationError.
+    If no file is being loaded, raises SystemExit for a file that runs as a script, otherwise DeclarationError.
     """
     draft = being_loaded()
     if draft is None and at_run_time.current():
@@ -245,7 +247,7 @@ def is_caller_the_file() -> bool:
 
 
 def where() -> str:
-    """File and line of the declaration under way: the nearest caller outside this package."""
+    """File and line of the present declaration: the nearest caller outside this package."""
     frame = _caller()
     return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
 
@@ -257,17 +259,17 @@ def _caller() -> FrameType:
     return frame
 
 
-@lru_cache(maxsize=1024)  # each declaration asks of a dozen frames
+@lru_cache(maxsize=1024)  # each declaration looks at a dozen frames
 def _is_ours(filename: str) -> bool:
     return filename.startswith(_PACKAGE) or filename == schedule.__file__
 
 
 def _shown(filename: str) -> str:
-    return filename.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)  # noqa: PTH109  # asked for each declaration
+    return filename.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)  # noqa: PTH109  # this runs for each declaration
 
 
 def zone_named(name: object, at: str | None = None) -> tzinfo:
-    """The zone of that name. Raises DeclarationError, with the near name; `at` begins its text."""
+    """The zone with this name. Raises DeclarationError with the closest name; `at` starts its text."""
     pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
     if isinstance(name, tzinfo) and not isinstance(pytz_name, str):
         return name

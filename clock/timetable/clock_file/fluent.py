@@ -47,9 +47,9 @@ _UNITS = {"seconds": 1, "minutes": MINUTE, "hours": HOUR, "days": DAY, "weeks": 
 
 
 class FluentJob(Builder):
-    """What `every(n)` returns, and each word after it; `.do(...)` ends it."""
+    """The result of `every(n)` and of its methods; `.do(...)` ends the declaration."""
 
-    # The package's properties, which say nothing of their types
+    # The package's properties have no types.
     second: FluentJob
     seconds: FluentJob
     minute: FluentJob
@@ -86,15 +86,15 @@ class FluentJob(Builder):
         whole = isinstance(interval, float) and interval.is_integer()
         super().__init__(int(interval) if whole else interval, scheduler, source)  # type: ignore[arg-type]  # checked below
         self._times: list[time] = []
-        self._ats: list[At] = []  # those of Clockwork's grammar that are none of the package's
-        self._calendar: str | None = None  # "weekday", "weekend" or "month", where the unit is one of these
+        self._ats: list[At] = []  # times of Clockwork's grammar that the package does not have
+        self._calendar: str | None = None  # "weekday", "weekend" or "month", if the unit is one of these
         self._month_days: tuple[MonthDay, ...] = ()
         if isinstance(interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
             raise self._error(f"every({interval!r}): must be a whole number above 0")
 
     @property
     def unit(self) -> str | None:
-        """The unit, once it has been said."""
+        """The unit; None before it is set."""
         return self._unit
 
     @unit.setter
@@ -104,10 +104,10 @@ class FluentJob(Builder):
         self._unit = unit
 
     def at(self, time_str: str | Sequence[str], tz: str | tzinfo | None = None) -> FluentJob:
-        """At a time of the unit: "HH:MM[:SS]" of days and weekdays, ":MM" or "MM:SS" of hours, ":SS" of minutes.
+        """Set the time: "HH:MM[:SS]" of days and weekdays, ":MM" or "MM:SS" of hours, ":SS" of minutes.
 
-        Of hours, days and weeks also Clockwork's: "**:30", "16:**", "Monday 16:20". A list gives several. `tz` is
-        the zone of this event. Raises DeclarationError.
+        Hours, days and weeks accept Clockwork's times, too: "**:30", "16:**", "Monday 16:20". A list sets several
+        times. `tz` is the zone of this event. Raises DeclarationError.
         """
         if self._entry.action is not None:
             raise self._error("put at(...) before do(...)")
@@ -121,7 +121,7 @@ class FluentJob(Builder):
         return self
 
     def to(self, latest: int) -> FluentJob:
-        """Every interval up to `latest` units, each gap drawn anew: `every(5).to(10).minutes`."""
+        """Use another random gap each time, up to `latest` units: `every(5).to(10).minutes`."""
         if isinstance(latest, bool) or not isinstance(latest, int) or latest < self.interval:
             raise self._error(
                 f"every({self.interval}).to({latest!r}): the second number must not be smaller than the first"
@@ -146,14 +146,14 @@ class FluentJob(Builder):
 
     @property
     def months(self) -> FluentJob:
-        """Every so many months, counted from that in which the event was first seen: `every(3).months.on(1)`."""
+        """Every n months, counted from the month in which the event was first seen: `every(3).months.on(1)`."""
         self._calendar = "month"
         return self.days
 
     def on(self, *days: int | str) -> FluentJob:
-        """The days of a month: 1 to 31, "last", "3rd monday", "last friday", "1st weekday".
+        """Set the days of the month: 1 to 31, "last", "3rd monday", "last friday", "1st weekday".
 
-        A month that has no such day is left out. Raises DeclarationError.
+        A month without such a day is skipped. Raises DeclarationError.
         """
         if self._calendar != "month" or not days:
             raise self._error("on(...) takes days of a month; write every().month.on(1), on(1, 15) or on('last')")
@@ -188,7 +188,7 @@ class FluentJob(Builder):
             self._times.append(self.at_time or time())
 
     def _clockworks(self, text: Any) -> At | None:
-        """A time of Clockwork's grammar, where the unit takes it."""
+        """A time of Clockwork's grammar, if the unit accepts it."""
         try:
             at = parse_at(text)
         except ValueError:
@@ -198,7 +198,7 @@ class FluentJob(Builder):
         return at if self.unit in ("hours", "days", "weeks") and not (self.start_day or self._calendar) else None
 
     def at_time_of(self, job: schedule.Job) -> None:
-        """Take over the time of day, and its zone, of another scheduler's job."""
+        """Copy the time of day, and its zone, from another scheduler's job."""
         if job.at_time is not None:
             self._times.append(job.at_time)
         zone: Any = job.at_time_zone
@@ -264,7 +264,7 @@ class FluentJob(Builder):
         return Elapsed(self.interval * unit)
 
     def _at_triggers(self, times: tuple[int, ...], zone: tzinfo, dst: DstChoice) -> list[Trigger]:
-        """The triggers for times of the unit, each in seconds from the unit's beginning."""
+        """The triggers for times in the unit, each in seconds from the unit's start."""
         if self.start_day:
             return [Days(zone, 7, times, WEEKDAYS.index(self.start_day), dst=dst)]
         if self.unit == "days":

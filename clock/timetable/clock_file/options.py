@@ -1,4 +1,4 @@
-"""Options of events and settings of a clock file: which values each accepts, and how they are put into an entry.
+"""Options of events and settings of a clock file: the accepted values of each, and how an entry stores them.
 
 Clockwork's form, rows of a database and YAML files have the same options.
 """
@@ -22,7 +22,7 @@ from clock.timetable.triggers.wall_times import DstChoice
 
 #: The options that move or drop due instants.
 ADJUSTMENTS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
-#: The options that an entry keeps under their own name.
+#: The options that an entry stores under their own name.
 _PLAIN = ("thread", "catch_up", "catch_up_within", "overlap", "description")
 EVENT_OPTIONS = ("tz", "if_", "until", "tags", "was", *_PLAIN, *ADJUSTMENTS)
 
@@ -30,14 +30,14 @@ _SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
 
 def check_option(where: str, name: str, value: object) -> None:
-    """Check an option's value. Raises DeclarationError, which begins with `where` and says what is accepted."""
+    """Check an option's value. Raises DeclarationError: `where`, then the accepted values."""
     accepts, wanted = _VALUES.get(name, (_anything, ""))
     if not accepts(value):
         raise DeclarationError(f"{where}{name} is {value!r:.80}; it must be {wanted}")
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown `name`: the nearest known one, or all of them."""
+    """The end of a message about an unknown `name`: the closest known name, or all of them."""
     near = get_close_matches(str(name), list(known), 1)
     return f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
 
@@ -75,7 +75,7 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
-#: option -> whether it takes a value, and what it takes in words. `at` and `tz` are read where they are used.
+#: option -> a check of the value, and the accepted values in words. `at` and `tz` are read elsewhere.
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_name, "non-empty text on one line"),
     "was": (_are_names, "the name that the event had before, or a list of all of them, the oldest first"),
@@ -108,9 +108,9 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
-    """The adjustments chosen `already`, changed by the options that are `given`; None changes nothing.
+    """The adjustments `already` chosen, changed by the `given` options; None changes nothing.
 
-    Raises DeclarationError, which begins with `where`.
+    Raises DeclarationError, which starts with `where`.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
     for name, value in chosen.items():
@@ -131,7 +131,7 @@ def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adju
 
 
 def old_names(was: str | Iterable[str]) -> tuple[str, ...]:
-    """The names that an event had before, the oldest first, where one is given or several."""
+    """The former names of an event, the oldest first, from one name or a list."""
     return (was,) if isinstance(was, str) else tuple(was)
 
 
@@ -141,9 +141,9 @@ def take_adjustments(where: str, options: dict[str, Any]) -> Adjustments:
 
 
 def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
-    """Put the options, all of them among `EVENT_OPTIONS`, into `entry`; None: not given.
+    """Store the options in `entry`. All must be among `EVENT_OPTIONS`; None means not given.
 
-    Raises DeclarationError, which begins with `where`.
+    Raises DeclarationError, which starts with `where`.
     """
     given = {name: value for name, value in options.items() if value is not None}
     entry.adjustments = take_adjustments(where, given)

@@ -1,4 +1,4 @@
-"""Declarations that are data, from a database or a YAML file: what their fields mean."""
+"""The fields of declarations that are data, from a database or a YAML file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clock.timetable.clock_file.options import check_option, take_options
 from clock.timetable.periods import parse_period
 from clock.timetable.triggers.cron import Cron
 
-#: What a row may say of when it is due, and how it fires.
+#: The fields of a row for when it is due and how it fires.
 FIELDS = ("every", "cron", *OPTIONS)
 _LENGTHS = {"catch_up_within", "spread", "jitter"}  # may be texts: "10 minutes"
 
@@ -22,7 +22,7 @@ _LENGTHS = {"catch_up_within", "spread", "jitter"}  # may be texts: "10 minutes"
 def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     """The entry, without an action, of a declaration whose fields are `values`.
 
-    Raises DeclarationError, which begins with `source` and names the event.
+    Raises DeclarationError, which starts with `source` and names the event.
     """
     entry = Entry(source, name=name)
     where = f"{source}: {name!r}: "
@@ -44,9 +44,9 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
 
 
 def enqueue(job: Any, args: object, where: str) -> Enqueue:
-    """The action that pushes `job` with `args`, where a text "DUE_AT" stands for the due instant.
+    """The action that pushes `job` with `args`. The text "DUE_AT" is replaced by the due instant.
 
-    Raises DeclarationError where the job does not take them.
+    Raises DeclarationError if the job does not accept the arguments.
     """
     listed = list(args) if isinstance(args, (list, tuple)) else [args]
     action = Enqueue(job, tuple(DUE_AT if arg == "DUE_AT" else arg for arg in listed))
@@ -58,7 +58,7 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
 
 
 def _times(options: Mapping[str, Any]) -> object:
-    """`at` as a list where it is a text of several times, "06:00, 18:00"."""
+    """`at` as a list if it is a text of several times, "06:00, 18:00"."""
     at = options.get("at")
     return [text.strip() for text in at.split(",")] if isinstance(at, str) and "," in at else at
 

@@ -1,8 +1,8 @@
-"""Events of YAML files: their fields, in our words and in those of sidekiq-cron and sidekiq-scheduler.
+"""Events of YAML files: their fields, with our names and with those of sidekiq-cron and sidekiq-scheduler.
 
-Ours are `every` or `cron`, `at`, `tz`, `job`, `args`, `queue`, `description`, `enabled`, and the options of
-Clockwork's form that are data. `every` alone is due first after one period, as in the fluent form: a file that is
-deployed fires nothing. What a Ruby file says that cannot be done here is refused: nothing is lost silently.
+Our fields are `every` or `cron`, `at`, `tz`, `job`, `args`, `queue`, `description`, `enabled`, and the options of
+Clockwork's form that are data. `every` alone is first due after one period, as in the fluent form: deploying a
+file fires nothing. A Ruby field that is not supported here is an error, so nothing is lost silently.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from clock.timetable.triggers.cron import split_zone
 from clock.timetable.triggers.fugit import as_debians
 
 _OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "args", "queue", "retry", "enabled")
-#: What Ruby's files call otherwise. An `interval` counts from the end of a run, which we take for its beginning.
+#: Ruby's names for our fields. An `interval` counts from the end of a run; here it counts from its start.
 _RENAMED = {"class": "job", "klass": "job", "interval": "every", "status": "enabled"}
-#: What matters to Ruby alone, or is read beside the others.
+#: Fields that matter only to Ruby, or that are read together with others.
 _ASIDE = {"source", "namespace", "symbolize_args", "active_job", "date_as_argument", "include_metadata"}
 _ONCE = "an event must recur; for a single run, push the job with perform_at or perform_in"
 _REFUSED = {
@@ -41,7 +41,7 @@ FindJob = Callable[[str], Any]
 
 
 def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
-    """The entry of an event declared in YAML; None where it is not enabled. Raises DeclarationError."""
+    """The entry of an event declared in YAML; None if it is not enabled. Raises DeclarationError."""
     where = f"{declared.where}: {declared.name!r}: "
     values = _once_each(where, _in_our_words(where, declared.values, is_rubys=declared.is_rubys))
     check_option(where, "enabled", values.get("enabled", True))
@@ -75,7 +75,7 @@ def _once_each(where: str, fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
-    """The fields under our names, each checked to be one that we know."""
+    """The fields under our names. Raises DeclarationError for an unknown field."""
     if "at" in values and not {"every", "interval", "cron"} & set(values):
         raise DeclarationError(f"{where}give either every or cron; {_ONCE}")
     for given, value in values.items():
@@ -96,7 +96,7 @@ def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> I
 
 
 def _count(retry: object) -> object:
-    """sidekiq-cron's count of retries may be a text."""
+    """sidekiq-cron's number of retries may be a text."""
     return int(retry) if isinstance(retry, str) and retry.isdecimal() else retry
 
 
@@ -117,7 +117,7 @@ def _with_options(
 
 
 def _cron(where: str, text: str, *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
-    """A cron expression, which may end with its zone; by fugit's rules if it is Ruby's."""
+    """A cron expression, which may end with its zone; with fugit's rules if it is from a Ruby file."""
     expression, zone = split_zone(text)
     if zone:
         yield "tz", _zone(where, zone)
@@ -125,14 +125,14 @@ def _cron(where: str, text: str, *, is_rubys: bool) -> Iterator[tuple[str, Any]]
 
 
 def _zone(where: str, text: str) -> str | timezone:
-    """The zone's name, or the offset from UTC that stands for it: Z, +09:00. Raises DeclarationError."""
+    """The zone's name, or an offset from UTC: Z, +09:00. Raises DeclarationError."""
     if not text.startswith(("+", "-")):
         return "UTC" if text == "Z" else text
     try:
         found = datetime.strptime(text, "%z").tzinfo
     except ValueError:
         raise DeclarationError(f"{where}unknown time zone {text!r}; write an offset as +09:00") from None
-    assert isinstance(found, timezone)  # noqa: S101  # what %z gives
+    assert isinstance(found, timezone)  # noqa: S101  # %z always gives this type
     return found
 
 
@@ -146,7 +146,7 @@ def _found(where: str, find_job: FindJob, name: object) -> Any:
 
 
 def _arguments(args: object, values: Mapping[str, Any]) -> list[object]:
-    """The arguments as a list; Ruby's files may ask for the due instant as the last of them."""
+    """The arguments as a list. Ruby's files may add the due instant as the last one."""
     listed = [] if args is None else list(args) if isinstance(args, list) else [args]
     listed += [DUE_TIMESTAMP] if values.get("date_as_argument") is True else []
     return listed + ([DUE_METADATA] if values.get("include_metadata") is True else [])
