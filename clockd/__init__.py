@@ -6,6 +6,7 @@
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 _FILE = Path(__file__).parent.parent / "clock" / "__init__.py"
 
@@ -26,5 +27,14 @@ def _import_clock() -> None:
 
 _import_clock()
 
-from clock import *  # noqa: E402, F403  # it is found now
-from clock import __all__, __version__  # noqa: E402, F401
+from clock import __all__, __version__  # noqa: E402, F401  # it is found now
+
+if TYPE_CHECKING:
+    from clock import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> object:
+        """A name of `clock`, which may import it only now."""
+        if name.startswith("__") or name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(sys.modules["clock"], name)

