@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 EVERYDAY := not slow and not process
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check api lint all-tests everyday lowest pythons thorough format benchmark clean
+.PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ pythons: .venv/dev ## The everyday tests with each other supported Python on thi
 thorough: .venv/dev ## The time rules on eight times as many examples, and on each night of each zone
 	CLOCK_EXAMPLES=many $(PYTEST) tests/timetable
 
+mutants: .venv/dev ## Change the code, and see whether its tests fail: make mutants FILES=clock/ticker/release.py
+	@$(BIN)/python .ci/mutants $(FILES)
+
 api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use
 	$(BIN)/python -m pytest -q tests/test_public_api.py --clock-update
 
@@ -56,7 +59,7 @@ benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of
 	@for benchmark in benchmarks/*.py; do .benchmarks/bin/python $$benchmark || exit 1; done
 
 clean: ## Remove what was made, data included
-	rm -rf .venv .benchmarks .versions .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .benchmarks .versions .mutants .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 
 .benchmarks/all: .venv/bin/python pyproject.toml
 	@echo "Installing what is measured beside clock..."

@@ -1,10 +1,9 @@
-"""What a change to a clock file changes: the firings that are gone, new or moved, event by event.
+"""The effect of a change to a clock file: the firings that are removed, new or moved, event by event.
 
-Events are matched by name, and by the names that they had before (`was=`); a renamed event without `was=` is
-recognised by what it does and when. A firing that is
-gone and one that is new are one that has moved, where they are nearer than half the way to the next. Whatever
-is told adds up: the old firings, less what is gone, with what has moved where it has moved to, and what is new,
-are the new ones.
+Events are matched by name, and by their former names (`was=`). A renamed event without `was=` is recognised by its
+action and its schedule. A removed firing and a new one count as one moved firing if they are closer than half the
+distance to the next. The result adds up: the old firings, minus the removed ones, plus the new ones, with the
+moved ones at their new instants, are the new firings.
 """
 
 from __future__ import annotations
@@ -16,15 +15,15 @@ from itertools import pairwise
 from clock.diff.description import Described, EventFacts
 from clock.rehearsal.coincidence import coincidences
 
-FARTHEST_SECONDS = 4 * 86_400  # no firing is said to have moved farther
-ALONE_SECONDS = 86_400  # or than this, where an event fires once in the span
+FARTHEST_SECONDS = 4 * 86_400  # the farthest move of a firing
+ALONE_SECONDS = 86_400  # the farthest move, if an event fires once in the span
 
-Move = tuple[int, int]  # from when to when, in seconds since 1970
+Move = tuple[int, int]  # old and new instant, in seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An event before and after (None: it is not there), and its firings, in seconds since 1970."""
+    """An event before and after the change (None: missing), and its firings, in seconds since 1970."""
 
     old: EventFacts | None
     new: EventFacts | None
@@ -34,19 +33,19 @@ class Change:
 
     @property
     def name(self) -> str:
-        """What it is called: the new name, where there is one."""
+        """The event's new name, or its old name if it was removed."""
         event = self.new or self.old
         assert event is not None  # noqa: S101  # one of them is there
         return event.name
 
     @property
     def is_renamed(self) -> bool:
-        """Whether the event goes by another name."""
+        """Whether the event has another name."""
         return bool(self.old and self.new and self.old.name != self.new.name)
 
     @property
     def keeps_state(self) -> bool:
-        """Whether the event goes on from what Redis holds of it; a renamed one does if it says `was=`."""
+        """Whether the event keeps its state in Redis; a renamed event needs `was=` for it."""
         return bool(self.old and self.new and (not self.is_renamed or self.old.name in self.new.was))
 
     @property
@@ -56,14 +55,14 @@ class Change:
 
     @property
     def is_any(self) -> bool:
-        """Whether anything has changed that a reader wants to know."""
+        """Whether there is a change to report."""
         there = self.old is not None and self.new is not None
         return bool(not there or self.gone or self.added or self.moved or self.is_renamed or self.does_otherwise)
 
 
 @dataclass(frozen=True, slots=True)
 class Collision:
-    """Events that fire together now and did not before: how often, and first when (seconds since 1970)."""
+    """Events that fire together now and did not before: how often, and the first time (seconds since 1970)."""
 
     events: tuple[str, ...]
     count: int
@@ -72,13 +71,13 @@ class Collision:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that has changed."""
+    """All changes."""
 
     old: Described
     new: Described
     changes: tuple[Change, ...]
     collisions: tuple[Collision, ...]
-    hazards: tuple[tuple[str, str], ...]  # (event, what a night of changed clocks does to it), those that are new
+    hazards: tuple[tuple[str, str], ...]  # (event, effect of a zone change on it), only new ones
 
     @property
     def is_empty(self) -> bool:
@@ -87,12 +86,12 @@ class Difference:
 
     @property
     def loses_firings(self) -> bool:
-        """Whether something does not fire any more."""
+        """Whether some firings are removed."""
         return any(change.gone or change.new is None for change in self.changes)
 
 
 def compare(old: Described, new: Described) -> Difference:
-    """What has changed from `old` to `new`, over the same span."""
+    """The changes from `old` to `new`, over the same span."""
     pairs = list(_matched(old, new))
     changes = tuple(change for pair in pairs if (change := _changed(*pair)).is_any)
     names = {before.name: after.name for before, after in pairs if before and after}
@@ -100,7 +99,7 @@ def compare(old: Described, new: Described) -> Difference:
 
 
 def _matched(old: Described, new: Described) -> Iterator[tuple[EventFacts | None, EventFacts | None]]:
-    """Each event before and after, in the order of the new file; what is gone comes last."""
+    """Each event before and after, in the order of the new file; removed events come last."""
     renamed = _renamed(old, new)
     for event in new.events.values():
         before = old.events.get(event.name) or renamed.get(event.name)
@@ -110,7 +109,7 @@ def _matched(old: Described, new: Described) -> Iterator[tuple[EventFacts | None
 
 
 def _renamed(old: Described, new: Described) -> dict[str, EventFacts]:
-    """New name -> the old event: the new one says so, or it does the same at the same times, or alone the same."""
+    """New name -> old event: by `was=`, by action and schedule, or by an action that only one event has."""
     gone = [event for event in old.events.values() if event.name not in new.events]
     added = [event for event in new.events.values() if event.name not in old.events]
     found = {event.name: before for event in added for before in gone if before.name in event.was}
@@ -136,13 +135,13 @@ def _changed(old: EventFacts | None, new: EventFacts | None) -> Change:
 
 
 def _near(fires: Sequence[int]) -> int:
-    """How far a firing of the event may move, in seconds, and still be taken for the same."""
+    """How far a firing of the event may move, in seconds, and still count as the same firing."""
     gaps = [after - before for before, after in pairwise(fires)]
     return min(min(gaps) // 2, FARTHEST_SECONDS) if gaps else ALONE_SECONDS
 
 
 def _paired(before: Sequence[int], after: Sequence[int], near: int) -> tuple[list[int], list[int], list[Move]]:
-    """What is gone, what is new, and what has moved from where to where."""
+    """The firings that are removed, new, and moved."""
     gone: list[int] = []
     added: list[int] = []
     moved: list[Move] = []

@@ -1,4 +1,4 @@
-"""What a rehearsal of a clock file did, and the questions that a test asks of it."""
+"""The history of a rehearsal, for the assertions of a test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EPOCH = from_ms(0)
 
 
 class JobClass(Protocol):
-    """What is asked of a job class here."""
+    """The part of a job class that is used here."""
 
     @property
     def wire_name(self) -> str:
@@ -33,9 +33,9 @@ class JobClass(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """A job that would have been pushed: its arguments, when, in which queue, and its whole payload.
+    """A job that would have been pushed: its arguments, its time, its queue and its whole payload.
 
-    `due` is the due instant of the firing that pushed it, `at` when the job itself is due (None: at once).
+    `due` is the due instant of the firing that pushed it, `at` the time of a delayed job (None: no delay).
     """
 
     args: list[object]
@@ -48,9 +48,8 @@ class Enqueued:
 class History:
     """The firings of a rehearsal, in order.
 
-    What fired on time stands in `columns`, one for an event and a stretch of time; `ticked` are the decisions
-    of the ticker's looks, such as what was caught up. `ledger` is what the ledger holds at the end:
-    `run(ledger=...)` goes on from there.
+    `columns` has the firings on time, one column for an event and a part of the span. `ticked` has the decisions
+    of the ticker's own ticks, such as caught-up firings. `ledger` is the ledger at the end, for `run(ledger=...)`.
     """
 
     def __init__(
@@ -67,14 +66,14 @@ class History:
         self.start, self.end = span
         self.pushed_elsewhere = list(elsewhere)
         self.ledger = ledger or MemoryLedger()
-        self.asked: list[str] = []  # the events that questions were about
+        self.asked: list[str] = []  # the events that a test has asked for
         self._ticked = list(ticked)
         self._columns = list(columns)
         collect(self)
 
     @cached_property
     def decisions(self) -> tuple[Decision, ...]:
-        """Every decision, in the order of time: what the ledger of production would hold."""
+        """All decisions, ordered by time, as production's ledger would have them."""
         return tuple(self._decisions(lambda _: True))
 
     def fires(self, name: str) -> list[datetime]:
@@ -90,19 +89,19 @@ class History:
         return len(self._fires_ms(name))
 
     def block_for(self, name: str) -> Callable[[], object]:
-        """The event's action, for the test to call; it returns what that returns. Raises UnknownEvent."""
+        """The event's action, for the test to call. Raises UnknownEvent."""
         due = next(iter(self.fires(name)), _EPOCH)
         return partial(self.timetable.event(name).run, due)
 
     def enqueued(self, job: JobClass) -> list[Enqueued]:
-        """The jobs of this class that were pushed, in the order of time."""
+        """The pushed jobs of this class, ordered by time."""
         name = job.wire_name
         decisions = self._decisions(lambda column: column.may_push(name))
         return [found for decision in decisions for found in _enqueued(decision, name)]
 
     @property
     def timeline(self) -> Timeline:
-        """All that fired, as data."""
+        """All firings, as data."""
         zone = self.timetable.settings.tz
         return Timeline(self.rows(), self.names, start=self.start, end=self.end, zone=zone)
 
@@ -112,7 +111,7 @@ class History:
         return [event.name for event in self.timetable.events]
 
     def rows(self) -> Iterator[tuple[int, str]]:
-        """(seconds since 1970, event) of all that fired; not in order."""
+        """All firings as (seconds since 1970, event), not in order."""
         for column in self._columns:
             name = column.event.name
             yield from ((due, name) for due in column.fires())
@@ -127,7 +126,7 @@ class History:
         return sorted(met + ticked) if met and ticked else met or ticked
 
     def _decisions(self, wanted: Callable[[Column], bool]) -> Iterator[Decision]:
-        """The decisions of the ticker and of the wanted columns, by when they were made."""
+        """The decisions of the ticker and of the given columns, ordered by time."""
         made: list[tuple[int, int, int, int]] = [
             (item.due_ms + int(str(item.detail.get("late_ms", 0))), -1, index, 0)
             for index, item in enumerate(self._ticked)

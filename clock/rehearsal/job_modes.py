@@ -1,8 +1,8 @@
-"""What becomes of jobs that are pushed in a test: collected, run at once, or sent to Redis as ever.
+"""What happens to jobs that a test pushes: they are collected, run immediately, or sent to Redis.
 
-Each mode can be set for good, `fake()` in a conftest, or for a block, `with fake():`. In each, arguments pass
-through JSON, so that a test's `perform` gets what a worker's will. Client middleware runs when a job is pushed, as
-in production. Around a run is only what a test has put into `server_middleware` here, as in Sidekiq's testing.
+Each mode can be set permanently, `fake()` in a conftest, or for a block, `with fake():`. Arguments pass through
+JSON in each mode, so `perform` gets the same values as in a worker. Client middleware runs at the push, as in
+production. Around a run, only the middleware in this module's `server_middleware` runs, as in Sidekiq's testing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clock.job.push.inline import await_end, run_to_end
 from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
 
-#: Around the runs of jobs in tests; empty at first.
+#: Runs around jobs in tests; empty by default.
 server_middleware: Chain[ServerMiddleware] = Chain()
 
 
@@ -46,7 +46,7 @@ def fake() -> Mode:
 
 
 def inline() -> Mode:
-    """Run each job in the moment it is pushed, delayed ones too; what it raises comes from the push."""
+    """Run each job when it is pushed, delayed jobs too; the push raises the job's errors."""
     return Mode(Inline())
 
 
@@ -61,7 +61,7 @@ def all_jobs() -> list[Payload]:
 
 
 def drain_all() -> int:
-    """Run all collected jobs, and those that they push, until none is left; how many were run."""
+    """Run all collected jobs, and the jobs that they push, until none is left. Returns how many."""
     collected = _collected()
     count = 0
     while collected.payloads:
@@ -71,12 +71,12 @@ def drain_all() -> int:
 
 
 def clear_all() -> None:
-    """Forget all collected jobs."""
+    """Delete all collected jobs."""
     _collected().payloads.clear()
 
 
 class Mode:
-    """A mode that is set; as a context manager it ends with the block."""
+    """A mode; as a context manager it ends with the block."""
 
     def __init__(self, carrier: Carrier) -> None:
         self._before = client.carrier(), encryption.uses_random_key()
@@ -95,11 +95,11 @@ class Mode:
 
 
 class Collected:
-    """The carrier of `fake()`: it keeps payloads as a worker would read them, with `at` where they are delayed."""
+    """The carrier of `fake()`: it keeps the payloads as a worker would read them, delayed jobs with `at`."""
 
     def __init__(self) -> None:
         self.payloads: list[Payload] = []
-        self._lock = threading.Lock()  # guards the finding and taking of one
+        self._lock = threading.Lock()  # one thread at a time finds and takes a job
 
     def carry(self, batches: Batches) -> None:
         """Keep the jobs."""
@@ -114,11 +114,11 @@ class Collected:
         return CollectedJobs(self.payloads, job.wire_name)
 
     def clear(self, job: JobClass) -> None:
-        """Forget the jobs of a class."""
+        """Delete the jobs of a class."""
         self.payloads[:] = [payload for payload in self.payloads if payload["class"] != job.wire_name]
 
     def drain(self, job: JobClass) -> int:
-        """Run the jobs of a class, and those of it that they push, until none is left; how many."""
+        """Run the jobs of a class, and those of it that they push, until none is left. Returns how many."""
         count = 0
         while any(payload["class"] == job.wire_name for payload in self.payloads):
             self.perform_one(job)
@@ -126,7 +126,7 @@ class Collected:
         return count
 
     def perform_one(self, job: JobClass) -> Any:
-        """Run the first job of a class; what its `perform` returns. Raises JobError where there is none."""
+        """Run the first job of a class; returns the result of `perform`. Raises JobError if there is no job."""
         return self.run(self.take(lambda payload: payload["class"] == job.wire_name, job.wire_name))
 
     def take(self, wanted: Callable[[Payload], bool], name: str = "job") -> Payload:
@@ -138,7 +138,7 @@ class Collected:
         raise JobError(f"no {name} was pushed in this fake(), or all have been run")
 
     def run(self, payload: Payload) -> Any:
-        """Run a job; what its `perform` returns."""
+        """Run a job; returns the result of `perform`."""
         return run_to_end(*_found(payload), server_middleware.entries)
 
 
@@ -175,6 +175,6 @@ def _payloads(batches: Batches) -> Iterator[Payload]:
 
 
 def _found(payload: Payload) -> tuple[JobClass, Context]:
-    """The class of a payload, and the context in which it runs."""
+    """The class of a payload, and the context of its run."""
     job = registry.lookup(str(payload["class"]))
     return job, Context(payload, queue=str(payload["queue"]), clock=client.clock())

@@ -1,7 +1,7 @@
-"""A clock file run through a stretch of time at once, by the code that runs in production.
+"""Rehearsals: the production code runs a clock file through a span of time at once.
 
-The clock's start, its looks after a downtime, and every tick where the ticks themselves count (`tick_speed`,
-`max_ticks`, tick callbacks), are the ticker's own; in between the clock goes from due instant to due instant
+The ticker itself makes the first tick, the ticks after a downtime, and every tick if the ticks count
+(`tick_speed`, `max_ticks`, tick callbacks). In between, the rehearsal goes from due instant to due instant
 (`clock.rehearsal.uptime`). Nothing touches Redis: the ledger is in memory, and pushed jobs stay in the decisions.
 """
 
@@ -37,7 +37,7 @@ from clock.ticker import ActionMode, ActionOf, Ticker, own_action
 from clock.timetable import Event, Timetable, load
 
 _WHOLE_SECOND = timedelta(seconds=1)
-_NO_END = datetime(9000, 1, 1, tzinfo=UTC)  # max_ticks come first
+_NO_END = datetime(9000, 1, 1, tzinfo=UTC)  # never reached: max_ticks ends it
 
 
 class TickOptions(TypedDict, total=False):
@@ -77,16 +77,16 @@ def run(
     ledger: MemoryLedger | None = None,
     **ticks: Unpack[TickOptions],
 ) -> History:
-    """Run a clock file from `start_time` up to `end_time` (exclusive), and return what it did.
+    """Run a clock file from `start_time` to `end_time` (exclusive), and return its history.
 
     Naive datetimes are in the clock file's zone. Jobs are recorded, not stored; plain callables run only with
-    `execute=True`. Conditions, callbacks and what is executed see the world's clock at the due instant, which
-    needs the `testing` extra. Each due instant is met exactly; with `tick_speed` the clock looks only that
-    often, as Clockwork's does. After `max_ticks` looks it ends, and needs no `end_time` then. During `downtime`,
-    pairs of (from, to), it does not look, so that catching up can be tested. The clock is first started at
-    `start_time`, or goes on from a `ledger`: an earlier history's, or production's (`read_ledger`).
+    `execute=True`. Conditions, callbacks and executed callables see the simulated time, which needs the `testing`
+    extra. The clock ticks exactly at each due instant; with `tick_speed` it ticks only that often, as Clockwork
+    does. It stops after `max_ticks` ticks, and then needs no `end_time`. During `downtime`, a list of (from, to),
+    it does not tick, so a test can check the catch-up. The clock starts for the first time at `start_time`, or
+    continues from a `ledger`: that of an earlier history, or production's (`read_ledger`).
 
-    Raises ConfigurationError, also where the times leave nothing to run, and DeclarationError.
+    Raises ConfigurationError, also if the span is empty, and DeclarationError.
     """
     timetable = file if isinstance(file, Timetable) else load(file)
     zone = timetable.settings.tz
@@ -123,7 +123,7 @@ def run(
 
 
 def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:
-    """The downtimes in order. Raises ConfigurationError where one is none."""
+    """The downtimes in order. Raises ConfigurationError for an invalid one."""
     for pair in downtime:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
             raise ConfigurationError(f"downtime holds {pair!r}; it must hold pairs: [(start, end), ...]")
@@ -135,12 +135,12 @@ def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> l
 
 
 def _stay(to: float) -> None:
-    """The world's clock stays: nothing of the user's is run."""
+    """Keep the simulated time: no code of the user runs."""
 
 
 @dataclass(slots=True)
 class _Rehearsal:
-    """`declared` is the clock file's; `timetable` has the events of all rows that its databases have had, too."""
+    """A rehearsal. `declared` is the clock file's timetable; `timetable` has all rows read so far, too."""
 
     declared: Timetable
     timetable: Timetable
@@ -149,7 +149,7 @@ class _Rehearsal:
     action_of: ActionOf
     rows: RowReads
     columns: list[Column] = field(default_factory=list)
-    current: Sequence[Event] = ()  # the events that are due now: rows that are gone are not among them
+    current: Sequence[Event] = ()  # the events that are planned now, without deleted rows
     move: Move = _stay
     ticks: int = 0
 
@@ -167,7 +167,7 @@ class _Rehearsal:
         return runs_user_code(self.timetable, event, execute=self.action_of is own_action)
 
     def go_through(self, begin: datetime, stop: datetime) -> None:
-        """Start the clock at `begin`, and meet what is due before `stop`."""
+        """Start the clock at `begin`, and decide all due instants before `stop`."""
         ticker = self._start(self.rows.timetable)
         self._tick(ticker, begin)
         ticked = begin
@@ -177,7 +177,7 @@ class _Rehearsal:
                 self._decide_until(at)
             self.clock.travel_to(at)
             self.move(at.timestamp())
-            changes = [source.read() for source in sources]  # each is asked
+            changes = [source.read() for source in sources]  # every source must be read
             if any(changes):
                 self._decide_until(at)
                 self.clock.travel_to(ticked)
@@ -187,12 +187,12 @@ class _Rehearsal:
         self._decide_until(stop)
 
     def _decide_until(self, stop: datetime) -> None:
-        """Meet what is due before `stop`."""
+        """Decide all due instants before `stop`."""
         until = _second_before(stop)
         met = list(columns_due(self.current, self.ledger, until))
         to_run = [column for column in met if self._runs_user_code(column.event)]
         run_firings(self.timetable, to_run, self.ledger, self.action_of, self.clock, self.move, until)
-        cover_pauses(met, self.ledger)  # also of events that run no code, paused by one that does
+        cover_pauses(met, self.ledger)  # also of events without user code, paused by other events
         self.columns += [column for column in met if column.dues]
 
     def tick_through(self, begin: datetime, stop: datetime, looks: Ticks) -> None:
@@ -229,7 +229,7 @@ class _Rehearsal:
 def _uptimes(
     start: datetime, end: datetime, away: Sequence[tuple[datetime, datetime]]
 ) -> Iterator[tuple[datetime, datetime]]:
-    """The stretches in which the clock runs."""
+    """The periods in which the clock runs."""
     for begin, back in away:
         if start < min(begin, end):
             yield start, min(begin, end)

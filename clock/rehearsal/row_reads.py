@@ -1,4 +1,4 @@
-"""The rows of a rehearsal's databases: read as often as in production, and followed if they have changed."""
+"""The rows of a rehearsal's databases: read as often as in production, and applied if they have changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clock.timetable import SyncedEvents, Timetable
 
 
 class RowReads:
-    """The sources of a timetable; `timetable` is the same one, whose sources give the rows that were read here."""
+    """The sources of a timetable. The sources of `timetable` return the rows that were read here."""
 
     def __init__(self, timetable: Timetable) -> None:
         self._sources = [_Source(synced.load) for synced in timetable.synced]
@@ -21,7 +21,7 @@ class RowReads:
         self.timetable = replace(timetable, synced=synced)
 
     def instants(self, begin: datetime, stop: datetime) -> Iterator[tuple[datetime, list[_Source]]]:
-        """When sources are asked after `begin` and before `stop`, and which."""
+        """When sources are read after `begin` and before `stop`, and which ones."""
         asked = [begin + every for every in self._every]
         while asked and (at := min(asked)) < stop:
             yield at, [source for source, due in zip(self._sources, asked, strict=True) if due == at]
@@ -31,18 +31,18 @@ class RowReads:
 class _Source:
     def __init__(self, load: Callable[[], Iterable[object]]) -> None:
         self._load = load
-        self._read: Callable[[], list[object]] | None = None  # gives what was read last
-        self._known: object = None  # the rows of the last time as data; None: they cannot be compared
+        self._read: Callable[[], list[object]] | None = None  # returns the rows of the last read
+        self._known: object = None  # the rows of the last read as data; None: they cannot be compared
 
     def load(self) -> list[object]:
-        """The rows as they were read last. Raises what the source did."""
+        """The rows of the last read. Raises the error of the source."""
         if self._read is None:
             self.read()
         assert self._read is not None  # noqa: S101  # it has been read
         return self._read()
 
     def read(self) -> bool:
-        """Ask the source; whether its rows may have changed."""
+        """Read the source. Returns whether its rows may have changed."""
         before = self._known
         try:
             rows = list(self._load())
@@ -61,7 +61,7 @@ def _raising(error: BaseException) -> Callable[[], list[object]]:
 
 
 def _as_data(rows: Sequence[object]) -> object:
-    """Rows as they are now, to be compared; None where they are not mappings, or cannot be copied."""
+    """A copy of the rows, to compare; None if they are not mappings, or cannot be copied."""
     try:
         return [deepcopy(dict(row)) for row in rows if isinstance(row, Mapping)] if _are_mappings(rows) else None
     except Exception:  # noqa: BLE001  # a row's own methods

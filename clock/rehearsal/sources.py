@@ -1,4 +1,4 @@
-"""What a rehearsal begins from: an application's clock file and YAML, a text, and the ledger of production."""
+"""The starting points of a rehearsal: an application's clock file and YAML, a text, and production's ledger."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from clock.timetable import Timetable, load
 def load_application(
     clock_file: str | os.PathLike[str] = "lib/clock.py", *, config: str | os.PathLike[str] | None = None
 ) -> Timetable:
-    """The timetable that the clock runs in the current folder: the clock file's events, and those in YAML.
+    """The timetable of the application in the current folder: events of the clock file and of YAML.
 
-    `config` are the settings, `config/clock.yml` where it is not given. Where an event is declared in YAML, the
-    modules of the jobs (`require`) are imported. Raises ConfigurationError, DeclarationError.
+    `config` are the settings, by default those of `config/clock.yml`. If an event is declared in YAML, the modules
+    of the jobs (`require`) are imported. Raises ConfigurationError, DeclarationError.
     """
     return timetable_of(load_config({"clock_file": clock_file}, file=None if config is None else Path(config)))
 
@@ -34,7 +34,7 @@ def timetable_of(settings: Config) -> Timetable:
 
 
 def loads(text: str) -> Timetable:
-    """The timetable that the text of a clock file declares; its imports are found from the current folder.
+    """The timetable of the text of a clock file; its imports are found from the current folder.
 
     Raises DeclarationError.
 
@@ -48,7 +48,7 @@ def loads(text: str) -> Timetable:
 
 
 def read_ledger(url: str) -> MemoryLedger:
-    """What the ledger in the Redis at `url` holds now, to be given to `run(ledger=...)`; nothing is written.
+    """The ledger in the Redis at `url`, for `run(ledger=...)`. Writes nothing.
 
     Raises ConfigurationError, StoreUnavailable.
     """

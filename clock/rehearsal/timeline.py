@@ -1,4 +1,4 @@
-"""A timeline: the firings of a clock file as data, to be asked, drawn and compared."""
+"""Timelines: the firings of a clock file as data, to query, draw and compare."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Busiest:
-    """The window with the most firings: from when, how many, and of which events."""
+    """The window with the most firings: its start, their number and their events."""
 
     begin: datetime
     count: int
@@ -49,10 +49,10 @@ class Busiest:
 
 
 class Timeline:
-    """Firings in the order of time: (seconds since 1970, event), from `start` to before `end`.
+    """Firings in order: (seconds since 1970, event), from `start` to before `end`.
 
-    Days and times of day are those of `zone`. `events` are the names of all events, in the clock file's order,
-    also of those that do not fire.
+    Days and times of day are in `zone`. `events` are the names of all events, in the clock file's order, with
+    those that do not fire.
 
     >>> from datetime import UTC
     >>> rows = [(60, "often"), (120, "often"), (120, "once")]
@@ -83,24 +83,24 @@ class Timeline:
         return (Firing(self.local(seconds), name) for seconds, name in self.rows)
 
     def local(self, seconds: int) -> datetime:
-        """An instant, in seconds since 1970, on the clocks of the timeline's zone."""
+        """An instant, in seconds since 1970, in the timeline's zone."""
         return from_ms(seconds * 1000).astimezone(self.zone)
 
     def between(self, start: datetime, end: datetime) -> Timeline:
-        """What fires from `start` to before `end`; naive datetimes are in the timeline's zone."""
+        """The firings from `start` to before `end`; naive datetimes are in the timeline's zone."""
         start, end = aware(start, self.zone), aware(end, self.zone)
         low, high = (bisect_left(self.rows, (instant.timestamp(), "")) for instant in (start, end))
         return Timeline(self.rows[low:high], self.events, start=start, end=end, zone=self.zone)
 
     def only(self, *names: str) -> Timeline:
-        """What fires of these events. Raises UnknownEvent."""
+        """The firings of these events. Raises UnknownEvent."""
         for name in names:
             self._check(name)
         rows = [row for row in self.rows if row[1] in names]
         return Timeline(rows, [*names], start=self.start, end=self.end, zone=self.zone)
 
     def per_day(self) -> dict[date, int]:
-        """How many firings each day has, by the zone's calendar; days without any count 0."""
+        """The number of firings of each day of the zone's calendar, including days without any."""
         count = dict.fromkeys(self.days(), 0)
         for firing in self:
             count[firing.at.date()] += 1
@@ -120,9 +120,9 @@ class Timeline:
         return sorted(found, key=lambda gap: (-gap.length, gap.begin))
 
     def busiest(self, window: timedelta) -> Busiest:
-        """The `window` with the most firings, the first of several.
+        """The `window` with the most firings; the first one if several have as many.
 
-        Raises ValueError where nothing fires, or the window is no length.
+        Raises ValueError if there are no firings, or the window is not a positive length.
         """
         if window <= timedelta(0):
             raise ValueError(f"window is {window!r}; it must be a length of time: timedelta(hours=1)")
@@ -152,19 +152,19 @@ class Timeline:
         )
 
     def svg(self) -> str:
-        """The drawing, as the text of an SVG file: day by time of day, the nights of changed clocks marked."""
+        """A chart as an SVG file: days by times of day; zone changes are marked."""
         return to_svg(self)
 
     def chart(self) -> str:
-        """The same for the terminal: a line a day, a character each half hour."""
+        """A chart for the terminal: a line for each day, a character for each half hour."""
         return to_chart(self)
 
     def listing(self) -> str:
-        """Each event's firings by the day, alike days in one line: what `assert_timeline` compares."""
+        """Each event's firings by day, equal days on one line: what `assert_timeline` compares."""
         return to_listing(self)
 
     def often(self) -> list[str]:
-        """The events that fire more than 12 times a day in the mean: drawings show them behind the others."""
+        """The events with more than 12 firings a day on average: charts show them behind the others."""
         counts = Counter(name for _, name in self.rows)
         return [name for name in self.events if counts[name] > OFTEN_A_DAY * len(self.days())]
 

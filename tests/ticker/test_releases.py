@@ -1,5 +1,6 @@
 """Two versions of the clock file during a deploy, and its roll-back."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,3 +107,4 @@ def test_a_file_without_a_release_goes_by_its_content(tmp_path: Path) -> None:
     file.write_text("a = 2\n")
 
     assert first.name != release_of(file, environ={}, started_ms=2).name
+    assert re.fullmatch(r"[0-9a-f]{12}", first.name)

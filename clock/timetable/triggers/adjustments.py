@@ -1,6 +1,6 @@
-"""What a declaration adds to its times: how it takes the odd nights, holidays, a spread, a jitter.
+"""Adjustments of a trigger: the rule for zone changes, holidays, a spread, a jitter.
 
-The trigger inside goes on reckoning with its own, nominal instants: what is moved does not move what comes after.
+The trigger inside continues with its own, nominal instants. Moving an instant does not move the later ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from clock.timetable.triggers.intervals import (
 from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
 from clock.timetable.triggers.zone_offsets import DAY
 
-#: What `except_on` takes.
+#: The values that `except_on` accepts.
 Excepted = Callable[[date], object] | Mapping[date, object] | Iterable[date | str] | date | str
 
 _SECOND = timedelta(seconds=1)
@@ -36,7 +36,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Adjustments:
-    """What the words `dst`, `except_on`, `spread` and `jitter` have said of an event."""
+    """The adjustments of an event by `dst`, `except_on`, `spread` and `jitter`."""
 
     dst: DstChoice = AS_USUAL
     excepted: Callable[[date], object] | None = None
@@ -46,10 +46,10 @@ class Adjustments:
     jitter: timedelta | None = None
 
     def around(self, trigger: Trigger, zone: tzinfo, name: str, drawn_from: str) -> Trigger:
-        """The trigger of the event `name`, adjusted; spread and jitter are drawn from the text `drawn_from`.
+        """The adjusted trigger of the event `name`. Spread and jitter are derived from the text `drawn_from`.
 
-        The rule for zone changes is the trigger's own.
-        Raises ValueError where what is chosen means nothing for such a trigger.
+        The trigger itself applies the rule for zone changes. Raises ValueError if an adjustment has no meaning for
+        such a trigger.
         """
         self._check(trigger)
         if self.excepted is not None:
@@ -82,7 +82,7 @@ class Adjustments:
                 raise ValueError("to(...) and jitter(...) cannot be combined: to(...) already draws random gaps")
 
     def words(self) -> str:
-        """The adjustments in words, to follow those of the schedule. Dates are left out: holidays are added to."""
+        """The adjustments in words, after those of the schedule. Without dates, as holidays are added later."""
         words = [f"{kind} {chosen}" for kind in ("gap", "fold") if (chosen := getattr(self.dst, kind))]
         if self.excepted is not None:
             moved = "" if self.otherwise == "skip" else f", but on the {self.otherwise} day"
@@ -102,18 +102,18 @@ def _is_within_days(trigger: Trigger) -> bool:
 
 
 def excepted_words(excepted: Callable[[date], object]) -> str:
-    """What excepted days are called: by the function that tells them, if there is one."""
+    """The name of excepted days: that of their function, if there is one."""
     return "given days" if isinstance(excepted, _GivenDays) else name_of(excepted)
 
 
 def excepted_days(given: object) -> Callable[[date], object]:
-    """What `except_on` is given - a function, a calendar of holidays, dates - as a function of the date.
+    """The argument of `except_on` - a function, a calendar of holidays, dates - as a function of the date.
 
-    Raises ValueError, which says what is accepted.
+    Raises ValueError with the accepted values.
     """
     if callable(given):
         return given
-    if isinstance(given, Mapping):  # the `holidays` package's calendars fill themselves when they are asked
+    if isinstance(given, Mapping):  # the calendars of the `holidays` package compute a year when it is requested
         return _GivenDays(given)
     days = [given] if isinstance(given, (date, str)) else given
     try:
@@ -140,7 +140,7 @@ def _date(given: object) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """All due instants later by a part of `seconds` that is the event's own, drawn from its name and salt."""
+    """Delays all due instants by a part of `seconds`, derived from the event's name and salt."""
 
     trigger: Trigger
     name: str
@@ -155,7 +155,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Jitter:
-    """Each due instant later by a part of `seconds` that is drawn from the event's name and the instant."""
+    """Delays each due instant by a part of `seconds`, derived from the event's name and the instant."""
 
     trigger: Trigger
     name: str

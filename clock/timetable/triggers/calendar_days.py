@@ -1,4 +1,4 @@
-"""Rules that pick days of the calendar, without a zone; days of a month in words: `1`, `"last"`, `"3rd monday"`.
+"""Rules that select days of the calendar, without a zone; days of a month in words: `1`, `"last"`, `"3rd monday"`.
 
 A day is a number, `zone_offsets.day_number`.
 """
@@ -65,10 +65,10 @@ class EveryWeekday:
 
 @dataclass(frozen=True, slots=True)
 class MatchingDays:
-    """The days that `matches` accepts, in months that are in `months`: numbers of months since the year 0.
+    """The days that `matches` accepts, in the months in `months`, which are numbers of months since the year 0.
 
-    `matches` must tell days apart only by their place in the month, their weekday and the month's length; so
-    each of the 28 shapes of a month is read once.
+    `matches` may depend only on the place in the month, the weekday and the month's length. So each of the 28
+    shapes of a month is computed once.
     """
 
     matches: Callable[[date], bool]
@@ -101,7 +101,7 @@ class MatchingDays:
 
 @dataclass(frozen=True, slots=True)
 class MonthsOfYear:
-    """The months, by their numbers since the year 0, whose place in the year, 1 to 12, is among `places`."""
+    """The months, as numbers since the year 0, whose place in the year, 1 to 12, is in `places`."""
 
     places: frozenset[int]
 
@@ -109,7 +109,7 @@ class MonthsOfYear:
         return isinstance(month, int) and month % 12 + 1 in self.places
 
 
-@lru_cache(maxsize=4096)  # the days that are asked about lie close together
+@lru_cache(maxsize=4096)  # lookups are for days close to each other
 def month_of(day: int) -> int:
     """The month of a day, as months since the year 0."""
     found = date_of(day)
@@ -123,21 +123,21 @@ def _first_day(month: int) -> int:
 
 ACCEPTED_DAYS = "1 to 31, 'last', '3rd monday', 'last friday', '1st weekday' or 'last weekday'"
 _NAMED = {"": frozenset(range(7)), "day": frozenset(range(7)), "weekday": frozenset(range(5))}
-_MOST = {7: 31, 5: 23, 1: 5}  # how many days of so many weekdays a month may have
+_MOST = {7: 31, 5: 23, 1: 5}  # the most days with that many weekdays that a month may have
 _COUNTED = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
 _WORDS = re.compile(r"(?:(?P<number>\d{1,2})(?:st|nd|rd|th)?|(?P<word>[a-z]+))(?: (?P<weekday>[a-z]+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class MonthDay:
-    """The `nth` of a month's days that fall on one of `weekdays`, -1 the last; none, if the month has fewer."""
+    """The `nth` of a month's days that fall on one of `weekdays`; -1 is the last. A shorter month has none."""
 
     text: str
     nth: int
     weekdays: frozenset[int]
 
     def is_on(self, day: date) -> bool:
-        """Whether `day` is the one of its month."""
+        """Whether `day` is that day of its month."""
         if day.weekday() not in self.weekdays:
             return False
         if self.nth == -1:
@@ -149,7 +149,7 @@ class MonthDay:
 
 
 def parse_month_day(given: object) -> MonthDay:
-    """Read one day of a month. Raises ValueError, which says what is accepted.
+    """Parse one day of a month. Raises ValueError with the accepted forms.
 
     >>> parse_month_day("3rd monday")
     MonthDay(text='3rd Monday', nth=3, weekdays=frozenset({0}))
@@ -179,10 +179,10 @@ def _weekdays(name: str) -> frozenset[int] | None:
 
 @lru_cache(maxsize=1024)
 def days_on(days: tuple[MonthDay, ...]) -> MatchingDays:
-    """The days that are one of `days`, in any month."""
+    """The days that match one of `days`, in any month."""
     return MatchingDays(lambda day: any(one.is_on(day) for one in days))
 
 
-#: Monday to Friday, and the other two.
+#: Monday to Friday; Saturday and Sunday.
 WORKING_DAYS = MatchingDays(lambda day: day.weekday() < 5)
 WEEKEND_DAYS = MatchingDays(lambda day: day.weekday() >= 5)

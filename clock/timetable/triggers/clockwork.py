@@ -1,13 +1,13 @@
 """Clockwork's form: `every(period, name, at=...)`.
 
-`at` names candidates: the whole minutes that match it (every second of them where the period is under a minute).
-The first candidate at or after the anchor is due, then each time the earliest one not before previous + period;
-a period of a day or more is measured on the wall clock, a shorter one in elapsed time.
+`at` defines candidates: the whole minutes that match it, or every second of them if the period is under a minute.
+The first candidate at or after the anchor is due. After it, each time the earliest candidate not before previous +
+period is due. A period of a day or more is measured on the wall clock, a shorter one in elapsed time.
 
-Each due instant depends on the one before, and so on back to the anchor: they are a chain. But after a gap of
-a period between candidates, the next due instant is the same whatever was due before. And while a zone's
-offset stays, the candidates of each day, or each week, are the same, so the chain repeats, and is followed by
-whole rounds.
+Each due instant depends on the one before, back to the anchor, so they form a chain. After a gap of a period
+between candidates, the next due instant no longer depends on the earlier ones. While a zone's offset does not
+change, the candidates of each day or week are the same. Then the chain repeats, and whole rounds are skipped at
+once.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from clock.timetable.triggers.calendar_days import WEEKDAYS, EveryDay, EveryWeek
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, HOUR, MINUTE, OffsetPeriod, offsets_of
 
-#: An instant, and the wall-clock time that it stands for.
+#: An instant and its wall-clock time.
 Reading: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Candidates that lie a `period` apart, in seconds: on the wall clock from a day up, in elapsed time below.
+    """Candidates a `period` apart, in seconds: on the wall clock from a day up, otherwise in elapsed time.
 
-    `round`: after so many seconds of wall-clock time, the candidates are the same again.
+    `round`: the candidates repeat after this many seconds of wall-clock time.
     """
 
     candidates: WallTimes
@@ -39,23 +39,23 @@ class Chain:
     round: int
 
     def is_due(self, candidate: Reading, last: Reading) -> bool:
-        """Whether the candidate lies a period after the last one.
+        """Whether the candidate is at least a period after the last one.
 
-        From a day up, a time that the clocks show again counts with the first, where both are chosen.
+        From a day up, a time that occurs twice counts with its first occurrence, if both are selected.
         """
         return self._is_apart(candidate, last) or (self._has_both and candidate[1] == last[1])
 
     @property
     def reach(self) -> int:
-        """No candidate that lies at most so far behind the last one can be due."""
+        """No candidate that is at most this far after the last one can be due."""
         if self.period < DAY:
             return self.period - 1
         return 0 if self._has_both else max(0, self.period - DAY - 1)
 
     def last_by(self, after: int, anchor: int) -> Reading | None:
-        """A link of the chain not after `after`, near which no candidate was: it is due whatever was due before.
+        """A link of the chain not after `after` with a gap before it, so it is due in any case.
 
-        It is sought near `after` first. None: there is none near.
+        The search starts close to `after`. None: there is no such link near.
         """
         for reach in (2 * HOUR, 2 * DAY, self.near):
             before = found = None
@@ -69,11 +69,11 @@ class Chain:
 
     @property
     def near(self) -> int:
-        """How far back `last_by` looks."""
+        """How far back `last_by` searches."""
         return 2 * self.period + 16 * DAY
 
     def follow(self, link: Reading, until: int) -> Reading:
-        """The last link of the chain not after `until`, of a link before it."""
+        """The last link of the chain not after `until`, starting from an earlier link."""
         for period in offsets_of(self.candidates.zone).periods(link[0], until):
             low, high = _usual(period)
             high = min(high, until)
@@ -103,7 +103,7 @@ class Chain:
 
 
 def _usual(period: OffsetPeriod) -> tuple[int, int]:
-    """The instants of a stretch, low <= t <= high, in which the changes of offset around it play no part."""
+    """The instants of a period, low <= t <= high, that are not affected by changes of the offset around it."""
     low = period.start + abs(period.before - period.offset)
     return low, period.stop - 1 - abs(period.following - period.offset)
 
@@ -116,7 +116,7 @@ ACCEPTED_AT = "'16:20', '6:00', '16:20:30', '**:30', '16:**', 'Monday 16:20' or 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """A parsed `at`; None stands for any."""
+    """A parsed `at`; None means any."""
 
     weekday: int | None
     hour: int | None
@@ -125,7 +125,7 @@ class At:
 
 
 def parse_at(text: str) -> At:
-    """Read an `at` of Clockwork's. Raises ValueError, which says what is accepted.
+    """Parse an `at` of Clockwork. Raises ValueError with the accepted forms.
 
     >>> parse_at("mon 16:20")
     At(weekday=0, hour=16, minute=20, second=0)
@@ -170,9 +170,9 @@ def _weekday(text: str | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ClockworkAt:
-    """Due at the candidates of `at` that lie a `period`, in seconds, apart; one entry of a list of times.
+    """Due at candidates of `at` that are a `period`, in seconds, apart. One entry of a list of times.
 
-    `at_anchor`: whether a candidate that is the anchor itself counts. `skip_first`: the first is passed over.
+    `at_anchor`: whether a candidate at the anchor itself counts. `skip_first`: the first candidate is skipped.
     """
 
     period: int
@@ -198,7 +198,7 @@ class ClockworkAt:
                 skip = False
 
     def candidates_after(self, last: int | None, after: int, end: int, anchor: int) -> Iterator[int]:
-        """The candidates in (after, end] that lie a period after the `last` one that counted (None: none has)."""
+        """The candidates in (after, end] at least a period after `last`, which counted (None: none has)."""
         chain = self.chain()
         counted = None if last is None else next(chain.candidates.readings(last - 1, last), None)
         if last is None and self.skip_first:
@@ -220,11 +220,11 @@ class ClockworkAt:
         return last
 
     def _begin(self, anchor: int) -> int:
-        """What the first candidate lies behind."""
+        """The instant before the first candidate."""
         return anchor - 1 if self.at_anchor else anchor
 
     def chain(self) -> Chain:
-        """The chain that the due instants are, wherever it begins."""
+        """The chain of the due instants."""
         return Chain(self._candidates(), self.period, DAY if self.at.weekday is None else 7 * DAY)
 
     def _candidates(self) -> WallTimes:
@@ -235,7 +235,7 @@ class ClockworkAt:
 
 
 class _Found:
-    """A link of an event's chain that was found, from which a later one is sooner reached: it only saves work."""
+    """A known link of an event's chain, from which a later link is found faster. It only saves work."""
 
     __slots__ = ("link",)
 
@@ -243,7 +243,7 @@ class _Found:
         self.link: Reading | None = None
 
 
-@lru_cache(maxsize=16_384)  # of events that list several times, or have a jitter, and the like
+@lru_cache(maxsize=16_384)  # for events with several times or a jitter
 def _found(_trigger: ClockworkAt, _anchor: int) -> _Found:
     return _Found()
 

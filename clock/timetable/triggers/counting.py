@@ -1,11 +1,11 @@
-"""Clockwork's form with a condition: its period counts from the last instant that the condition did not refuse.
+"""Clockwork's form with a condition: the period counts from the last instant that the condition did not refuse.
 
-A refused instant does not use up the period. The condition is asked again at the next candidate: with `at` that is
-the next time that matches it; without, the next whole minute, or the next second if the period is under a minute.
-Clockwork asks at every tick; the ticks that no condition can tell apart are left out.
+A refused instant does not use up the period. The condition is asked again at the next candidate. With `at`, that
+is the next matching time; without it, the next whole minute, or the next second if the period is under a minute.
+Clockwork asks at every tick. Ticks at which no condition can give another answer are left out.
 
-The ledger keeps what is counted from, as text: for each time of `at` the last instant that counted, in seconds
-since 1970, "-" if there is none. It is nominal: before a spread, a jitter or a holiday moves it.
+The ledger stores the last instant that counted for each time of `at`, as text: seconds since 1970, or "-" if there
+is none. The instant is nominal: before a spread, a jitter or a holiday moves it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
 from clock.timetable.triggers.spans import Joined
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, MINUTE
 
-#: The last instant that counted, for each time of `at`; None: none has.
+#: The last instant that counted, for each time of `at`; None: none has counted.
 Counted = Sequence[int | None]
 
-_NEAR = (DAY, 16 * DAY)  # holidays and jitter move an instant no further than this
+_NEAR = (DAY, 16 * DAY)  # holidays and jitter never move an instant further
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The due instants of a trigger of Clockwork's form, counted from what the ledger says."""
+    """The due instants of a trigger of Clockwork's form, counted from the ledger's value."""
 
     trigger: Trigger
 
     def read(self, text: str, anchor: int, previous: int | None) -> Counted:
-        """What the ledger's text says. Without a valid one, all due instants up to `previous` have counted."""
+        """Parse the ledger's text. Without a valid text, all due instants up to `previous` have counted."""
         parts = text.split(",")
         if len(parts) == len(_leaves(self.trigger)) and all(part == "-" or part.isdigit() for part in parts):
             return [None if part == "-" else int(part) for part in parts]
@@ -45,19 +45,19 @@ class Counting:
         return _with_leaves(self.trigger, list(leaves)).due_between(after, end, anchor, None)
 
     def after(self, due: int, anchor: int, counted: Counted) -> Counted:
-        """What is counted from once the instant `due` has counted."""
+        """The new value once the instant `due` has counted."""
         return [
             self._nominal(_Open(leaf, last), due, anchor, last)
             for leaf, last in zip(_leaves(self.trigger), counted, strict=True)
         ]
 
     def last(self, anchor: int, counted: Counted) -> int | None:
-        """The latest due instant that counted; None: none has."""
+        """The latest due instant that counted; None: none has counted."""
         moved = (self._moved(last, anchor) for last in counted if last is not None)
         return max((due for due in moved if due is not None), default=None)
 
     def _nominal(self, leaf: _Open, due: int, anchor: int, last: int | None) -> int | None:
-        """The instant of the leaf that became `due`; `last` if none did."""
+        """The nominal instant of `due`; `last` if there is none."""
         if isinstance(self.trigger, (Union, ClockworkAt, Days, Elapsed)):
             return next(iter(leaf.due_between(due - 1, due, anchor, None)), last)
         for reach in _NEAR:
@@ -67,7 +67,7 @@ class Counting:
         return last
 
     def _moved(self, nominal: int, anchor: int) -> int | None:
-        """The due instant that a nominal one becomes; None: it is dropped."""
+        """The due instant of a nominal instant; None: it is dropped."""
         low, high = nominal - _NEAR[-1], nominal + _NEAR[-1]
         moved = _with_leaves(self.trigger, [_Fixed(nominal)]).due_between(low, high, anchor, None)
         return next(iter(moved), None)
@@ -94,7 +94,7 @@ class _Fixed:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The candidates of a trigger that lie a period after the `last` one that counted."""
+    """The candidates of a trigger at least a period after the `last` one that counted."""
 
     leaf: Any
     last: int | None
@@ -119,7 +119,9 @@ def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anch
 def _next_due(leaf: Elapsed | Days, last: int | None, anchor: int) -> int:
     if last is None:
         return next(iter(leaf.due_between(anchor - 1, FOREVER, anchor, None)))
-    if last not in leaf.due_between(last - 1, last, anchor, None):  # a minute at which it was asked again
+    if last not in leaf.due_between(
+        last - 1, last, anchor, None
+    ):  # a minute at which the condition was asked again
         leaf, anchor = replace(leaf, first=1), last
     return next(iter(leaf.due_between(last, FOREVER, anchor, None)))
 
@@ -138,14 +140,14 @@ def _period(leaf: Any) -> int:
 
 
 def _leaves(trigger: Any) -> Sequence[Any]:
-    """The triggers of Clockwork's form inside, one for each time of `at`."""
+    """The inner triggers of Clockwork's form, one for each time of `at`."""
     while not isinstance(trigger, (Union, ClockworkAt, Days, Elapsed)):
         trigger = trigger.trigger
     return trigger.triggers if isinstance(trigger, Union) else [trigger]
 
 
 def _with_leaves(trigger: Any, leaves: Sequence[Trigger]) -> Trigger:
-    """The trigger with others in the place of those inside."""
+    """The trigger with its inner triggers replaced."""
     if isinstance(trigger, (Union, ClockworkAt, Days, Elapsed)):
         return leaves[0] if len(leaves) == 1 else Union(leaves)
     found: Trigger = replace(trigger, trigger=_with_leaves(trigger.trigger, leaves))

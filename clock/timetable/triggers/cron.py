@@ -25,13 +25,13 @@ WORDS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-#: A zone behind an expression: a name of the tz database or an offset from UTC.
+#: A zone after an expression: a name of the tz database or an offset from UTC.
 _ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)+|[A-Z][A-Za-z]+([+-]?\d[A-Z]*)?|Z|utc|[+-]\d\d:?\d\d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A cron expression read: its days, its times of day in seconds, and the rule for DST transitions."""
+    """A parsed cron expression: its days, its times of day in seconds, and the rule for zone changes."""
 
     days: DayRule
     times: tuple[int, ...]
@@ -39,7 +39,7 @@ class Fields:
 
 
 def fields_of(expression: str) -> list[str]:
-    """The six texts of an expression, that of seconds in front. Raises ValueError, which says what to write."""
+    """The six fields of an expression, seconds first. Raises ValueError with a correction."""
     text = WORDS.get(expression.lower(), expression).lower()
     fields = text.split()
     if zone := split_zone(expression)[1]:
@@ -56,7 +56,7 @@ def fields_of(expression: str) -> list[str]:
 
 
 def split_zone(expression: str) -> tuple[str, str]:
-    """An expression and the zone behind it, as Ruby's fugit reads them; '' if there is none.
+    """The expression and the zone after it, as Ruby's fugit reads them; '' if there is no zone.
 
     >>> split_zone("0 6 * * 1 Europe/Berlin"), split_zone("0 0 6 * * MON")
     (('0 6 * * 1', 'Europe/Berlin'), ('0 0 6 * * MON', ''))
@@ -68,12 +68,12 @@ def split_zone(expression: str) -> tuple[str, str]:
     return expression, ""
 
 
-@lru_cache(maxsize=1024)  # reading one takes longer than a search
+@lru_cache(maxsize=1024)  # parsing takes longer than a search
 def read(expression: str) -> Fields:
-    """Read an expression of five fields, or a word such as `@daily`. Raises ValueError, which says what is wrong.
+    """Parse an expression of five fields, or a word such as `@daily`. Raises ValueError with the mistake.
 
-    A sixth field, in front of the others, is that of seconds.
-    A minute or hour that starts with a star is a wildcard: its event is due in every real hour.
+    A sixth field, before the others, is for seconds. A minute or hour that starts with a star is a wildcard: its
+    event is due in every real hour.
     """
     second, minute, hour, day, month, weekday = fields_of(expression)
     seconds, minutes = numbers(SECOND, second), numbers(MINUTES, minute)
@@ -90,7 +90,7 @@ _STARS = ("*", "?", "/")
 
 
 def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
-    """The days of both day fields: either matches, or both if one begins with a star or ends with `&`."""
+    """The days of both day fields: either matches, or both if one starts with a star or ends with `&`."""
     both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
     plain, tests = days_of_month(day.removesuffix("&"))
     is_weekday = weekdays(weekday.removesuffix("&"))

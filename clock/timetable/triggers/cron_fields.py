@@ -1,8 +1,8 @@
-"""The fields of a cron expression: Debian cron's syntax, and what other readers of cron expressions accept.
+"""The fields of a cron expression: Debian cron's syntax, and extensions of other programs.
 
-The `cronsim` package is the model for what both know. Beyond it, as fugit, croniter or Quartz have it: ranges that
-wrap (`fri-mon`, `22-2`), hour 24, full names, `?`, `/15`, days counted from the end (`-2`, `-7-L`), `last`,
-`15W`, `mon#-1`, `L5`, and `&` behind a day field, which makes both day fields match.
+The `cronsim` package is the model for Debian's syntax. The extensions are those of fugit, croniter or Quartz:
+ranges that wrap (`fri-mon`, `22-2`), hour 24, full names, `?`, `/15`, days counted from the end (`-2`, `-7-L`),
+`last`, `15W`, `mon#-1`, `L5`, and `&` after a day field, which makes both day fields match.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Field:
         return f" or {self.names[0][:3]} to {self.names[-1][:3]}" if self.names else ""
 
     def number(self, text: str, term: str) -> int:
-        """The number that a text stands for. Raises ValueError."""
+        """The number that a text means. Raises ValueError."""
         for number, name in enumerate(self.names, self.first_name):
             if text in (name, name[:3]):
                 return number
@@ -57,7 +57,7 @@ class Field:
         return {"hour": 24, "weekday": 7}.get(self.name, self.high)
 
     def values(self, first: str, last: str | None, step: int | None, term: str) -> list[int]:
-        """The numbers of a term, in order; a range whose end is before its beginning wraps. Raises ValueError."""
+        """The numbers of a term, in order; a range whose end is before its start wraps. Raises ValueError."""
         if first == "*":
             return list(range(self.low, self.high + 1))[:: step or 1]
         start = self.number(first, term)
@@ -83,7 +83,7 @@ IsOn = Callable[[date], bool]
 
 
 def numbers(field: Field, text: str) -> frozenset[int]:
-    """The values of a field that holds numbers only: all but the two day fields. Raises ValueError."""
+    """The values of a field that has only numbers: all except the two day fields. Raises ValueError."""
     found: set[int] = set()
     for term, parts in _terms(field, text):
         if parts["nth"] or parts["first"].startswith("-"):
@@ -123,7 +123,7 @@ def weekdays(text: str) -> IsOn:
 
 
 def weekday_term(term: str) -> tuple[list[int], int | None]:
-    """The weekdays of a term, 0 for Sunday, and which of the month's: 1 the first, -1 the last, None each.
+    """The weekdays of a term, 0 for Sunday, and their place in the month: 1 the first, -1 the last, None each.
 
     Raises ValueError.
     """
@@ -137,7 +137,7 @@ def weekday_term(term: str) -> tuple[list[int], int | None]:
 
 
 def never_comes(plain: frozenset[int], tests: list[IsOn], months: frozenset[int]) -> bool:
-    """Whether the days of the month are in none of the months: `30 2` for instance."""
+    """Whether none of the months has the days of the month, as with `30 2`."""
     return not tests and min(plain) > max(_LONGEST[month - 1] for month in months)
 
 
@@ -207,7 +207,7 @@ def _last_weekday(day: date) -> bool:
 
 
 def _nearest_weekday(number: int) -> IsOn:
-    """Quartz's `15W`: the day from Monday to Friday nearest to the 15th, in its month; none in a shorter month."""
+    """Quartz's `15W`: the weekday nearest to the 15th, in the same month. A shorter month has none."""
 
     def is_on(day: date) -> bool:
         length = _length_of_month(day)

@@ -1,4 +1,4 @@
-"""A cron expression in words: the `cronsim` package's, and ours for what that package does not know."""
+"""A cron expression in words: those of the `cronsim` package, and our own for the extensions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clock.timetable.triggers.cron_fields import (
 )
 
 _FIELDS = (SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY)
-_START = datetime(2026, 1, 1)  # any: the words do not depend on it
+_START = datetime(2026, 1, 1)  # any instant: the words do not depend on it
 
 
 def cron_prose(expression: str) -> str:
@@ -50,7 +50,7 @@ def _sentence(expression: str) -> str:
 
 
 def _plain(place: int, text: str) -> str | None:
-    """A field's text as cronsim reads it; None if that package has no such days."""
+    """A field's text for cronsim; None if cronsim does not support such days."""
     field = _FIELDS[place]
     text = re.sub(r"^[?](?=$|/)", "*", f"*{text}" if text.startswith("/") else text)
     if field in (DAY, WEEKDAY):
@@ -71,7 +71,7 @@ def _is_known(place: int, text: str) -> bool:
 
 
 def _as_list(field: Field, text: str) -> str | None:
-    """The days as numbers, if the field holds nothing else."""
+    """The days as numbers, if the field has only numbers."""
     try:
         found = numbers(field, text)
     except ValueError:

@@ -14,7 +14,7 @@ _EVERY_DAY = ("*", "*/1", "/1", "1-31")
 
 
 def as_debians(expression: str) -> str:
-    """The expression by Debian cron's rules that is due when fugit says.
+    """An expression by Debian cron's rules with the same due instants as fugit's.
 
     >>> as_debians("0 0 */2 * 1-5"), as_debians("0 0 * * 1-5")
     ('0 0 1-31/2 * 1-5', '0 0 * * 1-5')

@@ -1,4 +1,4 @@
-"""Holidays: an event's due instants kept off excepted days, by dropping or by moving them."""
+"""Holidays: due instants on excepted days are dropped or moved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clock.timetable.triggers.intervals import Trigger, in_order
 from clock.timetable.triggers.wall_times import SEARCH_SECONDS
 from clock.timetable.triggers.zone_offsets import DAY, Offsets, date_of, offsets_of
 
-#: A longer row of excepted days is no row of holidays; an instant that would be moved over it is dropped.
+#: A longer row of excepted days is a mistake, not holidays; an instant in it is dropped.
 LONGEST_BREAK_DAYS = 366
 
 Otherwise = Literal["skip", "next", "previous"]
@@ -24,9 +24,9 @@ logger = logging.getLogger("clock.clock")
 
 @dataclass(frozen=True, slots=True)
 class Except:
-    """No due instants on excepted days: they are dropped, or moved to the `next` or `previous` day that is none.
+    """Drops due instants on excepted days, or moves them to the `next` or `previous` open day.
 
-    A moved instant keeps its time of day in the zone; one that meets another counts once.
+    A moved instant keeps its time of day in the zone. If it falls on another one, they count once.
     """
 
     trigger: Trigger
@@ -51,7 +51,7 @@ class Except:
                 if days.is_open(day):
                     yield due
                     continue
-                # What lies between is not looked at one by one: it may be every second of a fortnight.
+                # The days in between are skipped at once: an event may be due every second of a fortnight.
                 after, previous = days.start_of(days.open_from(day) or day + LONGEST_BREAK_DAYS) - 1, due
                 break
             else:
@@ -68,7 +68,7 @@ class Except:
     def _moved_back(self, days: _OpenDays, after: int, end: int, anchor: int) -> Iterator[tuple[int, int]]:
         for due in self.trigger.due_between(after, end + LONGEST_BREAK_DAYS * DAY, anchor, None):
             day = days.day_of(due)
-            # Where clocks go back over midnight, a day comes after the next one; nothing comes two days late.
+            # If the clocks go back over midnight, a day may start after the next one, but never by two days.
             earliest = days.start_of((days.open_until(day - 1) or day - LONGEST_BREAK_DAYS) - 1)
             if earliest > end:
                 return
@@ -77,13 +77,13 @@ class Except:
 
 
 class _OpenDays:
-    """Days that are not excepted, each asked for once."""
+    """The days that are not excepted. Each is computed once."""
 
     def __init__(self, name: str, excepted: Callable[[date], object], offsets: Offsets) -> None:
         self._name = name
         self._excepted = excepted
         self._offsets = offsets
-        self._closed = range(0)  # the last row that was too long, so that it is walked but once
+        self._closed = range(0)  # the last row that was too long, so it is computed only once
         self.is_open = lru_cache(maxsize=None)(self._ask)
 
     def _ask(self, day: int) -> bool:
