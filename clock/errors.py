@@ -18,6 +18,8 @@
         NotFaked
         EncryptionKeyMissing   the key of an encrypted job is not configured
         UndecryptableArgument  an encrypted argument was changed, or belongs to another job
+        JobFailed            a job whose result is awaited has failed for good
+        ResultMissing        the result of a job was too large, or not JSON
         Discard              raised by a job, to drop it
       InvalidCursor          the cursor of a page is invalid
       SearchIncomplete       a search for a job ended before it had read everything
@@ -27,7 +29,7 @@
       HookFailed             a startup hook of the application raised
       WorkerStuck            a worker is cut off from Redis while others are not (exit code 3)
 
-JobTimeout is outside the tree: a job's own `except Exception` must not catch it.
+JobTimeout and JobCancelled are outside the tree: a job's own `except Exception` must not catch it.
 
 The command line prints a `ClockError` as one line and exits with its `exit_code`; no traceback is shown.
 """
@@ -221,6 +223,30 @@ class Discard(JobError):
 
     It does not count as a failure and is not retried.
     """
+
+
+class JobFailed(JobError):
+    """`JobResult.get`: the job ended without a result.
+
+    `status` is failed, dropped or cancelled; `error_class` and `error_message` are those of its last failure.
+    """
+
+    def __init__(self, jid: str, status: str, error_class: str, error_message: str) -> None:
+        why = f": {error_class}: {error_message}" if error_class else ""
+        super().__init__(f"the job {jid} {'failed' if status == 'failed' else f'was {status}'}{why}")
+        self.jid, self.status = jid, status
+        self.error_class, self.error_message = error_class, error_message
+
+
+class ResultMissing(JobError):
+    """`JobResult.get`: the job is done, but its result was too large, or not JSON."""
+
+
+class JobCancelled(BaseException):
+    """The running job was cancelled. Not an Exception, so `except Exception` in `perform` does not catch it."""
+
+    def __init__(self) -> None:
+        super().__init__("it was cancelled")
 
 
 class JobTimeout(BaseException):

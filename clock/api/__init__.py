@@ -6,6 +6,7 @@ for job in api.RetrySet().search(class_="SendMailJob"):
     print(job.jid, job.error)
 """
 
+from clock.api.cancelling import acancel, cancel
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connect
 from clock.api.events import Events, EventState
@@ -46,6 +47,8 @@ __all__ = [
     "Stats",
     "WorkerView",
     "Workers",
+    "acancel",
+    "cancel",
     "connect",
     "where",
 ]

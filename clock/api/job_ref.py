@@ -16,6 +16,7 @@ from clock.inspection.job_history import Moment, moments
 from clock.inspection.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis, listing
+from clock.store.jobs.cancellations import KEPT_MS, MISSED_MS, mark, unmark
 
 State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked"]
 
@@ -74,17 +75,31 @@ class JobRef:
         return moments(self._redis, located.job) if located else []
 
     def cancel(self) -> bool:
-        """Delete the job where it waits; False: it does not wait, it runs, is done or never was.
+        """Cancel the job: delete it if it waits, ask it to end if it runs. False: it is done or never was.
 
-        Raises SearchIncomplete.
+        A running job gets `JobCancelled` at its next checkpoint: see `Job.check`. If the search does not find the
+        job in time, a worker removes it when it claims it. Raises SearchIncomplete then.
         """
+        self._mark(KEPT_MS)
         located = self.locate()
         if located is None:
+            self._mark(MISSED_MS)
             return False
+        if located.state in ("running", "parked"):
+            return True
+        is_deleted = self._delete(located)
+        if is_deleted:
+            unmark(self._redis, self.jid)
+        return True
+
+    def _delete(self, located: Located) -> bool:
         if located.state == "enqueued":
             return bool(QueueJobs(self._redis, located.where).delete([located.job]))
         place = self._waiting(located)
         return bool(place and place.delete([located.job]))
+
+    def _mark(self, kept_ms: int) -> None:
+        mark(self._redis, [self.jid], now_ms=int(1000 * now()), kept_ms=kept_ms)
 
     def reschedule(self, at: Time) -> bool:
         """Let a scheduled, retried or dead job be due at `at`; False: it is in none of these sets.

@@ -46,6 +46,7 @@ SECTIONS = {
     },
     "Jobs": {
         "queue": "clock.cli.commands.queue",
+        "cancel": "clock.cli.commands.cancel",
         "retry": "clock.cli.commands.job_sets",
         "scheduled": "clock.cli.commands.job_sets",
         "dead": "clock.cli.commands.job_sets",

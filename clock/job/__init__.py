@@ -14,12 +14,14 @@ from clock.job.middleware.defaults import client_middleware, log_tags, server_mi
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.time_limit import limit_time
 from clock.job.push.setter import Setter
+from clock.job.results import JobResult
 
 __all__ = [
     "Context",
     "FunctionJob",
     "IterableJob",
     "Job",
+    "JobResult",
     "Setter",
     "aenqueue",
     "client_middleware",

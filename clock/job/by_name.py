@@ -57,6 +57,8 @@ class _Foreign:
     tags: ClassVar[Sequence[str]] = ()
     redact: ClassVar[Sequence[str]] = ()
     encrypt: ClassVar[bool] = False
+    result_ttl: ClassVar[None] = None
+    result_limit: ClassVar[None] = None
     timeout: ClassVar[None] = None
     expires_in: ClassVar[None] = None
     enqueue_after_commit: ClassVar[None] = None

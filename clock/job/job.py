@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from types import CoroutineType
 from typing import Any, ClassVar, Self
 
-from clock.errors import JobError
+from clock.errors import JobCancelled, JobError
 from clock.job import registry
 from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
@@ -35,6 +35,7 @@ class Job(JobMethods):
     - `retry_queue`: the queue of retries, if it differs from `queue`;
     - `dead`: whether it is kept among the dead when it is not tried again;
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
+    - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`;
     - `redact`: arguments whose values listings do not show;
     - `encrypt`: True: the last argument, a dict, is encrypted in Redis;
     - `tags`: words shown with it on Sidekiq's web page and in its log lines;
@@ -62,6 +63,8 @@ class Job(JobMethods):
     backtrace: ClassVar[bool | int] = False
     tags: ClassVar[Sequence[str]] = ()
     redact: ClassVar[Sequence[str]] = ()
+    result_ttl: ClassVar[float | timedelta | None] = None
+    result_limit: ClassVar[int | None] = None
     encrypt: ClassVar[bool] = False
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
@@ -176,6 +179,16 @@ class Job(JobMethods):
     def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
         """Report how far this run has come: `clock status` and the dashboard show it with the next heartbeat."""
         self.context.report_progress(done, total, note)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was cancelled while it runs. It is noticed with the worker's next heartbeat."""
+        return self.context.state.cancelled
+
+    def check(self) -> None:
+        """Raise JobCancelled if the job was cancelled: call it wherever the job may end."""
+        if self.context.state.cancelled:
+            raise JobCancelled
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:

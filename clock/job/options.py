@@ -19,6 +19,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, int) and value >= 0)
 
 
+def _is_bytes(value: object) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 2**29)
+
+
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
@@ -74,6 +78,8 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "redact": (_are_names, "a list of names of perform's arguments"),
     "exactly_once": (lambda value: isinstance(value, bool), "True or False"),
     "max_run_time": (_is_duration, _DURATION),
+    "result_ttl": (_is_duration, _DURATION),
+    "result_limit": (_is_bytes, "a number of bytes, 1 to 536,870,912 (512 MB), or None"),
     "encrypt": (lambda value: isinstance(value, bool), "True or False"),
     "enqueue_after_commit": (
         lambda value: value is None or callable(value),
@@ -103,6 +109,8 @@ class JobOptions(TypedDict, total=False):
     tags: Sequence[str]
     redact: Sequence[str]
     encrypt: bool
+    result_ttl: float | timedelta | None
+    result_limit: int | None
     exactly_once: bool
     max_run_time: float | timedelta | None
     timeout: float | timedelta | None
@@ -136,7 +144,12 @@ class Order:
 
 
 #: Options that JSON holds as seconds.
-_DURATIONS = {"retry_for", "timeout", "expires_in", "max_run_time"}
+_DURATIONS = {"retry_for", "timeout", "expires_in", "max_run_time", "result_ttl"}
+
+
+#: Options of a class that a payload carries if they are true, and if they are not None.
+_IF_TRUE = ("backtrace", "encrypt")
+_IF_SET = ("retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit")
 
 
 def checked(where: str, options: Mapping[str, object], *, with_call: bool = False) -> None:
@@ -157,18 +170,15 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {"class": job.wire_name, "queue": job.queue, "retry": job.retry}
     if not job.dead:
         fields["dead"] = False
-    if job.backtrace:
-        fields["backtrace"] = job.backtrace
     if job.tags:
         fields["tags"] = list(job.tags)
-    if job.retry_for is not None:
-        fields["retry_for"] = job.retry_for
-    if job.retry_queue is not None:
-        fields["retry_queue"] = job.retry_queue
-    if job.expires_in is not None:
-        fields["expires_in"] = job.expires_in
-    if job.encrypt:
-        fields["encrypt"] = True
+    for name in _IF_TRUE:
+        if value := getattr(job, name):
+            fields[name] = value
+    for name in _IF_SET:
+        value = getattr(job, name)
+        if value is not None:
+            fields[name] = value
     fields |= over
     fields["queue"] = str.strip(fields["queue"])  # of an Enum's member, too: str() would give its class's name
     if names := fields.get("redact", job.redact):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
-from clock.errors import JobError, StoreError
+from clock.errors import JobCancelled, JobError, StoreError
 from clock.job.context import Context
 from clock.job.options import in_seconds
 from clock.job.payload import encode
@@ -77,6 +77,8 @@ class Position:
         self.cursor, self._is_saved = cursor, False
         self._done += 1
         now = self._clock()
+        if self._state.cancelled:
+            return True
         self._ends = "stopped" if self._context.is_stopping() else "released" if now >= self._ends_at else ""
         if self._held is not None and self._held.pushes:
             is_due = now - self._saved >= HOLD_SECONDS or len(self._held.pushes) >= HOLD_JOBS
@@ -86,7 +88,7 @@ class Position:
     def save(self) -> bool:
         """Save the position, and push the jobs that are held. True: the run ends here.
 
-        Waits while Redis is away. Raises JobError for a cursor that is not JSON.
+        Waits while Redis is away. Raises JobError for a cursor that is not JSON, JobCancelled.
         """
         self._text(self.cursor)
         self._saved = self._clock()
@@ -100,6 +102,8 @@ class Position:
             self._held.pushes.clear()
         self._is_saved = True
         self._state.ended_early = self._ends
+        if self._state.cancelled and not self._ends:
+            raise JobCancelled
         return bool(self._ends)
 
     def finish(self) -> None:

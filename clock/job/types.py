@@ -27,6 +27,8 @@ class RunningJob(Protocol):
     backtrace: ClassVar[Any]
     tags: ClassVar[Any]
     redact: ClassVar[Any]
+    result_ttl: ClassVar[Any]
+    result_limit: ClassVar[Any]
     encrypt: ClassVar[bool]
     timeout: ClassVar[Any]
     expires_in: ClassVar[Any]

@@ -8,7 +8,8 @@ production. Around a run, only the middleware in this module's `server_middlewar
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain, zip_longest
 from types import TracebackType
 from typing import Any, Self, cast
@@ -20,6 +21,7 @@ from clock.job.payload import Payload, decode
 from clock.job.push import client
 from clock.job.push.client import Batches, Carrier, ToRedis
 from clock.job.push.inline import await_end, run_to_end
+from clock.job.results import keeps_result, kept_error, kept_value
 from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
 
@@ -99,6 +101,7 @@ class Collected:
 
     def __init__(self) -> None:
         self.payloads: list[Payload] = []
+        self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
         self._lock = threading.Lock()  # one thread at a time finds and takes a job
 
     def carry(self, batches: Batches) -> None:
@@ -139,21 +142,46 @@ class Collected:
 
     def run(self, payload: Payload) -> Any:
         """Run a job; returns the result of `perform`."""
-        return run_to_end(*_found(payload), server_middleware.entries)
+        return _kept(self.results, payload, lambda: run_to_end(*_found(payload), server_middleware.entries))
 
 
 class Inline:
     """The carrier of `inline()`."""
 
+    def __init__(self) -> None:
+        self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
+
     def carry(self, batches: Batches) -> None:
         """Run the jobs."""
         for payload in _payloads(batches):
-            run_to_end(*_found(payload), server_middleware.entries)
+            _run_inline(self.results, payload)
 
     async def acarry(self, batches: Batches) -> None:
         """Run the jobs without blocking the event loop."""
         for payload in _payloads(batches):
-            await await_end(*_found(payload), server_middleware.entries)
+            value = await await_end(*_found(payload), server_middleware.entries)
+            _kept(self.results, payload, partial(_same, value))
+
+
+def _run_inline(results: dict[str, Mapping[str, str]], payload: Payload) -> None:
+    _kept(results, payload, lambda: run_to_end(*_found(payload), server_middleware.entries))
+
+
+def _kept(results: dict[str, Mapping[str, str]], payload: Payload, run: Callable[[], Any]) -> Any:
+    """Run a job, and keep its result if its payload says so. What it raises fails it for good."""
+    try:
+        value = run()
+    except Exception as error:
+        if keeps_result(payload):
+            results[str(payload["jid"])] = kept_error(payload, "failed", error).fields
+        raise
+    if keeps_result(payload):
+        results[str(payload["jid"])] = kept_value(payload, value).fields
+    return value
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _collected() -> Collected:

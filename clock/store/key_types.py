@@ -19,11 +19,12 @@ QUEUES_LOOKED_AT = 1_000
 
 _TYPES: Mapping[str, str] = {
     **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED, keys.PAUSED_QUEUES), "set"),
-    **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS), "zset"),
+    **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS, keys.CANCELLED), "zset"),
     **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "string"),
     **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),
     **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.EXPIRED), "hash"),
     **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
+    keys.CANCELLED_JOBS: "hash",
     keys.HAND_OVER: "list",
     keys.AUDIT: "stream",
 }

@@ -17,6 +17,7 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import Payload, decode, encode_again
 from clock.problems import Problems
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.job_results import Kept
 from clock.store.ledger.held_pushes import Push
 from clock.worker.claims import Claims
 
@@ -41,10 +42,37 @@ class JobMoves:
         self._lock = threading.Lock()
         self._left: list[Callable[[], object]] = []  # guarded by _lock; refused steps
 
-    def set_aside(self, job: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True) -> None:
-        """Move a job to `retry` or `dead`, or drop it (`where` is empty); `ran`: it counts as processed."""
+    def set_aside(
+        self,
+        job: Claimed,
+        payload: Payload,
+        *,
+        where: str,
+        score: float,
+        ran: bool = True,
+        kept: Kept | None = None,
+    ) -> None:
+        """Move a job to `retry` or `dead`, or drop it (`where` is empty); `ran`: it counts as processed.
+
+        `kept` is the result of a job that has ended.
+        """
         move = partial(self._in_progress.set_aside, job, encode_again(payload), where=where, score=score, ran=ran)
-        self._settle(job, partial(move, now=self._clock.now()))
+        self._settle(job, partial(move, now=self._clock.now(), kept=kept))
+
+    def finish_with(self, job: Claimed, kept: Kept) -> None:
+        """Acknowledge a job that is done, and keep its result."""
+        self._settle(job, partial(self._in_progress.finish, job, kept, now=self._clock.now()))
+
+    def is_cancelled(self, jid: str) -> bool:
+        """Whether a job was cancelled before it starts."""
+        found: list[bool] = []
+        if self._in_progress.some_are_cancelled:
+            self._note(lambda: found.append(self._in_progress.is_cancelled(jid, now=self._clock.now())))
+        return found == [True]
+
+    def forget_cancellation(self, jid: str) -> None:
+        """Remove the mark of a job that has ended."""
+        self._note(partial(self._in_progress.forget_cancellation, jid))
 
     def park(self, job: Claimed, class_name: str) -> None:
         """Keep a job of an unknown class for a worker that has it."""
@@ -108,7 +136,7 @@ class JobMoves:
         try:
             self._insist(command)
         except StoreError as error:  # then a death of this worker is not counted against the job
-            logger.error("Could not mark a job whose worker died: %s", error)
+            logger.error("Could not read or write the mark of a job: %s", error)
 
     def _insist(self, step: Callable[[], object]) -> None:
         """Repeat `step` while Redis is away; if the worker stops first, others find the job in progress.

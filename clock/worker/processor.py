@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from asyncio import CancelledError
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from clock.errors import (
     ArgumentsError,
     Discard,
     EncryptionKeyMissing,
+    JobCancelled,
     NoPerform,
     UndecryptableArgument,
     UnknownJobClass,
@@ -25,8 +27,10 @@ from clock.forking import end_child
 from clock.job import Context, registry
 from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.job_run import JobRun, RunListener
+from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
+from clock.job.results import keeps_result, kept_error, kept_value
 from clock.job.run_state import RunState
 from clock.job.types import JobClass
 from clock.log import JobLogContext
@@ -86,6 +90,9 @@ class Processor:
         except UnreadablePayload as error:
             self._bury(claimed, wrapped(claimed), error)
             return
+        if self._moves.is_cancelled(str(payload.get("jid"))):
+            self._cancel(claimed, payload, 0.0)
+            return
         try:
             job = registry.lookup(str(payload["class"]))
             check_arity(job.wire_name, job.perform, arguments(payload))
@@ -105,7 +112,7 @@ class Processor:
             self._moves.mark(claimed)
         log_start(payload, claimed.queue, self._clock)
         started = self._clock.monotonic()
-        state = RunState(partial(self._moves.save, claimed), started)
+        state = RunState(partial(self._moves.save, claimed), started, str(payload.get("jid")))
         self._slot.state = state
         error = run(job, Context(payload, self._is_stopping, claimed.queue, self._clock, state, decrypted))
         took = self._clock.monotonic() - started
@@ -113,7 +120,9 @@ class Processor:
             self._end_early(claimed, state)
         elif error is None or isinstance(error, Discard):
             self._report(JobRun(payload, claimed.queue, "dropped" if error else "done", took, error))
-            self._fetcher.finish(self._slot, claimed, took)
+            self._acknowledge(claimed, payload, state, took, error)
+        elif state.cancelled:
+            self._cancel(claimed, payload, took)
         elif isinstance(error, CancelledError) and claimed not in self._fetcher.claims:  # put back, then cut short
             self._fetcher.free(self._slot)
             return
@@ -121,6 +130,28 @@ class Processor:
             self._fail(claimed, job, JobRun(payload, claimed.queue, "failed", took, error), error, state)
         if suspect:
             self._moves.unmark(claimed)
+
+    def _acknowledge(
+        self, claimed: Claimed, payload: Payload, state: RunState, took: float, error: Discard | None
+    ) -> None:
+        """Acknowledge a job that is done or dropped, with its result if it keeps one."""
+        if keeps_result(payload):
+            kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
+            self._moves.finish_with(claimed, kept)
+            self._fetcher.free(self._slot)
+        else:
+            self._fetcher.finish(self._slot, claimed, took)
+        if state.cancelled:
+            self._moves.forget_cancellation(str(payload.get("jid")))
+
+    def _cancel(self, claimed: Claimed, payload: Payload, took: float) -> None:
+        """Remove a job that was cancelled, before it started or at a checkpoint."""
+        self._report(JobRun(payload, claimed.queue, "dropped", took, JobCancelled()))
+        METRICS.note_cancelled(str(payload["class"]))
+        kept = kept_error(payload, "cancelled", None) if keeps_result(payload) else None
+        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, kept=kept)
+        self._moves.forget_cancellation(str(payload.get("jid")))
+        self._fetcher.free(self._slot)
 
     def _end_early(self, claimed: Claimed, state: RunState) -> None:
         """Keep a job whose run has ended before its work for another run. It does not count as an attempt."""
@@ -147,7 +178,10 @@ class Processor:
             )
         )
         _report_error(error, "Job raised exception", payload, claimed.queue)
-        self._moves.set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score)
+        kept = None
+        if verdict.where != keys.RETRY and keeps_result(payload):
+            kept = kept_error(payload, "failed" if verdict.where else "dropped", error)
+        self._moves.set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score, kept=kept)
         if verdict.where != keys.RETRY:
             _died(verdict.payload if verdict.where else discarded(verdict.payload, now), error)
         self._fetcher.free(self._slot)
@@ -166,7 +200,8 @@ class Processor:
         now = seconds(self._clock.now())
         dead = noted(payload, error, now=now)
         _report_error(error, "Job cannot be run", payload, claimed.queue)
-        self._moves.set_aside(claimed, dead, where=keys.DEAD, score=now, ran=False)
+        kept = kept_error(payload, "failed", error) if keeps_result(payload) else None
+        self._moves.set_aside(claimed, dead, where=keys.DEAD, score=now, ran=False, kept=kept)
         _died(dead, error)
         self._fetcher.free(self._slot)
 
@@ -201,12 +236,12 @@ def run(job: JobClass, context: Context) -> BaseException | None:
     before = forking.forks
     try:
         if job.is_coroutine():
-            run_on_loop(job.arun(context))
+            run_on_loop(_awaited(job, context))
         elif uses_django():
             with renewed_connections():
-                job.run(context)
+                context.state.result = job.run(context)
         else:
-            job.run(context)
+            context.state.result = job.run(context)
     except BaseException as error:  # noqa: BLE001  # it must not end the thread
         if forking.forks != before:
             end_child(error)
@@ -214,6 +249,14 @@ def run(job: JobClass, context: Context) -> BaseException | None:
     if forking.forks != before:
         end_child()
     return None
+
+
+async def _awaited(job: JobClass, context: Context) -> None:
+    """Run a coroutine job that can be cancelled from another thread."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if task is not None:
+        context.state.on_cancel = partial(loop.call_soon_threadsafe, task.cancel)
+    context.state.result = await job.arun(context)
 
 
 def parse(payload: bytes) -> Payload:

@@ -28,7 +28,7 @@ SHOWN_BYTES = 10_000  # of a payload; of a larger one, the arguments are left ou
 
 
 class _Summary(msgspec.Struct):
-    """What a payload says apart from its arguments, which are not read."""
+    """The content of a payload apart from its arguments, which are not read."""
 
     name: str = msgspec.field(name="class", default="")
     jid: str = ""

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from clock import worker_hooks
 from clock.clocks import Clock
@@ -27,6 +28,7 @@ from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_worker
 from clock.store.server.self_check import SelfCheck
 from clock.worker.callbacks import Callbacks
+from clock.worker.cancelling import cancel_running
 from clock.worker.clock_watch import ClockWatch
 from clock.worker.coroutines import cancel_all, stacks
 from clock.worker.duties import Duties
@@ -335,6 +337,7 @@ class Worker:
             "watching the clock": self._clock_watch.look,
             "queues without a worker": self._look_for_unserved,
             "parked jobs": self._release_parked,
+            "cancelled jobs": partial(cancel_running, self._redis, self._fetcher.slots, clock=self._clock),
             "jobs to be settled": self._moves.retry_refused,
         }
 

@@ -17,6 +17,7 @@ from clock.job import registry
 from clock.job.encryption import VARIABLE, new_key
 from clock.job.options import CallOptions
 from clock.job.push import client
+from clock.testing import inline
 from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
 
@@ -147,7 +148,16 @@ def test_the_examples_of_the_guide_to_iteration_run(guide: Callable[..., ModuleT
     assert [row["args"] for row in waiting(redis, "default")[2:]] == [[7], [8]]
 
 
-@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption", "iteration"])
+def test_the_examples_of_the_guide_to_results_run(guide: Callable[..., ModuleType], redis: Redis) -> None:
+    rows = {3: ["a"]}
+
+    with inline():
+        examples = guide("results", rows_of=rows.__getitem__, render=len)
+
+    assert examples.pages == 1
+
+
+@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption", "iteration", "results"])
 def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)", (DOCS / f"{name}.md").read_text()):
         assert (DOCS / os.fspath(link)).exists(), link

@@ -47,6 +47,11 @@ class Metrics:
         with self._lock:
             self._tally(name).expired += 1
 
+    def note_cancelled(self, name: str) -> None:
+        """Count a job of the class `name` that was cancelled."""
+        with self._lock:
+            self._tally(name).cancelled += 1
+
     def flush(self, redis: Redis, now: datetime) -> None:
         """Add the figures to those in Redis, under `now`. Raises StoreUnavailable; they are kept then."""
         with self._lock:

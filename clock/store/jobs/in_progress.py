@@ -20,8 +20,10 @@ from redis.exceptions import NoScriptError
 from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.store import keys
+from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
+from clock.store.jobs.job_results import Kept
 from clock.store.jobs.steps import in_steps
 from clock.store.ledger.held_pushes import Push
 from clock.store.scripts import script
@@ -97,10 +99,12 @@ class InProgress:
         self._lock = threading.Lock()
         self._next_number = 1  # guarded by _lock
         self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
+        self.some_are_cancelled = False  # whether there were cancelled jobs at the last claim
         self._wait = BlockingWait(redis)
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")
+        self._finish = script(redis, "finish")
         self._save_position = script(redis, "save_position")
 
     def claim(
@@ -148,8 +152,11 @@ class InProgress:
         """The claimed jobs of a reply of the claim script; notes which queues are paused."""
         if was_asked:
             paused = []
-            while entries and entries[-1].startswith(b"\n"):
+            while entries and entries[-1].startswith(b"\n") and entries[-1] != b"\n\n":
                 paused.append(entries.pop()[1:].decode(errors="replace"))
+            self.some_are_cancelled = bool(entries) and entries[-1] == b"\n\n"
+            if self.some_are_cancelled:
+                entries.pop()
             if paused or self.paused:
                 self.paused = frozenset(paused)
         return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
@@ -166,14 +173,25 @@ class InProgress:
             first = self._next_number
             self._next_number += limit
         counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
-        names = [self._hash, *counted, keys.WORKERS, keys.PAUSED_QUEUES, *map(keys.queue, queues)]
+        shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED)
+        names = [self._hash, *counted, *shared, *map(keys.queue, queues)]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
         return first, names, [limit, first, self._identity, expires_ms, len(done), *done, *queues]
 
     def set_aside(
-        self, job: Claimed, payload: str, *, where: str, score: float, now: datetime, ran: bool = True
+        self,
+        job: Claimed,
+        payload: str,
+        *,
+        where: str,
+        score: float,
+        now: datetime,
+        ran: bool = True,
+        kept: Kept | None = None,
     ) -> bool:
         """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: others have it now.
+
+        `kept` is its result, if it has ended and keeps one.
 
         Raises StoreUnavailable; it may be called again then.
         """
@@ -188,13 +206,31 @@ class InProgress:
                         f"{keys.STAT_PROCESSED}:{today}",
                         keys.STAT_FAILED,
                         f"{keys.STAT_FAILED}:{today}",
+                        *([kept.key] if kept else []),
                     ],
-                    args=[job.number, payload, score, int(where != ""), int(ran)],
+                    args=[job.number, payload, score, int(where != ""), int(ran), *(kept.words if kept else [])],
                 )
             )
         if where == keys.DEAD:
             self._trim_dead(score)
         return moved
+
+    def finish(self, job: Claimed, kept: Kept, *, now: datetime) -> bool:
+        """Acknowledge a job and keep its result; False: others have it now.
+
+        Raises StoreUnavailable; it may be called again then.
+        """
+        names = [self._hash, keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}", kept.key]
+        with translated():
+            return bool(self._finish(keys=names, args=[job.number, *kept.words]))
+
+    def is_cancelled(self, jid: str, *, now: datetime) -> bool:
+        """Whether a claimed job was cancelled. Raises StoreUnavailable."""
+        return self.some_are_cancelled and cancellations.is_marked(self._redis, jid, now_ms=to_ms(now))
+
+    def forget_cancellation(self, jid: str) -> None:
+        """Remove the mark of a job that has ended. Raises StoreUnavailable."""
+        cancellations.unmark(self._redis, jid)
 
     def _trim_dead(self, now: float) -> None:
         removed = self._dead.trim(now)

@@ -29,6 +29,7 @@ class Tally:
     processed: int = 0
     failed: int = 0
     expired: int = 0
+    cancelled: int = 0
     ms: float = 0.0
     histogram: list[int] = field(default_factory=lambda: [0] * len(BUCKETS_MS))
 
@@ -37,6 +38,7 @@ class Tally:
         self.processed += other.processed
         self.failed += other.failed
         self.expired += other.expired
+        self.cancelled += other.cancelled
         self.ms += other.ms
         self.histogram = [a + b for a, b in zip(self.histogram, other.histogram, strict=True)]
 
@@ -54,6 +56,8 @@ def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
         for name, tally in tallies.items():
             if tally.expired:
                 pipeline.hincrby(keys.EXPIRED, name, tally.expired)
+            if tally.cancelled:
+                pipeline.hincrby(keys.CANCELLED_JOBS, name, tally.cancelled)
             if any(tally.histogram):
                 key = keys.JOB_HISTOGRAM + f"{name}-{now.day}-{now.hour}:{now.minute}"
                 _count(pipeline.bitfield(key, default_overflow="SAT"), tally.histogram)

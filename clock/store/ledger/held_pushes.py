@@ -74,7 +74,7 @@ class HeldPushes(msgspec.Struct):
 
 
 class ItemPushes(HeldPushes):
-    """What the items of an iterating job have pushed since its position was saved.
+    """The jobs that the items of an iterating job have pushed since its position was saved.
 
     `event` is the jid of the iterating job. The jid of a job comes from it, the item's cursor and the place in the
     item.

@@ -2,12 +2,13 @@
 --
 -- KEYS[1] hash of this process's jobs in progress: number -> "queue\npayload"
 -- KEYS[2] counter of jobs processed ever    KEYS[3] the same of today
--- KEYS[4] sorted set of workers    KEYS[5] set of paused queues (Sidekiq Pro's)    KEYS[6], ... queues, in their order
+-- KEYS[4] sorted set of workers    KEYS[5] set of paused queues (Sidekiq Pro's)
+-- KEYS[6] sorted set of cancelled jobs    KEYS[7], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it may be taken for dead (ms), unless it is heard of
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers, then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
--- queue that is paused.
+-- queue that is paused, and "\n\n" if there are cancelled jobs.
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
 -- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so that others look
@@ -29,8 +30,8 @@ if wanted == 0 then return claimed end
 redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
 local bytes, few = 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
-for i = 6, #KEYS do
-  local name, fields = ARGV[acknowledged + i], {}
+for i = 7, #KEYS do
+  local name, fields = ARGV[acknowledged + i - 1], {}
   local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
   if is_paused then paused[#paused + 1] = '\n' .. name end
   while not is_paused and #claimed < wanted and bytes < MOST_BYTES do
@@ -48,5 +49,6 @@ for i = 6, #KEYS do
   if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
 if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
+if redis.pcall('EXISTS', KEYS[6]) == 1 then claimed[#claimed + 1] = '\n\n' end
 for i = 1, #paused do claimed[#claimed + 1] = paused[i] end
 return claimed

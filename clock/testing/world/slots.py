@@ -19,6 +19,7 @@ from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, decode
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import Claimed, InProgress
+from clock.store.jobs.job_results import Kept
 from clock.store.ledger.held_pushes import Push
 from clock.worker.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.firing_outcomes import FiringOutcomes
@@ -97,9 +98,29 @@ class _LateReports:
         self.outcome = "parked"
         self.calls.append(partial(self._moves.park, job, class_name))
 
-    def set_aside(self, job: Claimed, payload: Payload, *, where: str, score: float, ran: bool = True) -> None:
+    def finish_with(self, job: Claimed, kept: Kept) -> None:
+        self.calls.append(partial(self._moves.finish_with, job, kept))
+
+    def is_cancelled(self, jid: str) -> bool:
+        return self._moves.is_cancelled(jid)
+
+    def forget_cancellation(self, jid: str) -> None:
+        self.calls.append(partial(self._moves.forget_cancellation, jid))
+
+    def set_aside(
+        self,
+        job: Claimed,
+        payload: Payload,
+        *,
+        where: str,
+        score: float,
+        ran: bool = True,
+        kept: Kept | None = None,
+    ) -> None:
         self.outcome = self.outcome or "interrupted"
-        self.calls.append(partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran))
+        self.calls.append(
+            partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran, kept=kept)
+        )
 
     def hand_back(self, job: Claimed, payload: Payload) -> None:
         self.outcome = "interrupted"
