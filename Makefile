@@ -36,10 +36,10 @@ all-tests: .venv/dev
 everyday: .venv/dev
 	$(PYTEST) -m "$(EVERYDAY)"
 
-lowest: .venv/dev ## The everyday tests with the lowest versions of the dependencies that pyproject.toml allows
+lowest: .venv/dev ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
 	@.ci/test_versions lowest "$(EVERYDAY)"
 
-pythons: .venv/dev ## The everyday tests with each other supported Python on this machine
+pythons: .venv/dev ## The everyday tests with the other supported Pythons on this machine
 	@.ci/test_versions pythons "$(EVERYDAY)"
 
 thorough: .venv/dev ## The time rules on eight times as many examples, and on each night of each zone
