@@ -1,10 +1,10 @@
-"""What pytest loads at each start wherever the package is installed: its fixtures' names, and its one option.
+"""The pytest plugin that pytest loads at each start: the names of the fixtures, and the option.
 
-Test runs that have nothing to do with a clock shall not pay for the package, so it is imported by the first test
-that asks for one of the fixtures: `clock.testing.plugin` has what they do. What the plugin knows of the run stands
-here, and `clock.rehearsal.under_pytest` asks for it.
+Test runs without a clock must not pay for the package. So the first test that uses a fixture imports it:
+`clock.testing.plugin` implements the fixtures. The state of the run is here; `clock.rehearsal.under_pytest` reads
+it.
 
-PYTEST_DONT_REWRITE: nothing is asserted here.
+PYTEST_DONT_REWRITE: this module has no assertions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clock.testing import FakeClock, History, World
 
 is_updating = False  # whether `assert_timeline` writes its snapshots
-histories: list[Any] | None = None  # those of the test under way
+histories: list[Any] | None = None  # the histories of the present test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take note of `--clock-update`."""
+    """Store `--clock-update`."""
     global is_updating  # a run has the process to itself
     is_updating = config.getoption("--clock-update")
 
@@ -47,7 +47,7 @@ def pytest_runtest_protocol() -> Iterator[None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Any, None]:
-    """Say in the report of a failed test what its clock files did fire."""
+    """Add the firings of the clock files to the report of a failed test."""
     report = (yield).get_result()
     if report.failed and histories:
         from clock.testing.plugin import summary_lines
@@ -65,7 +65,7 @@ def clock_run() -> Callable[..., History]:
 
 @pytest.fixture
 def fake_clock() -> Iterator[FakeClock]:
-    """A clock that stands at the beginning of 2026, in UTC; what the test pushes is stamped with its time."""
+    """A clock at the start of 2026, in UTC; jobs that the test pushes get its time."""
     from clock.testing import plugin
 
     with plugin.fake_clock() as clock:
@@ -100,7 +100,7 @@ def _embedded_clock_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def embedded_redis(_embedded_clock_redis: Redis) -> Iterator[Redis]:
-    """An empty Valkey of the test session's own, which is also where `perform_async` pushes."""
+    """An empty Valkey for the test session; `perform_async` pushes to it."""
     from clock.testing import plugin
 
     with plugin.emptied(_embedded_clock_redis):

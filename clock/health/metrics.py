@@ -1,6 +1,6 @@
-"""Prometheus metrics of a clock or a worker. Only imported where prometheus-client is installed (extra `metrics`).
+"""Prometheus metrics of a clock or a worker. Imported only if prometheus-client is installed (extra `metrics`).
 
-What a process does itself is counted as it happens; what is in Redis is read when it is asked for.
+Work of this process is counted when it happens. Data in Redis is read at each request.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600, 3600)
 
 
 class Metrics:
-    """The metrics of one process, or of several. `redis` may be used from the thread that asks for them.
+    """The metrics of one process, or of several. `redis` may be used from the thread of the request.
 
-    Of several processes each `is_child` and writes what it counts into a folder, as prometheus-client has it;
-    their parent, given the folder as `children`, adds that up.
+    With several processes, each has `is_child` set and writes its counts into a folder, as prometheus-client does.
+    The parent gets the folder as `children` and adds them up.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Metrics:
 
     @property
     def app(self) -> WSGIApplication:
-        """What answers `/metrics`."""
+        """The application that answers `/metrics`."""
         return make_wsgi_app(self._registry)
 
     def watch_clock(self, clock: LeaderSigns) -> None:
-        """Tell whether a clock leads, and how long it is overdue; of a child's clock its parent tells."""
+        """Report whether a clock leads, and its delay; a child's clock is reported by the parent."""
         if self._is_child:
             return
         Gauge(
@@ -65,7 +65,7 @@ class Metrics:
         )
 
     def count_firings(self) -> Callable[[Decision], None]:
-        """Count decisions and time firings; what each decision is to be handed to."""
+        """Count decisions and time firings. Returns the listener for decisions."""
         registry = self._registry
         firings = Counter("clock_firings", "Runs decided, by outcome.", ["event", "outcome"], registry=registry)
         lateness = Histogram(
@@ -84,7 +84,7 @@ class Metrics:
         return note
 
     def count_jobs(self) -> RunListener:
-        """Count and time the jobs that run in this process; what each run is to be handed to."""
+        """Count and time the jobs that run in this process. Returns the listener for runs."""
         registry = self._registry
         runs = Counter("clock_jobs", "Jobs run, by outcome.", ["job", "queue", "outcome"], registry=registry)
         took = Histogram("clock_job_run_seconds", "Run time.", ["job"], buckets=RUN_BUCKETS, registry=registry)
@@ -99,7 +99,7 @@ class Metrics:
 
 
 class _InRedis(Collector):
-    """What is read from Redis each time; nothing where Redis is away."""
+    """Metrics that are read from Redis at each request; empty while Redis is away."""
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis

@@ -1,9 +1,9 @@
-"""Whether a process is alive and ready, told from what it has done and not from the fact that it answers.
+"""Whether a process is alive and ready, judged by its work, not by the fact that it answers.
 
-Alive: its loop comes round. A process that is not should be killed and started again. Ready: it does its work, and
-Redis answers it. A process that is alive and not ready waits for something, most likely for Redis; to kill it
-would not help. Whether the application's clock decides in time is told by every process, and apart: a worker is
-no less ready because the clock is stuck.
+Alive: its loop makes rounds. A process that is not alive should be killed and restarted. Ready: it does its work,
+and Redis answers. A process that is alive but not ready waits for something, usually for Redis; a restart would
+not help. Every process also reports whether the application's clock decides in time. This is separate: a stuck
+clock does not make a worker unready.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ from clock.errors import StoreError
 from clock.store import Redis
 from clock.store.ledger import overdue
 
-LIVE_SECONDS = 300.0  # an action in the clock's own thread may take this long; a loop that is stuck takes for ever
+LIVE_SECONDS = 300.0  # an action on the clock's own thread may take this long; a stuck loop never ends
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What is wrong with the process; empty: nothing. Not alive is not ready either."""
+    """The problems of the process; empty: none. A process that is not alive is not ready either."""
 
     not_live: tuple[str, ...] = ()
     not_ready: tuple[str, ...] = ()
 
 
 class LeaderSigns(Protocol):
-    """What a metric tells of a clock."""
+    """The part of a clock that a metric reads."""
 
     @property
     def leads(self) -> bool:
-        """Whether it works, or stands by."""
+        """Whether the clock leads; otherwise it is on standby."""
 
     @property
     def seconds_overdue(self) -> float:
-        """How long the oldest due instant that nobody has decided is past; 0: none is."""
+        """The age of the oldest undecided due instant; 0: none is overdue."""
 
 
 class ClockSigns(LeaderSigns, Protocol):
-    """What is asked of a clock here; times in seconds."""
+    """The part of a clock that is read here; times in seconds."""
 
     @property
     def problems(self) -> Sequence[str]:
-        """What keeps it from working, each with its cause and cure."""
+        """The problems that block it, each with cause and cure."""
 
     @property
     def seconds_since_look(self) -> float:
-        """Since its loop came round, with success or without."""
+        """Since its loop made a round, with success or without."""
 
     @property
     def seconds_since_round(self) -> float:
-        """Since its loop came round and Redis answered."""
+        """Since its loop made a round and Redis answered."""
 
 
 class WorkerSigns(Protocol):
-    """What is asked of a worker here, in seconds."""
+    """The part of a worker that is read here, in seconds."""
 
     @property
     def problems(self) -> Sequence[str]:
-        """What keeps it from working, each with its cause and cure."""
+        """The problems that block it, each with cause and cure."""
 
     @property
     def seconds_since_look(self) -> float:
@@ -72,7 +72,7 @@ class WorkerSigns(Protocol):
 
 
 def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_seconds: float) -> Vitals:
-    """What is wrong with a process that is a clock, a worker, or both; what is so late makes it unready."""
+    """The problems of a process that is a clock, a worker, or both; delays over `late` make it unready."""
     not_live: list[str] = []
     not_ready: list[str] = [*(clock.problems if clock else ()), *(worker.problems if worker else ())]
     if clock:
@@ -88,7 +88,7 @@ def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_sec
 
 
 def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
-    """What is wrong with the application's clock, whichever process it is, read from Redis; empty: nothing."""
+    """The problems of the application's clock in any process, read from Redis; empty: none."""
     try:
         found = overdue.look(redis)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""Why an event fired at some time, or why it did not: told from its history, the ledger and its declaration."""
+"""Why an event ran at a time, or why it did not: by its history, the ledger and its declaration."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from clock.store.ledger.entry import Entry
 from clock.timetable import Event
 
 SECOND = timedelta(seconds=1)
-MOST_RECORDS = 40  # of a stretch of time are told; more than that are nobody's answer
+MOST_RECORDS = 40  # the most records of a period in one answer; more would not help
 
 
 @dataclass(frozen=True, slots=True)
 class AskedPeriod:
-    """A stretch of time: the instants start <= t < end. `note` tells what the zone's clock did there."""
+    """A period of time: the instants start <= t < end. `note` is about a zone change in it."""
 
     start: datetime
     end: datetime
@@ -30,14 +30,14 @@ class AskedPeriod:
 
 
 def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
-    """The stretches that a text means: a second, a minute or a day, on the zone's clock if it names no offset.
+    """The periods that a text means: a second, a minute or a day, in the zone unless the text has an offset.
 
-    A wall-clock time that occurs twice has two, one that does not occur has the moment of the change. Raises
-    UnreadableTime.
+    A wall-clock time that occurs twice has two periods. One that does not occur has the instant of the zone
+    change. Raises UnreadableTime.
     """
     try:
         return _periods(text, datetime.fromisoformat(text.strip()), zone)
-    except (ValueError, OverflowError):  # the first and the last day of the calendar have no neighbour
+    except (ValueError, OverflowError):  # the first and the last day of the calendar have only one neighbour
         raise UnreadableTime(text) from None
 
 
@@ -54,7 +54,7 @@ def _periods(text: str, found: datetime, zone: tzinfo) -> list[AskedPeriod]:
 
 
 def why(redis: Redis, event: Event, when: AskedPeriod, now: datetime) -> list[str]:
-    """Lines that say what became of the event's due instants in a stretch of time. Raises StoreUnavailable."""
+    """The outcome of the event's due instants in a period, as lines. Raises StoreUnavailable."""
     lines = [when.note] if when.note else []
     records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
     lines += _shortened([record_lines(record, event.zone) for record in reversed(records)], event.name)
@@ -67,7 +67,7 @@ def why(redis: Redis, event: Event, when: AskedPeriod, now: datetime) -> list[st
 
 
 def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
-    """What the history alone says of a stretch of time, of an event that nothing declares now, in UTC.
+    """The history of a period, in UTC, for an event that is no longer declared.
 
     Raises StoreUnavailable.
     """
@@ -77,7 +77,7 @@ def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
 
 
 def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
-    """The latest `count` records of all events together, each with its event's name, oldest first.
+    """The latest `count` records of all events, each with its event's name, oldest first.
 
     Raises StoreUnavailable.
     """
@@ -93,7 +93,7 @@ def _due_of(named: tuple[str, Mapping[str, Any]]) -> int:
 
 
 def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
-    """A record of the history in words: a line, and one for each job whose outcome is known."""
+    """A record of the history in words: a line, and one line for each job with a known outcome."""
     due = _shown(from_ms(record["due"]), zone)
     if record.get("count", 1) > 1:
         due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
@@ -113,7 +113,7 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
 
 
 def _words(decision: str) -> str:
-    """What a record's decision means; as it stands if a newer version has written it."""
+    """A record's decision in words; unchanged if a newer version has written it."""
     try:
         return DecisionKind(decision).words
     except ValueError:
@@ -127,7 +127,7 @@ def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
 
 
 def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
-    """The lines of the first and the last blocks, and how many there are in between."""
+    """The lines of the first and the last blocks, and the number of blocks in between."""
     left_out = len(blocks) - MOST_RECORDS
     for place, block in enumerate(blocks):
         if left_out <= 0 or place < MOST_RECORDS // 2 or place >= left_out + MOST_RECORDS // 2:
@@ -139,7 +139,7 @@ def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
 def _undecided_lines(
     redis: Redis, event: Event, dues: Sequence[datetime], decided: datetime, now: datetime
 ) -> Iterator[str]:
-    """A line for each run of due instants of which the same is to be said."""
+    """A line for each run of due instants with the same explanation."""
     paused = pauses.read(redis) if dues else {}
     leadership = overdue.look(redis).leadership if dues else ""
 
@@ -170,7 +170,7 @@ def _not_due(event: Event, anchor: datetime, when: AskedPeriod) -> Iterator[str]
 
 
 def _dues(event: Event, entry: Entry, when: AskedPeriod) -> list[datetime]:
-    """The due instants of a stretch of time; of an event that asks its condition again the next one alone."""
+    """The due instants of a period; only the next one for an event that asks its condition again."""
     if event.asks_again:
         counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
         due = event.next_after(entry.decided, anchor=entry.anchor, counted=counted)

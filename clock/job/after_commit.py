@@ -1,11 +1,11 @@
-"""Pushing after a database transaction is committed, and not at all if it is rolled back.
+"""Pushes jobs after a database transaction is committed, and drops them if it is rolled back.
 
-Without it a worker may look for a row that is not committed yet, or that never will be. A job class says
-`enqueue_after_commit = django_commit()`, and a single push says
-`.set(enqueue_after_commit=sqlalchemy_commit(session))`. Any function will do that takes another one and calls it
-once the commit is done. The jid is returned at once. Outside a transaction the job is pushed at once.
+Without this, a worker may look for a row that is not committed yet, or that never will be. A job class sets
+`enqueue_after_commit = django_commit()`; a single push uses
+`.set(enqueue_after_commit=sqlalchemy_commit(session))`. Any function works that accepts a callback and calls it
+after the commit. The push returns the jid immediately. Outside a transaction the job is pushed immediately.
 
-Commit and push are two steps: where Redis is away, StoreUnavailable comes out of a commit that has taken place.
+Commit and push are two steps. If Redis is away, a commit that has succeeded raises StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 Push = Callable[[], object]
 
-_PUSHES = "clock_pushes"  # in a session's info: [(the transaction that must end well, what to call then)]
-_COMMITTED = "clock_committed"  # in a session's info: what to call when the committed transaction is closed
+_PUSHES = "clock_pushes"  # in a session's info: [(the transaction that must be committed, the callback)]
+_COMMITTED = "clock_committed"  # in a session's info: the callback for the end of the committed transaction
 
 
 def django_commit(using: str | None = None) -> OnCommit:
-    """Push when Django's transaction on the database `using` (the default one) is committed.
+    """Push when Django's transaction on the database `using` (default: the default database) is committed.
 
-    Raises ConfigurationError where Django is not installed.
+    Raises ConfigurationError if Django is not installed.
     """
     transaction = _needed("django.db.transaction", "Django")
     too_soon = _needed("django.core.exceptions", "Django").SynchronousOnlyOperation
@@ -43,7 +43,7 @@ def django_commit(using: str | None = None) -> OnCommit:
     def on_commit(push: Push) -> None:
         try:
             transaction.on_commit(push, using=using)
-        except too_soon:  # in an event loop, where Django has no transactions
+        except too_soon:  # in an event loop, Django has no transactions
             push()
 
     return on_commit
@@ -52,8 +52,8 @@ def django_commit(using: str | None = None) -> OnCommit:
 def sqlalchemy_commit(session: AnySession) -> OnCommit:
     """Push when the outermost transaction of an SQLAlchemy session is committed.
 
-    What is pushed within a savepoint that is rolled back is dropped. A `scoped_session` stands for the one that
-    is current when the job is pushed. Raises ConfigurationError where SQLAlchemy is not installed.
+    Jobs pushed within a savepoint that is rolled back are dropped. A `scoped_session` means its current session at
+    the push. Raises ConfigurationError if SQLAlchemy is not installed.
     """
     event = _needed("sqlalchemy.event", "SQLAlchemy")
 
@@ -73,7 +73,7 @@ def sqlalchemy_commit(session: AnySession) -> OnCommit:
 
 
 def _after_commit(session: Session) -> None:
-    """A savepoint's pushes wait for what is around it from now on; those of the outermost are ready."""
+    """Let a savepoint's pushes wait for the transaction around it; those of the outermost one are ready."""
     savepoint = session.get_nested_transaction()
     pushes: list[tuple[SessionTransaction, Push]] = session.info[_PUSHES]
     if savepoint is None:
@@ -85,7 +85,7 @@ def _after_commit(session: Session) -> None:
 
 
 def _after_end(session: Session, transaction: SessionTransaction) -> None:
-    """What still waits for a transaction that has ended waits in vain: it was rolled back."""
+    """Drop the pushes that still wait for a transaction that has ended: it was rolled back."""
     session.info[_PUSHES] = [(one, push) for one, push in session.info[_PUSHES] if one is not transaction]
     if transaction.parent is None:
         ready, session.info[_COMMITTED] = session.info[_COMMITTED], []
@@ -94,12 +94,12 @@ def _after_end(session: Session, transaction: SessionTransaction) -> None:
 
 
 def _push_in_thread(push: Push) -> None:
-    """Push while a commit is awaited, which leaves the event loop free."""
+    """Push on a thread while a commit is awaited, so the event loop is not blocked."""
     _needed("sqlalchemy.util", "SQLAlchemy").await_only(asyncio.to_thread(push))
 
 
 def _plain(session: Any) -> tuple[Session, bool]:
-    """The session itself, of a registry the current one; of an asynchronous one the plain one inside, and True."""
+    """The synchronous session of a session or registry, and whether it was asynchronous."""
     if hasattr(session, "registry"):
         session = session()
     found: Session = getattr(session, "sync_session", session)

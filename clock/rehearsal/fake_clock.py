@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to move."""
+"""A clock for tests. Its time changes only when the test moves it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 from clock.clocks import Correction
 
-_LONGEST_SECONDS = 100 * 366 * 86_400.0  # of a wait; nobody lets a century pass
-_PATIENCE_SECONDS = 10.0  # real seconds after which a test that waits for nothing fails rather than hangs
+_LONGEST_SECONDS = 100 * 366 * 86_400.0  # the longest wait; no test moves the clock by a century
+_PATIENCE_SECONDS = 10.0  # real seconds after which a test that waits in vain fails, so it does not hang
 
 
 class FakeClock:
     """A `Clock` for tests: time passes only by `advance`, `run_for` and `travel_to`.
 
-    Who waits on it wakes when its time has come, or when its stop event is set.
+    A waiting thread wakes when its time has come, or when its stop event is set.
 
     >>> clock = FakeClock(datetime(2026, 11, 24, 6, tzinfo=UTC))
     >>> clock.advance(timedelta(minutes=5))
@@ -25,9 +25,11 @@ class FakeClock:
 
     def __init__(self, now: datetime) -> None:
         self._now = _in_utc(now)
-        self._passed = timedelta(0)  # whole microseconds: parts of them would never add up to a waiter's time
+        self._passed = timedelta(
+            0
+        )  # whole microseconds: rounded parts of them would never reach a waiting thread's time
         self._changed = threading.Condition()
-        self._waiters: list[timedelta] = []  # when each wakes, by _passed; guarded by _changed
+        self._waiters: list[timedelta] = []  # when each waiting thread wakes, by _passed; guarded by _changed
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
@@ -51,11 +53,11 @@ class FakeClock:
         return stop.is_set()
 
     def correct(self, server_time: datetime, asked: float) -> Correction:
-        """Nothing: only the test moves this clock."""
+        """Do nothing: only the test moves this clock."""
         return Correction()
 
     def advance(self, by: timedelta) -> None:
-        """Let `by` pass at once. Raises ValueError where it is negative."""
+        """Move the clock by `by`. Raises ValueError if it is negative."""
         if by < timedelta(0):
             raise ValueError(f"time cannot go back by {by!r}; travel_to sets the wall clock back")
         with self._changed:
@@ -64,9 +66,9 @@ class FakeClock:
             self._changed.notify_all()
 
     def run_for(self, period: timedelta) -> None:
-        """Let `period` pass, and stop at each moment that somebody waits for: each wakes at its time.
+        """Move the clock by `period`, and stop at each instant that a thread waits for, so each wakes at its time.
 
-        Raises ValueError where it is negative.
+        Raises ValueError if it is negative.
         """
         end = self._passed + period
         while True:
@@ -77,7 +79,7 @@ class FakeClock:
                 return
 
     def travel_to(self, instant: datetime) -> None:
-        """Set the wall clock, forwards or back, as an administrator might; waits are not shortened by it.
+        """Set the wall clock, forwards or back, as an administrator might. Does not shorten waits.
 
         Raises ValueError for a naive datetime.
         """
@@ -86,7 +88,7 @@ class FakeClock:
             self._changed.notify_all()
 
     def block_until(self, waiters: int) -> None:
-        """Block until `waiters` callers wait on this clock. Raises TimeoutError after 10 real seconds."""
+        """Block until `waiters` threads wait on this clock. Raises TimeoutError after 10 real seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._waiters) >= waiters, _PATIENCE_SECONDS):
                 raise TimeoutError(f"{len(self._waiters)} callers wait on the clock, not {waiters}")
@@ -99,6 +101,6 @@ def _in_utc(instant: datetime) -> datetime:
 
 
 def _at_least(seconds: float) -> timedelta:
-    """Seconds in whole microseconds, rounded up but for what is no more than a float's own error."""
+    """Seconds in whole microseconds, rounded up, except for the error of a float."""
     microseconds = min(max(0.0, seconds), _LONGEST_SECONDS) * 1e6
     return timedelta(microseconds=math.ceil(round(microseconds, 3)))

@@ -11,9 +11,9 @@ from clock.store.ledger.renames import NO_RENAMES, OldNames
 
 
 class MemoryLedger:
-    """A `Ledger` that keeps every committed decision in a list. Every job ends at once.
+    """A `Ledger` that keeps every committed decision in a list. It treats every job as finished.
 
-    `rows` are what it knows at first, by event: production's state, or another ledger's `rows`.
+    `rows` are the initial entries by event: production's state, or another ledger's `rows`.
     """
 
     def __init__(self, rows: Mapping[str, LedgerRow] = NO_ROWS) -> None:
@@ -25,7 +25,7 @@ class MemoryLedger:
         self._entries = {event: row.entry for event, row in rows.items()}
 
     def copy(self) -> MemoryLedger:
-        """Another one that knows the same, without its decisions."""
+        """A new ledger with the same entries, without the decisions."""
         found = MemoryLedger(self.rows)
         found._pauses.update(self._pauses)
         found._renamed.update(self._renamed)
@@ -33,11 +33,11 @@ class MemoryLedger:
 
     @property
     def rows(self) -> dict[str, LedgerRow]:
-        """All that it knows, by event."""
+        """All entries, by event."""
         return {event: LedgerRow(self._declarations[event], entry) for event, entry in self._entries.items()}
 
     def entry(self, event: str) -> Entry:
-        """What is known of a declared event."""
+        """The entry of a declared event."""
         return self._entries[event]
 
     def declare(
@@ -49,7 +49,7 @@ class MemoryLedger:
         was: OldNames = NO_RENAMES,
         names: Collection[str] = (),
     ) -> list[Entry]:
-        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`. None is ever lost."""
+        """The entries of (event, declaration) pairs; an unknown one starts at `now_ms`. No entry is ever lost."""
         for event, olds in was.items():
             found = [
                 old if self._declarations.get(old) else self._renamed.get(old, event) for old in reversed(olds)
@@ -73,43 +73,43 @@ class MemoryLedger:
         return [self._commit(decision) for decision in decisions]
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
-        """The same."""
+        """Keep each decision whose due instant is still undecided; the result returns the verdicts."""
         verdicts = self.commit(decisions)
         return lambda: verdicts
 
     def advance(self, event: str, decided_ms: int, counted: str = "") -> None:
-        """Note that the event is decided up to there, by decisions that are kept elsewhere."""
+        """Note that the event is decided up to this instant, by decisions that are kept elsewhere."""
         entry = self._entries[event]
         self._entries[event] = Entry(entry.anchor_ms, decided_ms, counted or entry.counted)
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
-        """Nothing: a rehearsal has one clock file."""
+        """Do nothing: a rehearsal has one clock file."""
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
-        """Take out events for good: should they come back, they begin anew."""
+        """Delete events. If they return, they start again."""
         for event in events:
             self._declarations[event] = ""
 
     def pauses(self) -> Mapping[str, Pause]:
-        """Those of the rehearsal itself."""
+        """The pauses that the rehearsal itself has made."""
         return self._pauses
 
     def pause(self, event: str, wanted: Pause) -> None:
-        """Pause an event that asked not to run again."""
+        """Pause an event whose action returned CancelJob."""
         before = self._pauses.get(event)
         self._pauses[event] = before.followed_by(wanted) if before else wanted
 
     def running(self, event: str, now_ms: int) -> int:
-        """None."""
+        """0, as every job has finished."""
         return 0
 
     def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
-        """What was said before; nobody watches."""
+        """Do nothing, as no other process reads the marker."""
         before, self._marked = self._marked, (event, due_ms)
         return before
 
     def _rename(self, old: str, new: str) -> None:
-        """Move what is known of an event to another name, unless that has an entry of its own."""
+        """Move an entry to the event's new name, unless that has an entry already."""
         if not self._declarations.get(old) or self._declarations.get(new):
             return
         self._declarations[new] = self._declarations.pop(old)

@@ -1,9 +1,9 @@
-"""A stretch of time in which the clock runs: every due instant is met as it comes.
+"""The due instants of a rehearsal while its clock runs.
 
-Production's decision is asked once for all due instants of an event (`clock.ticker.met`), and what fires is
-kept as a column of numbers. Where the user's code has a say - a condition, a callback, an action that is to
-run - production's firing is run for each, in the order of time, with the clocks moved to the due instant. The
-others need no running: what they push is worked out when somebody asks.
+One call to production's code decides all due instants of an event (`clock.ticker.fires_on_time`). The firings are
+kept as a column of numbers. If user code has an influence - a condition, a callback, an executed action -
+production's code runs each firing, ordered by time, with the clocks set to the due instant. The other firings need
+not run: their jobs are computed on request.
 """
 
 from __future__ import annotations
@@ -45,21 +45,20 @@ _ON_TIME = timedelta(0)
 
 @dataclass(slots=True)
 class Column:
-    """The due instants of one event that were met in a stretch, in seconds since 1970.
+    """The due instants of one event in a part of the rehearsal, in seconds since 1970.
 
-    `outcomes` are those of the firings that were run; the others fired, and their pushes are worked out when
-    asked for.
+    `outcomes` has the firings that were run. The others fired, and their jobs are computed on request.
     """
 
     event: Event
     dues: list[int]
-    previous: datetime | None  # the due instant before the first
-    decided: datetime  # the same, or the event's beginning where there is none
+    previous: datetime | None  # the due instant before the first one
+    decided: datetime  # the due instant before the first one, or the event's start if there is none
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     asked: dict[int, Due] = field(default_factory=dict)  # the firings of an event that asks its condition again
 
     def fires(self) -> list[int]:
-        """Those that fired."""
+        """The due instants that fired."""
         if not self.outcomes:
             return self.dues
         return [
@@ -67,20 +66,20 @@ class Column:
         ]
 
     def may_push(self, wire_name: str) -> bool:
-        """Whether a job of that name may be among what it pushes."""
+        """Whether the firings may push a job of that name."""
         return (
             bool(self.outcomes) or getattr(getattr(self.event.action, "job", None), "wire_name", "") == wire_name
         )
 
     def due(self, place: int) -> Due:
-        """The due instant at a place of the column, as production's firing is told of it."""
+        """The due instant at a place of the column, as production's code receives it."""
         if found := self.asked.get(self.dues[place]):
             return found
         at, before = from_ms(self.dues[place] * 1000), from_ms(self.dues[place - 1] * 1000)
         return Due(at, before if place else self.previous, before if place else self.decided, caught_up=False)
 
     def decision(self, place: int, timetable: Timetable, clock: FakeClock) -> Decision:
-        """What the ledger would have been told; `clock` is set to the due instant."""
+        """The decision for the ledger; sets `clock` to the due instant."""
         due = self.due(place)
         outcome = self.outcomes.get(self.dues[place])
         if outcome is None:
@@ -99,14 +98,14 @@ def _do_nothing(_due: datetime, _zone: tzinfo) -> None:
 
 
 def runs_user_code(timetable: Timetable, event: Event, *, execute: bool) -> bool:
-    """Whether a firing of the event runs code of the user's, which may do or refuse anything."""
+    """Whether a firing of the event runs user code, which may do or refuse anything."""
     if event.condition is not None or timetable.callbacks.before_run or timetable.callbacks.after_run:
         return True
     return not _pushes_later(event, timetable) if event.enqueues else execute
 
 
 def _pushes_later(event: Event, timetable: Timetable) -> bool:
-    """Whether what a firing pushes depends on event and due instant alone, so that it can be worked out later."""
+    """Whether the jobs of a firing depend only on event and due instant, so they can be computed later."""
     job = job_class_of(event)
     if job is None or timetable.callbacks.after_run:
         return False
@@ -118,9 +117,9 @@ def _function(job: JobClass) -> object:
 
 
 def columns_due(events: Sequence[Event], ledger: MemoryLedger, until: datetime) -> Iterator[Column]:
-    """The columns of what is due after the ledger's last decision, up to `until`; the ledger is told of them.
+    """The columns of the due instants after the ledger's last decision, up to `until`. Updates the ledger.
 
-    That of an event which asks its condition again is empty: what is due depends on the answers.
+    The column of an event that asks its condition again is empty: its due instants depend on the answers.
     """
     for event in events:
         entry = ledger.entry(event.name)
@@ -144,7 +143,7 @@ def cover_pauses(columns: Iterable[Column], ledger: MemoryLedger) -> None:
 
 
 def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome]]:
-    """Those of the column's due instants that a pause covers."""
+    """The column's due instants that a pause covers."""
     pauses = ledger.pauses()
     for due in column.dues if pauses else ():
         pause = covering(pauses, column.event.name, due * 1000)
@@ -161,7 +160,7 @@ def run_firings(
     move: Move,
     until: datetime,
 ) -> None:
-    """Run the firings of the columns one after the other, up to `until`, and note what became of each."""
+    """Run the firings of the columns one after the other, up to `until`, and note their outcomes."""
     columns = list(columns)
     runs: list[_Known | _Asking] = [
         (_Asking if column.event.asks_again else _Known)(
@@ -187,7 +186,7 @@ def run_firings(
 
 
 class _Known:
-    """The firings of a column whose due instants are known."""
+    """The firings of a column with known due instants."""
 
     def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, action_of: ActionOf | None) -> None:
         self.column = column
@@ -200,7 +199,7 @@ class _Known:
         return self.column.dues[self._place] if self._place < len(self.column.dues) else None
 
     def run(self, timetable: Timetable, due: int) -> bool:
-        """Run the firing, unless it is known what became of it. True: it has paused events."""
+        """Run the firing, unless its outcome is known. True: it has paused events."""
         column, found = self.column, self.column.due(self._place)
         self._place += 1
         if due in column.outcomes:
@@ -212,9 +211,9 @@ class _Known:
 
 
 class _Asking:
-    """The firings of an event that asks its condition again: each answer says when it is due next.
+    """The firings of an event that asks its condition again: each answer determines the next due instant.
 
-    Of the instants that one refusal follows another at, the first is noted.
+    Of consecutive refusals, only the first is noted.
     """
 
     def __init__(self, column: Column, ledger: MemoryLedger, until: datetime, action_of: ActionOf | None) -> None:
@@ -231,13 +230,13 @@ class _Asking:
         )
 
     def next_due(self) -> int | None:
-        """The next instant at which it is asked; None: not found."""
+        """The next instant at which the condition is asked; None: there is none up to the end."""
         after, end = to_ms(self._decided) // 1000, to_ms(self._until) // 1000
         event = self.column.event
         return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)
 
     def run(self, timetable: Timetable, due: int) -> bool:
-        """Ask, and run the firing if the condition allows it. True: it has paused events."""
+        """Ask the condition, and run the firing if it allows it. True: the firing has paused events."""
         column, at = self.column, from_ms(due * 1000)
         found = due_of(
             column.event,
@@ -264,7 +263,7 @@ class _Asking:
 
 
 def _pause(outcome: Outcome, due: Due, ledger: MemoryLedger) -> bool:
-    """Pause the events that an action has cancelled; whether there are any."""
+    """Pause the events that an action has cancelled. Returns whether there are any."""
     for name in outcome.cancelled:
         ledger.pause(name, pause_after(due))
     return bool(outcome.cancelled)

@@ -1,8 +1,8 @@
-"""What the pytest plugin does for tests that use it: `packaging/_clock_pytest.py` has its fixtures and hooks.
+"""The pytest plugin; `packaging/_clock_pytest.py` has its fixtures and hooks.
 
-It comes with the package. Fixtures: `clock_run`, `fake_clock`, `jobs`, `world`, `embedded_redis`. Option:
-`--clock-update` writes the snapshots of `assert_timeline`. Where a test that has rehearsed a clock file fails,
-its report shows what the events did fire.
+It is part of the package. Fixtures: `clock_run`, `fake_clock`, `jobs`, `world`, `embedded_redis`. Option:
+`--clock-update` writes the snapshots of `assert_timeline`. The report of a failed test that rehearsed a clock file
+shows when the events fired.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from clock.testing.world.world import World
 from clock.testing.world.world import world as make_world
 from clock.timetable import Event
 
-SHOWN = 5  # firings of an event that a failure report shows, from each end
+SHOWN = 5  # firings of an event in a failure report, from each end
 
 
 def summary_lines(history: History) -> Iterator[str]:
-    """When the events fired that the test asked about; where it asked about none, how often each did."""
+    """When the events fired that the test asked about, or how often each event fired."""
     zone = history.timetable.settings.tz
     yield f"{history.timetable.path} from {history.start.astimezone(zone)} to {history.end.astimezone(zone)}:"
     asked = list(history.asked)
@@ -45,7 +45,7 @@ def summary_lines(history: History) -> Iterator[str]:
 
 
 def _shown(event: Event, fires: list[datetime]) -> Iterator[str]:
-    """When it fired; of many the first and the last."""
+    """When it fired; only the first and the last of many."""
     is_long = len(fires) > 2 * SHOWN
     for at in fires[:SHOWN] if is_long else fires:
         yield _line(event, at)
@@ -60,7 +60,7 @@ def _line(event: Event, at: datetime) -> str:
 
 
 def _others(history: History, name: str) -> Iterator[str]:
-    """What became of the event's due instants that did not fire."""
+    """The outcomes of the event's due instants that did not fire."""
     others = Counter(
         f"{item.kind}: {item.detail.get('reason')}"
         for item in history.decisions
@@ -71,7 +71,7 @@ def _others(history: History, name: str) -> Iterator[str]:
 
 @contextmanager
 def fake_clock() -> Iterator[FakeClock]:
-    """A clock that stands at the beginning of 2026, in UTC; what is pushed is stamped with its time."""
+    """A clock at the start of 2026, in UTC; pushed jobs get its time."""
     clock = FakeClock(datetime(2026, 1, 1, tzinfo=UTC))
     with using_clock(clock):
         yield clock
@@ -94,7 +94,7 @@ def worlds() -> Iterator[Callable[..., World]]:
 
 @contextmanager
 def server(folder: Path) -> Iterator[Redis]:
-    """An embedded Valkey, with its data in `folder`. Raises StoreError where the extra is not installed."""
+    """An embedded Valkey, with its data in `folder`. Raises StoreError if the extra is not installed."""
     check_installed("embedded_redis")
     redis = connect(embedded.start_or_join(folder), max_connections=50)
     try:
@@ -105,7 +105,7 @@ def server(folder: Path) -> Iterator[Redis]:
 
 @contextmanager
 def emptied(redis: Redis) -> Iterator[None]:
-    """Empties it, and has `perform_async` push to it in the block."""
+    """Empties it, and makes `perform_async` push to it in the block."""
     redis.flushall()
     with using_default(redis):
         yield

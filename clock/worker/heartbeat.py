@@ -1,7 +1,7 @@
-"""The worker's heartbeat: it tells Redis, and so Sidekiq's page, that this process lives and what it does.
+"""The worker's heartbeat: it shows in Redis, and on Sidekiq's page, that this process lives and what it does.
 
-The heartbeat itself says only that the worker lives, and nothing else may make it fail: what the worker does is
-written separately. While a job holds the interpreter lock, `heartbeat_process.py` sends the heartbeat.
+The heartbeat itself only means that the worker lives, and no other failure may stop it. So the description of the
+worker is written separately. While a job holds the interpreter lock, `heartbeat_process.py` sends the heartbeat.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.worker.heartbeat_link import HeartbeatLink
 from clock.worker.options import MISSED_BEATS
 
-GRACE_BEATS = 2  # for so many, a worker that starts or was cut off takes no other for dead
+GRACE_BEATS = 2  # heartbeats; a worker that starts or was cut off declares no other worker dead in that time
 
 logger = logging.getLogger("clock.worker")
 
@@ -62,7 +62,7 @@ class Heartbeat:
         self._clock = clock
         self._link = link
         self._rtt_us = 0
-        self._last_beat = clock.monotonic()  # jobs are taken before the first beat
+        self._last_beat = clock.monotonic()  # jobs are claimed before the first heartbeat
         self._judges_from = clock.monotonic() + GRACE_BEATS * beat_seconds
 
     def run(self, stop: threading.Event) -> None:
@@ -70,7 +70,7 @@ class Heartbeat:
         while True:
             try:
                 self.turn()
-            except Exception as error:  # noqa: BLE001  # a worker that is silent loses its jobs, whatever was wrong
+            except Exception as error:  # noqa: BLE001  # a worker without a heartbeat loses its jobs, whatever was wrong
                 self._part.failed(error)
             else:
                 self._part.works()
@@ -78,11 +78,11 @@ class Heartbeat:
                 return
 
     def turn(self) -> None:
-        """Beat once, then do what the beat calls for. Raises StoreUnavailable.
+        """Beat once, then do the tasks of a heartbeat. Raises StoreUnavailable.
 
-        A worker that was cut off from Redis itself judges nobody until the others, who may have been cut off with
-        it, have had time to be heard: else it would give away jobs that still run. Nor does one that starts, which
-        may be the first to be heard after an outage.
+        After a time without Redis, the worker declares no other worker dead until the others have had time for a
+        heartbeat: they may have been cut off, too, and their jobs still run. A worker that starts also waits, as
+        it may be the first one after an outage.
         """
         self.beat()
         if self._clock.monotonic() >= self._judges_from:
@@ -108,9 +108,9 @@ class Heartbeat:
             self._show(described)
 
     def _note_silence(self, answered: float) -> None:
-        """Judge nobody for a while after a gap. Redis got this heartbeat at `answered`, in monotonic seconds."""
+        """Stop judging for a while after a gap. Redis got this heartbeat at `answered`, in monotonic seconds."""
         last, self._last_beat = self._last_beat, answered
-        silent = answered - last  # a process may also be stopped in the middle of a beat
+        silent = answered - last  # a process may also be suspended in the middle of a heartbeat
         if silent <= self._expires_seconds:
             return
         self._judges_from = answered + GRACE_BEATS * self._beat_seconds
@@ -125,7 +125,7 @@ class Heartbeat:
             return self._tasks.describe(self._rtt_us)
         except StoreUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001  # the heartbeat matters more than what it says
+        except Exception as error:  # noqa: BLE001  # the heartbeat matters more than its description
             self._description.failed(error)
             return None
 

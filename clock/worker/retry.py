@@ -1,11 +1,10 @@
-"""What becomes of a job that failed: tried again later, buried among the dead, or dropped.
+"""The fate of a failed job: it is retried later, moved to the dead jobs, or dropped.
 
-Sidekiq's rules (`job_retry.rb`): 25 retries unless the job says otherwise, after count**4 + 15 seconds and
-some jitter, which is about 20 days in all. An interrupted job of a worker that stops is not a failure, and not
-judged here.
+Sidekiq's rules (`job_retry.rb`): 25 retries unless the job has another number, after count**4 + 15 seconds and
+some jitter, about 20 days in all. An interrupted job of a stopping worker is not a failure and does not come here.
 
 A job class may define `retry_in` and `retries_exhausted`. If such a hook raises, the error is logged and Sidekiq's
-rules apply. A hook gets a copy of the payload: what it changes there cannot keep the job from being stored.
+rules apply. A hook gets a copy of the payload, so its changes cannot prevent the job from being stored.
 """
 
 from __future__ import annotations
@@ -38,9 +37,10 @@ logger = logging.getLogger("clock.job")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where a failed job goes (`retry`, `dead`, or '' to be dropped), at what score, with which payload.
+    """The new place of a failed job (`retry`, `dead`, or '' for dropped), its score and its payload.
 
-    `reason` says why it is dropped. `retries` is how many it has in all; None: as many as fit in its `retry_for`.
+    `reason` is why it is dropped. `retries` is the number of retries in all; None: as many as fit in its
+    `retry_for`.
     """
 
     where: str
@@ -50,7 +50,7 @@ class Verdict:
     retries: int | None = None
 
     def words(self, now: float) -> str:
-        """What becomes of the job, as the log says it; `now` is in float seconds since 1970."""
+        """What happens to the job, for the log; `now` is in float seconds since 1970."""
         if self.where == keys.RETRY:
             number = int(str(self.payload["retry_count"])) + 1
             of = f"/{self.retries}" if self.retries else ""
@@ -68,7 +68,7 @@ def judge(
 ) -> Verdict:
     """Decide about a job that raised `error` at `now` (float seconds since 1970).
 
-    The payload's own `retry`, `retry_for`, `dead` and `backtrace` count; where it has none, the class's do.
+    The payload's own `retry`, `retry_for`, `dead` and `backtrace` have priority over those of the class.
     """
     failed = noted(payload, error, now=now, backtrace=_option(payload, job, "backtrace", False))
     retry = _option(payload, job, "retry", True)
@@ -95,7 +95,7 @@ def judge(
 def noted(
     payload: Mapping[str, object], error: BaseException, *, now: float, backtrace: object = False
 ) -> Payload:
-    """The payload with the failure noted in Sidekiq's fields."""
+    """The payload with the failure in Sidekiq's fields."""
     failed = dict(payload)
     failed["error_message"] = message_of(error)
     failed["error_class"] = type(error).__name__
@@ -117,9 +117,9 @@ def discarded(payload: Payload, now: float) -> Payload:
 
 
 def delay(count: int, asked: float | None = None) -> float:
-    """Seconds until retry number `count` (from 0): count**4 + 15 or as `asked`, and a growing jitter."""
+    """Seconds until retry number `count` (from 0): count**4 + 15 or `asked`, plus a growing jitter."""
     seconds = count**4 + 15 if asked is None else asked
-    return seconds + random.random() * 10 * (count + 1)  # noqa: S311  # no secret
+    return seconds + random.random() * 10 * (count + 1)  # noqa: S311  # not a secret
 
 
 def _may_retry(failed: Mapping[str, object], most: int, retry_for: object, count: int, now: float) -> bool:
@@ -147,7 +147,7 @@ def _backtrace(error: BaseException, lines: object) -> str:
 def ask_retry_in(
     job: JobClass, payload: Payload, count: int, error: BaseException
 ) -> float | Literal["kill", "discard"] | None:
-    """The answer of the class's `retry_in` to failure number `count` (from 0); None: none, or an invalid one."""
+    """The answer of the class's `retry_in` to failure number `count` (from 0); None: no valid answer."""
     try:
         with child_ends_here(), JobLogContext(payload):
             answer: object = job.for_context(Context(deepcopy(payload))).retry_in(count, error)
@@ -168,7 +168,7 @@ def ask_retry_in(
 
 
 def asks_to_be_dropped(job: JobClass, payload: Payload, error: BaseException) -> bool:
-    """Call the class's `retries_exhausted`; whether it asks for the job to be dropped."""
+    """Call the class's `retries_exhausted`. Returns whether the job must be dropped."""
     try:
         shown = deepcopy(payload)
         with child_ends_here(), JobLogContext(payload):

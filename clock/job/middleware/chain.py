@@ -1,16 +1,15 @@
-"""Middleware: code of your own around every push (client) and every run (server) of a job.
+"""Middleware: your own code around every push (client) and every run (server) of a job.
 
-A client middleware is a function that is called before a job is pushed, with its class, its payload and its
-queue. It may change the payload; what it puts under `queue` or `at` moves the job. If it returns False, the job
-is not pushed.
+A client middleware is a function that is called before a job is pushed, with its class, its payload and its queue.
+It may change the payload; a change of `queue` or `at` moves the job. If it returns False, the job is not pushed.
 
-A server middleware is a function that is called before a job is run, with the job, its payload and its queue.
-It returns a context manager, inside which the job runs: write it with `contextlib.contextmanager`. It may return
-None where it has nothing to do for this job, and raise `Discard` to drop it. Around an `async def perform` it may
-return an asynchronous context manager instead.
+A server middleware is a function that is called before a job runs, with the job, its payload and its queue. It
+returns a context manager, inside which the job runs: write it with `contextlib.contextmanager`. It may return None
+to do nothing for this job, and raise `Discard` to drop it. For an `async def perform` it may return an
+asynchronous context manager instead.
 
-The first of a chain is the outermost. Chains are set up when a program starts; a change is seen by the next push
-or run, in all threads.
+The first middleware of a chain is the outermost. Set up chains when the program starts. A change applies to the
+next push or run, in all threads.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ from clock.job.payload import Payload
 from clock.job.types import JobClass, RunningJob
 
 Around = AbstractContextManager[object] | AbstractAsyncContextManager[object] | None
-#: `Any`: an application's middleware may want `type[Job]` or a base class of its own, where we hand over any.
+#: `Any`: an application's middleware may declare `type[Job]` or its own base class.
 ClientMiddleware = Callable[[Any, Payload, str], object]
-#: `Any` for the same reason: the job that runs.
+#: `Any` for the same reason: the running job.
 ServerMiddleware = Callable[[Any, Payload, str], Around]
 
 M = TypeVar("M", bound=Callable[..., object])
 
 
 class Chain(Generic[M]):
-    """An ordered list of middleware, each in it once.
+    """An ordered list of middleware without duplicates.
 
     >>> def count(job, payload, queue): ...
     >>> def trace(job, payload, queue): ...
@@ -49,32 +48,32 @@ class Chain(Generic[M]):
     """
 
     def __init__(self, *middleware: M) -> None:
-        #: Replaced at each change and never changed itself: a run that has begun keeps the chain that it has.
+        #: Replaced at each change, never modified, so a run keeps the chain that it started with.
         self.entries: tuple[M, ...] = middleware
 
     def add(self, middleware: M) -> M:
-        """Put `middleware` at the end, the innermost place; one that is there already is moved.
+        """Put `middleware` at the end, the innermost place. If it is in the chain already, it is moved.
 
-        It is returned, so that `add` serves as a decorator. Raises JobError where it is `async def`.
+        Returns it, so `add` works as a decorator. Raises JobError if it is `async def`.
         """
         _check(middleware)
         self.entries = (*self._without(middleware), middleware)
         return middleware
 
     def remove(self, middleware: M) -> None:
-        """Take `middleware` out; nothing happens where it is not in."""
+        """Remove `middleware`; do nothing if it is not in the chain."""
         self.entries = self._without(middleware)
 
     def insert_before(self, other: M, middleware: M) -> None:
-        """Put `middleware` just outside `other`. Raises JobError where `other` is not in the chain."""
+        """Put `middleware` just outside `other`. Raises JobError if `other` is not in the chain."""
         self._insert(other, middleware, 0)
 
     def insert_after(self, other: M, middleware: M) -> None:
-        """Put `middleware` just inside `other`. Raises JobError where `other` is not in the chain."""
+        """Put `middleware` just inside `other`. Raises JobError if `other` is not in the chain."""
         self._insert(other, middleware, 1)
 
     def clear(self) -> None:
-        """Take out all, the package's own too."""
+        """Remove all middleware, the package's own too."""
         self.entries = ()
 
     def __iter__(self) -> Iterator[M]:
@@ -97,7 +96,7 @@ class Chain(Generic[M]):
 
 
 def allows(chain: Sequence[ClientMiddleware], job: JobClass, payload: Payload) -> bool:
-    """Let the chain see, and change, what is about to be pushed; False: one of them stopped it."""
+    """Call the chain, which may change the payload. False: a middleware stopped the push."""
     for middleware in chain:
         with child_ends_here():
             answer = middleware(job, payload, str(payload["queue"]))
@@ -107,10 +106,10 @@ def allows(chain: Sequence[ClientMiddleware], job: JobClass, payload: Payload) -
 
 
 def run_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
-    """Run the job inside the context managers of the chain; what its `perform` returns."""
+    """Run the job inside the context managers of the chain. Returns the result of `perform`."""
     before, context = forking.forks, job.context
     try:
-        result = None  # also of a run whose error a middleware has swallowed
+        result = None  # also if a middleware has suppressed the error of the run
         for place, middleware in enumerate(chain, 1):
             around: Any = middleware(job, context.payload, context.queue)
             if forking.forks != before:
@@ -135,7 +134,7 @@ def run_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequenc
 
 
 async def await_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequence[Any]) -> Any:
-    """Run a job whose `perform` is a coroutine function, inside the chain; what it returns."""
+    """Run a job whose `perform` is a coroutine function, inside the chain. Returns its result."""
     before = forking.forks
     with child_ends_here():
         for place, middleware in enumerate(chain, 1):
@@ -161,7 +160,7 @@ def _awaitable(around: object, middleware: ServerMiddleware) -> AbstractAsyncCon
 
 
 class _Awaitable(AbstractAsyncContextManager[object]):
-    """A plain context manager for `async with`."""
+    """Adapts a context manager for `async with`."""
 
     def __init__(self, around: AbstractContextManager[object]) -> None:
         self._around = around

@@ -1,4 +1,4 @@
-"""The clocks that live: what each tells of itself, so that any process can see whether they work."""
+"""The register of live clocks and their reports, so any process can see whether they work."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from clock.store.wrong_type import typed
 
 @dataclass(frozen=True, slots=True)
 class AboutClock:
-    """What a clock tells of itself that never changes.
+    """The constant part of a clock's report.
 
-    `started_at` is in ms since 1970; `skew_ms` is how far Redis's clock is ahead of its machine's; `events` counts
-    those of the clock file.
+    `started_at` is in ms since 1970. `skew_ms` is Redis's clock minus the machine's. `events` is the number of
+    events in the clock file.
     """
 
     host: str
@@ -33,13 +33,13 @@ class AboutClock:
 
 
 class ClockRegister:
-    """The register of clocks, those that lead and those that stand by."""
+    """The register of clocks, both leaders and clocks on standby."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
     def beat(self, identity: str, state: Mapping[str, object], *, now_ms: int, expires_ms: int) -> None:
-        """Say that the clock lives until `expires_ms`, and what it tells. Raises StoreUnavailable."""
+        """Register the clock until `expires_ms`, with its report. Raises StoreUnavailable."""
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.zremrangebyscore(keys.CLOCKS, "-inf", f"({now_ms}")
             pipeline.zadd(keys.CLOCKS, {identity: expires_ms})
@@ -47,14 +47,14 @@ class ClockRegister:
             pipeline.execute()
 
     def leave(self, identity: str) -> None:
-        """Take a stopped clock off the register. Raises StoreUnavailable."""
+        """Remove a stopped clock from the register. Raises StoreUnavailable."""
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.zrem(keys.CLOCKS, identity)
             pipeline.unlink(keys.CLOCK + identity)
             pipeline.execute()
 
     def living(self, now_ms: int) -> dict[str, dict[str, Any]]:
-        """What each living clock told last, by identity; what no clock tells is left out.
+        """The last report of each live clock, by identity, without invalid reports.
 
         Raises StoreUnavailable, WrongType.
         """
@@ -67,7 +67,7 @@ class ClockRegister:
 
 
 def _decoded(text: bytes | None) -> dict[str, Any] | None:
-    """What a clock told; None: nothing, or what no clock tells."""
+    """A clock's report; None: missing, or not a report."""
     try:
         found = json.loads(text or b"")
     except (ValueError, RecursionError):

@@ -11,10 +11,10 @@ from clock.store.ledger.held_pushes import Push
 
 
 class DecisionKind(StrEnum):
-    """What became of a due instant.
+    """The outcome of a due instant.
 
-    `words` says so to people; `colours` are those of the dashboard, on a light and on a dark page. `fires`: the
-    clock ran the event's action at its due instant, and the action did not fail.
+    `words` are for people; `colours` are those of the dashboard, on a light and on a dark page. `fires`: the clock
+    ran the event's action at its due instant, and the action did not fail.
 
     >>> DecisionKind("caught_up").fires, DecisionKind.MISSED.words
     (True, 'did not run: missed')
@@ -36,20 +36,20 @@ class DecisionKind(StrEnum):
     def __new__(
         cls, value: str, words: str = "", colours: tuple[str, str] = ("", ""), fires: bool = False
     ) -> DecisionKind:
-        """One of them, as the history holds it."""
+        """A kind from its value in the history."""
         kind = str.__new__(cls, value)
         kind._value_, kind.words, kind.colours, kind.fires = value, words, colours, fires
         return kind
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What became of a due instant.
+    """The outcome of a due instant.
 
-    It holds only where `after_ms` is what the ledger has decided last: so what is decided is, for each event, a
-    chain without gap. `detail` goes into the history as it is; `pushes` are the jobs that the firing enqueues;
-    `watched` the jids by which it is found later whether they have ended. `counted` is the entry's from then on
-    (empty: as it was), `uncounted` what it is if the decision is paused. `joins`: the history has one entry for it
-    and those of its kind just before it.
+    It is valid only if `after_ms` is the last decided instant in the ledger. So the decisions of an event form a
+    chain without gaps. `detail` is stored in the history; `pushes` are the jobs that the firing enqueues;
+    `watched` are the jids for the overlap check. `counted` is the entry's new value (empty: unchanged),
+    `uncounted` its value if the decision is paused. `joins`: the history has one record for it and those of its
+    kind just before it.
     """
 
     event: str
@@ -66,15 +66,15 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Verdict(IntEnum):
-    """What the ledger made of a decision; but for COMMITTED nothing was written."""
+    """The ledger's answer to a decision. Only COMMITTED decisions are written."""
 
     COMMITTED = 1
     DECIDED_ALREADY = 0
-    WRONG_TYPE = -1  # a key that the jobs go to holds another type
+    WRONG_TYPE = -1  # a key of the jobs has the wrong type
     OUTRANKED = -2  # a newer release leads
-    STALE = -3  # the ledger says something else of the event than the decision is built on: read it anew
-    PAUSED = -4  # the due instant lies in a pause, and the decision is one to push jobs
+    STALE = -3  # the ledger's entry differs from the one that the decision is built on: read it again
+    PAUSED = -4  # the due instant is in a pause, and the decision pushes jobs
 
 
-#: The answer to a batch that is under way: it waits for the verdicts, one for each decision.
+#: The answer to a batch that was sent: it waits for the verdicts, one for each decision.
 Verdicts = Callable[[], list[Verdict]]

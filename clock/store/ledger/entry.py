@@ -1,4 +1,4 @@
-"""A ledger entry: what the ledger says of one event."""
+"""A ledger entry: the state of one event in the ledger."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import MappingProxyType
 
 from clock.clocks import from_ms
 
-LATEST_MS = 253_370_764_800_000  # the year 9999: datetimes end with it
+LATEST_MS = 253_370_764_800_000  # the end of the year 9999, the last year of a datetime
 
 
 def instant_ms(text: bytes | None) -> int | None:
-    """An instant as Redis holds it, in ms since 1970; None: it is missing, or it is not an instant."""
+    """An instant in Redis, in ms since 1970; None: it is missing, or it is not an instant."""
     if text is None or not text.isdigit() or len(text) > len(str(LATEST_MS)):
         return None
     found = int(text)
@@ -22,19 +22,20 @@ def instant_ms(text: bytes | None) -> int | None:
 
 
 class Origin(IntEnum):
-    """Where an entry comes from."""
+    """The source of an entry."""
 
-    LEDGER = 0  # it stood there, or the event is new
-    RENEWED = 1  # it was begun again, because a part of it was missing or invalid
-    RESTORED = 2  # it was written again as this clock knows it: Redis had lost it
-    MOVED = 3  # there is none: the event has another name now, which `counted` holds
+    LEDGER = 0  # it was in the ledger, or the event is new
+    RENEWED = 1  # it was started again, because a part of it was missing or invalid
+    RESTORED = 2  # it was written again from this clock's memory: Redis had lost it
+    MOVED = 3  # missing: the event has another name now, which `counted` holds
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger says of an event; both in milliseconds since 1970, UTC.
+    """The state of an event; both instants in milliseconds since 1970, UTC.
 
-    `counted` is what a trigger counts its next due instant from, if not from the last one; its own text.
+    `counted` is what a trigger counts its next due instant from, if not from the last one, in the trigger's own
+    format.
     """
 
     anchor_ms: int
@@ -49,14 +50,14 @@ class Entry:
 
     @property
     def decided(self) -> datetime:
-        """The instant up to which every due instant is decided."""
+        """All due instants up to this one are decided."""
         return from_ms(self.decided_ms)
 
     @property
     def previous(self) -> datetime | None:
-        """The due instant decided last; None: none is since the anchor.
+        """The due instant decided last; None: no due instant since the anchor is decided.
 
-        Clockwork's form may be due at its anchor. An entry begins before it, or a millisecond after it, and due
+        Clockwork's form may be due at its anchor. An entry starts before it, or a millisecond after it, and due
         instants are whole seconds.
         """
         was_due = self.decided_ms >= self.anchor_ms and self.decided_ms % 1000 == 0
@@ -65,12 +66,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """An event's entry with the declaration that it belongs to."""
+    """An event's entry with its declaration."""
 
     declaration: str
     entry: Entry
 
 
-#: No entry is known.
+#: No entries are known.
 NOTHING: Mapping[str, Entry] = MappingProxyType({})
 NO_ROWS: Mapping[str, LedgerRow] = MappingProxyType({})

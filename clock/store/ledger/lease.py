@@ -1,4 +1,4 @@
-"""The lease that says which of several clocks works. Correctness rests on the fire script, never on it."""
+"""The lease decides which of several clocks works. Correctness depends on the fire script, not on it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from clock.store.server.connection import lent, translated
 
 logger = logging.getLogger("clock.clock")
 
-WAKE_UP_MS = 1_000  # clocks that stand by look that often in any case
+WAKE_UP_MS = 1_000  # clocks on standby check at least this often in any case
 
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
-    """Who holds the lease (empty: nobody), for how long yet (ms), and what time it is by Redis's clock."""
+    """The holder of the lease (empty: no clock), its remaining time (ms), and Redis's time."""
 
     holder: str
     left_ms: int
@@ -27,7 +27,7 @@ class Tenure:
 
 
 class Lease:
-    """One clock's claim on the lease. `rank` orders releases: of two, the higher one leads."""
+    """One clock's access to the lease. `rank` orders releases: of two releases, the higher one leads."""
 
     def __init__(self, redis: Redis, *, identity: str, release: str, rank: int) -> None:
         self._redis = redis
@@ -38,9 +38,9 @@ class Lease:
         self._step_down = script(redis, "step_down")
 
     def take(self, ttl_ms: int, *, leave_free: bool = False) -> Tenure:
-        """Take or keep the lease for `ttl_ms` where that may be; how it stands afterwards.
+        """Take or renew the lease for `ttl_ms` if possible. Returns its state afterwards.
 
-        With `leave_free` one that nobody holds is left alone: it ended before its time, so Redis lost it, and its
+        With `leave_free`, a lease without a holder is not taken: it ended too early, so Redis lost it, and its
         holder takes it again. Raises StoreUnavailable.
         """
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
@@ -57,12 +57,12 @@ class Lease:
         return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
 
     def give_back(self) -> None:
-        """Let another clock lead at once; nothing happens where it is not held. Raises StoreUnavailable."""
+        """Release the lease, if this clock has it, so another clock leads immediately. Raises StoreUnavailable."""
         with translated():
             self._step_down(keys=[keys.LEASE, keys.HAND_OVER], args=[self._identity, WAKE_UP_MS])
 
     def wait_for_hand_over(self, seconds: float) -> bool:
-        """Wait, on the connection, until a leader steps down or the time is over; True: one did.
+        """Wait, on the connection, until a leader releases the lease or the time is over. True: it was released.
 
         Raises StoreUnavailable.
         """

@@ -1,7 +1,8 @@
-"""The workers of a world: who lives, who has died, and whose heartbeat matters.
+"""The workers of a world: which are alive, which have died, and which heartbeats matter.
 
-While all live and Redis answers, a heartbeat changes nothing but its own time: of those up to the next moment
-only the last is made. As soon as somebody has died, or was cut off, each is made at its time.
+While all workers live and Redis answers, a heartbeat changes nothing except its own time. Then only the last
+heartbeat before the next moment is made. After a worker has died, or was cut off, each heartbeat is made at its
+time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from clock.testing.world.world_worker import WorldWorker
 
 
 class WorkerGroup:
-    """Starts, kills and moves on the workers; `hire` makes one, by its number."""
+    """Starts and kills workers, and moves them on; `hire` makes a worker, by its number."""
 
     def __init__(self, redis: Redis, hire: Callable[[int], WorldWorker], *, clock: Clock) -> None:
         self._redis = redis
@@ -35,7 +36,7 @@ class WorkerGroup:
         self._workers.append(self._hire(self._hired))
 
     def kill(self) -> None:
-        """Kill a worker as SIGKILL does: one that runs a job, else the first. Raises ValueError: there is none."""
+        """Kill a worker as SIGKILL does: a busy one, or else the first. Raises ValueError if none is left."""
         if not self._workers:
             raise ValueError("no worker is left to kill")
         victim = next((worker for worker in self._workers if worker.is_busy), self._workers[0])
@@ -44,19 +45,19 @@ class WorkerGroup:
         victim.die()
 
     def cut_off(self) -> None:
-        """Note that Redis is away: heartbeats are not heard."""
+        """Note that Redis is away, so heartbeats do not reach it."""
         self.is_cut_off = True
         for worker in self._workers:
             worker.has_beaten = False
 
     def is_back(self) -> None:
-        """Note that Redis is back: each worker is heard at its next heartbeat."""
+        """Note that Redis is back: the next heartbeat of each worker reaches it."""
         self.is_cut_off = False
         for worker in self._workers:
             worker.skip_beats(self._clock.now())
 
     def moments(self) -> Iterator[datetime]:
-        """When something happens here. What cannot be told while Redis is away is told when it is back."""
+        """The instants of the next changes here. While Redis is away, changes wait until it is back."""
         now = self._clock.now()
         for worker in self._workers:
             if self._beats_matter:
@@ -68,7 +69,7 @@ class WorkerGroup:
                     yield slot.looks_at
 
     def catch_up_heartbeats(self, before: datetime, go_to: Callable[[datetime], object]) -> None:
-        """Make each worker's last heartbeat up to that moment, where the earlier ones change nothing."""
+        """Make each worker's last heartbeat up to that instant, if the earlier ones change nothing."""
         if self._beats_matter or self.is_cut_off:
             return
         beats = [(last, worker) for worker in self._workers if (last := worker.last_beat(before)) is not None]
@@ -77,7 +78,7 @@ class WorkerGroup:
             worker.beat_once()
 
     def take_turns(self, now: datetime) -> None:
-        """Tell what has become of jobs whose time is over, and make the heartbeats that are due."""
+        """Finish the jobs whose time is over, and make the heartbeats that are due."""
         for worker in list(self._workers):
             for slot in worker.slots:
                 if slot.ends_at is not None and slot.ends_at <= now:
@@ -92,13 +93,13 @@ class WorkerGroup:
             self._dead = [worker for worker in self._dead if worker.identity.encode() in known]
 
     def begin_jobs(self, now: datetime) -> None:
-        """Let free slots claim jobs until there is nothing to claim: a job that begins may enqueue others."""
+        """Claim jobs for free slots until there are no more: a job that starts may enqueue others."""
         while any(worker.begin_job(now) for worker in self._workers):
             pass
 
     @property
     def _beats_matter(self) -> bool:
-        """Somebody has died or was cut off, and the others do not know yet."""
+        """Whether a worker has died or was cut off, and the others do not know yet."""
         if self.is_cut_off:
             return False
         return bool(self._dead) or not all(worker.has_beaten for worker in self._workers)

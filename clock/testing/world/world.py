@@ -1,9 +1,9 @@
 """A world: clock, Redis, workers and their jobs on one fake clock, in one thread.
 
-The ticker, the store's scripts, the processor, the poller, the heartbeat and the recovery of dead workers'
-jobs are production's own; the world only says whose turn it is. It goes from moment to moment: a due instant,
-a job that ends, a delayed job that is due, a heartbeat that matters. What is drawn by lot - the jitter of
-retries - is drawn alike in each run, so that a world always goes the same way.
+The ticker, the scripts, the processor, the poller, the heartbeat and the recovery of dead workers' jobs are those
+of production. The world only decides which of them runs next. It goes from one moment to the next: a due instant,
+the end of a job, a delayed job that is due, a heartbeat that matters. Random numbers - the jitter of retries - are
+the same in each run, so a world always has the same result.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ from clock.timetable.clock_file.draft import zone_named
 from clock.worker.options import Queue, WorkerOptions
 from clock.worker.scheduled import ScheduledJobs
 
-SHORTEST = timedelta(milliseconds=1)  # a job takes so long at least: time goes on, whatever it enqueues
+SHORTEST = timedelta(milliseconds=1)  # the shortest job, so time passes whatever it enqueues
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-#: How long a job takes: a length, or a function of its arguments that gives one.
+#: How long a job takes: a length, or a function of its arguments that returns one.
 Duration = timedelta | Callable[..., timedelta]
 K = TypeVar("K", bound="type[Job] | str")
 
 
 class World:
-    """Made by `testing.world`; `run` lets time pass. Use it in a `with` block, or call `close`.
+    """Created by `testing.world`; `run` lets time pass. Use it in a `with` block, or call `close`.
 
     `runs` are all runs of jobs, in their order; `clock` is the world's time, `redis` its Redis.
     """
@@ -78,7 +78,7 @@ class World:
         self._calls: list[tuple[datetime, int, Callable[[], object]]] = []
         self._move: Move = lambda _: None
         self._is_inside = False
-        self._luck = random.Random(0).getstate()  # noqa: S311  # no secret
+        self._luck = random.Random(0).getstate()  # noqa: S311  # not a secret
 
     def __enter__(self) -> Self:
         return self
@@ -87,14 +87,14 @@ class World:
         self.close()
 
     def close(self) -> None:
-        """Give its Redis back."""
+        """Return its Redis to the pool."""
         self._open.close()
 
     def at(self, when: str | datetime, call: Callable[..., object], *args: object) -> None:
-        """Have `call(*args)` called at that moment of the world, inside it: `w.at("01:30", w.kill_worker)`.
+        """Call `call(*args)` at that instant of the world, inside it: `w.at("01:30", w.kill_worker)`.
 
         `when` is a datetime or its text (naive: in the world's zone), or a time of day: the next one. Raises
-        ValueError where it is past.
+        ValueError if it is in the past.
         """
         moment, now = upcoming(when, self.zone, self.clock.now()), self.clock.now()
         if moment < now:
@@ -103,7 +103,7 @@ class World:
         self._calls.sort(key=itemgetter(0, 1))
 
     def redis_down(self, begin: str | datetime, end: str | datetime) -> None:
-        """Have Redis cut off from `begin` to `end`; what it holds stays. Times of day: the next ones."""
+        """Cut off Redis from `begin` to `end`; its data stays. Times of day mean the next ones."""
         first = upcoming(begin, self.zone, self.clock.now())
         last = upcoming(end, self.zone, first)
         if last < first:
@@ -112,7 +112,7 @@ class World:
         self.at(last, self._mend)
 
     def kill_worker(self) -> None:
-        """Kill a worker as SIGKILL does: one that runs a job, else the first. Raises ValueError: there is none."""
+        """Kill a worker as SIGKILL does: a busy one, or else the first. Raises ValueError if none is left."""
         self._worker_group.kill()
 
     def start_worker(self) -> None:
@@ -124,7 +124,7 @@ class World:
         self._ticker, self._ticks_at = None, NEVER
 
     def start_clock(self, timetable: Timetable | None = None) -> None:
-        """Start a clock process; with another `timetable` it is a deploy."""
+        """Start a clock process; another `timetable` is a deploy."""
         self._timetable = timetable or self._timetable
         if self._timetable is not None:
             self._ticker = Ticker(
@@ -137,7 +137,7 @@ class World:
             self._ticks_at = self.clock.now()
 
     def run(self, **length: float) -> None:
-        """Let time pass: `run(days=2)`, `run(hours=1, minutes=30)`; what is due at the very end is left."""
+        """Let time pass: `run(days=2)`, `run(hours=1, minutes=30)`. What is due at the very end is not done."""
         end = self.clock.now() + timedelta(**length)
         if end < self.clock.now():
             raise ValueError(f"time goes only forwards, not by {timedelta(**length)}")
@@ -149,12 +149,12 @@ class World:
             self._go_to(end)
 
     def enqueue(self, job: type[Job], *args: object) -> str:
-        """Push a job as the application would, now; its jid."""
+        """Push a job as the application would, now. Returns its jid."""
         with self._inside():
             return job.perform_async(*args)
 
     def ran(self, job: type[Job] | str, outcome: str | None = None) -> list[Ran]:
-        """A job's runs, or those that came to `outcome`. Raises ValueError, UnknownJobClass: there is none."""
+        """A job's runs, or those with this outcome. Raises ValueError for another outcome, UnknownJobClass."""
         if outcome not in (None, *OUTCOMES):
             raise ValueError(f"unknown outcome {outcome!r}; available: {', '.join(OUTCOMES)}")
         if isinstance(job, str) and job not in {run.job for run in self.runs}:
@@ -172,7 +172,7 @@ class World:
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
-        """Let the world's time, Redis and luck be those of the process."""
+        """Use the world's time, Redis and random numbers in this process."""
         if self._is_inside:
             yield
             return
@@ -200,7 +200,7 @@ class World:
             self._move(at.timestamp())
 
     def _next_moment(self, end: datetime) -> datetime:
-        """When something happens next; the heartbeats on the way there are made."""
+        """When the next change happens; makes the heartbeats before it."""
         moments = [
             self._ticks_at,
             self._polls_at if len(self._worker_group) else NEVER,
@@ -223,7 +223,7 @@ class World:
         self._plan_poll(now)
 
     def _tick(self, now: datetime) -> None:
-        assert self._ticker is not None  # noqa: S101  # it ticks where there is one
+        assert self._ticker is not None  # noqa: S101  # only called with a ticker
         try:
             self._ticker.tick()
         except StoreError:
@@ -269,7 +269,7 @@ def _name(job: type[Job] | str) -> str:
 
 
 def _instant(seconds: float) -> datetime:
-    """Float seconds since 1970, as Redis's scores hold them, as an instant not before."""
+    """Float seconds since 1970, as in Redis's scores, as an instant that is not earlier."""
     return from_ms(math.ceil(seconds * 1000))
 
 
@@ -283,11 +283,11 @@ def world(
     queues: Sequence[str] = ("default",),
     durations: Mapping[K, Duration] | None = None,
 ) -> World:
-    """A world that begins at `start`: a clock with `file` (None: none), and `workers` of `slots` each.
+    """A world that starts at `start`: a clock with `file` (None: no clock), and `workers` with `slots` each.
 
-    A naive `start` is in `tz`, else in the clock file's zone, else in UTC. `durations` says how long a job
-    takes: a timedelta, or a function of its arguments that gives one; else it takes a millisecond. Raises
-    StoreError where the `embedded` extra is not installed, ValueError for numbers that cannot be.
+    A naive `start` is in `tz`, or else in the clock file's zone, or else in UTC. `durations` has how long jobs
+    take: a timedelta, or a function of the arguments that returns one; by default a millisecond. Raises StoreError
+    if the `embedded` extra is not installed, ValueError for invalid numbers.
     """
     if workers < 0 or slots < 1:
         raise ValueError(f"workers={workers}, slots={slots}: a world has 0 or more workers of 1 or more slots")

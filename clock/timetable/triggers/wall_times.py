@@ -1,9 +1,9 @@
-"""Times of day on days of the calendar, as instants in a zone: the one place where the year's odd nights count.
+"""Times of day on calendar days, as instants in a zone: the one place that handles zone changes.
 
-All day-and-time rules - fluent, Clockwork's, cron - are expanded here, a stretch of one offset at a time. Within
-a stretch an instant is a wall-clock time less the offset, no more; only where two stretches meet does the rule for
-the night matter. `FIXED` is Debian cron's rule, as the `cronsim` package states it, for times of day;
-`EVERY_HOUR` is its rule for wildcards: whenever the clock shows a matching time.
+All rules of days and times - fluent, Clockwork's, cron - are expanded here, one offset period at a time. Within
+such a period an instant is a wall-clock time minus the offset. Only between two periods the rule for zone changes
+matters. `FIXED` is Debian cron's rule for times of day, as the `cronsim` package states it; `EVERY_HOUR` is its
+rule for wildcards: at each matching time on the clock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal
 from clock.timetable.triggers.calendar_days import DayRule
 from clock.timetable.triggers.zone_offsets import DAY, OffsetPeriod, offsets_of
 
-#: How far a search goes, as cronsim's. The rarest day, 29 February on a given weekday, comes within 40 years.
+#: How far a search goes, as in cronsim. The rarest day, 29 February on a given weekday, comes within 40 years.
 SEARCH_SECONDS = 50 * 366 * DAY
 
 
@@ -27,7 +27,7 @@ Fold = Literal["first", "second", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Dst:
-    """What becomes of a time of day that a night skips (`gap`), or has twice (`fold`)."""
+    """What happens to a time of day that a zone change skips (`gap`) or repeats (`fold`)."""
 
     gap: Gap
     fold: Fold
@@ -39,13 +39,13 @@ EVERY_HOUR = Dst("skip", "both")
 
 @dataclass(frozen=True, slots=True)
 class DstChoice:
-    """What a declaration chooses; None: what is usual for its kind."""
+    """The choice of a declaration; None: the default for its kind."""
 
     gap: Gap | None = None
     fold: Fold | None = None
 
     def over(self, usual: Dst) -> Dst:
-        """The rule, with `usual` where nothing is chosen."""
+        """The rule, with `usual` as the default."""
         if self.gap is None and self.fold is None:
             return usual
         return Dst(self.gap or usual.gap, self.fold or usual.fold)
@@ -68,13 +68,13 @@ class WallTimes:
         return Instants(self, after, end)
 
     def readings(self, after: int, end: int) -> Iterator[tuple[int, int]]:
-        """The instants in (after, end], in order, each with the wall-clock time that it stands for."""
+        """The instants in (after, end], in order, each with its wall-clock time."""
         for offset, walls in self.runs(after, end):
             for wall in walls:
                 yield wall - offset, wall
 
     def runs(self, after: int, end: int) -> Iterator[tuple[int, Walls]]:
-        """Runs of wall-clock times: (offset, the times); an instant is a time less the offset."""
+        """Runs of wall-clock times: (offset, the times); an instant is a time minus the offset."""
         end = min(end, after + SEARCH_SECONDS)
         soonest = next(iter(self.days.between((after - DAY) // DAY, (end + DAY) // DAY + 1)), None)
         if soonest is None:
@@ -89,7 +89,7 @@ class WallTimes:
             yield period.offset, self._walls(low, high)
 
     def _wall_range(self, period: OffsetPeriod) -> tuple[int, int]:
-        """The wall-clock times, low <= wall < high, that count in this stretch; the rest of a fold do not."""
+        """The wall-clock times, low <= wall < high, that count in this period; in a fold only a part does."""
         low, high = period.start + period.offset, period.stop + period.offset
         if self.dst.fold == "first" and period.before > period.offset:
             low = period.start + period.before
@@ -98,7 +98,7 @@ class WallTimes:
         return low, high
 
     def _shifted(self, period: OffsetPeriod) -> Iterator[tuple[int, Walls]]:
-        """The run for the gap before a stretch: all times in it stand for the stretch's first instant."""
+        """The run for the gap before an offset period: all times in it mean the period's first instant."""
         low, high = period.start + period.before, period.start + period.offset
         skipped = next(iter(self._walls(low, high)), None)
         if self.dst.gap == "shift" and skipped is not None and not self._walls(high, high + 1):
@@ -109,7 +109,7 @@ class WallTimes:
 
 
 class Walls:
-    """The wall-clock times low <= wall < high of a rule, in order, as if there were no DST transitions."""
+    """The wall-clock times low <= wall < high of a rule, in order, without zone changes."""
 
     __slots__ = ("_days", "_high", "_low", "_times")
 
@@ -146,7 +146,7 @@ class Walls:
 
 
 class Instants:
-    """The instants of a rule in (after, end], in order. They can be counted without making each."""
+    """The instants of a rule in (after, end], in order. They can be counted without computing each."""
 
     __slots__ = ("_after", "_end", "_rule")
 

@@ -1,4 +1,4 @@
-"""The odd nights of a zone: those on which its clocks are changed."""
+"""Zone changes: the instants at which a zone's clocks are changed, such as DST transitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clock.timetable.triggers.zone_offsets import offsets_of, to_datetime, to_se
 class ZoneChange:
     """A change of a zone's clocks: from the wall-clock time `shown` they go to `then`, at the instant `at`.
 
-    In a gap (`then` is later) the times from `shown` to `then` do not occur; in a fold those from `then` to
+    In a gap (`then` is later) the times from `shown` to `then` do not occur. In a fold the times from `then` to
     `shown` occur twice.
     """
 
@@ -23,11 +23,11 @@ class ZoneChange:
 
     @property
     def is_gap(self) -> bool:
-        """Whether times of day are skipped; else they occur twice."""
+        """Whether times of day are skipped; otherwise they occur twice."""
         return self.then > self.shown
 
     def holds(self, wall: datetime) -> bool:
-        """Whether the naive wall-clock time is one that is skipped, or occurs twice."""
+        """Whether the naive wall-clock time is skipped or occurs twice."""
         return min(self.shown, self.then) <= wall < max(self.shown, self.then)
 
 
@@ -49,7 +49,7 @@ def zone_changes(zone: tzinfo, start: datetime, end: datetime) -> Iterator[ZoneC
 
 
 def described(change: ZoneChange) -> str:
-    """What a change of the clocks does, in words."""
+    """The change in words."""
     what = "are skipped" if change.is_gap else "occur twice"
     low, high = sorted((change.shown, change.then))
     return f"{change.shown:%a %d %b %Y}: the times from {low:%H:%M} to {high:%H:%M} {what}"

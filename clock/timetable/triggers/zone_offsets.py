@@ -1,8 +1,8 @@
-"""Instants, and what the clocks of a zone show at them.
+"""Instants, and the wall-clock times of a zone.
 
-Inside this room an instant is a whole number of seconds since 1970 in UTC, and a wall-clock time is the same
-number read off a zone's clock: `wall = instant + offset`. A zone's time is a row of stretches of one offset each;
-where two of them meet, the wall clock has a gap (spring) or shows some times twice (a fold, autumn).
+In these modules an instant is a whole number of seconds since 1970 in UTC. A wall-clock time is the corresponding
+number of a zone's clock: `wall = instant + offset`. A zone's time is a row of periods with one offset each.
+Between two periods the wall clock has a gap (spring) or repeats some times (a fold, autumn).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-#: Later than anything that is asked for, early enough for every zone's `datetime` to hold it: the year 9990.
+#: Later than any instant in use, and early enough for every zone's `datetime`: the year 9990.
 FOREVER = 253_086_768_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _SECOND = timedelta(seconds=1)
 _LOOK_EVERY = 3 * DAY  # no zone has changed its offset and back in less than 6 days since 1970
-_SPAN_BITS = 25  # offsets are looked up, and remembered, for spans of 2**25 s (388 days)
+_SPAN_BITS = 25  # offsets are computed and cached for spans of 2**25 s (388 days)
 
 
 def to_seconds(instant: datetime) -> int:
@@ -49,7 +49,7 @@ def date_of(number: int) -> date:
 
 @dataclass(frozen=True, slots=True)
 class OffsetPeriod:
-    """The instants start <= t < stop have one offset; `before` and `following` are its neighbours'."""
+    """The instants start <= t < stop have one offset; `before` and `following` are those of its neighbours."""
 
     start: int
     stop: int
@@ -59,7 +59,7 @@ class OffsetPeriod:
 
 
 class Offsets:
-    """A zone's offsets from UTC, found by asking the zone, and remembered. Made by `offsets_of`."""
+    """A zone's offsets from UTC, read from the zone and cached. Created by `offsets_of`."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
@@ -70,9 +70,9 @@ class Offsets:
         return next(period.offset for period in self._span(instant >> _SPAN_BITS) if instant < period.stop)
 
     def periods(self, first: int, last: int) -> Iterator[OffsetPeriod]:
-        """The stretches that hold the instants first <= t <= last, in order.
+        """The offset periods of the instants first <= t <= last, in order.
 
-        A long stretch may come in parts, whose offsets are those of their neighbours.
+        A long period may come in parts, whose offsets are those of their neighbours.
         """
         for number in range(first >> _SPAN_BITS, (last >> _SPAN_BITS) + 1):
             for period in self._span(number):
@@ -85,7 +85,7 @@ class Offsets:
         return [wall - part.offset for part in around if part.start <= wall - part.offset < part.stop]
 
     def instant_of(self, wall: int) -> int:
-        """The instant that `wall` stands for by the default rule: in a fold the first, in a gap its end."""
+        """The instant of `wall` by the default rule: in a fold the first, in a gap its end."""
         readings = self.readings(wall)
         if readings:
             return readings[0]
