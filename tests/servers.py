@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
 from clock.store.jobs.queues import Parcel, push_commands
+from clock.store.server.durable import durable_of
 from clock.store.server.sending import push_seconds, send
 from tests.patience import PATIENCE_SECONDS
 
@@ -90,7 +91,8 @@ def port_of(redis: Redis) -> int:
 
 def push(redis: Redis, payload: str = "{}") -> None:
     """Push one job as an application does."""
-    send(redis, [push_commands([Parcel("default", [payload])])], within=push_seconds(redis))
+    commands = push_commands([Parcel("default", [payload])], durable_of(redis))
+    send(redis, [commands], within=push_seconds(redis))
 
 
 def certificates(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from clock.config.load import (
     file_used,
     gather,
     load_config,
-    namespace_of_process,
+    setting_of_process,
     use_application,
 )
 from clock.config.schedule_file import Declared
@@ -25,6 +25,6 @@ __all__ = [
     "gather",
     "json_schema",
     "load_config",
-    "namespace_of_process",
+    "setting_of_process",
     "use_application",
 ]

@@ -65,18 +65,17 @@ def gather(
     return list(found.values())
 
 
-def namespace_of_process(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The namespace of a process that only pushes: of the environment, the application or the default file.
+def setting_of_process(name: str, environ: Mapping[str, str] = os.environ) -> object:
+    """A setting of a process that only pushes: of the environment, the application, the file, the defaults.
 
-    No other setting is read. Raises ConfigurationError.
+    No other setting is checked. Raises ConfigurationError.
     """
-    if environ.get("CLOCK_NAMESPACE"):
-        found = _checked("namespace", environ["CLOCK_NAMESPACE"], "the environment variable CLOCK_NAMESPACE")
-    elif "namespace" in _application:
-        found = _application["namespace"]
-    else:
-        found = next((item for item in _of_file_if_it_names("namespace", environ)), Found("namespace", None, ""))
-    return None if found.value is None else str(found.value)
+    variable = str(BY_NAME[name].variable)
+    if environ.get(variable):
+        return _checked(name, environ[variable], f"the environment variable {variable}").value
+    if name in _application:
+        return _application[name].value
+    return next((item.value for item in _of_file_if_it_names(name, environ)), BY_NAME[name].default)
 
 
 def use_application(values: Mapping[str, object], source: str) -> None:

@@ -119,6 +119,7 @@ QUEUES_SCHEMA = {
 
 COUNT = of_number(int, "it must be a whole number above 0", minimum=1, maximum=MOST)
 NUMBER = of_number(int, "it must be a whole number, 0 or above", minimum=0)
+REPLICAS = of_number(int, "it must be a number of replicas, from 0 to 10", minimum=0, maximum=10)
 PORT = of_number(int, "it must be a port, from 1 to 65535", metavar="PORT", minimum=1, maximum=65_535)
 SECONDS = of_number(float, "it must be a number of seconds, from 0 to a day", minimum=0, exclusiveMaximum=DAY)
 LIMIT = of_number(

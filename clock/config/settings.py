@@ -19,6 +19,7 @@ from clock.config.setting_types import (
     NUMBER,
     PORT,
     QUEUES,
+    REPLICAS,
     SECONDS,
     URL,
     Kind,
@@ -48,6 +49,7 @@ class Config:
     processes: int = 1
     stop_timeout: float = 25.0
     push_timeout: float = 5.0
+    durable: int = 0
     heartbeat: float = 5.0
     max_retries: int = 25
     dead_max_jobs: int = 10_000
@@ -132,6 +134,11 @@ SETTINGS = (
         "push_timeout",
         "seconds after which a push that Redis does not answer fails, waiting for a connection included",
         LIMIT,
+    ),
+    Setting(
+        "durable",
+        "number of replicas that must have a push or a run within a second; 0: Redis replicates later",
+        REPLICAS,
     ),
     Setting(
         "heartbeat",

@@ -19,6 +19,7 @@ def connected(config: Config, max_connections: int = 1) -> Redis:
         max_connections=max_connections,
         push_seconds=config.push_timeout,
         namespace=config.namespace,
+        durable=config.durable,
     )
 
 

@@ -93,6 +93,7 @@ _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
     "jid": (lambda value: _is_name(value) and len(str(value)) <= LONGEST_JID, "a text of 1 to 200 characters"),
     "at_front": (lambda value: isinstance(value, bool), "True or False"),
+    "durable": (lambda value: type(value) is int and 0 <= value <= 10, "a number from 0 to 10"),
     "fields": (_are_fields, "a dict of names, as of variables, to values that JSON has"),
 }
 
@@ -125,6 +126,7 @@ class CallOptions(JobOptions, total=False):
     wait_until: float | datetime
     jid: str
     at_front: bool
+    durable: int
     fields: Mapping[str, Any]
 
 
@@ -133,7 +135,7 @@ class Order:
     """What is to be pushed beside the arguments: a job class, options of the payload over its own, when, how.
 
     `when` is when the job is to be run; `on_commit` delays the push until a commit. `at_front`: the job is taken
-    before those that wait already.
+    before those that wait already. `durable`: how many replicas must confirm it.
     """
 
     job: JobClass
@@ -141,6 +143,7 @@ class Order:
     when: Time | None = None
     on_commit: OnCommit | None = None
     at_front: bool = False
+    durable: int = 0
 
 
 #: Options that JSON holds as seconds.

@@ -44,6 +44,7 @@ PARKED = "clock:parked"  # set: names of classes that no worker knew
 PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
 EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired
 CANCELLED_JOBS = "clock:cancelled_jobs"  # hash: class -> how many of its jobs were cancelled by a worker
+REPLICATED = "clock:replicated"  # string, expires: written before a WAIT, which then covers all earlier writes
 NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end

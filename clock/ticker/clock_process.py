@@ -15,6 +15,7 @@ from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.durable import durable_of
 from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_clock
 from clock.store.server.self_check import SelfCheck
@@ -71,7 +72,9 @@ class ClockProcess:
             problems=problems,
             unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
         )
-        self._self_check = SelfCheck(redis, of_clock(), USED_SELDOM, clock=self._clock, problems=problems)
+        self._self_check = SelfCheck(
+            redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self._clock, problems=problems
+        )
 
     def listen(self, listener: Callable[[Decision], object]) -> None:
         """Call `listener` with each decision that the ledger takes from now on."""

@@ -28,10 +28,12 @@ from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
 from clock.job.push.payload_builder import pack_all, pack_one
 from clock.job.types import JobClass, OnCommit
+from clock.store import Redis
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
-from clock.store.server.sending import push_seconds, send
+from clock.store.server.durable import durable_of
+from clock.store.server.sending import Command, push_seconds, send
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
 Batches = Iterable[Sequence[Parcel]]
@@ -72,7 +74,7 @@ class ToRedis:
     def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
-        send(redis, map(push_commands, batches), within=push_seconds(redis))
+        send(redis, _commands(redis, batches), within=push_seconds(redis))
 
     async def acarry(self, batches: Batches) -> None:
         """Push them in a thread: no second connection for each event loop is needed.
@@ -85,7 +87,12 @@ class ToRedis:
 
     def _carry_late(self, batches: Batches, since: float) -> None:
         redis = connection.default(spent=_monotonic() - since)
-        send(redis, map(push_commands, batches), within=push_seconds(redis) - (_monotonic() - since))
+        send(redis, _commands(redis, batches), within=push_seconds(redis) - (_monotonic() - since))
+
+
+def _commands(redis: Redis, batches: Batches) -> Iterator[list[Command]]:
+    durable = durable_of(redis)
+    return (push_commands(parcels, durable) for parcels in batches) if durable else map(push_commands, batches)
 
 
 @cache
@@ -151,7 +158,14 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
         except ValueError as error:
             raise ValueError(f"{job.wire_name}: {error}") from None
     jid, parcels = pack_one(job, order.options, args, due, time)
-    return jid, parcels if not order.at_front else in_front(order, parcels)
+    return jid, with_options(order, parcels)
+
+
+def with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
+    """The parcels, with the options of the push that are not in payloads. Raises JobError."""
+    if order.durable:
+        parcels = [replace(parcel, durable=order.durable) for parcel in parcels]
+    return in_front(order, parcels) if order.at_front else parcels
 
 
 def in_front(order: Order, parcels: list[Parcel]) -> list[Parcel]:
@@ -204,7 +218,7 @@ def packed_all(
             part = slice(start, start + BULK_BATCH)
             some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
             jids.extend(some)
-            yield parcels if not order.at_front else in_front(order, parcels)
+            yield with_options(order, parcels)
 
     # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
     is_at_once = client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit

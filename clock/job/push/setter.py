@@ -21,7 +21,7 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 Ts = TypeVarTuple("Ts")
 
-_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "fields")
+_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "durable", "fields")
 FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sidekiq's names starts with it
 
 
@@ -48,6 +48,7 @@ class Setter(Order, Generic[P]):
             options.get("wait", options.get("wait_until")),
             (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
             options.get("at_front", False),
+            options.get("durable", 0),
         )
 
     def set(self, **options: Unpack[CallOptions]) -> Setter[P]:
@@ -59,6 +60,7 @@ class Setter(Order, Generic[P]):
             self.when if more.when is None else more.when,
             more.on_commit or self.on_commit,
             options.get("at_front", self.at_front),
+            options.get("durable", self.durable),
         )
 
     def __str__(self) -> str:
@@ -186,7 +188,7 @@ class Setter(Order, Generic[P]):
         if when is None:  # it would mean at once
             wanted = "pass seconds, a timedelta or an aware datetime"
             raise ValueError(f"{self.wire_name}: None is not a time; {wanted}")
-        return Setter(self.job, self.options, when, self.on_commit, self.at_front)
+        return Setter(self.job, self.options, when, self.on_commit, self.at_front, self.durable)
 
     def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         self._check_bulk(args)

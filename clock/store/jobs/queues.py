@@ -9,6 +9,7 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.server.connection import translated
+from clock.store.server.durable import wait_command
 from clock.store.server.sending import Command
 
 
@@ -17,7 +18,7 @@ class Parcel:
     """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now).
 
     `is_near`: one of them is due before a worker would look by itself. `at_front`: they are taken before those
-    that wait already, the first of them first.
+    that wait already, the first of them first. `durable`: how many replicas must have them.
     """
 
     queue: str
@@ -25,10 +26,14 @@ class Parcel:
     at: list[float] | None = None
     is_near: bool = False
     at_front: bool = False
+    durable: int = 0
 
 
-def push_commands(parcels: Sequence[Parcel]) -> list[Command]:
-    """The commands that add jobs to their queues, and delayed jobs to the schedule."""
+def push_commands(parcels: Sequence[Parcel], durable: int = 0) -> list[Command]:
+    """The commands that add jobs to their queues, and delayed jobs to the schedule.
+
+    With `durable`, of the process or of a parcel, WAIT follows them.
+    """
     commands: list[Command] = []
     for parcel in parcels:
         if parcel.at is None:
@@ -42,7 +47,8 @@ def push_commands(parcels: Sequence[Parcel]) -> list[Command]:
             commands.append(("ZADD", keys.SCHEDULE, *pairs))
             if parcel.is_near:
                 commands.append(("PUBLISH", keys.NEARER, ""))
-    return commands
+        durable = max(durable, parcel.durable)
+    return [*commands, wait_command(durable)] if durable else commands
 
 
 def size(redis: Redis, name: str) -> int:

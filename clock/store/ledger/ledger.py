@@ -149,15 +149,17 @@ class RedisLedger:
         """
         fired = fire_arguments(decisions)
         args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed]
+        command = ("EVALSHA", self._fire.sha, len(fired.keys), *fired.keys, *args)
         with translated():
-            answer = ask(self._redis, "EVALSHA", self._fire.sha, len(fired.keys), *fired.keys, *args)
+            answer = ask(self._redis, *command)
 
         def verdicts() -> list[Verdict]:
             with translated():
                 try:
                     numbers, problems = answer()
-                except NoScriptError:  # the server was started anew
-                    numbers, problems = self._fire(keys=fired.keys, args=args)
+                except NoScriptError:  # the server was restarted
+                    self._redis.script_load(self._fire.script)
+                    numbers, problems = ask(self._redis, *command)()
             self._report(list(map(keys.shown, problems)))
             return [Verdict(number) for number in numbers]
 

@@ -43,12 +43,13 @@ def client(
     is_application: bool = False,
     source: str = "",
     namespace: str = "",
+    durable: int = 0,
 ) -> Redis:
     """A client for the server of `url`. Nothing is opened yet. Raises ConfigurationError.
 
     `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`.
     `source` is where the URL came from, to log which options have no effect; '' logs nothing. `namespace`: before
-    every key; '' for none.
+    every key; '' for none. `durable`: how many replicas must have a push or a firing.
     """
     address = read(url)
     for name in address.options.ignored if source else ():
@@ -58,6 +59,7 @@ def client(
         max_connections = int(address.options.pushes.get("max_connections", max_connections))
     space = Namespace(namespace) if namespace else None
     pool = _pool(address, limits, max_connections, space)
+    pool.durable = durable
     try:
         pool.new_link()
     except (TypeError, RedisError) as error:

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,13 +22,14 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from clock.clocks import Clock, SystemClock
-from clock.config import namespace_of_process
+from clock.config import setting_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import keys
 from clock.store.server import embedded
 from clock.store.server.address import masked
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
+from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import renew_in_child
 from clock.store.server.pool import Pool
@@ -97,12 +98,15 @@ class lent:  # noqa: N801  # as `translated`
 def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
     """Send a command; what is returned waits for its answer. Both raise what the client library does.
 
-    The answer has to be asked for, once: until then a connection is set apart for it.
+    The answer has to be asked for, once: until then a connection is set apart for it. With `durable` replicas, the
+    answer is there when these have the write; it raises FoundFault if too few have it in time.
     """
-    pool = redis.connection_pool
+    pool: Any = redis.connection_pool
+    durable = durable_of(redis)
+    further = [("SET", keys.REPLICATED, 1, "PX", WAIT_MS), wait_command(durable)] if durable else []
     link: Any = pool.get_connection()
     try:
-        link.send_command(*command)
+        link.send_packed_command(link.pack_commands([command, *further]))
     except BaseException:
         link.disconnect()
         pool.release(link)
@@ -110,7 +114,7 @@ def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
 
     def answer() -> Any:
         try:
-            return link.read_response()
+            return _durable_answer(link, durable) if durable else link.read_response()
         except ResponseError:
             raise
         except BaseException:
@@ -122,31 +126,49 @@ def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
     return answer
 
 
+def _durable_answer(link: Any, durable: int) -> Any:
+    """The answer to a command that a write and a WAIT follow."""
+    try:
+        answer = link.read_response()
+    except ResponseError:  # the command was not run, so nothing waits for replicas; its error counts
+        for _ in range(2):
+            with suppress(ResponseError):
+                link.read_response()
+        raise
+    link.read_response()
+    check_replicated(int(link.read_response()), durable)
+    return answer
+
+
 def connect(
     url: str | None = None,
     *,
     source: str = "REDIS_URL",
-    folder: Path | None = None,
     max_connections: int = 1,
     push_seconds: float = PUSH_SECONDS,
     is_application: bool = False,
     namespace: str | None = None,
+    durable: int | None = None,
 ) -> Redis:
-    """Open a connection and check it: to `url`, else `REDIS_URL`, else the embedded Valkey of `folder`.
+    """Open a connection and check it: to `url`, else `REDIS_URL`, else the folder's embedded Valkey.
 
-    `source` says in errors where `url` came from. `folder` is the current one if not given. At most
-    `max_connections` are opened; a thread that needs one more waits. A push takes `push_seconds` at most.
+    `source` names the origin of `url` in errors. At most `max_connections` are opened; a thread that needs one
+    more waits. A push takes `push_seconds` at most.
     `is_application`: the process only pushes, so that limit and those in the URL count for all its commands.
     `namespace` is put before every key; None: that of `CLOCK_NAMESPACE` or of the application's settings.
+    `durable`: how many replicas must confirm a push or a firing; None: that of `CLOCK_DURABLE` or of the settings.
     Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
     """
     if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
         source = _application_url[1]
-    url = server_url(url, folder)
-    space = (namespace_of_process() or "") if namespace is None else namespace
+    url = server_url(url)
+    space = str(setting_of_process("namespace") or "") if namespace is None else namespace
+    replicas = int(str(setting_of_process("durable"))) if durable is None else durable
     try:
         limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
-        opened = partial(client, url, max_connections, limits, is_application=is_application, namespace=space)
+        opened = partial(
+            client, url, max_connections, limits, is_application=is_application, namespace=space, durable=replicas
+        )
         redis = opened(source=source)
         renew_in_child(redis, opened)
     except ConfigurationError as error:
@@ -160,12 +182,12 @@ def connect(
     return redis
 
 
-def server_url(url: str | None, folder: Path | None = None) -> str:
-    """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the embedded Valkey of `folder`.
+def server_url(url: str | None) -> str:
+    """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the folder's embedded Valkey.
 
     Raises StoreError or ConfigurationError if there is none.
     """
-    return url or os.environ.get("REDIS_URL") or _application_url[0] or _embedded_url(folder or Path.cwd())
+    return url or os.environ.get("REDIS_URL") or _application_url[0] or _embedded_url(Path.cwd())
 
 
 def use_url(url: str, source: str) -> None:

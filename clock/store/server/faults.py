@@ -262,6 +262,12 @@ _OF_NETWORK = (
 )
 
 
+NOT_REPLICATED = Fault(
+    "not_replicated",
+    "Too few replicas have a write, and a fail-over now would lose it",
+    "Start the replicas, or lower `durable`.",
+)
+
 #: What keeps all sentinels from naming the primary, by the cause of what they answered.
 SENTINEL_FAULTS = {
     "unreachable": _elsewhere("unreachable", "Redis cannot be reached: no sentinel answers", ""),

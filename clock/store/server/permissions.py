@@ -15,6 +15,7 @@ from clock.errors import StoreError
 from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.server.durable import durable_of
 from clock.store.server.faults import store_error
 from clock.store.server.namespace import namespace_of
 
@@ -80,9 +81,12 @@ _OF_A_HEARTBEAT = "HSET HMGET EXPIRE UNLINK"
 _FURTHER: Mapping[str, Command] = {"BLPOP": ("0",), "SET": ("0",), "PUBLISH": ("0",)}
 
 
-def of_clock() -> list[Command]:
-    """What a clock needs."""
-    return [*_SCRIPTS, *_commands(_CLOCK)]
+_DURABLE: Sequence[Command] = (("WAIT", "1", "1"), ("SET", keys.REPLICATED, "1"))
+
+
+def of_clock(durable: int = 0) -> list[Command]:
+    """What a clock needs; `durable` is the number of replicas that it waits for."""
+    return [*_SCRIPTS, *_commands(_CLOCK), *(_DURABLE if durable else ())]
 
 
 def of_worker(identity: str, queues: Sequence[str]) -> list[Command]:
@@ -106,7 +110,7 @@ def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
 
 def check_permissions(redis: Redis) -> None:
     """Raise a StoreError that names what clocks and workers need and this user may not do."""
-    found = refused(redis, [*of_clock(), *of_worker("host:1:a", ["default"])])
+    found = refused(redis, [*of_clock(durable_of(redis)), *of_worker("host:1:a", ["default"])])
     if found:
         raise refusal(found)
 

@@ -150,6 +150,7 @@ class Pool(BlockingConnectionPool):
         self.generation = 0
         self.limits = limits
         self.namespace = namespace
+        self.durable = 0  # replicas that must have a push or a firing
         if namespace:
             connection["command_packer"] = namespace
         super().__init__(max_connections, limits.wait, kind, FreeLinks, **connection)  # type: ignore[no-untyped-call]  # untyped there

@@ -16,6 +16,7 @@ from clock.errors import StoreError
 from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.cluster import ClusterPool
 from clock.store.server.connection import lent, translated
+from clock.store.server.durable import check_replicated
 from clock.store.server.faults import fault_of
 from clock.store.server.pool import Pool
 
@@ -92,11 +93,14 @@ def _sent_by_ask(
             link.send_packed_command([link.packed(("ASKING",)), link.packed(command)])
             link.read_response(disconnect_on_error=False)
             try:
-                link.read_response(disconnect_on_error=False)
+                confirmed = link.read_response(disconnect_on_error=False)
             except ResponseError as error:
                 if not _is_refusal(link, error):
                     raise
                 refused.append(command)
+                continue
+            if command[0] == "WAIT":
+                check_replicated(confirmed, int(command[1]))
     finally:
         link.disconnect()
     return refused
@@ -129,17 +133,22 @@ def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) 
     These commands were not run, so they can be sent again.
     """
     refused: list[Command] = []
-    first: RedisError | None = None
+    waits = [command for command in unread if command[0] == "WAIT"]
+    confirmed, first = 0, None
     for command in unread:
         try:
-            link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
+            confirmed = link.read_response(
+                disconnect_on_error=False
+            )  # the answers to the other commands come next
         except (ResponseError, BusyLoadingError) as error:
             if not _is_refusal(link, error):
                 raise
             refused.append(command)
             first = first or error
     if first is not None:
-        raise _RefusedError(first, [refused, *next_batch])
+        raise _RefusedError(first, [[*(one for one in refused if one not in waits), *waits], *next_batch])
+    if waits:  # it comes last
+        check_replicated(confirmed, int(waits[0][1]))
 
 
 def push_seconds(redis: Redis) -> float:
