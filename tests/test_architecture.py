@@ -55,6 +55,7 @@ MAY_IMPORT |= {
 MAY_IMPORT |= {"contrib": {*FLOOR_4}}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing", "contrib"}}
 MAY_IMPORT |= {"django": {*MAY_IMPORT, "cli"} - {"testing"}}
+MAY_IMPORT |= {"flask": {*MAY_IMPORT} - {"testing", "django"}, "fastapi": FLOOR_3}
 MAY_IMPORT |= {"__main__": {*MAY_IMPORT, "cli"}, "__init__": set(MAY_IMPORT)}
 
 #: package -> the rooms that may import it
@@ -62,7 +63,7 @@ ONLY_IN = {
     "redis": {"store"},
     "schedule": {"timetable"},
     "yaml": {"config"},
-    "click": {"cli"},
+    "click": {"cli", "flask"},
     "pytest": set[str](),  # the plugin stands outside the package: packaging/_clock_pytest.py
     "time_machine": {"rehearsal"},
 }
@@ -311,6 +312,7 @@ LOGGERS = {
     "diff": {"clock.cli"},
     "worker_hooks.py": {"clock.worker"},
     "problems.py": {"clock.problems"},
+    "fastapi.py": {"clock.redis"},
     "log.py": {"_PACKAGE"},
 }
 

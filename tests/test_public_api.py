@@ -27,6 +27,8 @@ PUBLIC: dict[str, list[str] | None] = {
     "clock.errors": None,
     "clock.job": None,
     "clock.job.cursors": ["lines", "queryset", "select", "sequence"],
+    "clock.flask": ["Clock"],
+    "clock.fastapi": ["Push", "clock_lifespan", "pusher"],
     "clock.contrib.celery_names": ["CeleryTask", "shared_task"],
     "clock.job.function_jobs": ["FunctionJob", "job"],
     "clock.job.after_commit": ["django_commit", "sqlalchemy_commit"],

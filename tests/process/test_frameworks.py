@@ -1,6 +1,7 @@
 """The applications under `examples/`, run as their READMEs say."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +103,8 @@ def test_django_jobs_and_rows_survive_connections_that_the_database_has_closed(
 def test_flask_runs_jobs_in_its_applications_context(example: Callable[[str], App]) -> None:
     pytest.importorskip("flask")
     app = example("flask_app")
-    worker = app.start("worker")
+    flask = (sys.executable, "-u", "-m", "flask", "--app", "app")
+    worker = app.start_program(*flask, "worker", "-p", "2")
 
     post = (
         "from app import create_app; r = create_app().test_client().post('/signups', data={'email': 'ada@x.org'})"
@@ -111,7 +113,7 @@ def test_flask_runs_jobs_in_its_applications_context(example: Callable[[str], Ap
 
     outbox = app.folder / "outbox.txt"
     eventually(lambda: outbox.exists() and outbox.read_text() == "welcome ada@x.org\n", "the welcome")
-    clock = app.start("fire", "signups.count")
+    clock = app.start_program(*flask, "clock", "fire", "signups.count")
     worker.wait_for("1 signed up")
     assert clock.popen.wait(PATIENCE_SECONDS) == 0
     assert worker.end() == 0
