@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 EVERYDAY := not slow and not process
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough format benchmark clean
+.PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough screenshots format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ mutants: .venv/dev ## Change the code, and see whether its tests fail: make muta
 
 api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use
 	$(BIN)/python -m pytest -q tests/test_public_api.py --clock-update
+
+screenshots: .venv/dev ## Write the pictures of the dashboard to docs/images/ (needs Debian's chromium)
+	$(BIN)/python -m tests.web.screenshots
 
 format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .

@@ -47,6 +47,8 @@ CANCELLED_JOBS = "clock:cancelled_jobs"  # hash: class -> how many of its jobs w
 REPLICATED = "clock:replicated"  # string, expires: written before a WAIT, which then covers all earlier writes
 NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
+TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
+CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `entry`: which declarations it changed
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 

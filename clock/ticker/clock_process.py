@@ -23,6 +23,7 @@ from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
 from clock.ticker.leader import Leader
 from clock.ticker.ticker import STOP_SECONDS, Ticker
+from clock.ticker.timetable_log import TimetableLog
 from clock.timetable import Event, Timetable
 
 NAMED = 30  # events in the first line of the log
@@ -72,6 +73,9 @@ class ClockProcess:
             problems=problems,
             unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
         )
+        self._timetable_log = TimetableLog(
+            redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock
+        )
         self._self_check = SelfCheck(
             redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self._clock, problems=problems
         )
@@ -119,6 +123,7 @@ class ClockProcess:
         self._problems.raise_fatal()
         self._start(self._problems.watch_until, "problems")
         self._start(self._self_check.run, "self-check")
+        self._start(self._timetable_log.run, "timetable log")
         warn_of_eviction(self._redis)
         self._leader.start()
         self._heartbeat.start()

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from clock.clocks import Clock
+from clock.errors import SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
 from clock.inspection.event_rows import EventRow, event_names, event_rows_of
 from clock.inspection.opening import Redis
-from clock.timetable import Event, Timetable
+from clock.timetable import Event, Timetable, with_rows
 from clock.web.remembered import Remembered
+
+logger = logging.getLogger("clock.web")
 
 STATUS_SECONDS = 3.0  # every page shows it; with 1,000 processes, a look takes some 50 ms
 NAMES_SECONDS = 5.0
+ROWS_SECONDS = 60.0  # the rows are read by the user's own function
+FILE_SECONDS = 1e9  # a clock file is loaded once
+MOST_SIZES = 60  # of a queue: some minutes of visits
+MOST_QUEUES = 500
 FINDINGS_SECONDS = 30.0  # the doctor reads the whole ledger
 CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
 
@@ -41,10 +49,15 @@ class Data:
     source: Source
     _status: Remembered[Status] = field(init=False, repr=False)
     _names: Remembered[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
+    _declared: Remembered[tuple[Mapping[str, Event], Mapping[str, str]]] = field(init=False, repr=False)
+    _sizes: dict[str, deque[int]] = field(init=False, repr=False)  # guarded by the lock of _status
     _findings: Remembered[Sequence[Finding]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_sizes", {})
         clock = self.source.clock
+        rows = ROWS_SECONDS if self.source.timetable and self.source.timetable.synced else FILE_SECONDS
+        object.__setattr__(self, "_declared", Remembered(self._look_for_declared, rows, clock=clock))
         object.__setattr__(self, "_status", Remembered(self._look, STATUS_SECONDS, clock=clock))
         object.__setattr__(self, "_names", Remembered(self._look_for_names, NAMES_SECONDS, clock=clock))
         object.__setattr__(self, "_findings", Remembered(self._examine, FINDINGS_SECONDS, clock=clock))
@@ -56,13 +69,25 @@ class Data:
 
     @property
     def declared(self) -> Mapping[str, Event]:
-        """The events of the clock file, by name."""
-        return self.source.timetable.by_name if self.source.timetable else {}
+        """The events of the clock file and of database rows, by name, at most a minute old."""
+        return self._declared.get()[0]
 
-    @cached_property
+    @property
     def searched(self) -> Mapping[str, str]:
-        """For each event of the clock file the words by which a search finds it."""
-        return {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in self.declared.items()}
+        """For each of these events the words by which a search finds it."""
+        return self._declared.get()[1]
+
+    def _look_for_declared(self) -> tuple[Mapping[str, Event], Mapping[str, str]]:
+        """The events now. If the rows of a database cannot be read, those of the clock file."""
+        timetable = self.source.timetable
+        if timetable is None:
+            return {}, {}
+        try:
+            events = (with_rows(timetable) if timetable.synced else timetable).by_name
+        except SourceFailed as error:
+            logger.warning("The dashboard could not read the events of a database: %s", error)
+            events = timetable.by_name
+        return events, {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in events.items()}
 
     def now(self) -> datetime:
         """The present instant, as Redis has it."""
@@ -84,6 +109,10 @@ class Data:
         """Events, each with up to `count` decisions."""
         return event_rows_of(self.redis, names, self.declared, now, count)
 
+    def queue_sizes(self, name: str) -> Sequence[int]:
+        """The sizes of a queue that this dashboard has seen, the oldest first."""
+        return list(self._sizes.get(name, ()))
+
     def findings(self) -> Sequence[Finding]:
         """The findings of `clock doctor`, at most half a minute old."""
         return self._findings.get()
@@ -94,7 +123,10 @@ class Data:
         self._names.forget()
 
     def _look(self) -> Status:
-        return status(self.redis, self.now())
+        found = status(self.redis, self.now())
+        for view in found.queues[:MOST_QUEUES]:
+            self._sizes.setdefault(view.name, deque(maxlen=MOST_SIZES)).append(view.size)
+        return found
 
     def _examine(self) -> Sequence[Finding]:
         return examine(self.redis, Circumstances(self.source.url, timedelta(0), CONNECTIONS_PER_WORKER))

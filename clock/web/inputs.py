@@ -5,9 +5,11 @@ Nothing is guessed: a filter that was left out because of a typing error could d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import UTC, date, datetime, tzinfo
 
+from clock.errors import InvalidCursor
 from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS, Request
 from clock.web.texts import Texts
 
@@ -17,6 +19,8 @@ LONGEST_DETAIL = 1_000  # characters of an error's text
 MOST_NUMBER = 999_999_999
 FIRST_DAY, LAST_DAY = date(1971, 1, 1), date(2199, 12, 31)  # every zone has them in the calendar
 FORM_TYPE = "application/x-www-form-urlencoded"
+
+ENTRY_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
 
 TEXTS = Texts()
 
@@ -87,6 +91,13 @@ def day(name: str, text: str, default: date) -> date:
     if not FIRST_DAY <= found <= LAST_DAY:
         raise BadInput(TEXTS("bad.day", name=name, text=_shown(text), first=FIRST_DAY, last=LAST_DAY))
     return found
+
+
+def entry_id(text: str) -> str:
+    """The id of an entry from which the next page of a list goes on, or an empty text. Raises InvalidCursor."""
+    if text and not ENTRY_ID.fullmatch(text):
+        raise InvalidCursor(text)
+    return text
 
 
 def limited(name: str, text: str, most: int) -> str:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from clock.clocks import from_ms
 from clock.timetable.explanation import explain
 from clock.web import shown
+from clock.web.bars import distribution, grid, sparkline, throughput
 from clock.web.charts import dots
 from clock.web.job_rows import instant_of
 from clock.web.strips import KINDS, big_strip, kind_of, strip
@@ -40,6 +41,10 @@ def environment() -> Environment:
     made.filters |= {"cut": shown.cut, "lines": shown.lines, "lasting": shown.length}
     made.globals |= {
         "KINDS": KINDS,
+        "distribution": distribution,
+        "grid": grid,
+        "sparkline": sparkline,
+        "throughput": throughput,
         "big_strip": big_strip,
         "dots": dots,
         "elsewhere": shown.elsewhere,

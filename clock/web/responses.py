@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 from dataclasses import replace
+from math import isfinite
 
 from clock.web.request import Request, Response
 
@@ -29,8 +30,21 @@ HEADERS = {
 
 
 def as_json(value: object, status: int = 200) -> Response:
-    """A JSON response; a value without a form in JSON is written as text."""
-    return Response(json.dumps(value, default=str).encode(), status, "application/json")
+    """A JSON response; a value without a form in JSON is written as text, infinity as null."""
+    try:
+        text = json.dumps(value, default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(json.loads(json.dumps(value, default=str))))
+    return Response(text.encode(), status, "application/json")
+
+
+def _finite(value: object) -> object:
+    """A JSON value with None in place of infinity and NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def redirect(link: str, *cookies: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from redis import Redis
 from redis.commands.core import BitFieldOperation
 
 from clock.store import keys
-from clock.store.odd_keys import tolerated
+from clock.store.odd_keys import number, readable, text, tolerated
 from clock.store.server.connection import translated
 
 #: Upper ends of the histogram's buckets in ms, each about half as much again (Sidekiq's `Histogram`).
@@ -63,6 +63,49 @@ def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
                 _count(pipeline.bitfield(key, default_overflow="SAT"), tally.histogram)
                 pipeline.expire(key, MINUTE_TTL_SECONDS)
         tolerated(pipeline)  # what goes to a key that another program has written is not counted
+
+
+def read(redis: Redis, slots: Sequence[str]) -> list[dict[str, dict[str, int]]]:
+    """For each slot (`slot_of`), by class: `p` runs, `f` failures, `ms` spent in runs that succeeded.
+
+    Raises StoreUnavailable.
+    """
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for slot in slots:
+            pipeline.hgetall(keys.JOB_METRICS + slot)
+        replies = readable(pipeline)
+    return [_by_class(reply or {}) for reply in replies]
+
+
+def slot_of(at: datetime, minutes: int) -> str:
+    """The name of the slot of 1 or 10 minutes at an instant (UTC), as Sidekiq writes it."""
+    slot = f"{at:%y%m%d}|{at.hour}:{at:%M}"
+    return slot if minutes == 1 else slot[:-1]
+
+
+def histogram(redis: Redis, job_class: str, minutes: Sequence[datetime]) -> list[int]:
+    """How many runs of a class, started in these minutes (UTC), fell into each of `BUCKETS_MS`.
+
+    Raises StoreUnavailable.
+    """
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for at in minutes:
+            pipeline.get(f"{keys.JOB_HISTOGRAM}{job_class}-{at.day}-{at.hour}:{at.minute}")
+        replies = readable(pipeline)
+    totals = [0] * len(BUCKETS_MS)
+    for reply in replies:
+        for bucket in range(min(len(reply or b"") // 2, len(BUCKETS_MS))):
+            totals[bucket] += int.from_bytes(reply[2 * bucket : 2 * bucket + 2], "big")
+    return totals
+
+
+def _by_class(fields: Mapping[bytes, bytes]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for field_name, value in fields.items():
+        name, _, kind = text(field_name).rpartition("|")
+        if kind in ("p", "f", "ms"):
+            found.setdefault(name, {"p": 0, "f": 0, "ms": 0})[kind] = number(value)
+    return found
 
 
 def _fields(name: str, tally: Tally) -> list[tuple[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from clock.api import Queue
 from clock.inspection import FoundJob, QueueJobs, SetName, WaitingSet
 from clock.job.payload import seconds
 from clock.web.access import Permission
@@ -79,7 +80,26 @@ def _clear(visit: Visit) -> Response | Page:
     return done(visit, "clear_queue", change(visit, "clear_queue", name, count))
 
 
+def _ask_queue(name: str) -> Callable[[Visit], Question]:
+    def ask(visit: Visit) -> Question:
+        t, (queue, _) = visit.texts, _queue(visit)
+        return Question(t(f"{name}_queue.title", name=queue), t(f"{name}_queue.text"), t(f"{name}_queue.button"))
+
+    return ask
+
+
+def _do_queue(name: str, act: Callable[[Queue], bool]) -> Callable[[Visit], Response | Page]:
+    def do(visit: Visit) -> Response | Page:
+        queue, _ = _queue(visit)
+        count = int(act(Queue(queue, redis=visit.data.redis)))
+        return done(visit, f"{name}_queue", change(visit, f"{name}_queue", queue, count))
+
+    return do
+
+
 JOBS: Mapping[str, Action] = {
     **{f"{name}_job": Action(PERMISSIONS[name], _ask(name), _do(name)) for name in DO},
     "clear_queue": Action("delete", _ask_clear, _clear),
+    "pause_queue": Action("pause", _ask_queue("pause"), _do_queue("pause", Queue.pause)),
+    "unpause_queue": Action("pause", _ask_queue("unpause"), _do_queue("unpause", Queue.unpause)),
 }

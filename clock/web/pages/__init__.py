@@ -4,9 +4,13 @@ from clock.web.page import Show
 from clock.web.pages import (
     audit,
     busy,
+    changes,
     event,
+    go,
+    heat,
     job,
     job_sets,
+    metrics,
     processes,
     queues,
     schedules,
@@ -15,10 +19,28 @@ from clock.web.pages import (
     timeline,
 )
 
+#: section of the menu -> its path
+MENU: Mapping[str, str] = {
+    "schedules": "/",
+    "timeline": "/timeline",
+    "changes": "/changes",
+    "queues": "/queues",
+    "busy": "/busy",
+    "scheduled": "/scheduled",
+    "retries": "/retries",
+    "dead": "/dead",
+    "metrics": "/metrics",
+    "processes": "/processes",
+    "redis": "/redis",
+    "audit": "/audit",
+}
+
 #: path -> the function that gives the page
 PAGES: Mapping[str, Show] = {
     "/": schedules.show,
     "/timeline": timeline.show,
+    "/heat": heat.show,
+    "/changes": changes.show,
     "/event": event.show,
     "/why": event.why_page,
     "/queues": queues.show,
@@ -28,25 +50,13 @@ PAGES: Mapping[str, Show] = {
     "/retries": job_sets.show_retries,
     "/dead": job_sets.show_dead,
     "/job": job.show,
+    "/metrics": metrics.show,
     "/processes": processes.show,
     "/redis": server.show,
     "/audit": audit.show,
+    "/go": go.go_page(MENU),
     "/display": shell.display,
     "/help": shell.keyboard,
-}
-
-#: section of the menu -> its path
-MENU: Mapping[str, str] = {
-    "schedules": "/",
-    "timeline": "/timeline",
-    "queues": "/queues",
-    "busy": "/busy",
-    "scheduled": "/scheduled",
-    "retries": "/retries",
-    "dead": "/dead",
-    "processes": "/processes",
-    "redis": "/redis",
-    "audit": "/audit",
 }
 
 __all__ = ["MENU", "PAGES"]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
-from clock.errors import InvalidCursor
 from clock.inspection.audit import changes
+from clock.web.inputs import entry_id
 from clock.web.page import Page, Visit
 
 ON_A_PAGE = 50
-ENTRY = re.compile(r"\d{1,15}-\d{1,15}")
 
 
 def show(visit: Visit) -> Page:
     """The changes made by hand, the latest first. Raises InvalidCursor."""
-    before = visit.request.get("before")
-    if before and not ENTRY.fullmatch(before):
-        raise InvalidCursor(before)
+    before = entry_id(visit.request.get("before"))
     entries = changes(visit.data.redis, ON_A_PAGE + 1, before)
     shown, more = entries[:ON_A_PAGE], len(entries) > ON_A_PAGE
     return Page(

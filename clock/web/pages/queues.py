@@ -6,11 +6,12 @@ from dataclasses import asdict
 
 from clock.inspection.pages import queue_place
 from clock.job.payload import seconds
-from clock.web.job_filters import cursor_in
+from clock.web.job_filters import cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
 from clock.web.page import NotFound, Page, Visit
 
 MOST_QUEUES = 500  # on the page
+SEARCHED = 5_000  # jobs that one page of a search looks at
 
 
 def show(visit: Visit) -> Page:
@@ -28,6 +29,7 @@ def show(visit: Visit) -> Page:
             "served": served,
             "total": sum(view.size for view in status.queues),
             "parked": status.parked,
+            "sizes": {view.name: visit.data.queue_sizes(view.name) for view in status.queues[:MOST_QUEUES]},
         },
     )
 
@@ -35,11 +37,13 @@ def show(visit: Visit) -> Page:
 def show_one(visit: Visit) -> Page:
     """The jobs of one queue, the next one to be taken first."""
     name = visit.request.get("name")
-    if all(view.name != name for view in visit.data.status().queues):
+    view = next((view for view in visit.data.status().queues if view.name == name), None)
+    if view is None:
         raise NotFound(visit.texts("queue.missing", name=name))
+    wanted = filter_of(visit.request.get)
     cursor = cursor_in(visit.request.get("cursor"))
     place = queue_place(visit.data.redis, name)
-    found = place.page(now=seconds(visit.now), cursor=cursor, limit=JOBS_ON_A_PAGE)
+    found = place.page(wanted, now=seconds(visit.now), cursor=cursor, limit=JOBS_ON_A_PAGE, scan=SEARCHED)
     return Page(
         template="queue",
         title=name,
@@ -50,5 +54,13 @@ def show_one(visit: Visit) -> Page:
             "cursor": found.cursor,
             "jobs": [job_json(visit, job) for job in found.jobs],
         },
-        view={"name": name, "place": f"queue:{name}", **paging(visit, found)},
+        view={
+            "name": name,
+            "place": f"queue:{name}",
+            "queue": view,
+            "is_search": not wanted.accepts_all,
+            "query": visit.request,
+            "where": "",
+            **paging(visit, found),
+        },
     )

@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 
 from clock.web.page import THEMES, Page, Visit
 
-KEYS = ("search", "rows", "open", "go", "help")
+KEYS = ("search", "palette", "rows", "open", "go", "help")
 
 
 def display(visit: Visit) -> Page:
