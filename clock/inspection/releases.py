@@ -17,7 +17,7 @@ KINDS = ("added", "removed", "changed", "renamed")
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChange:
-    """A release that started to lead at `at`, on `host`, with `events` events. `id` is where a later page starts.
+    """A release that started to lead at `at`, on `host`, with `events` events. `id` is the start of a later page.
 
     `added` and `removed` are (event, declaration), `changed` is (event, declaration before, declaration now),
     `renamed` is (old name, new name). Long lists are cut; `counts` has the number of each kind. `is_first`: no

@@ -11,6 +11,7 @@ from clock.web.charts import nice_top
 from clock.web.shown import length
 
 WIDTH, HEIGHT, BOTTOM = 960, 140, 122
+LEAST = 4.0  # units: a failure among thousands is still seen
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 CELL = 14  # units of a square of a grid
 LEVELS = 5
@@ -23,7 +24,8 @@ def throughput(
     top, step = nice_top(max(1, *(ran for _, ran, _ in series))), WIDTH / len(series)
     good, bad = [], []
     for place, (_, ran, failed) in enumerate(series):
-        x, fail, tall = place * step, BOTTOM * failed / top, BOTTOM * ran / top
+        x, tall = place * step, BOTTOM * ran / top
+        fail = max(LEAST, BOTTOM * failed / top) if failed else 0.0
         if ran > failed:
             good.append(f"M{x:.1f} {BOTTOM - tall:.1f}h{step - 1:.1f}V{BOTTOM - fail:.1f}h-{step - 1:.1f}z")
         if failed:
@@ -43,7 +45,7 @@ def throughput(
             (100, "end", last),
         )
     )
-    return Markup(  # noqa: S704  # numbers of our own; texts are escaped
+    return Markup(  # noqa: S704  # numbers made here; texts are escaped
         f'<svg class="bars" viewBox="0 0 {WIDTH} {BOTTOM}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}"><path class="grid-line" d="M0 0h{WIDTH}M0 {BOTTOM / 2}h{WIDTH}"/>'
         f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>{lines}</svg>'
@@ -63,7 +65,7 @@ def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:
         for place, (_, count) in enumerate(times)
         if count
     )
-    return Markup(  # noqa: S704  # numbers of our own; texts are escaped
+    return Markup(  # noqa: S704  # numbers made here; texts are escaped
         f'<table class="distribution"><caption class="visually-hidden">{escape(label)}</caption>{rows}</table>'
     )
 
@@ -80,7 +82,7 @@ def sparkline(values: Sequence[int], label: str) -> Markup:
         f"{place * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / top:.1f}"
         for place, value in enumerate(values)
     )
-    return Markup(  # noqa: S704  # numbers of our own; the label is escaped
+    return Markup(  # noqa: S704  # numbers made here; the label is escaped
         f'<svg class="spark" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" aria-label="{escape(label)}">'
         f'<polyline points="{points}"/></svg>'
     )
@@ -97,7 +99,7 @@ def grid(rows: Sequence[Sequence[tuple[int, str]]], label: str) -> Markup:
         if count >= 0
     )
     width = CELL * max([1, *map(len, rows)])
-    return Markup(  # noqa: S704  # numbers of our own; texts are escaped
+    return Markup(  # noqa: S704  # numbers made here; texts are escaped
         f'<svg class="grid" viewBox="0 0 {width} {CELL * len(rows)}" role="img" aria-label="{escape(label)}">'
         f"{squares}</svg>"
     )

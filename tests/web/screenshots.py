@@ -8,13 +8,14 @@ The pictures show the month of the browser tests, in light at 1,400 px and in da
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.web.site import Site, served
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 #: name of the picture -> page
-PAGES = {
+PAGES: Mapping[str, str] = {
     "schedules": "/",
     "timeline": "/timeline",
     "event": "/event?name=daily.digest",
@@ -23,9 +24,8 @@ PAGES = {
     "metrics": "/metrics?span=24h",
     "heat": "/heat",
     "dead": "/dead",
-    "queues": "/queues",
 }
-VIEWS = (("light", 1400, 900), ("dark", 360, 780))
+SMALL = ("schedules", "event", "heat")  # that are also taken in dark at 360 px
 
 
 def main() -> None:
@@ -33,15 +33,16 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with served() as site:
-        for theme, width, height in VIEWS:
-            _take(site, folder, theme, width, height)
+        _take(site, folder, PAGES, "light", 1400)
+        _take(site, folder, {name: PAGES[name] for name in SMALL}, "dark", 360)
 
 
-def _take(site: Site, folder: Path, theme: str, width: int, height: int) -> None:
-    page = site.page(viewport={"width": width, "height": height}, color_scheme=theme)
-    for name, path in PAGES.items():
+def _take(site: Site, folder: Path, pages: Mapping[str, str], theme: str, width: int) -> None:
+    page = site.page(viewport={"width": width, "height": 800}, color_scheme=theme)
+    for name, path in pages.items():
         page.goto(site.url + path)
-        page.screenshot(path=str(folder / f"dashboard-{name}-{theme}-{width}.png"))
+        end = "" if theme == "light" else f"-{theme}-{width}"
+        page.screenshot(path=str(folder / f"dashboard-{name}{end}.png"))
 
 
 if __name__ == "__main__":

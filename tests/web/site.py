@@ -7,12 +7,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, to_ms
+from clock.store.jobs import job_metrics
+from clock.store.keys import CHANGES, LEASE
 from clock.store.ledger import timetable_changes
+from clock.store.ledger.clock_register import ClockRegister
 from clock.web import Access, Dashboard, Source
 from tests.web.month import lived_month
 
@@ -63,7 +67,10 @@ def _server() -> Iterator[str]:
     """The address of a dashboard with a month of history."""
     uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
     world, timetable = lived_month()
-    _note_releases(world.redis, {event.name: event.declaration for event in timetable.events})
+    now = world.clock.now()
+    _note_releases(world.redis, {event.name: event.declaration for event in timetable.events}, now)
+    _add_figures(world.redis, now)
+    _add_clock(world.redis, to_ms(now), len(timetable.events))
     source = Source(world.redis, timetable, world.clock, place="redis://localhost:6379/0")
     dashboard = Dashboard(source, access=lambda request: Access.everything("ana"))
     config = uvicorn.Config(dashboard.asgi, port=0, log_level="error", timeout_graceful_shutdown=5)
@@ -87,9 +94,36 @@ def _wait_for(server: Any) -> None:
         clock.wait(never, 0.05)
 
 
-def _note_releases(redis: Any, declarations: dict[str, str]) -> None:
+def _note_releases(redis: Any, declarations: dict[str, str], now: datetime) -> None:
     """Two releases: the second one changed a rule, and added and removed an event."""
     before = {name: words for name, words in declarations.items() if name != "backups"}
     before |= {"reports.usage": "every 12 hours in Europe/Berlin", "invoices.old": "every monday at 07:00"}
     timetable_changes.note(redis, "v41", "web-1", before, {})
     timetable_changes.note(redis, "v42", "web-2", declarations, {})
+    entries = [fields for _, fields in redis.xrange(CHANGES)]
+    redis.delete(CHANGES)
+    for fields, days in zip(entries, (20, 0.3), strict=True):
+        redis.xadd(CHANGES, fields, id=f"{to_ms(now - timedelta(days=days))}-0")
+
+
+def _add_clock(redis: Any, now_ms: int, events: int) -> None:
+    """A clock that leads: the world's own one is not in the register."""
+    identity, hour = "web-2:7:abcdef", 3_600_000
+    told = {"host": "web-2", "release": "v42", "events": events, "leads": True, "last_round": now_ms}
+    ClockRegister(redis).beat(identity, told, now_ms=now_ms, expires_ms=now_ms + hour)
+    redis.hset(LEASE, mapping={"identity": identity, "release": "v42", "rank": 42})
+
+
+def _add_figures(redis: Any, now: datetime) -> None:
+    """Figures of a day, as workers write them, with a peak at noon and failures after the release."""
+    for slot in range(144):
+        at = now - timedelta(minutes=10 * slot)
+        busy = 20 + 60 * abs(12 - at.hour) // 12 + slot * 7 % 13
+        histogram = [0] * len(job_metrics.BUCKETS_MS)
+        histogram[4], histogram[6] = busy // 2, busy // 4
+        tallies = {
+            "RemindPupilsJob": job_metrics.Tally(busy, 3 if slot < 40 else 0, ms=busy * 90.0, histogram=histogram),
+            "ChargeBuyerJob": job_metrics.Tally(busy // 9, busy // 30, ms=busy * 400.0),
+            "BackUpJob": job_metrics.Tally(1, ms=2_700_000.0),
+        }
+        job_metrics.add(redis, tallies, now=at)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from clock.cli.auditing import audit
 from clock.cli.options import file_option, settings, shared_options
 from clock.cli.output import echo
 from clock.cli.wiring import connected, load_timetable, release, signature
@@ -43,6 +44,7 @@ def fire(name: str, **options: Any) -> None:
             signature=signature(release(timetable.path, clock)),
         )
     count = len(held.jids)
+    audit(redis, "fire", f"{name}: {' '.join(held.jids)}", count)
     echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
     for jid in held.jids:
         echo("  ", jid)

@@ -10,6 +10,7 @@ from typing import Any, cast
 import click
 
 from clock.api import Conditions, DeadSet, FoundJob, JobSet, RetrySet, ScheduledSet
+from clock.cli.auditing import audit_jobs
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
     END_OF_DATES,
@@ -123,6 +124,7 @@ def _retry(name: str, place: type[JobSet]) -> click.Command:
         confirm(f"Put {size} of `{place.name}` into their queues?", yes or not size)
         with progress("Enqueueing", size) as show:
             moved = jobs.add_to_queue(progress=show, **(wanted or {"class_": "*"}))
+        audit_jobs(redis, "retry_jobs", place.name, wanted, moved)
         echo(f"Enqueued: {moved}")
 
     return _command(
@@ -153,6 +155,7 @@ def _reschedule(name: str, place: type[JobSet]) -> click.Command:
         confirm(f"Reschedule {size} of `{place.name}` to {at.astimezone():%Y-%m-%d %H:%M:%S %Z}?", yes or not size)
         with progress("Rescheduling", size) as show:
             moved = jobs.reschedule(at, progress=show, **wanted)
+        audit_jobs(redis, "reschedule_jobs", place.name, wanted, moved)
         echo(f"Rescheduled: {moved}")
 
     return _command(
@@ -180,6 +183,7 @@ def _delete(name: str, place: type[JobSet]) -> click.Command:
         confirm(f"Delete {size} of `{place.name}` for good?", yes or not size)
         with progress("Deleting", size) as show:
             deleted = jobs.delete(progress=show, **wanted)
+        audit_jobs(redis, "delete_jobs", place.name, wanted, deleted)
         echo(f"Deleted: {deleted}")
 
     return _command(
@@ -201,7 +205,9 @@ def _clear(name: str, place: type[JobSet]) -> click.Command:
         jobs = place(redis=redis)
         size = jobs.size()
         confirm(f"Delete all {size} of `{place.name}` for good?", yes or not size)
-        echo(f"Deleted: {jobs.clear()}")
+        deleted = jobs.clear()
+        audit_jobs(redis, "delete_jobs", place.name, {}, deleted)
+        echo(f"Deleted: {deleted}")
 
     return _command(
         "clear",
@@ -227,6 +233,7 @@ def _kill(name: str, place: type[RetrySet | ScheduledSet]) -> click.Command:
         confirm(f"Move {size} of `{place.name}` to the dead?", yes or not size)
         with progress("Moving", size) as show:
             moved = jobs.kill(progress=show, **wanted)
+        audit_jobs(redis, "bury_jobs", place.name, wanted, moved)
         removed = trim_dead(redis, seconds(clock.now()), DeadLimits(config.dead_max_jobs, config.dead_timeout))
         echo(f"Moved to dead: {moved}{'; ' if removed else ''}{removed}")
 

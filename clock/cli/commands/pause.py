@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from clock.cli.auditing import audit
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.spans import later
@@ -47,6 +48,7 @@ def pause(
     end = None if until is None else later("--until", until, now, zone)
     wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
     made = pauses.pause(redis, event, wanted)
+    audit(redis, *(("pause_all", "all events") if event == ALL else ("pause", event)))
     lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
     echo(f"Paused {_subject(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
 
@@ -67,6 +69,8 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     is_paused = name is not None and not whole and name in pauses.read(redis)
     event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
     ended = pauses.resume(redis, event, to_ms(clock.now()))
+    if ended:
+        audit(redis, *(("resume_all", "all events") if event == ALL else ("resume", event)))
     echo(f"Resumed {_subject(event)}" if ended else f"{_subject(event)} was not paused")
 
 

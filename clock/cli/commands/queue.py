@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from clock.api import Conditions, FoundJob, Queue, QueueView
+from clock.cli.auditing import audit, audit_jobs
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
     NO_CHOICE,
@@ -108,6 +109,7 @@ def delete(name: str, wanted: Conditions, yes: bool, **options: Any) -> None:
     confirm(f"Delete {size} of the queue {name!r} for good?", yes or not size)
     with progress("Deleting", size) as show:
         deleted = place.delete(progress=show, **wanted)
+    audit_jobs(redis, "delete_jobs", f"queue {name}", wanted, deleted)
     echo(f"Deleted: {deleted}")
 
 
@@ -125,7 +127,9 @@ def clear(name: str, yes: bool, **options: Any) -> None:
     place = _place(redis, name)
     size = place.size()
     confirm(f"Delete all {size} jobs of the queue {name!r} for good?", yes or not size)
-    echo(f"Deleted: {place.clear()}")
+    deleted = place.clear()
+    audit(redis, "clear_queue", name, deleted)
+    echo(f"Deleted: {deleted}")
 
 
 @queue.command("pause", short_help="Pause the queue NAME: workers take no jobs from it.")
@@ -138,7 +142,10 @@ def pause_command(name: str, **options: Any) -> None:
     Example: python -m clock queue pause mail
     """
     redis, _ = opened(answering_settings(**options))
-    echo(f"Paused the queue {name!r}" if Queue(name, redis=redis).pause() else f"{name!r} was paused already")
+    paused = Queue(name, redis=redis).pause()
+    if paused:
+        audit(redis, "pause_queue", name)
+    echo(f"Paused the queue {name!r}" if paused else f"{name!r} was paused already")
 
 
 @queue.command("unpause", short_help="Resume the paused queue NAME.")
@@ -151,7 +158,10 @@ def unpause_command(name: str, **options: Any) -> None:
     Example: python -m clock queue unpause mail
     """
     redis, _ = opened(answering_settings(**options))
-    echo(f"Unpaused the queue {name!r}" if Queue(name, redis=redis).unpause() else f"{name!r} was not paused")
+    unpaused = Queue(name, redis=redis).unpause()
+    if unpaused:
+        audit(redis, "unpause_queue", name)
+    echo(f"Unpaused the queue {name!r}" if unpaused else f"{name!r} was not paused")
 
 
 def _place(redis: Redis, name: str) -> Queue:

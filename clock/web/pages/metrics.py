@@ -21,7 +21,7 @@ def show(visit: Visit) -> Page:
     found = figures(visit.data.redis, span, visit.now, job_class)
     times = run_times(visit.data.redis, job_class, visit.now) if job_class else []
     first = found.series[0][0]
-    releases = [one for one in release_changes(visit.data.redis, MOST_RELEASES) if one.at >= first]
+    releases = [one for one in release_changes(visit.data.redis, MOST_RELEASES) if first <= one.at <= visit.now]
     return Page(
         template="metrics",
         title=visit.texts("metrics.title"),
@@ -47,6 +47,7 @@ def show(visit: Visit) -> Page:
             "times": times,
             "releases": releases,
             "marks": [(one.at, one.release) for one in releases],
+            "peak": max(ran for _, ran, _ in found.series),
             "processed": sum(ran for _, ran, _ in found.series),
             "failed": sum(failed for _, _, failed in found.series),
         },
