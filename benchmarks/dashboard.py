@@ -39,7 +39,7 @@ PAGES = (
     *("/timeline?day=2026-03-29", "/event?name=event.00042", "/why?name=event.00042&at=2026-03-29", "/queues"),
     *("/queue?name=default", "/queue?name=default&cursor=:90000:64", "/busy", "/scheduled", "/retries", "/dead"),
     *("/dead?class=ChargeCard", "/dead?error=zzz", "/dead?error=zzz%C3%A9", "/dead?args=ada", "/processes"),
-    *("/redis", "/audit"),
+    *("/redis", "/audit", "/changes", "/metrics", "/metrics?span=24h", "/heat", "/go?q=42"),
 )
 FILE = "from clock import every\nfor n in range(%d): every().day.at('06:00').do(print).named(f'event.{n:05}')"
 PAYLOAD = (

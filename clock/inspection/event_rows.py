@@ -68,7 +68,7 @@ class EventRow:
         event = self.event
         return {
             "name": self.name,
-            "schedule": self.schedule,
+            "schedule": event.declaration if event else self.schedule,
             "zone": str(self.zone),
             "action": str(event.action) if event else None,
             "description": event.description if event else None,

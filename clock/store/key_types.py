@@ -27,6 +27,8 @@ _TYPES: Mapping[str, str] = {
     keys.CANCELLED_JOBS: "hash",
     keys.HAND_OVER: "list",
     keys.AUDIT: "stream",
+    keys.CHANGES: "stream",
+    keys.TIMETABLE: "hash",
 }
 _NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
 

@@ -19,11 +19,9 @@ PAGES: Mapping[str, str] = {
     "schedules": "/",
     "timeline": "/timeline",
     "event": "/event?name=daily.digest",
-    "why": "/why?name=daily.digest&at=2026-03-29+02:30",
     "changes": "/changes",
     "metrics": "/metrics?span=24h",
     "heat": "/heat",
-    "dead": "/dead",
 }
 SMALL = ("schedules", "event", "heat")  # that are also taken in dark at 360 px
 

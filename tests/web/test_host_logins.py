@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -96,3 +98,22 @@ def test_django_lets_in_who_has_logged_in(source: Source) -> None:
     assert ask("/act/pause", "ana", "POST", b"event=reminders").status_code == 303
     assert b"paused by ana" in ask("/", "ana").content
     assert ask("", "ana").headers["Location"] == "/clock/"
+
+
+@pytest.mark.process
+def test_djangos_own_login_session_and_csrf_check_guard_the_dashboard(redis: Redis, redis_url: str) -> None:
+    """Columns: user, status, whether the event is shown, Secure cookie, a foreign form, a form of the page."""
+    pytest.importorskip("django")
+    command = [sys.executable, "-m", "tests.web.django_login", redis_url]
+
+    found = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert found.stdout.splitlines() == [
+        "anonymous 403 False False 403 403",
+        "anonymous 403 False False 403 403",
+        "bob 200 True False 403 403",
+        "bob 200 True True 403 403",
+        "ana 200 True False 403 303",
+        "ana 200 True True 403 303",
+        "True /clock/",
+    ], found.stderr

@@ -153,12 +153,22 @@ def test_records_with_impossible_values_are_passed_over(ana: Visitor, redis: Red
 
 
 @pytest.mark.parametrize(
-    "key", ["schedule", "retry", "dead", "queues", "processes", "clock:paused", "clock:audit"]
+    "key", ["schedule", "retry", "dead", "queues", "processes", "clock:paused", "clock:audit", "clock:changes"]
 )
 def test_a_key_of_a_wrong_type_is_named_and_hides_no_other_page(ana: Visitor, redis: Redis, key: str) -> None:
     redis.set(key, "text")
 
-    for path in ("/", "/queues", "/scheduled", "/retries", "/dead", "/processes", "/redis"):
+    for path in (
+        "/",
+        "/queues",
+        "/scheduled",
+        "/retries",
+        "/dead",
+        "/processes",
+        "/redis",
+        "/changes",
+        "/metrics",
+    ):
         assert ana.get(path).status == 200 or "rename or delete it" in ana.get(path).body.decode().lower()
     assert key in ana.text("/redis")
 

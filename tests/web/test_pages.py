@@ -102,6 +102,7 @@ def test_metrics_add_up_the_figures_of_each_class(ana: Visitor, redis: Redis) ->
 def test_metrics_mark_the_releases_of_their_period(ana: Visitor, redis: Redis) -> None:
     entry = json.dumps({"release": "v7"})
     redis.xadd("clock:changes", {"entry": entry}, id=f"{to_ms(NOW) - 2 * 3_600_000}-0")
+    job_metrics.add(redis, {"PayJob": Tally(processed=1, ms=5.0)}, now=NOW)
 
     assert ana.json("/metrics")["releases"] == []
     assert [one["release"] for one in ana.json("/metrics", span="8h")["releases"]] == ["v7"]

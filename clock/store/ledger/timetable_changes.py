@@ -12,7 +12,7 @@ from typing import Any, cast
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import text
+from clock.store.odd_keys import readable, text
 from clock.store.server.connection import translated
 from clock.store.wrong_type import typed
 
@@ -75,10 +75,12 @@ def _difference(before: Mapping[str, str], now: Mapping[str, str], was: Mapping[
 def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, Entry]]:
     """Up to `count` entries with their ids, the latest first; `before` is the id of the last one seen.
 
-    An id starts with the time in ms since 1970. Invalid entries are skipped. Raises StoreUnavailable, WrongType.
+    An id starts with the time in ms since 1970. Invalid entries are skipped, and a key of another type has
+    none. Raises StoreUnavailable.
     """
-    with typed(keys.CHANGES, "stream"):
-        rows: Any = redis.xrevrange(keys.CHANGES, max=f"({before}" if before else "+", count=count)
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.xrevrange(keys.CHANGES, max=f"({before}" if before else "+", count=count)
+        rows = readable(pipeline)[0] or ()
     found = ((number.decode(), _decoded(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]
 
