@@ -405,3 +405,14 @@ def test_a_push_reaches_redis_by_four_calls_in_three_files(redis_away: Redis) ->
     calls = frames[: [name for _, name in frames].index("send") + 1]
     assert len(calls) <= 4, calls
     assert len({file for file, _ in calls}) <= 3, calls
+
+
+class CountNothingsJob(Job):
+    def perform(self) -> None: ...
+
+
+def test_one_argument_is_not_called_arguments(redis: Redis) -> None:
+    with pytest.raises(
+        ArgumentsError, match=r"perform\(\) cannot take 1 argument: argument 1, 7, is one too many"
+    ):
+        CountNothingsJob.perform_async(7)  # type: ignore[call-arg]  # what is tried

@@ -64,7 +64,8 @@ def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]
             f"argument {int(high) + 1}, {args[int(high)]!r:.60}, is one too many; "
             "remove it, or add a parameter to perform"
         )
-    raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {count} arguments: {wrong}")
+    noun = "argument" if count == 1 else "arguments"
+    raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {count} {noun}: {wrong}")
 
 
 @cache
