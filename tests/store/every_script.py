@@ -12,6 +12,7 @@ from clock.store import repairs
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.job_results import Kept
 from clock.store.jobs.job_search import JobSearch
 from clock.store.jobs.look_through import START, set_step
 from clock.store.jobs.worker_register import WorkerRegister
@@ -21,6 +22,7 @@ from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
+from clock.store.moving import move_key
 from clock.store.server import permissions
 
 NOON = 1_795_521_600_000
@@ -89,6 +91,23 @@ def _claim(redis: Redis) -> None:
 def _set_aside(redis: Redis) -> None:
     own, (job, *_) = _claimed(redis)
     assert own.set_aside(job, JOB, where="retry", score=NOON / 1000, now=from_ms(NOON))
+
+
+def _finish(redis: Redis) -> None:
+    own, (job, *_) = _claimed(redis)
+    assert own.finish(job, Kept("j1", 1000, {"result": "7"}), now=from_ms(NOON))
+
+
+def _save_position(redis: Redis) -> None:
+    own, (job, *_) = _claimed(redis)
+    assert own.save_position(job, JOB + " ", [Push(JOB, "low"), Push(JOB, "default", 1.0)])
+
+
+def _move_key(redis: Redis) -> None:
+    redis.zadd("retry", {"old": 1})
+    redis.zadd("{other}:retry", {"new": 2})
+    assert move_key(redis, "retry", source=None, target="other")
+    assert redis.zcard("{other}:retry") == 2
 
 
 def _put_back(redis: Redis) -> None:
@@ -166,10 +185,12 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "clear_queue": _clear_queue,
     "declare": _fire,
     "fire": _fire,
+    "finish": _finish,
     "forget_event": _forget,
     "lease": _lease,
     "look_for_jobs": _look_for_jobs,
     "look_through": _look_through,
+    "move_key": _move_key,
     "note_outcome": _rename,
     "orphan": _orphan,
     "put_back": _put_back,
@@ -177,6 +198,7 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "release": _release,
     "remove_from_queue": _remove_from_queue,
     "rename": _rename,
+    "save_position": _save_position,
     "set_aside": _set_aside,
     "step_down": _lease,
     "trim_dead": _trim_dead,
