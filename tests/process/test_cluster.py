@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -14,7 +15,7 @@ from tests.clusters import Cluster
 from tests.patience import eventually
 from tests.process.conftest import App
 from tests.process.test_fail_over import CLOCK_FILE, NOTE_JOB, Pushes, firings, gaps
-from tests.servers import Servers, port_of
+from tests.servers import Servers, certificates, free_port, port_of
 from tests.store.every_script import USES
 
 pytestmark = pytest.mark.process
@@ -85,6 +86,35 @@ def test_a_user_that_may_not_ask_for_info_may_use_a_server_that_is_no_cluster(se
 
         assert redis.ping()
         redis.close()
+
+
+def test_a_cluster_with_tls_and_users_is_reached(servers: Servers, tmp_path: Path) -> None:
+    authority = certificates(tmp_path)
+    files = ("--tls-cert-file", "server.crt", "--tls-key-file", "server.key", "--tls-ca-cert-file", "ca.crt")
+    paths = [str(tmp_path / word) if word.endswith((".crt", ".key")) else word for word in files]
+    how = {"ssl": True, "ssl_ca_certs": str(authority)}
+    options = (
+        "--cluster-enabled",
+        "yes",
+        "--tls-auth-clients",
+        "no",
+        "--tls-cluster",
+        "yes",
+        "--cluster-port",
+        str(free_port()),
+    )
+    server = servers.start(*options, *paths, tls=True, **how)
+    server.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_383)  # type: ignore[no-untyped-call]  # untyped there
+    server.acl_setuser("shop", enabled=True, passwords=["+pass"], keys=["{shop}:*"], categories=["+@all"])
+    eventually(lambda: server.cluster("INFO")["cluster_state"] == "ok", "the cluster")
+
+    url = f"rediss+cluster://shop:pass@127.0.0.1:{port_of(server)}?ssl_ca_certs={authority}"
+    redis = connect(url, namespace="shop")
+
+    assert redis.set("a", 1)
+    with pytest.raises(StoreError, match="refuses this user or password"):
+        connect(url.replace(":pass@", ":wrong@"), namespace="shop")
+    redis.close()
 
 
 def test_every_script_runs_in_a_cluster(servers: Servers) -> None:
