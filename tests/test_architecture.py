@@ -344,7 +344,7 @@ def test_every_logger_is_documented() -> None:
 
 
 def test_lua_scripts_begin_with_their_contract() -> None:
-    for script in (PACKAGE / "store" / "lua").glob("*.lua"):
+    for script in (PACKAGE / "store" / "lua").rglob("*.lua"):
         head = script.read_text().split("\nlocal ")[0]
         assert "KEYS[1]" in head, script.name
         assert "Returns" in head, script.name

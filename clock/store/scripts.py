@@ -1,4 +1,7 @@
-"""Lua scripts, loaded by name from `store/lua/`. Each file tells its own contract on top."""
+"""Lua scripts, loaded by name from `store/lua/`. Each file starts with its contract.
+
+Functions that several scripts share are in `store/lua/parts/`, one in each file, named as the file.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,24 @@ from importlib.resources import files
 from redis import Redis
 from redis.commands.core import Script
 
+#: The parts in the order of the composed script: a part may call those before it.
+PARTS = ("need", "in_chunks", "fields_of", "is_outranked", "refuse_unless_hashes")
+
 
 @cache
 def source(name: str) -> str:
-    """The text of `store/lua/<name>.lua`, after that of `need.lua` if it calls that."""
+    """The text of `store/lua/<name>.lua`, after the texts of the parts that it calls."""
     text = _text(name)
-    return _text("need") + text if "need(" in text else text
+    for part in reversed(PARTS):
+        if f"{part}(" in text:
+            text = _text("parts", part) + text
+    return text
 
 
-def _text(name: str) -> str:
-    return files("clock.store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+def _text(*path: str) -> str:
+    return files("clock.store").joinpath("lua", *path[:-1], f"{path[-1]}.lua").read_text(encoding="utf-8")
 
 
 def script(redis: Redis, name: str) -> Script:
-    """The script `name`, callable on `redis` and on its pipelines (EVALSHA, loaded anew after a restart)."""
+    """The script `name`, callable on `redis` and on its pipelines (EVALSHA, loaded again after a restart)."""
     return redis.register_script(source(name))

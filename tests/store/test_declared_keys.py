@@ -18,7 +18,7 @@ from tests.store.every_script import USES
 NAMES = sorted(
     file.name.removesuffix(".lua")
     for file in files("clock.store").joinpath("lua").iterdir()
-    if file.name != "need.lua"
+    if file.name.endswith(".lua")
 )
 
 

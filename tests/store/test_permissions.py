@@ -163,7 +163,9 @@ def test_a_command_that_is_refused_for_some_keys_is_named_with_the_key(redis: Re
 
 def test_the_commands_of_all_scripts_of_clocks_and_workers_are_among_those_that_are_needed() -> None:
     folder = files("clock.store").joinpath("lua")
-    names = {file.name.removesuffix(".lua") for file in folder.iterdir()} - {*OF_COMMANDS}
+    names = {file.name.removesuffix(".lua") for file in folder.iterdir() if file.name.endswith(".lua")} - {
+        *OF_COMMANDS
+    }
 
     used = {command for name in names for command in re.findall(r"redis.p?call\('([A-Z]+)'", source(name))}
 

@@ -17,37 +17,16 @@
 -- declaration changed begins a millisecond after the anchor, so that an edit alone fires nothing: due instants are
 -- whole seconds, so none was decided there. It never begins before what it decided.
 -- One script, because two clocks that start together must agree on the anchor.
-local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
 local DAY = 86400000 -- an instant further ahead of now was not decided by a clock
 local now = tonumber(ARGV[1])
-for _, place in ipairs({ 1, 2, 3, 4, 6, 7 }) do
-  local kind = redis.call('TYPE', KEYS[place]).ok
-  if kind ~= 'hash' and kind ~= 'none' then
-    return redis.error_reply('WRONGTYPE the key ' .. KEYS[place] .. ' holds a ' .. kind .. ' and not a hash')
-  end
-end
-local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[5], 'release', 'rank')
-if leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3]) then
-  return false
-end
+local refused = refuse_unless_hashes({ 1, 2, 3, 4, 6, 7 })
+if refused then return refused end
+if is_outranked(KEYS[5], ARGV[2], ARGV[3]) then return false end
 
 local events = {}
 for i = 4, #ARGV, 3 do events[#events + 1] = ARGV[i] end
 
-local function in_chunks(list, command)
-  for i = 1, #list, CHUNK do command(unpack(list, i, math.min(i + CHUNK - 1, #list))) end
-end
-
-local function read(key)
-  local found, at = {}, 0
-  in_chunks(events, function(...)
-    for _, value in ipairs(redis.call('HMGET', key, ...)) do
-      at = at + 1
-      found[events[at]] = value or nil
-    end
-  end)
-  return found
-end
+local function read(key) return fields_of(key, events) end
 
 local function instant(text) -- the number, if the text is an instant that may be in the ledger
   local number = text and string.match(text, '^%d+$') and tonumber(text)

@@ -21,33 +21,20 @@
 -- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
-local CHUNK = 1000 -- arguments in one command: Lua's stack holds a few thousand
 local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins =
   unpack(cmsgpack.unpack(ARGV[4]))
 local FIXED = 7 -- keys before those of the queues, the histories and the watched jobs
 local HISTORIES = FIXED + #names
 local next_watched = HISTORIES + #events
 local kinds, reply, problems = {}, {}, {}
-local declared, decided, advanced, queued, recounted = {}, {}, {}, {}, {}
-
-local function in_chunks(list, command)
-  for i = 1, #list, CHUNK do command(i, math.min(i + CHUNK - 1, #list)) end
-end
-
-local function read(key, into)
-  in_chunks(events, function(from, to)
-    for j, value in ipairs(redis.call('HMGET', key, unpack(events, from, to))) do into[events[from + j - 1]] = value end
-  end)
-end
-
-local function wrong_type(key, kind)
-  return 'the key ' .. key .. ' holds a ' .. kinds[key] .. ' and not a ' .. kind
-end
+local advanced, queued, recounted = {}, {}, {}
 
 local function holds(key, kind)
   if not kinds[key] then
     kinds[key] = redis.call('TYPE', key).ok
-    if kinds[key] ~= kind and kinds[key] ~= 'none' then table.insert(problems, wrong_type(key, kind)) end
+    if kinds[key] ~= kind and kinds[key] ~= 'none' then
+      table.insert(problems, 'the key ' .. key .. ' holds a ' .. kinds[key] .. ' and not a ' .. kind)
+    end
   end
   return kinds[key] == kind or kinds[key] == 'none'
 end
@@ -83,15 +70,15 @@ local function push(job)
 end
 
 local any_pause = holds(KEYS[5], 'hash') and kinds[KEYS[5]] ~= 'none'
-local function covers(stretch, due)
-  return due >= stretch['from'] and not (type(stretch['until']) == 'number' and due >= stretch['until'])
+local function covers(period, due)
+  return due >= period['from'] and not (type(period['until']) == 'number' and due >= period['until'])
 end
 
 local function is_covered(text, due) -- raises an error if the text is not a pause
   local latest = cjson.decode(text)
   if covers(latest, due) then return true end
-  for _, stretch in ipairs(latest['earlier'] or {}) do
-    if covers(stretch, due) then return true end
+  for _, period in ipairs(latest['earlier'] or {}) do
+    if covers(period, due) then return true end
   end
   return false
 end
@@ -132,6 +119,7 @@ local function write_history(n)
   end
 end
 
+local decided, declared -- read once nothing can fail any more
 local function judge(n, first, last)
   local event, due = events[n], dues[n]
   if declarations[n] ~= '' then
@@ -143,17 +131,14 @@ local function judge(n, first, last)
   return can_push(first, last) and 1 or -1
 end
 
-for _, place in ipairs({ 1, 2, 7 }) do
-  if not holds(KEYS[place], 'hash') then return redis.error_reply('WRONGTYPE ' .. problems[#problems]) end
-end
+local refused = refuse_unless_hashes({ 1, 2, 7 })
+if refused then return refused end
 need('HSET', KEYS[1], '', '')
 if next(delays) then need('ZADD', KEYS[4], 0, '') end
 if #names > 0 then need('SADD', KEYS[3], '') end
 for queue = 1, #names do need('LPUSH', KEYS[FIXED + queue], '') end
-local leader = ARGV[2] ~= '' and redis.pcall('HMGET', KEYS[6], 'release', 'rank')
-local outranked = leader and leader[1] and leader[1] ~= ARGV[2] and (tonumber(leader[2]) or -1) > tonumber(ARGV[3])
-read(KEYS[1], decided)
-read(KEYS[2], declared)
+local outranked = is_outranked(KEYS[6], ARGV[2], ARGV[3])
+decided, declared = fields_of(KEYS[1], events), fields_of(KEYS[2], events)
 local first = 1
 for n, event in ipairs(events) do
   local last = first + counts[n] - 1
@@ -180,8 +165,8 @@ for n, event in ipairs(events) do
 end
 for queue, waiting in pairs(queued) do
   redis.call('SADD', KEYS[3], names[queue])
-  in_chunks(waiting, function(from, to) redis.call('LPUSH', KEYS[FIXED + queue], unpack(waiting, from, to)) end)
+  in_chunks(waiting, function(...) redis.call('LPUSH', KEYS[FIXED + queue], ...) end)
 end
-in_chunks(advanced, function(from, to) redis.call('HSET', KEYS[1], unpack(advanced, from, to)) end)
-in_chunks(recounted, function(from, to) redis.call('HSET', KEYS[7], unpack(recounted, from, to)) end)
+in_chunks(advanced, function(...) redis.call('HSET', KEYS[1], ...) end)
+in_chunks(recounted, function(...) redis.call('HSET', KEYS[7], ...) end)
 return { reply, problems }

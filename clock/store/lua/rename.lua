@@ -14,14 +14,9 @@
 -- name, of an older release, find the event: see declare.lua.
 -- One script, because an entry without its history, or under both names, would lose or repeat due instants.
 local old, new = ARGV[1], ARGV[2]
-for place = 1, 7 do
-  local kind = redis.call('TYPE', KEYS[place]).ok
-  if kind ~= 'hash' and kind ~= 'none' then
-    return redis.error_reply('WRONGTYPE the key ' .. KEYS[place] .. ' holds a ' .. kind .. ' and not a hash')
-  end
-end
-local leader = ARGV[3] ~= '' and redis.pcall('HMGET', KEYS[8], 'release', 'rank')
-if leader and leader[1] and leader[1] ~= ARGV[3] and (tonumber(leader[2]) or -1) > tonumber(ARGV[4]) then return -2 end
+local refused = refuse_unless_hashes({ 1, 2, 3, 4, 5, 6, 7 })
+if refused then return refused end
+if is_outranked(KEYS[8], ARGV[3], ARGV[4]) then return -2 end
 
 local function is_there(event) -- an empty declaration is that of a row that was deleted
   local declaration = redis.call('HGET', KEYS[2], event)

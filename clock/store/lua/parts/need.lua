@@ -1,4 +1,4 @@
--- Begins every script that calls `need`. No script of its own: it has no KEYS[1]. Returns nothing, or ends the script
+-- Part of every script that calls `need`. Not a script itself: it has no KEYS[1]. Returns nothing, or ends the script
 -- with NOPERM if the user may not run a command.
 --
 -- For commands that follow a change, such as the HSET after an RPOP: Redis takes no change back, so the job would be
