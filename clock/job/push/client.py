@@ -144,6 +144,14 @@ def now() -> float:
     return seconds(_clock.now())
 
 
+def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
+    """Push a job, or keep it for a commit or the firing; its jid. Raises as `packed`; StoreUnavailable."""
+    jid, parcels = packed(order, args, kwargs)
+    if parcels and not is_kept(order, [parcels]):
+        carrier().carry([parcels])
+    return jid
+
+
 def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, list[Parcel]]:
     """The jid of a job and the parcel with it; '' and no parcel if client middleware stopped it.
 

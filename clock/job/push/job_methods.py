@@ -65,7 +65,7 @@ class JobMethods:
         Arguments are JSON's own types. Those given by keyword go to their positions in `perform`, as a payload
         holds arguments by position. Raises ArgumentsError, StoreUnavailable.
         """
-        return _setter(cls).perform_async(*args, **kwargs)
+        return client.push(_setter(cls), args, kwargs)
 
     @classmethod
     def repeated(cls, *args: Any) -> Callable[[], object]:

@@ -86,10 +86,7 @@ class Setter(Order, Generic[P]):
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
-        jid, parcels = client.packed(self, args, kwargs)
-        if parcels and not client.is_kept(self, [parcels]):
-            client.carrier().carry([parcels])
-        return jid
+        return client.push(self, args, kwargs)
 
     async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_async` that does not block the event loop."""
