@@ -18,7 +18,7 @@ from clock.web.remembered import Remembered
 
 logger = logging.getLogger("clock.web")
 
-STATUS_SECONDS = 3.0  # every page shows it; with 1,000 processes, a look takes some 50 ms
+STATUS_SECONDS = 5.0  # every page shows it; with 1,000 processes, a look takes some 50 ms
 NAMES_SECONDS = 5.0
 ROWS_SECONDS = 60.0  # the rows are read by the user's own function
 FILE_SECONDS = 1e9  # a clock file is loaded once

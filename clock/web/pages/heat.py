@@ -58,6 +58,7 @@ def show(visit: Visit) -> Page:
             "due": counts.total(),
             "ran": sum(ran for _, ran, _ in year),
         },
+        refreshes=False,
     )
 
 
@@ -68,8 +69,9 @@ def _hour(begin: datetime, hour: int) -> int:
 def _hours(visit: Visit, rows: Sequence[EventRow], begin: datetime, end: datetime) -> Iterator[int]:
     """The hour, counted from 1970, of each run that was decided or is due from `begin` to `end`."""
     spans = day_of_events(visit.data.redis, [row.name for row in rows], begin, MOST_DUES // DAYS)
+    first_ms, end_ms = to_ms(begin), to_ms(end)
     for row, (records, _) in zip(rows, spans, strict=True):
-        yield from (one["due"] // HOUR_MS for one in records if to_ms(begin) <= one["due"] < to_ms(end))
+        yield from (one["due"] // HOUR_MS for one in records if first_ms <= one["due"] < end_ms)
         if row.event is None or row.next_due is None:
             continue
         after = max(to_ms(begin), to_ms(row.next_due), to_ms(visit.now)) // 1000 - 1

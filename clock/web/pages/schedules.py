@@ -14,7 +14,7 @@ EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
 MOST_SORTED = 200  # events that are read for an order by time; of more the first ones by name
 MOST_READ = 300  # events of which one page reads the latest decision
-MOST_STRIPS = 50  # events of which one page reads all decisions of the strip
+MOST_STRIPS = 25  # events of which one page reads all decisions of the strip
 NEVER = datetime.max.replace(tzinfo=UTC)
 LONG_AGO = 0
 
