@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,8 +111,11 @@ def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
 
 def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Found]:
     """One setting of the default file, which is parsed only if it has that word: each process would pay for it."""
-    path = file_used(None)
-    if path is not None and name in path.read_text(encoding="utf-8", errors="replace"):
+    path, text = file_used(None), ""
+    if path is not None:
+        with suppress(OSError):  # a web server's user may not read it
+            text = path.read_text(encoding="utf-8", errors="replace")
+    if path is not None and name in text:
         given = settings_file.read(path, environment=environment(environ), environ=environ).get(name)
         if given is not None:
             yield _checked(name, given.value, given.where)
