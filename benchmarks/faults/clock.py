@@ -69,6 +69,7 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     due: int = 0
     missed: int = 0  # recorded as missed: no clock kept up, and more were due than are caught up
+    earlier: int = 0  # from before a flush after which no clock lived that knew the ledger: it was started again
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
@@ -82,7 +83,8 @@ class Tally:
         faults = ", ".join(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))
         return (
             f"{self.due} due instants; lost {len(self.lost)}, doubled {len(self.doubled)}, "
-            f"recorded as missed {self.missed}, not in the history {len(self.unrecorded)}; faults: {faults}"
+            f"recorded as missed {self.missed}, "
+            f"from an earlier ledger {self.earlier}, not in the history {len(self.unrecorded)}; faults: {faults}"
         )
 
 
@@ -291,6 +293,8 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
                 tally.doubled.append(what)
             if due * 1000 not in recorded and due * 1000 > kept_from_ms:
                 tally.unrecorded.append(what)
+        for key in [key for key in pushed if key[0] == name and key[1] < min(entry.anchor_ms, since_ms)]:
+            tally.earlier += pushed.pop(key)
     tally.doubled += [f"{name} due {due} ms, which is no due instant" for name, due in pushed]
 
 
