@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clock.clocks import to_ms
-from clock.ticker.catch_up import ALL_LIMIT, ON_TIME, Backlog, backlog_of, missed_because
+from clock.store.ledger.decision import DecisionKind
+from clock.ticker.catch_up import ALL_LIMIT, ON_TIME, Backlog, backlog_of, fires_on_time, missed_because
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import Elapsed, Trigger
 from clock.timetable.triggers.spans import Countable
@@ -99,6 +100,39 @@ def test_all_fires_at_most_a_thousand() -> None:
 
     assert fired(backlog) == [minute(number) for number in range(6, ALL_LIMIT + 6)]
     assert [(run.count, run.reason) for run in backlog.missed] == [(5, "more than 1000 runs were due at once")]
+
+
+def test_the_last_missed_instant_is_the_one_before_those_that_fire() -> None:
+    [run] = backlog_at(ALL_LIMIT + 5, EveryMinute("all", timedelta(days=365))).missed
+
+    assert (run.first, run.at) == (minute(1), minute(5))
+
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("late", "kind"),
+    [
+        (timedelta(0), DecisionKind.FIRED),
+        (timedelta(seconds=10), DecisionKind.FIRED),
+        (timedelta(seconds=10) + MICROSECOND, DecisionKind.CAUGHT_UP),
+    ],
+)
+def test_an_instant_that_is_ten_seconds_late_is_on_time_and_a_later_one_is_caught_up(
+    late: timedelta, kind: DecisionKind
+) -> None:
+    event = EveryMinute()
+
+    [due] = backlog_of(event, anchor=ANCHOR, decided=ANCHOR, previous=None, now=minute(1) + late).fires
+
+    assert (due.kind, missed_because(EveryMinute("skip"), late) is None) == (kind, kind is DecisionKind.FIRED)
+
+
+def test_a_clock_that_always_runs_fires_each_instant_after_the_decided_one_up_to_the_end() -> None:
+    found = fires_on_time(EveryMinute(), anchor=ANCHOR, decided=minute(2), previous=minute(2), until=minute(5))
+
+    assert found == [to_ms(minute(number)) // 1000 for number in (3, 4, 5)]
 
 
 @pytest.mark.parametrize("catch_up", ["latest", "all", "skip"])
