@@ -6,6 +6,7 @@ from datetime import datetime
 
 from clock.clocks import to_ms
 from clock.store import Redis
+from clock.store.jobs.cancellations import mark
 from clock.store.ledger import pauses
 from clock.store.ledger.pauses import Pause
 
@@ -24,3 +25,8 @@ def pause_event(redis: Redis, name: str, now: datetime, *, until: datetime | Non
 def resume_event(redis: Redis, name: str, now: datetime) -> bool:
     """End the pause of an event, or of ALL_EVENTS; False: it was not paused. Raises StoreUnavailable."""
     return pauses.resume(redis, name, to_ms(now)) is not None
+
+
+def cancel_running(redis: Redis, jid: str, now: datetime) -> None:
+    """Ask a running job to end: it gets `JobCancelled` at its next checkpoint. Raises StoreUnavailable."""
+    mark(redis, [jid], now_ms=to_ms(now))

@@ -199,3 +199,20 @@ def test_events_of_database_rows_have_their_next_run(redis: Redis, tmp_path: Pat
 
     assert [row["name"] for row in rows] == ["from.row", "ours"]
     assert all(row["next_due"] for row in rows)
+
+
+def test_a_running_job_shows_its_progress_and_is_cancelled(ana: Visitor, redis: Redis) -> None:
+    payload = json.dumps({"class": "ImportJob", "jid": "abc", "args": []})
+    report = {"payload": payload, "run_at": 1, "queue": "default", "progress": {"done": 50, "total": 200}}
+    redis.sadd("processes", "w1")
+    redis.hset("w1", mapping={"info": '{"concurrency":5}', "beat": NOW.timestamp(), "busy": 1})
+    redis.hset("w1:work", "t1", json.dumps(report))
+
+    page, asked = ana.page("/busy"), ana.text("/act/cancel_job", jid="abc", worker="w1")
+    done = ana.post("/act/cancel_job", SAME_SITE, jid="abc", worker="w1")
+    missing = ana.post("/act/cancel_job", SAME_SITE, jid="other", worker="w1")
+
+    assert '<progress value="50" max="200"' in page
+    assert "ImportJob ends at its next checkpoint" in asked
+    assert (done.status, missing.status) == (303, 404)
+    assert redis.zrange("clock:cancelled", 0, -1) == [b"abc"]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from clock.api import Queue
 from clock.inspection import FoundJob, QueueJobs, SetName, WaitingSet
+from clock.inspection.busy import BusyJob, busy_jobs
+from clock.inspection.repairs import cancel_running
 from clock.job.payload import seconds
 from clock.web.access import Permission
 from clock.web.actions.action import Action, Question, change, done, field
@@ -58,6 +60,27 @@ def _do(name: str) -> Callable[[Visit], Response | Page]:
     return do
 
 
+def _running(visit: Visit) -> BusyJob:
+    """The running job that is meant, of the worker that the form names. Raises NotFound."""
+    jid, worker = field(visit, "jid"), field(visit, "worker")
+    found = next((busy for busy in busy_jobs(visit.data.redis, [worker]) if busy.job.jid == jid), None)
+    if found is None or not jid:
+        raise NotFound(visit.texts("job.not_running", jid=jid))
+    return found
+
+
+def _ask_cancel(visit: Visit) -> Question:
+    t, busy = visit.texts, _running(visit)
+    text = t("cancel_job.text", job=busy.job.job_class)
+    return Question(t("cancel_job.title"), text, t("cancel_job.button"), [busy.job.jid], is_danger=True)
+
+
+def _cancel(visit: Visit) -> Response | Page:
+    job = _running(visit).job
+    cancel_running(visit.data.redis, job.jid, visit.now)
+    return done(visit, "cancel_job", change(visit, "cancel_job", f"{job.job_class} {job.jid}"))
+
+
 def _queue(visit: Visit) -> tuple[str, int]:
     """The queue that is meant, and its size. Raises NotFound."""
     name = field(visit, "name")
@@ -99,6 +122,7 @@ def _do_queue(name: str, act: Callable[[Queue], bool]) -> Callable[[Visit], Resp
 
 JOBS: Mapping[str, Action] = {
     **{f"{name}_job": Action(PERMISSIONS[name], _ask(name), _do(name)) for name in DO},
+    "cancel_job": Action("delete", _ask_cancel, _cancel),
     "clear_queue": Action("delete", _ask_clear, _clear),
     "pause_queue": Action("pause", _ask_queue("pause"), _do_queue("pause", Queue.pause)),
     "unpause_queue": Action("pause", _ask_queue("unpause"), _do_queue("unpause", Queue.unpause)),
