@@ -18,6 +18,7 @@
         NotFaked
         EncryptionKeyMissing   the key of an encrypted job is not configured
         UndecryptableArgument  an encrypted argument was changed, or belongs to another job
+        NotUnique            another job with the same key waits or runs
         JobFailed            a job whose result is awaited has failed for good
         ResultMissing        the result of a job was too large, or not JSON
         Discard              raised by a job, to drop it
@@ -223,6 +224,14 @@ class Discard(JobError):
 
     It does not count as a failure and is not retried.
     """
+
+
+class NotUnique(JobError):
+    """A unique job whose `on_conflict` is "raise" was pushed while another one holds its lock."""
+
+    def __init__(self, job: str, holder: str) -> None:
+        super().__init__(f"{job}: a job with the same key waits or runs: {holder}")
+        self.holder = holder
 
 
 class JobFailed(JobError):

@@ -11,7 +11,7 @@ from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.inspection import FoundJob, QueueJobs, QueueView, queues
 from clock.inspection.bulk import Progress
-from clock.inspection.job_sets import view_of
+from clock.inspection.job_sets import free_locks_of, view_of
 from clock.inspection.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, queue_place
 from clock.store import Redis, repairs
 from clock.store.jobs import paused_queues
@@ -108,7 +108,8 @@ class Queue:
     def _delete(self, jobs: Sequence[FoundJob], step: Step) -> int:
         first = step.begin
         members = [job.member for job in jobs]
-        return repairs.remove_from_part(self._redis, self.name, first, first + step.read - 1, members)
+        removed = repairs.remove_from_part(self._redis, self.name, first, first + step.read - 1, members)
+        return free_locks_of(self._redis, jobs, removed)
 
     def clear(self) -> int:
         """Delete the queue and all its jobs for good; how many jobs it held."""

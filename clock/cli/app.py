@@ -47,6 +47,7 @@ SECTIONS = {
     "Jobs": {
         "queue": "clock.cli.commands.queue",
         "cancel": "clock.cli.commands.cancel",
+        "unique": "clock.cli.commands.unique",
         "retry": "clock.cli.commands.job_sets",
         "scheduled": "clock.cli.commands.job_sets",
         "dead": "clock.cli.commands.job_sets",

@@ -8,8 +8,9 @@ from typing import Literal
 
 from clock.inspection.jobs import FoundJob, found
 from clock.job.payload import encode_again, queue_of
+from clock.job.unique import lock_pair
 from clock.store import Redis, keys, listing, repairs
-from clock.store.jobs import paused_queues
+from clock.store.jobs import paused_queues, unique_locks
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.delayed import Delayed
 
@@ -36,11 +37,14 @@ class WaitingSet:
 
     def bury(self, jobs: Sequence[FoundJob], now: float) -> int:
         """Move jobs to `dead`; how many were still here."""
-        return repairs.bury(self.redis, self.name, [job.member for job in jobs], now)
+        buried = repairs.bury(self.redis, self.name, [job.member for job in jobs], now)
+        return free_locks_of(self.redis, jobs, buried)
 
     def delete(self, jobs: Sequence[FoundJob]) -> int:
         """Delete jobs; how many were still here."""
-        return repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
+        return free_locks_of(
+            self.redis, jobs, repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
+        )
 
     def reschedule(self, jobs: Sequence[FoundJob], at: float) -> int:
         """Let jobs be due at `at` (float seconds), dead ones by way of `schedule`; how many were still here."""
@@ -61,6 +65,13 @@ def trim_dead(redis: Redis, now: float, limits: DeadLimits = DEFAULT_LIMITS) -> 
     """Remove the dead jobs that the limits do not keep; how many, in words ('': none). Raises StoreUnavailable."""
     dead = DeadJobs(redis, limits)
     return dead.words(dead.trim(now))
+
+
+def free_locks_of(redis: Redis, jobs: Sequence[FoundJob], count: int) -> int:
+    """Free the locks of unique jobs if all these jobs were removed; else the next conflict looks for them."""
+    if count == len(jobs):
+        unique_locks.free(redis, [pair for job in jobs if (pair := lock_pair(job.payload))])
+    return count
 
 
 def _enqueued(job: FoundJob, now: float) -> tuple[bytes, str, str | bytes]:
@@ -84,7 +95,8 @@ class QueueJobs:
 
     def delete(self, jobs: Sequence[FoundJob]) -> int:
         """Delete jobs; how many were still here."""
-        return repairs.remove_queued(self.redis, self.name, [job.member for job in jobs])
+        removed = repairs.remove_queued(self.redis, self.name, [job.member for job in jobs])
+        return free_locks_of(self.redis, jobs, removed)
 
     def clear(self) -> int:
         """Delete all its jobs, and the queue; how many there were."""

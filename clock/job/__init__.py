@@ -15,6 +15,7 @@ from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.time_limit import limit_time
 from clock.job.push.setter import Setter
 from clock.job.results import JobResult
+from clock.job.unique import Unique
 
 __all__ = [
     "Context",
@@ -23,6 +24,7 @@ __all__ = [
     "Job",
     "JobResult",
     "Setter",
+    "Unique",
     "aenqueue",
     "client_middleware",
     "drop_stale",

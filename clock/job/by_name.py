@@ -57,6 +57,7 @@ class _Foreign:
     tags: ClassVar[Sequence[str]] = ()
     redact: ClassVar[Sequence[str]] = ()
     encrypt: ClassVar[bool] = False
+    unique: ClassVar[None] = None
     result_ttl: ClassVar[None] = None
     result_limit: ClassVar[None] = None
     timeout: ClassVar[None] = None

@@ -20,6 +20,7 @@ from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
 from clock.job.push.job_methods import JobMethods
 from clock.job.types import OnCommit
+from clock.job.unique import Unique
 from clock.log import JobLogContext, fields_of, running_job
 
 
@@ -37,6 +38,7 @@ class Job(JobMethods):
     - `backtrace`: True, or how many lines of the traceback are kept with a failure;
     - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`;
     - `redact`: arguments whose values listings do not show;
+    - `unique`: True or `Unique(...)`: of jobs with the same key, only one waits or runs at a time;
     - `encrypt`: True: the last argument, a dict, is encrypted in Redis;
     - `tags`: words shown with it on Sidekiq's web page and in its log lines;
     - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
@@ -66,6 +68,7 @@ class Job(JobMethods):
     result_ttl: ClassVar[float | timedelta | None] = None
     result_limit: ClassVar[int | None] = None
     encrypt: ClassVar[bool] = False
+    unique: ClassVar[bool | Unique | None] = None
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None

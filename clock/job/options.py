@@ -13,10 +13,15 @@ from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass, OnCommit
+from clock.job.unique import Unique, unique_of
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, int) and value >= 0)
+
+
+def _is_unique(value: object) -> bool:
+    return value is None or isinstance(value, (bool, Unique))
 
 
 def _is_bytes(value: object) -> bool:
@@ -80,6 +85,7 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "max_run_time": (_is_duration, _DURATION),
     "result_ttl": (_is_duration, _DURATION),
     "result_limit": (_is_bytes, "a number of bytes, 1 to 536,870,912 (512 MB), or None"),
+    "unique": (_is_unique, "True, False, None, or Unique(...)"),
     "encrypt": (lambda value: isinstance(value, bool), "True or False"),
     "enqueue_after_commit": (
         lambda value: value is None or callable(value),
@@ -110,6 +116,7 @@ class JobOptions(TypedDict, total=False):
     tags: Sequence[str]
     redact: Sequence[str]
     encrypt: bool
+    unique: bool | Unique | None
     result_ttl: float | timedelta | None
     result_limit: int | None
     exactly_once: bool
@@ -169,7 +176,10 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
 
 
 def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload's fields that come from class and options; those left at their default are not written."""
+    """The payload's fields that come from class and options; those left at their default are not written.
+
+    `unique` is the rule itself: each job has its own field, made from its arguments.
+    """
     fields: dict[str, Any] = {"class": job.wire_name, "queue": job.queue, "retry": job.retry}
     if not job.dead:
         fields["dead"] = False
@@ -183,6 +193,8 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             fields[name] = value
     fields |= over
+    if unique := unique_of(fields.pop("unique", job.unique)):
+        fields["unique"] = unique
     fields["queue"] = str.strip(fields["queue"])  # of an Enum's member, too: str() would give its class's name
     if names := fields.get("redact", job.redact):
         fields["redact"] = hidden_places(job.wire_name, job.perform, names)

@@ -30,6 +30,7 @@ class RunningJob(Protocol):
     result_ttl: ClassVar[Any]
     result_limit: ClassVar[Any]
     encrypt: ClassVar[bool]
+    unique: ClassVar[Any]
     timeout: ClassVar[Any]
     expires_in: ClassVar[Any]
     enqueue_after_commit: ClassVar[Any]

@@ -8,7 +8,7 @@ production. Around a run, only the middleware in this module's `server_middlewar
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 from types import TracebackType
@@ -23,7 +23,9 @@ from clock.job.push.client import Batches, Carrier, ToRedis
 from clock.job.push.inline import await_end, run_to_end
 from clock.job.results import keeps_result, kept_error, kept_value
 from clock.job.types import JobClass
+from clock.job.unique import unique_field
 from clock.rehearsal.collected_jobs import CollectedJobs
+from clock.store.jobs.unique_locks import Lock
 
 #: Runs around jobs in tests; empty by default.
 server_middleware: Chain[ServerMiddleware] = Chain()
@@ -106,7 +108,20 @@ class Collected:
 
     def carry(self, batches: Batches) -> None:
         """Keep the jobs."""
-        self.payloads += _payloads(batches)
+        for payload, lock in _with_locks(batches):
+            if lock is None or self._takes(lock):
+                self.payloads.append(payload)
+
+    def _takes(self, lock: Lock) -> bool:
+        """Whether a unique job is kept; its lock is held by a job that was collected and has not run."""
+        holder = next((one for one in self.payloads if _key_of(one) == lock.key), None)
+        if holder is None:
+            return True
+        if lock.conflict == "replace":
+            self.payloads.remove(holder)
+            return True
+        lock.holder = str(holder["jid"])
+        return False
 
     async def acarry(self, batches: Batches) -> None:
         """Keep the jobs."""
@@ -200,6 +215,17 @@ def _payloads(batches: Batches) -> Iterator[Payload]:
             if payload.get("encrypt"):
                 payload["args"] = encryption.decrypted_args(payload)
             yield payload
+
+
+def _with_locks(batches: Batches) -> Iterator[tuple[Payload, Lock | None]]:
+    for parcel in chain.from_iterable(batches):
+        locks: Sequence[Lock | None] = parcel.locks or [None] * len(parcel.payloads)
+        yield from zip(_payloads([[parcel]]), locks, strict=True)
+
+
+def _key_of(payload: Payload) -> str | None:
+    field = unique_field(payload)
+    return field.key if field else None
 
 
 def _found(payload: Payload) -> tuple[JobClass, Context]:

@@ -25,6 +25,8 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.EXPIRED), "hash"),
     **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
     keys.CANCELLED_JOBS: "hash",
+    keys.UNIQUE: "hash",
+    **dict.fromkeys((keys.UNIQUE_WINDOWS, keys.REPLACED), "zset"),
     keys.HAND_OVER: "list",
     keys.AUDIT: "stream",
     keys.CHANGES: "stream",

@@ -12,7 +12,16 @@ from redis import Redis
 from redis.commands.core import Script
 
 #: The parts in the order of the composed script: a part may call those before it.
-PARTS = ("need", "in_chunks", "fields_of", "is_outranked", "refuse_unless_hashes")
+PARTS = (
+    "need",
+    "in_chunks",
+    "fields_of",
+    "is_outranked",
+    "refuse_unless_hashes",
+    "lock_holder",
+    "take_lock",
+    "free_lock",
+)
 
 
 @cache

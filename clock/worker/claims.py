@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
-from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
+from clock.store.jobs.in_progress import CannotMove, Claimed, Freed, InProgress, Move
 from clock.worker.options import WorkerOptions
 
 
@@ -25,6 +25,7 @@ class Claims:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._held: dict[int, Claimed] = {}  # guarded by _lock; a single lookup needs none
+        self._frees: list[Freed] = []  # guarded by _lock; of unique jobs among `_done`
         self._done: list[int] = []  # guarded by _lock; to be acknowledged
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
@@ -44,10 +45,12 @@ class Claims:
         """Whether there are jobs to be acknowledged."""
         return bool(self._done)
 
-    def finish(self, job: Claimed) -> None:
-        """Note that a job is done: the next round trip acknowledges it."""
+    def finish(self, job: Claimed, lock: tuple[str, str] | None = None) -> None:
+        """Note that a job is done: the next round trip acknowledges it, and frees its lock (key, jid)."""
         with self._lock:
             self._done.append(job.number)
+            if lock is not None:
+                self._frees.append((job.number, *lock))
             self._held.pop(job.number, None)
 
     def drop(self, jobs: Iterable[Claimed]) -> None:
@@ -65,6 +68,7 @@ class Claims:
             limit = 0 if self._stopped.is_set() else limit  # the shutdown code would not see what is claimed now
             with self._lock:
                 done, self._done = self._done, []
+                frees, self._frees = self._frees, []
             if not (done or limit or always):
                 return ()
             try:
@@ -72,6 +76,7 @@ class Claims:
                     self._options.order() if limit else [],
                     limit,
                     done=done,
+                    frees=frees,
                     now=self._clock.now(),
                     expires_seconds=self._options.expires_seconds,
                 )
@@ -79,6 +84,7 @@ class Claims:
                 self._may_be_lost |= limit > 0
                 with self._lock:
                     self._done[:0] = done
+                    self._frees[:0] = frees
                 raise
             return self._received(jobs, may_find=limit > 0)
 

@@ -143,10 +143,10 @@ class Fetcher:
                 slot.job = job
                 return job
 
-    def finish(self, slot: Slot, job: Claimed, seconds: float) -> None:
+    def finish(self, slot: Slot, job: Claimed, seconds: float, lock: tuple[str, str] | None = None) -> None:
         """Note that `job` was run and took so long; it is acknowledged with the next round trip."""
         self.handoff.pace.note(seconds)
-        self.claims.finish(job)
+        self.claims.finish(job, lock)
         slot.job = None
         if self._idle or self.stopping:
             self.acknowledge()

@@ -17,7 +17,7 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import Payload, decode, encode_again
 from clock.problems import Problems
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
-from clock.store.jobs.job_results import Kept
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.ledger.held_pushes import Push
 from clock.worker.claims import Claims
 
@@ -50,18 +50,25 @@ class JobMoves:
         where: str,
         score: float,
         ran: bool = True,
-        kept: Kept | None = None,
+        ending: Ending = NOTHING_ELSE,
     ) -> None:
         """Move a job to `retry` or `dead`, or drop it (`where` is empty); `ran`: it counts as processed.
 
-        `kept` is the result of a job that has ended.
+        `ending`: what else is written if it has ended.
         """
         move = partial(self._in_progress.set_aside, job, encode_again(payload), where=where, score=score, ran=ran)
-        self._settle(job, partial(move, now=self._clock.now(), kept=kept))
+        self._settle(job, partial(move, now=self._clock.now(), ending=ending))
 
-    def finish_with(self, job: Claimed, kept: Kept) -> None:
-        """Acknowledge a job that is done, and keep its result."""
-        self._settle(job, partial(self._in_progress.finish, job, kept, now=self._clock.now()))
+    def finish_with(self, job: Claimed, kept: Kept, lock: tuple[str, str]) -> None:
+        """Acknowledge a job that is done, keep its result and free its lock."""
+        self._settle(job, partial(self._in_progress.finish, job, kept, lock, now=self._clock.now()))
+
+    def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
+        """Start a unique job; False: a newer push has replaced it."""
+        found: list[bool] = []
+        step = partial(self._in_progress.begin_unique, job, lock, until_start=until_start)
+        self._note(lambda: found.append(step()))
+        return found != [False]
 
     def is_cancelled(self, jid: str) -> bool:
         """Whether a job was cancelled before it starts."""

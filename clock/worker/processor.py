@@ -30,12 +30,14 @@ from clock.job.job_run import JobRun, RunListener
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
-from clock.job.results import keeps_result, kept_error, kept_value
+from clock.job.results import Status, keeps_result, kept_error, kept_value
 from clock.job.run_state import RunState
 from clock.job.types import JobClass
+from clock.job.unique import lock_pair, unique_field
 from clock.log import JobLogContext
 from clock.store import keys
 from clock.store.jobs.in_progress import Claimed
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending
 from clock.worker.coroutines import run_on_loop
 from clock.worker.fetcher import Fetcher
 from clock.worker.handoff import Slot
@@ -93,6 +95,8 @@ class Processor:
         if self._moves.is_cancelled(str(payload.get("jid"))):
             self._cancel(claimed, payload, 0.0)
             return
+        if "unique" in payload and not self._begin_unique(claimed, payload):
+            return
         try:
             job = registry.lookup(str(payload["class"]))
             check_arity(job.wire_name, job.perform, arguments(payload))
@@ -137,10 +141,11 @@ class Processor:
         """Acknowledge a job that is done or dropped, with its result if it keeps one."""
         if keeps_result(payload):
             kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
-            self._moves.finish_with(claimed, kept)
+            self._moves.finish_with(claimed, kept, lock_pair(payload) or ("", ""))
             self._fetcher.free(self._slot)
         else:
-            self._fetcher.finish(self._slot, claimed, took)
+            lock = lock_pair(payload) if "unique" in payload else None
+            self._fetcher.finish(self._slot, claimed, took, lock)
         if state.cancelled:
             self._moves.forget_cancellation(str(payload.get("jid")))
 
@@ -148,10 +153,23 @@ class Processor:
         """Remove a job that was cancelled, before it started or at a checkpoint."""
         self._report(JobRun(payload, claimed.queue, "dropped", took, JobCancelled()))
         METRICS.note_cancelled(str(payload["class"]))
-        kept = kept_error(payload, "cancelled", None) if keeps_result(payload) else None
-        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, kept=kept)
+        ending = _ending(payload, "cancelled", None)
+        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, ending=ending)
         self._moves.forget_cancellation(str(payload.get("jid")))
         self._fetcher.free(self._slot)
+
+    def _begin_unique(self, claimed: Claimed, payload: Payload) -> bool:
+        """Start a unique job; False: a newer push has replaced it, and it was removed."""
+        field, pair = unique_field(payload), lock_pair(payload)
+        if field is None or pair is None or not (field.until == "start" or field.conflict == "replace"):
+            return True
+        if self._moves.begin_unique(claimed, pair, until_start=field.until == "start"):
+            return True
+        self._report(JobRun(payload, claimed.queue, "dropped", error=Discard("a newer push has replaced it")))
+        ending = _ending(payload, "dropped", None)
+        self._moves.set_aside(claimed, payload, where="", score=0.0, ran=False, ending=ending)
+        self._fetcher.free(self._slot)
+        return False
 
     def _end_early(self, claimed: Claimed, state: RunState) -> None:
         """Keep a job whose run has ended before its work for another run. It does not count as an attempt."""
@@ -178,10 +196,10 @@ class Processor:
             )
         )
         _report_error(error, "Job raised exception", payload, claimed.queue)
-        kept = None
-        if verdict.where != keys.RETRY and keeps_result(payload):
-            kept = kept_error(payload, "failed" if verdict.where else "dropped", error)
-        self._moves.set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score, kept=kept)
+        ending = NOTHING_ELSE
+        if verdict.where != keys.RETRY:
+            ending = _ending(payload, "failed" if verdict.where else "dropped", error)
+        self._moves.set_aside(claimed, verdict.payload, where=verdict.where, score=verdict.score, ending=ending)
         if verdict.where != keys.RETRY:
             _died(verdict.payload if verdict.where else discarded(verdict.payload, now), error)
         self._fetcher.free(self._slot)
@@ -200,8 +218,8 @@ class Processor:
         now = seconds(self._clock.now())
         dead = noted(payload, error, now=now)
         _report_error(error, "Job cannot be run", payload, claimed.queue)
-        kept = kept_error(payload, "failed", error) if keeps_result(payload) else None
-        self._moves.set_aside(claimed, dead, where=keys.DEAD, score=now, ran=False, kept=kept)
+        ending = _ending(payload, "failed", error)
+        self._moves.set_aside(claimed, dead, where=keys.DEAD, score=now, ran=False, ending=ending)
         _died(dead, error)
         self._fetcher.free(self._slot)
 
@@ -211,6 +229,12 @@ class Processor:
                 listener(ended)
             except Exception as error:  # the job has run: nothing may change what becomes of it
                 logger.critical("Could not report a job's run: %s", error, exc_info=error)
+
+
+def _ending(payload: Payload, status: Status, error: BaseException | None) -> Ending:
+    """The end of a job that has no value."""
+    kept = kept_error(payload, status, error) if keeps_result(payload) else None
+    return Ending(kept, lock_pair(payload))
 
 
 def _report_error(error: BaseException, what: str, payload: Payload, queue: str) -> None:

@@ -18,6 +18,7 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.encryption import has_key_of
 from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
+from clock.job.unique import lock_pair
 from clock.problems import FATAL
 from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
@@ -127,6 +128,7 @@ class _DeadWorker:
         except CannotMove as stuck:
             self._seldom.error("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
+        self._in_progress.free_locks(_locks_of_dead(moves))
         self._moved += moved
         for payload, error in killed if moved else ():
             self._died(payload, error)
@@ -215,6 +217,12 @@ def _moves(
             yield Move(job, "dead", now, encode_again(dead), field)
         else:
             yield Move(job, "queue", job.queue, encode_again(payload), field)
+
+
+def _locks_of_dead(moves: Sequence[Move]) -> list[tuple[str, str]]:
+    """The locks of the jobs that went to `dead`."""
+    payloads = (_decoded(move.job.payload) for move in moves if move.where == "dead")
+    return [pair for payload in payloads if isinstance(payload, dict) and (pair := lock_pair(payload))]
 
 
 def _unreadable(job: Claimed, field: bytes, error: UnreadablePayload, now: float) -> Move:

@@ -157,7 +157,15 @@ def test_the_examples_of_the_guide_to_results_run(guide: Callable[..., ModuleTyp
     assert examples.pages == 1
 
 
-@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption", "iteration", "results"])
+def test_the_examples_of_the_guide_to_unique_jobs_run(guide: Callable[..., ModuleType], redis: Redis) -> None:
+    examples = guide("unique", rebuild=len, save=len)
+
+    assert examples.first == examples.second
+    assert len(waiting(redis)) == 2
+    assert len(delayed(redis)) == 2  # the first draft is dropped when a worker claims it
+
+
+@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption", "iteration", "results", "unique"])
 def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)", (DOCS / f"{name}.md").read_text()):
         assert (DOCS / os.fspath(link)).exists(), link

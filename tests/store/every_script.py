@@ -9,12 +9,14 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import repairs
+from clock.store.jobs import unique_locks
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.store.jobs.job_results import Kept
 from clock.store.jobs.job_search import JobSearch
 from clock.store.jobs.look_through import START, set_step
+from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.ledger import history
 from clock.store.ledger.decision import Decision, DecisionKind
@@ -38,7 +40,7 @@ def _decisions() -> list[Decision]:
             NOON - 1000,
             NOON,
             DecisionKind.FIRED,
-            pushes=[Push(JOB, queue, at)],
+            pushes=[Push(JOB, queue, at, Lock(f"SomeJob:{event}", "j1", 1000))],
             watched=["j1"],
             counted=str(NOON),
             joins=True,
@@ -93,14 +95,30 @@ def _set_aside(redis: Redis) -> None:
     assert own.set_aside(job, JOB, where="retry", score=NOON / 1000, now=from_ms(NOON))
 
 
-def _finish(redis: Redis) -> None:
-    own, (job, *_) = _claimed(redis)
-    assert own.finish(job, Kept("j1", 1000, {"result": "7"}), now=from_ms(NOON))
-
-
 def _save_position(redis: Redis) -> None:
     own, (job, *_) = _claimed(redis)
-    assert own.save_position(job, JOB + " ", [Push(JOB, "low"), Push(JOB, "default", 1.0)])
+    assert own.save_position(job, JOB, [Push(JOB, "low"), Push(JOB, "low", NOON / 1000)])
+
+
+def _finish(redis: Redis) -> None:
+    own, (job, *_) = _claimed(redis)
+    assert own.finish(job, Kept("j1", 1000, {"status": "done"}), ("SomeJob:1", "j1"), now=from_ms(NOON))
+
+
+def _push_unique(redis: Redis) -> None:
+    pushes = [LockedPush(Lock("SomeJob:1", "j1", window_ms=1), "default", JOB, at) for at in (None, NOON / 1000)]
+    unique_locks.push(redis, pushes, now_ms=NOON)
+    unique_locks.push(redis, pushes, now_ms=NOON + 10)
+
+
+def _free_unique(redis: Redis) -> None:
+    _push_unique(redis)
+    unique_locks.free(redis, [("SomeJob:1", "j1")])
+
+
+def _begin_unique(redis: Redis) -> None:
+    own, (job, *_) = _claimed(redis)
+    assert own.begin_unique(job, ("SomeJob:1", "j1"), until_start=True)
 
 
 def _move_key(redis: Redis) -> None:
@@ -181,11 +199,15 @@ def _lease(redis: Redis) -> None:
 USES: Mapping[str, Callable[[Redis], None]] = {
     "bury": _bury,
     "bury_worker": _bury_worker,
+    "begin_unique": _begin_unique,
     "claim": _claim,
+    "finish": _finish,
+    "free_unique": _free_unique,
+    "push_unique": _push_unique,
+    "save_position": _save_position,
     "clear_queue": _clear_queue,
     "declare": _fire,
     "fire": _fire,
-    "finish": _finish,
     "forget_event": _forget,
     "lease": _lease,
     "look_for_jobs": _look_for_jobs,
@@ -198,7 +220,6 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "release": _release,
     "remove_from_queue": _remove_from_queue,
     "rename": _rename,
-    "save_position": _save_position,
     "set_aside": _set_aside,
     "step_down": _lease,
     "trim_dead": _trim_dead,

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from functools import cache, partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import ArgumentsError, JobError, NotFaked, StoreError
+from clock.errors import ArgumentsError, JobError, NotFaked, NotUnique, StoreError
 from clock.job.delays import due_at
 from clock.job.encryption import check_secret
 from clock.job.middleware.defaults import client_middleware_for
@@ -28,8 +28,11 @@ from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
 from clock.job.push.payload_builder import pack_all, pack_one
 from clock.job.types import JobClass, OnCommit
+from clock.job.unique import unique_of
 from clock.store import Redis
+from clock.store.jobs import unique_locks
 from clock.store.jobs.queues import Parcel, push_commands
+from clock.store.jobs.unique_locks import LockedPush
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
@@ -75,6 +78,17 @@ class ToRedis:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
         send(redis, _commands(redis, batches), within=push_seconds(redis))
+
+    def carry_locked(self, parcels: Iterable[Parcel]) -> None:
+        """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
+        pushes = [
+            LockedPush(lock, parcel.queue, text, at)
+            for parcel in parcels
+            for lock, text, at in zip(parcel.locks or (), parcel.payloads, parcel.at or repeat(None), strict=False)
+        ]
+        redis = connection.default()
+        for start in range(0, len(pushes), BULK_BATCH):
+            unique_locks.push(redis, pushes[start : start + BULK_BATCH], now_ms=int(1000 * now()))
 
     async def acarry(self, batches: Batches) -> None:
         """Push them in a thread: no second connection for each event loop is needed.
@@ -148,6 +162,8 @@ def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> 
     """Push a job, or keep it for a commit or the firing; its jid. Raises as `packed`; StoreUnavailable."""
     jid, parcels = packed(order, args, kwargs)
     if parcels and not is_kept(order, [parcels]):
+        if parcels[0].locks:
+            return pushed(order, jid, parcels)
         carrier().carry([parcels])
     return jid
 
@@ -229,20 +245,58 @@ def packed_all(
             yield with_options(order, parcels)
 
     # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
-    is_at_once = client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
+    is_at_once = is_unique(order) or client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
     return list(made()) if is_at_once else made()
 
 
 def is_kept(order: Order, batches: Batches) -> bool:
     """Keep the jobs for a commit, or for the firing under way. False: they are to be carried now."""
     on_commit = order.on_commit or order.job.enqueue_after_commit
-    if on_commit and _waits_for_commit(batches, on_commit):
+    if on_commit and _waits_for_commit(order, batches, on_commit):
         return True
     held = held_pushes.current()
     if held is None:
         return False
     held.hold(chain.from_iterable(batches))
     return True
+
+
+def deliver(order: Order, batches: Batches) -> None:
+    """Carry jobs now. Raises StoreUnavailable."""
+    carrier = _carrier
+    if is_unique(order) and isinstance(carrier, ToRedis):
+        carrier.carry_locked(chain.from_iterable(batches))
+    else:
+        carrier.carry(batches)
+
+
+def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
+    """Push a unique job; its jid, or that of the job that keeps it out. Raises NotUnique, StoreUnavailable."""
+    deliver(order, [parcels])
+    return settled(order, [jid], [parcels])[0]
+
+
+async def adeliver(order: Order, batches: Batches) -> None:
+    """`deliver` that does not block the event loop."""
+    if is_unique(order) and isinstance(_carrier, ToRedis):
+        await asyncio.to_thread(deliver, order, batches)
+    else:
+        await _carrier.acarry(batches)
+
+
+def is_unique(order: Order) -> bool:
+    """Whether the order's jobs need locks."""
+    return unique_of(order.options.get("unique", order.job.unique)) is not None
+
+
+def settled(order: Order, jids: Sequence[str], batches: Batches) -> list[str]:
+    """The jids of a push, with the holder's jid for each job that another one kept out. Raises NotUnique."""
+    locks = [lock for parcel in chain.from_iterable(batches) for lock in parcel.locks or () if lock.holder]
+    for lock in locks:
+        if lock.conflict == "raise":
+            raise NotUnique(order.job.wire_name, lock.holder)
+    holders = {lock.jid: lock.holder for lock in locks}
+    return [holders.get(jid, jid) for jid in jids]
 
 
 @contextmanager
@@ -263,7 +317,7 @@ def counted(total: int) -> Iterator[None]:
         raise counted from error
 
 
-def _waits_for_commit(batches: Batches, on_commit: OnCommit) -> bool:
+def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:
     """Whether the jobs will be carried after a commit; False: there is no transaction, they can go now."""
     asking, free = True, False
 
@@ -275,7 +329,7 @@ def _waits_for_commit(batches: Batches, on_commit: OnCommit) -> bool:
         elif held:
             held.hold(chain.from_iterable(batches))
         else:
-            _carrier.carry(batches)
+            deliver(order, batches)
 
     on_commit(push)
     asking = False

@@ -16,8 +16,10 @@ from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
 from clock.job.types import JobClass
+from clock.job.unique import Unique, field_for
 from clock.store.jobs.delayed import LOOK_SECONDS
 from clock.store.jobs.queues import Parcel
+from clock.store.jobs.unique_locks import Lock
 from clock.store.ledger import held_pushes
 
 
@@ -42,7 +44,7 @@ def pack_all(
     """The same for many jobs, each with its own list of arguments and its own time in `due`."""
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
-    if not middleware and held_pushes.current() is None and not fields.get("encrypt"):
+    if not middleware and held_pushes.current() is None and not fields.keys() & {"encrypt", "unique"}:
         return _packed_at_once(fields, batches, due, now)
     jids, parcels = [], []
     for index, args in enumerate(batches):
@@ -57,6 +59,7 @@ def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[objec
     fields = payload_fields(job, over)
     jid = fields.get("jid") or new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
+    _set_lock(job, payload, args, now)
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
         return None
@@ -82,6 +85,7 @@ def _packed(
     else:
         jid = held.next_jid() if held else new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
+    lock = _set_lock(job, payload, args, now)
     if held and held.clock_field:
         payload["clock"] = held.clock_field
     if due is not None and due > now:
@@ -92,7 +96,22 @@ def _packed(
         return "", []
     if payload.get("encrypt"):
         payload["args"] = encrypted_args(payload)
-    return str(payload["jid"]), [_parcel(job, payload, bool(middleware), now)]
+    parcel = _parcel(job, payload, bool(middleware), now)
+    if lock is not None:
+        lock.jid = str(payload["jid"])
+        parcel.locks = [lock]
+    return str(payload["jid"]), [parcel]
+
+
+def _set_lock(job: JobClass, payload: Payload, args: Sequence[object], now: float) -> Lock | None:
+    """Put the lock into the payload of a unique job. None: the job is not unique."""
+    rule = payload.get("unique")
+    if not isinstance(rule, Unique):
+        return None
+    lock = rule.lock(job, args, str(payload["jid"]))
+    lock.now_ms = int(1000 * now)
+    payload["unique"] = field_for(rule, lock)
+    return lock
 
 
 def _parcel(job: JobClass, payload: Payload, changed: bool, now: float) -> Parcel:
@@ -142,6 +161,8 @@ def _merged(parcels: list[Parcel]) -> list[Parcel]:
         if whole.at is not None and parcel.at is not None:
             whole.at += parcel.at
             whole.is_near |= parcel.is_near
+        if parcel.locks:
+            whole.locks = [*(whole.locks or ()), *parcel.locks]
     return list(merged.values())
 
 

@@ -92,6 +92,8 @@ class Setter(Order, Generic[P]):
         """`perform_async` that does not block the event loop."""
         jid, parcels = client.packed(self, args, kwargs)
         if parcels and not client.is_kept(self, [parcels]):
+            if parcels[0].locks:
+                return await asyncio.to_thread(client.pushed, self, jid, parcels)
             await client.carrier().acarry([parcels])
         return jid
 
@@ -129,8 +131,8 @@ class Setter(Order, Generic[P]):
         batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
         with client.counted(len(lists)):
             if lists and not client.is_kept(self, batches):
-                client.carrier().carry(batches)
-        return jids
+                client.deliver(self, batches)
+        return client.settled(self, jids, batches) if client.is_unique(self) else jids
 
     async def aperform_bulk(
         self,
@@ -145,8 +147,8 @@ class Setter(Order, Generic[P]):
         batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
         with client.counted(len(lists)):
             if lists and not client.is_kept(self, batches):
-                await client.carrier().acarry(batches)
-        return jids
+                await client.adeliver(self, batches)
+        return client.settled(self, jids, batches) if client.is_unique(self) else jids
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Run the job here and now, whatever `wait` says; what its `perform` returns."""

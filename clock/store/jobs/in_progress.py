@@ -20,17 +20,21 @@ from redis.exceptions import NoScriptError
 from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.jobs import cancellations
+from clock.store.jobs import cancellations, unique_locks
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
-from clock.store.jobs.job_results import Kept
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.steps import in_steps
+from clock.store.jobs.unique_locks import lock_keys
 from clock.store.ledger.held_pushes import Push
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.sending import Command
 
 LONGEST_NUMBER = 19  # digits; a number of ours has fewer
+
+#: The number of an acknowledged job, the key of the lock that it frees, and its jid.
+Freed = tuple[int, str, str]
 
 logger = logging.getLogger("clock.redis")
 
@@ -105,17 +109,27 @@ class InProgress:
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")
         self._finish = script(redis, "finish")
+        self._begin_unique = script(redis, "begin_unique")
         self._save_position = script(redis, "save_position")
 
     def claim(
-        self, queues: Sequence[str], limit: int, *, done: Sequence[int], now: datetime, expires_seconds: float
+        self,
+        queues: Sequence[str],
+        limit: int,
+        *,
+        done: Sequence[int],
+        frees: Sequence[Freed] = (),
+        now: datetime,
+        expires_seconds: float,
     ) -> list[Claimed]:
         """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
+
+        `frees` are the locks of those that are unique.
 
         Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
         StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, done, now, expires_seconds)
+        first, names, args = self._claim_words(queues, limit, (done, frees), now, expires_seconds)
         with translated():
             entries = self._claim(keys=names, args=args)
         return self._read(first, entries, was_asked=limit > 0)
@@ -135,7 +149,7 @@ class InProgress:
         The claim is sent along with the wait. Other threads may claim at the same time. Raises StoreUnavailable;
         the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, (), now, expires_seconds)
+        first, names, args = self._claim_words(queues, limit, ((), ()), now, expires_seconds)
         command: Command = ("EVALSHA", self._claim.sha, len(names), *names, *args)
         watched = [keys.queue(queue) for queue in waits_on if queue not in self.paused]
         try:
@@ -166,17 +180,25 @@ class InProgress:
         self._wait.end()
 
     def _claim_words(
-        self, queues: Sequence[str], limit: int, done: Sequence[int], now: datetime, expires_seconds: float
+        self,
+        queues: Sequence[str],
+        limit: int,
+        acknowledged: tuple[Sequence[int], Sequence[Freed]],
+        now: datetime,
+        expires_seconds: float,
     ) -> tuple[int, list[str], list[str | int]]:
         """The number of the first job, and the script's keys and arguments."""
         with self._lock:
             first = self._next_number
             self._next_number += limit
         counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
-        shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED)
+        done, frees = acknowledged
+        shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
         names = [self._hash, *counted, *shared, *map(keys.queue, queues)]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
-        return first, names, [limit, first, self._identity, expires_ms, len(done), *done, *queues]
+        freed = [word for one in frees for word in one]
+        acknowledging = [len(done), *done, len(frees), *freed]
+        return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
 
     def set_aside(
         self,
@@ -187,11 +209,11 @@ class InProgress:
         score: float,
         now: datetime,
         ran: bool = True,
-        kept: Kept | None = None,
+        ending: Ending = NOTHING_ELSE,
     ) -> bool:
         """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: others have it now.
 
-        `kept` is its result, if it has ended and keeps one.
+        `ending`: what else is written if it has ended.
 
         Raises StoreUnavailable; it may be called again then.
         """
@@ -206,23 +228,46 @@ class InProgress:
                         f"{keys.STAT_PROCESSED}:{today}",
                         keys.STAT_FAILED,
                         f"{keys.STAT_FAILED}:{today}",
-                        *([kept.key] if kept else []),
+                        *lock_keys(),
+                        *([ending.kept.key] if ending.kept else []),
                     ],
-                    args=[job.number, payload, score, int(where != ""), int(ran), *(kept.words if kept else [])],
+                    args=[
+                        job.number,
+                        payload,
+                        score,
+                        int(where != ""),
+                        int(ran),
+                        *ending.lock_words,
+                        *(ending.kept.words if ending.kept else []),
+                    ],
                 )
             )
         if where == keys.DEAD:
             self._trim_dead(score)
         return moved
 
-    def finish(self, job: Claimed, kept: Kept, *, now: datetime) -> bool:
-        """Acknowledge a job and keep its result; False: others have it now.
+    def finish(self, job: Claimed, kept: Kept, lock: tuple[str, str], *, now: datetime) -> bool:
+        """Acknowledge a job, keep its result and free its lock; False: others have it now.
 
         Raises StoreUnavailable; it may be called again then.
         """
-        names = [self._hash, keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}", kept.key]
+        counters = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
+        names = [self._hash, *counters, kept.key, *lock_keys()]
         with translated():
-            return bool(self._finish(keys=names, args=[job.number, *kept.words]))
+            return bool(self._finish(keys=names, args=[job.number, *lock, *kept.words]))
+
+    def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
+        """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            args: list[str | int] = [*field, int(until_start), job.number]
+            return bool(self._begin_unique(keys=[*lock_keys(), self._hash], args=args))
+
+    def free_locks(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Free locks, given as (key, jid), of jobs that have ended. Raises StoreUnavailable."""
+        unique_locks.free(self._redis, pairs)
 
     def is_cancelled(self, jid: str, *, now: datetime) -> bool:
         """Whether a claimed job was cancelled. Raises StoreUnavailable."""

@@ -30,6 +30,21 @@ class Kept(NamedTuple):
         return [self.ttl_ms, *(part for pair in self.fields.items() for part in pair)]
 
 
+class Ending(NamedTuple):
+    """The end of a job: its result, if it keeps one, and the lock (key, jid) that it frees."""
+
+    kept: Kept | None = None
+    lock: tuple[str, str] | None = None
+
+    @property
+    def lock_words(self) -> tuple[str, str]:
+        """The lock as a script receives it."""
+        return self.lock or ("", "")
+
+
+NOTHING_ELSE = Ending()
+
+
 def read(redis: Redis, jid: str) -> dict[str, str]:
     """The fields of a job's result; empty: it has not ended, or the result expired. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:

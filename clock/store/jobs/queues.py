@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from clock.store import keys
+from clock.store.jobs.unique_locks import Lock
 from clock.store.server.connection import translated
 from clock.store.server.durable import wait_command
 from clock.store.server.sending import Command
@@ -18,7 +19,8 @@ class Parcel:
     """Jobs on their way to one queue: their JSON, and when each is due (float seconds since 1970; None: now).
 
     `is_near`: one of them is due before a worker would look by itself. `at_front`: they are taken before those
-    that wait already, the first of them first. `durable`: how many replicas must have them.
+    that wait already, the first of them first. `durable`: how many replicas must have them. `locks`: of unique
+    jobs, one for each payload.
     """
 
     queue: str
@@ -27,6 +29,7 @@ class Parcel:
     is_near: bool = False
     at_front: bool = False
     durable: int = 0
+    locks: list[Lock] | None = None
 
 
 def push_commands(parcels: Sequence[Parcel], durable: int = 0) -> list[Command]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from clock.store import keys
+from clock.store.jobs.unique_locks import Lock
 from clock.store.ledger.decision import Decision
 
 _KEYS = [
@@ -19,6 +20,9 @@ _KEYS = [
     keys.PAUSED,
     keys.LEASE,
     keys.LEDGER_COUNTED,
+    keys.UNIQUE,
+    keys.UNIQUE_WINDOWS,
+    keys.REPLACED,
 ]
 
 
@@ -48,10 +52,15 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
         {place: made.watched for place, made in enumerate(decisions, 1) if made.watched},
         {place: made.counted for place, made in enumerate(decisions, 1) if made.counted},
         {place: 1 for place, made in enumerate(decisions, 1) if made.joins},
+        {place: _lock(push.lock) for place, push in enumerate(pushes, 1) if push.lock},
     )
     names = [*_KEYS, *map(keys.queue, places), *(keys.HISTORY + made.event for made in decisions)]
     names += [keys.WATCHED + made.event for made in decisions if made.watched]
     return FireArguments(names, msgspec.msgpack.encode(columns))
+
+
+def _lock(lock: Lock) -> list[str]:
+    return [lock.key, lock.jid, str(lock.window_ms), lock.conflict, str(lock.now_ms)]
 
 
 def _record(decision: Decision) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from clock.forking import in_child
 from clock.store.jobs.queues import Parcel
+from clock.store.jobs.unique_locks import Lock
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True):
@@ -24,6 +25,7 @@ class Push(msgspec.Struct, frozen=True, array_like=True):
     payload: str
     queue: str
     at: float | None = None
+    lock: Lock | None = None
 
 
 def jid_of(event: str, due_ms: int, place: int) -> str:
@@ -65,7 +67,9 @@ class HeldPushes(msgspec.Struct):
         """Add jobs to those that the firing pushes."""
         for parcel in parcels:
             due: Sequence[float | None] = parcel.at or [None] * len(parcel.payloads)
-            self.pushes += [Push(text, parcel.queue, at) for text, at in zip(parcel.payloads, due, strict=True)]
+            locks: Sequence[Lock | None] = parcel.locks or [None] * len(parcel.payloads)
+            jobs = zip(parcel.payloads, due, locks, strict=True)
+            self.pushes += [Push(text, parcel.queue, at, lock) for text, at, lock in jobs]
 
     @property
     def clock_field(self) -> dict[str, str | int | None]:

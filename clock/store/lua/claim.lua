@@ -3,10 +3,12 @@
 -- KEYS[1] hash of this process's jobs in progress: number -> "queue\npayload"
 -- KEYS[2] counter of jobs processed ever    KEYS[3] the same of today
 -- KEYS[4] sorted set of workers    KEYS[5] set of paused queues (Sidekiq Pro's)
--- KEYS[6] sorted set of cancelled jobs    KEYS[7], ... queues, in their order
+-- KEYS[6] sorted set of cancelled jobs    KEYS[7] hash of locks of unique jobs    KEYS[8] sorted set of replaced jobs
+-- KEYS[9], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it may be taken for dead (ms), unless it is heard of
--- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers, then the names of the queues
+-- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
+-- for each of these its number, its lock's key and its jid; then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
 -- queue that is paused, and "\n\n" if there are cancelled jobs.
 --
@@ -19,6 +21,11 @@ local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has 
 local USUAL, SMALL = 1024, 16384 -- bytes of a job: of such, 16 and 4 are popped at once
 need('HSET', KEYS[1], '0', '')
 local acknowledged = tonumber(ARGV[5])
+local freed = tonumber(ARGV[6 + acknowledged])
+local before_names = 6 + acknowledged + 3 * freed
+for at = 7 + acknowledged, before_names, 3 do
+  if redis.call('HEXISTS', KEYS[1], ARGV[at]) == 1 then free_lock(KEYS[7], KEYS[8], ARGV[at + 1], ARGV[at + 2]) end
+end
 if acknowledged > 0 then
   local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 6, 5 + acknowledged))
   redis.pcall('INCRBY', KEYS[2], done)
@@ -30,8 +37,8 @@ if wanted == 0 then return claimed end
 redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
 local bytes, few = 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
-for i = 7, #KEYS do
-  local name, fields = ARGV[acknowledged + i - 1], {}
+for i = 9, #KEYS do
+  local name, fields = ARGV[before_names + i - 8], {}
   local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
   if is_paused then paused[#paused + 1] = '\n' .. name end
   while not is_paused and #claimed < wanted and bytes < MOST_BYTES do

@@ -4,7 +4,8 @@
 -- KEYS[3] set of queue names    KEYS[4] sorted set of delayed jobs
 -- KEYS[5] hash event ('': all) -> pause, JSON    KEYS[6] the lease
 -- KEYS[7] hash event -> what Clockwork's form with a condition counts its periods from
--- KEYS[8], ... the list of each queue    then, for each decision, its event's history stream
+-- KEYS[8] hash of locks of unique jobs    KEYS[9] sorted set of locks with a window    KEYS[10] sorted set of replaced
+-- jobs    KEYS[11], ... the list of each queue    then, for each decision, its event's history stream
 -- then, for each decision with watched jobs, its event's hash of these: jid -> due (ms)
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
 -- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
@@ -13,7 +14,8 @@
 -- and how many jobs each has; of the jobs' payloads and the places of their queues, one after the other; the names
 -- of the queues; then a map from a job's place in those to its score in the delayed set, and maps from a decision's
 -- place to its watched jids, to what KEYS[7] is to hold for it, and to 1 if the entry may join a latest one of the
--- same kind in the history. An empty declaration: fired by hand, which the history records and the ledger does not.
+-- same kind in the history; and a map from a unique job's place to its lock: key, jid, window (ms), the conflict
+-- rule, and now (ms). If another job holds the lock, the job is not pushed, and the history names the holder. An empty declaration: fired by hand, which the history records and the ledger does not.
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger says something else of the event than `after` and
 -- declaration do, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -21,9 +23,9 @@
 -- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
-local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins =
+local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins, locks =
   unpack(cmsgpack.unpack(ARGV[4]))
-local FIXED = 7 -- keys before those of the queues, the histories and the watched jobs
+local FIXED = 10 -- keys before those of the queues, the histories and the watched jobs
 local HISTORIES = FIXED + #names
 local next_watched = HISTORIES + #events
 local kinds, reply, problems = {}, {}, {}
@@ -56,7 +58,24 @@ local function can_push(first, last)
   return true
 end
 
+local kept_out = {} -- places of jobs whose lock is held
+local function take_locks(n, first, last) -- the history's entry names the holders
+  local holders = {}
+  for job = first, last do
+    local lock = locks[job]
+    local holder = lock and take_lock(KEYS[8], KEYS[9], KEYS[10], tonumber(lock[5]), unpack(lock, 1, 4))
+    if holder then
+      kept_out[job] = true
+      holders[#holders + 1] = cjson.encode(lock[2]) .. ':' .. cjson.encode(holder)
+    end
+  end
+  if #holders > 0 then
+    records[n] = string.sub(records[n], 1, -2) .. ',"kept_out":{' .. table.concat(holders, ',') .. '}}'
+  end
+end
+
 local function push(job)
+  if kept_out[job] then return end
   if delays[job] then
     redis.call('ZADD', KEYS[4], delays[job], payloads[job])
   else
@@ -145,6 +164,7 @@ for n, event in ipairs(events) do
   local verdict = outranked and -2 or judge(n, first, last)
   if watched[n] then next_watched = next_watched + 1 end
   if verdict == 1 then
+    if next(locks) then take_locks(n, first, last) end
     write_history(n)
     for job = first, last do push(job) end
     if watched[n] and holds(KEYS[next_watched], 'hash') then

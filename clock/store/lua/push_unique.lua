@@ -1,0 +1,38 @@
+-- Push jobs, each only if it gets its lock.
+--
+-- KEYS[1] hash of locks: key -> "jid|since|until"    KEYS[2] sorted set of locks with a window: key -> its end (ms)
+-- KEYS[3] sorted set of replaced jobs: jid -> when (ms)    KEYS[4] set of queue names
+-- KEYS[5] sorted set of delayed jobs    KEYS[6], ... the lists of the queues
+-- ARGV[1] now (ms); then for each job: key, jid, window (ms; 0: none), 'skip', 'raise' or 'replace', the place of its
+--   queue among those lists, the queue's name, its payload, and its score in KEYS[5] (float seconds; '': now)
+-- Returns for each job '' if it was pushed, or "jid|since" of the lock's holder.
+--
+-- One script, because two programs may push the same job at once, and a crash between lock and push would leave a lock
+-- without a job. Locks whose window is over are removed along the way.
+local now = tonumber(ARGV[1])
+for place = 6, #KEYS do
+  need('LPUSH', KEYS[place], '')
+  local kind = redis.call('TYPE', KEYS[place]).ok
+  if kind ~= 'list' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[place] .. ' is no list') end
+end
+for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 10)) do
+  if not lock_holder(KEYS[1], key, now) then redis.call('HDEL', KEYS[1], key) end
+  redis.call('ZREM', KEYS[2], key)
+end
+local reply = {}
+for at = 2, #ARGV, 8 do
+  local list, name, payload, score = KEYS[5 + tonumber(ARGV[at + 4])], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7]
+  local holder, since = take_lock(KEYS[1], KEYS[2], KEYS[3], now, unpack(ARGV, at, at + 3))
+  if holder then
+    reply[#reply + 1] = holder .. '|' .. since
+  else
+    reply[#reply + 1] = ''
+    if score == '' then
+      redis.call('LPUSH', list, payload)
+      redis.pcall('SADD', KEYS[4], name)
+    else
+      redis.call('ZADD', KEYS[5], score, payload)
+    end
+  end
+end
+return reply
