@@ -13,7 +13,8 @@ from tests.process.conftest import App, Running, app
 
 __all__ = ["app"]
 
-pytest.importorskip("django_tasks")
+if pytest.importorskip("django").VERSION < (6,):  # Django 6 has the framework
+    pytest.importorskip("django_tasks")
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 

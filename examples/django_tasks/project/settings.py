@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import django
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = "not a secret: this is an example"  # noqa: S105  # it guards nothing
 DEBUG = os.environ.get("DEBUG") == "1"
@@ -14,7 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
-    "django_tasks",  # not needed with Django 6
+    *(["django_tasks"] if django.VERSION < (6,) else []),  # Django 6 has the Tasks framework
     "clock.django",
     "shop",
 ]

@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import transaction
@@ -333,3 +334,20 @@ class ProjectTests(TransactionTestCase):
     def test_the_project_passes_its_checks(self):
         """The command check."""
         call_command("check")
+
+    def test_staff_see_the_dashboard_and_only_superusers_change_things(self):
+        """Others are sent to the login of the admin pages."""
+        users = get_user_model().objects
+        staff, other = users.create_user("ana", is_staff=True), users.create_user("bo")
+
+        anonymous = self.client.get("/clock/")
+        self.client.force_login(other)
+        not_staff = self.client.get("/clock/queues")
+        self.client.force_login(staff)
+        page = self.client.get("/clock/queues")
+        form = "application/x-www-form-urlencoded"
+        change = self.client.post("/clock/act/pause_queue", "queue=default", content_type=form)
+
+        self.assertRedirects(anonymous, "/admin/login/?next=/clock/", fetch_redirect_response=False)
+        self.assertEqual((not_staff.status_code, change.status_code), (302, 403))
+        self.assertContains(page, "<h1>Queues</h1>")
