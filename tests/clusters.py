@@ -43,6 +43,10 @@ class Cluster:
         """The node that holds the namespace, by what most nodes report."""
         return self.nodes[self._ports.index(self._owner_port(namespace))]
 
+    def primaries(self) -> list[Redis]:
+        """The nodes that are primaries now."""
+        return [node for node in self.nodes if _role(node) == "master"]
+
     def replica_of(self, node: Redis) -> Redis:
         """A replica of a node."""
         wanted = _id(node)
