@@ -171,7 +171,7 @@ def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
         assert (DOCS / os.fspath(link)).exists(), link
 
 
-OF_A_CALL = {"wait", "wait_until", "jid", "at_front", "fields"}
+OF_A_CALL = {"wait", "wait_until", "jid", "at_front", "durable", "fields"}
 
 
 def test_the_guide_tells_of_every_option() -> None:
