@@ -18,10 +18,10 @@ def naming_warning(job: JobClass) -> str | None:
     """What is unusual in the name of a job class; None: nothing.
 
     >>> from clock import Job
-    >>> class ReminderJob(Job):
+    >>> class ParcelJob(Job):
     ...     def perform(self) -> None: ...
-    >>> naming_warning(ReminderJob)
-    'ReminderJob has one word before Job; name jobs VerbNounsJob, such as SendReminderJob'
+    >>> naming_warning(ParcelJob)
+    'ParcelJob has one word before Job; name jobs VerbNounsJob, such as SendReminderJob'
     """
     name = job.__name__
     words = _WORD.findall(name)

@@ -25,11 +25,11 @@ from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
 
 
-class SendReceiptJob(Job):
+class MailReceiptJob(Job):
     def perform(self, number: int) -> None: ...
 
 
-class SendDjangoReceiptJob(SendReceiptJob):
+class SendDjangoReceiptJob(MailReceiptJob):
     enqueue_after_commit = django_commit()
 
 
@@ -96,7 +96,7 @@ def test_django_pushes_at_once_outside_a_transaction_and_in_an_event_loop(redis:
 def test_django_may_wait_for_another_database_than_the_default_one(redis: Redis) -> None:
     with transaction.atomic(using="other"):
         SendDjangoReceiptJob.perform_async(1)
-        SendReceiptJob.set(enqueue_after_commit=django_commit("other")).perform_async(2)
+        MailReceiptJob.set(enqueue_after_commit=django_commit("other")).perform_async(2)
         assert pushed(redis) == [1]
 
     assert pushed(redis) == [1, 2]
@@ -114,7 +114,7 @@ def test_a_subclass_may_be_pushed_at_once_again(redis: Redis) -> None:
 
 def test_djangos_own_on_commit_will_do(redis: Redis) -> None:
     with transaction.atomic():
-        SendReceiptJob.set(enqueue_after_commit=transaction.on_commit).perform_async(1)
+        MailReceiptJob.set(enqueue_after_commit=transaction.on_commit).perform_async(1)
         assert redis.keys("*") == []
 
     assert pushed(redis) == [1]
@@ -157,7 +157,7 @@ def _let_savepoints_be(engine: Engine) -> None:
 
 def note(session: Session, number: int) -> None:
     session.execute(text("INSERT INTO receipts VALUES (:number)"), {"number": number})
-    SendReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session)).perform_async(number)
+    MailReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session)).perform_async(number)
 
 
 def test_sqlalchemy_pushes_after_each_commit_of_a_session(redis: Redis, engine: Engine) -> None:
@@ -209,7 +209,7 @@ def test_sqlalchemy_drops_what_was_pushed_in_a_savepoint_that_is_rolled_back(red
 
 def test_sqlalchemy_pushes_at_once_where_no_transaction_is_open(redis: Redis, engine: Engine) -> None:
     with Session(engine) as session:
-        SendReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session)).perform_async(1)
+        MailReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session)).perform_async(1)
 
     assert pushed(redis) == [1]
 
@@ -217,7 +217,7 @@ def test_sqlalchemy_pushes_at_once_where_no_transaction_is_open(redis: Redis, en
 def test_sqlalchemy_takes_the_registrys_current_session(redis: Redis, engine: Engine) -> None:
     registry = scoped_session(sessionmaker(engine))
 
-    class SendScopedReceiptJob(SendReceiptJob):
+    class SendScopedReceiptJob(MailReceiptJob):
         enqueue_after_commit = sqlalchemy_commit(registry)
 
     registry.execute(text("INSERT INTO receipts VALUES (1)"))
@@ -234,7 +234,7 @@ def test_sqlalchemys_asynchronous_sessions_are_waited_for(redis: Redis, tmp_path
         engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/receipts.sqlite3")
         make: async_sessionmaker[AsyncSession] = async_sessionmaker(engine)
         async with make() as session:
-            later = SendReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session))
+            later = MailReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session))
             await session.execute(text("CREATE TABLE receipts (number INTEGER)"))
             await later.aperform_async(1)
             assert redis.keys("*") == []
@@ -266,7 +266,7 @@ def test_an_awaited_commit_pushes_beside_the_event_loop(redis: Redis, tmp_path: 
         engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/receipts.sqlite3")
         async with AsyncSession(engine) as session, session.begin():
             await session.execute(text("SELECT 1"))
-            later = SendReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session))
+            later = MailReceiptJob.set(enqueue_after_commit=sqlalchemy_commit(session))
             await later.aperform_async(1)
             await later.aperform_bulk([[2], [3]])
         await engine.dispose()

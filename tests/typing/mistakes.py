@@ -3,21 +3,21 @@
 from datetime import datetime
 
 from clock import Job, cron, every, job
-from tests.typing.right import CountOrdersJob, SendReceiptJob, charge, count_orders, send_receipt
+from tests.typing.right import CountOrdersJob, SendInvoiceJob, charge, count_orders, send_receipt
 
 
 def push() -> None:
-    SendReceiptJob.perform_async("7", "full")  # mistake: a wrong type
-    SendReceiptJob.perform_async(7)  # mistake: a missing argument
-    SendReceiptJob.perform_async(7, "full", 1)  # mistake: one too many
-    SendReceiptJob.perform_async(7, knd="full")  # mistake: a misspelt name
-    SendReceiptJob.perform_in("5 minutes", 7, "full")  # mistake: no interval
-    SendReceiptJob.perform_at(datetime.now, 7, "full")  # mistake: a function
-    SendReceiptJob.set(queu="low").perform_async(7, "full")  # mistake: a misspelt option
-    SendReceiptJob.set(queue="low").perform_async("full", 7)  # mistake: changed places
-    SendReceiptJob.perform_bulk([("1", "full")])  # mistake: a wrong type in a tuple
-    SendReceiptJob.perform_bulk([1, 2])  # mistake: no arguments
-    len(SendReceiptJob.perform_inline(7, "full") + 1)  # mistake: perform returns text
+    SendInvoiceJob.perform_async("7", "full")  # mistake: a wrong type
+    SendInvoiceJob.perform_async(7)  # mistake: a missing argument
+    SendInvoiceJob.perform_async(7, "full", 1)  # mistake: one too many
+    SendInvoiceJob.perform_async(7, knd="full")  # mistake: a misspelt name
+    SendInvoiceJob.perform_in("5 minutes", 7, "full")  # mistake: no interval
+    SendInvoiceJob.perform_at(datetime.now, 7, "full")  # mistake: a function
+    SendInvoiceJob.set(queu="low").perform_async(7, "full")  # mistake: a misspelt option
+    SendInvoiceJob.set(queue="low").perform_async("full", 7)  # mistake: changed places
+    SendInvoiceJob.perform_bulk([("1", "full")])  # mistake: a wrong type in a tuple
+    SendInvoiceJob.perform_bulk([1, 2])  # mistake: no arguments
+    len(SendInvoiceJob.perform_inline(7, "full") + 1)  # mistake: perform returns text
     send_receipt.perform_async(order="7")  # mistake: a misspelt name
     send_receipt.perform_asynk(7)  # mistake: a misspelt method
     charge.delay("7")  # mistake: a wrong type
@@ -25,7 +25,7 @@ def push() -> None:
 
 
 def declare() -> None:
-    every().day.at("06:00").do(SendReceiptJob, "7", "full")  # mistake: a wrong type
+    every().day.at("06:00").do(SendInvoiceJob, "7", "full")  # mistake: a wrong type
     every().day.do(CountOrdersJob.set(queue="low"), 7)  # mistake: a wrong type
     cron("@daily").do(count_orders, 7)  # mistake: a wrong type
 

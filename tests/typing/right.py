@@ -8,7 +8,7 @@ from clock import DUE_AT, Job, cron, enqueue, every, job
 from clock.contrib.celery_names import shared_task
 
 
-class SendReceiptJob(Job):
+class SendInvoiceJob(Job):
     queue = "mail"
 
     def perform(self, order_id: int, kind: str) -> str:
@@ -40,16 +40,16 @@ def charge(order_id: int, currency: str = "eur") -> None: ...
 
 
 def push() -> None:
-    assert_type(SendReceiptJob.perform_async(7, "full"), str)
-    assert_type(SendReceiptJob.perform_async(7, kind="full"), str)
-    assert_type(SendReceiptJob.perform_in(timedelta(minutes=5), 7, "full"), str)
-    assert_type(SendReceiptJob.perform_at(datetime(2030, 1, 1, tzinfo=UTC), 7, "full"), str)
-    assert_type(SendReceiptJob.set(queue="low", wait=60).perform_async(7, "full"), str)
-    assert_type(SendReceiptJob.perform_bulk([(1, "full"), (2, "short")]), list[str])
-    assert_type(SendReceiptJob.perform_bulk((number, "full") for number in range(3)), list[str])
-    assert_type(SendReceiptJob.perform_bulk([[1, "full"], [2, "short"]]), list[str])
+    assert_type(SendInvoiceJob.perform_async(7, "full"), str)
+    assert_type(SendInvoiceJob.perform_async(7, kind="full"), str)
+    assert_type(SendInvoiceJob.perform_in(timedelta(minutes=5), 7, "full"), str)
+    assert_type(SendInvoiceJob.perform_at(datetime(2030, 1, 1, tzinfo=UTC), 7, "full"), str)
+    assert_type(SendInvoiceJob.set(queue="low", wait=60).perform_async(7, "full"), str)
+    assert_type(SendInvoiceJob.perform_bulk([(1, "full"), (2, "short")]), list[str])
+    assert_type(SendInvoiceJob.perform_bulk((number, "full") for number in range(3)), list[str])
+    assert_type(SendInvoiceJob.perform_bulk([[1, "full"], [2, "short"]]), list[str])
     assert_type(CountOrdersJob.perform_bulk([["today"], []]), list[str])
-    assert_type(SendReceiptJob.perform_inline(7, "full"), str)
+    assert_type(SendInvoiceJob.perform_inline(7, "full"), str)
     assert_type(send_receipt.perform_async(7), str)
     assert_type(send_receipt.perform_in(60, 7, kind="short"), str)
     assert_type(send_receipt.set(queue="low").perform_async(7), str)
@@ -62,8 +62,8 @@ def push() -> None:
 
 
 def declare() -> None:
-    every().day.at("06:00").do(SendReceiptJob, 7, "full")
-    every().day.at("07:00").do(SendReceiptJob.set(queue="low"), 7, "full")
+    every().day.at("06:00").do(SendInvoiceJob, 7, "full")
+    every().day.at("07:00").do(SendInvoiceJob.set(queue="low"), 7, "full")
     every(10).minutes.do(send_receipt, 7)
     every().hour.do(CountOrdersJob, DUE_AT)
     cron("@daily").do(CountOrdersJob)
