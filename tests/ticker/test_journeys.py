@@ -72,7 +72,7 @@ def test_a_due_instant_without_user_code_reaches_redis_by_six_calls_in_four_file
     with calls_to_redis(monkeypatch) as ways:
         tick_twice(declare(lines), redis, fake_clock)
 
-    [way] = ways
+    way = max(ways, key=len)  # the script is sent twice if Redis does not have it yet
     assert len(way) <= 6, way
     assert len({file for file, _ in way}) <= 4, way
 
@@ -86,7 +86,7 @@ def test_a_due_instant_with_user_code_reaches_redis_by_ten_calls_in_six_files(
     with calls_to_redis(monkeypatch) as ways:
         tick_twice(declare("from tests.ticker.jobs import slow\n", "every().minute.do(slow)\n"), redis, fake_clock)
 
-    [way] = ways
+    way = max(ways, key=len)  # the script is sent twice if Redis does not have it yet
     calls = [*code, *(call for call in way if call not in code)]
     assert len(calls) <= 10, calls
     assert len({file for file, _ in calls}) <= 6, calls
