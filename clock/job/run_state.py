@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from clock.store.ledger.held_pushes import Push
@@ -21,18 +22,18 @@ class RunState:
     `on_cancel` interrupts a coroutine; a thread is never interrupted.
     """
 
-    __slots__ = ("cancelled", "ended_early", "fields", "jid", "on_cancel", "progress", "result", "save", "started")
+    # Defaults of the class: a run that needs none of these, which is the usual one, pays for none of them.
+    fields: Mapping[str, object] = MappingProxyType({})
+    progress: Mapping[str, object] | None = None
+    ended_early: EndedEarly = ""
+    cancelled = False
+    on_cancel: Callable[[], object] | None = None
+    result: object = None
 
     def __init__(self, save: Save | None = None, started: float | None = None, jid: str = "") -> None:
-        self.jid = jid
         self.save = save  # None: this run is not a worker's
-        self.fields: Mapping[str, object] = {}
-        self.progress: Mapping[str, object] | None = None
         self.started = started  # monotonic seconds; None: unknown
-        self.ended_early: EndedEarly = ""
-        self.cancelled = False
-        self.on_cancel: Callable[[], object] | None = None
-        self.result: object = None
+        self.jid = jid
 
     def cancel(self) -> None:
         """Note that the job was cancelled. May be called from another thread, and twice."""

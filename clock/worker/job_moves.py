@@ -70,6 +70,11 @@ class JobMoves:
         self._note(lambda: found.append(step()))
         return found != [False]
 
+    @property
+    def some_are_cancelled(self) -> bool:
+        """Whether there were cancelled jobs at the last claim."""
+        return self._in_progress.some_are_cancelled
+
     def is_cancelled(self, jid: str) -> bool:
         """Whether a job was cancelled before it starts."""
         found: list[bool] = []

@@ -92,7 +92,7 @@ class Processor:
         except UnreadablePayload as error:
             self._bury(claimed, wrapped(claimed), error)
             return
-        if self._moves.is_cancelled(str(payload.get("jid"))):
+        if self._moves.some_are_cancelled and self._moves.is_cancelled(str(payload.get("jid"))):
             self._cancel(claimed, payload, 0.0)
             return
         if "unique" in payload and not self._begin_unique(claimed, payload):
@@ -139,7 +139,7 @@ class Processor:
         self, claimed: Claimed, payload: Payload, state: RunState, took: float, error: Discard | None
     ) -> None:
         """Acknowledge a job that is done or dropped, with its result if it keeps one."""
-        if keeps_result(payload):
+        if "result_ttl" in payload and keeps_result(payload):
             kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
             self._moves.finish_with(claimed, kept, lock_pair(payload) or ("", ""))
             self._fetcher.free(self._slot)

@@ -104,6 +104,10 @@ class _LateReports:
     def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
         return self._moves.begin_unique(job, lock, until_start=until_start)
 
+    @property
+    def some_are_cancelled(self) -> bool:
+        return self._moves.some_are_cancelled
+
     def is_cancelled(self, jid: str) -> bool:
         return self._moves.is_cancelled(jid)
 
