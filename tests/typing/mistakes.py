@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from clock import Job, cron, every, job
-from tests.typing.right import CountOrdersJob, SendInvoiceJob, charge, count_orders, send_receipt
+from tests.typing.right import CountOrdersJob, SendInvoiceJob, charge, count_orders, mail_receipt
 
 
 def push() -> None:
@@ -18,8 +18,8 @@ def push() -> None:
     SendInvoiceJob.perform_bulk([("1", "full")])  # mistake: a wrong type in a tuple
     SendInvoiceJob.perform_bulk([1, 2])  # mistake: no arguments
     len(SendInvoiceJob.perform_inline(7, "full") + 1)  # mistake: perform returns text
-    send_receipt.perform_async(order="7")  # mistake: a misspelt name
-    send_receipt.perform_asynk(7)  # mistake: a misspelt method
+    mail_receipt.perform_async(order="7")  # mistake: a misspelt name
+    mail_receipt.perform_asynk(7)  # mistake: a misspelt method
     charge.delay("7")  # mistake: a wrong type
     charge.apply_async((7,), count_down=10)  # mistake: a misspelt option
 

@@ -21,7 +21,7 @@ class CountOrdersJob(Job):
 
 
 @job(queue="mail", retry=3, expires_in=timedelta(hours=1))
-def send_receipt(order_id: int, kind: str = "full") -> str:
+def mail_receipt(order_id: int, kind: str = "full") -> str:
     return f"{kind} {order_id}"
 
 
@@ -50,10 +50,10 @@ def push() -> None:
     assert_type(SendInvoiceJob.perform_bulk([[1, "full"], [2, "short"]]), list[str])
     assert_type(CountOrdersJob.perform_bulk([["today"], []]), list[str])
     assert_type(SendInvoiceJob.perform_inline(7, "full"), str)
-    assert_type(send_receipt.perform_async(7), str)
-    assert_type(send_receipt.perform_in(60, 7, kind="short"), str)
-    assert_type(send_receipt.set(queue="low").perform_async(7), str)
-    assert_type(send_receipt(7), str)
+    assert_type(mail_receipt.perform_async(7), str)
+    assert_type(mail_receipt.perform_in(60, 7, kind="short"), str)
+    assert_type(mail_receipt.set(queue="low").perform_async(7), str)
+    assert_type(mail_receipt(7), str)
     assert_type(report_attempt.perform_async(7), str)
     assert_type(charge.delay(7, currency="usd"), str)
     assert_type(charge.apply_async((7,), {"currency": "usd"}, countdown=10), str)
@@ -64,7 +64,7 @@ def push() -> None:
 def declare() -> None:
     every().day.at("06:00").do(SendInvoiceJob, 7, "full")
     every().day.at("07:00").do(SendInvoiceJob.set(queue="low"), 7, "full")
-    every(10).minutes.do(send_receipt, 7)
+    every(10).minutes.do(mail_receipt, 7)
     every().hour.do(CountOrdersJob, DUE_AT)
     cron("@daily").do(CountOrdersJob)
     cron("@weekly").do(charge, 7, "usd")

@@ -78,4 +78,4 @@ def test_what_is_typed_runs(redis: Redis, tmp_path: Path) -> None:
 
     assert len(load(path, root=ROOT).events) == 9
     assert redis.llen("queue:mail") == 10
-    assert registry.lookup("send_receipt").queue == "mail"
+    assert registry.lookup("mail_receipt").queue == "mail"
