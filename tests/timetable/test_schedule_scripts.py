@@ -1,5 +1,6 @@
 """Whole scripts for the `schedule` package, in the shapes that people write: loaded, or refused in one line."""
 
+import gc
 import re
 import subprocess
 import sys
@@ -417,6 +418,15 @@ def test_a_script_is_loaded_as_it_stands(
     assert "Traceback" not in capfd.readouterr().err
     assert sys.modules["__main__"] is main
     assert schedule.Scheduler.__module__ == "schedule"
+
+
+def test_tasks_of_a_script_that_has_ended_write_no_traceback(
+    load_script: Load, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_script("".join(textwrap.dedent(part) for part in WORKS["asyncio.gather"]))
+    gc.collect()
+
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 #: shape -> (the script after TOP, the error)

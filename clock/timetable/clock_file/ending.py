@@ -7,6 +7,7 @@ the thread declared before counts. A file that does not end by itself then is en
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -40,6 +41,10 @@ left_running = WeakSet[threading.Thread]()  # threads of files whose load is ove
 
 class EndOfDeclarations(SystemExit):
     """The file calls `run_pending()`: its own loop would begin."""
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], EndOfDeclarations))
 
 
 class Ending:
@@ -84,7 +89,7 @@ class Ending:
 
     @contextmanager
     def silencing(self) -> Iterator[None]:
-        """Keep threads of the file from printing tracebacks of ours; their errors are the load's."""
+        """Keep threads and tasks of the file from printing tracebacks of ours; their errors are the load's."""
         before = threading.excepthook
 
         def hook(args: threading.ExceptHookArgs, /) -> None:
@@ -94,6 +99,7 @@ class Ending:
                 before(args)
 
         threading.excepthook = hook
+        logging.getLogger("asyncio").addFilter(_is_no_end)  # for good: a task of the file may be collected later
         try:
             yield
         finally:
