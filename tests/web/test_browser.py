@@ -45,9 +45,9 @@ RUN_AXE = """([rules, most]) => Promise.race([
 ])"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """One month, one server and one browser for all tests of a session."""
+    """One month, one server and one browser for this module: no other test may run inside their event loop."""
     with served() as found:
         yield found
 
