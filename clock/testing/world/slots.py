@@ -168,10 +168,10 @@ class SlotOwner:
 class WorldSlot:
     """One of the worker's slots: free, or taken until `ends_at`."""
 
-    def __init__(self, worker: SlotOwner, fetcher: Fetcher, outcomes: FiringOutcomes) -> None:
+    def __init__(self, worker: SlotOwner, fetcher: Fetcher, slot: Slot, outcomes: FiringOutcomes) -> None:
         self._worker = worker
         self._fetcher = fetcher
-        self._slot = fetcher.slots[0]
+        self._slot = slot
         self._clock = SlotClock(worker.clock)
         moves = DirectMoves(worker.in_progress, fetcher.claims, clock=worker.clock)
         self._reports = reports = _LateReports(fetcher, moves, outcomes)
@@ -193,7 +193,7 @@ class WorldSlot:
         self._fetcher.claims.last_round_trip = self._worker.clock.monotonic()
         try:
             self._fetcher.acknowledge()
-            found = self._fetcher.claim(1)
+            found = self._claimed_before() or self._fetcher.claim(1)
         except StoreError:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1
@@ -205,6 +205,12 @@ class WorldSlot:
             return False
         self._process(claimed)
         return True
+
+    def _claimed_before(self) -> int:
+        """How many jobs are at hand: a claim after a lost answer finds more than one."""
+        at_hand = [job for job in self._fetcher.handoff.take_all() if job in self._fetcher.claims]
+        self._fetcher.handoff.add(at_hand)
+        return len(at_hand)
 
     def settle(self) -> None:
         """Send the job's outcome to Redis. If Redis cannot be reached, the next call does it."""

@@ -38,16 +38,15 @@ class WorldWorker:
         in_progress = InProgress(redis, identity)
         self._redis = redis
         self._delayed = Delayed(redis)
-        one = WorkerOptions(options.queues, 1, options.stop_timeout_seconds, options.beat_seconds)
         outcomes = FiringOutcomes(redis, clock=clock)
-        fetchers = [Fetcher(in_progress, options=one, clock=clock) for _ in range(options.concurrency)]
+        fetcher = Fetcher(in_progress, options=options, clock=clock)
         owner = SlotOwner(identity, in_progress, clock, lasts, runs)
-        self.slots = [WorldSlot(owner, fetcher, outcomes) for fetcher in fetchers]
+        self.slots = [WorldSlot(owner, fetcher, slot, outcomes) for slot in fetcher.slots]
         self.beat_period = timedelta(seconds=options.beat_seconds)
         self.next_beat = clock.now()
         self.has_beaten = False  # whether Redis has taken the last heartbeat
         self._register = WorkerRegister(redis)
-        self._status = Status(fetchers[0], options, identity=identity, clock=clock)
+        self._status = Status(fetcher, options, identity=identity, clock=clock)
         self._heartbeat = self._new_heartbeat()
 
     def beat(self) -> None:

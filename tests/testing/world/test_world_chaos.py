@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clock import testing
@@ -45,6 +45,7 @@ deaths = st.lists(st.integers(0, (HOURS - 6) * 60), max_size=2)  # a third death
 
 @pytest.mark.slow
 @given(troubles=troubles, deaths=deaths, minutes=st.integers(0, 40), slots=st.integers(1, 3))
+@example(troubles=[Trouble("redis", 401, 86), Trouble("deploy", 429, 1)], deaths=[], minutes=0, slots=2)
 @settings(max_examples=examples(10))
 def test_each_due_instant_is_enqueued_once_and_done(
     troubles: list[Trouble], deaths: list[int], minutes: int, slots: int
