@@ -187,6 +187,9 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
 
 def with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
     """The parcels, with the options of the push that are not in payloads. Raises JobError."""
+    if (order.durable or order.at_front) and any(parcel.locks for parcel in parcels):
+        option = "durable" if order.durable else "at_front"
+        raise JobError(f"{order.job.wire_name}: {option} is not for unique jobs; remove it, or set unique=False")
     if order.durable:
         parcels = [replace(parcel, durable=order.durable) for parcel in parcels]
     return in_front(order, parcels) if order.at_front else parcels
