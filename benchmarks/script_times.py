@@ -32,8 +32,8 @@ from clock.store.jobs.in_progress import InProgress
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
-from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import ScheduledJobs
+from clock.worker.maintenance.recovery import recover, unpark
+from clock.worker.maintenance.scheduled import ScheduledJobs
 
 CLOCK = SystemClock()
 NOW = CLOCK.now().timestamp()

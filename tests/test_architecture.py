@@ -90,7 +90,7 @@ IMPORTERS = {
     "job/after_commit.py",
     "django/__init__.py",  # names that need a Django whose settings are there
     "django/discovery.py",  # the modules of installed applications
-    "timetable/clock_file/file_run.py",
+    "timetable/clock_file/loading/file_run.py",
 }
 
 #: What writes to the terminal: values from Redis are made printable in one place.

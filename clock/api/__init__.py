@@ -17,9 +17,9 @@ from clock.api.queues import Queue
 from clock.api.stats import Counts, Day, Stats
 from clock.errors import InvalidCursor, SearchIncomplete
 from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
-from clock.inspection.bulk import Progress
-from clock.inspection.busy import BusyJob
-from clock.inspection.pages import Page
+from clock.inspection.jobs.bulk import Progress
+from clock.inspection.jobs.busy import BusyJob
+from clock.inspection.jobs.pages import Page
 
 __all__ = [
     "BusyJob",

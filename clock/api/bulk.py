@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from clock.api.connecting import now
 from clock.errors import JobError
 from clock.inspection import FoundJob, JobFilter
-from clock.inspection.bulk import Act, Progress, steps
-from clock.inspection.pages import Order, Place
+from clock.inspection.jobs.bulk import Act, Progress, steps
+from clock.inspection.jobs.pages import Order, Place
 
 OnProgress = Callable[[Progress], object]
 

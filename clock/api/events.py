@@ -14,9 +14,9 @@ from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, now
 from clock.clocks import from_ms, to_ms
 from clock.errors import ConfigurationError, UnknownEvent
-from clock.inspection import events
-from clock.inspection.why import AskedPeriod, latest_of_all, periods_of, recorded
-from clock.inspection.why import why as explain
+from clock.inspection.events.events import events
+from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
+from clock.inspection.events.why import why as explain
 from clock.job.push.client import clock as client_clock
 from clock.store import Redis, listing
 from clock.store.ledger import history, pauses

@@ -11,9 +11,9 @@ from clock.api.connecting import connected, now
 from clock.clocks import SystemClock
 from clock.errors import SearchIncomplete
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
-from clock.inspection.busy import claimed_jobs
-from clock.inspection.job_history import Moment, moments
-from clock.inspection.pages import Place, parked_place, queue_place, set_place
+from clock.inspection.jobs.busy import claimed_jobs
+from clock.inspection.jobs.job_history import Moment, moments
+from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis, listing
 from clock.store.jobs.cancellations import KEPT_MS, MISSED_MS, mark, unmark

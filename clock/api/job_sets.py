@@ -11,8 +11,8 @@ from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.errors import JobError
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, SetName, WaitingSet
-from clock.inspection.bulk import Act, Progress
-from clock.inspection.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, set_place
+from clock.inspection.jobs.bulk import Act, Progress
+from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis
 

@@ -8,7 +8,7 @@ from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, now
 from clock.clocks import from_ms
 from clock.inspection import ClockView, WorkerView, clocks, workers
-from clock.inspection.busy import BusyJob, busy_jobs
+from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.store import Redis, repairs
 
 

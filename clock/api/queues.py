@@ -10,9 +10,9 @@ from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
 from clock.inspection import FoundJob, QueueJobs, QueueView, queues
-from clock.inspection.bulk import Progress
-from clock.inspection.job_sets import free_locks_of, view_of
-from clock.inspection.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, queue_place
+from clock.inspection.jobs.bulk import Progress
+from clock.inspection.jobs.job_sets import free_locks_of, view_of
+from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, queue_place
 from clock.store import Redis, repairs
 from clock.store.jobs import paused_queues
 from clock.store.jobs.look_through import Step

@@ -27,7 +27,7 @@ from clock.store.ledger.clock_register import AboutClock
 from clock.store.server import embedded
 from clock.ticker import ClockIdentity, ClockProcess, Release, Signature, release_of
 from clock.timetable import Timetable
-from clock.timetable.clock_file.own_module import make_importable
+from clock.timetable.clock_file.loading.own_module import make_importable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics

@@ -1,7 +1,7 @@
-from clock.inspection.doctor import Circumstances, examine
-from clock.inspection.events import EventView, events
-from clock.inspection.finding import Finding, Grade
-from clock.inspection.job_sets import (
+from clock.inspection.doctor.doctor import Circumstances, examine
+from clock.inspection.doctor.finding import Finding, Grade
+from clock.inspection.events.events import EventView, events
+from clock.inspection.jobs.job_sets import (
     DEAD,
     RETRY,
     SCHEDULE,
@@ -12,7 +12,7 @@ from clock.inspection.job_sets import (
     queues,
     trim_dead,
 )
-from clock.inspection.jobs import FoundJob, JobFilter
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.inspection.status import Status, status
 

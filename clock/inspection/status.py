@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from clock.errors import StoreError, StoreUnavailable
-from clock.inspection.busy import BusyJob, busy_jobs
-from clock.inspection.events import OVERDUE, EventView, events
-from clock.inspection.job_sets import QueueView, queues
+from clock.inspection.doctor.server_faults import server_faults
+from clock.inspection.events.events import OVERDUE, EventView, events
+from clock.inspection.jobs.busy import BusyJob, busy_jobs
+from clock.inspection.jobs.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
-from clock.inspection.server_faults import server_faults
 from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing

@@ -19,7 +19,7 @@ from clock.lint.trigger_rules import large_steps, moved_astray, refused_instants
 from clock.rehearsal.coincidence import coincidences
 from clock.rehearsal.event_job import job_class_of, queue_of
 from clock.timetable import Event, Timetable
-from clock.timetable.clock_file.loading_work import work_while_loading
+from clock.timetable.clock_file.loading.loading_work import work_while_loading
 from clock.timetable.triggers.zone_changes import zone_changes
 
 HAZARD_DAYS = 3 * 365

@@ -1,14 +1,14 @@
-from clock.ticker.asking import due_of
-from clock.ticker.catch_up import Due, fires_on_time
 from clock.ticker.clock_process import ClockProcess
-from clock.ticker.decisions import JOINED, Outcome, Signature, decision_of, pause_after
+from clock.ticker.firing.decisions import JOINED, Outcome, Signature, decision_of, pause_after
+from clock.ticker.firing.manual_fire import fire_manually
+from clock.ticker.firing.run_event import ON_THE_LOOP, ActionMode, ActionOf, carry_out, own_action
+from clock.ticker.firing.run_event import run as fire
 from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
 from clock.ticker.leader import Leader
-from clock.ticker.manual_fire import fire_manually
+from clock.ticker.planning.asking import due_of
+from clock.ticker.planning.catch_up import Due, fires_on_time
 from clock.ticker.release import Release, release_of
-from clock.ticker.run_event import ON_THE_LOOP, ActionMode, ActionOf, carry_out, own_action
-from clock.ticker.run_event import run as fire
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 
 __all__ = [

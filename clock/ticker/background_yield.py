@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from clock.clocks import Clock
 from clock.gc_pause import MANY, uncollected
-from clock.ticker.plan import Plan
+from clock.ticker.planning.plan import Plan
 
 AT_ONCE = 25  # rows between two checks: a few ms
 AHEAD = timedelta(

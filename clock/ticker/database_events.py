@@ -19,10 +19,10 @@ from clock.django_connections import renewed_connections
 from clock.errors import DeclarationError, StoreError, message_of
 from clock.forking import child_ends_here
 from clock.problems import Part, Problem, Problems
-from clock.ticker import run_event
 from clock.ticker.background_yield import BackgroundYield
-from clock.ticker.due_queue import Planned
-from clock.ticker.plan import Plan
+from clock.ticker.firing import run_event
+from clock.ticker.planning.due_queue import Planned
+from clock.ticker.planning.plan import Plan
 from clock.timetable import Event, SyncedEvents, Timetable, read_rows
 
 PLANNED_AT_ONCE = 100  # events: one or two ms of Redis's time, and of the loop's

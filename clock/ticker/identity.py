@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clock.store.ledger.clock_register import AboutClock
-from clock.ticker.decisions import Signature
+from clock.ticker.firing.decisions import Signature
 from clock.ticker.release import Release
 
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from clock.clocks import from_ms, to_ms
 from clock.store.ledger.entry import Entry, Origin
-from clock.ticker.catch_up import Due
-from clock.ticker.due_queue import Planned
-from clock.ticker.remembered import Behind, Remembered
+from clock.ticker.firing.remembered import Behind, Remembered
+from clock.ticker.planning.catch_up import Due
+from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Event
 from clock.timetable.triggers.spans import span_of
 

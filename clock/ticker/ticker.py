@@ -20,19 +20,19 @@ from clock.problems import Part, Problems
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.ledger import Ledger
 from clock.ticker import log_lines
-from clock.ticker.action_threads import ActionThreads
-from clock.ticker.catch_up import Due
 from clock.ticker.database_events import DatabaseEvents
-from clock.ticker.decision_buffer import DecisionBuffer
-from clock.ticker.decisions import Outcome, Signature
-from clock.ticker.due_queue import Planned
+from clock.ticker.firing.action_threads import ActionThreads
+from clock.ticker.firing.decision_buffer import DecisionBuffer
+from clock.ticker.firing.decisions import Outcome, Signature
+from clock.ticker.firing.overlap import OverlapCheck
+from clock.ticker.firing.prepared_firings import PreparedFirings
+from clock.ticker.firing.remembered import Remembered
+from clock.ticker.firing.run_event import IN_PRODUCTION, ActionMode, EventRunner
+from clock.ticker.firing.tick_callbacks import TickCallbacks
 from clock.ticker.next_due_marker import NextDueMarker
-from clock.ticker.overlap import OverlapCheck
-from clock.ticker.plan import Plan
-from clock.ticker.prepared_firings import PreparedFirings
-from clock.ticker.remembered import Remembered
-from clock.ticker.run_event import IN_PRODUCTION, ActionMode, EventRunner
-from clock.ticker.tick_callbacks import TickCallbacks
+from clock.ticker.planning.catch_up import Due
+from clock.ticker.planning.due_queue import Planned
+from clock.ticker.planning.plan import Plan
 from clock.timetable import Event, Timetable
 
 LONGEST_SLEEP_SECONDS = 1.0  # a wall clock that jumps is noticed within this

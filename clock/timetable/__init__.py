@@ -2,7 +2,6 @@
 from clock.timetable.action import DUE_AT, PackedPush
 from clock.timetable.clock_file.at_run_time import action
 from clock.timetable.clock_file.cron_form import cron
-from clock.timetable.clock_file.database_rows import RowsRead, read_rows
 from clock.timetable.clock_file.declarations import (
     cancel_job,
     clear,
@@ -17,10 +16,11 @@ from clock.timetable.clock_file.declarations import (
 )
 
 # What it becomes
-from clock.timetable.clock_file.ending import left_running
-from clock.timetable.clock_file.loader import load
+from clock.timetable.clock_file.loading.ending import left_running
+from clock.timetable.clock_file.loading.loader import load
+from clock.timetable.clock_file.rows.database_rows import RowsRead, read_rows
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
-from clock.timetable.clock_file.zone_files import zone_name
+from clock.timetable.clock_file.zones.zone_files import zone_name
 from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.row_events import find_event, with_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable

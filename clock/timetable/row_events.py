@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clock.errors import SourceFailed
-from clock.timetable.clock_file.database_rows import read_rows
+from clock.timetable.clock_file.rows.database_rows import read_rows
 from clock.timetable.event import Event
 from clock.timetable.timetable import SyncedEvents, Timetable
 

@@ -25,7 +25,7 @@ from clock.web.actions import ACTIONS, confirm, perform
 from clock.web.actions.action import message_of
 from clock.web.asgi import AsgiApplication
 from clock.web.data import Data, Source
-from clock.web.inputs import LONGEST_DETAIL, BadInput, check_request
+from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
 from clock.web.page import NotFound, Page, Show, Visit
 from clock.web.pages import MENU, PAGES

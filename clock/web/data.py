@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from clock.clocks import Clock
 from clock.errors import SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
-from clock.inspection.event_rows import EventRow, event_names, event_rows_of
+from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of
 from clock.inspection.opening import Redis
 from clock.timetable import Event, Timetable, with_rows
 from clock.web.remembered import Remembered

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from clock.inspection import FoundJob
-from clock.inspection.pages import Page
-from clock.web.inputs import number
-from clock.web.job_filters import cursor_in
+from clock.inspection.jobs.pages import Page
+from clock.web.input.inputs import number
+from clock.web.input.job_filters import cursor_in
 from clock.web.page import Visit
 from clock.web.shown import LONGEST_BLOCK
 

@@ -14,12 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from clock.clocks import from_ms
 from clock.timetable.explanation import explain
 from clock.web import shown
-from clock.web.bars import distribution, grid, sparkline, throughput
-from clock.web.charts import dots
+from clock.web.charts.bars import distribution, grid, sparkline, throughput
+from clock.web.charts.charts import dots
+from clock.web.charts.strips import KINDS, big_strip, kind_of, strip
+from clock.web.charts.tracks import hour_axis, lane_track, load_track
 from clock.web.job_rows import instant_of
-from clock.web.strips import KINDS, big_strip, kind_of, strip
 from clock.web.texts import Texts
-from clock.web.tracks import hour_axis, lane_track, load_track
 
 TEXTS = Texts()
 HERE = Path(__file__).parent

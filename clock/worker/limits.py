@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from clock.errors import ConfigurationError
 from clock.job.job_run import JobRun
+from clock.worker.heartbeat.status import resident_kb
 from clock.worker.options import WorkerOptions
-from clock.worker.status import resident_kb
 
 KB_PER_MB = 1024
 

@@ -28,23 +28,23 @@ from clock.store.server.eviction import warn_of_eviction
 from clock.store.server.permissions import of_worker
 from clock.store.server.self_check import SelfCheck
 from clock.worker.callbacks import Callbacks
-from clock.worker.cancelling import cancel_running
-from clock.worker.clock_watch import ClockWatch
-from clock.worker.coroutines import cancel_all, stacks
-from clock.worker.duties import Duties
-from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import FiringOutcomes
-from clock.worker.heartbeat import BeatTasks, Heartbeat
-from clock.worker.heartbeat_link import HeartbeatLink
-from clock.worker.job_moves import JobMoves
+from clock.worker.fetching.fetcher import Fetcher
+from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat
+from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
+from clock.worker.heartbeat.status import Status
+from clock.worker.heartbeat.watchdog import Watchdog
 from clock.worker.limits import Limits
+from clock.worker.maintenance.clock_watch import ClockWatch
+from clock.worker.maintenance.duties import Duties
+from clock.worker.maintenance.recovery import recover, unpark
+from clock.worker.maintenance.scheduled import ScheduledJobs
+from clock.worker.maintenance.seldom import Seldom
 from clock.worker.options import WorkerOptions
-from clock.worker.processor import Processor
-from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import ScheduledJobs
-from clock.worker.seldom import Seldom
-from clock.worker.status import Status
-from clock.worker.watchdog import Watchdog
+from clock.worker.running.cancelling import cancel_running
+from clock.worker.running.coroutines import cancel_all, stacks
+from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_moves import JobMoves
+from clock.worker.running.processor import Processor
 
 WATCH_SECONDS = 1.0
 LOOK_SECONDS = 0.1  # how soon a stop that waits for jobs notices that it is to end at once

@@ -137,8 +137,8 @@ def test_starting_one_command_imports_none_of_the_others() -> None:
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     loaded = ended.stdout.partition("MODULES ")[2].split()
-    assert "clock.cli.commands.run" in loaded
-    assert not {"clock.cli.commands.worker", "clock.cli.commands.dev"} & set(loaded)
+    assert "clock.cli.commands.running.run" in loaded
+    assert not {"clock.cli.commands.running.worker", "clock.cli.commands.running.dev"} & set(loaded)
 
 
 @pytest.mark.parametrize(

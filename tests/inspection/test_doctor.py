@@ -6,7 +6,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.inspection import Circumstances, Finding, Grade, examine
-from clock.inspection.doctor import adopt_jobs, forget_events, orphans
+from clock.inspection.doctor.doctor import adopt_jobs, forget_events, orphans
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import forget_event
 from tests.inspection.conftest import NOW

@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from clock.inspection import DEAD, RETRY, FoundJob, JobFilter, QueueJobs, WaitingSet, queues
-from clock.inspection.pages import set_place
+from clock.inspection.jobs.pages import set_place
 from tests.inspection.conftest import NOW_SECONDS, Payload
 
 

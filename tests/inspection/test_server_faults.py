@@ -1,6 +1,6 @@
 import pytest
 
-from clock.inspection.server_faults import server_faults
+from clock.inspection.doctor.server_faults import server_faults
 
 HEALTHY = {"role": "master", "cluster_enabled": 0, "loading": 0, "maxmemory": 0, "used_memory": 1000}
 

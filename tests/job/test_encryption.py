@@ -17,7 +17,7 @@ from clock.errors import (
     UndecryptableArgument,
 )
 from clock.inspection import QueueJobs
-from clock.inspection.encryption import jobs_by_key
+from clock.inspection.doctor.encryption import jobs_by_key
 from clock.job.encryption import VARIABLE, decrypted_args, key_ids, new_key
 from clock.store.ledger import held_pushes
 from clock.testing import fake, inline, world

@@ -19,7 +19,7 @@ from clock.store import keys, listing
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock, History, MemoryLedger
 from clock.ticker import ActionMode, Signature, Ticker, fires_on_time
-from clock.ticker.catch_up import backlog_of
+from clock.ticker.planning.catch_up import backlog_of
 from clock.timetable import Event, Timetable, load
 from tests.examples import examples
 

@@ -8,8 +8,8 @@ from redis import Redis
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker.background_yield import LONGEST_SECONDS, BackgroundYield
-from clock.ticker.plan import Plan
-from clock.ticker.remembered import Remembered
+from clock.ticker.firing.remembered import Remembered
+from clock.ticker.planning.plan import Plan
 from clock.timetable import Timetable
 from tests.patience import PATIENCE_SECONDS
 

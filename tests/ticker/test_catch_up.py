@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clock.clocks import to_ms
 from clock.store.ledger.decision import DecisionKind
-from clock.ticker.catch_up import ALL_LIMIT, ON_TIME, Backlog, backlog_of, fires_on_time, missed_because
+from clock.ticker.planning.catch_up import ALL_LIMIT, ON_TIME, Backlog, backlog_of, fires_on_time, missed_because
 from clock.timetable.triggers.cron import Cron
 from clock.timetable.triggers.intervals import Elapsed, Trigger
 from clock.timetable.triggers.spans import Countable

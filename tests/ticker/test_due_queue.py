@@ -6,7 +6,7 @@ import pytest
 
 from clock.testing import FakeClock
 from clock.ticker import Ticker
-from clock.ticker.due_queue import DueQueue, Planned
+from clock.ticker.planning.due_queue import DueQueue, Planned
 from clock.timetable import Event, Timetable
 
 Declare = Callable[..., Timetable]

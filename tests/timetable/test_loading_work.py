@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clock.timetable.clock_file.loading_work import work_while_loading
+from clock.timetable.clock_file.loading.loading_work import work_while_loading
 
 LOOP = "while True:\n    schedule.run_pending()\n    time.sleep(1)\n"
 

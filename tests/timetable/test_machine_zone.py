@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clock.errors import ConfigurationError
-from clock.timetable.clock_file.machine_zone import machine_zone
+from clock.timetable.clock_file.zones.machine_zone import machine_zone
 
 ZONES = "/usr/share/zoneinfo"
 WINTER, SUMMER = datetime(2026, 1, 15, 12), datetime(2026, 7, 15, 12)
@@ -257,7 +257,7 @@ def test_an_etc_timezone_without_a_localtime_is_refused_unless_it_says_utc(machi
 def test_a_container_with_the_hosts_localtime_mounted_has_the_hosts_zone(tmp_path: Path) -> None:
     """Docker's `-v /etc/localtime:/etc/localtime` mounts onto the file that the container's link leads to."""
     copy("Europe/Berlin", tmp_path / "berlin")
-    module = "clock.timetable.clock_file.machine_zone"
+    module = "clock.timetable.clock_file.zones.machine_zone"
     program = f"import os; from {module} import machine_zone; print(machine_zone(os.environ))"
     script = f"mount --bind {tmp_path}/berlin $(realpath /etc/localtime) && {sys.executable} -c '{program}'"
     environ = {name: value for name, value in os.environ.items() if name != "TZ"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clock.timetable import Timetable, load
-from clock.timetable.clock_file.own_module import make_importable
+from clock.timetable.clock_file.loading.own_module import make_importable
 
 FILE = """
 from clock import every

@@ -492,8 +492,8 @@ def test_a_script_that_cannot_be_a_clock_file_is_refused_with_its_line(
     load_script: Load, shape: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # in place of pytest's
-    monkeypatch.setattr("clock.timetable.clock_file.ending.STUCK_SECONDS", 0.5)
-    monkeypatch.setattr("clock.timetable.clock_file.ending.SLEEP_SECONDS", 2.0)
+    monkeypatch.setattr("clock.timetable.clock_file.loading.ending.STUCK_SECONDS", 0.5)
+    monkeypatch.setattr("clock.timetable.clock_file.loading.ending.SLEEP_SECONDS", 2.0)
     lines, message = REFUSED[shape]
 
     with pytest.raises(DeclarationError) as error:

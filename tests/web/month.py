@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from clock.inspection.repairs import pause_event, resume_event
+from clock.inspection.events.repairs import pause_event, resume_event
 from clock.testing import World, loads, world
 from clock.timetable import Timetable
 from tests.web.month_jobs import BackUpJob, ChargeBuyerJob, RemindPupilsJob, SendInvitationJob

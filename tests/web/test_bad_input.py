@@ -10,7 +10,7 @@ from redis import Redis
 
 from clock.web import Request
 from clock.web.actions import ACTIONS
-from clock.web.inputs import LONGEST_FIELD
+from clock.web.input.inputs import LONGEST_FIELD
 from clock.web.pages import PAGES
 from clock.web.request import MOST_BODY_BYTES, MOST_FIELDS
 from tests.web.conftest import SAME_SITE, Visitor

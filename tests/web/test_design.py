@@ -8,8 +8,8 @@ from itertools import combinations
 
 import pytest
 
+from clock.web.charts.strips import KINDS
 from clock.web.rendering import STATIC
-from clock.web.strips import KINDS
 
 CSS = (STATIC / "dashboard.css").read_text()
 DECISIONS = [kind for kind in KINDS if kind != "manual"]

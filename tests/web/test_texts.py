@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clock.web import rendering
-from clock.web.strips import KINDS
+from clock.web.charts.strips import KINDS
 from clock.web.texts import Texts
 
 ROOM = Path(rendering.__file__).parent

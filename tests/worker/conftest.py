@@ -7,11 +7,11 @@ from redis import Redis
 
 from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.testing import FakeClock
-from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import FiringOutcomes
-from clock.worker.job_moves import JobMoves
+from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
-from clock.worker.processor import Processor
+from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_moves import JobMoves
+from clock.worker.running.processor import Processor
 from tests.worker import jobs
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)

@@ -12,7 +12,7 @@ from clock.store import keys
 from clock.store.ledger import history, overdue
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
-from clock.worker.clock_watch import ClockWatch
+from clock.worker.maintenance.clock_watch import ClockWatch
 from tests.worker import jobs
 
 

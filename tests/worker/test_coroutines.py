@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from clock.worker.coroutines import run_on_loop
+from clock.worker.running.coroutines import run_on_loop
 
 
 async def the_loop(found: list[asyncio.AbstractEventLoop]) -> None:

@@ -11,7 +11,7 @@ from clock import Job, server_middleware
 from clock.inspection import status
 from clock.job.encryption import VARIABLE, key_ids, new_key
 from clock.store.jobs.delayed import Delayed
-from clock.worker.recovery import unpark
+from clock.worker.maintenance.recovery import unpark
 from tests.job.redis_rows import waiting
 from tests.worker.conftest import NOW, Bench
 

@@ -12,7 +12,7 @@ from clock.clocks import Clock
 from clock.errors import StoreUnavailable
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.testing import FakeClock
-from clock.worker.fetcher import Fetcher
+from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions
 from tests.worker import jobs
 from tests.worker.conftest import Bench

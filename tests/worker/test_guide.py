@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from clock import worker_hooks
-from clock.cli.commands.worker import worker
+from clock.cli.commands.running.worker import worker
 from clock.config import Config
 from clock.job import registry
-from clock.worker.retry import judge
+from clock.worker.running.retry import judge
 from clock.worker_hooks import WORKER_EVENTS
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs/worker.md").read_text()

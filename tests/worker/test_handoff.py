@@ -1,6 +1,6 @@
 import pytest
 
-from clock.worker.handoff import MOST_AT_ONCE, Pace
+from clock.worker.fetching.handoff import MOST_AT_ONCE, Pace
 
 
 def paced(seconds: float, count: int = 200) -> Pace:

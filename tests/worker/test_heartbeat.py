@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import SystemClock, to_ms
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
-from clock.worker.heartbeat import GRACE_BEATS, BeatTasks, Heartbeat
+from clock.worker.heartbeat.heartbeat import GRACE_BEATS, BeatTasks, Heartbeat
 from clock.worker.options import MISSED_BEATS
 
 BEAT_SECONDS = 5.0

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from clock.testing import FakeClock
-from clock.worker.heartbeat_link import RESTART_SECONDS, HeartbeatLink
-from clock.worker.heartbeat_process import REPORT, Assignment
+from clock.worker.heartbeat.heartbeat_link import RESTART_SECONDS, HeartbeatLink
+from clock.worker.heartbeat.heartbeat_process import REPORT, Assignment
 
 EXPIRES_SECONDS = 20.0
 PID = 2**22 + 1  # of no process

@@ -16,7 +16,7 @@ from clock.timetable import load
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.callbacks import Callbacks
 from clock.worker.limits import check_memory
-from clock.worker.recovery import WorkerKilled, recover
+from clock.worker.maintenance.recovery import WorkerKilled, recover
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.worker import jobs
 from tests.worker.conftest import Bench

@@ -13,7 +13,7 @@ from clock.errors import StoreUnavailable
 from clock.store.jobs import blocking_wait
 from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.worker import Queue, WorkerOptions
-from clock.worker.fetcher import Fetcher
+from clock.worker.fetching.fetcher import Fetcher
 from tests.patience import PATIENCE_SECONDS
 from tests.worker.jobs import NoteThingJob
 

@@ -13,9 +13,9 @@ from clock import IterableJob, Job
 from clock.errors import JobError
 from clock.job import registry
 from clock.testing import FakeClock, fake, inline, world
+from clock.worker.heartbeat.status import Status
+from clock.worker.maintenance.recovery import recover
 from clock.worker.options import Queue, WorkerOptions
-from clock.worker.recovery import recover
-from clock.worker.status import Status
 from tests.job.redis_rows import delayed, waiting
 from tests.worker.conftest import Bench
 

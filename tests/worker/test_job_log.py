@@ -9,7 +9,7 @@ from clock.clocks import to_ms
 from clock.job.job_run import JobRun
 from clock.log import configure_logging
 from clock.testing import FakeClock
-from clock.worker.job_log import log_run, log_start
+from clock.worker.running.job_log import log_run, log_start
 
 JID = "2f9b51d4c0d3a86e7b1f0c5d"
 

@@ -20,9 +20,9 @@ from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.key_types import wrong_keys
 from clock.testing import FakeClock
-from clock.worker.clock_watch import ClockWatch
-from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import ScheduledJobs
+from clock.worker.maintenance.clock_watch import ClockWatch
+from clock.worker.maintenance.recovery import recover, unpark
+from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.examples import few_every_day
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench

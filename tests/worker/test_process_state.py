@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from clock.worker import process_state
-from clock.worker.process_state import OtherProcess
+from clock.worker.heartbeat import process_state
+from clock.worker.heartbeat.process_state import OtherProcess
 from tests.patience import eventually
 
 

@@ -14,8 +14,8 @@ from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import Move
 from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.testing import FakeClock
-from clock.worker.recovery import recover, unpark
-from clock.worker.scheduled import ScheduledJobs
+from clock.worker.maintenance.recovery import recover, unpark
+from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import NoteThingJob

@@ -16,7 +16,7 @@ from clock.errors import ResultMissing
 from clock.job import Context
 from clock.store.jobs import cancellations
 from clock.testing import FakeClock, fake, inline, world
-from clock.worker.cancelling import cancel_running
+from clock.worker.running.cancelling import cancel_running
 from tests.job.redis_rows import waiting
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench

@@ -7,7 +7,7 @@ from redis import Redis
 
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.testing import FakeClock
-from clock.worker.scheduled import ScheduledJobs
+from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.patience import PATIENCE_SECONDS
 from tests.worker.jobs import NoteThingJob
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from clock.store.jobs.in_progress import Claimed
-from clock.worker.status import SHOWN_BYTES, resident_kb, shown
+from clock.worker.heartbeat.status import SHOWN_BYTES, resident_kb, shown
 
 
 def test_a_payload_is_shown_as_it_is() -> None:

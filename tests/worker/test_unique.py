@@ -15,11 +15,11 @@ from clock.api import JobRef, Queue
 from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.inspection import Grade
-from clock.inspection.locks import free_lost_locks, locks_finding
+from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.job.push.client import using_clock
 from clock.store.jobs.unique_locks import held
 from clock.testing import FakeClock, fake, inline, world
-from clock.worker.recovery import recover
+from clock.worker.maintenance.recovery import recover
 from tests.job.redis_rows import delayed, waiting
 from tests.worker import jobs
 from tests.worker.conftest import Bench

@@ -11,7 +11,7 @@ from clock.errors import StoreError
 from clock.store.jobs.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
 from clock.store.jobs.in_progress import Move
 from clock.testing import FakeClock
-from clock.worker.scheduled import ScheduledJobs
+from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import BreakThingJob, NoteThingJob

@@ -21,11 +21,11 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import Claimed, InProgress
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.ledger.held_pushes import Push
-from clock.worker.fetcher import RETRY_SECONDS, Fetcher
-from clock.worker.firing_outcomes import FiringOutcomes
-from clock.worker.handoff import Slot
-from clock.worker.job_moves import JobMoves
-from clock.worker.processor import Processor
+from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
+from clock.worker.fetching.handoff import Slot
+from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_moves import JobMoves
+from clock.worker.running.processor import Processor
 
 OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed", "interrupted")
 

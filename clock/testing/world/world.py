@@ -40,8 +40,8 @@ from clock.ticker import ON_THE_LOOP, Signature, Ticker
 from clock.ticker.ticker import RETRY_SECONDS
 from clock.timetable import Timetable, load
 from clock.timetable.clock_file.draft import zone_named
+from clock.worker.maintenance.scheduled import ScheduledJobs
 from clock.worker.options import Queue, WorkerOptions
-from clock.worker.scheduled import ScheduledJobs
 
 SHORTEST = timedelta(milliseconds=1)  # the shortest job, so time passes whatever it enqueues
 NEVER = datetime.max.replace(tzinfo=UTC)

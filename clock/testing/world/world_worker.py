@@ -12,12 +12,12 @@ from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.testing.world.slots import Lasts, Ran, SlotOwner, WorldSlot
-from clock.worker.fetcher import Fetcher
-from clock.worker.firing_outcomes import FiringOutcomes
-from clock.worker.heartbeat import BeatTasks, Heartbeat
+from clock.worker.fetching.fetcher import Fetcher
+from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat
+from clock.worker.heartbeat.status import Status
+from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.options import WorkerOptions
-from clock.worker.recovery import recover, unpark
-from clock.worker.status import Status
+from clock.worker.running.firing_outcomes import FiringOutcomes
 
 
 class WorldWorker:

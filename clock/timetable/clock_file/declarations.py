@@ -16,9 +16,9 @@ from clock.errors import DeclarationError
 from clock.timetable.action import Enqueueable
 from clock.timetable.clock_file import at_run_time, clockwork_form, draft
 from clock.timetable.clock_file.callable_checks import check_called
-from clock.timetable.clock_file.database_rows import selected
 from clock.timetable.clock_file.fluent import FluentJob
 from clock.timetable.clock_file.options import check_option, hint
+from clock.timetable.clock_file.rows.database_rows import selected
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents
 from clock.timetable.triggers.adjustments import Excepted

@@ -19,10 +19,10 @@ import schedule
 from clock.errors import DeclarationError, DuplicateEvent
 from clock.timetable.action import Action
 from clock.timetable.clock_file import at_run_time
-from clock.timetable.clock_file.ending import Ending
-from clock.timetable.clock_file.machine_zone import MachineZone
-from clock.timetable.clock_file.zone_files import zone_name
-from clock.timetable.clock_file.zone_names import find_zone, hint_of_zone
+from clock.timetable.clock_file.loading.ending import Ending
+from clock.timetable.clock_file.zones.machine_zone import MachineZone
+from clock.timetable.clock_file.zones.zone_files import zone_name
+from clock.timetable.clock_file.zones.zone_names import find_zone, hint_of_zone
 from clock.timetable.event import CatchUp, Event, Overlap, wrong_rename
 from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from clock.inspection import JobFilter, SetName, WaitingSet
 from clock.inspection.audit import note_change
-from clock.inspection.pages import after_removal, set_place
+from clock.inspection.jobs.pages import after_removal, set_place
 from clock.job.payload import seconds
 from clock.web.actions.action import Action, Question, back_of, change, field, went_back
 from clock.web.actions.jobs import DO, PERMISSIONS
-from clock.web.inputs import number
-from clock.web.job_filters import cursor_in, filter_of, set_named
+from clock.web.input.inputs import number
+from clock.web.input.job_filters import cursor_in, filter_of, set_named
 from clock.web.page import NotFound, Page, Visit
 from clock.web.request import Response
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from clock.web import responses
 from clock.web.actions.action import Action, Question, back_of, field
-from clock.web.inputs import BadInput, choice
+from clock.web.input.inputs import BadInput, choice
 from clock.web.page import THEME_COOKIE, THEMES, ZONE_COOKIE, Page, Visit, zone_named
 from clock.web.request import Response, cookie
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from clock.api import Events
 from clock.errors import UnknownEvent
-from clock.inspection.repairs import ALL_EVENTS, pause_event, resume_event
+from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_event
 from clock.web.actions.action import Action, Input, Question, change, done, field, fields
-from clock.web.inputs import BadInput, choice, instant, limited
+from clock.web.input.inputs import BadInput, choice, instant, limited
 from clock.web.page import Page, Visit
 from clock.web.request import Response
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from clock.api import Queue
 from clock.inspection import FoundJob, QueueJobs, SetName, WaitingSet
-from clock.inspection.busy import BusyJob, busy_jobs
-from clock.inspection.repairs import cancel_running
+from clock.inspection.events.repairs import cancel_running
+from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.job.payload import seconds
 from clock.web.access import Permission
 from clock.web.actions.action import Action, Question, change, done, field
-from clock.web.finding import QUEUE, find
-from clock.web.job_filters import set_named
+from clock.web.input.finding import QUEUE, find
+from clock.web.input.job_filters import set_named
 from clock.web.page import NotFound, Page, Visit
 from clock.web.request import Response
 

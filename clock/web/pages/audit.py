@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clock.inspection.audit import changes
-from clock.web.inputs import entry_id
+from clock.web.input.inputs import entry_id
 from clock.web.page import Page, Visit
 
 ON_A_PAGE = 50

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clock.inspection.busy import busy_jobs
+from clock.inspection.jobs.busy import busy_jobs
 from clock.web.job_rows import job_json
 from clock.web.page import Page, Visit
 

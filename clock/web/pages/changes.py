@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clock.inspection.releases import KINDS, release_changes
-from clock.web.inputs import entry_id
+from clock.inspection.events.releases import KINDS, release_changes
+from clock.web.input.inputs import entry_id
 from clock.web.page import Page, Visit
 
 ON_A_PAGE = 20

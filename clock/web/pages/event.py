@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any
 
 from clock.clocks import from_ms, to_ms
-from clock.inspection.event_rows import EventRow, event_history
-from clock.inspection.why import periods_of, recorded, why
-from clock.web.inputs import limited
+from clock.inspection.events.event_rows import EventRow, event_history
+from clock.inspection.events.why import periods_of, recorded, why
+from clock.web.charts.strips import kind_of
+from clock.web.input.inputs import limited
 from clock.web.page import NotFound, Page, Visit
 from clock.web.shown import length, local
-from clock.web.strips import kind_of
 
 HISTORY = 100  # records on the page
 STRIP = 60

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from clock.clocks import to_ms
-from clock.inspection.event_rows import EventRow, day_of_events
-from clock.inspection.metrics import jobs_by_day
-from clock.web import inputs
+from clock.inspection.events.event_rows import EventRow, day_of_events
+from clock.inspection.jobs.metrics import jobs_by_day
+from clock.web.input import inputs
 from clock.web.page import Page, Visit
 from clock.web.pages.timeline import day_of
 

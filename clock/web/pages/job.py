@@ -9,11 +9,11 @@ from typing import Any
 
 from clock.clocks import from_ms
 from clock.inspection import FoundJob
-from clock.inspection.event_rows import event_history
+from clock.inspection.events.event_rows import event_history
 from clock.job.payload import instant
 from clock.web.backtraces import backtrace
-from clock.web.finding import find
-from clock.web.job_filters import SECTIONS, set_named
+from clock.web.input.finding import find
+from clock.web.input.job_filters import SECTIONS, set_named
 from clock.web.job_rows import instant_of, job_json
 from clock.web.page import NotFound, Page, Visit
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from clock.inspection import SetName
-from clock.inspection.pages import set_place
+from clock.inspection.jobs.pages import set_place
 from clock.job.payload import seconds
-from clock.web.job_filters import SECTIONS, cursor_in, filter_of
+from clock.web.input.job_filters import SECTIONS, cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
 from clock.web.page import Page, Visit
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from clock.inspection.metrics import SPANS, figures, run_times
-from clock.inspection.releases import release_changes
-from clock.web.inputs import choice
+from clock.inspection.events.releases import release_changes
+from clock.inspection.jobs.metrics import SPANS, figures, run_times
+from clock.web.input.inputs import choice
 from clock.web.page import Page, Visit
 
 MOST_CLASSES = 100

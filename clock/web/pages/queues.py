@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from clock.inspection.pages import queue_place
+from clock.inspection.jobs.pages import queue_place
 from clock.job.payload import seconds
-from clock.web.job_filters import cursor_in, filter_of
+from clock.web.input.job_filters import cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
 from clock.web.page import NotFound, Page, Visit
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clock.inspection.event_rows import EventRow
-from clock.web.inputs import choice, number
+from clock.inspection.events.event_rows import EventRow
+from clock.web.input.inputs import choice, number
 from clock.web.page import Page, Visit
 
 EVENTS_ON_A_PAGE = 25

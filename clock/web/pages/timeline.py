@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from clock.clocks import to_ms
-from clock.inspection.event_rows import EventRow, day_of_events
-from clock.web import inputs
+from clock.inspection.events.event_rows import EventRow, day_of_events
+from clock.web.charts.strips import kind_of
+from clock.web.input import inputs
 from clock.web.page import Page, Visit
-from clock.web.strips import kind_of
 
 EVENTS_ON_A_PAGE = 25
 RECORDS = 400  # of an event that are read for a day

@@ -1,0 +1,67 @@
+"""Doing something to many jobs of a place, in bounded steps that say how far they are.
+
+A step reads a bounded number of jobs and acts on those that are meant. Between two steps others may use the place,
+and a caller may stop, or go on later with the cursor of the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from clock.inspection.jobs.jobs import FoundJob, JobFilter
+from clock.inspection.jobs.pages import Order, Place, cursor_of, meant
+from clock.store.jobs.look_through import MOST_JOBS, Cursor, Step
+
+Act = Callable[[Sequence[FoundJob], Step], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an action is: `done` jobs of `searched` that were read, of `total` when the last step began.
+
+    `cursor` goes on with the next step; None: all was read.
+    """
+
+    done: int
+    searched: int
+    total: int
+    cursor: str | None
+
+
+def steps(
+    place: Place,
+    wanted: JobFilter,
+    act: Act,
+    *,
+    now: float,
+    order: Order,
+    cursor: str | None = None,
+    but: float | None = None,
+) -> Iterator[Progress]:
+    """Act on the jobs that match the filter, in steps. Yields the progress after each step.
+
+    `act` takes them from where they are in the place. Those whose score is `but` stay as they are: `act` moves the
+    others there.
+
+    Raises InvalidCursor, StoreUnavailable, StoreError.
+    """
+    at: Cursor | None = cursor_of(cursor)
+    done = searched = 0
+    while at is not None:
+        total = place.size()
+        step = place.step(at, wanted.texts, order, MOST_JOBS)
+        jobs = [job for job, _ in meant(step.jobs, wanted, now) if but is None or job.at != but]
+        if jobs:
+            done += act(jobs, step)
+        at = _without(step.cursor, jobs)
+        searched += step.read
+        yield Progress(done, searched, total, None if at is None else str(at))
+
+
+def _without(cursor: Cursor | None, jobs: Sequence[FoundJob]) -> Cursor | None:
+    """The cursor, once `jobs`, which were read before it, have left."""
+    if cursor is None or not jobs:
+        return cursor
+    gone = [job for job in jobs if not cursor.score or job.at == float(cursor.score)]
+    return replace(cursor, skip=max(0, cursor.skip - len(gone)))

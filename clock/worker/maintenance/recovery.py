@@ -1,0 +1,233 @@
+"""What dead workers leave: their jobs go back to the front of their queues.
+
+A worker is dead when its heartbeat expired. Any live worker looks, with each beat. A job
+with which a worker died is tried again as it is, up to `DEATHS`: then it is taken for what kills workers, and
+goes to `dead`. The first death is laid to every job that the worker held; from then on those are noted before
+they run, so that the innocent are not blamed again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from clock import worker_hooks
+from clock.clocks import Clock, SystemClock, to_ms
+from clock.errors import StoreError, StoreUnavailable
+from clock.job import registry
+from clock.job.encryption import has_key_of
+from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
+from clock.job.unique import lock_pair
+from clock.problems import FATAL
+from clock.store import Redis
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
+from clock.store.jobs.delayed import CannotMove as CannotUnpark
+from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
+from clock.store.jobs.worker_register import End, WorkerRegister
+from clock.worker.maintenance.deaths import deaths_of, forget_deaths, note_death
+from clock.worker.maintenance.seldom import Seldom
+from clock.worker.running.processor import UnreadablePayload, parse, wrapped
+from clock.worker.running.retry import noted
+
+DEATHS = 3
+TOLD = {
+    End.SILENT: "its heartbeat expired",
+    End.ENDED: "its process exited",
+    End.FROZEN: "it was frozen and was killed",
+}
+LONGEST_SECONDS = 2.0  # of one call: it is made between two heartbeats, which must not be late
+
+logger = logging.getLogger("clock.worker")
+
+
+class WorkerKilled(Exception):
+    """The worker died while this job ran."""
+
+
+#: Called with the payload of a job that goes to `dead`, and with its error.
+Died = Callable[[Payload, WorkerKilled], object]
+
+
+def recover(
+    redis: Redis,
+    *,
+    clock: Clock,
+    own: str = "",
+    dead: DeadLimits = DEFAULT_LIMITS,
+    seldom: Seldom | None = None,
+    died: Died = worker_hooks.died,
+) -> int:
+    """Put the jobs of dead workers back; how many. `died` gets those that go to `dead`. Raises StoreUnavailable.
+
+    `own` is the identity of the caller, which lives, though it may have been suspended since its heartbeat. After
+    `LONGEST_SECONDS` the rest is left to the next call; the workers take turns, so that large jobs of one do not
+    keep the others waiting.
+    """
+    now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
+    register = WorkerRegister(redis)
+    turns = deque(
+        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, seldom, died)
+        for identity, end in register.expired(now_ms).items()
+        if identity != own
+    )
+    count = 0
+    while turns and clock.monotonic() - started < LONGEST_SECONDS:
+        worker = turns.popleft()
+        try:
+            moved = worker.put_back_some(now_ms)
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
+            seldom.error("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
+            continue
+        if moved is not None:
+            count += moved
+            turns.append(worker)
+    return count
+
+
+class _DeadWorker:
+    """A dead worker whose jobs are put back step by step."""
+
+    def __init__(
+        self,
+        in_progress: InProgress,
+        identity: str,
+        end: End,
+        register: WorkerRegister,
+        clock: Clock,
+        seldom: Seldom,
+        died: Died,
+    ) -> None:
+        self._died = died
+        self.identity = identity
+        self._end = end
+        self._register = register
+        self._in_progress = in_progress
+        self._clock = clock
+        self._seldom = seldom
+        self._steps: Iterator[list[tuple[Claimed, bytes]]] | None = None
+        self._marked: set[bytes] = set()
+        self._moved = 0
+
+    def put_back_some(self, now_ms: int) -> int | None:
+        """Put a step of its jobs back; how many, or None if there are no more. Raises StoreError."""
+        if self._steps is None:
+            self._steps = self._in_progress.left()
+            self._marked = self._read_marked()
+        step = next(self._steps, None)
+        if step is None:
+            self._finish(now_ms)
+            return None
+        killed: list[tuple[Payload, WorkerKilled]] = []
+        moves = list(_moves(step, self._marked, seconds(self._clock.now()), self._end, killed))
+        try:
+            moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
+        except CannotMove as stuck:
+            self._seldom.error("Dead worker %s: %s", self.identity, stuck)
+            moved = len(moves) - len(stuck.moves)
+        self._in_progress.free_locks(_locks_of_dead(moves))
+        self._moved += moved
+        for payload, error in killed if moved else ():
+            self._died(payload, error)
+        return moved
+
+    def _finish(self, now_ms: int) -> None:
+        if self._register.forget(self.identity, now_ms) or self._moved:
+            logger.warning(
+                "Worker %s is dead: %s; put back %d of its jobs", self.identity, TOLD[self._end], self._moved
+            )
+
+    def _read_marked(self) -> set[bytes]:
+        try:
+            return self._in_progress.marked()
+        except StoreUnavailable:
+            raise
+        except StoreError as error:  # then no job of it is known to have run; each gets another try
+            self._seldom.error("The dead worker %s: %s", self.identity, error)
+            return set()
+
+
+def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
+    """Release parked jobs whose class and encryption key are known here; how many. Raises StoreUnavailable."""
+    seldom = seldom or Seldom(SystemClock())
+    count = 0
+    try:
+        for name in filter(_can_run, delayed.parked_classes()):
+            count += _unpark_class(delayed, name, seldom)
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        if error.cause in FATAL:  # at the start it ends the worker
+            raise
+        seldom.error("Could not read parked jobs: %s", error)
+    return count
+
+
+def _can_run(name: str) -> bool:
+    """Whether this process has the class, or the encryption key, that jobs are parked under."""
+    return registry.knows(name) or has_key_of(name)
+
+
+def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
+    """Go once through the parked jobs of a class, the oldest first; how many were released. Raises StoreError."""
+    count, ahead = 0, delayed.count_parked(name)
+    while ahead > 0 and (payloads := delayed.parked(name)[-ahead:]):
+        ahead -= len(payloads)
+        try:
+            count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
+        except CannotUnpark as error:
+            seldom.error("Parked class %s: %s", name, error)
+            count += error.moved
+    return count
+
+
+def _decoded(payload: bytes) -> object:
+    """None where it is no JSON: it goes to the default queue, and a worker buries it."""
+    try:
+        return decode(payload)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _moves(
+    jobs: Sequence[tuple[Claimed, bytes]],
+    marked: set[bytes],
+    now: float,
+    end: End,
+    died: list[tuple[Payload, WorkerKilled]],
+) -> Iterator[Move]:
+    """Where each job goes, in their order. Jobs that go to `dead` are added to `died`."""
+    for job, field in jobs:
+        try:
+            payload = parse(job.payload)
+        except UnreadablePayload as error:
+            yield _unreadable(job, field, error, now)
+            continue
+        deaths = deaths_of(payload)
+        if deaths == 0 or field in marked:
+            deaths = note_death(payload, end)
+        if deaths >= DEATHS:
+            killed = WorkerKilled(forget_deaths(payload))  # if it is tried again, its deaths count from 0
+            logger.error("%s %s moved to dead: %s", payload["class"], payload.get("jid"), killed)
+            dead = noted(payload, killed, now=now)
+            died.append((dead, killed))
+            yield Move(job, "dead", now, encode_again(dead), field)
+        else:
+            yield Move(job, "queue", job.queue, encode_again(payload), field)
+
+
+def _locks_of_dead(moves: Sequence[Move]) -> list[tuple[str, str]]:
+    """The locks of the jobs that went to `dead`."""
+    payloads = (_decoded(move.job.payload) for move in moves if move.where == "dead")
+    return [pair for payload in payloads if isinstance(payload, dict) and (pair := lock_pair(payload))]
+
+
+def _unreadable(job: Claimed, field: bytes, error: UnreadablePayload, now: float) -> Move:
+    """A worker that takes it from its queue buries it. If another program has written it, it may name no queue."""
+    if job.number >= 0:
+        return Move(job, "queue", job.queue, job.payload, field)
+    logger.error("Moved an entry of another program from a dead worker's jobs in progress to dead: %s", error)
+    return Move(job, "dead", now, encode_again(noted(wrapped(job), error, now=now)), field)
