@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from clock.store import keys
-from clock.store.odd_keys import is_number
+from clock.store.invalid_values import is_number
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 

@@ -13,10 +13,10 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from clock.store import keys
+from clock.store.invalid_values import number, readable, text
 from clock.store.jobs.steps import PageSize
 from clock.store.ledger import history
 from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
-from clock.store.odd_keys import number, readable, text
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from redis.exceptions import ResponseError
 
 from clock.errors import StoreError
-from clock.store.odd_keys import is_wrong_type
+from clock.store.invalid_values import is_wrong_type
 from clock.store.server.connection import translated
 
 

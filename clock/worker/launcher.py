@@ -1,32 +1,40 @@
-"""Several worker processes under one: it starts them, passes signals on to them, and replaces those that die."""
+"""Several worker processes under one: it starts them, passes signals on to them, and replaces those that die.
+
+An exit code does not distinguish an orderly stop from a job that called `os._exit`, nor bad input from a job that
+ended the process. So each child writes into a pipe when it starts to work, and when it has stopped in order.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from clock.clocks import Clock
-from clock.worker import child as children
-from clock.worker.child import Child
+from clock.config.capsules import DEFAULT
 
-LOOK_SECONDS = 1.0  # how often children are looked at, besides at each SIGCHLD
-YOUNG_SECONDS = 10.0  # who dies younger is replaced only after `PAUSE_SECONDS`
+LOOK_SECONDS = 1.0  # between two checks of the children, which are also checked at each SIGCHLD
+YOUNG_SECONDS = 10.0  # a child that dies younger is replaced only after `PAUSE_SECONDS`
 PAUSE_SECONDS = 1.0
 GRACE_SECONDS = 4.25  # after a child's own stop timeout, until it is killed; the child ends itself before
-KILLING_SECONDS = 0.1  # how often a child that has not ended by then is looked at
+KILLING_SECONDS = 0.1  # between two checks of a child that has not ended by then
 
 logger = logging.getLogger("clock.worker")
 
 
 class Launcher:
-    """Runs `count` processes of `command` for each of `capsules`, until they are told to stop.
+    """Runs `count` processes of `command` for each of `capsules`, until `stop` is called.
 
-    Their environment is their parent's and `environ`.
+    Their environment is this process's environment and `environ`.
 
-    A child that has stopped in order is not replaced: it was asked to, as by Sidekiq's page. One of the first that
-    ends before it works, for bad input, ends all: its replacement would find the same.
+    A child that stopped in order is not replaced: it was asked to stop, for example on Sidekiq's page. If an
+    initial child exits before it works (bad configuration), all stop: a replacement would fail the same way.
     """
 
     def __init__(
@@ -52,7 +60,7 @@ class Launcher:
         self._exit_code = 0
 
     def run(self) -> int:
-        """Keep the children running; the exit code, once all have ended."""
+        """Keep the children running. Returns the exit code when all have ended."""
         for capsule in self._first:
             self._start(capsule, first=True)
         while self._children:
@@ -68,7 +76,7 @@ class Launcher:
             return [child.process.pid for child in self._children]
 
     def handlers(self) -> Mapping[signal.Signals, Callable[[], object]]:
-        """What each signal does besides those that stop, for `handling`."""
+        """The handlers of the signals that do not stop the process, for `handling`."""
         return {
             signal.SIGTSTP: lambda: self.quiet(),
             signal.SIGTTIN: lambda: self._pass_on(signal.SIGTTIN),
@@ -84,7 +92,7 @@ class Launcher:
         self._end_by(0, signal.SIGQUIT)
 
     def quiet(self) -> None:
-        """Let all children take no more jobs."""
+        """Make all children stop claiming jobs."""
         self._replacing = False
         self._pass_on(signal.SIGTSTP)
 
@@ -106,9 +114,7 @@ class Launcher:
         with self._lock:
             if self._replacing:
                 now = self._clock.monotonic()
-                self._children.append(
-                    children.start(self._command, self._environ, capsule=capsule, now=now, first=first)
-                )
+                self._children.append(start(self._command, self._environ, capsule=capsule, now=now, first=first))
 
     def _look(self) -> None:
         for child in list(self._children):
@@ -122,7 +128,7 @@ class Launcher:
                 child.process.kill()
 
     def _ended(self, child: Child, code: int) -> None:
-        began, stopped, renewed = child.told()
+        began, stopped, renewed = child.read_report()
         if renewed and self._replacing:
             logger.info("Worker process %d reached a limit; starting another", child.process.pid)
             self._start(child.capsule, first=False)
@@ -132,19 +138,109 @@ class Launcher:
             self._exit_code = code
             self.stop()
         else:
-            logger.error("Worker process %d died (%s); starting another", child.process.pid, _told(code))
+            logger.error("Worker process %d died (%s); starting another", child.process.pid, _exit_words(code))
             if self._clock.monotonic() - child.started < YOUNG_SECONDS:
                 self._clock.wait(threading.Event(), PAUSE_SECONDS)
             self._start(child.capsule, first=False)
 
 
-def _told(code: int) -> str:
-    """An exit code in words.
+def _exit_words(code: int) -> str:
+    """An exit code in words, for the log.
 
-    >>> _told(3), _told(-9), _told(-40)
+    >>> _exit_words(3), _exit_words(-9), _exit_words(-40)
     ('exit code 3', 'SIGKILL', 'signal 40')
     """
     if code >= 0:
         return f"exit code {code}"
     known = {number.value: number.name for number in signal.Signals}
     return known.get(-code, f"signal {-code}")
+
+
+PARENT_VARIABLE = "CLOCK_PARENT_PID"  # of the launcher: the child stops when that process is gone
+PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
+CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # the name of the child's capsule
+_BEGAN, _STOPPED, _RENEWED = b"b", b"s", b"r"
+
+
+class ChildReport(NamedTuple):
+    """What a child wrote into its pipe: whether it started to work, stopped in order, and reached a limit."""
+
+    began: bool
+    stopped: bool
+    renewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A worker process of a capsule; `first` if it replaces no other, `started` in monotonic seconds."""
+
+    process: subprocess.Popen[bytes]
+    pipe: int
+    started: float
+    first: bool
+    capsule: str
+
+    def read_report(self) -> ChildReport:
+        """Read what the child has written into its pipe. Call it once, after the process has ended."""
+        try:
+            written = os.read(self.pipe, 2)
+        except BlockingIOError:  # it wrote nothing, and a process that it forked holds the pipe
+            written = b""
+        os.close(self.pipe)
+        return ChildReport(_BEGAN in written, _STOPPED in written, _RENEWED in written)
+
+
+def start(
+    command: Sequence[str], environ: Mapping[str, str], *, capsule: str = DEFAULT, now: float, first: bool
+) -> Child:
+    """Start a worker process for a capsule, with `environ` added to this process's environment."""
+    ours, its = os.pipe()
+    os.set_blocking(ours, False)
+    ours_to_it = {PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its), CAPSULE_VARIABLE: capsule}
+    whole = {**os.environ, **environ, **ours_to_it}
+    try:
+        with _held_back():
+            process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
+    finally:
+        os.close(its)
+    return Child(process, ours, now, first, capsule)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Block TSTP and TTIN in processes started in the block, until they handle them: `shutdown.handling`.
+
+    Without handlers these signals would suspend the process for good.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTSTP, signal.SIGTTIN])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def parent_pid() -> int | None:
+    """The process id of the launcher that started this process, or None without a launcher. Call it once."""
+    pid = os.environ.pop(PARENT_VARIABLE, "")  # processes that a job starts are not the launcher's children
+    return int(pid) if pid.isdigit() else None
+
+
+def own_capsule() -> str | None:
+    """The name of the capsule of this process, or None without a launcher. Call it once."""
+    return os.environ.pop(CAPSULE_VARIABLE, None)
+
+
+@contextmanager
+def reporting_to_launcher(is_renewed: Callable[[], bool]) -> Iterator[None]:
+    """Report to the launcher, if there is one, that this process works, and how it ended."""
+    number = os.environ.pop(PIPE_VARIABLE, "")
+    if not number.isdigit():
+        yield
+        return
+    pipe = int(number)
+    os.set_inheritable(pipe, False)
+    with suppress(BrokenPipeError):  # the launcher was killed
+        os.write(pipe, _BEGAN)
+    yield
+    with suppress(BrokenPipeError):
+        os.write(pipe, _RENEWED if is_renewed() else _STOPPED)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from clock.errors import ConfigurationError
 from clock.job.job_run import JobRun
-from clock.worker.heartbeat.status import resident_kb
+from clock.worker.heartbeat.heartbeat import resident_kb
 from clock.worker.options import WorkerOptions
 
 KB_PER_MB = 1024

@@ -29,9 +29,8 @@ from clock.store.server.permissions import of_worker
 from clock.store.server.self_check import SelfCheck
 from clock.worker.callbacks import Callbacks
 from clock.worker.fetching.fetcher import Fetcher
-from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat
+from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat, WorkerDescription
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
-from clock.worker.heartbeat.status import Status
 from clock.worker.heartbeat.watchdog import Watchdog
 from clock.worker.limits import Limits
 from clock.worker.maintenance.clock_watch import ClockWatch
@@ -94,7 +93,9 @@ class Worker:
         self._self_check = SelfCheck(redis, commands, clock=clock, problems=self._problems)
         self._delayed = Delayed(redis)
         self._register = WorkerRegister(redis)
-        self._status = Status(self._fetcher, options, identity=identity, clock=clock, problems=self._problems)
+        self._description = WorkerDescription(
+            self._fetcher, options, identity=identity, clock=clock, problems=self._problems
+        )
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._job_threads: list[threading.Thread] = []
         self._cut_short = False
@@ -322,7 +323,7 @@ class Worker:
 
     def _describe(self, rtt_us: int) -> Beat:
         self._keep_redis_time()
-        return self._status.beat(rtt_us)
+        return self._description.beat(rtt_us)
 
     def _keep_redis_time(self) -> None:
         """Follow Redis's clock: by it the other workers decide that this worker is dead."""

@@ -50,7 +50,7 @@ def test_only_jobs_that_came_later_make_a_process_unready(redis: Redis) -> None:
     assert found == {"no_worker:new": True, "no_worker:old": False}
 
 
-def test_odd_keys_and_heartbeats_are_passed_over(redis: Redis) -> None:
+def test_invalid_values_and_heartbeats_are_passed_over(redis: Redis) -> None:
     waits(redis, "mail", NOW)
     redis.sadd("queues", "text")
     redis.set("queue:text", "no list")

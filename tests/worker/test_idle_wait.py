@@ -20,8 +20,8 @@ from tests.worker.jobs import NoteThingJob
 HASH = "clock:in_progress:here:1:a"
 
 
-class Told(InProgress):
-    """Says when a wait begins, and can lose its answer, or hold it back."""
+class ObservedInProgress(InProgress):
+    """Signals when a wait starts, and can lose its answer or delay it."""
 
     wait_seconds = PATIENCE_SECONDS / 4
 
@@ -52,7 +52,7 @@ class Crew:
     """A fetcher with its thread, and threads that take jobs and keep them."""
 
     def __init__(self, redis: Redis, threads: int, queues: tuple[str, ...] = ("default",)) -> None:
-        self.in_progress = Told(redis)
+        self.in_progress = ObservedInProgress(redis)
         options = WorkerOptions(tuple(map(Queue, queues)), concurrency=threads)
         self.fetcher = Fetcher(self.in_progress, options=options, clock=SystemClock())
         self.taken: list[list[Any]] = []
@@ -160,7 +160,7 @@ def test_a_redis_that_has_forgotten_the_scripts_does_not_stop_an_idle_worker(red
 @pytest.fixture
 def only_jobs_end_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocking_wait, "FURTHER_SECONDS", 4 * PATIENCE_SECONDS)
-    monkeypatch.setattr(Told, "wait_seconds", 4 * PATIENCE_SECONDS)
+    monkeypatch.setattr(ObservedInProgress, "wait_seconds", 4 * PATIENCE_SECONDS)
 
 
 @pytest.mark.usefixtures("only_jobs_end_waits")
@@ -194,7 +194,7 @@ def test_jobs_that_arrive_in_several_queues_at_any_moment_are_all_taken_once(red
 def test_where_redis_lets_no_wait_be_ended_jobs_of_all_queues_are_taken_all_the_same(
     redis: Redis, denied: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Told, "wait_seconds", 0.1)
+    monkeypatch.setattr(ObservedInProgress, "wait_seconds", 0.1)
     redis.acl_setuser("plain", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", denied])
     options = {**redis.connection_pool.connection_kwargs, "username": "plain", "password": "any"}
     pool = ConnectionPool(connection_class=redis.connection_pool.connection_class, **options)

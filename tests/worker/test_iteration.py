@@ -13,7 +13,7 @@ from clock import IterableJob, Job
 from clock.errors import JobError
 from clock.job import registry
 from clock.testing import FakeClock, fake, inline, world
-from clock.worker.heartbeat.status import Status
+from clock.worker.heartbeat.heartbeat import WorkerDescription
 from clock.worker.maintenance.recovery import recover
 from clock.worker.options import Queue, WorkerOptions
 from tests.job.redis_rows import delayed, waiting
@@ -224,7 +224,7 @@ def test_the_heartbeat_shows_the_progress(bench: Build, fake_clock: FakeClock) -
     CountThingsJob.perform_async(9)
     worker, found = bench(), list[Any]()
     options = WorkerOptions((Queue("default"),), 1)
-    status = Status(worker.fetcher, options, identity="host:1:abc", clock=fake_clock)
+    status = WorkerDescription(worker.fetcher, options, identity="host:1:abc", clock=fake_clock)
     around.append(lambda number: fake_clock.advance(timedelta(seconds=1)))
     at(4, lambda: found.append(status.beat(0).work["job-1"]))
 

@@ -11,7 +11,7 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import text
+from clock.store.invalid_values import text
 from clock.store.server.connection import translated
 
 KEPT_MS = 86_400_000  # of a job that runs, or that may be anywhere

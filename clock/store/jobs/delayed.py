@@ -11,8 +11,8 @@ from redis import Redis
 
 from clock.errors import StoreError
 from clock.store import keys
+from clock.store.invalid_values import readable, text
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
-from clock.store.odd_keys import readable, text
 from clock.store.scripts import script
 from clock.store.server.connection import has_left, translated
 

@@ -10,7 +10,7 @@ from redis import Redis
 from redis.commands.core import BitFieldOperation
 
 from clock.store import keys
-from clock.store.odd_keys import number, readable, text, tolerated
+from clock.store.invalid_values import number, readable, text, tolerated
 from clock.store.server.connection import translated
 
 #: Upper ends of the histogram's buckets in ms, each about half as much again (Sidekiq's `Histogram`).

@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import readable
+from clock.store.invalid_values import readable
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import readable, text
+from clock.store.invalid_values import readable, text
 from clock.store.server.connection import translated
 
 

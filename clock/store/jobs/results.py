@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import readable, text
+from clock.store.invalid_values import readable, text
 from clock.store.server.connection import translated
 
 Fields = Mapping[str, str]

@@ -15,8 +15,8 @@ from redis import Redis
 
 from clock.clocks import SystemClock
 from clock.store import keys
+from clock.store.invalid_values import readable, text
 from clock.store.jobs.job_search import Found, JobSearch
-from clock.store.odd_keys import readable, text
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 

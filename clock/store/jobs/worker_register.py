@@ -11,7 +11,7 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import tolerated
+from clock.store.invalid_values import tolerated
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 

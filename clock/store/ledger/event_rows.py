@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from redis import Redis
 
 from clock.store import keys
+from clock.store.invalid_values import readable, text
 from clock.store.ledger import history, pauses
 from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
 from clock.store.ledger.history import Record
 from clock.store.ledger.pauses import ALL, Pause
-from clock.store.odd_keys import readable, text
 from clock.store.server.connection import translated
 
 _HASHES = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)

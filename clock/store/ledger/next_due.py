@@ -7,8 +7,8 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
+from clock.store.invalid_values import is_wrong_type
 from clock.store.ledger.entry import instant_ms
-from clock.store.odd_keys import is_wrong_type
 from clock.store.server.connection import translated
 
 Marker = tuple[str | None, int]  # event and due instant in ms; (None, 0): nothing will be due

@@ -9,8 +9,8 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import keys
+from clock.store.invalid_values import readable, text
 from clock.store.ledger import next_due
-from clock.store.odd_keys import readable, text
 from clock.store.server.connection import translated
 
 OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a take-over takes less than this

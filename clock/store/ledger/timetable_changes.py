@@ -12,7 +12,7 @@ from typing import Any, cast
 from redis import Redis
 
 from clock.store import keys
-from clock.store.odd_keys import readable, text
+from clock.store.invalid_values import readable, text
 from clock.store.server.connection import translated
 from clock.store.wrong_type import typed
 

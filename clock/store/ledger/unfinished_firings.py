@@ -17,9 +17,9 @@ from redis import Redis
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import keys
+from clock.store.invalid_values import number, readable, text
 from clock.store.jobs.job_search import Found, JobSearch, Span
 from clock.store.ledger import history
-from clock.store.odd_keys import number, readable, text
 from clock.store.server.connection import translated
 
 TRUSTED_MS = 60_000  # after its due instant, or after it was last seen, a job is looked for

@@ -13,8 +13,7 @@ from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.testing.world.slots import Lasts, Ran, SlotOwner, WorldSlot
 from clock.worker.fetching.fetcher import Fetcher
-from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat
-from clock.worker.heartbeat.status import Status
+from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat, WorkerDescription
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.options import WorkerOptions
 from clock.worker.running.firing_outcomes import FiringOutcomes
@@ -46,7 +45,7 @@ class WorldWorker:
         self.next_beat = clock.now()
         self.has_beaten = False  # whether Redis has taken the last heartbeat
         self._register = WorkerRegister(redis)
-        self._status = Status(fetcher, options, identity=identity, clock=clock)
+        self._status = WorkerDescription(fetcher, options, identity=identity, clock=clock)
         self._heartbeat = self._new_heartbeat()
 
     def beat(self) -> None:

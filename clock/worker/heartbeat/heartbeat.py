@@ -6,17 +6,30 @@ worker is written separately. While a job holds the interpreter lock, `heartbeat
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import socket
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
+import msgspec
+
+from clock import __version__
 from clock.clocks import Clock, to_ms
 from clock.errors import StoreUnavailable
-from clock.problems import Problems
+from clock.job.payload import seconds
+from clock.problems import Problems, published
+from clock.store.jobs.in_progress import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister
+from clock.worker.fetching.fetcher import Fetcher
+from clock.worker.fetching.handoff import Slot
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink
-from clock.worker.options import MISSED_BEATS
+from clock.worker.options import MISSED_BEATS, WorkerOptions
 
 GRACE_BEATS = 2  # heartbeats; a worker that starts or was cut off declares no other worker dead in that time
 
@@ -136,3 +149,125 @@ class Heartbeat:
             self._description.failed(error)
         else:
             self._description.works()
+
+
+with suppress(ImportError):  # Windows, where no worker runs, but this is imported
+    import resource
+
+SHOWN_BYTES = 10_000  # a longer payload is shown without its arguments
+
+
+class _Summary(msgspec.Struct):
+    """The fields of a payload, without its arguments, which are not parsed."""
+
+    name: str = msgspec.field(name="class", default="")
+    jid: str = ""
+    created_at: int | float | None = None
+    enqueued_at: int | float | None = None
+
+
+_SUMMARIES = msgspec.json.Decoder(_Summary)
+
+
+class WorkerDescription:
+    """Describes this worker for Redis, in the fields that Sidekiq's web page reads."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        options: WorkerOptions,
+        *,
+        identity: str,
+        clock: Clock,
+        problems: Problems | None = None,
+    ) -> None:
+        self._problems = problems or Problems(clock=clock)
+        self._fetcher = fetcher
+        self._clock = clock
+        self._shown: dict[str, tuple[Claimed, str]] = {}  # thread id -> job, and its payload as it is shown
+        _statm()
+        self._info: dict[str, object] = {
+            "hostname": socket.gethostname(),
+            "started_at": seconds(clock.now()),
+            "pid": os.getpid(),
+            "tag": "python",
+            "concurrency": options.concurrency,
+            "queues": options.queue_names,
+            "weights": [{queue.name: queue.weight for queue in options.queues}],
+            "labels": [],
+            "identity": identity,
+            "version": __version__,
+            "embedded": False,
+        }
+
+    def beat(self, rtt_us: int) -> Beat:
+        """The description to publish now; `rtt_us` is the last heartbeat's round-trip time in microseconds."""
+        now, monotonic = seconds(self._clock.now()), self._clock.monotonic()
+        running = [(slot, job) for slot in self._fetcher.slots if (job := slot.job)]
+        self._shown = {slot.tid: (job, self._payload(slot, job)) for slot, job in running}
+        work = {
+            slot.tid: {
+                **_work(job, self._shown[slot.tid][1], now - (monotonic - slot.started)),
+                **_progress(slot),
+            }
+            for slot, job in running
+        }
+        return Beat(
+            info=self._info,
+            busy=len(work),
+            beat=now,
+            rtt_us=rtt_us,
+            quiet=self._fetcher.stopping,
+            rss=resident_kb(),
+            work=work,
+            fetched=now - (monotonic - self._fetcher.claims.last_round_trip),
+            problems=published(self._problems, self._clock.now()),
+        )
+
+    def _payload(self, slot: Slot, job: Claimed) -> str:
+        """The job's payload as it is shown. A large payload is parsed once, not with each heartbeat."""
+        before = self._shown.get(slot.tid)
+        return before[1] if before and before[0] is job else shown(job)
+
+
+def shown(job: Claimed) -> str:
+    """The payload for Sidekiq's page, without the arguments if it is longer than `SHOWN_BYTES`."""
+    if len(job.payload) <= SHOWN_BYTES:
+        return job.payload.decode(errors="replace")
+    try:
+        summary = _SUMMARIES.decode(job.payload)
+    except (ValueError, RecursionError):
+        summary = _Summary()
+    args = [f"{len(job.payload)} bytes, not shown"]
+    return json.dumps({**msgspec.to_builtins(summary), "queue": job.queue, "args": args})
+
+
+def _progress(slot: Slot) -> dict[str, object]:
+    """The progress that the running job reports, if it does. Sidekiq's page ignores the field."""
+    progress = slot.state.progress if slot.state else None
+    return {} if progress is None else {"progress": progress}
+
+
+def _work(job: Claimed, payload: str, started: float) -> dict[str, object]:
+    return {"queue": job.queue, "payload": payload, "run_at": int(started)}
+
+
+def resident_kb() -> int:
+    """The resident memory of this process in kB; on systems without `/proc`, its peak so far."""
+    statm = _statm()
+    if statm is not None:
+        return int(os.pread(statm, 200, 0).split()[1]) * resource.getpagesize() // 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if sys.platform == "darwin" else peak
+
+
+@cache
+def _statm() -> int | None:
+    """An open descriptor of `/proc/self/statm`, or None on systems without it.
+
+    It stays open because a job may use up all descriptors of the process.
+    """
+    try:
+        return os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return None

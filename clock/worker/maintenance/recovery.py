@@ -32,7 +32,7 @@ from clock.worker.running.processor import UnreadablePayload, parse, wrapped
 from clock.worker.running.retry import noted
 
 DEATHS = 3
-TOLD = {
+END_WORDS = {
     End.SILENT: "its heartbeat expired",
     End.ENDED: "its process exited",
     End.FROZEN: "it was frozen and was killed",
@@ -137,7 +137,7 @@ class _DeadWorker:
     def _finish(self, now_ms: int) -> None:
         if self._register.forget(self.identity, now_ms) or self._moved:
             logger.warning(
-                "Worker %s is dead: %s; put back %d of its jobs", self.identity, TOLD[self._end], self._moved
+                "Worker %s is dead: %s; put back %d of its jobs", self.identity, END_WORDS[self._end], self._moved
             )
 
     def _read_marked(self) -> set[bytes]:

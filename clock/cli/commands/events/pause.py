@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.options import answering_settings, file_option, later, shared_options
 from clock.cli.output import echo
-from clock.cli.spans import later
 from clock.cli.wiring import load_timetable, opened
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing

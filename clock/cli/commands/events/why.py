@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.options import answering_settings, dated, file_option, shared_options
 from clock.cli.output import echo
-from clock.cli.spans import dated
 from clock.cli.wiring import load_timetable, opened
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.events.why import periods_of, recorded

@@ -1,8 +1,9 @@
-"""`clock worker`: runs jobs."""
+"""`clock worker`: runs jobs, in one process or in several with one health port."""
 
 from __future__ import annotations
 
 import faulthandler
+import logging
 import signal
 import sys
 import threading
@@ -10,29 +11,37 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from clock.cli.health_port import health, metrics_if_installed, parents_folder
+from clock.cli import program
+from clock.cli.health_port import (
+    environment_of_children,
+    health,
+    health_of_children,
+    metrics_if_installed,
+    parents_folder,
+)
 from clock.cli.options import health_options, setting_option, settings, shared_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
-from clock.cli.several import for_capsule, run_several
-from clock.cli.stopping import Stopping, end_processes, leave
+from clock.cli.stopping import EXIT_SECONDS, Stopping, end_processes, leave
 from clock.cli.wiring import clock_process, connected, identity, patiently, redis_clock, timetable_to_run
 from clock.clocks import SystemClock
 from clock.config import Config
+from clock.config.capsules import DEFAULT
 from clock.errors import StoreError, WorkerStuck
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.jobs.dead import DeadLimits
 from clock.store.server.connection import server_url, set_default
 from clock.ticker import STOP_SECONDS, ClockProcess
-from clock.worker import Queue, Worker, WorkerOptions
-from clock.worker.child import own_capsule, parent_pid, telling_parent
+from clock.worker import Launcher, Queue, Worker, WorkerOptions
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink, heartbeat_link
 from clock.worker.heartbeat.heartbeat_process import Assignment
+from clock.worker.launcher import own_capsule, parent_pid, reporting_to_launcher
 from clock.worker.limits import check_memory
 
 if TYPE_CHECKING:
@@ -71,9 +80,9 @@ def worker(with_clock: Path | None, burst: bool, **options: Any) -> None:
     config = settings(**options)
     capsule = own_capsule()
     if capsule is not None:
-        config = for_capsule(config, capsule)
+        config = _for_capsule(config, capsule)
     elif config.processes > 1 or config.capsules or config.max_jobs or config.max_memory:
-        sys.exit(run_several(config))
+        sys.exit(_run_several(config))
     with heartbeat_link(clock=SystemClock()) as link:
         _work(config, with_clock, burst, link)
 
@@ -100,7 +109,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
         handling(signals),
         _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
         health(config, redis, metrics, clock=standing_by, worker=process, parents=folder),
-        telling_parent(lambda: process.is_renewed),
+        reporting_to_launcher(lambda: process.is_renewed),
     ):
         process.run()
 
@@ -198,3 +207,56 @@ def _standing_by(
         thread.join(STOP_SECONDS)
     for refusal in refusals:
         raise refusal
+
+
+logger = logging.getLogger("clock.cli")
+
+LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
+
+
+def _run_several(config: Config) -> int:
+    """Run this command in several processes. Returns the exit code.
+
+    Raises ConfigurationError, StoreUnavailable.
+    """
+    for capsule in config.capsules:
+        logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
+    command = program.command([*sys.argv[1:], "--processes", "1"])  # the last one counts
+    with _folder(config) as folder:
+        launcher = Launcher(
+            command,
+            config.processes,
+            capsules=[DEFAULT, *(capsule.name for capsule in config.capsules)],
+            stop_timeout_seconds=config.stop_timeout,
+            clock=SystemClock(),
+            environ=environment_of_children(folder) if folder else {},
+        )
+        stopping = Stopping(
+            launcher.stop,
+            launcher.stop_now,
+            patience_seconds=config.stop_timeout,
+            exit_seconds=EXIT_SECONDS + LAUNCHER_SECONDS,
+            clock=SystemClock(),
+        )
+        signals = {**launcher.handlers(), **stopping.handlers()}
+        with handling(signals), health_of_children(config, folder, lambda: launcher.pids):
+            return launcher.run()
+
+
+def _for_capsule(config: Config, name: str) -> Config:
+    """The settings of a process that a launcher started for the capsule of this name."""
+    alone = replace(config, processes=1, capsules=())
+    for capsule in config.capsules:
+        if capsule.name == name:
+            return replace(alone, queues=capsule.queues, concurrency=capsule.concurrency or config.concurrency)
+    return alone
+
+
+@contextmanager
+def _folder(config: Config) -> Iterator[Path | None]:
+    """The folder for the health of the processes; None without a health port."""
+    if config.health_port is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="clock-health-") as folder:
+        yield Path(folder)

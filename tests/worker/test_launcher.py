@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from clock.worker.child import start
+from clock.worker.launcher import start
 from tests.patience import PATIENCE_SECONDS
 
 #: A process that handles signals only when it has been told to go on.
@@ -42,4 +42,4 @@ def test_a_child_that_is_signalled_before_it_handles_signals_does_so_later(
         os.close(writer)
         child.process.kill()
         child.process.wait()
-        child.told()
+        child.read_report()
