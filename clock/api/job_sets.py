@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Literal, Unpack
 
-from clock.api.awaitable import awaitable, awaitable_items
+from clock.api.awaitable import awaitable
 from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
+from clock.api.job_place import JobPlace
 from clock.errors import JobError
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, SetName, WaitingSet
 from clock.inspection.jobs.bulk import Act, Progress
-from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, set_place
+from clock.inspection.jobs.pages import set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis
 
 Action = Literal["delete", "add_to_queue", "kill"]
 
 
-class JobSet:
+class JobSet(JobPlace):
     """What the three sets have in common. Its methods raise StoreUnavailable.
 
     Each method that reads Redis has an awaitable twin, whose name begins with `a`. `redis` is a connection of
@@ -29,54 +30,13 @@ class JobSet:
     name: ClassVar[SetName]
 
     def __init__(self, *, redis: Redis | None = None) -> None:
-        self._redis = connected(redis)
-        self._place = set_place(self._redis, self.name)
+        redis = connected(redis)
+        super().__init__(redis, set_place(redis, self.name))
         self._jobs = WaitingSet(self._redis, self.name)
         self._bulk = Bulk(self._place, "first")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
-
-    def size(self) -> int:
-        """How many jobs it holds."""
-        return self._place.size()
-
-    def __len__(self) -> int:
-        return self.size()
-
-    def __bool__(self) -> bool:
-        return True  # an empty set is a set; and asking for its size costs a round trip
-
-    def __iter__(self) -> Iterator[FoundJob]:
-        return self.search()
-
-    def search(self, *, order: Order = "first", **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
-        """The jobs that meet all conditions (see `Conditions`), read in bounded steps as they are asked for.
-
-        `order`: "first" begins with the job that is due first, or died first; "last" at the other end. Jobs that
-        come or go in the meantime are not a problem: no other job is left out or returned twice.
-        """
-        return self._place.jobs(where(**conditions), now=now(), order=order)
-
-    def page(
-        self,
-        cursor: str | None = None,
-        *,
-        limit: int = PAGE_JOBS,
-        order: Order = "first",
-        scan: int = SCANNED_JOBS,
-        **conditions: Unpack[Conditions],
-    ) -> Page:
-        """A page of the jobs that meet all conditions: `limit` jobs at most, after reading `scan` at most.
-
-        `cursor` is the `cursor` of the page before; None: the first page. Raises InvalidCursor.
-        """
-        wanted = where(**conditions)
-        return self._place.page(wanted, now=now(), cursor=cursor, limit=limit, order=order, scan=scan)
-
-    def find(self, jid: str) -> FoundJob | None:
-        """The job of that id; None: it is not in this set. Redis reads through the set, in bounded steps."""
-        return next(self.search(jid=jid), None)
 
     def delete(self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
         """Delete jobs for good: those that are passed, or those that meet all conditions. How many.
@@ -148,10 +108,6 @@ class JobSet:
     def _enqueue(self, jobs: Sequence[FoundJob]) -> int:
         return self._jobs.enqueue(jobs, now())
 
-    asize = awaitable(size)
-    asearch = awaitable_items(search)
-    apage = awaitable(page)
-    afind = awaitable(find)
     adelete = awaitable(delete)
     aadd_to_queue = awaitable(add_to_queue)
     areschedule = awaitable(reschedule)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
-from clock.api.awaitable import awaitable, awaitable_items
+from clock.api.awaitable import awaitable
 from clock.api.bulk import Bulk, OnProgress, named
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connected, now
+from clock.api.job_place import JobPlace
 from clock.inspection import FoundJob, QueueJobs, QueueView, queues
 from clock.inspection.jobs.bulk import Progress
 from clock.inspection.jobs.job_sets import free_locks_of, view_of
-from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, queue_place
+from clock.inspection.jobs.pages import queue_place
 from clock.store import Redis, repairs
 from clock.store.jobs import paused_queues
 from clock.store.jobs.look_through import Step
 
 
-class Queue:
+class Queue(JobPlace):
     """The queue `name`. Its methods raise StoreUnavailable.
 
     Each method that reads Redis has an awaitable twin, whose name begins with `a`. `redis` is a connection of
@@ -26,11 +27,11 @@ class Queue:
     """
 
     def __init__(self, name: str = "default", *, redis: Redis | None = None) -> None:
+        redis = connected(redis)
+        super().__init__(redis, queue_place(redis, name))
         self.name = name
-        self._redis = connected(redis)
-        self._place = queue_place(self._redis, name)
         self._jobs = QueueJobs(self._redis, name)
-        self._bulk = Bulk(self._place, "last")  # from there no job can be passed over
+        self._bulk = Bulk(self._place, "last")  # from the end, no job is missed
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
@@ -40,50 +41,9 @@ class Queue:
         """All queues that jobs were ever pushed to: name, size, latency."""
         return queues(connected(redis), now())
 
-    def size(self) -> int:
-        """How many jobs wait in it."""
-        return self._place.size()
-
-    def __len__(self) -> int:
-        return self.size()
-
-    def __bool__(self) -> bool:
-        return True  # an empty queue is a queue; and asking for its size costs a round trip
-
     def latency(self) -> float:
         """For how many seconds the job that is taken next has waited; 0: the queue is empty."""
         return view_of(self._redis, self.name, now()).latency
-
-    def __iter__(self) -> Iterator[FoundJob]:
-        return self.search()
-
-    def search(self, *, order: Order = "first", **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
-        """The jobs that meet all conditions (see `Conditions`), read in bounded steps as they are asked for.
-
-        `order`: "first" begins with the job that is taken next; while workers take jobs, it may pass over some.
-        "last" begins with the newest; while jobs are pushed, it may return some twice.
-        """
-        return self._place.jobs(where(**conditions), now=now(), order=order)
-
-    def page(
-        self,
-        cursor: str | None = None,
-        *,
-        limit: int = PAGE_JOBS,
-        order: Order = "first",
-        scan: int = SCANNED_JOBS,
-        **conditions: Unpack[Conditions],
-    ) -> Page:
-        """A page of the jobs that meet all conditions: `limit` jobs at most, after reading `scan` at most.
-
-        `cursor` is the `cursor` of the page before; None: the first page. Raises InvalidCursor.
-        """
-        wanted = where(**conditions)
-        return self._place.page(wanted, now=now(), cursor=cursor, limit=limit, order=order, scan=scan)
-
-    def find(self, jid: str) -> FoundJob | None:
-        """The job of that id; None: it is not in this queue. Redis reads through the queue, in bounded steps."""
-        return next(self.search(jid=jid), None)
 
     def delete(self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
         """Delete jobs for good: those that are passed, or those that meet all conditions. How many.
@@ -130,11 +90,7 @@ class Queue:
         """Whether it is paused."""
         return self.name in paused_queues.paused(self._redis)
 
-    asize = awaitable(size)
     alatency = awaitable(latency)
-    asearch = awaitable_items(search)
-    apage = awaitable(page)
-    afind = awaitable(find)
     adelete = awaitable(delete)
     aclear = awaitable(clear)
     apause = awaitable(pause)

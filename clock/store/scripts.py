@@ -18,6 +18,8 @@ PARTS = (
     "fields_of",
     "is_outranked",
     "refuse_unless_hashes",
+    "refuse_unless_lists",
+    "push_job",
     "lock_holder",
     "take_lock",
     "free_lock",

@@ -10,11 +10,8 @@
 -- One script, because two programs may push the same job at once, and a crash between lock and push would leave a lock
 -- without a job. Locks whose window is over are removed along the way.
 local now = tonumber(ARGV[1])
-for place = 6, #KEYS do
-  need('LPUSH', KEYS[place], '')
-  local kind = redis.call('TYPE', KEYS[place]).ok
-  if kind ~= 'list' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[place] .. ' is no list') end
-end
+local wrong = refuse_unless_lists(6)
+if wrong then return wrong end
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 10)) do
   if not lock_holder(KEYS[1], key, now) then redis.call('HDEL', KEYS[1], key) end
   redis.call('ZREM', KEYS[2], key)
@@ -27,12 +24,7 @@ for at = 2, #ARGV, 8 do
     reply[#reply + 1] = holder .. '|' .. since
   else
     reply[#reply + 1] = ''
-    if score == '' then
-      redis.call('LPUSH', list, payload)
-      redis.pcall('SADD', KEYS[4], name)
-    else
-      redis.call('ZADD', KEYS[5], score, payload)
-    end
+    push_job(list, KEYS[4], KEYS[5], name, payload, score)
   end
 end
 return reply

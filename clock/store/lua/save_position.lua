@@ -12,20 +12,11 @@
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if not held then return 0 end
 if held == ARGV[2] then return 1 end
-for place = 4, #KEYS do
-  need('LPUSH', KEYS[place], '')
-  local kind = redis.call('TYPE', KEYS[place]).ok
-  if kind ~= 'list' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[place] .. ' is no list') end
-end
+local wrong = refuse_unless_lists(4)
+if wrong then return wrong end
 need('HSET', KEYS[1], '0', '')
 for at = 3, #ARGV, 4 do
-  local key, name, payload, score = KEYS[3 + tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  if score == '' then
-    redis.call('LPUSH', key, payload)
-    redis.pcall('SADD', KEYS[2], name)
-  else
-    redis.call('ZADD', KEYS[3], score, payload)
-  end
+  push_job(KEYS[3 + tonumber(ARGV[at])], KEYS[2], KEYS[3], unpack(ARGV, at + 1, at + 3))
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1

@@ -2,7 +2,6 @@ from collections.abc import Mapping
 
 from clock.web.page import Show
 from clock.web.pages import (
-    audit,
     busy,
     changes,
     event,
@@ -53,7 +52,7 @@ PAGES: Mapping[str, Show] = {
     "/metrics": metrics.show,
     "/processes": processes.show,
     "/redis": server.show,
-    "/audit": audit.show,
+    "/audit": changes.show_audit,
     "/go": go.go_page(MENU),
     "/display": shell.display,
     "/help": shell.keyboard,
