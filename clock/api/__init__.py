@@ -20,8 +20,11 @@ from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerVi
 from clock.inspection.jobs.bulk import Progress
 from clock.inspection.jobs.busy import BusyJob
 from clock.inspection.jobs.pages import Page
+from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
 
 __all__ = [
+    "BackfillPlan",
+    "BackfilledRun",
     "BusyJob",
     "ClockView",
     "Clocks",
@@ -38,6 +41,7 @@ __all__ = [
     "JobSet",
     "Located",
     "Page",
+    "PlannedRun",
     "Progress",
     "Queue",
     "QueueView",

@@ -19,11 +19,19 @@ from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, 
 from clock.inspection.events.why import why as explain
 from clock.job.push.client import clock as client_clock
 from clock.store import Redis, listing
-from clock.store.ledger import history, pauses
+from clock.store.ledger import backfilled, history, pauses
 from clock.store.ledger.history import Record
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import ALL, Pause
-from clock.ticker import Signature, fire_manually, release_of
+from clock.ticker import (
+    Backfill,
+    BackfilledRun,
+    BackfillPlan,
+    Signature,
+    fire_manually,
+    plan_backfill,
+    release_of,
+)
 from clock.timetable import Event, Timetable, action, find_event, load, with_rows
 
 SECOND = timedelta(seconds=1)
@@ -147,6 +155,38 @@ class Events:
             )
         return held.jids
 
+    def plan_backfill(
+        self, name: str, start: datetime, end: datetime, *, beyond_history: bool = False
+    ) -> BackfillPlan:
+        """The runs of an event in [start, end), aware instants, and what `backfill` does with each of them.
+
+        Changes nothing. Needs a timetable. Raises UnknownEvent, ConfigurationError for over 10,000 runs.
+        """
+        event = find_event(self._declarations(name), name)
+        return plan_backfill(self._redis, event, start, end, now=_now(), beyond_history=beyond_history)
+
+    def backfill(
+        self,
+        name: str,
+        start: datetime,
+        end: datetime,
+        *,
+        beyond_history: bool = False,
+        per_second: float | None = None,
+    ) -> list[BackfilledRun]:
+        """Run what an event did not run in [start, end), with the jids of its schedule; the runs that were made.
+
+        It skips runs that were made, so it may be repeated. `per_second` limits the runs in a second.
+        `beyond_history`: instants that are older than the history run, too, although they may have run before.
+        Needs a timetable. Raises UnknownEvent, ConfigurationError, ClockError if the action fails.
+        """
+        timetable = self._declarations(name)
+        plan = self.plan_backfill(name, start, end, beyond_history=beyond_history)
+        backfilled.forget_old(self._redis, to_ms(_now()))
+        signature = _signature(timetable.path)
+        ledger = RedisLedger(self._redis)
+        return list(Backfill(plan, timetable, ledger, client_clock(), signature, per_second).run())
+
     def _declarations(self, name: str) -> Timetable:
         if self.timetable is None:
             raise UnknownEvent(name, [])
@@ -195,6 +235,8 @@ class Events:
     apause = awaitable(pause)
     aresume = awaitable(resume)
     afire = awaitable(fire)
+    aplan_backfill = awaitable(plan_backfill)
+    abackfill = awaitable(backfill)
 
 
 def _now() -> datetime:

@@ -27,6 +27,7 @@ LEDGER_RENAMED = "clock:ledger:renamed"  # hash: old name of an event -> its nam
 HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
 OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: what became of a firing's job, JSON under `entry`
 WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not ended -> due, score in `retry`
+BACKFILLED = "clock:backfilled"  # sorted set: due instant of a backfilled run, a space, its event -> when
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, with the earlier ones, JSON
 NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided
 HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes one that stands by

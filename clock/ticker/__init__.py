@@ -1,3 +1,5 @@
+from clock.ticker.backfill.plan import BackfillPlan, PlannedRun, plan_backfill
+from clock.ticker.backfill.runs import Backfill, BackfilledRun
 from clock.ticker.clock_process import ClockProcess
 from clock.ticker.firing.decisions import JOINED, Outcome, Signature, decision_of, pause_after
 from clock.ticker.firing.manual_fire import fire_manually
@@ -17,12 +19,16 @@ __all__ = [
     "STOP_SECONDS",
     "ActionMode",
     "ActionOf",
+    "Backfill",
+    "BackfillPlan",
+    "BackfilledRun",
     "ClockIdentity",
     "ClockProcess",
     "Due",
     "Heartbeat",
     "Leader",
     "Outcome",
+    "PlannedRun",
     "Release",
     "Signature",
     "Ticker",
@@ -34,5 +40,6 @@ __all__ = [
     "fires_on_time",
     "own_action",
     "pause_after",
+    "plan_backfill",
     "release_of",
 ]

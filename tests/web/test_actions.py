@@ -51,6 +51,22 @@ def test_an_event_is_paused_for_an_hour_with_a_reason(ana: Visitor) -> None:
     assert "It lasts until 14:00 CEST." in ana.text("/event", name="reminders")
 
 
+def test_a_backfill_shows_its_runs_before_it_makes_them(ana: Visitor, redis: Redis) -> None:
+    link = "/act/backfill?event=reminders&from=2026-03-26&to=2026-03-29"
+
+    asked = ana.text("/act/backfill", event="reminders", **{"from": "2026-03-26"}, to="2026-03-29")
+    message = _ask_and_answer(ana, link)
+    again = ana.text("/act/backfill", event="reminders", **{"from": "2026-03-26"}, to="2026-03-29")
+
+    assert "Backfill 3 runs of reminders?" in asked
+    assert "2026-03-28 06:00:00 CET: would run" in asked
+    assert message == "Backfilled 3 runs."
+    assert redis.llen("queue:default") == 3
+    assert "Skipped: 3 backfilled already" in again
+    assert ana.get("/act/backfill", event="reminders", **{"from": "2026-03-30"}, to="2026-03-29").status == 400
+    assert [entry.change.what for entry in changes(redis, 5)] == ["backfill"]
+
+
 def test_an_event_is_paused_until_a_time_of_the_viewers_zone(ana: Visitor) -> None:
     found = ana.post("/act/pause", SAME_SITE, event="reminders", until="2026-03-30 08:00")
 

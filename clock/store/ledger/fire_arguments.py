@@ -10,7 +10,7 @@ import msgspec
 
 from clock.store import keys
 from clock.store.jobs.unique_locks import Lock
-from clock.store.ledger.decision import Decision
+from clock.store.ledger.decision import Decision, DecisionKind
 
 _KEYS = [
     keys.LEDGER_DECIDED,
@@ -37,6 +37,11 @@ class FireArguments:
 def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
     """The decisions as the fire script takes them."""
     pushes = [push for made in decisions for push in made.pushes]
+    backfilled = {
+        place: str(made.detail["at"])
+        for place, made in enumerate(decisions, 1)
+        if made.kind is DecisionKind.BACKFILLED
+    }
     places = {queue: place for place, queue in enumerate(dict.fromkeys(push.queue for push in pushes), 1)}
     columns = (
         [made.event for made in decisions],
@@ -53,9 +58,11 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
         {place: made.counted for place, made in enumerate(decisions, 1) if made.counted},
         {place: 1 for place, made in enumerate(decisions, 1) if made.joins},
         {place: _lock(push.lock) for place, push in enumerate(pushes, 1) if push.lock},
+        backfilled,
     )
     names = [*_KEYS, *map(keys.queue, places), *(keys.HISTORY + made.event for made in decisions)]
     names += [keys.WATCHED + made.event for made in decisions if made.watched]
+    names += [keys.BACKFILLED] if backfilled else []
     return FireArguments(names, msgspec.msgpack.encode(columns))
 
 

@@ -7,6 +7,7 @@
 -- KEYS[8] hash of locks of unique jobs    KEYS[9] sorted set of locks with a window    KEYS[10] sorted set of replaced
 -- jobs    KEYS[11], ... the list of each queue    then, for each decision, its event's history stream
 -- then, for each decision with watched jobs, its event's hash of these: jid -> due (ms)
+-- then, with backfilled decisions, the sorted set of these: due (ms), a space, event -> now (ms)
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
 -- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
 -- columns, because a table for each decision would cost as much as all else: a list of lists of events,
@@ -15,7 +16,9 @@
 -- of the queues; then a map from a job's place in those to its score in the delayed set, and maps from a decision's
 -- place to its watched jids, to what KEYS[7] is to hold for it, and to 1 if the entry may join a latest one of the
 -- same kind in the history; and a map from a unique job's place to its lock: key, jid, window (ms), the conflict
--- rule, and now (ms). If another job holds the lock, the job is not pushed, and the history names the holder. An empty declaration: fired by hand, which the history records and the ledger does not.
+-- rule, and now (ms). If another job holds the lock, the job is not pushed, and the history names the holder; and a map
+-- from a backfilled decision's place to now (ms). An empty declaration: fired by hand or backfilled, which the history
+-- records and the ledger does not.
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger says something else of the event than `after` and
 -- declaration do, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -23,11 +26,12 @@
 -- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
-local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins, locks =
+local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins, locks, backfilled =
   unpack(cmsgpack.unpack(ARGV[4]))
 local FIXED = 10 -- keys before those of the queues, the histories and the watched jobs
 local HISTORIES = FIXED + #names
 local next_watched = HISTORIES + #events
+local BACKFILLED = KEYS[#KEYS] -- if there are any
 local kinds, reply, problems = {}, {}, {}
 local advanced, queued, recounted = {}, {}, {}
 
@@ -141,6 +145,7 @@ end
 local decided, declared -- read once nothing can fail any more
 local function judge(n, first, last)
   local event, due = events[n], dues[n]
+  if backfilled[n] and redis.call('ZSCORE', BACKFILLED, due .. ' ' .. event) then return 0 end
   if declarations[n] ~= '' then
     if declared[event] ~= declarations[n] then return -3 end
     if decided[event] == due then return 0 end
@@ -153,6 +158,7 @@ end
 local refused = refuse_unless_hashes({ 1, 2, 7 })
 if refused then return refused end
 need('HSET', KEYS[1], '', '')
+if next(backfilled) then need('ZADD', BACKFILLED, 0, '') end
 if next(delays) then need('ZADD', KEYS[4], 0, '') end
 if #names > 0 then need('SADD', KEYS[3], '') end
 for queue = 1, #names do need('LPUSH', KEYS[FIXED + queue], '') end
@@ -166,6 +172,7 @@ for n, event in ipairs(events) do
   if verdict == 1 then
     if next(locks) then take_locks(n, first, last) end
     write_history(n)
+    if backfilled[n] then redis.call('ZADD', BACKFILLED, backfilled[n], dues[n] .. ' ' .. event) end
     for job = first, last do push(job) end
     if watched[n] and holds(KEYS[next_watched], 'hash') then
       for _, jid in ipairs(watched[n]) do redis.call('HSET', KEYS[next_watched], jid, dues[n]) end

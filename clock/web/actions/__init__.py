@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 
 from clock.web.actions.action import Action, Question, confirm_page
+from clock.web.actions.backfills import BACKFILLS
 from clock.web.actions.bulk import BULK
 from clock.web.actions.display import DISPLAY
 from clock.web.actions.events import EVENTS
@@ -10,7 +11,7 @@ from clock.web.page import Page, Show, Visit
 from clock.web.request import Response
 
 #: name, which is the last part of its path -> the action
-ACTIONS: Mapping[str, Action] = {**EVENTS, **JOBS, **BULK, **PROCESSES, **DISPLAY}
+ACTIONS: Mapping[str, Action] = {**EVENTS, **BACKFILLS, **JOBS, **BULK, **PROCESSES, **DISPLAY}
 
 
 def confirm(name: str) -> Show:

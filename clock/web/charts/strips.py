@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 
 PITCH, WIDTH, HEIGHT = 7, 5, 26
 FLOOR = HEIGHT - 1
-KINDS = ("fired", "caught_up", "missed", "refused", "paused", "overlap", "error", "manual")
+KINDS = ("fired", "caught_up", "missed", "refused", "paused", "overlap", "error", "manual", "backfilled")
 LOWEST, HIGHEST = 7.0, 23.0
 LATEST_MS = 3_600_000  # an hour late, or more, has full height
 
@@ -107,6 +107,10 @@ def _manual(x: int, height: float) -> str:
     return f"M{x} 18l2.5-6 2.5 6-2.5 6z"
 
 
+def _backfilled(x: int, height: float) -> str:
+    return f"M{x + 5} 12v12l-5-6z"
+
+
 _SHAPES: Mapping[str, Callable[[int, float], str]] = {
     "fired": _fired,
     "caught_up": _caught_up,
@@ -116,4 +120,5 @@ _SHAPES: Mapping[str, Callable[[int, float], str]] = {
     "overlap": _overlap,
     "error": _error,
     "manual": _manual,
+    "backfilled": _backfilled,
 }

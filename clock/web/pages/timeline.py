@@ -148,7 +148,7 @@ def _is_on(record: Record, day: Day) -> bool:
 def _decided(record: Record, day: Day, usual: float) -> Mark:
     outcomes = record.get("outcomes", {}).values()
     took = max((outcome["took_ms"] / 1000 for outcome in outcomes), default=usual)
-    has_run = kind_of(record) in ("fired", "caught_up", "manual")
+    has_run = kind_of(record) in ("fired", "caught_up", "manual", "backfilled")
     start = (record["due"] - day.begin_ms) / 1000
     jobs = record.get("jobs", 0)
     return Mark(start, took if has_run else 0.0, kind_of(record), jobs if has_run else 0)
