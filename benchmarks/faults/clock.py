@@ -69,22 +69,25 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter)
     due: int = 0
     missed: int = 0  # recorded as missed: no clock kept up, and more were due than are caught up
-    earlier: int = 0  # from before a flush after which no clock lived that knew the ledger: it was started again
+    earlier: int = 0  # due before the ledger began anew: it was lost while no clock lived that knew it
+    begun_anew: int = 0  # how often that happened
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     unrecorded: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)  # a clock that knew the ledger began it anew
 
     @property
     def is_perfect(self) -> bool:
         """Whether every due instant was enqueued exactly once, and stands in the history."""
-        return self.due > 0 and not (self.lost or self.doubled or self.unrecorded)
+        return self.due > 0 and not (self.lost or self.doubled or self.unrecorded or self.forgotten)
 
     def __str__(self) -> str:
         faults = ", ".join(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))
         return (
             f"{self.due} due instants; lost {len(self.lost)}, doubled {len(self.doubled)}, "
             f"recorded as missed {self.missed}, "
-            f"from an earlier ledger {self.earlier}, not in the history {len(self.unrecorded)}; faults: {faults}"
+            f"from an earlier ledger {self.earlier} (begun anew {self.begun_anew} times), "
+            f"not in the history {len(self.unrecorded)}; faults: {faults}"
         )
 
 
@@ -101,6 +104,7 @@ class Clocks:
         self._snapshot: tuple[dict[Any, Any], int] | None = None  # what was decided, and how many jobs waited
         self.flushed: list[bytes] = []  # jobs that were in the queue when everything was flushed
         self.flushed_at = 0  # ms; the history begins after it
+        self.begun_anew: list[tuple[str, Any, Any]] = []  # what was lost, who led then, who led afterwards
         for number in range(CLOCKS):
             self._step(number, 0)
             self._running.append(self._start(number))
@@ -192,8 +196,10 @@ class Clocks:
         redis = self._server.redis
         with redis.pipeline() as pipeline:
             pipeline.lrange(QUEUE, 0, -1)
+            pipeline.hgetall(keys.LEDGER_ANCHOR)
+            pipeline.hget(keys.LEASE, "identity")
             pipeline.delete(key) if key else pipeline.flushall()
-            jobs, _ = pipeline.execute()
+            jobs, anchors, leader, _ = pipeline.execute()
         if key is None:
             self.flushed += jobs
             self.flushed_at = redis.time()[0] * 1000
@@ -201,6 +207,8 @@ class Clocks:
         give_up = SystemClock().monotonic() + PATIENCE_SECONDS
         while not all(redis.hlen(name) == EVENTS for name in LEDGER) and SystemClock().monotonic() < give_up:
             SystemClock().wait(threading.Event(), 0.1)
+        if redis.hgetall(keys.LEDGER_ANCHOR) != anchors:
+            self.begun_anew.append((key or "everything", leader, redis.hget(keys.LEASE, "identity")))
 
     def _has_settled_leader(self) -> bool:
         """Whether the leader lives and has nothing to catch up, so that it knows the whole ledger."""
@@ -244,7 +252,13 @@ def run(folder: Path, seconds: float, seed: int) -> Tally:
         clocks.calm()
         _wait_until_decided(server.redis, timetable, clocks)
         clocks.end()
+        tally.begun_anew = len(clocks.begun_anew)
         _count(server.redis, timetable, tally, clocks.flushed, clocks.flushed_at)
+        tally.forgotten = [
+            f"{key}: {leader!r} led before and after, and began anew"
+            for key, leader, later in clocks.begun_anew
+            if leader == later
+        ]
     finally:
         clocks.end()
         server.kill()
@@ -293,7 +307,8 @@ def _count(redis: Redis, timetable: Timetable, tally: Tally, flushed: list[bytes
                 tally.doubled.append(what)
             if due * 1000 not in recorded and due * 1000 > kept_from_ms:
                 tally.unrecorded.append(what)
-        for key in [key for key in pushed if key[0] == name and key[1] < min(entry.anchor_ms, since_ms)]:
+        begun_ms = entry.anchor_ms if tally.begun_anew else 0
+        for key in [key for key in pushed if key[0] == name and key[1] < begun_ms]:
             tally.earlier += pushed.pop(key)
     tally.doubled += [f"{name} due {due} ms, which is no due instant" for name, due in pushed]
 
@@ -307,7 +322,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tally = run(Path(folder), options.seconds, options.seed)
         print(f"seed {options.seed}: {tally}")
-        for line in [*tally.lost, *tally.doubled, *tally.unrecorded][:20]:
+        for line in [*tally.forgotten, *tally.lost, *tally.doubled, *tally.unrecorded][:20]:
             print(" ", line)
         if not tally.is_perfect:
             print(Path(folder, "clocks.log").read_text()[-5000:])
