@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 SECONDS ?= 0
 WORKERS ?= 4
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+PYTEST := $(BIN)/python -m pytest --dist worksteal --numprocesses
 EVERYDAY := not slow and not process
 INSTALL := pip install --quiet --disable-pip-version-check
 
@@ -31,10 +31,10 @@ lint: .venv/dev
 	$(BIN)/mypy
 
 all-tests: .venv/dev
-	CLOCK_EXAMPLES=full $(PYTEST) --durations=20
+	CLOCK_EXAMPLES=full $(PYTEST) $(WORKERS) --durations=20
 
 everyday: .venv/dev
-	$(PYTEST) -m "$(EVERYDAY)"
+	$(PYTEST) auto -m "$(EVERYDAY)"
 
 lowest: .venv/dev ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
 	@.ci/test_versions lowest "$(EVERYDAY)"

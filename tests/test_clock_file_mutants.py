@@ -9,6 +9,8 @@ import pytest
 
 from tests import test_clock_file as rules
 
+pytestmark = pytest.mark.slow
+
 MISTAKES = {
     "a zone an hour away": ("America/Indiana/Indianapolis", "America/Chicago"),
     "UTC": ("America/Indiana/Indianapolis", "UTC"),

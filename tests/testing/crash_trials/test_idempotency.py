@@ -24,6 +24,8 @@ from jobs.send_assignment_reminder_job import SendAssignmentReminderJob
 from tests.testing.orders import Orders, serving_orders
 from tests.testing.zoo import ZOO, Pair, Place, charge, database, file
 
+pytestmark = pytest.mark.slow
+
 
 class Inbox:
     """A mail server's handler that keeps the Message-IDs."""
@@ -94,7 +96,6 @@ def test_a_hole_is_found_and_named_by_its_lines(pair: Pair, place: Redis) -> Non
         try_out(pair.hole, place)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pair", ZOO, ids=lambda pair: pair.fixed.__name__)
 def test_its_twin_is_not_accused(pair: Pair, place: Redis) -> None:
     try_out(pair.fixed, place)

@@ -7,6 +7,8 @@ import pytest
 from clock import Job, testing
 from tests.job.django_here import transaction
 
+pytestmark = pytest.mark.slow
+
 
 class PayTwiceByDjangoJob(Job):
     """Takes from one account, and gives to the other."""

@@ -12,6 +12,8 @@ import requests
 from clock import Job, testing
 from tests.testing.orders import Orders, serving_orders
 
+pytestmark = pytest.mark.slow
+
 
 class Service:
     """Where the orders are."""

@@ -9,6 +9,8 @@ from psycopg.sql import SQL, Identifier
 
 from clock import Job, testing
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]  # PostgreSQL starts
+
 ADD = "UPDATE account_of_this_test SET balance = balance + %s WHERE name = %s"
 TABLE = Identifier("account_of_this_test")
 NOTE = "INSERT INTO account_of_this_test VALUES ('noted', 1) ON CONFLICT DO NOTHING"

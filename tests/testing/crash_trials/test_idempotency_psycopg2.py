@@ -12,6 +12,8 @@ from psycopg2.sql import SQL, Identifier
 
 from clock import Job, testing
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]  # PostgreSQL starts
+
 FIRST = "INSERT INTO notes_of_this_test VALUES ('first')"
 SECOND = SQL("INSERT INTO {} VALUES ('second')").format(Identifier("notes_of_this_test"))
 READ = "SELECT what FROM notes_of_this_test ORDER BY what"

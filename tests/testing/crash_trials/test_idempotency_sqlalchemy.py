@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from clock import Job, testing
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]  # PostgreSQL starts
+
 READ = text("SELECT what FROM steps_of_this_test ORDER BY what")
 FIRST = text("INSERT INTO steps_of_this_test VALUES ('first')")
 SECOND = text("INSERT INTO steps_of_this_test VALUES ('second')")
