@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         handler,
         on,
         repeat,
+        rrule,
+        sun,
         sync_events,
     )
 else:
@@ -76,7 +78,9 @@ __all__ = [
     "job",
     "on",
     "repeat",
+    "rrule",
     "server_middleware",
+    "sun",
     "sync_events",
     "worker_error_handler",
 ]

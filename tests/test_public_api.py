@@ -38,7 +38,7 @@ PUBLIC: dict[str, list[str] | None] = {
     "clock.testing": None,
     "clock.ticker": ["Signature", "Ticker"],
     # The words of a declaration: `every().day.at(...)`, `cron(...)`
-    "clock.timetable.clock_file.cron_form": ["CronJob"],
+    "clock.timetable.clock_file.written_forms": ["WrittenJob"],
     "clock.timetable.clock_file.fluent": ["FluentJob"],
     "clock.web": None,
 }

@@ -121,7 +121,7 @@ def _is_template(name: str, node: yaml.Node, merged: frozenset[int]) -> bool:
     """Whether an entry is not an event. `merged` are the ids of the nodes that events merge."""
     if name.startswith((".", "x-")):
         return True
-    return id(node) in merged and {"every", "cron", "interval"}.isdisjoint(_children(node))
+    return id(node) in merged and {"every", "cron", "rrule", "sun", "interval"}.isdisjoint(_children(node))
 
 
 def _merged_by_events(section: yaml.Node | None) -> frozenset[int]:

@@ -14,6 +14,8 @@ _SCHEDULE = {
         "type": "object",
         "properties": {
             "cron": {"type": "string"},
+            "rrule": {"type": "string"},
+            "sun": {"type": "string"},
             "every": {"type": ["string", "number"]},
             "at": {"type": ["string", "array"]},
             "job": {"type": "string"},

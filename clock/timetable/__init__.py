@@ -1,7 +1,6 @@
 # What a clock file calls
 from clock.timetable.action import DUE_AT, PackedPush
 from clock.timetable.clock_file.at_run_time import action
-from clock.timetable.clock_file.cron_form import cron
 from clock.timetable.clock_file.declarations import (
     cancel_job,
     clear,
@@ -20,6 +19,7 @@ from clock.timetable.clock_file.loading.ending import left_running
 from clock.timetable.clock_file.loading.loader import load
 from clock.timetable.clock_file.rows.database_rows import RowsRead, read_rows
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
+from clock.timetable.clock_file.written_forms import cron, rrule, sun
 from clock.timetable.clock_file.zones.zone_files import zone_name
 from clock.timetable.event import CatchUp, Event, Overlap
 from clock.timetable.row_events import find_event, with_rows
@@ -53,6 +53,8 @@ __all__ = [
     "on",
     "read_rows",
     "repeat",
+    "rrule",
+    "sun",
     "sync_events",
     "with_rows",
     "zone_name",

@@ -29,7 +29,7 @@ ARGUMENTS: Mapping[str, list[str]] = {
     "catch_up": ["'latest'", "'all', timedelta(hours=2)", "'skip'"],
     "catch_up_within": ["timedelta(hours=2)"],
     "overlap": ["'allow'", "'skip'", "'queue_one'"],
-    "except_on": ["holidays", "'2026-11-25'", "[date(2026, 11, 25)], 'next'", "holidays, 'previous'"],
+    "except_on": ["holidays", "'2026-11-25'", "[date(2026, 11, 25)], 'next'", "holidays, 'previous'", "'DE-BY'"],
     "otherwise": ["'next'", "'previous'"],
     "spread": ["timedelta(minutes=10)"],
     "jitter": ["timedelta(minutes=10)"],
@@ -38,7 +38,7 @@ ARGUMENTS: Mapping[str, list[str]] = {
     "fold": ["'first'", "'both'"],
     "describe": ["'Why.'"],
     "description": ["'Why.'"],
-    "on": ["1", "31", "'last'", "'3rd monday', 15"],
+    "on": ["1", "31", "'last'", "'3rd monday', 15", "'last business day'"],
     "tz": ["'UTC'", "'Asia/Tokyo'", "timezone.utc"],
     "skip_first_run": ["True", "False"],
 }

@@ -203,8 +203,8 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
     ("row", "message"),
     [
         ({"every": 60}, "lib/clock.py:7: a row needs a name or an id: {'every': 60}"),
-        ({"id": 5}, "lib/clock.py:7: 'SendLetterJob 5': give either every or cron, not both"),
-        ({"id": 5, "every": 60, "cron": "@daily"}, "give either every or cron, not both"),
+        ({"id": 5}, "lib/clock.py:7: 'SendLetterJob 5': give one of every, cron, rrule, sun"),
+        ({"id": 5, "every": 60, "cron": "@daily"}, "give one of every, cron, rrule, sun"),
         ({"id": 5, "every": "soon"}, "'soon' has the unknown unit 'soon'; use week, day, hour, minute, second"),
         ({"id": 5, "every": "10 mins!"}, "invalid period '10 mins!'; use '10 minutes'"),
         ({"id": 5, "every": 10**30}, "1000000000000000000000000000000 is too long for a period"),

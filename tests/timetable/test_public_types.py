@@ -9,8 +9,8 @@ import pytest
 
 from clock import Job, cron, error_handler, every, handler, on, repeat
 from clock.timetable import load
-from clock.timetable.clock_file.cron_form import CronJob
 from clock.timetable.clock_file.fluent import FluentJob
+from clock.timetable.clock_file.written_forms import WrittenJob
 
 
 class MailLetterJob(Job):
@@ -26,7 +26,7 @@ def declare() -> None:
     assert_type(every().monday.at(["06:00", "18:00"], "Europe/Berlin").do(MailLetterJob, "me"), FluentJob)
     assert_type(every(5).to(10).minutes.named("x").do(act, "word"), FluentJob)
     assert_type(every().day.until(timedelta(days=1)).tag("a").do(MailLetterJob.set(queue="low"), "me"), FluentJob)
-    assert_type(cron("@daily").catch_up("all", within=timedelta(hours=2)).do(act), CronJob)
+    assert_type(cron("@daily").catch_up("all", within=timedelta(hours=2)).do(act), WrittenJob)
 
     @every(timedelta(hours=1), "hourly.job", at="**:30", thread=True, overlap="skip")
     def hourly(name: str, due: datetime) -> int:

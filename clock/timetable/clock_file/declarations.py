@@ -1,4 +1,4 @@
-"""The functions that a clock file calls: `every`, `repeat`, `configure`, `handler`... `cron` is in `cron_form`."""
+"""The functions that a clock file calls: `every`, `repeat`, `configure`... `cron` is in `written_forms`."""
 
 from __future__ import annotations
 

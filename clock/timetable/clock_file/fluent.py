@@ -15,12 +15,14 @@ import schedule
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.builder import Builder
 from clock.timetable.periods import LONGEST_PERIOD, listed
+from clock.timetable.triggers.adjustments import no_holidays
+from clock.timetable.triggers.business_days import BusinessDays
 from clock.timetable.triggers.calendar_days import (
     WEEKDAYS,
     WEEKEND_DAYS,
     WORKING_DAYS,
-    MatchingDays,
     MonthDay,
+    MonthRule,
     days_on,
     parse_month_day,
 )
@@ -153,7 +155,8 @@ class FluentJob(Builder):
     def on(self, *days: int | str) -> FluentJob:
         """Set the days of the month: 1 to 31, "last", "3rd monday", "last friday", "1st weekday".
 
-        A month without such a day is skipped. Raises DeclarationError.
+        "2nd business day" and "last business day" count the weekdays that `except_on` does not exclude. A month
+        without such a day is skipped. Raises DeclarationError.
         """
         if self._calendar != "month" or not days:
             raise self._error("on(...) takes days of a month; write every().month.on(1), on(1, 15) or on('last')")
@@ -241,14 +244,16 @@ class FluentJob(Builder):
             ClockworkAt(period, at, zone, at_anchor=False, dst=dst) for at in dict.fromkeys(self._ats)
         ]
         if self._calendar:
-            triggers.append(CalendarDays(zone, self._days(), times or None, self.interval, dst))
+            triggers.append(CalendarDays(zone, self._days(name), times or None, self.interval, dst))
         elif times:
             triggers += self._at_triggers(times, zone, dst)
         elif not triggers:
             triggers.append(self._plain(zone, name, dst))
         return triggers[0] if len(triggers) == 1 else Union(tuple(triggers))
 
-    def _days(self) -> MatchingDays:
+    def _days(self, name: str) -> MonthRule:
+        if any(day.counts_business_days for day in self._month_days):
+            return BusinessDays(self._month_days, name, self._entry.adjustments.excepted or no_holidays)
         if self._month_days:
             return days_on(self._month_days)
         return WORKING_DAYS if self._calendar == "weekday" else WEEKEND_DAYS

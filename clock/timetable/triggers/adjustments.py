@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from clock.timetable.naming import name_of
 from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS
 from clock.timetable.triggers.clockwork import ClockworkAt
+from clock.timetable.triggers.country_holidays import ACCEPTED, calendar_of, country_holidays
 from clock.timetable.triggers.holidays import Except, Otherwise
 from clock.timetable.triggers.intervals import (
     CalendarDays,
@@ -25,6 +26,7 @@ from clock.timetable.triggers.intervals import (
     drawn,
     in_order,
 )
+from clock.timetable.triggers.sun import Sun
 from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
 from clock.timetable.triggers.zone_offsets import DAY
 
@@ -63,7 +65,7 @@ class Adjustments:
 
     def _closed(self, trigger: Trigger) -> Callable[[date], object]:
         """The days on which the event may not be due: an event of weekdays is not moved to a Saturday."""
-        excepted = self.excepted or (lambda _day: False)
+        excepted = self.excepted or no_holidays
         week = trigger.days if isinstance(trigger, CalendarDays) else None
         if self.otherwise == "skip" or week not in (WORKING_DAYS, WEEKEND_DAYS):
             return excepted
@@ -73,7 +75,8 @@ class Adjustments:
     def _check(self, trigger: Trigger) -> None:
         for one in trigger.triggers if isinstance(trigger, Union) else [trigger]:
             if self.dst != AS_USUAL and not hasattr(one, "dst"):
-                raise ValueError("dst(...) needs a time of day; this event counts elapsed time")
+                what = "follows the sun" if isinstance(one, Sun) else "counts elapsed time"
+                raise ValueError(f"dst(...) needs a time of day; this event {what}")
             if self.excepted is not None and self.otherwise != "skip" and _is_within_days(one):
                 raise ValueError(
                     f"{self.otherwise!r} needs an event that runs at most once a day; this one can only skip"
@@ -101,35 +104,47 @@ def _is_within_days(trigger: Trigger) -> bool:
     return isinstance(trigger, (EachHour, Elapsed, Hours, Minutes, RandomGaps))
 
 
+def no_holidays(_day: date) -> bool:
+    """No day is excepted."""
+    return False
+
+
 def excepted_words(excepted: Callable[[date], object]) -> str:
     """The name of excepted days: that of their function, if there is one."""
-    return "given days" if isinstance(excepted, _GivenDays) else name_of(excepted)
+    return excepted.words() if isinstance(excepted, _GivenDays) else name_of(excepted)
 
 
 def excepted_days(given: object) -> Callable[[date], object]:
-    """The argument of `except_on` - a function, a calendar of holidays, dates - as a function of the date.
+    """The argument of `except_on` - a function, a calendar, a code such as "DE-BY", dates - as a function.
 
     Raises ValueError with the accepted values.
     """
     if callable(given):
         return given
-    if isinstance(given, Mapping):  # the calendars of the `holidays` package compute a year when it is requested
-        return _GivenDays(given)
-    days = [given] if isinstance(given, (date, str)) else given
+    if isinstance(given, Mapping):
+        return calendar_of(given)
     try:
-        return _GivenDays(frozenset(map(_date, days)))  # type: ignore[call-overload]  # a TypeError is expected
+        days = [given] if isinstance(given, (date, str)) else list(given)  # type: ignore[call-overload]  # may raise
+        codes = [day for day in days if isinstance(day, str) and day[:1].isalpha()]
+        dates = frozenset(_date(day) for day in days if day not in codes)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"except_on is {given!r:.80}; it must be a function of the date, or dates such as '2026-12-25'"
-        ) from None
+        raise ValueError(f"except_on is {given!r:.80}; {ACCEPTED}") from None
+    calendars = tuple(map(country_holidays, codes))
+    return calendars[0] if len(calendars) == 1 and not dates else _GivenDays(dates, calendars)
 
 
 @dataclass(frozen=True, slots=True)
 class _GivenDays:
     days: Container[date]
+    calendars: tuple[Callable[[date], object], ...]
 
     def __call__(self, day: date) -> bool:
-        return day in self.days
+        return day in self.days or any(closed(day) for closed in self.calendars)
+
+    def words(self) -> str:
+        return (
+            " and ".join([*map(name_of, self.calendars), *(["given days"] if self.days else [])]) or "given days"
+        )
 
 
 def _date(given: object) -> date:

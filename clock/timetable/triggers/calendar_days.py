@@ -15,7 +15,7 @@ from typing import Protocol
 from clock.timetable.triggers.zone_offsets import date_of, day_number
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ALL_MONTHS = range(12 * 10_000)
+ALL_MONTHS = range(12 * 10_000)
 _FIRST_WEEKDAY = 3  # 1970-01-01, day 0, was a Thursday
 
 
@@ -29,6 +29,18 @@ class DayRule(Protocol):
 
     def between(self, low: int, high: int) -> Iterable[int]:
         """The days low <= day < high of the set, in order."""
+
+
+class MonthRule(DayRule, Protocol):
+    """A set of days that can be limited to some months."""
+
+    def each_months(self, step: int, origin: int) -> MonthRule:
+        """These days in each `step`-th month after the month `origin`."""
+
+
+def in_each_months(step: int, origin: int) -> Container[int]:
+    """Each `step`-th month after the month `origin`."""
+    return ALL_MONTHS[origin + step :: step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +84,19 @@ class MatchingDays:
     """
 
     matches: Callable[[date], bool]
-    months: Container[int] = _ALL_MONTHS
+    months: Container[int] = ALL_MONTHS
     shapes: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def each_months(self, step: int, origin: int) -> MatchingDays:
-        """The same days in each `step`-th month after the month `origin`."""
-        return replace(self, months=_ALL_MONTHS[origin + step :: step])
+        """These days in each `step`-th month after the month `origin`."""
+        return replace(self, months=in_each_months(step, origin))
 
     def between(self, low: int, high: int) -> Iterator[int]:
         """The days low <= day < high of the set, in order."""
         month = month_of(low)
-        start = _first_day(month)
+        start = first_day(month)
         while start < high:
-            following = _first_day(month + 1)
+            following = first_day(month + 1)
             if month in self.months:
                 for day in self._of_month(start, following - start):
                     if low <= start + day < high:
@@ -117,24 +129,34 @@ def month_of(day: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _first_day(month: int) -> int:
+def first_day(month: int) -> int:
+    """The first day of a month."""
     return day_number(date(month // 12, month % 12 + 1, 1))
 
 
-ACCEPTED_DAYS = "1 to 31, 'last', '3rd monday', 'last friday', '1st weekday' or 'last weekday'"
-_NAMED = {"": frozenset(range(7)), "day": frozenset(range(7)), "weekday": frozenset(range(5))}
+ACCEPTED_DAYS = "1 to 31, 'last', '3rd monday', 'last friday', '1st weekday' or 'last business day'"
+_BUSINESS = "business day"
+_NAMED = {"": frozenset(range(7)), "day": frozenset(range(7))} | dict.fromkeys(
+    ("weekday", _BUSINESS), frozenset(range(5))
+)
 _MOST = {7: 31, 5: 23, 1: 5}  # the most days with that many weekdays that a month may have
 _COUNTED = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
-_WORDS = re.compile(r"(?:(?P<number>\d{1,2})(?:st|nd|rd|th)?|(?P<word>[a-z]+))(?: (?P<weekday>[a-z]+))?")
+_WORDS = re.compile(
+    r"(?:(?P<number>\d{1,2})(?:st|nd|rd|th)?|(?P<word>[a-z]+))(?: (?P<weekday>business day|[a-z]+))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MonthDay:
-    """The `nth` of a month's days that fall on one of `weekdays`; -1 is the last. A shorter month has none."""
+    """The `nth` of a month's days that fall on one of `weekdays`; -1 is the last. A shorter month has none.
+
+    `counts_business_days`: only those count that are not excepted.
+    """
 
     text: str
     nth: int
     weekdays: frozenset[int]
+    counts_business_days: bool = False
 
     def is_on(self, day: date) -> bool:
         """Whether `day` is that day of its month."""
@@ -152,7 +174,7 @@ def parse_month_day(given: object) -> MonthDay:
     """Parse one day of a month. Raises ValueError with the accepted forms.
 
     >>> parse_month_day("3rd monday")
-    MonthDay(text='3rd Monday', nth=3, weekdays=frozenset({0}))
+    MonthDay(text='3rd Monday', nth=3, weekdays=frozenset({0}), counts_business_days=False)
     """
     text = " ".join(str(given).lower().split())
     found = _WORDS.fullmatch(text)
@@ -160,7 +182,8 @@ def parse_month_day(given: object) -> MonthDay:
         nth = int(found["number"]) if found["number"] else _COUNTED.get(found["word"])
         weekdays = _weekdays(found["weekday"] or "")
         if nth is not None and weekdays and (nth == -1 or 1 <= nth <= _MOST[len(weekdays)]):
-            return MonthDay(_text(nth, found["weekday"] or ""), nth, weekdays)
+            named = found["weekday"] or ""
+            return MonthDay(_text(nth, named), nth, weekdays, named == _BUSINESS)
     raise ValueError(f"invalid day of the month {given!r}; use {ACCEPTED_DAYS}")
 
 

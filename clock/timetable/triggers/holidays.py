@@ -76,6 +76,19 @@ class Except:
                 yield earliest, due if to == day else days.moved(due, to)
 
 
+def is_open(name: str, excepted: Callable[[date], object], day: date) -> bool:
+    """Whether the event `name` may fire on a day.
+
+    If the user's function raises, the day counts as open: an extra run beats a lost one.
+    """
+    try:
+        with child_ends_here():
+            return not excepted(day)
+    except Exception as error:  # noqa: BLE001  # the file's own function may raise whatever it likes
+        logger.error("%r: except_on failed for %s: %r; the day counts as open", name, day, error)
+        return True
+
+
 class _OpenDays:
     """The days that are not excepted. Each is computed once."""
 
@@ -87,15 +100,7 @@ class _OpenDays:
         self.is_open = lru_cache(maxsize=None)(self._ask)
 
     def _ask(self, day: int) -> bool:
-        """Whether a day is open. One that the user's function fails on is: better a run too many than one lost."""
-        try:
-            with child_ends_here():
-                return not self._excepted(date_of(day))
-        except Exception as error:  # noqa: BLE001  # the file's own function may raise whatever it likes
-            logger.error(
-                "%r: except_on failed for %s: %r; the day counts as open", self._name, date_of(day), error
-            )
-            return True
+        return is_open(self._name, self._excepted, date_of(day))
 
     def day_of(self, instant: int) -> int:
         """The day that the zone's clock shows."""

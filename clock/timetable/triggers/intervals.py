@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
 
-from clock.timetable.triggers.calendar_days import EveryDay, EveryNthDay, MatchingDays, month_of, weekday_of
+from clock.timetable.triggers.calendar_days import EveryDay, EveryNthDay, MonthRule, month_of, weekday_of
 from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, DstChoice, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, HOUR, MINUTE, offsets_of
 
@@ -75,7 +75,7 @@ class CalendarDays:
     """
 
     zone: tzinfo
-    days: MatchingDays
+    days: MonthRule
     times: tuple[int, ...] | None = None
     step: int = 1
     dst: DstChoice = AS_USUAL

@@ -18,6 +18,8 @@ from clock import (
     handler,
     on,
     repeat,
+    rrule,
+    sun,
     sync_events,
 )
 from tests.timetable.jobs import SendLetterJob, act
@@ -213,6 +215,16 @@ every(timedelta(days=1), "plain.day")
 )
 def decorated(name: str, due: datetime) -> None:
     act(name, due)
+
+
+# Calendars
+every().month.on("last business day", "3rd business day").at("18:00").except_on("US").do(act, "salaries")
+every().weekday.at("09:00").except_on("US-NY", otherwise="next").do(act, "office")
+every().day.at("09:00").except_on(["XNYS", "2026-11-27"]).do(act, "market")
+rrule("FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=9,17;BYMINUTE=30;BYSECOND=0").do(act, "rule")
+rrule("DTSTART;TZID=Europe/Berlin:20260105T023000 RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=200").do(act, "fortnight")
+sun("30 minutes before sunset at 40.7128, -74.006").do(act, "lamps")
+sun("sunrise at 69.65, 18.96", tz="Europe/Oslo").do(act, "north")
 
 
 # The whole file

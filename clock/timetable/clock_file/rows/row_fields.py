@@ -8,14 +8,13 @@ from typing import Any
 from clock.errors import ArgumentsError, DeclarationError
 from clock.timetable.action import DUE_AT, Enqueue
 from clock.timetable.clock_file.clockwork_form import OPTIONS, read_options
-from clock.timetable.clock_file.cron_form import checked_cron
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, take_options
+from clock.timetable.clock_file.written import KINDS, Written
 from clock.timetable.periods import parse_period
-from clock.timetable.triggers.cron import Cron
 
 #: The fields of a row for when it is due and how it fires.
-FIELDS = ("every", "cron", *OPTIONS)
+FIELDS = ("every", *KINDS, *OPTIONS)
 _LENGTHS = {"catch_up_within", "spread", "jitter"}  # may be texts: "10 minutes"
 
 
@@ -28,18 +27,19 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     where = f"{source}: {name!r}: "
     check_option(f"{source}: ", "name", name)
     options = dict(values)
-    period, cron = options.pop("every", None), options.pop("cron", None)
-    if (period is None) == (cron is None):
-        raise DeclarationError(f"{where}give either every or cron, not both")
+    given = {kind: options.pop(kind) for kind in ("every", *KINDS) if options.get(kind) is not None}
+    if len(given) != 1:
+        raise DeclarationError(f"{where}give one of every, {', '.join(KINDS)}")
+    [(kind, text)] = given.items()
     try:
         for length in _LENGTHS & options.keys():
             options[length] = parse_period(options[length])
-        if period is not None:
-            read_options(entry, parse_period(period), where, **{**options, "at": _times(options)})
+        if kind == "every":
+            read_options(entry, parse_period(text), where, **{**options, "at": _times(options)})
             return entry
     except ValueError as error:
         raise DeclarationError(f"{where}{error}") from None
-    _read_cron(entry, cron, where, options)
+    _read_kind(entry, KINDS[kind](where, text), where, options)
     return entry
 
 
@@ -63,11 +63,12 @@ def _times(options: Mapping[str, Any]) -> object:
     return [text.strip() for text in at.split(",")] if isinstance(at, str) and "," in at else at
 
 
-def _read_cron(entry: Entry, expression: str, where: str, options: dict[str, Any]) -> None:
-    expression = checked_cron(where, expression)
+def _read_kind(entry: Entry, written: Written, where: str, options: dict[str, Any]) -> None:
     for name in ("at", "skip_first_run"):
         if options.pop(name, None):
-            raise DeclarationError(f"{where}cron takes no {name}: the expression already gives the time")
+            raise DeclarationError(f"{where}{written.kind} takes no {name}: {written.has_time}")
+    if written.zone is not None and options.setdefault("tz", written.zone) != written.zone:
+        raise DeclarationError(f"{where}{written.kind} has the zone {written.zone}, and tz is {options['tz']!r}")
     take_options(entry, where, options)
-    entry.schedule = f"cron {expression}"
-    entry.make_trigger = lambda zone, _name: Cron(expression, zone, entry.adjustments.dst)
+    entry.schedule = written.words
+    entry.make_trigger = lambda zone, _name: written.trigger(zone, entry.adjustments.dst)

@@ -1,8 +1,8 @@
 """Events of YAML files: their fields, with our names and with those of sidekiq-cron and sidekiq-scheduler.
 
-Our fields are `every` or `cron`, `at`, `tz`, `job`, `args`, `queue`, `description`, `enabled`, and the options of
-Clockwork's form that are data. `every` alone is first due after one period, as in the fluent form: deploying a
-file fires nothing. A Ruby field that is not supported here is an error, so nothing is lost silently.
+Our fields are `every`, `cron`, `rrule` or `sun`, `at`, `tz`, `job`, `args`, `queue`, `description`, `enabled`, and
+the options of Clockwork's form that are data. `every` alone is first due after one period, as in the fluent form:
+deploying a file fires nothing. A Ruby field that is not supported here is an error, so nothing is lost silently.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, hint
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
+from clock.timetable.clock_file.written import KINDS
 from clock.timetable.periods import listed
 from clock.timetable.triggers.cron import split_zone
 from clock.timetable.triggers.fugit import as_debians
@@ -76,8 +77,8 @@ def _once_each(where: str, fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
     """The fields under our names. Raises DeclarationError for an unknown field."""
-    if "at" in values and not {"every", "interval", "cron"} & set(values):
-        raise DeclarationError(f"{where}give either every or cron; {_ONCE}")
+    if "at" in values and not {"every", "interval", *KINDS} & set(values):
+        raise DeclarationError(f"{where}give one of every, {', '.join(KINDS)}; {_ONCE}")
     for given, value in values.items():
         name = _RENAMED.get(given, given)
         if name in _REFUSED:
