@@ -30,9 +30,7 @@ def note(
     `was` has the old names of renamed events. The record and the new declarations are written together. Raises
     StoreUnavailable, WrongType.
     """
-    with typed(keys.TIMETABLE, "hash"):
-        stored: Any = redis.hgetall(keys.TIMETABLE)
-    before = {text(name): text(words) for name, words in stored.items()}
+    before = declared(redis)
     latest = read(redis, 1)
     difference = _difference(before, declarations, was)
     is_same = bool(latest) and latest[0][1].get("release") == release and before == dict(declarations)
@@ -48,6 +46,13 @@ def note(
         pipeline.xadd(keys.CHANGES, {"entry": json.dumps(entry)}, maxlen=LENGTH, approximate=True)
         pipeline.execute()
     return True
+
+
+def declared(redis: Redis) -> dict[str, str]:
+    """The declaration of each event of the latest clock file that led. Raises StoreUnavailable, WrongType."""
+    with typed(keys.TIMETABLE, "hash"):
+        stored: Any = redis.hgetall(keys.TIMETABLE)
+    return {text(name): text(words) for name, words in stored.items()}
 
 
 def _difference(before: Mapping[str, str], now: Mapping[str, str], was: Mapping[str, Sequence[str]]) -> Entry:
