@@ -27,7 +27,7 @@ def add(redis: Redis, entry: Mapping[str, object]) -> None:
 def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str, Any]]]:
     """Up to `count` entries with their ids, the latest first; `before` is the id of the last one seen.
 
-    An id begins with the time in ms since 1970. What is not an entry is passed over. Raises StoreUnavailable,
+    An id starts with the time in ms since 1970. Invalid entries are skipped. Raises StoreUnavailable,
     WrongType.
     """
     with typed(full_key(redis, keys.AUDIT), "stream"):

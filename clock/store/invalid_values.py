@@ -1,7 +1,7 @@
-"""Keys that hold what nobody of us has written: another type, or no number. They affect only themselves.
+"""Keys with values that clock never writes: another type, or text instead of a number.
 
-Another program under Sidekiq's names, or a user that may only push, can write such values. Readers go on without
-them, and workers, `status` and `doctor` name them.
+Another program that uses Sidekiq's names, or a user that may only push, can write such values. Each affects only
+itself: readers skip it, and workers, `status` and `doctor` report the key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_NUMBER = 19  # digits: more do not fit into 64 bits
 
 
 def readable(pipeline: Pipeline) -> list[Any]:
-    """The replies to the pipeline's commands; None for a key of a wrong type. Raises what the library does."""
+    """The replies to the pipeline's commands; None for a key of a wrong type. Raises the library's errors."""
     replies: list[Any] = pipeline.execute(raise_on_error=False)
     for reply in replies:
         if isinstance(reply, Exception) and not is_wrong_type(reply):
@@ -31,10 +31,9 @@ def is_wrong_type(error: object) -> bool:
 
 
 def tolerated(pipeline: Pipeline, *, needed: int = 0) -> list[Any]:
-    """The replies to the pipeline's commands; None for a key that holds what no command of ours has written.
+    """The replies to the pipeline's commands; None for a key with an invalid value.
 
-    The first `needed` commands must succeed. Such keys are named by `find` and the caller's log. Raises what the
-    library does.
+    The first `needed` commands must succeed. The caller's log reports such keys. Raises the library's errors.
     """
     replies: list[Any] = pipeline.execute(raise_on_error=False)
     for place, reply in enumerate(replies):
@@ -44,12 +43,12 @@ def tolerated(pipeline: Pipeline, *, needed: int = 0) -> list[Any]:
 
 
 def has_invalid_value(error: Exception) -> bool:
-    """Whether Redis refused a command because of what the key holds: another type, or no number."""
+    """Whether Redis refused a command because the key has another type, or its value is not a number."""
     return is_wrong_type(error) or (isinstance(error, ResponseError) and bool(_NO_NUMBER.search(str(error))))
 
 
 def number(value: bytes | None, default: int = 0) -> int:
-    """The whole number that a value is; the default if it is none, or has more than 64 bits.
+    """A value as a whole number. Returns the default if it is missing, not a number, or longer than 64 bits.
 
     >>> number(b"-5"), number(b"abc"), number(None), number(b"1" * 5_000)
     (-5, 0, 0, 0)
@@ -64,5 +63,5 @@ def is_number(value: bytes) -> bool:
 
 
 def text(value: bytes) -> str:
-    """A name or value as text; what is no UTF-8 is replaced."""
+    """A name or value as text. Invalid UTF-8 is replaced."""
     return value.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Keys of clock and Sidekiq that hold another type than theirs: another program has written there."""
+"""Keys of clock and Sidekiq that have a wrong type, because another program has written to them."""
 
 from __future__ import annotations
 
@@ -84,6 +84,6 @@ def _wrong(redis: Redis, wanted: Mapping[str, str]) -> tuple[list[WrongKey], set
 def _queues(redis: Redis) -> dict[str, str]:
     try:
         names: Any = redis.smembers(keys.QUEUES)
-    except ResponseError:  # it is no set: that is found anyway
+    except ResponseError:  # it is not a set: `_wrong` finds that anyway
         return {}
     return {keys.queue(name.decode(errors="replace")): "list" for name in islice(names, QUEUES_LOOKED_AT)}

@@ -1,4 +1,4 @@
-"""Every key in Redis: its name, type and meaning. Sidekiq's have no prefix; ours begin with `clock:`."""
+"""Every key in Redis: its name, type and meaning. Sidekiq's have no prefix; ours start with `clock:`."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ LEDGER_COUNTED = "clock:ledger:counted"  # hash: event -> what Clockwork's form 
 LEDGER_ORPHANED = "clock:ledger:orphaned"  # hash: event that has left the clock file -> when
 LEDGER_RENAMED = "clock:ledger:renamed"  # hash: old name of an event -> its name now
 HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
-OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: what became of a firing's job, JSON under `entry`
+OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: the outcome of a firing's job, JSON under `entry`
 WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not ended -> due, score in `retry`
 BACKFILLED = "clock:backfilled"  # sorted set: due instant of a backfilled run, a space, its event -> when
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, with the earlier ones, JSON
 NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided
-HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes one that stands by
+HAND_OVER = "clock:hand_over"  # list, expires: a clock that steps down wakes a standby clock
 LEASE = "clock:lease"  # hash, expires: identity, release and rank of the clock that leads
 CLOCKS = "clock:clocks"  # sorted set: identity of a clock -> when its heartbeat expires
-CLOCK = "clock:clock:"  # prefix of strings, one a clock, expire: JSON of what it tells of itself
+CLOCK = "clock:clock:"  # prefix of strings, one a clock, expire: JSON of its description
 WORKERS = "clock:workers"  # sorted set: identity of a worker -> when its heartbeat expires; below 0: its `End`
 IN_PROGRESS = "clock:in_progress:"  # prefix of hashes, one a worker: number -> "queue\npayload"
 NEARER = "clock:nearer"  # channel: notifies workers of a delayed job that is due before their next look
 RUNNING = "clock:running:"  # prefix of hashes, one a worker: numbers of running jobs that killed a worker before
-RESULT = "clock:result:"  # prefix of hashes, one a job, expire: what became of it, for Django's Tasks framework
+RESULT = "clock:result:"  # prefix of hashes, one a job, expire: its result, for Django's Tasks framework
 UNIQUE = "clock:unique"  # hash: key of a unique job -> "jid|since|until" of the lock; until 0: as long as its job
 UNIQUE_WINDOWS = "clock:unique_windows"  # sorted set: key of a lock with a window -> when it is over
 REPLACED = "clock:replaced"  # sorted set: jid of a unique job that a newer push has replaced -> when
@@ -73,7 +73,7 @@ def work(identity: str) -> str:
 
 
 def workers(identity: str) -> str:
-    """The same for Sidekiq 6.4."""
+    """Sidekiq 6.4's form of a worker's key of running jobs."""
     return f"{identity}:workers"
 
 

@@ -115,7 +115,7 @@ def _members(redis: Redis, key: str) -> list[bytes]:
 
 
 def processes(redis: Redis) -> dict[str, dict[str, str]]:
-    """The heartbeat of each worker, Sidekiq's as well; empty for one whose heartbeat has expired."""
+    """The heartbeat of each worker, Sidekiq's as well; empty for a worker whose heartbeat has expired."""
     with translated():
         identities = _members(redis, keys.PROCESSES)
         with redis.pipeline(transaction=False) as pipeline:
@@ -225,21 +225,21 @@ def holders(redis: Redis) -> tuple[set[str], set[str]]:
 
 
 def registered(redis: Redis) -> list[str]:
-    """The identities of our workers that live, and of dead ones whose jobs wait to be put back."""
+    """The identities of clock's workers that live, and of dead workers whose jobs wait to be put back."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.zrange(keys.WORKERS, 0, -1)
         return list(map(text, readable(pipeline)[0] or ()))
 
 
 def server(redis: Redis) -> Mapping[str, object]:
-    """What the server tells of itself (INFO)."""
+    """The server's INFO."""
     with translated():
         info: dict[str, object] = redis.info()
     return info
 
 
 def server_setting(redis: Redis, name: str) -> str | None:
-    """A setting of the server; None where this user may not read it, as with most providers."""
+    """A setting of the server, or None if this user may not read it, as with most providers."""
     with translated():
         try:
             info: Any = redis.config_get(name)

@@ -57,7 +57,7 @@ def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes]) -> int:
     """Delete jobs from a queue; how many were still there. The queue is read once for them all."""
     wanted = Counter(payloads)
     removed = _remove_in_pages(redis, keys.queue(queue), wanted)
-    if wanted.total():  # workers have taken jobs, so that others may have moved on from one page to another
+    if wanted.total():  # workers have taken jobs, so others may have moved from one page to another
         removed += _remove_in_pages(redis, keys.queue(queue), wanted)
     return removed
 
@@ -72,7 +72,10 @@ def remove_from_part(redis: Redis, queue: str, first: int, last: int, payloads: 
 
 
 def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
-    """Go through a list from its right end, remove what is wanted, and take that off `wanted`; how many."""
+    """Go through a list from its right end; remove the `wanted` members from it and from `wanted`.
+
+    Returns how many.
+    """
     last, removed, size, remove = -1, 0, PageSize(), script(redis, "remove_from_queue")
     while wanted.total():
         first = last - size.jobs + 1
@@ -93,7 +96,10 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
 
 
 def reschedule(redis: Redis, where: str, members: Sequence[bytes], at: float) -> int:
-    """Let jobs of `schedule` or `retry` be due at `at` (float seconds); how many were still there."""
+    """Set the due time of jobs of `schedule` or `retry` to `at` (float seconds).
+
+    Returns how many were still there.
+    """
     count = 0
     for step in in_steps(members, len):
         with translated():

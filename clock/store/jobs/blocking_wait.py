@@ -1,11 +1,12 @@
 """Waiting until a queue holds a job, without taking it.
 
 BLMOVE from a queue's right end to its right end changes nothing, but blocks while the queue is empty. So an idle
-worker costs nothing and starts a job at once, whoever pushed it, and a crash while it waits loses nothing. The
-claim is sent along with the wait, and Redis runs it as soon as that ends.
+worker costs nothing and starts each job at once, also jobs of other programs, and a crash while it waits loses
+nothing. The claim is sent together with the wait, and Redis runs it as soon as the wait ends.
 
-Redis can wait on one list at a time, so each further queue has a thread, which waits on it in the same way. What
-it sends along is CLIENT UNBLOCK: a job there ends the wait on the first queue, within Redis, and is claimed, too.
+Redis can wait on one list at a time, so each further queue has a thread, which waits on it in the same way, but
+sends CLIENT UNBLOCK instead of the claim. So a job in that queue ends the wait on the first queue, within Redis,
+and is claimed, too.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ logger = logging.getLogger("clock.redis")
 
 
 class BlockingWait:
-    """Waits on queues, and lets Redis run a command when the wait ends. One thread at a time may wait."""
+    """Waits on queues; Redis runs a command when the wait ends. Only one thread at a time may wait."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -37,10 +38,10 @@ class BlockingWait:
         self._further: dict[str, _FurtherQueue] = {}
 
     def then(self, command: Command, queues: Sequence[str], seconds: float) -> Any:
-        """The answer to `command`, which is run when one of the lists `queues` holds a job, or after `seconds`.
+        """The answer to `command`, which Redis runs when a list of `queues` holds a job, or after `seconds`.
 
-        The first of them costs least. Where Redis does not let this user end a wait, one on several queues is
-        short. Raises StoreUnavailable, StoreError; the command may have been run then.
+        The first queue costs least. If this user may not run CLIENT UNBLOCK, waits on several queues are short.
+        Raises StoreUnavailable, StoreError; the command may have run then.
         """
         first, further = queues[0], [self._watcher(queue) for queue in queues[1:]]
         if any(queue.is_refused for queue in further):
@@ -73,15 +74,15 @@ class BlockingWait:
 
 
 class _FurtherQueue:
-    """A thread that waits on one more queue, and lets Redis end another connection's wait when it holds a job.
+    """A thread that waits on one more queue. When that holds a job, Redis ends another connection's wait.
 
-    `is_refused`: Redis does not let this user do so, or the queue is no list.
+    `is_refused`: Redis refuses the command to this user, or the queue's key is not a list.
     """
 
     def __init__(self, redis: Redis, queue: str) -> None:
         self._redis = redis
         self._key = queue
-        self._client_id: int | None = None  # of the connection whose wait is to be ended
+        self._client_id: int | None = None  # of the connection whose wait this thread ends
         self._watching = threading.Event()
         self.is_refused = False
         threading.Thread(target=self._run, name=f"arrivals {queue}", daemon=True).start()
@@ -94,7 +95,7 @@ class _FurtherQueue:
             self._watching.set()
 
     def rest(self) -> None:
-        """There is no wait to be ended. One that is under way here goes on, and then ends nothing."""
+        """Stop ending waits. A wait of this thread that is under way continues, and then ends no other wait."""
         self._watching.clear()
 
     def _run(self) -> None:
@@ -102,15 +103,16 @@ class _FurtherQueue:
             self._watching.wait()
             try:
                 self._watch(self._client_id)
-            except StoreError as error:  # whoever waits sees itself whether Redis is away
+            except StoreError as error:  # the waiting thread gets the error itself if Redis is away
                 self.is_refused = not isinstance(error, StoreUnavailable)
                 logger.debug("Not waiting for jobs in another queue: %s", error)
                 self._watching.clear()
 
     def _watch(self, client_id: int | None) -> None:
-        """Wait for a job, and end the wait of `client_id`, or of another one that has begun meanwhile.
+        """Wait for a job, then end the wait of `client_id`, or of the connection that has started to wait since.
 
-        Where that one is just about to begin, it is not ended, but the next turn does so: the job is still there.
+        If that wait has not started yet, unblocking does nothing. The next iteration ends it, as the job is still
+        queued.
         """
         wait: Command = ("BLMOVE", self._key, self._key, "RIGHT", "RIGHT", FURTHER_SECONDS)
         with translated():
@@ -124,7 +126,7 @@ class _FurtherQueue:
 
 
 def _number(link: Any) -> int | None:
-    """The answer to CLIENT ID; None where Redis does not tell this user."""
+    """The answer to CLIENT ID, or None if this user may not run it."""
     try:
         return int(link.read_response())
     except ResponseError:

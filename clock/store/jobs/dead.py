@@ -57,7 +57,7 @@ class DeadJobs:
         return removed
 
     def words(self, removed: Trimmed) -> str:
-        """What was removed, for a log line or a command's answer."""
+        """The removed jobs in words, for a log line or a command's answer."""
         reasons = (
             (removed.by_number, f"dead_max_jobs = {self.limits.max_jobs}"),
             (removed.by_age, f"dead_timeout = {self.limits.seconds:g} (seconds)"),

@@ -25,7 +25,7 @@ STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
 
 
 class CannotMove(StoreError):
-    """Some jobs stay where they wait, because another program has used the keys of their queues."""
+    """Some jobs cannot move, because the keys of their queues have a wrong type."""
 
     def __init__(self, moved: int, wrong: Iterable[bytes]) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Delayed:
         return moved
 
     def first_due(self) -> dict[str, float]:
-        """When the first job of each set is due, in float seconds; inf: it is empty, -inf: it is no sorted set.
+        """The due time of each set's first job in float seconds: inf if it is empty, -inf if its type is wrong.
 
         Raises StoreUnavailable.
         """
@@ -110,9 +110,9 @@ class Delayed:
         return list(found)
 
     def unpark(self, class_name: str, jobs: Sequence[tuple[bytes, str]]) -> int:
-        """Put (payload, queue) of a class, the oldest last, back into their queues; how many.
+        """Move parked jobs of a class, as (payload, queue), the oldest last, to their queues. Returns how many.
 
-        Raises CannotMove for those whose queue is no list, after the others have been moved; StoreUnavailable.
+        Raises CannotMove after moving the others if some queue's key is not a list; StoreUnavailable.
         """
         own = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
         with translated():
@@ -126,7 +126,7 @@ class Delayed:
 
 
 def _score(first: list[tuple[bytes, float]] | None) -> float:
-    """The score of what ZRANGE has answered."""
+    """The score in an answer of ZRANGE."""
     if first is None:
         return -math.inf
     return float(first[0][1]) if first else math.inf
@@ -138,7 +138,7 @@ def earliest(firsts: Mapping[str, float]) -> float:
 
 
 class Nearer:
-    """Notifications about delayed jobs that are due before the next look. It holds a connection of its own."""
+    """Notifications about delayed jobs that are due before the next check. It holds its own connection."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -1,7 +1,7 @@
-"""Jobs in progress: what a worker has claimed and not finished, in a hash of its own in Redis.
+"""Jobs in progress: those that a worker has claimed and not finished. Each worker has a hash of them in Redis.
 
-A claimed job leaves its queue and enters the hash in one step, and leaves the hash in one step with what becomes
-of it. So a worker that dies loses nothing: others find its jobs there.
+A claimed job moves from its queue into the hash in one step, and from there to its next place in one step. So a
+worker that dies loses nothing: other workers find its jobs there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Where a job in progress goes: `queue` name, `dead` at a score, or `parked` under a class's name.
+    """The next place of a job in progress: `queue` name, `dead` at a score, or `parked` under a class's name.
 
     `field` is its field in the worker's hash; empty: the job's number.
     """
@@ -176,7 +176,10 @@ class InProgress:
         return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
 
     def end_wait(self) -> None:
-        """Let `claim_on_arrival`, in another thread, claim what there is and return. Raises StoreUnavailable."""
+        """Make `claim_on_arrival`, in another thread, claim the jobs that are there and return.
+
+        Raises StoreUnavailable.
+        """
         self._wait.end()
 
     def _claim_words(
@@ -211,9 +214,9 @@ class InProgress:
         ran: bool = True,
         ending: Ending = NOTHING_ELSE,
     ) -> bool:
-        """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: others have it now.
+        """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: other workers have it now.
 
-        `ending`: what else is written if it has ended.
+        `ending`: what the script also writes if the job has ended.
 
         Raises StoreUnavailable; it may be called again then.
         """
@@ -351,7 +354,7 @@ class InProgress:
     def left(self) -> Iterator[list[tuple[Claimed, bytes]]]:
         """All jobs in progress with their fields, newest first, as many at a time as make a short step.
 
-        A field that is no number, which another program has written, comes last, under the number -1. Raises
+        A field that is not a number, from another program, comes last, with the number -1. Raises
         StoreUnavailable.
         """
         with translated():

@@ -27,7 +27,7 @@ SEARCHES = 2  # without a trace of a job, before it counts as gone
 
 
 class Found(Enum):
-    """What a search says of a job."""
+    """The result of a search for a job."""
 
     DELAYED = auto()
     WAITS_OR_RUNS = auto()
@@ -41,7 +41,7 @@ Span = tuple[int, int]  # when a job may have entered its queue: from, to (ms si
 
 @dataclass(slots=True)
 class _Search:
-    """One way through all places. `place` and `begin` say where it goes on."""
+    """One pass over all places. `place` and `begin` are the position of the next step."""
 
     jobs: Mapping[bytes, Span]
     places: Sequence[Place]
@@ -72,7 +72,7 @@ class JobSearch:
         self._misses.pop(jid, None)
 
     def go_on(self, now_ms: int) -> Iterator[tuple[bytes, Found]]:
-        """Make some steps, few in each second; what they say. Raises StoreUnavailable."""
+        """Make some steps, few in each second. Returns their results. Raises StoreUnavailable."""
         while self._wanted and self._may_step(now_ms):
             search = self._search = self._search or self._begin(now_ms)
             yield from self._made_step(search)
@@ -87,7 +87,7 @@ class JobSearch:
         return self._steps <= STEPS_PER_SECOND
 
     def _begin(self, now_ms: int) -> _Search:
-        """Begin with the jobs that may have entered their queues first, as those of one instant lie together."""
+        """Start with the jobs that may have entered their queues first; jobs of one instant are neighbours."""
         first = min(self._wanted.values())[0]
         pushed_then = (item for item in self._wanted.items() if item[1][0] <= first + ONE_SEARCH_MS)
         return _Search(dict(islice(pushed_then, MOST_JIDS)), _places(self._redis, now_ms))
@@ -119,7 +119,7 @@ class JobSearch:
 
 
 def _places(redis: Redis, now_ms: int) -> list[Place]:
-    """All places where a job may be, in the order in which it passes through them."""
+    """All places that a job may be in, in the order in which it moves through them."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for name in (keys.PARKED, keys.QUEUES, keys.PROCESSES):
             pipeline.smembers(name)

@@ -1,8 +1,8 @@
-"""Reading places where jobs wait, in bounded steps that can go on where the last one ended.
+"""Reads queues and sorted sets in bounded steps. A later step can continue at the end of the last one.
 
-A sorted set is read by score, so that jobs that leave or join elsewhere neither hide nor repeat any. A queue is
-read from one end, by index: from the right, workers that take jobs make a later step pass over as many; from the
-left, pushes make it read as many again.
+A sorted set is read by score, so jobs that leave or join elsewhere neither hide nor repeat other jobs. A queue is
+read from one end, by index. From the right, a later step misses as many jobs as workers have taken; from the left,
+it reads as many again as were pushed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clock.store.server.connection import translated
 
 MOST_JOBS = 1_000  # of one step: about a ms of Redis's time
 ANY_CASE_JOBS = 400  # of one step that compares texts in upper and lower case
-FIRST_JOBS = 64  # of the first step, as nobody knows yet how large they are
+FIRST_JOBS = 64  # of the first step: their sizes are not known yet
 
 Order = Literal["lowest", "highest"]
 End = Literal["next", "newest"]
@@ -32,7 +32,7 @@ _CURSOR = re.compile(r"(?:[-+]?(?:inf|[0-9.]{1,25}(?:e[-+]?[0-9]{1,3})?))?:[0-9]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the next step begins: of a sorted set after `skip` members of `score`, of a queue at index `skip`.
+    """The start of the next step: in a sorted set after `skip` members of `score`, in a queue at index `skip`.
 
     `jobs` is how many the next step reads.
     """
@@ -60,7 +60,7 @@ START = Cursor()
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A payload, its score in float seconds (None: it is in a queue), and the cursor of what follows it."""
+    """A payload, its score in float seconds (None in a queue), and the cursor of the job after it."""
 
     member: bytes
     score: float | None
@@ -69,7 +69,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step read: `jobs` are those that hold the texts, `read` is how many there were.
+    """The result of one step: `jobs` are those that hold the texts, `read` is how many there were.
 
     `cursor` is where the next step begins (None: there is nothing more), `begin` the index or rank of this one.
     """
@@ -102,7 +102,7 @@ def set_step(
 def list_step(
     redis: Redis, key: str, cursor: Cursor, texts: Sequence[str], end: End, most: int = MOST_JOBS
 ) -> Step:
-    """Read on in a list of jobs, from the one that is taken next or from the newest.
+    """Read on in a list of jobs, from the job that a worker takes next, or from the newest.
 
     Raises StoreUnavailable, StoreError.
     """
@@ -114,7 +114,7 @@ def list_step(
     def after(read: int) -> Cursor:
         return Cursor(skip=first + read, jobs=part.fitting(cursor))
 
-    if is_next:  # the script counts from the left, where this step ends
+    if is_next:  # the script counts from the left, and this step ends there
         seen = [Seen(hit.member, None, after(part.read - hit.read + 1)) for hit in reversed(part.hits)]
     else:
         seen = [Seen(hit.member, None, after(hit.read)) for hit in part.hits]

@@ -16,7 +16,7 @@ def pause(redis: Redis, name: str) -> bool:
 
 
 def unpause(redis: Redis, name: str) -> bool:
-    """Let workers take jobs from a queue again; False: it was not paused. Raises StoreUnavailable, StoreError."""
+    """Resume a queue. Returns False if it was not paused. Raises StoreUnavailable, StoreError."""
     with translated():
         return bool(redis.srem(keys.PAUSED_QUEUES, name))
 

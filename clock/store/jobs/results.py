@@ -1,4 +1,4 @@
-"""Results: what became of a job that somebody wants to ask about later. A hash a job, which expires."""
+"""Results of jobs, kept for a caller that asks later: one hash for each job, which expires."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(redis: Redis, jid: str, fields: Fields, *, seconds: float, once: Field
 
 
 def read(redis: Redis, jid: str) -> dict[str, str]:
-    """The fields of a job's result; empty: there is none, or it has expired. Raises StoreUnavailable."""
+    """The fields of a job's result; empty if there is no result, or it has expired. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(keys.RESULT + jid)
         return _decoded(readable(pipeline)[0] or {})

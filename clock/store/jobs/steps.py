@@ -32,7 +32,7 @@ def in_steps(jobs: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
 class PageSize:
     """How many jobs to read at once: few at first, then as many as have about `STEP_BYTES` like those read last.
 
-    Redis does not tell the size of a job before it is read.
+    Redis does not give the size of a job before it is read.
     """
 
     def __init__(self, most: int = STEP_JOBS) -> None:

@@ -13,7 +13,7 @@ from clock.problems import Problem
 from clock.store import keys
 from clock.store.server.connection import translated
 
-LOOKED_AT = 200  # queues at one look: where there are more, others at each
+LOOKED_AT = 200  # queues at one check: if there are more, each check reads others
 MILLISECONDS_FROM = 1e11  # Sidekiq 8 writes whole milliseconds, older ones seconds
 
 Unserved = Mapping[str, tuple[int, float]]
@@ -42,7 +42,7 @@ def unserved(redis: Redis) -> Unserved:
 def unserved_problems(redis: Redis, started: float) -> list[Problem]:
     """What to report of them. Only jobs that came after `started` (seconds) make the process unready.
 
-    A queue that was left behind long ago must not hold up each deploy. Raises StoreUnavailable.
+    A queue that was left behind long ago must not delay each deploy. Raises StoreUnavailable.
     """
     return [
         Problem(

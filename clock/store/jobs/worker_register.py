@@ -24,14 +24,14 @@ class End(IntEnum):
     A score is an expiry in ms, so no value below 0 is one.
     """
 
-    SILENT = 0  # nobody reported an end: the heartbeat has expired
+    SILENT = 0  # no process reported an end: the heartbeat has expired
     ENDED = -1  # the process is gone
     FROZEN = -2  # killed by its heartbeat process, after `frozen_timeout`
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a worker tells of itself. Times are float seconds since 1970, `rss` is in kB.
+    """The description that a worker publishes. Times are float seconds since 1970, `rss` is in kB.
 
     `fetched`, when it last completed a round trip of fetching, and `problems` are ours; the rest is Sidekiq's.
     """
@@ -109,7 +109,7 @@ class WorkerRegister:
                 tolerated(pipeline, needed=1)
 
     def note_end(self, identity: str, how: End) -> None:
-        """Note that the worker's process is gone, so that its jobs are put back now. Raises StoreUnavailable."""
+        """Note that the worker's process is gone, so its jobs are put back now. Raises StoreUnavailable."""
         with translated():
             self._redis.zadd(keys.WORKERS, {identity: how.value}, xx=True)
 

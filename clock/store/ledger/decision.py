@@ -73,7 +73,7 @@ class Verdict(IntEnum):
     DECIDED_ALREADY = 0
     WRONG_TYPE = -1  # a key of the jobs has the wrong type
     OUTRANKED = -2  # a newer release leads
-    STALE = -3  # the ledger's entry differs from the one that the decision is built on: read it again
+    STALE = -3  # the ledger's entry differs from the entry that the decision is built on: read it again
     PAUSED = -4  # the due instant is in a pause, and the decision pushes jobs
 
 

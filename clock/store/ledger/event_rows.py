@@ -1,4 +1,4 @@
-"""What Redis holds of some events, read for a page: no command depends on how many events there are in all.
+"""Reads some events for a page. The cost does not depend on the number of all events.
 
 Each function raises StoreUnavailable.
 """
@@ -28,7 +28,7 @@ Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as Redis has it: its ledger entry (None: missing or broken), its pauses, its latest decisions.
+    """An event in Redis: its ledger entry (None: missing or broken), its pauses, its latest decisions.
 
     `records` are newest first.
     """

@@ -1,8 +1,8 @@
 """Pushes that wait for their firing.
 
-While the clock runs an event's action, the jobs it pushes are not sent to Redis: they are held here and go
-into the fire script together with the ledger entry, so that a firing and its jobs are one thing. The same
-firing always gives its jobs the same jids: a jid comes from event, due instant and place in the firing.
+While the clock runs an event's action, the jobs it pushes are not sent to Redis: they are held here and go into
+the fire script together with the ledger entry, so a firing and its jobs are one thing. The same firing always
+gives its jobs the same jids: a jid comes from event, due instant and place in the firing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def jid_of(event: str, due_ms: int, place: int) -> str:
 
 
 class HeldPushes(msgspec.Struct):
-    """What one firing has pushed so far. `due_ms` and `previous_ms` are milliseconds since 1970, UTC."""
+    """The jobs that one firing has pushed so far. `due_ms` and `previous_ms` are milliseconds since 1970, UTC."""
 
     event: str
     due_ms: int
@@ -73,7 +73,7 @@ class HeldPushes(msgspec.Struct):
 
     @property
     def clock_field(self) -> dict[str, str | int | None]:
-        """What the payloads of this firing carry under `clock`."""
+        """The field `clock` of this firing's payloads."""
         return {"event": self.event, "due": self.due_ms, "previous": self.previous_ms}
 
 

@@ -1,4 +1,4 @@
-"""The history: a record of each decision about a due instant, and of what became of the jobs of a firing."""
+"""The history: a record of each decision about a due instant, and of each outcome of a firing's jobs."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Record = dict[str, Any]
 
 _decode = msgspec.json.Decoder().decode
 
-#: What every record of a decision has, and every outcome of a job; and the types of what else they may have.
+#: The fields that every record of a decision and every outcome of a job has, and the types of their other fields.
 RECORD: Mapping[str, type] = {"decision": str, "due": int}
 OUTCOME: Mapping[str, type] = {"jid": str, "outcome": str, "at": int, "took_ms": int}
 OPTIONAL: Mapping[str, type] = {"late_ms": int, "count": int, "first": int, "jobs": int, "jids": list}
 
 
 def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Record]:
-    """The latest `count` records of an event, newest first; what is not a record is passed over.
+    """The latest `count` records of an event, newest first. Invalid records are skipped.
 
     A record has `decision` and `due` (ms), as the case may be `late_ms`, `reason`, `host`, `release`, `jobs`,
-    `jids`, `count` and `first` (ms) of a run, and `outcomes`: what each jid's job has come to so far.
+    `jids`, `count` and `first` (ms) of a run, and `outcomes`: the outcomes of each jid's job so far.
     Raises StoreUnavailable, WrongType.
     """
     outcomes = _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH, OUTCOME)
@@ -86,7 +86,7 @@ def committed_at(redis: Redis, event: str) -> dict[int, int]:
 
 
 def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:
-    """The stream's entries that have fields of these types; others are passed over."""
+    """The stream's entries that have fields of these types; others are skipped."""
     with typed(full_key(redis, stream), "stream"):
         rows: Any = redis.xrevrange(stream, count=count)
     for _, fields in rows:

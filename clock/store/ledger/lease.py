@@ -57,7 +57,7 @@ class Lease:
         return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
 
     def give_back(self) -> None:
-        """Release the lease, if this clock has it, so another clock leads immediately. Raises StoreUnavailable."""
+        """Release this clock's lease, so another clock leads immediately. Raises StoreUnavailable."""
         with translated():
             self._step_down(keys=[keys.LEASE, keys.HAND_OVER], args=[self._identity, WAKE_UP_MS])
 

@@ -1,8 +1,8 @@
-"""The ledger: what Redis remembers of each event, and the history of its firings.
+"""The ledger: each event's entry in Redis, and the history of its firings.
 
 An event's entry is its anchor (when it was first seen with its present declaration) and its last decided due
-instant. A due instant is decided once: the fire script commits decision, history and jobs together, and only
-where the ledger still stands at the instant before it. That is all of "exactly once"; no lock is involved.
+instant. A due instant is decided once: the fire script commits decision, history and jobs together, and only if
+the ledger's last decided instant is still the one before it. That is all of "exactly once"; no lock is involved.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ logger = logging.getLogger("clock.clock")
 
 
 class Ledger(Protocol):
-    """What the ticker needs of a ledger; `RedisLedger` in production, one in memory in tests."""
+    """The ledger as the ticker uses it: `RedisLedger` in production, `MemoryLedger` in tests."""
 
     def declare(
         self,
@@ -47,23 +47,26 @@ class Ledger(Protocol):
         was: OldNames = NO_RENAMES,
         names: Collection[str] = (),
     ) -> list[Entry]:
-        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`.
+        """The entries of (event, declaration) pairs; a new event starts at `now_ms`.
 
-        An entry that the ledger has lost is written again as it is `known`. What the ledger has under an event's
-        old names, `was`, becomes the event's. `names` are those of all events that are declared.
+        An entry that the ledger has lost is written again from `known`. Entries under an event's old names, `was`,
+        move to the event. `names` are the names of all declared events.
         """
 
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs."""
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
-        """The same, without waiting: what is returned gives the verdicts, and has to be called."""
+        """Send the decisions without waiting for the verdicts.
+
+        The caller must call the returned function for them.
+        """
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
-        """Note which events are not declared any more, and forget those that have not been for a week."""
+        """Note which events are no longer declared, and forget those that left a week ago."""
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
-        """Take out events for good: should they come back, they begin anew."""
+        """Remove events. If they come back, they start again from the beginning."""
 
     def pauses(self) -> Mapping[str, Pause]:
         """The latest pause of each event that had one; under '' that of the whole clock."""
@@ -75,9 +78,9 @@ class Ledger(Protocol):
         """How many of the event's firings have a job that has not ended."""
 
     def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
-        """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
+        """Publish the oldest undecided due instant, for other processes; None, 0: nothing will be due.
 
-        Returns what was said before.
+        Returns the values published before.
         """
 
 
@@ -103,11 +106,11 @@ class RedisLedger:
         was: OldNames = NO_RENAMES,
         names: Collection[str] = (),
     ) -> list[Entry]:
-        """The entries of (event, declaration) pairs; one not seen before begins at `now_ms`, a whole second.
+        """The entries of (event, declaration) pairs; a new event starts at `now_ms`, a whole second.
 
-        An entry that the ledger has lost, or a part of it, is written again as it is `known`; what is not known
-        begins again. The entry's `origin` says so. What the ledger has under an event's old names, `was`, becomes
-        the event's. `names` are those of all events that are declared.
+        An entry that the ledger has lost, wholly or in part, is written again from `known`; an event that is not
+        `known` starts again. The entry's `origin` reports which. Entries under an event's old names, `was`, move
+        to the event. `names` are the names of all declared events.
         Raises StoreUnavailable, StoreError, Outranked.
         """
         self._reported.clear()
@@ -143,9 +146,9 @@ class RedisLedger:
         return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
 
     def begin(self, decisions: Sequence[Decision]) -> Verdicts:
-        """Send up to `BATCH` decisions to be committed; what is returned waits for the verdicts.
+        """Send up to `BATCH` decisions. The caller must call the returned function, which waits for the verdicts.
 
-        It has to be called. Both raise StoreUnavailable.
+        Both raise StoreUnavailable.
         """
         fired = fire_arguments(decisions)
         args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed]
@@ -185,7 +188,7 @@ class RedisLedger:
         pauses.forget_old(self._redis, now_ms)
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
-        """Take out events for good: should they come back, they begin anew. Raises StoreUnavailable."""
+        """Remove events. If they come back, they start again from the beginning. Raises StoreUnavailable."""
         self._take_out(events, now_ms, for_good=True)
 
     def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, for_good: bool) -> None:
@@ -215,9 +218,9 @@ class RedisLedger:
         return self._unfinished.count(event, now_ms)
 
     def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
-        """Say which due instant is the oldest undecided one (None, 0: nothing will be due), for others to watch.
+        """Publish the oldest undecided due instant, for other processes; None, 0: nothing will be due.
 
-        Returns what was said before. Raises StoreUnavailable.
+        Returns the values published before. Raises StoreUnavailable.
         """
         return next_due.set_marker(self._redis, event, due_ms)
 

@@ -46,6 +46,6 @@ def _replace(redis: Redis, event: str | None, due_ms: int) -> Marker | None:
 
 
 def marker(event: bytes | None, due: bytes | None) -> Marker:
-    """A marker as it stands in Redis."""
+    """The marker's value in Redis."""
     instant = instant_ms(due)
     return (keys.shown(event), instant) if event is not None and instant is not None else (None, 0)

@@ -18,10 +18,10 @@ OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """What the clock owes. `event`, `due`: the oldest due instant not decided; None: nothing is ever due.
+    """The oldest due instant that the clock has not decided, and the clock that leads.
 
-    `late_seconds` is how long ago it was due by Redis's clock, negative for one to come. `leader` is the identity
-    of the clock that leads; None: no clock runs.
+    `event`, `due` are None if nothing will ever be due. `late_seconds` is how long ago it was due by Redis's
+    clock; negative for a future instant. `leader` is the identity of the clock that leads; None: no clock runs.
     """
 
     event: str | None
@@ -35,19 +35,19 @@ class Lateness:
         return f"the leader is {self.leader}" if self.leader else "no clock is the leader"
 
     def problem(self, limit_seconds: float) -> str | None:
-        """What is wrong if the oldest undecided due instant is older than the limit; None: nothing."""
+        """The problem if the oldest undecided due instant is older than the limit, or None."""
         if self.event is None or self.late_seconds <= limit_seconds:
             return None
         return f"{overdue_problem(self.event, self.late_seconds)}; {self.leadership}"
 
 
 def overdue_problem(event: str, seconds: float) -> str:
-    """What every process says of an event that was due so many seconds ago."""
+    """The report about an event that was due so many seconds ago; every process uses these words."""
     return f"event {event!r} is overdue: it was due {seconds:.0f} s ago and has not run"
 
 
 def look(redis: Redis) -> Lateness:
-    """What the clock owes at this moment, in one round trip. Raises StoreUnavailable."""
+    """Read the oldest undecided due instant, in one round trip. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(keys.NEXT_DUE, "event", "due")
         pipeline.hmget(keys.LEASE, "identity")

@@ -25,14 +25,14 @@ from clock.store.wrong_type import WrongType, typed
 logger = logging.getLogger("clock.clock")
 
 ALL = ""  # in the place of an event's name: the whole clock
-KEPT_MS = 7 * 24 * 3600 * 1000  # a stretch is forgotten a week after its end, where all that was due is decided
+KEPT_MS = 7 * 24 * 3600 * 1000  # a stretch is forgotten a week after its end, if all its due instants are decided
 LONGEST_MS = 52 * KEPT_MS  # and after a year in any case: an event may never be due again
 MOST_KEPT = 100  # stretches of one event; the oldest are forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """From `from_ms` until before `until_ms` (None: until resumed), in ms since 1970; by whom, and why."""
+    """From `from_ms` until before `until_ms` (None: until resumed), in ms since 1970, with person and reason."""
 
     from_ms: int
     until_ms: int | None = None
@@ -138,7 +138,7 @@ def forget_old(redis: Redis, now_ms: int) -> None:
 
 
 def _without_old(oldest_ms: int, pause: Pause | None) -> Pause | None:
-    """What is left of a pause without the stretches that ended by `oldest_ms`; None: nothing."""
+    """A pause without the stretches that ended by `oldest_ms`; None if nothing is left."""
     kept = [one for one in pause.periods if not _ended_by(oldest_ms, one)] if pause else []
     return replace(kept[0], earlier=tuple(kept[1:])) if kept else None
 
@@ -148,7 +148,10 @@ def _ended_by(instant_ms: int, period: Pause) -> bool:
 
 
 def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
-    """Put in the place of an event's pause what is made of it (None: there is none); others may change it, too."""
+    """Replace an event's pause by the result of `made` (None: no pause).
+
+    Other processes may change it meanwhile.
+    """
     found: Pause | None = None
 
     def change(pipeline: Pipeline) -> None:

@@ -1,7 +1,7 @@
-"""Renames of events: what Redis holds under the old name moves to the new one, exactly once, by one script.
+"""Renames of events: one script moves everything that Redis holds under the old name to the new name.
 
 A clock of an older release may lead once more, after a roll-back or a crash of the newer one. It declares the old
-name; the ledger knows where the event is, and moves it back.
+name; the ledger has noted the new name, and moves the event back.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Renames:
         self._refused: set[str] = set()  # events that were reported
 
     def follow(self, was: OldNames, declared: Collection[str]) -> None:
-        """Move what is found under the old names, or where another release has moved it to.
+        """Move entries that are under the old names, or under the name to which another release has moved them.
 
-        `declared` are the names of all events that are declared here.
+        `declared` are the names of all events that this clock declares.
         Raises StoreUnavailable, StoreError, Outranked.
         """
         names = [old for olds in was.values() for old in olds]
@@ -66,10 +66,10 @@ class Renames:
                 self._report(old, event, self._move(old, event))
 
     def settle(self, moved: Mapping[str, str], declared: Collection[str]) -> None:
-        """Move events back to the names under which they are declared here; `moved` says where they are now.
+        """Move events back to the names under which they are declared here; `moved` has their present names.
 
-        One that is `declared` under its new name, too, stays there: what has its old name is another event. Raises
-        StoreUnavailable, StoreError, Outranked.
+        An event that is also `declared` under its new name stays there: the old name belongs to another event.
+        Raises StoreUnavailable, StoreError, Outranked.
         """
         for event, now in moved.items():
             if now in declared:

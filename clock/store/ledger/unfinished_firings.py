@@ -1,9 +1,9 @@
 """Which firings of an event have jobs that have not ended.
 
-The fire script writes the jobs of an event with `.overlap()` into a hash, and workers delete each one that has
-ended. That hash is believed. A job is looked for only if it has been there for `TRUSTED_MS`: its worker may have
-died, or another program may have run or removed it. Looking takes bounded steps, whatever the queues hold; until
-it has ended, the job counts as unfinished.
+The fire script writes the jobs of an event with `.overlap()` into a hash, and workers delete each job that has
+ended. The clock trusts that hash. A job is searched for only if it has been there for `TRUSTED_MS`: its worker may
+have died, or another program may have run or removed it. A search takes bounded steps, however long the queues
+are; until it has ended, the job counts as unfinished.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger("clock.clock")
 
 @dataclass(slots=True)
 class _Job:
-    """What is known of a job: when its firing was due, when it was seen first and last, and whether it goes on.
+    """A job of a firing: when the firing was due, when the job was seen first and last, and whether it continues.
 
     `first_ms` is when it was seen first, or when it was committed, if that is known. `moved`: it was delayed or
     retried, so it may enter its queue at any time; `score` is what it had in `retry`.
@@ -78,7 +78,7 @@ class Unfinished:
         return len({job.due_ms for job in jobs.values() if job.goes_on})
 
     def _learn_commits(self, event: str, jobs: Collection[_Job]) -> None:
-        """Learn from the history when jobs were pushed: it narrows down where in a long queue they are."""
+        """Learn from the history when jobs were pushed: this narrows down their positions in a long queue."""
         if all(job.asked for job in jobs):
             return
         try:
@@ -127,7 +127,7 @@ class Unfinished:
         return dict(found)
 
     def _note(self, jid: bytes, found: Found, now_ms: int) -> None:
-        """Note what a search says of a job of any event."""
+        """Note the result of a search for a job of any event."""
         for event, jobs in self._events.items():
             job = jobs.get(jid)
             if job is None:

@@ -33,7 +33,7 @@ class Address:
 
 
 def masked(url: str) -> str:
-    """The URL without its password and query, as it may be logged; also of a text that is no URL.
+    """The URL without its password and query, for logs. It also masks a text that is not a URL.
 
     >>> masked("redis://me:secret@cache.example.com:6379/0?x=y")
     'redis://me:***@cache.example.com:6379/0'
@@ -43,7 +43,7 @@ def masked(url: str) -> str:
     scheme = re.match(r"[a-z+]*://", url)
     start = scheme[0] if scheme else ""
     credentials, at, place = url.removeprefix(start).rpartition("@")
-    if re.search(r"[?&]\w+=", credentials):  # of the query or of the password: which, nobody can tell
+    if re.search(r"[?&]\w+=", credentials):  # of the query or of the password: that cannot be decided
         return start + "***"
     user, colon, _ = credentials.partition(":")
     return (
@@ -54,14 +54,14 @@ def masked(url: str) -> str:
 
 
 def _without_invalid_ports(place: str) -> str:
-    """`place` with *** for each port that is no number: in a URL that lacks its host it is the password."""
+    """`place` with *** for each port that is not a number: in a URL without a host, that is the password."""
     hosts, slash, rest = place.partition("/")
     shown = [host if _HOST.fullmatch(host) else host.partition(":")[0] + ":***" for host in hosts.split(",")]
     return ",".join(shown) + slash + rest
 
 
 def scheme_of(url: str) -> str:
-    """Which kind of address it is. Raises ConfigurationError where it cannot be read."""
+    """The kind of an address. Raises ConfigurationError if it is invalid."""
     kinds = ", ".join(scheme + "://" for scheme in SCHEMES)
     try:
         parts = urlsplit(url)
@@ -157,5 +157,5 @@ def _database(url: str, path: str) -> dict[str, object]:
 
 
 def unreadable(url: str, why: str) -> ConfigurationError:
-    """The error that says what is wrong with an address; where it came from is said by who has it."""
+    """The error for a bad URL. The caller adds where the URL came from."""
     return ConfigurationError(f"{masked(url)!r}: {why}")

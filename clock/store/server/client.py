@@ -29,7 +29,7 @@ NO_NAMESPACE = (
     "processes (or namespace: NAME in config/clock.yml)"
 )
 
-#: Of clock, worker and commands: longer than any script takes, and a dead network is noticed soon.
+#: For clock, worker and commands: longer than any script takes, and a dead network is noticed soon.
 PROCESS_LIMITS = Limits(wait=60.0, connect=5.0, answer=10.0, push=PUSH_SECONDS)
 
 logger = logging.getLogger("clock.redis")
@@ -48,8 +48,8 @@ def client(
     """A client for the server of `url`. Nothing is opened yet. Raises ConfigurationError.
 
     `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`.
-    `source` is where the URL came from, to log which options have no effect; '' logs nothing. `namespace`: before
-    every key; '' for none. `durable`: how many replicas must have a push or a firing.
+    `source` is the origin of the URL, for the log line about options without effect; '' logs nothing. `namespace`:
+    is put before every key; '' for none. `durable`: how many replicas must have a push or a firing.
     """
     address = read(url)
     for name in address.options.ignored if source else ():

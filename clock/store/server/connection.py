@@ -1,8 +1,8 @@
 """The connection to Redis: opened at the entry point, with one default for `MyJob.perform_async`.
 
-Commands are never repeated by the client library: whether a push whose answer was lost took place is not known,
-and pushing it again could double a job. What may be repeated, the scripts for firing and claiming among them,
-is repeated by its caller, who knows.
+The client library never repeats a command: if the answer to a push is lost, the push may have happened, and a
+second one could double the job. Callers repeat the commands that may be repeated, such as the scripts for firing
+and claiming.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ logger = logging.getLogger("clock.redis")
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
-_application_url = "", ""  # and where it was given
+_application_url = "", ""  # and its origin
 
 
 class translated:  # noqa: N801  # it reads as a function, and a generator would cost each push more
@@ -96,9 +96,9 @@ class lent:  # noqa: N801  # as `translated`
 
 
 def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
-    """Send a command; what is returned waits for its answer. Both raise what the client library does.
+    """Send a command. The returned function waits for its answer. Both raise the client library's errors.
 
-    The answer has to be asked for, once: until then a connection is set apart for it. With `durable` replicas, the
+    The caller must call it once: until then a connection is reserved for the answer. With `durable` replicas, the
     answer is there when these have the write; it raises FoundFault if too few have it in time.
     """
     pool: Any = redis.connection_pool
@@ -154,10 +154,10 @@ def connect(
 
     `source` names the origin of `url` in errors. At most `max_connections` are opened; a thread that needs one
     more waits. A push takes `push_seconds` at most.
-    `is_application`: the process only pushes, so that limit and those in the URL count for all its commands.
+    `is_application`: the process only pushes; that limit and those in the URL apply to all its commands.
     `namespace` is put before every key; None: that of `CLOCK_NAMESPACE` or of the application's settings.
     `durable`: how many replicas must confirm a push or a firing; None: that of `CLOCK_DURABLE` or of the settings.
-    Raises StoreUnavailable, StoreError or ConfigurationError with one line that says what to do.
+    Raises StoreUnavailable, StoreError or ConfigurationError, each with one line and the cure.
     """
     if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
         source = _application_url[1]
@@ -185,13 +185,13 @@ def connect(
 def server_url(url: str | None) -> str:
     """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the folder's embedded Valkey.
 
-    Raises StoreError or ConfigurationError if there is none.
+    Raises StoreError or ConfigurationError if no address is given.
     """
     return url or os.environ.get("REDIS_URL") or _application_url[0] or _embedded_url(Path.cwd())
 
 
 def use_url(url: str, source: str) -> None:
-    """Let `connect` open `url`, which the application's settings name in `source`, if `REDIS_URL` is not set."""
+    """Make `connect` open `url` if `REDIS_URL` is not set. `source` is the setting that names it."""
     global _application_url  # a process loads one application
     _application_url = url, source
 

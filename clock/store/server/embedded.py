@@ -1,9 +1,9 @@
-"""The embedded Valkey: a server of the folder's own, for development and tests.
+"""The embedded Valkey: a server for one folder, for development and tests.
 
-Its data lie in `<folder>/.clock/`, with an append-only file that is written before each answer. Every process
-that uses it holds a shared lock on `.clock/users`, which the kernel drops when the process ends, however it
-ends. The first user starts a keeper (`embedded_keeper.py`), which runs the server for as long as anybody holds
-that lock. So the server outlives any one user, and stops with the last.
+Its data lie in `<folder>/.clock/`, with an append-only file that is written before each answer. Every process that
+uses it holds a shared lock on `.clock/users`, which the kernel drops when the process ends, however it ends. The
+first user starts a keeper (`embedded_keeper.py`), which runs the server as long as any process holds that lock. So
+the server outlives any one user, and stops with the last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from clock.import_path import installed_first
 
 try:
     import fcntl
-except ImportError:  # Windows, where applications can push to another server
+except ImportError:  # Windows: applications can push to another server
     IS_SUPPORTED = False
 else:
     IS_SUPPORTED = True
@@ -44,12 +44,14 @@ _SHORT = Path("/tmp")  # noqa: S108  # the folder in it is checked to be this us
 
 logger = logging.getLogger("clock.redis")
 _held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
-_keepers: list[subprocess.Popen[bytes]] = []  # started here; they end after this process, so nobody waits for them
+_keepers: list[
+    subprocess.Popen[bytes]
+] = []  # started here; they end after this process, so it does not wait for them
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFiles:
-    """Where the embedded server of an application's folder keeps what."""
+    """The files of the embedded server of an application's folder."""
 
     home: Path
     socket: Path
@@ -66,12 +68,12 @@ class EmbeddedFiles:
 
     @property
     def starting(self) -> Path:
-        """Locked while somebody looks whether the server runs, and starts it."""
+        """Locked while a process checks whether the server runs, and starts it."""
         return self.home / "starting"
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """The server's log."""
         return self.home / "valkey.log"
 
 
@@ -94,9 +96,9 @@ def files_of(folder: Path) -> EmbeddedFiles:
 
 
 def start_or_join(folder: Path, *, clock: Clock | None = None) -> str:
-    """Make sure that the folder's server runs for as long as this process does; its `unix://` URL.
+    """Keep the folder's server running as long as this process runs. Returns its `unix://` URL.
 
-    Raises StoreError where the folder cannot be written or the server does not start.
+    Raises StoreError if the folder is not writable or the server does not start.
     """
     clock = clock or SystemClock()
     files = files_of(folder)
@@ -130,14 +132,14 @@ def _make_private(files: EmbeddedFiles) -> None:
 def explained(error: StoreError, original: RedisError) -> StoreError:
     """The error with the reason why this process's embedded server does not run, if it is about that server.
 
-    `original` is the client library's error, whose text or notes name the socket. A keeper that was killed is
-    replaced, so that the server comes back without a new process.
+    `original` is the client library's error, whose text or notes name the socket. A killed keeper is replaced, so
+    the server comes back without a new process.
     """
     named = "\n".join((str(original), *getattr(original, "__notes__", ())))
     files = next((files for files in map(_files_at, _held) if str(files.socket) in named), None)
     if files is None or error.cause != "unreachable":
         return error
-    with suppress(OSError):  # the folder is gone: `trouble` says so
+    with suppress(OSError):  # the folder is gone: `trouble` reports that
         if not _is_kept(files) and all(keeper.poll() is not None for keeper in _keepers):
             _start_keeper(files)
     return type(error)(
@@ -200,7 +202,7 @@ def _is_kept(files: EmbeddedFiles) -> bool:
 
 
 def probe_of(files: EmbeddedFiles) -> Redis:
-    """A client that asks the server once: one that does not run is the rule here, no reason to try again."""
+    """A client that asks the server once. A server that does not run is normal here, so it does not try again."""
     return Redis(unix_socket_path=str(files.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
 
@@ -217,7 +219,7 @@ def _server(files: EmbeddedFiles) -> int | None:
 
 
 def trouble(files: EmbeddedFiles) -> str:
-    """Why the server does not run, as far as its disk and its log tell, and what to do."""
+    """Why the server does not run, from its disk and its log, and what to do."""
     try:
         disk = os.statvfs(files.home)
         lines = files.log.read_text(errors="replace").splitlines()

@@ -1,9 +1,9 @@
-"""The process that keeps an embedded Valkey running while anybody uses it; `embedded.py` starts it.
+"""The process that keeps an embedded Valkey running while any process uses it; `embedded.py` starts it.
 
     python -m clock.store.server.embedded_keeper HOME SOCKET
 
 It waits for an exclusive lock on `HOME/users`, which it gets when the last user is gone, and then stops the
-server. A server that dies is started again for as long as somebody uses it, with a growing pause: a full disk may
+server. A server that dies is started again while any process uses it, with a growing pause: a full disk may
 have space again. Only a server that has never accepted a connection ends the keeper, and the process that waits
 for it reports why. A server left behind by a killed keeper is replaced.
 """
@@ -25,7 +25,7 @@ from clock.store.server.embedded import EmbeddedFiles, probe_of
 
 FIRST_PAUSE_SECONDS = 0.1  # before a server that has died is started again; doubled each time
 LONGEST_PAUSE_SECONDS = 2.0  # a start costs little, and a clock waits for it
-STEADY_SECONDS = 60.0  # a server that ran so long is well: its next death begins with the first pause
+STEADY_SECONDS = 60.0  # after a longer run, the next death starts with the first pause
 READY = "Ready to accept connections"  # what the server logs when it has loaded its data
 
 
@@ -39,7 +39,7 @@ class Keeper:
         self._server: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
-        """Keep the server running until nobody uses it any more; the exit code, 1 if none was ever up."""
+        """Keep the server running until no process uses it. Returns the exit code: 1 if no server ever started."""
         own = os.open(self._files.keeper, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,9 +59,9 @@ class Keeper:
         return 0
 
     def _run_server(self) -> bool:
-        """Run the server to its end; whether it has accepted connections.
+        """Run the server to its end. Returns whether it has accepted connections.
 
-        Its log decides: the server may have ended before anybody could ask it.
+        Its log decides: the server may have ended before any process could connect.
         """
         try:
             self._stop_orphan()
@@ -105,7 +105,7 @@ class Keeper:
             pid = int(orphan.info("server")["process_id"])
             orphan.shutdown(nosave=True)  # the append-only file has everything
         except RedisError:
-            return  # nobody answers: there is none
+            return  # no answer: no server runs
         finally:
             orphan.close()
         while lives(pid):
@@ -113,14 +113,14 @@ class Keeper:
 
 
 def lives(pid: int) -> bool:
-    """Whether the process runs: not one that has ended and that nobody reaps, in a container without an init."""
+    """Whether the process runs. A zombie, in a container without an init, does not."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
     except ProcessLookupError:
         return False
     except FileNotFoundError:
-        return not Path("/proc/self/stat").exists()  # there is no such file on this system, or not any more
+        return not Path("/proc/self/stat").exists()  # this system has no such file, or it is gone
     return not state.lstrip().startswith("Z")
 
 

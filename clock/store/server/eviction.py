@@ -13,10 +13,10 @@ logger = logging.getLogger("clock.redis")
 
 
 def warn_of_eviction(redis: Redis) -> None:
-    """Log a warning unless the server keeps all keys, or does not say. Raises nothing."""
+    """Log a warning if the server may evict keys. Raises nothing."""
     try:
         policy = listing.server(redis).get("maxmemory_policy")
-    except StoreError:  # whoever may not ask goes without
+    except StoreError:  # without the permission to ask, there is no warning
         return
     if policy not in (None, "noeviction"):
         logger.warning(

@@ -1,7 +1,7 @@
-"""What an error of Redis or of the network means: its cause, its cure, and whether it may pass by itself.
+"""The meaning of an error of Redis or of the network: its cause, its cure, and whether it may pass by itself.
 
 The client library's exception class decides. If it has no class for an answer, the answer's first word does: the
-library removes that word only where it has a class. Of network errors, which share one class, the text decides.
+library removes that word only if it has a class. For network errors, which share one class, the text decides.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Fault:
 
 
 class FoundFault(RedisConnectionError):
-    """An error of the connection whose fault is known where it is raised."""
+    """An error of the connection with a fault that the raising code knows."""
 
     def __init__(self, text: str, fault: Fault) -> None:
         super().__init__(text)
@@ -71,7 +71,7 @@ def fault_of(error: RedisError) -> Fault:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether an answer of Redis, as a script quotes it, says that this user may not run a command."""
+    """Whether an answer of Redis, quoted by a script, means that this user may not run a command."""
     return "NOPERM" in text or fault_of(ResponseError(text)) is _NO_PERMISSION
 
 
@@ -101,7 +101,7 @@ def _elsewhere(cause: str, what: str, cure: str) -> Fault:
 
 _FAIL_OVER = "Wait for the fail-over to end, or use the primary's address."
 
-#: What to set for a Redis Cluster.
+#: The setting for a Redis Cluster.
 TO_USE_A_CLUSTER = "write redis+cluster://HOST:6379 (with TLS rediss+cluster://) and set CLOCK_NAMESPACE=NAME"
 
 _UNREACHABLE = _elsewhere("unreachable", "Redis cannot be reached", "Is it running, and is its address right?")
@@ -207,14 +207,14 @@ _BY_CLASS = {
 }
 
 _CODE = re.compile(rf"(?:Transaction discarded because of: )?({'|'.join(_BY_CODE)})\b")
-_CODE_IN_SCRIPT = re.compile(rf"-({'|'.join(_BY_CODE)})\b")  # Redis 6.2 begins with "Error running script"
+_CODE_IN_SCRIPT = re.compile(rf"-({'|'.join(_BY_CODE)})\b")  # Redis 6.2 starts with "Error running script"
 _PIPELINE = re.compile(r"Command # \d+ \(.*?\) of pipeline caused error: ", re.DOTALL)
 _PLACE = re.compile(
     r"^(?:ERR )?Error running script \(call to f_[0-9a-f]{40}\): @\w+: ?\d+: |"  # Redis 6.2
     r",? script: (?:[0-9a-f]{40}, )?on @\w+:\d+\.?$"
 )
 
-#: Refusals that Redis begins with ERR.
+#: Refusals whose text starts with ERR.
 _OF_ANSWERS = (
     ("ACL failure in script", _NO_PERMISSION),
     ("The user executing the script", _NO_PERMISSION),
@@ -268,7 +268,7 @@ NOT_REPLICATED = Fault(
     "Start the replicas, or lower `durable`.",
 )
 
-#: What keeps all sentinels from naming the primary, by the cause of what they answered.
+#: Why no sentinel names the primary, by the cause of their answers.
 SENTINEL_FAULTS = {
     "unreachable": _elsewhere("unreachable", "Redis cannot be reached: no sentinel answers", ""),
     "unknown_command": _permanent(

@@ -1,4 +1,4 @@
-"""A forked child gets connections to Redis of its own: two processes on one would read each other's answers."""
+"""A forked child gets its own connections to Redis: two processes on one would read each other's answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def renew_in_child(redis: Redis, again: Callable[[], Redis]) -> None:
 
 
 def _begin_child() -> None:
-    """Close the child's copies of its parent's connections, and begin with new pools, whose locks are free.
+    """Close the child's copies of its parent's connections, and start with new pools, whose locks are free.
 
     An open copy would keep a dead parent's connection alive, and the claim that waits on it would take a job.
     """

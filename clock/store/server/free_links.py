@@ -13,7 +13,7 @@ _monotonic = SystemClock().monotonic
 
 
 class FreeLinks:
-    """Gives the connection that was returned last, or None: one that has not been made yet.
+    """Returns the connection that was put back last, or None if a new one must be opened.
 
     It has those methods of `queue.LifoQueue` that the client library's pool calls, and costs each push a quarter
     of that. The methods of a list are atomic, so a lock is needed only while a thread waits.
@@ -43,7 +43,7 @@ class FreeLinks:
         if len(self.queue) >= self._size:
             raise Full
         self.queue.append(link)
-        if self._waiting:  # whoever begins to wait after this looks into the list first
+        if self._waiting:  # a thread that starts to wait after this checks the list first
             with self._returned:
                 self._returned.notify()
 

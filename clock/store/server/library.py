@@ -1,4 +1,4 @@
-"""What each connection tells the server about the client library."""
+"""The name and version of the client library that each connection sends to the server."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from redis.exceptions import DataError
 
 Words = Sequence[Any]
 
-#: Where the keys and channels are in the words of a command; of any other, the first argument is the key.
+#: The positions of keys and channels in the words of a command; in other commands, the first argument is the key.
 _PLACES: Mapping[str, slice] = {
     name: places
     for places, names in (
@@ -45,7 +45,7 @@ _PLACES: Mapping[str, slice] = {
 }
 _ONE = slice(1, 2)
 
-#: Their keys are where only the server finds them. Clock does not use them.
+#: Only the server can find the keys of these commands. Clock does not use them.
 _NOT_SUPPORTED = frozenset(
     (
         *("BITOP", "BLMPOP", "BZMPOP", "FCALL", "FCALL_RO", "GEORADIUS", "GEORADIUSBYMEMBER", "KEYS", "LMPOP"),

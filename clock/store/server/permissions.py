@@ -1,6 +1,6 @@
 """The commands that a process needs, and which of them Redis refuses to its user.
 
-A user may be limited to some queues, so a clock asks for the commands on queues with a list of its own.
+A user may be limited to some queues, so a clock checks the commands on queues with its own list.
 """
 
 from __future__ import annotations
@@ -89,19 +89,19 @@ _DURABLE: Sequence[Command] = (("WAIT", "1", "1"), ("SET", keys.REPLICATED, "1")
 
 
 def of_clock(durable: int = 0) -> list[Command]:
-    """What a clock needs; `durable` is the number of replicas that it waits for."""
+    """The commands that a clock needs; `durable` is the number of replicas that it waits for."""
     return [*_SCRIPTS, *_commands(_CLOCK), *(_DURABLE if durable else ())]
 
 
 def of_worker(identity: str, queues: Sequence[str]) -> list[Command]:
-    """What a worker of this name needs, which takes jobs from these queues."""
+    """The commands that a worker of this name needs to take jobs from these queues."""
     heartbeat = dict.fromkeys((identity, keys.work(identity), keys.workers(identity)), _OF_A_HEARTBEAT)
     own = {**heartbeat, keys.signals(identity): "RPOP", **dict.fromkeys(map(keys.queue, queues), _OF_A_QUEUE)}
     return [*_SCRIPTS, *_commands({**_WORKER, **own})]
 
 
 def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
-    """Which of the wanted commands this user may not run. Redis before 7 cannot say, and none is returned.
+    """The wanted commands that this user may not run. Empty for Redis before 7, which cannot answer.
 
     Raises StoreUnavailable, StoreError.
     """

@@ -57,11 +57,11 @@ class Link(AbstractConnection):
     packed: Callable[..., bytes] = staticmethod(pack_command)  # a command as it is sent
     socket_timeout: float
     _sock: Any
-    _until: float | None = None  # monotonic seconds: when all has to be done
+    _until: float | None = None  # monotonic seconds: the deadline
     _is_readable: Callable[[], bool]  # whether the server has closed the open connection, or sent an answer
 
     def read_response(self, *args: Any, **options: Any) -> Any:
-        """The next answer. Raises what the client library does."""
+        """The next answer. Raises the client library's errors."""
         try:
             return super().read_response(*args, **options)
         except RedisError as error:
@@ -71,8 +71,8 @@ class Link(AbstractConnection):
     def prepare(self, limits: Limits, until: float | None = None, waits: float = 0.0) -> None:
         """Open the connection if it is not open, was closed by the server, or was unused for long; set its limits.
 
-        `until` (monotonic seconds) is when all has to be done; so many seconds the commands wait in Redis, which
-        come on top. Raises what the client library does.
+        `until` (monotonic seconds) is the deadline; the seconds that the commands wait in Redis are added to it.
+        Raises the client library's errors.
         """
         self._until = until
         if self._sock is not None and (_monotonic() - self.used_at > UNUSED_SECONDS or self._is_readable()):
@@ -83,7 +83,7 @@ class Link(AbstractConnection):
         self._allow(waits + (left if left < limits.answer - SPENT_SECONDS else limits.answer))
 
     def _allow(self, seconds: float) -> None:
-        """Let an answer take so long."""
+        """Set the limit of one answer."""
         if self.socket_timeout != seconds:
             self.socket_timeout = seconds
             self._sock.settimeout(seconds)
@@ -173,7 +173,7 @@ class Pool(BlockingConnectionPool):
         return self.take()
 
     def take(self, within: float | None = None, waits: float = 0.0) -> Link:
-        """A connection that is ready for commands. It has to be released.
+        """A connection that is ready for commands. The caller must release it.
 
         `within` limits the seconds that waiting for it, opening it and its answers take together; for `waits`
         seconds more, the commands wait in Redis. Raises what the client library does.
@@ -236,7 +236,7 @@ class Pool(BlockingConnectionPool):
 
 
 def _readable_check(sock: Any) -> Callable[[], bool]:
-    """What says whether there is anything to read: an answer, or that the server has closed the connection."""
+    """Checks whether there is anything to read: an answer, or the end of the connection."""
     if not hasattr(select, "poll"):  # Windows
         return lambda: bool(select.select([sock], [], [], 0)[0])
     poller = select.poll()

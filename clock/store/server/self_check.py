@@ -1,4 +1,4 @@
-"""What a clock or a worker needs of Redis and uses seldom, looked at before it is needed.
+"""Checks what a clock or a worker needs from Redis before it is used.
 
 A refused command, or a key of a wrong type, shows when it is used. Some are used once a day, or at the next start.
 """

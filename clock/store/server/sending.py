@@ -30,10 +30,10 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
     """Send commands, without a transaction, a round trip for each batch.
 
     `within` limits the seconds until the first answer, and then those of each answer. While the server works on a
-    batch, the next one is made; so `batches` had better be a generator. A pipeline of the client library waits for
+    batch, the next one is made; so `batches` should be a generator. A pipeline of the client library waits for
     each, and costs twice as much, which every push would pay. If a server refuses commands because another one is
     the primary now, they are sent there, once; in a cluster until they succeed or the time is over. Raises
-    StoreUnavailable, StoreError; their `answered` says how many batches had been answered.
+    StoreUnavailable, StoreError; their `answered` is the number of batches that were answered.
     """
     answered, rest, since = 0, iter(batches), _monotonic()
     in_cluster = isinstance(redis.connection_pool, ClusterPool)

@@ -13,7 +13,7 @@ _LIMITS = Limits(wait=1.0, connect=1.0, answer=1.0)  # sentinels are near, and t
 
 
 class Sentinels:
-    """The sentinels of a service. They are asked in turn, the one that answered last first."""
+    """The sentinels of a service. They are asked in turn, starting with the sentinel that answered last."""
 
     def __init__(
         self, addresses: tuple[tuple[str, int], ...], service: str, *, kind: Any, **connection: Any
@@ -38,7 +38,7 @@ class Sentinels:
         raise self._fault(errors)
 
     def turn_to_the_next(self) -> None:
-        """Ask another sentinel first: this one's primary was none."""
+        """Ask another sentinel first: this sentinel's primary was not a primary."""
         self._addresses = (*self._addresses[1:], self._addresses[0])
 
     def _ask(self, address: tuple[str, int]) -> tuple[str, int] | None:

@@ -25,7 +25,7 @@ class ServerVersion:
 
     @classmethod
     def of(cls, info: Mapping[str, object]) -> ServerVersion:
-        """What the server's INFO tells of it.
+        """The version in the server's INFO.
 
         >>> str(ServerVersion.of({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0"}))
         'valkey 8.1.0'
@@ -35,7 +35,7 @@ class ServerVersion:
 
     @property
     def needed(self) -> str | None:
-        """The oldest version that will do, where this one is older; None: it is new enough, or of another kind.
+        """The oldest supported version if this one is older, or None if it is new enough or of another kind.
 
         >>> ServerVersion("redis", "5.0.14").needed, ServerVersion("redis", "7.2.4").needed
         ('6.2', None)

@@ -1,7 +1,7 @@
-"""What the query of a Redis URL may hold: which options count, which have no effect, and what their values are.
+"""The options in the query of a Redis URL: which are used, which have no effect, and their values.
 
 One URL often serves several programs, so options that only suit another client are ignored, with a warning. An
-option that nobody knows is a typing error and is refused.
+unknown option is a typing error and is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a URL, by what they are for. `ignored` are the names of those that have no effect.
+    """The options of a URL, by their use. `ignored` are the names of those without effect.
 
     `pushes`: limits of pushes. `connection`: for each connection to Redis. `sentinel`: for those to sentinels.
     """
@@ -173,7 +173,7 @@ _SENTINEL = ("sentinel_username", "sentinel_password", "sentinel_ssl", "ssl")
 _TLS = tuple(name for name in _READ if name.startswith("ssl_"))
 _CONNECTION = tuple(name for name in _READ if name not in (*_PUSHES, *_SENTINEL, *_TLS))
 
-#: Options for other clients: name -> the values that say what happens here anyway
+#: Options for other clients: name -> the values that describe what clock does anyway
 _IGNORED = {
     "decode_responses": ("false", "0", "no"),
     "encoding": ("utf-8", "utf8"),
