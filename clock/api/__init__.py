@@ -1,4 +1,4 @@
-"""What the command line can do, in Python: queues, sets of jobs, workers, counters, events.
+"""The actions of the command line, in Python: queues, sets of jobs, workers, counters, events.
 
 from clock import api
 

@@ -1,4 +1,4 @@
-"""The awaitable twin of a method: it runs in a thread, so that the event loop goes on."""
+"""The awaitable twin of a method: it runs in a thread, so it does not block the event loop."""
 
 from __future__ import annotations
 

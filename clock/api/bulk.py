@@ -14,7 +14,7 @@ OnProgress = Callable[[Progress], object]
 
 
 class Bulk:
-    """Acts on jobs of one place. `order` is the end at which reading begins."""
+    """Acts on jobs of one place. `order` is the end at which reading starts."""
 
     def __init__(self, place: Place, order: Order) -> None:
         self._place = place

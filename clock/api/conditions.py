@@ -32,7 +32,7 @@ class Conditions(TypedDict, total=False):
 
 
 def where(**conditions: Unpack[Conditions]) -> JobFilter:
-    """The filter of some conditions. Raises JobError for one that is unknown or has a wrong type.
+    """The filter of some conditions. Raises JobError for an unknown condition or a wrong type.
 
     >>> where(class_="Send*", jid="2f9b").job_class
     'Send*'

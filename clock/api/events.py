@@ -39,7 +39,7 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """An event as it stands.
+    """The present state of an event.
 
     `next_due` is its oldest undecided due instant, which may be past; None: unknown, or never. `last` is the
     newest record of its history. `is_known`: a clock has run it with its current schedule. `event` is its
@@ -58,7 +58,7 @@ class EventState:
 class Events:
     """The events of a timetable, or, without one, those that clocks have noted in Redis.
 
-    Its methods raise StoreUnavailable. Each has an awaitable twin, whose name begins with `a`. `redis` is a
+    Its methods raise StoreUnavailable. Each has an awaitable twin, whose name starts with `a`. `redis` is a
     connection of `api.connect`; without it the process's own connection is used.
     """
 
@@ -95,9 +95,9 @@ class Events:
         return latest_of_all(self._redis, count)
 
     def why(self, name: str, at: datetime | str) -> list[str]:
-        """Lines that explain what became of an event, or will, at a time.
+        """Lines that explain what happened to an event at a time, or what will happen.
 
-        `at` is an aware datetime, which stands for its second, or a text: a second, a minute or a day in the
+        `at` is an aware datetime, which means its second, or a text: a second, a minute or a day in the
         event's zone. Raises UnknownEvent, UnreadableTime.
         """
         try:
@@ -118,7 +118,7 @@ class Events:
         note: str | None = None,
         by: str | None = None,
     ) -> Pause:
-        """Pause an event, or with None the whole clock. What is due during the pause is never caught up.
+        """Pause an event, or with None the whole clock. Runs that are due during the pause are never caught up.
 
         `until`: its end, an aware datetime or a duration; None: until `resume`. `by`: who; None: this process's
         user. Raises UnknownEvent, ConfigurationError for an end that is past.

@@ -29,7 +29,7 @@ _SETS: Mapping[SetName, State] = {RETRY: "retry", SCHEDULE: "scheduled", DEAD: "
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where a job was found: `state`, and the name of its queue, set, worker or, if parked, class."""
+    """The place of a job: `state`, and the name of its queue, set, worker or, if parked, class."""
 
     state: State
     where: str
@@ -39,8 +39,8 @@ class Located:
 class JobRef:
     """The job with the id `jid`. Its methods raise StoreUnavailable.
 
-    Redis has no index of jobs: each method reads through the places where jobs may be, in bounded steps, for
-    `within` seconds at most. Each has an awaitable twin, whose name begins with `a`.
+    Redis has no index of jobs: each method reads through all places of jobs, in bounded steps, for
+    `within` seconds at most. Each has an awaitable twin, whose name starts with `a`.
     """
 
     def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
@@ -52,7 +52,7 @@ class JobRef:
         return f"JobRef({self.jid!r})"
 
     def locate(self) -> Located | None:
-        """Where the job is; None: it is done, was deleted, or never was.
+        """The place of the job, or None if it is done, was deleted, or never existed.
 
         A job that moves on during the search may be missed. Raises SearchIncomplete.
         """
@@ -67,7 +67,7 @@ class JobRef:
         return None
 
     def history(self) -> list[Moment]:
-        """What is known of the job while it is in Redis, oldest first: its times, and the firing that pushed it.
+        """The job's history while it is in Redis, oldest first: its times, and the firing that pushed it.
 
         Raises SearchIncomplete.
         """
@@ -102,7 +102,7 @@ class JobRef:
         mark(self._redis, [self.jid], now_ms=int(1000 * now()), kept_ms=kept_ms)
 
     def reschedule(self, at: Time) -> bool:
-        """Let a scheduled, retried or dead job be due at `at`; False: it is in none of these sets.
+        """Set the due time of a scheduled, retried or dead job to `at`. False: it is in none of these sets.
 
         `at`: an aware datetime, or a timedelta or seconds from now. Raises SearchIncomplete, ValueError.
         """
@@ -121,12 +121,12 @@ class JobRef:
         return bool(located and place and place.enqueue([located.job], now()))
 
     def _waiting(self, located: Located | None) -> WaitingSet | None:
-        """The set in which the job was found; None: it was found elsewhere, or nowhere."""
+        """The set in which the job was found, or None if it is elsewhere or was not found."""
         name = next((name for name, state in _SETS.items() if located and state == located.state), None)
         return WaitingSet(self._redis, name) if name else None
 
     def _places(self) -> Iterator[tuple[State, Place]]:
-        """The places where a job may wait; those that are usually short first."""
+        """The places in which a job may wait. Places that are usually short come first."""
         for name, state in _SETS.items():
             yield state, set_place(self._redis, name)
         for job_class in listing.parked(self._redis):

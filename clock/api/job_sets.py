@@ -21,9 +21,9 @@ Action = Literal["delete", "add_to_queue", "kill"]
 
 
 class JobSet(JobPlace):
-    """What the three sets have in common. Its methods raise StoreUnavailable.
+    """The methods that the three sets share. They raise StoreUnavailable.
 
-    Each method that reads Redis has an awaitable twin, whose name begins with `a`. `redis` is a connection of
+    Each method that reads Redis has an awaitable twin, whose name starts with `a`. `redis` is a connection of
     `api.connect`; without it the process's own connection is used.
     """
 
@@ -59,9 +59,10 @@ class JobSet(JobPlace):
         progress: OnProgress | None = None,
         **conditions: Unpack[Conditions],
     ) -> int:
-        """Let jobs be due at `at`: an aware datetime, or a timedelta or seconds from now; how many were changed.
+        """Set the due time of jobs to `at`: an aware datetime, or a timedelta or seconds from now.
 
-        The further arguments are those of `delete`. Dead jobs move to the scheduled ones. Raises ValueError.
+        Returns how many changed. The further arguments are those of `delete`. Dead jobs move to the scheduled
+        ones. Raises ValueError.
         """
         due = due_at(at, now())
 
@@ -79,8 +80,8 @@ class JobSet(JobPlace):
     ) -> Iterator[Progress]:
         """Do "delete", "add_to_queue" or "kill" step by step, to all jobs without conditions.
 
-        Each item is the `Progress` after one step. Its `cursor` lets another call go on after it: the next
-        request of a page that shows a progress bar, for instance. Raises JobError, InvalidCursor.
+        Each item is the `Progress` after one step. With its `cursor` another call continues after that step: for
+        example the next request of a page with a progress bar. Raises JobError, InvalidCursor.
         """
         act = self._actions().get(action)
         if act is None:

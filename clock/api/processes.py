@@ -15,7 +15,7 @@ from clock.store import Redis, repairs
 class Workers:
     """The workers that live, Sidekiq's as well. Its methods raise StoreUnavailable.
 
-    Each method that reads or writes Redis has an awaitable twin, whose name begins with `a`. `redis` is a
+    Each method that reads or writes Redis has an awaitable twin, whose name starts with `a`. `redis` is a
     connection of `api.connect`; without it the process's own connection is used. A worker reports its state
     every 5 s, and reads signals as often.
     """
@@ -31,19 +31,25 @@ class Workers:
         return iter(self.living())
 
     def busy(self) -> list[BusyJob]:
-        """The jobs that run now, the one that has run longest first."""
+        """The jobs that run now, by their run time, the longest first."""
         return busy_jobs(self._redis)
 
     def quiet(self, identity: str | None = None) -> list[str]:
-        """Ask a worker (None: all) to take no further jobs. There is no way back. Returns who was asked."""
+        """Ask a worker (None: all) to claim no further jobs. This cannot be undone.
+
+        Returns the identities of these workers.
+        """
         return self._signal("TSTP", identity)
 
     def stop(self, identity: str | None = None) -> list[str]:
-        """Ask a worker (None: all) to stop in an orderly way, as TERM does. Returns who was asked."""
+        """Ask a worker (None: all) to stop in order, as TERM does. Returns the identities of these workers."""
         return self._signal("TERM", identity)
 
     def dump(self, identity: str | None = None) -> list[str]:
-        """Ask a worker (None: all) to log what its threads do, as TTIN does. Returns who was asked."""
+        """Ask a worker (None: all) to log what its threads do, as TTIN does.
+
+        Returns the identities of these workers.
+        """
         return self._signal("TTIN", identity)
 
     def _signal(self, name: str, identity: str | None) -> list[str]:
@@ -67,7 +73,7 @@ class Clocks:
         self._redis = connected(redis)
 
     def living(self) -> list[ClockView]:
-        """Each clock by its last heartbeat; the one that leads is first."""
+        """Each clock by its last heartbeat; the clock that leads comes first."""
         return clocks(self._redis, from_ms(round(now() * 1000)))
 
     def __iter__(self) -> Iterator[ClockView]:

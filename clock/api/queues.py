@@ -22,7 +22,7 @@ from clock.store.jobs.look_through import Step
 class Queue(JobPlace):
     """The queue `name`. Its methods raise StoreUnavailable.
 
-    Each method that reads Redis has an awaitable twin, whose name begins with `a`. `redis` is a connection of
+    Each method that reads Redis has an awaitable twin, whose name starts with `a`. `redis` is a connection of
     `api.connect`; without it the process's own connection is used. A queue need not exist: it is empty then.
     """
 
@@ -59,7 +59,7 @@ class Queue(JobPlace):
     def delete_in_steps(self, cursor: str | None = None, **conditions: Unpack[Conditions]) -> Iterator[Progress]:
         """Delete the jobs that meet all conditions step by step; each item is the `Progress` after one step.
 
-        Its `cursor` lets another call go on after it. Raises JobError, InvalidCursor.
+        With its `cursor` another call continues after that step. Raises JobError, InvalidCursor.
         """
         wanted = where(**conditions)
         named((), wanted, "delete_in_steps")
@@ -76,14 +76,14 @@ class Queue(JobPlace):
         return self._jobs.clear()
 
     def pause(self) -> bool:
-        """Let workers take no jobs from it, Sidekiq Pro's neither; False: it was paused already.
+        """Pause the queue: no worker takes jobs from it, Sidekiq Pro's included. False: it was paused already.
 
-        Jobs that run go on. Jobs can be pushed all the same.
+        Running jobs continue. Jobs can still be pushed.
         """
         return paused_queues.pause(self._redis, self.name)
 
     def unpause(self) -> bool:
-        """Let workers take jobs from it again, within a second or so; False: it was not paused."""
+        """Resume the queue: workers take jobs from it again within about a second. False: it was not paused."""
         return paused_queues.unpause(self._redis, self.name)
 
     def is_paused(self) -> bool:

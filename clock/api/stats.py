@@ -20,10 +20,10 @@ Counter = Literal["processed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What there is now. `processed` and `failed` count since the first job, or since `reset`.
+    """The present figures. `processed` and `failed` count since the first job, or since `reset`.
 
-    `enqueued` is how many jobs wait in queues, `busy` how many run. `latency` is for how many seconds the job that
-    is taken next from the queue `default` has waited.
+    `enqueued` is the number of jobs in queues, `busy` the number of running jobs. `latency` is the waiting time in
+    seconds of the next job of the queue `default`.
     """
 
     processed: int
@@ -49,7 +49,7 @@ class Day:
 class Stats:
     """The counters. Its methods raise StoreUnavailable.
 
-    Each method has an awaitable twin, whose name begins with `a`. `redis` is a connection of `api.connect`;
+    Each method has an awaitable twin, whose name starts with `a`. `redis` is a connection of `api.connect`;
     without it the process's own connection is used.
     """
 
@@ -57,7 +57,7 @@ class Stats:
         self._redis = connected(redis)
 
     def now(self) -> Counts:
-        """What there is now."""
+        """The present figures."""
         time = now()
         sizes, views, living = listing.sizes(self._redis), queues(self._redis, time), workers(self._redis, time)
         return Counts(

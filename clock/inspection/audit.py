@@ -1,4 +1,4 @@
-"""The audit log: who changed what by hand, when, and from where."""
+"""The audit log: who changed what by hand, when, and on which page or machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A change and when it was made, by Redis's clock. `id` is where a later page begins."""
+    """A change and when it was made, by Redis's clock. `id` is the cursor of the next page."""
 
     id: str
     at: datetime

@@ -64,7 +64,7 @@ def workers(redis: Redis, now: float) -> list[WorkerView]:
 
 
 def clocks(redis: Redis, now: datetime) -> list[ClockView]:
-    """The clocks that live; the one that leads, by the lease in Redis, is first. Raises StoreError."""
+    """The clocks that live; the clock that leads, by the lease in Redis, comes first. Raises StoreError."""
     leader = overdue.look(redis).leader
     fields = ClockRegister(redis).living(to_ms(now))
     views = [_clock(identity, fields[identity], leads=identity == leader) for identity in sorted(fields)]
@@ -90,7 +90,7 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
 
 
 def _read(info: str) -> dict[str, Any]:
-    """What a worker tells of itself; nothing where another program has written something else there."""
+    """The description that a worker publishes; empty if another program has written something else."""
     try:
         fields = json.loads(info)
     except ValueError:

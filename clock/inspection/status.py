@@ -1,4 +1,4 @@
-"""Whether everything works, told from the data in Redis: clocks, workers, queues, and what is wrong with them."""
+"""Whether everything works, from the data in Redis: clocks, workers, queues, and their problems."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from clock.store.server.permissions import check_permissions
 from clock.timetable import Timetable
 
 SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs
-STUCK = timedelta(seconds=60)  # a loop comes round every second; only a long action of its own holds it up
+STUCK = timedelta(seconds=60)  # the loop runs every second; only one of its long actions delays it
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What there is at an instant. `events` is None where no clock file was at hand.
+    """The state at an instant. `events` is None without a clock file.
 
     `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue. `progress`
-    are the running jobs that report theirs. `faults` are what is wrong with the server and with keys in it,
-    `wrong` the keys of a wrong type.
+    are the running jobs that report theirs. `faults` are the problems of the server and its keys, `wrong` the keys
+    of a wrong type.
     """
 
     at: datetime
@@ -80,7 +80,7 @@ class Status:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in words; empty: all is well."""
+        """The problems in words; empty if all is well."""
         return [*self.faults, *_of_processes(self), *_of_clocks(self), *_of_jobs(self)]
 
 

@@ -73,7 +73,7 @@ def sqlalchemy_commit(session: AnySession) -> OnCommit:
 
 
 def _after_commit(session: Session) -> None:
-    """Let a savepoint's pushes wait for the transaction around it; those of the outermost one are ready."""
+    """Keep a savepoint's pushes for the transaction around it. The outermost transaction's pushes are ready."""
     savepoint = session.get_nested_transaction()
     pushes: list[tuple[SessionTransaction, Push]] = session.info[_PUSHES]
     if savepoint is None:

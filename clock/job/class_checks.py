@@ -12,10 +12,10 @@ from clock.job.redaction import hidden_places
 from clock.job.types import JobClass
 
 HOOKS = ("retry_in", "retries_exhausted")
-#: What a worker calls, or puts there, itself.
+#: Names that a worker calls or sets itself.
 OURS = ("run", "arun", "for_context", "is_coroutine", "context")
 
-#: What other libraries call our options.
+#: The names of these options in other libraries.
 _OTHER_WORDS = {
     "que": "queue",
     "retries": "retry",
@@ -60,7 +60,7 @@ def check_class(job: JobClass) -> None:
 
 
 def _misspelt(name: str) -> str | None:
-    """The option that a name is, but for a letter; `entry` and `expires_at` are no `retry` and `expires_in`."""
+    """The option that a mistyped name means: `entry` and `expires_at` are no mistyped `retry` and `expires_in`."""
     near = get_close_matches(name, OPTIONS, 1, cutoff=0.85)
     swapped = (option for option in OPTIONS if sorted(option) == sorted(name))
     return next(iter(near), None) or next(swapped, None)

@@ -1,4 +1,4 @@
-"""What a running job knows of itself."""
+"""The running job of this thread or task, for its own code and for log lines."""
 
 from __future__ import annotations
 

@@ -30,21 +30,17 @@ class Job(JobMethods):
     Its run may be repeated after a failure or a crash, so `perform` must be idempotent. Options are class
     attributes, and subclasses inherit them:
 
-    - `queue`: where it waits, "default" if not given;
-    - `retry`: True (25 times, over about 20 days), False, or how often;
-    - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
-    - `retry_queue`: the queue of retries, if it differs from `queue`;
-    - `dead`: whether it is kept among the dead when it is not tried again;
-    - `backtrace`: True, or how many lines of the traceback are kept with a failure;
-    - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`;
-    - `redact`: arguments whose values listings do not show;
-    - `unique`: True or `Unique(...)`: of jobs with the same key, only one waits or runs at a time;
-    - `encrypt`: True: the last argument, a dict, is encrypted in Redis;
-    - `tags`: words shown with it on Sidekiq's web page and in its log lines;
-    - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
-    - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not begun;
-    - `enqueue_after_commit`: what calls a function once a database transaction is committed, such as Django's
-      `transaction.on_commit`: the job is pushed then.
+    - `queue`: the queue in which it waits; "default" if not given; - `retry`: True (25 times, over about 20 days),
+    False, or how often; - `retry_for`: seconds since the first failure after which it is not tried again, instead
+    of a number; - `retry_queue`: the queue of retries, if it differs from `queue`; - `dead`: whether it is kept
+    among the dead when it is not tried again; - `backtrace`: True, or how many lines of the traceback are kept
+    with a failure; - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`; -
+    `redact`: arguments whose values listings do not show; - `unique`: True or `Unique(...)`: of jobs with the same
+    key, only one waits or runs at a time; - `encrypt`: True: the last argument, a dict, is encrypted in Redis; -
+    `tags`: words shown with it on Sidekiq's web page and in its log lines; - `timeout`: seconds (or a timedelta)
+    after which it is interrupted, which counts as a failure; - `expires_in`: seconds (or a timedelta) after which
+    it is dropped if it has not started; - `enqueue_after_commit`: a function that calls another one after the
+    database transaction is committed, such as Django's `transaction.on_commit`: the job is pushed then.
 
     `perform` may be a coroutine function (`async def`).
 
@@ -73,9 +69,9 @@ class Job(JobMethods):
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None
 
-    #: What the worker says of this run.
+    #: The worker's data of this run.
     context: Context
-    #: What the lines of `logger` carry beside jid and class; a middleware may add to it.
+    #: Further fields of the lines of `logger`, after jid and class; a middleware may add fields.
     log_fields: dict[str, object]
     #: When the job will be interrupted, in UTC; None: it has no `timeout`.
     deadline: datetime | None = None
@@ -126,7 +122,7 @@ class Job(JobMethods):
 
     @classmethod
     async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
-        """The same for a job whose `perform` is a coroutine function."""
+        """Run the job in the middleware if its `perform` is a coroutine function."""
         chain = server_middleware.entries if middleware is None else tuple(middleware)
         with JobLogContext(context.payload):
             return await await_inside(cls.for_context(context), chain, context.args)
@@ -142,7 +138,7 @@ class Job(JobMethods):
     def retry_in(self, count: int, error: BaseException) -> float | timedelta | str | None:
         """How many seconds after failure number `count` (from 0) the job is tried again; yours to define.
 
-        As in Sidekiq, up to 10 * (count + 1) seconds are added, so that jobs that failed together do not come back
+        As in Sidekiq, up to 10 * (count + 1) seconds are added, so jobs that failed together do not come back
         together. "kill" sends it to the dead at once, "discard" drops it, None leaves it to the worker's back-off.
         """
         return None
@@ -166,7 +162,7 @@ class Job(JobMethods):
 
     @property
     def previous_due_at(self) -> datetime | None:
-        """The event's due instant before `due_at`, in UTC; None: there was none, or it is not a clock's job."""
+        """The event's due instant before `due_at`, in UTC; None for the first one, and without an event."""
         return self.context.instant("previous")
 
     @property

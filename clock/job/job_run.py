@@ -13,11 +13,11 @@ Outcome = Literal["done", "dropped", "failed", "unfit"]
 
 
 class JobRun(msgspec.Struct, frozen=True):
-    """A run of a job that has ended, and what becomes of the job.
+    """A run of a job that has ended, and the next step of the job.
 
-    `outcome` is done, dropped (it raised Discard), failed, or unfit: the worker could not run it at all.
-    `goes_to` is `retry` or `dead`; empty: nowhere. `retry_at` is in float seconds since 1970. `then` says in words
-    what becomes of a job that failed.
+    `outcome` is done, dropped (it raised Discard), failed, or unfit: the worker could not run it at all. `goes_to`
+    is `retry`, `dead` or empty. `retry_at` is in float seconds since 1970. `then` is the next step of a failed job
+    in words.
     """
 
     payload: Payload

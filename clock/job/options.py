@@ -41,7 +41,7 @@ def _is_duration(value: object) -> bool:
 
 
 def in_seconds(duration: object) -> float | None:
-    """A duration, seconds or a timedelta, in seconds; None: it is none."""
+    """A duration, seconds or a timedelta, in seconds; None for any other value."""
     if isinstance(duration, timedelta):
         return duration.total_seconds()
     if isinstance(duration, (int, float)) and not isinstance(duration, bool):
@@ -139,10 +139,10 @@ class CallOptions(JobOptions, total=False):
 
 @dataclass(slots=True)
 class Order:
-    """What is to be pushed beside the arguments: a job class, options of the payload over its own, when, how.
+    """A push without its arguments: the job class, options for the payload, the time, and how to send it.
 
-    `when` is when the job is to be run; `on_commit` delays the push until a commit. `at_front`: the job is taken
-    before those that wait already. `durable`: how many replicas must confirm it.
+    `when` is the time of the run; `on_commit` delays the push until a commit. `at_front`: the job is taken before
+    the jobs that wait already. `durable`: how many replicas must confirm it.
     """
 
     job: JobClass
@@ -163,7 +163,7 @@ _IF_SET = ("retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit
 
 
 def checked(where: str, options: Mapping[str, object], *, with_call: bool = False) -> None:
-    """Check names and values of options; `with_call`: of those that `.set()` has besides, too. Raises JobError."""
+    """Check names and values of options; `with_call`: also the further options of `.set()`. Raises JobError."""
     known = OPTIONS | _OPTIONS_OF_A_CALL if with_call else OPTIONS
     for name, value in options.items():
         if name not in known:

@@ -31,7 +31,7 @@ def seconds(instant: datetime) -> float:
 
 
 def instant(value: object) -> float | None:
-    """A time that a payload holds, in seconds: Sidekiq 8 writes integer milliseconds. None: it is no time.
+    """A time of a payload in seconds, or None if it is not a time. Sidekiq 8 writes integer milliseconds.
 
     >>> instant(1795479891.5), instant(1795479891500), instant("soon")
     (1795479891.5, 1795479891.5, None)
@@ -42,7 +42,7 @@ def instant(value: object) -> float | None:
 
 
 def encode(value: object) -> str:
-    """JSON: UTF-8 as it is, integers of any size. Raises TypeError or ValueError for what JSON does not have.
+    """JSON with UTF-8 and integers of any size. Raises TypeError or ValueError for values that JSON does not have.
 
     >>> encode({"args": ["ß", 2**70]})
     '{"args":["ß",1180591620717411303424]}'
@@ -51,7 +51,7 @@ def encode(value: object) -> str:
 
 
 def encode_checked(value: object) -> str:
-    """The same, faster, of values that have been checked: a NaN or a datetime would pass unnoticed."""
+    """JSON of checked values, which is faster: a NaN or a datetime would pass unnoticed."""
     return _fast_encoder.encode(value).decode()
 
 
@@ -64,7 +64,7 @@ def encode_again(payload: Mapping[str, object]) -> str:
 
 
 def queue_of(payload: object) -> str:
-    """The queue that a payload names, or `default` where it names none that could be one."""
+    """The queue that a payload names, or `default` if it names no valid one."""
     return (queue_name(payload.get("queue")) if isinstance(payload, dict) else None) or "default"
 
 

@@ -1,7 +1,7 @@
-"""Arguments that are not to be seen: a job class names them in `redact`, and listings show `[hidden]` for them.
+"""Hidden arguments: a job class names them in `redact`, and listings show `[hidden]` for them.
 
-The payload carries what is hidden, so that whoever lists jobs need not have their classes: places of arguments
-as numbers, and names, which hide whatever stands under them in a dict.
+The payload lists the hidden arguments, so a program that lists jobs does not need their classes: the positions of
+arguments as numbers, and names, which hide the values under them in a dict.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ENCRYPTED = "[encrypted]"
 
 
 def hidden_places(job: str, perform: Callable[..., object], names: Sequence[str]) -> list[int | str]:
-    """What the payload carries for `redact = names`. Raises JobError where `perform` has no such argument.
+    """The payload's field for `redact = names`. Raises JobError if `perform` has no such argument.
 
     >>> def perform(self, user: int, password: str): ...
     >>> hidden_places("LogInJob", perform, ["password"])

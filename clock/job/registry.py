@@ -1,6 +1,6 @@
 """The job classes that this process knows, by the name that payloads carry.
 
-A payload's class is found here and nowhere else: nothing that Redis says is ever imported.
+A payload's class is found only here: a name from Redis is never imported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def register(job: JobClass) -> None:
 
 
 def forget(job: JobClass) -> None:
-    """Make `job` unknown again; for tests that make classes of their own."""
+    """Make `job` unknown again; for tests that define their own classes."""
     _classes.pop(job.wire_name, None)
 
 
@@ -103,12 +103,12 @@ def _import(name: str, path: Path) -> None:
     try:
         with child_ends_here():
             importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # whatever the user's module raises is told in a line
+    except (Exception, SystemExit) as error:  # any error of the user's module is reported in one line
         raise ConfigurationError(_hidden(name, path, error) or _import_error(path, error)) from error
 
 
 def _hidden(name: str, path: Path, error: BaseException) -> str:
-    """Where the module itself is not found, because another package has the name of its folder; else nothing."""
+    """The other package that has the name of the module's folder, so the module is not found; else empty."""
     package = sys.modules.get(name.partition(".")[0])
     if not isinstance(error, ModuleNotFoundError) or error.name != name or package is None:
         return ""
@@ -131,5 +131,5 @@ def _import_error(path: Path, error: BaseException) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    """Whether a file is the package's, or the machinery of importing: nobody looks for a mistake there."""
+    """Whether a file belongs to this package or to Python's import system: users' mistakes are not there."""
     return "importlib" in filename or Path(filename).is_relative_to(_PACKAGE)

@@ -1,4 +1,4 @@
-"""What the modules of this room need of a job class and of a job that runs, so that they need not import `Job`."""
+"""The parts of a job class and of a running job that the modules of this room use without importing `Job`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Who may see and do what.
 
-The dashboard is closed unless the host opens it: every request is given to a function `(request) -> Access`, which
-returns None for somebody who may not even look. An `Access` allows reading; each kind of change has a permission
-of its own, and none is given by default.
+The dashboard is closed unless the host opens it: each request is passed to a function `(request) -> Access`, which
+returns None for visitors without access. An `Access` allows reading; each kind of change has its own permission,
+which is off by default.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Permission = Literal["pause", "fire", "retry", "delete", "quiet"]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a user may do. `user` is the name that the audit log shows.
+    """The permissions of a user. `user` is the name that the audit log shows.
 
     `see_arguments`: jobs' arguments and payloads. `pause`: pause and resume events and queues. `fire`: run an
     event now. `retry`: enqueue jobs that wait, again or earlier. `delete`: delete jobs and queues, bury jobs.
@@ -45,20 +45,20 @@ class Access:
         return bool(getattr(self, permission))
 
 
-#: What a browser on this machine calls it. A page of another site may point its own name here (DNS rebinding).
+#: The names of this machine in its own browser. Another site may point its own name here (DNS rebinding).
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 Gatekeeper = Callable[[Request], Access | None]
 
 
 def local(allow_write: bool) -> Gatekeeper:
-    """Let everybody in who reaches this machine's own address; with `allow_write`, to change things as well."""
+    """Give access to all visitors that reach this machine's own address; `allow_write`: also to change things."""
     access = Access.everything("local user") if allow_write else Access("local user")
     return lambda request: access
 
 
 def basic(user: str, password: str, allow_write: bool) -> Gatekeeper:
-    """Let in whoever sends this name and password by HTTP basic authentication."""
+    """Give access to visitors that send this name and password by HTTP basic authentication."""
     access = Access.everything(user) if allow_write else Access(user)
     wanted = f"{user}:{password}".encode()
 

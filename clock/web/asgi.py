@@ -60,7 +60,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The body, cut where it is longer than any form of the dashboard."""
+    """The body, cut if it is longer than any form of the dashboard."""
     parts, size = [], 0
     while True:
         message = await receive()

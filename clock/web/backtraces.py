@@ -11,7 +11,7 @@ LONGEST_BYTES = 200_000  # unpacked; a compressed text may hold any amount
 
 
 def backtrace(payload: Mapping[str, object]) -> str:
-    """The lines of `error_backtrace`; empty if there are none that can be read.
+    """The lines of `error_backtrace`; empty if it is missing or invalid.
 
     Sidekiq writes a list, or, since 5.0, that list as JSON, compressed and in Base64 (`job_util.rb`).
     """

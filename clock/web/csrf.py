@@ -1,7 +1,7 @@
 """Whether a request that changes something comes from a page of this dashboard.
 
-Browsers say so in `Sec-Fetch-Site`; older ones in `Origin`. If both are missing, the form must carry the token of
-the SameSite=Strict cookie, which other sites can neither read nor have sent.
+Browsers send it in `Sec-Fetch-Site`, older ones in `Origin`. If both are missing, the form must carry the token of
+the SameSite=Strict cookie, which other sites can neither read nor send.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def token_of(request: Request) -> str:
 
 
 def token_cookie(request: Request, token: str) -> str | None:
-    """The `Set-Cookie` that keeps a new token; None: the visitor has it."""
+    """The `Set-Cookie` for a new token, or None if the visitor has a token."""
     if request.cookies.get(COOKIE) == token:
         return None
     return cookie(request, COOKIE, token, seconds=COOKIE_SECONDS)
 
 
 def _host_of(origin: str) -> str:
-    """Host and port of an origin; empty if it is no URL."""
+    """Host and port of an origin; empty if it is not a URL."""
     try:
         return urlsplit(origin).netloc
     except ValueError:

@@ -1,7 +1,8 @@
 """The dashboard: a function from a request to a response, and the two adapters around it.
 
-A request passes, in this order: static files, the permission callback, the router; one that changes something
-also the check that it comes from a page of ours. Every response has the security headers.
+A request passes, in this order: static files, the permission callback, the router. A request that changes
+something also passes the check that it comes from a page of the dashboard. Every response has the security
+headers.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ STATIC = "/static/"
 
 
 class Dashboard:
-    """The web application. `asgi` and `wsgi` are what a server or a framework mounts.
+    """The web application. A server or a framework mounts its `asgi` or `wsgi`.
 
-    `access` decides who may see and do what; it is called for each request. `sign_in` is the value of the
-    `WWW-Authenticate` header for those who may not; None: they get a page that says so. `hosts` are the names by
-    which it may be called, without port; None: any.
+    `access` returns the permissions of a visitor; it is called for each request. `sign_in` is the value of the
+    `WWW-Authenticate` header for visitors without access; None: they get a page that explains it. `hosts` are the
+    allowed names of the host, without port; None: any.
     """
 
     def __init__(
@@ -160,7 +161,7 @@ class Dashboard:
 
 
 def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
-    """What every page's frame shows, and what the templates call."""
+    """The values of every page's frame, and the functions that templates call."""
     return {
         "visit": visit,
         "request": visit.request,

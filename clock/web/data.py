@@ -30,7 +30,7 @@ CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
 
 @dataclass(frozen=True)
 class Source:
-    """What a dashboard shows: a connection, the timetable (None: no clock file is here), the time as Redis has it.
+    """The sources of a dashboard: a connection, the timetable (None: no clock file is here), and Redis's time.
 
     `url` is the server's address, which is never shown; `place` is the same without its password.
     """
@@ -90,7 +90,7 @@ class Data:
         return events, {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in events.items()}
 
     def now(self) -> datetime:
-        """The present instant, as Redis has it."""
+        """The present instant, by Redis's clock."""
         return self.source.clock.now()
 
     def status(self) -> Status:

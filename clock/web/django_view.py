@@ -16,7 +16,7 @@ def django_view(dashboard: Dashboard) -> Callable[..., Any]:
     """A view that answers below the path at which `urls.py` mounts it.
 
     The `access` function of the dashboard gets Django's request as `request.original`, with its user. The
-    dashboard checks itself where forms come from, so Django's own check is left out.
+    dashboard checks the origin of forms itself, so Django's own check is off.
     """
 
     @csrf_exempt  # type: ignore[untyped-decorator, unused-ignore]  # Django ships no types

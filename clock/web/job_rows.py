@@ -20,8 +20,8 @@ FIELDS = ("class", "jid", "queue", "retry_count", "failed_at", "enqueued_at", "c
 def job_json(visit: Visit, job: FoundJob) -> dict[str, object]:
     """A job for programs, as in `clock dead list --json`: its payload, and `at`, its score.
 
-    Its arguments are left out for those who may not see them. Of a job that is too long for a list, `cut` is its
-    length in bytes, and only the fields that a row shows are there.
+    Visitors without the permission do not see its arguments. If the job is too long for a list, `cut` is its
+    length in bytes, and it has only the fields that a row shows.
     """
     shown: dict[str, object] = {**job.payload, "at": job.at}
     if "args" in shown:
@@ -42,7 +42,7 @@ def shown_args(visit: Visit, job: FoundJob) -> str:
 
 
 def instant_of(seconds: float | None) -> datetime | None:
-    """A score or a time of a payload as an instant; None: it is none, or no calendar has it."""
+    """A score or a time of a payload as an instant, or None if it is invalid or outside the calendar."""
     if seconds is None:
         return None
     try:
@@ -52,7 +52,7 @@ def instant_of(seconds: float | None) -> datetime | None:
 
 
 def paging(visit: Visit, found: Page) -> Mapping[str, object]:
-    """What a list shows of a page, and links to the first and the next one with the query as it is."""
+    """The rows of a page, and links to the first and the next page with the present query."""
     request = visit.request
     fields = {
         name: values[0] for name, values in request.query.items() if name not in ("cursor", "searched", "format")

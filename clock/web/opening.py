@@ -30,7 +30,10 @@ def open_dashboard(
 
 
 def source_of(config: Config) -> Source:
-    """What the settings name. Raises DeclarationError, StoreUnavailable, StoreError, ConfigurationError."""
+    """The dashboard of the application's settings.
+
+    Raises DeclarationError, StoreUnavailable, StoreError, ConfigurationError.
+    """
     redis = connected(config, CONNECTIONS)
     clock = redis_clock(redis)
     has_file = config.clock_file.exists() or bool(config.schedule)

@@ -20,7 +20,7 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True)
 class Visit:
-    """One request for a page, by somebody who may read."""
+    """One request for a page, by a visitor with access."""
 
     request: Request
     access: Access
@@ -58,10 +58,10 @@ class Visit:
 
 @dataclass(frozen=True)
 class Page:
-    """What a page gives.
+    """The content of a page.
 
-    `template` is its file without `.html`, `section` its entry in the menu, `json` makes its twin for programs;
-    `view` has the other values of the template. `refreshes`: the page asks for itself again every few seconds.
+    `template` is its file without `.html`, `section` its entry in the menu, `json` returns the page's data for
+    programs; `view` has the other values of the template. `refreshes`: the page reloads itself every few seconds.
     """
 
     template: str
@@ -74,7 +74,7 @@ class Page:
 
 
 class NotFound(Exception):
-    """There is no such page, event, queue or job; `what` says which."""
+    """The page, event, queue or job `what` does not exist."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)

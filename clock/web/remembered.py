@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[T]):
-    """What `look` returned, for `seconds`; then the next caller looks again, and the others wait for it."""
+    """Keeps the result of `look` for `seconds`; then the next caller looks again, and the others wait for it."""
 
     def __init__(self, look: Callable[[], T], seconds: float, *, clock: Clock) -> None:
         self._look, self._seconds, self._clock = look, seconds, clock
@@ -20,7 +20,7 @@ class Remembered(Generic[T]):
         self._kept: tuple[float, T] | None = None  # guarded by _lock
 
     def get(self) -> T:
-        """What was seen at most `seconds` ago. Raises what `look` raises."""
+        """A result that is at most `seconds` old. Raises the errors of `look`."""
         with self._lock:
             now = self._clock.monotonic()
             if self._kept is None or now - self._kept[0] > self._seconds:

@@ -29,7 +29,7 @@ TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf
 
 @cache
 def environment() -> Environment:
-    """The templates. What they print is escaped; a name that does not exist is an error."""
+    """The templates. Their output is escaped; an unknown name is an error."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -68,7 +68,7 @@ def environment() -> Environment:
 
 @cache
 def static_file(name: str) -> tuple[bytes, str] | None:
-    """The bytes and the media type of a static file; None: there is none of that name."""
+    """The bytes and the media type of a static file; None: not found."""
     path = STATIC / name
     if path.parent != STATIC or not path.is_file():
         return None
@@ -82,7 +82,7 @@ def version_of(name: str) -> str:
 
 
 def strip_label(records: Sequence[Mapping[str, Any]]) -> str:
-    """What a strip shows, in words."""
+    """The content of a strip in words."""
     counts = Counter(map(kind_of, records))
     words = ", ".join(f"{count} {TEXTS('decision.' + kind)}" for kind, count in counts.items())
     return TEXTS("schedules.strip_label", n=len(records), words=words)

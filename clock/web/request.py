@@ -17,10 +17,10 @@ MOST_FIELDS = 20_000
 class Request:
     """An HTTP request.
 
-    `path` is decoded and begins below the mount; `mount` is what stands before it in links, without a slash at its
-    end. Names of `headers` are lower case. `is_https`: the visitor's browser uses HTTPS, as far as the host knows.
-    `original` is the host's own request: a WSGI environ, an ASGI scope or Django's request, for the host's
-    permission callback.
+    `path` is decoded and starts below the mount; `mount` is the prefix of links, without a slash at its end. Names
+    of `headers` are lower case. `is_https`: the visitor's browser uses HTTPS, as far as the host knows. `original`
+    is the host's own request: a WSGI environ, an ASGI scope or Django's request, for the host's permission
+    callback.
     """
 
     method: str

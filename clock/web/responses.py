@@ -1,4 +1,4 @@
-"""What every response gets: security headers, a digest for the browser's cache, compression."""
+"""The parts of every response: security headers, a digest for the browser's cache, compression."""
 
 from __future__ import annotations
 

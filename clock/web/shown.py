@@ -33,7 +33,7 @@ def _reference(found: re.Match[str]) -> str:
 
 
 def cut(value: object, most: int = LONGEST_TEXT) -> str:
-    """The beginning of a text, and how much is left out."""
+    """The start of a text, and the number of characters that are left out."""
     text = "" if value is None else str(value)
     return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more characters)"
 
@@ -91,7 +91,7 @@ def local(instant: datetime, zone: tzinfo, now: datetime, *, exact: bool = False
 
 
 def elsewhere(instant: datetime, zone: tzinfo, viewer: tzinfo) -> str:
-    """The same instant on the viewer's clock, with the weekday if it differs; empty if both clocks agree.
+    """An instant on the viewer's clock, with the weekday if it differs; empty if both clocks agree.
 
     >>> from datetime import UTC, timedelta, timezone
     >>> tokyo = timezone(timedelta(hours=9), "JST")

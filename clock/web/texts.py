@@ -17,7 +17,7 @@ class Texts:
         self.by_key = dict(_flat(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))))
 
     def __call__(self, key: str, **values: object) -> str:
-        """The text of a key, with values in its places. Of a text in two forms, `n` chooses: 1 or another number.
+        """The text of a key, with values in its places. `n` chooses between two forms: for 1 or another number.
 
         Raises KeyError.
         """

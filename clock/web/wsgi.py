@@ -51,7 +51,7 @@ def _text(value: str) -> str:
 
 
 def _body(environ: Environ) -> bytes:
-    """The body, cut where it is longer than any form of the dashboard."""
+    """The body, cut if it is longer than any form of the dashboard."""
     length = environ.get("CONTENT_LENGTH") or "0"
     wanted = min(int(length), READ_BODY_BYTES) if length.isdigit() else 0
     body: bytes = environ["wsgi.input"].read(wanted) if wanted else b""

@@ -163,7 +163,7 @@ _BEGAN, _STOPPED, _RENEWED = b"b", b"s", b"r"
 
 
 class ChildReport(NamedTuple):
-    """What a child wrote into its pipe: whether it started to work, stopped in order, and reached a limit."""
+    """The messages in a child's pipe: whether it started to work, stopped in order, and reached a limit."""
 
     began: bool
     stopped: bool

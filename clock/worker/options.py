@@ -1,4 +1,4 @@
-"""What a worker is told."""
+"""The options of a worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
 
-MISSED_BEATS = 4  # a worker that was not heard of for so many is dead: its jobs are given to others
+MISSED_BEATS = 4  # a worker without so many heartbeats is dead: other workers get its jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Queues, in their order; how many jobs run at once; how long a stop waits for them; how often it beats.
+    """Queues, in their order; how many jobs run at once; how long a stop waits for them; the heartbeat's interval.
 
-    `parent_pid` is the launcher without which it stops, where there is one. `max_retries` counts for jobs with
-    `retry = True`; `dead` says which dead jobs are kept. With `burst` the worker stops when its queues are empty.
-    After `max_jobs` jobs, or above `max_memory_mb`, it ends, to be replaced; None: no limit.
+    `parent_pid` is the launcher's process, without which the worker stops; None without a launcher. `max_retries`
+    counts for jobs with `retry = True`; `dead` says which dead jobs are kept. With `burst` the worker stops when
+    its queues are empty. After `max_jobs` jobs, or above `max_memory_mb`, it ends and is replaced; None: no limit.
     """
 
     queues: Sequence[Queue] = (Queue("default"),)
@@ -41,7 +41,7 @@ class WorkerOptions:
 
     @property
     def expires_seconds(self) -> float:
-        """For how long a worker must not be heard of to be taken for dead."""
+        """The time without a heartbeat after which a worker counts as dead."""
         return MISSED_BEATS * self.beat_seconds
 
     @property
@@ -51,11 +51,11 @@ class WorkerOptions:
 
     @property
     def watches_all(self) -> bool:
-        """Whether all queues are waited on where nothing is to be done."""
+        """Whether an idle worker waits on all queues."""
         return len(self.queue_names) <= self._most_watched
 
     def watched(self, latest: str) -> list[str]:
-        """The queues that are waited on where nothing is to be done; first `latest`, as its next job is likely."""
+        """The queues that an idle worker waits on; `latest` comes first, as its next job is likely."""
         return list(dict.fromkeys((latest, *self.queue_names)))[: self._most_watched]
 
     @property
@@ -64,10 +64,10 @@ class WorkerOptions:
         return max(1, self.concurrency // 2)
 
     def order(self) -> list[str]:
-        """The order in which queues are looked at this time.
+        """The order in which queues are checked this time.
 
-        As given where no queue has a weight; else drawn, a queue of weight 4 coming first four times as often as
-        one of weight 1. One weight makes the whole set weighted, as in Sidekiq.
+        It is the given order if no queue has a weight. Else it is drawn: a queue of weight 4 comes first four
+        times as often as a queue of weight 1. One weight makes the whole set weighted, as in Sidekiq.
         """
         if not any(queue.weight for queue in self.queues):
             return self.queue_names

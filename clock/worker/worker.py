@@ -48,7 +48,7 @@ from clock.worker.running.processor import Processor
 WATCH_SECONDS = 1.0
 LOOK_SECONDS = 0.1  # how soon a stop that waits for jobs notices that it is to end at once
 CLOSE_SECONDS = 2.5  # for the last commands to Redis; without them other workers put the jobs back
-CANCEL_SECONDS = 1.0  # for what coroutine jobs that are cut short do in their `finally`
+CANCEL_SECONDS = 1.0  # for the `finally` blocks of coroutine jobs that are cut short
 EXIT_HOOK_SECONDS = 0.25  # at least so long, hooks of `exit` may take: the process is killed soon after
 BEAT_PATIENCE_SECONDS = 2.0  # for a heartbeat that is under way when the worker ends
 
@@ -160,24 +160,24 @@ class Worker:
         return self._cut_short or bool(self._fetcher.taken)
 
     def quiet(self) -> None:
-        """Take no more jobs; those that run go on. There is no way back. May be called from any thread."""
+        """Claim no more jobs; running jobs continue. This cannot be undone. May be called from any thread."""
         if not self._fetcher.stopping:
             self._fetcher.stop()
             logger.info("Draining: not accepting new jobs")
             self._callbacks.fire("quiet")
 
     def stop(self) -> None:
-        """Let `run` end; may be called from any thread, and twice."""
+        """Make `run` end; may be called from any thread, and twice."""
         self.quiet()
         self._stop_asked.set()
 
     def stop_now(self) -> None:
-        """Let `run` end without waiting for jobs; may be called from any thread, and twice."""
+        """Make `run` end without waiting for jobs; may be called from any thread, and twice."""
         self._stop_by = self._clock.monotonic()
         self.stop()
 
     def dump_threads(self) -> None:
-        """Write what each thread is doing to the log, and where each coroutine waits."""
+        """Log the stack of each thread and of each coroutine."""
         frames = sys._current_frames()
         for thread in threading.enumerate():
             frame = frames.get(thread.ident or 0)
@@ -331,7 +331,7 @@ class Worker:
         self._clock.correct(server_time(self._redis), asked)
 
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
-        """What is done with each heartbeat, by the names in the log."""
+        """The duties of each heartbeat, by their names in the log."""
         return {
             "hooks": self._call_beat_hooks,
             "metrics": self._flush_metrics,

@@ -1,4 +1,4 @@
-"""What stops clocks and workers: missing permissions, wrong types of keys, queues without a worker, reports."""
+"""Problems that stop clocks and workers: missing permissions, wrong keys, queues without a worker, reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def permissions(redis: Redis) -> Iterator[Finding]:
     try:
         check_permissions(redis)
     except StoreUnavailable:
-        return  # the server refuses everybody's writes now, which is a finding of its own
+        return  # the server refuses all writes now, which is a separate finding
     yield Finding("permissions", Grade.GOOD, "this user has all permissions that clocks and workers need")
 
 
@@ -34,7 +34,7 @@ def wrong_types(redis: Redis) -> Iterator[Finding]:
 
 
 def reported(redis: Redis) -> Iterator[Finding]:
-    """What clocks and workers report of themselves. Raises StoreUnavailable."""
+    """The problems that clocks and workers report. Raises StoreUnavailable."""
     now = server_time(redis)
     found = [(view.identity, problem) for view in clocks(redis, now) for problem in view.problems]
     found += [(view.identity, problem) for view in workers(redis, now.timestamp()) for problem in view.problems]

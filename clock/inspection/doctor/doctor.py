@@ -1,6 +1,6 @@
-"""What a doctor looks at: the server's version and settings, the network, the clocks, and what was left behind.
+"""The checks of `clock doctor`: the server's version and settings, the network, the clocks, and leftovers.
 
-Each finding says how it stands, and what to do about it.
+Each finding has a grade and a cure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAMED = 10  # events in one line
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What the server cannot tell: how it is reached, this machine's clock, and what a worker opens."""
+    """Facts that the server cannot report: its address, this machine's clock, and a worker's connections."""
 
     url: str
     offset: timedelta
@@ -30,7 +30,7 @@ class Circumstances:
 
 
 def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
-    """Look at everything. What Redis refuses to show is a finding, too. Raises StoreUnavailable."""
+    """Make all checks. If Redis refuses one, that is a finding, too. Raises StoreUnavailable."""
     return [
         *findings_of("server", lambda: _of_server(redis, circumstances)),
         _tls(circumstances.url),
@@ -214,7 +214,7 @@ def lost_workers(redis: Redis) -> list[str]:
 
 
 def adopt_jobs(redis: Redis) -> int:
-    """Let live workers put back the jobs of lost workers. Returns how many workers. Raises StoreUnavailable."""
+    """Register lost workers, so live workers put their jobs back. Returns how many. Raises StoreUnavailable."""
     return repairs.adopt(redis, lost_workers(redis))
 
 

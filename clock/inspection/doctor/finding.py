@@ -1,4 +1,4 @@
-"""What a doctor finds."""
+"""The findings of `clock doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clock.errors import StoreError, StoreUnavailable
 
 
 class Grade(StrEnum):
-    """How a finding stands: good, worth knowing, or to be put right."""
+    """The grade of a finding: good, warning or bad."""
 
     GOOD = "ok"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, how it stands, what was found, and what to do about it (empty: nothing)."""
+    """The subject of a check, its grade, the finding, and the cure (empty: nothing to do)."""
 
     subject: str
     grade: Grade
@@ -28,7 +28,7 @@ class Finding:
 
 
 def findings_of(subject: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """What `look` finds. If Redis refuses it, that is the finding. Raises StoreUnavailable."""
+    """The findings of `look`. If Redis refuses it, that is the finding. Raises StoreUnavailable."""
     try:
         return list(look())
     except StoreUnavailable:

@@ -1,4 +1,4 @@
-"""What is wrong with the server itself, as its INFO says: it answers, and yet nothing can work there."""
+"""Faults of the server itself, from its INFO: it answers, but no clock or worker can work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServerFault:
-    """What was looked at, what is wrong with it, and what to do."""
+    """The subject of a check, its fault, and the cure."""
 
     subject: str
     found: str
@@ -19,7 +19,7 @@ class ServerFault:
 
 
 def server_faults(info: Mapping[str, object]) -> list[ServerFault]:
-    """What stops clocks and workers there. `told` is the server's INFO."""
+    """The faults that stop clocks and workers. `info` is the server's INFO."""
     return [*_mode(info), *_writes(info)]
 
 

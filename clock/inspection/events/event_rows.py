@@ -22,9 +22,9 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class EventRow:
-    """An event, and what Redis holds of it.
+    """An event, with its data in Redis.
 
-    `event` is None for one that the clock file does not declare: of a database, or of a file that is not here.
+    `event` is None if the clock file does not declare it: it is from a database, or from a file that is not here.
     `entry` is its ledger entry if a clock has run it with its present declaration. `records` are its latest
     decisions, the oldest first. `now` is when it was read.
     """

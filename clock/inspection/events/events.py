@@ -1,4 +1,4 @@
-"""The events of a clock file beside what the ledger says of them."""
+"""The events of a clock file, with their entries in the ledger."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ OVERDUE = timedelta(seconds=overdue.OVERDUE_SECONDS)
 class EventView:
     """An event; its next due instant (the oldest undecided one, which may be past); the latest decision on it.
 
-    `last` is the history's newest entry: `decision`, `due` in ms, and what belongs to it; None: not found.
-    `known` says whether the ledger has this declaration; where not, the next due instant is reckoned from now.
+    `last` is the history's newest entry: `decision`, `due` in ms, and further fields; None: not found.
+    `known`: the ledger has this declaration; if not, the next due instant is computed from now.
     `pause` is the pause that it is in now.
     """
 

@@ -32,7 +32,7 @@ class AskedPeriod:
 def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
     """The periods that a text means: a second, a minute or a day, in the zone unless the text has an offset.
 
-    A wall-clock time that occurs twice has two periods. One that does not occur has the instant of the zone
+    A wall-clock time that occurs twice has two periods. A time that does not occur has the instant of the zone
     change. Raises UnreadableTime.
     """
     try:

@@ -1,7 +1,7 @@
-"""Doing something to many jobs of a place, in bounded steps that say how far they are.
+"""Changes many jobs of a place, in bounded steps that report their progress.
 
-A step reads a bounded number of jobs and acts on those that are meant. Between two steps others may use the place,
-and a caller may stop, or go on later with the cursor of the last step.
+A step reads a bounded number of jobs and changes those that match. Between two steps other programs may use the
+place. A caller may stop, or continue later with the cursor of the last step.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Act = Callable[[Sequence[FoundJob], Step], int]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an action is: `done` jobs of `searched` that were read, of `total` when the last step began.
+    """The progress of an action: `done` jobs of `searched` that were read, of `total` when the last step started.
 
-    `cursor` goes on with the next step; None: all was read.
+    `cursor` continues with the next step; None: all jobs were read.
     """
 
     done: int
@@ -41,8 +41,7 @@ def steps(
 ) -> Iterator[Progress]:
     """Act on the jobs that match the filter, in steps. Yields the progress after each step.
 
-    `act` takes them from where they are in the place. Those whose score is `but` stay as they are: `act` moves the
-    others there.
+    `act` takes them out of the place. Jobs with the score `but` are left alone: `act` moves the others there.
 
     Raises InvalidCursor, StoreUnavailable, StoreError.
     """

@@ -67,7 +67,7 @@ def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:
 
 
 def _read(text: bytes) -> dict[str, object] | None:
-    """What a worker reports of a thread; None: another program has written it."""
+    """A thread's job in a worker's report, or None if another program has written the report."""
     try:
         report = json.loads(text)
     except (ValueError, RecursionError):

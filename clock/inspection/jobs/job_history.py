@@ -1,4 +1,4 @@
-"""What is known of one job: the times in its payload, and the firing of the event that pushed it."""
+"""The history of one job: the times in its payload, and the firing of the event that pushed it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clock.job.payload import instant
 from clock.store import Redis
 from clock.store.ledger import history
 
-#: Field of a payload -> what it says.
+#: Field of a payload -> its meaning.
 _TIMES: Mapping[str, str] = {
     "created_at": "created",
     "enqueued_at": "enqueued",
@@ -29,7 +29,7 @@ class Moment:
 
 
 def moments(redis: Redis, job: FoundJob) -> list[Moment]:
-    """What is known of a job that was found, oldest first. Raises StoreUnavailable."""
+    """The history of a job, oldest first. Raises StoreUnavailable."""
     return sorted([*_of_payload(job), *_of_event(redis, job)], key=lambda moment: moment.at)
 
 

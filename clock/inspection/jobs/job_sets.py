@@ -1,4 +1,4 @@
-"""Where jobs wait: the queues, and the sorted sets `schedule`, `retry` and `dead`; what can be done there."""
+"""The places of waiting jobs: queues and the sets `schedule`, `retry` and `dead`, with their actions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ class WaitingSet:
         )
 
     def reschedule(self, jobs: Sequence[FoundJob], at: float) -> int:
-        """Let jobs be due at `at` (float seconds), dead ones by way of `schedule`; how many were still here."""
+        """Set the due time of jobs to `at` (float seconds); dead jobs move to `schedule`.
+
+        Returns how many were still here.
+        """
         if self.name == DEAD:
             return repairs.schedule_dead(self.redis, [job.member for job in jobs], at)
         return repairs.reschedule(self.redis, self.name, [job.member for job in jobs], at)
@@ -75,7 +78,7 @@ def free_locks_of(redis: Redis, jobs: Sequence[FoundJob], count: int) -> int:
 
 
 def _enqueued(job: FoundJob, now: float) -> tuple[bytes, str, str | bytes]:
-    """(member, queue, payload with its time of enqueueing); what is no payload is left to a worker to bury."""
+    """(member, queue, payload with its time of enqueueing); a worker buries invalid payloads."""
     if not job.payload:
         return job.member, "default", job.member
     count = {} if job.retries is None else {"retry_count": job.retries - 1}
@@ -118,7 +121,7 @@ class QueueView:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with it, in words; None: nothing."""
+        """The problem in words, or None."""
         if self.is_list:
             return None
         key = keys.queue(self.name)

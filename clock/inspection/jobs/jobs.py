@@ -1,4 +1,4 @@
-"""A job as people see it, and which jobs somebody means."""
+"""Jobs in listings, and filters for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNREADABLE = "unreadable"  # in the place of a class name: what is in Redis is n
 
 @dataclass(frozen=True, slots=True)
 class FoundJob:
-    """A job where it was found: `member` is its payload as it is, `at` its score (float seconds) if it has one."""
+    """A job in its place: `member` is its raw payload, `at` its score (float seconds) if it has one."""
 
     member: bytes
     at: float | None = None
@@ -22,12 +22,12 @@ class FoundJob:
 
     @property
     def jid(self) -> str:
-        """Its id; empty where the payload has none."""
+        """Its id; empty if the payload has none."""
         return str(self.payload.get("jid") or "")
 
     @property
     def job_class(self) -> str:
-        """The name of its class; Active Job's own where it wraps one."""
+        """The name of its class; the name of the Active Job class if it wraps one."""
         return str(self.payload.get("wrapped") or self.payload.get("class") or UNREADABLE)
 
     @property
@@ -37,14 +37,14 @@ class FoundJob:
 
     @property
     def args(self) -> object:
-        """Its arguments, without those that the job hides; what it is, where it cannot be read."""
+        """Its arguments, without the hidden ones; the raw text if it cannot be parsed."""
         return (
             shown_args(self.payload) if "args" in self.payload else self.member.decode(errors="backslashreplace")
         )
 
     @property
     def error(self) -> str | None:
-        """What it failed with last."""
+        """Its last error."""
         if "error_class" not in self.payload:
             return None
         return f"{self.payload['error_class']}: {self.payload.get('error_message', '')}"
@@ -57,7 +57,7 @@ class FoundJob:
 
     @property
     def since(self) -> float | None:
-        """When what it waits for began, in float seconds: it failed, was enqueued or was made."""
+        """When its wait started, in float seconds: the time at which it failed, was enqueued or was created."""
         for name in ("failed_at", "enqueued_at", "created_at"):
             if (time := instant(self.payload.get(name))) is not None:
                 return time
@@ -123,7 +123,7 @@ class JobFilter:
         return [*exact, *(f"~{word}" for word in words)]
 
 
-_WILD = re.compile(r"[*?]|\[.*\]")  # parts of a pattern that stand for other texts
+_WILD = re.compile(r"[*?]|\[.*\]")  # the wildcards of a pattern
 _PLAIN = re.compile(r"[\w.:-]+", re.ASCII)  # JSON holds such a text as it is
 _WORD = re.compile(r"[a-z_]{2,}", re.ASCII | re.IGNORECASE)  # JSON may write a number in another way
 
@@ -147,7 +147,7 @@ def _is_before(job: FoundJob, time: float) -> bool:
 
 
 def found(member: bytes, at: float | None = None) -> FoundJob:
-    """The job of a payload; what is no payload is a job all the same, of no class."""
+    """The job of a payload. An invalid payload is a job without a class."""
     try:
         payload = decode(member)
     except (ValueError, RecursionError):

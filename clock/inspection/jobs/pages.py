@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where jobs wait: how it is read from a cursor on, and how many jobs it holds."""
+    """A place of waiting jobs: it is read from a cursor on, and its size is known."""
 
     name: str
     step: Callable[[Cursor, Sequence[str], Order, int], Step] = field(repr=False)
@@ -54,8 +54,8 @@ class Place:
     ) -> Page:
         """The next `limit` jobs that match the filter, after reading `scan` jobs at most.
 
-        `order`: "first" begins with the job that is due or taken next, "last" at the other end. `now` is in float
-        seconds. Raises InvalidCursor, StoreUnavailable, StoreError.
+        `order`: "first" starts with the job that is due or claimed next, "last" at the other end. `now` is in
+        float seconds. Raises InvalidCursor, StoreUnavailable, StoreError.
         """
         jobs: list[FoundJob] = []
         at: Cursor | None = cursor_of(cursor)
@@ -129,7 +129,7 @@ def after_removal(cursor: str, removed: Sequence[FoundJob]) -> str:
 
 
 def meant(seen: Sequence[Seen], wanted: JobFilter, now: float) -> Iterator[tuple[FoundJob, Cursor]]:
-    """The jobs among those read that are wanted, each with the cursor of what follows it."""
+    """The jobs of a step that match, each with the cursor of the job after it."""
     for one in seen:
         job = found(one.member, one.score)
         if wanted.accepts(job, now=now):

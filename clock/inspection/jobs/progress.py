@@ -55,7 +55,7 @@ class Progress:
 
 
 def progress_of(told: object) -> Progress | None:
-    """The progress in a worker's report; None: there is none, or another program has written it."""
+    """The progress in a worker's report, or None if it is missing or invalid."""
     if not isinstance(told, Mapping) or not _is_number(told.get("done")):
         return None
     total, seconds, note = told.get("total"), told.get("seconds"), told.get("note")

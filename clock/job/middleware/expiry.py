@@ -1,8 +1,8 @@
-"""`expires_in`: a job that was not begun in time is dropped. A reminder that is a day late is worse than none.
+"""`expires_in`: a job that was not started in time is dropped.
 
-The time counts from when the job is due, or is pushed where it is due at once; retries do not prolong it. It is
-noted in the payload as `expires_at`, float seconds since 1970. A payload without it, written by a Ruby program,
-counts from its `enqueued_at`.
+A reminder that is a day late is worse than no reminder. The time counts from the job's due time, or from its push
+if it is due at once; retries do not prolong it. It is stored in the payload as `expires_at`, float seconds since
+1970. A payload without it, written by a Ruby program, counts from its `enqueued_at`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = logging.getLogger("clock.job")
 
 
 def note_expiry(job: JobClass, payload: Payload, queue: str) -> None:
-    """Client middleware: write when the job expires, where its class or `.set()` says `expires_in`."""
+    """Client middleware: write when the job expires, if its class or `.set()` gives `expires_in`."""
     lifetime = in_seconds(payload.pop("expires_in", None))
     if lifetime is not None:
         created_at = instant(payload.get("created_at")) or 0.0

@@ -1,4 +1,4 @@
-"""What Sidekiq 7 and later show on the page Metrics: how often each class ran and failed, and how long it took.
+"""The figures of Sidekiq's page Metrics (from version 7): runs, failures and run times of each class.
 
 The figures are counted here and sent to Redis with the worker's heartbeat, by `METRICS.flush`.
 """

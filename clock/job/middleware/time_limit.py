@@ -1,9 +1,8 @@
 """`timeout`: a job that runs for longer is interrupted, which counts as a failure.
 
 A thread is interrupted by an exception that Python raises in it before its next instruction. A call that does not
-return to Python, into a database driver or `time.sleep`, is left when it ends: such calls need limits of their
-own.
-A coroutine is cancelled where it awaits.
+return to Python, such as one into a database driver or `time.sleep`, ends first: such calls need their own limits.
+A coroutine is cancelled at its next `await`.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def limit_time(job: RunningJob, payload: Payload, queue: str) -> AbstractContext
 
 @contextmanager
 def _task_limited(seconds: float) -> Iterator[None]:
-    """What `asyncio.timeout` does, as a plain context manager."""
+    """`asyncio.timeout` as a plain context manager."""
     task = asyncio.current_task()
     if task is None:
         raise JobError("a coroutine job with a timeout must run in a task")
@@ -56,7 +55,7 @@ def _task_limited(seconds: float) -> Iterator[None]:
     try:
         yield
     except asyncio.CancelledError as error:
-        if fired and task.cancelling() == cancels_before + 1:  # nobody else has cancelled it, too
+        if fired and task.cancelling() == cancels_before + 1:  # no other code has cancelled it, too
             raise JobTimeout(seconds) from error
         raise
     finally:

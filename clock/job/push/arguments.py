@@ -1,4 +1,4 @@
-"""Arguments are checked where the job is pushed, so that a mistake shows at its caller and not in a worker."""
+"""Arguments are checked at the push, so the caller gets the error and not a worker."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]
 
 @cache
 def arity(perform: Callable[..., object]) -> tuple[int, float]:
-    """How many arguments `perform` takes beside `self`, at least and at most."""
+    """The least and the most number of arguments that `perform` takes, without `self`."""
     parameters = list(inspect.signature(perform).parameters.values())
     positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     takes_any = any(one.kind is one.VAR_POSITIONAL for one in parameters)
@@ -135,7 +135,7 @@ def _check_plain(job: str, where: str, value: object) -> None:
 
 
 def _hint(value: object) -> str:
-    """What to pass instead of a value that JSON does not have."""
+    """The value to pass instead of a value that JSON does not have."""
     name = type(value).__name__
     if name in _HINTS:
         return _HINTS[name]

@@ -20,7 +20,7 @@ _LEVELS = 30  # of nesting that are looked at quickly; what is deeper is checked
 _KNOWN = PLAIN | {list, dict}
 _LISTS = {list, tuple}
 _TOO_LONG = 2**MOST_BITS
-_MARK = secrets.token_hex(16)  # stands between the lists while they are encoded as one
+_MARK = secrets.token_hex(16)  # the separator of the lists while they are encoded as one
 
 
 def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequence[object]]) -> None:
@@ -44,7 +44,7 @@ def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequen
 def encode_all(
     fields: Mapping[str, object], batches: Sequence[Sequence[object]], jids: Sequence[str]
 ) -> list[str]:
-    """A payload for each list of arguments, with these `fields` beside its jid.
+    """A payload for each list of arguments, with these `fields` and a jid.
 
     >>> encode_all({"class": "A"}, [[1], ["x"]], ["j1", "j2"])
     ['{"class":"A","args":[1],"jid":"j1"}', '{"class":"A","args":["x"],"jid":"j2"}']

@@ -131,7 +131,7 @@ def using_clock(clock: Clock) -> Iterator[None]:
 
 
 def carrier() -> Carrier:
-    """What takes pushed jobs: Redis, or what a test has put in its place."""
+    """The receiver of pushed jobs: Redis, or a test's receiver."""
     return _carrier
 
 
@@ -142,7 +142,7 @@ def set_carrier(carrier: Carrier) -> None:
 
 
 def collector(job: JobClass, asked: str) -> Collector:
-    """What collects the jobs that are pushed. Raises NotFaked outside a test that does."""
+    """The collector of pushed jobs. Raises NotFaked outside a test that fakes pushes."""
     if isinstance(_carrier, Collector):
         return _carrier
     raise NotFaked(f"{job.wire_name}.{asked}")
@@ -210,7 +210,7 @@ def check(order: Order, args: Sequence[object]) -> None:
 
 
 def checked(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Sequence[object]:
-    """The arguments of one push by position. Raises ArgumentsError, without values if they are to be encrypted."""
+    """The arguments of one push by position. Raises ArgumentsError, without values if the class encrypts them."""
     with _hiding_values(order):
         return checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
 
@@ -231,9 +231,9 @@ def _hiding_values(order: Order) -> Iterator[None]:
 def packed_all(
     order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, jids: list[str]
 ) -> Batches:
-    """The parcels of each thousand jobs, made when they are asked for; their jids are added to `jids` then.
+    """The parcels of each thousand jobs, made while the caller iterates; their jids are then added to `jids`.
 
-    `due` is when each job is to be run, in float seconds since 1970. All arguments are checked before. Raises
+    `due` is the run time of each job, in float seconds since 1970. All arguments are checked first. Raises
     ArgumentsError.
     """
     with _hiding_values(order):
@@ -253,7 +253,7 @@ def packed_all(
 
 
 def is_kept(order: Order, batches: Batches) -> bool:
-    """Keep the jobs for a commit, or for the firing under way. False: they are to be carried now."""
+    """Keep the jobs for a commit, or for the firing under way. False: the caller must send them now."""
     on_commit = order.on_commit or order.job.enqueue_after_commit
     if on_commit and _waits_for_commit(order, batches, on_commit):
         return True
@@ -321,7 +321,7 @@ def counted(total: int) -> Iterator[None]:
 
 
 def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:
-    """Whether the jobs will be carried after a commit; False: there is no transaction, they can go now."""
+    """Whether the jobs are sent after a commit; False: no transaction is open, so the caller sends them now."""
     asking, free = True, False
 
     def push() -> None:

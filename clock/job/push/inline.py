@@ -18,7 +18,7 @@ from clock.job.types import JobClass
 
 
 def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
-    """Run the job of an order here and now; what its `perform` returns, None where middleware stopped it.
+    """Run the job of an order here and now. Returns the result of `perform`, or None if middleware stopped it.
 
     Raises ArgumentsError, and what `perform` raises.
     """
@@ -27,13 +27,16 @@ def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, ob
 
 
 async def aperform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
-    """The same without blocking the event loop."""
+    """Run the job of an order here and now, without blocking the event loop."""
     context = inline_context(order, args, kwargs)
     return await await_end(order.job, context) if context else None
 
 
 def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
-    """Run the job, also where an event loop runs; what its `perform` returns, None where it was dropped."""
+    """Run the job, also within a running event loop.
+
+    Returns the result of `perform`, or None if the job was dropped.
+    """
     try:
         return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
     except Discard:
@@ -41,7 +44,7 @@ def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddl
 
 
 async def await_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
-    """The same without blocking the event loop: a plain `perform` is run in a thread."""
+    """Run the job without blocking the event loop: a plain `perform` runs in a thread."""
     try:
         if job.is_coroutine():
             return await job.arun(context, middleware)
@@ -51,7 +54,7 @@ async def await_end(job: JobClass, context: Context, middleware: Sequence[Server
 
 
 def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
-    """What a worker would be given for these arguments; None where client middleware stopped it."""
+    """The payload that a worker would get for these arguments; None if client middleware stopped the push."""
     args = client.checked(order, args, kwargs)
     payload = payload_as_read(order.job, order.options, args, client.now())
     return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())

@@ -45,14 +45,17 @@ class _Jobs:
 
 
 class _NoPerform:
-    """Stands for `perform` in a class that does not define it: a base for others may do without."""
+    """Replaces `perform` in a class that does not define it: base classes need none."""
 
     def __get__(self, instance: object, owner: type[JobMethods]) -> Any:
         raise NoPerform(owner.__name__)
 
 
 class JobMethods:
-    """The methods of `Job` that programs call: each is a `Setter`'s. What a worker calls is in `Job` itself."""
+    """The methods of `Job` that programs call: each is a `Setter`'s.
+
+    The methods that a worker calls are in `Job` itself.
+    """
 
     perform: Any = _NoPerform()
     #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
@@ -69,7 +72,7 @@ class JobMethods:
 
     @classmethod
     def repeated(cls, *args: Any) -> Callable[[], object]:
-        """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        """A function that pushes the job with these arguments at each call: for a clock's event."""
         if getattr(cls.perform_async, "__func__", None) is not JobMethods.__dict__["perform_async"].__func__:
             return partial(cls.perform_async, *args)  # the class overrides it
         return _setter(cls).repeated(*args)
@@ -199,9 +202,9 @@ class JobMethods:
 
     @classmethod
     def set(cls: type[Performs[P, object]], **options: Unpack[CallOptions]) -> Setter[P]:
-        """The same job with other options for what is pushed through it: `SendMailJob.set(queue="low")`.
+        """The job with other options, for pushes through the result: `SendMailJob.set(queue="low")`.
 
-        Beside the options of a class there are `wait` (seconds, or a timedelta) and `wait_until` (aware). Raises
+        It accepts the options of a class, and `wait` (seconds, or a timedelta) and `wait_until` (aware). Raises
         JobError for an unknown option or an invalid value.
         """
         return Setter[P].of(_job(cls), dict(options))
@@ -228,5 +231,5 @@ def _job(cls: object) -> JobClass:
 
 
 def _setter(cls: type[Performs[P, object]]) -> Setter[P]:
-    """What pushes jobs of the class, with its own options."""
+    """The setter that pushes jobs of the class with its own options."""
     return Setter(cast("JobClass", cls))

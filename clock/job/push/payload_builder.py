@@ -26,9 +26,9 @@ from clock.store.ledger import held_pushes
 def pack_one(
     job: JobClass, over: Mapping[str, Any], args: Sequence[object], due: float | None, now: float
 ) -> tuple[str, list[Parcel]]:
-    """The jid of one job, and the parcel that holds it; no parcel, and '' for a jid, where middleware stopped it.
+    """The jid of one job and its parcel; '' and no parcel if middleware stopped the push.
 
-    `over` are options over the class's own; `due` and `now` are float seconds since 1970, due None: at once.
+    `over` are options that replace the class's; `due` and `now` are float seconds since 1970, due None: at once.
     """
     fields = payload_fields(job, over)
     return _packed(job, fields, client_middleware_for(fields), args, due, now)
@@ -41,7 +41,7 @@ def pack_all(
     due: Sequence[float] | None,
     now: float,
 ) -> tuple[list[str], list[Parcel]]:
-    """The same for many jobs, each with its own list of arguments and its own time in `due`."""
+    """The jids and parcels of many jobs, each with its own list of arguments and its own time in `due`."""
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
     if not middleware and held_pushes.current() is None and not fields.keys() & {"encrypt", "unique"}:
@@ -55,7 +55,7 @@ def pack_all(
 
 
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
-    """The payload of a job pushed now as a worker would read it; None where client middleware stopped it."""
+    """The payload of a job pushed now, as a worker would read it; None if client middleware stopped the push."""
     fields = payload_fields(job, over)
     jid = fields.get("jid") or new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
@@ -167,7 +167,7 @@ def _merged(parcels: list[Parcel]) -> list[Parcel]:
 
 
 def _text(job: JobClass, payload: Payload, changed: bool) -> str:
-    """The payload's JSON. What it cannot hold is told as arguments that are wrong, where it is there."""
+    """The payload's JSON. Raises ArgumentsError if an argument has no JSON."""
     try:
         text = encode(payload) if changed else encode_checked(payload)
         text.isascii() or text.encode()

@@ -1,7 +1,7 @@
 """A push that is made again and again, each time with the same arguments: a clock's event.
 
-Checked and put into JSON once, it costs a firing a few microseconds; where middleware, a commit or a delay has a
-say it is an ordinary push.
+It is checked and encoded once, so it costs a firing a few microseconds. With middleware, a commit or a delay it is
+an ordinary push.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class RepeatedPush:
         return self._head != ""
 
     def text(self, event: str, due_ms: int, previous_ms: int | None, jid: str, now: str) -> str:
-        """The payload of one firing, while it is plain; `now` is in seconds since 1970, as JSON has it."""
+        """The payload of one firing, if it is prepared; `now` is the JSON of seconds since 1970."""
         if self._event != event:
             self._event, self._event_text = event, encode_checked(event)
         firing = f'"clock":{{"event":{self._event_text},"due":{due_ms},"previous":{previous_ms or "null"}}}'

@@ -26,7 +26,7 @@ FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sideki
 
 
 class Setter(Order, Generic[P]):
-    """What `SomeJob.set(...)` returns: it pushes that job, with these options in the payload.
+    """The result of `SomeJob.set(...)`: it pushes that job with these options in the payload.
 
     Its methods are those of the job class, and raise the same errors.
     """
@@ -79,7 +79,7 @@ class Setter(Order, Generic[P]):
         client.check(self, args)
 
     def repeated(self, *args: Any) -> Callable[[], object]:
-        """What pushes the job with these arguments whenever it is called: for a clock's event."""
+        """A function that pushes the job with these arguments at each call: for a clock's event."""
         if "jid" in self.options:
             raise JobError(f"{self.wire_name}: each run of an event has its own jid; leave out jid=")
         return RepeatedPush(self, args, self.perform_async)
@@ -151,7 +151,7 @@ class Setter(Order, Generic[P]):
         return client.settled(self, jids, batches) if client.is_unique(self) else jids
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """Run the job here and now, whatever `wait` says; what its `perform` returns."""
+        """Run the job here and now, without regard to `wait`. Returns the result of `perform`."""
         return inline.perform_inline(self, args, kwargs)
 
     async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
@@ -214,5 +214,5 @@ class Setter(Order, Generic[P]):
 
 
 def _at_once(push: Callable[[], object]) -> object:
-    """Stands for `enqueue_after_commit=None` if the class has one: wait for no commit."""
+    """Means `enqueue_after_commit=None` in a class that sets it: wait for no commit."""
     return push()

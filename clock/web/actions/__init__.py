@@ -20,7 +20,7 @@ def confirm(name: str) -> Show:
 
 
 def perform(name: str, visit: Visit) -> Response | Page:
-    """Do the action that a form asks for; the caller has checked who asks."""
+    """Do the action that a form asks for; the caller has checked the visitor's access."""
     return ACTIONS[name].do(visit)
 
 

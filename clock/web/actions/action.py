@@ -1,4 +1,4 @@
-"""What an action is: the permission that it needs, the question that is asked before, and what it does."""
+"""An action: the permission that it needs, the question before it, and the function that does it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked before an action: title, text, the names of what it changes, and the word on its button."""
+    """The question before an action: title, text, the names of the changed things, and the word on its button."""
 
     title: str
     text: str
@@ -41,7 +41,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`permission` None: whoever may read may do it. `do` gets a visit whose form comes from a page of ours."""
+    """`permission` None: each visitor may do it.
+
+    `do` gets a visit whose form comes from a page of the dashboard.
+    """
 
     permission: Permission | None
     ask: Callable[[Visit], Question]
@@ -93,24 +96,24 @@ def back_of(visit: Visit) -> str:
 
 
 def done(visit: Visit, key: str, change: Change) -> Response:
-    """Note the change in the audit log, and go back to the page that the action began on."""
+    """Note the change in the audit log, and go back to the page of the action."""
     note_change(visit.data.redis, change)
     return went_back(visit, f"{key}.{change.count}")
 
 
 def went_back(visit: Visit, message: str) -> Response:
-    """Go back to the page that the action began on; it shows the text `done.KEY` of a message KEY.COUNT."""
+    """Go back to the page of the action; it shows the text `done.KEY` of a message KEY.COUNT."""
     made = cookie(visit.request, DONE_COOKIE, message, seconds=DONE_SECONDS)
     return responses.redirect(back_of(visit), made)
 
 
 def message_of(visit: Visit) -> str:
-    """What was just done, in words; empty: nothing."""
+    """The action that was just done, in words; empty without one."""
     key, _, count = visit.request.cookies.get(DONE_COOKIE, "").rpartition(".")
     is_known = count.isdigit() and len(count) < 12 and visit.texts.has(f"done.{key}")
     return visit.texts(f"done.{key}", n=int(count)) if is_known else ""
 
 
 def change(visit: Visit, what: str, target: str, count: int = 1) -> Change:
-    """A change as the audit log has it."""
+    """A change, for the audit log."""
     return Change(visit.access.user, what, target, count, visit.request.remote)

@@ -1,7 +1,7 @@
 """All jobs that a search finds: retried, deleted or buried in steps, each of which costs Redis little.
 
-A step is one request. Where it did not reach the end, its answer is a page that says how far it came and asks for
-the next step: by itself with JavaScript, by a button without.
+A step is one request. If it did not reach the end, its answer is a page with the progress. The page requests the
+next step itself with JavaScript, or by a button without.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ AT_ONCE = 1_000  # jobs that are read and changed before the time is looked at
 
 @dataclass(slots=True)
 class Progress:
-    """How far the steps have come: jobs changed, jobs looked at, how many there were at the beginning.
+    """The progress of the steps: jobs changed, jobs read, and the number of jobs at the start.
 
-    `cursor` is where the next step begins; empty: the end is reached.
+    `cursor` is the start of the next step; empty at the end.
     """
 
     changed: int

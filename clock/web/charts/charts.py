@@ -1,4 +1,4 @@
-"""Small charts as SVG, drawn by the server. Each has a label that says in words what it shows."""
+"""Small charts as SVG, drawn by the server. Each has a label that describes it in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dots(runs: Sequence[tuple[float, bool]], label: str) -> Markup:
     )
     middle = median(took for took, _ in runs)
     words = escape(f"{label}: {length(middle)} / {length(max(took for took, _ in runs))}")
-    return Markup(  # noqa: S704  # numbers of our own; the label is escaped
+    return Markup(  # noqa: S704  # the dashboard's own numbers; the label is escaped
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{words}">'
         f"{_scale(top)}{drawn}</svg>"
     )

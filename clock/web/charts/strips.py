@@ -1,4 +1,4 @@
-"""The strip of an event's latest decisions, as SVG: shape and colour say the decision, height the lateness."""
+"""The strip of an event's latest decisions, as SVG: shape and colour show the decision, height the lateness."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def strip(records: Sequence[Record], most: int, label: str) -> Markup:
         paths.setdefault(kind, []).append(_shape(kind, place * PITCH, _height(record.get("late_ms", 0))))
     width = most * PITCH - PITCH + WIDTH
     marks = "".join(f'<path class="{_class(kind)}" d="{"".join(found)}"/>' for kind, found in paths.items())
-    return Markup(  # noqa: S704  # numbers and names of our own; the label is escaped
+    return Markup(  # noqa: S704  # the dashboard's own numbers and names; the label is escaped
         f'<svg class="strip" viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{escape(label)}">'
         f'<path class="base" d="M0 {FLOOR}.5H{width}"/>{marks}</svg>'
     )
@@ -45,14 +45,14 @@ def big_strip(marks: Sequence[tuple[Record, str, str]], most: int, label: str) -
             f'<path class="{_class(kind)}" d="{_shape(kind, x, _height(record.get("late_ms", 0)))}"/></a>'
         )
     width = most * PITCH - PITCH + WIDTH
-    return Markup(  # noqa: S704  # numbers and names of our own; links and titles are escaped
+    return Markup(  # noqa: S704  # the dashboard's own numbers and names; links and titles are escaped
         f'<svg class="chart" viewBox="-1 0 {width + 2} {HEIGHT}" role="group" aria-label="{escape(label)}">'
         f'<path class="base" d="M0 {FLOOR}.5H{width}"/>{"".join(drawn)}</svg>'
     )
 
 
 def kind_of(record: Record) -> str:
-    """The decision of a record, as one of the known kinds; what is none of them is an error's mark."""
+    """The decision of a record as a known kind. An unknown kind gets the mark of an error."""
     kind = record.get("decision")
     return kind if kind in KINDS else "error"
 

@@ -16,7 +16,7 @@ TOP, TALL = {"planned": 11, "missed": 5}, {"planned": 10, "missed": 22}  # other
 
 
 def lane_track(lane: Lane, day: Day, at: float, label: str) -> Markup:
-    """The marks of an event on its day; `at` is the present, in seconds from the day's beginning."""
+    """The marks of an event on its day; `at` is the present, in seconds from the start of the day."""
     paths: dict[str, list[str]] = {}
     for mark in lane.marks:
         paths.setdefault(mark.kind, []).append(_box(mark, day))
@@ -25,7 +25,7 @@ def lane_track(lane: Lane, day: Day, at: float, label: str) -> Markup:
 
 
 def load_track(load: Sequence[float], slots: int, day: Day, at: float, label: str) -> Markup:
-    """How many threads are needed, beside how many there are."""
+    """The number of threads that are needed, next to the number that exists."""
     top = max(1.0, slots * 1.25, *load)
     scale, width = (LOAD_HEIGHT - 2) / top, WIDTH / max(1, len(load))
     fits, over = [], []
@@ -49,7 +49,7 @@ def hour_axis(day: Day) -> Markup:
         f'<text x="{100 * place / day.seconds:.2f}%" y="16">{hour}<tspan class="hide-small">:00</tspan></text>'
         for hour, place in day.hours()
     )
-    return Markup(f'<svg aria-hidden="true">{texts}</svg>')  # noqa: S704  # numbers of our own
+    return Markup(f'<svg aria-hidden="true">{texts}</svg>')  # noqa: S704  # the dashboard's own numbers
 
 
 def _track(day: Day, at: float, height: int, inner: str, label: str) -> Markup:
@@ -61,7 +61,7 @@ def _track(day: Day, at: float, height: int, inner: str, label: str) -> Markup:
         else f'<rect class="dst" x="{_x(day.change, day) - 8:.0f}" width="16" height="{height}"/>'
     )
     line = f'<path class="now-line" d="M{now:.1f} 0v{height}"/>' if 0 < now < WIDTH else ""
-    return Markup(  # noqa: S704  # numbers and names of our own; the label is escaped
+    return Markup(  # noqa: S704  # the dashboard's own numbers and names; the label is escaped
         f'<svg viewBox="0 0 {WIDTH} {height}" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">'
         f'<rect class="past" width="{now:.0f}" height="{height}"/>{change}'
         f'<path class="grid-line" d="{lines}"/>{inner}{line}</svg>'

@@ -1,4 +1,4 @@
-"""Finding a job again that a list has shown: near where it was, not by reading through all jobs."""
+"""Finds a job again that a list has shown: near its last position, not by reading through all jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clock.web.input.job_filters import START, cursor_in, set_named
 
 QUEUE = "queue:"
 MOST = 25  # jobs that are read whole: those of a list's page
-NEAR = 5_000  # jobs that are looked at: those with one score, or those of a queue from a page's beginning on
+NEAR = 5_000  # jobs that are read: those with one score, or those of a queue from the start of a page on
 
 
 def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
@@ -35,7 +35,7 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
 
 
 def _cursor(text: str) -> str:
-    """The cursor of the page that has shown the job; the start if the text is none."""
+    """The cursor of the page that has shown the job, or the start if the text is not a cursor."""
     try:
         return cursor_in(text)
     except InvalidCursor:

@@ -20,7 +20,7 @@ def cursor_in(text: str) -> str:
 
 
 def set_named(name: str) -> SetName | None:
-    """The set of that name; None: it is none of the three."""
+    """The set with this name, or None for another name."""
     return next((where for where in SECTIONS if where == name), None)
 
 

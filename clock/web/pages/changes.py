@@ -1,4 +1,4 @@
-"""What changed, the latest first: the timetable with each release, and what people changed by hand."""
+"""Changes, the latest first: of the timetable with each release, and those that people made by hand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show(visit: Visit) -> Page:
 
 
 def show_audit(visit: Visit) -> Page:
-    """Who changed what by hand, in the dashboard or on the command line. Raises InvalidCursor."""
+    """The changes that people made in the dashboard or on the command line. Raises InvalidCursor."""
     return _latest(visit, "audit", changes, on_a_page=50)
 
 

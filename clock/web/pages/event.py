@@ -51,7 +51,7 @@ def show(visit: Visit) -> Page:
 
 
 def why_page(visit: Visit) -> Page:
-    """What became of an event at some time, and why; of a time to come, what will happen.
+    """What happened to an event at a time, and why; for a future time, what will happen.
 
     Raises UnreadableTime, BadInput.
     """
@@ -83,7 +83,7 @@ def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
 
 
 def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
-    """What could still prevent a run at a time to come; nothing of a time that has passed."""
+    """The reasons that could still prevent a future run; empty for a past time."""
     event = row.event
     if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone)):
         return []

@@ -24,7 +24,7 @@ MOMENTS = {"created_at": "fired", "enqueued_at": "fired", "failed_at": "error", 
 
 
 def show(visit: Visit) -> Page:
-    """A job at the place that the link names, or, if it has left, what the history of its event says."""
+    """A job at the place that the link names, or, if it has left, its entries in the history of its event."""
     request = visit.request
     jid, place, event = request.get("jid"), request.get("in"), request.get("event")
     job = find(visit.data.redis, jid, place, request.get("at"))
@@ -71,7 +71,7 @@ def _firing(visit: Visit, job: FoundJob | None, jid: str, event: str) -> tuple[s
 
 
 def _payload(visit: Visit, job: FoundJob) -> str:
-    """The payload as it may be shown: without hidden arguments, and without the backtrace, which stands apart."""
+    """The payload without hidden arguments, and without the backtrace, which has its own section."""
     shown: dict[str, object] = {name: value for name, value in job.payload.items() if name != "error_backtrace"}
     if "args" in shown:
         shown["args"] = job.args if visit.access.see_arguments else visit.texts("job.arguments_hidden")

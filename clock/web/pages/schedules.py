@@ -1,4 +1,4 @@
-"""The first page: every event, what became of its latest due instants, and when it runs next."""
+"""The first page: every event with its latest decisions and its next run."""
 
 from __future__ import annotations
 

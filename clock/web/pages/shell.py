@@ -23,7 +23,7 @@ def display(visit: Visit) -> Page:
 
 
 def keyboard(visit: Visit) -> Page:
-    """What each key does."""
+    """The keys and their actions."""
     return Page(
         template="keyboard",
         title=visit.texts("keyboard.title"),

@@ -16,7 +16,7 @@ from clock.web.page import Page, Visit
 
 EVENTS_ON_A_PAGE = 25
 RECORDS = 400  # of an event that are read for a day
-MOST_MARKS = 400  # in a lane: more lie closer than the eye can tell apart
+MOST_MARKS = 400  # in a lane: more are too close to be distinguished
 SLOT_MINUTES = 15  # of the load
 LEAST_SECONDS = 1.0  # of a job that has never been measured
 
@@ -25,7 +25,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A due instant: `start` and `seconds` from the day's beginning, and its decision (`planned`: to come)."""
+    """A due instant: `start` and `seconds` since the start of the day, and its decision (`planned`: future)."""
 
     start: float
     seconds: float
@@ -67,7 +67,7 @@ class Day:
 
     @cached_property
     def change(self) -> float | None:
-        """When the clocks are set, in seconds from its beginning; None: they are not."""
+        """The time at which the zone's offset changes, in seconds since the start of the day, or None."""
         first = self.begin.astimezone(self.zone).utcoffset()
         for minutes in range(0, int(self.seconds // 60), 30):
             if (self.begin + timedelta(minutes=minutes)).astimezone(self.zone).utcoffset() != first:

@@ -1,10 +1,10 @@
 """Fetching: how many jobs this worker claims, and when.
 
 One thread talks to Redis: it claims a few jobs at once and acknowledges those that are done, in the same round
-trip. How many it claims is what the worker can do in about `SOON_SECONDS` by the measured time per job: short jobs
-share a round trip, long ones are claimed one by one, each when a thread rests. Jobs claimed behind one that turns
-out to be long go to other threads; if all threads are held up, they go back to their queues, for another worker.
-If nothing waits in the queues, the next claim is left to `idle_wait.py`.
+trip. It claims as many jobs as the worker can run in about `SOON_SECONDS`, by the measured time per job: short
+jobs share a round trip, long jobs are claimed one by one, each when a thread is free. Jobs claimed behind one that
+turns out to be long go to other threads; if all threads are held up, they go back to their queues, for another
+worker. If nothing waits in the queues, the next claim is left to `idle_wait.py`.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Fetcher:
         self.claims.give_back_all()
 
     def give_back_untaken(self) -> None:
-        """Put back what is in progress here and was not begun. Raises StoreUnavailable."""
+        """Put back the claimed jobs that have not started. Raises StoreUnavailable."""
         waiting = {job.number for job in self.handoff.take_all()}
         self.claims.give_back_all(but=self.claims.numbers() - waiting)
 

@@ -55,10 +55,10 @@ class Pace:
 
 
 class Slot:
-    """One of the jobs that may run at once: which it is, and since when (monotonic seconds).
+    """A thread's slot: the job that runs in it, and since when (monotonic seconds).
 
-    `tid` is its name on Sidekiq's page. Its thread rests by acquiring `wake`. `waits_idle`: its thread shall wait
-    in Redis for the next job.
+    `tid` is its name on Sidekiq's page. Its thread rests by acquiring `wake`. `waits_idle`: its thread waits in
+    Redis for the next job.
     """
 
     __slots__ = ("job", "started", "state", "tid", "waits_idle", "wake")
@@ -83,7 +83,7 @@ class Handoff:
         self._jobs: deque[Claimed] = deque()  # needs no lock: each use is one atomic operation of the deque
         self._resting: list[Slot] = []  # guarded by _lock; its length is also read without
         self._calls: SimpleQueue[None] = SimpleQueue()
-        self._low = -1  # at so many jobs the fetcher is to be called; -1: it does not wait
+        self._low = -1  # at so many jobs the fetcher is called; -1: it does not wait
         self._stopped = False
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class Handoff:
             self._wake(self._wanted())
 
     def spread(self) -> None:
-        """Wake as many threads as there are jobs: the one that should run them is held up by a long one."""
+        """Wake as many threads as there are jobs: the thread that should run them is busy with a long job."""
         with self._lock:
             self._wake(len(self._jobs))
 

@@ -1,6 +1,6 @@
 """If no jobs wait, a resting thread waits in Redis for the next job itself.
 
-Its claim is sent along with the wait, so the job starts after one round trip and is handed over to nobody. The
+Its claim is sent along with the wait, so the job starts after one round trip and is not handed over. The
 fetcher's thread sleeps in the meantime. A job that arrives just after a stop may still be claimed: it is put back
 at once.
 """
@@ -16,14 +16,14 @@ from clock.store.jobs.in_progress import Claimed
 from clock.worker.fetching.claims import Claims
 from clock.worker.fetching.handoff import Handoff
 
-WAIT_SECONDS = 1.0  # one wait; a stop that cannot end it is seen after this
-END_SECONDS = 0.05  # how often a stop tries to end a wait, as it may just begin
+WAIT_SECONDS = 1.0  # one wait; a stop that cannot end it is noticed after this
+END_SECONDS = 0.05  # how often a stop tries to end a wait, which may just be starting
 
 logger = logging.getLogger("clock.worker")
 
 
 class IdleWait:
-    """Lets a resting thread wait for jobs, for `wait_seconds` at most, and reports to the fetcher's thread."""
+    """Makes a resting thread wait for jobs, for `wait_seconds` at most, and reports to the fetcher's thread."""
 
     def __init__(self, claims: Claims, handoff: Handoff, *, wait_seconds: float = WAIT_SECONDS) -> None:
         self._claims = claims
@@ -35,9 +35,9 @@ class IdleWait:
         self._over.set()
 
     def start(self, limit: int) -> int:
-        """Let a thread wait and claim up to `limit` jobs; how many it has claimed. For the fetcher's thread.
+        """Make a thread wait and claim up to `limit` jobs. Returns how many it claimed.
 
-        Raises what the thread's claim has raised, StoreUnavailable for instance.
+        Called by the fetcher's thread. Raises the error of the thread's claim, such as StoreUnavailable.
         """
         self._limit = limit
         if not self._handoff.let_one_wait_idle():

@@ -38,7 +38,7 @@ logger = logging.getLogger("clock.worker")
 
 @dataclass(frozen=True, slots=True)
 class BeatTasks:
-    """What a worker does with each heartbeat.
+    """The tasks of a worker with each heartbeat.
 
     `describe` returns what the worker publishes, given the round-trip time in µs. `on_signal` gets a signal that
     Sidekiq's page sent. `duties` run with each heartbeat. `judge` puts back the jobs of dead workers. It runs only
@@ -151,7 +151,7 @@ class Heartbeat:
             self._description.works()
 
 
-with suppress(ImportError):  # Windows, where no worker runs, but this is imported
+with suppress(ImportError):  # Windows: no worker runs there, but this is imported
     import resource
 
 SHOWN_BYTES = 10_000  # a longer payload is shown without its arguments

@@ -1,7 +1,7 @@
-"""The worker's end of the channel to its heartbeat process: starts that process, gives signs, starts another.
+"""The worker's end of the channel to its heartbeat process: it starts it, sends signs, and replaces it.
 
 The first heartbeat process is forked before the application is loaded: it shares the interpreter's memory, and no
-thread exists yet. A later one is started as a program of its own, because a fork of many threads may deadlock.
+thread exists yet. A later one is started as a separate program, because a fork of many threads may deadlock.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_DESCRIPTORS = 4096  # more than a worker has open before it has loaded the 
 
 
 class _Report(NamedTuple):
-    """What the heartbeat process says: its id; the first and the last of its heartbeats without a gap."""
+    """A message of the heartbeat process: its id, and the first and the last of its heartbeats without a gap."""
 
     pid: int
     first: float
@@ -39,19 +39,22 @@ logger = logging.getLogger("clock.worker")
 
 
 class HeartbeatLink:
-    """A heartbeat process, seen from its worker. Its methods may be called from any thread, unless they say so."""
+    """A heartbeat process, as its worker uses it.
+
+    Methods may be called from any thread, unless noted otherwise.
+    """
 
     def __init__(self, channel: socket.socket | None, *, clock: Clock) -> None:
-        self._channel = channel  # None: there is no heartbeat process now
+        self._channel = channel  # None: no heartbeat process runs
         self._clock = clock
         self._assignment: Assignment | None = None
         self._started = clock.monotonic()
         self._report = _NOTHING
-        self._rest = b""  # the beginning of a message
+        self._rest = b""  # the start of a message
         self._receiving = threading.Lock()
 
     def assign(self, assignment: Assignment) -> None:
-        """Let the heartbeat process begin. To be called once."""
+        """Start the work of the heartbeat process. Call it once."""
         self._assignment = assignment
         self._send(assignment.to_line())
 
@@ -60,7 +63,7 @@ class HeartbeatLink:
         self._send(SIGN)
 
     def beaten(self) -> None:
-        """Say that Redis has a heartbeat of this worker, so that the heartbeat process need not send one."""
+        """Report that Redis has a heartbeat of this worker, so the heartbeat process does not send one."""
         self._send(BEATEN)
 
     def tend(self) -> None:
@@ -179,7 +182,7 @@ def _become_heartbeat_process(worker_pid: int, channel: socket.socket) -> NoRetu
 
 
 def _spawned(assignment: Assignment) -> socket.socket:
-    """Start a heartbeat process as a program of its own; the worker's end of its channel. Raises OSError."""
+    """Start a heartbeat process as a separate program. Returns the worker's end of its channel. Raises OSError."""
     ours, its = socket.socketpair()
     ours.send(assignment.to_line())  # before the start: then a job may take the interpreter lock
     try:

@@ -3,9 +3,9 @@
 A job may hold Python's interpreter lock (the GIL) for minutes: a long `sum`, a slow regex, a parser in C. No
 thread of the worker runs then, so the worker cannot send its heartbeat, though it works. If the worker's heartbeat
 is late, this process sends it, while the worker's process exists and is not stopped (SIGSTOP, a debugger). It has
-an interpreter of its own, and loads no application. It is connected to Redis only while it sends heartbeats.
+its own interpreter, and loads no application. It is connected to Redis only while it sends heartbeats.
 
-The worker gives a sign every second, and another one after each heartbeat of its own. If none arrives for
+The worker gives a sign every second, and another one after each of its heartbeats. If none arrives for
 `frozen_seconds`, this process kills the worker. A process that is stopped is not frozen: its heartbeat expires.
 
 When the worker's process has ended, this one reports that to Redis and ends. It ignores the signals that a
@@ -52,7 +52,7 @@ REPORT = struct.Struct("qdd")
 IGNORED = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGUSR1", "SIGUSR2")
-    if hasattr(signal, name)  # Windows, where no worker runs, but this is imported, lacks most of them
+    if hasattr(signal, name)  # Windows lacks most of them: no worker runs there, but this is imported
 ]
 
 logger = logging.getLogger("clock.worker")
@@ -142,7 +142,7 @@ class HeartbeatProcess:
         return is_open
 
     def report_end(self) -> None:
-        """Report that the worker's process is gone. What Redis does not answer within 2 s is left out."""
+        """Report that the worker's process is gone. Gives up if Redis does not answer within 2 s."""
         signal.alarm(int(LAST_SECONDS))  # ends this process
         try:
             self._register.note_end(self._assignment.identity, self._end)
@@ -231,7 +231,7 @@ class HeartbeatProcess:
             f"Killing worker {given.identity}: it has been frozen for {self._silent:.0f} s (frozen_timeout). "
             "A job holds the interpreter lock (GIL). Its jobs are put back. The tracebacks of its threads follow.",
         )
-        self._worker.send(signal.SIGABRT)  # lets faulthandler write the tracebacks
+        self._worker.send(signal.SIGABRT)  # makes faulthandler write the tracebacks
         if self._worker.descriptor is not None:
             select.select([self._worker.descriptor], [], [], ABORT_SECONDS)
         self._worker.send(signal.SIGKILL)
@@ -255,7 +255,7 @@ def run_beside(worker_pid: int, channel: socket.socket) -> None:
 
 
 def detach() -> bool:
-    """Split this process in two, so that the second one is no child of the worker. True: this is the second one.
+    """Fork this process again, so the second process is not a child of the worker. True in the second process.
 
     A job that waits for all children of its process must not wait for this one.
     """
@@ -272,7 +272,7 @@ def main(worker_pid: int) -> None:
 
 
 def _assignment(channel: socket.socket, worker: OtherProcess) -> Assignment | None:
-    """What the worker sends before its signs; None: it has ended first."""
+    """The assignment, which the worker sends before its signs; None if the worker has ended first."""
     line = b""
     while not line.endswith(b"\n"):
         while not select.select([channel], [], [], LOOK_SECONDS)[0]:
@@ -293,7 +293,7 @@ def _received(channel: socket.socket) -> bytes:
 
 
 def _name_process() -> None:
-    """Let `top` and `ps -e` show this process under a name of its own, on Linux."""
+    """Set the name of this process in `top` and `ps -e`, on Linux."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text("clock-heartbeat", encoding="ascii")
 

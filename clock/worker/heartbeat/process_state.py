@@ -10,11 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 STOPPED = ("T", "t")  # by SIGSTOP or SIGTSTP; by a debugger
-ENDED = ("", "Z", "X", "x")  # gone; a zombie, which has ended but whose exit code nobody has read; dead
+ENDED = ("", "Z", "X", "x")  # gone; a zombie, which has ended but whose parent has not read its exit code; dead
 
 
 class OtherProcess:
-    """A process, by its id. `descriptor` becomes readable when it ends; None where the system has none (macOS)."""
+    """A process, by its id.
+
+    `descriptor` becomes readable when it ends; None on systems without such descriptors (macOS).
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

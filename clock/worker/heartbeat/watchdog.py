@@ -12,11 +12,11 @@ from clock.clocks import Clock
 from clock.worker.fetching.fetcher import Fetcher
 
 STUCK_SECONDS = 60.0
-PAUSED_SECONDS = 10.0  # who looks each second and has not for so long was stopped, and the fetcher with it
+PAUSED_SECONDS = 10.0  # checked every second; a longer gap means that the whole process was suspended
 
 
 class Watchdog:
-    """Looks after the fetcher. `redis_answers` asks over a connection of its own."""
+    """Checks the fetcher. `redis_answers` asks over a separate connection."""
 
     def __init__(self, fetcher: Fetcher, *, redis_answers: Callable[[], bool], clock: Clock) -> None:
         self._fetcher = fetcher
@@ -26,9 +26,9 @@ class Watchdog:
         self._since = float("-inf")  # when the process was last found to have been stopped
 
     def is_stuck(self) -> bool:
-        """Whether this worker should end, for its supervisor to start another; to be asked each second.
+        """Whether this worker should exit, so its supervisor starts another. Call it each second.
 
-        A process that was stopped as a whole (SIGSTOP, a paused container) is given its minute anew.
+        After a suspension of the whole process (SIGSTOP, a paused container) the minute starts again.
         """
         now = self._clock.monotonic()
         if now - self._last_look > PAUSED_SECONDS:

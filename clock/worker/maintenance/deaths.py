@@ -15,7 +15,7 @@ _WORDS = {
 
 
 def deaths_of(payload: Payload) -> int:
-    """How many workers have died with this job; 0 if the payload says something else.
+    """How many workers have died with this job; 0 if the payload holds anything else.
 
     >>> deaths_of({"worker_killed": 2}), deaths_of({"worker_killed": "x"})
     (2, 0)

@@ -1,4 +1,4 @@
-"""What a worker does with each heartbeat besides the heartbeat itself. One that fails does not stop the others."""
+"""The duties of a worker with each heartbeat. If one fails, the others still run."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What dead workers leave: their jobs go back to the front of their queues.
+"""Recovery: the jobs of dead workers go back to the front of their queues.
 
-A worker is dead when its heartbeat expired. Any live worker looks, with each beat. A job
-with which a worker died is tried again as it is, up to `DEATHS`: then it is taken for what kills workers, and
-goes to `dead`. The first death is laid to every job that the worker held; from then on those are noted before
-they run, so that the innocent are not blamed again.
+A worker is dead when its heartbeat has expired. Every live worker checks with each heartbeat. A job with which a
+worker died runs again, until `DEATHS` workers have died with it: then it goes to `dead`, as it probably kills
+workers. The first death counts for every job that the worker held. From then on these jobs are marked before they
+run, so jobs that only shared the worker are not counted again.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ def recover(
     seldom: Seldom | None = None,
     died: Died = worker_hooks.died,
 ) -> int:
-    """Put the jobs of dead workers back; how many. `died` gets those that go to `dead`. Raises StoreUnavailable.
+    """Put the jobs of dead workers back. Returns how many. `died` is called for jobs that go to `dead`.
 
-    `own` is the identity of the caller, which lives, though it may have been suspended since its heartbeat. After
-    `LONGEST_SECONDS` the rest is left to the next call; the workers take turns, so that large jobs of one do not
-    keep the others waiting.
+    `own` is this worker's identity. It is skipped even if its heartbeat has expired. After `LONGEST_SECONDS` the
+    next call does the rest; the dead workers take turns, so large jobs of one do not delay the jobs of the others.
+    Raises StoreUnavailable.
     """
     now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
     register = WorkerRegister(redis)
@@ -185,7 +185,7 @@ def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
 
 
 def _decoded(payload: bytes) -> object:
-    """None where it is no JSON: it goes to the default queue, and a worker buries it."""
+    """None if it is not JSON: it goes to the default queue, and a worker buries it."""
     try:
         return decode(payload)
     except (ValueError, RecursionError):
@@ -199,7 +199,7 @@ def _moves(
     end: End,
     died: list[tuple[Payload, WorkerKilled]],
 ) -> Iterator[Move]:
-    """Where each job goes, in their order. Jobs that go to `dead` are added to `died`."""
+    """The move of each job, in their order. Jobs that go to `dead` are added to `died`."""
     for job, field in jobs:
         try:
             payload = parse(job.payload)

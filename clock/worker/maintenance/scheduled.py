@@ -87,7 +87,7 @@ class ScheduledJobs:
 
 
 def _released(member: bytes, now: float) -> tuple[bytes, str, str | bytes]:
-    """(member, queue, payload with its time of enqueueing); a worker buries what is no payload."""
+    """(member, queue, payload with its time of enqueueing); a worker buries invalid payloads."""
     try:
         payload = decode(member)
         if isinstance(payload, dict):

@@ -1,6 +1,6 @@
-"""Coroutine jobs: all of a process run on one event loop, each on behalf of a thread of the worker.
+"""Coroutine jobs: all of a process run on one event loop, each for one thread of the worker.
 
-The thread waits meanwhile, so that as many jobs run at once as there are threads, of whichever kind.
+The thread waits for its job, so as many jobs run at once as there are threads, whether plain or coroutines.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
 
 
 async def _outcome(coroutine: Coroutine[Any, Any, object]) -> BaseException | None:
-    """What it raised: a SystemExit must reach the job's thread, and not end the loop."""
+    """The error of the coroutine: a SystemExit must reach the job's thread, and not end the loop."""
     task = asyncio.current_task()
     if task is not None:
         _jobs.add(task)
@@ -64,7 +64,7 @@ async def _cancel(patience_seconds: float) -> None:
 
 
 def stacks() -> Iterator[tuple[str, str]]:
-    """Name of each task on the loop, and where it waits; may be called from any thread."""
+    """The name of each task on the loop, and its stack; may be called from any thread."""
     for task in [] if _loop is None else asyncio.all_tasks(_loop):
         frames = ((frame, frame.f_lineno) for frame in _frames(task.get_coro()))
         yield task.get_name(), "".join(traceback.StackSummary.extract(frames).format()).rstrip()
@@ -99,7 +99,7 @@ def _call(call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _begin_child() -> None:
-    """Let a child that was forked on the loop run none of the parent's tasks but the one that has forked."""
+    """Keep a child that was forked on the loop from running tasks of the parent, except the task that forked."""
     ready: Any = getattr(_loop, "_ready", None)  # asyncio has no public way to drop what is ready to run
     if _loop is None or ready is None or threading.get_ident() != _loop_thread:
         return

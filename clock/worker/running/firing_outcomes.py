@@ -1,4 +1,4 @@
-"""What the jobs of a clock's firings come to: it goes into the history of the event that pushed them."""
+"""Records the outcomes of jobs that an event pushed in the history of the event."""
 
 from __future__ import annotations
 

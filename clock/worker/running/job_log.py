@@ -1,4 +1,4 @@
-"""The lines that a worker writes of a job: one when it starts (debug), one when it ends, with what it is about."""
+"""The log lines of a job: one when it starts (debug), one when it ends, with its arguments and tags."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def log_early_end(payload: Payload, queue: str, why: str) -> None:
 
 
 def log_run(run: JobRun) -> None:
-    """Log that a job is done, was dropped, failed (with the traceback) or is unfit, and what becomes of it."""
+    """Log that a job is done, was dropped, failed (with the traceback) or is unfit, and the next step."""
     if run.outcome == "done":
         _log_done(run)
         return
@@ -51,9 +51,8 @@ def log_run(run: JobRun) -> None:
 
 
 def _log_done(run: JobRun) -> None:
-    """Log that a job is done. Its line costs more than all else that the worker does for a short job.
-
-    So a record is made only if somebody needs it, and made here: `logger.info` would look up the calling line.
+    """Log that a job is done. Its line costs more than all the rest of a short job. So a record is made only
+    if a handler needs it, and made here: `logger.info` would look up the calling line.
     """
     if not logger.isEnabledFor(logging.INFO):
         return

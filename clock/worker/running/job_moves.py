@@ -1,4 +1,4 @@
-"""Moves jobs in progress to where they go next: `retry`, `dead`, or the parked jobs of their class.
+"""Moves jobs in progress to their next place: `retry`, `dead`, or the parked jobs of their class.
 
 While Redis is away, the job's thread repeats the step. A step that Redis refuses for good, such as a move to
 `retry` while that key has a wrong type, is tried again with each heartbeat: the job stays in progress, and its
@@ -87,11 +87,11 @@ class JobMoves:
         self._note(partial(self._in_progress.forget_cancellation, jid))
 
     def park(self, job: Claimed, class_name: str) -> None:
-        """Keep a job of an unknown class for a worker that has it."""
+        """Keep a job of an unknown class for a worker that has the class."""
         self._settle(job, partial(self._in_progress.put_back, [Move(job, "parked", class_name, job.payload)]))
 
     def hand_back(self, job: Claimed, payload: Payload) -> None:
-        """Put a job that has ended early at the front of its queue, with what it has noted in its payload."""
+        """Put a job that has ended early at the front of its queue, with the notes in its payload."""
         move = Move(job, "queue", job.queue, encode_again(payload))
         self._settle(job, partial(self._in_progress.put_back, [move]))
 

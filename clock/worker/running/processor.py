@@ -1,4 +1,4 @@
-"""One job from claim to verdict. Whatever it raises, and whatever its payload is, the worker goes on."""
+"""One job from claim to verdict. The worker continues after any error and any payload."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ logger = logging.getLogger("clock.job")
 
 
 class UnreadablePayload(Exception):
-    """What was in the queue is no job."""
+    """The entry of the queue is not a job."""
 
 
 class Processor:
@@ -86,7 +86,7 @@ class Processor:
                 self._bury(claimed, wrapped(claimed), error)
 
     def process(self, claimed: Claimed) -> None:
-        """Run one job, and see it to where it goes next."""
+        """Run one job, and move it to its next place."""
         try:
             payload = parse(claimed.payload)
         except UnreadablePayload as error:
@@ -227,7 +227,7 @@ class Processor:
         for listener in self._listeners:
             try:
                 listener(ended)
-            except Exception as error:  # the job has run: nothing may change what becomes of it
+            except Exception as error:  # the job has run: nothing may change its next step
                 logger.critical("Could not report a job's run: %s", error, exc_info=error)
 
 
@@ -284,7 +284,7 @@ async def _awaited(job: JobClass, context: Context) -> None:
 
 
 def parse(payload: bytes) -> Payload:
-    """The payload's JSON object. Raises UnreadablePayload, which says what is wrong."""
+    """The payload's JSON object. Raises UnreadablePayload with the fault."""
     try:
         found = decode(payload)
     except (ValueError, RecursionError) as error:
@@ -314,6 +314,6 @@ def arguments(payload: Payload) -> list[object]:
 
 
 def wrapped(claimed: Claimed) -> Payload:
-    """A payload that Sidekiq's page can show, with what was in the queue, whatever it was, as its argument."""
+    """A payload that Sidekiq's page can show, with the entry of the queue as its argument."""
     text = claimed.payload.decode(errors="backslashreplace")
     return {"class": "UnreadablePayload", "args": [text], "queue": claimed.queue, "jid": "", "retry": False}

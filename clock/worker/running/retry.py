@@ -50,7 +50,7 @@ class Verdict:
     retries: int | None = None
 
     def words(self, now: float) -> str:
-        """What happens to the job, for the log; `now` is in float seconds since 1970."""
+        """The next step of the job, for the log; `now` is in float seconds since 1970."""
         if self.where == keys.RETRY:
             number = int(str(self.payload["retry_count"])) + 1
             of = f"/{self.retries}" if self.retries else ""
