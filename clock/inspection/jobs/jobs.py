@@ -129,7 +129,7 @@ _WORD = re.compile(r"[a-z_]{2,}", re.ASCII | re.IGNORECASE)  # JSON may write a 
 
 
 def _contains(text: str, part: str) -> bool:
-    return part.casefold() in text.casefold()
+    return part.lower() in text.lower()
 
 
 def _args_text(job: FoundJob) -> str:
