@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from clock.clocks import Clock
 from clock.config.capsules import DEFAULT
+from clock.errors import HookFailed
 
 LOOK_SECONDS = 1.0  # between two checks of the children, which are also checked at each SIGCHLD
 YOUNG_SECONDS = 10.0  # a child that dies younger is replaced only after `PAUSE_SECONDS`
@@ -34,7 +35,8 @@ class Launcher:
     Their environment is this process's environment and `environ`.
 
     A child that stopped in order is not replaced: it was asked to stop, for example on Sidekiq's page. If an
-    initial child exits before it works (bad configuration), all stop: a replacement would fail the same way.
+    initial child exits before it works (bad configuration, a startup hook that raises), all stop: a replacement
+    would fail the same way.
     """
 
     def __init__(
@@ -159,7 +161,7 @@ def _exit_words(code: int) -> str:
 PARENT_VARIABLE = "CLOCK_PARENT_PID"  # of the launcher: the child stops when that process is gone
 PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
 CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # the name of the child's capsule
-_BEGAN, _STOPPED, _RENEWED = b"b", b"s", b"r"
+_BEGAN, _NOT_BEGUN, _STOPPED, _RENEWED = b"b", b"n", b"s", b"r"
 
 
 class ChildReport(NamedTuple):
@@ -187,7 +189,8 @@ class Child:
         except BlockingIOError:  # it wrote nothing, and a process that it forked holds the pipe
             written = b""
         os.close(self.pipe)
-        return ChildReport(_BEGAN in written, _STOPPED in written, _RENEWED in written)
+        began = _BEGAN in written and _NOT_BEGUN not in written
+        return ChildReport(began, _STOPPED in written, _RENEWED in written)
 
 
 def start(
@@ -239,8 +242,15 @@ def reporting_to_launcher(is_renewed: Callable[[], bool]) -> Iterator[None]:
         return
     pipe = int(number)
     os.set_inheritable(pipe, False)
+    _write(pipe, _BEGAN)
+    try:
+        yield
+    except HookFailed:  # another process would fail in the same way
+        _write(pipe, _NOT_BEGUN)
+        raise
+    _write(pipe, _RENEWED if is_renewed() else _STOPPED)
+
+
+def _write(pipe: int, word: bytes) -> None:
     with suppress(BrokenPipeError):  # the launcher was killed
-        os.write(pipe, _BEGAN)
-    yield
-    with suppress(BrokenPipeError):
-        os.write(pipe, _RENEWED if is_renewed() else _STOPPED)
+        os.write(pipe, word)

@@ -245,6 +245,17 @@ def test_several_processes_work_and_a_dead_one_is_replaced(app: App, number: int
 
 
 @pytest.mark.slow
+def test_a_startup_hook_that_raises_ends_all_processes_and_is_named(app: App) -> None:
+    app.write("shop/hooks.py", "from clock import on\n\non('startup')(lambda: {}['model'])\n")
+
+    worker = app.start("worker", "-r", "shop", "-p", "2")
+
+    assert worker.popen.wait(PATIENCE_SECONDS) == 1
+    assert "KeyError: 'model'" in worker.finished_output()
+    assert "starting another" not in worker.finished_output()
+
+
+@pytest.mark.slow
 def test_a_burst_in_processes_that_are_replaced_after_some_jobs_runs_all_of_them(app: App) -> None:
     app.write("shop/hooks.py", "from clock import on\n\non('startup')(lambda: print('warmed up'))\n")
     for number in range(8):
