@@ -72,7 +72,7 @@ class PidFile:
                 self.remove(file)
 
     def _is_taken(self, file: io.FileIO) -> bool:
-        """Lock it; False: another process holds the lock, or has replaced or deleted the file in the meantime."""
+        """Lock it; False: another process holds the lock, or has replaced or deleted the file."""
         try:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 raise ConfigurationError(

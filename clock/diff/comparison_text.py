@@ -1,4 +1,4 @@
-"""A difference between two clock files told: for the terminal, as Markdown for a pull request, as JSON."""
+"""The difference between two clock files as text: for the terminal, as Markdown for a pull request, as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 3  # firings of a kind that are named for an event
 
 
 def to_text(difference: Difference) -> str:
-    """For the terminal: what is gone begins with `-`, what is new with `+`, what has moved with `~`."""
+    """For the terminal: `-` marks removed runs, `+` new runs, `~` moved runs."""
     lines = [_headline(difference)]
     for change in difference.changes:
         lines += ["", _title(change), *(f"  {line}" for line in _lines_of(change, difference))]
@@ -24,7 +24,7 @@ def to_text(difference: Difference) -> str:
 
 
 def to_markdown(difference: Difference) -> str:
-    """For a pull request: a table of the events, then what else is to be known."""
+    """For a pull request: a table of the events, then the notes."""
     lines = [f"**{_headline(difference)}**"]
     if difference.changes:
         lines += ["", "| event | what changes |", "| --- | --- |"]
@@ -121,7 +121,7 @@ def _lines_of(change: Change, difference: Difference) -> Iterator[str]:
 
 
 def _moves(moved: Sequence[tuple[int, int]], shown: _Shown) -> Iterator[str]:
-    """Firings that have moved, those by the same length together; where there are too many lengths, all as one."""
+    """Firings that have moved, grouped by how far; with too many groups, all in one."""
     groups: dict[int, list[str]] = defaultdict(list)
     for before, after in moved:
         is_same_day = shown.local(before).date() == shown.local(after).date()

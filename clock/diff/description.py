@@ -1,4 +1,4 @@
-"""What a clock file fires in a span, as plain data: it can be compared, and sent from one process to another."""
+"""The firings of a clock file in a span, as plain data that can be compared and sent to another process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
 
 
 def from_json(text: str) -> Described:
-    """What `to_json` has written."""
+    """The description in the output of `to_json`."""
     found: dict[str, Any] = json.loads(text)
     events = {
         facts["name"]: EventFacts(**{name: _frozen(value) for name, value in facts.items()})

@@ -1,7 +1,7 @@
 """Clock files of other revisions: `REV:lib/clock.py`, read through git.
 
-The whole revision is unpacked into a folder of its own, and its clock file is described by another process:
-its jobs, its YAML and whatever else it imports are that revision's too, not those that this process has imported.
+The whole revision is unpacked into a separate folder, and another process describes its clock file. So its jobs,
+its YAML files and its imports are from that revision too, not from the modules of this process.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def is_revision(name: str) -> bool:
 def describe_revision(name: str, start: datetime, end: datetime) -> Described:
     """The clock file `REV:PATH` described; PATH is from the current folder.
 
-    What that process says meanwhile, of a condition that failed for example, is logged. Raises ConfigurationError,
-    with git's own words or with those of the clock file's error.
+    The output of that process, about a failed condition for example, is logged. Raises ConfigurationError with
+    git's message or with the clock file's error.
     """
     revision, _, path = name.partition(":")
     if not path or Path(path).is_absolute():

@@ -1,4 +1,4 @@
-"""What is around each job: the language and the time zone that it begins with, and that it cannot leave behind."""
+"""Each job starts with the project's language and time zone, and its changes to them end with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clock.job.types import RunningJob
 
 @contextmanager
 def fresh_locale(job: RunningJob, payload: Payload, queue: str) -> Iterator[None]:
-    """Server middleware: a job begins with LANGUAGE_CODE and TIME_ZONE; what it activates ends with it.
+    """Server middleware: a job starts with LANGUAGE_CODE and TIME_ZONE; its own changes end with it.
 
     Threads of a worker run one job after another: without this, the next job would have the language of this one.
     """

@@ -22,7 +22,7 @@ MESSAGES = {"error": checks.Error, "warning": checks.Warning}
 
 
 def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """What is wrong with `settings.CLOCK`."""
+    """The errors in `settings.CLOCK`."""
     try:
         given()
         load_config({})
@@ -32,7 +32,10 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.Che
 
 
 def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[checks.CheckMessage]:
-    """What `clock check` finds in the clock file. Only `manage.py check` runs the file: it may take seconds."""
+    """The findings of `clock check` in the clock file.
+
+    Only `manage.py check` runs the file: it may take seconds.
+    """
     if sys.argv[1:2] != ["check"]:
         return []
     try:

@@ -40,18 +40,18 @@ def enqueue(row: Any) -> str:
 
 
 def pusher(name: str) -> Any:
-    """What pushes the job of that name: a job class, or a task. Raises UnknownJobClass."""
+    """The function that pushes the job of that name: a job class or a task. Raises UnknownJobClass."""
     job = lookup(name)
     return getattr(job, "task", job)
 
 
 def arguments(row: Any) -> list[Any]:
-    """The arguments of a row; one that is no list stands for itself."""
+    """The arguments of a row; a value that is not a list is the only argument."""
     return row.args if isinstance(row.args, list) else [row.args]
 
 
 def problem_of(row: Any) -> str | None:
-    """What is wrong with a row, in words, also with one that is not enabled; None: nothing."""
+    """The error in a row in words, also if the row is not enabled; None if it is valid."""
     values = {name: getattr(row, name) for name in ("name", "every", "at", "cron", "tz")}
     declared = SyncedEvents(lambda: [values], EVERY, enqueue, "this event")
     try:

@@ -71,7 +71,7 @@ class ClockTask(Task):
         self.get_backend().job(self).check_arguments(list(args), {})
 
     def repeated(self, *args: Any) -> Callable[[], object]:
-        """What enqueues it with these arguments whenever it is called."""
+        """A function that enqueues it with these arguments at each call."""
         return lambda: self.enqueue(*args)
 
 
@@ -159,7 +159,7 @@ class TaskBackend(BaseTaskBackend):
         return [[self._named(queue, bound) for queue in sorted(self.queues)] for bound in self._bands]
 
     def check(self, **kwargs: Any) -> Sequence[checks.CheckMessage]:
-        """What is wrong with OPTIONS."""
+        """The errors in OPTIONS."""
         unknown = sorted(set(self.options) - set(OPTIONS))
         if unknown:
             known = ", ".join(OPTIONS)

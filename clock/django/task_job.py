@@ -1,6 +1,7 @@
-"""The job of a task: each task has a class of its own, named by the task's path, so that payloads name it.
+"""The job of a task: each task has its own class, named by the task's path, so payloads name it.
 
-A worker finds the class among those that the project's modules have registered. It never imports what Redis says.
+A worker finds the class among those that the project's modules have registered. It never imports a name from
+Redis.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class CoroutineTaskJob(TaskJob):
     """The job of a task that is a coroutine function."""
 
     async def perform(self, args: list[Any], kwargs: dict[str, Any]) -> object:
-        """Run the task. What it does to Redis and the receivers of signals run in a thread."""
+        """Run the task. Its calls to Redis and the receivers of signals run in a thread."""
         result = await sync_to_async(self._begin)()
         try:
             value = json.loads(json.dumps(await self.task.func(*self._arguments(result, args), **kwargs)))

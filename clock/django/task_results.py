@@ -31,7 +31,7 @@ class StoredError(TaskError):
 
 
 def meta(task: Any, args: Any, kwargs: Any, enqueued_at: datetime, backend: str) -> str:
-    """What the field `task` holds."""
+    """The value of the field `task`."""
     return json.dumps(
         {
             "path": task.module_path,
@@ -47,7 +47,7 @@ def meta(task: Any, args: Any, kwargs: Any, enqueued_at: datetime, backend: str)
 
 
 def result_of(jid: str, fields: Mapping[str, str], task: Any) -> TaskResult:
-    """The result that the fields of Redis say."""
+    """The result in the fields of Redis."""
     about = json.loads(fields["task"])
     result = TaskResult(
         task=task,

@@ -33,7 +33,7 @@ class _Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """A clock beside a worker, as it has written of itself."""
+    """A clock that runs in a worker, from its own report."""
 
     leads: bool
     problems: Sequence[str]
@@ -77,7 +77,7 @@ class Report:
         while True:
             try:
                 self.write()
-            except OSError as error:  # a full disk: the parent sees that nothing is heard
+            except OSError as error:  # a full disk: the parent notices that reports are missing
                 logger.debug("Health: %s", error)
             if self._clock.wait(self._stop, WRITE_SECONDS):
                 return
@@ -94,7 +94,7 @@ def _clock(signs: ClockSigns) -> _Clock:
 
 
 class Reports:
-    """Judges, in the parent, the children that `pids` gives, by what they have written into `folder`."""
+    """Judges, in the parent, the children that `pids` returns, by their files in `folder`."""
 
     def __init__(
         self, folder: Path, pids: Callable[[], Sequence[int]], overdue_seconds: float, *, clock: Clock
@@ -105,7 +105,7 @@ class Reports:
         self._clock = clock
 
     def vitals(self) -> Vitals:
-        """What is wrong with any of them."""
+        """The problems of all of them."""
         found = [(f"process {pid}: ", self._judged(pid)) for pid in self._pids()]
         return Vitals(
             tuple(of + complaint for of, vitals in found for complaint in vitals.not_live),
@@ -120,12 +120,12 @@ class Reports:
 
     @property
     def leads(self) -> bool:
-        """Whether a clock beside one of them works."""
+        """Whether a clock that runs in one of them works."""
         return any(clock.leads for clock in self._clocks())
 
     @property
     def seconds_overdue(self) -> float:
-        """How long the oldest due instant that nobody has decided is past; 0: none is."""
+        """The age of the oldest undecided due instant; 0 if none is past."""
         return max((clock.seconds_overdue for clock in self._clocks()), default=0.0)
 
     def _clocks(self) -> Iterator[_Clock]:
@@ -135,7 +135,7 @@ class Reports:
                 yield read[1]
 
     def _read(self, pid: int) -> tuple[_Worker, _Clock | None] | None:
-        """What the child has written, older by the time since; None: nothing yet."""
+        """The child's report, aged by the time since; None: no report yet."""
         try:
             seen = json.loads((self._folder / f"{pid}.json").read_text())
         except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The HTTP port of a clock or a worker: `/live`, `/ready`, `/clock` and `/metrics`.
 
-It answers on threads of its own, so that it can say that the process is stuck. `/clock` and `/metrics` ask Redis,
-which may take long: they run on further threads, `ASKING` of them at once, and hold up no probe.
+It answers on its own threads, so it can report that the process is stuck. `/clock` and `/metrics` ask Redis,
+which may take long: they run on further threads, at most `ASKING` at once, and delay no probe.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ logger = logging.getLogger("clock.health")
 
 
 class HealthServer:
-    """Answers on `port` of the address `host`, or on a free port where it is 0; `stop` ends it.
+    """Answers on `port` of the address `host`, or on a free port if it is 0; `stop` ends it.
 
-    `vitals` judges this process, `clock` the application's clock, wherever it runs: what is wrong with it.
-    `metrics` is what answers `/metrics`; None: prometheus-client is not installed, and the answer says so.
-    Raises ConfigurationError where the port is taken, or the address is not this machine's.
+    `vitals` returns the problems of this process, `clock` those of the application's clock, in any process.
+    `metrics` answers `/metrics`; None: prometheus-client is not installed, and the answer reports that. Raises
+    ConfigurationError if the port is taken, or the address is not this machine's.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class HealthServer:
                 return _text("404 Not Found", ["Available: /live, /ready, /clock and /metrics."])
 
     async def _on_a_thread(self, page: Callable[[], Answer]) -> Answer:
-        """What `page` returns. Its thread is a daemon: a page that waits for Redis does not hold up an exit."""
+        """The result of `page`. Its thread is a daemon: a page that waits for Redis does not hold up an exit."""
         await self._asking.acquire()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()

@@ -60,7 +60,7 @@ def check_class(job: JobClass) -> None:
 
 
 def _misspelt(name: str) -> str | None:
-    """The option that a mistyped name means: `entry` and `expires_at` are no mistyped `retry` and `expires_in`."""
+    """The option that a mistyped name means: `entry` and `expires_at` do not count as `retry` and `expires_in`."""
     near = get_close_matches(name, OPTIONS, 1, cutoff=0.85)
     swapped = (option for option in OPTIONS if sorted(option) == sorted(name))
     return next(iter(near), None) or next(swapped, None)

@@ -1,7 +1,7 @@
 """The payload: a job as JSON, in Sidekiq's format.
 
-Times are float seconds, always with a fraction, which Sidekiq 6, 7 and 8 all read as seconds. Fields that we do
-not know are kept as they are.
+Times are float seconds, always with a fraction, which Sidekiq 6, 7 and 8 all read as seconds. Unknown fields are
+kept unchanged.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Asking an event's condition for `check`, which must not change anything nor take long.
 
-A condition may do more than look at the due instant: take a flag in Redis, write a file, ask a server. One that
-reaches for anything outside the process is stopped there, and left to the clock.
+A condition may do more than check the due instant: read a flag in Redis, write a file, call a server. If a
+condition uses anything outside the process, it is stopped there and not judged.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What the nights of changed clocks do to an event: the times of day that are skipped, or that occur twice.
+"""The effect of DST transitions on an event: its times of day that are skipped, or that occur twice.
 
-The times that an event names are found by asking its trigger in a zone whose clocks are never changed; what
-becomes of them in the real zone, by asking the trigger itself. So each rule for those nights is told as it
-works.
+The trigger in a zone without transitions gives the times that an event names; the trigger itself gives the times
+in the real zone. So each rule is reported as it really works.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Hazard:
-    """A night on which an event does not simply fire at its time of day; `text` says what happens instead."""
+    """A night on which an event does not simply fire at its time of day; `text` describes what happens instead."""
 
     event: str
     at: datetime
@@ -68,7 +67,7 @@ def _hazard_text(event: Event, change: ZoneChange, walls: list[datetime], start:
 
 
 def _in_zone(part: object, zone: tzinfo) -> object:
-    """The same trigger, its zones replaced, all the way down."""
+    """The trigger with all its zones replaced, those of inner triggers included."""
     if isinstance(part, tzinfo):
         return zone
     if isinstance(part, (tuple, list)):

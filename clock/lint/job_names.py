@@ -1,6 +1,6 @@
 """The custom for names of jobs: verb and nouns in CamelCase, then `Job`, such as `SendReminderJob`.
 
-Such a name says in logs and listings what is done. It is a custom, so another name is a warning.
+Such a name describes the work in logs and listings. It is a custom, so another name is a warning.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _CUSTOM = "name jobs VerbNounsJob, such as SendReminderJob"
 
 
 def naming_warning(job: JobClass) -> str | None:
-    """What is unusual in the name of a job class; None: nothing.
+    """The unusual thing in the name of a job class, or None.
 
     >>> from clock import Job
     >>> class ParcelJob(Job):

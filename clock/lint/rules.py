@@ -1,4 +1,4 @@
-"""What may be wrong with a clock file that loads: each finding with its place and, where there is one, a date.
+"""Possible mistakes in a clock file that loads: each finding has its place and, if there is one, a date.
 
 Every rule is a function that yields findings; `RULES` lists them.
 """
@@ -37,7 +37,7 @@ _TIME_MODULES = {"datetime", "date", "time", "dt", "timezone"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that may be wrong: an `error` or a `warning`, by which rule, where (file:line), and when."""
+    """A possible mistake: an `error` or a `warning`, with its rule, its place (file:line), and its date."""
 
     level: str
     rule: str
@@ -49,7 +49,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is looked at: the timetable, from when, and the queues that workers take (None: not known)."""
+    """The subject of checks: the timetable, the first instant, and the workers' queues (None: unknown)."""
 
     timetable: Timetable
     start: datetime
@@ -137,7 +137,7 @@ def moved_days(look: Look) -> Iterator[Finding]:
 
 
 def refuses_everything(look: Look) -> Iterator[Finding]:
-    """Events whose condition is never true in a year. One that asks for the time itself cannot be tried."""
+    """Events whose condition is never true in a year. A condition that reads the time itself cannot be tried."""
     for event in look.timetable.events:
         if event.condition is None or _asks_the_time(event):
             continue
@@ -174,7 +174,7 @@ def looks_like_wall_time(look: Look) -> Iterator[Finding]:
 
 
 def fixed_zones(look: Look) -> Iterator[Finding]:
-    """Zones that are an offset for the whole year where one with summer time may be meant."""
+    """Zones with one offset for the whole year, if a zone with summer time may be meant."""
     for event in look.timetable.events:
         name = _fixed(event.zone)
         if name:
@@ -240,7 +240,7 @@ def _asks_the_time(event: Event) -> str | None:
 
 
 def _time_call(code: CodeType) -> str | None:
-    """What the code asks the time by; functions that it holds are looked into."""
+    """The functions by which the code reads the time, also within its inner functions."""
     asks, modules = _TIME_NAMES & set(code.co_names), _TIME_MODULES & set(code.co_names)
     if asks and modules:
         return f"{sorted(modules)[0]}.{sorted(asks - modules or asks)[0]}"

@@ -1,4 +1,4 @@
-"""What `check` finds in the rules of events: large steps, days moved astray, conditions that are never true."""
+"""Rules of `check` about triggers: large steps, days moved astray, conditions that are never true."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clock.timetable.triggers.intervals import Trigger
 
 YEAR_SECONDS = 366 * 86_400
 MOST_ASKED = 600_000  # due instants for which a condition is asked: a year of minutes
-MOST_MOVED = 2_000  # due instants that are compared with what they would be without holidays
+MOST_MOVED = 2_000  # due instants that are compared with those without holidays
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,7 @@ def moved_astray(event: Event, start: datetime) -> datetime | None:
 def refused_instants(event: Event, start: datetime) -> int:
     """How many due instants of a year the event's condition refuses, if it refuses all of them; else 0.
 
-    A condition that cannot be tried, and one that would be asked more often than every minute, is
-    left to the clock.
+    A condition that cannot be tried, or would be asked more often than every minute, is not judged.
     """
     if event.condition is None:
         return 0

@@ -9,7 +9,7 @@ from clock.job.payload import Payload
 
 
 class CollectedJobs(MutableSequence[Payload]):
-    """What `SomeJob.jobs` is: a live view, as Sidekiq's. Changing it changes what `drain()` will run."""
+    """The value of `SomeJob.jobs`: a live view, as Sidekiq's. Changing it changes what `drain()` will run."""
 
     def __init__(self, payloads: list[Payload], wire_name: str) -> None:
         self._payloads = payloads  # of all classes, in the order of their pushes

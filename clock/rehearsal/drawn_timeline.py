@@ -1,4 +1,4 @@
-"""What the renderers of a timeline read of it."""
+"""The parts of a timeline that its renderers read."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The world's clock: what `datetime.now()`, `time.time()` and `date.today()` say to the user's code.
+"""The world's clock: the results of `datetime.now()`, `time.time()` and `date.today()` in the user's code.
 
 While a clock file's conditions, callbacks and actions run under fake time, these are moved to the due
-instant, by the `time-machine` package. Where the test itself has frozen time with freezegun, that is moved
-instead.
+instant, by the `time-machine` package. If the test itself has frozen time with freezegun, that is moved instead.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ Move = Callable[[float], object]
 
 @contextmanager
 def moving_world(start: float) -> Iterator[Move]:
-    """Take hold of the world's clock, set it to `start` (seconds since 1970), give it back at the end.
+    """Freeze the world's clock at `start` (seconds since 1970); restore it at the end.
 
-    Yields the function that moves it. The machine's zone stays as it is. Raises ConfigurationError where the
+    Yields the function that moves it. The machine's zone stays as it is. Raises ConfigurationError if the
     `testing` extra is not installed.
     """
     if _is_frozen():

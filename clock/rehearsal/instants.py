@@ -11,7 +11,7 @@ _TIME_OF_DAY = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
 
 
 def aware(when: str | datetime, zone: tzinfo) -> datetime:
-    """The instant; a naive one, or its text, is in `zone`. Raises ConfigurationError for what is none.
+    """The instant; a naive one, or its text, is in `zone`. Raises ConfigurationError for an invalid text.
 
     >>> from datetime import UTC
     >>> aware("2026-10-31 22:00", UTC).isoformat()
@@ -29,7 +29,7 @@ def aware(when: str | datetime, zone: tzinfo) -> datetime:
 
 
 def upcoming(when: str | datetime, zone: tzinfo, now: datetime) -> datetime:
-    """The same; a time of day alone, "01:30", is the next one after `now`."""
+    """The instant of a text; a time of day alone, "01:30", is the next one after `now`."""
     time_of_day = _TIME_OF_DAY.fullmatch(when) if isinstance(when, str) else None
     if time_of_day is None:
         return aware(when, zone)

@@ -1,4 +1,4 @@
-"""What happens to jobs that a test pushes: they are collected, run immediately, or sent to Redis.
+"""Modes for the jobs that a test pushes: they are collected, run immediately, or sent to Redis.
 
 Each mode can be set permanently, `fake()` in a conftest, or for a block, `with fake():`. Arguments pass through
 JSON in each mode, so `perform` gets the same values as in a worker. Client middleware runs at the push, as in
@@ -144,7 +144,10 @@ class Collected:
         return count
 
     def perform_one(self, job: JobClass) -> Any:
-        """Run the first job of a class; returns the result of `perform`. Raises JobError if there is no job."""
+        """Run the first job of a class; returns the result of `perform`.
+
+        Raises JobError if no job of it was collected.
+        """
         return self.run(self.take(lambda payload: payload["class"] == job.wire_name, job.wire_name))
 
     def take(self, wanted: Callable[[Payload], bool], name: str = "job") -> Payload:
@@ -183,7 +186,7 @@ def _run_inline(results: dict[str, Mapping[str, str]], payload: Payload) -> None
 
 
 def _kept(results: dict[str, Mapping[str, str]], payload: Payload, run: Callable[[], Any]) -> Any:
-    """Run a job, and keep its result if its payload says so. What it raises fails it for good."""
+    """Run a job, and keep its result if its payload requests that. An error fails it without a retry."""
     try:
         value = run()
     except Exception as error:

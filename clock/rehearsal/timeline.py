@@ -122,7 +122,7 @@ class Timeline:
     def busiest(self, window: timedelta) -> Busiest:
         """The `window` with the most firings; the first one if several have as many.
 
-        Raises ValueError if there are no firings, or the window is not a positive length.
+        Raises ValueError without firings, or if the window is not a positive length.
         """
         if window <= timedelta(0):
             raise ValueError(f"window is {window!r}; it must be a length of time: timedelta(hours=1)")

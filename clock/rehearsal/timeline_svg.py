@@ -1,7 +1,7 @@
 """A timeline drawn as SVG: a column for each day, the time of day from top to bottom, a colour for each event.
 
-Events that fire often stand behind the others as grey bands, whose tone tells how many fire. A night on which the
-clocks are changed has a red edge, and the hour that it skips or has twice is hatched.
+Events that fire often are grey bands behind the others; a darker tone means more events. A day with a DST
+transition has a red edge, and the hour that is skipped or repeated is hatched.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ _LIMITS = (1, 2, 3, 6, 12)
 def to_chart(timeline: DrawnTimeline) -> str:
     """A line for each day, a character for each half hour: `·` one firing, then `:` `+` `*` `#`.
 
-    Events that fire often would hide the others, and are only named below, unless there are no others. A night on
-    which the clocks are changed has an `!`, and a line below says what happens.
+    Events that fire often would hide the others, and are only named below, unless they are the only ones. A day
+    with a DST transition has an `!`, and a line below describes it.
     """
     often = timeline.often()
     hidden = often if len(often) < len(timeline.events) else []
@@ -80,7 +80,7 @@ def _by_day(times: Sequence[datetime]) -> Iterator[tuple[date, list[datetime]]]:
 
 
 def _times_text(times: list[datetime]) -> str:
-    """The times of a day; four or more at equal distances are told by the first, the distance and the last."""
+    """The times of a day; four or more at equal distances become the first, the distance and the last."""
     parts, place = [], 0
     while place < len(times):
         last = place + 1

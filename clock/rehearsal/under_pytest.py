@@ -1,7 +1,7 @@
-"""What the pytest plugin knows of the run under way.
+"""The options of the present pytest run.
 
-pytest loads the plugin, `_clock_pytest`, which stands outside the package so that it need not import it; where
-it is loaded, it is asked here.
+pytest loads the plugin, `_clock_pytest`, from outside the package, so it does not import the package. This module
+reads the plugin's options if it is loaded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 
 def is_updating() -> bool:
-    """Whether snapshots are written anew instead of compared: `pytest --clock-update`."""
+    """Whether snapshots are written instead of compared: `pytest --clock-update`."""
     return getattr(sys.modules.get("_clock_pytest"), "is_updating", False)
 
 

@@ -53,7 +53,7 @@ class Column:
     event: Event
     dues: list[int]
     previous: datetime | None  # the due instant before the first one
-    decided: datetime  # the due instant before the first one, or the event's start if there is none
+    decided: datetime  # the due instant before the first one, or else the event's start
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     asked: dict[int, Due] = field(default_factory=dict)  # the firings of an event that asks its condition again
 
@@ -230,7 +230,7 @@ class _Asking:
         )
 
     def next_due(self) -> int | None:
-        """The next instant at which the condition is asked; None: there is none up to the end."""
+        """The next instant at which the condition is asked, or None if none is left."""
         after, end = to_ms(self._decided) // 1000, to_ms(self._until) // 1000
         event = self.column.event
         return next(iter(event.asked_between(after, end, anchor=self._anchor, counted=self._counted)), None)

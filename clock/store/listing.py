@@ -53,7 +53,7 @@ def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | No
 
 
 def queue_payloads(redis: Redis, name: str) -> Iterator[bytes]:
-    """The payloads of a queue, the next one to be taken first; read page by page while it goes on being used."""
+    """The payloads of a queue in the order of their claims, read page by page while workers use it."""
     last, size = -1, PageSize()
     while True:
         wanted = size.jobs

@@ -1,6 +1,6 @@
-"""A clock file's timeline kept beside the tests, so that a review shows what a change to the file does.
+"""A clock file's timeline in a file next to the tests, so a review shows the effect of a change.
 
-The snapshot's first line says which file, from when to when. It is compared as text, and written anew by
+The snapshot's first line names the file, the start and the end. It is compared as text, and written by
 `pytest --clock-update`.
 """
 
@@ -29,11 +29,11 @@ def assert_timeline(
     start_time: datetime | None = None,
     end_time: datetime | None = None,
 ) -> None:
-    """Assert that the clock file fires as the snapshot says; the error shows what has changed.
+    """Assert that the clock file fires as in the snapshot; the error shows the changes.
 
-    Without `start_time` and `end_time` (naive: in the clock file's zone) they are the snapshot's own; a new one
-    is of the next whole month. With `pytest --clock-update` the snapshot is written. Raises ConfigurationError
-    where it is no snapshot.
+    Without `start_time` and `end_time` (naive: in the clock file's zone) they are the snapshot's own; a new one is
+    of the next whole month. With `pytest --clock-update` the snapshot is written. Raises ConfigurationError if the
+    file is not a snapshot.
     """
     path = Path(snapshot)
     timetable = file if isinstance(file, Timetable) else load(file)

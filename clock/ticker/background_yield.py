@@ -21,7 +21,7 @@ AHEAD = timedelta(
     milliseconds=20
 )  # the thread stops this long before a due instant; longer than the work between two checks
 COMMIT_SECONDS = 0.005  # after a firing, for its commit to reach Redis
-LONGEST_SECONDS = 0.05  # the longest wait for one due instant; a longer action runs beside the thread
+LONGEST_SECONDS = 0.05  # the longest wait for one due instant; during a longer action the thread runs, too
 LOOK_SECONDS = 0.002
 QUIET = timedelta(milliseconds=500)  # a garbage collection among tens of thousands of events takes 0.1 to 0.2 s
 QUIET_SECONDS = 2.0  # the longest wait for such a pause

@@ -1,4 +1,4 @@
-"""The clock as a whole: leader, ticker and ledger put together, in a process of its own or within a worker's."""
+"""The clock as a whole: leader, ticker and ledger put together, in its own process or within a worker's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose comm
 GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
 HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
 
-#: Keys of which a decision needs none, so that a wrong type would show at the next start.
+#: Keys that no decision uses, so a wrong type would show at the next start only.
 USED_SELDOM = (keys.LEDGER_ANCHOR, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.PAUSED)
 
 logger = logging.getLogger("clock.clock")
@@ -137,7 +137,7 @@ class ClockProcess:
         self._problems.raise_fatal()
 
     def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
-        """Let `run` end: actions that run get `patience_seconds`. May be called from any thread, and twice."""
+        """Make `run` end: running actions get `patience_seconds`. May be called from any thread, and twice."""
         self._ticker.stop(patience_seconds)
         threading.Thread(target=self._give_up, args=(patience_seconds,), name="stop", daemon=True).start()
 

@@ -19,5 +19,5 @@ class ClockIdentity:
 
     @property
     def signature(self) -> Signature:
-        """What the history shows as the origin of this clock's decisions."""
+        """The origin that the history shows for this clock's decisions."""
         return Signature(self.about.host, self.release.name)

@@ -1,4 +1,4 @@
-"""The next due marker: which due instant the clock decides next, published so that any process sees if it is late.
+"""The next due marker: which due instant the clock decides next, published so any process can see if it is late.
 
 The clock reads its own marker back. If Redis holds another marker than the clock set last, Redis may have lost
 decisions that no later one follows: a replica that lagged has taken over, or a backup was restored.

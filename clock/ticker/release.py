@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release's name and its rank. Of two different releases, the one with the higher rank leads."""
+    """A release's name and its rank. If two releases differ, the release with the higher rank leads."""
 
     name: str
     rank: int

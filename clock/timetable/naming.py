@@ -32,7 +32,7 @@ def name_of(function: object) -> str:
 
 
 def called(name: str, args: Iterable[object], kwargs: Mapping[str, object]) -> str:
-    """`name(1, key='x')`; only the name if there are no arguments."""
+    """`name(1, key='x')`; only the name without arguments."""
     words = [*map(shown, args), *(f"{key}={shown(value)}" for key, value in kwargs.items())]
     return f"{name}({', '.join(words)})" if words else name
 

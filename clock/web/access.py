@@ -1,4 +1,4 @@
-"""Who may see and do what.
+"""Access to the dashboard: what each visitor may see and do.
 
 The dashboard is closed unless the host opens it: each request is passed to a function `(request) -> Access`, which
 returns None for visitors without access. An `Access` allows reading; each kind of change has its own permission,

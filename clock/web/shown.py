@@ -22,7 +22,7 @@ def finalized(value: object) -> object:
 
 
 def raw(value: object) -> Markup:
-    """A text as the value of a form's field, which comes back as it is: control characters become references."""
+    """A text as the value of a form's field, sent back unchanged: control characters become references."""
     text = str(escape("" if value is None else str(value)))
     return Markup(UNPRINTABLE.sub(_reference, text))  # noqa: S704  # it is escaped
 

@@ -24,7 +24,7 @@ class WorkerOptions:
     """Queues, in their order; how many jobs run at once; how long a stop waits for them; the heartbeat's interval.
 
     `parent_pid` is the launcher's process, without which the worker stops; None without a launcher. `max_retries`
-    counts for jobs with `retry = True`; `dead` says which dead jobs are kept. With `burst` the worker stops when
+    counts for jobs with `retry = True`; `dead` limits the dead jobs. With `burst` the worker stops when
     its queues are empty. After `max_jobs` jobs, or above `max_memory_mb`, it ends and is replaced; None: no limit.
     """
 

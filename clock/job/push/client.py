@@ -1,6 +1,5 @@
-"""From the arguments of a push to parcels of jobs, and to what takes them.
-
-That is Redis, or what a test has put in its place. Jobs that are pushed while the clock runs an event's action go
+"""From the arguments of a push to parcels of jobs, and to their receiver: Redis, or a test's collector.
+ Jobs that are pushed while the clock runs an event's action go
 into its firing; those that wait for a commit are delivered after it.
 """
 

@@ -133,7 +133,7 @@ def _score(first: list[tuple[bytes, float]] | None) -> float:
 
 
 def earliest(firsts: Mapping[str, float]) -> float:
-    """When the first job of all sets is due, by `first_due`; inf: there is none."""
+    """The due time of the first job of all sets, from the answer of `first_due`; inf if all are empty."""
     return min((due for due in firsts.values() if due != -math.inf), default=math.inf)
 
 

@@ -40,7 +40,7 @@ logger = logging.getLogger("clock.redis")
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """A job in progress: its number in the worker's hash, the queue that it came from, its payload as it is."""
+    """A job in progress: its number in the worker's hash, its queue, and its raw payload."""
 
     number: int
     queue: str

@@ -46,7 +46,7 @@ class Cursor:
 
     @classmethod
     def of(cls, text: str) -> Cursor:
-        """The cursor that a text stands for, as `str` wrote it. Raises ValueError."""
+        """The cursor in a text that `str` wrote. Raises ValueError."""
         if not _CURSOR.fullmatch(text):
             raise ValueError(text)
         score, skip, jobs = text.split(":")
@@ -69,9 +69,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The result of one step: `jobs` are those that hold the texts, `read` is how many there were.
+    """The result of one step: `jobs` are those that hold the texts, `read` is the number of jobs that were read.
 
-    `cursor` is where the next step begins (None: there is nothing more), `begin` the index or rank of this one.
+    `cursor` is the start of the next step (None: all was read), `begin` the index or rank of this step.
     """
 
     jobs: Sequence[Seen]

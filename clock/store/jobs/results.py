@@ -32,7 +32,10 @@ def write(redis: Redis, jid: str, fields: Fields, *, seconds: float, once: Field
 
 
 def read(redis: Redis, jid: str) -> dict[str, str]:
-    """The fields of a job's result; empty if there is no result, or it has expired. Raises StoreUnavailable."""
+    """The fields of a job's result; empty if it has no result, or the result has expired.
+
+    Raises StoreUnavailable.
+    """
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(keys.RESULT + jid)
         return _decoded(readable(pipeline)[0] or {})

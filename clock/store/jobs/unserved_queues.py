@@ -40,7 +40,7 @@ def unserved(redis: Redis) -> Unserved:
 
 
 def unserved_problems(redis: Redis, started: float) -> list[Problem]:
-    """What to report of them. Only jobs that came after `started` (seconds) make the process unready.
+    """The problems to report. Only jobs that came after `started` (seconds) make the process unready.
 
     A queue that was left behind long ago must not delay each deploy. Raises StoreUnavailable.
     """

@@ -66,7 +66,7 @@ class Ledger(Protocol):
         """Note which events are no longer declared, and forget those that left a week ago."""
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
-        """Remove events. If they come back, they start again from the beginning."""
+        """Remove events. If they come back, they are new events."""
 
     def pauses(self) -> Mapping[str, Pause]:
         """The latest pause of each event that had one; under '' that of the whole clock."""
@@ -188,7 +188,7 @@ class RedisLedger:
         pauses.forget_old(self._redis, now_ms)
 
     def remove(self, events: Sequence[str], now_ms: int) -> None:
-        """Remove events. If they come back, they start again from the beginning. Raises StoreUnavailable."""
+        """Remove events. If they come back, they are new events. Raises StoreUnavailable."""
         self._take_out(events, now_ms, for_good=True)
 
     def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, for_good: bool) -> None:

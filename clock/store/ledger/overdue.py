@@ -21,7 +21,7 @@ class Lateness:
     """The oldest due instant that the clock has not decided, and the clock that leads.
 
     `event`, `due` are None if nothing will ever be due. `late_seconds` is how long ago it was due by Redis's
-    clock; negative for a future instant. `leader` is the identity of the clock that leads; None: no clock runs.
+    clock; negative for a future instant. `leader` is the identity of the clock that leads; None without a clock.
     """
 
     event: str | None

@@ -150,7 +150,7 @@ def _ended_by(instant_ms: int, period: Pause) -> bool:
 def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
     """Replace an event's pause by the result of `made` (None: no pause).
 
-    Other processes may change it meanwhile.
+    Other processes may change it at the same time.
     """
     found: Pause | None = None
 

@@ -77,7 +77,10 @@ def scheme_of(url: str) -> str:
 
 
 def _is_query(text: str) -> bool:
-    """Whether it is a query; else it is the rest of a password with a `?` in it, and what is before it no host."""
+    """Whether the text is a query.
+
+    If not, it is the end of a password with a `?`, and the text before it is not a host.
+    """
     return not text or ("@" not in text and all("=" in option for option in text.split("&")))
 
 
@@ -157,5 +160,5 @@ def _database(url: str, path: str) -> dict[str, object]:
 
 
 def unreadable(url: str, why: str) -> ConfigurationError:
-    """The error for a bad URL. The caller adds where the URL came from."""
+    """The error for a bad URL. The caller adds the origin of the URL."""
     return ConfigurationError(f"{masked(url)!r}: {why}")

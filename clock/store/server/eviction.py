@@ -16,7 +16,7 @@ def warn_of_eviction(redis: Redis) -> None:
     """Log a warning if the server may evict keys. Raises nothing."""
     try:
         policy = listing.server(redis).get("maxmemory_policy")
-    except StoreError:  # without the permission to ask, there is no warning
+    except StoreError:  # without the permission to ask, it does not warn
         return
     if policy not in (None, "noeviction"):
         logger.warning(

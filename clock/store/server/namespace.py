@@ -65,7 +65,7 @@ class Namespace:
         self._bytes = self.prefix.encode()
 
     def pack(self, *words: Any) -> list[bytes]:
-        """A command as it is sent, for the client library. Raises what the library does."""
+        """A command as it is sent, for the client library. Raises the library's errors."""
         first = words[0].decode() if isinstance(words[0], bytes) else words[0]
         try:
             return [self.packed((*first.split(), *words[1:]))]
@@ -121,13 +121,13 @@ class Namespace:
 
 
 def namespace_of(redis: Redis) -> Namespace | None:
-    """The namespace of a connection; None: its keys are Sidekiq's, as they are."""
+    """The namespace of a connection; None: keys have no prefix, as in Sidekiq."""
     found: Namespace | None = getattr(redis.connection_pool, "namespace", None)
     return found
 
 
 def full_key(redis: Redis, key: str) -> str:
-    """The key as it is in Redis, for people and for other programs."""
+    """The key's full name in Redis, for people and for other programs."""
     namespace = namespace_of(redis)
     return namespace.prefix + key if namespace else key
 

@@ -1,4 +1,4 @@
-"""Sending commands that run apart from each other, in as few round trips as can be: how jobs are pushed."""
+"""Sends independent commands in few round trips. Pushes use it."""
 
 from __future__ import annotations
 

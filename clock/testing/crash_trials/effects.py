@@ -1,8 +1,8 @@
-"""What a job does to the world outside: each effect is counted, and a crash can be put before or after it.
+"""The effects of a job outside its process: each effect is counted, and a crash can be put before or after it.
 
-Watched are statements and commits of databases (sqlite3, psycopg, psycopg2, SQLAlchemy, Django), HTTP (urllib,
-requests, httpx) but for reading, mail by SMTP, files written and moved, commands to Redis that write, pushed jobs,
-and functions marked `@effect`.
+The recorder watches statements and commits of databases (sqlite3, psycopg, psycopg2, SQLAlchemy, Django), HTTP
+(urllib, requests, httpx) except reads, mail by SMTP, files written and moved, commands to Redis that write, pushed
+jobs, and functions marked `@effect`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class CrashPoint:
-    """Where a trial crashes: before effect `number` (from 0), after it, or after it as if its answer were lost."""
+    """The crash of a trial: before effect `number` (from 0), after it, or after it as if its answer were lost."""
 
     number: int
     when: When
@@ -54,7 +54,7 @@ class Recorder:
 
     def __init__(self, crash: CrashPoint | None = None) -> None:
         self.effects: list[Effect] = []
-        self.to_close: list[Callable[[], object]] = []  # what a dead process would let go of
+        self.to_close: list[Callable[[], object]] = []  # resources that a dead process would release
         self.has_crashed = False
         self._crash = crash
         self._is_inside = False
@@ -77,7 +77,7 @@ class Recorder:
     async def aaround(
         self, kind: str, what: str, act: Callable[[], Awaitable[T]], lost: Callable[[str], Exception]
     ) -> T:
-        """The same for what is awaited; meanwhile other tasks may have effects of their own."""
+        """Record the effect of an awaited call; other tasks may have effects at the same time."""
         if self.has_crashed:
             raise Crash
         if self._is_inside:
@@ -88,7 +88,7 @@ class Recorder:
         return result
 
     def close(self) -> None:
-        """Let go of what the run has left open, as the end of a process does."""
+        """Close everything that the run has left open, as the end of a process does."""
         for close in self.to_close:
             with suppress(sqlite3.ProgrammingError, OSError):  # opened on another thread; gone already
                 close()
@@ -151,7 +151,7 @@ def current() -> Recorder | None:
 
 
 def effect(function: Callable[P, T]) -> Callable[P, T]:
-    """Mark a function as a side effect of its own, such as a call to a payment service, for `assert_idempotent`.
+    """Mark a function as one side effect, such as a call to a payment service, for `assert_idempotent`.
 
     >>> @effect
     ... def charge(customer: str) -> str:
@@ -190,7 +190,7 @@ def watching(recorder: Recorder, patches_of: Callable[[Recorder], Sequence[Patch
 
 
 def _taken(patches: Sequence[Patch]) -> Iterator[Patch]:
-    """The same functions where a module of the application has taken them: `from sqlite3 import connect`."""
+    """The patches of these functions in modules that import them by name: `from sqlite3 import connect`."""
     replacements: Mapping[int, object] = {
         id(getattr(owner, name)): replacement
         for owner, name, replacement in patches

@@ -13,7 +13,7 @@ from clock.testing.crash_trials.patch_sqlite import is_write, short
 
 
 def psycopg_patches(recorder: Recorder) -> Iterator[Patch]:
-    """The patches by which the recorder sees psycopg, where it is imported."""
+    """The patches by which the recorder watches psycopg, if it is imported."""
     psycopg: Any = sys.modules.get("psycopg")
     if psycopg is None:
         return
@@ -57,7 +57,7 @@ def _async_statement(recorder: Recorder, owner: Any, name: str, lost: Any) -> Pa
 
 
 def _undo(connection: Any) -> None:
-    """Roll back what was begun on a connection that may be older than the run, and be the test's own."""
+    """Roll back the open transaction of a connection that may be older than the run and belong to the test."""
     with suppress(sys.modules["psycopg"].Error):
         if not connection.closed and _has_begun(connection):
             connection.rollback()

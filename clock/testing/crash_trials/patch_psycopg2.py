@@ -1,4 +1,4 @@
-"""psycopg2's connections and cursors as the recorder of a trial sees them: subclasses of what the job asks for."""
+"""psycopg2's connections and cursors for the recorder of a trial: subclasses of the classes that the job uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clock.testing.crash_trials.patch_sqlite import is_write, short
 
 
 def psycopg2_patches(recorder: Recorder) -> Iterator[Patch]:
-    """The patch by which the recorder sees psycopg2, where it is imported."""
+    """The patch by which the recorder watches psycopg2, if it is imported."""
     psycopg2: Any = sys.modules.get("psycopg2")
     if psycopg2 is None:
         return

@@ -14,12 +14,12 @@ _original = sqlite3.connect
 
 
 def is_write(statement: object) -> bool:
-    """Whether a statement is an effect: one that may change something, or commits."""
+    """Whether a statement is an effect: it may change something, or commits."""
     return not str(statement).lstrip().lower().startswith(READS)
 
 
 def short(statement: object) -> str:
-    """The beginning of a statement, in one line."""
+    """The start of a statement, in one line."""
     return " ".join(str(statement).split())[:50]
 
 
@@ -66,7 +66,7 @@ class WatchedConnection(sqlite3.Connection):
         return self.cursor().executescript(sql_script)
 
     def commit(self) -> None:
-        """Commit, where there is something to commit."""
+        """Commit, if a transaction is open."""
         if self.in_transaction:
             _around("COMMIT", super().commit)
 

@@ -1,4 +1,4 @@
-"""Where effects are seen: the doors of the standard library and of others' through which a job reaches out."""
+"""The functions of the standard library and of other packages through which a job has effects, patched."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _of_urllib(request: Any, data: object = None, *_: object) -> str:
 def _request(
     recorder: Recorder, owner: Any, name: str, method_of: Callable[..., str], lost: Callable[[str], Exception]
 ) -> Patch:
-    """A patch of a function that sends a request; those that only read are no effects."""
+    """A patch of a function that sends a request; requests that only read are not effects."""
     original = getattr(owner, name)
 
     def send(self: object, request: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,7 @@
-"""Whether a job may run twice: it is crashed at every step, run again, and must leave what one run leaves.
+"""Whether a job may run twice: it is crashed at every step, run again, and must leave the result of one run.
 
-A worker runs a job at least once: where it dies between two steps, or loses an answer, the job is run again
-from its start. So a job must come out the same from wherever it was cut off. `assert_idempotent` tries each
-place.
+A worker runs a job at least once: if it dies between two steps, or loses an answer, the job runs again from its
+start. So the result must not depend on the step at which it was cut off. `assert_idempotent` tries each step.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from clock.rehearsal.job_modes import Collected
 from clock.testing.crash_trials.effects import Crash, CrashPoint, Effect, Recorder, When, watching
 from clock.testing.crash_trials.patches import all_patches
 
-MOST_EFFECTS = 300  # a job with more is taken for one that does not end
+MOST_EFFECTS = 300  # a job with more counts as endless
 
 
 def assert_idempotent(
@@ -36,16 +35,15 @@ def assert_idempotent(
     snapshot: Callable[[], object],
     fresh: Callable[[], object] | None = None,
 ) -> list[Effect]:
-    """Assert that the job leaves the same wherever it is cut off, and run again; its effects, in their order.
+    """Assert that the job leaves the same result after a crash at each step and another run.
 
-    `snapshot()` returns what counts of the state outside, to be compared: rows, files, sent mails by their key.
-    `fresh()` puts all of it back to what it was before the job; without it, only a job that changes nothing
-    passes. Jobs that are pushed are compared by class and arguments, each counted once: they, too, may run
+    Returns its effects in order. `snapshot()` returns the state outside that is compared: rows, files, sent mails
+    by their key. `fresh()` resets this state to the one before the job; without it, only a job that changes
+    nothing passes. Jobs that are pushed are compared by class and arguments, each counted once: they, too, may run
     twice.
 
-    Time stands still in all runs. Raises AssertionError, which names the lines between which the job is unsafe;
-    ValueError where `fresh` does not put back what was, and where the job changes the snapshot without a single
-    effect that is seen.
+    Time is frozen in all runs. Raises AssertionError, which names the lines between which the job is unsafe;
+    ValueError if `fresh` does not reset the state, or if the job changes the snapshot without a recorded effect.
     """
     trial = _Trial(job, args, snapshot, fresh or (lambda: None))
     before = trial.start()
@@ -132,7 +130,7 @@ class _Trial:
         return self._snapshot()
 
     def state(self, pushed: Sequence[Payload]) -> object:
-        """What a run has left: the state outside, and which jobs it has pushed."""
+        """The result of a run: the state outside, and the jobs that it has pushed."""
         return self._snapshot(), {(str(payload["class"]), repr(payload["args"])) for payload in pushed}
 
     def run(self, crash: CrashPoint | None = None) -> _Ran:

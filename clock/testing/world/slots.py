@@ -1,4 +1,4 @@
-"""The slots of a world's worker: a job's code runs when the job begins; Redis gets its outcome when it ends.
+"""The slots of a world's worker: a job's code runs when the job starts; Redis gets its outcome when it ends.
 
 If the worker dies in between, the work is done but not acknowledged, which is the worst case.
 """
@@ -35,10 +35,10 @@ Lasts = Callable[[Payload], timedelta]
 
 @dataclass(slots=True)
 class Ran:
-    """A run of a job: which, by which worker, from when to when, and what it came to.
+    """A run of a job: the job, its worker, start, end and outcome.
 
-    `outcome` is done, retry, dead or dropped; parked: the worker has no such class; killed: the worker died
-    meanwhile; interrupted: it ended early and continues later; None: it is under way.
+    `outcome` is done, retry, dead or dropped; parked: the worker has no such class; killed: the worker died during
+    the run; interrupted: it ended early and continues later; None: it is under way.
     """
 
     job: str
@@ -71,7 +71,7 @@ class SlotClock(FakeClock):
 class _LateReports:
     """Keeps what the processor reports about a job, to send it when the job's time is over.
 
-    It stands in for the processor's fetcher and for what moves its jobs.
+    It replaces the processor's fetcher and its job moves.
     """
 
     def __init__(self, fetcher: Fetcher, moves: JobMoves, outcomes: FiringOutcomes) -> None:
@@ -156,7 +156,7 @@ class DirectMoves(JobMoves):
 
 @dataclass(frozen=True, slots=True)
 class SlotOwner:
-    """What all slots of one worker share; `runs` is where each notes what it ran."""
+    """The parts that all slots of one worker share; each slot adds its runs to `runs`."""
 
     identity: str
     in_progress: InProgress
@@ -250,7 +250,7 @@ class WorldSlot:
 
 @contextmanager
 def _passing(clock: SlotClock, lasts: timedelta) -> Iterator[None]:
-    """Let the job's time pass, on its own clock, as soon as its `perform` has ended."""
+    """Advance the job's own clock by its run time, as soon as its `perform` has ended."""
 
     @contextmanager
     def around(job: Job, payload: Payload, queue: str) -> Iterator[None]:

@@ -52,7 +52,7 @@ K = TypeVar("K", bound="type[Job] | str")
 
 
 class World:
-    """Created by `testing.world`; `run` lets time pass. Use it in a `with` block, or call `close`.
+    """Created by `testing.world`; `run` advances time. Use it in a `with` block, or call `close`.
 
     `runs` are all runs of jobs, in their order; `clock` is the world's time, `redis` its Redis.
     """
@@ -137,7 +137,10 @@ class World:
             self._ticks_at = self.clock.now()
 
     def run(self, **length: float) -> None:
-        """Let time pass: `run(days=2)`, `run(hours=1, minutes=30)`. What is due at the very end is not done."""
+        """Advance time: `run(days=2)`, `run(hours=1, minutes=30)`.
+
+        Work that is due exactly at the end is not done.
+        """
         end = self.clock.now() + timedelta(**length)
         if end < self.clock.now():
             raise ValueError(f"time goes only forwards, not by {timedelta(**length)}")

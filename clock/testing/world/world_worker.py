@@ -73,7 +73,7 @@ class WorldWorker:
         self.next_beat = self.next_beat if last is None else last + self.beat_period
 
     def begin_job(self, now: datetime) -> bool:
-        """Let a free slot claim a job and run its code; whether there was one."""
+        """Make a free slot claim a job and run its code. Returns whether it found one."""
         slot = next((slot for slot in self.slots if slot.run is None and slot.looks_at <= now), None)
         return slot is not None and slot.begin()
 
@@ -83,7 +83,7 @@ class WorldWorker:
         return any(slot.run for slot in self.slots)
 
     def die(self) -> None:
-        """Note that the worker has died with what it ran."""
+        """Note that the worker has died with its running jobs."""
         for slot in self.slots:
             if slot.run:
                 slot.run.ended, slot.run.outcome = self.clock.now(), "killed"

@@ -1,8 +1,8 @@
 """The overlap check: a pause, or an earlier run that has not finished, prevents a firing.
 
 A run has not finished while its action runs on a thread, or while one of its jobs is queued, delayed, waiting for
-a retry or held by a live worker. Each check reads this from Redis. There is no lock, so a long job cannot outlast
-it and a crash cannot leave it behind.
+a retry or held by a live worker. Each check reads this from Redis. The check uses no lock, so a long job cannot
+outlast a lock and a crash cannot leave one behind.
 """
 
 from __future__ import annotations

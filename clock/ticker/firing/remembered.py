@@ -1,8 +1,9 @@
-"""What this clock has declared and committed. With it, the clock notices that Redis has lost a part of the ledger.
+"""The clock's memory of its own declarations and commits.
 
-A lost entry (FLUSHALL, eviction, DEL) is written again from memory, so no due instant is lost or fires twice. An
-entry older than this clock's last commit is left unchanged: Redis has lost the jobs together with the decisions,
-so these instants are decided again. The clock logs it.
+With it, the clock notices that Redis has lost a part of the ledger. A lost entry (FLUSHALL, eviction, DEL) is
+written again from memory, so no due instant is lost or fires twice. An entry older than this clock's last commit
+is left unchanged: Redis has lost the jobs together with the decisions, so these instants are decided again. The
+clock logs it.
 """
 
 from __future__ import annotations

@@ -97,7 +97,10 @@ class EventRunner:
             self._note(event, due, held)
 
     def fire(self, event: Event, due: Due) -> None:
-        """Run the condition and the action, on a thread if the event says so. Never raises an error of theirs."""
+        """Run the condition and the action, on a thread if the event is declared with `thread=True`.
+
+        Never raises their errors.
+        """
         began, started = self._clock.now(), self._clock.monotonic()
         is_on_thread = self._runs_on_thread(event)
         if not event.asks_again and (is_on_thread or not event.enqueues):

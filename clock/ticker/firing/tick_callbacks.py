@@ -17,7 +17,7 @@ class TickCallbacks:
         self._period = timedelta(seconds=timetable.settings.sleep_timeout)
         self._finish = False
         self.holds = False  # a before_tick returned False
-        self.next_at: datetime | None = None  # None: there are no callbacks, or they have not run yet
+        self.next_at: datetime | None = None  # None: no callbacks are declared, or they have not run yet
 
     def begin(self, now: datetime) -> bool:
         """Call `before_tick` if its time has come. Returns whether the clock may fire."""

@@ -159,7 +159,7 @@ def _over_limit(event: Schedule) -> str:
 
 NO_CATCH_UP = "the event does not catch up"
 
-#: Why an instant before one that fires is missed.
+#: Why an instant is missed if a later one fires.
 SUPERSEDED = {
     "latest": "superseded by a later run",
     "skip": "superseded by a later run",

@@ -30,7 +30,7 @@ _own = schedule.default_scheduler
 
 
 class _Router:
-    """Stands in for the package's default scheduler: what is asked goes to the one that the caller means."""
+    """Replaces the package's default scheduler: each call goes to the scheduler that the caller means."""
 
     def __getattribute__(self, name: str) -> object:
         running = _running.get()

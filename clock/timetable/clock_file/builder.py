@@ -161,7 +161,7 @@ class Builder(schedule.Job):
     def overlap(self, which: Overlap) -> Self:
         """Set what happens at a due instant while the job of the previous run is unfinished.
 
-        "allow" enqueues another job, "skip" skips the run, "queue_one" lets one job wait.
+        "allow" enqueues another job, "skip" skips the run, "queue_one" keeps one waiting job.
         """
         self._check_option("overlap", which)
         self._entry.overlap = which

@@ -1,7 +1,7 @@
 """The functions that a clock file hands over are checked when it is loaded: a wrong one would fail at 06:00.
 
-Checked is that they take what they will be called with, and that the call does the work: what an `async def`
-returns is awaited by nobody. Of a decorated function only what the decorator itself takes counts.
+They must accept the arguments of their call, and the call must do the work: the coroutine of an `async def` would
+never be awaited. For a decorated function, only the parameters of the decorator count.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from clock.timetable.naming import called, name_of
 
 
 def check_called(where: str, what: str, function: Any, *names: str) -> None:
-    """Check a function that is called with as many arguments as there are `names`, which tell them.
+    """Check a function that is called with one argument for each of `names`.
 
-    Raises DeclarationError, which begins with `where`; `what` is what the function is there for.
+    Raises DeclarationError, which starts with `where`; `what` names the function's purpose.
     """
     if isinstance(function, type) and hasattr(function, "perform_async"):
         raise DeclarationError(
@@ -30,7 +30,7 @@ def check_called(where: str, what: str, function: Any, *names: str) -> None:
 def check_call(
     where: str, function: Callable[..., object], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> None:
-    """Check a function that is called with these arguments. Raises DeclarationError, which begins with `where`."""
+    """Check a function that is called with these arguments. Raises DeclarationError, which starts with `where`."""
     _check(where, "do", function, args, kwargs, called("", args, kwargs)[1:-1])
 
 
@@ -60,7 +60,7 @@ def _check(
     check_plain(where, what, function)
     try:
         takes = inspect.signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):  # some built-in functions do not say
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return
     try:
         takes.bind(*args, **kwargs)

@@ -1,6 +1,6 @@
 """The `schedule` package while a clock file is loaded: our scheduler replaces its own, and takes over its jobs.
 
-A file that only says `import schedule` declares events, since the package's default scheduler and its
+A file that only has `import schedule` declares events, since the package's default scheduler and its
 `Scheduler` class are ours for that time. Ours takes declarations and runs nothing. A scheduler whose class was
 derived from the package's own before (`class SafeScheduler(Scheduler)` in a module imported earlier) makes
 jobs of the package: they are read, and declared again.
@@ -24,7 +24,7 @@ from clock.timetable.clock_file.fluent import FluentJob
 __all__ = ["CancelJob", "Scheduler", "cancels"]
 
 _PACKAGES_OWN: type[schedule.Scheduler] = schedule.Scheduler
-_MARGIN = timedelta(seconds=0.2)  # so that `next_run() - now`, to be slept for, is not negative
+_MARGIN = timedelta(seconds=0.2)  # so `next_run() - now`, a time to sleep, is not negative
 
 
 def cancels(answer: object) -> bool:
@@ -40,7 +40,7 @@ class Scheduler(schedule.Scheduler):
         self._first_asked: datetime | None = None
 
     def every(self, interval: int = 1) -> FluentJob:
-        """Begin a declaration."""
+        """Start a declaration."""
         return FluentJob(interval, self)
 
     def cancel_job(self, job: schedule.Job) -> None:
@@ -63,7 +63,7 @@ class Scheduler(schedule.Scheduler):
             draft.current().ending.reach()
 
     def run_all(self, delay_seconds: int = 0) -> None:
-        """Not to be had: a file that is loaded fires nothing. Raises DeclarationError."""
+        """Not supported: a file that is loaded fires nothing. Raises DeclarationError."""
         raise DeclarationError(
             f"{draft.where()}: run_all() would run every job each time this file is loaded; "
             "remove it, and run an event with: python -m clock fire NAME"
@@ -82,7 +82,7 @@ class Scheduler(schedule.Scheduler):
 
     @property
     def idle_seconds(self) -> float | None:
-        """No time at all, as it goes before `run_pending`; None where nothing is declared."""
+        """The present time, as before `run_pending`; None without declarations."""
         return 0.0 if self.jobs else None
 
 
@@ -90,7 +90,7 @@ def _pause(jobs: Iterable[schedule.Job]) -> None:
     """Have the events of these declarations paused, when the action has ended well. Raises DeclarationError."""
     running = at_run_time.current()
     if running is None:
-        draft.current()  # raises an error that says what to do
+        draft.current()  # raises an error with the cure
         return
     names = [job.event_name for job in jobs if isinstance(job, FluentJob) and job.event_name]
     running.cancelled += [name for name in names if name not in running.cancelled]
@@ -98,7 +98,7 @@ def _pause(jobs: Iterable[schedule.Job]) -> None:
 
 @contextmanager
 def standing_in(scheduler: Scheduler) -> Iterator[schedule.Scheduler]:
-    """Let `scheduler` stand in for the package's default one, and our class for its own; then put all back.
+    """Replace the package's default scheduler by `scheduler`, and its class by ours; restore both at the end.
 
     Yields the package's own default scheduler, which is empty until then.
     """

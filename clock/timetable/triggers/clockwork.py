@@ -55,7 +55,7 @@ class Chain:
     def last_by(self, after: int, anchor: int) -> Reading | None:
         """A link of the chain not after `after` with a gap before it, so it is due in any case.
 
-        The search starts close to `after`. None: there is no such link near.
+        The search starts close to `after`. None: no such link is near.
         """
         for reach in (2 * HOUR, 2 * DAY, self.near):
             before = found = None

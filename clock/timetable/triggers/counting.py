@@ -4,8 +4,8 @@ A refused instant does not use up the period. The condition is asked again at th
 is the next matching time; without it, the next whole minute, or the next second if the period is under a minute.
 Clockwork asks at every tick. Ticks at which no condition can give another answer are left out.
 
-The ledger stores the last instant that counted for each time of `at`, as text: seconds since 1970, or "-" if there
-is none. The instant is nominal: before a spread, a jitter or a holiday moves it.
+The ledger stores the last instant that counted for each time of `at`, as text: seconds since 1970, or "-" without
+one. The instant is nominal: before a spread, a jitter or a holiday moves it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Counting:
         return max((due for due in moved if due is not None), default=None)
 
     def _nominal(self, leaf: _Open, due: int, anchor: int, last: int | None) -> int | None:
-        """The nominal instant of `due`; `last` if there is none."""
+        """The nominal instant of `due`, or else `last`."""
         if isinstance(self.trigger, (Union, ClockworkAt, Days, Elapsed)):
             return next(iter(leaf.due_between(due - 1, due, anchor, None)), last)
         for reach in _NEAR:
@@ -94,7 +94,7 @@ class _Fixed:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """The candidates of a trigger at least a period after the `last` one that counted."""
+    """The candidates of a trigger at least a period after the `last` counted instant."""
 
     leaf: Any
     last: int | None
@@ -106,7 +106,7 @@ class _Open:
 
 
 def _asked_on(leaf: Elapsed | Days, last: int | None, after: int, end: int, anchor: int) -> Iterable[int]:
-    """The next due instant after the last one that counted, then whole minutes, or seconds."""
+    """The next due instant after the last counted one, then whole minutes, or seconds."""
     first = _next_due(leaf, last, anchor)
     if first > end:
         return ()

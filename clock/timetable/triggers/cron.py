@@ -56,7 +56,7 @@ def fields_of(expression: str) -> list[str]:
 
 
 def split_zone(expression: str) -> tuple[str, str]:
-    """The expression and the zone after it, as Ruby's fugit reads them; '' if there is no zone.
+    """The expression and the zone after it, as Ruby's fugit reads them; '' without a zone.
 
     >>> split_zone("0 6 * * 1 Europe/Berlin"), split_zone("0 0 6 * * MON")
     (('0 6 * * 1', 'Europe/Berlin'), ('0 0 6 * * MON', ''))

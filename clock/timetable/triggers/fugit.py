@@ -1,7 +1,7 @@
 """Cron expressions of Ruby's schedulers: sidekiq-cron and sidekiq-scheduler read them by the fugit gem.
 
 fugit differs from Debian cron in two rules. If both day fields are restricted, either may match, even if one
-begins with a star (`0 0 */2 * 1-5`). A weekday with a step (`3/2`) is that weekday alone.
+starts with a star (`0 0 */2 * 1-5`). A weekday with a step (`3/2`) is that weekday alone.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class EachHour:
 class Hours:
     """Every `step` hours of elapsed time, when the zone's clock shows `mark` seconds past the hour.
 
-    Where an offset changes by a part of an hour (Lord Howe), the clock's minute counts, and one step is longer.
+    If an offset changes by a part of an hour (Lord Howe), the clock's minute counts, and one step is longer.
     """
 
     zone: tzinfo

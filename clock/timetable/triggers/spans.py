@@ -34,7 +34,7 @@ class Span:
 
 
 def span_of(found: Iterable[int], most: int = 1) -> Span | None:
-    """The span of what a trigger returned, with `most` instants of its end; None: there is no due instant."""
+    """The span of a trigger's result, with `most` instants of its end; None without due instants."""
     if isinstance(found, Countable):
         count, last = len(found), list(islice(reversed(found), most))[::-1]
         return Span(next(iter(found)), count, last) if count else None

@@ -19,7 +19,7 @@ Moment = datetime | timedelta | time
 
 
 def parse_until(value: object) -> Moment:
-    """The moment that `value` names. Raises ValueError, which says what is accepted.
+    """The moment that `value` names. Raises ValueError with the accepted forms.
 
     >>> parse_until("2026-12-31"), parse_until("18:00")
     (datetime.datetime(2026, 12, 31, 0, 0), datetime.time(18, 0))
@@ -33,7 +33,7 @@ def parse_until(value: object) -> Moment:
             continue
         return found if form in _FORMATS else found.time()
     try:
-        return datetime.fromisoformat(value)  # type: ignore[arg-type]  # TypeError where it is no text
+        return datetime.fromisoformat(value)  # type: ignore[arg-type]  # TypeError if it is not a text
     except (TypeError, ValueError):
         raise ValueError(f"until is {value!r}; use {_ACCEPTED}") from None
 

@@ -27,7 +27,7 @@ Fold = Literal["first", "second", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Dst:
-    """What happens to a time of day that a zone change skips (`gap`) or repeats (`fold`)."""
+    """The rule for a time of day that a zone change skips (`gap`) or repeats (`fold`)."""
 
     gap: Gap
     fold: Fold

@@ -51,7 +51,7 @@ def show(visit: Visit) -> Page:
 
 
 def why_page(visit: Visit) -> Page:
-    """What happened to an event at a time, and why; for a future time, what will happen.
+    """An event at one time: what happened and why, or what will happen.
 
     Raises UnreadableTime, BadInput.
     """

@@ -2,8 +2,8 @@
 
 One thread talks to Redis: it claims a few jobs at once and acknowledges those that are done, in the same round
 trip. It claims as many jobs as the worker can run in about `SOON_SECONDS`, by the measured time per job: short
-jobs share a round trip, long jobs are claimed one by one, each when a thread is free. Jobs claimed behind one that
-turns out to be long go to other threads; if all threads are held up, they go back to their queues, for another
+jobs share a round trip, long jobs are claimed one by one, each when a thread is free. Jobs claimed behind a job
+that proves to be long go to other threads; if all threads are held up, they go back to their queues, for another
 worker. If nothing waits in the queues, the next claim is left to `idle_wait.py`.
 """
 

@@ -1,8 +1,9 @@
-"""The end of a clock file's declarations: what `run_pending()` does while the file is loaded.
+"""The end of a clock file's declarations: `run_pending()` while the file is loaded.
 
-A file's own loop would begin there. In the thread that loads the file the call raises `EndOfDeclarations`, which
-ends the file. In a thread that the file has started it ends that thread, and the file goes on to its own end: what
-the thread declared before counts. A file that does not end by itself then is ended, or refused, from outside.
+A file's own loop would start there. In the thread that loads the file the call raises `EndOfDeclarations`, which
+ends the file. In a thread that the file has started it ends that thread, and the file continues to its own end:
+the thread's earlier declarations count. A file that does not end by itself then is ended, or refused, from
+outside.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ LEAVE_SECONDS = 3.0  # for an error that is raised in the file from outside
 SWALLOWED = 3  # so many calls of run_pending() in one thread: something catches the end each time
 ENDLESS_SECONDS = 1.0  # in a loop of the file that only waits
 JOIN_SECONDS = 0.5  # for the end of a thread whose loop was reached; that of a pool goes on
-_raise_in = PyDLL(None).PyThreadState_SetAsyncExc  # of our own, as argument types are set on a shared one
+_raise_in = PyDLL(None).PyThreadState_SetAsyncExc  # a separate one, as argument types are set on a shared one
 _ADVICE = "remove it, and a loop in a thread too: the clock runs the events"
 _CATCHES = "this catches SystemExit as well, so run_pending() cannot end the file; write `except Exception:`"
 
@@ -40,7 +41,7 @@ left_running = WeakSet[threading.Thread]()  # threads of files whose load is ove
 
 
 class EndOfDeclarations(SystemExit):
-    """The file calls `run_pending()`: its own loop would begin."""
+    """The file calls `run_pending()`: its own loop would start."""
 
 
 def _is_no_end(record: logging.LogRecord) -> bool:
@@ -160,7 +161,7 @@ class Ending:
 
 def leave(text: str) -> NoReturn:
     """Print an error and end the process at once: the file's own code cannot be ended in another way."""
-    print(f"clock: {text}", file=sys.__stderr__, flush=True)  # nobody is left to raise it to
+    print(f"clock: {text}", file=sys.__stderr__, flush=True)  # no thread is left to raise it in
     os._exit(1)
 
 
@@ -172,7 +173,7 @@ def _stack(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _targets(thread: threading.Thread) -> Iterator[CodeType]:
-    """What a thread is to run: it may not have begun."""
+    """The function of a thread, which may not have started."""
     for name in ("_target", "function", "run"):  # of a Thread, a Timer, a subclass
         code = getattr(getattr(thread, name, None), "__code__", None)
         if isinstance(code, CodeType):
@@ -184,7 +185,7 @@ def is_ending() -> bool:
     return isinstance(sys.exc_info()[1], EndOfDeclarations)
 
 
-class passing:  # noqa: N801  # stands in for a context manager
+class passing:  # noqa: N801  # replaces a context manager
     """A context manager that does not exit at the end of the declarations: the program goes on."""
 
     def __init__(self, wrapped: AbstractContextManager[Any]) -> None:

@@ -24,10 +24,10 @@ _HELPERS = {END: EndOfDeclarations, IS_ENDING: is_ending, PASSING: passing, ASYN
 
 
 def run(source: SourceFile, ending: Ending) -> dict[str, object]:
-    """Run the file's code; the names that it defines.
+    """Run the file's code. Returns the names that it defines.
 
     A script for the `schedule` package runs as `__main__`, any other file as a module. `sys.argv` is its path.
-    Raises DeclarationError for what the file declares or raises.
+    Raises DeclarationError for an invalid declaration or an error of the file.
     """
     code = source.code
     module = ModuleType("__main__" if source.is_script else _MODULE)
@@ -41,7 +41,7 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
             raise
         except ClockError as error:
             raise DeclarationError(f"{_raised_at(error, source.path)}: {error}") from error
-        except (Exception, SystemExit) as error:  # whatever the file raises is told in one line
+        except (Exception, SystemExit) as error:  # any error of the file is reported in one line
             if not isinstance(error, EndOfDeclarations) and not (isinstance(error, SystemExit) and ending.reached):
                 what = f"{type(error).__name__}: {error}{clash(error)}"
                 raise DeclarationError(f"{_raised_at(error, source.path)}: {what}") from error

@@ -1,6 +1,6 @@
-"""Loading a clock file: it is run once, from its path, and what it declared becomes a timetable.
+"""Loads a clock file: it is run once, from its path, and its declarations become a timetable.
 
-It runs under a module name of its own, because as `clock` it would hide this package; for the same reason its
+It runs under a separate module name, because as `clock` it would hide this package; for the same reason its
 folder never goes to the front of the import path. A script for the `schedule` package runs as `__main__`.
 
 A load leaves the process as it was: the import path, the `schedule` package, and the modules that declared
@@ -45,11 +45,12 @@ def load(
 ) -> Timetable:
     """Run the clock file at `path` and return the timetable that it declares.
 
-    `declared` are further events, of YAML files, whose job classes `find_job` finds by name; where there are any,
-    the clock file may be missing.
+    `declared` are further events, of YAML files, whose job classes `find_job` finds by name; with these, the clock
+    file may be missing.
 
     The file can import the modules that `import_path.add_application` names. Raises ConfigurationError if the file
-    cannot be read, DeclarationError for what it declares or raises; both begin with file and line.
+    cannot be read, DeclarationError for an invalid declaration or an error of the file; both start with file and
+    line.
     """
     path = Path(path)
     source = None if declared and not path.exists() else read(path)

@@ -1,7 +1,7 @@
-"""What a clock file does while it is loaded, besides declaring events: each command and each start does it again.
+"""Work of a clock file while it is loaded, other than declarations: each command and each start repeats it.
 
-Judged by the text of the file: calls that stand by themselves, at the top level or in functions of the file that
-declare events. Calls with usual names of preparations (`setup`, `load_dotenv`, `append`...) are passed over.
+The text of the file decides: calls whose result is not used, at the top level or in functions of the file that
+declare events. Calls with usual names of preparations (`setup`, `load_dotenv`, `append`...) are skipped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DECLARES = {"schedule", "clock", "clockd"}
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A call of the file: its line, its text, and whether it stands in the file's loop."""
+    """A call of the file: its line, its text, and whether it is in the file's loop."""
 
     line: int
     text: str
@@ -58,7 +58,7 @@ class _Reader:
                 yield from self.read(node.body)
 
     def _runs(self, node: ast.stmt) -> bool:
-        """Whether a part of the file is run: what stands under the guard of a script, in scripts alone."""
+        """Whether a part of the file is run: code under the guard of a script runs only in scripts."""
         is_guard = isinstance(node, ast.If) and "'__main__'" in ast.unparse(node.test)
         return self._source.is_script or not is_guard
 
@@ -100,7 +100,7 @@ def _name(node: ast.AST) -> str:
 
 
 def _root(node: ast.AST) -> str:
-    """The name that a chain of calls and attributes begins with."""
+    """The name at the start of a chain of calls and attributes."""
     while isinstance(node, (ast.Call, ast.Attribute)):
         node = node.func if isinstance(node, ast.Call) else node.value
     return _name(node)

@@ -1,4 +1,4 @@
-"""What the lines of a file do that keep it from ending: where it waits, and where it catches every error."""
+"""The lines of a file that keep it from ending: those that wait, and those that catch every error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def waiting(tree: ast.Module, line: int) -> str:
 
 
 def swallower(frame: FrameType | None) -> str:
-    """File and line of what catches SystemExit around the innermost frame."""
+    """File and line of the handler that catches SystemExit around the innermost frame."""
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
     while frame is not None:
         try:

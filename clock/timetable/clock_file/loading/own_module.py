@@ -1,8 +1,7 @@
-"""The clock file as a module, so that `multiprocessing` can pickle its functions.
+"""The clock file as a module, so `multiprocessing` can pickle its functions.
 
-A function is pickled as the name of its module and its own. While a clock runs, the clock file's module can be
-imported. A process that begins anew (`spawn`, `forkserver`) imports the stub in `spawned/`, which loads the file
-again.
+A function is pickled as the name of its module and its own name. While a clock runs, the clock file's module can
+be imported. A new process (`spawn`, `forkserver`) imports the stub in `spawned/`, which loads the file again.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from types import ModuleType
 from clock.timetable.clock_file.loading.loader import load
 from clock.timetable.timetable import Timetable
 
-_VARIABLE = "CLOCK_SPAWNED_FILE"  # the clock file's path, for processes that begin anew
+_VARIABLE = "CLOCK_SPAWNED_FILE"  # the clock file's path, for new processes
 _STUB = Path(__file__).parent / "spawned"
 
 
 def make_importable(timetable: Timetable) -> None:
-    """Let this process, and those that it starts, import the clock file's module by its name."""
+    """Make the clock file's module importable by its name in this process and in those that it starts."""
     name = timetable.names.get("__name__")
     if not isinstance(name, str):
         return  # all events are of YAML files
@@ -34,5 +33,5 @@ def make_importable(timetable: Timetable) -> None:
 
 
 def names_again() -> Mapping[str, object]:
-    """What the clock file defines, for the stub. Raises DeclarationError."""
+    """The names that the clock file defines, for the stub. Raises DeclarationError."""
     return load(os.environ[_VARIABLE]).names

@@ -1,8 +1,8 @@
-"""The text of a clock file: compiled, and what can be said of it without running it.
+"""The text of a clock file: it is compiled, and inspected without running it.
 
-A script for the `schedule` package imports `schedule` and not `clock`. Its loop ends where it calls
-`run_pending()`: that call raises, and the code around it is compiled so that it lets this error pass. A bare
-`except:`, a `finally` or a `with` around the loop is for the end of the program, but the program goes on.
+A script for the `schedule` package imports `schedule` and not `clock`. Its loop ends at the call of
+`run_pending()`: that call raises, and the code around it is compiled so this error passes. A bare `except:`, a
+`finally` or a `with` around the loop is for the end of the program, but the program goes on.
 """
 
 from __future__ import annotations
@@ -145,13 +145,13 @@ def _is_guard(test: ast.expr) -> bool:
 
 
 class _LetTheEndPass(ast.NodeTransformer):
-    """Makes `try` and `with` statements around the loop let the end of the declarations pass."""
+    """Makes `try` and `with` statements around the loop pass the end of the declarations on."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
     def visit_Try(self, node: ast.Try) -> ast.AST:  # the base class finds it by this name
-        """Let handlers and the `finally` part do nothing at the end of the declarations."""
+        """Make handlers and the `finally` part do nothing at the end of the declarations."""
         if self._is_around_loop(node.body):
             if node.handlers:
                 kind = ast.Name(END, ast.Load())
@@ -163,11 +163,11 @@ class _LetTheEndPass(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_With(self, node: ast.With) -> ast.AST:  # as above
-        """Let the context managers not exit at the end of the declarations."""
+        """Keep the context managers from exiting at the end of the declarations."""
         return self._wrapped(node, PASSING)
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:  # as above
-        """Let the context managers not exit at the end of the declarations."""
+        """Keep the context managers from exiting at the end of the declarations."""
         return self._wrapped(node, ASYNC_PASSING)
 
     def _wrapped(self, node: ast.With | ast.AsyncWith, wrapper: str) -> ast.AST:

@@ -1,8 +1,8 @@
 """The machine's own time zone, for clock files that name none.
 
-`TZ` decides, else /etc/localtime, as for the C library. A zone that cannot be read is an error: with UTC in its
-place all times of day would silently be those of another zone. What is read is compared with what it claims to be,
-because a bind mount of the host's /etc/localtime lands on the file that the container's link names.
+`TZ` decides, else /etc/localtime, as for the C library. A zone that cannot be read is an error: with UTC instead,
+all times of day would silently be those of another zone. The file's content is compared with its name, because a
+bind mount of the host's /etc/localtime lands on the file that the container's link names.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINKS = 20  # more links than this are a circle
 
 @dataclass(frozen=True, slots=True)
 class MachineZone:
-    """The zone, and in words where it was read."""
+    """The zone, and its source in words."""
 
     zone: tzinfo
     source: str
@@ -66,7 +66,7 @@ def _of_localtime(root: Path) -> MachineZone:
 
 
 def _of_empty_tz(root: Path) -> MachineZone:
-    """UTC, as for the C library, but only if the machine says nothing else: it may be a variable never set."""
+    """UTC, as for the C library, but only if the machine names no other: the variable may be missing."""
     other = _of_localtime(root)
     if zone_name(other.zone) != "UTC":
         raise _unreadable(
@@ -102,7 +102,7 @@ def _of_file(file: Path, root: Path) -> tzinfo:
 
 
 def _names_of_links(file: Path, root: Path) -> tuple[list[str], Path]:
-    """The names of zones among the paths that links lead through, first the one that was chosen; and their end."""
+    """The names of zones among the paths of a chain of links, the chosen name first; and the last path."""
     names = []
     for _ in range(_LINKS):
         match = _ZONE_PATH.fullmatch(str(file))

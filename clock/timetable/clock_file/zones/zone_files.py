@@ -19,7 +19,7 @@ _UTC_NAMES = frozenset({
     "UTC", "UCT", "Universal", "Zulu", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu",
     "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0", "Etc/Greenwich",
 })  # fmt: skip
-_NAME = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d")  # how a POSIX TZ string begins
+_NAME = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d")  # the start of a POSIX TZ string
 _FIRST = datetime(2000, 1, 1, 12, 34, tzinfo=UTC)
 _SETTLED = datetime(2020, 1, 1, tzinfo=UTC)  # no release of the tz database changes the years before
 _LAST = datetime(2037, 1, 1, tzinfo=UTC)  # fat files list their transitions up to this year
@@ -28,7 +28,7 @@ _STEP = timedelta(days=5)  # shorter than any time between two changes of offset
 
 
 def zone_name(zone: tzinfo) -> str:
-    """The name of a zone in declarations. All names of UTC are one: a new base image is no new declaration.
+    """The name of a zone in declarations. All names of UTC are one: a new base image does not change declarations.
 
     >>> zone_name(ZoneInfo("Etc/UCT")), zone_name(ZoneInfo("Europe/Berlin"))
     ('UTC', 'Europe/Berlin')
@@ -94,7 +94,7 @@ def agrees_with(name: str, zone: tzinfo, until: datetime) -> bool:
 
 
 def _file_of(posix: str) -> bytes:
-    """A zone file that says nothing but the POSIX string: version 2, one local time type, no transitions."""
+    """A zone file that holds only the POSIX string: version 2, one local time type, no transitions."""
     counts = b"".join(number.to_bytes(4, "big") for number in (0, 0, 0, 0, 1, 4))
     block = b"TZif2" + bytes(15) + counts + bytes(6) + b"UTC\0"
     return block + block + b"\n" + posix.encode("ascii") + b"\n"

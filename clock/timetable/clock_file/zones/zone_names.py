@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-#: What Rails calls zones by other words than their city.
+#: Rails' names of zones that are not the city's name.
 _RAILS = {
     "Eastern Time (US & Canada)": "America/New_York",
     "Central Time (US & Canada)": "America/Chicago",
@@ -42,7 +42,7 @@ _RAILS = {
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone of that name in the tz database, in upper or lower case, as pytz accepts it. None: there is none.
+    """The zone of that name in the tz database, in upper or lower case, as pytz accepts it, or None.
 
     >>> find_zone("europe/berlin")
     zoneinfo.ZoneInfo(key='Europe/Berlin')
@@ -55,7 +55,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def hint_of_zone(name: str) -> str:
-    """What to write instead of a name that is no zone's.
+    """The text to write instead of an unknown zone name.
 
     >>> hint_of_zone("Eastern Time (US & Canada)"), hint_of_zone("Kuala Lumpur"), hint_of_zone("Europe/Berln")
     ("; write 'America/New_York'", "; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")

@@ -1,4 +1,4 @@
-"""Stands for the clock file in a process that `multiprocessing` has started anew."""
+"""The clock file's stub in a new process of `multiprocessing`."""
 
 from clock.timetable.clock_file.loading.own_module import names_again
 
