@@ -32,7 +32,7 @@ def due_of(
 def backlog_by_asking(
     event: Event, *, anchor: datetime, decided: datetime, counted: str, now: datetime
 ) -> Backlog:
-    """Sort the instants in (decided, now] at which the event asks its condition: the last fires, the others are missed."""
+    """Sort the instants in (decided, now] at which the event asks its condition: the last one fires."""
     missed = _too_late(event, anchor, decided, counted, now)
     after = missed[-1].at if missed else decided
     following = [at] if (at := _asked_after(event, after, anchor, counted)) and at <= now else []
