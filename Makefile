@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal --numprocesses
 EVERYDAY := not slow and not process
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough screenshots format benchmark clean
+.PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,11 @@ mutants: .venv/dev ## Change the code, and see whether its tests fail: make muta
 api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use
 	$(BIN)/python -m pytest -q tests/test_public_api.py --clock-update
 
+docs: .venv/dev ## Build the documentation site in build/site, and check its links and spelling (needs no network)
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs clock examples
+	$(BIN)/sphinx-build -W --keep-going -q -c docs/site docs build/site
+	@echo "Open build/site/index.html"
+
 screenshots: .venv/dev ## Write the pictures of the dashboard to docs/images/ (needs Debian's chromium)
 	$(BIN)/python -m tests.web.screenshots
 
@@ -62,7 +67,7 @@ benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of
 	@for benchmark in benchmarks/*.py; do .benchmarks/bin/python $$benchmark || exit 1; done
 
 clean: ## Remove what was made, data included
-	rm -rf .venv .benchmarks .versions .mutants .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf .venv .benchmarks .versions .mutants .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 .benchmarks/all: .venv/bin/python pyproject.toml
 	@echo "Installing what is measured beside clock..."
