@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from clock.clocks import from_ms
 from clock.job.push.client import now
 from clock.store import Redis
 from clock.store.server.connection import connect as open_connection
 from clock.store.server.connection import default
 
-__all__ = ["connect", "connected", "now"]
+__all__ = ["connect", "connected", "instant", "now"]
+
+
+def instant() -> datetime:
+    """The present instant, by the clock with which this process pushes jobs."""
+    return from_ms(round(now() * 1000))
 
 
 def connect(url: str | None = None, *, max_connections: int = 10, namespace: str | None = None) -> Redis:

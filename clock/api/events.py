@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, now
-from clock.clocks import from_ms, to_ms
+from clock.api.connecting import connected, instant
+from clock.clocks import to_ms
 from clock.errors import ConfigurationError, UnknownEvent
 from clock.inspection.events.events import events
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
@@ -107,7 +107,7 @@ class Events:
                 raise
             spans = _spans(at, None)
             return [line for span in spans for line in recorded(self._redis, name, span)]
-        spans, time = _spans(at, event), _now()
+        spans, time = _spans(at, event), instant()
         return [line for span in spans for line in explain(self._redis, event, span, time)]
 
     def pause(
@@ -123,7 +123,7 @@ class Events:
         `until`: its end, an aware datetime or a duration; None: until `resume`. `by`: who; None: this process's
         user. Raises UnknownEvent, ConfigurationError for an end that is past.
         """
-        time = _now()
+        time = instant()
         end = time + until if isinstance(until, timedelta) else until
         if end is not None and end <= time:
             raise ConfigurationError(f"until {end.isoformat()} is in the past")
@@ -136,7 +136,7 @@ class Events:
         Raises UnknownEvent.
         """
         is_paused = name is not None and name in pauses.read(self._redis)
-        return pauses.resume(self._redis, str(name) if is_paused else self._named(name), to_ms(_now()))
+        return pauses.resume(self._redis, str(name) if is_paused else self._named(name), to_ms(instant()))
 
     def fire(self, name: str) -> Sequence[str]:
         """Run an event's action now, outside its schedule; the jids of its jobs, which are pushed.
@@ -163,7 +163,7 @@ class Events:
         Changes nothing. Needs a timetable. Raises UnknownEvent, ConfigurationError for over 10,000 runs.
         """
         event = find_event(self._declarations(name), name)
-        return plan_backfill(self._redis, event, start, end, now=_now(), beyond_history=beyond_history)
+        return plan_backfill(self._redis, event, start, end, now=instant(), beyond_history=beyond_history)
 
     def backfill(
         self,
@@ -182,7 +182,7 @@ class Events:
         """
         timetable = self._declarations(name)
         plan = self.plan_backfill(name, start, end, beyond_history=beyond_history)
-        backfilled.forget_old(self._redis, to_ms(_now()))
+        backfilled.forget_old(self._redis, to_ms(instant()))
         signature = _signature(timetable.path)
         ledger = RedisLedger(self._redis)
         return list(Backfill(plan, timetable, ledger, client_clock(), signature, per_second).run())
@@ -203,13 +203,13 @@ class Events:
                 view.known,
                 view.event,
             )
-            for view in events(self._redis, timetable, _now())
+            for view in events(self._redis, timetable, instant())
         ]
 
     def _noted(self, without: set[str]) -> list[EventState]:
         rows = {name: row for name, row in listing.ledger(self._redis).items() if name not in without}
         latest = listing.latest_decisions(self._redis, list(rows))
-        found, now_ms = pauses.read(self._redis), to_ms(_now())
+        found, now_ms = pauses.read(self._redis), to_ms(instant())
         return [
             EventState(name, row.declaration, None, last, pauses.covering(found, name, now_ms), True, None)
             for (name, row), last in zip(rows.items(), latest, strict=True)
@@ -239,12 +239,8 @@ class Events:
     abackfill = awaitable(backfill)
 
 
-def _now() -> datetime:
-    return from_ms(round(now() * 1000))
-
-
 def _signature(clock_file: Path) -> Signature:
-    release = release_of(clock_file, environ=os.environ, started_ms=to_ms(_now()))
+    release = release_of(clock_file, environ=os.environ, started_ms=to_ms(instant()))
     return Signature(host=socket.gethostname(), release=release.name)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, now
+from clock.api.connecting import connected, instant, now
 from clock.clocks import SystemClock
 from clock.errors import SearchIncomplete
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
@@ -16,7 +16,7 @@ from clock.inspection.jobs.job_history import Moment, moments
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis, listing
-from clock.store.jobs.cancellations import KEPT_MS, MISSED_MS, mark, unmark
+from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
 
 State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked"]
 
@@ -80,10 +80,10 @@ class JobRef:
         A running job gets `JobCancelled` at its next checkpoint: see `Job.check`. If the search does not find the
         job in time, a worker removes it when it claims it. Raises SearchIncomplete then.
         """
-        self._mark(KEPT_MS)
+        self._mark(KEPT_SECONDS)
         located = self.locate()
         if located is None:
-            self._mark(MISSED_MS)
+            self._mark(MISSED_SECONDS)
             return False
         if located.state in ("running", "parked"):
             return True
@@ -98,8 +98,8 @@ class JobRef:
         place = self._waiting(located)
         return bool(place and place.delete([located.job]))
 
-    def _mark(self, kept_ms: int) -> None:
-        mark(self._redis, [self.jid], now_ms=int(1000 * now()), kept_ms=kept_ms)
+    def _mark(self, seconds: float) -> None:
+        mark(self._redis, [self.jid], now=instant(), seconds=seconds)
 
     def reschedule(self, at: Time) -> bool:
         """Set the due time of a scheduled, retried or dead job to `at`. False: it is in none of these sets.

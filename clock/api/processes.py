@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, now
-from clock.clocks import from_ms
+from clock.api.connecting import connected, instant, now
 from clock.inspection import ClockView, WorkerView, clocks, workers
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.store import Redis, repairs
@@ -74,7 +73,7 @@ class Clocks:
 
     def living(self) -> list[ClockView]:
         """Each clock by its last heartbeat; the clock that leads comes first."""
-        return clocks(self._redis, from_ms(round(now() * 1000)))
+        return clocks(self._redis, instant())
 
     def __iter__(self) -> Iterator[ClockView]:
         return iter(self.living())

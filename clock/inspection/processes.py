@@ -9,7 +9,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
-from clock.clocks import from_ms, to_ms
+from clock.clocks import from_ms
 from clock.store import Redis, listing
 from clock.store.ledger import overdue
 from clock.store.ledger.clock_register import ClockRegister
@@ -66,7 +66,7 @@ def workers(redis: Redis, now: float) -> list[WorkerView]:
 def clocks(redis: Redis, now: datetime) -> list[ClockView]:
     """The clocks that live; the clock that leads, by the lease in Redis, comes first. Raises StoreError."""
     leader = overdue.look(redis).leader
-    fields = ClockRegister(redis).living(to_ms(now))
+    fields = ClockRegister(redis).living(now)
     views = [_clock(identity, fields[identity], leads=identity == leader) for identity in sorted(fields)]
     return sorted(views, key=lambda view: not view.leads)
 

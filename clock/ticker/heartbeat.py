@@ -83,9 +83,7 @@ class Heartbeat:
             "oldest_undecided": to_ms(undecided) if undecided else None,
             "problems": published(self._problems, now),
         }
-        now_ms = to_ms(now)
-        expires_ms = now_ms + int(EXPIRES_SECONDS * 1000)
-        self._register.beat(self._identity.name, state, now_ms=now_ms, expires_ms=expires_ms)
+        self._register.beat(self._identity.name, state, now=now, seconds=EXPIRES_SECONDS)
 
     def _run(self) -> None:
         while True:

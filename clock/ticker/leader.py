@@ -104,11 +104,11 @@ class Leader:
     def _take(self, asked: float) -> Tenure:
         """Take the lease. If Redis lost it too early, leave it to its holder, which has the ledger in memory."""
         is_early = asked < self._held_until and not self._is_handed_over
-        tenure = self._lease.take(int(LEASE_SECONDS * 1000), leave_free=is_early)
+        tenure = self._lease.take(LEASE_SECONDS, leave_free=is_early)
         self._is_handed_over = False
         if not tenure.holder:
-            return replace(tenure, left_ms=int((self._held_until - asked) * 1000))
-        self._held_until = float("-inf") if tenure.holder == self._identity else asked + tenure.left_ms / 1000
+            return replace(tenure, left_seconds=self._held_until - asked)
+        self._held_until = float("-inf") if tenure.holder == self._identity else asked + tenure.left_seconds
         return tenure
 
     def _log_holder(self, holder: str) -> None:
@@ -143,7 +143,7 @@ class Leader:
             return not self._clock.wait(self._stop, BEAT_SECONDS)
         try:
             with self._waiting:
-                seconds = min(BEAT_SECONDS, self._tenure.left_ms / 1000 + EXPIRY_SECONDS)
+                seconds = min(BEAT_SECONDS, self._tenure.left_seconds + EXPIRY_SECONDS)
                 self._is_handed_over = self._lease.wait_for_hand_over(seconds)
         except StoreError:
             self._tenure = None

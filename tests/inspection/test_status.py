@@ -37,9 +37,7 @@ def clock(redis: Redis) -> Callable[..., None]:
         ms = to_ms(NOW)
         undecided = None if oldest_undecided is None else ms - int(oldest_undecided * 1000)
         told = {"host": "web1", "release": "v7", "events": 3, "last_round": ms - int(last_round * 1000)}
-        ClockRegister(redis).beat(
-            "web1:2:b", {**told, "oldest_undecided": undecided}, now_ms=ms, expires_ms=ms + 20_000
-        )
+        ClockRegister(redis).beat("web1:2:b", {**told, "oldest_undecided": undecided}, now=NOW, seconds=20)
         if leads:
             redis.hset("clock:lease", mapping={"identity": "web1:2:b", "release": "v7"})
 

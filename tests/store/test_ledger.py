@@ -339,7 +339,7 @@ def test_a_declaration_changed_back_in_time_never_begins_before_what_was_decided
 def test_nothing_is_committed_or_declared_for_an_older_release_than_the_leading_one(redis: Redis) -> None:
     old, new = RedisLedger(redis, release="v1", rank=1), RedisLedger(redis, release="v2", rank=2)
     declare(old)
-    Lease(redis, identity="new", release="v2", rank=2).take(10_000)
+    Lease(redis, identity="new", release="v2", rank=2).take(10)
 
     assert old.commit([decision(NOON, Push("{}", "low"))]) == [Verdict.OUTRANKED]
     with pytest.raises(Outranked):

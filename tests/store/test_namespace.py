@@ -224,7 +224,7 @@ def test_a_second_move_joins_what_was_pushed_meanwhile(redis: Redis, in_namespac
 
 
 def test_a_running_application_is_not_moved(redis: Redis) -> None:
-    WorkerRegister(redis).beat("me", expires_ms=2**50)
+    WorkerRegister(redis).beat("me", now=SystemClock().now(), seconds=60)
     redis.hset("me", mapping={"info": '{"hostname": "here", "concurrency": 1, "queues": []}', "beat": "1"})
 
     with pytest.raises(ClockError, match="the application runs: me"):

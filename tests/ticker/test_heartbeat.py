@@ -51,7 +51,7 @@ def test_a_clock_tells_of_its_loop_and_of_the_oldest_due_instant_not_fired(
 
     pulse(ticker).beat()
 
-    told = ClockRegister(redis).living(to_ms(fake_clock.now()))["web1:1:abc"]
+    told = ClockRegister(redis).living(fake_clock.now())["web1:1:abc"]
     assert told["host"] == "web1"
     assert told["oldest_undecided"] == to_ms(due) < to_ms(fake_clock.now())
     assert told["last_round"] == to_ms(fake_clock.now() - timedelta(minutes=5))
@@ -67,8 +67,8 @@ def test_a_clock_that_no_longer_beats_is_off_the_register(
     pulse(start(declare(""))).beat()
     register = ClockRegister(redis)
 
-    assert register.living(to_ms(fake_clock.now() + timedelta(seconds=19)))
-    assert not register.living(to_ms(fake_clock.now() + timedelta(seconds=21)))
+    assert register.living(fake_clock.now() + timedelta(seconds=19))
+    assert not register.living(fake_clock.now() + timedelta(seconds=21))
 
 
 def test_a_clock_that_stops_leaves_the_register_at_once(
@@ -83,7 +83,7 @@ def test_a_clock_that_stops_leaves_the_register_at_once(
 
     beating.stop()
 
-    assert ClockRegister(redis).living(to_ms(fake_clock.now())) == {}
+    assert ClockRegister(redis).living(fake_clock.now()) == {}
 
 
 def test_a_worker_that_starts_with_the_clock_has_time_until_the_second_heartbeat(
@@ -105,7 +105,7 @@ def test_a_worker_that_starts_with_the_clock_has_time_until_the_second_heartbeat
         unserved=look,
     )
     heartbeat.start()
-    eventually(lambda: ClockRegister(redis).living(to_ms(fake_clock.now())), "the first heartbeat")
+    eventually(lambda: ClockRegister(redis).living(fake_clock.now()), "the first heartbeat")
 
     def has_looked() -> bool:
         fake_clock.advance(timedelta(seconds=BEAT_SECONDS))

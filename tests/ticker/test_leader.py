@@ -122,7 +122,7 @@ def test_the_time_is_redis_s_and_a_machine_that_is_off_is_warned_about_once(
     machine = FakeClock(SIX)  # years away from the server's time
     clock = ServerClock(machine)
     first = leader(redis, "a", clock)
-    tenure = Lease(redis, identity="a", release="v1", rank=1).take(60_000)
+    tenure = Lease(redis, identity="a", release="v1", rank=1).take(60)
     monkeypatch.setattr(
         Lease, "take", lambda *_, **__: tenure
     )  # the server's time stands still, as the machine's does

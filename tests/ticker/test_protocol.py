@@ -114,7 +114,7 @@ class Clocks(RuleBasedStateMachine):
     @rule(name=st.sampled_from(CLOCKS))
     def beat(self, name: str) -> None:
         if process := self.running.get(name):
-            process.leads = process.lease.take(3_600_000).holder == process.identity
+            process.leads = process.lease.take(3_600).holder == process.identity
 
     @rule(name=st.sampled_from(CLOCKS), patience=st.booleans())
     def tick(self, name: str, patience: bool) -> None:

@@ -34,7 +34,7 @@ def lead(redis: Redis, fake_clock: FakeClock, declare: Callable[..., Timetable])
 
     def begin(lines: str, rank: int) -> Ticker:
         name = f"v{rank}"
-        assert Lease(redis, identity=name, release=name, rank=rank).take(60_000).holder == name
+        assert Lease(redis, identity=name, release=name, rank=rank).take(60).holder == name
         ledger = RedisLedger(redis, release=name, rank=rank)
         ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("web1", name))
         ticker.tick()

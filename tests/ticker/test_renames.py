@@ -68,7 +68,7 @@ def lead(redis: Redis, clock_of: Clocks) -> Clocks:
 
 def take_lead(redis: Redis, rank: int) -> None:
     redis.delete(keys.LEASE)  # the one before has crashed
-    Lease(redis, identity=f"v{rank}", release=f"v{rank}", rank=rank).take(60_000)
+    Lease(redis, identity=f"v{rank}", release=f"v{rank}", rank=rank).take(60)
 
 
 def fired(redis: Redis) -> list[tuple[str, str]]:

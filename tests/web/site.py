@@ -70,7 +70,7 @@ def _server() -> Iterator[str]:
     now = world.clock.now()
     _note_releases(world.redis, {event.name: event.declaration for event in timetable.events}, now)
     _add_figures(world.redis, now)
-    _add_clock(world.redis, to_ms(now), len(timetable.events))
+    _add_clock(world.redis, now, len(timetable.events))
     source = Source(world.redis, timetable, world.clock, place="redis://localhost:6379/0")
     dashboard = Dashboard(source, access=lambda request: Access.everything("ana"))
     config = uvicorn.Config(dashboard.asgi, port=0, log_level="error", timeout_graceful_shutdown=5)
@@ -106,11 +106,11 @@ def _note_releases(redis: Any, declarations: dict[str, str], now: datetime) -> N
         redis.xadd(CHANGES, fields, id=f"{to_ms(now - timedelta(days=days))}-0")
 
 
-def _add_clock(redis: Any, now_ms: int, events: int) -> None:
+def _add_clock(redis: Any, now: datetime, events: int) -> None:
     """A clock that leads: the world's own one is not in the register."""
-    identity, hour = "web-2:7:abcdef", 3_600_000
-    told = {"host": "web-2", "release": "v42", "events": events, "leads": True, "last_round": now_ms}
-    ClockRegister(redis).beat(identity, told, now_ms=now_ms, expires_ms=now_ms + hour)
+    identity = "web-2:7:abcdef"
+    told = {"host": "web-2", "release": "v42", "events": events, "leads": True, "last_round": to_ms(now)}
+    ClockRegister(redis).beat(identity, told, now=now, seconds=3_600)
     redis.hset(LEASE, mapping={"identity": identity, "release": "v42", "rank": 42})
 
 

@@ -104,7 +104,7 @@ def beat() -> Beat:
 def go_round(redis: Redis, build: Build) -> set[object]:
     """Do once all that a worker does; the things that its jobs noted."""
     processes, worker, fake_clock = WorkerRegister(redis), build(), FakeClock(NOW)
-    processes.beat("host:1:abc", expires_ms=to_ms(NOW) + 20_000)
+    processes.beat("host:1:abc", now=NOW, seconds=20)
     with suppress(StoreError):  # only what is shown of this worker is missing
         processes.describe("host:1:abc", beat())
     recover(redis, clock=fake_clock)

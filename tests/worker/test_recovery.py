@@ -226,12 +226,12 @@ def test_jobs_of_a_worker_that_comes_back_while_it_is_looked_at_are_left_to_it(
     thought_dead = bench("dead:1:a")
     job = thought_dead.take()
     die(thought_dead, "dead:1:a", fake_clock)
-    looked = to_ms(fake_clock.now())
+    looked = fake_clock.now()
     NoteThingJob.perform_async(2)
     thought_dead.fetcher.claim(1)
 
     move = Move(job, "queue", job.queue, job.payload)
-    assert thought_dead.in_progress.put_back([move], if_dead_at_ms=looked) == 0
+    assert thought_dead.in_progress.put_back([move], if_dead_at=looked) == 0
 
     assert len(thought_dead.in_progress.all()) == 2
     assert recover(redis, clock=fake_clock) == 0

@@ -11,7 +11,7 @@ from redis import Redis
 
 from clock import Discard, IterableJob, Job, JobFailed, JobResult
 from clock.api import JobRef, cancel
-from clock.clocks import to_ms
+from clock.clocks import from_ms
 from clock.errors import ResultMissing
 from clock.job import Context
 from clock.store.jobs import cancellations
@@ -77,7 +77,7 @@ class IgnoreCancelJob(Job):
 
 
 def marks(redis: Redis) -> set[str]:
-    return cancellations.marked(redis, now_ms=0)
+    return cancellations.marked(redis, now=from_ms(0))
 
 
 def cancel_it(redis: Redis, worker: Bench, clock: FakeClock) -> None:
@@ -85,7 +85,7 @@ def cancel_it(redis: Redis, worker: Bench, clock: FakeClock) -> None:
     job = worker.fetcher.slots[0].job
     assert job is not None
     jid = json.loads(job.payload)["jid"]
-    cancellations.mark(redis, [jid], now_ms=to_ms(clock.now()))
+    cancellations.mark(redis, [jid], now=clock.now())
     cancel_running(redis, worker.fetcher.slots, clock=clock)
 
 
@@ -184,7 +184,7 @@ def test_a_waiting_job_is_deleted_at_once(redis: Redis, push: str) -> None:
 
 def test_a_job_that_the_search_missed_is_removed_when_it_is_claimed(bench: Build, redis: Redis) -> None:
     jid = SumThingsJob.perform_async(1)
-    cancellations.mark(redis, [jid], now_ms=to_ms(NOW))
+    cancellations.mark(redis, [jid], now=NOW)
     NoteThingJob.perform_async("other")
 
     bench().run_all()

@@ -29,4 +29,4 @@ def resume_event(redis: Redis, name: str, now: datetime) -> bool:
 
 def cancel_running(redis: Redis, jid: str, now: datetime) -> None:
     """Ask a running job to end: it gets `JobCancelled` at its next checkpoint. Raises StoreUnavailable."""
-    mark(redis, [jid], now_ms=to_ms(now))
+    mark(redis, [jid], now=now)

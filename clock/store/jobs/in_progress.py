@@ -274,7 +274,7 @@ class InProgress:
 
     def is_cancelled(self, jid: str, *, now: datetime) -> bool:
         """Whether a claimed job was cancelled. Raises StoreUnavailable."""
-        return self.some_are_cancelled and cancellations.is_marked(self._redis, jid, now_ms=to_ms(now))
+        return self.some_are_cancelled and cancellations.is_marked(self._redis, jid, now=now)
 
     def forget_cancellation(self, jid: str) -> None:
         """Remove the mark of a job that has ended. Raises StoreUnavailable."""
@@ -285,14 +285,14 @@ class InProgress:
         if removed.count:
             logger.warning("%s", self._dead.words(removed))
 
-    def put_back(self, moves: Iterable[Move], *, if_dead_at_ms: int | None = None) -> int:
+    def put_back(self, moves: Iterable[Move], *, if_dead_at: datetime | None = None) -> int:
         """Move jobs elsewhere, in this order and in short steps; how many were still in progress.
 
-        `if_dead_at_ms`, milliseconds since 1970: none is moved if the worker's heartbeat has not expired by then.
+        `if_dead_at`: none is moved if the worker's heartbeat has not expired by then.
         Raises CannotMove if a key that some go to has a wrong type; the others have been moved then. Raises
         StoreUnavailable.
         """
-        asked = "" if if_dead_at_ms is None else if_dead_at_ms
+        asked = "" if if_dead_at is None else to_ms(if_dead_at)
         moved, stuck = 0, CannotMove()
         for step in in_steps(moves, lambda move: len(move.payload)):
             moved += self._move(step, asked, stuck)

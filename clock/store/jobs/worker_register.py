@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.invalid_values import tolerated
 from clock.store.scripts import script
@@ -54,13 +56,13 @@ class WorkerRegister:
         self._redis = redis
         self._bury = script(redis, "bury_worker")
 
-    def beat(self, identity: str, *, expires_ms: int) -> str | None:
-        """Register the worker as alive until `expires_ms`; returns the signal that was sent to it, if any.
+    def beat(self, identity: str, *, now: datetime, seconds: float) -> str | None:
+        """Register the worker as alive for some seconds from `now`. Returns a signal that was sent to it, or None.
 
         Raises StoreUnavailable.
         """
         with translated(), self._redis.pipeline() as pipeline:
-            pipeline.zadd(keys.WORKERS, {identity: expires_ms})
+            pipeline.zadd(keys.WORKERS, {identity: to_ms(now) + int(seconds * 1000)})
             pipeline.sadd(keys.PROCESSES, identity)
             pipeline.rpop(keys.signals(identity))
             signal: bytes | None = tolerated(pipeline, needed=1)[-1]
@@ -123,22 +125,22 @@ class WorkerRegister:
                 pipeline.unlink(keys.RUNNING + identity)
             tolerated(pipeline)
 
-    def expired(self, now_ms: int) -> dict[str, End]:
+    def expired(self, now: datetime) -> dict[str, End]:
         """The workers whose heartbeat has expired: identity -> how each ended. Raises StoreUnavailable."""
         with translated():
-            found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({now_ms}", withscores=True)
+            found: Any = self._redis.zrangebyscore(keys.WORKERS, "-inf", f"({to_ms(now)}", withscores=True)
             foreign = [identity for identity, _ in found if not identity.isascii()]
             if foreign:  # no worker's name: another program has written it
                 self._redis.zrem(keys.WORKERS, *foreign)
         return {identity.decode(): _end(score) for identity, score in found if identity.isascii()}
 
-    def forget(self, identity: str, now_ms: int) -> bool:
+    def forget(self, identity: str, now: datetime) -> bool:
         """Take a dead worker off the register, if none of its jobs is left. Raises StoreUnavailable."""
         with translated():
             return bool(
                 self._bury(
                     keys=[keys.IN_PROGRESS + identity, keys.WORKERS, keys.PROCESSES, keys.RUNNING + identity],
-                    args=[identity, now_ms],
+                    args=[identity, to_ms(now)],
                 )
             )
 

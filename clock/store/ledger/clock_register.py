@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.server.connection import translated
@@ -38,12 +40,13 @@ class ClockRegister:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    def beat(self, identity: str, state: Mapping[str, object], *, now_ms: int, expires_ms: int) -> None:
-        """Register the clock until `expires_ms`, with its report. Raises StoreUnavailable."""
+    def beat(self, identity: str, state: Mapping[str, object], *, now: datetime, seconds: float) -> None:
+        """Register the clock for some seconds from `now`, with its report. Raises StoreUnavailable."""
+        now_ms, kept_ms = to_ms(now), int(seconds * 1000)
         with translated(), self._redis.pipeline() as pipeline:
             pipeline.zremrangebyscore(keys.CLOCKS, "-inf", f"({now_ms}")
-            pipeline.zadd(keys.CLOCKS, {identity: expires_ms})
-            pipeline.set(keys.CLOCK + identity, json.dumps(state), px=expires_ms - now_ms)
+            pipeline.zadd(keys.CLOCKS, {identity: now_ms + kept_ms})
+            pipeline.set(keys.CLOCK + identity, json.dumps(state), px=kept_ms)
             pipeline.execute()
 
     def leave(self, identity: str) -> None:
@@ -53,13 +56,13 @@ class ClockRegister:
             pipeline.unlink(keys.CLOCK + identity)
             pipeline.execute()
 
-    def living(self, now_ms: int) -> dict[str, dict[str, Any]]:
+    def living(self, now: datetime) -> dict[str, dict[str, Any]]:
         """The last report of each live clock, by identity, without invalid reports.
 
         Raises StoreUnavailable, WrongType.
         """
         with typed(full_key(self._redis, keys.CLOCKS), "sorted set"):
-            names: Any = self._redis.zrangebyscore(keys.CLOCKS, now_ms, "+inf")
+            names: Any = self._redis.zrangebyscore(keys.CLOCKS, to_ms(now), "+inf")
         with translated():
             state: Any = self._redis.mget([keys.CLOCK.encode() + name for name in names]) if names else []
         found = {keys.shown(name): _decoded(text) for name, text in zip(names, state, strict=True)}

@@ -19,10 +19,10 @@ WAKE_UP_MS = 1_000  # clocks on standby check at least this often in any case
 
 @dataclass(frozen=True, slots=True)
 class Tenure:
-    """The holder of the lease (empty: no clock), its remaining time (ms), and Redis's time."""
+    """The holder of the lease (empty: no clock), its remaining seconds, and Redis's time."""
 
     holder: str
-    left_ms: int
+    left_seconds: float
     server_time: datetime
 
 
@@ -37,8 +37,8 @@ class Lease:
         self._take = script(redis, "lease")
         self._step_down = script(redis, "step_down")
 
-    def take(self, ttl_ms: int, *, leave_free: bool = False) -> Tenure:
-        """Take or renew the lease for `ttl_ms` if possible. Returns its state afterwards.
+    def take(self, seconds: float, *, leave_free: bool = False) -> Tenure:
+        """Take or renew the lease for some seconds if possible. Returns its state afterwards.
 
         With `leave_free`, a lease without a holder is not taken: it ended too early, so Redis lost it, and its
         holder takes it again. Raises StoreUnavailable.
@@ -46,15 +46,15 @@ class Lease:
         with translated(), self._redis.pipeline(transaction=False) as pipeline:
             self._take(
                 keys=[keys.LEASE],
-                args=[self._identity, self._release, self._rank, ttl_ms, int(leave_free)],
+                args=[self._identity, self._release, self._rank, int(seconds * 1000), int(leave_free)],
                 client=pipeline,
             )
             pipeline.time()
-            (holder, left_ms, replaced), (seconds, microseconds) = pipeline.execute()
+            (holder, left_ms, replaced), (whole, microseconds) = pipeline.execute()
         if replaced:
             logger.error("In Redis, the key %s held %s; a clock replaced it.", keys.LEASE, keys.shown(replaced))
-        server_time = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
-        return Tenure(holder.decode(errors="replace"), int(left_ms), server_time)
+        server_time = datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=microseconds)
+        return Tenure(holder.decode(errors="replace"), int(left_ms) / 1000, server_time)
 
     def give_back(self) -> None:
         """Release this clock's lease, so another clock leads immediately. Raises StoreUnavailable."""

@@ -20,7 +20,7 @@ from functools import cache
 import msgspec
 
 from clock import __version__
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock
 from clock.errors import StoreUnavailable
 from clock.job.payload import seconds
 from clock.problems import Problems, published
@@ -107,9 +107,8 @@ class Heartbeat:
         if self._link:
             self._link.sign()
         described = self._described()
-        expires_ms = to_ms(self._clock.now()) + int(self._expires_seconds * 1000)
-        asked = self._clock.monotonic()
-        signal = self._register.beat(self._identity, expires_ms=expires_ms)
+        now, asked = self._clock.now(), self._clock.monotonic()
+        signal = self._register.beat(self._identity, now=now, seconds=self._expires_seconds)
         answered = self._clock.monotonic()
         if self._link:
             self._link.beaten()

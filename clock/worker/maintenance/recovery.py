@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 from clock import worker_hooks
-from clock.clocks import Clock, SystemClock, to_ms
+from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.encryption import has_key_of
@@ -65,18 +66,18 @@ def recover(
     next call does the rest; the dead workers take turns, so large jobs of one do not delay the jobs of the others.
     Raises StoreUnavailable.
     """
-    now_ms, started, seldom = to_ms(clock.now()), clock.monotonic(), seldom or Seldom(clock)
+    now, started, seldom = clock.now(), clock.monotonic(), seldom or Seldom(clock)
     register = WorkerRegister(redis)
     turns = deque(
         _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, seldom, died)
-        for identity, end in register.expired(now_ms).items()
+        for identity, end in register.expired(now).items()
         if identity != own
     )
     count = 0
     while turns and clock.monotonic() - started < LONGEST_SECONDS:
         worker = turns.popleft()
         try:
-            moved = worker.put_back_some(now_ms)
+            moved = worker.put_back_some(now)
         except StoreUnavailable:
             raise
         except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
@@ -112,19 +113,19 @@ class _DeadWorker:
         self._marked: set[bytes] = set()
         self._moved = 0
 
-    def put_back_some(self, now_ms: int) -> int | None:
+    def put_back_some(self, now: datetime) -> int | None:
         """Put a step of its jobs back; how many, or None if there are no more. Raises StoreError."""
         if self._steps is None:
             self._steps = self._in_progress.left()
             self._marked = self._read_marked()
         step = next(self._steps, None)
         if step is None:
-            self._finish(now_ms)
+            self._finish(now)
             return None
         killed: list[tuple[Payload, WorkerKilled]] = []
         moves = list(_moves(step, self._marked, seconds(self._clock.now()), self._end, killed))
         try:
-            moved = self._in_progress.put_back(moves, if_dead_at_ms=now_ms)
+            moved = self._in_progress.put_back(moves, if_dead_at=now)
         except CannotMove as stuck:
             self._seldom.error("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
@@ -134,8 +135,8 @@ class _DeadWorker:
             self._died(payload, error)
         return moved
 
-    def _finish(self, now_ms: int) -> None:
-        if self._register.forget(self.identity, now_ms) or self._moved:
+    def _finish(self, now: datetime) -> None:
+        if self._register.forget(self.identity, now) or self._moved:
             logger.warning(
                 "Worker %s is dead: %s; put back %d of its jobs", self.identity, END_WORDS[self._end], self._moved
             )

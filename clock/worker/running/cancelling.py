@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock
 from clock.store import Redis
 from clock.store.jobs import cancellations
 from clock.worker.fetching.handoff import Slot
@@ -15,9 +15,9 @@ def cancel_running(redis: Redis, slots: Sequence[Slot], *, clock: Clock) -> None
     running = {state.jid: state for slot in slots if slot.job and (state := slot.state)}
     if not running:
         return
-    now_ms = to_ms(clock.now())
-    found = cancellations.marked(redis, now_ms=now_ms) & running.keys()
+    now = clock.now()
+    found = cancellations.marked(redis, now=now) & running.keys()
     for jid in found:
         running[jid].cancel()
     if found:
-        cancellations.mark(redis, found, now_ms=now_ms)
+        cancellations.mark(redis, found, now=now)
