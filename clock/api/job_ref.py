@@ -94,9 +94,9 @@ class JobRef:
 
     def _delete(self, located: Located) -> bool:
         if located.state == "enqueued":
-            return bool(QueueJobs(self._redis, located.where).delete([located.job]))
+            return bool(QueueJobs(self._redis, located.where).delete([located.job], "cancelled"))
         place = self._waiting(located)
-        return bool(place and place.delete([located.job]))
+        return bool(place and place.delete([located.job], "cancelled"))
 
     def _mark(self, seconds: float) -> None:
         mark(self._redis, [self.jid], now=instant(), seconds=seconds)

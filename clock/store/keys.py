@@ -43,6 +43,14 @@ UNIQUE = "clock:unique"  # hash: key of a unique job -> "jid|since|until" of the
 UNIQUE_WINDOWS = "clock:unique_windows"  # sorted set: key of a lock with a window -> when it is over
 REPLACED = "clock:replaced"  # sorted set: jid of a unique job that a newer push has replaced -> when
 HEALED = "clock:locks_healed"  # string: how many locks were freed whose job another program had removed
+BATCHES = "clock:batches"  # hash: bid -> JSON: state, callbacks, the events that happened, parent
+BATCH_CHILDREN = (
+    "clock:batch_children"  # sorted set, all scores 0: "bid/p|s|f/jid": pending, done, ended otherwise
+)
+BATCH_ENDED = "clock:batch_ended"  # hash: "bid/jid" of a child that ended otherwise -> how, and its class
+BATCH_REMOVALS = "clock:batch_removals"  # sorted set: "s:bid" (its children), "a:bid" (all) -> when it is removed
+BATCH_LOST = "clock:batch_children_lost"  # string: how many children were ended that another program had removed
+BATCH_CHECK = "clock:batch_check"  # string, expires: a worker has looked for lost children; where it goes on
 JOB_RESULT = "clock:job_result:"  # prefix of hashes, one a job with `result_ttl` that has ended, expire
 CANCELLED = "clock:cancelled"  # sorted set: jid of a job to be cancelled -> when the mark is over
 PARKED = "clock:parked"  # set: names of classes that no worker knew
@@ -54,6 +62,8 @@ NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
 CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `entry`: which declarations it changed
+#: What scripts that may end a child of a batch receive.
+BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 
 

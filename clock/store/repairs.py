@@ -11,54 +11,63 @@ from typing import Any
 
 from redis import Redis
 
+from clock.clocks import SystemClock, to_ms
 from clock.store import keys
-from clock.store.jobs.steps import PageSize, in_steps
+from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 
+DELETED = "deleted"  # how the batch of a job calls its end
 
-def remove_waiting(redis: Redis, where: str, members: Sequence[bytes]) -> int:
-    """Delete jobs from `schedule`, `retry` or `dead`; how many were still there."""
-    count = 0
-    for step in in_steps(members, len):
-        with translated():
-            count += int(redis.zrem(where, *step))
-    return count
+
+def remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str = DELETED) -> int:
+    """Delete jobs from `schedule`, `retry` or `dead`; how many were still there. `how`: for their batches."""
+    return sum(_remove_waiting(redis, where, step, how)[0] for step in in_steps(members, len))
 
 
 def clear_waiting(redis: Redis, where: str) -> int:
     """Delete all jobs of `schedule`, `retry` or `dead`; how many there were."""
-    with translated(), redis.pipeline() as pipeline:
-        pipeline.zcard(where)
-        pipeline.unlink(where)
-        count, _ = pipeline.execute()
-    return int(count)
+    with translated():
+        left = most = int(redis.zcard(where))
+    count = 0
+    while left and count < most:
+        removed, left = _remove_waiting(redis, where, (), DELETED)
+        count += removed
+    return count
+
+
+def _remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str) -> tuple[int, int]:
+    """How many were removed, and how many are left."""
+    args: list[bytes | str | int] = [_now_ms(), "" if where == keys.DEAD else how, *members]
+    with translated():
+        removed, left = script(redis, "remove_waiting")(keys=[where, *keys.BATCH_KEYS], args=args)
+    return int(removed), int(left)
 
 
 def bury(redis: Redis, where: str, members: Sequence[bytes], now: float) -> int:
     """Move jobs from `schedule` or `retry` to `dead`; how many were still there. `now` is in float seconds."""
-    return _move(redis, where, keys.DEAD, members, now)
+    return _move(redis, where, keys.DEAD, members, now, "dead")
 
 
 def schedule_dead(redis: Redis, members: Sequence[bytes], at: float) -> int:
     """Move dead jobs to `schedule`, due at `at` (float seconds); how many were still there."""
-    return _move(redis, keys.DEAD, keys.SCHEDULE, members, at)
+    return _move(redis, keys.DEAD, keys.SCHEDULE, members, at, "living")
 
 
-def _move(redis: Redis, where: str, target: str, members: Sequence[bytes], score: float) -> int:
+def _move(redis: Redis, where: str, target: str, members: Sequence[bytes], score: float, how: str) -> int:
     count, move = 0, script(redis, "bury")
     for step in in_steps(members, len):
         with translated():
-            count += int(move(keys=[where, target], args=[score, *step]))
+            count += int(move(keys=[where, target, *keys.BATCH_KEYS], args=[score, how, _now_ms(), *step]))
     return count
 
 
-def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes]) -> int:
+def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes], how: str = DELETED) -> int:
     """Delete jobs from a queue; how many were still there. The queue is read once for them all."""
     wanted = Counter(payloads)
-    removed = _remove_in_pages(redis, keys.queue(queue), wanted)
+    removed = _remove_in_pages(redis, keys.queue(queue), wanted, how)
     if wanted.total():  # workers have taken jobs, so others may have moved from one page to another
-        removed += _remove_in_pages(redis, keys.queue(queue), wanted)
+        removed += _remove_in_pages(redis, keys.queue(queue), wanted, how)
     return removed
 
 
@@ -67,11 +76,12 @@ def remove_from_part(redis: Redis, queue: str, first: int, last: int, payloads: 
     count, remove = 0, script(redis, "remove_from_queue")
     for step in in_steps(payloads, len):
         with translated():
-            count += len(remove(keys=[keys.queue(queue)], args=[first, last, *step]))
+            args: list[bytes | str | int] = [first, last, _now_ms(), DELETED, *step]
+            count += len(remove(keys=[keys.queue(queue), *keys.BATCH_KEYS], args=args))
     return count
 
 
-def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
+def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes], how: str) -> int:
     """Go through a list from its right end; remove the `wanted` members from it and from `wanted`.
 
     Returns how many.
@@ -85,7 +95,7 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes]) -> int:
         places: Any = []
         if here:
             with translated():
-                places = remove(keys=[key], args=[first, last, *here])
+                places = remove(keys=[key, *keys.BATCH_KEYS], args=[first, last, _now_ms(), how, *here])
         wanted.subtract(here[place - 1] for place in places)
         removed += len(places)
         if len(page) < last - first + 1:
@@ -111,7 +121,18 @@ def reschedule(redis: Redis, where: str, members: Sequence[bytes], at: float) ->
 def clear_queue(redis: Redis, queue: str) -> int:
     """Delete a queue with all its jobs; how many it held."""
     with translated():
-        return int(script(redis, "clear_queue")(keys=[keys.queue(queue), keys.QUEUES], args=[queue]))
+        most = int(redis.llen(keys.queue(queue)))
+    count, names = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS]
+    while True:
+        with translated():
+            removed, left = script(redis, "clear_queue")(keys=names, args=[queue, _now_ms(), STEP_JOBS])
+        count += int(removed)
+        if not left or count >= most:
+            return count
+
+
+def _now_ms() -> int:
+    return to_ms(SystemClock().now())
 
 
 def forget_event(redis: Redis, event: str) -> bool:

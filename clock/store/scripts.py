@@ -23,6 +23,22 @@ PARTS = (
     "lock_holder",
     "take_lock",
     "free_lock",
+    "batch_keys",
+    "push_later",
+    "read_batch",
+    "count_children",
+    "state_of_child",
+    "move_child",
+    "add_child",
+    "fire_callback",
+    "settle_batch",
+    "end_child",
+    "revive_child",
+    "accepts_children",
+    "remove_batches",
+    "open_batch",
+    "seal_batch",
+    "end_job",
 )
 
 
@@ -31,7 +47,7 @@ def source(name: str) -> str:
     """The text of `store/lua/<name>.lua`, after the texts of the parts that it calls."""
     text = _text(name)
     for part in reversed(PARTS):
-        if f"{part}(" in text:
+        if f"{part}(" in text or f"pcall({part}," in text:
             text = _text("parts", part) + text
     return text
 

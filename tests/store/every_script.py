@@ -9,11 +9,12 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import repairs
-from clock.store.jobs import unique_locks
+from clock.store.jobs import batches, unique_locks
+from clock.store.jobs.batches import Batch, Correction
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
-from clock.store.jobs.job_results import Kept
+from clock.store.jobs.job_results import Ending, Kept
 from clock.store.jobs.job_search import JobSearch
 from clock.store.jobs.look_through import START, set_step
 from clock.store.jobs.unique_locks import Lock, LockedPush
@@ -102,7 +103,9 @@ def _save_position(redis: Redis) -> None:
 
 def _finish(redis: Redis) -> None:
     own, (job, *_) = _claimed(redis)
-    assert own.finish(job, Kept("j1", 1000, {"status": "done"}), ("SomeJob:1", "j1"), now=from_ms(NOON))
+    assert own.finish(
+        job, Ending(Kept("j1", 1000, {"status": "done"}), ("SomeJob:1", "j1"), "done"), now=from_ms(NOON)
+    )
 
 
 def _push_unique(redis: Redis) -> None:
@@ -170,6 +173,27 @@ def _bury(redis: Redis) -> None:
     assert repairs.bury(redis, "retry", [JOB.encode()], 2.0) == 1
 
 
+def _batch(redis: Redis) -> None:
+    assert batches.open_batch(redis, "parent", Batch(), now_ms=NOON) == "new"
+    callbacks: dict[str, str] = {"complete": JOB, "death": JOB}
+    assert batches.open_batch(redis, "b", Batch(callbacks=callbacks, parent="parent"), now_ms=NOON) == "new"
+    child = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default", "bid": "b"})
+    unique_locks.push(redis, [LockedPush(Lock("", "j1", bid="b"), "default", child, None)], now_ms=NOON)
+    assert batches.seal(redis, "b", now_ms=NOON) == "open"
+    assert batches.correct(redis, [Correction("b", "j1", "SomeJob", "lost")], now_ms=NOON) == 1
+    assert batches.correct(redis, [Correction("b", "j1", "SomeJob", "living")], now_ms=NOON) == 1
+    assert repairs.bury(redis, "schedule", [child.encode()], 1.0) == 0
+    assert repairs.remove_queued(redis, "default", [child.encode()]) == 1
+    assert batches.seal(redis, "parent", now_ms=NOON) == "open"
+    assert batches.open_batch(redis, "c", Batch(), now_ms=2 * NOON) == "new"
+
+
+def _remove_waiting(redis: Redis) -> None:
+    redis.zadd("retry", {JOB: 1, "{}": 2})
+    assert repairs.remove_waiting(redis, "retry", [JOB.encode()]) == 1
+    assert repairs.clear_waiting(redis, "retry") == 1
+
+
 def _trim_dead(redis: Redis) -> None:
     redis.zadd("dead", {JOB: 1})
     assert DeadJobs(redis, DEFAULT_LIMITS).trim(NOON / 1000).by_age == 1
@@ -206,6 +230,10 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "push_unique": _push_unique,
     "save_position": _save_position,
     "clear_queue": _clear_queue,
+    "correct_children": _batch,
+    "open_batch": _batch,
+    "remove_waiting": _remove_waiting,
+    "seal_batch": _batch,
     "declare": _fire,
     "fire": _fire,
     "forget_event": _forget,

@@ -40,11 +40,10 @@ class WaitingSet:
         buried = repairs.bury(self.redis, self.name, [job.member for job in jobs], now)
         return free_locks_of(self.redis, jobs, buried)
 
-    def delete(self, jobs: Sequence[FoundJob]) -> int:
-        """Delete jobs; how many were still here."""
-        return free_locks_of(
-            self.redis, jobs, repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs])
-        )
+    def delete(self, jobs: Sequence[FoundJob], how: str = repairs.DELETED) -> int:
+        """Delete jobs; how many were still here. `how` is what their batches call it."""
+        removed = repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs], how)
+        return free_locks_of(self.redis, jobs, removed)
 
     def reschedule(self, jobs: Sequence[FoundJob], at: float) -> int:
         """Set the due time of jobs to `at` (float seconds); dead jobs move to `schedule`.
@@ -96,9 +95,9 @@ class QueueJobs:
         """Its jobs, the next one to be taken first."""
         return (found(payload) for payload in listing.queue_payloads(self.redis, self.name))
 
-    def delete(self, jobs: Sequence[FoundJob]) -> int:
-        """Delete jobs; how many were still here."""
-        removed = repairs.remove_queued(self.redis, self.name, [job.member for job in jobs])
+    def delete(self, jobs: Sequence[FoundJob], how: str = repairs.DELETED) -> int:
+        """Delete jobs; how many were still here. `how` is what their batches call it."""
+        removed = repairs.remove_queued(self.redis, self.name, [job.member for job in jobs], how)
         return free_locks_of(self.redis, jobs, removed)
 
     def clear(self) -> int:

@@ -70,8 +70,9 @@ class Delayed:
         """
         moved, wrong = 0, set[bytes]()
         for step in in_steps(jobs, lambda job: 2 * len(job[0])):
-            args: list[str | bytes | float] = ["" if again is None else again, *chain.from_iterable(step)]
-            names = [where, keys.QUEUES, *(keys.queue(queue) for _, queue, _ in step)]
+            revives = "living" if where == keys.DEAD else ""
+            args: list[str | bytes | float] = ["" if again is None else again, revives, *chain.from_iterable(step)]
+            names = [where, keys.QUEUES, *keys.BATCH_KEYS, *(keys.queue(queue) for _, queue, _ in step)]
             with translated():
                 count, not_lists = self._release(keys=names, args=args)
             moved += int(count)

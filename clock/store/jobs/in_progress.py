@@ -33,7 +33,8 @@ from clock.store.server.sending import Command
 
 LONGEST_NUMBER = 19  # digits; a number of ours has fewer
 
-#: The number of an acknowledged job, the key of the lock that it frees, and its jid.
+#: The number of an acknowledged job, the key of the lock that it frees, and its jid. Key and jid '': it has a
+#: batch, or a job that follows it.
 Freed = tuple[int, str, str]
 
 logger = logging.getLogger("clock.redis")
@@ -124,7 +125,7 @@ class InProgress:
     ) -> list[Claimed]:
         """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
 
-        `frees` are the locks of those that are unique.
+        `frees` are the locks of those that are unique, and those whose end pushes other jobs.
 
         Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
         StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
@@ -197,9 +198,10 @@ class InProgress:
         counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
         done, frees = acknowledged
         shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
-        names = [self._hash, *counted, *shared, *map(keys.queue, queues)]
+        followed = keys.BATCH_KEYS if any(key == "" for _, key, _ in frees) else ()
+        names = [self._hash, *counted, *shared, *map(keys.queue, queues), *followed]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
-        freed = [word for one in frees for word in one]
+        freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
         acknowledging = [len(done), *done, len(frees), *freed]
         return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
 
@@ -220,44 +222,33 @@ class InProgress:
 
         Raises StoreUnavailable; it may be called again then.
         """
-        today = _day(now)
+        counters = (keys.STAT_PROCESSED, keys.STAT_FAILED)
+        names = [
+            self._hash,
+            where or self._hash,
+            *(key for stat in counters for key in (stat, f"{stat}:{_day(now)}")),
+        ]
+        names += [*lock_keys(), *keys.BATCH_KEYS, *([ending.kept.key] if ending.kept else [])]
+        args: list[str | int | float] = [job.number, payload, score, int(where != ""), int(ran)]
+        args += [*ending.lock_words, ending.how, to_ms(now), *(ending.kept.words if ending.kept else [])]
         with translated():
-            moved = bool(
-                self._set_aside(
-                    keys=[
-                        self._hash,
-                        where or self._hash,
-                        keys.STAT_PROCESSED,
-                        f"{keys.STAT_PROCESSED}:{today}",
-                        keys.STAT_FAILED,
-                        f"{keys.STAT_FAILED}:{today}",
-                        *lock_keys(),
-                        *([ending.kept.key] if ending.kept else []),
-                    ],
-                    args=[
-                        job.number,
-                        payload,
-                        score,
-                        int(where != ""),
-                        int(ran),
-                        *ending.lock_words,
-                        *(ending.kept.words if ending.kept else []),
-                    ],
-                )
-            )
+            moved = bool(self._set_aside(keys=names, args=args))
         if where == keys.DEAD:
             self._trim_dead(score)
         return moved
 
-    def finish(self, job: Claimed, kept: Kept, lock: tuple[str, str], *, now: datetime) -> bool:
-        """Acknowledge a job, keep its result and free its lock; False: others have it now.
+    def finish(self, job: Claimed, ending: Ending, *, now: datetime) -> bool:
+        """Acknowledge a job with all that its end causes; False: others have it now.
 
         Raises StoreUnavailable; it may be called again then.
         """
         counters = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
-        names = [self._hash, *counters, kept.key, *lock_keys()]
+        kept = ending.kept or Kept("", 0, {})
+        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS]
+        ttl, *fields = kept.words
+        args = [job.number, *ending.lock_words, ttl, to_ms(now), ending.how, *fields]
         with translated():
-            return bool(self._finish(keys=names, args=[job.number, *lock, *kept.words]))
+            return bool(self._finish(keys=names, args=args))
 
     def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
         """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced.
@@ -307,7 +298,7 @@ class InProgress:
         targets = [move.target for move in step]
         with translated():
             moved, *failed = self._put_back(
-                keys=[self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *targets], args=args
+                keys=[self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *keys.BATCH_KEYS, *targets], args=args
             )
         for place, error in zip(failed[::2], failed[1::2], strict=True):
             stuck.add(step[place - 1], error.decode(errors="replace"))
@@ -326,7 +317,8 @@ class InProgress:
         for push in pushes:
             at = "" if push.at is None else push.at
             args += [queues.index(push.queue) + 1, push.queue, push.payload, at]
-        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *map(keys.queue, queues)]
+            args += [push.lock.bid, push.lock.jid] if push.lock else ["", ""]
+        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
         with translated():
             return bool(self._save_position(keys=names, args=args))
 

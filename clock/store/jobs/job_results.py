@@ -31,10 +31,14 @@ class Kept(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """The end of a job: its result, if it keeps one, and the lock (key, jid) that it frees."""
+    """The end of a job: its result, if it keeps one, the lock (key, jid) that it frees, and how it ended.
+
+    `how` is "done", "dead", "dropped" or "cancelled"; '': it runs again.
+    """
 
     kept: Kept | None = None
     lock: tuple[str, str] | None = None
+    how: str = ""
 
     @property
     def lock_words(self) -> tuple[str, str]:

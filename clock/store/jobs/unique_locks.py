@@ -29,7 +29,11 @@ _monotonic = SystemClock().monotonic
 
 
 class Lock(msgspec.Struct):
-    """The lock that a push needs at `now_ms`. If another job holds it, `holder` is that job's jid afterwards."""
+    """The lock that a push needs at `now_ms`. If another job holds it, `holder` is that job's jid afterwards.
+
+    `bid` is the batch that the job is added to ('': none). A job of a batch that is not unique has the key ''. If
+    the batch is done, the job is not pushed, and `is_late` is true afterwards.
+    """
 
     key: str
     jid: str
@@ -37,6 +41,8 @@ class Lock(msgspec.Struct):
     conflict: str = "skip"
     now_ms: int = 0
     holder: str = ""
+    bid: str = ""
+    is_late: bool = False
 
 
 class LockedPush(NamedTuple):
@@ -58,11 +64,15 @@ class HeldLock(NamedTuple):
 
 
 def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> None:
-    """Push each job that gets its lock; the other locks name their `holder`. Raises StoreUnavailable."""
+    """Push each job that gets its lock and is new in its batch; the other locks name their `holder`.
+
+    Raises StoreUnavailable; it may be called again then.
+    """
     again = []
     for one, reply in zip(pushes, _push(redis, pushes, now_ms), strict=True):
         holder, _, since = text(reply).rpartition("|")
         one.lock.holder = holder
+        one.lock.is_late = text(reply) == "|"
         if holder and now_ms - int(since) > CHECKED_AFTER_MS and heal(redis, one.lock.key, holder, now_ms=now_ms):
             again.append(one)
     for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
@@ -74,8 +84,8 @@ def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> list[bytes
     args: list[str | int | float] = [now_ms]
     for lock, queue, payload, at in pushes:
         args += [lock.key, lock.jid, lock.window_ms, lock.conflict, queues.index(queue) + 1, queue, payload]
-        args.append("" if at is None else at)
-    names = [*lock_keys(windows=True), keys.QUEUES, keys.SCHEDULE, *map(keys.queue, queues)]
+        args += ["" if at is None else at, lock.bid]
+    names = [*lock_keys(windows=True), keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
     with translated():
         return list(script(redis, "push_unique")(keys=names, args=args))
 

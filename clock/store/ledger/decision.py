@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.held_pushes import HeldBatch, Push
 
 
 class DecisionKind(StrEnum):
@@ -50,7 +50,7 @@ class Decision(msgspec.Struct, frozen=True):
     chain without gaps. `detail` is stored in the history; `pushes` are the jobs that the firing enqueues;
     `watched` are the jids for the overlap check. `counted` is the entry's new value (empty: unchanged),
     `uncounted` its value if the decision is paused. `joins`: the history has one record for it and those of its
-    kind just before it.
+    kind just before it. `batches` are opened with the firing.
     """
 
     event: str
@@ -64,6 +64,7 @@ class Decision(msgspec.Struct, frozen=True):
     counted: str = ""
     uncounted: str = ""
     joins: bool = False
+    batches: Sequence[HeldBatch] = ()
 
 
 class Verdict(IntEnum):

@@ -11,6 +11,7 @@ import msgspec
 from clock.store import keys
 from clock.store.jobs.unique_locks import Lock
 from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.held_pushes import HeldBatch
 
 _KEYS = [
     keys.LEDGER_DECIDED,
@@ -23,6 +24,7 @@ _KEYS = [
     keys.UNIQUE,
     keys.UNIQUE_WINDOWS,
     keys.REPLACED,
+    *keys.BATCH_KEYS,
 ]
 
 
@@ -58,6 +60,7 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
         {place: made.counted for place, made in enumerate(decisions, 1) if made.counted},
         {place: 1 for place, made in enumerate(decisions, 1) if made.joins},
         {place: _lock(push.lock) for place, push in enumerate(pushes, 1) if push.lock},
+        {place: [_batch(one) for one in made.batches] for place, made in enumerate(decisions, 1) if made.batches},
         backfilled,
     )
     names = [*_KEYS, *map(keys.queue, places), *(keys.HISTORY + made.event for made in decisions)]
@@ -67,7 +70,11 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
 
 
 def _lock(lock: Lock) -> list[str]:
-    return [lock.key, lock.jid, str(lock.window_ms), lock.conflict, str(lock.now_ms)]
+    return [lock.key, lock.jid, str(lock.window_ms), lock.conflict, str(lock.now_ms), lock.bid]
+
+
+def _batch(batch: HeldBatch) -> list[str]:
+    return [batch.bid, batch.text, batch.parent, str(int(batch.is_sealed)), str(batch.now_ms)]
 
 
 def _record(decision: Decision) -> str:

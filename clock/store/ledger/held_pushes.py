@@ -28,6 +28,19 @@ class Push(msgspec.Struct, frozen=True, array_like=True):
     lock: Lock | None = None
 
 
+class HeldBatch(msgspec.Struct):
+    """A batch that a firing opens: its JSON, its parent's bid ('': none), and whether it is sealed.
+
+    `now_ms` is in ms since 1970.
+    """
+
+    bid: str
+    text: str
+    parent: str
+    now_ms: int
+    is_sealed: bool = False
+
+
 def jid_of(event: str, due_ms: int, place: int) -> str:
     """The jid of the job at that place, from 0, among those of a firing: 24 hex digits.
 
@@ -45,6 +58,7 @@ class HeldPushes(msgspec.Struct):
     previous_ms: int | None
     pushes: list[Push] = []  # a struct makes a new one for each
     jids: list[str] = []
+    batches: list[HeldBatch] = []
     _given: int = 0
 
     def next_jid(self) -> str:
@@ -120,8 +134,8 @@ in_child(_let_go)
 
 
 @contextmanager
-def holding_in(held: HeldPushes) -> Iterator[None]:
-    """Hold what is pushed inside the block in `held`."""
+def holding_in(held: HeldPushes | None) -> Iterator[None]:
+    """Hold what is pushed inside the block in `held`. None: do not hold it."""
     token = _current.set(held)
     try:
         yield

@@ -8,7 +8,8 @@
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it may be taken for dead (ms), unless it is heard of
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
--- for each of these its number, its lock's key and its jid; then the names of the queues
+-- for each of these its number, its lock's key and its jid (key '': its end may push other jobs, and the six keys of
+-- batches follow the queues; the jid is now (ms) then); then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
 -- queue that is paused, and "\n\n" if there are cancelled jobs.
 --
@@ -23,11 +24,20 @@ need('HSET', KEYS[1], '0', '')
 local acknowledged = tonumber(ARGV[5])
 local freed = tonumber(ARGV[6 + acknowledged])
 local before_names = 6 + acknowledged + 3 * freed
+local last_queue = 8 + #ARGV - before_names
+local left = {} -- jobs whose end could not be noted: they stay in progress
 for at = 7 + acknowledged, before_names, 3 do
-  if redis.call('HEXISTS', KEYS[1], ARGV[at]) == 1 then free_lock(KEYS[7], KEYS[8], ARGV[at + 1], ARGV[at + 2]) end
+  local entry = redis.call('HGET', KEYS[1], ARGV[at])
+  if entry and ARGV[at + 1] == '' then
+    local is_noted = pcall(end_job, batch_keys(last_queue + 1), entry, 'done', tonumber(ARGV[at + 2]))
+    left[ARGV[at]] = not is_noted and entry or nil
+  elseif entry then
+    free_lock(KEYS[7], KEYS[8], ARGV[at + 1], ARGV[at + 2])
+  end
 end
 if acknowledged > 0 then
   local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 6, 5 + acknowledged))
+  for field, entry in pairs(left) do redis.call('HSET', KEYS[1], field, entry) end
   redis.pcall('INCRBY', KEYS[2], done)
   redis.pcall('INCRBY', KEYS[3], done)
   redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
@@ -37,7 +47,7 @@ if wanted == 0 then return claimed end
 redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
 local bytes, few = 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
-for i = 9, #KEYS do
+for i = 9, last_queue do
   local name, fields = ARGV[before_names + i - 8], {}
   local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
   if is_paused then paused[#paused + 1] = '\n' .. name end

@@ -5,7 +5,8 @@
 -- KEYS[5] hash event ('': all) -> pause, JSON    KEYS[6] the lease
 -- KEYS[7] hash event -> what Clockwork's form with a condition counts its periods from
 -- KEYS[8] hash of locks of unique jobs    KEYS[9] sorted set of locks with a window    KEYS[10] sorted set of replaced
--- jobs    KEYS[11], ... the list of each queue    then, for each decision, its event's history stream
+-- jobs    KEYS[11], ... the six keys of batches    KEYS[17], ... the list of each queue
+-- then, for each decision, its event's history stream
 -- then, for each decision with watched jobs, its event's hash of these: jid -> due (ms)
 -- then, with backfilled decisions, the sorted set of these: due (ms), a space, event -> now (ms)
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
@@ -15,10 +16,11 @@
 -- and how many jobs each has; of the jobs' payloads and the places of their queues, one after the other; the names
 -- of the queues; then a map from a job's place in those to its score in the delayed set, and maps from a decision's
 -- place to its watched jids, to what KEYS[7] is to hold for it, and to 1 if the entry may join a latest one of the
--- same kind in the history; and a map from a unique job's place to its lock: key, jid, window (ms), the conflict
--- rule, and now (ms). If another job holds the lock, the job is not pushed, and the history names the holder; and a map
--- from a backfilled decision's place to now (ms). An empty declaration: fired by hand or backfilled, which the history
--- records and the ledger does not.
+-- same kind in the history; and a map from a unique job's place to its lock: key ('': none), jid, window (ms), the
+-- conflict rule, now (ms), and the bid of its batch ('': none); and a map from a decision's place to the batches that
+-- it opens, each a list of bid, JSON, parent's bid (''), 1 if it is sealed, and now (ms). If another job holds the
+-- lock, the job is not pushed, and the history names the holder; and a map from a backfilled decision's place to now
+-- (ms). An empty declaration: fired by hand or backfilled, which the history records and the ledger does not.
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger says something else of the event than `after` and
 -- declaration do, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -26,9 +28,9 @@
 -- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
-local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins, locks, backfilled =
+local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins, locks, batches, backfilled =
   unpack(cmsgpack.unpack(ARGV[4]))
-local FIXED = 10 -- keys before those of the queues, the histories and the watched jobs
+local FIXED = 16 -- keys before those of the queues, the histories and the watched jobs
 local HISTORIES = FIXED + #names
 local next_watched = HISTORIES + #events
 local BACKFILLED = KEYS[#KEYS] -- if there are any
@@ -67,7 +69,7 @@ local function take_locks(n, first, last) -- the history's entry names the holde
   local holders = {}
   for job = first, last do
     local lock = locks[job]
-    local holder = lock and take_lock(KEYS[8], KEYS[9], KEYS[10], tonumber(lock[5]), unpack(lock, 1, 4))
+    local holder = lock and lock[1] ~= '' and take_lock(KEYS[8], KEYS[9], KEYS[10], tonumber(lock[5]), unpack(lock, 1, 4))
     if holder then
       kept_out[job] = true
       holders[#holders + 1] = cjson.encode(lock[2]) .. ':' .. cjson.encode(holder)
@@ -80,6 +82,7 @@ end
 
 local function push(job)
   if kept_out[job] then return end
+  if locks[job] and locks[job][6] ~= '' then add_child(batch_keys(11), locks[job][6], locks[job][2]) end
   if delays[job] then
     redis.call('ZADD', KEYS[4], delays[job], payloads[job])
   else
@@ -171,9 +174,13 @@ for n, event in ipairs(events) do
   if watched[n] then next_watched = next_watched + 1 end
   if verdict == 1 then
     if next(locks) then take_locks(n, first, last) end
+    for _, batch in ipairs(batches[n] or {}) do open_batch(batch_keys(11), unpack(batch, 1, 3)) end
     write_history(n)
     if backfilled[n] then redis.call('ZADD', BACKFILLED, backfilled[n], dues[n] .. ' ' .. event) end
     for job = first, last do push(job) end
+    for _, batch in ipairs(batches[n] or {}) do
+      if batch[4] == '1' then seal_batch(batch_keys(11), batch[1], tonumber(batch[5])) end
+    end
     if watched[n] and holds(KEYS[next_watched], 'hash') then
       for _, jid in ipairs(watched[n]) do redis.call('HSET', KEYS[next_watched], jid, dues[n]) end
     end

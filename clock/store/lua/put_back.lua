@@ -1,7 +1,7 @@
 -- Move jobs from in progress to where others find them: a stopping worker's own, or a dead worker's.
 --
 -- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] set of parked classes
--- KEYS[4] sorted set of workers       KEYS[5], ... for each job where it goes: a queue's list, the sorted set of
+-- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches    KEYS[11], ... for each job where it goes: a queue's list, the sorted set of
 --   dead jobs, or the list of a class's parked jobs
 -- ARGV[1] the worker whose jobs they are
 -- ARGV[2] now (ms): nothing is moved if the worker's heartbeat has not expired; '' if it moves its own jobs
@@ -13,7 +13,10 @@
 -- worker may come back between looking and moving. A job leaves last, and one whose target has a wrong type stays:
 -- the others must not wait for it.
 local function add(where, key, name, payload)
-  if where == 'dead' then return redis.pcall('ZADD', key, name, payload) end
+  if where == 'dead' then
+    pcall(end_job, batch_keys(5), payload, 'dead', 1000 * name)
+    return redis.pcall('ZADD', key, name, payload)
+  end
   if where == 'parked' then return redis.pcall('LPUSH', key, payload) end
   return redis.pcall('RPUSH', key, payload)
 end
@@ -22,11 +25,11 @@ need('HDEL', KEYS[1], '')
 local expires = redis.call('ZSCORE', KEYS[4], ARGV[1])
 if ARGV[2] ~= '' and expires and tonumber(expires) >= tonumber(ARGV[2]) then return { 0 } end
 local reply = { 0 }
-for place = 1, #KEYS - 4 do
+for place = 1, #KEYS - 10 do
   local at = 4 * place - 1
   local field, where, name = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if redis.call('HEXISTS', KEYS[1], field) == 1 then
-    local added = add(where, KEYS[4 + place], name, ARGV[at + 3])
+    local added = add(where, KEYS[10 + place], name, ARGV[at + 3])
     if type(added) == 'table' and added.err then
       if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
       reply[#reply + 1] = place

@@ -19,7 +19,7 @@ from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, decode
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import Claimed, InProgress
-from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending
 from clock.store.ledger.held_pushes import Push
 from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.fetching.handoff import Slot
@@ -88,8 +88,8 @@ class _LateReports:
         self.error = None if run.error is None else f"{type(run.error).__name__}: {run.error}"
         self.calls.append(partial(self._outcomes.note, run))
 
-    def finish(self, slot: Slot, job: Claimed, seconds: float, lock: tuple[str, str] | None = None) -> None:
-        self.calls.append(partial(self._fetcher.finish, slot, job, seconds, lock))
+    def finish(self, slot: Slot, job: Claimed, seconds: float, frees: Sequence[tuple[str, str]] = ()) -> None:
+        self.calls.append(partial(self._fetcher.finish, slot, job, seconds, frees))
 
     def free(self, slot: Slot) -> None:
         self.calls.append(partial(self._fetcher.free, slot))
@@ -98,8 +98,8 @@ class _LateReports:
         self.outcome = "parked"
         self.calls.append(partial(self._moves.park, job, class_name))
 
-    def finish_with(self, job: Claimed, kept: Kept, lock: tuple[str, str]) -> None:
-        self.calls.append(partial(self._moves.finish_with, job, kept, lock))
+    def finish_with(self, job: Claimed, ending: Ending) -> None:
+        self.calls.append(partial(self._moves.finish_with, job, ending))
 
     def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
         return self._moves.begin_unique(job, lock, until_start=until_start)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from clock.clocks import to_ms
 from clock.store.ledger.decision import Decision, DecisionKind
-from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.held_pushes import HeldBatch, Push
 from clock.store.ledger.pauses import Pause
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.timetable import Event
@@ -27,7 +27,7 @@ _MS = timedelta(milliseconds=1)
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The result of a firing: its kind, the reason, and the jobs that it pushed, with their jids.
+    """The result of a firing: its kind, the reason, the jobs that it pushed, with their jids, and their batches.
 
     `cancelled` names events that must not run again. `began` is the start of the firing; None: it has just
     ended. `counts`: the due instant uses up the period of Clockwork's form. It does not if the condition refused
@@ -41,6 +41,7 @@ class Outcome(msgspec.Struct, frozen=True):
     cancelled: tuple[str, ...] = ()
     began: datetime | None = None
     counts: bool = True
+    batches: tuple[HeldBatch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def decision_of(
         counted=due.counted[outcome.counts and outcome.kind is not DecisionKind.PAUSED],
         uncounted=due.counted[0],
         joins=due.is_asked_again and outcome.kind in JOINED,
+        batches=outcome.batches,
     )
 
 
@@ -109,6 +111,7 @@ def paused_decision(decision: Decision, reason: str, signature: Signature) -> De
         detail=record,
         pushes=(),
         watched=(),
+        batches=(),
         counted=decision.uncounted,
     )
 

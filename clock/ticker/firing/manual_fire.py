@@ -34,7 +34,8 @@ def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Sign
             logger.debug("The action of %r failed", event.name, exc_info=error)
             raise ActionFailed(event.name, error) from error
     due = Due(now, None, now, caught_up=False)
-    outcome = Outcome(DecisionKind.MANUAL, pushes=tuple(held.pushes), jids=tuple(held.jids))
+    pushes, jids, batches = tuple(held.pushes), tuple(held.jids), tuple(held.batches)
+    outcome = Outcome(DecisionKind.MANUAL, pushes=pushes, jids=jids, batches=batches)
     decision = decision_of(event, due, outcome, late=None, signature=signature)
     [verdict] = ledger.commit([replace(decision, declaration="")])
     if verdict is Verdict.WRONG_TYPE:

@@ -194,7 +194,7 @@ def carry_out(timetable: Timetable, event: Event, due: Due, action_of: ActionOf 
         for callback in timetable.callbacks.after_run:
             _call_after(timetable, callback, event, due.at)
     cancelled = (event.name, *running.cancelled) if cancels(answer) else tuple(running.cancelled)
-    return Outcome(due.kind, None, tuple(held.pushes), tuple(held.jids), cancelled)
+    return Outcome(due.kind, None, tuple(held.pushes), tuple(held.jids), cancelled, batches=tuple(held.batches))
 
 
 def _allows(event: Event, due: Due) -> bool:

@@ -25,7 +25,7 @@ class Claims:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._held: dict[int, Claimed] = {}  # guarded by _lock; a single lookup needs none
-        self._frees: list[Freed] = []  # guarded by _lock; of unique jobs among `_done`
+        self._frees: list[Freed] = []  # guarded by _lock; of jobs among `_done`
         self._done: list[int] = []  # guarded by _lock; to be acknowledged
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
@@ -45,12 +45,15 @@ class Claims:
         """Whether there are jobs to be acknowledged."""
         return bool(self._done)
 
-    def finish(self, job: Claimed, lock: tuple[str, str] | None = None) -> None:
-        """Note that a job is done: the next round trip acknowledges it, and frees its lock (key, jid)."""
+    def finish(self, job: Claimed, *frees: tuple[str, str]) -> None:
+        """Note that a job is done: the next round trip acknowledges it, and frees its locks, each (key, jid).
+
+        ("", ""): it has a batch, or a job that follows it.
+        """
         with self._lock:
             self._done.append(job.number)
-            if lock is not None:
-                self._frees.append((job.number, *lock))
+            for pair in frees:
+                self._frees.append((job.number, *pair))
             self._held.pop(job.number, None)
 
     def drop(self, jobs: Iterable[Claimed]) -> None:

@@ -10,7 +10,7 @@ worker. If nothing waits in the queues, the next claim is left to `idle_wait.py`
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
@@ -143,10 +143,10 @@ class Fetcher:
                 slot.job = job
                 return job
 
-    def finish(self, slot: Slot, job: Claimed, seconds: float, lock: tuple[str, str] | None = None) -> None:
+    def finish(self, slot: Slot, job: Claimed, seconds: float, frees: Sequence[tuple[str, str]] = ()) -> None:
         """Note that `job` was run and took so long; it is acknowledged with the next round trip."""
         self.handoff.pace.note(seconds)
-        self.claims.finish(job, lock)
+        self.claims.finish(job, *frees)
         slot.job = None
         if self._idle or self.stopping:
             self.acknowledge()

@@ -17,7 +17,7 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import Payload, decode, encode_again
 from clock.problems import Problems
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
-from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending
 from clock.store.ledger.held_pushes import Push
 from clock.worker.fetching.claims import Claims
 
@@ -59,9 +59,9 @@ class JobMoves:
         move = partial(self._in_progress.set_aside, job, encode_again(payload), where=where, score=score, ran=ran)
         self._settle(job, partial(move, now=self._clock.now(), ending=ending))
 
-    def finish_with(self, job: Claimed, kept: Kept, lock: tuple[str, str]) -> None:
-        """Acknowledge a job that is done, keep its result and free its lock."""
-        self._settle(job, partial(self._in_progress.finish, job, kept, lock, now=self._clock.now()))
+    def finish_with(self, job: Claimed, ending: Ending) -> None:
+        """Acknowledge a job that is done or dropped, with all that its end causes."""
+        self._settle(job, partial(self._in_progress.finish, job, ending, now=self._clock.now()))
 
     def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
         """Start a unique job; False: a newer push has replaced it."""

@@ -141,11 +141,13 @@ class Processor:
         """Acknowledge a job that is done or dropped, with its result if it keeps one."""
         if "result_ttl" in payload and keeps_result(payload):
             kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
-            self._moves.finish_with(claimed, kept, lock_pair(payload) or ("", ""))
+            self._moves.finish_with(claimed, Ending(kept, lock_pair(payload), "dropped" if error else "done"))
+            self._fetcher.free(self._slot)
+        elif error and "bid" in payload:
+            self._moves.finish_with(claimed, _ending(payload, "dropped", None))
             self._fetcher.free(self._slot)
         else:
-            lock = lock_pair(payload) if "unique" in payload else None
-            self._fetcher.finish(self._slot, claimed, took, lock)
+            self._fetcher.finish(self._slot, claimed, took, frees_of(payload, is_done=error is None))
         if state.cancelled:
             self._moves.forget_cancellation(str(payload.get("jid")))
 
@@ -234,7 +236,17 @@ class Processor:
 def _ending(payload: Payload, status: Status, error: BaseException | None) -> Ending:
     """The end of a job that has no value."""
     kept = kept_error(payload, status, error) if keeps_result(payload) else None
-    return Ending(kept, lock_pair(payload))
+    return Ending(kept, lock_pair(payload), "dead" if status == "failed" else status)
+
+
+def frees_of(payload: Payload, *, is_done: bool) -> Sequence[tuple[str, str]]:
+    """The locks that an acknowledgement frees, and ("", "") if the job's end may push other jobs."""
+    if payload.keys().isdisjoint(("unique", "bid", "then")):
+        return ()
+    pairs = [lock_pair(payload)]
+    if is_done and ("bid" in payload or "then" in payload):
+        pairs.append(("", ""))
+    return [pair for pair in pairs if pair is not None]
 
 
 def _report_error(error: BaseException, what: str, payload: Payload, queue: str) -> None:
