@@ -16,7 +16,7 @@ from clock.inspection.jobs.job_sets import free_locks_of, view_of
 from clock.inspection.jobs.pages import queue_place
 from clock.store import Redis, repairs
 from clock.store.jobs import paused_queues
-from clock.store.jobs.look_through import Step
+from clock.store.jobs.scanning import Step
 
 
 class Queue(JobPlace):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from clock.clocks import from_ms, to_ms
 from clock.store.ledger.entry import Entry, Origin
-from clock.ticker.firing.remembered import Behind, Remembered
+from clock.ticker.firing.own_commits import Behind, OwnCommits
 from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Event
@@ -76,13 +76,13 @@ def _restored(events: Sequence[str], *, is_old: bool) -> None:
         )
 
 
-def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remembered: Remembered) -> None:
+def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], own_commits: OwnCommits) -> None:
     """Log what is unusual in the ledger entries of events."""
     by_origin: dict[Origin, list[str]] = {}
     for item, entry in zip(planned, entries, strict=True):
         by_origin.setdefault(entry.origin, []).append(item.event.name)
-    _restored([*remembered.restored, *by_origin.get(Origin.RESTORED, [])], is_old=remembered.is_old)
-    remembered.restored.clear()
+    _restored([*own_commits.restored, *by_origin.get(Origin.RESTORED, [])], is_old=own_commits.is_old)
+    own_commits.restored.clear()
     if renewed := by_origin.get(Origin.RENEWED):
         logger.warning(
             "The ledger entries of %s had a missing or invalid part; this clock rebuilt them from the rest: a "
@@ -91,7 +91,7 @@ def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], remember
             shortened_list(list(map(repr, renewed))),
         )
     pairs = [(item.event.name, item.event.declaration) for item in planned]
-    if behind := remembered.behind(pairs, entries):
+    if behind := own_commits.behind(pairs, entries):
         events = {item.event.name: item.event for item in planned}
         logger.warning(
             "Redis lost decisions that this clock had committed: an older snapshot was restored, or a replica "

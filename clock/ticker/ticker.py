@@ -25,8 +25,8 @@ from clock.ticker.firing.action_threads import ActionThreads
 from clock.ticker.firing.decision_buffer import DecisionBuffer
 from clock.ticker.firing.decisions import Outcome, Signature
 from clock.ticker.firing.overlap import OverlapCheck
+from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.firing.prepared_firings import PreparedFirings
-from clock.ticker.firing.remembered import Remembered
 from clock.ticker.firing.run_event import IN_PRODUCTION, ActionMode, EventRunner
 from clock.ticker.firing.tick_callbacks import TickCallbacks
 from clock.ticker.next_due_marker import NextDueMarker
@@ -76,12 +76,12 @@ class Ticker:
         self.last_round = self.last_look  # when the last round without an error ended
         self._holds_prepared = False  # decisions of prepared firings wait for the next commit
         self._marker = NextDueMarker(ledger, clock=clock)
-        self._remembered = remembered = Remembered()
+        self._own_commits = own_commits = OwnCommits()
         self._buffer = buffer = DecisionBuffer(
-            ledger, clock=clock, signature=signature, remembered=remembered, problems=problems
+            ledger, clock=clock, signature=signature, own_commits=own_commits, problems=problems
         )
         self._threads = threads = ActionThreads(timetable.settings.max_threads, self._wake.set)
-        self._plan = plan = Plan(ledger, threads.latest_started, remembered)
+        self._plan = plan = Plan(ledger, threads.latest_started, own_commits)
         self._database_events = DatabaseEvents(
             timetable, plan, clock=clock, leads=leads, on_change=self._wake.set, problems=problems
         )
@@ -226,7 +226,7 @@ class Ticker:
         self.last_look = self._clock.monotonic()
         if not self._leads():
             self._part.rests()
-            self._remembered.is_old = True
+            self._own_commits.is_old = True
             self._plan.forget()
             self._database_events.forget()
             self._buffer.drop()

@@ -93,7 +93,7 @@ class Dashboard:
         except BadInput as error:
             return self._problem(request, error.status, "bad", str(error))
         except ClockError as error:
-            status, key = next((told for kind, told in FAULTS.items() if isinstance(error, kind)), FAILED)
+            status, key = next((answer for kind, answer in FAULTS.items() if isinstance(error, kind)), FAILED)
             return self._problem(request, status, key, str(error))
         except Exception:
             logger.exception("The dashboard failed on %s %s", request.method, request.path)

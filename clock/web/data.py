@@ -14,7 +14,7 @@ from clock.inspection import Circumstances, Finding, Status, examine, status
 from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of
 from clock.inspection.opening import Redis
 from clock.timetable import Event, Timetable, with_rows
-from clock.web.remembered import Remembered
+from clock.web.cache import Cached
 
 logger = logging.getLogger("clock.web")
 
@@ -47,20 +47,20 @@ class Data:
     """Reads for the pages. Every method raises StoreUnavailable if Redis does not answer."""
 
     source: Source
-    _status: Remembered[Status] = field(init=False, repr=False)
-    _names: Remembered[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
-    _declared: Remembered[tuple[Mapping[str, Event], Mapping[str, str]]] = field(init=False, repr=False)
+    _status: Cached[Status] = field(init=False, repr=False)
+    _names: Cached[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
+    _declared: Cached[tuple[Mapping[str, Event], Mapping[str, str]]] = field(init=False, repr=False)
     _sizes: dict[str, deque[int]] = field(init=False, repr=False)  # guarded by the lock of _status
-    _findings: Remembered[Sequence[Finding]] = field(init=False, repr=False)
+    _findings: Cached[Sequence[Finding]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sizes", {})
         clock = self.source.clock
         rows = ROWS_SECONDS if self.source.timetable and self.source.timetable.synced else FILE_SECONDS
-        object.__setattr__(self, "_declared", Remembered(self._look_for_declared, rows, clock=clock))
-        object.__setattr__(self, "_status", Remembered(self._look, STATUS_SECONDS, clock=clock))
-        object.__setattr__(self, "_names", Remembered(self._look_for_names, NAMES_SECONDS, clock=clock))
-        object.__setattr__(self, "_findings", Remembered(self._examine, FINDINGS_SECONDS, clock=clock))
+        object.__setattr__(self, "_declared", Cached(self._look_for_declared, rows, clock=clock))
+        object.__setattr__(self, "_status", Cached(self._look, STATUS_SECONDS, clock=clock))
+        object.__setattr__(self, "_names", Cached(self._look_for_names, NAMES_SECONDS, clock=clock))
+        object.__setattr__(self, "_findings", Cached(self._examine, FINDINGS_SECONDS, clock=clock))
 
     @property
     def redis(self) -> Redis:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from clock.inspection import FoundJob
 from clock.inspection.jobs.pages import Page
+from clock.web.formatting import LONGEST_BLOCK
 from clock.web.input.inputs import number
 from clock.web.input.job_filters import cursor_in
 from clock.web.page import Visit
-from clock.web.shown import LONGEST_BLOCK
 
 JOBS_ON_A_PAGE = 25
 FIELDS = ("class", "jid", "queue", "retry_count", "failed_at", "enqueued_at", "created_at", "error_class", "at")

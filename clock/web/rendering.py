@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from clock.clocks import from_ms
 from clock.timetable.explanation import explain
-from clock.web import shown
+from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, grid, sparkline, throughput
 from clock.web.charts.charts import dots
 from clock.web.charts.strips import KINDS, big_strip, kind_of, strip

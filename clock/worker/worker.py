@@ -35,9 +35,9 @@ from clock.worker.heartbeat.watchdog import Watchdog
 from clock.worker.limits import Limits
 from clock.worker.maintenance.clock_watch import ClockWatch
 from clock.worker.maintenance.duties import Duties
+from clock.worker.maintenance.entry_errors import EntryErrors
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
-from clock.worker.maintenance.seldom import Seldom
 from clock.worker.options import WorkerOptions
 from clock.worker.running.cancelling import cancel_running
 from clock.worker.running.coroutines import cancel_all, stacks
@@ -99,7 +99,7 @@ class Worker:
         self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
         self._job_threads: list[threading.Thread] = []
         self._cut_short = False
-        self._seldom = Seldom(clock, self._problems)
+        self._entry_errors = EntryErrors(clock, self._problems)
         self._queues = self._problems.part("queues")
         self._started = clock.now().timestamp()
         outcomes = FiringOutcomes(redis, clock=clock, problems=self._problems)
@@ -107,7 +107,9 @@ class Worker:
         self._listeners = (METRICS.note, outcomes.note, *counters, *listeners)
         self._moves = JobMoves(self._in_progress, self._fetcher.claims, clock=clock, problems=self._problems)
         self._clock_watch = ClockWatch(redis, clock=clock)
-        self._duties = Duties(redis, self._named_duties(), self._seldom, problems=self._problems, clock=clock)
+        self._duties = Duties(
+            redis, self._named_duties(), self._entry_errors, problems=self._problems, clock=clock
+        )
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
@@ -312,7 +314,7 @@ class Worker:
             clock=self._clock,
             own=self._identity,
             dead=self._options.dead,
-            seldom=self._seldom,
+            entry_errors=self._entry_errors,
             died=self._callbacks.died,
         )
 
@@ -357,7 +359,7 @@ class Worker:
         self._queues.found(*unserved_problems(self._redis, self._started))
 
     def _release_parked(self) -> None:
-        released = unpark(self._delayed, seldom=self._seldom)
+        released = unpark(self._delayed, entry_errors=self._entry_errors)
         if released:
             logger.info("Released %d parked jobs: this worker can run them", released)
 

@@ -16,7 +16,7 @@ from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.store.jobs.job_results import Ending, Kept
 from clock.store.jobs.job_search import JobSearch
-from clock.store.jobs.look_through import START, set_step
+from clock.store.jobs.scanning import START, set_step
 from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.ledger import history

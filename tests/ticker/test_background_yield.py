@@ -8,7 +8,7 @@ from redis import Redis
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker.background_yield import LONGEST_SECONDS, BackgroundYield
-from clock.ticker.firing.remembered import Remembered
+from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.planning.plan import Plan
 from clock.timetable import Timetable
 from tests.patience import PATIENCE_SECONDS
@@ -19,7 +19,7 @@ BEFORE_SIX = timedelta(seconds=9, milliseconds=990)  # the tests begin ten secon
 @pytest.fixture
 def plan(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Plan:
     """A plan with one event, due at six."""
-    plan = Plan(RedisLedger(redis), lambda _name: None, Remembered())
+    plan = Plan(RedisLedger(redis), lambda _name: None, OwnCommits())
     plan.read(declare('every().day.at("06:00").do(FetchNewsJob, "x")').events, fake_clock.now())
     return plan
 

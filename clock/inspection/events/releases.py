@@ -52,7 +52,7 @@ def release_changes(redis: Redis, count: int, before: str = "") -> list[ReleaseC
 def _change(number: str, entry: Mapping[str, Any]) -> ReleaseChange:
     named = {kind: _names(entry.get(kind), 3 if kind == "changed" else 2) for kind in KINDS}
     counts, events = entry.get("counts"), entry.get("events")
-    told = counts if isinstance(counts, dict) else {}
+    given = counts if isinstance(counts, dict) else {}
     return ReleaseChange(
         id=number,
         at=from_ms(int(number.partition("-")[0])),
@@ -60,7 +60,7 @@ def _change(number: str, entry: Mapping[str, Any]) -> ReleaseChange:
         host=str(entry.get("host", "")),
         events=events if isinstance(events, int) else 0,
         is_first=entry.get("first") is True,
-        counts={kind: told[kind] if isinstance(told.get(kind), int) else len(named[kind]) for kind in KINDS},
+        counts={kind: given[kind] if isinstance(given.get(kind), int) else len(named[kind]) for kind in KINDS},
         **named,
     )
 

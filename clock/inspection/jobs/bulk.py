@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.jobs.pages import Order, Place, cursor_of, meant
-from clock.store.jobs.look_through import MOST_JOBS, Cursor, Step
+from clock.store.jobs.scanning import MOST_JOBS, Cursor, Step
 
 Act = Callable[[Sequence[FoundJob], Step], int]
 

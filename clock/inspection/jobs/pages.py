@@ -9,9 +9,9 @@ from typing import Literal
 from clock.errors import InvalidCursor
 from clock.inspection.jobs.jobs import FoundJob, JobFilter, found
 from clock.store import Redis, keys, listing
-from clock.store.jobs import look_through
-from clock.store.jobs.look_through import MOST_JOBS, START, Cursor, Seen, Step
+from clock.store.jobs import scanning as look_through
 from clock.store.jobs.queues import list_size
+from clock.store.jobs.scanning import MOST_JOBS, START, Cursor, Seen, Step
 
 Order = Literal["first", "last"]
 

@@ -54,13 +54,13 @@ class Progress:
         }
 
 
-def progress_of(told: object) -> Progress | None:
+def progress_of(report: object) -> Progress | None:
     """The progress in a worker's report, or None if it is missing or invalid."""
-    if not isinstance(told, Mapping) or not _is_number(told.get("done")):
+    if not isinstance(report, Mapping) or not _is_number(report.get("done")):
         return None
-    total, seconds, note = told.get("total"), told.get("seconds"), told.get("note")
+    total, seconds, note = report.get("total"), report.get("seconds"), report.get("note")
     return Progress(
-        told["done"],
+        report["done"],
         total if _is_number(total) else None,
         seconds if _is_number(seconds) else None,
         note if isinstance(note, str) else None,

@@ -14,9 +14,9 @@ from redis.retry import Retry
 
 from clock.errors import ConfigurationError
 from clock.store.server.address import Address, read, unreadable
+from clock.store.server.client_info import about_library
 from clock.store.server.cluster import ClusterNodes, ClusterPool
 from clock.store.server.faults import plain
-from clock.store.server.library import about_library
 from clock.store.server.namespace import Namespace, set_readers
 from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
 from clock.store.server.sentinels import PrimaryPool, Sentinels

@@ -27,7 +27,7 @@ from redis.exceptions import RedisError
 
 from clock.clocks import SystemClock
 from clock.store.server.faults import fault_of
-from clock.store.server.free_links import FreeLinks
+from clock.store.server.free_connections import FreeConnections
 from clock.store.server.namespace import Namespace
 
 UNUSED_SECONDS = 30.0  # a connection unused for longer is opened again: routers forget it, and names change
@@ -153,7 +153,7 @@ class Pool(BlockingConnectionPool):
         self.durable = 0  # replicas that must have a push or a firing
         if namespace:
             connection["command_packer"] = namespace
-        super().__init__(max_connections, limits.wait, kind, FreeLinks, **connection)  # type: ignore[no-untyped-call]  # untyped there
+        super().__init__(max_connections, limits.wait, kind, FreeConnections, **connection)  # type: ignore[no-untyped-call]  # untyped there
 
     def new_link(self) -> Link:
         """A connection that is not open, and not the pool's."""

@@ -26,7 +26,7 @@ from clock.ticker.firing.decisions import (
     pause_after,
     paused_decision,
 )
-from clock.ticker.firing.remembered import Remembered
+from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.timetable import Event
 
@@ -42,14 +42,14 @@ class DecisionBuffer:
         *,
         clock: Clock,
         signature: Signature,
-        remembered: Remembered,
+        own_commits: OwnCommits,
         problems: Problems,
     ) -> None:
         self._storing = problems.part("jobs of events")
         self._ledger = ledger
         self._clock = clock
         self._signature = signature
-        self._remembered = remembered
+        self._own_commits = own_commits
         self.listeners: list[Callable[[Decision], object]] = []  # called with each committed decision
         self._waiting: deque[Decision] = deque()
         self._under_way: tuple[list[Decision], Verdicts] | None = None
@@ -173,7 +173,7 @@ class DecisionBuffer:
         for decision, verdict in zip(decisions, verdicts, strict=True):
             if verdict is Verdict.COMMITTED:
                 self._refused.discard(decision.event)
-                self._remembered.commit(decision)
+                self._own_commits.commit(decision)
                 for listener in self.listeners:
                     listener(decision)
                 continue
@@ -197,14 +197,14 @@ class DecisionBuffer:
         stale = zip(decisions, verdicts, strict=True)
         pairs = list({item.event: item.declaration for item, verdict in stale if verdict is Verdict.STALE}.items())
         whole_second = to_ms(self._clock.now()) // 1000 * 1000
-        entries = self._ledger.declare(pairs, whole_second, self._remembered.known(pairs))
+        entries = self._ledger.declare(pairs, whole_second, self._own_commits.known(pairs))
         found = {
             event: entry.decided_ms
             for (event, _), entry in zip(pairs, entries, strict=True)
             if entry.origin is Origin.RESTORED
         }
         if found:
-            self._remembered.restored += found
+            self._own_commits.restored += found
             self._has_restored = self._must_read = True  # Redis may have lost others, too
         return found
 

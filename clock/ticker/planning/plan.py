@@ -12,7 +12,7 @@ from clock.gc_pause import uncollected
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.ledger import Ledger
 from clock.ticker import log_lines
-from clock.ticker.firing.remembered import Remembered
+from clock.ticker.firing.own_commits import OwnCommits
 from clock.ticker.planning.catch_up import Due, Missed
 from clock.ticker.planning.due_queue import DueQueue, Planned
 from clock.timetable import Event
@@ -24,14 +24,14 @@ class Plan:
     """The events by next due instant, as read from the ledger, and the firings that were taken from it.
 
     `latest_started` returns the latest due instant of an event that was handed to a thread and is not decided yet.
-    `remembered` has what this clock has declared and committed, in case the ledger has lost it.
+    `own_commits` has what this clock has declared and committed, in case the ledger has lost it.
     """
 
     def __init__(
-        self, ledger: Ledger, latest_started: Callable[[str], Due | Missed | None], remembered: Remembered
+        self, ledger: Ledger, latest_started: Callable[[str], Due | Missed | None], own_commits: OwnCommits
     ) -> None:
         self._ledger = ledger
-        self._remembered = remembered
+        self._own_commits = own_commits
         self._latest_started = latest_started
         self._queue: DueQueue | None = None  # None: the ledger must be read first
         self._met: list[Planned] = []  # events that fire now; their next due instant is computed afterwards
@@ -86,19 +86,19 @@ class Plan:
         was = {event.name: event.was for event in events if event.was}
         whole_second = to_ms(now) // 1000 * 1000
         pairs = [(event.name, event.declaration) for event in events]
-        known = self._remembered.known(pairs)
+        known = self._own_commits.known(pairs)
         entries = self._ledger.declare(pairs, whole_second, known, was=was, names=names)
-        self._remembered.forget(old for olds in was.values() for old in olds)
+        self._own_commits.forget(old for olds in was.values() for old in olds)
         planned = [self._planned(event, entry) for event, entry in zip(events, entries, strict=True)]
-        log_lines.entries_found(planned, entries, self._remembered)
-        self._remembered.note(pairs, entries)
+        log_lines.entries_found(planned, entries, self._own_commits)
+        self._own_commits.note(pairs, entries)
         for item in planned:
             item.look_ahead()
         return planned
 
     def remove(self, gone: Sequence[str], now_ms: int) -> None:
         """Delete events from the ledger. Raises StoreUnavailable."""
-        self._remembered.forget(gone)
+        self._own_commits.forget(gone)
         self._ledger.remove(gone, now_ms)
 
     def note_orphans(self, declared: Sequence[str], now_ms: int) -> None:

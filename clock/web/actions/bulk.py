@@ -56,13 +56,17 @@ def _ask(name: str) -> Callable[[Visit], Question]:
         place = t(f"place.{where}")
         text = t(f"{name}_jobs.all", place=place) if wanted.accepts_all else t(f"{name}_jobs.found", place=place)
         return Question(
-            t(f"{name}_jobs.title"), text, t(f"{name}_jobs.button"), told(wanted), is_danger=name == "delete"
+            t(f"{name}_jobs.title"),
+            text,
+            t(f"{name}_jobs.button"),
+            filter_words(wanted),
+            is_danger=name == "delete",
         )
 
     return ask
 
 
-def told(wanted: JobFilter) -> list[str]:
+def filter_words(wanted: JobFilter) -> list[str]:
     """A search in words, a line for each text."""
     named = {"class": wanted.job_class, "error": wanted.error, "arguments": wanted.args, "before": wanted.before}
     found = [f"{name}: {text}" for name, text in named.items() if text is not None]
@@ -79,7 +83,7 @@ def _do(name: str) -> Callable[[Visit], Response | Page]:
             progress.changed, progress.cursor = place.clear(), ""
         else:
             _step(visit, name, place, wanted, progress)
-        target = f"{where}: {'; '.join(told(wanted)) or 'all'}"
+        target = f"{where}: {'; '.join(filter_words(wanted)) or 'all'}"
         made = change(visit, f"{name}_jobs", target, progress.changed - before)
         note_change(visit.data.redis, made)
         if progress.cursor:

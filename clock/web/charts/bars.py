@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from markupsafe import Markup, escape
 
 from clock.web.charts.charts import nice_top
-from clock.web.shown import length
+from clock.web.formatting import length
 
 WIDTH, HEIGHT, BOTTOM = 960, 140, 122
 LEAST = 4.0  # units: a failure among thousands is still seen

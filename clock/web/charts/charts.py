@@ -7,7 +7,7 @@ from statistics import median
 
 from markupsafe import Markup, escape
 
-from clock.web.shown import length
+from clock.web.formatting import length
 
 WIDTH, HEIGHT = 348, 120
 LEFT, TOP, BOTTOM = 44, 8, 104

@@ -11,9 +11,9 @@ from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import EventRow, event_history
 from clock.inspection.events.why import periods_of, recorded, why
 from clock.web.charts.strips import kind_of
+from clock.web.formatting import length, local
 from clock.web.input.inputs import limited
 from clock.web.page import NotFound, Page, Visit
-from clock.web.shown import length, local
 
 HISTORY = 100  # records on the page
 STRIP = 60

@@ -62,8 +62,8 @@ def show(visit: Visit) -> Page:
 
 def _firing(visit: Visit, job: FoundJob | None, jid: str, event: str) -> tuple[str, Mapping[str, Any] | None]:
     """The event that pushed the job, and the record of its firing; an empty name: no event did."""
-    told = job.payload.get("clock") if job else None
-    name = str(told.get("event", "")) if isinstance(told, dict) else event
+    origin = job.payload.get("clock") if job else None
+    name = str(origin.get("event", "")) if isinstance(origin, dict) else event
     if not name:
         return "", None
     records = event_history(visit.data.redis, name, FIRINGS)

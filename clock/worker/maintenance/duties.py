@@ -9,7 +9,7 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.problems import Problems
 from clock.store import Redis
 from clock.store.key_types import wrong_keys
-from clock.worker.maintenance.seldom import EVERY_SECONDS, Seldom
+from clock.worker.maintenance.entry_errors import EVERY_SECONDS, EntryErrors
 
 
 class Duties:
@@ -19,7 +19,7 @@ class Duties:
         self,
         redis: Redis,
         duties: Mapping[str, Callable[[], object]],
-        seldom: Seldom,
+        entry_errors: EntryErrors,
         *,
         problems: Problems,
         clock: Clock,
@@ -27,7 +27,7 @@ class Duties:
         self._redis = redis
         named = {**duties, "keys": self._name_wrong_keys}
         self._duties = [(problems.part(name), duty) for name, duty in named.items()]
-        self._seldom = seldom
+        self._entry_errors = entry_errors
         self._clock = clock
         self._named_at = float("-inf")  # monotonic
 
@@ -49,4 +49,4 @@ class Duties:
             return
         self._named_at = now
         for wrong in wrong_keys(self._redis):
-            self._seldom.error("In Redis, %s: another program wrote it; rename or delete it", wrong)
+            self._entry_errors.error("In Redis, %s: another program wrote it; rename or delete it", wrong)

@@ -28,7 +28,7 @@ from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
 from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.worker.maintenance.deaths import deaths_of, forget_deaths, note_death
-from clock.worker.maintenance.seldom import Seldom
+from clock.worker.maintenance.entry_errors import EntryErrors
 from clock.worker.running.processor import UnreadablePayload, parse, wrapped
 from clock.worker.running.retry import noted
 
@@ -57,7 +57,7 @@ def recover(
     clock: Clock,
     own: str = "",
     dead: DeadLimits = DEFAULT_LIMITS,
-    seldom: Seldom | None = None,
+    entry_errors: EntryErrors | None = None,
     died: Died = worker_hooks.died,
 ) -> int:
     """Put the jobs of dead workers back. Returns how many. `died` is called for jobs that go to `dead`.
@@ -66,10 +66,10 @@ def recover(
     next call does the rest; the dead workers take turns, so large jobs of one do not delay the jobs of the others.
     Raises StoreUnavailable.
     """
-    now, started, seldom = clock.now(), clock.monotonic(), seldom or Seldom(clock)
+    now, started, entry_errors = clock.now(), clock.monotonic(), entry_errors or EntryErrors(clock)
     register = WorkerRegister(redis)
     turns = deque(
-        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, seldom, died)
+        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, entry_errors, died)
         for identity, end in register.expired(now).items()
         if identity != own
     )
@@ -81,7 +81,7 @@ def recover(
         except StoreUnavailable:
             raise
         except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
-            seldom.error("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
+            entry_errors.error("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
             continue
         if moved is not None:
             count += moved
@@ -99,7 +99,7 @@ class _DeadWorker:
         end: End,
         register: WorkerRegister,
         clock: Clock,
-        seldom: Seldom,
+        entry_errors: EntryErrors,
         died: Died,
     ) -> None:
         self._died = died
@@ -108,7 +108,7 @@ class _DeadWorker:
         self._register = register
         self._in_progress = in_progress
         self._clock = clock
-        self._seldom = seldom
+        self._entry_errors = entry_errors
         self._steps: Iterator[list[tuple[Claimed, bytes]]] | None = None
         self._marked: set[bytes] = set()
         self._moved = 0
@@ -127,7 +127,7 @@ class _DeadWorker:
         try:
             moved = self._in_progress.put_back(moves, if_dead_at=now)
         except CannotMove as stuck:
-            self._seldom.error("Dead worker %s: %s", self.identity, stuck)
+            self._entry_errors.error("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
         self._in_progress.free_locks(_locks_of_dead(moves))
         self._moved += moved
@@ -147,23 +147,23 @@ class _DeadWorker:
         except StoreUnavailable:
             raise
         except StoreError as error:  # then no job of it is known to have run; each gets another try
-            self._seldom.error("The dead worker %s: %s", self.identity, error)
+            self._entry_errors.error("The dead worker %s: %s", self.identity, error)
             return set()
 
 
-def unpark(delayed: Delayed, *, seldom: Seldom | None = None) -> int:
+def unpark(delayed: Delayed, *, entry_errors: EntryErrors | None = None) -> int:
     """Release parked jobs whose class and encryption key are known here; how many. Raises StoreUnavailable."""
-    seldom = seldom or Seldom(SystemClock())
+    entry_errors = entry_errors or EntryErrors(SystemClock())
     count = 0
     try:
         for name in filter(_can_run, delayed.parked_classes()):
-            count += _unpark_class(delayed, name, seldom)
+            count += _unpark_class(delayed, name, entry_errors)
     except StoreUnavailable:
         raise
     except StoreError as error:
         if error.cause in FATAL:  # at the start it ends the worker
             raise
-        seldom.error("Could not read parked jobs: %s", error)
+        entry_errors.error("Could not read parked jobs: %s", error)
     return count
 
 
@@ -172,7 +172,7 @@ def _can_run(name: str) -> bool:
     return registry.knows(name) or has_key_of(name)
 
 
-def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
+def _unpark_class(delayed: Delayed, name: str, entry_errors: EntryErrors) -> int:
     """Go once through the parked jobs of a class, the oldest first; how many were released. Raises StoreError."""
     count, ahead = 0, delayed.count_parked(name)
     while ahead > 0 and (payloads := delayed.parked(name)[-ahead:]):
@@ -180,7 +180,7 @@ def _unpark_class(delayed: Delayed, name: str, seldom: Seldom) -> int:
         try:
             count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
         except CannotUnpark as error:
-            seldom.error("Parked class %s: %s", name, error)
+            entry_errors.error("Parked class %s: %s", name, error)
             count += error.moved
     return count
 

@@ -4,11 +4,11 @@ from queue import Empty, Full
 
 import pytest
 
-from clock.store.server.free_links import FreeLinks
+from clock.store.server.free_connections import FreeConnections
 
 
-def filled(*links: str) -> FreeLinks:
-    free = FreeLinks(max(1, len(links)))
+def filled(*links: str) -> FreeConnections:
+    free = FreeConnections(max(1, len(links)))
     for link in links:
         free.put_nowait(link)
     return free

@@ -1,4 +1,4 @@
-"""Errors of single entries in Redis, which come back with each heartbeat or look: logged at most once a minute."""
+"""Errors of single entries in Redis. They recur with each heartbeat, so each is logged at most once a minute."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from clock.problems import Problem, Problems
 EVERY_SECONDS = 60.0
 
 
-class Seldom:
-    """Reports such errors to the `problems` of the process. May be used from any thread."""
+class EntryErrors:
+    """Reports errors of entries to the `problems` of the process. May be used from any thread."""
 
     def __init__(self, clock: Clock, problems: Problems | None = None) -> None:
         self._problems = problems or Problems(clock=clock)

@@ -12,7 +12,7 @@ from clock.clocks import SystemClock
 _monotonic = SystemClock().monotonic
 
 
-class FreeLinks:
+class FreeConnections:
     """Returns the connection that was put back last, or None if a new one must be opened.
 
     It has those methods of `queue.LifoQueue` that the client library's pool calls, and costs each push a quarter

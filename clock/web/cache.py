@@ -1,4 +1,4 @@
-"""A look at Redis that many requests share for a short while."""
+"""A cache of reads from Redis that many requests share for a short time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clock.clocks import Clock
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
+class Cached(Generic[T]):
     """Keeps the result of `look` for `seconds`; then the next caller looks again, and the others wait for it."""
 
     def __init__(self, look: Callable[[], T], seconds: float, *, clock: Clock) -> None:

@@ -24,7 +24,7 @@ class Behind:
     committed_ms: int
 
 
-class Remembered:
+class OwnCommits:
     """The entries of events as this clock has read and committed them. May be called from several threads."""
 
     def __init__(self) -> None:
