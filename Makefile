@@ -54,7 +54,8 @@ api: .venv/dev ## Write tests/public_api.txt: the names and signatures that appl
 docs: .venv/dev ## Build the documentation site in build/site, and check its links and spelling (needs no network)
 	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md docs clock examples
 	$(BIN)/sphinx-build -W --keep-going -q -c docs/site docs build/site
-	@echo "Open build/site/index.html"
+	$(BIN)/sphinx-build -q -b man -c docs/site docs build/man
+	@echo "Open build/site/index.html, or: man build/man/clock.1"
 
 screenshots: .venv/dev ## Write the pictures of the dashboard to docs/images/ (needs Debian's chromium)
 	$(BIN)/python -m tests.web.screenshots

@@ -58,7 +58,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of a Valkey of the test session's own; it stops with the session."""
+    """The URL of a Valkey of the test session's own; it stops with the session.
+
+    `CLOCK_TEST_REDIS_URL` names another server instead, which the tests empty. For one process of pytest only.
+    """
+    if given := os.environ.get("CLOCK_TEST_REDIS_URL"):
+        return given
     return embedded.start_or_join(tmp_path_factory.mktemp("redis"))
 
 

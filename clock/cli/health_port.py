@@ -15,6 +15,7 @@ from clock.clocks import Clock, SystemClock
 from clock.config import Config
 from clock.health import HealthServer, Report, Reports, Vitals, clock_complaints, complaints
 from clock.health.probes import ClockSigns, WorkerSigns
+from clock.health.systemd import Notifier, notifier
 from clock.store import Redis
 
 if TYPE_CHECKING:
@@ -53,24 +54,39 @@ def health(
     worker: WorkerSigns | None = None,
     parents: Path | None = None,
 ) -> Iterator[None]:
-    """Serve health and metrics of this process (a clock, a worker or both) inside the block.
+    """Serve health and metrics of this process (a clock, a worker or both) inside the block, and notify systemd.
 
     One of several processes reports to its parent, in the folder `parents`. Without `health_port` nothing is
     served. Raises ConfigurationError if the port is in use.
     """
-    if config.health_port is None:
+    judge = partial(complaints, clock, worker, config.overdue_after)
+    parts: list[Report | HealthServer] = []
+    if config.health_port is not None and parents and worker:
+        parts.append(Report(parents, worker, clock, clock=SystemClock()))
+    elif config.health_port is not None:
+        parts.append(_server(config, config.health_port, redis, metrics, judge))
+    with _started(*parts), notifying_systemd(judge):
         yield
-        return
-    if parents and worker:
-        answering: Report | HealthServer = Report(parents, worker, clock, clock=SystemClock())
-    else:
-        judge = partial(complaints, clock, worker, config.overdue_after)
-        answering = _server(config, config.health_port, redis, metrics, judge)
-    answering.start()
+
+
+@contextmanager
+def notifying_systemd(judge: Callable[[], Vitals]) -> Iterator[None]:
+    """Send systemd the state of this process inside the block, if systemd started it and asks for it."""
+    part = notifier(judge, clock=SystemClock())
+    with _started(*([part] if part else [])):
+        yield
+
+
+@contextmanager
+def _started(*parts: Report | HealthServer | Notifier) -> Iterator[None]:
+    """Start the parts; stop them at the end of the block."""
+    for part in parts:
+        part.start()
     try:
         yield
     finally:
-        answering.stop()
+        for part in parts:
+            part.stop()
 
 
 def environment_of_children(folder: Path) -> Mapping[str, str]:
@@ -93,12 +109,8 @@ def health_of_children(config: Config, folder: Path | None, pids: Callable[[], S
     metrics = metrics_if_installed(redis, clock, children=folder)
     if metrics:
         metrics.watch_clock(reports)
-    server = _server(config, config.health_port, redis, metrics, reports.vitals)
-    server.start()
-    try:
+    with _started(_server(config, config.health_port, redis, metrics, reports.vitals)):
         yield
-    finally:
-        server.stop()
 
 
 def _server(

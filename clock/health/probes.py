@@ -87,6 +87,12 @@ def complaints(clock: ClockSigns | None, worker: WorkerSigns | None, overdue_sec
     return Vitals(tuple(not_live), tuple(dict.fromkeys((*not_live, *not_ready))))
 
 
+def launcher_complaints(seconds_since_look: float) -> Vitals:
+    """The problems of a process that starts worker processes, by the age of its last check of them."""
+    late = tuple(_late("the last check of the worker processes was", seconds_since_look, LIVE_SECONDS))
+    return Vitals(late, late)
+
+
 def clock_complaints(redis: Redis, overdue_seconds: float) -> tuple[str, ...]:
     """The problems of the application's clock in any process, read from Redis; empty: none."""
     try:

@@ -60,6 +60,7 @@ class Launcher:
         self._stop_by = float("inf")  # the monotonic moment from which children are killed
         self._replacing = True
         self._exit_code = 0
+        self._last_look = clock.monotonic()
 
     def run(self) -> int:
         """Keep the children running. Returns the exit code when all have ended."""
@@ -76,6 +77,11 @@ class Launcher:
         """The process ids of the children."""
         with self._lock:
             return [child.process.pid for child in self._children]
+
+    @property
+    def seconds_since_look(self) -> float:
+        """How long ago it checked its children."""
+        return self._clock.monotonic() - self._last_look
 
     def handlers(self) -> Mapping[signal.Signals, Callable[[], object]]:
         """The handlers of the signals that do not stop the process, for `handling`."""
@@ -119,6 +125,7 @@ class Launcher:
                 self._children.append(start(self._command, self._environ, capsule=capsule, now=now, first=first))
 
     def _look(self) -> None:
+        self._last_look = self._clock.monotonic()
         for child in list(self._children):
             code = child.process.poll()
             if code is not None:

@@ -59,3 +59,5 @@ html_theme_options = {
     },
     "dark_css_variables": {"color-brand-primary": "#7cc4ee", "color-brand-content": "#7cc4ee"},
 }
+
+man_pages = [("reference/commands", "clock", "run a clock and its workers", author, 1)]

@@ -22,6 +22,7 @@ from clock.cli.health_port import (
     health,
     health_of_children,
     metrics_if_installed,
+    notifying_systemd,
     parents_folder,
 )
 from clock.cli.options import health_options, setting_option, settings, shared_options
@@ -33,6 +34,7 @@ from clock.clocks import SystemClock
 from clock.config import Config
 from clock.config.capsules import DEFAULT
 from clock.errors import StoreError, WorkerStuck
+from clock.health import launcher_complaints
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.jobs.dead import DeadLimits
@@ -239,7 +241,11 @@ def _run_several(config: Config) -> int:
             clock=SystemClock(),
         )
         signals = {**launcher.handlers(), **stopping.handlers()}
-        with handling(signals), health_of_children(config, folder, lambda: launcher.pids):
+        with (
+            handling(signals),
+            health_of_children(config, folder, lambda: launcher.pids),
+            notifying_systemd(lambda: launcher_complaints(launcher.seconds_since_look)),
+        ):
             return launcher.run()
 
 
