@@ -8,7 +8,7 @@ from clock.clocks import from_ms
 from clock.job.push.client import now
 from clock.store import Redis
 from clock.store.server.connection import connect as open_connection
-from clock.store.server.connection import default
+from clock.store.server.connection import default, shards_of_process, with_shards
 
 __all__ = ["connect", "connected", "instant", "now"]
 
@@ -24,7 +24,8 @@ def connect(url: str | None = None, *, max_connections: int = 10, namespace: str
     `namespace` is by default that of `CLOCK_NAMESPACE` or of the settings. Threads may share the connection.
     Raises StoreUnavailable, StoreError, ConfigurationError.
     """
-    return open_connection(url, max_connections=max_connections, namespace=namespace)
+    redis = open_connection(url, max_connections=max_connections, namespace=namespace)
+    return with_shards(redis, shards_of_process())
 
 
 def connected(redis: Redis | None) -> Redis:

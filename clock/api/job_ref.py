@@ -17,6 +17,7 @@ from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_pl
 from clock.job.delays import Time, due_at
 from clock.store import Redis, listing
 from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
+from clock.store.server.shards import every
 
 State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked"]
 
@@ -89,7 +90,8 @@ class JobRef:
             return True
         is_deleted = self._delete(located)
         if is_deleted:
-            unmark(self._redis, self.jid)
+            for place in every(self._redis):
+                unmark(place, self.jid)
         return True
 
     def _delete(self, located: Located) -> bool:
@@ -99,7 +101,8 @@ class JobRef:
         return bool(place and place.delete([located.job], "cancelled"))
 
     def _mark(self, seconds: float) -> None:
-        mark(self._redis, [self.jid], now=instant(), seconds=seconds)
+        for place in every(self._redis):
+            mark(place, [self.jid], now=instant(), seconds=seconds)
 
     def reschedule(self, at: Time) -> bool:
         """Set the due time of a scheduled, retried or dead job to `at`. False: it is in none of these sets.

@@ -17,6 +17,7 @@ from clock.inspection.jobs.pages import queue_place
 from clock.store import Redis, repairs
 from clock.store.jobs import paused_queues
 from clock.store.jobs.scanning import Step
+from clock.store.server.shards import every
 
 
 class Queue(JobPlace):
@@ -68,7 +69,8 @@ class Queue(JobPlace):
     def _delete(self, jobs: Sequence[FoundJob], step: Step) -> int:
         first = step.begin
         members = [job.member for job in jobs]
-        removed = repairs.remove_from_part(self._redis, self.name, first, first + step.read - 1, members)
+        place = every(self._redis)[jobs[0].shard]  # a step reads one shard
+        removed = repairs.remove_from_part(place, self.name, first, first + step.read - 1, members)
         return free_locks_of(self._redis, jobs, removed)
 
     def clear(self) -> int:

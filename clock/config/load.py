@@ -28,6 +28,9 @@ class Found:
     source: str
 
 
+#: Settings that may hold passwords, and how errors describe an invalid value.
+_SECRET = {"redis": "not a URL", "redis_urls": "not a list of URLs"}
+
 _application: Mapping[str, Found] = {}
 
 
@@ -43,6 +46,8 @@ def load_config(
     config = Config(**{name: item.value for name, item in found.items()})  # type: ignore[arg-type]  # checked by name
     if config.redis:
         config = replace(config, redis_source=found["redis"].source.removeprefix("the environment variable "))
+    elif config.redis_urls:
+        config = replace(config, redis=config.redis_urls[0], redis_source="REDIS_URLS")
     return replace(config, schedule=tuple(_schedule(config, environ, file_used(file))))
 
 
@@ -139,5 +144,5 @@ def _checked(name: str, value: object, source: str) -> Found:
         return Found(name, setting.kind.read(value), source)
     except (ValueError, TypeError):
         given = value if isinstance(value, tuple) else (value,)
-        shown = "not a URL" if name == "redis" else ", ".join(f"{item!r:.100}" for item in given[:20])
+        shown = _SECRET.get(name) or ", ".join(f"{item!r:.100}" for item in given[:20])
         raise ConfigurationError(f"{source}: {name} is {shown}; {setting.kind.accepted}") from None

@@ -12,6 +12,7 @@ from clock.config.queue_names import queue_name
 
 MOST = 1_000_000_000  # the highest count: more is a mistake
 DAY = 86_400
+MOST_SHARDS = 64  # each command that counts jobs asks all of them
 CENTURIES = 10_000_000_000  # three of them, in seconds
 
 _BOUNDS: Mapping[str, Callable[[float, float], bool]] = {
@@ -72,6 +73,15 @@ def namespace(value: object) -> str:
     return text(value)
 
 
+def urls(value: object) -> tuple[str, ...]:
+    """A list of URLs, or one text with spaces or commas between them."""
+    given = value if isinstance(value, (list, tuple)) else re.split(r"[\s,]+(?=[a-z+]+://)", text(value).strip())
+    found = tuple(map(url, given))
+    if not 1 < len(found) <= MOST_SHARDS or len(set(found)) < len(found):
+        raise ValueError
+    return found
+
+
 def path(value: object) -> Path:
     """A path, as text or as a Path."""
     return value if isinstance(value, Path) else Path(text(value))
@@ -119,6 +129,7 @@ QUEUES_SCHEMA = {
 
 COUNT = of_number(int, "it must be a whole number above 0", minimum=1, maximum=MOST)
 NUMBER = of_number(int, "it must be a whole number, 0 or above", minimum=0)
+SHARDS = of_number(int, f"it must be a number of shards, from 1 to {MOST_SHARDS}", minimum=1, maximum=MOST_SHARDS)
 REPLICAS = of_number(int, "it must be a number of replicas, from 0 to 10", minimum=0, maximum=10)
 PORT = of_number(int, "it must be a port, from 1 to 65535", metavar="PORT", minimum=1, maximum=65_535)
 SECONDS = of_number(float, "it must be a number of seconds, from 0 to a day", minimum=0, exclusiveMaximum=DAY)
@@ -134,6 +145,17 @@ URL = Kind(
     "it must be a URL: redis://host:6379/0",
     {"type": "string", "pattern": r"^(rediss?|unix|rediss?\+(sentinel|cluster))://|^\$\{"},
     metavar="URL",
+)
+URLS = Kind(
+    urls,
+    f"it must be 2 to {MOST_SHARDS} different URLs: redis://a:6379,redis://b:6379",
+    {
+        "oneOf": [
+            TEXT_SCHEMA,
+            {"type": "array", "minItems": 2, "maxItems": MOST_SHARDS, "items": TEXT_SCHEMA},
+        ]
+    },
+    metavar="URLS",
 )
 NAMESPACE = Kind(
     namespace,

@@ -21,7 +21,9 @@ from clock.config.setting_types import (
     QUEUES,
     REPLICAS,
     SECONDS,
+    SHARDS,
     URL,
+    URLS,
     Kind,
     one_of,
     path_like,
@@ -32,6 +34,7 @@ from clock.config.setting_types import (
 class Config:
     """The settings of a process; `redis_source` is the source of `redis`.
 
+    `redis_urls` are the servers of the shards, if each shard has its own.
     `queues` are (name, weight) in order, weight 0 for a strict order. `schedule` holds the events that are
     declared in YAML. `health_port` is the HTTP port for health and metrics, on the address `health_host`; None: no
     port.
@@ -40,6 +43,8 @@ class Config:
     redis: str | None = None
     redis_source: str = "REDIS_URL"
     namespace: str | None = None
+    shards: int = 1
+    redis_urls: tuple[str, ...] = ()
     clock_file: Path = Path("lib/clock.py")
     schedule_file: Path | None = None
     require: tuple[Path, ...] = (Path("jobs"),)
@@ -102,7 +107,14 @@ class Setting:
 
 
 #: Variables whose names differ from their settings', and settings without a variable.
-_VARIABLES = {"redis": "REDIS_URL", "clock_file": None, "require": None, "queues": None, "capsules": None}
+_VARIABLES = {
+    "redis": "REDIS_URL",
+    "redis_urls": "REDIS_URLS",
+    "clock_file": None,
+    "require": None,
+    "queues": None,
+    "capsules": None,
+}
 
 SETTINGS = (
     Setting("redis", "URL of Redis; without it, this folder's embedded Valkey", URL, ("--redis",)),
@@ -112,6 +124,10 @@ SETTINGS = (
         NAMESPACE,
         ("--namespace",),
     ),
+    Setting(
+        "shards", "number of shards that share the jobs without rules; 1: all jobs are in one namespace", SHARDS
+    ),
+    Setting("redis_urls", "URLs of servers that are the shards; the first one holds the rest of the data", URLS),
     Setting("clock_file", "clock file, which declares the events", path_like("lib/clock.py"), ("CLOCK_FILE",)),
     Setting(
         "schedule_file",

@@ -8,12 +8,13 @@ from clock.clocks import SystemClock
 from clock.config import Config
 from clock.store import Redis as Redis
 from clock.store.server.address import masked
-from clock.store.server.connection import connect, server_time_offset
+from clock.store.server.connection import connect, server_time_offset, with_shards
+from clock.store.server.shards import ShardSettings
 
 
 def connected(config: Config, max_connections: int = 1) -> Redis:
     """The connection that the settings ask for. Raises StoreUnavailable, StoreError, ConfigurationError."""
-    return connect(
+    redis = connect(
         config.redis,
         source=config.redis_source,
         max_connections=max_connections,
@@ -21,6 +22,7 @@ def connected(config: Config, max_connections: int = 1) -> Redis:
         namespace=config.namespace,
         durable=config.durable,
     )
+    return with_shards(redis, ShardSettings(config.shards, config.redis_urls))
 
 
 def redis_location(config: Config) -> str:

@@ -13,12 +13,14 @@ from clock.inspection.events.events import OVERDUE, EventView, events
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.inspection.jobs.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
+from clock.inspection.shards import ShardView, shard_views, with_shards_that_answer
 from clock.job.encryption import PARKED_UNDER
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
 from clock.store.key_types import wrong_keys
 from clock.store.ledger.overdue import look, overdue_problem
 from clock.store.server.permissions import check_permissions
+from clock.store.server.shards import every, names_of
 from clock.timetable import Timetable
 
 SILENT_SECONDS = 30.0  # a worker beats every 5 s, Sidekiq's every 10; others take over a silent one's jobs
@@ -31,8 +33,8 @@ class Status:
     """The state at an instant. `events` is None without a clock file.
 
     `oldest_undecided` is the event and the instant that the clock must decide first, ahead or overdue. `progress`
-    are the running jobs that report theirs. `faults` are the problems of the server and its keys, `wrong` the keys
-    of a wrong type.
+    are the running jobs that report theirs. `shards` are the home and its shards, if it has any. `faults` are the
+    problems of the server and its keys, `wrong` the keys of a wrong type.
     """
 
     at: datetime
@@ -51,6 +53,7 @@ class Status:
     progress: Sequence[BusyJob] = ()
     faults: Sequence[str] = ()
     wrong: frozenset[str] = frozenset()
+    shards: Sequence[ShardView] = ()
 
     @property
     def knows_clocks(self) -> bool:
@@ -86,9 +89,13 @@ class Status:
 
 def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> Status:
     """Look at everything. A part whose key has a wrong type is empty, and `faults` names it. Raises StoreError."""
+    shards = shard_views(redis)
+    redis = with_shards_that_answer(redis, shards)
     wrong = wrong_keys(redis)
-    faults = [*_server_faults(redis), *(f"{key}; rename or delete it" for key in wrong)]
+    faults = [*_server_faults(redis), *_faults_of_shards(redis)]
+    faults += [f"{key}; rename or delete it" for key in wrong]
     found = _status(redis, now, timetable, faults, frozenset(key.name for key in wrong))
+    found = replace(found, shards=shards)
     if faults or all_report(found.clocks, found.workers, now):
         return found
     return replace(found, faults=_refusals(redis))
@@ -111,6 +118,12 @@ def _or(otherwise: T, look: Callable[[], T]) -> T:
         if error.cause != "wrong_type":
             raise
         return otherwise
+
+
+def _faults_of_shards(redis: Redis) -> Iterator[str]:
+    for name, place in list(zip(names_of(redis), every(redis), strict=False))[1:]:
+        yield from (f"shard {name}: {fault}" for fault in _server_faults(place))
+        yield from (f"shard {name}: {key}; rename or delete it" for key in wrong_keys(place))
 
 
 def _server_faults(redis: Redis) -> list[str]:
@@ -186,11 +199,12 @@ def _of_clocks(status: Status) -> Iterator[str]:
 
 
 def _of_jobs(status: Status) -> Iterator[str]:
+    yield from (problem for shard in status.shards for problem in shard.problems)
     taken = {name for worker in status.workers if not worker.quiet for name in worker.queues}
     for queue in status.queues:
         if queue.problem:
             yield queue.problem
-        if queue.size and status.workers and queue.name not in taken:
+        if queue.size and status.workers and queue.name not in taken and not status.shards:
             yield f"no worker processes the queue {queue.name!r} (jobs waiting: {queue.size})"
     for name, count in status.parked.items():
         lack, what = ("encryption key", name.removeprefix(PARKED_UNDER))

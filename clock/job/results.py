@@ -17,6 +17,7 @@ from clock.job.payload import Payload, decode, encode
 from clock.job.push import client
 from clock.store.jobs.job_results import Kept, read
 from clock.store.server import connection
+from clock.store.server.shards import likely_first
 
 MOST_BYTES = 65_536  # of a result, unless the job has another `result_limit`: Redis keeps it in memory
 FIRST_WAIT, LONGEST_WAIT = 0.02, 0.5  # seconds between two looks
@@ -61,7 +62,10 @@ class JobResult:
     def _read(self) -> Mapping[str, str]:
         carrier = client.carrier()
         results: Mapping[str, Mapping[str, str]] | None = getattr(carrier, "results", None)
-        return read(connection.default(), self.jid) if results is None else results.get(self.jid, {})
+        if results is not None:
+            return results.get(self.jid, {})
+        places = likely_first(connection.default(), self.jid)
+        return next(filter(None, (read(place, self.jid) for place in places)), {})
 
     def _ends_at(self, timeout: float | None) -> float:
         return float("inf") if timeout is None else _clock.monotonic() + timeout

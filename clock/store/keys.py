@@ -58,6 +58,9 @@ PARKED_JOBS = "clock:parked:"  # prefix of lists, one a class: payloads
 EXPIRED = "clock:expired"  # hash: class -> how many of its jobs were dropped because they had expired
 CANCELLED_JOBS = "clock:cancelled_jobs"  # hash: class -> how many of its jobs were cancelled by a worker
 REPLICATED = "clock:replicated"  # string, expires: written before a WAIT, which then covers all earlier writes
+SHARDS = "clock:shards"  # sorted set: address of a place that has had jobs -> when it was last in use; at home
+SHARD_CLAIMS = "clock:shard_claims:"  # prefix of sorted sets, one a shard and list of queues, expire: a worker
+# process -> when its claim on the shard ends; at home
 NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration

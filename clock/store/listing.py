@@ -1,6 +1,7 @@
 """Reading what is in Redis, for people: queues, delayed and dead jobs, workers, counters, the server itself.
 
-Nothing here changes anything. Each function raises StoreUnavailable.
+Nothing here changes anything. Each function raises StoreUnavailable. Those that count or list jobs and workers add
+up all shards of a home; the others read one place.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from clock.store.ledger import history
 from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
+from clock.store.server.shards import added, every
 from clock.store.wrong_type import typed
 
 
@@ -36,7 +38,7 @@ class Sizes:
 def queue_names(redis: Redis) -> list[str]:
     """The names of all queues ever pushed to, in order."""
     with translated():
-        return [text(name) for name in _members(redis, keys.QUEUES)]
+        return sorted({text(name) for place in every(redis) for name in _members(place, keys.QUEUES)})
 
 
 def queue_ends(redis: Redis, names: Sequence[str]) -> list[tuple[int, bytes | None] | None]:
@@ -83,21 +85,30 @@ def waiting(redis: Redis, where: str) -> Iterator[tuple[bytes, float]]:
 def size(redis: Redis, where: str) -> int:
     """How many members `schedule`, `retry` or `dead` has."""
     with translated():
-        return int(redis.zcard(where))
+        return sum(int(place.zcard(where)) for place in every(redis))
 
 
 def sizes(redis: Redis) -> Sizes:
     """The sizes of `schedule`, `retry` and `dead`, and Sidekiq's counters."""
+    found = [_sizes(place) for place in every(redis)]
+    return Sizes(*map(sum, zip(*found, strict=True)))
+
+
+def _sizes(redis: Redis) -> tuple[int, ...]:
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for place in (keys.SCHEDULE, keys.RETRY, keys.DEAD):
             pipeline.zcard(place)
         pipeline.mget(keys.STAT_PROCESSED, keys.STAT_FAILED)
         schedule, retry, dead, (processed, failed) = readable(pipeline)
-    return Sizes(schedule or 0, retry or 0, dead or 0, number(processed), number(failed))
+    return schedule or 0, retry or 0, dead or 0, number(processed), number(failed)
 
 
 def parked(redis: Redis) -> dict[str, int]:
     """How many jobs are parked, by the class that no worker knows."""
+    return added(map(_parked, every(redis)))
+
+
+def _parked(redis: Redis) -> dict[str, int]:
     with translated():
         names = _members(redis, keys.PARKED)
         with redis.pipeline(transaction=False) as pipeline:
@@ -116,6 +127,10 @@ def _members(redis: Redis, key: str) -> list[bytes]:
 
 def processes(redis: Redis) -> dict[str, dict[str, str]]:
     """The heartbeat of each worker, Sidekiq's as well; empty for a worker whose heartbeat has expired."""
+    return {identity: beat for place in every(redis) for identity, beat in _processes(place).items()}
+
+
+def _processes(redis: Redis) -> dict[str, dict[str, str]]:
     with translated():
         identities = _members(redis, keys.PROCESSES)
         with redis.pipeline(transaction=False) as pipeline:
@@ -130,6 +145,14 @@ def processes(redis: Redis) -> dict[str, dict[str, str]]:
 
 def work(redis: Redis, workers: Sequence[str] | None = None) -> dict[str, dict[str, bytes]]:
     """The reports of workers, Sidekiq's as well, on their busy threads: thread -> JSON. None: all workers."""
+    found: dict[str, dict[str, bytes]] = {}
+    for place in every(redis):
+        for identity, reports in _work(place, workers).items():
+            found[identity] = found.get(identity, {}) | reports
+    return found
+
+
+def _work(redis: Redis, workers: Sequence[str] | None) -> dict[str, dict[str, bytes]]:
     with translated():
         identities = list(map(text, _members(redis, keys.PROCESSES))) if workers is None else workers
         with redis.pipeline(transaction=False) as pipeline:
@@ -146,9 +169,11 @@ def work(redis: Redis, workers: Sequence[str] | None = None) -> dict[str, dict[s
 def days(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
     """How many jobs were run and how many failed on each of these days (YYYY-MM-DD, UTC)."""
     asked = [f"{stat}:{day}" for stat in (keys.STAT_PROCESSED, keys.STAT_FAILED) for day in names]
-    with translated():
-        found: Any = redis.mget(asked) if asked else []
-    counts = [number(value) for value in found]
+    counts = [0] * len(asked)
+    for place in every(redis) if asked else ():
+        with translated():
+            found: Any = place.mget(asked)
+        counts = [count + number(value) for count, value in zip(counts, found, strict=True)]
     return list(zip(counts[: len(names)], counts[len(names) :], strict=True))
 
 
@@ -229,6 +254,17 @@ def registered(redis: Redis) -> list[str]:
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.zrange(keys.WORKERS, 0, -1)
         return list(map(text, readable(pipeline)[0] or ()))
+
+
+def in_progress_sizes(redis: Redis) -> dict[str, int]:
+    """How many jobs each worker of one place has claimed and not finished; dead workers as well."""
+    holding, registered_ones = holders(redis)
+    names = sorted(holding | registered_ones)
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.hlen(keys.IN_PROGRESS + name)
+        sizes = readable(pipeline)
+    return {name: size or 0 for name, size in zip(names, sizes, strict=True)}
 
 
 def server(redis: Redis) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ from clock.store import keys
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.server.shards import every
 
 DELETED = "deleted"  # how the batch of a job calls its end
 
@@ -26,7 +27,11 @@ def remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str 
 
 
 def clear_waiting(redis: Redis, where: str) -> int:
-    """Delete all jobs of `schedule`, `retry` or `dead`; how many there were."""
+    """Delete all jobs of `schedule`, `retry` or `dead`, in all shards; how many there were."""
+    return sum(_clear_waiting(place, where) for place in every(redis))
+
+
+def _clear_waiting(redis: Redis, where: str) -> int:
     with translated():
         left = most = int(redis.zcard(where))
     count = 0
@@ -119,7 +124,11 @@ def reschedule(redis: Redis, where: str, members: Sequence[bytes], at: float) ->
 
 
 def clear_queue(redis: Redis, queue: str) -> int:
-    """Delete a queue with all its jobs; how many it held."""
+    """Delete a queue with all its jobs, in all shards; how many it held."""
+    return sum(_clear_queue(place, queue) for place in every(redis))
+
+
+def _clear_queue(redis: Redis, queue: str) -> int:
     with translated():
         most = int(redis.llen(keys.queue(queue)))
     count, names = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS]
@@ -152,13 +161,15 @@ def adopt(redis: Redis, identities: Sequence[str]) -> int:
 
 def signal(redis: Redis, identity: str, name: str) -> None:
     """Send `TSTP`, `TERM` or `TTIN` to a worker, ours or Sidekiq's; it takes it with its next beat."""
-    with translated(), redis.pipeline() as pipeline:
-        pipeline.lpush(keys.signals(identity), name)
-        pipeline.expire(keys.signals(identity), 60)
-        pipeline.execute()
+    for place in every(redis):  # the worker serves one of them; in the others the signal expires
+        with translated(), place.pipeline() as pipeline:
+            pipeline.lpush(keys.signals(identity), name)
+            pipeline.expire(keys.signals(identity), 60)
+            pipeline.execute()
 
 
 def reset_counters(redis: Redis, names: Sequence[str]) -> None:
     """Set `processed` or `failed`, or both, to 0. The counters of days are kept."""
-    with translated():
-        redis.mset(dict.fromkeys((f"stat:{name}" for name in names), 0))
+    for place in every(redis):
+        with translated():
+            place.mset(dict.fromkeys((f"stat:{name}" for name in names), 0))

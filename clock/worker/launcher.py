@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -51,7 +52,8 @@ class Launcher:
     ) -> None:
         self._command = command
         self._environ = environ
-        self._first = [capsule for capsule in capsules for _ in range(count)]
+        token = secrets.token_hex(6)
+        self._first = [(capsule, f"{token}:{number}") for capsule in capsules for number in range(count)]
         self._stop_timeout_seconds = stop_timeout_seconds
         self._clock = clock
         self._children: list[Child] = []  # guarded by _lock
@@ -64,8 +66,8 @@ class Launcher:
 
     def run(self) -> int:
         """Keep the children running. Returns the exit code when all have ended."""
-        for capsule in self._first:
-            self._start(capsule, first=True)
+        for capsule, slot in self._first:
+            self._start(capsule, slot, first=True)
         while self._children:
             self._clock.wait(self._changed, self._seconds_to_look())
             self._changed.clear()
@@ -118,11 +120,12 @@ class Launcher:
             for child in self._children:
                 child.process.send_signal(number)
 
-    def _start(self, capsule: str, *, first: bool) -> None:
+    def _start(self, capsule: str, slot: str, *, first: bool) -> None:
         with self._lock:
             if self._replacing:
                 now = self._clock.monotonic()
-                self._children.append(start(self._command, self._environ, capsule=capsule, now=now, first=first))
+                child = start(self._command, self._environ, capsule=capsule, slot=slot, now=now, first=first)
+                self._children.append(child)
 
     def _look(self) -> None:
         self._last_look = self._clock.monotonic()
@@ -139,8 +142,8 @@ class Launcher:
     def _ended(self, child: Child, code: int) -> None:
         began, stopped, renewed = child.read_report()
         if renewed and self._replacing:
-            logger.info("Worker process %d reached a limit; starting another", child.process.pid)
-            self._start(child.capsule, first=False)
+            logger.info("Worker process %d ended to be replaced; starting another", child.process.pid)
+            self._start(child.capsule, child.slot, first=False)
         elif stopped or not self._replacing:
             self._exit_code = self._exit_code or max(code, 0)
         elif child.first and not began and code >= 0:
@@ -150,7 +153,7 @@ class Launcher:
             logger.error("Worker process %d died (%s); starting another", child.process.pid, _exit_words(code))
             if self._clock.monotonic() - child.started < YOUNG_SECONDS:
                 self._clock.wait(threading.Event(), PAUSE_SECONDS)
-            self._start(child.capsule, first=False)
+            self._start(child.capsule, child.slot, first=False)
 
 
 def _exit_words(code: int) -> str:
@@ -168,6 +171,7 @@ def _exit_words(code: int) -> str:
 PARENT_VARIABLE = "CLOCK_PARENT_PID"  # of the launcher: the child stops when that process is gone
 PIPE_VARIABLE = "CLOCK_PARENT_PIPE"  # the pipe's file descriptor in the child
 CAPSULE_VARIABLE = "CLOCK_CAPSULE"  # the name of the child's capsule
+SLOT_VARIABLE = "CLOCK_SLOT"  # a name that a child has in common with those that replace it
 _BEGAN, _NOT_BEGUN, _STOPPED, _RENEWED = b"b", b"n", b"s", b"r"
 
 
@@ -181,13 +185,17 @@ class ChildReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A worker process of a capsule; `first` if it replaces no other, `started` in monotonic seconds."""
+    """A worker process of a capsule; `first` if it replaces no other, `started` in monotonic seconds.
+
+    `slot` is a name that it has in common with the process that replaces it.
+    """
 
     process: subprocess.Popen[bytes]
     pipe: int
     started: float
     first: bool
     capsule: str
+    slot: str
 
     def read_report(self) -> ChildReport:
         """Read what the child has written into its pipe. Call it once, after the process has ended."""
@@ -201,19 +209,26 @@ class Child:
 
 
 def start(
-    command: Sequence[str], environ: Mapping[str, str], *, capsule: str = DEFAULT, now: float, first: bool
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    capsule: str = DEFAULT,
+    slot: str = "",
+    now: float,
+    first: bool,
 ) -> Child:
     """Start a worker process for a capsule, with `environ` added to this process's environment."""
     ours, its = os.pipe()
     os.set_blocking(ours, False)
-    ours_to_it = {PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its), CAPSULE_VARIABLE: capsule}
+    names = {CAPSULE_VARIABLE: capsule, SLOT_VARIABLE: slot}
+    ours_to_it = {PARENT_VARIABLE: str(os.getpid()), PIPE_VARIABLE: str(its), **names}
     whole = {**os.environ, **environ, **ours_to_it}
     try:
         with _held_back():
             process = subprocess.Popen(command, env=whole, pass_fds=[its])  # noqa: S603  # this program, its own words
     finally:
         os.close(its)
-    return Child(process, ours, now, first, capsule)
+    return Child(process, ours, now, first, capsule, slot)
 
 
 @contextmanager
@@ -238,6 +253,11 @@ def parent_pid() -> int | None:
 def own_capsule() -> str | None:
     """The name of the capsule of this process, or None without a launcher. Call it once."""
     return os.environ.pop(CAPSULE_VARIABLE, None)
+
+
+def own_slot() -> str:
+    """The name that this process shares with the process that it replaces, or ''. Call it once."""
+    return os.environ.pop(SLOT_VARIABLE, "")
 
 
 @contextmanager

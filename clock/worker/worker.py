@@ -44,6 +44,7 @@ from clock.worker.running.coroutines import cancel_all, stacks
 from clock.worker.running.firing_outcomes import FiringOutcomes
 from clock.worker.running.job_moves import JobMoves
 from clock.worker.running.processor import Processor
+from clock.worker.shard_post import ShardPost
 
 WATCH_SECONDS = 1.0
 LOOK_SECONDS = 0.1  # how soon a stop that waits for jobs notices that it is to end at once
@@ -59,7 +60,8 @@ class Worker:
     """Takes jobs from queues and runs them, `options.concurrency` at once, until it is stopped.
 
     The jobs' classes must have been imported. `identity` names the process in Redis. `link` leads to the process
-    that keeps the heartbeat going while a job holds the interpreter lock. Each run goes to the `listeners`.
+    that keeps the heartbeat going while a job holds the interpreter lock. Each run goes to the `listeners`. `post`
+    is the process's claim on the shard that `redis` leads to.
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Worker:
         clock: Clock,
         link: HeartbeatLink | None = None,
         listeners: Sequence[RunListener] = (),
+        post: ShardPost | None = None,
     ) -> None:
         self._redis = redis
         self._options = options
         self._identity = identity
         self._clock = clock
         self._link = link
+        self._post = post
         self._stop_asked = threading.Event()
         self._stop_by = float("inf")  # the monotonic moment until which jobs may run
         self._stopped = threading.Event()
@@ -106,7 +110,7 @@ class Worker:
         counters = [self._limits.note] if options.max_jobs else []
         self._listeners = (METRICS.note, outcomes.note, *counters, *listeners)
         self._moves = JobMoves(self._in_progress, self._fetcher.claims, clock=clock, problems=self._problems)
-        self._clock_watch = ClockWatch(redis, clock=clock)
+        self._clock_watch = ClockWatch(post.home if post else redis, clock=clock)
         self._duties = Duties(
             redis, self._named_duties(), self._entry_errors, problems=self._problems, clock=clock
         )
@@ -203,6 +207,8 @@ class Worker:
             ", ".join(self._options.queue_names),
             self._options.concurrency + 2,
         )
+        if self._post:
+            logger.info("This worker serves the shard %s", self._post)
 
     def _start_jobs(self) -> None:
         """Start the threads that run jobs."""
@@ -233,12 +239,16 @@ class Worker:
 
     def _heed_limits(self) -> None:
         """Take no more jobs when a limit is reached; stop when no job runs."""
-        if not self._is_renewed and (reached := self._limits.reached()):
+        if not self._is_renewed and (reached := self._reached()):
             self._is_renewed = True
             logger.info("This process ends and is replaced: %s", reached)
             self.quiet()
         if self._is_renewed and not self._fetcher.taken:
             self.stop()
+
+    def _reached(self) -> str:
+        """Why this process must be replaced, in words; empty: it goes on."""
+        return self._limits.reached() or (self._post.moved if self._post else "")
 
     def _start(self, target: Callable[[], object], name: str) -> threading.Thread:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -287,6 +297,8 @@ class Worker:
             self._stopped.set()
             beating.join(BEAT_PATIENCE_SECONDS)
             self._register.leave(self._identity)
+            if self._post and not self._is_renewed:
+                self._post.leave()
         except StoreError as error:
             logger.error("%s Other workers put back the jobs in progress here.", error)
 
@@ -342,6 +354,7 @@ class Worker:
             "parked jobs": self._release_parked,
             "cancelled jobs": partial(cancel_running, self._redis, self._fetcher.slots, clock=self._clock),
             "jobs to be settled": self._moves.retry_refused,
+            **({"shard": self._post.renew} if self._post else {}),
         }
 
     def _call_beat_hooks(self) -> None:

@@ -17,6 +17,7 @@ from clock.store.jobs.in_progress import Claimed, InProgress, Move
 from clock.store.jobs.job_results import Ending, Kept
 from clock.store.jobs.job_search import JobSearch
 from clock.store.jobs.scanning import START, set_step
+from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.ledger import history
@@ -219,12 +220,17 @@ def _lease(redis: Redis) -> None:
     lease.give_back()
 
 
+def _claim_shard(redis: Redis) -> None:
+    assert ShardClaims(redis, "me", ["default"], expires_ms=1000).claim() == 0
+
+
 #: Script -> a function that runs it, on an empty Redis.
 USES: Mapping[str, Callable[[Redis], None]] = {
     "bury": _bury,
     "bury_worker": _bury_worker,
     "begin_unique": _begin_unique,
     "claim": _claim,
+    "claim_shard": _claim_shard,
     "finish": _finish,
     "free_unique": _free_unique,
     "push_unique": _push_unique,

@@ -12,6 +12,7 @@ from clock.store.jobs.unserved_queues import unserved
 from clock.store.key_types import wrong_keys
 from clock.store.server.connection import server_time
 from clock.store.server.permissions import check_permissions
+from clock.store.server.shards import every
 
 
 def permissions(redis: Redis) -> Iterator[Finding]:
@@ -46,6 +47,8 @@ def reported(redis: Redis) -> Iterator[Finding]:
 
 def without_worker(redis: Redis) -> Iterator[Finding]:
     """Queues in which jobs wait and that no worker takes from. Raises StoreUnavailable."""
+    if len(every(redis)) > 1:
+        return  # the findings of the shards name them
     found = unserved(redis)
     for name, (size, _) in sorted(found.items()):
         advice = f"start a worker for it: clock worker -q {name}"

@@ -12,10 +12,12 @@ from datetime import timedelta
 from clock.inspection.doctor import blockers
 from clock.inspection.doctor.finding import Finding, Grade, findings_of
 from clock.inspection.doctor.server_faults import server_faults
+from clock.inspection.shards import shards_findings
 from clock.store import Redis, listing, repairs
 from clock.store.server.connection import SKEW_SECONDS
 from clock.store.server.namespace import namespace_of
 from clock.store.server.server_version import ServerVersion
+from clock.store.server.shards import every
 
 NAMED = 10  # events in one line
 
@@ -39,6 +41,7 @@ def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
         *findings_of("keys", lambda: blockers.wrong_types(redis)),
         *findings_of("processes", lambda: blockers.reported(redis)),
         *findings_of("queues", lambda: blockers.without_worker(redis)),
+        *findings_of("shards", lambda: shards_findings(redis)),
         *findings_of("jobs in progress", lambda: _left_behind(redis)),
         *findings_of("entries", lambda: _broken_entries(redis)),
         *findings_of("ledger", lambda: [_forgotten_events(redis)]),
@@ -209,13 +212,17 @@ def _forgotten_events(redis: Redis) -> Finding:
 
 def lost_workers(redis: Redis) -> list[str]:
     """The identities of workers that hold jobs and are in no register. Raises StoreUnavailable."""
+    return sorted(identity for place in every(redis) for identity in _lost(place))
+
+
+def _lost(redis: Redis) -> list[str]:
     holding, registered = listing.holders(redis)
     return sorted(holding - registered)
 
 
 def adopt_jobs(redis: Redis) -> int:
     """Register lost workers, so live workers put their jobs back. Returns how many. Raises StoreUnavailable."""
-    return repairs.adopt(redis, lost_workers(redis))
+    return sum(repairs.adopt(place, _lost(place)) for place in every(redis))
 
 
 def orphans(redis: Redis) -> list[str]:

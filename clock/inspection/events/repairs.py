@@ -9,6 +9,7 @@ from clock.store import Redis
 from clock.store.jobs.cancellations import mark
 from clock.store.ledger import pauses
 from clock.store.ledger.pauses import Pause
+from clock.store.server.shards import every
 
 ALL_EVENTS = pauses.ALL  # in the place of an event's name: the whole clock
 
@@ -29,4 +30,5 @@ def resume_event(redis: Redis, name: str, now: datetime) -> bool:
 
 def cancel_running(redis: Redis, jid: str, now: datetime) -> None:
     """Ask a running job to end: it gets `JobCancelled` at its next checkpoint. Raises StoreUnavailable."""
-    mark(redis, [jid], now=now)
+    for place in every(redis):
+        mark(place, [jid], now=now)

@@ -62,5 +62,6 @@ def _without(cursor: Cursor | None, jobs: Sequence[FoundJob]) -> Cursor | None:
     """The cursor, once `jobs`, which were read before it, have left."""
     if cursor is None or not jobs:
         return cursor
-    gone = [job for job in jobs if not cursor.score or job.at == float(cursor.score)]
+    here = [job for job in jobs if job.shard == cursor.shard]
+    gone = [job for job in here if not cursor.score or job.at == float(cursor.score)]
     return replace(cursor, skip=max(0, cursor.skip - len(gone)))

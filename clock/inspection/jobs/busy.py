@@ -10,6 +10,7 @@ from clock.inspection.jobs.jobs import FoundJob, found
 from clock.inspection.jobs.progress import Progress, progress_of
 from clock.store import Redis, listing
 from clock.store.jobs.in_progress import InProgress
+from clock.store.server.shards import every
 
 MILLISECONDS_FROM = 1e11  # Sidekiq writes whole seconds; a later version may write milliseconds
 
@@ -41,12 +42,14 @@ def claimed_jobs(redis: Redis) -> Iterator[BusyJob]:
 
     `since` is when the job was enqueued, failed or created. Raises StoreUnavailable.
     """
-    ours = listing.registered(redis)
-    for identity in ours:
-        for step in InProgress(redis, identity).left():
-            for claimed, _ in step:
-                job = found(claimed.payload)
-                yield BusyJob(identity, "", claimed.queue, job, job.since or 0.0)
+    ours = set[str]()
+    for number, place in enumerate(every(redis)):
+        for identity in listing.registered(place):
+            ours.add(identity)
+            for step in InProgress(place, identity).left():
+                for claimed, _ in step:
+                    job = found(claimed.payload, None, number)
+                    yield BusyJob(identity, "", claimed.queue, job, job.since or 0.0)
     yield from (busy for busy in busy_jobs(redis) if busy.worker not in ours)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import merge
 from typing import Literal
 
 from clock.inspection.jobs.jobs import FoundJob, found
@@ -13,6 +14,7 @@ from clock.store import Redis, keys, listing, repairs
 from clock.store.jobs import paused_queues, unique_locks
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.delayed import Delayed
+from clock.store.server.shards import by_place, every
 
 SetName = Literal["schedule", "retry", "dead"]
 
@@ -26,23 +28,27 @@ class WaitingSet:
 
     def jobs(self) -> Iterator[FoundJob]:
         """Its jobs: the next one due first, of `dead` the oldest."""
-        return (found(member, at) for member, at in listing.waiting(self.redis, self.name))
+        each = [_jobs_of(place, self.name, number) for number, place in enumerate(every(self.redis))]
+        return merge(*each, key=lambda job: job.at or 0.0)
 
     def enqueue(self, jobs: Sequence[FoundJob], now: float) -> int:
         """Put jobs into their queues now; how many were still here.
 
         The try that is asked for is not taken from those that the job has, as in Sidekiq.
         """
-        return Delayed(self.redis).release(self.name, [_enqueued(job, now) for job in jobs])
+        return sum(
+            Delayed(place).release(self.name, [_enqueued(job, now) for job in some])
+            for place, some in by_place(self.redis, jobs)
+        )
 
     def bury(self, jobs: Sequence[FoundJob], now: float) -> int:
         """Move jobs to `dead`; how many were still here."""
-        buried = repairs.bury(self.redis, self.name, [job.member for job in jobs], now)
+        buried = self._each(jobs, lambda place, members: repairs.bury(place, self.name, members, now))
         return free_locks_of(self.redis, jobs, buried)
 
     def delete(self, jobs: Sequence[FoundJob], how: str = repairs.DELETED) -> int:
         """Delete jobs; how many were still here. `how` is what their batches call it."""
-        removed = repairs.remove_waiting(self.redis, self.name, [job.member for job in jobs], how)
+        removed = self._each(jobs, lambda place, members: repairs.remove_waiting(place, self.name, members, how))
         return free_locks_of(self.redis, jobs, removed)
 
     def reschedule(self, jobs: Sequence[FoundJob], at: float) -> int:
@@ -51,8 +57,12 @@ class WaitingSet:
         Returns how many were still here.
         """
         if self.name == DEAD:
-            return repairs.schedule_dead(self.redis, [job.member for job in jobs], at)
-        return repairs.reschedule(self.redis, self.name, [job.member for job in jobs], at)
+            return self._each(jobs, lambda place, members: repairs.schedule_dead(place, members, at))
+        return self._each(jobs, lambda place, members: repairs.reschedule(place, self.name, members, at))
+
+    def _each(self, jobs: Sequence[FoundJob], act: Callable[[Redis, list[bytes]], int]) -> int:
+        """Do something to the members of each shard; the sum of the results."""
+        return sum(act(place, [job.member for job in some]) for place, some in by_place(self.redis, jobs))
 
     def clear(self) -> int:
         """Delete all its jobs; how many there were."""
@@ -63,10 +73,14 @@ class WaitingSet:
         return listing.size(self.redis, self.name)
 
 
+def _jobs_of(redis: Redis, name: str, shard: int) -> Iterator[FoundJob]:
+    return (found(member, at, shard) for member, at in listing.waiting(redis, name))
+
+
 def trim_dead(redis: Redis, now: float, limits: DeadLimits = DEFAULT_LIMITS) -> str:
     """Remove the dead jobs that the limits do not keep; how many, in words ('': none). Raises StoreUnavailable."""
-    dead = DeadJobs(redis, limits)
-    return dead.words(dead.trim(now))
+    trimmed = [DeadJobs(place, limits) for place in every(redis)]
+    return next(filter(None, [dead.words(dead.trim(now)) for dead in trimmed]), "")
 
 
 def free_locks_of(redis: Redis, jobs: Sequence[FoundJob], count: int) -> int:
@@ -93,11 +107,18 @@ class QueueJobs:
 
     def jobs(self) -> Iterator[FoundJob]:
         """Its jobs, the next one to be taken first."""
-        return (found(payload) for payload in listing.queue_payloads(self.redis, self.name))
+        return (
+            found(payload, None, number)
+            for number, place in enumerate(every(self.redis))
+            for payload in listing.queue_payloads(place, self.name)
+        )
 
     def delete(self, jobs: Sequence[FoundJob], how: str = repairs.DELETED) -> int:
         """Delete jobs; how many were still here. `how` is what their batches call it."""
-        removed = repairs.remove_queued(self.redis, self.name, [job.member for job in jobs], how)
+        removed = sum(
+            repairs.remove_queued(place, self.name, [job.member for job in some], how)
+            for place, some in by_place(self.redis, jobs)
+        )
         return free_locks_of(self.redis, jobs, removed)
 
     def clear(self) -> int:
@@ -131,16 +152,29 @@ def queues(redis: Redis, now: float) -> list[QueueView]:
     """All queues at `now` (float seconds). Raises StoreUnavailable."""
     paused = paused_queues.paused(redis)
     names = sorted({*listing.queue_names(redis), *paused})
-    ends = listing.queue_ends(redis, names)
-    return [
-        replace(_seen(name, end, now), is_paused=name in paused) for name, end in zip(names, ends, strict=True)
-    ]
+    return [replace(view, is_paused=view.name in paused) for view in _views(redis, names, now)]
 
 
 def view_of(redis: Redis, name: str, now: float) -> QueueView:
     """One queue at `now` (float seconds). Raises StoreUnavailable."""
-    [end] = listing.queue_ends(redis, [name])
-    return replace(_seen(name, end, now), is_paused=name in paused_queues.paused(redis))
+    [view] = _views(redis, [name], now)
+    return replace(view, is_paused=name in paused_queues.paused(redis))
+
+
+def _views(redis: Redis, names: Sequence[str], now: float) -> list[QueueView]:
+    """The queues of these names, added up over all shards."""
+    ends = [listing.queue_ends(place, names) for place in every(redis)]
+    each = zip(names, zip(*ends, strict=True), strict=True)
+    return [_sum([_seen(name, end, now) for end in of_name]) for name, of_name in each]
+
+
+def _sum(views: Sequence[QueueView]) -> QueueView:
+    return QueueView(
+        views[0].name,
+        sum(view.size for view in views),
+        max(view.latency for view in views),
+        all(view.is_list for view in views),
+    )
 
 
 def _seen(name: str, end: tuple[int, bytes | None] | None, now: float) -> QueueView:

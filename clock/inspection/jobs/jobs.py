@@ -14,11 +14,15 @@ UNREADABLE = "unreadable"  # in the place of a class name: what is in Redis is n
 
 @dataclass(frozen=True, slots=True)
 class FoundJob:
-    """A job in its place: `member` is its raw payload, `at` its score (float seconds) if it has one."""
+    """A job in its place: `member` is its raw payload, `at` its score (float seconds) if it has one.
+
+    `shard` is the number of its shard; the home's is 0.
+    """
 
     member: bytes
     at: float | None = None
     payload: Payload = field(default_factory=dict)
+    shard: int = 0
 
     @property
     def jid(self) -> str:
@@ -146,10 +150,10 @@ def _is_before(job: FoundJob, time: float) -> bool:
     return at is not None and at < time
 
 
-def found(member: bytes, at: float | None = None) -> FoundJob:
+def found(member: bytes, at: float | None = None, shard: int = 0) -> FoundJob:
     """The job of a payload. An invalid payload is a job without a class."""
     try:
         payload = decode(member)
     except (ValueError, RecursionError):
         payload = None
-    return FoundJob(member, at, payload if isinstance(payload, dict) else {})
+    return FoundJob(member, at, payload if isinstance(payload, dict) else {}, shard)

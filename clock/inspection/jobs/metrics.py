@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from clock.store import Redis, listing
 from clock.store.jobs import job_metrics
 from clock.store.jobs.job_metrics import BUCKETS_MS as BUCKETS_MS
+from clock.store.server.shards import every
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,16 @@ class Figures:
 def figures(redis: Redis, span: Span, now: datetime, job_class: str = "") -> Figures:
     """The figures of a span up to `now`; the series is of one class if it is given. Raises StoreUnavailable."""
     starts = slot_starts(span, now)
-    slots = job_metrics.read(redis, [job_metrics.slot_of(at, span.minutes) for at in starts])
+    wanted = [job_metrics.slot_of(at, span.minutes) for at in starts]
+    of_places = [job_metrics.read(place, wanted) for place in every(redis)]
+    slots = [[pair for one in of_slot for pair in one.items()] for of_slot in zip(*of_places, strict=True)]
     totals: dict[str, list[int]] = {}
     series = []
     for at, slot in zip(starts, slots, strict=True):
-        for name, one in slot.items():
+        for name, one in slot:
             sums = totals.setdefault(name, [0, 0, 0])
             sums[:] = sums[0] + one["p"], sums[1] + one["f"], sums[2] + one["ms"]
-        shown = [one for name, one in slot.items() if job_class in ("", name)]
+        shown = [one for name, one in slot if job_class in ("", name)]
         series.append((at, sum(one["p"] for one in shown), sum(one["f"] for one in shown)))
     classes = sorted((_figures(name, *sums) for name, sums in totals.items()), key=lambda one: -one.total_seconds)
     return Figures(classes, series)
@@ -69,8 +72,9 @@ def run_times(redis: Redis, job_class: str, now: datetime) -> list[tuple[float, 
 
     Raises StoreUnavailable.
     """
-    counts = job_metrics.histogram(redis, job_class, slot_starts(SPANS["1h"], now))
-    return [(end / 1000, count) for end, count in zip(BUCKETS_MS, counts, strict=True)]
+    starts = slot_starts(SPANS["1h"], now)
+    counts = [job_metrics.histogram(place, job_class, starts) for place in every(redis)]
+    return [(end / 1000, sum(each)) for end, *each in zip(BUCKETS_MS, *counts, strict=True)]
 
 
 def jobs_by_day(redis: Redis, today: date, days: int) -> list[tuple[date, int, int]]:

@@ -26,6 +26,7 @@ from clock.job.payload import Payload, seconds
 from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
 from clock.job.push.payload_builder import pack_all, pack_one
+from clock.job.push.spreading import spread
 from clock.job.types import JobClass, OnCommit
 from clock.job.unique import unique_of
 from clock.store import Redis
@@ -35,7 +36,8 @@ from clock.store.jobs.unique_locks import LockedPush
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
-from clock.store.server.sending import Command, push_seconds, send
+from clock.store.server.sending import Command, push_seconds, send, send_to_places
+from clock.store.server.shards import shards_of
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
 Batches = Iterable[Sequence[Parcel]]
@@ -76,7 +78,10 @@ class ToRedis:
     def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
-        send(redis, _commands(redis, batches), within=push_seconds(redis))
+        if shards_of(redis):
+            _send_to_shards(redis, batches, push_seconds(redis))
+        else:
+            send(redis, _commands(redis, batches), within=push_seconds(redis))
 
     def carry_locked(self, parcels: Iterable[Parcel]) -> None:
         """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
@@ -100,7 +105,21 @@ class ToRedis:
 
     def _carry_late(self, batches: Batches, since: float) -> None:
         redis = connection.default(spent=_monotonic() - since)
-        send(redis, _commands(redis, batches), within=push_seconds(redis) - (_monotonic() - since))
+        within = push_seconds(redis) - (_monotonic() - since)
+        if shards_of(redis):
+            _send_to_shards(redis, batches, within)
+        else:
+            send(redis, _commands(redis, batches), within=within)
+
+
+def _send_to_shards(redis: Redis, batches: Batches, within: float) -> None:
+    """Push each parcel to its shard, within so many seconds. Raises StoreUnavailable, StoreError."""
+    spread_batches = ([(place, _all(place, some)) for place, some in spread(redis, one)] for one in batches)
+    send_to_places(spread_batches, within=within)
+
+
+def _all(redis: Redis, parcels: Sequence[Parcel]) -> list[Command]:
+    return push_commands(parcels, durable_of(redis))
 
 
 def _commands(redis: Redis, batches: Batches) -> Iterator[list[Command]]:

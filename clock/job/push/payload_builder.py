@@ -15,6 +15,7 @@ from clock.job.options import payload_fields
 from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
+from clock.job.push.spreading import stays_at_home
 from clock.job.types import JobClass
 from clock.job.unique import Unique, field_for
 from clock.store.jobs.delayed import LOOK_SECONDS
@@ -45,7 +46,11 @@ def pack_all(
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
     if not middleware and held_pushes.current() is None and not fields.keys() & {"encrypt", "unique"}:
-        return _packed_at_once(fields, batches, due, now)
+        jids, parcels = _packed_at_once(fields, batches, due, now)
+        if stays_at_home(job, fields):
+            for parcel in parcels:
+                parcel.jids = None
+        return jids, parcels
     jids, parcels = [], []
     for index, args in enumerate(batches):
         jid, packed = _packed(job, fields, middleware, args, due[index] if due else None, now)
@@ -97,6 +102,8 @@ def _packed(
     if payload.get("encrypt"):
         payload["args"] = encrypted_args(payload)
     parcel = _parcel(job, payload, bool(middleware), now)
+    if not stays_at_home(job, payload):
+        parcel.jids = [str(payload["jid"])]
     if lock is not None:
         lock.jid = str(payload["jid"])
         parcel.locks = [lock]
@@ -140,11 +147,12 @@ def _packed_at_once(
         delayed = set(later)
         soon = [index for index in range(len(batches)) if index not in delayed] if delayed else None
         texts = encode_all({**stamped, "enqueued_at": now}, _some(batches, soon), _some(jids, soon))
-        parcels.append(Parcel(queue, texts))
+        parcels.append(Parcel(queue, texts, jids=list(_some(jids, soon))))
     if due and later:
         texts = encode_all(stamped, _some(batches, later), _some(jids, later))
         at = [due[index] for index in later]
-        parcels.append(Parcel(queue, texts, at, is_near=min(at) - now < LOOK_SECONDS))
+        near = min(at) - now < LOOK_SECONDS
+        parcels.append(Parcel(queue, texts, at, is_near=near, jids=list(_some(jids, later))))
     return jids, parcels
 
 
@@ -154,10 +162,13 @@ def _some(items: Sequence[Any], indexes: list[int] | None) -> Sequence[Any]:
 
 def _merged(parcels: list[Parcel]) -> list[Parcel]:
     """One parcel for each queue, and one for the schedule, in their order."""
-    merged: dict[tuple[str, bool], Parcel] = {}
+    merged: dict[tuple[str, bool, bool], Parcel] = {}
     for parcel in parcels:
-        whole = merged.setdefault((parcel.queue, parcel.at is None), Parcel(parcel.queue, [], parcel.at and []))
+        kind = parcel.queue, parcel.at is None, parcel.jids is None
+        whole = merged.setdefault(kind, Parcel(parcel.queue, [], parcel.at and [], jids=parcel.jids and []))
         whole.payloads += parcel.payloads
+        if whole.jids is not None and parcel.jids:
+            whole.jids += parcel.jids
         if whole.at is not None and parcel.at is not None:
             whole.at += parcel.at
             whole.is_near |= parcel.is_near

@@ -20,7 +20,7 @@ class Parcel:
 
     `is_near`: one of them is due before a worker would look by itself. `at_front`: they are taken before those
     that wait already, the first of them first. `durable`: how many replicas must have them. `locks`: of unique
-    jobs, one for each payload.
+    jobs, one for each payload. `jids`: of jobs that may be spread over shards; None: they stay at home.
     """
 
     queue: str
@@ -30,6 +30,7 @@ class Parcel:
     at_front: bool = False
     durable: int = 0
     locks: list[Lock] | None = None
+    jids: list[str] | None = None
 
 
 def push_commands(parcels: Sequence[Parcel], durable: int = 0) -> list[Command]:

@@ -27,32 +27,36 @@ End = Literal["next", "newest"]
 
 
 #: A score that Redis reads, a place and a number of jobs; Redis counts in 64 bits.
-_CURSOR = re.compile(r"(?:[-+]?(?:inf|[0-9.]{1,25}(?:e[-+]?[0-9]{1,3})?))?:[0-9]{1,15}:[0-9]{1,15}")
+_CURSOR = re.compile(
+    r"(?:[0-9]{1,2}/)?(?:[-+]?(?:inf|[0-9.]{1,25}(?:e[-+]?[0-9]{1,3})?))?:[0-9]{1,15}:[0-9]{1,15}"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """The start of the next step: in a sorted set after `skip` members of `score`, in a queue at index `skip`.
 
-    `jobs` is how many the next step reads.
+    `jobs` is how many the next step reads. `shard` is the number of the place that it reads; the home's is 0.
     """
 
     score: str = ""
     skip: int = 0
     jobs: int = FIRST_JOBS
+    shard: int = 0
 
     def __str__(self) -> str:
-        return f"{self.score}:{self.skip}:{self.jobs}"
+        return f"{f'{self.shard}/' if self.shard else ''}{self.score}:{self.skip}:{self.jobs}"
 
     @classmethod
     def of(cls, text: str) -> Cursor:
         """The cursor in a text that `str` wrote. Raises ValueError."""
         if not _CURSOR.fullmatch(text):
             raise ValueError(text)
-        score, skip, jobs = text.split(":")
+        shard, slash, rest = text.rpartition("/")
+        score, skip, jobs = rest.split(":")
         if score:
             float(score)
-        return cls(score, int(skip), min(max(int(jobs), 1), MOST_JOBS))
+        return cls(score, int(skip), min(max(int(jobs), 1), MOST_JOBS), int(shard) if slash else 0)
 
 
 START = Cursor()

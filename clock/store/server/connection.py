@@ -12,16 +12,15 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from clock.clocks import Clock, SystemClock
+from clock.clocks import Clock, SystemClock, to_ms
 from clock.config import setting_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
@@ -31,9 +30,10 @@ from clock.store.server.address import masked
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
 from clock.store.server.faults import store_error
-from clock.store.server.fork_safety import renew_in_child
-from clock.store.server.pool import Pool
+from clock.store.server.fork_safety import opener_of, renew_in_child
+from clock.store.server.pool import Limits, Pool
 from clock.store.server.server_version import check_server
+from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
 SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
@@ -166,11 +166,9 @@ def connect(
     replicas = int(str(setting_of_process("durable"))) if durable is None else durable
     try:
         limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
-        opened = partial(
-            client, url, max_connections, limits, is_application=is_application, namespace=space, durable=replicas
-        )
-        redis = opened(source=source)
-        renew_in_child(redis, opened)
+        opening = Opening(Address(url, space), max_connections, limits, is_application, replicas)
+        redis = opening(source=source)
+        renew_in_child(redis, opening)
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from error
     try:
@@ -182,12 +180,73 @@ def connect(
     return redis
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a client is made; nothing is opened before its first command."""
+
+    address: Address
+    max_connections: int
+    limits: Limits
+    is_application: bool
+    durable: int
+
+    def __call__(self, *, source: str = "") -> Redis:
+        """Such a client. Raises ConfigurationError."""
+        return client(
+            self.address.url,
+            self.max_connections,
+            self.limits,
+            is_application=self.is_application,
+            source=source,
+            namespace=self.address.namespace,
+            durable=self.durable,
+        )
+
+
+def with_shards(redis: Redis, settings: ShardSettings) -> Redis:
+    """Make a connection of `connect` that of a home: it knows its shards, if the settings have any.
+
+    Raises ConfigurationError.
+    """
+    if settings == ALONE:
+        return redis
+    opening = opening_of(redis)
+    home, *others = addresses(opening.address, settings)
+    opened = []
+    for address in others:
+        again = replace(opening, address=address)
+        opened.append(again())
+        renew_in_child(opened[-1], again)
+    join(redis, Shards([home, *others], opened))
+    return redis
+
+
+def opened_at(home: Redis, address: Address) -> Redis:
+    """A client like that of `home` for another place. Nothing is opened yet. Raises ConfigurationError."""
+    return replace(opening_of(home), address=address)()
+
+
+def opening_of(redis: Redis) -> Opening:
+    """How the client was made. Raises StoreError if it is not one of `connect`."""
+    found = opener_of(redis)
+    if not isinstance(found, Opening):
+        raise StoreError("this connection was not opened by clock.api.connect")
+    return found
+
+
+def shards_of_process() -> ShardSettings:
+    """The shards of a process that only pushes. Raises ConfigurationError."""
+    urls: Any = setting_of_process("redis_urls")
+    return ShardSettings(int(str(setting_of_process("shards"))), tuple(urls))
+
+
 def server_url(url: str | None) -> str:
     """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the folder's embedded Valkey.
 
-    Raises StoreError or ConfigurationError if no address is given.
+    The first of `REDIS_URLS` is that of `REDIS_URL`. Raises StoreError or ConfigurationError without an address.
     """
-    return url or os.environ.get("REDIS_URL") or _application_url[0] or _embedded_url(Path.cwd())
+    found = url or os.environ.get("REDIS_URL") or _application_url[0]
+    return found or next(iter(shards_of_process().urls), None) or _embedded_url(Path.cwd())
 
 
 def use_url(url: str, source: str) -> None:
@@ -211,7 +270,10 @@ def default(*, spent: float = 0.0) -> Redis:
         if _default is None:
             if not is_ours or spent + _monotonic() - since > seconds / 2:
                 raise StoreUnavailable("Redis does not answer: another thread waits for it.", cause="no_answer")
-            _default = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
+            found = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
+            _default = with_shards(found, shards_of_process())
+            with translated():
+                note(_default, to_ms(SystemClock().now()))
             if not (os.environ.get("REDIS_URL") or _application_url[0]):
                 _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default

@@ -18,6 +18,11 @@ def renew_in_child(redis: Redis, again: Callable[[], Redis]) -> None:
     _again[redis] = again
 
 
+def opener_of(redis: Redis) -> Callable[[], Redis] | None:
+    """The function that opens the same connection again; None: `connect` did not make it."""
+    return _again.get(redis)
+
+
 def _begin_child() -> None:
     """Close the child's copies of its parent's connections, and start with new pools, whose locks are free.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import chain
 from typing import Any
 
@@ -55,6 +56,39 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
     except StoreError as error:
         error.answered = answered
         raise
+
+
+def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]], *, within: float) -> None:
+    """`send` for several places: each batch goes to all its places, and then their answers are read.
+
+    Raises StoreUnavailable, StoreError; their `answered` is the number of batches that all places have answered.
+    """
+    answered = 0
+    try:
+        for batch in batches:
+            _send_at_once(batch, within)
+            answered += 1
+    except StoreError as error:
+        error.answered = answered
+        raise
+
+
+def _send_at_once(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> None:
+    refused: list[tuple[Redis, _RefusedError]] = []
+    with translated(), ExitStack() as stack:
+        links = [stack.enter_context(lent(redis, within=within)) for redis, _ in batch]
+        for link, (_, commands) in zip(links, batch, strict=True):
+            pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
+            link.send_packed_command([b"".join([pack(command) for command in commands])])
+        for link, (redis, commands) in zip(links, batch, strict=True):
+            try:
+                _read(link, commands)
+            except _RefusedError as refusal:
+                refused.append((redis, refusal))
+    for redis, one in refused:
+        with translated():
+            left = _left_over(redis, one, within)
+        send(redis, left, within=within)
 
 
 class _RefusedError(Exception):

@@ -6,7 +6,7 @@ from math import isnan
 
 from clock.errors import InvalidCursor
 from clock.inspection import FoundJob, JobFilter
-from clock.inspection.jobs.pages import queue_place, set_place
+from clock.inspection.jobs.pages import cursors_at, queue_place, set_place
 from clock.inspection.opening import Redis
 from clock.web.input.job_filters import START, cursor_in, set_named
 
@@ -30,8 +30,9 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     where, score = set_named(place), _score(at)
     if where is None or score is None:
         return None
-    page = set_place(redis, where).page(wanted, now=0.0, cursor=f"{score!r}:0:4", limit=MOST, scan=NEAR)
-    return next((job for job in page.jobs if job.at == score and job.jid == jid), None)
+    in_set, begins = set_place(redis, where), cursors_at(redis, score, 4)
+    found = (in_set.page(wanted, now=0.0, cursor=begin, limit=MOST, scan=NEAR) for begin in begins)
+    return next((job for page in found for job in page.jobs if job.at == score and job.jid == jid), None)
 
 
 def _cursor(text: str) -> str:

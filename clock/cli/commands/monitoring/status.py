@@ -78,6 +78,7 @@ def _show(place: str, found: Status) -> None:
     echo_wrapped(f"Redis: {place}", indent=" " * 7)
     echo()
     _show_clocks(found)
+    _show_shards(found)
     _show_workers(found)
     _show_queues(found)
     _show_progress(found)
@@ -105,6 +106,16 @@ def _show_clocks(found: Status) -> None:
         rows,
         "no clock is running" if found.knows_clocks else "clocks: unknown",
     )
+
+
+def _show_shards(found: Status) -> None:
+    rows = [
+        (shard.name, shard.waiting, shard.scheduled, shard.retries, shard.dead, shard.workers)
+        for shard in found.shards
+        if not shard.fault
+    ]
+    if rows:
+        _section(["shard", "jobs", "scheduled", "retries", "dead", "workers"], rows, "")
 
 
 def _show_workers(found: Status) -> None:
@@ -198,6 +209,7 @@ def _show_json(place: str, found: Status) -> None:
         "processed": found.processed,
         "failed": found.failed,
         "parked": found.parked,
+        "shards": [asdict(shard) for shard in found.shards],
         "overdue": overdue if overdue or found.events is not None else None,
     }
     echo_json(answer)

@@ -45,6 +45,7 @@ from clock.worker.heartbeat.heartbeat_link import HeartbeatLink, heartbeat_link
 from clock.worker.heartbeat.heartbeat_process import Assignment
 from clock.worker.launcher import own_capsule, parent_pid, reporting_to_launcher
 from clock.worker.limits import check_memory
+from clock.worker.shard_post import ShardPost, shard_post
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
@@ -83,7 +84,7 @@ def worker(with_clock: Path | None, burst: bool, **options: Any) -> None:
     capsule = own_capsule()
     if capsule is not None:
         config = _for_capsule(config, capsule)
-    elif config.processes > 1 or config.capsules or config.max_jobs or config.max_memory:
+    elif _needs_launcher(config):
         sys.exit(_run_several(config))
     with heartbeat_link(clock=SystemClock()) as link:
         _work(config, with_clock, burst, link)
@@ -94,23 +95,25 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
     import_jobs(*config.require)
     check_memory(config.max_memory)
-    redis = patiently(lambda: connected(config, config.concurrency + 2))
-    set_default(redis)
+    home = patiently(lambda: connected(config, config.concurrency + 2))
+    set_default(home)
+    worker_options = replace(_options(config), burst=burst)
+    post = patiently(lambda: shard_post(home, worker_options))
+    redis = post.redis if post else home
     clock = patiently(lambda: redis_clock(redis))
     folder = parents_folder()
-    metrics = metrics_if_installed(redis, clock, is_child=folder is not None) if config.health_port else None
-    worker_options = replace(_options(config), burst=burst)
+    metrics = metrics_if_installed(home, clock, is_child=folder is not None) if config.health_port else None
     name = identity()
     listeners = [metrics.count_jobs()] if metrics else []
-    process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners)
-    link.assign(_assignment(config, name))
+    process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners, post=post)
+    link.assign(_assignment(config, name, post))
     stopping = _stopping(process, worker_options)
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     with (
         _leaving(process),
         handling(signals),
         _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
-        health(config, redis, metrics, clock=standing_by, worker=process, parents=folder),
+        health(config, home, metrics, clock=standing_by, worker=process, parents=folder),
         reporting_to_launcher(lambda: process.is_renewed),
     ):
         process.run()
@@ -140,11 +143,11 @@ def _stopping(process: Worker, options: WorkerOptions) -> Stopping:
     )
 
 
-def _assignment(config: Config, name: str) -> Assignment:
+def _assignment(config: Config, name: str, post: ShardPost | None) -> Assignment:
     return Assignment(
         identity=name,
-        redis_url=server_url(config.redis),
-        namespace=config.namespace or "",
+        redis_url=post.address.url if post else server_url(config.redis),
+        namespace=post.address.namespace if post else config.namespace or "",
         beat_seconds=config.heartbeat,
         frozen_seconds=config.frozen_timeout,
         log_format=config.log_format,
@@ -214,6 +217,12 @@ def _standing_by(
 logger = logging.getLogger("clock.cli")
 
 LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
+
+
+def _needs_launcher(config: Config) -> bool:
+    """Whether there are several worker processes, or a process that may be replaced."""
+    has_limit = config.max_jobs or config.max_memory
+    return bool(config.processes > 1 or config.capsules or has_limit or config.shards > 1 or config.redis_urls)
 
 
 def _run_several(config: Config) -> int:
