@@ -150,6 +150,19 @@ def test_a_job_that_a_worker_has_ended_is_looked_for_no_more(
     assert not redis.exists(keys.WATCHED + "feed")
 
 
+def test_an_event_fires_without_the_overlap_check_while_a_key_of_a_wrong_type_hides_its_jobs(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set(keys.WATCHED + "feed", "text")
+    ticker = start(declare(MINUTELY + '.overlap("skip")\n'))
+
+    tick_at(fake_clock, ticker, SIX, SIX + MINUTE)
+
+    assert kinds(redis) == ["fired", "fired"]
+    ignored = [text for text in caplog.messages if text.startswith("The unfinished jobs of 'feed' cannot be read")]
+    assert len(ignored) == 1
+
+
 def test_an_action_that_runs_on_a_thread_overlaps(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:

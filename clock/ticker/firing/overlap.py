@@ -7,11 +7,9 @@ outlast a lock and a crash cannot leave one behind.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping
 
 from clock.clocks import Clock, to_ms
-from clock.errors import StoreError
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.ledger import Ledger
 from clock.store.ledger.pauses import Pause, covering
@@ -19,8 +17,6 @@ from clock.ticker.firing.action_threads import ActionThreads
 from clock.ticker.firing.decisions import Outcome
 from clock.ticker.planning.catch_up import Due
 from clock.timetable import Event
-
-logger = logging.getLogger("clock.clock")
 
 #: How many firings of an event may be unfinished when the next one fires.
 _UNFINISHED = {
@@ -37,7 +33,6 @@ class OverlapCheck:
         self._threads = threads
         self._clock = clock
         self._pauses: Mapping[str, Pause] = {}
-        self._unreadable: set[str] = set()  # events whose unfinished jobs cannot be read, each logged once
 
     def look(self, events: Iterable[Event]) -> None:
         """Read the pauses before `events` fire. Raises StoreUnavailable.
@@ -56,17 +51,5 @@ class OverlapCheck:
             return None
         most, reason = _UNFINISHED[event.overlap]
         unfinished = self._threads.count_running(event.name)
-        unfinished += self._count_unfinished(event.name)
+        unfinished += self._ledger.running(event.name, to_ms(self._clock.now()))
         return Outcome(DecisionKind.OVERLAP, reason) if unfinished > most else None
-
-    def _count_unfinished(self, event: str) -> int:
-        """The number of the event's firings with an unfinished job; 0 if a key of the wrong type hides them."""
-        try:
-            return self._ledger.running(event, to_ms(self._clock.now()))
-        except StoreError as error:
-            if error.cause != "wrong_type":
-                raise
-            if event not in self._unreadable:
-                logger.error("Running %r without the overlap check: %s", event, error)
-            self._unreadable.add(event)
-            return 0
