@@ -30,6 +30,7 @@ PUBLIC: dict[str, list[str] | None] = {
     "clock.flask": ["Clock"],
     "clock.fastapi": ["Push", "clock_lifespan", "pusher"],
     "clock.contrib.celery_names": ["CeleryTask", "shared_task"],
+    "clock.contrib.opentelemetry": ["ClockInstrumentor"],
     "clock.contrib.sentry": ["ClockIntegration"],
     "clock.job.function_jobs": ["FunctionJob", "job"],
     "clock.job.after_commit": ["django_commit", "sqlalchemy_commit"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, cast
 
 from clock.config.queue_names import EXPECTED, queue_name
@@ -52,11 +53,23 @@ def pack_all(
                 parcel.jids = None
         return jids, parcels
     jids, parcels = [], []
-    for index, args in enumerate(batches):
-        jid, packed = _packed(job, fields, middleware, args, due[index] if due else None, now)
-        jids.append(jid)
-        parcels += packed
+    token = _in_bulk.set(True)
+    try:
+        for index, args in enumerate(batches):
+            jid, packed = _packed(job, fields, middleware, args, due[index] if due else None, now)
+            jids.append(jid)
+            parcels += packed
+    finally:
+        _in_bulk.reset(token)
     return jids, _merged(parcels)
+
+
+_in_bulk: ContextVar[bool] = ContextVar("clock_in_bulk", default=False)
+
+
+def is_bulk() -> bool:
+    """Whether the push that client middleware is called for is one of many."""
+    return _in_bulk.get()
 
 
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
