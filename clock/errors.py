@@ -132,6 +132,18 @@ class UnknownEvent(ClockError):
         super().__init__(f"no event is named {name!r}{hint} The events are: {shown}{more}")
 
 
+class ScheduleConflict(ClockError):
+    """A schedule was changed, or deleted, since its version was read. `found` is its version now; 0: missing."""
+
+    def __init__(self, name: str, *, wanted: int, found: int) -> None:
+        now = f"has version {found}" if found else "does not exist"
+        was = f"version {wanted}" if wanted else "no schedule of this name"
+        super().__init__(
+            f"the schedule {name!r} {now}, and {was} was expected: read it again, then repeat the change"
+        )
+        self.found = found
+
+
 class UnreadableTime(ClockError):
     """The given time cannot be parsed."""
 

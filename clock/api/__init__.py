@@ -14,6 +14,7 @@ from clock.api.job_ref import JobRef, Located
 from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
 from clock.api.processes import Clocks, Workers
 from clock.api.queues import Queue
+from clock.api.schedules import Schedule, ScheduleChange, Schedules
 from clock.api.stats import Counts, Day, Stats
 from clock.errors import InvalidCursor, SearchIncomplete
 from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
@@ -46,7 +47,10 @@ __all__ = [
     "Queue",
     "QueueView",
     "RetrySet",
+    "Schedule",
+    "ScheduleChange",
     "ScheduledSet",
+    "Schedules",
     "SearchIncomplete",
     "Stats",
     "WorkerView",

@@ -15,6 +15,7 @@ from clock.api.connecting import connected, instant
 from clock.clocks import to_ms
 from clock.errors import ConfigurationError, UnknownEvent
 from clock.inspection.events.events import events
+from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.events.why import why as explain
 from clock.job.push.client import clock as client_clock
@@ -63,8 +64,8 @@ class Events:
     """
 
     def __init__(self, timetable: Timetable | None = None, *, redis: Redis | None = None) -> None:
-        self.timetable = timetable
         self._redis = connected(redis)
+        self.timetable = with_schedules(timetable, self._redis) if timetable else None
 
     @classmethod
     def of_file(cls, path: str | os.PathLike[str] = "lib/clock.py", *, redis: Redis | None = None) -> Events:

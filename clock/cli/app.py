@@ -40,6 +40,7 @@ SECTIONS = {
     "The clock": {
         "fire": "clock.cli.commands.events.fire",
         "backfill": "clock.cli.commands.events.backfill",
+        "schedules": "clock.cli.commands.events.schedules",
         "pause": "clock.cli.commands.events.pause",
         "resume": "clock.cli.commands.events.pause",
         "why": "clock.cli.commands.events.why",

@@ -17,6 +17,7 @@ from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.errors import ConfigurationError, NoEvents, StoreError, StoreUnavailable
 from clock.import_path import add_application
+from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import connected as connected
 from clock.inspection.opening import redis_clock as redis_clock
 from clock.inspection.opening import redis_location as redis_location
@@ -108,6 +109,11 @@ def load_timetable(config: Config) -> Timetable:
     return timetable_of(config)
 
 
+def all_events(config: Config, redis: Redis) -> Timetable:
+    """The timetable with the schedules in Redis as one more source. Raises DeclarationError."""
+    return with_schedules(load_timetable(config), redis, config.require)
+
+
 def timetable_to_run(config: Config) -> Timetable:
     """The timetable of a starting clock; prepares the process for its functions.
 
@@ -160,6 +166,7 @@ def clock_process(
     It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
     clock = patiently(lambda: redis_clock(redis))
+    timetable = with_schedules(timetable, redis, config.require)
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,

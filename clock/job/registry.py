@@ -50,6 +50,11 @@ def knows(name: str) -> bool:
     return name in _classes
 
 
+def names() -> list[str]:
+    """The names of all job classes that this process has imported."""
+    return sorted(_classes)
+
+
 def import_jobs(*paths: Path, root: Path | None = None) -> list[str]:
     """Import the modules at `paths`, each a file or a folder with modules at any depth; their names.
 

@@ -27,6 +27,9 @@ LEDGER_RENAMED = "clock:ledger:renamed"  # hash: old name of an event -> its nam
 HISTORY = "clock:history:"  # prefix of streams, one an event: an entry a decision, JSON under `entry`
 OUTCOMES = "clock:outcomes:"  # prefix of streams, one an event: the outcome of a firing's job, JSON under `entry`
 WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not ended -> due, score in `retry`
+SCHEDULES = (
+    "clock:schedules"  # hash: name of a schedule made at run time -> versions, timing, fields; '': the latest
+)
 BACKFILLED = "clock:backfilled"  # sorted set: due instant of a backfilled run, a space, its event -> when
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, with the earlier ones, JSON
 NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided

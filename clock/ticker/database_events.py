@@ -154,7 +154,7 @@ class DatabaseEvents:
             self._follow(source, events)
             if not source.is_loaded:
                 source.is_loaded = True
-                if not events:
+                if not events and not source.synced.is_optional:
                     _warn_of_no_rows(source.synced)
                 self.note_orphans()
             source.part.works()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 from schedule import Scheduler
 
@@ -46,12 +47,16 @@ class SyncedEvents:
     """Events that live in a database: `load()` returns their rows. It is called again `every` so often.
 
     `do`, a job class or a function of the row, is their action; `source` is file and line of the declaration.
+    `job_of` returns the job class of a row, if rows have different ones; it may raise ClockError. If it
+    returns no rows and `is_optional`, the log does not mention it.
     """
 
     load: Callable[[], Iterable[object]]
     every: timedelta
     do: Callable[..., object] | Enqueueable
     source: str
+    job_of: Callable[[Any], Enqueueable] | None = None
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

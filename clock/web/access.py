@@ -15,7 +15,7 @@ from typing import Literal
 
 from clock.web.request import Request
 
-Permission = Literal["pause", "fire", "retry", "delete", "quiet"]
+Permission = Literal["pause", "fire", "retry", "delete", "quiet", "schedule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Access:
 
     `see_arguments`: jobs' arguments and payloads. `pause`: pause and resume events and queues. `fire`: run an
     event now. `retry`: enqueue jobs that wait, again or earlier. `delete`: delete jobs and queues, bury jobs.
-    `quiet`: quiet and stop workers.
+    `quiet`: quiet and stop workers. `schedule`: create, change and delete schedules at run time.
     """
 
     user: str
@@ -34,11 +34,12 @@ class Access:
     retry: bool = False
     delete: bool = False
     quiet: bool = False
+    schedule: bool = False
 
     @classmethod
     def everything(cls, user: str) -> Access:
         """May do all that the dashboard offers."""
-        return cls(user, pause=True, fire=True, retry=True, delete=True, quiet=True)
+        return cls(user, pause=True, fire=True, retry=True, delete=True, quiet=True, schedule=True)
 
     def allows(self, permission: Permission) -> bool:
         """Whether the user has that permission."""

@@ -14,7 +14,9 @@ from dataclasses import replace
 
 from clock.errors import (
     ClockError,
+    DeclarationError,
     InvalidCursor,
+    ScheduleConflict,
     StoreError,
     StoreUnavailable,
     UnknownEvent,
@@ -44,6 +46,8 @@ FAULTS: Mapping[type[ClockError], tuple[int, str]] = {
     UnknownEvent: (404, "missing"),
     InvalidCursor: (400, "bad"),
     UnreadableTime: (400, "bad"),
+    DeclarationError: (400, "bad"),
+    ScheduleConflict: (409, "bad"),
 }
 FAILED = 500, "failed"  # the clock file's own code raised
 READING, CHANGING = ("GET", "HEAD"), ("GET", "HEAD", "POST")

@@ -12,6 +12,7 @@ from clock.clocks import Clock
 from clock.errors import SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
 from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of
+from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
 from clock.timetable import Event, Timetable, with_rows
 from clock.web.cache import Cached
@@ -56,7 +57,7 @@ class Data:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sizes", {})
         clock = self.source.clock
-        rows = ROWS_SECONDS if self.source.timetable and self.source.timetable.synced else FILE_SECONDS
+        rows = ROWS_SECONDS if self.source.timetable else FILE_SECONDS
         object.__setattr__(self, "_declared", Cached(self._look_for_declared, rows, clock=clock))
         object.__setattr__(self, "_status", Cached(self._look, STATUS_SECONDS, clock=clock))
         object.__setattr__(self, "_names", Cached(self._look_for_names, NAMES_SECONDS, clock=clock))
@@ -83,7 +84,7 @@ class Data:
         if timetable is None:
             return {}, {}
         try:
-            events = (with_rows(timetable) if timetable.synced else timetable).by_name
+            events = with_rows(with_schedules(timetable, self.redis)).by_name
         except SourceFailed as error:
             logger.warning("The dashboard could not read the events of a database: %s", error)
             events = timetable.by_name
@@ -121,6 +122,10 @@ class Data:
         """Forget what was read: an action has changed something."""
         self._status.forget()
         self._names.forget()
+
+    def schedules_changed(self) -> None:
+        """Forget the events that were read: a schedule was changed at run time."""
+        self._declared.forget()
 
     def _look(self) -> Status:
         found = status(self.redis, self.now())

@@ -3,7 +3,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from urllib.parse import parse_qsl, urlsplit
+from html import unescape
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from redis import Redis
@@ -35,7 +36,7 @@ def _ask_and_answer(visitor: Visitor, link: str, **inputs: str) -> str:
     page = visitor.page(path, **query)
     [action] = re.findall(r'<form method="post" action="([^"]+)"', page)
     hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page)
-    done = visitor.post(action, SAME_SITE, **dict(hidden), **inputs)
+    done = visitor.post(action, SAME_SITE, **{name: unescape(value) for name, value in hidden}, **inputs)
     assert done.status == 303, done.body.decode()
     cookie = done.cookies[0].split(";")[0]
     after = visitor.dashboard.handle(Request("GET", "/", headers={"cookie": cookie})).body.decode()
@@ -65,6 +66,39 @@ def test_a_backfill_shows_its_runs_before_it_makes_them(ana: Visitor, redis: Red
     assert "Skipped: 3 backfilled already" in again
     assert ana.get("/act/backfill", event="reminders", **{"from": "2026-03-30"}, to="2026-03-29").status == 400
     assert [entry.change.what for entry in changes(redis, 5)] == ["backfill"]
+
+
+def test_a_schedule_is_previewed_stored_changed_and_deleted(ana: Visitor, redis: Redis) -> None:
+    fields = {"name": "feed", "job": "RemindPupilsJob", "tz": "Europe/Berlin", "args": '["due"]'}
+    new = f"/act/put_schedule?{urlencode({**fields, 'cron': '0 6 * * *', 'version': 0})}"
+
+    message = _ask_and_answer(ana, new)
+    [stored] = ana.json("/run-time")
+    changed = {**fields, "cron": "0 8 * * *", "version": stored["version"]}
+    preview = ana.text("/act/put_schedule", **changed)
+    _ask_and_answer(ana, f"/act/put_schedule?{urlencode(changed)}")
+    stale = ana.post("/act/put_schedule", SAME_SITE, **changed)
+    events = [row["name"] for row in ana.json("/")]
+    [latest] = ana.json("/run-time")
+    deleted = _ask_and_answer(ana, f"/act/delete_schedule?name=feed&version={latest['version']}")
+
+    assert (message, deleted) == ("Stored the schedule.", "Deleted the schedule.")
+    assert "cron: 0 6 * * * → 0 8 * * *" in preview
+    assert "next run Mon 2026-03-30 08:00:00 CEST" in preview
+    assert stale.status >= 400
+    assert "was expected: read it again" in stale.body.decode()
+    assert "feed" in events
+    assert ana.json("/run-time") == []
+    assert [(entry.change.who, entry.change.what) for entry in changes(redis, 1)] == [("ana", "delete_schedule")]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"job": "RemindPupilJob"}, {"cron": "0 25 * * *"}, {"args": "due"}, {"name": ""}]
+)
+def test_an_invalid_schedule_is_refused_with_what_is_wrong(ana: Visitor, wrong: dict[str, str]) -> None:
+    fields = {"name": "feed", "job": "RemindPupilsJob", "cron": "0 6 * * *", "args": '["due"]', **wrong}
+
+    assert ana.get("/act/put_schedule", **fields).status in (400, 409)
 
 
 def test_an_event_is_paused_until_a_time_of_the_viewers_zone(ana: Visitor) -> None:

@@ -30,6 +30,7 @@ PAGES = (
     *(
         "/act/pause?event=backups&event=daily.digest",
         "/act/fire?event=backups",
+        "/run-time",
         "/act/delete_jobs?in=dead",
         "/nothing",
     ),

@@ -12,6 +12,7 @@ from clock.web.pages import (
     metrics,
     processes,
     queues,
+    run_time,
     schedules,
     server,
     shell,
@@ -37,6 +38,7 @@ MENU: Mapping[str, str] = {
 #: path -> the function that gives the page
 PAGES: Mapping[str, Show] = {
     "/": schedules.show,
+    "/run-time": run_time.show,
     "/timeline": timeline.show,
     "/heat": heat.show,
     "/changes": changes.show,

@@ -10,7 +10,7 @@ import click
 from clock.cli.auditing import audit
 from clock.cli.options import answering_settings, file_option, shared_options, span_of
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import connected, load_timetable, redis_clock, release, signature
+from clock.cli.wiring import all_events, connected, redis_clock, release, signature
 from clock.clocks import to_ms
 from clock.config import Config
 from clock.store import Redis
@@ -67,7 +67,7 @@ def backfill(
 def _prepared(
     config: Config, redis: Redis, name: str, *, span: tuple[str, str], beyond: bool, rate: float | None
 ) -> Backfill:
-    timetable = load_timetable(config)
+    timetable = all_events(config, redis)
     event = find_event(timetable, name)
     clock = redis_clock(redis)
     start, end = span_of(*span, zone=event.zone, now=clock.now())

@@ -9,7 +9,7 @@ import click
 from clock.cli.auditing import audit
 from clock.cli.options import file_option, settings, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import connected, load_timetable, release, signature
+from clock.cli.wiring import all_events, connected, release, signature
 from clock.clocks import SystemClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
@@ -32,9 +32,9 @@ def fire(name: str, **options: Any) -> None:
     """
     config = settings(**options)
     clock = SystemClock()
-    timetable = load_timetable(config)
-    event = find_event(timetable, name)
     redis = connected(config)
+    timetable = all_events(config, redis)
+    event = find_event(timetable, name)
     set_default(redis)
     with action(timetable.scheduler):  # like in a clock, `schedule.every` is an error in it
         held = fire_manually(

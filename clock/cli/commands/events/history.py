@@ -10,10 +10,11 @@ import click
 
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, json_option
-from clock.cli.wiring import load_timetable, opened, timetable_if_any
+from clock.cli.wiring import all_events, opened, timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, SourceFailed, UnknownEvent
 from clock.inspection.events.why import latest_of_all, record_lines
+from clock.store import Redis
 from clock.store.ledger.history import read
 from clock.timetable import find_event
 
@@ -38,7 +39,7 @@ def history_command(name: str | None, count: int, as_json: bool, **options: Any)
         _show_all(config, latest_of_all(redis, count), as_json, is_named=options["clock_file"] is not None)
         return
     records = list(read(redis, name, count))
-    zone = _zone(config, name, is_known=bool(records))
+    zone = _zone(config, redis, name, is_known=bool(records))
     if as_json:
         echo_json(records)
         return
@@ -76,10 +77,10 @@ def _zones(config: Config, *, is_named: bool) -> dict[str, tzinfo]:
     return {event.name: event.zone for event in timetable.events} if timetable else {}
 
 
-def _zone(config: Config, name: str, *, is_known: bool) -> tzinfo:
+def _zone(config: Config, redis: Redis, name: str, *, is_known: bool) -> tzinfo:
     """The event's zone; UTC for an event that is no longer declared."""
     try:
-        return find_event(load_timetable(config), name).zone
+        return find_event(all_events(config, redis), name).zone
     except (UnknownEvent, SourceFailed):
         if is_known:
             return UTC

@@ -10,7 +10,7 @@ import click
 from clock.cli.auditing import audit
 from clock.cli.options import answering_settings, file_option, later, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import load_timetable, opened
+from clock.cli.wiring import all_events, opened
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
 from clock.store.ledger import pauses
@@ -39,8 +39,8 @@ def pause(
     Example: python -m clock pause nightly --until 2h --note "the mail server moves"
     """
     config = answering_settings(**options)
-    timetable = load_timetable(config)
     redis, clock = opened(config)
+    timetable = all_events(config, redis)
     event = _event(redis, timetable, name, whole=whole)
     now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
@@ -66,7 +66,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     config = answering_settings(**options)
     redis, clock = opened(config)
     is_paused = name is not None and not whole and name in pauses.read(redis)
-    event = str(name) if is_paused else _event(redis, load_timetable(config), name, whole=whole)
+    event = str(name) if is_paused else _event(redis, all_events(config, redis), name, whole=whole)
     ended = pauses.resume(redis, event, to_ms(clock.now()))
     if ended:
         audit(redis, *(("resume_all", "all events") if event == ALL else ("resume", event)))

@@ -9,7 +9,7 @@ import click
 
 from clock.cli.options import answering_settings, dated, file_option, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import load_timetable, opened
+from clock.cli.wiring import all_events, opened
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.events.why import periods_of, recorded
 from clock.inspection.events.why import why as explain
@@ -32,8 +32,8 @@ def why_command(name: str, when: str, **options: Any) -> None:
     Example: python -m clock why nightly "2026-11-01 01:30"
     """
     config = answering_settings(**options)
-    timetable = load_timetable(config)
     redis, clock = opened(config)
+    timetable = all_events(config, redis)
     try:
         event = find_event(timetable, name)
     except (UnknownEvent, SourceFailed) as error:

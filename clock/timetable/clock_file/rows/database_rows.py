@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from clock.errors import DeclarationError
+from clock.errors import ClockError, DeclarationError
 from clock.timetable.action import Action, Call, Enqueueable
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
 from clock.timetable.event import Event, wrong_rename
@@ -117,6 +117,11 @@ def _counting(values: dict[str, Any], where: str) -> str:
 
 
 def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Action:
+    if synced.job_of:
+        try:
+            return enqueue(synced.job_of(row), args, where)
+        except ClockError as error:
+            raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
     if isinstance(synced.do, Enqueueable):
         return enqueue(synced.do, args, where)
     return Call(synced.do, (row,))
