@@ -12,7 +12,7 @@ _FILE = Path(__file__).parent.parent / "clock" / "__init__.py"
 
 
 def _import_clock() -> None:
-    """Import our `clock`, wherever it stands on the import path. Raises ImportError if another was imported."""
+    """Import this `clock`, wherever it is on the import path. Raises ImportError if another was imported."""
     known = sys.modules.get("clock")
     if known is None:
         spec = spec_from_file_location("clock", _FILE)

@@ -1,4 +1,4 @@
-"""What systemd receives from a service of `Type=notify`: ready, state, signs of life for its watchdog, stopping.
+"""Messages to systemd from a service of `Type=notify`: ready, state, signs of life for its watchdog, stopping.
 
 systemd sets NOTIFY_SOCKET and, with `WatchdogSec=`, WATCHDOG_USEC (sd_notify(3), sd_watchdog_enabled(3)).
 A process that is not alive sends no sign of life, so systemd kills and restarts it. A process that only waits for

@@ -53,7 +53,7 @@ BATCH_CHILDREN = (
 BATCH_ENDED = "clock:batch_ended"  # hash: "bid/jid" of a child that ended otherwise -> how, and its class
 BATCH_REMOVALS = "clock:batch_removals"  # sorted set: "s:bid" (its children), "a:bid" (all) -> when it is removed
 BATCH_LOST = "clock:batch_children_lost"  # string: how many children were ended that another program had removed
-BATCH_CHECK = "clock:batch_check"  # string, expires: a worker has looked for lost children; where it goes on
+BATCH_CHECK = "clock:batch_check"  # string, expires: a worker has looked for lost children; its position
 JOB_RESULT = "clock:job_result:"  # prefix of hashes, one a job with `result_ttl` that has ended, expire
 CANCELLED = "clock:cancelled"  # sorted set: jid of a job to be cancelled -> when the mark is over
 PARKED = "clock:parked"  # set: names of classes that no worker knew
@@ -68,7 +68,7 @@ NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
 CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `entry`: which declarations it changed
-#: What scripts that may end a child of a batch receive.
+#: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
 

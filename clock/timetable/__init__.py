@@ -1,4 +1,4 @@
-# What a clock file calls
+# The functions that a clock file calls
 from clock.timetable.action import DUE_AT, PackedPush
 from clock.timetable.clock_file.at_run_time import action
 from clock.timetable.clock_file.declarations import (
@@ -14,7 +14,7 @@ from clock.timetable.clock_file.declarations import (
     sync_events,
 )
 
-# What it becomes
+# The timetable that it becomes
 from clock.timetable.clock_file.loading.ending import left_running
 from clock.timetable.clock_file.loading.loader import load
 from clock.timetable.clock_file.rows.database_rows import RowsRead, read_rows

@@ -41,7 +41,7 @@ Span = tuple[int, int]  # when a job may have entered its queue: from, to (ms si
 
 @dataclass(slots=True)
 class _Search:
-    """One pass over all places. `place` and its `begin` are the position of the next step."""
+    """One search through all places. `place` and its `begin` are the position of the next step."""
 
     jobs: Mapping[bytes, Span]
     places: Sequence[Place]

@@ -6,7 +6,7 @@
 -- KEYS[6] sorted set of cancelled jobs    KEYS[7] hash of locks of unique jobs    KEYS[8] sorted set of replaced jobs
 -- KEYS[9], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
--- ARGV[3] this worker's identity    ARGV[4] when it may be taken for dead (ms), unless it is heard of
+-- ARGV[3] this worker's identity    ARGV[4] when it counts as dead (ms), without a further heartbeat
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
 -- for each of these its number, its lock's key and its jid (key '': its end may push other jobs, and the six keys of
 -- batches follow the queues; the jid is now (ms) then); then the names of the queues
@@ -14,8 +14,8 @@
 -- queue that is paused, and "\n\n" if there are cancelled jobs.
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
--- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so that others look
--- for its jobs. A queue that is no list is passed over: the jobs of the others must not wait for it. A counter that
+-- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so others look for
+-- its jobs. A queue whose key is not a list is skipped: the jobs of the other queues must not wait for it. A counter that
 -- holds no number counts nothing.
 local FIVE_YEARS = 157680000
 local MOST_BYTES = 1000000 -- of payloads in one call, unless the first job has more: a few ms
@@ -44,7 +44,7 @@ if acknowledged > 0 then
 end
 local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 if wanted == 0 then return claimed end
-redis.call('HLEN', KEYS[1]) -- if it is no hash, this ends the script before a job has left its queue
+redis.call('HLEN', KEYS[1]) -- if it is not a hash, this ends the script before a job has left its queue
 local bytes, few = 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
 for i = 9, last_queue do

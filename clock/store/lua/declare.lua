@@ -1,21 +1,21 @@
--- Look up, or begin, the ledger entries of events.
+-- Look up the ledger entries of events, or start them.
 --
 -- KEYS[1] hash event -> anchor (ms)       KEYS[2] hash event -> declaration
 -- KEYS[3] hash event -> last decided due instant (ms)    KEYS[4] hash event -> when it left the clock file (ms)
 -- KEYS[5] the lease    KEYS[6] hash event -> what Clockwork's form with a condition counts its periods from
 -- KEYS[7] hash old name of an event -> its name now
--- ARGV[1] the anchor of what is new: now, a whole second (ms since 1970)
+-- ARGV[1] the anchor of new entries: now, a whole second (ms since 1970)
 -- ARGV[2] release of this clock ('': none)    ARGV[3] its rank
--- ARGV[4], ARGV[5], ... threes: event, declaration, the entry as this clock knows it ('': it does not),
+-- ARGV[4], ARGV[5], ... threes: event, declaration, the entry that this clock knows ('': none),
 -- "anchor decided counted"
--- Returns a flat list, for each event: anchor, last decided, counted ('': nothing), and where the entry comes from:
--- 0 as it stood, or new; 1 begun again, as a part of it was missing or invalid; 2 written again as this clock knows
--- it; 3 there is none, as the event is under another name now, which stands where the counted would: it is to be
--- moved, see rename.lua. Returns nothing if a newer release leads, an error that names the key if one has the wrong type.
+-- Returns a flat list, for each event: anchor, last decided, counted ('': nothing), and the origin of the entry:
+-- 0 unchanged, or new; 1 started again, as a part of it was missing or invalid; 2 written again from this clock's
+-- memory; 3 missing, as the event is under another name now, which is in the place of the counted: the caller moves
+-- it, see rename.lua. Returns nothing if a newer release leads, an error that names the key if one has the wrong type.
 --
--- An event never seen begins one second before its anchor, so that it may be due at the anchor itself. One whose
--- declaration changed begins a millisecond after the anchor, so that an edit alone fires nothing: due instants are
--- whole seconds, so none was decided there. It never begins before what it decided.
+-- A new event starts one second before its anchor, so it may be due at the anchor itself. An event with a changed
+-- declaration starts a millisecond after the anchor, so an edit alone fires nothing: due instants are whole seconds.
+-- An event never starts before its last decided instant.
 -- One script, because two clocks that start together must agree on the anchor.
 local DAY = 86400000 -- an instant further ahead of now was not decided by a clock
 local now = tonumber(ARGV[1])
@@ -42,7 +42,7 @@ local function is_elsewhere(event) -- under another name
   return renamed[event] and is_absent(event) and redis.call('HEXISTS', KEYS[2], renamed[event]) == 1
 end
 
-local function entry(event, declaration) -- anchor, last decided, where from; nothing: as it stands
+local function entry(event, declaration) -- anchor, last decided, origin; nothing: unchanged
   local from, at = instant(anchor[event]), instant(decided[event])
   if declared[event] and declared[event] ~= declaration then
     local begin = math.max(now, (at or 0) - (at or 0) % 1000)
@@ -51,7 +51,7 @@ local function entry(event, declaration) -- anchor, last decided, where from; no
     return now, now - 1000, 0
   end
   if from and at and at < from - 1000 then at = nil end -- an entry starts a second before its anchor at most
-  if not (declared[event] and from and at) then -- started again, from what is left of it
+  if not (declared[event] and from and at) then -- started again, from the parts that are left
     return from or (at and at - at % 1000) or now, at or now + 1, 1
   end
 end

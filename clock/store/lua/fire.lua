@@ -22,9 +22,9 @@
 -- lock, the job is not pushed, and the history names the holder; and a map from a backfilled decision's place to now
 -- (ms). An empty declaration: fired by hand or backfilled, which the history records and the ledger does not.
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
--- to has the wrong type, -2 a newer release leads, -3 the ledger says something else of the event than `after` and
--- declaration do, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
--- each in a sentence: a history or watched jobs that could not be written, a pause that was passed over. An error
+-- to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
+-- declaration, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
+-- each in a sentence: a history or watched jobs that could not be written, a pause that was skipped. An error
 -- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.

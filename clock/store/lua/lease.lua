@@ -3,12 +3,12 @@
 -- KEYS[1] the lease: hash of identity, release, rank; expires
 -- ARGV[1] identity  ARGV[2] release  ARGV[3] rank of the release (a number)  ARGV[4] how long it holds (ms)
 -- ARGV[5] 1: leave a free lease free. It ended before its time, so Redis lost it, and its holder takes it again
--- Returns the identity of the holder afterwards ('': nobody), for how long it holds yet (ms), and what the key held
--- that was replaced and is not a lease of ours ('': nothing).
+-- Returns the identity of the holder afterwards ('': none), its remaining time (ms), and a description of the
+-- replaced value if that was not a valid lease ('': nothing).
 --
--- Taken when free; kept by its holder; taken from a holder of another release with a lower rank, so that the
--- newest release leads; a release without a rank is lower than any. What is not a lease, or never ends, is
--- replaced: it would keep all clocks standing by for good.
+-- Taken when free; kept by its holder; taken from a holder of another release with a lower rank, so the newest
+-- release leads; a release without a rank is lower than any. An invalid or endless lease is replaced: it would keep
+-- all clocks on standby.
 -- One script, because between reading and writing another clock could take it.
 local kind = redis.call('TYPE', KEYS[1]).ok
 local found = ''

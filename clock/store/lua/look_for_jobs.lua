@@ -1,28 +1,28 @@
--- Look for jobs by their jids in some of the places where jobs may be: one bounded step of a search.
+-- Look for jobs by their jids in some places of jobs: one bounded step of a search.
 --
--- KEYS[1], ... the places, in the order in which jobs pass through them
--- ARGV[1] where to begin in the first place: -1, or what the step before returned
+-- KEYS[1], ... the places, in the order in which jobs move through them
+-- ARGV[1] the start in the first place: -1, or the position that the step before returned
 -- ARGV[2], ARGV[3] the jobs entered their queue between these times, if they are there (float seconds)
 -- ARGV[4] how many places there are; then for each its kind: 'queue' or 'list', 'zset' or 'retry' (of
 --   payloads), 'hash' (of jobs in progress, "queue\npayload", or Sidekiq's of a process's busy jobs)
 -- then the jids
--- Returns the place to go on with (from 1; the number of places + 1: all were searched), where to begin in it, 1 if
+-- Returns the place to go on with (from 1; the number of places + 1: all were searched), the start in it, 1 if
 -- something was too large to be read, else 0; then pairs: a jid that was found, and the number of its place.
 --
 -- One script, because payloads would otherwise travel to the clock. A list is read from its left end and a sorted set
 -- from its highest score: jobs leave at the other end, and those that are not yet read are not moved by that. A long
--- queue is in the order in which its jobs entered it, so that only a part of it is read, found by bisection.
+-- queue is in the order in which its jobs entered it, so only a part of it is read, found by bisection.
 local MOST_JOBS, MOST_BYTES, PAGE = 500, 500000, 100 -- of one step: a few ms
 local LARGE = 65536 -- bytes of a payload that is not read
-local LONG, SLACK = 2000, 100 -- jobs of a long queue; jobs that are read on both sides of what bisection says
-local MOST_RETRIES = 5000 -- a larger set is not read: workers have noted the scores of what they retried
+local LONG, SLACK = 2000, 100 -- jobs of a long queue; jobs that are read on both sides of the found position
+local MOST_RETRIES = 5000 -- a larger set is not read: workers have noted the scores of retried jobs
 local SKEW = 2 -- seconds by which the clocks of two programs that push jobs may differ
 local places = tonumber(ARGV[4])
 local wanted, reply, jobs, bytes, too_large = {}, {}, 0, 0, 0
 for i = 5 + places, #ARGV do wanted[ARGV[i]] = true end
 
 local function is_jid_of(payload, jid)
-  if #payload > LARGE then return true end -- rather a job too many than one that is overlooked
+  if #payload > LARGE then return true end -- rather a job too many than an overlooked one
   local is_json, job = pcall(cjson.decode, payload)
   if is_json and type(job) == 'table' and job.payload then -- Sidekiq's note of a busy job
     job = type(job.payload) == 'string' and cjson.decode(job.payload) or job.payload
@@ -33,7 +33,7 @@ end
 local function read(payload, place)
   jobs, bytes = jobs + 1, bytes + #payload
   for jid in string.gmatch(payload, 'jid\\?"%s*:%s*\\?"([^"\\]+)') do
-    -- Arguments may hold a jid, too, so that the payload is decoded before it is believed.
+    -- Arguments may hold a jid, too, so the payload is decoded first.
     if wanted[jid] and is_jid_of(payload, jid) then
       wanted[jid] = nil
       reply[#reply + 1] = jid
@@ -52,7 +52,7 @@ local function read_page(place, kind, from, count)
 end
 
 local function entered_at(key, index)
-  for i = index, index + 3 do -- some may tell no time
+  for i = index, index + 3 do -- some may have no time
     local time = tonumber(string.match(redis.call('LINDEX', key, i) or '', '.*"enqueued_at"%s*:%s*([%d.]+)'))
     if time then return time > 1e11 and time / 1000 or time end
   end
@@ -70,7 +70,7 @@ local function first_before(key, length, time)
 end
 
 local function read_likely(place, length)
-  read_page(place, 'queue', math.max(0, length - SLACK), SLACK) -- where jobs are that were put back
+  read_page(place, 'queue', math.max(0, length - SLACK), SLACK) -- the place of jobs that were put back
   local likely = first_before(KEYS[place], length, tonumber(ARGV[2])) -- the job of a clock enters when it is due
   if likely then read_page(place, 'queue', math.max(0, likely - SLACK), 2 * SLACK) end
   jobs = MOST_JOBS -- bisection takes as long as reading a few hundred

@@ -9,7 +9,7 @@
 -- those read last share that score; then for each payload that holds the texts: the payload, its score (''), how many
 -- were read up to it, how many of these, last, share its score.
 --
--- One script, because payloads that nobody asked for would otherwise travel to the caller. It changes nothing.
+-- One script, because payloads that do not match would otherwise travel to the caller. It changes nothing.
 local kind, first, last = ARGV[1], ARGV[2], ARGV[3]
 local page
 if kind == 'list' then

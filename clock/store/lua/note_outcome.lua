@@ -1,13 +1,13 @@
--- Record what a run of a firing's job came to, and note whether the job will run again.
+-- Record the outcome of a run of a firing's job, and note whether the job will run again.
 --
 -- KEYS[1] stream of outcomes    KEYS[2] hash of the event's watched jobs: jid -> due (ms), and its score in `retry`
 -- KEYS[3] stream of the event's history    KEYS[4] hash old name of an event -> its name now
 -- ARGV[1] jid    ARGV[2] the outcome, JSON    ARGV[3] how many outcomes are kept
 -- ARGV[4] the job's score in `retry`, '' if it has ended    ARGV[5] the event
--- Returns '' if it was recorded, or if the event has no history, because it was forgotten. Else the event's name now,
--- under which it is to be recorded.
+-- Returns '' if it was recorded, or if the event has no history, because it was forgotten. Else the event's present
+-- name: the caller records it under that.
 --
--- One script, because a job that runs on after its event was forgotten must not leave a stream that nobody deletes.
+-- One script, because a job that runs on after its event was forgotten must not leave a stream behind.
 if ARGV[4] == '' then
   redis.pcall('HDEL', KEYS[2], ARGV[1])
 else

@@ -3,7 +3,7 @@
 -- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
 -- KEYS[4] hash event -> what its periods are counted from    KEYS[5] hash event -> when it left the clock file (ms)
 -- KEYS[6], ... for each event: its history stream, its stream of outcomes, its hash of watched jobs
--- ARGV[1] now (ms)    ARGV[2] how long an entry is kept (ms)    ARGV[3] 1: they shall begin anew if they come back
+-- ARGV[1] now (ms)    ARGV[2] how long an entry is kept (ms)    ARGV[3] 1: they start again if they come back
 -- ARGV[4], ... the events
 -- Returns how many were forgotten.
 --

@@ -1,7 +1,7 @@
--- Move jobs from in progress to where others find them: a stopping worker's own, or a dead worker's.
+-- Move jobs from in progress to a place that other workers read: a stopping worker's own, or a dead worker's.
 --
 -- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] set of parked classes
--- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches    KEYS[11], ... for each job where it goes: a queue's list, the sorted set of
+-- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches    KEYS[11], ... for each job its target: a queue's list, the sorted set of
 --   dead jobs, or the list of a class's parked jobs
 -- ARGV[1] the worker whose jobs they are
 -- ARGV[2] now (ms): nothing is moved if the worker's heartbeat has not expired; '' if it moves its own jobs
@@ -10,7 +10,7 @@
 -- that is no longer in progress is left alone.
 --
 -- One script, because two workers may look after the same dead one, and each job must go one way only; and the
--- worker may come back between looking and moving. A job leaves last, and one whose target has a wrong type stays:
+-- worker may come back between check and move. A job leaves last, and a job whose target has a wrong type stays:
 -- the others must not wait for it.
 local function add(where, key, name, payload)
   if where == 'dead' then

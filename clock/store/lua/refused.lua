@@ -4,7 +4,7 @@
 -- arguments by which Redis finds its keys and channels
 -- Returns the places of those that are refused, from 1. Redis before 7 cannot answer this: there the list is empty.
 --
--- One script, because Redis tells a user only here what that user may do.
+-- One script, because only a script can ask Redis what its user may do.
 local refused = {}
 if not redis.acl_check_cmd then return refused end
 for place, command in ipairs(cmsgpack.unpack(ARGV[1])) do

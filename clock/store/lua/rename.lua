@@ -1,4 +1,4 @@
--- Move what Redis holds of an event to another name: its ledger entry, its pauses, history, outcomes, watched jobs.
+-- Move the data of an event to another name: its ledger entry, its pauses, history, outcomes, watched jobs.
 --
 -- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
 -- KEYS[4] hash event -> what Clockwork's form with a condition counts its periods from    KEYS[5] hash event -> pause
@@ -6,12 +6,12 @@
 -- KEYS[8] the lease    KEYS[9], KEYS[10] the history under the old name, under the new one
 -- KEYS[11], KEYS[12] the outcomes    KEYS[13], KEYS[14] the watched jobs
 -- ARGV[1] the old name    ARGV[2] the new name    ARGV[3] release of this clock ('': none)    ARGV[4] its rank
--- Returns 1 if it was moved; 0: nothing is there under the old name, as it was moved before; -1: the new name has an
--- entry of its own, of an event that is declared; -2: a newer release leads. Below 1 nothing was moved. An error
+-- Returns 1 if it was moved; 0: nothing is there under the old name, as it was moved before; -1: the new name
+-- already has the entry of a declared event; -2: a newer release leads. Below 1 nothing was moved. An error
 -- names a hash that has the wrong type; then nothing was moved.
 --
--- An entry that waits to be forgotten gives way to the one that is moved. KEYS[7] lets a clock that declares the old
--- name, of an older release, find the event: see declare.lua.
+-- An entry that waits to be forgotten gives way to the moved one. With KEYS[7] a clock of an older release, which
+-- declares the old name, finds the event: see declare.lua.
 -- One script, because an entry without its history, or under both names, would lose or repeat due instants.
 local old, new = ARGV[1], ARGV[2]
 local refused = refuse_unless_hashes({ 1, 2, 3, 4, 5, 6, 7 })

@@ -10,7 +10,7 @@
 -- ARGV[6] key of the lock that it frees ('': none)    ARGV[7] its jid
 -- ARGV[8] how it ended: 'dead', 'dropped', 'cancelled' ('': it runs again)    ARGV[9] now (ms)
 -- ARGV[10] how long the result is kept (ms)    ARGV[11], ... fields and values of the result
--- Returns 1, or 0 if the job was no longer in progress here: another worker has it, nothing was written.
+-- Returns 1, or 0 if the job was no longer in progress here: another worker took it, nothing was written.
 --
 -- One script, because the job must never be in both places, or in neither. It leaves last, as a command that fails
 -- (a key of a wrong type) ends the script and takes nothing back. A counter that holds no number counts nothing.

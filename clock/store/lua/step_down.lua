@@ -1,9 +1,9 @@
--- Give the lease back, if it is still this clock's, and wake one that stands by.
+-- Give the lease back, if it is still this clock's, and wake a standby clock.
 --
--- KEYS[1] the lease    KEYS[2] list on which clocks that stand by wait    ARGV[1] identity
--- ARGV[2] how long the wake-up is kept for one that waits (ms)
+-- KEYS[1] the lease    KEYS[2] list on which standby clocks wait    ARGV[1] identity
+-- ARGV[2] how long the wake-up is kept for a waiting clock (ms)
 -- Returns 1 if it was given back.
--- One script, because the lease may have gone to another clock since it was last looked at.
+-- One script, because the lease may have gone to another clock since the last check.
 if redis.call('HGET', KEYS[1], 'identity') ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('LPUSH', KEYS[2], ARGV[1])

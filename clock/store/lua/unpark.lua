@@ -4,12 +4,12 @@
 -- KEYS[4], ... for each job the list of its queue
 -- ARGV[1] the class    ARGV[2], ... pairs: a parked payload, the name of its queue; the last one is the oldest,
 --   at the list's right end
--- Returns how many were moved, and the keys that are no lists, so that jobs could not be moved there. The class
+-- Returns how many were moved, and the keys that are not lists: no job moved there. The class
 -- leaves the set when nothing of it is parked any more.
 --
 -- One script, because a job must never be in both places, or in neither. A payload that is not at the right end was
--- moved by another worker: it and those before it are left alone. A job whose queue is no list goes to the left end,
--- so that those behind it come next.
+-- moved by another worker: it and those before it are left alone. A job whose queue is not a list goes to the left
+-- end, so those behind it come next.
 local jobs = #KEYS - 3
 need('LPUSH', KEYS[1], '')
 for job = 1, jobs do need('RPUSH', KEYS[3 + job], '') end
