@@ -7,8 +7,19 @@ PYTEST_DONT_REWRITE: pytest, to which a plugin of ours is known, would warn if t
 """
 
 from clock import import_path  # noqa: F401  # first: it keeps the modules imported below from being hidden
-from clock.errors import ClockError, Discard, JobCancelled, JobFailed, JobTimeout, NotUnique
-from clock.job import IterableJob, Job, JobResult, Unique, aenqueue, client_middleware, enqueue, server_middleware
+from clock.errors import ClockError, Discard, JobCancelled, JobFailed, JobTimeout, NotUnique, RateLimited
+from clock.job import (
+    IterableJob,
+    Job,
+    JobResult,
+    Limit,
+    Rate,
+    Unique,
+    aenqueue,
+    client_middleware,
+    enqueue,
+    server_middleware,
+)
 from clock.worker_hooks import death_handler, worker_error_handler
 
 TYPE_CHECKING = False  # no module is imported here that an application may hide
@@ -61,7 +72,10 @@ __all__ = [
     "JobFailed",
     "JobResult",
     "JobTimeout",
+    "Limit",
     "NotUnique",
+    "Rate",
+    "RateLimited",
     "Unique",
     "aenqueue",
     "cancel_job",

@@ -18,6 +18,7 @@
         NotFaked
         EncryptionKeyMissing   the key of an encrypted job is not configured
         UndecryptableArgument  an encrypted argument was changed, or belongs to another job
+        RateLimited          raised by a job, to hold back all jobs of its rates
         NotUnique            another job with the same key waits or runs
         JobFailed            a job whose result is awaited has failed for good
         ResultMissing        the result of a job was too large, or not JSON
@@ -38,11 +39,13 @@ The command line prints a `ClockError` as one line and exits with its `exit_code
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
 MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
 INNER_SHOWN = 10  # errors of a group that its message names
+LONGEST_HOLD = 366 * 86_400  # seconds
 INNER_LIMIT = 500  # characters of each of them
 
 
@@ -236,6 +239,22 @@ class Discard(JobError):
 
     It does not count as a failure and is not retried.
     """
+
+
+class RateLimited(JobError):
+    """Raise it in `perform` if the other side asks for a pause, as HTTP status 429 does.
+
+    No job of this job's rates starts for `retry_after`, seconds or a timedelta; then this one runs again. It does
+    not count as a failure and uses no attempt. `name`: hold back only this one of the rates.
+    """
+
+    def __init__(self, retry_after: float | timedelta, *, name: str | None = None) -> None:
+        seconds = retry_after.total_seconds() if isinstance(retry_after, timedelta) else float(retry_after)
+        if not 0 <= seconds <= LONGEST_HOLD:
+            limit = f"it must be 0 to {LONGEST_HOLD:,} seconds"
+            raise ValueError(f"RateLimited: retry_after is {retry_after!r}; {limit}")
+        super().__init__(f"held back for {seconds:g} s")
+        self.seconds, self.name = seconds, name
 
 
 class NotUnique(JobError):

@@ -13,13 +13,14 @@ from clock.errors import SearchIncomplete
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.inspection.jobs.job_history import Moment, moments
+from clock.inspection.jobs.limits import delete_blocked, find_blocked
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
 from clock.store import Redis, listing
 from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
 from clock.store.server.shards import every
 
-State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked"]
+State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked", "blocked"]
 
 WITHIN_SECONDS = 5.0  # of a search through all places: some million jobs
 
@@ -30,7 +31,7 @@ _SETS: Mapping[SetName, State] = {RETRY: "retry", SCHEDULE: "scheduled", DEAD: "
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The place of a job: `state`, and the name of its queue, set, worker or, if parked, class."""
+    """The place of a job: `state`, and the name of its queue, set, worker, class (parked) or limit (blocked)."""
 
     state: State
     where: str
@@ -65,7 +66,8 @@ class JobRef:
             job = self._found_in(place, end)
             if job:
                 return Located(state, place.name, job)
-        return None
+        blocked = find_blocked(self._redis, self.jid)
+        return Located("blocked", blocked[0].name, blocked[1]) if blocked else None
 
     def history(self) -> list[Moment]:
         """The job's history while it is in Redis, oldest first: its times, and the firing that pushed it.
@@ -95,6 +97,8 @@ class JobRef:
         return True
 
     def _delete(self, located: Located) -> bool:
+        if located.state == "blocked":
+            return delete_blocked(self._redis, self.jid)
         if located.state == "enqueued":
             return bool(QueueJobs(self._redis, located.where).delete([located.job], "cancelled"))
         place = self._waiting(located)

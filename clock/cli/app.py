@@ -50,6 +50,7 @@ SECTIONS = {
         "queue": "clock.cli.commands.jobs.queue",
         "cancel": "clock.cli.commands.jobs.cancel",
         "unique": "clock.cli.commands.jobs.unique",
+        "limits": "clock.cli.commands.jobs.limits",
         "retry": "clock.cli.commands.jobs.job_sets",
         "scheduled": "clock.cli.commands.jobs.job_sets",
         "dead": "clock.cli.commands.jobs.job_sets",

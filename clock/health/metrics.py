@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -20,7 +20,8 @@ from clock.health.probes import LeaderSigns
 from clock.inspection import queues
 from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import seconds
-from clock.store import Redis, listing
+from clock.store import Redis, keys, listing
+from clock.store.jobs import limit_holders
 from clock.store.ledger.decision import Decision
 from clock.store.server.connection import server_time_offset
 
@@ -105,13 +106,13 @@ class _InRedis(Collector):
         self._redis = redis
         self._clock = clock
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
+    def collect(self) -> Iterable[Metric]:
         try:
             yield from self._read()
         except StoreError:
             yield GaugeMetricFamily("clock_redis_up", "1 if Redis answers.", 0)
 
-    def _read(self) -> list[GaugeMetricFamily]:
+    def _read(self) -> list[Metric]:
         depth = GaugeMetricFamily("clock_queue_jobs", "Jobs waiting in a queue.", labels=["queue"])
         latency = GaugeMetricFamily(
             "clock_queue_latency_seconds", "How long the next job of a queue has waited.", labels=["queue"]
@@ -120,6 +121,8 @@ class _InRedis(Collector):
             depth.add_metric([view.name], view.size)
             latency.add_metric([view.name], view.latency)
         sizes = listing.sizes(self._redis)
+        held, blocked = limit_holders.totals(self._redis)
+        overlaps, healed = listing.counters(self._redis, [keys.OVERLAPS, keys.HEALED])
         skew = server_time_offset(self._redis, self._clock).total_seconds()
         return [
             GaugeMetricFamily("clock_redis_up", "1 if Redis answers.", 1),
@@ -128,5 +131,9 @@ class _InRedis(Collector):
             GaugeMetricFamily("clock_retry_jobs", "Failed jobs waiting for a retry.", sizes.retry),
             GaugeMetricFamily("clock_scheduled_jobs", "Jobs scheduled for later.", sizes.schedule),
             GaugeMetricFamily("clock_dead_jobs", "Jobs that failed for good.", sizes.dead),
+            GaugeMetricFamily("clock_limit_holders", "Jobs that hold a place of a limit.", held),
+            GaugeMetricFamily("clock_blocked_jobs", "Jobs that a full limit holds back.", blocked),
+            CounterMetricFamily("clock_limit_overlaps", "Jobs that ran after their worker was lost.", overlaps),
+            CounterMetricFamily("clock_locks_healed", "Locks and places freed whose job was removed.", healed),
             GaugeMetricFamily("clock_skew_seconds", "How far Redis's clock is ahead of this process's.", skew),
         ]

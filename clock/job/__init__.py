@@ -10,6 +10,7 @@ from clock.job.function_jobs import FunctionJob
 from clock.job.function_jobs import job as _job
 from clock.job.iteration import IterableJob
 from clock.job.job import Job
+from clock.job.limits import Limit, Rate
 from clock.job.middleware.defaults import client_middleware, log_tags, server_middleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.time_limit import limit_time
@@ -23,6 +24,8 @@ __all__ = [
     "IterableJob",
     "Job",
     "JobResult",
+    "Limit",
+    "Rate",
     "Setter",
     "Unique",
     "aenqueue",

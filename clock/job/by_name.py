@@ -58,6 +58,8 @@ class _Foreign:
     redact: ClassVar[Sequence[str]] = ()
     encrypt: ClassVar[bool] = False
     unique: ClassVar[None] = None
+    limits: ClassVar[None] = None
+    rates: ClassVar[None] = None
     result_ttl: ClassVar[None] = None
     result_limit: ClassVar[None] = None
     timeout: ClassVar[None] = None

@@ -14,6 +14,7 @@ from clock.job import registry
 from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
 from clock.job.encryption import check_secret
+from clock.job.limits import Limit, Rate
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload
@@ -30,17 +31,23 @@ class Job(JobMethods):
     Its run may be repeated after a failure or a crash, so `perform` must be idempotent. Options are class
     attributes, and subclasses inherit them:
 
-    - `queue`: the queue in which it waits; "default" if not given; - `retry`: True (25 times, over about 20 days),
-    False, or how often; - `retry_for`: seconds since the first failure after which it is not tried again, instead
-    of a number; - `retry_queue`: the queue of retries, if it differs from `queue`; - `dead`: whether it is kept
-    among the dead when it is not tried again; - `backtrace`: True, or how many lines of the traceback are kept
-    with a failure; - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`; -
-    `redact`: arguments whose values listings do not show; - `unique`: True or `Unique(...)`: of jobs with the same
-    key, only one waits or runs at a time; - `encrypt`: True: the last argument, a dict, is encrypted in Redis; -
-    `tags`: words shown with it on Sidekiq's web page and in its log lines; - `timeout`: seconds (or a timedelta)
-    after which it is interrupted, which counts as a failure; - `expires_in`: seconds (or a timedelta) after which
-    it is dropped if it has not started; - `enqueue_after_commit`: a function that calls another one after the
-    database transaction is committed, such as Django's `transaction.on_commit`: the job is pushed then.
+    - `queue`: the queue in which it waits; "default" if not given;
+    - `retry`: True (25 times, over about 20 days), False, or how often;
+    - `retry_for`: seconds since the first failure after which it is not tried again, instead of a number;
+    - `retry_queue`: the queue of retries, if it differs from `queue`;
+    - `dead`: whether it is kept among the dead when it is not tried again;
+    - `backtrace`: True, or how many lines of the traceback are kept with a failure;
+    - `result_ttl`: seconds (or a timedelta) for which what it returns is kept for `JobResult`;
+    - `redact`: arguments whose values listings do not show;
+    - `unique`: True or `Unique(...)`: of jobs with the same key, only one waits or runs at a time;
+    - `limits`: `Limit(...)` or a list: how many jobs with a name run at a time;
+    - `rates`: `Rate(...)` or a list: how many jobs with a name start in a time;
+    - `encrypt`: True: the last argument, a dict, is encrypted in Redis;
+    - `tags`: words shown with it on Sidekiq's web page and in its log lines;
+    - `timeout`: seconds (or a timedelta) after which it is interrupted, which counts as a failure;
+    - `expires_in`: seconds (or a timedelta) after which it is dropped if it has not started;
+    - `enqueue_after_commit`: a function that calls another one after the database transaction is committed, such
+      as Django's `transaction.on_commit`: the job is pushed then.
 
     `perform` may be a coroutine function (`async def`).
 
@@ -65,6 +72,8 @@ class Job(JobMethods):
     result_limit: ClassVar[int | None] = None
     encrypt: ClassVar[bool] = False
     unique: ClassVar[bool | Unique | None] = None
+    limits: ClassVar[Limit | Sequence[Limit] | None] = None
+    rates: ClassVar[Rate | Sequence[Rate] | None] = None
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
+from clock.job.limits import Limit, Rate, are_rules, limits_of, rates_of
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass, OnCommit
 from clock.job.unique import Unique, unique_of
@@ -86,6 +87,8 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
     "result_ttl": (_is_duration, _DURATION),
     "result_limit": (_is_bytes, "a number of bytes, 1 to 536,870,912 (512 MB), or None"),
     "unique": (_is_unique, "True, False, None, or Unique(...)"),
+    "limits": (lambda value: are_rules(value, Limit), "Limit(...), a list of them with different names, or None"),
+    "rates": (lambda value: are_rules(value, Rate), "Rate(...), a list of them with different names, or None"),
     "encrypt": (lambda value: isinstance(value, bool), "True or False"),
     "enqueue_after_commit": (
         lambda value: value is None or callable(value),
@@ -117,6 +120,8 @@ class JobOptions(TypedDict, total=False):
     redact: Sequence[str]
     encrypt: bool
     unique: bool | Unique | None
+    limits: Limit | Sequence[Limit] | None
+    rates: Rate | Sequence[Rate] | None
     result_ttl: float | timedelta | None
     result_limit: int | None
     exactly_once: bool
@@ -178,7 +183,7 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
 def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
     """The payload's fields that come from class and options; those left at their default are not written.
 
-    `unique` is the rule itself: each job has its own field, made from its arguments.
+    `unique`, `limits` and `rates` are the rules themselves: each job has its own fields, made from its arguments.
     """
     fields: dict[str, Any] = {"class": job.wire_name, "queue": job.queue, "retry": job.retry}
     if not job.dead:
@@ -193,11 +198,21 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             fields[name] = value
     fields |= over
-    if unique := unique_of(fields.pop("unique", job.unique)):
-        fields["unique"] = unique
+    _set_rules(job, fields)
     fields["queue"] = str.strip(fields["queue"])  # of an Enum's member, too: str() would give its class's name
     if names := fields.get("redact", job.redact):
         fields["redact"] = hidden_places(job.wire_name, job.perform, names)
     for name in _DURATIONS & fields.keys():
         fields[name] = in_seconds(fields[name])
     return fields
+
+
+def _set_rules(job: JobClass, fields: dict[str, Any]) -> None:
+    """Set the rules of flow control. A job with rates always has `limits`, too: the claim looks for that field."""
+    if unique := unique_of(fields.pop("unique", job.unique)):
+        fields["unique"] = unique
+    limits, rates = limits_of(fields.pop("limits", job.limits)), rates_of(fields.pop("rates", job.rates))
+    if limits or rates:
+        fields["limits"] = limits
+    if rates:
+        fields["rates"] = rates

@@ -31,6 +31,8 @@ class RunningJob(Protocol):
     result_limit: ClassVar[Any]
     encrypt: ClassVar[bool]
     unique: ClassVar[Any]
+    limits: ClassVar[Any]
+    rates: ClassVar[Any]
     timeout: ClassVar[Any]
     expires_in: ClassVar[Any]
     enqueue_after_commit: ClassVar[Any]

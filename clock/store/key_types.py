@@ -27,6 +27,8 @@ _TYPES: Mapping[str, str] = {
     keys.CANCELLED_JOBS: "hash",
     **dict.fromkeys((keys.UNIQUE, keys.BATCHES, keys.BATCH_ENDED), "hash"),
     **dict.fromkeys((keys.UNIQUE_WINDOWS, keys.REPLACED, keys.BATCH_CHILDREN, keys.BATCH_REMOVALS), "zset"),
+    **dict.fromkeys((keys.LIMITS, keys.RATES), "hash"),
+    **dict.fromkeys((keys.LIMIT_HOLDERS, keys.BLOCKED, keys.FREED, keys.RATE_STARTS, keys.RATE_SLOTS), "zset"),
     keys.HAND_OVER: "list",
     keys.AUDIT: "stream",
     keys.CHANGES: "stream",

@@ -103,6 +103,15 @@ def _sizes(redis: Redis) -> tuple[int, ...]:
     return schedule or 0, retry or 0, dead or 0, number(processed), number(failed)
 
 
+def counters(redis: Redis, names: Sequence[str]) -> list[int]:
+    """The values of counters; 0 if one is missing or not a number. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.get(name)
+        found = readable(pipeline)
+    return [int(value) if value and value.isdigit() else 0 for value in found]
+
+
 def parked(redis: Redis) -> dict[str, int]:
     """How many jobs are parked, by the class that no worker knows."""
     return added(map(_parked, every(redis)))

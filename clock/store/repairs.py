@@ -26,6 +26,11 @@ def remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str 
     return sum(_remove_waiting(redis, where, step, how)[0] for step in in_steps(members, len))
 
 
+def remove_blocked(redis: Redis, members: Sequence[bytes]) -> int:
+    """Delete jobs that a limit holds back; how many were still there."""
+    return remove_waiting(redis, keys.BLOCKED, members)
+
+
 def clear_waiting(redis: Redis, where: str) -> int:
     """Delete all jobs of `schedule`, `retry` or `dead`, in all shards; how many there were."""
     return sum(_clear_waiting(place, where) for place in every(redis))

@@ -39,6 +39,19 @@ PARTS = (
     "open_batch",
     "seal_batch",
     "end_job",
+    "has_failed",
+    "now_ms",
+    "rules_of",
+    "limit_keys",
+    "limit_is_full",
+    "leave_places",
+    "hand_over",
+    "end_holder",
+    "rate_keys",
+    "rate_state",
+    "earliest_start",
+    "rate_slot",
+    "admit",
 )
 
 

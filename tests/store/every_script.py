@@ -9,13 +9,14 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import repairs
-from clock.store.jobs import batches, unique_locks
+from clock.store.jobs import batches, limit_holders, unique_locks
 from clock.store.jobs.batches import Batch, Correction
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
 from clock.store.jobs.delayed import Delayed
-from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import Ending, Kept
 from clock.store.jobs.job_search import JobSearch
+from clock.store.jobs.moves import Claimed, Move
 from clock.store.jobs.scanning import START, set_step
 from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.jobs.unique_locks import Lock, LockedPush
@@ -90,6 +91,7 @@ def _claim(redis: Redis) -> None:
     own, jobs = _claimed(redis)
     own.claim(["default"], 1, done=[job.number for job in jobs], now=from_ms(NOON), expires_seconds=60.0)
     assert not redis.exists("clock:in_progress:me")
+    _claim_limited(redis)
 
 
 def _set_aside(redis: Redis) -> None:
@@ -123,6 +125,52 @@ def _free_unique(redis: Redis) -> None:
 def _begin_unique(redis: Redis) -> None:
     own, (job, *_) = _claimed(redis)
     assert own.begin_unique(job, ("SomeJob:1", "j1"), until_start=True)
+
+
+def _hold_rates(redis: Redis) -> None:
+    assert InProgress(redis, "me").hold_rates("j1", ["mail"], 1.0, now=from_ms(NOON)) > 0
+
+
+def _blocked(redis: Redis) -> tuple[InProgress, list[Claimed]]:
+    """Jobs with a limit and a rate: one in progress, the others blocked, or in their slots."""
+    rate = {"name": "mail", "count": 2, "per": 60_000, "weight": 1, "window": True}
+    rules = {"limits": [{"name": "crm", "max": 1}], "rates": [rate, {**rate, "name": "all", "window": False}]}
+    rows = [json.dumps({"class": "SomeJob", "args": [], "jid": f"j{n}", **rules}) for n in range(6)]
+    redis.lpush("queue:default", *rows[:4])
+    redis.lpush("queue:low", *rows[4:])
+    own = InProgress(redis, "me")
+    jobs = own.claim(["default", "low"], 6, done=(), now=from_ms(NOON), expires_seconds=60.0)
+    assert len(jobs) == 1
+    assert redis.zcard("clock:blocked") == 5
+    return own, jobs
+
+
+def _claim_limited(redis: Redis) -> None:
+    own, [job] = _blocked(redis)
+
+    def claim(*done: int) -> list[Claimed]:
+        return own.claim(["default"], 2, done=done, limited=done, now=from_ms(NOON), expires_seconds=60.0)
+
+    [second] = claim(job.number)
+    assert claim(second.number, 99) == []
+    assert redis.get("clock:limit_overlaps") == b"1"
+    assert redis.zcard("schedule") == 1
+    delayed = Delayed(redis)
+    [freed] = delayed.due("clock:freed", NOON)
+    assert delayed.release("clock:freed", [(freed, "low", JOB)]) == 1
+
+
+def _free_holders(redis: Redis) -> None:
+    _blocked(redis)
+    redis.delete("clock:in_progress:me")
+    gone = limit_holders.lost(redis, limit_holders.holders(redis), now_ms=NOON, within=1.0)
+    assert limit_holders.remove(redis, gone, ["crm"]) == (1, 1)
+
+
+def _set_limit(redis: Redis) -> None:
+    _blocked(redis)
+    assert limit_holders.set_maximum(redis, "crm", 3) == 2
+    assert limit_holders.set_maximum(redis, "crm", None) == 0
 
 
 def _move_key(redis: Redis) -> None:
@@ -233,6 +281,9 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "claim_shard": _claim_shard,
     "finish": _finish,
     "free_unique": _free_unique,
+    "free_holders": _free_holders,
+    "hold_rates": _hold_rates,
+    "set_limit": _set_limit,
     "push_unique": _push_unique,
     "save_position": _save_position,
     "clear_queue": _clear_queue,

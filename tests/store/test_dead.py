@@ -7,7 +7,8 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store.jobs.dead import STEP, DeadJobs, DeadLimits, Trimmed
-from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed, Move
 
 NOW = 1_795_500_000.0
 

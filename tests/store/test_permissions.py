@@ -11,7 +11,8 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store.jobs.delayed import Delayed
-from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed, Move
 from clock.store.ledger import overdue
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from clock.store.jobs.in_progress import Claimed, InProgress
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed
 from clock.testing import FakeClock
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions

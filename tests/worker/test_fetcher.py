@@ -10,7 +10,8 @@ from redis import Redis
 
 from clock.clocks import Clock
 from clock.errors import StoreUnavailable
-from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed, Move
 from clock.testing import FakeClock
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.options import Queue, WorkerOptions

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
-from clock.store.jobs.in_progress import Claimed
+from clock.store.jobs.moves import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
 from clock.worker.heartbeat.heartbeat import GRACE_BEATS, SHOWN_BYTES, BeatTasks, Heartbeat, resident_kb, shown

@@ -11,7 +11,8 @@ from redis import ConnectionPool, Redis
 from clock.clocks import SystemClock
 from clock.errors import StoreUnavailable
 from clock.store.jobs import blocking_wait
-from clock.store.jobs.in_progress import Claimed, InProgress
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed
 from clock.worker import Queue, WorkerOptions
 from clock.worker.fetching.fetcher import Fetcher
 from tests.patience import PATIENCE_SECONDS

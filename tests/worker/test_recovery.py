@@ -11,7 +11,7 @@ from clock.clocks import to_ms
 from clock.job import registry
 from clock.store import keys
 from clock.store.jobs.delayed import Delayed, Nearer
-from clock.store.jobs.in_progress import Move
+from clock.store.jobs.moves import Move
 from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.testing import FakeClock
 from clock.worker.maintenance.recovery import recover, unpark

@@ -9,7 +9,7 @@ from redis import Redis
 
 from clock.errors import StoreError
 from clock.store.jobs.delayed import BATCH, LOOK_SECONDS, Delayed, Nearer
-from clock.store.jobs.in_progress import Move
+from clock.store.jobs.moves import Move
 from clock.testing import FakeClock
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.worker import jobs

@@ -12,6 +12,7 @@ from datetime import timedelta
 from clock.inspection.doctor import blockers
 from clock.inspection.doctor.finding import Finding, Grade, findings_of
 from clock.inspection.doctor.server_faults import server_faults
+from clock.inspection.jobs.limits import blocked_finding
 from clock.inspection.shards import shards_findings
 from clock.store import Redis, listing, repairs
 from clock.store.server.connection import SKEW_SECONDS
@@ -43,6 +44,7 @@ def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
         *findings_of("queues", lambda: blockers.without_worker(redis)),
         *findings_of("shards", lambda: shards_findings(redis)),
         *findings_of("jobs in progress", lambda: _left_behind(redis)),
+        *findings_of("limits", lambda: blocked_finding(redis)),
         *findings_of("entries", lambda: _broken_entries(redis)),
         *findings_of("ledger", lambda: [_forgotten_events(redis)]),
     ]

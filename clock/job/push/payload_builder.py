@@ -10,6 +10,7 @@ from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.delays import due_as_put
 from clock.job.encryption import check_secret, encrypted_args
+from clock.job.limits import depends_on_arguments, rule_fields
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import payload_fields
@@ -46,8 +47,8 @@ def pack_all(
     """The jids and parcels of many jobs, each with its own list of arguments and its own time in `due`."""
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
-    if not middleware and held_pushes.current() is None and not fields.keys() & {"encrypt", "unique"}:
-        jids, parcels = _packed_at_once(fields, batches, due, now)
+    if not middleware and held_pushes.current() is None and not _is_built_singly(fields):
+        jids, parcels = _packed_at_once({**fields, **rule_fields(job, fields, ())}, batches, due, now)
         if stays_at_home(job, fields):
             for parcel in parcels:
                 parcel.jids = None
@@ -72,12 +73,18 @@ def is_bulk() -> bool:
     return _in_bulk.get()
 
 
+def _is_built_singly(fields: Payload) -> bool:
+    """Whether a field depends on the arguments of each job."""
+    return bool(fields.keys() & {"encrypt", "unique"}) or depends_on_arguments(fields)
+
+
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now, as a worker would read it; None if client middleware stopped the push."""
     fields = payload_fields(job, over)
     jid = fields.get("jid") or new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
     _set_lock(job, payload, args, now)
+    payload |= rule_fields(job, payload, args)
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
         return None
@@ -104,6 +111,7 @@ def _packed(
         jid = held.next_jid() if held else new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
     lock = _set_lock(job, payload, args, now)
+    payload |= rule_fields(job, payload, args)
     if held and held.clock_field:
         payload["clock"] = held.clock_field
     if due is not None and due > now:

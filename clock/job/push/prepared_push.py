@@ -58,7 +58,8 @@ class RepeatedPush:
         fields = payload_fields(order.job, order.options)
         self._chain = client_middleware.entries  # what `_head` was made under
         delayed = order.when or order.on_commit or order.job.enqueue_after_commit
-        is_plain = not (client_middleware_for(fields) or delayed or fields.keys() & {"encrypt", "unique"})
+        differs = fields.keys() & {"encrypt", "unique", "limits"}
+        is_plain = not (client_middleware_for(fields) or delayed or differs)
         self.queue = str(fields["queue"])
         self._head = (
             encode_checked({**fields, "args": list(self._args)})[:-1] if is_plain else ""

@@ -18,7 +18,7 @@ from clock.store.server.connection import has_left, translated
 
 MOST_NAMED = 5  # keys in one error
 
-WAITING = (keys.RETRY, keys.SCHEDULE)
+WAITING = (keys.RETRY, keys.SCHEDULE, keys.FREED)
 LOOK_SECONDS = 0.5  # how often a worker looks at least: other programs do not publish their jobs
 BATCH = STEP_JOBS  # jobs read at once at most
 STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
@@ -65,13 +65,17 @@ class Delayed:
     ) -> int:
         """Move (member, queue, new payload) to their queues; how many were moved.
 
+        Jobs of `keys.FREED` go to the front, the first one to be taken next.
+
         `again` is the score (float seconds) at which a job that cannot be moved is tried again. Raises CannotMove
         for such jobs, after the others have been moved; StoreUnavailable.
         """
         moved, wrong = 0, set[bytes]()
-        for step in in_steps(jobs, lambda job: 2 * len(job[0])):
+        is_freed = where == keys.FREED
+        for step in in_steps(jobs[::-1] if is_freed else jobs, lambda job: 2 * len(job[0])):
             revives = "living" if where == keys.DEAD else ""
-            args: list[str | bytes | float] = ["" if again is None else again, revives, *chain.from_iterable(step)]
+            args: list[str | bytes | float] = ["" if again is None else again, revives]
+            args += ["RPUSH" if is_freed else "LPUSH", *chain.from_iterable(step)]
             names = [where, keys.QUEUES, *keys.BATCH_KEYS, *(keys.queue(queue) for _, queue, _ in step)]
             with translated():
                 count, not_lists = self._release(keys=names, args=args)

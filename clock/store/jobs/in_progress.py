@@ -9,11 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
 from redis import Redis
 from redis.exceptions import NoScriptError
 
@@ -24,6 +22,8 @@ from clock.store.jobs import cancellations, unique_locks
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
+from clock.store.jobs.limit_keys import LIMIT_KEYS, RATE_KEYS
+from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.steps import in_steps
 from clock.store.jobs.unique_locks import lock_keys
 from clock.store.ledger.held_pushes import Push
@@ -40,63 +40,20 @@ Freed = tuple[int, str, str]
 logger = logging.getLogger("clock.redis")
 
 
-class Claimed(msgspec.Struct, frozen=True):
-    """A job in progress: its number in the worker's hash, its queue, and its raw payload."""
-
-    number: int
-    queue: str
-    payload: bytes
-
-    @property
-    def entry(self) -> bytes:
-        """The value in the hash."""
-        return self.queue.encode() + b"\n" + self.payload
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """The next place of a job in progress: `queue` name, `dead` at a score, or `parked` under a class's name.
-
-    `field` is its field in the worker's hash; empty: the job's number.
-    """
-
-    job: Claimed
-    where: Literal["queue", "dead", "parked"]
-    name: str | float
-    payload: bytes | str
-    field: bytes = b""
-
-    @property
-    def target(self) -> str:
-        """The key that it goes to."""
-        if self.where == "dead":
-            return keys.DEAD
-        return (keys.QUEUE if self.where == "queue" else keys.PARKED_JOBS) + str(self.name)
-
-
-class CannotMove(StoreError):
-    """Jobs that stay in progress, because the keys that they go to have a wrong type."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moves: list[Move] = []
-        self._errors: dict[str, str] = {}  # key -> Redis's error
-
-    def add(self, move: Move, error: str) -> None:
-        """Add a job that was not moved."""
-        self.moves.append(move)
-        self._errors[move.target] = error
-
-    def __str__(self) -> str:
-        words = "; ".join(f"{key!r}: {error}" for key, error in self._errors.items())
-        return f"{len(self.moves)} jobs stay in progress, because another program has used these keys: {words}."
-
-
 class InProgress:
     """The jobs in progress of one worker."""
 
-    def __init__(self, redis: Redis, identity: str, dead: DeadLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        identity: str,
+        dead: DeadLimits = DEFAULT_LIMITS,
+        *,
+        counts_by_redis_time: bool = True,
+    ) -> None:
+        """`counts_by_redis_time`: rates do; False: by the `now` of claims, as tests simulate time."""
         self._redis = redis
+        self._counts_by_redis_time = counts_by_redis_time
         self._dead = DeadJobs(redis, dead)
         self._identity = identity
         self._hash = keys.IN_PROGRESS + identity
@@ -111,6 +68,7 @@ class InProgress:
         self._put_back = script(redis, "put_back")
         self._finish = script(redis, "finish")
         self._begin_unique = script(redis, "begin_unique")
+        self._hold_rates = script(redis, "hold_rates")
         self._save_position = script(redis, "save_position")
 
     def claim(
@@ -120,17 +78,19 @@ class InProgress:
         *,
         done: Sequence[int],
         frees: Sequence[Freed] = (),
+        limited: Sequence[int] = (),
         now: datetime,
         expires_seconds: float,
     ) -> list[Claimed]:
         """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
 
-        `frees` are the locks of those that are unique, and those whose end pushes other jobs.
+        `frees` are the locks of those that are unique, and those whose end pushes other jobs; `limited` are the
+        numbers of those that have limits.
 
         Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
         StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, (done, frees), now, expires_seconds)
+        first, names, args = self._claim_words(queues, limit, (done, frees, limited), now, expires_seconds)
         with translated():
             entries = self._claim(keys=names, args=args)
         return self._read(first, entries, was_asked=limit > 0)
@@ -150,7 +110,7 @@ class InProgress:
         The claim is sent along with the wait. Other threads may claim at the same time. Raises StoreUnavailable;
         the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, ((), ()), now, expires_seconds)
+        first, names, args = self._claim_words(queues, limit, ((), (), ()), now, expires_seconds)
         command: Command = ("EVALSHA", self._claim.sha, len(names), *names, *args)
         watched = [keys.queue(queue) for queue in waits_on if queue not in self.paused]
         try:
@@ -187,7 +147,7 @@ class InProgress:
         self,
         queues: Sequence[str],
         limit: int,
-        acknowledged: tuple[Sequence[int], Sequence[Freed]],
+        acknowledged: tuple[Sequence[int], Sequence[Freed], Sequence[int]],
         now: datetime,
         expires_seconds: float,
     ) -> tuple[int, list[str], list[str | int]]:
@@ -196,13 +156,15 @@ class InProgress:
             first = self._next_number
             self._next_number += limit
         counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
-        done, frees = acknowledged
+        done, frees, limited = acknowledged
         shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
         followed = keys.BATCH_KEYS if any(key == "" for _, key, _ in frees) else ()
-        names = [self._hash, *counted, *shared, *map(keys.queue, queues), *followed]
+        rules = (*LIMIT_KEYS, *RATE_KEYS, keys.OVERLAPS)
+        names = [self._hash, *counted, *shared, *rules, *map(keys.queue, queues), *followed]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
         freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
-        acknowledging = [len(done), *done, len(frees), *freed]
+        acknowledging: list[str | int] = [len(done), *done, len(frees), *freed, len(limited), *limited]
+        acknowledging.append(self._rate_time(now))
         return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
 
     def set_aside(
@@ -228,7 +190,7 @@ class InProgress:
             where or self._hash,
             *(key for stat in counters for key in (stat, f"{stat}:{_day(now)}")),
         ]
-        names += [*lock_keys(), *keys.BATCH_KEYS, *([ending.kept.key] if ending.kept else [])]
+        names += [*lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
         args: list[str | int | float] = [job.number, payload, score, int(where != ""), int(ran)]
         args += [*ending.lock_words, ending.how, to_ms(now), *(ending.kept.words if ending.kept else [])]
         with translated():
@@ -244,7 +206,7 @@ class InProgress:
         """
         counters = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
         kept = ending.kept or Kept("", 0, {})
-        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS]
+        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS]
         ttl, *fields = kept.words
         args = [job.number, *ending.lock_words, ttl, to_ms(now), ending.how, *fields]
         with translated():
@@ -258,6 +220,19 @@ class InProgress:
         with translated():
             args: list[str | int] = [*field, int(until_start), job.number]
             return bool(self._begin_unique(keys=[*lock_keys(), self._hash], args=args))
+
+    def hold_rates(self, jid: str, names: Sequence[str], seconds: float, *, now: datetime) -> float:
+        """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970.
+
+        Raises StoreUnavailable.
+        """
+        args = [int(seconds * 1000), self._rate_time(now), jid, *names]
+        with translated():
+            return float(self._hold_rates(keys=[keys.RATES, keys.RATE_SLOTS], args=args)) / 1000
+
+    def _rate_time(self, now: datetime) -> int | str:
+        """The time by which rates count, as a script receives it."""
+        return "" if self._counts_by_redis_time else to_ms(now)
 
     def free_locks(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Free locks, given as (key, jid), of jobs that have ended. Raises StoreUnavailable."""
@@ -298,7 +273,11 @@ class InProgress:
         targets = [move.target for move in step]
         with translated():
             moved, *failed = self._put_back(
-                keys=[self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS, *keys.BATCH_KEYS, *targets], args=args
+                keys=[
+                    *(self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS),
+                    *(*keys.BATCH_KEYS, *LIMIT_KEYS, *targets),
+                ],
+                args=args,
             )
         for place, error in zip(failed[::2], failed[1::2], strict=True):
             stuck.add(step[place - 1], error.decode(errors="replace"))

@@ -1,8 +1,9 @@
 """Finding out whether jobs are still anywhere in Redis, by bounded steps.
 
 Redis has no index of jobs by jid. So a search goes through all places in the order in which a job passes through
-them: `schedule` and `retry`, parked jobs, queues, jobs in progress. A job that moves on during the search is met
-in a later place. A job can also go back, when its worker stops; so it counts as gone only after two searches.
+them: `schedule` and `retry`, blocked and parked jobs, queues, jobs in progress. A job that moves on during the
+search is met in a later place. A job can also go back, when its worker stops; so it counts as gone only after two
+searches.
 """
 
 from __future__ import annotations
@@ -129,6 +130,8 @@ def _places(redis: Redis, now_ms: int) -> list[Place]:
     return [
         (keys.SCHEDULE.encode(), "zset", Found.DELAYED),
         (keys.RETRY.encode(), "retry", Found.DELAYED),
+        (keys.BLOCKED.encode(), "zset", Found.WAITS_OR_RUNS),
+        (keys.FREED.encode(), "zset", Found.WAITS_OR_RUNS),
         *((keys.PARKED_JOBS.encode() + name, "list", Found.DELAYED) for name in parked),
         *((keys.QUEUE.encode() + name, "queue", Found.WAITS_OR_RUNS) for name in queues),
         *(

@@ -18,8 +18,9 @@ from clock.job.job_run import JobRun
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload, decode
 from clock.rehearsal.fake_clock import FakeClock
-from clock.store.jobs.in_progress import Claimed, InProgress
+from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending
+from clock.store.jobs.moves import Claimed
 from clock.store.ledger.held_pushes import Push
 from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
 from clock.worker.fetching.handoff import Slot
@@ -100,6 +101,9 @@ class _LateReports:
 
     def finish_with(self, job: Claimed, ending: Ending) -> None:
         self.calls.append(partial(self._moves.finish_with, job, ending))
+
+    def hold_rates(self, jid: str, names: Sequence[str], seconds: float) -> float:
+        return self._moves.hold_rates(jid, names, seconds)
 
     def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
         return self._moves.begin_unique(job, lock, until_start=until_start)

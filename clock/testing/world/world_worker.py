@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store import Redis
+from clock.store.jobs import limit_holders
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.worker_register import WorkerRegister
@@ -34,7 +36,7 @@ class WorldWorker:
     ) -> None:
         self.identity = identity
         self.clock = clock
-        in_progress = InProgress(redis, identity)
+        in_progress = InProgress(redis, identity, counts_by_redis_time=False)
         self._redis = redis
         self._delayed = Delayed(redis)
         outcomes = FiringOutcomes(redis, clock=clock)
@@ -88,6 +90,10 @@ class WorldWorker:
             if slot.run:
                 slot.run.ended, slot.run.outcome = self.clock.now(), "killed"
 
+    def _do_duties(self) -> None:
+        unpark(self._delayed)
+        limit_holders.heal(self._redis, now_ms=to_ms(self.clock.now()))
+
     def _new_heartbeat(self) -> Heartbeat:
         return Heartbeat(
             self._register,
@@ -95,7 +101,7 @@ class WorldWorker:
             BeatTasks(
                 describe=self._status.beat,
                 on_signal=lambda _: None,
-                duties=lambda: unpark(self._delayed),
+                duties=self._do_duties,
                 judge=lambda: recover(self._redis, clock=self.clock, own=self.identity),
             ),
             beat_seconds=self.beat_period.total_seconds(),

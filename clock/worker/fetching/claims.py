@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
-from clock.store.jobs.in_progress import CannotMove, Claimed, Freed, InProgress, Move
+from clock.store.jobs.in_progress import Freed, InProgress
+from clock.store.jobs.limit_keys import LIMITED
+from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.worker.options import WorkerOptions
 
 
@@ -26,6 +28,7 @@ class Claims:
         self._lock = threading.Lock()
         self._held: dict[int, Claimed] = {}  # guarded by _lock; a single lookup needs none
         self._frees: list[Freed] = []  # guarded by _lock; of jobs among `_done`
+        self._limited: list[int] = []  # guarded by _lock; those among `_done` that have limits
         self._done: list[int] = []  # guarded by _lock; to be acknowledged
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
@@ -54,6 +57,8 @@ class Claims:
             self._done.append(job.number)
             for pair in frees:
                 self._frees.append((job.number, *pair))
+            if LIMITED in job.payload:
+                self._limited.append(job.number)
             self._held.pop(job.number, None)
 
     def drop(self, jobs: Iterable[Claimed]) -> None:
@@ -72,6 +77,7 @@ class Claims:
             with self._lock:
                 done, self._done = self._done, []
                 frees, self._frees = self._frees, []
+                limited, self._limited = self._limited, []
             if not (done or limit or always):
                 return ()
             try:
@@ -80,6 +86,7 @@ class Claims:
                     limit,
                     done=done,
                     frees=frees,
+                    limited=limited,
                     now=self._clock.now(),
                     expires_seconds=self._options.expires_seconds,
                 )
@@ -88,6 +95,7 @@ class Claims:
                 with self._lock:
                     self._done[:0] = done
                     self._frees[:0] = frees
+                    self._limited[:0] = limited
                 raise
             return self._received(jobs, may_find=limit > 0)
 

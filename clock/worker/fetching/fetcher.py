@@ -16,7 +16,8 @@ from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.problems import Problems
 from clock.store.jobs.blocking_wait import UNWATCHED_SECONDS
-from clock.store.jobs.in_progress import Claimed, InProgress
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed
 from clock.worker.fetching.claims import Claims
 from clock.worker.fetching.handoff import SOON_SECONDS, Handoff, Slot
 from clock.worker.fetching.idle_wait import WAIT_SECONDS, IdleWait

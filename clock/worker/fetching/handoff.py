@@ -14,7 +14,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from clock.job.run_state import RunState
-from clock.store.jobs.in_progress import Claimed
+from clock.store.jobs.moves import Claimed
 
 SOON_SECONDS = 0.01  # what is claimed at once should be done within about this time
 SHORT_SECONDS = 0.0003  # shorter jobs are run by one thread: handing over costs more than such a job

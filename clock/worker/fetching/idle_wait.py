@@ -12,7 +12,7 @@ import threading
 from queue import Empty, SimpleQueue
 
 from clock.errors import StoreError
-from clock.store.jobs.in_progress import Claimed
+from clock.store.jobs.moves import Claimed
 from clock.worker.fetching.claims import Claims
 from clock.worker.fetching.handoff import Handoff
 

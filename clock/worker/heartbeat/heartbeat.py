@@ -24,7 +24,7 @@ from clock.clocks import Clock
 from clock.errors import StoreUnavailable
 from clock.job.payload import seconds
 from clock.problems import Problems, published
-from clock.store.jobs.in_progress import Claimed
+from clock.store.jobs.moves import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.fetching.handoff import Slot

@@ -25,7 +25,8 @@ from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
 from clock.store.jobs.delayed import CannotMove as CannotUnpark
 from clock.store.jobs.delayed import Delayed
-from clock.store.jobs.in_progress import CannotMove, Claimed, InProgress, Move
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.worker.maintenance.deaths import deaths_of, forget_deaths, note_death
 from clock.worker.maintenance.entry_errors import EntryErrors

@@ -16,8 +16,9 @@ from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import Payload, decode, encode_again
 from clock.problems import Problems
-from clock.store.jobs.in_progress import Claimed, InProgress, Move
+from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending
+from clock.store.jobs.moves import Claimed, Move
 from clock.store.ledger.held_pushes import Push
 from clock.worker.fetching.claims import Claims
 
@@ -62,6 +63,14 @@ class JobMoves:
     def finish_with(self, job: Claimed, ending: Ending) -> None:
         """Acknowledge a job that is done or dropped, with all that its end causes."""
         self._settle(job, partial(self._in_progress.finish, job, ending, now=self._clock.now()))
+
+    def hold_rates(self, jid: str, names: Sequence[str], seconds: float) -> float:
+        """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970."""
+        now = self._clock.now()
+        found = [now.timestamp() + seconds]
+        hold = partial(self._in_progress.hold_rates, jid, names, seconds, now=now)
+        self._note(lambda: found.append(hold()))
+        return found[-1]
 
     def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
         """Start a unique job; False: a newer push has replaced it."""

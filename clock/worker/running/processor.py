@@ -20,6 +20,7 @@ from clock.errors import (
     EncryptionKeyMissing,
     JobCancelled,
     NoPerform,
+    RateLimited,
     UndecryptableArgument,
     UnknownJobClass,
 )
@@ -27,6 +28,7 @@ from clock.forking import end_child
 from clock.job import Context, registry
 from clock.job.encryption import PARKED_UNDER, decrypted_args
 from clock.job.job_run import JobRun, RunListener
+from clock.job.limits import rate_names
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
@@ -36,8 +38,8 @@ from clock.job.types import JobClass
 from clock.job.unique import lock_pair, unique_field
 from clock.log import JobLogContext
 from clock.store import keys
-from clock.store.jobs.in_progress import Claimed
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending
+from clock.store.jobs.moves import Claimed
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.fetching.handoff import Slot
 from clock.worker.running.coroutines import run_on_loop
@@ -127,6 +129,8 @@ class Processor:
             self._acknowledge(claimed, payload, state, took, error)
         elif state.cancelled:
             self._cancel(claimed, payload, took)
+        elif isinstance(error, RateLimited):
+            self._hold_back(claimed, payload, error, state)
         elif isinstance(error, CancelledError) and claimed not in self._fetcher.claims:  # put back, then cut short
             self._fetcher.free(self._slot)
             return
@@ -183,6 +187,16 @@ class Processor:
             log_early_end(payload, claimed.queue, "its max_run_time is over")
             now = seconds(self._clock.now())
             self._moves.set_aside(claimed, payload, where=keys.SCHEDULE, score=now, ran=False)
+        self._fetcher.free(self._slot)
+
+    def _hold_back(self, claimed: Claimed, payload: Payload, error: RateLimited, state: RunState) -> None:
+        """Hold back the job's rates, and keep the job for the time after. It does not count as an attempt."""
+        names = [error.name] if error.name else rate_names(payload)
+        held = f"it is held back for {error.seconds:g} s"
+        log_early_end(payload, claimed.queue, f"{held}, and all jobs of {', '.join(names)}" if names else held)
+        score = self._moves.hold_rates(str(payload.get("jid")), names, error.seconds)
+        kept = {**parse(claimed.payload), **state.fields}
+        self._moves.set_aside(claimed, kept, where=keys.SCHEDULE, score=score, ran=False)
         self._fetcher.free(self._slot)
 
     def _fail(

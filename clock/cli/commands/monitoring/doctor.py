@@ -15,6 +15,7 @@ from clock.cli.wiring import opened
 from clock.clocks import to_ms
 from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events
+from clock.inspection.jobs.limits import free_lost_holders, limits_finding
 from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.store import Redis
 
@@ -47,10 +48,11 @@ def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: 
     now_ms = to_ms(clock.now())
     if repair and deep:
         echo(f"Locks without a job freed: {free_lost_locks(redis, now_ms)}")
+        echo(f"Places of limits without a job freed: {free_lost_holders(redis, now_ms)}")
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if deep:
-        found = [*found, locks_finding(redis, now_ms)]
+        found = [*found, locks_finding(redis, now_ms), limits_finding(redis, now_ms)]
     if as_json:
         echo_json([asdict(finding) for finding in found])
     else:
