@@ -27,9 +27,9 @@ MINUTES = {NoteJob: timedelta(minutes=5)}
 
 
 @pytest.fixture(autouse=True)
-def notes() -> None:
+def notes(monkeypatch: pytest.MonkeyPatch) -> None:
     NoteJob.NOTES.clear()
-    NoteJob.FAILURES = 0
+    monkeypatch.setattr(NoteJob, "FAILURES", 0)  # other files use the class, too: it is 0 again after each test
 
 
 def noted() -> list[str]:
