@@ -115,7 +115,8 @@ def _run() -> NoReturn:
     try:
         exit_code = cli.main(prog_name=PROGRAM, standalone_mode=False, complete_var=COMPLETION_VARIABLE)
     except click.ClickException as error:
-        vars(error)["message"] = printable(error.message)  # it quotes the command line
+        if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # the help of a group without a command
+            vars(error)["message"] = printable(error.message)  # it quotes the command line
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:

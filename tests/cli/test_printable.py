@@ -147,3 +147,10 @@ def test_an_error_of_several_lines_is_one_line_of_history(run: Callable[..., str
     assert len(lines) == 2
     assert r"failed, no jobs pushed; \x1b]0;pwn\x07\x9b31m\u202e" in lines[0]
     assert lines[1].startswith(r"  job \x1b]0;pwn")
+
+
+def test_a_group_without_a_command_shows_its_help_line_by_line(run: Callable[..., str]) -> None:
+    shown = run("queue")
+
+    assert shown.startswith("Usage: ")
+    assert "\nCommands:\n" in shown
