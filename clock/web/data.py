@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -51,7 +50,7 @@ class Data:
     _status: Cached[Status] = field(init=False, repr=False)
     _names: Cached[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
     _declared: Cached[tuple[Mapping[str, Event], Mapping[str, str]]] = field(init=False, repr=False)
-    _sizes: dict[str, deque[int]] = field(init=False, repr=False)  # guarded by the lock of _status
+    _sizes: dict[str, tuple[int, ...]] = field(init=False, repr=False)  # written by the one thread in `_look`
     _findings: Cached[Sequence[Finding]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -112,7 +111,7 @@ class Data:
 
     def queue_sizes(self, name: str) -> Sequence[int]:
         """The sizes of a queue that this dashboard has seen, the oldest first."""
-        return list(self._sizes.get(name, ()))
+        return self._sizes.get(name, ())
 
     def findings(self) -> Sequence[Finding]:
         """The findings of `clock doctor`, at most half a minute old."""
@@ -130,7 +129,7 @@ class Data:
     def _look(self) -> Status:
         found = status(self.redis, self.now())
         for view in found.queues[:MOST_QUEUES]:
-            self._sizes.setdefault(view.name, deque(maxlen=MOST_SIZES)).append(view.size)
+            self._sizes[view.name] = (*self._sizes.get(view.name, ())[1 - MOST_SIZES :], view.size)
         return found
 
     def _examine(self) -> Sequence[Finding]:

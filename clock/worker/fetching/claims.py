@@ -154,7 +154,8 @@ class Claims:
         The jobs of the numbers `but` stay. Raises StoreUnavailable.
         """
         with self._claiming:
-            stay = {*self._done, *but}
+            with self._lock:
+                stay = {*self._done, *but}
             self.give_back([job for job in self._in_progress.all() if job.number not in stay])
 
     def numbers(self) -> set[int]:
