@@ -57,6 +57,7 @@ SECTIONS = {
     },
     "The clock file": {
         "preview": "clock.cli.commands.clock_file.preview",
+        "forecast": "clock.cli.commands.clock_file.forecast",
         "diff": "clock.cli.commands.clock_file.diff",
         "check": "clock.cli.commands.clock_file.check",
         "explain": "clock.cli.commands.clock_file.explain",
