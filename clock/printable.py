@@ -1,8 +1,9 @@
-"""Text from untrusted sources, made safe for a terminal or a log line."""
+"""Text for a terminal or a log line: values from untrusted sources made safe, and long lists shortened."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 #: Characters that are escaped: control characters (C0, DEL and C1, which start escape sequences), U+2028 and
 #: U+2029, which end a line, characters that reorder or hide text (marks of direction, invisible characters, tags),
@@ -23,3 +24,13 @@ def printable(value: object) -> str:
     if text.isprintable():  # the usual case
         return text
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def shortened_list(items: Sequence[str], most: int = 10, *, between: str = ", ") -> str:
+    """The first items, and the number of the others.
+
+    >>> shortened_list(["a", "b", "c"], 2), shortened_list(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return between.join(items[:most]) + more

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from clock.clocks import Clock, ServerClock
+from clock.printable import shortened_list
 from clock.problems import Problems
 from clock.store import Redis, keys
 from clock.store.jobs.unserved_queues import unserved_problems
@@ -192,5 +193,4 @@ def _counted(events: Sequence[Event]) -> str:
 
 def _names(events: Sequence[Event]) -> str:
     """The events' names; of hundreds a few dozen."""
-    names = " ".join(event.name for event in events[:NAMED])
-    return names if len(events) <= NAMED else f"{names} and {len(events) - NAMED} more"
+    return shortened_list([event.name for event in events], NAMED, between=" ")

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from clock.clocks import from_ms, to_ms
+from clock.printable import shortened_list
 from clock.store.ledger.entry import Entry, Origin
 from clock.ticker.firing.own_commits import Behind, OwnCommits
 from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import Planned
 from clock.timetable import Event
 from clock.timetable.triggers.spans import span_of
-
-NAMED = 10  # events in one line: of thousands, a few are enough to find the cause
 
 logger = logging.getLogger("clock.clock")
 
@@ -42,25 +41,18 @@ def held_up(event: str, at: datetime, reason: str | None) -> None:
 
 def slow(event: Event, seconds: float, late: Sequence[tuple[str, datetime]], now: datetime) -> None:
     """Log that an event's action blocked the loop, and which events are late because of it."""
-    named = ", ".join(f"{name} by {(now - at).total_seconds():.1f} s" for name, at in late[:NAMED])
+    named = shortened_list([f"{name} by {(now - at).total_seconds():.1f} s" for name, at in late])
     logger.warning(
-        "%r blocked the clock for %.1f s%s%s; use thread=True or enqueue a job",
+        "%r blocked the clock for %.1f s%s; use thread=True or enqueue a job",
         event.name,
         seconds,
         f" and delayed: {named}" if named else "",
-        f" and {len(late) - NAMED} more" if len(late) > NAMED else "",
     )
 
 
 def about(event: str, at: datetime) -> dict[str, str]:
     """The extra fields of a log line about an event that was due at `at`."""
     return {"event": event, "due": at.isoformat()}
-
-
-def shortened_list(names: Sequence[str]) -> str:
-    """The first names, and the number of the others."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def _restored(events: Sequence[str], *, is_old: bool) -> None:

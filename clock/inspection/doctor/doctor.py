@@ -14,13 +14,12 @@ from clock.inspection.doctor.finding import Finding, Grade, findings_of
 from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.jobs.limits import blocked_finding
 from clock.inspection.shards import shards_findings
+from clock.printable import shortened_list
 from clock.store import Redis, listing, repairs
 from clock.store.server.connection import SKEW_SECONDS
 from clock.store.server.namespace import namespace_of
 from clock.store.server.server_version import ServerVersion
 from clock.store.server.shards import every
-
-NAMED = 10  # events in one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +189,10 @@ def _left_behind(redis: Redis) -> Iterator[Finding]:
 def _broken_entries(redis: Redis) -> Iterator[Finding]:
     broken = listing.broken_entries(redis)
     if broken:
-        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
         yield Finding(
             "ledger",
             Grade.BAD,
-            f"a part is missing or invalid in: {', '.join(map(repr, broken[:NAMED]))}{more}",
+            f"a part is missing or invalid in: {shortened_list([*map(repr, broken)])}",
             "find the program that deletes or writes keys clock:ledger:*; the next clock rebuilds these entries",
         )
 

@@ -9,13 +9,13 @@ from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.job_sets import free_locks_of
 from clock.inspection.jobs.jobs import FoundJob, found
 from clock.job.payload import Payload, decode
+from clock.printable import shortened_list
 from clock.store import Redis, keys, repairs
 from clock.store.jobs import limit_holders, scanning
 from clock.store.jobs.limit_holders import IN_QUEUE, Blocked, Holder
 from clock.store.jobs.scanning import START, Cursor
 
 SECONDS = 60.0  # of a deep check, at most
-NAMED = 10  # problems in one finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,10 @@ def limits_finding(redis: Redis, now_ms: int) -> Finding:
     wrong += [words for words in violations(redis) if "blocked" in words]
     if not wrong:
         return Finding("limits", Grade.GOOD, "each holder has its job, and each blocked job a full limit")
-    more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
     return Finding(
         "limits",
         Grade.WARNING,
-        f"{'; '.join(wrong[:NAMED])}{more}",
+        shortened_list(wrong, between="; "),
         "another program removed these jobs; a worker frees the places within a minute, or now: "
         "clock doctor --deep --repair",
     )
@@ -142,12 +141,8 @@ def blocked_finding(redis: Redis) -> Iterator[Finding]:
     """Which limits hold jobs back. Raises StoreUnavailable."""
     full = [view for view in limits(redis) if view.blocked]
     if full:
-        shown = [
-            f"{view.name} ({view.blocked:,} blocked, {view.holders} of {view.maximum} run)"
-            for view in full[:NAMED]
-        ]
-        more = f" and {len(full) - NAMED} more" if len(full) > NAMED else ""
-        yield Finding("limits", Grade.GOOD, f"full: {', '.join(shown)}{more}")
+        shown = [f"{view.name} ({view.blocked:,} blocked, {view.holders} of {view.maximum} run)" for view in full]
+        yield Finding("limits", Grade.GOOD, f"full: {shortened_list(shown)}")
 
 
 def _maxima(payload: bytes) -> Mapping[str, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from clock.inspection.doctor.finding import Finding, Grade
+from clock.printable import shortened_list
 from clock.store import Redis
 from clock.store.jobs import unique_locks
 from clock.store.jobs.unique_locks import CHECKED_AFTER_MS, HeldLock
 
 SECONDS = 60.0  # of a deep check, at most
-NAMED = 10  # locks in one finding
 
 
 def lost_locks(redis: Redis, now_ms: int) -> list[HeldLock]:
@@ -37,10 +37,10 @@ def locks_finding(redis: Redis, now_ms: int) -> Finding:
     lost = lost_locks(redis, now_ms)
     if not lost:
         return Finding("unique jobs", Grade.GOOD, "each lock has its job")
-    more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+    named = shortened_list([f"{lock.key} of {lock.jid}" for lock in lost])
     return Finding(
         "unique jobs",
         Grade.WARNING,
-        f"locks without a job: {', '.join(f'{lock.key} of {lock.jid}' for lock in lost[:NAMED])}{more}",
+        f"locks without a job: {named}",
         "another program removed these jobs; the next push frees the lock, or now: clock doctor --deep --repair",
     )

@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 
 from clock.errors import StoreError
+from clock.printable import shortened_list
 from clock.store import keys
 from clock.store.scripts import script
 from clock.store.server.connection import translated
@@ -143,8 +144,7 @@ def check_permissions(redis: Redis) -> None:
 def refusal(commands: Sequence[Command]) -> StoreError:
     """The error that names refused commands."""
     named = [f"{command[0]} {command[1]}" if len(command) > 1 else command[0] for command in commands]
-    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return store_error(NoPermissionError(f"{', '.join(named[:NAMED])}{more}"))
+    return store_error(NoPermissionError(shortened_list(named, NAMED)))
 
 
 def _commands(needs: Mapping[str, str]) -> Iterator[Command]:

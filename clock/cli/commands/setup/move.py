@@ -17,6 +17,7 @@ from clock.errors import ClockError
 from clock.inspection.leaving import empty_shard
 from clock.inspection.moving import check_stopped, keys_to_move, move_all
 from clock.inspection.shards import left_shards
+from clock.printable import shortened_list
 from clock.store import Redis
 from clock.store.jobs.shard_claims import forget_shard
 
@@ -84,7 +85,7 @@ def _to_namespace(ctx: click.Context, config: Config, target: str, yes: bool, fi
     check_stopped(redis)
     redis, _ = opened(replace(config, namespace=""), names_wrong_keys=False)
     names = keys_to_move(redis, config.namespace)
-    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    shown = shortened_list(names, SHOWN)
     if names:
         confirm(f"Move {len(names)} keys ({shown}) to the namespace {target}?", yes)
     moved = move_all(redis, names, source=config.namespace, target=target)
