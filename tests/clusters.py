@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.crc import key_slot
@@ -15,16 +16,34 @@ SLOTS = 16_384
 OPTIONS = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0")
 
 
+class Start(NamedTuple):
+    """How a node is started: its address, the words before the program, and further options."""
+
+    host: str = "127.0.0.1"
+    by: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+
+LOCAL = Start()
+
+
 class Cluster:
     """Starts the nodes, and moves slots between them as `redis-cli --cluster reshard` does."""
 
-    def __init__(self, servers: Servers, primaries: int = 3, replicas: int = 0) -> None:
+    def __init__(
+        self, servers: Servers, primaries: int = 3, replicas: int = 0, starts: Sequence[Start] | None = None
+    ) -> None:
         bus = [free_port() for _ in range(primaries + replicas)]
-        self.nodes = [servers.start(*OPTIONS, "--cluster-port", str(port)) for port in bus]
+        starts = starts or [LOCAL] * len(bus)
+        self.hosts = [start.host for start in starts]
+        self.nodes = [
+            servers.start_by(start.by, *OPTIONS, "--cluster-port", str(port), *start.options, host=start.host)
+            for port, start in zip(bus, starts, strict=True)
+        ]
         self._ports = [port_of(node) for node in self.nodes]
         first, *others = self.nodes
         for node, port in zip(others, bus[1:], strict=True):
-            _cluster(first, "MEET", "127.0.0.1", port_of(node), port)
+            _cluster(first, "MEET", self.host_of(node), port_of(node), port)
         eventually(lambda: all(len(self._known(node)) == len(bus) for node in self.nodes), "all nodes met")
         share = SLOTS // primaries
         for place, node in enumerate(self.nodes[:primaries]):
@@ -37,7 +56,12 @@ class Cluster:
     @property
     def url(self) -> str:
         """What a user writes."""
-        return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self._ports[:3])
+        places = zip(self.hosts, self._ports, strict=True)
+        return "redis+cluster://" + ",".join([f"{host}:{port}" for host, port in places][:3])
+
+    def host_of(self, node: Redis) -> str:
+        """The address of a node."""
+        return self.hosts[self.nodes.index(node)]
 
     def owner(self, namespace: str) -> Redis:
         """The node that holds the namespace, by what most nodes report."""
@@ -58,7 +82,7 @@ class Cluster:
         _cluster(target, "SETSLOT", slot, "IMPORTING", _id(source))
         _cluster(source, "SETSLOT", slot, "MIGRATING", _id(target))
         while found := _cluster(source, "GETKEYSINSLOT", slot, 1):
-            source.migrate("127.0.0.1", port_of(target), found, 0, 5_000)
+            source.migrate(self.host_of(target), port_of(target), found, 0, 5_000)
             time.sleep(pause)
         for node in (target, source, *self.nodes):
             if _role(node) == "master":

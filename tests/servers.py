@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,13 @@ class Servers:
 
     def start(self, *options: str, tls: bool = False, **how: Any) -> Redis:
         """Start a `redis-server` with these options; a connection to it, with further arguments `how`."""
+        return self.start_by((), *options, tls=tls, **how)
+
+    def start_by(self, by: Sequence[str], *options: str, tls: bool = False, **how: Any) -> Redis:
+        """Start a `redis-server` by a command, whose words come before the program."""
         port = free_port()
         ports = ("--port", "0", "--tls-port", str(port)) if tls else ("--port", str(port))
-        self._run("redis-server", *ports, "--save", "", *options)
+        self.launch("redis-server", *ports, "--save", "", *options, by=by)
         return self._connected(port, **how)
 
     def start_sentinel(self, settings: str, *, tls: bool = False, **how: Any) -> Redis:
@@ -47,7 +52,7 @@ class Servers:
         port = free_port()
         file = self._new_folder() / "sentinel.conf"
         file.write_text((f"port 0\ntls-port {port}\n" if tls else f"port {port}\n") + settings + "\n")
-        self._run("redis-sentinel", str(file))
+        self.launch("redis-sentinel", str(file))
         return self._connected(port, **how)
 
     def end(self) -> None:
@@ -59,12 +64,13 @@ class Servers:
             server.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _run(self, name: str, *words: str) -> None:
+    def launch(self, name: str, *words: str, by: Sequence[str] = ()) -> None:
+        """Start a program, without waiting until it answers."""
         program = shutil.which(name)
         if program is None:
             pytest.skip(f"no {name} is installed")
         self._started.append(
-            subprocess.Popen([program, *words], cwd=self._new_folder(), stdout=subprocess.DEVNULL)
+            subprocess.Popen([*by, program, *words], cwd=self._new_folder(), stdout=subprocess.DEVNULL)
         )
 
     def _new_folder(self) -> Path:

@@ -1,10 +1,14 @@
 """Random faults of a Redis Cluster while clocks, workers and a pusher run: what is lost, missed and doubled.
 
-    python -m benchmarks.faults.cluster [--seconds 180] [--durable 0] [--seed 7]
+    python -m benchmarks.faults.cluster [--seconds 180] [--durable 0] [--seed 7] [--shards 1] [--hosts]
 
-3 primaries and 3 replicas, 2 clocks, 2 workers and a process that pushes 50 jobs a second. Every few seconds one
-fault: a planned fail-over, a move of the namespace's slot, or a primary that hangs (SIGSTOP) for 1 or 6 s, longer
-than the cluster's node timeout of 2 s. It needs `redis-server` 7 and exits 1 if a confirmed push or a run is lost.
+3 primaries and 3 replicas, 2 clocks (5 with shards), 2 workers (4 with shards) and a process that pushes 50 jobs a
+second. Every few seconds one fault: a planned fail-over; a move of the slot of a shard; a primary that hangs
+(SIGSTOP) for 1 or 6 s, longer than the cluster's node timeout of 2 s; or a primary whose answers are 200 ms late.
+With `--hosts` each node runs in a network namespace, and there are partitions: a primary does not get the packets
+of the application, the application does not get those of a primary, or a primary is cut off from the other nodes.
+The long form is `--seconds 3600`. It needs `redis-server` 7 (and root for `--hosts`), and exits 1 if a confirmed
+push or a run is lost.
 """
 
 from __future__ import annotations
@@ -21,19 +25,43 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.clusters import Cluster
+from redis import Redis
+
+from benchmarks.faults.hosts import OUTSIDE, Hosts
+from clock import Job
+from clock.store.server.shards import namespace_of_shard
+from tests.clusters import Cluster, Start
 from tests.process.test_fail_over import CLOCK_FILE, NOTE_JOB, Pushes, firings, gaps
 from tests.servers import Servers
 
 SETTLE_SECONDS = 10.0  # until all processes run, and until the last fault is over
 HANGS = (1.0, 6.0)  # seconds: below and above the node timeout
+SLOW_SECONDS, LATE_SECONDS = 4.0, 0.2
+
+
+class NoteJob(Job):
+    """The job of the application, to be pushed."""
+
+    def perform(self, what: str) -> None:
+        """Nothing: the application's own class runs."""
+
+
+class ShardedPushes(Pushes):
+    """Pushes that are spread over shards."""
+
+    def push(self, redis: Redis, what: str) -> None:
+        """Push one job by the client."""
+        NoteJob.set(jid=what).perform_async(what)
 
 
 class Faults:
     """Causes one fault after another, and counts them."""
 
-    def __init__(self, cluster: Cluster, seed: int) -> None:
+    def __init__(self, cluster: Cluster, seed: int, shards: int, hosts: Hosts | None) -> None:
         self._cluster = cluster
+        self._hosts = hosts
+        self._spaces = [namespace_of_shard("shop", number) for number in range(shards)]
+        self._space = "shop"
         self._random = random.Random(seed)  # noqa: S311  # not for secrets
         self.done: Counter[str] = Counter()
 
@@ -41,36 +69,73 @@ class Faults:
         """Cause faults for so long."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            fault = self._random.choice((self.fail_over, self.move, self.hang))
+            partitions = (self.deaf, self.mute, self.cut_off) if self._hosts else ()
+            fault = self._random.choice((self.fail_over, self.move, self.hang, self.slow, *partitions))
+            self._space = self._random.choice(self._spaces)
             fault()
             self.done[fault.__name__] += 1
             time.sleep(self._random.uniform(2, 5))
 
     def fail_over(self) -> None:
         """Promote the replica of the namespace's node."""
-        self._cluster.promote(self._cluster.replica_of(self._cluster.owner("shop")))
+        self._cluster.promote(self._cluster.replica_of(self._owner()))
 
     def move(self) -> None:
         """Move the namespace's slot to another primary."""
-        owner = self._cluster.owner("shop")
+        owner = self._owner()
         others = [node for node in self._cluster.primaries() if node is not owner]
-        self._cluster.move("shop", self._random.choice(others), 0.01)
+        self._cluster.move(self._space, self._random.choice(others), 0.01)
 
     def hang(self) -> None:
         """Stop the process of the namespace's node for a while: its connections stay open."""
-        info: Any = self._cluster.owner("shop").info("server")
-        os.kill(info["process_id"], signal.SIGSTOP)
-        time.sleep(self._random.choice(HANGS))
-        os.kill(info["process_id"], signal.SIGCONT)
+        self._pause(self._pid(), self._random.choice(HANGS))
+
+    def slow(self) -> None:
+        """Make each answer of the namespace's node about 200 ms late."""
+        pid, end = self._pid(), time.monotonic() + SLOW_SECONDS
+        while time.monotonic() < end:
+            self._pause(pid, LATE_SECONDS)
+            time.sleep(0.02)
+
+    def deaf(self) -> None:
+        """Drop what the application sends to the node: a partition of one direction."""
+        self._cut("INPUT", [OUTSIDE])
+
+    def mute(self) -> None:
+        """Drop what the node sends to the application: it runs commands, and their answers are lost."""
+        self._cut("OUTPUT", [OUTSIDE])
+
+    def cut_off(self) -> None:
+        """Cut the node off from the other nodes: its replica takes over while the application still reaches it."""
+        owner = self._cluster.host_of(self._owner())
+        self._cut("INPUT", [host for host in self._cluster.hosts if host != owner])
+
+    def _owner(self) -> Redis:
+        return self._cluster.owner(self._space)
+
+    def _pid(self) -> int:
+        info: Any = self._owner().info("server")
+        return int(info["process_id"])
+
+    def _pause(self, pid: int, seconds: float) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(pid, signal.SIGCONT)
+
+    def _cut(self, chain: str, others: list[str]) -> None:
+        assert self._hosts is not None
+        seconds = self._random.choice(HANGS)
+        self._hosts.cut(self._cluster.host_of(self._owner()), chain, others, seconds)
 
 
-def start(folder: Path, url: str) -> list[subprocess.Popen[bytes]]:
+def start(folder: Path, url: str, shards: int) -> list[subprocess.Popen[bytes]]:
     """Write the application, and start its clocks and workers."""
     for name, text in (("lib/clock.py", CLOCK_FILE), ("jobs/__init__.py", ""), ("jobs/note_job.py", NOTE_JOB)):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text.replace(".do(", '.catch_up("all").do('))
     environ = {**os.environ, "REDIS_URL": url}
-    commands = (["lib/clock.py"], ["lib/clock.py"], ["worker"], ["worker"])
+    clocks, workers = (5, 4) if shards > 1 else (2, 2)
+    commands = [*[["lib/clock.py"]] * clocks, *[["worker"]] * workers]
     with (folder / "log").open("ab") as log:
         return [
             subprocess.Popen(
@@ -94,12 +159,22 @@ def stop(processes: list[subprocess.Popen[bytes]]) -> None:
 def report(faults: Faults, pushes: Pushes, notes: Path) -> bool:
     """Print what happened. False: a confirmed push or a run was lost."""
     runs = Counter(notes.read_text().splitlines())
+    doubled = [what for what, count in runs.items() if count > 1]
     lost, missed = set(pushes.done) - set(runs), gaps(sorted(set(firings(notes))))
     print(f"faults: {dict(faults.done)}")
     print(f"pushes: {len(pushes.done)} confirmed, {len(lost)} of them lost; {len(pushes.failed)} failed")
     print(f"runs of the clock: {len(set(firings(notes)))}, {len(missed)} missed")
-    print(f"jobs that ran twice: {sum(count > 1 for count in runs.values())}")
+    of_clock = sum(what.startswith("20") for what in doubled)
+    print(f"jobs that ran twice: {len(doubled)}, {of_clock} of them of the clock")
     return not lost and not missed
+
+
+def starts(hosts: Hosts) -> list[Start]:
+    """How each node is started on its host."""
+    return [
+        Start(address, hosts.on(number), ("--bind", address, "--protected-mode", "no"))
+        for number, address in enumerate(hosts.addresses)
+    ]
 
 
 def main() -> None:
@@ -108,15 +183,21 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--durable", type=int, default=0)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--hosts", action="store_true", help="run each node in a network namespace")
     given = parser.parse_args()
     os.environ |= {"CLOCK_NAMESPACE": "shop", "CLOCK_DURABLE": str(given.durable)}
+    os.environ["CLOCK_SHARDS"] = str(given.shards)
+    hosts = Hosts(6) if given.hosts else None
     servers, folder = Servers(), Path(tempfile.mkdtemp(prefix="clock-faults-"))
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        cluster = Cluster(servers, replicas=3)
-        processes = start(folder, cluster.url)
+        cluster = Cluster(servers, replicas=3, starts=starts(hosts) if hosts else None)
+        processes = start(folder, cluster.url, given.shards)
         time.sleep(SETTLE_SECONDS)
-        pushes, faults = Pushes(cluster.url), Faults(cluster, given.seed)
+        os.environ["REDIS_URL"] = cluster.url
+        pushes = (ShardedPushes if given.shards > 1 else Pushes)(cluster.url)
+        faults = Faults(cluster, given.seed, given.shards, hosts)
         faults.run(given.seconds)
         pushes.stop()
         time.sleep(SETTLE_SECONDS)
@@ -125,6 +206,8 @@ def main() -> None:
     finally:
         stop(processes)
         servers.end()
+        if hosts:
+            hosts.end()
     print(f"log: {folder / 'log'}")
     sys.exit(0 if is_well else 1)
 

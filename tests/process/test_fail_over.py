@@ -54,12 +54,15 @@ class Pushes:
         self._thread.join()
         self._redis.close()
 
+    def push(self, redis: Redis, what: str) -> None:
+        """Push one job. Raises StoreUnavailable."""
+        push(redis, f'{{"class":"NoteJob","args":["{what}"],"jid":"{what}","queue":"default","retry":true}}')
+
     def _run(self) -> None:
         while not self._stop.wait(0.02):
             what = f"push {len(self.done) + len(self.failed)}"
-            payload = f'{{"class":"NoteJob","args":["{what}"],"jid":"{what}","queue":"default","retry":true}}'
             try:
-                push(self._redis, payload)
+                self.push(self._redis, what)
             except StoreUnavailable:
                 self.failed.append(what)
             else:

@@ -268,7 +268,7 @@ def test_a_burst_in_processes_that_are_replaced_after_some_jobs_runs_all_of_them
     assert len({line.split()[1] for line in ran(app)}) == 2
     output = worker.finished_output()
     assert output.count("warmed up") == 2
-    assert output.count("reached a limit; starting another") == 1
+    assert output.count("ended to be replaced; starting another") == 1
     assert "it has run 5 jobs (max_jobs)" in output
 
 
