@@ -16,7 +16,7 @@ ITEMS_PER_TURN = 200  # items got at each turn in the thread
 
 
 def awaitable(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
-    """The twin of a method that returns a value. Its errors are those of the method."""
+    """The twin of a method that returns a value. It raises the method's errors."""
 
     @wraps(method)
     async def twin(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -21,7 +21,7 @@ def instant() -> datetime:
 def connect(url: str | None = None, *, max_connections: int = 10, namespace: str | None = None) -> Redis:
     """Open a connection to pass as `redis=`: to `url`, else to `REDIS_URL`, else to the folder's embedded Valkey.
 
-    `namespace` is by default that of `CLOCK_NAMESPACE` or of the settings. Threads may share the connection.
+    The default of `namespace` is `CLOCK_NAMESPACE`, or the settings' namespace. Threads may share the connection.
     Raises StoreUnavailable, StoreError, ConfigurationError.
     """
     redis = open_connection(url, max_connections=max_connections, namespace=namespace)

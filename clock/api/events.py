@@ -132,7 +132,7 @@ class Events:
         return pauses.pause(self._redis, self._named(name), wanted)
 
     def resume(self, name: str | None) -> Pause | None:
-        """End the pause of an event, or with None that of the whole clock; None: it was not paused.
+        """End the pause of an event, or with None of the whole clock; None: it was not paused.
 
         Raises UnknownEvent.
         """

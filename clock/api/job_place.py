@@ -40,9 +40,9 @@ class JobPlace:
         """The jobs that meet all conditions (see `Conditions`), read in bounded steps while the caller iterates.
 
         A queue starts with the job that a worker takes next ("first"), or with the newest ("last"). A sorted set
-        starts with the job that is due or died first, or with the last. Jobs that come or go during the search do
-        not disturb that of a sorted set. In a queue, "first" may miss jobs while workers take some, and "last"
-        may return jobs twice while some are pushed.
+        starts with the job that is due or died first, or with the last. Jobs that come or go do not disturb the
+        search of a sorted set. In a queue, "first" may miss jobs while workers take some, and "last" may return
+        jobs twice while some are pushed.
         """
         return self._place.jobs(where(**conditions), now=now(), order=order)
 

@@ -61,7 +61,7 @@ class JobSet(JobPlace):
     ) -> int:
         """Set the due time of jobs to `at`: an aware datetime, or a timedelta or seconds from now.
 
-        Returns how many changed. The further arguments are those of `delete`. Dead jobs move to the scheduled
+        Returns how many changed. It accepts the arguments of `delete`, too. Dead jobs move to the scheduled
         ones. Raises ValueError.
         """
         due = due_at(at, now())
@@ -123,7 +123,7 @@ class _Killable(JobSet):
     """A set whose jobs can be killed: moved to the dead ones."""
 
     def kill(self, *jobs: FoundJob, progress: OnProgress | None = None, **conditions: Unpack[Conditions]) -> int:
-        """Move jobs to the dead ones, without another run; how many. The arguments are those of `delete`.
+        """Move jobs to the dead ones, without another run; how many. It accepts the arguments of `delete`.
 
         `dead_max_jobs` and `dead_timeout` limit the dead jobs when a worker adds the next one.
         """

@@ -32,7 +32,7 @@ logger = logging.getLogger("clock.health")
 class HealthServer:
     """Answers on `port` of the address `host`, or on a free port if it is 0; `stop` ends it.
 
-    `vitals` returns the problems of this process, `clock` those of the application's clock, in any process.
+    `vitals` returns the problems of this process, `clock` the problems of the application's clock, in any process.
     `metrics` answers `/metrics`; None: prometheus-client is not installed, and the answer reports that. Raises
     ConfigurationError if the port is taken, or the address is not this machine's.
     """
@@ -62,7 +62,7 @@ class HealthServer:
         self._http.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._http.stop()
 
     async def _answer(self, request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""Emptying the shards that are not in use any more, after their number was lowered."""
+"""Empties the shards that are no longer in use, after their number was lowered."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _view(name: str, redis: Redis, *, is_home: bool) -> ShardView:
 
 @dataclass(frozen=True, slots=True)
 class LeftShard:
-    """A shard that is not in use any more. `redis` is None if its server is not one of those in use.
+    """A shard that is no longer in use. `redis` is None if its server is not one of those in use.
 
     `jobs` is how many jobs it still holds, in queues, sets, parked and in progress.
     """

@@ -17,8 +17,8 @@ from clock.job.types import JobClass
 def enqueue(job_class: str, args: Sequence[Any] = (), /, **options: Unpack[CallOptions]) -> str:
     """Push a job of the class that payloads call `job_class`. Returns its jid, '' if client middleware stopped it.
 
-    `args` is the list of arguments. The options are those of `.set()`. If this process has imported the class, its
-    options apply and its `perform` checks the arguments; otherwise Sidekiq's defaults apply. Raises JobError,
+    `args` is the list of arguments. It accepts the options of `.set()`. If this process has imported the class,
+    its options apply and its `perform` checks the arguments; otherwise Sidekiq's defaults apply. Raises JobError,
     ArgumentsError, StoreUnavailable.
 
     >>> enqueue("Billing::ChargeJob", [7, "eur"], queue="billing")  # doctest: +SKIP

@@ -37,7 +37,7 @@ class Iterates(Protocol):
 
 
 class Position:
-    """The position of one run. `cursor` is that of the last item that is done."""
+    """The position of one run. `cursor` is the cursor of the last finished item."""
 
     def __init__(self, job: Iterates, args: Sequence[Any]) -> None:
         self._job, self._context, self._state = job, job.context, job.context.state

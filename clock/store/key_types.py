@@ -39,7 +39,10 @@ _NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
 
 @dataclass(frozen=True, slots=True)
 class WrongKey:
-    """A key, what it holds, and what it should hold. `key` is its name in Redis, `name` that of `keys.py`."""
+    """A key, its type, and the type that it should have.
+
+    `key` is its name in Redis, `name` its name in `keys.py`.
+    """
 
     name: str
     key: str
@@ -51,7 +54,7 @@ class WrongKey:
 
 
 def wrong_keys_among(redis: Redis, names: Collection[str]) -> list[WrongKey]:
-    """Those of some keys of ours that hold another type. Raises StoreUnavailable."""
+    """The keys among `names` that have a wrong type. Raises StoreUnavailable."""
     with translated():
         return _wrong(redis, {name: _TYPES[name] for name in names})[0]
 

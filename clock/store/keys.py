@@ -1,4 +1,7 @@
-"""Every key in Redis: its name, type and meaning. Sidekiq's have no prefix; ours start with `clock:`."""
+"""Every key in Redis: its name, type and meaning.
+
+Sidekiq's keys have no prefix; clock's keys start with `clock:`.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, 
 
 
 def shown(raw: bytes) -> str:
-    """A key, or a name in one, for people; what is not UTF-8 is escaped."""
+    """A key, or a name in one, for people; invalid UTF-8 is escaped."""
     return raw.decode(errors="backslashreplace")
 
 

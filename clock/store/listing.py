@@ -1,4 +1,4 @@
-"""Reading what is in Redis, for people: queues, delayed and dead jobs, workers, counters, the server itself.
+"""Reads the data in Redis, for people: queues, delayed and dead jobs, workers, counters, the server itself.
 
 Nothing here changes anything. Each function raises StoreUnavailable. Those that count or list jobs and workers add
 up all shards of a home; the others read one place.
@@ -221,7 +221,7 @@ def ledger_size(redis: Redis) -> int:
 
 
 def broken_entries(redis: Redis) -> list[str]:
-    """The events whose ledger entry lacks a part, or holds what is not an instant. Raises WrongType."""
+    """The events whose ledger entry lacks a part, or has an invalid instant. Raises WrongType."""
     anchors, declarations, decided, _ = _ledger_hashes(redis)
     names = {**anchors, **declarations, **decided}
     return sorted(
@@ -248,7 +248,7 @@ def orphaned(redis: Redis) -> dict[str, int]:
 
 
 def holders(redis: Redis) -> tuple[set[str], set[str]]:
-    """The identities with jobs in progress, and those of the workers that are registered."""
+    """The identities with jobs in progress, and the identities of registered workers."""
     with translated():
         found = [bytes(key) for key in redis.scan_iter(match=f"{keys.IN_PROGRESS}*", count=1000)]
         with redis.pipeline(transaction=False) as pipeline:

@@ -23,7 +23,7 @@ _PREFIXES = ("clock:", keys.QUEUE, "stat:", keys.JOB_METRICS, keys.JOB_HISTOGRAM
 
 
 def own_keys(redis: Redis, namespace: str | None) -> Iterator[str]:
-    """The application's keys in a namespace, without the prefix; None: Sidekiq's and ours outside namespaces."""
+    """The application's keys in a namespace, without the prefix; None: Sidekiq's and clock's own keys."""
     prefix = Namespace(namespace).prefix if namespace else ""
     with translated():
         for raw in redis.scan_iter(match=f"{prefix}*", count=1000):

@@ -1,4 +1,4 @@
-"""Changing what is in Redis on a person's word; each step is atomic, and does nothing to what has moved on.
+"""Changes that a person makes in Redis; each step is atomic, and leaves jobs alone that have moved.
 
 Each function raises StoreUnavailable.
 """
@@ -165,7 +165,7 @@ def adopt(redis: Redis, identities: Sequence[str]) -> int:
 
 
 def signal(redis: Redis, identity: str, name: str) -> None:
-    """Send `TSTP`, `TERM` or `TTIN` to a worker, ours or Sidekiq's; it takes it with its next beat."""
+    """Send `TSTP`, `TERM` or `TTIN` to a worker, clock's or Sidekiq's; it takes it with its next beat."""
     for place in every(redis):  # the worker serves one of them; in the others the signal expires
         with translated(), place.pipeline() as pipeline:
             pipeline.lpush(keys.signals(identity), name)

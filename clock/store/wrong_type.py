@@ -1,4 +1,4 @@
-"""Keys of ours that hold another type: some other program, or a hand, has written them."""
+"""Clock's keys with a wrong type: another program, or a person, has written them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clock.store.server.connection import translated
 
 
 class WrongType(StoreError):
-    """A key of ours holds another type."""
+    """One of clock's keys has a wrong type."""
 
     def __init__(self, key: str, kind: str) -> None:
         super().__init__(f"the key {key} is not a {kind}, as it should be", cause="wrong_type")

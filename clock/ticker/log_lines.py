@@ -69,7 +69,7 @@ def _restored(events: Sequence[str], *, is_old: bool) -> None:
 
 
 def entries_found(planned: Sequence[Planned], entries: Sequence[Entry], own_commits: OwnCommits) -> None:
-    """Log what is unusual in the ledger entries of events."""
+    """Log unusual ledger entries of events."""
     by_origin: dict[Origin, list[str]] = {}
     for item, entry in zip(planned, entries, strict=True):
         by_origin.setdefault(entry.origin, []).append(item.event.name)

@@ -26,9 +26,9 @@ class NextDueMarker:
         self._marked_at = float("-inf")
 
     def set(self, event: str | None, due_ms: int) -> bool:
-        """Mark what is due first (None, 0: nothing). False: Redis lost writes, so read the ledger again.
+        """Mark the instant that is due first (None, 0: nothing).
 
-        Raises StoreUnavailable.
+        False: Redis lost writes, so read the ledger again. Raises StoreUnavailable.
         """
         now = self._clock.monotonic()
         if self._marked == (event, due_ms) and now < self._marked_at + ASK_SECONDS:

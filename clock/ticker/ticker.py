@@ -95,7 +95,10 @@ class Ticker:
         self._buffer.listeners.append(listener)
 
     def run(self) -> bool:
-        """Tick until `stop` is called, then commit what has run. False: actions on threads are still running."""
+        """Tick until `stop` is called, then commit the finished runs.
+
+        False: actions on threads are still running.
+        """
         if self._use_threads:
             self._database_events.start()
         while not self._stopped:
@@ -121,7 +124,7 @@ class Ticker:
         self._plan.forget()
 
     def tick(self) -> None:
-        """Fire and commit what is due now.
+        """Fire and commit the events that are due now.
 
         Raises StoreUnavailable. Decisions made by then are kept, and the next tick commits them.
         """
@@ -163,7 +166,10 @@ class Ticker:
         return self._plan.planned
 
     def _fire_due(self) -> None:
-        """Fire and commit what is due now. Raises StoreUnavailable; what has not fired yet stays in the plan."""
+        """Fire and commit the events that are due now.
+
+        Raises StoreUnavailable; instants that have not fired yet stay in the plan.
+        """
         for event, missed in self._plan.take_due(self._clock.now()):
             self._runner.add_missed(event, missed)
         to_fire = self._plan.to_fire

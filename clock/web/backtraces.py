@@ -1,4 +1,4 @@
-"""The traceback that a failed job's payload carries, ours or Sidekiq's."""
+"""The traceback in a failed job's payload, clock's or Sidekiq's."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def comes_from_here(request: Request) -> bool:
 
 
 def token_of(request: Request) -> str:
-    """The token of the visitor's forms: that of the cookie, or a new one."""
+    """The token of the visitor's forms: the cookie's token, or a new one."""
     known = request.cookies.get(COOKIE, "")
     return known if len(known) >= TOKEN_BYTES and known.isascii() else secrets.token_urlsafe(TOKEN_BYTES)
 

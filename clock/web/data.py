@@ -78,7 +78,7 @@ class Data:
         return self._declared.get()[1]
 
     def _look_for_declared(self) -> tuple[Mapping[str, Event], Mapping[str, str]]:
-        """The events now. If the rows of a database cannot be read, those of the clock file."""
+        """The events now. If the rows of a database cannot be read, the events of the clock file."""
         timetable = self.source.timetable
         if timetable is None:
             return {}, {}
@@ -98,7 +98,7 @@ class Data:
         return self._status.get()
 
     def event_names(self) -> Sequence[str]:
-        """The names of all events, as of a few seconds ago; those of the clock file in its order."""
+        """The names of all events, as of a few seconds ago; the clock file's events come first, in its order."""
         return self._names.get()[0]
 
     def sorted_names(self) -> Sequence[str]:
@@ -118,7 +118,7 @@ class Data:
         return self._findings.get()
 
     def changed(self) -> None:
-        """Forget what was read: an action has changed something."""
+        """Forget cached reads: an action has changed something."""
         self._status.forget()
         self._names.forget()
 

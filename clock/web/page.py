@@ -51,7 +51,7 @@ class Visit:
 
     @property
     def theme(self) -> str:
-        """The theme that the viewer has fixed; empty: that of the system."""
+        """The theme that the viewer has fixed; empty: the system's theme."""
         found = self.request.cookies.get(THEME_COOKIE, "")
         return found if found in THEMES else ""
 

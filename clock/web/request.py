@@ -18,9 +18,9 @@ class Request:
     """An HTTP request.
 
     `path` is decoded and starts below the mount; `mount` is the prefix of links, without a slash at its end. Names
-    of `headers` are lower case. `is_https`: the visitor's browser uses HTTPS, as far as the host knows. `original`
-    is the host's own request: a WSGI environ, an ASGI scope or Django's request, for the host's permission
-    callback.
+    of `headers` are lower case. `is_https`: the visitor's browser uses HTTPS, by the host's information.
+    `original` is the host's own request: a WSGI environ, an ASGI scope or Django's request, for the host's
+    permission callback.
     """
 
     method: str
@@ -45,7 +45,7 @@ class Request:
 
     @property
     def is_readable(self) -> bool:
-        """Whether query and form have no more fields than are read."""
+        """Whether query and form have only known fields."""
         return None not in (_fields(self.query_string), _fields(self.body.decode(errors="replace")))
 
     @cached_property

@@ -48,7 +48,7 @@ def _finite(value: object) -> object:
 
 
 def redirect(link: str, *cookies: str) -> Response:
-    """Go to a page of ours after an action."""
+    """Go to a page of the dashboard after an action."""
     return Response(b"", 303, headers={"location": link}, cookies=cookies)
 
 

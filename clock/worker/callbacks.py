@@ -39,7 +39,7 @@ class Callbacks:
         return done
 
     def beat(self) -> None:
-        """Call the `beat` hooks, unless those of an earlier beat still run."""
+        """Call the `beat` hooks, unless the hooks of an earlier beat still run."""
         if worker_hooks.has_hooks("beat") and not self._beating.is_set():
             self._beating.set()
             self._call(partial(self._fire, "beat", None))

@@ -1,6 +1,6 @@
 """The limits of a worker process: after `max_jobs` jobs, or above `max_memory` MB, it ends and is replaced.
 
-It takes no more jobs, finishes those that run however long they take, and exits. Its launcher starts another
+It stops claiming, finishes its running jobs however long they take, and exits. Its launcher starts another
 process.
 """
 

@@ -146,7 +146,7 @@ class Worker:
 
     @property
     def seconds_since_fetch(self) -> float:
-        """How long ago Redis answered a fetch; 0 while all threads are busy, or no more jobs are taken."""
+        """How long ago Redis answered a fetch; 0 while all threads are busy, or the worker stops claiming."""
         if self._fetcher.stopping or len(self._fetcher.taken) >= self._options.concurrency:
             return 0.0
         return self._clock.monotonic() - self._fetcher.claims.last_round_trip
@@ -167,7 +167,7 @@ class Worker:
         return self._cut_short or bool(self._fetcher.taken)
 
     def quiet(self) -> None:
-        """Claim no more jobs; running jobs continue. This cannot be undone. May be called from any thread."""
+        """Stop claiming jobs; running jobs continue. This cannot be undone. May be called from any thread."""
         if not self._fetcher.stopping:
             self._fetcher.stop()
             logger.info("Draining: not accepting new jobs")
@@ -194,7 +194,10 @@ class Worker:
             _log_stack("Coroutine", name, stack)
 
     def _begin(self) -> None:
-        """Look at Redis before anything is taken from it. Raises StoreError if it refuses what is needed."""
+        """Look at Redis before anything is taken from it.
+
+        Raises StoreError if Redis refuses a command that the worker needs.
+        """
         key_ids()  # an invalid encryption key ends the worker before it takes a job
         self._self_check.look()
         self._problems.raise_fatal()
@@ -239,7 +242,7 @@ class Worker:
         return False
 
     def _heed_limits(self) -> None:
-        """Take no more jobs when a limit is reached; stop when no job runs."""
+        """Stop claiming jobs when a limit is reached; stop when no job runs."""
         if not self._is_renewed and (reached := self._reached()):
             self._is_renewed = True
             logger.info("This process ends and is replaced: %s", reached)

@@ -25,7 +25,7 @@ def permissions(redis: Redis) -> Iterator[Finding]:
 
 
 def wrong_types(redis: Redis) -> Iterator[Finding]:
-    """Keys that hold another type than ours. Raises StoreUnavailable."""
+    """Keys of a wrong type. Raises StoreUnavailable."""
     found = wrong_keys(redis)
     for wrong in found:
         advice = f"another program wrote it: inspect it with redis-cli TYPE {wrong.key}, then rename or delete it"

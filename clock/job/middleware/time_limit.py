@@ -108,7 +108,7 @@ class _Watchdog:
         return limit
 
     def forget(self, limit: _Limit) -> None:
-        """Interrupt no more; an interruption that has not arrived yet is called back."""
+        """Stop interrupting; an interruption that has not arrived yet is called back."""
         with self._lock:
             self._limits.discard(limit)
             if limit.fired:

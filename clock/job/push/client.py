@@ -60,13 +60,13 @@ class Collector(Carrier, Protocol):
     """A carrier of a test, which keeps the jobs."""
 
     def jobs(self, job: JobClass) -> MutableSequence[Payload]:
-        """Those of a class."""
+        """The collected jobs of a class."""
 
     def clear(self, job: JobClass) -> None:
-        """Forget those of a class."""
+        """Forget the collected jobs of a class."""
 
     def drain(self, job: JobClass) -> int:
-        """Run those of a class, and those that they push, until none is left; how many."""
+        """Run the collected jobs of a class, and the jobs that they push, until no job is left; how many."""
 
     def perform_one(self, job: JobClass) -> Any:
         """Run the first of a class; what its `perform` returns."""
@@ -292,7 +292,7 @@ def deliver(order: Order, batches: Batches) -> None:
 
 
 def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
-    """Push a unique job; its jid, or that of the job that keeps it out. Raises NotUnique, StoreUnavailable."""
+    """Push a unique job; its jid, or the jid of the job that keeps it out. Raises NotUnique, StoreUnavailable."""
     deliver(order, [parcels])
     return settled(order, [jid], [parcels])[0]
 

@@ -41,7 +41,7 @@ class RepeatedPush:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing but event, due instant, jid and time changes what is pushed."""
+        """Whether only event, due instant, jid and time change from push to push."""
         if self._chain is not client_middleware.entries:
             self._prepare()
         return self._head != ""

@@ -1,4 +1,4 @@
-"""`SomeJob.set(...)`: pushes a job with options. The methods of a job class are made of it."""
+"""`SomeJob.set(...)`: pushes a job with options. It has the methods of a job class that push."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sideki
 class Setter(Order, Generic[P]):
     """The result of `SomeJob.set(...)`: it pushes that job with these options in the payload.
 
-    Its methods are those of the job class, and raise the same errors.
+    It has the methods of the job class, which raise the same errors.
     """
 
     __slots__ = ()

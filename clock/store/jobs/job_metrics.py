@@ -44,7 +44,7 @@ class Tally:
 
 
 def add(redis: Redis, tallies: Mapping[str, Tally], *, now: datetime) -> None:
-    """Add figures, by class, to those of the minute `now` (UTC), in one round trip. Raises StoreUnavailable."""
+    """Add figures, by class, to the minute `now` (UTC), in one round trip. Raises StoreUnavailable."""
     short = keys.JOB_METRICS + f"{now:%y%m%d}|{now.hour}:{now:%M}"
     fields = {name: count for item in tallies.items() for name, count in _fields(*item) if count}
     with translated(), redis.pipeline(transaction=False) as pipeline:

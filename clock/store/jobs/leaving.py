@@ -1,4 +1,4 @@
-"""Moving the jobs of a shard that is not in use any more to those that are, in short steps.
+"""Moves the jobs of a shard that is no longer in use to the shards in use, in short steps.
 
 Each step first pushes jobs, and then removes them: a crash in between leaves them in both places, and never in
 none. `target` chooses the place of a job by its payload. Each function raises StoreUnavailable.
@@ -69,7 +69,7 @@ def move_in_progress(source: Redis, identity: str, target: Target) -> Iterator[i
 
 
 def move_counters(source: Redis, target: Redis) -> None:
-    """Add the counters of jobs to those of another place."""
+    """Add the counters of jobs to the counters of another place."""
     with translated():
         names = [bytes(name) for name in source.scan_iter(match="stat:*", count=1000)]
     for name in names:

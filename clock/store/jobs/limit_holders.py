@@ -113,9 +113,9 @@ def maxima(redis: Redis) -> dict[str, int]:
 
 
 def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
-    """Set a limit's maximum, which replaces that of its jobs; None: remove it. How many blocked jobs were freed.
+    """Set a limit's maximum, which replaces the one in its jobs; None: remove it.
 
-    Raises StoreUnavailable.
+    How many blocked jobs were freed. Raises StoreUnavailable.
     """
     freed = 0
     for _ in range(ROUNDS):
@@ -157,7 +157,7 @@ def lost(redis: Redis, suspects: Iterable[Holder], *, now_ms: int, within: float
 
 
 def not_in_progress(redis: Redis, suspects: Sequence[Holder]) -> list[Holder]:
-    """The holders that are not among their worker's jobs in progress any more."""
+    """The holders that are no longer among their worker's jobs in progress."""
     claimed = [holder for holder in suspects if "#" in holder.place]
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for holder in claimed:

@@ -119,12 +119,12 @@ def heal(redis: Redis, key: str, jid: str, *, now_ms: int) -> bool:
 
 
 def is_gone(redis: Redis, jid: str, *, now_ms: int) -> bool:
-    """Whether a job cannot run any more: it was not found. False also if the search took too long."""
+    """Whether a job can no longer run: it was not found. False also if the search took too long."""
     return jid in gone(redis, [jid], now_ms=now_ms)
 
 
 def gone(redis: Redis, jids: Iterable[str], *, now_ms: int, within: float = SEARCH_SECONDS) -> set[str]:
-    """The jobs that cannot run any more: a search of `within` seconds did not find them.
+    """The jobs that can no longer run: a search of `within` seconds did not find them.
 
     Raises StoreUnavailable.
     """
@@ -149,7 +149,7 @@ def _note_check(redis: Redis, key: str, jid: str, now_ms: int) -> None:
 
 
 def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock]:
-    """The locks, or those of some keys. Raises StoreUnavailable."""
+    """All locks, or the locks of some keys. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         if wanted is None:
             pipeline.hgetall(keys.UNIQUE)

@@ -1,4 +1,4 @@
-"""Queues in which jobs wait and from which no worker takes, neither ours nor Sidekiq's."""
+"""Queues with waiting jobs that no worker serves, neither clock's nor Sidekiq's."""
 
 from __future__ import annotations
 

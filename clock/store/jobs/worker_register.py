@@ -35,7 +35,8 @@ class End(IntEnum):
 class Beat:
     """The description that a worker publishes. Times are float seconds since 1970, `rss` is in kB.
 
-    `fetched`, when it last completed a round trip of fetching, and `problems` are ours; the rest is Sidekiq's.
+    `fetched`, when it last completed a round trip of fetching, and `problems` are clock's fields; the others are
+    Sidekiq's.
     """
 
     info: Mapping[str, object]

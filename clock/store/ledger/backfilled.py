@@ -21,6 +21,6 @@ def read(redis: Redis, event: str) -> set[int]:
 
 
 def forget_old(redis: Redis, now_ms: int) -> None:
-    """Forget what was backfilled over a year ago. Raises StoreUnavailable."""
+    """Forget backfills that are older than a year. Raises StoreUnavailable."""
     with translated():
         redis.zremrangebyscore(keys.BACKFILLED, "-inf", now_ms - KEPT_MS)

@@ -13,7 +13,7 @@ from clock.store.ledger.held_pushes import HeldBatch, Push
 class DecisionKind(StrEnum):
     """The outcome of a due instant.
 
-    `words` are for people; `colours` are those of the dashboard, on a light and on a dark page. `fires`: the clock
+    `words` are for people; `colours` are the dashboard's colours, for a light and a dark page. `fires`: the clock
     ran the event's action at its due instant, and the action did not fail.
 
     >>> DecisionKind("caught_up").fires, DecisionKind.MISSED.words
@@ -49,8 +49,8 @@ class Decision(msgspec.Struct, frozen=True):
     It is valid only if `after_ms` is the last decided instant in the ledger. So the decisions of an event form a
     chain without gaps. `detail` is stored in the history; `pushes` are the jobs that the firing enqueues;
     `watched` are the jids for the overlap check. `counted` is the entry's new value (empty: unchanged),
-    `uncounted` its value if the decision is paused. `joins`: the history has one record for it and those of its
-    kind just before it. `batches` are opened with the firing.
+    `uncounted` its value if the decision is paused. `joins`: the history has one record for it and the decisions
+    of its kind just before it. `batches` are opened with the firing.
     """
 
     event: str

@@ -42,7 +42,7 @@ class HeldBatch(msgspec.Struct):
 
 
 def jid_of(event: str, due_ms: int, place: int) -> str:
-    """The jid of the job at that place, from 0, among those of a firing: 24 hex digits.
+    """The jid of a firing's job at a place, from 0: 24 hex digits.
 
     >>> jid_of("nightly", 0, 0) == jid_of("nightly", 0, 0) != jid_of("nightly", 0, 1)
     True
@@ -126,7 +126,7 @@ def current() -> HeldPushes | None:
 
 
 def _let_go() -> None:
-    """In a forked child, send what it pushes to Redis at once: the firing is committed by its parent."""
+    """In a forked child, send its pushes to Redis at once: the firing is committed by its parent."""
     _current.set(None)
 
 
@@ -135,7 +135,7 @@ in_child(_let_go)
 
 @contextmanager
 def holding_in(held: HeldPushes | None) -> Iterator[None]:
-    """Hold what is pushed inside the block in `held`. None: do not hold it."""
+    """Hold the pushes of the block in `held`. None: do not hold it."""
     token = _current.set(held)
     try:
         yield
@@ -144,7 +144,7 @@ def holding_in(held: HeldPushes | None) -> Iterator[None]:
 
 
 class holding:  # noqa: N801  # it reads as a function, and a generator would cost each firing more
-    """Hold what is pushed inside the block; the caller commits `held.pushes`, or drops them."""
+    """Hold the pushes of the block; the caller commits `held.pushes`, or drops them."""
 
     __slots__ = ("_held", "_token")
 

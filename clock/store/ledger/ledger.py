@@ -69,7 +69,7 @@ class Ledger(Protocol):
         """Remove events. If they come back, they are new events."""
 
     def pauses(self) -> Mapping[str, Pause]:
-        """The latest pause of each event that had one; under '' that of the whole clock."""
+        """The latest pause of each event that had one; under '' the pause of the whole clock."""
 
     def pause(self, event: str, wanted: Pause) -> object:
         """Pause an event."""
@@ -141,7 +141,7 @@ class RedisLedger:
     def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
         """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
 
-        Raises StoreUnavailable; what was committed before that is refused as decided when it is tried again.
+        Raises StoreUnavailable; decisions committed before that are refused as decided when they are tried again.
         """
         return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
 
@@ -177,7 +177,7 @@ class RedisLedger:
                 logger.error("In Redis, %s. Events run anyway; %s.", problem, cure)
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:
-        """Note which events are not declared any more, and forget those that have not been for a week.
+        """Note which events are no longer declared, and forget those that left a week ago.
 
         Raises StoreUnavailable.
         """
@@ -200,14 +200,14 @@ class RedisLedger:
                 )
 
     def pauses(self) -> Mapping[str, Pause]:
-        """The latest pause of each event; under '' that of the whole clock. Raises StoreUnavailable."""
+        """The latest pause of each event; under '' the pause of the whole clock. Raises StoreUnavailable."""
         problems: list[str] = []
         found = pauses.read(self._redis, problems)
         self._report(problems)
         return found
 
     def pause(self, event: str, wanted: Pause) -> Pause:
-        """Pause an event; what is paused already stays so from when it was. Raises StoreUnavailable."""
+        """Pause an event; an event that is paused already keeps its start. Raises StoreUnavailable."""
         return pauses.pause(self._redis, event, wanted)
 
     def running(self, event: str, now_ms: int) -> int:

@@ -15,7 +15,7 @@ Marker = tuple[str | None, int]  # event and due instant in ms; (None, 0): nothi
 
 
 def set_marker(redis: Redis, event: str | None, due_ms: int) -> Marker:
-    """Set the marker; what it was before, (None, 0) if the ledger's anchors are gone.
+    """Set the marker; the value before, or (None, 0) if the ledger's anchors are gone.
 
     Contents that are not a marker are replaced. Raises StoreUnavailable.
     """

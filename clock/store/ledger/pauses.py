@@ -54,7 +54,7 @@ class Pause:
         return self.from_ms <= due_ms and (self.until_ms is None or due_ms < self.until_ms)
 
     def followed_by(self, wanted: Pause) -> Pause:
-        """This pause once `wanted` is made after it; what is paused already stays so from when it was."""
+        """This pause once `wanted` is made after it; an earlier start is kept."""
         if self.covers(wanted.from_ms):
             return replace(wanted, from_ms=self.from_ms, earlier=self.earlier)
         return replace(wanted, earlier=self.periods[: MOST_KEPT - 1])
@@ -72,7 +72,7 @@ def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | No
 def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
     """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
 
-    What is not a pause is left out: a sentence about it is added to `problems`, or logged.
+    An invalid pause is left out: a sentence about it is added to `problems`, or logged.
     Raises StoreUnavailable.
     """
     found: list[str] = []
@@ -103,7 +103,7 @@ def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
 
 
 def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
-    """Pause an event, or `ALL`; what is paused already stays so from when it was. Raises StoreUnavailable."""
+    """Pause an event, or `ALL`; an earlier start is kept. Raises StoreUnavailable."""
     return _change(redis, event, lambda before: before.followed_by(wanted) if before else wanted) or wanted
 
 

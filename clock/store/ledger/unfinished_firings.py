@@ -34,7 +34,7 @@ class _Job:
     """A job of a firing: when the firing was due, when the job was seen first and last, and whether it continues.
 
     `first_ms` is when it was seen first, or when it was committed, if that is known. `moved`: it was delayed or
-    retried, so it may enter its queue at any time; `score` is what it had in `retry`.
+    retried, so it may enter its queue at any time; `score` is its score in `retry`.
     """
 
     due_ms: int
@@ -103,7 +103,7 @@ class Unfinished:
         return [jid for jid, count in zip(retried, counts, strict=True) if count]
 
     def _read(self, event: str, now_ms: int) -> None:
-        """Read the event's hash, and keep what is known of its jobs."""
+        """Read the event's hash, and keep the known data of its jobs."""
         watched, before = self._watched(event), self._events.get(event, {})
         for jid in before.keys() - watched.keys():
             self._search.forget(jid)

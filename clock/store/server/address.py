@@ -19,7 +19,7 @@ _HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL taken apart. `connection` holds what is in front of its query: host, port or path, user, database.
+    """A URL taken apart. `connection` holds the part in front of its query: host, port or path, user, database.
 
     With Sentinel, `sentinels` are asked for the primary of `service`; in a cluster, `nodes` for a slot's owner.
     """
@@ -85,7 +85,7 @@ def _is_query(text: str) -> bool:
 
 
 def read(url: str) -> Address:
-    """Take a URL apart. Raises ConfigurationError, which names what is wrong and shows no password."""
+    """Take a URL apart. Raises ConfigurationError, which names the error and shows no password."""
     scheme = scheme_of(url)
     parts = urlsplit(url)
     try:

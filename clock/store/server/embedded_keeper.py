@@ -81,7 +81,7 @@ class Keeper:
             self._server.terminate()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """Start the server. Each write is on disk before it is answered: what was enqueued is there again."""
+        """Start the server. Each write is on disk before it is answered: enqueued jobs are there again."""
         self._files.socket.unlink(missing_ok=True)
         options = {
             "port": "0",
@@ -99,7 +99,7 @@ class Keeper:
         return subprocess.Popen([get_binary_path(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
 
     def _stop_orphan(self) -> None:
-        """Stop the server that a killed keeper has left: it holds the append-only file that ours needs."""
+        """Stop the server that a killed keeper has left: it holds the new server's append-only file."""
         orphan = probe_of(self._files)
         try:
             pid = int(orphan.info("server")["process_id"])

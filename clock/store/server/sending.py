@@ -30,7 +30,7 @@ PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
 def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -> None:
     """Send commands, without a transaction, a round trip for each batch.
 
-    `within` limits the seconds until the first answer, and then those of each answer. While the server works on a
+    `within` limits the seconds until the first answer, and then for each answer. While the server works on a
     batch, the next one is made; so `batches` should be a generator. A pipeline of the client library waits for
     each, and costs twice as much, which every push would pay. If a server refuses commands because another one is
     the primary now, they are sent there, once; in a cluster until they succeed or the time is over. Raises

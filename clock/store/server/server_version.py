@@ -1,4 +1,4 @@
-"""Which server it is, and whether clock can work with it."""
+"""The server's kind and version, and whether clock can work with it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class BackfilledRun:
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """A plan, and what is needed to carry it out. `per_second`: at most so many runs a second; None: no limit."""
+    """A plan, with the parts that carry it out. `per_second`: at most so many runs a second; None: no limit."""
 
     plan: BackfillPlan
     timetable: Timetable

@@ -51,12 +51,12 @@ class OwnCommits:
             self._committed.pop(event, None)
 
     def known(self, pairs: Iterable[tuple[str, str]]) -> dict[str, Entry]:
-        """The remembered entries of those (event, declaration) pairs."""
+        """This clock's entries of the (event, declaration) pairs."""
         found = ((event, self._entry(event, declaration)) for event, declaration in pairs)
         return {event: entry for event, entry in found if entry is not None}
 
     def behind(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> list[Behind]:
-        """The events whose ledger entries are older than what is remembered."""
+        """The events whose ledger entries are older than this clock's last commit."""
         known = self.known(pairs)
         return [
             Behind(event, entry, known[event].decided_ms)

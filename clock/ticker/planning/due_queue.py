@@ -140,7 +140,7 @@ class DueQueue:
             self._add(item)
 
     def refresh(self, events: Iterable[Event]) -> None:
-        """Replace events by those of the same name, which are due at the same instants."""
+        """Replace events by new ones of the same name, which are due at the same instants."""
         for event in events:
             if event.name in self._present:
                 self._present[event.name].event = event

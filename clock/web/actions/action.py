@@ -89,7 +89,7 @@ def fields(visit: Visit, name: str) -> list[str]:
 
 
 def back_of(visit: Visit) -> str:
-    """The page of ours to go back to; the first page if the field names another site's."""
+    """The page of the dashboard to go back to; the first page if the field names another site's."""
     link = field(visit, "back")
     is_ours = link.startswith(f"{visit.request.mount}/") and not link.startswith("//") and "\\" not in link
     return link if is_ours and link.isascii() and link.isprintable() else visit.request.link("/")

@@ -11,7 +11,7 @@ MOST_WORKERS = 50  # whose jobs are read
 
 
 def show(visit: Visit) -> Page:
-    """The jobs that run now, the longest first; of very many workers those of the busiest ones."""
+    """The jobs that run now, the longest first; with very many workers, the jobs of the busiest ones."""
     workers = visit.data.status().workers
     busiest = sorted(workers, key=lambda worker: -worker.busy)[:MOST_WORKERS]
     jobs = busy_jobs(visit.data.redis, [worker.identity for worker in busiest])[:MOST_JOBS]

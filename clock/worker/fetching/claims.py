@@ -40,7 +40,7 @@ class Claims:
 
     @property
     def stopped(self) -> threading.Event:
-        """Set when no more jobs are claimed."""
+        """Set when the worker stops claiming."""
         return self._stopped
 
     @property
@@ -68,7 +68,7 @@ class Claims:
                 self._held.pop(job.number, None)
 
     def claim(self, limit: int, *, always: bool = False) -> Sequence[Claimed]:
-        """Acknowledge what is done, and claim up to `limit` jobs; `always`: even if there is nothing to do.
+        """Acknowledge finished jobs, and claim up to `limit` jobs; `always`: even if there is nothing to do.
 
         Raises StoreUnavailable.
         """
@@ -149,7 +149,7 @@ class Claims:
             self.drop(job for job in jobs if job.number not in stay)
 
     def give_back_all(self, *, but: Collection[int] = ()) -> None:
-        """Put back what is in progress here and not done, also what was claimed by a call whose answer was lost.
+        """Put back the unfinished jobs in progress, also jobs that were claimed by a call whose answer was lost.
 
         The jobs of the numbers `but` stay. Raises StoreUnavailable.
         """
@@ -177,7 +177,7 @@ class Claims:
         return jobs
 
     def _compared(self) -> list[Claimed]:
-        """The jobs in progress that are not known yet. Jobs that other workers have now are held no more."""
+        """The jobs in progress that are not known yet. Jobs that other workers have now are released."""
         present = {job.number: job for job in self._in_progress.all()}
         with self._lock:
             for number in self._held.keys() - present.keys():

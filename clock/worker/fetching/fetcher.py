@@ -70,11 +70,11 @@ class Fetcher:
 
     @property
     def stopping(self) -> bool:
-        """Whether no more jobs are handed out."""
+        """Whether it has stopped handing out jobs."""
         return self.claims.stopped.is_set()
 
     def run(self) -> None:
-        """Fetch until `stop` is called; then acknowledge what is done, and put back what no thread has taken."""
+        """Fetch until `stop` is called; then acknowledge finished jobs, and put back waiting ones."""
         while not self.stopping:
             self.last_look = self._clock.monotonic()
             try:
@@ -119,7 +119,7 @@ class Fetcher:
             self._look_after_stalled()
 
     def claim(self, limit: int) -> int:
-        """Claim up to `limit` jobs for the threads, and acknowledge what is done; how many were claimed.
+        """Claim up to `limit` jobs for the threads, and acknowledge finished jobs; how many were claimed.
 
         Raises StoreUnavailable.
         """
@@ -157,14 +157,14 @@ class Fetcher:
         slot.job = None
 
     def acknowledge(self) -> None:
-        """Acknowledge what is done now. If Redis is away, it is done with the next round trip."""
+        """Acknowledge finished jobs now. If Redis is away, it is done with the next round trip."""
         try:
             self.claims.claim(0)
         except StoreError as error:
             logger.debug("Acknowledging later: %s", error)
 
     def give_back_all(self) -> None:
-        """Put back what is in progress here and not done. Raises StoreUnavailable."""
+        """Put back the unfinished jobs in progress. Raises StoreUnavailable."""
         self._idle_wait.wait_until_over()
         self.claims.give_back_all()
 
@@ -183,7 +183,7 @@ class Fetcher:
             raise
 
     def stop(self) -> None:
-        """Hand out no more jobs."""
+        """Stop handing out jobs."""
         self.claims.stopped.set()
         self._idle_wait.stop()
         self.handoff.stop()
@@ -192,7 +192,7 @@ class Fetcher:
         return SOON_SECONDS / 2 if self.handoff or self.claims.has_done else IDLE_SECONDS
 
     def _look_after_stalled(self) -> None:
-        """No thread has called for a while: acknowledge what is done, and free what waits behind a long job."""
+        """No thread has called for a while: acknowledge finished jobs, and free jobs behind a long job."""
         now = self._clock.monotonic()
         self.claims.claim(0, always=now - self.claims.last_round_trip > SILENT_SECONDS)
         finished, since = self._progress

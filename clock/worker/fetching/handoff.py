@@ -38,7 +38,7 @@ class Pace:
         self.finished += 1
 
     def note_stall(self) -> None:
-        """Forget what was measured: a job takes much longer."""
+        """Forget the measured times: a job takes much longer."""
         self._mean_seconds = SOON_SECONDS
 
     @property
@@ -95,7 +95,7 @@ class Handoff:
         return len(self._resting)
 
     def take(self, slot: Slot) -> Claimed | None:
-        """The next job for this thread; waits for one. None: it waits in Redis now, or no more are handed out."""
+        """The next job for this thread; waits for one. None: it waits in Redis now, or the worker stops."""
         while not (self._stopped or slot.waits_idle):
             if not (self.pace.is_short and self._threads - len(self._resting) > 1):
                 try:
@@ -156,7 +156,7 @@ class Handoff:
         return True
 
     def stop(self) -> None:
-        """Hand out no more jobs."""
+        """Stop handing out jobs."""
         self._stopped = True
         with self._lock:
             self._wake(len(self._resting))

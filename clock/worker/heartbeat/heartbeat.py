@@ -242,7 +242,7 @@ def shown(job: Claimed) -> str:
 
 
 def _progress(slot: Slot) -> dict[str, object]:
-    """The progress that the running job reports, if it does. Sidekiq's page ignores the field."""
+    """The progress of the running job, if it reports any. Sidekiq's page ignores the field."""
     progress = slot.state.progress if slot.state else None
     return {} if progress is None else {"progress": progress}
 

@@ -129,7 +129,7 @@ class HeartbeatProcess:
         self.report_end()
 
     def turn(self) -> bool:
-        """Wait for a sign or the next look, then do what is due. False: the worker has closed the channel."""
+        """Wait for a sign or the next check, then do the due work. False: the worker has closed the channel."""
         is_open = self._listen()
         if self._is_stopped():
             self._silent = QUIET_SECONDS

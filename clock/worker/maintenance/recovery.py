@@ -115,7 +115,7 @@ class _DeadWorker:
         self._moved = 0
 
     def put_back_some(self, now: datetime) -> int | None:
-        """Put a step of its jobs back; how many, or None if there are no more. Raises StoreError."""
+        """Put a step of its jobs back; how many, or None if no job is left. Raises StoreError."""
         if self._steps is None:
             self._steps = self._in_progress.left()
             self._marked = self._read_marked()

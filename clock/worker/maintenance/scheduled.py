@@ -1,4 +1,4 @@
-"""Moves delayed jobs to their queues when they are due: those of `schedule`, and those of `retry`.
+"""Moves delayed jobs of `schedule` and `retry` to their queues when they are due.
 
 It sleeps until the earliest job is due, `LOOK_SECONDS` at most, and is woken when a job is pushed that is due
 before. So a delayed job starts on time; one pushed by another program, if it is delayed by more than that.
@@ -21,7 +21,7 @@ BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worke
 
 
 class ScheduledJobs:
-    """A thread's loop: move what is due, sleep until the next."""
+    """A thread's loop: move due jobs, sleep until the next one."""
 
     def __init__(
         self, delayed: Delayed, nearer: Nearer, *, clock: Clock, problems: Problems | None = None
@@ -63,7 +63,7 @@ class ScheduledJobs:
         return min(LOOK_SECONDS, max(0.0, self._next_due - self._clock.now().timestamp()))
 
     def _move(self, where: str) -> int:
-        """Move what is due there; how many. Raises StoreUnavailable."""
+        """Move the due jobs of one set; how many. Raises StoreUnavailable."""
         moved = 0
         try:
             while members := self._delayed.due(where, self._clock.now().timestamp()):

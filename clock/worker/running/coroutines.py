@@ -28,7 +28,7 @@ _dropped: list[object] = []  # in a forked child: what its parent runs; kept, as
 
 
 def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
-    """Run it to its end, on the loop that all share. Raises what it raises."""
+    """Run it to its end, on the loop that all share. Raises the coroutine's error."""
     error = asyncio.run_coroutine_threadsafe(_outcome(coroutine), _the_loop()).result()
     if error is not None:
         raise error
@@ -71,7 +71,7 @@ def stacks() -> Iterator[tuple[str, str]]:
 
 
 def _frames(coroutine: object) -> Iterator[FrameType]:
-    """From the outermost to what is awaited last: a task's own list has only the outermost."""
+    """From the outermost to the innermost `await`: a task's own list has only the outermost."""
     while (frame := getattr(coroutine, "cr_frame", None)) is not None:
         yield frame
         coroutine = getattr(coroutine, "cr_await", None)

@@ -282,7 +282,7 @@ def _died(payload: Payload, error: BaseException) -> None:
 
 
 def run(job: JobClass, context: Context) -> BaseException | None:
-    """Run a job of any kind; what it raised, be it SystemExit. A process that it forks ends here."""
+    """Run a job of any kind; its error, even SystemExit. A process that it forks ends here."""
     before = forking.forks
     try:
         if job.is_coroutine():

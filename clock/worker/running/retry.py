@@ -68,7 +68,7 @@ def judge(
 ) -> Verdict:
     """Decide about a job that raised `error` at `now` (float seconds since 1970).
 
-    The payload's own `retry`, `retry_for`, `dead` and `backtrace` have priority over those of the class.
+    The payload's own `retry`, `retry_for`, `dead` and `backtrace` have priority over the class's options.
     """
     failed = noted(payload, error, now=now, backtrace=_option(payload, job, "backtrace", False))
     retry = _option(payload, job, "retry", True)
