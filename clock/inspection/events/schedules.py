@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -31,11 +31,19 @@ def with_schedules(timetable: Timetable, redis: Redis, require: Sequence[Path] =
 
     `require`: the folders of jobs, imported if there is a schedule.
     """
-    source = SyncedEvents(
-        partial(_rows, redis, tuple(require)), READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True
-    )
     others = [synced for synced in timetable.synced if synced.source != SOURCE]
-    return replace(timetable, synced=[*others, source])
+    return replace(timetable, synced=[*others, _source(partial(_rows, redis, tuple(require)))])
+
+
+def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
+    """The timetable with the events of the schedules in Redis, which are read now. Raises StoreError."""
+    rows = _rows(redis, tuple(require))
+    found = read_rows(_source(lambda: rows), rows, timetable.settings, timetable.by_name).events
+    return replace(timetable, events=[*timetable.events, *found]) if found else timetable
+
+
+def _source(load: Callable[[], Sequence[Any]]) -> SyncedEvents:
+    return SyncedEvents(load, READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True)
 
 
 def job_of(row: Any) -> Any:

@@ -14,7 +14,7 @@ from clock.cli.auditing import SOURCE
 from clock.cli.groups import CommandGroup
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import opened
+from clock.cli.wiring import opened, timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.import_path import add_application
@@ -82,6 +82,7 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     )
     config = answering_settings(**options)
     add_application(config.clock_file)
+    timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
     import_jobs(*(path for path in config.require if path.exists()))
     writer = _writer(config)
     change = writer.preview(name, job=job, **fields)

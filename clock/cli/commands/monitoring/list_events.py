@@ -14,6 +14,7 @@ from clock.cli.wiring import load_timetable, opened
 from clock.clocks import from_ms
 from clock.inspection import EventView
 from clock.inspection.events.events import events
+from clock.inspection.events.schedules import with_stored_events
 from clock.timetable.explanation import explain
 
 
@@ -24,6 +25,7 @@ from clock.timetable.explanation import explain
 def list_command(as_json: bool, **options: Any) -> None:
     """List the events of CLOCK_FILE: schedule, action, next run, last run and its outcome.
 
+    Schedules that were added at run time are listed, too; rows of databases are not.
     Times are in each event's own zone.
 
     \b
@@ -32,7 +34,7 @@ def list_command(as_json: bool, **options: Any) -> None:
     config = answering_settings(**options)
     timetable = load_timetable(config)
     redis, clock = opened(config)
-    found = events(redis, timetable, clock.now())
+    found = events(redis, with_stored_events(timetable, redis, config.require), clock.now())
     if as_json:
         echo_json([_as_json(view) for view in found])
         return

@@ -17,10 +17,15 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.wiring import opened, redis_location, timetable_if_any
 from clock.clocks import from_ms
+from clock.config import Config
 from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status, WorkerView
 from clock.inspection import status as look
+from clock.inspection.events.schedules import with_stored_events
 from clock.shutdown import handling
+from clock.store import Redis
+from clock.store.wrong_type import WrongType
+from clock.timetable import Timetable
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
@@ -47,15 +52,27 @@ def status(ctx: click.Context, /, watch: bool, interval: float, as_json: bool, *
     redis, clock = opened(config, names_wrong_keys=False)
     timetable = timetable_if_any(config, is_named=options["clock_file"] is not None)
     show = partial(_show_json if as_json else _show, redis_location(config))
+
+    def look_again() -> Status:
+        return look(redis, clock.now(), timetable and _with_stored_events(timetable, redis, config))
+
     if not watch:
-        found = look(redis, clock.now(), timetable)
+        found = look_again()
         show(found)
         ctx.exit(1 if found.problems else 0)
     stop = threading.Event()
     with handling(dict.fromkeys((signal.SIGINT, signal.SIGTERM), stop.set)):
         while not stop.is_set():
-            _show_again(lambda: show(look(redis, clock.now(), timetable)), clear=not as_json)
+            _show_again(lambda: show(look_again()), clear=not as_json)
             clock.wait(stop, interval)
+
+
+def _with_stored_events(timetable: Timetable, redis: Redis, config: Config) -> Timetable:
+    """The timetable with the schedules in Redis. A key of a wrong type is a problem that `look` finds."""
+    try:
+        return with_stored_events(timetable, redis, config.require)
+    except WrongType:
+        return timetable
 
 
 def _show_again(show: Callable[[], None], *, clear: bool) -> None:
