@@ -52,6 +52,7 @@ MAY_IMPORT |= {
     "testing": {*FLOOR_4, "rehearsal"},
     "web": {*FLOOR_4, "api", "rehearsal", "lint", "diff"} - {"store"},
 }
+MAY_IMPORT |= {"monitors": FLOOR_4 - {"ticker", "worker", "inspection"}}
 MAY_IMPORT |= {"contrib": {*FLOOR_4}}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing", "contrib"}}
 MAY_IMPORT |= {"django": {*MAY_IMPORT, "cli"} - {"testing"}}
@@ -316,6 +317,7 @@ LOGGERS = {
     "worker": {"clock.worker", "clock.job"},
     "job": {"clock.job"},
     "health": {"clock.health"},
+    "monitors": {"clock.clock"},
     "web": {"clock.web"},
     "cli": {"clock.cli"},
     "diff": {"clock.cli"},

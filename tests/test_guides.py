@@ -16,7 +16,7 @@ from clock.job import Job
 from clock.job.registry import forget
 
 DOCS = Path(__file__).parent.parent / "docs"
-GUIDES = ("command-line", "deploying", "monitoring", "scaling", "security", "settings")
+GUIDES = ("command-line", "deploying", "monitoring", "observability", "scaling", "security", "settings")
 
 
 def text(guide: str) -> str:

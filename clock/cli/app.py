@@ -61,6 +61,7 @@ SECTIONS = {
         "diff": "clock.cli.commands.clock_file.diff",
         "check": "clock.cli.commands.clock_file.check",
         "explain": "clock.cli.commands.clock_file.explain",
+        "monitors": "clock.cli.commands.clock_file.monitors",
     },
     "Setup": {
         "new": "clock.cli.commands.setup.new",

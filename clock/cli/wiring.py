@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import secrets
@@ -21,6 +22,9 @@ from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import connected as connected
 from clock.inspection.opening import redis_clock as redis_clock
 from clock.inspection.opening import redis_location as redis_location
+from clock.monitors.providers import providers_in
+from clock.monitors.reports import clock_reports
+from clock.monitors.sender import Senders
 from clock.rehearsal.sources import timetable_of
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
@@ -176,6 +180,10 @@ def clock_process(
         machine=SystemClock(),
         on_stuck=on_stuck,
     )
+    if any(event.monitor for event in timetable.events) and (providers := providers_in(os.environ)):
+        sender = Senders(providers, SystemClock())
+        process.listen(clock_reports(timetable, sender.put))
+        atexit.register(sender.stop)
     if metrics:
         process.listen(metrics.count_firings())
         metrics.watch_clock(process)

@@ -1,5 +1,5 @@
 # The functions that a clock file calls
-from clock.timetable.action import DUE_AT, PackedPush
+from clock.timetable.action import DUE_AT, MONITOR_FIELD, PackedPush
 from clock.timetable.clock_file.at_run_time import action
 from clock.timetable.clock_file.declarations import (
     cancel_job,
@@ -22,15 +22,20 @@ from clock.timetable.clock_file.schedule_package import CancelJob, cancels
 from clock.timetable.clock_file.written_forms import cron, rrule, sun
 from clock.timetable.clock_file.zones.zone_files import zone_name
 from clock.timetable.event import CatchUp, Event, Overlap
+from clock.timetable.monitor import Monitor
+from clock.timetable.monitored_schedule import MonitoredSchedule, schedule_for_monitor
 from clock.timetable.row_events import find_event, with_rows
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 
 __all__ = [
     "DUE_AT",
+    "MONITOR_FIELD",
     "Callbacks",
     "CancelJob",
     "CatchUp",
     "Event",
+    "Monitor",
+    "MonitoredSchedule",
     "Overlap",
     "PackedPush",
     "RowsRead",
@@ -54,6 +59,7 @@ __all__ = [
     "read_rows",
     "repeat",
     "rrule",
+    "schedule_for_monitor",
     "sun",
     "sync_events",
     "with_rows",

@@ -10,6 +10,9 @@ from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from clock.timetable.naming import called, name_of
 
+#: The field of payloads that names the monitor of the event.
+MONITOR_FIELD = "clock_monitor"
+
 
 class _Placeholder(Enum):
     DUE_AT = "DUE_AT"
@@ -75,6 +78,7 @@ class Enqueue:
 
     job: Enqueueable
     args: tuple[Any, ...] = ()
+    shown: str = ""  # the job in words, if not its own
     _repeated: Callable[[], object] | None = field(init=False, repr=False, compare=False)
     _packed: PackedPush | None = field(init=False, repr=False, compare=False)
 
@@ -84,7 +88,7 @@ class Enqueue:
 
     def __str__(self) -> str:
         name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
-        return called(name, self.args, {})
+        return called(self.shown or name, self.args, {})
 
     def check(self) -> None:
         """Check the arguments, and prepare the push. Raises ArgumentsError."""
@@ -139,6 +143,16 @@ class Handle:
 
 
 Action = Enqueue | Call | Handle
+
+
+def monitored(action: Action, slug: str) -> Action:
+    """The action, whose job carries the slug of the event's monitor."""
+    if not isinstance(action, Enqueue):
+        return action
+    shown = action.job.wire_name if isinstance(action.job, type) else str(action.job)
+    found = Enqueue(cast("Any", action.job).set(fields={MONITOR_FIELD: slug}), action.args, shown)
+    found.check()
+    return found
 
 
 def _filled(args: Iterable[Any], due: datetime) -> list[Any]:

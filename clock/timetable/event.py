@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from clock.timetable.action import Action, Enqueue, PackedPush
+from clock.timetable.monitor import Monitor
 from clock.timetable.triggers.adjustments import NONE, Adjustments
 from clock.timetable.triggers.counting import Counting, written
 from clock.timetable.triggers.intervals import Trigger
@@ -46,6 +47,7 @@ class Event:
     adjustments: Adjustments = NONE
     asks_again: bool = False
     was: tuple[str, ...] = ()
+    monitor: Monitor | None = None
 
     @property
     def enqueues(self) -> bool:

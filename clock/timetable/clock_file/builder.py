@@ -32,7 +32,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _WORDS = (
     "named", "if_", "until", "tag", "thread", "catch_up", "overlap", "dst", "except_on", "spread", "jitter",
-    "describe", "do",
+    "describe", "monitor", "do",
 )  # fmt: skip
 
 
@@ -194,6 +194,17 @@ class Builder(schedule.Job):
     def jitter(self, length: timedelta) -> Self:
         """Delay each run by another part of `length`. All machines derive the same delay for a due instant."""
         return self._adjust(jitter=length)
+
+    def monitor(
+        self, slug: str | None = None, *, grace: timedelta | None = None, max_runtime: timedelta | None = None
+    ) -> Self:
+        """Report the runs to the configured monitors: healthchecks, Cronitor, Sentry Crons, a webhook.
+
+        `slug` is the monitor's name there; default: made from the event's name. A run may start `grace` late
+        (default: 5 minutes) and take `max_runtime` (default: 30 minutes).
+        """
+        self._entry.monitor = {"slug": slug, "grace": grace, "max_runtime": max_runtime}
+        return self
 
     def describe(self, text: str) -> Self:
         """Describe in one sentence what the event is for."""

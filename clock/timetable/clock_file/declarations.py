@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from datetime import datetime, timedelta, tzinfo
@@ -76,6 +76,7 @@ class Options(TypedDict, total=False):
     tags: Iterable[Hashable]
     description: str
     was: str | Sequence[str]
+    monitor: bool | str | Mapping[str, object]
 
 
 class FileSettings(TypedDict, total=False):

@@ -17,13 +17,14 @@ from typing import Any
 import schedule
 
 from clock.errors import DeclarationError, DuplicateEvent
-from clock.timetable.action import Action
+from clock.timetable.action import Action, monitored
 from clock.timetable.clock_file import at_run_time
 from clock.timetable.clock_file.loading.ending import Ending
 from clock.timetable.clock_file.zones.machine_zone import MachineZone
 from clock.timetable.clock_file.zones.zone_files import zone_name
 from clock.timetable.clock_file.zones.zone_names import find_zone, hint_of_zone
 from clock.timetable.event import CatchUp, Event, Overlap, wrong_rename
+from clock.timetable.monitor import monitor_of
 from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers.adjustments import NONE, Adjustments
@@ -111,6 +112,7 @@ class Entry:
     tags: set[Hashable] = field(default_factory=set)
     until: Moment | None = None
     adjustments: Adjustments = NONE
+    monitor: object = None  # as it was given
     is_clockworks: bool = False
     schedule: str = ""
     make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
@@ -141,6 +143,7 @@ class Entry:
         )  # so a rename does not move its spread, jitter or random gap
         try:
             trigger = self.adjustments.around(self.make_trigger(zone, drawn_from), zone, name, drawn_from)
+            monitor = monitor_of(self.monitor, name)
         except ValueError as error:
             raise DeclarationError(f"{self.source}: {error}") from None
         return Event(
@@ -149,7 +152,7 @@ class Entry:
             declaration=self.declaration(zone),
             zone=zone,
             trigger=trigger if self.until is None else Until(trigger, self.until, zone),
-            action=action,
+            action=monitored(action, monitor.slug) if monitor else action,
             source=self.source,
             condition=self.condition,
             thread=settings.thread if self.thread is None else self.thread,
@@ -162,6 +165,7 @@ class Entry:
             adjustments=self.adjustments,
             asks_again=self.is_clockworks and self.condition is not None,
             was=self.was,
+            monitor=monitor,
         )
 
 

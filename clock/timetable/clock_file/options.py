@@ -24,7 +24,7 @@ from clock.timetable.triggers.wall_times import DstChoice
 ADJUSTMENTS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
 #: The options that an entry stores under their own name.
 _PLAIN = ("thread", "catch_up", "catch_up_within", "overlap", "description")
-EVENT_OPTIONS = ("tz", "if_", "until", "tags", "was", *_PLAIN, *ADJUSTMENTS)
+EVENT_OPTIONS = ("tz", "if_", "until", "tags", "was", "monitor", *_PLAIN, *ADJUSTMENTS)
 
 _SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
@@ -160,6 +160,7 @@ def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
         except ValueError as error:
             raise DeclarationError(f"{where}{error}") from None
     entry.condition = given.get("if_")
+    entry.monitor = given.get("monitor")
     entry.was = old_names(given.get("was", ()))
     entry.tags = set(given.get("tags", ()))
     for name in _PLAIN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import signal
 import sys
 import threading
@@ -36,6 +37,7 @@ from clock.config.capsules import DEFAULT
 from clock.errors import StoreError, WorkerStuck
 from clock.health import launcher_complaints
 from clock.job.registry import import_jobs
+from clock.monitors.reports import reporting_jobs
 from clock.shutdown import handling
 from clock.store.jobs.dead import DeadLimits
 from clock.store.server.connection import server_url, set_default
@@ -115,6 +117,7 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
         _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
         health(config, home, metrics, clock=standing_by, worker=process, parents=folder),
         reporting_to_launcher(lambda: process.is_renewed),
+        reporting_jobs(os.environ, SystemClock()),
     ):
         process.run()
 
