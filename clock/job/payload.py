@@ -71,6 +71,8 @@ def queue_of(payload: object) -> str:
 def decode(text: bytes) -> object:
     """The value of some JSON. Raises ValueError; also for NaN and numbers out of range, which no JSON can hold.
 
+    Raises RecursionError for lists and objects that are nested too deeply.
+
     >>> decode(b"[1180591620717411303424]")
     [1180591620717411303424]
     """
