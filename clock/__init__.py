@@ -7,8 +7,18 @@ PYTEST_DONT_REWRITE: pytest, to which a plugin of ours is known, would warn if t
 """
 
 from clock import import_path  # noqa: F401  # first: it keeps the modules imported below from being hidden
-from clock.errors import ClockError, Discard, JobCancelled, JobFailed, JobTimeout, NotUnique, RateLimited
+from clock.errors import (
+    BatchDone,
+    ClockError,
+    Discard,
+    JobCancelled,
+    JobFailed,
+    JobTimeout,
+    NotUnique,
+    RateLimited,
+)
 from clock.job import (
+    Batch,
     IterableJob,
     Job,
     JobResult,
@@ -63,6 +73,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DUE_AT",
+    "Batch",
+    "BatchDone",
     "CancelJob",
     "ClockError",
     "Discard",

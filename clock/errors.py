@@ -20,6 +20,7 @@
         UndecryptableArgument  an encrypted argument was changed, or belongs to another job
         RateLimited          raised by a job, to hold back all jobs of its rates
         NotUnique            another job with the same key waits or runs
+        BatchDone            a job was added to a batch that is done or unknown
         JobFailed            a job whose result is awaited has failed for good
         ResultMissing        the result of a job was too large, or not JSON
         Discard              raised by a job, to drop it
@@ -263,6 +264,14 @@ class NotUnique(JobError):
     def __init__(self, job: str, holder: str) -> None:
         super().__init__(f"{job}: a job with the same key waits or runs: {holder}")
         self.holder = holder
+
+
+class BatchDone(JobError):
+    """A job was added to a batch that is done, or that Redis does not have."""
+
+    def __init__(self, job: str, bid: str) -> None:
+        super().__init__(f"{job}: the batch {bid} is done or unknown; no job can be added")
+        self.bid = bid
 
 
 class JobFailed(JobError):

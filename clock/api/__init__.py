@@ -6,6 +6,7 @@ for job in api.RetrySet().search(class_="SendMailJob"):
     print(job.jid, job.error)
 """
 
+from clock.api.batches import Batches, BatchRef
 from clock.api.cancelling import acancel, cancel
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connect
@@ -18,6 +19,7 @@ from clock.api.schedules import Schedule, ScheduleChange, Schedules
 from clock.api.stats import Counts, Day, Stats
 from clock.errors import InvalidCursor, SearchIncomplete
 from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
+from clock.inspection.jobs.batches import BatchView
 from clock.inspection.jobs.bulk import Progress
 from clock.inspection.jobs.busy import BusyJob
 from clock.inspection.jobs.pages import Page
@@ -26,6 +28,9 @@ from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
 __all__ = [
     "BackfillPlan",
     "BackfilledRun",
+    "BatchRef",
+    "BatchView",
+    "Batches",
     "BusyJob",
     "ClockView",
     "Clocks",

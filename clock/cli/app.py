@@ -51,6 +51,7 @@ SECTIONS = {
         "cancel": "clock.cli.commands.jobs.cancel",
         "unique": "clock.cli.commands.jobs.unique",
         "limits": "clock.cli.commands.jobs.limits",
+        "batches": "clock.cli.commands.jobs.batches",
         "retry": "clock.cli.commands.jobs.job_sets",
         "scheduled": "clock.cli.commands.jobs.job_sets",
         "dead": "clock.cli.commands.jobs.job_sets",

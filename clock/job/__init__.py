@@ -4,6 +4,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from clock.job.batch import Batch
 from clock.job.by_name import aenqueue, enqueue
 from clock.job.context import Context
 from clock.job.function_jobs import FunctionJob
@@ -19,6 +20,7 @@ from clock.job.results import JobResult
 from clock.job.unique import Unique
 
 __all__ = [
+    "Batch",
     "Context",
     "FunctionJob",
     "IterableJob",

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from clock.errors import JobCancelled, JobError
 from clock.job import registry
+from clock.job.batch import OwnBatch, own_batch
 from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
 from clock.job.encryption import check_secret
@@ -197,6 +198,14 @@ class Job(JobMethods):
         """Raise JobCancelled if the job was cancelled: call it wherever the job may end."""
         if self.context.state.cancelled:
             raise JobCancelled
+
+    @property
+    def batch(self) -> OwnBatch:
+        """The batch that this job belongs to: `with self.batch:` adds the jobs that the block pushes.
+
+        Raises JobError if it belongs to none.
+        """
+        return own_batch(self.context)
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:

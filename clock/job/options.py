@@ -103,6 +103,7 @@ _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "jid": (lambda value: _is_name(value) and len(str(value)) <= LONGEST_JID, "a text of 1 to 200 characters"),
     "at_front": (lambda value: isinstance(value, bool), "True or False"),
     "durable": (lambda value: type(value) is int and 0 <= value <= 10, "a number from 0 to 10"),
+    "then": (lambda value: isinstance(value, Signature), "SomeJob.signature(...)"),
     "fields": (_are_fields, "a dict of names, as of variables, to values that JSON has"),
 }
 
@@ -139,6 +140,7 @@ class CallOptions(JobOptions, total=False):
     jid: str
     at_front: bool
     durable: int
+    then: Signature
     fields: Mapping[str, Any]
 
 
@@ -156,6 +158,14 @@ class Order:
     on_commit: OnCommit | None = None
     at_front: bool = False
     durable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A job with its arguments, to be pushed later: `SomeJob.signature(7)`. The arguments have been checked."""
+
+    order: Order
+    args: tuple[Any, ...]
 
 
 #: Options that JSON holds as seconds.

@@ -29,6 +29,7 @@ class RunState:
     cancelled = False
     on_cancel: Callable[[], object] | None = None
     result: object = None
+    batch: object = None  # the job's own batch, once it has been used
 
     def __init__(self, save: Save | None = None, started: float | None = None, jid: str = "") -> None:
         self.save = save  # None: this run is not a worker's

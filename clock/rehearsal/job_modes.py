@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain, zip_longest
 from types import TracebackType
@@ -20,11 +21,14 @@ from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.push import client
 from clock.job.push.client import Batches, Carrier, ToRedis
+from clock.job.push.filling import filled_in
 from clock.job.push.inline import await_end, run_to_end
 from clock.job.results import keeps_result, kept_error, kept_value
 from clock.job.types import JobClass
 from clock.job.unique import unique_field
 from clock.rehearsal.collected_jobs import CollectedJobs
+from clock.rehearsal.memory_batches import DONE, MemoryBatches
+from clock.store.jobs.batches import Batch
 from clock.store.jobs.unique_locks import Lock
 
 #: Runs around jobs in tests; empty by default.
@@ -103,17 +107,34 @@ class Collected:
 
     def __init__(self) -> None:
         self.payloads: list[Payload] = []
+        self.batches = MemoryBatches(self._follow)
         self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
         self._lock = threading.Lock()  # one thread at a time finds and takes a job
 
     def carry(self, batches: Batches) -> None:
         """Keep the jobs."""
         for payload, lock in _with_locks(batches):
-            if lock is None or self._takes(lock):
+            if lock is None or (_may_add(self.batches, lock) and self._takes(lock)):
                 self.payloads.append(payload)
+
+    def open_batch(self, bid: str, batch: Batch) -> str:
+        """Open a batch."""
+        return self.batches.open(bid, batch)
+
+    def seal_batch(self, bid: str) -> str:
+        """Seal a batch; its callbacks are collected when all its jobs have run."""
+        return self.batches.seal(bid)
+
+    def _follow(self, text: str, wait: float) -> None:
+        payload = cast("Payload", decode(text.encode()))
+        if wait:
+            payload["at"] = client.now() + wait
+        self.payloads.append(payload)
 
     def _takes(self, lock: Lock) -> bool:
         """Whether a unique job is kept; its lock is held by a job that was collected and has not run."""
+        if not lock.key:
+            return True
         holder = next((one for one in self.payloads if _key_of(one) == lock.key), None)
         if holder is None:
             return True
@@ -160,24 +181,47 @@ class Collected:
 
     def run(self, payload: Payload) -> Any:
         """Run a job; returns the result of `perform`."""
-        return _kept(self.results, payload, lambda: run_to_end(*_found(payload), server_middleware.entries))
+        with _ending(self.batches, payload):
+            return _kept(self.results, payload, lambda: run_to_end(*_found(payload), server_middleware.entries))
 
 
 class Inline:
     """The carrier of `inline()`."""
 
     def __init__(self) -> None:
+        self.batches = MemoryBatches(self._follow)
         self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
 
     def carry(self, batches: Batches) -> None:
         """Run the jobs."""
-        for payload in _payloads(batches):
+        for payload in self._added(batches):
+            with _ending(self.batches, payload):
+                _run_inline(self.results, payload)
+
+    def open_batch(self, bid: str, batch: Batch) -> str:
+        """Open a batch."""
+        return self.batches.open(bid, batch)
+
+    def seal_batch(self, bid: str) -> str:
+        """Seal a batch; its jobs have run, so its callbacks run now."""
+        return self.batches.seal(bid)
+
+    def _added(self, batches: Batches) -> Iterator[Payload]:
+        """The jobs, each added to its batch, without those that are in it already or whose batch is done."""
+        for payload, lock in _with_locks(batches):
+            if lock is None or _may_add(self.batches, lock):
+                yield payload
+
+    def _follow(self, text: str, wait: float) -> None:
+        payload = cast("Payload", decode(text.encode()))
+        with _ending(self.batches, payload):
             _run_inline(self.results, payload)
 
     async def acarry(self, batches: Batches) -> None:
         """Run the jobs without blocking the event loop."""
-        for payload in _payloads(batches):
-            value = await await_end(*_found(payload), server_middleware.entries)
+        for payload in self._added(batches):
+            with _ending(self.batches, payload):
+                value = await await_end(*_found(payload), server_middleware.entries)
             _kept(self.results, payload, partial(_same, value))
 
 
@@ -196,6 +240,26 @@ def _kept(results: dict[str, Mapping[str, str]], payload: Payload, run: Callable
     if keeps_result(payload):
         results[str(payload["jid"])] = kept_value(payload, value).fields
     return value
+
+
+def _may_add(batches: MemoryBatches, lock: Lock) -> bool:
+    """Add a job to its batch, if it has one. False: it was added before, or the batch is done."""
+    if not lock.bid:
+        return True
+    lock.is_late = not batches.accepts(lock.bid)
+    return batches.add(lock.bid, lock.jid)
+
+
+@contextmanager
+def _ending(batches: MemoryBatches, payload: Payload) -> Iterator[None]:
+    """Run a job, then end it for its batch: done, or dead if it raised, as nothing tries it again."""
+    try:
+        with filled_in(None):  # a worker runs the job elsewhere: what it pushes is not in its batch
+            yield
+    except Exception:
+        batches.end(payload, "dead")
+        raise
+    batches.end(payload, DONE)
 
 
 def _same(value: Any) -> Any:

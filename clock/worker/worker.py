@@ -37,6 +37,7 @@ from clock.worker.limits import Limits
 from clock.worker.maintenance.clock_watch import ClockWatch
 from clock.worker.maintenance.duties import Duties
 from clock.worker.maintenance.entry_errors import EntryErrors
+from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from clock.worker.options import WorkerOptions
@@ -112,6 +113,7 @@ class Worker:
         self._listeners = (METRICS.note, outcomes.note, *counters, *listeners)
         self._moves = JobMoves(self._in_progress, self._fetcher.claims, clock=clock, problems=self._problems)
         self._clock_watch = ClockWatch(post.home if post else redis, clock=clock)
+        self._lost_children = LostChildren(post.home if post else redis, self._identity, clock=clock)
         self._duties = Duties(
             redis, self._named_duties(), self._entry_errors, problems=self._problems, clock=clock
         )
@@ -360,6 +362,7 @@ class Worker:
             "cancelled jobs": partial(cancel_running, self._redis, self._fetcher.slots, clock=self._clock),
             "jobs to be settled": self._moves.retry_refused,
             **({"shard": self._post.renew} if self._post else {}),
+            "jobs of batches": self._lost_children.look,
         }
 
     def _call_beat_hooks(self) -> None:

@@ -165,13 +165,27 @@ def test_the_examples_of_the_guide_to_unique_jobs_run(guide: Callable[..., Modul
     assert len(delayed(redis)) == 2  # the first draft is dropped when a worker claims it
 
 
-@pytest.mark.parametrize("name", ["jobs", "testing-jobs", "encryption", "iteration", "results", "unique"])
+def test_the_examples_of_the_guide_to_batches_run(guide: Callable[..., ModuleType], redis: Redis) -> None:
+    saved: list[int] = []
+    sent: list[int] = []
+
+    with inline():
+        guide("batches", save=lambda report, row: saved.append(row), send=sent.append)
+
+    assert saved == [0, 1, 2] * 3
+    assert sent == [7, 7, 7]
+
+
+GUIDES = ["jobs", "testing-jobs", "encryption", "iteration", "results", "unique", "batches"]
+
+
+@pytest.mark.parametrize("name", GUIDES)
 def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)", (DOCS / f"{name}.md").read_text()):
         assert (DOCS / os.fspath(link)).exists(), link
 
 
-OF_A_CALL = {"wait", "wait_until", "jid", "at_front", "durable", "fields"}
+OF_A_CALL = {"wait", "wait_until", "jid", "at_front", "durable", "fields", "then"}
 
 
 def test_the_guide_tells_of_every_option() -> None:

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from clock.clocks import to_ms
 from clock.inspection.doctor import blockers
 from clock.inspection.doctor.finding import Finding, Grade, findings_of
 from clock.inspection.doctor.server_faults import server_faults
+from clock.inspection.jobs.batches import open_batches
 from clock.inspection.jobs.limits import blocked_finding
 from clock.inspection.shards import shards_findings
 from clock.printable import shortened_list
 from clock.store import Redis, listing, repairs
-from clock.store.server.connection import SKEW_SECONDS
+from clock.store.server.connection import SKEW_SECONDS, server_time
 from clock.store.server.namespace import namespace_of
 from clock.store.server.server_version import ServerVersion
 from clock.store.server.shards import every
@@ -44,6 +46,7 @@ def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
         *findings_of("shards", lambda: shards_findings(redis)),
         *findings_of("jobs in progress", lambda: _left_behind(redis)),
         *findings_of("limits", lambda: blocked_finding(redis)),
+        *findings_of("batches", lambda: open_batches(redis, to_ms(server_time(redis)))),
         *findings_of("entries", lambda: _broken_entries(redis)),
         *findings_of("ledger", lambda: [_forgotten_events(redis)]),
     ]

@@ -6,6 +6,7 @@ into its firing; those that wait for a commit are delivered after it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +18,13 @@ from itertools import chain, repeat
 from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import ArgumentsError, JobError, NotFaked, NotUnique, StoreError
+from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique, StoreError
 from clock.job.delays import due_at
 from clock.job.encryption import check_secret
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order
 from clock.job.payload import Payload, seconds
+from clock.job.push import filling
 from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
 from clock.job.push.payload_builder import pack_all, pack_one
@@ -30,9 +32,10 @@ from clock.job.push.spreading import spread
 from clock.job.types import JobClass, OnCommit
 from clock.job.unique import unique_of
 from clock.store import Redis
+from clock.store.jobs import batches as stored
 from clock.store.jobs import unique_locks
 from clock.store.jobs.queues import Parcel, push_commands
-from clock.store.jobs.unique_locks import LockedPush
+from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
@@ -43,6 +46,7 @@ BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
 Batches = Iterable[Sequence[Parcel]]
 
 _monotonic = SystemClock().monotonic
+logger = logging.getLogger("clock.job")
 
 
 class Carrier(Protocol):
@@ -93,6 +97,14 @@ class ToRedis:
         redis = connection.default()
         for start in range(0, len(pushes), BULK_BATCH):
             unique_locks.push(redis, pushes[start : start + BULK_BATCH], now_ms=int(1000 * now()))
+
+    def open_batch(self, bid: str, batch: stored.Batch) -> str:
+        """Open a batch in Redis. Raises StoreUnavailable."""
+        return stored.open_batch(connection.default(), bid, batch, now_ms=int(1000 * now()))
+
+    def seal_batch(self, bid: str) -> str:
+        """Seal a batch in Redis. Raises StoreUnavailable."""
+        return stored.seal(connection.default(), bid, now_ms=int(1000 * now()))
 
     async def acarry(self, batches: Batches) -> None:
         """Push them in a thread: no second connection for each event loop is needed.
@@ -207,6 +219,8 @@ def with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
     """The parcels, with the options of the push that are not in payloads. Raises JobError."""
     if (order.durable or order.at_front) and any(parcel.locks for parcel in parcels):
         option = "durable" if order.durable else "at_front"
+        if filling.current():
+            raise JobError(f"{order.job.wire_name}: {option} is not for jobs in a batch; remove it")
         raise JobError(f"{order.job.wire_name}: {option} is not for unique jobs; remove it, or set unique=False")
     if order.durable:
         parcels = [replace(parcel, durable=order.durable) for parcel in parcels]
@@ -266,13 +280,15 @@ def packed_all(
             yield with_options(order, parcels)
 
     # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
-    is_at_once = is_unique(order) or client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
+    is_at_once = is_locked(order) or client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
     return list(made()) if is_at_once else made()
 
 
 def is_kept(order: Order, batches: Batches) -> bool:
     """Keep the jobs for a commit, or for the firing under way. False: the caller must send them now."""
     on_commit = order.on_commit or order.job.enqueue_after_commit
+    if on_commit and filling.current():
+        raise JobError(f"{order.job.wire_name}: enqueue_after_commit is not for jobs in a batch; set it to None")
     if on_commit and _waits_for_commit(order, batches, on_commit):
         return True
     held = held_pushes.current()
@@ -285,7 +301,7 @@ def is_kept(order: Order, batches: Batches) -> bool:
 def deliver(order: Order, batches: Batches) -> None:
     """Carry jobs now. Raises StoreUnavailable."""
     carrier = _carrier
-    if is_unique(order) and isinstance(carrier, ToRedis):
+    if is_locked(order) and isinstance(carrier, ToRedis):
         carrier.carry_locked(chain.from_iterable(batches))
     else:
         carrier.carry(batches)
@@ -299,25 +315,37 @@ def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
 
 async def adeliver(order: Order, batches: Batches) -> None:
     """`deliver` that does not block the event loop."""
-    if is_unique(order) and isinstance(_carrier, ToRedis):
+    if is_locked(order) and isinstance(_carrier, ToRedis):
         await asyncio.to_thread(deliver, order, batches)
     else:
         await _carrier.acarry(batches)
 
 
-def is_unique(order: Order) -> bool:
-    """Whether the order's jobs need locks."""
-    return unique_of(order.options.get("unique", order.job.unique)) is not None
+def is_locked(order: Order) -> bool:
+    """Whether a script pushes the order's jobs, because they are unique or in a batch."""
+    return filling.current() is not None or unique_of(order.options.get("unique", order.job.unique)) is not None
 
 
 def settled(order: Order, jids: Sequence[str], batches: Batches) -> list[str]:
     """The jids of a push, with the holder's jid for each job that another one kept out. Raises NotUnique."""
-    locks = [lock for parcel in chain.from_iterable(batches) for lock in parcel.locks or () if lock.holder]
+    every = [lock for parcel in chain.from_iterable(batches) for lock in parcel.locks or ()]
+    _check_late(order, every)
+    locks = [lock for lock in every if lock.holder]
     for lock in locks:
         if lock.conflict == "raise":
             raise NotUnique(order.job.wire_name, lock.holder)
     holders = {lock.jid: lock.holder for lock in locks}
     return [holders.get(jid, jid) for jid in jids]
+
+
+def _check_late(order: Order, locks: Sequence[Lock]) -> None:
+    """Log jobs that were not pushed because their batch is done. Raises BatchDone for a job's own batch."""
+    batch = filling.current()
+    if batch is None or not any(lock.is_late for lock in locks):
+        return
+    if batch.adder:
+        raise BatchDone(order.job.wire_name, batch.bid)
+    logger.warning("Pushed no %s: the batch %s is done", order.job.wire_name, batch.bid)
 
 
 @contextmanager

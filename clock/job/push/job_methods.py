@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, cast
 
 from clock.errors import NoPerform
 from clock.job.delays import Time
-from clock.job.options import CallOptions
+from clock.job.options import CallOptions, Signature
 from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.setter import Setter
@@ -69,6 +69,14 @@ class JobMethods:
         holds arguments by position. Raises ArgumentsError, StoreUnavailable.
         """
         return client.push(_setter(cls), args, kwargs)
+
+    @classmethod
+    def signature(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> Signature:
+        """The job with these arguments, to be pushed later: `FirstJob.set(then=NextJob.signature(7))`.
+
+        Raises ArgumentsError.
+        """
+        return _setter(cls).signature(*args, **kwargs)
 
     @classmethod
     def repeated(cls, *args: Any) -> Callable[[], object]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any, cast
 
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
-from clock.job.delays import due_as_put
+from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at
 from clock.job.encryption import check_secret, encrypted_args
 from clock.job.limits import depends_on_arguments, rule_fields
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
-from clock.job.options import payload_fields
+from clock.job.options import Signature, in_seconds, payload_fields
 from clock.job.payload import Payload, decode, encode, encode_checked, new_jid
+from clock.job.push import filling
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
 from clock.job.push.spreading import stays_at_home
@@ -47,7 +49,8 @@ def pack_all(
     """The jids and parcels of many jobs, each with its own list of arguments and its own time in `due`."""
     fields = payload_fields(job, over)
     middleware = client_middleware_for(fields)
-    if not middleware and held_pushes.current() is None and not _is_built_singly(fields):
+    is_plain = held_pushes.current() is None and filling.current() is None and not middleware
+    if is_plain and not _is_built_singly(fields):
         jids, parcels = _packed_at_once({**fields, **rule_fields(job, fields, ())}, batches, due, now)
         if stays_at_home(job, fields):
             for parcel in parcels:
@@ -75,7 +78,7 @@ def is_bulk() -> bool:
 
 def _is_built_singly(fields: Payload) -> bool:
     """Whether a field depends on the arguments of each job."""
-    return bool(fields.keys() & {"encrypt", "unique"}) or depends_on_arguments(fields)
+    return bool(fields.keys() & {"encrypt", "unique", "then"}) or depends_on_arguments(fields)
 
 
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
@@ -103,15 +106,13 @@ def _packed(
 ) -> tuple[str, list[Parcel]]:
     held = held_pushes.current()
     own = fields.pop("jid", None)
-    if own is not None:
-        jid = str(own)
-        if held:
-            held.jids.append(jid)
-    else:
-        jid = held.next_jid() if held else new_jid()
+    jid = _next_jid(fields, args) if own is None else str(own)
+    if own is not None and held:
+        held.jids.append(jid)
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
     lock = _set_lock(job, payload, args, now)
     payload |= rule_fields(job, payload, args)
+    lock = _put_in_batch(payload, lock, now)
     if held and held.clock_field:
         payload["clock"] = held.clock_field
     if due is not None and due > now:
@@ -129,6 +130,25 @@ def _packed(
         lock.jid = str(payload["jid"])
         parcel.locks = [lock]
     return str(payload["jid"]), [parcel]
+
+
+def _next_jid(fields: Payload, args: Sequence[object]) -> str:
+    held, batch = held_pushes.current(), filling.current()
+    if held:
+        return held.next_jid()
+    return batch.next_jid(fields, args) if batch else new_jid()
+
+
+def _put_in_batch(payload: Payload, lock: Lock | None, now: float) -> Lock | None:
+    """Add the batch and the job that follows to a payload; its lock, if it needs one."""
+    batch, jid = filling.current(), str(payload["jid"])
+    if isinstance(following := payload.get("then"), Signature):
+        payload["then"] = _then(following, jid, now)
+    if batch:
+        payload["bid"] = batch.bid
+        lock = lock or Lock("", jid, now_ms=int(1000 * now))
+        lock.bid = batch.bid
+    return lock
 
 
 def _set_lock(job: JobClass, payload: Payload, args: Sequence[object], now: float) -> Lock | None:
@@ -208,3 +228,31 @@ def _text(job: JobClass, payload: Payload, changed: bool) -> str:
         check_json(job.wire_name, args if isinstance(args, list) else [args])
         raise JobError(f"{job.wire_name}: the payload cannot be encoded as JSON: {error}") from error
     return text
+
+
+def _then(signature: Signature, jid: str, now: float) -> dict[str, Any]:
+    """The field `then` of the payload of the job `jid`. It is in the same batch. Raises JobError."""
+    following = filling.jid_after(jid, "then")
+    batch = filling.current()
+    field: dict[str, Any] = {"payload": payload_text(signature, following, now), "jid": following}
+    if batch:
+        field["bid"] = batch.bid
+    when = signature.order.when
+    if isinstance(when, datetime) or (isinstance(when, (int, float)) and when >= INTERVAL_LIMIT):
+        field["at"] = due_at(when, now)
+    elif when is not None:
+        field["wait"] = in_seconds(when)
+    return field
+
+
+def payload_text(signature: Signature, jid: str, now: float) -> str:
+    """The payload of a job that a script will push. Raises JobError; '' if client middleware stopped it."""
+    order, name = signature.order, signature.order.job.wire_name
+    if order.on_commit or order.at_front or order.durable or "jid" in order.options:
+        raise JobError(f"{name}: a job that follows another one cannot have jid, at_front, durable or a commit")
+    with held_pushes.holding_in(None):  # the firing does not push it
+        _, parcels = pack_one(order.job, {**order.options, "jid": jid}, signature.args, now + 1, now)
+    for parcel in parcels:
+        if parcel.locks and parcel.locks[0].key:
+            raise JobError(f"{name}: a job that follows another one cannot be unique; write .set(unique=False)")
+    return parcels[0].payloads[0] if parcels else ""

@@ -58,7 +58,7 @@ class RepeatedPush:
         fields = payload_fields(order.job, order.options)
         self._chain = client_middleware.entries  # what `_head` was made under
         delayed = order.when or order.on_commit or order.job.enqueue_after_commit
-        differs = fields.keys() & {"encrypt", "unique", "limits"}
+        differs = fields.keys() & {"encrypt", "unique", "limits", "then"}
         is_plain = not (client_middleware_for(fields) or delayed or differs)
         self.queue = str(fields["queue"])
         self._head = (

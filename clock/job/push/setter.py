@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, Unpack
 
 from clock.errors import ArgumentsError, JobError, StoreError
 from clock.job.delays import Time, due_of_each
-from clock.job.options import CallOptions, Order, checked
+from clock.job.options import CallOptions, Order, Signature, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_json
 from clock.job.push.prepared_push import RepeatedPush
@@ -78,6 +78,12 @@ class Setter(Order, Generic[P]):
         """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
         client.check(self, args)
 
+    def signature(self, *args: P.args, **kwargs: P.kwargs) -> Signature:
+        """The job with these arguments, to be pushed later: see `then`. Raises ArgumentsError."""
+        checked_args = client.checked(self, args, kwargs)
+        client.check(self, checked_args)
+        return Signature(self, tuple(checked_args))
+
     def repeated(self, *args: Any) -> Callable[[], object]:
         """A function that pushes the job with these arguments at each call: for a clock's event."""
         if "jid" in self.options:
@@ -132,7 +138,7 @@ class Setter(Order, Generic[P]):
         with client.counted(len(lists)):
             if lists and not client.is_kept(self, batches):
                 client.deliver(self, batches)
-        return client.settled(self, jids, batches) if client.is_unique(self) else jids
+        return client.settled(self, jids, batches) if client.is_locked(self) else jids
 
     async def aperform_bulk(
         self,
@@ -148,7 +154,7 @@ class Setter(Order, Generic[P]):
         with client.counted(len(lists)):
             if lists and not client.is_kept(self, batches):
                 await client.adeliver(self, batches)
-        return client.settled(self, jids, batches) if client.is_unique(self) else jids
+        return client.settled(self, jids, batches) if client.is_locked(self) else jids
 
     def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Run the job here and now, without regard to `wait`. Returns the result of `perform`."""

@@ -136,17 +136,35 @@ def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
         yield _ended(redis, bid, jid) if state == "f" else Child(jid, state)
 
 
-def pending(redis: Redis, after: str = "", most: int | None = None) -> Iterator[tuple[str, str]]:
-    """(bid, jid) of all pending jobs, no batches, after the member `after`; of `most` members at most.
+def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
+    """Member, bid and jid of each pending job, no batches, after the member `after`. Raises StoreUnavailable."""
+    low = f"({after}" if after else "-"
+    while page := _page(redis, low, "+"):
+        for member in map(text, page):
+            bid, state, jid = member.split("/", 2)
+            if state != "p":  # pass over the others: a batch may have a million
+                low = f"[{bid}/p/" if state < "p" else f"[{bid}0"
+                break
+            low = f"({member}"
+            if not jid.startswith("@"):
+                yield member, bid, jid
 
-    Raises StoreUnavailable.
-    """
-    for read_before, member in enumerate(_members(redis, None, after)):
-        if most is not None and read_before >= most:
-            return
-        bid, state, jid = member.split("/", 2)
-        if state == "p" and not jid.startswith("@"):
-            yield bid, jid
+
+def claim_check(redis: Redis, identity: str, *, seconds: float) -> bool:
+    """Whether this worker looks for lost children; it then does for so many seconds. Raises StoreUnavailable."""
+    with translated():
+        if redis.set(keys.BATCH_CHECK, identity, nx=True, px=int(1000 * seconds)):
+            return True
+        holder: Any = redis.get(keys.BATCH_CHECK)
+        if holder is None or text(holder) != identity:
+            return False
+        return bool(redis.set(keys.BATCH_CHECK, identity, px=int(1000 * seconds)))
+
+
+def note_lost(redis: Redis, count: int) -> None:
+    """Count children that were lost. Raises StoreUnavailable."""
+    with translated():
+        redis.incrby(keys.BATCH_LOST, count)
 
 
 def state_of(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[str]:
@@ -169,16 +187,17 @@ def _ended(redis: Redis, bid: str, jid: str) -> Child:
     return Child(jid, "f", how, class_name)
 
 
-def _members(redis: Redis, prefix: str | None, after: str = "") -> Iterator[str]:
-    low, high = _span(prefix) if prefix is not None else (f"({after}" if after else "-", "+")
-    while True:
-        with translated(), redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrangebylex(keys.BATCH_CHILDREN, low, high, start=0, num=PAGE)
-            page = readable(pipeline)[0] or []
-        yield from (found for member in page if (found := text(member)).count("/") >= 2)
-        if len(page) < PAGE:
-            return
-        low = b"(" + page[-1]
+def _members(redis: Redis, prefix: str) -> Iterator[str]:
+    low, high = _span(prefix)
+    while page := _page(redis, low, high):
+        yield from map(text, page)
+        low = f"({text(page[-1])}"
+
+
+def _page(redis: Redis, low: str, high: str) -> list[bytes]:
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.zrangebylex(keys.BATCH_CHILDREN, low, high, start=0, num=PAGE)
+        return readable(pipeline)[0] or []
 
 
 def _span(prefix: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from clock.cli.wiring import opened
 from clock.clocks import to_ms
 from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events
+from clock.inspection.jobs.batches import children_finding, correct_children
 from clock.inspection.jobs.limits import free_lost_holders, limits_finding
 from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.store import Redis
@@ -26,7 +27,9 @@ _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 @click.option(
     "--repair", is_flag=True, help="Requeue the jobs of dead workers and delete the state of removed events."
 )
-@click.option("--deep", is_flag=True, help="Also check each lock of a unique job against its job. Reads all jobs.")
+@click.option(
+    "--deep", is_flag=True, help="Also check locks of unique jobs and batches against their jobs. Reads all jobs."
+)
 @yes_option
 @json_option
 @shared_options
@@ -49,10 +52,16 @@ def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: 
     if repair and deep:
         echo(f"Locks without a job freed: {free_lost_locks(redis, now_ms)}")
         echo(f"Places of limits without a job freed: {free_lost_holders(redis, now_ms)}")
+        echo(f"Jobs of batches corrected: {correct_children(redis, now_ms)}")
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if deep:
-        found = [*found, locks_finding(redis, now_ms), limits_finding(redis, now_ms)]
+        found = [
+            *found,
+            locks_finding(redis, now_ms),
+            limits_finding(redis, now_ms),
+            children_finding(redis, now_ms),
+        ]
     if as_json:
         echo_json([asdict(finding) for finding in found])
     else:
