@@ -14,7 +14,7 @@ from clock.store.jobs.batches import Child
 
 
 class Batches:
-    """All batches. Its methods raise StoreUnavailable. Each has an awaitable twin, whose name begins with `a`."""
+    """All batches. Its methods raise StoreUnavailable. Each has an awaitable twin, whose name starts with `a`."""
 
     def __init__(self, *, redis: Redis | None = None) -> None:
         self._redis = connected(redis)
@@ -29,7 +29,7 @@ class Batches:
 class BatchRef:
     """The batch with the id `bid`. Its methods raise StoreUnavailable.
 
-    Each has an awaitable twin, whose name begins with `a`.
+    Each has an awaitable twin, whose name starts with `a`.
     """
 
     def __init__(self, bid: str, *, redis: Redis | None = None) -> None:
