@@ -1,12 +1,14 @@
-"""Lua scripts, loaded by name from `store/lua/`. Each file starts with its contract.
+"""Lua scripts, loaded by name from the folders of `store/lua/`. Each file starts with its contract.
 
-Functions that several scripts share are in `store/lua/parts/`, one in each file, named as the file.
+Functions that several scripts share are in the folders of `store/lua/parts/`, one in each file, named as the file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from redis import Redis
 from redis.commands.core import Script
@@ -57,16 +59,36 @@ PARTS = (
 
 @cache
 def source(name: str) -> str:
-    """The text of `store/lua/<name>.lua`, after the texts of the parts that it calls."""
-    text = _text(name)
+    """The text of the script `name`, after the texts of the parts that it calls."""
+    text = scripts()[name].read_text(encoding="utf-8")
     for part in reversed(PARTS):
         if f"{part}(" in text or f"pcall({part}," in text:
-            text = _text("parts", part) + text
+            text = _part(part) + text
     return text
 
 
-def _text(*path: str) -> str:
-    return files("clock.store").joinpath("lua", *path[:-1], f"{path[-1]}.lua").read_text(encoding="utf-8")
+@cache
+def scripts() -> dict[str, Traversable]:
+    """The file of each script, by its name."""
+    return dict(_named(files("clock.store").joinpath("lua")))
+
+
+def _part(name: str) -> str:
+    return _parts()[name].read_text(encoding="utf-8")
+
+
+@cache
+def _parts() -> dict[str, Traversable]:
+    return dict(_named(files("clock.store").joinpath("lua", "parts")))
+
+
+def _named(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    """The files in a folder and its folders, by name. A script and a part may have the same name."""
+    for found in folder.iterdir():
+        if found.is_dir() and found.name != "parts":
+            yield from _named(found)
+        elif found.name.endswith(".lua"):
+            yield found.name.removesuffix(".lua"), found
 
 
 def script(redis: Redis, name: str) -> Script:

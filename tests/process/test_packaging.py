@@ -45,7 +45,7 @@ def test_the_wheel_holds_the_package_alone_and_works_in_an_empty_environment(
         "_clock_pytest.py",
     }
     assert "clock/py.typed" in names
-    assert "clock/store/lua/fire.lua" in names
+    assert "clock/store/lua/events/fire.lua" in names
 
     home = tmp_path / "empty"
     venv.create(home)

@@ -21,7 +21,7 @@ from clock.store.jobs.scanning import START, set_step
 from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.jobs.worker_register import WorkerRegister
-from clock.store.ledger import history
+from clock.store.ledger import history, schedules
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.lease import Lease
@@ -71,6 +71,11 @@ def _rename(redis: Redis) -> None:
     history.add_outcome(redis, "a", "j1", {"outcome": "done", "at": 0, "took_ms": 1}, ended=False)
     RedisLedger(redis).declare([("new", "every second")], NOON, was={"new": ["a"]})
     assert redis.exists("clock:history:new") == 1
+
+
+def _set_schedule(redis: Redis) -> None:
+    version = schedules.put(redis, "hourly", {"every": "1 hour"}, {"class": "SomeJob"}, 0)
+    assert schedules.delete(redis, "hourly", version)
 
 
 def _forget(redis: Redis) -> None:
@@ -274,6 +279,7 @@ def _claim_shard(redis: Redis) -> None:
 
 #: Script -> a function that runs it, on an empty Redis.
 USES: Mapping[str, Callable[[Redis], None]] = {
+    "set_schedule": _set_schedule,
     "bury": _bury,
     "bury_worker": _bury_worker,
     "begin_unique": _begin_unique,

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Any
 
 import pytest
 from hiredis import pack_command
 from redis import Redis
 
-from clock.store.scripts import source
+from clock.store.scripts import scripts, source
 from clock.store.server.client import client
 from tests.store.every_script import USES
 
-NAMES = sorted(
-    file.name.removesuffix(".lua")
-    for file in files("clock.store").joinpath("lua").iterdir()
-    if file.name.endswith(".lua")
-)
+NAMES = sorted(scripts())
 
 
 class OnlyDeclared:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 
 import pytest
 from redis import Redis
@@ -18,7 +17,7 @@ from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import bury
-from clock.store.scripts import source
+from clock.store.scripts import scripts, source
 from clock.store.server import permissions
 from clock.store.server.connection import connect
 
@@ -164,9 +163,7 @@ def test_a_command_that_is_refused_for_some_keys_is_named_with_the_key(redis: Re
 
 
 def test_the_commands_of_all_scripts_of_clocks_and_workers_are_among_those_that_are_needed() -> None:
-    folder = files("clock.store").joinpath("lua")
-    scripts = {file.name.removesuffix(".lua") for file in folder.iterdir() if file.name.endswith(".lua")}
-    names = scripts - {*OF_COMMANDS}
+    names = scripts().keys() - {*OF_COMMANDS}
 
     used = {command for name in names for command in re.findall(r"redis.p?call\('([A-Z]+)'", source(name))}
 

@@ -251,16 +251,16 @@ BUGS = {
 @pytest.mark.parametrize("bug", sorted(BUGS))
 def test_the_exploration_finds_a_bug(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
     part, right, wrong = BUGS[bug]
-    read = scripts._text
+    read = scripts._part
 
-    def text(*path: str) -> str:
-        found = read(*path)
-        if path[-1] == part:
+    def text(name: str) -> str:
+        found = read(name)
+        if name == part:
             assert right in found
             return found.replace(right, wrong)
         return found
 
-    monkeypatch.setattr(scripts, "_text", text)
+    monkeypatch.setattr(scripts, "_part", text)
     scripts.source.cache_clear()
     try:
         with pytest.raises((AssertionError, ExceptionGroup)):

@@ -1,4 +1,4 @@
-"""The keys of the scripts that move jobs with limits and rates, in the order of `lua/parts/limit_keys.lua`."""
+"""The keys of the scripts that move jobs with limits and rates, in the order of `limit_keys.lua`."""
 
 from __future__ import annotations
 
