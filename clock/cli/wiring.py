@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.errors import ConfigurationError, NoEvents, StoreError, StoreUnavailable
+from clock.health.statsd import statsd_in
 from clock.import_path import add_application
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import connected as connected
@@ -184,6 +185,9 @@ def clock_process(
         sender = Senders(providers, SystemClock())
         process.listen(clock_reports(timetable, sender.put))
         atexit.register(sender.stop)
+    if statsd := statsd_in(os.environ, SystemClock()):
+        process.listen(statsd.note_decision)
+        atexit.register(statsd.flush)
     if metrics:
         process.listen(metrics.count_firings())
         metrics.watch_clock(process)

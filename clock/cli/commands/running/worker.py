@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import logging
 import os
@@ -36,6 +37,7 @@ from clock.config import Config
 from clock.config.capsules import DEFAULT
 from clock.errors import StoreError, WorkerStuck
 from clock.health import launcher_complaints
+from clock.health.statsd import statsd_in
 from clock.job.registry import import_jobs
 from clock.monitors.reports import reporting_jobs
 from clock.shutdown import handling
@@ -107,6 +109,9 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     metrics = metrics_if_installed(home, clock, is_child=folder is not None) if config.health_port else None
     name = identity()
     listeners = [metrics.count_jobs()] if metrics else []
+    if statsd := statsd_in(os.environ, SystemClock()):
+        listeners.append(statsd.note_run)
+        atexit.register(statsd.flush)
     process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners, post=post)
     link.assign(_assignment(config, name, post))
     stopping = _stopping(process, worker_options)
