@@ -64,6 +64,10 @@ SECTIONS = {
         "explain": "clock.cli.commands.clock_file.explain",
         "monitors": "clock.cli.commands.clock_file.monitors",
     },
+    "Trials": {
+        "chaos": "clock.cli.commands.trials.chaos",
+        "rehearse-stop": "clock.cli.commands.trials.rehearse_stop",
+    },
     "Setup": {
         "new": "clock.cli.commands.setup.new",
         "config": "clock.cli.commands.setup.config",

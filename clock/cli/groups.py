@@ -73,7 +73,8 @@ class LazyCommands(CommandGroup):
             return _unavailable(cmd_name)
         module = importlib.import_module(self._modules[cmd_name])
         import_path.application_first()
-        found = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
+        name = cmd_name.replace("-", "_")
+        found = getattr(module, name, None) or getattr(module, f"{name}_command")
         assert isinstance(found, click.Command)  # noqa: S101  # the table is part of this package
         return found
 

@@ -16,7 +16,7 @@ from clock.job.encryption import key_ids, new_key
 
 @click.group(cls=CommandGroup)
 def encryption() -> None:
-    """Create a key for encrypted jobs, and count the jobs of each key."""
+    """Create a key for encrypted jobs, and count jobs by key."""
 
 
 @encryption.command(short_help="Print a new random key.")
