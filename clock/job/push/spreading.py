@@ -13,7 +13,7 @@ from clock.job.payload import Payload
 from clock.job.types import JobClass
 from clock.store import Redis
 from clock.store.jobs.queues import Parcel
-from clock.store.server.shards import every, place_of
+from clock.store.server.shards import every, place_by
 
 #: Fields of payloads that are rules.
 RULES = frozenset(("clock", "unique", "limits", "rates", "bid", "then", "exactly_once"))
@@ -37,9 +37,10 @@ def spread(redis: Redis, parcels: Iterable[Parcel]) -> list[tuple[Redis, list[Pa
 def _parts(redis: Redis, parcel: Parcel) -> Iterable[tuple[int, Parcel]]:
     if parcel.jids is None:
         return [(0, parcel)]
+    count = len(every(redis))
     indexes: dict[int, list[int]] = {}
     for index, jid in enumerate(parcel.jids):
-        indexes.setdefault(place_of(redis, jid), []).append(index)
+        indexes.setdefault(place_by(jid, count), []).append(index)
     return [(place, _part(parcel, some)) for place, some in indexes.items()]
 
 

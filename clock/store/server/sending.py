@@ -59,36 +59,63 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
 
 
 def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]], *, within: float) -> None:
-    """`send` for several places: each batch goes to all its places, and then their answers are read.
+    """`send` for several places: each batch goes to all its places. The next one is made while they work.
 
     Raises StoreUnavailable, StoreError; their `answered` is the number of batches that all places have answered.
     """
-    answered = 0
+    answered, sent = 0, None
     try:
         for batch in batches:
-            _send_at_once(batch, within)
-            answered += 1
-    except StoreError as error:
-        error.answered = answered
+            if sent:
+                sent.read(within)
+                answered += 1
+            sent = _sent(batch, within)
+        if sent:
+            sent.read(within)
+    except BaseException as error:
+        if sent:
+            sent.drop(error)
+        if isinstance(error, StoreError):
+            error.answered = answered
         raise
 
 
-def _send_at_once(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> None:
-    refused: list[tuple[Redis, _RefusedError]] = []
+class _Sent:
+    """A batch that was sent and whose answers were not read."""
+
+    def __init__(
+        self, batch: Sequence[tuple[Redis, Sequence[Command]]], links: Sequence[Any], stack: ExitStack
+    ) -> None:
+        self._batch = batch
+        self._links = links
+        self._stack = stack
+
+    def read(self, within: float) -> None:
+        """Read the answers, and return the connections. Sends refused commands again."""
+        refused: list[tuple[Redis, _RefusedError]] = []
+        with translated(), self._stack:
+            for link, (redis, commands) in zip(self._links, self._batch, strict=True):
+                try:
+                    _read(link, commands)
+                except _RefusedError as refusal:
+                    refused.append((redis, refusal))
+        for redis, one in refused:
+            with translated():
+                left = _left_over(redis, one, within)
+            send(redis, left, within=within)
+
+    def drop(self, error: BaseException) -> None:
+        """Close the connections: their answers will not be read."""
+        self._stack.__exit__(type(error), error, None)
+
+
+def _sent(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> _Sent:
     with translated(), ExitStack() as stack:
         links = [stack.enter_context(lent(redis, within=within)) for redis, _ in batch]
         for link, (_, commands) in zip(links, batch, strict=True):
             pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
             link.send_packed_command([b"".join([pack(command) for command in commands])])
-        for link, (redis, commands) in zip(links, batch, strict=True):
-            try:
-                _read(link, commands)
-            except _RefusedError as refusal:
-                refused.append((redis, refusal))
-    for redis, one in refused:
-        with translated():
-            left = _left_over(redis, one, within)
-        send(redis, left, within=within)
+        return _Sent(batch, links, stack.pop_all())
 
 
 class _RefusedError(Exception):

@@ -125,8 +125,12 @@ def only(redis: Redis) -> Redis:
 
 def place_of(redis: Redis, jid: str) -> int:
     """The number of the shard to which a plain job with that jid is pushed."""
-    found = shards_of(redis)
-    return crc32(jid.encode(errors="surrogateescape")) % (1 + len(found.others)) if found else 0
+    return place_by(jid, len(every(redis)))
+
+
+def place_by(jid: str, count: int) -> int:
+    """The number of the shard of that jid, if there are so many."""
+    return crc32(jid.encode(errors="surrogateescape")) % count
 
 
 def likely_first(redis: Redis, jid: str) -> Sequence[Redis]:
