@@ -50,7 +50,7 @@ def program(push: Callable[[Sequence[Call]], object], work: Callable[[], object]
     """`push KIND COUNT`: push so many jobs; `work`: run a worker until it is stopped."""
     parser = argparse.ArgumentParser()
     parser.add_argument("command", choices=["push", "work"])
-    parser.add_argument("kind", nargs="?", choices=["nothing", "nap", "stamp"])
+    parser.add_argument("kind", nargs="?", choices=["nothing", "nap", "stamp", "limited", "held"])
     parser.add_argument("count", nargs="?", type=int, default=0)
     given = parser.parse_args()
     if given.command == "work":

@@ -240,9 +240,9 @@ def test_no_order_of_operations_breaks_a_limit() -> None:
 #: A bug: the part of the scripts, its text, and the text with the bug.
 BUGS = {
     "a limit takes one job too many": ("limit_is_full", "count >= most", "count > most"),
-    "a place is not handed over": ("end_holder", "hand_over(K, limit.name, now_ms(), lists)", "local _ = lists"),
-    "a holder outlives its job": ("leave_places", "'(' .. holder .. '}'", "'(' .. holder"),
-    "a blocked job is lost": ("admit", "return go_away('ZADD', K.blocked, 0, member)", "return false"),
+    "a place is not handed over": ("end_holders", "hand_over(K, name, now_ms(), lists)", "local _ = lists"),
+    "a holder outlives its job": ("end_holders", "redis.pcall('ZREM', K.holders, ...)", "local _ = ..."),
+    "a blocked job is lost": ("admit", "return hold_back(K, K.blocked, 0, member, now, {})", "return false"),
 }
 
 
@@ -253,14 +253,12 @@ def test_the_exploration_finds_a_bug(monkeypatch: pytest.MonkeyPatch, bug: str) 
     part, right, wrong = BUGS[bug]
     read = scripts._part
 
-    def text(name: str) -> str:
+    def part_with_bug(name: str) -> str:
         found = read(name)
-        if name == part:
-            assert right in found
-            return found.replace(right, wrong)
-        return found
+        assert name != part or right in found
+        return found.replace(right, wrong) if name == part else found
 
-    monkeypatch.setattr(scripts, "_part", text)
+    monkeypatch.setattr(scripts, "_part", part_with_bug)
     scripts.source.cache_clear()
     try:
         with pytest.raises((AssertionError, ExceptionGroup)):

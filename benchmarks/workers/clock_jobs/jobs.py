@@ -1,7 +1,7 @@
 """The same jobs as clock's."""
 
 from benchmarks.workers import same_jobs
-from clock import Job
+from clock import Job, Limit
 
 
 class MarkInstantJob(Job):
@@ -17,6 +17,18 @@ class DoNothingJob(Job):
 
     def perform(self) -> None:
         """Do nothing."""
+
+
+class LimitedNothingJob(DoNothingJob):
+    """Does nothing, under a limit that never takes effect."""
+
+    limits = Limit("never full", 1_000_000)
+
+
+class HeldBackJob(DoNothingJob):
+    """Is blocked: the benchmark sets the maximum to 0."""
+
+    limits = Limit("held back", 1)
 
 
 class TakeNapJob(Job):
@@ -38,6 +50,8 @@ class StampWaitJob(Job):
 BY_NAME: dict[str, type[Job]] = {
     "mark": MarkInstantJob,
     "nothing": DoNothingJob,
+    "limited": LimitedNothingJob,
+    "held": HeldBackJob,
     "nap": TakeNapJob,
     "stamp": StampWaitJob,
 }

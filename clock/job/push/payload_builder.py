@@ -51,7 +51,7 @@ def pack_all(
     middleware = client_middleware_for(fields)
     is_plain = held_pushes.current() is None and filling.current() is None and not middleware
     if is_plain and not _is_built_singly(fields):
-        jids, parcels = _packed_at_once({**fields, **rule_fields(job, fields, ())}, batches, due, now)
+        jids, parcels = _packed_at_once(_with_rules(job, fields, ()), batches, due, now)
         if stays_at_home(job, fields):
             for parcel in parcels:
                 parcel.jids = None
@@ -76,6 +76,15 @@ def is_bulk() -> bool:
     return _in_bulk.get()
 
 
+def _with_rules(job: JobClass, payload: Payload, args: Sequence[object]) -> Payload:
+    """The payload with its limits and rates. They come first, and then the jid, as the claim reads only these."""
+    rules = rule_fields(job, payload, args)
+    if not rules:
+        return payload
+    jid = {"jid": payload["jid"]} if "jid" in payload else {}
+    return {**rules, **jid, **payload, **rules}
+
+
 def _is_built_singly(fields: Payload) -> bool:
     """Whether a field depends on the arguments of each job."""
     return bool(fields.keys() & {"encrypt", "unique", "then"}) or depends_on_arguments(fields)
@@ -87,7 +96,7 @@ def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[objec
     jid = fields.get("jid") or new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
     _set_lock(job, payload, args, now)
-    payload |= rule_fields(job, payload, args)
+    payload = _with_rules(job, payload, args)
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
         return None
@@ -111,7 +120,7 @@ def _packed(
         held.jids.append(jid)
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
     lock = _set_lock(job, payload, args, now)
-    payload |= rule_fields(job, payload, args)
+    payload = _with_rules(job, payload, args)
     lock = _put_in_batch(payload, lock, now)
     if held and held.clock_field:
         payload["clock"] = held.clock_field

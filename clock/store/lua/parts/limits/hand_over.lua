@@ -24,6 +24,7 @@ local function hand_over(K, name, now, lists)
     return is_freed
   end
 
+  save_places(K)
   local moved = 0
   while moved < 100 do
     local found = redis.pcall('ZRANGEBYLEX', K.blocked, '[' .. name .. '\n', '(' .. name .. '\v', 'LIMIT', 0, 1)
@@ -38,7 +39,10 @@ local function hand_over(K, name, now, lists)
       local since = string.format('%.0f', now)
       for _, limit in ipairs(rules.limits) do
         redis.pcall('ZADD', K.holders, 0, limit.name .. '\n' .. rules.jid .. '|queue|' .. since)
+        K.seen[limit.name].count = K.seen[limit.name].count + 1
       end
+      if #rules.limits > 0 then redis.pcall('ZADD', K.reserved, since, rules.jid) end
+      K.has_reserved = true
     else
       break
     end
