@@ -21,7 +21,7 @@ from clock.inspection import queues
 from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
-from clock.store.jobs import limit_holders
+from clock.store.jobs import batches, limit_holders
 from clock.store.ledger.decision import Decision
 from clock.store.server.connection import server_time_offset
 
@@ -120,9 +120,10 @@ class _InRedis(Collector):
         for view in queues(self._redis, seconds(self._clock.now())):
             depth.add_metric([view.name], view.size)
             latency.add_metric([view.name], view.latency)
+        unfinished, pending = batches.unfinished(self._redis)
         sizes = listing.sizes(self._redis)
         held, blocked = limit_holders.totals(self._redis)
-        overlaps, healed = listing.counters(self._redis, [keys.OVERLAPS, keys.HEALED])
+        overlaps, healed, lost = listing.counters(self._redis, [keys.OVERLAPS, keys.HEALED, keys.BATCH_LOST])
         skew = server_time_offset(self._redis, self._clock).total_seconds()
         return [
             GaugeMetricFamily("clock_redis_up", "1 if Redis answers.", 1),
@@ -135,5 +136,8 @@ class _InRedis(Collector):
             GaugeMetricFamily("clock_blocked_jobs", "Jobs that a full limit holds back.", blocked),
             CounterMetricFamily("clock_limit_overlaps", "Jobs that ran after their worker was lost.", overlaps),
             CounterMetricFamily("clock_locks_healed", "Locks and places freed whose job was removed.", healed),
+            GaugeMetricFamily("clock_batches_unfinished", "Batches that are not done.", unfinished),
+            GaugeMetricFamily("clock_batch_jobs_pending", "Jobs that these batches wait for.", pending),
+            CounterMetricFamily("clock_batch_jobs_lost", "Jobs of batches that other programs removed.", lost),
             GaugeMetricFamily("clock_skew_seconds", "How far Redis's clock is ahead of this process's.", skew),
         ]

@@ -13,6 +13,7 @@ from clock.clocks import SystemClock
 from clock.health.metrics import Metrics
 from clock.job import server_middleware
 from clock.job.job_run import JobRun, Outcome
+from clock.store.jobs import batches
 from clock.store.ledger.decision import Decision, DecisionKind
 from tests.health.test_server import Signs
 
@@ -83,6 +84,9 @@ def test_queues_and_sets_are_read_from_redis(metrics: Metrics, redis: Redis) -> 
     redis.lpush("queue:default", json.dumps({"class": "AJob", "args": [], "enqueued_at": 1.5}))
     redis.zadd("retry", {"a": 1, "b": 2})
     redis.zadd("dead", {"a": 1})
+    batches.open_batch(redis, "b", batches.Batch(), now_ms=1)
+    batches.open_batch(redis, "c", batches.Batch(parent="b"), now_ms=1)
+    batches.seal(redis, "c", now_ms=1)
 
     found = scrape(metrics)
 
@@ -93,6 +97,7 @@ def test_queues_and_sets_are_read_from_redis(metrics: Metrics, redis: Redis) -> 
         1,
         0,
     )
+    assert (found["clock_batches_unfinished", ()], found["clock_batch_jobs_pending", ()]) == (1, 0)
     assert abs(found["clock_skew_seconds", ()]) < 60
     assert found["clock_redis_up", ()] == 1
 

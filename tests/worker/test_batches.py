@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock import Batch, BatchDone, Discard, Job, Unique
+from clock import Batch, BatchDone, Discard, Job, Limit, Unique
 from clock.api import BatchRef, JobRef, Queue
 from clock.clocks import to_ms
 from clock.errors import ArgumentsError, JobError
 from clock.inspection import Grade, QueueJobs, WaitingSet
 from clock.inspection.jobs.batches import children_finding, correct_children, open_batches
 from clock.job.push.client import using_clock
-from clock.store import keys
+from clock.store import keys, repairs
 from clock.store.jobs import batches
 from clock.store.jobs.delayed import Delayed
 from clock.store.ledger.held_pushes import holding
@@ -270,6 +270,19 @@ def test_a_batch_waits_for_the_batches_in_it(bench: Build, redis: Redis) -> None
     assert sorted(reports(redis)) == ["inner", "outer"]
     with pytest.raises(BatchDone, match=rf"the batch {outer.bid} is done or unknown"), Batch(parent=outer):
         pass
+
+
+def test_a_blocked_job_that_is_removed_has_ended(bench: Build, redis: Redis) -> None:
+    limits = [Limit("crm", 1)]
+    with three() as batch:
+        ImportRowJob.set(limits=limits).perform_bulk([[1], [2]])
+    bench("another:1:a").take()  # it holds the only place
+    bench().fetcher.claim(1)
+    [blocked] = list_of(redis.zrange(keys.BLOCKED, 0, -1))
+
+    assert repairs.remove_blocked(redis, [blocked]) == 1
+
+    assert counts(redis, batch) == (1, 0, 1)
 
 
 def push_and_fail() -> None:

@@ -128,6 +128,12 @@ def count(redis: Redis, bids: Sequence[str]) -> list[Counts]:
     return [Counts(*found[at : at + 3]) for at in range(0, len(found), 3)]
 
 
+def unfinished(redis: Redis) -> tuple[int, int]:
+    """How many batches are not done, and how many children these wait for. Raises StoreUnavailable."""
+    bids = [bid for bid, batch in read_all(redis).items() if batch.state != "done"]
+    return len(bids), sum(one.pending for one in count(redis, bids))
+
+
 def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
     """The children of a batch in a state, "p", "s" or "f"; read page by page. Raises StoreUnavailable."""
     prefix = f"{bid}/{state}/"
