@@ -25,7 +25,7 @@ State = Literal["start", "success", "failure", "miss"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run's start or end. `run` is the same for all reports of a run; `message` says why, for people."""
+    """A run's start or end. `run` is the same for all reports of a run; `message` is the reason, for people."""
 
     slug: str
     state: State
@@ -62,7 +62,7 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Healthchecks:
-    """healthchecks.io, or a server of your own. `ping_url` has the ping key at its end."""
+    """healthchecks.io, or your own server. `ping_url` has the ping key at its end."""
 
     ping_url: str
     api_url: str
@@ -76,7 +76,7 @@ class Healthchecks:
         return Request("POST", url, report.message.encode(), shown=f"{self.name} {report.slug}")
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request | None:
-        """Create the check, or update the one with this slug. None: there is no API key.
+        """Create the check, or update the one with this slug. None without an API key.
 
         Its grace time is also the longest time between the start and the end of a run.
         """

@@ -62,7 +62,7 @@ class MemoryBatches:
         return before
 
     def end(self, payload: Mapping[str, object], how: str) -> None:
-        """End a job: push the one that follows it if it is done, and end it for its batch."""
+        """End a job: push the job that follows it if it is done, and end it for its batch."""
         following = payload.get("then")
         if how == DONE and isinstance(following, Mapping):
             if isinstance(following.get("bid"), str):

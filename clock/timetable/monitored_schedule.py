@@ -32,7 +32,7 @@ def schedule_for_monitor(event: Event, now: datetime) -> MonitoredSchedule | Non
     """The event's schedule for a provider; None: it is not due again.
 
     A cron expression is used only if its due instants are those of the event, to the minute, for a year.
-    For all others it is the longest time between two runs of that year, so that no run is expected too early.
+    For all others it is the longest time between two runs of that year, so no run is expected too early.
     """
     anchor = to_seconds(now)
     found = _minutes(event.trigger, anchor, anchor)

@@ -104,7 +104,7 @@ def wrong_children(redis: Redis, now_ms: int) -> list[Correction]:
 
 
 def _revived(redis: Redis) -> Iterator[Correction]:
-    """Living jobs whose batch says that they have failed, or that it does not know."""
+    """Living jobs that their batch counts as failed, or that it does not know."""
     living = {(str(job["bid"]), str(job["jid"])): str(job.get("class")) for job in _jobs_of_batches(redis)}
     pairs = list(living)
     known = {

@@ -53,7 +53,7 @@ CURRENT: ContextVar[Filling | None] = ContextVar("clock_batch", default=None)
 
 
 def current() -> Filling | None:
-    """The batch that receives what this thread or task pushes; None: there is none."""
+    """The batch that receives what this thread or task pushes; None without one."""
     return CURRENT.get()
 
 

@@ -148,7 +148,7 @@ def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
     while page := _page(redis, low, "+"):
         for member in map(text, page):
             bid, state, jid = member.split("/", 2)
-            if state != "p":  # pass over the others: a batch may have a million
+            if state != "p":  # skip the others: a batch may have a million
                 low = f"[{bid}/p/" if state < "p" else f"[{bid}0"
                 break
             low = f"({member}"

@@ -1,4 +1,4 @@
-"""Claimed jobs, and where they go from the jobs in progress."""
+"""Claimed jobs, and their moves out of the jobs in progress."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ OVERDUE_SECONDS = 60.0  # a healthy clock decides within a second; a deploy or a
 class Lateness:
     """The oldest due instant that the clock has not decided, and the clock that leads.
 
-    `event`, `due` are None if no event will ever be due. `late_seconds` is how long ago it was due by Redis's
+    `event`, `due` are None if nothing is ever due. `late_seconds` is how long ago it was due by Redis's
     clock; negative for a future instant. `leader` is the identity of the clock that leads; None without a clock.
     """
 

@@ -1,4 +1,4 @@
-"""The clock's memory of its own declarations and commits.
+"""This clock's memory of its declarations and commits.
 
 With it, the clock notices that Redis has lost a part of the ledger. A lost entry (FLUSHALL, eviction, DEL) is
 written again from memory, so no due instant is lost or fires twice. An entry older than this clock's last commit

@@ -29,7 +29,7 @@ class LostChildren:
         self._identity = identity
         self._clock = clock
         self._looked_at = clock.monotonic()
-        self._after = ""  # where the next look starts
+        self._after = ""  # the start of the next check
         self._missing: set[tuple[str, str]] = set()  # by the looks of the latest round
 
     def look(self) -> None:
