@@ -18,9 +18,9 @@ from clock.monitors.sync import Synced
 from clock.monitors.sync import sync as synced
 
 
-@click.group(short_help="Create the monitors of events at healthchecks, Cronitor, Sentry.")
+@click.group(short_help="Create monitors of events at healthchecks, Cronitor, Sentry.")
 def monitors() -> None:
-    """Create the monitors of events at healthchecks, Cronitor, Sentry."""
+    """Create monitors of events at healthchecks, Cronitor, Sentry."""
 
 
 @monitors.command()
