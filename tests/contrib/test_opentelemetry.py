@@ -19,10 +19,11 @@ from redis import Redis
 
 from clock import Discard, Job, client_middleware, server_middleware, testing
 from clock.contrib.opentelemetry import ClockInstrumentor
-from clock.job.payload import Payload, decode, encode
+from clock.job.payload import encode
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
+from tests.contrib.waiting_jobs import pushed, retry_all
 from tests.worker.conftest import Bench
 
 GOLDEN = Path(__file__).parent / "golden_traces.txt"
@@ -66,22 +67,6 @@ def telemetry() -> Iterator[Telemetry]:
     yield found
     ClockInstrumentor().uninstrument()
     assert (client_middleware.entries, server_middleware.entries) == before
-
-
-def pushed(redis: Redis) -> Payload:
-    [text] = redis.lrange("queue:default", -1, -1)
-    assert isinstance(text, bytes)
-    found = decode(text)
-    assert isinstance(found, dict)
-    return found
-
-
-def retry_all(redis: Redis, bench: Bench) -> None:
-    for text in redis.zrange("retry", 0, -1):
-        assert isinstance(text, bytes)
-        redis.zrem("retry", text)
-        redis.lpush("queue:default", text)
-    bench.run_all()
 
 
 def drawn(spans: tuple[ReadableSpan, ...]) -> str:

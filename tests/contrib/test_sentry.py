@@ -13,8 +13,9 @@ from sentry_sdk.transport import Transport
 
 from clock import Discard, Job, client_middleware, server_middleware, worker_hooks
 from clock.contrib.sentry import ClockIntegration, continue_trace, report_death, store_trace
-from clock.job.payload import Payload, decode, encode
+from clock.job.payload import encode
 from clock.testing import FakeClock
+from tests.contrib.waiting_jobs import pushed, retry_all
 from tests.worker.conftest import Bench
 
 SECRET = "hunter2"  # noqa: S105  # it must not be sent
@@ -92,23 +93,6 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sent]]:
     sentry_sdk.get_client().close(timeout=0)
     sentry_sdk.get_global_scope().set_client(None)
     client_middleware.entries, server_middleware.entries = before
-
-
-def pushed(redis: Redis) -> Payload:
-    [text] = redis.lrange("queue:default", -1, -1)
-    assert isinstance(text, bytes)
-    found = decode(text)
-    assert isinstance(found, dict)
-    return found
-
-
-def retry_all(redis: Redis, bench: Bench) -> None:
-    """Run the failed jobs again."""
-    for text in redis.zrange("retry", 0, -1):
-        assert isinstance(text, bytes)
-        redis.zrem("retry", text)
-        redis.lpush("queue:default", text)
-    bench.run_all()
 
 
 def test_a_run_continues_the_trace_of_its_push(
