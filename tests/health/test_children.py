@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from clock.health import Report, Reports
+from clock.clocks import SystemClock
+from clock.health import Report, Reports, children, launcher_complaints
 from clock.testing import FakeClock
 from tests.health.test_server import Signs
+from tests.patience import eventually
 
 
 def written(folder: Path, pid: int, worker: Signs, beside: Signs | None, clock: FakeClock) -> None:
@@ -77,3 +79,26 @@ def test_clocks_beside_the_workers_are_told_as_one(
     written(tmp_path, 2, Signs(), Signs(leads=False), fake_clock)
 
     assert (reports.leads, reports.seconds_overdue) == (True, 7)
+
+
+def test_a_child_writes_from_its_own_thread_and_goes_on_after_a_full_disk(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "WRITE_SECONDS", 0.01)
+    folder = tmp_path / "full"
+    report = Report(folder, Signs(), None, clock=SystemClock())
+    with caplog.at_level("DEBUG", logger="clock.health"):
+        report.start()
+        eventually(lambda: "Health: " in caplog.text, "the error of a write")
+
+        folder.mkdir()
+
+        eventually((folder / f"{os.getpid()}.json").exists, "a report")
+    report.stop()
+
+
+def test_a_launcher_that_does_not_look_at_its_children_is_not_alive() -> None:
+    assert launcher_complaints(300.0).not_live == ()
+    assert launcher_complaints(301.0).not_live == (
+        "the last check of the worker processes was 301 s ago; the limit is 300 s",
+    )

@@ -1,10 +1,11 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.error import HTTPError
+from urllib.request import Request as UrlRequest
 from urllib.request import urlopen
 
 import pytest
@@ -281,3 +282,27 @@ def test_a_page_that_fails_is_answered(vitals: list[Vitals]) -> None:
 
     assert get(server, "/clock") == (500, "ValueError: on purpose\n")
     server.stop()
+
+
+def test_the_application_of_the_metrics_gets_path_query_and_accepted_types(vitals: list[Vitals]) -> None:
+    seen: dict[str, object] = {}
+
+    def metrics(environ: dict[str, object], start: Callable[..., object]) -> list[bytes]:
+        seen.update(environ)
+        start("200 OK", [("Content-Type", "text/plain")])
+        return [b"clock_leader ", b"1"]
+
+    found = HealthServer("127.0.0.1", 0, lambda: vitals[-1], list, metrics)
+    found.start()
+    try:
+        request = UrlRequest(
+            f"http://127.0.0.1:{found.port}/metrics?name[]=a", headers={"Accept": "text/plain", "X-Other": "b"}
+        )
+        with urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310  # our own server
+            assert (answer.read(), answer.headers["Content-Type"]) == (b"clock_leader 1", "text/plain")
+    finally:
+        found.stop()
+
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/metrics", "name[]=a")
+    assert seen["HTTP_ACCEPT"] == "text/plain"
+    assert "HTTP_X_OTHER" not in seen
