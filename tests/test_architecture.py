@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import clock
+from tests.guarded import EXPLAINED, NOT_OF_ATTRIBUTES, GuardedModule, guarded_modules
 
 PACKAGE = Path(clock.__file__).parent
 MOST_PARAMETERS = 7  # of a function, without self; more of them become a dataclass
@@ -359,3 +360,41 @@ def test_lua_scripts_begin_with_their_contract() -> None:
         head = script.read_text().split("\nlocal ")[0]
         assert "KEYS[1]" in head, script.name
         assert "Returns" in head, script.name
+
+
+def test_guarded_state_is_used_under_its_lock() -> None:
+    found = {(name, function) for name, module in guarded_modules() for function, *_ in module.outside()}
+
+    assert found - set(EXPLAINED) == set(), "take the lock, or give the reason in tests/guarded.py"
+
+
+def test_each_lock_guards_state_or_is_explained() -> None:
+    found = {
+        (name, lock) for name, module in guarded_modules() for lock in module.locks - set(module.guarded.values())
+    }
+
+    assert found - set(NOT_OF_ATTRIBUTES) == set(), "write `guarded by` beside the attributes of this lock"
+
+
+def test_each_lock_that_a_comment_names_exists() -> None:
+    assert [name for name, module in guarded_modules() if set(module.guarded.values()) - module.locks] == []
+
+
+def test_a_use_without_the_lock_is_found() -> None:
+    source = """
+class Counter:
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._count = 0  # guarded by _lock
+
+    def good(self):
+        with self._lock:
+            self._count += 1
+
+    def bad(self):
+        with self._lock:
+            pass
+        self._count += 1
+"""
+
+    assert list(GuardedModule(source).outside()) == [("bad", 14, "_count")]
