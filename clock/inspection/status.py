@@ -199,7 +199,9 @@ def _of_clocks(status: Status) -> Iterator[str]:
 
 
 def _of_jobs(status: Status) -> Iterator[str]:
-    yield from (problem for shard in status.shards for problem in shard.problems)
+    for shard in status.shards:
+        if status.workers or shard.fault:
+            yield from shard.problems
     taken = {name for worker in status.workers if not worker.quiet for name in worker.queues}
     for queue in status.queues:
         if queue.problem:

@@ -47,7 +47,10 @@ class ShardPost:
         self._steady = steady + 1
 
     def leave(self) -> None:
-        """Give up the claim, unless the process is replaced. Raises StoreUnavailable."""
+        """Give up the claim. Raises StoreUnavailable.
+
+        A process that is replaced keeps it. So does a burst: its next processes serve the other shards.
+        """
         self._claims.release()
 
 

@@ -303,7 +303,7 @@ class Worker:
             self._stopped.set()
             beating.join(BEAT_PATIENCE_SECONDS)
             self._register.leave(self._identity)
-            if self._post and not self._is_renewed:
+            if self._post and not (self._is_renewed or self._options.burst):
                 self._post.leave()
         except StoreError as error:
             logger.error("%s Other workers put back the jobs in progress here.", error)

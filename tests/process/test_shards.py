@@ -56,3 +56,15 @@ def test_processes_share_the_shards_and_move_when_a_worker_has_gone(app: App) ->
     assert "shop-1" in status.stdout
     assert status.returncode == 0, status.stdout
     assert [one.end() for one in (first, third)] == [0, 0]
+
+
+def test_a_burst_empties_all_shards(app: App) -> None:
+    app.write("jobs/__init__.py", "")
+    app.write("jobs/note_job.py", NOTE_JOB)
+    app.environ |= {"CLOCK_NAMESPACE": "shop", "CLOCK_SHARDS": "2"}
+    assert app.run("-c", PUSH.format(first=0).replace("True", "False")).returncode == 0
+
+    burst = app.clock("worker", "--burst")
+
+    assert burst.returncode == 0, burst.stdout
+    assert sorted(map(int, (app.folder / "notes").read_text().split())) == list(range(200))

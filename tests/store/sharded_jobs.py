@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clock import IterableJob, Job
+from clock import IterableJob, Job, Limit, Rate
 
 
 class AddNumbersJob(Job):
@@ -16,6 +16,18 @@ class AddNumbersJob(Job):
 
 class RebuildOneJob(Job):
     unique = True
+
+    def perform(self, number: int) -> None: ...
+
+
+class CallPartnerJob(Job):
+    limits = Limit("partner", 2)
+
+    def perform(self, number: int) -> None: ...
+
+
+class SendBulkMailJob(Job):
+    rates = Rate("mail", 10, per=1.0)
 
     def perform(self, number: int) -> None: ...
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from redis import Redis
 
+from clock import Batch
 from clock.config import Config
 from clock.errors import ConfigurationError, StoreUnavailable
 from clock.inspection.opening import connected
@@ -14,7 +15,7 @@ from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.ledger.held_pushes import holding
 from clock.store.server.connection import set_default
 from clock.store.server.shards import every, names_of, place_of
-from tests.store.sharded_jobs import AddNumbersJob, FanOutJob, RebuildOneJob
+from tests.store.sharded_jobs import AddNumbersJob, CallPartnerJob, FanOutJob, RebuildOneJob, SendBulkMailJob
 
 Opens = Callable[..., Redis]
 
@@ -68,9 +69,15 @@ def test_jobs_with_a_rule_stay_at_home(opened: Opens) -> None:
 
     for number in range(20):
         RebuildOneJob.perform_async(number)
-    FanOutJob.perform_bulk([(number,) for number in range(20)])
+    for job in (FanOutJob, CallPartnerJob, SendBulkMailJob):
+        job.perform_bulk([(number,) for number in range(20)])
+        job.perform_async(20)
+    with Batch(on_success=AddNumbersJob, args=[1]):
+        AddNumbersJob.perform_bulk([(number,) for number in range(20)])
+        AddNumbersJob.perform_async(20)
+    AddNumbersJob.set(then=AddNumbersJob.signature(2)).perform_async(1)
 
-    assert sizes(home) == [40, 0, 0, 0]
+    assert sizes(home) == [20 + 3 * 21 + 21 + 1, 0, 0, 0]
 
 
 def test_jobs_that_an_event_pushes_stay_at_home(opened: Opens) -> None:
@@ -94,7 +101,7 @@ def test_without_the_setting_a_connection_is_its_own_only_place(opened: Opens) -
 
 def test_several_servers_are_shards(opened: Opens, redis_url: str) -> None:
     urls = (redis_url, f"{redis_url}{'&' if '?' in redis_url else '?'}db=1")
-    home = opened(1, redis_urls=urls, namespace=None)
+    home = opened(1, redis_urls=urls, namespace="")
 
     AddNumbersJob.perform_bulk([(number,) for number in range(100)])
 
@@ -105,7 +112,7 @@ def test_several_servers_are_shards(opened: Opens, redis_url: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"shards": 2, "namespace": None}, "set CLOCK_NAMESPACE"),
+        ({"shards": 2, "namespace": ""}, "set CLOCK_NAMESPACE"),
         ({"shards": 3, "redis_urls": ("{url}", "redis://b:1")}, "REDIS_URLS names 2 servers"),
         ({"shards": 1, "redis_urls": ("redis://a:1", "redis://b:1")}, "not the first of REDIS_URLS"),
     ],
@@ -120,7 +127,7 @@ def test_settings_that_contradict_each_other_are_refused(
 
 
 def test_a_push_to_several_shards_fails_if_one_does_not_answer(opened: Opens, redis_url: str) -> None:
-    opened(1, redis_urls=(redis_url, "redis://127.0.0.1:1"), namespace=None)
+    opened(1, redis_urls=(redis_url, "redis://127.0.0.1:1"), namespace="")
 
     with pytest.raises(StoreUnavailable):
         AddNumbersJob.perform_bulk([(number,) for number in range(100)])

@@ -89,6 +89,9 @@ def worker(with_clock: Path | None, burst: bool, **options: Any) -> None:
     if capsule is not None:
         config = _for_capsule(config, capsule)
     elif _needs_launcher(config):
+        if burst:  # a process for each shard: all must be emptied
+            shards = max(config.shards, len(config.redis_urls))
+            config = replace(config, processes=max(config.processes, shards))
         sys.exit(_run_several(config))
     with heartbeat_link(clock=SystemClock()) as link:
         _work(config, with_clock, burst, link)
