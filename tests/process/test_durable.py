@@ -89,7 +89,12 @@ def test_a_push_that_no_replica_has_is_reported_and_can_be_repeated(primary: Red
                 KeptJob.set(durable=1).perform_async()
             with pytest.raises(StoreUnavailable, match="Too few replicas"):
                 KeptJob.set(durable=1).perform_bulk([[], []])
-    eventually(lambda: replica.llen("queue:default") == 6, "all pushes on the replica")
+            for _ in range(2):  # the second time the job holds its lock, and nothing is written
+                with pytest.raises(StoreUnavailable, match="0 of 1"):
+                    KeptJob.set(durable=1, unique=True).perform_async()
+        with using_default(redis), pytest.raises(StoreUnavailable, match="0 of 1"):
+            KeptJob.set(unique=True, queue="other").perform_async()
+    eventually(lambda: replica.llen("queue:default") == 7, "all pushes on the replica")
     for connection in (redis, plain):
         connection.close()
 

@@ -90,7 +90,7 @@ class ToRedis:
     def carry_locked(self, parcels: Iterable[Parcel]) -> None:
         """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
         pushes = [
-            LockedPush(lock, parcel.queue, text, at)
+            LockedPush(lock, parcel.queue, text, at, parcel.durable)
             for parcel in parcels
             for lock, text, at in zip(parcel.locks or (), parcel.payloads, parcel.at or repeat(None), strict=False)
         ]
@@ -217,11 +217,10 @@ def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -
 
 def with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
     """The parcels, with the options of the push that are not in payloads. Raises JobError."""
-    if (order.durable or order.at_front) and any(parcel.locks for parcel in parcels):
-        option = "durable" if order.durable else "at_front"
+    if order.at_front and any(parcel.locks for parcel in parcels):
         if filling.current():
-            raise JobError(f"{order.job.wire_name}: {option} is not for jobs in a batch; remove it")
-        raise JobError(f"{order.job.wire_name}: {option} is not for unique jobs; remove it, or set unique=False")
+            raise JobError(f"{order.job.wire_name}: at_front is not for jobs in a batch; remove it")
+        raise JobError(f"{order.job.wire_name}: at_front is not for unique jobs; remove it, or set unique=False")
     if order.durable:
         parcels = [replace(parcel, durable=order.durable) for parcel in parcels]
     return in_front(order, parcels) if order.at_front else parcels

@@ -19,6 +19,7 @@ from clock.store.invalid_values import readable, text
 from clock.store.jobs.job_search import Found, JobSearch
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
 
 CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way
 FOREVER_MS = 100 * 366 * 86_400_000  # jobs that are due later than in 100 years are not searched
@@ -46,12 +47,16 @@ class Lock(msgspec.Struct):
 
 
 class LockedPush(NamedTuple):
-    """A job that is pushed if it gets its lock; `at` is in float seconds since 1970, None: now."""
+    """A job that is pushed if it gets its lock; `at` is in float seconds since 1970, None: now.
+
+    `durable`: how many replicas must have it; 0: as many as the setting says.
+    """
 
     lock: Lock
     queue: str
     payload: str
     at: float | None
+    durable: int = 0
 
 
 class HeldLock(NamedTuple):
@@ -82,12 +87,22 @@ def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> None:
 def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> list[bytes]:
     queues = list(dict.fromkeys(one.queue for one in pushes))
     args: list[str | int | float] = [now_ms]
-    for lock, queue, payload, at in pushes:
+    for lock, queue, payload, at, _ in pushes:
         args += [lock.key, lock.jid, lock.window_ms, lock.conflict, queues.index(queue) + 1, queue, payload]
         args += ["" if at is None else at, lock.bid]
     names = [*lock_keys(windows=True), keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
+    durable = max(durable_of(redis), *(one.durable for one in pushes))
+    run = script(redis, "push_unique")
     with translated():
-        return list(script(redis, "push_unique")(keys=names, args=args))
+        if not durable:
+            return list(run(keys=names, args=args))
+        with redis.pipeline(transaction=False) as pipeline:
+            run(keys=names, args=args, client=pipeline)
+            pipeline.set(keys.REPLICATED, 1, px=WAIT_MS)  # with it WAIT covers all earlier writes
+            pipeline.wait(durable, WAIT_MS)
+            replies, _, confirmed = pipeline.execute()
+        check_replicated(int(confirmed), durable)
+        return list(replies)
 
 
 def lock_keys(*, windows: bool = False) -> list[str]:
