@@ -12,7 +12,7 @@ from clock.web.charts.strips import KINDS
 from clock.web.rendering import STATIC
 
 CSS = (STATIC / "dashboard.css").read_text()
-DECISIONS = [kind for kind in KINDS if kind not in ("manual", "backfilled")]  # both in ink: shapes differ
+DECISIONS = [kind for kind in KINDS if kind not in ("manual", "backfilled")]  # these are told apart by shape
 TEXT, SURFACES = [*KINDS, "ink", "muted", "link", "danger"], ["surface", "page", "raised"]
 Matrix = list[list[float]]
 

@@ -32,7 +32,7 @@ class DecisionKind(StrEnum):
     OVERLAP = "overlap", "did not run: the previous run was still active", ("#564300", "#f2d95c")
     ERROR = "error", "failed, no jobs pushed", ("#8c0a30", "#f4577f")
     MANUAL = "manual", "fired manually", ("#15191f", "#e9ecf0")
-    BACKFILLED = "backfilled", "ran later: backfilled", ("#15191f", "#e9ecf0")
+    BACKFILLED = "backfilled", "ran later: backfilled", ("#0c5c75", "#63cbe8")
 
     def __new__(
         cls, value: str, words: str = "", colours: tuple[str, str] = ("", ""), fires: bool = False

@@ -41,7 +41,7 @@ def read(redis: Redis) -> list[StoredSchedule]:
     Raises StoreUnavailable, WrongType.
     """
     with typed(keys.SCHEDULES, "hash"):
-        found: Any = redis.hgetall(keys.SCHEDULES)
+        found: Any = redis.hgetall(keys.SCHEDULES) if redis.hlen(keys.SCHEDULES) else {}  # most have none
     read_ = (_decoded(text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
     return [one for one in read_ if one is not None]
 
