@@ -13,7 +13,16 @@ from tests.web.site import PATIENCE_MS, Site, served
 pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.timeout(400)]
 
 PAGES = (
-    *("/", "/?state=failing", "/?q=nothing", "/timeline", "/event?name=daily.digest", "/queues", "/busy"),
+    *(
+        "/",
+        "/?state=failing",
+        "/?q=nothing",
+        "/timeline",
+        "/event?name=daily.digest",
+        "/queues",
+        "/busy",
+        "/batches",
+    ),
     *("/heat", "/changes", "/metrics", "/metrics?span=24h&class=RemindPupilsJob", "/go?q=da"),
     *("/why?name=daily.digest&at=2026-03-29", "/why?name=daily.digest&at=2027-01-01", "/queue?name=default"),
     *(

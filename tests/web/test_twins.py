@@ -14,6 +14,8 @@ from redis import Redis
 
 from clock.cli.app import cli
 from clock.clocks import SystemClock, to_ms
+from clock.store import repairs
+from clock.store.jobs import batches, unique_locks
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
 from tests.web.conftest import CLOCK_FILE, Visitor
@@ -107,3 +109,22 @@ def test_the_findings_are_those_of_clock_doctor(ask: tuple[Ask, Visitor]) -> Non
 
     assert findings == steady(run("doctor"))
     assert len(findings) > 3
+
+
+def test_batches_and_one_with_its_failures(ask: tuple[Ask, Visitor], redis: Redis) -> None:
+    run, ana = ask
+    batches.open_batch(redis, "import-7", batches.Batch(created=1000, description="<rows>"), now_ms=1000)
+    lock = unique_locks.Lock("", "j1", bid="import-7")
+    job = json.dumps({**JOB, "jid": "j1", "bid": "import-7"})
+    unique_locks.push(redis, [unique_locks.LockedPush(lock, "mail", job, None)], now_ms=1000)
+    repairs.remove_queued(redis, "mail", [job.encode()])
+
+    assert ana.json("/batches") == run("batches")
+    one = ana.json("/batches", bid="import-7")
+    assert one == run("batches", "import-7")
+    assert [(child["jid"], child["how"], child["class_name"]) for child in one["failures"]] == [
+        ("j1", "deleted", "SendMailJob")
+    ]
+    shown = ana.text("/batches", bid="import-7")
+    assert "j1" in shown
+    assert "deleted" in shown

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from clock.web.page import Show
 from clock.web.pages import (
+    batches,
     busy,
     changes,
     event,
@@ -46,6 +47,7 @@ PAGES: Mapping[str, Show] = {
     "/why": event.why_page,
     "/queues": queues.show,
     "/queue": queues.show_one,
+    "/batches": batches.show,
     "/busy": busy.show,
     "/scheduled": job_sets.show_scheduled,
     "/retries": job_sets.show_retries,
