@@ -1,10 +1,14 @@
 """The guides under `docs/` that tell of commands, settings and metrics: what they say is what there is."""
 
 import json
+import logging
 import re
 import shlex
 from collections.abc import Iterator
+from logging.config import DictConfigurator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -102,3 +106,33 @@ def test_the_job_that_hides_an_argument_is_one() -> None:
     forget(names["ChangePasswordJob"])
 
     assert names["ChangePasswordJob"].redact == ("password",)
+
+
+def test_the_logging_that_is_shown_adds_the_fields_of_a_job() -> None:
+    [shown] = [block for block in blocks("monitoring", "python") if block.startswith("LOGGING")]
+    names: dict[str, dict[str, Any]] = {}
+    exec(shown, names)  # noqa: S102  # the guide's own example
+    config = names["LOGGING"]
+    made = DictConfigurator(config)
+
+    record = logging.LogRecord("jobs", logging.INFO, "", 0, "%s done", ("it",), None)
+    job_fields = made.configure_filter(config["filters"]["job"])
+    formatter = made.configure_formatter(config["formatters"]["short"])
+
+    assert isinstance(job_fields, logging.Filter)
+    assert job_fields.filter(record)
+    assert str(formatter.format(record)).endswith("it done")
+
+
+def test_the_permissions_that_the_guide_of_the_dashboard_shows_are_valid() -> None:
+    [shown] = [block for block in blocks("dashboard", "python") if "def access" in block]
+    names: dict[str, Any] = {}
+    exec(shown.partition("dashboard = ")[0], names)  # noqa: S102  # the guide's own example
+
+    def access_of(user: str) -> Any:
+        return names["access"](SimpleNamespace(original={"REMOTE_USER": user}))
+
+    assert access_of("") is None
+    assert access_of("ben").pause
+    assert not access_of("ben").see_arguments
+    assert access_of("ana").see_arguments

@@ -40,6 +40,8 @@ SECTIONS = (
         {
             "jobs": "Writing and pushing jobs, options, middleware, pushes after a commit",
             "unique": "Of jobs with the same key, only one waits or runs",
+            "limits": "Limits and rates: how many jobs of a name run at once, or start in a period",
+            "batches": "Groups of jobs with a callback, and chains of jobs",
             "iteration": "Long jobs that continue at their last item after a stop or a crash",
             "results": "What a job returned, and how to end one",
             "encryption": "Arguments that only your programs can read",
@@ -53,6 +55,7 @@ SECTIONS = (
             "deploying": "Procfiles, Heroku, Render, Fly, Docker, Kubernetes, systemd",
             "worker": "Running and stopping workers, retries, dead jobs, running next to Sidekiq",
             "monitoring": "Health checks, Prometheus, logs",
+            "observability": "Sentry, OpenTelemetry, StatsD and monitors of other services",
             "dashboard": "Serving the dashboard, mounting it behind your own login, permissions",
             "scaling": "Several applications on one server, clusters, durable writes, the ceiling of one server",
             "troubleshooting": "Every fault that a process reports: its cause and its cure",
