@@ -287,4 +287,4 @@ def test_why_of_a_busy_day_asks_redis_and_prints_no_more_than_of_a_quiet_one(
     assert coming == ["2099-01-01 00:00:00 EST to 2099-01-01 23:59:50 EST (8640 runs): will be due"]
     assert len(past) <= 50
     assert "... 159 more; `clock history busy -n 1000` shows them" in past
-    assert max(asked_of_past, asked_of_coming) < 70  # the types of our keys are looked at, too
+    assert max(asked_of_past, asked_of_coming) < 80  # one of them for the type of each of our keys
