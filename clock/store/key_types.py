@@ -22,7 +22,7 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS, keys.CANCELLED), "zset"),
     **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "string"),
     **dict.fromkeys((keys.HEALED, keys.BATCH_LOST, keys.OVERLAPS, keys.LIMIT_TURN), "string"),
-    **dict.fromkeys((keys.BATCH_CHECK, keys.LIMITS_CHECKED, keys.REPLICATED), "string"),
+    **dict.fromkeys((keys.BATCH_CHECK, keys.LIMITS_CHECKED, keys.RATES_CHECKED, keys.REPLICATED), "string"),
     **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),
     **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.EXPIRED), "hash"),
     **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),

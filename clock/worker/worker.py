@@ -12,14 +12,13 @@ from contextlib import suppress
 from functools import partial
 
 from clock import worker_hooks
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable, WorkerStuck
 from clock.job.encryption import key_ids
 from clock.job.job_run import RunListener
 from clock.job.middleware.metrics import METRICS
 from clock.problems import Problems
 from clock.store import Redis
-from clock.store.jobs import limit_holders
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import unserved_problems
@@ -37,6 +36,7 @@ from clock.worker.limits import Limits
 from clock.worker.maintenance.clock_watch import ClockWatch
 from clock.worker.maintenance.duties import Duties
 from clock.worker.maintenance.entry_errors import EntryErrors
+from clock.worker.maintenance.limit_checks import LimitChecks
 from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover, unpark
 from clock.worker.maintenance.scheduled import ScheduledJobs
@@ -358,7 +358,7 @@ class Worker:
             "watching the clock": self._clock_watch.look,
             "queues without a worker": self._look_for_unserved,
             "parked jobs": self._release_parked,
-            "limits": self._heal_limits,
+            "limits": LimitChecks(self._redis, clock=self._clock).look,
             "cancelled jobs": partial(cancel_running, self._redis, self._fetcher.slots, clock=self._clock),
             "jobs to be settled": self._moves.retry_refused,
             **({"shard": self._post.renew} if self._post else {}),
@@ -375,9 +375,6 @@ class Worker:
 
     def _flush_metrics(self) -> None:
         METRICS.flush(self._redis, self._clock.now())
-
-    def _heal_limits(self) -> None:
-        limit_holders.heal(self._redis, now_ms=to_ms(self._clock.now()))
 
     def _look_for_unserved(self) -> None:
         self._queues.found(*unserved_problems(self._redis, self._started))

@@ -9,7 +9,7 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import repairs
-from clock.store.jobs import batches, limit_holders, unique_locks
+from clock.store.jobs import batches, limit_holders, rates, unique_locks
 from clock.store.jobs.batches import Batch, Correction
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
 from clock.store.jobs.delayed import Delayed
@@ -134,6 +134,12 @@ def _begin_unique(redis: Redis) -> None:
 
 def _hold_rates(redis: Redis) -> None:
     assert InProgress(redis, "me").hold_rates("j1", ["mail"], 1.0, now=from_ms(NOON)) > 0
+
+
+def _forget_rates(redis: Redis) -> None:
+    _hold_rates(redis)
+    redis.zadd("clock:rate_starts", {f"mail\n{n}\nme#1#1": 0 for n in range(3)})
+    assert rates.forget(redis, within=0, now_ms=2 * NOON) == (rates.START, 2)
 
 
 def _blocked(redis: Redis) -> tuple[InProgress, list[Claimed]]:
@@ -288,6 +294,7 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "finish": _finish,
     "free_unique": _free_unique,
     "free_holders": _free_holders,
+    "forget_rates": _forget_rates,
     "hold_rates": _hold_rates,
     "set_limit": _set_limit,
     "push_unique": _push_unique,

@@ -9,10 +9,13 @@ import pytest
 from redis import Redis
 
 from clock import Job, Limit, Rate, RateLimited
+from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.job.push.client import using_clock
+from clock.store.jobs import rates
 from clock.testing import FakeClock, fake, inline, world
 from clock.testing.world.world import World
+from clock.worker.maintenance.limit_checks import LimitChecks
 from tests.job.redis_rows import delayed, waiting
 from tests.worker import jobs
 from tests.worker.conftest import Bench
@@ -59,6 +62,11 @@ def seconds(found: World, job: type[PostLetterJob]) -> list[float]:
     """When the runs began, in seconds after the start."""
     first = datetime.fromisoformat(f"{START}:00+00:00")
     return [round((run.began - first).total_seconds(), 2) for run in found.ran(job)]
+
+
+def after(**span: int) -> int:
+    """A time after the start, in ms."""
+    return to_ms(datetime.fromisoformat(f"{START}:00+00:00") + timedelta(**span))
 
 
 def test_jobs_over_the_rate_start_one_after_the_other_in_order(mail: World) -> None:
@@ -209,3 +217,61 @@ def test_a_wrong_rate_is_named(redis: Redis, rule: Callable[[], object], words: 
 def test_a_wrong_pause_is_named() -> None:
     with pytest.raises(ValueError, match="retry_after is -1; it must be 0 to"):
         RateLimited(-1)
+
+
+def test_a_rate_is_removed_once_it_allows_as_many_starts_as_a_new_one(mail: World) -> None:
+    for number in range(8):
+        mail.enqueue(PostLetterJob, number)
+        mail.enqueue(WindowLetterJob, number)
+    mail.run(minutes=3)
+
+    assert rates.forget(mail.redis, within=0, now_ms=after(minutes=1)) == (rates.START, 0)
+    assert rates.forget(mail.redis, within=0, now_ms=after(minutes=6)) == (rates.START, 2)
+    assert mail.redis.exists("clock:rates", "clock:rate_starts", "clock:rate_slots") == 0
+
+
+def test_a_rate_is_kept_while_a_start_counts_in_its_window(mail: World) -> None:
+    mail.enqueue(WindowLetterJob, 1)
+    mail.run(seconds=30)
+    began = to_ms(mail.ran(WindowLetterJob)[0].began)
+
+    assert rates.forget(mail.redis, within=0, now_ms=began + 59_000) == (rates.START, 0)
+    assert mail.redis.zcard("clock:rate_starts") == 1
+    assert rates.forget(mail.redis, within=0, now_ms=began + 61_000) == (rates.START, 1)
+    assert mail.redis.zcard("clock:rate_starts") == 0
+
+
+def test_a_rate_that_was_held_back_is_kept_until_that_is_over(mail: World) -> None:
+    RefusedLetterJob.refusals[:] = [RateLimited(retry_after=3600)]
+    mail.enqueue(RefusedLetterJob, 1)
+    mail.run(minutes=1)
+
+    assert rates.forget(mail.redis, within=0, now_ms=after(minutes=59)) == (rates.START, 0)
+    assert rates.forget(mail.redis, within=0, now_ms=after(minutes=62)) == (rates.START, 1)
+
+
+def test_the_slot_of_a_deleted_job_is_removed_after_a_day(mail: World) -> None:
+    for number in range(4):
+        mail.enqueue(PostLetterJob, number)
+    mail.run(seconds=1)
+    mail.redis.delete("schedule")
+
+    rates.forget(mail.redis, within=0, now_ms=after(hours=23))
+    assert mail.redis.zcard("clock:rate_slots") == 1
+    rates.forget(mail.redis, within=0, now_ms=after(hours=25))
+    assert mail.redis.zcard("clock:rate_slots") == 0
+
+
+def test_a_worker_removes_many_rates_in_steps_and_no_other_worker_does_so_in_that_minute(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.hset("clock:rates", mapping={f"account:{n}": "1.000|1.000|0.000|0.000|0.000" for n in range(3000)})
+    at, removed = rates.forget(redis, within=0)
+    assert (at == rates.START, 0 < removed < 3000) == (False, True)
+
+    LimitChecks(redis, clock=fake_clock).look()
+    assert redis.hlen("clock:rates") == 0
+
+    redis.hset("clock:rates", "account:1", "1.000|1.000|0.000|0.000|0.000")
+    LimitChecks(redis, clock=fake_clock).look()
+    assert redis.hlen("clock:rates") == 1

@@ -24,6 +24,7 @@ local function rate_slot(K, rules, place, now)
   end
   for i, rate in ipairs(rules.rates) do
     states[i].full = math.max(states[i].full, now) + rate.per * rate.weight / rate.count
+    if rate.window then states[i].counted = math.max(states[i].counted, now + rate.per) end
     states[i].save()
     for n = 1, rate.window and rate.weight or 0 do
       redis.pcall('ZADD', K.starts, 0, rate.name .. string.format('\n%020.3f\n', now) .. place .. '#' .. n)
