@@ -13,6 +13,7 @@ from clock.api.connecting import connect
 from clock.api.events import Events, EventState
 from clock.api.job_ref import JobRef, Located
 from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
+from clock.api.limits import Limits
 from clock.api.processes import Clocks, Workers
 from clock.api.queues import Queue
 from clock.api.schedules import Schedule, ScheduleChange, Schedules
@@ -22,6 +23,7 @@ from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerVi
 from clock.inspection.jobs.batches import BatchView
 from clock.inspection.jobs.bulk import Progress
 from clock.inspection.jobs.busy import BusyJob
+from clock.inspection.jobs.limits import LimitView
 from clock.inspection.jobs.pages import Page
 from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
 
@@ -45,6 +47,8 @@ __all__ = [
     "JobFilter",
     "JobRef",
     "JobSet",
+    "LimitView",
+    "Limits",
     "Located",
     "Page",
     "PlannedRun",

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +7,9 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.api import JobRef
+from clock.api import JobRef, Limits
 from clock.clocks import SystemClock
+from clock.errors import JobError
 from clock.store.jobs.in_progress import InProgress
 
 Clock = Callable[..., Result]
@@ -25,7 +27,7 @@ def busy(redis: Redis) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_the_limits_are_listed_and_their_jobs_shown(clock: Clock) -> None:
-    view = {"name": "crm", "maximum": 1, "holders": 1, "blocked": 2, "is_set": False}
+    view = {"name": "crm", "maximum": 1, "holders": 1, "blocked": 2, "is_set": False, "oldest_ms": None}
 
     assert json.loads(clock("limits", "list", "--json").output) == [view]
     assert clock("limits").output.splitlines()[1].split() == ["crm", "1", "1", "2"]
@@ -73,3 +75,17 @@ def test_a_blocked_job_is_found_and_cancelled(redis: Redis) -> None:
 
     assert redis.zcard("clock:blocked") == 1
     assert job.locate() is None
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_program_lists_limits_and_sets_their_maximum(redis: Redis) -> None:
+    limits = Limits(redis=redis)
+
+    assert limits.set_maximum("crm", 2) == 1
+    [view] = limits.current()
+    assert (view.name, view.maximum, view.holders, view.blocked, view.is_set) == ("crm", 2, 2, 1, True)
+    assert limits.reset("crm") == 0
+    [view] = asyncio.run(limits.acurrent())
+    assert (view.maximum, view.is_set) == (1, False)
+    with pytest.raises(JobError, match="maximum is -1; it must be a whole number, 0 to"):
+        limits.set_maximum("crm", -1)

@@ -22,6 +22,7 @@ PAGES = (
         "/queues",
         "/busy",
         "/batches",
+        "/blocked",
     ),
     *("/heat", "/changes", "/metrics", "/metrics?span=24h&class=RemindPupilsJob", "/go?q=da"),
     *("/why?name=daily.digest&at=2026-03-29", "/why?name=daily.digest&at=2027-01-01", "/queue?name=default"),

@@ -166,6 +166,7 @@ def test_a_key_of_a_wrong_type_is_named_and_hides_no_other_page(ana: Visitor, re
         "/dead",
         "/processes",
         "/batches",
+        "/blocked",
         "/redis",
         "/changes",
         "/metrics",

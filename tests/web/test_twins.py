@@ -15,7 +15,8 @@ from redis import Redis
 from clock.cli.app import cli
 from clock.clocks import SystemClock, to_ms
 from clock.store import repairs
-from clock.store.jobs import batches, unique_locks
+from clock.store.jobs import batches, limit_holders, unique_locks
+from clock.store.jobs.in_progress import InProgress
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
 from tests.web.conftest import CLOCK_FILE, Visitor
@@ -128,3 +129,24 @@ def test_batches_and_one_with_its_failures(ask: tuple[Ask, Visitor], redis: Redi
     shown = ana.text("/batches", bid="import-7")
     assert "j1" in shown
     assert "deleted" in shown
+
+
+def test_limits_with_their_blocked_jobs(ask: tuple[Ask, Visitor], redis: Redis) -> None:
+    run, ana = ask
+    now = SystemClock().now()
+    job = {**JOB, "limits": [{"name": "<crm>", "max": 1}], "enqueued_at": to_ms(now) - 7_200_000}
+    redis.lpush("queue:crm", *(json.dumps({**job, "jid": jid}) for jid in "abc"))
+    InProgress(redis, "host:1:a").claim(["crm"], 3, done=(), now=now, expires_seconds=60.0)
+    limit_holders.set_maximum(redis, "mail", 5)
+
+    rows = ana.json("/blocked")
+    shown = ana.text("/blocked")
+
+    assert rows == run("limits", "list")
+    assert [(row["name"], row["maximum"], row["holders"], row["blocked"]) for row in rows] == [
+        ("<crm>", 1, 1, 2),
+        ("mail", 5, 0, 0),
+    ]
+    assert [row["oldest_ms"] for row in rows] == [job["enqueued_at"], None]
+    assert "2 h ago" in shown
+    assert "5 set by hand" in shown

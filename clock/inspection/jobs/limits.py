@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.job_sets import free_locks_of
 from clock.inspection.jobs.jobs import FoundJob, found
-from clock.job.payload import Payload, decode
+from clock.job.payload import Payload, decode, instant
 from clock.printable import shortened_list
 from clock.store import Redis, keys, repairs
 from clock.store.jobs import limit_holders, scanning
@@ -16,13 +16,15 @@ from clock.store.jobs.limit_holders import IN_QUEUE, Blocked, Holder
 from clock.store.jobs.scanning import START, Cursor
 
 SECONDS = 60.0  # of a deep check, at most
+LATEST = 1e11  # seconds since 1970: a later time is another program's mistake
 
 
 @dataclass(frozen=True, slots=True)
 class LimitView:
     """A limit: how many jobs hold a place, and how many are blocked.
 
-    `maximum` is None if no job with the limit could be read. `is_set`: it was set by hand.
+    `maximum` is None if no job with the limit could be read. `is_set`: it was set by hand. `oldest_ms`: when the
+    blocked job that is next was enqueued (ms since 1970); None: unknown, or no job is blocked.
     """
 
     name: str
@@ -30,6 +32,7 @@ class LimitView:
     holders: int
     blocked: int
     is_set: bool = False
+    oldest_ms: int | None = None
 
 
 def limits(redis: Redis) -> list[LimitView]:
@@ -37,25 +40,32 @@ def limits(redis: Redis) -> list[LimitView]:
     by_hand = limit_holders.maxima(redis)
     first = {holder.name: holder for holder in limit_holders.holders(redis)}
     names = sorted({*by_hand, *first, *limit_holders.blocked_names(redis)})
-    counts = limit_holders.counts(redis, names)
+    counts, waiting = limit_holders.counts(redis, names), limit_holders.next_blocked(redis, names)
     return [
         LimitView(
             name,
-            by_hand[name] if name in by_hand else _maximum(redis, name, first.get(name)),
+            by_hand[name] if name in by_hand else _maximum(redis, name, waiting.get(name), first.get(name)),
             held,
             waits,
             is_set=name in by_hand,
+            oldest_ms=_enqueued_ms(waiting.get(name)),
         )
         for name, (held, waits) in zip(names, counts, strict=True)
     ]
 
 
-def _maximum(redis: Redis, name: str, holder: Holder | None) -> int | None:
+def _maximum(redis: Redis, name: str, waits: Blocked | None, holder: Holder | None) -> int | None:
     """The maximum in the payload of a blocked job, or of a holder."""
-    payloads = [one.payload for one in limit_holders.blocked(redis, name, 1)]
-    if not payloads and holder is not None:
-        payloads = [payload for payload in [limit_holders.payload_of(redis, holder)] if payload]
-    return next((limit for payload in payloads for limit in [_maxima(payload).get(name)]), None)
+    payload = waits.payload if waits else None
+    if payload is None and holder is not None:
+        payload = limit_holders.payload_of(redis, holder)
+    return _maxima(payload).get(name) if payload else None
+
+
+def _enqueued_ms(waits: Blocked | None) -> int | None:
+    """When a blocked job was enqueued; None: unknown."""
+    at = instant(found(waits.payload).payload.get("enqueued_at")) if waits else None
+    return round(at * 1000) if at is not None and 0 <= at < LATEST else None
 
 
 def blocked_jobs(redis: Redis, name: str, count: int, start: int = 0) -> list[FoundJob]:

@@ -70,6 +70,15 @@ def blocked(redis: Redis, name: str, count: int, start: int = 0) -> list[Blocked
     return [one for member in found if (one := read_blocked(member)) is not None]
 
 
+def next_blocked(redis: Redis, names: Sequence[str]) -> dict[str, Blocked]:
+    """The blocked job of each limit that is next; limits without one are left out. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=1)
+        found: Any = [member for reply in readable(pipeline) for member in reply or ()]
+    return {one.name: one for member in found if (one := read_blocked(member)) is not None}
+
+
 def blocked_names(redis: Redis) -> list[str]:
     """The limits that have blocked jobs, `MOST_NAMES` at most. Raises StoreUnavailable."""
     names: list[str] = []

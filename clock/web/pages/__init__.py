@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from clock.web.page import Show
 from clock.web.pages import (
     batches,
+    blocked,
     busy,
     changes,
     event,
@@ -48,6 +49,7 @@ PAGES: Mapping[str, Show] = {
     "/queues": queues.show,
     "/queue": queues.show_one,
     "/batches": batches.show,
+    "/blocked": blocked.show,
     "/busy": busy.show,
     "/scheduled": job_sets.show_scheduled,
     "/retries": job_sets.show_retries,
