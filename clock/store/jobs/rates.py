@@ -12,7 +12,7 @@ from clock.store.server.connection import translated
 
 CHECKED_AFTER_MS = 60_000
 SLOT_KEPT_MS = 86_400_000  # a job may wait so long in its queue, after its slot, and keeps its turn
-MOST = 500  # rates, and slots, of one call: about 1 ms
+MOST = 500  # rates, and slots, of one call: a few ms
 START = "0"
 
 _monotonic = SystemClock().monotonic
