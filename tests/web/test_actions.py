@@ -197,6 +197,20 @@ def test_a_queue_is_cleared(ana: Visitor, redis: Redis) -> None:
     assert not redis.exists("queue:default")
 
 
+def test_the_maximum_of_a_limit_is_set_and_reset(ana: Visitor, redis: Redis) -> None:
+    redis.hset("clock:limits", "crm", 3)
+
+    message = _ask_and_answer(ana, "/act/set_limit?name=crm", maximum="10")
+
+    assert message == "The maximum of the limit was changed."
+    assert redis.hgetall("clock:limits") == {b"crm": b"10"}
+    assert 'href="/act/set_limit?name=crm' in ana.page("/blocked")
+    assert ana.post("/act/set_limit", SAME_SITE, name="crm", maximum="-1").status == 400
+    _ask_and_answer(ana, "/act/set_limit?name=crm", maximum="")
+    assert redis.hgetall("clock:limits") == {}
+    assert [entry.change.target for entry in changes(redis, 5)] == ["crm: as in the code", "crm: 10"]
+
+
 def test_a_retry_is_moved_to_the_dead_jobs(ana: Visitor, redis: Redis) -> None:
     redis.zadd("retry", {_job(1): NOW_SECONDS + 60})
 

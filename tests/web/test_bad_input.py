@@ -49,6 +49,7 @@ BAD_FORMS: list[tuple[str, dict[str, Any], int]] = [
     ("delete_job", {"in": "dead", "jid": "nobody", "at": "nan"}, 404),
     ("delete_job", {"in": "queue:nothing", "jid": "nobody"}, 404),
     ("clear_queue", {"name": "nothing"}, 404),
+    ("set_limit", {"name": "nothing", "maximum": "3"}, 404),
     ("stop_worker", {"worker": "nobody"}, 404),
 ]
 QUERIES = [

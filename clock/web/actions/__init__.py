@@ -6,13 +6,17 @@ from clock.web.actions.bulk import BULK
 from clock.web.actions.display import DISPLAY
 from clock.web.actions.events import EVENTS
 from clock.web.actions.jobs import JOBS
+from clock.web.actions.limits import LIMITS
 from clock.web.actions.processes import PROCESSES
 from clock.web.actions.schedules import SCHEDULES
 from clock.web.page import Page, Show, Visit
 from clock.web.request import Response
 
 #: name, which is the last part of its path -> the action
-ACTIONS: Mapping[str, Action] = {**EVENTS, **BACKFILLS, **JOBS, **BULK, **PROCESSES, **SCHEDULES, **DISPLAY}
+ACTIONS: Mapping[str, Action] = {
+    **{**EVENTS, **BACKFILLS, **JOBS, **BULK},
+    **{**LIMITS, **PROCESSES, **SCHEDULES, **DISPLAY},
+}
 
 
 def confirm(name: str) -> Show:
