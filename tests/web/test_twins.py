@@ -67,6 +67,8 @@ def test_the_events_are_those_of_clock_list(ask: tuple[Ask, Visitor]) -> None:
     rows = {row["name"]: row for row in visitor.json("/")}
 
     for event in run("list"):
+        if event["name"] == "ticks":  # it has no run yet, so it is due 10 minutes after the moment of asking
+            del event["next_due"]
         assert {name: rows[event["name"]][name] for name in event} == event
     assert len(rows) == 2
 
