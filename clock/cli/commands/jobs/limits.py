@@ -15,6 +15,8 @@ from clock.cli.wiring import opened
 from clock.inspection.jobs.limits import LimitView, blocked_jobs
 from clock.inspection.jobs.limits import limits as all_limits
 from clock.job.limits import LARGEST
+from clock.printable import shortened_list
+from clock.store import Redis
 from clock.store.jobs import limit_holders
 
 
@@ -79,7 +81,10 @@ def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
         return
     rows = [("holds a place", one.jid, one.place) for one in held[:limit]]
     rows += [("is blocked", job.jid, f"{job.job_class}, queue {job.queue}") for job in blocked]
-    echo_table(["job", "jid", "where"], rows) if rows else echo("No jobs.")
+    if rows:
+        echo_table(["job", "jid", "where"], rows)
+    else:
+        echo(f"No job holds a place of {name!r} or waits for one. {_names_in_use(redis)}")
 
 
 @limits.command("set", short_help="Set the maximum of the limit NAME.")
@@ -95,8 +100,12 @@ def set_command(name: str, maximum: int, **options: Any) -> None:
     Example: python -m clock limits set crm 10
     """
     redis, _ = opened(answering_settings(**options))
+    in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis))
     freed = limit_holders.set_maximum(redis, name, maximum)
-    echo(f"{name}: at most {maximum:,} jobs at a time; {freed:,} blocked jobs can run now")
+    jobs = "1 job" if maximum == 1 else f"{maximum:,} jobs"
+    echo(f"{name}: at most {jobs} at a time; {freed:,} blocked jobs can run now")
+    if not in_use:
+        echo(f"Note: no job has this limit at this moment. {_names_in_use(redis)}")
 
 
 @limits.command("reset", short_help="Use the maximum in the code again.")
@@ -111,6 +120,11 @@ def reset_command(name: str, **options: Any) -> None:
     redis, _ = opened(answering_settings(**options))
     freed = limit_holders.set_maximum(redis, name, None)
     echo(f"{name}: the maximum in the code counts; {freed:,} blocked jobs can run now")
+
+
+def _names_in_use(redis: Redis) -> str:
+    names = [view.name for view in all_limits(redis) if view.holders or view.blocked]
+    return f"Limits in use: {shortened_list(names)}" if names else "No limits are in use."
 
 
 def _maximum(view: LimitView) -> str:
