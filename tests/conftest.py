@@ -24,8 +24,9 @@ load_profile()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A run under `nohup` has it ignored, as would every process that it starts.
+# A run under `nohup`, or in the background of a shell, has them ignored, as would every process that it starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -35,7 +35,7 @@ ENVIRONMENT = {
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class BakeBreadJob(Job):
+class BakeRollsJob(Job):
     retry = 1
 
     def perform(self, outcome: str = "done") -> None:
@@ -49,19 +49,19 @@ def loads(*lines: str) -> Timetable:
     head = "from datetime import timedelta\nfrom clock import configure, cron, every\n"
     return testing.loads(
         head
-        + "from tests.monitors.test_monitors import BakeBreadJob\nconfigure(tz='Europe/Berlin')\n"
+        + "from tests.monitors.test_monitors import BakeRollsJob\nconfigure(tz='Europe/Berlin')\n"
         + "\n".join(lines)
     )
 
 
 YEAR = (
-    "every().day.at('06:00').named('bread').monitor().do(BakeBreadJob)",
-    "every().weekday.at('09:00').named('rolls').except_on('DE-BY').monitor().do(BakeBreadJob)",
-    "cron('0 8,10 * * mon-sat').named('oven').monitor(grace=timedelta(minutes=2)).do(BakeBreadJob)",
+    "every().day.at('06:00').named('bread').monitor().do(BakeRollsJob)",
+    "every().weekday.at('09:00').named('rolls').except_on('DE-BY').monitor().do(BakeRollsJob)",
+    "cron('0 8,10 * * mon-sat').named('oven').monitor(grace=timedelta(minutes=2)).do(BakeRollsJob)",
     "every().day.at('02:30').named('night').monitor().do(print)",
-    "every(6).hours.named('news').monitor().do(BakeBreadJob)",
+    "every(6).hours.named('news').monitor().do(BakeRollsJob)",
     "every().sunday.at('08:00').named('cake').if_(lambda due: due.day < 8).monitor().do(print)",
-    "every().day.at('12:00').named('lunch').jitter(timedelta(minutes=20)).monitor().do(BakeBreadJob)",
+    "every().day.at('12:00').named('lunch').jitter(timedelta(minutes=20)).monitor().do(BakeRollsJob)",
     "every().month.on(1).at('00:00').named('bill').monitor().do(print)",
 )
 
@@ -196,8 +196,8 @@ def test_a_worker_reports_a_run_once_with_its_retries(
     reports: list[Report], redis: Redis, bench: Callable[..., Bench], outcome: str, states: list[str]
 ) -> None:
     parts = bench()
-    BakeBreadJob.set(fields={"clock_monitor": "bread"}).perform_async(outcome)
-    BakeBreadJob.perform_async()  # of no event
+    BakeRollsJob.set(fields={"clock_monitor": "bread"}).perform_async(outcome)
+    BakeRollsJob.perform_async()  # of no event
 
     parts.run_all()
     for text in redis.zrange("retry", 0, -1):
@@ -211,11 +211,11 @@ def test_a_worker_reports_a_run_once_with_its_retries(
 
 
 def test_the_job_of_a_monitored_event_carries_the_monitor() -> None:
-    [event] = loads("every().day.at('06:00').named('bread').monitor().do(BakeBreadJob, 'done')").events
+    [event] = loads("every().day.at('06:00').named('bread').monitor().do(BakeRollsJob, 'done')").events
 
     assert event.packed_push is not None
     assert json.loads(event.packed_push.text("bread", 0, None, "j", "1"))["x_clock_monitor"] == "bread"
-    assert str(event.action) == "BakeBreadJob('done')"
+    assert str(event.action) == "BakeRollsJob('done')"
 
 
 def test_requests_reach_a_server_and_a_refusal_is_told_apart(caplog: pytest.LogCaptureFixture) -> None:

@@ -59,7 +59,7 @@ def test_django_sends_what_was_committed_and_makes_the_reports_of_its_database(
 SETTINGS = """
 DATABASES = {"default": {
     "ENGINE": "django.db.backends.postgresql",
-    "NAME": "postgres", "USER": "clock", "HOST": %r, "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True,
+    "NAME": "example", "USER": "clock", "HOST": %r, "CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True,
 }}
 """
 
@@ -69,6 +69,8 @@ def test_django_jobs_and_rows_survive_connections_that_the_database_has_closed(
 ) -> None:
     pytest.importorskip("django")
     psycopg = pytest.importorskip("psycopg")
+    with psycopg.connect(postgresql, autocommit=True) as database:
+        database.execute("CREATE DATABASE example")  # another project has tables of the same names
     app = example("django_app")
     with (app.folder / "shop" / "settings.py").open("a") as settings:
         settings.write(SETTINGS % postgresql.partition("host=")[2])

@@ -21,7 +21,7 @@ class MakeFolderJob(Job):
     # The planted bug: run again after its worker was killed, it finds its folder and fails.
     def perform(self):
         os.mkdir(os.path.join("out", self.jid))
-        time.sleep(0.6)
+        time.sleep(2)
 
 
 class SleepJob(Job):

@@ -32,7 +32,7 @@ class SendBulkMailJob(Job):
     def perform(self, number: int) -> None: ...
 
 
-class FanOutJob(IterableJob):
+class FanOutSumsJob(IterableJob):
     exactly_once = True
 
     def items(self, number: int, *, cursor: int | None) -> Iterator[tuple[int, int]]:

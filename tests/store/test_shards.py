@@ -15,7 +15,7 @@ from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.ledger.held_pushes import holding
 from clock.store.server.connection import set_default
 from clock.store.server.shards import every, names_of, place_of
-from tests.store.sharded_jobs import AddNumbersJob, CallPartnerJob, FanOutJob, RebuildOneJob, SendBulkMailJob
+from tests.store.sharded_jobs import AddNumbersJob, CallPartnerJob, FanOutSumsJob, RebuildOneJob, SendBulkMailJob
 
 Opens = Callable[..., Redis]
 
@@ -69,7 +69,7 @@ def test_jobs_with_a_rule_stay_at_home(opened: Opens) -> None:
 
     for number in range(20):
         RebuildOneJob.perform_async(number)
-    for job in (FanOutJob, CallPartnerJob, SendBulkMailJob):
+    for job in (FanOutSumsJob, CallPartnerJob, SendBulkMailJob):
         job.perform_bulk([(number,) for number in range(20)])
         job.perform_async(20)
     with Batch(on_success=AddNumbersJob, args=[1]):
