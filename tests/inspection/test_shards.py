@@ -25,6 +25,7 @@ from clock.store.server.shards import every, note, place_of
 from tests.store.sharded_jobs import AddNumbersJob
 
 NOW = datetime.now(UTC)
+LATER = NOW.timestamp() + 86_400  # tests of other modules run for long before these
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def start_worker(place: Redis, name: str) -> None:
 
 def test_counts_add_up_all_shards(home: Redis) -> None:
     AddNumbersJob.perform_bulk([(number,) for number in range(50)])
-    AddNumbersJob.perform_bulk([(number,) for number in range(30)], at=NOW.timestamp() + 3600)
+    AddNumbersJob.perform_bulk([(number,) for number in range(30)], at=LATER)
     for place in every(home):
         place.set(keys.STAT_PROCESSED, 7)
 
@@ -59,9 +60,7 @@ def test_counts_add_up_all_shards(home: Redis) -> None:
 
 @pytest.mark.parametrize("order", ["first", "last"])
 def test_pages_show_each_job_of_all_shards_once(home: Redis, order: str) -> None:
-    jids = AddNumbersJob.perform_bulk(
-        [(n,) for n in range(40)], at=[NOW.timestamp() + 60 + n % 7 for n in range(40)]
-    )
+    jids = AddNumbersJob.perform_bulk([(n,) for n in range(40)], at=[LATER + n % 7 for n in range(40)])
     seen, cursor, pages = [], None, 0
 
     while pages == 0 or cursor:
@@ -74,9 +73,7 @@ def test_pages_show_each_job_of_all_shards_once(home: Redis, order: str) -> None
 
 
 def test_a_search_returns_the_jobs_of_all_shards_in_order(home: Redis) -> None:
-    AddNumbersJob.perform_bulk(
-        [(n,) for n in range(40)], at=[NOW.timestamp() + 60 + 7 * n % 40 for n in range(40)]
-    )
+    AddNumbersJob.perform_bulk([(n,) for n in range(40)], at=[LATER + 7 * n % 40 for n in range(40)])
 
     due = [job.at for job in ScheduledSet()]
 
@@ -85,7 +82,7 @@ def test_a_search_returns_the_jobs_of_all_shards_in_order(home: Redis) -> None:
 
 
 def test_changes_reach_the_jobs_of_all_shards(home: Redis) -> None:
-    jids = AddNumbersJob.perform_bulk([(number,) for number in range(40)], at=NOW.timestamp() + 60)
+    jids = AddNumbersJob.perform_bulk([(number,) for number in range(40)], at=LATER)
     scheduled = ScheduledSet()
 
     assert scheduled.reschedule(NOW.replace(year=NOW.year + 1), class_="AddNumbers*") == 40
@@ -143,7 +140,7 @@ def test_a_shard_that_does_not_answer_hides_nothing_else(redis: Redis, redis_url
 def test_old_shards_are_reported_and_emptied_without_losing_a_job(home: Redis, redis_url: str) -> None:
     note(home, 1)
     jids = AddNumbersJob.perform_bulk([(number,) for number in range(500)])
-    jids += AddNumbersJob.perform_bulk([(number,) for number in range(30)], at=NOW.timestamp() + 60)
+    jids += AddNumbersJob.perform_bulk([(number,) for number in range(30)], at=LATER)
     last = every(home)[2]
     last.zadd("dead", {json.dumps({"jid": "d1", "class": "A", "queue": "low"}): 1})
     last.hset(keys.IN_PROGRESS + "host:1:a", "7", "low\n" + json.dumps({"jid": "p1", "class": "A"}))

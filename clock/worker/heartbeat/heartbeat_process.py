@@ -41,7 +41,7 @@ MOST_COUNTED_SECONDS = 5.0  # of one look: a machine that was suspended does not
 QUIET_SECONDS = 2.0  # without a sign, until the process state is read
 SOCKET_SECONDS = 3.0  # for an answer of Redis: the end of the worker must be noticed soon
 ABORT_SECONDS = 2.0  # for a traceback of a frozen worker, until it is killed
-LAST_SECONDS = 2.0  # for reporting the worker's end
+LAST_SECONDS = 5.0  # for the worker's process to end once it has closed the channel, and for reporting its end
 LATE_BEATS = 1.5  # after so many heartbeats' time without one of the worker, this process sends them
 
 SIGN, BEATEN = b".", b"b"  # what the worker sends: it runs; Redis has its heartbeat
@@ -142,7 +142,7 @@ class HeartbeatProcess:
         return is_open
 
     def report_end(self) -> None:
-        """Report that the worker's process is gone. Gives up if Redis does not answer within 2 s."""
+        """Report that the worker's process is gone. Gives up if Redis does not answer within 5 s."""
         signal.alarm(int(LAST_SECONDS))  # ends this process
         try:
             self._register.note_end(self._assignment.identity, self._end)
@@ -171,7 +171,7 @@ class HeartbeatProcess:
 
     def _ends_now(self) -> bool:
         """Whether the worker's process, which has closed the channel, ends; it takes the kernel a moment."""
-        deadline = self._clock.monotonic() + LOOK_SECONDS
+        deadline = self._clock.monotonic() + LAST_SECONDS
         while not (ended := self._worker.has_ended()) and self._clock.monotonic() < deadline:
             select.select([], [], [], LOOK_SECONDS / 50)
         return ended
