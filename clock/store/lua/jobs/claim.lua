@@ -62,8 +62,8 @@ if wanted == 0 then return claimed end
 redis.call('HLEN', KEYS[1]) -- if it is not a hash, this ends the script before a job has left its queue
 local worker, now, held_back = string.match(KEYS[1], 'clock:in_progress:(.*)$'), nil, 0
 local function may_claim(queue, payload)
-  local rules = rules_of(payload)
-  if not rules then return true end
+  local is_read, rules = pcall(rules_of, payload) -- an error here would lose the jobs that have left their queue
+  if not is_read or not rules then return true end
   now = now or now_ms(ARGV[before_names])
   local place = worker .. '#' .. number + #claimed
   local is_valid, admitted = pcall(admit, K, R, rules, queue, payload, place, now)

@@ -14,7 +14,7 @@ local function add_rule(list, entry, fields)
     if other.name == entry.name then return end
   end
   entry.window = entry.window == true
-  entry.weight = math.min(entry.weight or 1, entry.count or 1)
+  if #fields > 1 then entry.weight = math.min(entry.weight, entry.count) end -- a rate
   list[#list + 1] = entry
 end
 
