@@ -165,6 +165,7 @@ class OwnBatch:
 
     def __init__(self, bid: str, adder: str) -> None:
         self.bid = bid
+        self.adder = adder
         self._filling = Filling(bid, adder)
         self._tokens: list[Token[Filling | None]] = []
 
@@ -181,9 +182,11 @@ def own_batch(context: Context) -> OwnBatch:
     bid = context.payload.get("bid")
     if not isinstance(bid, str):
         raise JobError(f"{context.payload.get('class')}: self.batch is for jobs that a batch pushed")
-    if context.state.batch is None:
-        context.state.batch = OwnBatch(bid, context.jid)
-    return cast("OwnBatch", context.state.batch)
+    adder = filling.named(context.jid)
+    own = cast("OwnBatch | None", context.state.batch)
+    if own is None or own.adder != adder:
+        context.state.batch = own = OwnBatch(bid, adder)
+    return own
 
 
 def _signature(job: Callback, args: Sequence[Any]) -> Signature:
@@ -212,8 +215,9 @@ def _keeper() -> Keeper:
 
 
 _lock = threading.Lock()
-#: How many batches each running job has opened; by the identity of its payload, which the entry keeps alive.
-_opened: OrderedDict[int, tuple[Mapping[str, object], int]] = OrderedDict()  # guarded by _lock
+#: How many batches each running job, or its item, has opened; by the identity of its payload, which the entry
+#: keeps alive, and its name.
+_opened: OrderedDict[tuple[int, str], tuple[Mapping[str, object], int]] = OrderedDict()  # guarded by _lock
 
 
 def _new_bid() -> str:
@@ -223,12 +227,14 @@ def _new_bid() -> str:
         return jid_of(f"{held.event}\0batch", held.due_ms, len(held.batches))
     if payload is None or not payload.get("jid"):
         return new_jid()
+    name = filling.named(str(payload["jid"]))
+    key = id(payload), name
     with _lock:
-        _, place = _opened.pop(id(payload), (payload, 0))
-        _opened[id(payload)] = payload, place + 1
+        _, place = _opened.pop(key, (payload, 0))
+        _opened[key] = payload, place + 1
         if len(_opened) > _MOST_OPENERS:
             _opened.popitem(last=False)
-    return jid_of(f"{payload['jid']}\0batch", 0, place)
+    return jid_of(f"{name}\0batch", 0, place)
 
 
 def _text(value: object) -> str | None:

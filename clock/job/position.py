@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from clock.errors import JobCancelled, JobError, StoreError
@@ -12,6 +13,7 @@ from clock.job.context import Context
 from clock.job.options import in_seconds
 from clock.job.payload import encode
 from clock.job.push import client
+from clock.job.push.filling import ITEM
 from clock.job.run_state import EndedEarly
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger.held_pushes import ItemPushes, holding_in
@@ -59,7 +61,16 @@ class Position:
 
     @contextmanager
     def holding(self, cursor: object) -> Iterator[None]:
-        """With exactly_once, hold the jobs that the item of `cursor` pushes; drop them if it fails."""
+        """Handle the item of `cursor`. With exactly_once, hold the jobs that it pushes; drop them if it fails."""
+        token = ITEM.set(partial(self._text, cursor))
+        try:
+            with self._holding(cursor):
+                yield
+        finally:
+            ITEM.reset(token)
+
+    @contextmanager
+    def _holding(self, cursor: object) -> Iterator[None]:
         if self._held is None:
             yield
             return

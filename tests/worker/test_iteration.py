@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock import IterableJob, Job
+from clock import Batch, IterableJob, Job
 from clock.errors import JobError
 from clock.job import registry
+from clock.store.jobs import batches
 from clock.testing import FakeClock, fake, inline, world
 from clock.worker.heartbeat.heartbeat import WorkerDescription
 from clock.worker.maintenance.recovery import recover
@@ -272,3 +273,51 @@ def test_tests_run_it_inline_collected_and_in_a_world(redis: Redis) -> None:
         assert [run.outcome for run in w.ran(AwaitThingsJob)] == ["done"]
 
     assert seen == [1, 2] * 3
+
+
+class ImportThingsJob(CountThingsJob):
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        with self.batch:
+            ChildJob.perform_async(7)
+            super().each(number, stop, name)
+
+
+@pytest.mark.parametrize("exactly_once", [True, False])
+@pytest.mark.parametrize("crash_at", [1, 4])
+def test_a_run_that_continues_adds_the_missing_jobs_to_its_batch_though_their_arguments_are_equal(
+    bench: Build, redis: Redis, crash_at: int, *, exactly_once: bool
+) -> None:
+    with Batch() as batch:
+        ImportThingsJob.set(exactly_once=exactly_once).perform_async(5)
+    at(crash_at, boom)
+    bench().run_all()
+    [payload] = retried(redis)
+    redis.lpush("queue:default", json.dumps(payload))
+
+    bench().run_all()
+
+    children = waiting(redis, "children")
+    assert len(children) == len({child["jid"] for child in children}) == 5
+    assert {child["bid"] for child in children} == {batch.bid}
+    assert batches.count(redis, [batch.bid])[0][:2] == (5, 1)
+
+
+class OpenThingsJob(CountThingsJob):
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        with Batch():
+            ChildJob.perform_async(7)
+            super().each(number, stop, name)
+
+
+def test_a_run_that_continues_opens_the_batches_of_its_items_and_no_other(bench: Build, redis: Redis) -> None:
+    OpenThingsJob.perform_async(4)
+    at(3, boom)
+    bench().run_all()
+    [payload] = retried(redis)
+    redis.lpush("queue:default", json.dumps(payload))
+
+    bench().run_all()
+
+    children = waiting(redis, "children")
+    assert len({child["jid"] for child in children}) == len({child["bid"] for child in children}) == 4
+    assert redis.hlen("clock:batches") == 4

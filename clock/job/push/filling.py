@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -21,7 +21,8 @@ from clock.job.payload import encode
 class Filling:
     """A block that adds the jobs pushed in it to the batch `bid`. It may be used from several threads.
 
-    `adder` is the jid of the job that adds to its own batch; '': the block has opened the batch.
+    `adder` is the jid of the job that adds to its own batch, with its item if it iterates; '': the block has
+    opened the batch.
     """
 
     def __init__(self, bid: str, adder: str = "") -> None:
@@ -50,11 +51,20 @@ def jid_after(name: str, event: str) -> str:
 
 
 CURRENT: ContextVar[Filling | None] = ContextVar("clock_batch", default=None)
+#: Returns the cursor, as JSON, of the item that an iterating job handles. A run that continues has other items
+#: before it, so what an item pushes is counted from its start.
+ITEM: ContextVar[Callable[[], str] | None] = ContextVar("clock_item", default=None)
 
 
 def current() -> Filling | None:
     """The batch that receives what this thread or task pushes; None without one."""
     return CURRENT.get()
+
+
+def named(jid: str) -> str:
+    """The name of a running job, with its item if it iterates: the same for each run of this item."""
+    item = ITEM.get()
+    return f"{jid}\0{item()}" if item else jid
 
 
 @contextmanager

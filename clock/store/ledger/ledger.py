@@ -174,6 +174,7 @@ class RedisLedger:
             if problem not in self._reported:
                 self._reported.add(problem)
                 cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
+                cure = "name a batch that is open" if problem.startswith("the parent ") else cure
                 logger.error("In Redis, %s. Events run anyway; %s.", problem, cure)
 
     def orphan(self, declared: Collection[str], now_ms: int) -> None:

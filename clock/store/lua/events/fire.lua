@@ -95,6 +95,12 @@ local function push(job)
   end
 end
 
+local function open(event, bid, text, parent)
+  if open_batch(batch_keys(11), bid, text, parent) ~= 'no parent' then return end
+  open_batch(batch_keys(11), bid, text, '')
+  table.insert(problems, 'the parent ' .. parent .. ' of a batch of ' .. event .. ' is unknown or done: it has none now')
+end
+
 local any_pause = holds(KEYS[5], 'hash') and kinds[KEYS[5]] ~= 'none'
 local function covers(period, due)
   return due >= period['from'] and not (type(period['until']) == 'number' and due >= period['until'])
@@ -174,7 +180,7 @@ for n, event in ipairs(events) do
   if watched[n] then next_watched = next_watched + 1 end
   if verdict == 1 then
     if next(locks) then take_locks(n, first, last) end
-    for _, batch in ipairs(batches[n] or {}) do open_batch(batch_keys(11), unpack(batch, 1, 3)) end
+    for _, batch in ipairs(batches[n] or {}) do open(event, unpack(batch, 1, 3)) end
     write_history(n)
     if backfilled[n] then redis.call('ZADD', BACKFILLED, backfilled[n], dues[n] .. ' ' .. event) end
     for job = first, last do push(job) end
