@@ -91,6 +91,7 @@ def test_a_program_lists_limits_and_sets_their_maximum(redis: Redis) -> None:
         limits.set_maximum("crm", -1)
 
 
+@pytest.mark.usefixtures("busy")
 @pytest.mark.parametrize("words", [("show", "crmm"), ("set", "crmm", "1")])
 def test_for_an_unknown_name_the_limits_in_use_are_named(clock: Clock, words: tuple[str, ...]) -> None:
     assert "Limits in use: crm\n" in clock("limits", *words).output
