@@ -19,6 +19,8 @@ from clock.config import SETTINGS, json_schema
 from clock.job import Job
 from clock.job.registry import forget
 
+pytestmark = pytest.mark.usefixtures("log_as_before")  # a command sets the log up
+
 DOCS = Path(__file__).parent.parent / "docs"
 GUIDES = ("command-line", "deploying", "monitoring", "observability", "scaling", "security", "settings")
 

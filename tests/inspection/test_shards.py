@@ -24,6 +24,8 @@ from clock.store.server.connection import set_default
 from clock.store.server.shards import every, note, place_of
 from tests.store.sharded_jobs import AddNumbersJob
 
+pytestmark = pytest.mark.usefixtures("log_as_before")  # a command sets the log up
+
 NOW = datetime.now(UTC)
 LATER = NOW.timestamp() + 86_400  # tests of other modules run for long before these
 

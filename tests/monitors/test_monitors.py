@@ -26,6 +26,8 @@ from tests.monitors.fake_providers import FakeProviders
 from tests.patience import eventually
 from tests.worker.conftest import Bench
 
+pytestmark = pytest.mark.usefixtures("log_as_before")  # a command sets the log up
+
 ENVIRONMENT = {
     "HEALTHCHECKS_PING_KEY": "ping-key",
     "HEALTHCHECKS_API_KEY": "api-key",

@@ -180,7 +180,7 @@ def test_a_second_signal_ends_the_clock_at_once(app: App, redis: Redis) -> None:
 def test_a_second_signal_ends_clock_and_worker_of_dev_at_once(app: App, redis: Redis) -> None:
     push(redis, "HoldJob")
     both = app.start("dev")
-    eventually(lambda: has_begun(redis, 2), lambda: f"both run:\n{both.output}")
+    eventually(lambda: has_begun(redis, 2) and waiting(redis) == [], lambda: f"both run:\n{both.output}")
 
     code, seconds = stop_twice(both, signal.SIGINT, signal.SIGINT, "waiting up to 25 s")
 

@@ -37,7 +37,7 @@ COMMANDS = [
     ["fire", "note"],
 ]
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.usefixtures("log_as_before")]
 
 CLOCK_FILE = """
 from clock import every, sync_events

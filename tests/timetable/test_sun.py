@@ -33,7 +33,8 @@ def test_the_sun_is_where_astral_says(kind: str, latitude: float, longitude: flo
 
     found = Sun(kind, latitude, longitude).due_between(start - DAY, start + 3 * DAY, start - 2 * DAY, None)
 
-    assert min(abs(to_datetime(due) - expected) for due in found) <= timedelta(minutes=1)
+    most = timedelta(seconds=90)  # a due instant is a whole minute
+    assert min(abs(to_datetime(due) - expected) for due in found) <= most
 
 
 @for_all(kind=kinds, latitude=st.floats(-90, 90), longitude=longitudes, start=starts)
@@ -41,7 +42,8 @@ def test_each_day_has_the_sun_at_most_once(kind: str, latitude: float, longitude
     found = list(Sun(kind, latitude, longitude).due_between(start, start + 100 * DAY, start, None))
 
     assert all(due % 60 == 0 for due in found)
-    assert all(later - earlier > DAY - 3600 for earlier, later in pairwise(found))
+    least = DAY - 3600 if abs(latitude) < 58 else 0  # near a polar day, dawn moves by hours from day to day
+    assert all(later - earlier > least for earlier, later in pairwise(found))
     assert len(found) >= 99 or abs(latitude) > 58
 
 
