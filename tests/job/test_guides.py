@@ -17,6 +17,7 @@ from clock.job import registry
 from clock.job.encryption import VARIABLE, new_key
 from clock.job.options import CallOptions
 from clock.job.push import client
+from clock.rehearsal.job_modes import Mode
 from clock.testing import inline
 from tests.job.django_here import transaction
 from tests.job.redis_rows import delayed, waiting
@@ -46,7 +47,7 @@ def guide(redis: Redis) -> Iterator[Callable[..., ModuleType]]:
     yield run
     registry._classes.clear()
     registry._classes.update(known)
-    client.set_carrier(carrier)
+    Mode(carrier)  # with its key: a test that ends no mode leaves both
 
 
 def _check_console(source: str, names: dict[str, Any], name: str, line: int) -> None:

@@ -11,6 +11,7 @@ from clock.errors import ArgumentsError, JobError
 from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.client import using_clock
+from clock.rehearsal.job_modes import Mode
 from clock.testing import (
     FakeClock,
     all_jobs,
@@ -51,7 +52,7 @@ def _as_before() -> Iterator[None]:
     ran.clear()
     carrier, chain = client.carrier(), client_middleware.entries
     yield
-    client.set_carrier(carrier)
+    Mode(carrier)  # with its key: a test that ends no mode leaves both
     client_middleware.entries = chain
     server_middleware.clear()
 
