@@ -19,7 +19,7 @@ from redis import Redis
 
 from benchmarks.workers.running import CLOCK, drain, push, server, start_of, wait_until, worker
 from clock.store import keys
-from clock.store.jobs import limit_holders
+from clock.store.jobs.flow import limit_holders
 
 GOAL, GOAL_MS = 0.95, 5.0
 WARM_UP = 50

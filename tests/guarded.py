@@ -108,7 +108,7 @@ NOT_OF_ATTRIBUTES = {
     ("job/middleware/time_limit.py", "_nearer"): "a condition of `_lock`",
     ("rehearsal/job_modes.py", "_lock"): "finding a job among the payloads and taking it",
     ("timetable/clock_file/loading/loader.py", "_lock"): "one clock file is loaded at a time",
-    ("timetable/triggers/country_holidays.py", "_lock"): "a calendar of another package",
+    ("timetable/triggers/calendars/country_holidays.py", "_lock"): "a calendar of another package",
     ("worker/fetching/handoff.py", "wake"): "it is a signal to one thread",
     ("worker/heartbeat/heartbeat_link.py", "_receiving"): "reads from the channel",
 }

@@ -9,8 +9,8 @@ from clock.api.connecting import connected, now
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView
 from clock.store import Redis
-from clock.store.jobs import batches as stored
-from clock.store.jobs.batches import Child
+from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow.batches import Child
 
 
 class Batches:

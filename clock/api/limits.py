@@ -9,9 +9,9 @@ from clock.api.connecting import connected
 from clock.errors import JobError
 from clock.inspection.jobs import limits as found
 from clock.inspection.jobs.limits import LimitView
-from clock.job.limits import LARGEST
+from clock.job.flow.limits import LARGEST
 from clock.store import Redis
-from clock.store.jobs import limit_holders
+from clock.store.jobs.flow import limit_holders
 
 
 class Limits:

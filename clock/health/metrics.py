@@ -21,7 +21,7 @@ from clock.inspection import queues
 from clock.job.job_run import JobRun, RunListener
 from clock.job.payload import seconds
 from clock.store import Redis, keys, listing
-from clock.store.jobs import batches, limit_holders
+from clock.store.jobs.flow import batches, limit_holders
 from clock.store.ledger.decision import Decision
 from clock.store.server.connection import server_time_offset
 

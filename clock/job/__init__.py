@@ -4,20 +4,20 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from clock.job.batch import Batch
 from clock.job.by_name import aenqueue, enqueue
 from clock.job.context import Context
+from clock.job.flow.batch import Batch
+from clock.job.flow.limits import Limit, Rate
+from clock.job.flow.unique import Unique
 from clock.job.function_jobs import FunctionJob
 from clock.job.function_jobs import job as _job
 from clock.job.iteration import IterableJob
 from clock.job.job import Job
-from clock.job.limits import Limit, Rate
 from clock.job.middleware.defaults import client_middleware, log_tags, server_middleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.time_limit import limit_time
 from clock.job.push.setter import Setter
 from clock.job.results import JobResult
-from clock.job.unique import Unique
 
 __all__ = [
     "Batch",

@@ -11,18 +11,18 @@ from typing import Any, ClassVar, Self
 
 from clock.errors import JobCancelled, JobError
 from clock.job import registry
-from clock.job.batch import OwnBatch, own_batch
 from clock.job.class_checks import check_class, check_perform, check_wire_name
 from clock.job.context import Context
 from clock.job.encryption import check_secret
-from clock.job.limits import Limit, Rate
+from clock.job.flow.batch import OwnBatch, own_batch
+from clock.job.flow.limits import Limit, Rate
+from clock.job.flow.unique import Unique
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
 from clock.job.push.job_methods import JobMethods
 from clock.job.types import OnCommit
-from clock.job.unique import Unique
 from clock.log import JobLogContext, fields_of, running_job
 
 

@@ -11,10 +11,10 @@ from typing import Any, TypedDict
 from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
-from clock.job.limits import Limit, Rate, are_rules, limits_of, rates_of
+from clock.job.flow.limits import Limit, Rate, are_rules, limits_of, rates_of
+from clock.job.flow.unique import Unique, unique_of
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass, OnCommit
-from clock.job.unique import Unique, unique_of
 
 
 def _is_count(value: object) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, Self, cast
 
 from clock.errors import JobError
 from clock.job import Context, encryption, registry
+from clock.job.flow.unique import unique_field
 from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.push import client
@@ -25,11 +26,10 @@ from clock.job.push.filling import filled_in
 from clock.job.push.inline import await_end, run_to_end
 from clock.job.results import keeps_result, kept_error, kept_value
 from clock.job.types import JobClass
-from clock.job.unique import unique_field
 from clock.rehearsal.collected_jobs import CollectedJobs
 from clock.rehearsal.memory_batches import DONE, MemoryBatches
-from clock.store.jobs.batches import Batch
-from clock.store.jobs.unique_locks import Lock
+from clock.store.jobs.flow.batches import Batch
+from clock.store.jobs.flow.unique_locks import Lock
 
 #: Runs around jobs in tests; empty by default.
 server_middleware: Chain[ServerMiddleware] = Chain()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from clock.store.jobs.batches import Batch, Event
+from clock.store.jobs.flow.batches import Batch, Event
 
 PENDING, DONE = "pending", "done"
 

@@ -16,10 +16,10 @@ from clock.store.ledger.clock_register import ClockRegister
 from clock.store.ledger.decision import Decision
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.checks.eviction import warn_of_eviction
+from clock.store.server.checks.permissions import of_clock
+from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.durable import durable_of
-from clock.store.server.eviction import warn_of_eviction
-from clock.store.server.permissions import of_clock
-from clock.store.server.self_check import SelfCheck
 from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
 from clock.ticker.leader import Leader

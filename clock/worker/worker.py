@@ -23,10 +23,10 @@ from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.unserved_queues import unserved_problems
 from clock.store.jobs.worker_register import Beat, WorkerRegister
+from clock.store.server.checks.eviction import warn_of_eviction
+from clock.store.server.checks.permissions import of_worker
+from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.connection import answers, server_time
-from clock.store.server.eviction import warn_of_eviction
-from clock.store.server.permissions import of_worker
-from clock.store.server.self_check import SelfCheck
 from clock.worker.callbacks import Callbacks
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.heartbeat.heartbeat import BeatTasks, Heartbeat, WorkerDescription

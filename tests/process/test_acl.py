@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from clock.store.server.permissions import of_clock, of_worker
+from clock.store.server.checks.permissions import of_clock, of_worker
 from tests.patience import eventually
 from tests.process.conftest import App
 

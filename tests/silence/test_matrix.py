@@ -69,7 +69,7 @@ def quick() -> Iterator[None]:
         patch.setattr("clock.worker.maintenance.entry_errors.EVERY_SECONDS", 1.0)
         patch.setattr("clock.worker.maintenance.duties.EVERY_SECONDS", 0.5)
         patch.setattr("clock.inspection.processes.LATE_SECONDS", 3.0)
-        patch.setattr("clock.store.server.self_check.LOOK_SECONDS", 0.3)
+        patch.setattr("clock.store.server.checks.self_check.LOOK_SECONDS", 0.3)
         yield
 
 

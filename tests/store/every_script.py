@@ -9,17 +9,17 @@ from redis import Redis
 
 from clock.clocks import from_ms
 from clock.store import repairs
-from clock.store.jobs import batches, limit_holders, rates, unique_locks
-from clock.store.jobs.batches import Batch, Correction
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import batches, limit_holders, rates, unique_locks
+from clock.store.jobs.flow.batches import Batch, Correction
+from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import Ending, Kept
 from clock.store.jobs.job_search import JobSearch
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.jobs.scanning import START, set_step
 from clock.store.jobs.shard_claims import ShardClaims
-from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.ledger import history, schedules
 from clock.store.ledger.decision import Decision, DecisionKind
@@ -28,7 +28,7 @@ from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.pauses import Pause
 from clock.store.moving import move_key
-from clock.store.server import permissions
+from clock.store.server.checks import permissions
 
 NOON = 1_795_521_600_000
 WEEK = 8 * 24 * 3600 * 1000

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from clock.store.server.eviction import warn_of_eviction
+from clock.store.server.checks.eviction import warn_of_eviction
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from clock.store.jobs.delayed import Nearer
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.key_types import wrong_keys
+from clock.store.server.checks.permissions import refused
 from clock.store.server.connection import connect
 from clock.store.server.namespace import Namespace, namespace_of
-from clock.store.server.permissions import refused
 from clock.store.server.sending import send
 from clock.testing import world
 from tests.store.every_script import JOB, USES

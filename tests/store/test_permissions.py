@@ -18,7 +18,7 @@ from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.repairs import bury
 from clock.store.scripts import scripts, source
-from clock.store.server import permissions
+from clock.store.server.checks import permissions
 from clock.store.server.connection import connect
 
 NOON = 1_795_521_600_000

@@ -13,9 +13,9 @@ from clock.errors import DeclarationError
 from clock.job.registry import lookup
 from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 from clock.timetable.clock_file.rows.yaml_events import entry_in_yaml
-from clock.timetable.triggers.business_days import BusinessDays
 from clock.timetable.triggers.calendar_days import month_of, parse_month_day
-from clock.timetable.triggers.country_holidays import calendar_of
+from clock.timetable.triggers.calendars.business_days import BusinessDays
+from clock.timetable.triggers.calendars.country_holidays import calendar_of
 from clock.timetable.triggers.zone_offsets import date_of, day_number, to_datetime, to_seconds
 from tests.timetable.jobs import SendLetterJob
 from tests.timetable.properties import for_all

@@ -15,7 +15,7 @@ from redis import Redis
 from clock.cli.app import cli
 from clock.clocks import SystemClock, to_ms
 from clock.store import repairs
-from clock.store.jobs import batches, limit_holders, unique_locks
+from clock.store.jobs.flow import batches, limit_holders, unique_locks
 from clock.store.jobs.in_progress import InProgress
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source

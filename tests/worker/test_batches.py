@@ -16,8 +16,8 @@ from clock.inspection import Grade, QueueJobs, WaitingSet
 from clock.inspection.jobs.batches import children_finding, correct_children, open_batches
 from clock.job.push.client import using_clock
 from clock.store import keys, repairs
-from clock.store.jobs import batches
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import batches
 from clock.store.ledger.held_pushes import holding
 from clock.testing import FakeClock, fake, inline
 from clock.worker.maintenance.lost_children import LostChildren

@@ -23,12 +23,12 @@ from clock.clocks import to_ms
 from clock.inspection.doctor.finding import Grade
 from clock.inspection.jobs.batches import children_finding, correct_children
 from clock.store import keys, repairs
-from clock.store.jobs import batches, unique_locks
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import batches, unique_locks
+from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import Ending
 from clock.store.jobs.moves import Claimed, Move
-from clock.store.jobs.unique_locks import Lock, LockedPush
 from tests.examples import examples
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)

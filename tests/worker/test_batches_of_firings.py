@@ -12,8 +12,8 @@ from redis import Redis
 from clock import Job, Limit, Unique
 from clock.job.push.client import using_clock
 from clock.store import keys
-from clock.store.jobs import batches
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import batches
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker

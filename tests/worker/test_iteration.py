@@ -12,7 +12,7 @@ from redis import Redis
 from clock import Batch, IterableJob, Job
 from clock.errors import JobError
 from clock.job import registry
-from clock.store.jobs import batches
+from clock.store.jobs.flow import batches
 from clock.testing import FakeClock, fake, inline, world
 from clock.worker.heartbeat.heartbeat import WorkerDescription
 from clock.worker.maintenance.recovery import recover

@@ -18,8 +18,8 @@ from redis import Redis
 from clock.clocks import to_ms
 from clock.inspection.jobs.limits import violations
 from clock.store import keys, repairs, scripts
-from clock.store.jobs import limit_holders
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.server import connection

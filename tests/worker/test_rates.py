@@ -12,7 +12,7 @@ from clock import Job, Limit, Rate, RateLimited
 from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.job.push.client import using_clock
-from clock.store.jobs import rates
+from clock.store.jobs.flow import rates
 from clock.testing import FakeClock, fake, inline, world
 from clock.testing.world.world import World
 from clock.worker.maintenance.limit_checks import LimitChecks

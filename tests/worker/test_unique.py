@@ -17,7 +17,7 @@ from clock.errors import JobError
 from clock.inspection import Grade
 from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.job.push.client import using_clock
-from clock.store.jobs.unique_locks import held
+from clock.store.jobs.flow.unique_locks import held
 from clock.testing import FakeClock, fake, inline, world
 from clock.worker.maintenance.recovery import recover
 from tests.job.redis_rows import delayed, waiting

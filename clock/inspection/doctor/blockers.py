@@ -10,8 +10,8 @@ from clock.inspection.processes import clocks, workers
 from clock.store import Redis
 from clock.store.jobs.unserved_queues import unserved
 from clock.store.key_types import wrong_keys
+from clock.store.server.checks.permissions import check_permissions
 from clock.store.server.connection import server_time
-from clock.store.server.permissions import check_permissions
 from clock.store.server.shards import every
 
 

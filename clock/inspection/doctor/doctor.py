@@ -18,9 +18,9 @@ from clock.inspection.jobs.limits import blocked_finding
 from clock.inspection.shards import shards_findings
 from clock.printable import shortened_list
 from clock.store import Redis, listing, repairs
+from clock.store.server.checks.server_version import ServerVersion
 from clock.store.server.connection import SKEW_SECONDS, server_time
 from clock.store.server.namespace import namespace_of
-from clock.store.server.server_version import ServerVersion
 from clock.store.server.shards import every
 
 

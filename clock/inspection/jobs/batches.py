@@ -10,9 +10,9 @@ from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.job.payload import Payload, decode
 from clock.store import Redis, keys, listing
-from clock.store.jobs import batches as stored
-from clock.store.jobs import unique_locks
-from clock.store.jobs.batches import Child, Correction, Event
+from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.batches import Child, Correction, Event
 
 OPEN_TOO_LONG_MS = 3_600_000
 SECONDS = 60.0  # of a deep check, at most

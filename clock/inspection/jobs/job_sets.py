@@ -8,12 +8,13 @@ from heapq import merge
 from typing import Literal
 
 from clock.inspection.jobs.jobs import FoundJob, found
+from clock.job.flow.unique import lock_pair
 from clock.job.payload import encode_again, queue_of
-from clock.job.unique import lock_pair
 from clock.store import Redis, keys, listing, repairs
-from clock.store.jobs import paused_queues, unique_locks
+from clock.store.jobs import paused_queues
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import unique_locks
 from clock.store.server.shards import by_place, every
 
 SetName = Literal["schedule", "retry", "dead"]

@@ -11,8 +11,9 @@ from clock.inspection.jobs.jobs import FoundJob, found
 from clock.job.payload import Payload, decode, instant
 from clock.printable import shortened_list
 from clock.store import Redis, keys, repairs
-from clock.store.jobs import limit_holders, scanning
-from clock.store.jobs.limit_holders import IN_QUEUE, Blocked, Holder
+from clock.store.jobs import scanning
+from clock.store.jobs.flow import limit_holders
+from clock.store.jobs.flow.limit_holders import IN_QUEUE, Blocked, Holder
 from clock.store.jobs.scanning import START, Cursor
 
 SECONDS = 60.0  # of a deep check, at most

@@ -5,8 +5,8 @@ from __future__ import annotations
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.printable import shortened_list
 from clock.store import Redis
-from clock.store.jobs import unique_locks
-from clock.store.jobs.unique_locks import CHECKED_AFTER_MS, HeldLock
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.unique_locks import CHECKED_AFTER_MS, HeldLock
 
 SECONDS = 60.0  # of a deep check, at most
 

@@ -21,6 +21,7 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique, StoreError
 from clock.job.delays import due_at
 from clock.job.encryption import check_secret
+from clock.job.flow.unique import unique_of
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order
 from clock.job.payload import Payload, seconds
@@ -30,12 +31,11 @@ from clock.job.push.bulk_arguments import check_all
 from clock.job.push.payload_builder import pack_all, pack_one
 from clock.job.push.spreading import spread
 from clock.job.types import JobClass, OnCommit
-from clock.job.unique import unique_of
 from clock.store import Redis
-from clock.store.jobs import batches as stored
-from clock.store.jobs import unique_locks
+from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.unique_locks import Lock, LockedPush
 from clock.store.jobs.queues import Parcel, push_commands
-from clock.store.jobs.unique_locks import Lock, LockedPush
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of

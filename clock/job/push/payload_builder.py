@@ -11,7 +11,8 @@ from clock.config.queue_names import EXPECTED, queue_name
 from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, due_as_put, due_at
 from clock.job.encryption import check_secret, encrypted_args
-from clock.job.limits import depends_on_arguments, rule_fields
+from clock.job.flow.limits import depends_on_arguments, rule_fields
+from clock.job.flow.unique import Unique, field_for
 from clock.job.middleware.chain import ClientMiddleware, allows
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Signature, in_seconds, payload_fields
@@ -21,10 +22,9 @@ from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import encode_all, new_jids
 from clock.job.push.spreading import stays_at_home
 from clock.job.types import JobClass
-from clock.job.unique import Unique, field_for
 from clock.store.jobs.delayed import LOOK_SECONDS
+from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.queues import Parcel
-from clock.store.jobs.unique_locks import Lock
 from clock.store.ledger import held_pushes
 
 

@@ -18,14 +18,15 @@ from redis.exceptions import NoScriptError
 from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.store import keys
-from clock.store.jobs import cancellations, unique_locks
+from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS
+from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
-from clock.store.jobs.limit_keys import LIMIT_KEYS, RATE_KEYS
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.steps import in_steps
-from clock.store.jobs.unique_locks import lock_keys
 from clock.store.ledger.held_pushes import Push
 from clock.store.scripts import script
 from clock.store.server.connection import translated

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from clock.store import keys
-from clock.store.jobs.unique_locks import Lock
+from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.server.connection import translated
 from clock.store.server.durable import wait_command
 from clock.store.server.sending import Command

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from clock.store import keys
-from clock.store.jobs.unique_locks import Lock
+from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import HeldBatch
 

@@ -15,8 +15,8 @@ from contextvars import ContextVar
 import msgspec
 
 from clock.forking import in_child
+from clock.store.jobs.flow.unique_locks import Lock
 from clock.store.jobs.queues import Parcel
-from clock.store.jobs.unique_locks import Lock
 
 
 class Push(msgspec.Struct, frozen=True, array_like=True):

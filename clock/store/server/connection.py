@@ -27,12 +27,12 @@ from clock.forking import in_child
 from clock.store import keys
 from clock.store.server import embedded
 from clock.store.server.address import masked
+from clock.store.server.checks.server_version import check_server
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import opener_of, renew_in_child
 from clock.store.server.pool import Limits, Pool
-from clock.store.server.server_version import check_server
 from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once

@@ -9,8 +9,8 @@ from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store import Redis
-from clock.store.jobs import limit_holders
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.worker_register import WorkerRegister
 from clock.testing.world.slots import Lasts, Ran, SlotOwner, WorldSlot

@@ -16,7 +16,6 @@ from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.builder import Builder
 from clock.timetable.periods import LONGEST_PERIOD, listed
 from clock.timetable.triggers.adjustments import no_holidays
-from clock.timetable.triggers.business_days import BusinessDays
 from clock.timetable.triggers.calendar_days import (
     WEEKDAYS,
     WEEKEND_DAYS,
@@ -26,6 +25,7 @@ from clock.timetable.triggers.calendar_days import (
     days_on,
     parse_month_day,
 )
+from clock.timetable.triggers.calendars.business_days import BusinessDays
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
 from clock.timetable.triggers.intervals import (
     CalendarDays,

@@ -12,11 +12,11 @@ from datetime import tzinfo
 from importlib.util import find_spec
 
 from clock.errors import DeclarationError
+from clock.timetable.triggers.calendars.rrule import Rrule, has_days
+from clock.timetable.triggers.calendars.rrule_text import parse_rrule
+from clock.timetable.triggers.calendars.sun import parse_sun
 from clock.timetable.triggers.cron import WORDS, Cron, read
 from clock.timetable.triggers.intervals import Trigger
-from clock.timetable.triggers.rrule import Rrule, has_days
-from clock.timetable.triggers.rrule_text import parse_rrule
-from clock.timetable.triggers.sun import parse_sun
 from clock.timetable.triggers.wall_times import DstChoice
 
 MakeTrigger = Callable[[tzinfo, DstChoice], Trigger]

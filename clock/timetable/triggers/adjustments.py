@@ -11,8 +11,9 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from clock.timetable.naming import name_of
 from clock.timetable.triggers.calendar_days import WEEKEND_DAYS, WORKING_DAYS
+from clock.timetable.triggers.calendars.country_holidays import ACCEPTED, calendar_of, country_holidays
+from clock.timetable.triggers.calendars.sun import Sun
 from clock.timetable.triggers.clockwork import ClockworkAt
-from clock.timetable.triggers.country_holidays import ACCEPTED, calendar_of, country_holidays
 from clock.timetable.triggers.holidays import Except, Otherwise
 from clock.timetable.triggers.intervals import (
     CalendarDays,
@@ -26,7 +27,6 @@ from clock.timetable.triggers.intervals import (
     drawn,
     in_order,
 )
-from clock.timetable.triggers.sun import Sun
 from clock.timetable.triggers.wall_times import AS_USUAL, DstChoice
 from clock.timetable.triggers.zone_offsets import DAY
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
+from clock.store.jobs.flow.limit_keys import LIMITED
 from clock.store.jobs.in_progress import Freed, InProgress
-from clock.store.jobs.limit_keys import LIMITED
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.worker.options import WorkerOptions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clock.clocks import Clock, to_ms
 from clock.store import Redis
-from clock.store.jobs import limit_holders, rates
+from clock.store.jobs.flow import limit_holders, rates
 
 WITHIN_SECONDS = 0.2  # of a look at rates: heartbeats wait for it
 

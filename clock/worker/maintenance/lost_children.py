@@ -11,8 +11,8 @@ from itertools import islice
 
 from clock.clocks import Clock, to_ms
 from clock.store import Redis
-from clock.store.jobs import batches, unique_locks
-from clock.store.jobs.batches import Correction
+from clock.store.jobs.flow import batches, unique_locks
+from clock.store.jobs.flow.batches import Correction
 
 EVERY_SECONDS = 60.0
 WITHIN_SECONDS = 0.5  # of a search: heartbeats wait for it

@@ -18,8 +18,8 @@ from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.encryption import has_key_of
+from clock.job.flow.unique import lock_pair
 from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
-from clock.job.unique import lock_pair
 from clock.problems import FATAL
 from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits

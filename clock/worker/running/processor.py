@@ -27,15 +27,15 @@ from clock.errors import (
 from clock.forking import end_child
 from clock.job import Context, registry
 from clock.job.encryption import PARKED_UNDER, decrypted_args
+from clock.job.flow.limits import rate_names
+from clock.job.flow.unique import lock_pair, unique_field
 from clock.job.job_run import JobRun, RunListener
-from clock.job.limits import rate_names
 from clock.job.middleware.metrics import METRICS
 from clock.job.payload import Payload, decode, seconds
 from clock.job.push.arguments import check_arity
 from clock.job.results import Status, keeps_result, kept_error, kept_value
 from clock.job.run_state import RunState
 from clock.job.types import JobClass
-from clock.job.unique import lock_pair, unique_field
 from clock.log import JobLogContext
 from clock.store import keys
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending

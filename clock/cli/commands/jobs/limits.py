@@ -14,10 +14,10 @@ from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.wiring import opened
 from clock.inspection.jobs.limits import LimitView, blocked_jobs
 from clock.inspection.jobs.limits import limits as all_limits
-from clock.job.limits import LARGEST
+from clock.job.flow.limits import LARGEST
 from clock.printable import shortened_list
 from clock.store import Redis
-from clock.store.jobs import limit_holders
+from clock.store.jobs.flow import limit_holders
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True)

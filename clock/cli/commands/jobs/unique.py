@@ -12,7 +12,7 @@ from clock.cli.job_arguments import confirm, limit_option, yes_option
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.wiring import opened
-from clock.store.jobs import unique_locks
+from clock.store.jobs.flow import unique_locks
 
 
 @click.group(cls=CommandGroup)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from clock.errors import JobError
 from clock.job.types import JobClass
-from clock.store.jobs.unique_locks import Lock
+from clock.store.jobs.flow.unique_locks import Lock
 
 Until = Literal["start", "done"]
 OnConflict = Literal["skip", "replace", "raise"]

@@ -6,7 +6,7 @@ from redis import Redis
 
 from clock.clocks import SystemClock
 from clock.store import keys
-from clock.store.jobs.limit_keys import RATE_KEYS
+from clock.store.jobs.flow.limit_keys import RATE_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 

@@ -27,7 +27,7 @@ from clock.job.push.filling import Filling, filled_in, jid_after
 from clock.job.push.payload_builder import payload_text
 from clock.job.types import JobClass
 from clock.log import running_job
-from clock.store.jobs import batches as stored
+from clock.store.jobs.flow import batches as stored
 from clock.store.ledger import held_pushes
 from clock.store.ledger.held_pushes import HeldBatch, ItemPushes, jid_of
 

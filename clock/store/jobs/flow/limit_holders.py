@@ -15,8 +15,8 @@ from redis import Redis
 
 from clock.store import keys
 from clock.store.invalid_values import readable, text
-from clock.store.jobs import unique_locks
-from clock.store.jobs.limit_keys import LIMIT_KEYS
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 

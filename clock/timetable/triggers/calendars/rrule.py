@@ -11,7 +11,7 @@ from datetime import datetime, time, tzinfo
 from functools import lru_cache
 from itertools import islice
 
-from clock.timetable.triggers.rrule_text import RuleText
+from clock.timetable.triggers.calendars.rrule_text import RuleText
 from clock.timetable.triggers.wall_times import AS_USUAL, FIXED, DstChoice, WallTimes
 from clock.timetable.triggers.zone_offsets import DAY, FOREVER, date_of, day_number, offsets_of
 

@@ -14,7 +14,7 @@ from clock.clocks import Clock
 from clock.errors import StoreError, StoreUnavailable
 from clock.problems import Problem, Problems
 from clock.store.key_types import wrong_keys_among
-from clock.store.server.permissions import Command, refusal, refused
+from clock.store.server.checks.permissions import Command, refusal, refused
 
 LOOK_SECONDS = 2.0  # an ERROR line is due within 5 s
 
