@@ -1,6 +1,7 @@
 """From the arguments of a push to parcels of jobs, and to their receiver: Redis, or a test's collector.
- Jobs that are pushed while the clock runs an event's action go
-into its firing; those that wait for a commit are delivered after it.
+
+Jobs that are pushed while the clock runs an event's action go into its firing. Jobs that wait for a commit are
+delivered after it.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ class ToRedis:
     def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
-        if shards_of(redis):
-            _send_to_shards(redis, batches, push_seconds(redis))
-        else:
+        if shards_of(redis) is None:
             send(redis, _commands(redis, batches), within=push_seconds(redis))
+        else:
+            send_to_places(_spread_commands(redis, batches), within=push_seconds(redis))
 
     def carry_locked(self, parcels: Iterable[Parcel]) -> None:
         """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
@@ -118,20 +119,16 @@ class ToRedis:
     def _carry_late(self, batches: Batches, since: float) -> None:
         redis = connection.default(spent=_monotonic() - since)
         within = push_seconds(redis) - (_monotonic() - since)
-        if shards_of(redis):
-            _send_to_shards(redis, batches, within)
-        else:
+        if shards_of(redis) is None:
             send(redis, _commands(redis, batches), within=within)
+        else:
+            send_to_places(_spread_commands(redis, batches), within=within)
 
 
-def _send_to_shards(redis: Redis, batches: Batches, within: float) -> None:
-    """Push each parcel to its shard, within so many seconds. Raises StoreUnavailable, StoreError."""
-    spread_batches = ([(place, _all(place, some)) for place, some in spread(redis, one)] for one in batches)
-    send_to_places(spread_batches, within=within)
-
-
-def _all(redis: Redis, parcels: Sequence[Parcel]) -> list[Command]:
-    return push_commands(parcels, durable_of(redis))
+def _spread_commands(redis: Redis, batches: Batches) -> Iterator[list[tuple[Redis, list[Command]]]]:
+    """The commands of each batch, with the connection to the shard that gets them."""
+    for batch in batches:
+        yield [(place, push_commands(parcels, durable_of(place))) for place, parcels in spread(redis, batch)]
 
 
 def _commands(redis: Redis, batches: Batches) -> Iterator[list[Command]]:

@@ -28,7 +28,8 @@
 -- names a key of the ledger that has the wrong type; then nothing was written.
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
-local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched, counted, joins, locks, batches, backfilled =
+local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched,
+  counted, joins, locks, batches, backfilled =
   unpack(cmsgpack.unpack(ARGV[4]))
 local FIXED = 16 -- keys before those of the queues, the histories and the watched jobs
 local HISTORIES = FIXED + #names

@@ -10,7 +10,7 @@ local gone = tonumber(ARGV[1])
 for i = 2, 1 + gone do
   local jid, place = string.match(ARGV[i], '^[^\n]*\n(.*)|([^|]*)|[^|]*$')
   removed = removed + redis.call('ZREM', K.holders, ARGV[i])
-  redis.call(place == 'queue' and 'ZREM' or 'HDEL', place == 'queue' and K.reserved or K.places, place == 'queue' and jid or place)
+  if place == 'queue' then redis.call('ZREM', K.reserved, jid) else redis.call('HDEL', K.places, place) end
 end
 for i = 2 + gone, #ARGV do moved = moved + hand_over(K, ARGV[i], now_ms()) end
 return { removed, moved }
