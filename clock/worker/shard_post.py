@@ -7,6 +7,7 @@ import secrets
 from clock.clocks import to_ms
 from clock.store import Redis
 from clock.store.jobs.shard_claims import ShardClaims
+from clock.store.server.checks.permissions import of_shards, require
 from clock.store.server.connection import server_time, translated
 from clock.store.server.shards import Shards, every, names_of, note, shards_of
 from clock.worker.launcher import own_slot
@@ -55,10 +56,14 @@ class ShardPost:
 
 
 def shard_post(home: Redis, options: WorkerOptions) -> ShardPost | None:
-    """The post of this process; None without shards. Call it once. Raises StoreUnavailable."""
+    """The post of this process; None without shards. Call it once.
+
+    Raises StoreError if this user may not run a command that it needs, StoreUnavailable.
+    """
     shards = shards_of(home)
     if shards is None:
         return None
+    require(home, of_shards())
     now_ms = to_ms(server_time(home))
     with translated():
         note(home, now_ms)

@@ -13,12 +13,13 @@ from redis import Redis
 from clock.api import Queue, ScheduledSet, Stats, cancel
 from clock.cli.app import cli
 from clock.config import Config
-from clock.inspection import status
+from clock.inspection import status, trim_dead
 from clock.inspection.leaving import empty_shard
 from clock.inspection.opening import connected
 from clock.inspection.shards import left_shards, shard_views, shards_findings
 from clock.job.results import JobResult
 from clock.store import keys
+from clock.store.jobs.dead import DeadLimits
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.connection import set_default
 from clock.store.server.shards import every, note, place_of
@@ -46,6 +47,16 @@ def start_worker(place: Redis, name: str) -> None:
     register = WorkerRegister(place)
     register.beat(name, now=NOW, seconds=60)
     register.describe(name, beat)
+
+
+def test_the_limits_of_dead_jobs_hold_in_each_shard_and_all_removed_jobs_are_counted(home: Redis) -> None:
+    for place in every(home):
+        place.zadd(keys.DEAD, {f'{{"jid":"{number}"}}': LATER + number for number in range(5)})
+
+    removed = trim_dead(home, LATER, DeadLimits(max_jobs=3))
+
+    assert removed == "6 older dead jobs were removed by dead_max_jobs = 3"
+    assert [place.zcard(keys.DEAD) for place in every(home)] == [3, 3, 3]
 
 
 def test_counts_add_up_all_shards(home: Redis) -> None:

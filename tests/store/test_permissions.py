@@ -130,7 +130,11 @@ def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
         overdue.look(limited("time"))
 
 
-NEEDED = [*permissions.of_clock(), *permissions.of_worker("host:1:a", ["default"])]
+NEEDED = [
+    *permissions.of_clock(),
+    *permissions.of_worker("host:1:a", ["default"]),
+    *permissions.of_shards(),
+]
 OF_COMMANDS = (
     "bury",
     "clear_queue",

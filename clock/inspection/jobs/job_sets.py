@@ -12,7 +12,7 @@ from clock.job.flow.unique import lock_pair
 from clock.job.payload import encode_again, queue_of
 from clock.store import Redis, keys, listing, repairs
 from clock.store.jobs import paused_queues
-from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits, Trimmed
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import unique_locks
 from clock.store.server.shards import by_place, every
@@ -80,8 +80,8 @@ def _jobs_of(redis: Redis, name: str, shard: int) -> Iterator[FoundJob]:
 
 def trim_dead(redis: Redis, now: float, limits: DeadLimits = DEFAULT_LIMITS) -> str:
     """Remove the dead jobs that the limits do not keep; how many, in words ('': none). Raises StoreUnavailable."""
-    trimmed = [DeadJobs(place, limits) for place in every(redis)]
-    return next(filter(None, [dead.words(dead.trim(now)) for dead in trimmed]), "")
+    removed = [DeadJobs(place, limits).trim(now) for place in every(redis)]
+    return limits.words(sum(removed, Trimmed()))
 
 
 def free_locks_of(redis: Redis, jobs: Sequence[FoundJob], count: int) -> int:

@@ -20,6 +20,18 @@ class DeadLimits:
     max_jobs: int = 10_000
     seconds: float = 180 * 24 * 3600
 
+    def words(self, removed: Trimmed) -> str:
+        """The removed jobs in words, for a log line or a command's answer."""
+        reasons = (
+            (removed.by_number, f"dead_max_jobs = {self.max_jobs}"),
+            (removed.by_age, f"dead_timeout = {self.seconds:g} (seconds)"),
+        )
+        return " and ".join(
+            f"{count:,} older dead {'job was' if count == 1 else 'jobs were'} removed by {setting}"
+            for count, setting in reasons
+            if count
+        )
+
 
 DEFAULT_LIMITS = DeadLimits()
 
@@ -55,18 +67,6 @@ class DeadJobs:
             if step.count < STEP:
                 break
         return removed
-
-    def words(self, removed: Trimmed) -> str:
-        """The removed jobs in words, for a log line or a command's answer."""
-        reasons = (
-            (removed.by_number, f"dead_max_jobs = {self.limits.max_jobs}"),
-            (removed.by_age, f"dead_timeout = {self.limits.seconds:g} (seconds)"),
-        )
-        return " and ".join(
-            f"{count:,} older dead {'job was' if count == 1 else 'jobs were'} removed by {setting}"
-            for count, setting in reasons
-            if count
-        )
 
     def _trim_step(self, now: float) -> Trimmed:
         with translated():

@@ -250,7 +250,7 @@ class InProgress:
     def _trim_dead(self, now: float) -> None:
         removed = self._dead.trim(now)
         if removed.count:
-            logger.warning("%s", self._dead.words(removed))
+            logger.warning("%s", self._dead.limits.words(removed))
 
     def put_back(self, moves: Iterable[Move], *, if_dead_at: datetime | None = None) -> int:
         """Move jobs elsewhere, in this order and in short steps; how many were still in progress.

@@ -19,6 +19,7 @@ from clock.store.server.connection import translated
 from clock.store.server.durable import durable_of
 from clock.store.server.faults import store_error
 from clock.store.server.namespace import namespace_of
+from clock.store.server.shards import shards_of
 
 NAMED = 5  # commands in one line
 
@@ -110,6 +111,12 @@ _OF_A_HEARTBEAT = "HSET HMGET EXPIRE UNLINK"
 _FURTHER: Mapping[str, Command] = {"BLPOP": ("0",), "SET": ("0",), "PUBLISH": ("0",)}
 
 
+#: At the home of an application with shards.
+_SHARDS: Mapping[str, str] = {
+    keys.SHARDS: "ZADD",
+    keys.SHARD_CLAIMS + "QUEUES:0": "ZADD ZREM ZSCORE ZCARD ZREMRANGEBYSCORE PEXPIRE",
+}
+
 _DURABLE: Sequence[Command] = (("WAIT", "1", "1"), ("SET", keys.REPLICATED, "1"))
 
 
@@ -123,6 +130,11 @@ def of_worker(identity: str, queues: Sequence[str]) -> list[Command]:
     heartbeat = dict.fromkeys((identity, keys.work(identity), keys.workers(identity)), _OF_A_HEARTBEAT)
     own = {**heartbeat, keys.signals(identity): "RPOP", **dict.fromkeys(map(keys.queue, queues), _OF_A_QUEUE)}
     return [*_SCRIPTS, *_commands({**_WORKER, **own})]
+
+
+def of_shards() -> list[Command]:
+    """The commands that a worker needs at the home, if the application has shards."""
+    return [*_SCRIPTS, *_commands({"": "TIME", **_SHARDS})]
 
 
 def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
@@ -139,7 +151,13 @@ def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
 
 def check_permissions(redis: Redis) -> None:
     """Raise a StoreError that names what clocks and workers need and this user may not do."""
-    found = refused(redis, [*of_clock(durable_of(redis)), *of_worker("host:1:a", ["default"])])
+    wanted = [*of_clock(durable_of(redis)), *of_worker("host:1:a", ["default"])]
+    require(redis, [*wanted, *(of_shards() if shards_of(redis) else ())])
+
+
+def require(redis: Redis, wanted: Sequence[Command]) -> None:
+    """Raise a StoreError that names the wanted commands that this user may not run. Raises StoreUnavailable."""
+    found = refused(redis, wanted)
     if found:
         raise refusal(found)
 
