@@ -8,6 +8,7 @@ SECONDS ?= 0
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest --dist worksteal --numprocesses
 EVERYDAY := not slow and not process
+OF_VERSIONS := $(EVERYDAY) and not text
 INSTALL := pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
@@ -37,10 +38,10 @@ everyday: .venv/dev
 	$(PYTEST) auto -m "$(EVERYDAY)"
 
 lowest: .venv/dev ## The everyday tests with the lowest versions that pyproject.toml allows, on another Python if there is one
-	@.ci/test_versions lowest "$(EVERYDAY)"
+	@.ci/test_versions lowest "$(OF_VERSIONS)"
 
 pythons: .venv/dev ## The everyday tests with the other supported Pythons on this machine
-	@.ci/test_versions pythons "$(EVERYDAY)"
+	@.ci/test_versions pythons "$(OF_VERSIONS)"
 
 thorough: .venv/dev ## The time rules on eight times as many examples, and on each night of each zone
 	CLOCK_EXAMPLES=many $(PYTEST) tests/timetable

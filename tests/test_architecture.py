@@ -10,6 +10,8 @@ import pytest
 import clock
 from tests.guarded import EXPLAINED, NOT_OF_ATTRIBUTES, GuardedModule, guarded_modules
 
+pytestmark = pytest.mark.text
+
 PACKAGE = Path(clock.__file__).parent
 MOST_PARAMETERS = 7  # of a function, without self; more of them become a dataclass
 LONGEST = 400  # lines: one whole module of so many is better than two that call back into each other

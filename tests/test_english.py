@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.text
+
 ROOT = Path(__file__).parent.parent
 GUIDE_WIDTH = 100  # characters
 

@@ -9,6 +9,8 @@ from clock.web import rendering
 from clock.web.charts.strips import KINDS
 from clock.web.texts import Texts
 
+pytestmark = pytest.mark.text
+
 ROOM = Path(rendering.__file__).parent
 TEMPLATES = sorted((ROOM / "templates").glob("*.html"))
 CODE = [*ROOM.rglob("*.py"), *TEMPLATES]
