@@ -104,6 +104,7 @@ IMPORTERS = {
     "django/__init__.py",  # names that need a Django whose settings are there
     "django/discovery.py",  # the modules of installed applications
     "timetable/clock_file/loading/file_run.py",
+    "web/pages/__init__.py",  # the pages of the folder
 }
 
 #: What writes to the terminal: values from Redis are made printable in one place.

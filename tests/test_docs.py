@@ -80,3 +80,16 @@ def test_a_block_of_yaml_declares_events(application: Path, text: str) -> None:
     timetable = load("lib/clock.py", declared=config.schedule, find_job=lookup)
 
     assert timetable.events
+
+
+@pytest.mark.parametrize("page", ["docs/internals.md", "CONTRIBUTING.md"])
+def test_each_file_and_folder_that_a_page_about_the_code_names_exists(page: str) -> None:
+    root = DOCS.parent
+    prose = re.sub(r"```.*?```", "", (root / page).read_text(), flags=re.DOTALL)
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|lua|toml|txt)|/))`", prose)) - {"build/site/"}
+
+    places = ("", "clock/", "clock/**/")
+    missing = [name for name in named if not any(any(root.glob(f"{place}{name}")) for place in places)]
+
+    assert len(named) > 10
+    assert not missing

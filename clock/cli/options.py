@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from clock.cli.output import keep_answer_apart
-from clock.config import BY_NAME, DEFAULT_FILES, Config, load_config
+from clock.config import BY_NAME, DEFAULT_FILES, SETTINGS, Config, load_config
 from clock.errors import ConfigurationError
 from clock.log import configure_logging
 from clock.timetable.periods import parse_period
@@ -42,6 +42,7 @@ config_option = click.option(
 )
 file_option = setting_option("clock_file", "--file", "-f")  # for commands whose argument is an event
 
+_WORKER = [setting_option(setting.name) for setting in SETTINGS if setting.is_of_worker]
 _HEALTH = [setting_option("health_port"), setting_option("health_host")]
 _SHARED = [
     setting_option("redis"),
@@ -55,6 +56,11 @@ _SHARED = [
 def shared_options(command: F) -> F:
     """Add the options of all commands that use Redis."""
     return _with(_SHARED, command)
+
+
+def worker_options(command: F) -> F:
+    """Add the options that the table of settings has for a worker."""
+    return _with(_WORKER, command)
 
 
 def health_options(command: F) -> F:

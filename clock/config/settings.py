@@ -74,13 +74,15 @@ class Config:
 class Setting:
     """A setting. The options of commands, `clock config`, the settings file and its schema all read this table.
 
-    `about` describes it; the command line shows it, too. `flags` are its options.
+    `about` describes it; the command line shows it, too. `flags` are its options, of `clock worker` only if
+    `is_of_worker`.
     """
 
     name: str
     about: str
     kind: Kind
     flags: tuple[str, ...] = ()
+    is_of_worker: bool = False
 
     @property
     def variable(self) -> str | None:
@@ -135,17 +137,42 @@ SETTINGS = (
         path_like("config/schedule.yml"),
         ("--schedule-file",),
     ),
-    Setting("require", "folders or files of jobs; a worker imports all of them", FOLDERS, ("--require", "-r")),
-    Setting("queues", "queues to take jobs from, in this order, or by weight", QUEUES, ("--queue", "-q")),
+    Setting(
+        "require",
+        "folders or files of jobs; a worker imports all of them",
+        FOLDERS,
+        ("--require", "-r"),
+        is_of_worker=True,
+    ),
+    Setting(
+        "queues",
+        "queues to take jobs from, in this order, or by weight",
+        QUEUES,
+        ("--queue", "-q"),
+        is_of_worker=True,
+    ),
     Setting("capsules", "queues that get their own worker processes and concurrency", capsules.CAPSULES),
-    Setting("concurrency", "number of jobs to run at once in a worker process", COUNT, ("--concurrency", "-c")),
+    Setting(
+        "concurrency",
+        "number of jobs to run at once in a worker process",
+        COUNT,
+        ("--concurrency", "-c"),
+        is_of_worker=True,
+    ),
     Setting(
         "processes",
         "number of worker processes, each with that concurrency; use several to use all cores",
         COUNT,
         ("--processes", "-p"),
+        is_of_worker=True,
     ),
-    Setting("stop_timeout", "seconds that a stopping worker waits for running jobs", SECONDS, ("--timeout", "-t")),
+    Setting(
+        "stop_timeout",
+        "seconds that a stopping worker waits for running jobs",
+        SECONDS,
+        ("--timeout", "-t"),
+        is_of_worker=True,
+    ),
     Setting(
         "push_timeout",
         "seconds after which a push that Redis does not answer fails, waiting for a connection included",
@@ -177,15 +204,21 @@ SETTINGS = (
         "seconds until a worker process is killed whose interpreter a job blocks; 0: never",
         SECONDS,
         ("--frozen-timeout",),
+        is_of_worker=True,
     ),
     Setting(
-        "max_jobs", "number of jobs after which a worker process ends and is replaced", COUNT, ("--max-jobs",)
+        "max_jobs",
+        "number of jobs after which a worker process ends and is replaced",
+        COUNT,
+        ("--max-jobs",),
+        is_of_worker=True,
     ),
     Setting(
         "max_memory",
         "MB of memory above which a worker process ends and is replaced",
         COUNT,
         ("--max-memory",),
+        is_of_worker=True,
     ),
     Setting("health_port", "port that serves health checks and metrics", PORT, ("--health-port",)),
     Setting(

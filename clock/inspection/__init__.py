@@ -15,6 +15,7 @@ from clock.inspection.jobs.job_sets import (
 from clock.inspection.jobs.jobs import FoundJob, JobFilter
 from clock.inspection.processes import ClockView, WorkerView, clocks, workers
 from clock.inspection.status import Status, status
+from clock.store.ledger.decision import DecisionKind
 
 __all__ = [
     # jobs that wait
@@ -25,6 +26,7 @@ __all__ = [
     "Circumstances",
     # processes and events
     "ClockView",
+    "DecisionKind",
     "EventView",
     "Finding",
     "FoundJob",

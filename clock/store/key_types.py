@@ -17,28 +17,6 @@ from clock.store.server.namespace import full_key
 
 QUEUES_LOOKED_AT = 1_000
 
-_TYPES: Mapping[str, str] = {
-    **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED, keys.PAUSED_QUEUES), "set"),
-    **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS, keys.CANCELLED), "zset"),
-    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "string"),
-    **dict.fromkeys((keys.HEALED, keys.BATCH_LOST, keys.OVERLAPS, keys.LIMIT_TURN), "string"),
-    **dict.fromkeys((keys.BATCH_CHECK, keys.LIMITS_CHECKED, keys.RATES_CHECKED, keys.REPLICATED), "string"),
-    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),
-    **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.EXPIRED), "hash"),
-    **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
-    keys.CANCELLED_JOBS: "hash",
-    **dict.fromkeys((keys.UNIQUE, keys.BATCHES, keys.BATCH_ENDED), "hash"),
-    **dict.fromkeys((keys.UNIQUE_WINDOWS, keys.REPLACED, keys.BATCH_CHILDREN, keys.BATCH_REMOVALS), "zset"),
-    **dict.fromkeys((keys.LIMITS, keys.LIMIT_PLACES, keys.RATES), "hash"),
-    **dict.fromkeys((keys.LIMIT_HOLDERS, keys.LIMIT_RESERVED, keys.BLOCKED, keys.FREED), "zset"),
-    **dict.fromkeys((keys.RATE_STARTS, keys.RATE_SLOTS), "zset"),
-    **dict.fromkeys((keys.BACKFILLED, keys.SHARDS), "zset"),
-    keys.SCHEDULES: "hash",
-    keys.HAND_OVER: "list",
-    keys.AUDIT: "stream",
-    keys.CHANGES: "stream",
-    keys.TIMETABLE: "hash",
-}
 _NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
 
 
@@ -61,13 +39,13 @@ class WrongKey:
 def wrong_keys_among(redis: Redis, names: Collection[str]) -> list[WrongKey]:
     """The keys among `names` that have a wrong type. Raises StoreUnavailable."""
     with translated():
-        return _wrong(redis, {name: _TYPES[name] for name in names})[0]
+        return _wrong(redis, {name: keys.TYPES[name] for name in names})[0]
 
 
 def wrong_keys(redis: Redis) -> list[WrongKey]:
     """The keys with a wrong type, or with text instead of a number. Raises StoreUnavailable."""
     with translated():
-        found, strings = _wrong(redis, {**_TYPES, **_queues(redis)})
+        found, strings = _wrong(redis, {**keys.TYPES, **_queues(redis)})
         numbers = [key for key in _NUMBERS if key in strings]
         values: Any = redis.mget(numbers) if numbers else []
     return found + [

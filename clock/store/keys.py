@@ -5,6 +5,7 @@ Sidekiq's keys have no prefix; clock's keys start with `clock:`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 # Sidekiq's (see its wire format): times in scores are float seconds since 1970.
@@ -87,6 +88,30 @@ CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `en
 #: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)
 QUEUE = "queue:"  # prefix of lists: payloads waiting in a queue; LPUSH to add, taken from the right end
+
+#: The types of the keys that `clock doctor` checks.
+TYPES: Mapping[str, str] = {
+    **dict.fromkeys((QUEUES, PROCESSES, PARKED, PAUSED_QUEUES), "set"),
+    **dict.fromkeys((SCHEDULE, RETRY, DEAD, CLOCKS, WORKERS, CANCELLED), "zset"),
+    **dict.fromkeys((STAT_PROCESSED, STAT_FAILED), "string"),
+    **dict.fromkeys((HEALED, BATCH_LOST, OVERLAPS, LIMIT_TURN), "string"),
+    **dict.fromkeys((BATCH_CHECK, LIMITS_CHECKED, RATES_CHECKED, REPLICATED), "string"),
+    **dict.fromkeys((LEDGER_ANCHOR, LEDGER_DECLARATION, LEDGER_DECIDED), "hash"),
+    **dict.fromkeys((LEDGER_COUNTED, LEDGER_ORPHANED, LEDGER_RENAMED, EXPIRED), "hash"),
+    **dict.fromkeys((PAUSED, NEXT_DUE, LEASE), "hash"),
+    CANCELLED_JOBS: "hash",
+    **dict.fromkeys((UNIQUE, BATCHES, BATCH_ENDED), "hash"),
+    **dict.fromkeys((UNIQUE_WINDOWS, REPLACED, BATCH_CHILDREN, BATCH_REMOVALS), "zset"),
+    **dict.fromkeys((LIMITS, LIMIT_PLACES, RATES), "hash"),
+    **dict.fromkeys((LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED), "zset"),
+    **dict.fromkeys((RATE_STARTS, RATE_SLOTS), "zset"),
+    **dict.fromkeys((BACKFILLED, SHARDS), "zset"),
+    SCHEDULES: "hash",
+    HAND_OVER: "list",
+    AUDIT: "stream",
+    CHANGES: "stream",
+    TIMETABLE: "hash",
+}
 
 
 def shown(raw: bytes) -> str:

@@ -30,8 +30,8 @@ from clock.web.asgi import AsgiApplication
 from clock.web.data import Data, Source
 from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
-from clock.web.page import NotFound, Page, Show, Visit
-from clock.web.pages import MENU, PAGES
+from clock.web.page import MENU, NotFound, Page, Show, Visit
+from clock.web.pages import PAGES
 from clock.web.rendering import environment, static_file
 from clock.web.request import Request, Response
 from clock.web.texts import Texts

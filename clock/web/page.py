@@ -17,6 +17,22 @@ ZONE_COOKIE = "clock_zone"
 THEME_COOKIE = "clock_theme"
 THEMES = ("light", "dark")
 
+#: section of the menu -> its path
+MENU: Mapping[str, str] = {
+    "schedules": "/",
+    "timeline": "/timeline",
+    "changes": "/changes",
+    "queues": "/queues",
+    "busy": "/busy",
+    "scheduled": "/scheduled",
+    "retries": "/retries",
+    "dead": "/dead",
+    "metrics": "/metrics",
+    "processes": "/processes",
+    "redis": "/redis",
+    "audit": "/audit",
+}
+
 
 @dataclass(frozen=True)
 class Visit:

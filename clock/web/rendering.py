@@ -16,7 +16,8 @@ from clock.timetable.explanation import explain
 from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, grid, sparkline, throughput
 from clock.web.charts.charts import dots
-from clock.web.charts.strips import KINDS, big_strip, kind_of, strip
+from clock.web.charts.marks import KINDS, mark_icons, mark_styles
+from clock.web.charts.strips import big_strip, kind_of, strip
 from clock.web.charts.tracks import hour_axis, lane_track, load_track
 from clock.web.job_rows import instant_of
 from clock.web.texts import Texts
@@ -24,6 +25,7 @@ from clock.web.texts import Texts
 TEXTS = Texts()
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+STYLES = "dashboard.css"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -57,6 +59,7 @@ def environment() -> Environment:
         "lane_track": lane_track,
         "load_track": load_track,
         "local": shown.local,
+        "mark_icons": mark_icons,
         "raw": shown.raw,
         "strip": strip,
         "strip_label": strip_label,
@@ -72,13 +75,15 @@ def static_file(name: str) -> tuple[bytes, str] | None:
     path = STATIC / name
     if path.parent != STATIC or not path.is_file():
         return None
-    return path.read_bytes(), TYPES.get(path.suffix, "application/octet-stream")
+    generated = mark_styles().encode() if name == STYLES else b""
+    return path.read_bytes() + generated, TYPES.get(path.suffix, "application/octet-stream")
 
 
 @cache
 def version_of(name: str) -> str:
     """A short digest of a static file: a link with it may be kept for ever."""
-    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    found = static_file(name)
+    return hashlib.sha256(found[0] if found else b"").hexdigest()[:12]
 
 
 def strip_label(records: Sequence[Mapping[str, Any]]) -> str:

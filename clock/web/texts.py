@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clock.inspection import DecisionKind
+
 FOLDER = Path(__file__).parent / "texts"
 
 
@@ -14,7 +16,8 @@ class Texts:
     """The texts of one language, by keys such as `schedules.title`."""
 
     def __init__(self, language: str = "en") -> None:
-        self.by_key = dict(_flat(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))))
+        found = _flat(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))
+        self.by_key = {f"decision.{kind}": kind.replace("_", " ") for kind in DecisionKind} | dict(found)
 
     def __call__(self, key: str, **values: object) -> str:
         """The text of a key, with values in its places. `n` chooses between two forms: for 1 or another number.

@@ -8,10 +8,11 @@ from itertools import combinations
 
 import pytest
 
-from clock.web.charts.strips import KINDS
+from clock.web.charts.marks import KINDS, mark_styles
 from clock.web.rendering import STATIC
 
 CSS = (STATIC / "dashboard.css").read_text()
+MARKS = mark_styles()
 DECISIONS = [kind for kind in KINDS if kind not in ("manual", "backfilled")]  # these are told apart by shape
 TEXT, SURFACES = [*KINDS, "ink", "muted", "link", "danger"], ["surface", "page", "raised"]
 Matrix = list[list[float]]
@@ -39,8 +40,11 @@ LEAST_DIFFERENCE = 12  # in CIE Lab; shape and word tell decisions apart as well
 
 
 def _colours(selector: str) -> dict[str, str]:
-    start = CSS.index(selector)
-    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", CSS[start : CSS.index("}", start)]))
+    found: dict[str, str] = {}
+    for styles in (CSS, MARKS):
+        start = styles.index(selector)
+        found |= re.findall(r"--([\w-]+): (#[0-9a-f]{6})", styles[start : styles.index("}", start)])
+    return found
 
 
 THEMES = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clock.web import rendering
-from clock.web.charts.strips import KINDS
+from clock.web.charts.marks import KINDS
 from clock.web.texts import Texts
 
 pytestmark = pytest.mark.text

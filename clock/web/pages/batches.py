@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from clock.clocks import from_ms
 from clock.inspection.jobs.batches import BatchView, batch, batches, failures
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 MOST = 100  # batches, or failures of one, on a page
 
@@ -37,3 +38,6 @@ def _as_json(views: list[BatchView], failed: list[dict[str, str]] | None) -> obj
     if failed is None:
         return rows
     return {**(rows[0] if rows else {}), "failures": failed}
+
+
+PAGES: Mapping[str, Show] = {"/batches": show}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from clock.clocks import from_ms
 from clock.inspection.jobs.limits import limits
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 MOST = 100  # limits on a page
 
@@ -22,3 +23,6 @@ def show(visit: Visit) -> Page:
         json=lambda: [asdict(view) for view in views[:MOST]],
         view={"limits": list(zip(views, oldest, strict=False)), "total": len(views)},
     )
+
+
+PAGES: Mapping[str, Show] = {"/blocked": show}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from clock.inspection.jobs.busy import busy_jobs
 from clock.web.job_rows import job_json
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 MOST_JOBS = 100
 MOST_WORKERS = 50  # whose jobs are read
@@ -37,3 +39,6 @@ def show(visit: Visit) -> Page:
             "workers": {worker.identity: worker for worker in workers},
         },
     )
+
+
+PAGES: Mapping[str, Show] = {"/busy": show}

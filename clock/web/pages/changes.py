@@ -9,7 +9,7 @@ from clock.inspection.audit import changes
 from clock.inspection.events.releases import KINDS, release_changes
 from clock.inspection.opening import Redis
 from clock.web.input.inputs import entry_id
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 
 class Record(Protocol):
@@ -52,3 +52,6 @@ def _latest(
         json=lambda: [entry.as_json() for entry in shown],
         view={"entries": shown, "next_link": next_link, **view},
     )
+
+
+PAGES: Mapping[str, Show] = {"/changes": show, "/audit": show_audit}

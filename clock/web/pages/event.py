@@ -13,7 +13,7 @@ from clock.inspection.events.why import periods_of, recorded, why
 from clock.web.charts.strips import kind_of
 from clock.web.formatting import length, local
 from clock.web.input.inputs import limited
-from clock.web.page import NotFound, Page, Visit
+from clock.web.page import NotFound, Page, Show, Visit
 
 HISTORY = 100  # records on the page
 STRIP = 60
@@ -139,3 +139,6 @@ def _runs(records: Sequence[Mapping[str, Any]]) -> list[tuple[float, bool]]:
         for outcome in record.get("outcomes", {}).values()
     ]
     return outcomes[-MOST_DOTS:]
+
+
+PAGES: Mapping[str, Show] = {"/event": show, "/why": why_page}

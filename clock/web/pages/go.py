@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from clock.web.page import Page, Show, Visit
+from clock.web.page import MENU, Page, Show, Visit
 
 MOST = 20
 
@@ -13,26 +13,22 @@ MOST = 20
 OTHERS = {"heat": "/heat", "display": "/display", "keyboard": "/help"}
 
 
-def go_page(menu: Mapping[str, str]) -> Show:
-    """The page, for the entries of the menu."""
-
-    def show(visit: Visit) -> Page:
-        found = list(islice(_found(visit, menu), MOST))
-        return Page(
-            template="go",
-            title=visit.texts("go.title"),
-            section="",
-            json=lambda: [{"kind": kind, "name": name, "link": link} for kind, name, link in found],
-            view={"found": found, "q": visit.request.get("q")},
-            refreshes=False,
-        )
-
-    return show
+def show(visit: Visit) -> Page:
+    """Pages, events, jobs and queues whose name contains the text."""
+    found = list(islice(_found(visit), MOST))
+    return Page(
+        template="go",
+        title=visit.texts("go.title"),
+        section="",
+        json=lambda: [{"kind": kind, "name": name, "link": link} for kind, name, link in found],
+        view={"found": found, "q": visit.request.get("q")},
+        refreshes=False,
+    )
 
 
-def _found(visit: Visit, menu: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def _found(visit: Visit) -> Iterator[tuple[str, str, str]]:
     t, link, text = visit.texts, visit.request.link, visit.request.get("q").strip().lower()
-    titles = {t(f"menu.{key}"): path for key, path in menu.items()}
+    titles = {t(f"menu.{key}"): path for key, path in MENU.items()}
     titles |= {t(f"{key}.title"): path for key, path in OTHERS.items()}
     yield from (("page", name, link(path)) for name, path in titles.items() if text in name.lower())
     if text:
@@ -40,3 +36,6 @@ def _found(visit: Visit, menu: Mapping[str, str]) -> Iterator[tuple[str, str, st
         yield from (("event", name, link("/event", name=name)) for name in names if text in name.lower())
         queues = (view.name for view in visit.data.status().queues)
         yield from (("queue", name, link("/queue", name=name)) for name in queues if text in name.lower())
+
+
+PAGES: Mapping[str, Show] = {"/go": show}

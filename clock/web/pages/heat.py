@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.inspection.jobs.metrics import jobs_by_day
 from clock.web.input import inputs
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 from clock.web.pages.timeline import day_of
 
 EVENTS = 25  # of a page
@@ -103,3 +103,6 @@ def _year(visit: Visit, year: Sequence[tuple[date, int, int]]) -> Grid:
         text = t("heat.day", day=f"{day:%a %d %b %Y}", n=ran, failed=failed)
         rows[place % DAYS][place // DAYS] = (ran, text)
     return rows
+
+
+PAGES: Mapping[str, Show] = {"/heat": show}

@@ -15,7 +15,7 @@ from clock.web.backtraces import backtrace
 from clock.web.input.finding import find
 from clock.web.input.job_filters import SECTIONS, set_named
 from clock.web.job_rows import instant_of, job_json
-from clock.web.page import NotFound, Page, Visit
+from clock.web.page import NotFound, Page, Show, Visit
 
 FIRINGS = 1_000  # of an event, among which that of a job is looked for
 
@@ -104,3 +104,6 @@ def _moments(job: FoundJob) -> list[tuple[str, datetime, str, str]]:
         if at is not None:
             found.append((name, at, kind, job.error or "" if kind == "error" else ""))
     return found
+
+
+PAGES: Mapping[str, Show] = {"/job": show}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from clock.inspection import SetName
 from clock.inspection.jobs.pages import set_place
 from clock.job.payload import seconds
 from clock.web.input.job_filters import SECTIONS, cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 SEARCHED = 5_000  # jobs that one page of a search looks at, if Redis can skip most of them
 DECODED = 1_000  # and if each must be decoded here
@@ -57,3 +59,6 @@ def _show(visit: Visit, where: SetName) -> Page:
             "query": visit.request,
         },
     )
+
+
+PAGES: Mapping[str, Show] = {"/scheduled": show_scheduled, "/retries": show_retries, "/dead": show_dead}

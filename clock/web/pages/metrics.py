@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from clock.inspection.events.releases import release_changes
 from clock.inspection.jobs.metrics import SPANS, figures, run_times
 from clock.web.input.inputs import choice
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 MOST_CLASSES = 100
 MOST_RELEASES = 20  # that are marked
@@ -52,3 +53,6 @@ def show(visit: Visit) -> Page:
             "failed": sum(failed for _, _, failed in found.series),
         },
     )
+
+
+PAGES: Mapping[str, Show] = {"/metrics": show}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 MOST_WORKERS = 100
 
@@ -30,3 +31,6 @@ def show(visit: Visit) -> Page:
             "problems": status.problems,
         },
     )
+
+
+PAGES: Mapping[str, Show] = {"/processes": show}

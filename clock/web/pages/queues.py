@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from clock.inspection.jobs.pages import queue_place
 from clock.job.payload import seconds
 from clock.web.input.job_filters import cursor_in, filter_of
 from clock.web.job_rows import JOBS_ON_A_PAGE, job_json, paging
-from clock.web.page import NotFound, Page, Visit
+from clock.web.page import NotFound, Page, Show, Visit
 
 MOST_QUEUES = 500  # on the page
 SEARCHED = 5_000  # jobs that one page of a search looks at
@@ -64,3 +65,6 @@ def show_one(visit: Visit) -> Page:
             **paging(visit, found),
         },
     )
+
+
+PAGES: Mapping[str, Show] = {"/queues": show, "/queue": show_one}

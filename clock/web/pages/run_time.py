@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clock.api.schedules import Schedule, Schedules
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 SHOWN = ("name", "version", "job", "cron", "every", "rrule", "sun", "at", "tz", "args", "queue")
 
@@ -34,3 +34,6 @@ def _row(one: Schedule) -> Mapping[str, Any]:
     args = json.dumps(fields.get("args", []), ensure_ascii=False)
     texts = {"at": at if isinstance(at, str) else ", ".join(at), "args": args}
     return {**dict.fromkeys(SHOWN, ""), "name": one.name, "version": one.version, **fields, **texts}
+
+
+PAGES: Mapping[str, Show] = {"/run-time": show}

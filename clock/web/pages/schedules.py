@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from clock.inspection.events.event_rows import EventRow
 from clock.web.input.inputs import choice, number
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
@@ -116,3 +116,6 @@ def _filtered(visit: Visit, names: Sequence[str], state: State, first: int) -> F
     looked = first + (part.index(shown[-1]) + 1 if len(matching) > len(shown) else len(part))
     rows = visit.data.events(shown, visit.now, STRIP)
     return Found(rows, len(names), first, looked if looked < len(names) else None, looked=looked)
+
+
+PAGES: Mapping[str, Show] = {"/": show}

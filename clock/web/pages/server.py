@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from clock.inspection import Grade
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 ORDER = (Grade.BAD, Grade.WARNING, Grade.GOOD)
 
@@ -21,3 +22,6 @@ def show(visit: Visit) -> Page:
         view={"findings": findings, "bad": sum(finding.grade is Grade.BAD for finding in findings)},
         refreshes=False,
     )
+
+
+PAGES: Mapping[str, Show] = {"/redis": show}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from zoneinfo import available_timezones
 
-from clock.web.page import THEMES, Page, Visit
+from clock.web.page import THEMES, Page, Show, Visit
 
 KEYS = ("search", "palette", "rows", "open", "go", "help")
 
@@ -32,3 +33,6 @@ def keyboard(visit: Visit) -> Page:
         view={"keys": KEYS},
         refreshes=False,
     )
+
+
+PAGES: Mapping[str, Show] = {"/display": display, "/help": keyboard}

@@ -12,7 +12,7 @@ from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.web.charts.strips import kind_of
 from clock.web.input import inputs
-from clock.web.page import Page, Visit
+from clock.web.page import Page, Show, Visit
 
 EVENTS_ON_A_PAGE = 25
 RECORDS = 400  # of an event that are read for a day
@@ -195,3 +195,6 @@ def too_much(load: Sequence[float], slots: int, day: Day) -> list[tuple[datetime
 def _mark_json(mark: Mark, day: Day) -> dict[str, object]:
     at = day.begin + timedelta(seconds=mark.start)
     return {"at": at.isoformat(), "seconds": mark.seconds, "decision": mark.kind, "jobs": mark.jobs}
+
+
+PAGES: Mapping[str, Show] = {"/timeline": show}

@@ -27,7 +27,7 @@ from clock.cli.health_port import (
     notifying_systemd,
     parents_folder,
 )
-from clock.cli.options import health_options, setting_option, settings, shared_options
+from clock.cli.options import health_options, settings, shared_options, worker_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import EXIT_SECONDS, Stopping, end_processes, leave
@@ -56,14 +56,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@setting_option("require")
-@setting_option("concurrency")
-@setting_option("processes")
-@setting_option("queues")
-@setting_option("stop_timeout")
-@setting_option("frozen_timeout")
-@setting_option("max_jobs")
-@setting_option("max_memory")
+@worker_options
 @click.option("--burst", is_flag=True, help="Run the jobs that are in the queues, then exit with code 0.")
 @health_options
 @click.option(
@@ -104,8 +97,8 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     check_memory(config.max_memory)
     home = patiently(lambda: connected(config, config.concurrency + 2))
     set_default(home)
-    worker_options = replace(_options(config), burst=burst)
-    post = patiently(lambda: shard_post(home, worker_options))
+    chosen = replace(_options(config), burst=burst)
+    post = patiently(lambda: shard_post(home, chosen))
     redis = post.redis if post else home
     clock = patiently(lambda: redis_clock(redis))
     folder = parents_folder()
@@ -115,9 +108,9 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     if statsd := statsd_in(os.environ, SystemClock()):
         listeners.append(statsd.note_run)
         atexit.register(statsd.flush)
-    process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners, post=post)
+    process = Worker(redis, chosen, identity=name, clock=clock, link=link, listeners=listeners, post=post)
     link.assign(_assignment(config, name, post))
-    stopping = _stopping(process, worker_options)
+    stopping = _stopping(process, chosen)
     signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
     with (
         _leaving(process),

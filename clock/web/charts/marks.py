@@ -1,0 +1,78 @@
+"""The mark of each decision: its shape in a strip, its icon, its colours. A kind without one gets a plain bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from clock.inspection import DecisionKind
+
+KINDS = tuple(kind.value for kind in DecisionKind)
+FLOOR = 25  # where the marks of a strip stand, below its top
+
+_DARK = ':root:not([data-theme="light"])'
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a decision is drawn: the path of its icon in a box of 9 x 16, and its path at (x, height) in a strip."""
+
+    icon: str
+    shape: Callable[[int, float], str]
+
+
+def mark_of(kind: str) -> Mark:
+    """The mark of a decision."""
+    return _MARKS.get(kind, _BAR)
+
+
+def css_class(kind: str) -> str:
+    """The classes of a decision's mark: only what did not run is hollow."""
+    return f"{'hollow' if kind in ('missed', 'planned') else 'mark'} {kind}"
+
+
+def mark_icons() -> Markup:
+    """The symbols of all decisions, and of a run that is planned."""
+    paths = {kind: f'<path d="{mark_of(kind).icon}" class="{css_class(kind)}"/>' for kind in (*KINDS, "planned")}
+    symbols = (f'<symbol id="m-{kind}" viewBox="0 0 9 16">{path}</symbol>' for kind, path in paths.items())
+    return Markup("\n".join(symbols))  # noqa: S704  # the dashboard's own names and paths
+
+
+def mark_styles() -> str:
+    """The style sheet of the decisions' colours."""
+    light, dark = ("".join(f"--{kind}: {kind.colours[theme]}; " for kind in DecisionKind) for theme in (0, 1))
+    tones = "\n".join(f".{kind} {{ --tone: var(--{kind}); }}" for kind in KINDS)
+    return (
+        f":root {{ {light}}}\n@media (prefers-color-scheme: dark) {{ {_DARK} {{ {dark}}} }}\n"
+        f':root[data-theme="dark"] {{ {dark}}}\n{tones}\n.planned {{ --tone: var(--muted); }}\n'
+    )
+
+
+_BAR = Mark("M1.5 4h6v10h-6z", lambda x, height: f"M{x} {FLOOR - height:g}h5V25h-5z")
+
+
+def _caught_up(x: int, height: float) -> str:
+    top = FLOOR - max(height, 12)
+    return f"M{x} {top:g}h5v3h-5zM{x} {top + 5:g}h5V25h-5z"
+
+
+_MARKS: Mapping[str, Mark] = {
+    "caught_up": Mark("M1.5 2h6v3h-6zM1.5 7h6v7h-6z", _caught_up),
+    "missed": Mark("M2.25 2.75h4.5v10.5h-4.5z", lambda x, _: f"M{x}.75 2.75h3.5v21.5h-3.5z"),
+    "refused": Mark("M1.5 11.5h6V14h-6z", lambda x, _: f"M{x} 22h5v3h-5z"),
+    "paused": Mark(
+        "M1.5 4H3.5v10H1.5zM5.5 4H7.5v10H5.5z", lambda x, _: f"M{x} 15h1.8v10h-1.8zM{x + 3}.2 15h1.8v10h-1.8z"
+    ),
+    "overlap": Mark(
+        "M1.5 11h6v3h-6zM1.5 6.5h6v3h-6zM1.5 2h6v3h-6z",
+        lambda x, _: f"M{x} 21h5v4h-5zM{x} 15h5v4h-5zM{x} 9h5v4h-5z",
+    ),
+    "error": Mark(
+        "M1.5 2h6L6 10H3zM3 11.5h3V14H3z", lambda x, _: f"M{x} 2h5l-1.2 15h-2.6zM{x + 1}.2 20h2.6v5h-2.6z"
+    ),
+    "manual": Mark("m4.5 4 4 5-4 5-4-5z", lambda x, _: f"M{x} 18l2.5-6 2.5 6-2.5 6z"),
+    "backfilled": Mark("M8 4v10L1 9z", lambda x, _: f"M{x + 5} 12v12l-5-6z"),
+    "planned": Mark("M2.25 4.75h4.5v8.5h-4.5z", _BAR.shape),
+}
