@@ -10,7 +10,7 @@ from markupsafe import Markup
 from clock.inspection import DecisionKind
 
 KINDS = tuple(kind.value for kind in DecisionKind)
-FLOOR = 25  # where the marks of a strip stand, below its top
+FLOOR = 25  # the marks of a strip stand on this line, counted from its top
 
 _DARK = ':root:not([data-theme="light"])'
 
