@@ -4,27 +4,32 @@ Spans, attributes and metrics follow the messaging conventions, version 1.44. Ot
 The context is in the payload's fields `traceparent`, `tracestate` and `baggage`, in which Ruby's instrumentation
 of Sidekiq writes and reads it.
 
-- A push is a span `send QUEUE`, or `create QUEUE` for a job of `perform_bulk`. The push of an event starts a
-  trace.
+- A push is a span `send QUEUE`. With `perform_bulk` each job is a span `create QUEUE`, and the push is a span
+  `send QUEUE` with links to them. The push of an event starts a trace.
 - A run is a span `process QUEUE`. The first attempt is a child of the push. A retry starts a trace, with a link.
 """
 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from threading import Lock
 from types import TracebackType
 from typing import Any
 
 from clock.clocks import SystemClock
 from clock.errors import Discard, JobCancelled
 from clock.job import client_middleware, server_middleware
+from clock.job.push.client import ToRedis, carrier, set_carrier
 from clock.job.push.payload_builder import is_bulk
 
 try:
     from opentelemetry import context as contexts
     from opentelemetry import metrics, propagate, trace
     from opentelemetry.context import Context
+    from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.propagators.textmap import Getter
     from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 except ImportError:
@@ -33,7 +38,8 @@ except ImportError:
     )
     raise ImportError(NEEDED) from None
 
-SYSTEM = "sidekiq"  # the value of Ruby's instrumentation: the format of the queues is Sidekiq's
+from clock.contrib.sending_spans import SYSTEM, TracedPushes
+
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 #: Seconds; those of the convention for `messaging.process.duration`.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -58,9 +64,10 @@ class ClockInstrumentor:
     ) -> None:
         """Add the middleware, once. The providers are the global ones if not given.
 
-        Other options, which `opentelemetry-instrument` passes to all instrumentors, have no effect.
+        Other options, which `opentelemetry-instrument` passes to all instrumentors, have no effect. With the
+        no-op providers nothing is added.
         """
-        if ClockInstrumentor._installed is not None:
+        if ClockInstrumentor._installed is not None or _are_no_op(tracer_provider, meter_provider):
             return
         tracing = _Tracing(
             trace.get_tracer("clock", tracer_provider=tracer_provider, schema_url=SCHEMA),
@@ -73,6 +80,8 @@ class ClockInstrumentor:
             server_middleware.add(tracing.process)
         else:
             server_middleware.insert_before(first, tracing.process)
+        if type(carrier()) is ToRedis:
+            set_carrier(TracedPushes(tracing.tracer, tracing.send_duration, is_off=tracing.is_off))
         ClockInstrumentor._installed = tracing
 
     def uninstrument(self, **_others: object) -> None:
@@ -81,6 +90,9 @@ class ClockInstrumentor:
         if tracing is not None:
             client_middleware.remove(tracing.send)
             server_middleware.remove(tracing.process)
+            tracing.sent.is_on = tracing.consumed.is_on = False
+            if isinstance(carrier(), TracedPushes):
+                set_carrier(ToRedis())
 
 
 class _Tracing:
@@ -89,11 +101,24 @@ class _Tracing:
     def __init__(self, tracer: trace.Tracer, meter: metrics.Meter, *, is_global: bool) -> None:
         self.tracer = tracer
         self._is_global = is_global
-        self._sent = meter.create_counter(
-            "messaging.client.sent.messages", "{message}", "Jobs that were pushed, or handed to an event's run"
+        self.sent, self.consumed = _Counts(), _Counts()
+        meter.create_observable_counter(
+            "messaging.client.sent.messages",
+            [self.sent.read],
+            "{message}",
+            "Jobs that were pushed, or handed to an event's run",
         )
-        self.consumed = meter.create_counter(
-            "messaging.client.consumed.messages", "{message}", "Runs of jobs that were started"
+        meter.create_observable_counter(
+            "messaging.client.consumed.messages",
+            [self.consumed.read],
+            "{message}",
+            "Runs of jobs that were started",
+        )
+        self.send_duration = meter.create_histogram(
+            "messaging.client.operation.duration",
+            "s",
+            "How long pushes took",
+            explicit_bucket_boundaries_advisory=BUCKETS,
         )
         self.duration = meter.create_histogram(
             "messaging.process.duration",
@@ -104,7 +129,7 @@ class _Tracing:
 
     def send(self, _job: object, payload: dict[str, object], queue: str) -> None:
         """Client middleware."""
-        if "traceparent" in payload or self._is_off():  # pushed again, or by a caller who passes a context on
+        if "traceparent" in payload or self.is_off():  # pushed again, or by a caller who passes a context on
             return
         operation = "create" if is_bulk() else "send"
         firing = payload.get("clock")
@@ -113,14 +138,14 @@ class _Tracing:
         span = self.tracer.start_span(f"{operation} {queue}", parent, SpanKind.PRODUCER, about)
         propagate.inject(payload, trace.set_span_in_context(span, parent))
         span.end()
-        self._sent.add(1, _common(queue, operation))
+        self.sent.add(queue, operation)
 
     def process(self, _job: object, payload: dict[str, object], queue: str) -> _Run | None:
         """Server middleware."""
-        return None if self._is_off() else _Run(self, payload, queue)
+        return None if self.is_off() else _Run(self, payload, queue)
 
-    def _is_off(self) -> bool:
-        """Whether the application has not set up an SDK: then nothing is measured, and nothing is spent."""
+    def is_off(self) -> bool:
+        """True: the application has not set up an SDK. Then nothing is measured, and nothing is spent."""
         if self._is_global and not _is_of_api(trace.get_tracer_provider(), metrics.get_meter_provider()):
             self._is_global = False  # an SDK stays
         return self._is_global
@@ -148,7 +173,7 @@ class _Run:
         span = tracer.start_span(f"process {self._queue}", context, SpanKind.CONSUMER, about, links)
         self._span = span
         self._token = contexts.attach(trace.set_span_in_context(span, context))
-        self._tracing.consumed.add(1, _common(self._queue, "process"))
+        self._tracing.consumed.add(self._queue, "process")
         self._started = _monotonic()
 
     def __exit__(
@@ -162,7 +187,7 @@ class _Run:
             if outcome:
                 self._span.set_attribute("clock.job.outcome", outcome)
             else:
-                about["error.type"] = kind.__qualname__
+                about = {**about, "error.type": kind.__qualname__}
                 self._fail(self._span, error)
         self._span.end()
         self._tracing.duration.record(took, about)
@@ -178,8 +203,33 @@ def _is_of_api(*providers: object) -> bool:
     return not any(type(one).__module__.startswith("opentelemetry.sdk") for one in providers)
 
 
+class _Counts:
+    """A counter that is read when the metrics are: an SDK's own counter costs 11 us for each job, this one 0.2."""
+
+    def __init__(self) -> None:
+        self.is_on = True
+        self._lock = Lock()
+        self._counts: dict[tuple[str, str], int] = defaultdict(int)  # guarded by _lock
+
+    def add(self, queue: str, operation: str) -> None:
+        """Count one job."""
+        with self._lock:
+            self._counts[queue, operation] += 1
+
+    def read(self, _options: CallbackOptions) -> Iterable[Observation]:
+        """What was counted. Nothing once the instrumentation is removed: another one may use the same names."""
+        with self._lock:
+            counts = dict(self._counts) if self.is_on else {}
+        return [Observation(count, _common(queue, operation)) for (queue, operation), count in counts.items()]
+
+
+def _are_no_op(tracers: trace.TracerProvider | None, meters: metrics.MeterProvider | None) -> bool:
+    return isinstance(tracers, trace.NoOpTracerProvider) and isinstance(meters, metrics.NoOpMeterProvider)
+
+
+@cache
 def _common(queue: str, operation: str) -> Attributes:
-    """The attributes of metrics."""
+    """The attributes of metrics; the callers do not change them."""
     return {
         "messaging.system": SYSTEM,
         "messaging.operation.name": operation,

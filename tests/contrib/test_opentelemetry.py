@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from opentelemetry import baggage, trace
 from opentelemetry.context import attach, detach
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -19,7 +20,10 @@ from redis import Redis
 
 from clock import Discard, Job, client_middleware, server_middleware, testing
 from clock.contrib.opentelemetry import ClockInstrumentor
+from clock.contrib.sending_spans import MOST_LINKS
+from clock.errors import StoreError
 from clock.job.payload import encode
+from clock.job.push.client import ToRedis, carrier
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
@@ -67,6 +71,7 @@ def telemetry() -> Iterator[Telemetry]:
     yield found
     ClockInstrumentor().uninstrument()
     assert (client_middleware.entries, server_middleware.entries) == before
+    assert type(carrier()) is ToRedis
 
 
 def drawn(spans: tuple[ReadableSpan, ...]) -> str:
@@ -193,6 +198,51 @@ def test_the_metrics_are_those_of_the_convention(telemetry: Telemetry, bench: Ca
     }
     assert failed.attributes["error.type"] == "RuntimeError"
     assert done.explicit_bounds[0] == 0.005
+
+
+def test_the_push_of_many_jobs_is_a_span_with_links_to_the_jobs(telemetry: Telemetry, redis: Redis) -> None:
+    PackBoxJob.perform_bulk([["done"]] * 200)
+
+    *created, sent = telemetry.spans
+    assert sent.name == "send default"
+    assert sent.kind is trace.SpanKind.CLIENT
+    assert dict(sent.attributes or {}) == {
+        "messaging.system": "sidekiq",
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": "default",
+        "messaging.batch.message_count": 200,
+    }
+    linked = {link.context.span_id for link in sent.links}
+    assert len(linked) == MOST_LINKS
+    assert linked <= {span.context.span_id for span in created}
+
+
+def test_how_long_pushes_take_is_measured_with_their_errors(telemetry: Telemetry, redis: Redis) -> None:
+    PackBoxJob.perform_async()
+    redis.set("queue:low", "not a list")
+    with pytest.raises(StoreError):
+        PackBoxJob.set(queue="low").perform_bulk([["done"], ["done"]])
+
+    done, failed = sorted(
+        telemetry.points("messaging.client.operation.duration"), key=lambda point: "error.type" in point.attributes
+    )
+    assert (done.count, failed.count) == (1, 1)
+    assert failed.attributes == {
+        **done.attributes,
+        "messaging.destination.name": "low",
+        "error.type": "StoreError",
+    }
+    assert telemetry.spans[-1].status.status_code is trace.StatusCode.ERROR
+
+
+def test_no_op_providers_add_nothing() -> None:
+    before = client_middleware.entries, server_middleware.entries, type(carrier())
+
+    ClockInstrumentor().instrument(tracer_provider=trace.NoOpTracerProvider(), meter_provider=NoOpMeterProvider())
+
+    assert (client_middleware.entries, server_middleware.entries, type(carrier())) == before
+    ClockInstrumentor().uninstrument()
 
 
 def test_without_an_sdk_nothing_is_added_to_payloads(redis: Redis, bench: Callable[..., Bench]) -> None:
