@@ -13,6 +13,7 @@ from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
 from clock.store import keys
+from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import script
 from clock.store.server.connection import translated
@@ -23,7 +24,8 @@ DELETED = "deleted"  # how the batch of a job calls its end
 
 def remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str = DELETED) -> int:
     """Delete jobs from `schedule`, `retry` or `dead`; how many were still there. `how`: for their batches."""
-    return sum(_remove_waiting(redis, where, step, how)[0] for step in in_steps(members, len))
+    errors = BatchErrors(redis)
+    return sum(_remove_waiting(redis, where, step, how, errors)[0] for step in in_steps(members, len))
 
 
 def remove_blocked(redis: Redis, members: Sequence[bytes]) -> int:
@@ -39,18 +41,21 @@ def clear_waiting(redis: Redis, where: str) -> int:
 def _clear_waiting(redis: Redis, where: str) -> int:
     with translated():
         left = most = int(redis.zcard(where))
-    count = 0
+    count, errors = 0, BatchErrors(redis)
     while left and count < most:
-        removed, left = _remove_waiting(redis, where, (), DELETED)
+        removed, left = _remove_waiting(redis, where, (), DELETED, errors)
         count += removed
     return count
 
 
-def _remove_waiting(redis: Redis, where: str, members: Sequence[bytes], how: str) -> tuple[int, int]:
+def _remove_waiting(
+    redis: Redis, where: str, members: Sequence[bytes], how: str, errors: BatchErrors
+) -> tuple[int, int]:
     """How many were removed, and how many are left."""
     args: list[bytes | str | int] = [_now_ms(), "" if where == keys.DEAD else how, *members]
     with translated():
-        removed, left = script(redis, "remove_waiting")(keys=[where, *keys.BATCH_KEYS], args=args)
+        removed, left, error = script(redis, "remove_waiting")(keys=[where, *keys.BATCH_KEYS], args=args)
+    errors.report(error)
     return int(removed), int(left)
 
 
@@ -65,10 +70,12 @@ def schedule_dead(redis: Redis, members: Sequence[bytes], at: float) -> int:
 
 
 def _move(redis: Redis, where: str, target: str, members: Sequence[bytes], score: float, how: str) -> int:
-    count, move = 0, script(redis, "bury")
+    count, move, errors = 0, script(redis, "bury"), BatchErrors(redis)
     for step in in_steps(members, len):
         with translated():
-            count += int(move(keys=[where, target, *keys.BATCH_KEYS], args=[score, how, _now_ms(), *step]))
+            moved, error = move(keys=[where, target, *keys.BATCH_KEYS], args=[score, how, _now_ms(), *step])
+        errors.report(error)
+        count += int(moved)
     return count
 
 
@@ -83,11 +90,13 @@ def remove_queued(redis: Redis, queue: str, payloads: Sequence[bytes], how: str 
 
 def remove_from_part(redis: Redis, queue: str, first: int, last: int, payloads: Sequence[bytes]) -> int:
     """Delete jobs from the part of a queue between two indexes from its left end; how many were still there."""
-    count, remove = 0, script(redis, "remove_from_queue")
+    count, remove, errors = 0, script(redis, "remove_from_queue"), BatchErrors(redis)
     for step in in_steps(payloads, len):
         with translated():
             args: list[bytes | str | int] = [first, last, _now_ms(), DELETED, *step]
-            count += len(remove(keys=[keys.queue(queue), *keys.BATCH_KEYS], args=args))
+            error, *places = remove(keys=[keys.queue(queue), *keys.BATCH_KEYS], args=args)
+        errors.report(error)
+        count += len(places)
     return count
 
 
@@ -96,7 +105,8 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes], how: str) -
 
     Returns how many.
     """
-    last, removed, size, remove = -1, 0, PageSize(), script(redis, "remove_from_queue")
+    last, removed, size = -1, 0, PageSize()
+    remove, errors = script(redis, "remove_from_queue"), BatchErrors(redis)
     while wanted.total():
         first = last - size.jobs + 1
         with translated():
@@ -105,7 +115,8 @@ def _remove_in_pages(redis: Redis, key: str, wanted: Counter[bytes], how: str) -
         places: Any = []
         if here:
             with translated():
-                places = remove(keys=[key, *keys.BATCH_KEYS], args=[first, last, _now_ms(), how, *here])
+                error, *places = remove(keys=[key, *keys.BATCH_KEYS], args=[first, last, _now_ms(), how, *here])
+            errors.report(error)
         wanted.subtract(here[place - 1] for place in places)
         removed += len(places)
         if len(page) < last - first + 1:
@@ -136,10 +147,11 @@ def clear_queue(redis: Redis, queue: str) -> int:
 def _clear_queue(redis: Redis, queue: str) -> int:
     with translated():
         most = int(redis.llen(keys.queue(queue)))
-    count, names = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS]
+    count, names, errors = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS], BatchErrors(redis)
     while True:
         with translated():
-            removed, left = script(redis, "clear_queue")(keys=names, args=[queue, _now_ms(), STEP_JOBS])
+            removed, left, error = script(redis, "clear_queue")(keys=names, args=[queue, _now_ms(), STEP_JOBS])
+        errors.report(error)
         count += int(removed)
         if not left or count >= most:
             return count

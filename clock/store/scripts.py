@@ -16,6 +16,7 @@ from redis.commands.core import Script
 #: The parts in the order of the composed script: a part may call those before it.
 PARTS = (
     "need",
+    "may_have",
     "in_chunks",
     "fields_of",
     "is_outranked",
@@ -41,6 +42,7 @@ PARTS = (
     "open_batch",
     "seal_batch",
     "end_job",
+    "try_end_job",
     "has_failed",
     "now_ms",
     "rules_of",

@@ -12,6 +12,7 @@ from redis import Redis
 from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import readable, text
+from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import script
 from clock.store.server.connection import has_left, translated
@@ -49,6 +50,7 @@ class Delayed:
         self._release = script(redis, "release")
         self._unpark = script(redis, "unpark")
         self._page = PageSize()
+        self._batch_errors = BatchErrors(redis)
 
     def due(self, where: str, now: float) -> list[bytes]:
         """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first; empty: nothing is due.
@@ -78,7 +80,8 @@ class Delayed:
             args += ["RPUSH" if is_freed else "LPUSH", *chain.from_iterable(step)]
             names = [where, keys.QUEUES, *keys.BATCH_KEYS, *(keys.queue(queue) for _, queue, _ in step)]
             with translated():
-                count, not_lists = self._release(keys=names, args=args)
+                count, not_lists, error = self._release(keys=names, args=args)
+            self._batch_errors.report(error)
             moved += int(count)
             wrong |= set(not_lists)
         if wrong:

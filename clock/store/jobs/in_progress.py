@@ -22,6 +22,7 @@ from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS
 from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
@@ -64,6 +65,7 @@ class InProgress:
         self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
         self.some_are_cancelled = False  # whether there were cancelled jobs at the last claim
         self._wait = BlockingWait(redis)
+        self._batch_errors = BatchErrors(redis)
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")
@@ -125,7 +127,9 @@ class InProgress:
         return self._read(first, entries, was_asked=True)
 
     def _read(self, first: int, entries: list[bytes], *, was_asked: bool) -> list[Claimed]:
-        """The claimed jobs of a reply of the claim script; notes which queues are paused."""
+        """The claimed jobs of a reply of the claim script; notes which queues are paused, and logs an error."""
+        if entries and entries[-1].startswith(b"\n\n\n"):
+            self._batch_errors.report(entries.pop()[3:])
         if was_asked:
             paused = []
             while entries and entries[-1].startswith(b"\n") and entries[-1] != b"\n\n":
@@ -273,15 +277,16 @@ class InProgress:
             args += [move.field or str(move.job.number), move.where, move.name, move.payload]
         targets = [move.target for move in step]
         with translated():
-            moved, *failed = self._put_back(
+            moved, error, *failed = self._put_back(
                 keys=[
                     *(self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS),
                     *(*keys.BATCH_KEYS, *LIMIT_KEYS, *targets),
                 ],
                 args=args,
             )
-        for place, error in zip(failed[::2], failed[1::2], strict=True):
-            stuck.add(step[place - 1], error.decode(errors="replace"))
+        self._batch_errors.report(error)
+        for place, refusal in zip(failed[::2], failed[1::2], strict=True):
+            stuck.add(step[place - 1], refusal.decode(errors="replace"))
         buried = [float(move.name) for move in step if move.where == "dead"]
         if buried:
             self._trim_dead(max(buried))

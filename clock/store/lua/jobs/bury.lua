@@ -3,7 +3,7 @@
 -- KEYS[1] the sorted set    KEYS[2] the target    KEYS[3], ... the six keys of batches
 -- ARGV[1] their score there (float seconds): in `dead` now, else when they are due    ARGV[2] 'dead': they have ended,
 -- 'living': they run again    ARGV[3] now (ms)    ARGV[4], ... their members
--- Returns how many were moved. A job that is no longer there is left alone.
+-- Returns how many were moved, and the first error of the data of batches (''). A job that is no longer there is left alone.
 --
 -- One script, because a crash between taking a job out and adding it would lose it; so would a target of a
 -- wrong type, which is why its type is checked first.
@@ -14,8 +14,8 @@ local moved = 0
 for i = 4, #ARGV do
   if redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
     redis.call('ZADD', KEYS[2], ARGV[1], ARGV[i])
-    pcall(end_job, batch_keys(3), ARGV[i], ARGV[2], tonumber(ARGV[3]))
+    try_end_job(batch_keys(3), ARGV[i], ARGV[2], tonumber(ARGV[3]))
     moved = moved + 1
   end
 end
-return moved
+return { moved, not_ended }

@@ -13,7 +13,8 @@
 -- batches follow the queues; the jid is now (ms) then); how many of them have limits, and their numbers; the time
 -- by which rates count (ms; '': Redis's); then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
--- queue that is paused, and "\n\n" if there are cancelled jobs.
+-- queue that is paused, and "\n\n" if there are cancelled jobs; last, after "\n\n\n", the first error of the data of
+-- batches: the jobs concerned stay in progress.
 --
 -- One script, because a job must at every instant be in its queue or in progress; acknowledging goes along to
 -- save the round trip. A worker that claims is alive: the script adds it to the set of workers, so others look for
@@ -37,7 +38,7 @@ local left = {} -- jobs whose end could not be noted: they stay in progress
 for at = 7 + acknowledged, limited_at - 1, 3 do
   local entry = redis.call('HGET', KEYS[1], ARGV[at])
   if entry and ARGV[at + 1] == '' then
-    local is_noted = pcall(end_job, batch_keys(last_queue + 1), entry, 'done', tonumber(ARGV[at + 2]))
+    local is_noted = try_end_job(batch_keys(last_queue + 1), entry, 'done', tonumber(ARGV[at + 2]))
     left[ARGV[at]] = not is_noted and entry or nil
   elseif entry then
     free_lock(KEYS[7], KEYS[8], ARGV[at + 1], ARGV[at + 2])
@@ -58,7 +59,7 @@ if acknowledged > 0 then
   redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
 end
 local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
-if wanted == 0 then return claimed end
+if wanted == 0 then return { not_ended ~= '' and '\n\n\n' .. not_ended or nil } end
 redis.call('HLEN', KEYS[1]) -- if it is not a hash, this ends the script before a job has left its queue
 local worker, now, held_back = string.match(KEYS[1], 'clock:in_progress:(.*)$'), nil, 0
 local function may_claim(queue, payload)
@@ -96,4 +97,5 @@ save_places(K)
 if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
 if redis.pcall('EXISTS', KEYS[6]) == 1 then claimed[#claimed + 1] = '\n\n' end
 for i = 1, #paused do claimed[#claimed + 1] = paused[i] end
+if not_ended ~= '' then claimed[#claimed + 1] = '\n\n\n' .. not_ended end
 return claimed

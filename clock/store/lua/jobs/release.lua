@@ -5,8 +5,8 @@
 -- ARGV[1] when a job that cannot be moved is tried again (float seconds); '': it keeps its score
 -- ARGV[2] 'living' if they were dead, else ''    ARGV[3] 'LPUSH', or 'RPUSH': they go to the front
 -- ARGV[4], ... for each job its member of the sorted set, the name of its queue, its new payload
--- Returns how many were moved, and the keys that are not lists: no job moved there. A member that another worker has
--- moved is left alone. A job whose queue is not a list stays and gets the score of ARGV[1]: it must not hide those
+-- Returns how many were moved, the keys that are not lists: no job moved there, and the first error of the data of
+-- batches (''). A member that another worker has moved is left alone. A job whose queue is not a list stays and gets the score of ARGV[1]: it must not hide those
 -- behind it.
 --
 -- One script, because a crash between taking a job out and pushing it would lose it.
@@ -20,9 +20,9 @@ for job = 1, #KEYS - 8 do
     wrong[#wrong + 1] = KEYS[8 + job]
   elseif redis.call('ZREM', KEYS[1], member) == 1 then
     redis.call(ARGV[3], KEYS[8 + job], payload)
-    if ARGV[2] ~= '' then pcall(end_job, batch_keys(3), payload, ARGV[2], 0) end
+    if ARGV[2] ~= '' then try_end_job(batch_keys(3), payload, ARGV[2], 0) end
     redis.pcall('SADD', KEYS[2], name)
     moved = moved + 1
   end
 end
-return { moved, wrong }
+return { moved, wrong, not_ended }

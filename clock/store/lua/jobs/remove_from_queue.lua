@@ -3,7 +3,7 @@
 -- KEYS[1] the queue's list    KEYS[2], ... the six keys of batches
 -- ARGV[1], ARGV[2] the part: two indexes from one end, both below 0 or neither    ARGV[3] now (ms)
 -- ARGV[4] 'deleted' or 'cancelled'    ARGV[5], ... the payloads
--- Returns the places, from 1, of the payloads that were there.
+-- Returns the first error of the data of batches (''), and then the places, from 1, of the payloads that were there.
 --
 -- One script, because a worker must never see the marks. LREM of each payload would compare each job up to it; a
 -- mark is set at its index at once, and one LREM from the nearer end takes all marks out. LTRIM removes nothing: a
@@ -22,7 +22,7 @@ for i = #part, 1, -1 do
   if place then
     redis.call('LSET', key, left < 0 and right - (#part - i) or left + i - 1, MARK)
     found[#found + 1] = place
-    pcall(end_job, batch_keys(2), part[i], ARGV[4], tonumber(ARGV[3]))
+    try_end_job(batch_keys(2), part[i], ARGV[4], tonumber(ARGV[3]))
   end
 end
 if #found > 0 then
@@ -30,4 +30,5 @@ if #found > 0 then
   local is_left = left < 0 and -right > length / 2 or left >= 0 and left < length / 2
   redis.call('LREM', key, is_left and #found or -#found, MARK)
 end
+table.insert(found, 1, not_ended)
 return found

@@ -16,8 +16,7 @@
 -- One script, because the job must never be in both places, or in neither. It leaves last, as a command that fails
 -- (a key of a wrong type) ends the script and takes nothing back. A counter that holds no number counts nothing.
 local FIVE_YEARS = 157680000
-local entry = redis.call('HGET', KEYS[1], ARGV[1])
-if not entry then return 0 end
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 if ARGV[8] ~= '' then end_job(batch_keys(9), ARGV[2], ARGV[8], tonumber(ARGV[9])) end
 if ARGV[4] == '1' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2]) end
 if ARGV[6] ~= '' then free_lock(KEYS[7], KEYS[8], ARGV[6], ARGV[7]) end
@@ -26,7 +25,7 @@ if KEYS[22] then
   redis.pcall('PEXPIRE', KEYS[22], ARGV[10])
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
-if string.find(entry, '"limits":', 1, true) then end_holders(limit_keys(15), KEYS[1], { ARGV[1] }) end
+if may_have(ARGV[2], 'limits') then end_holders(limit_keys(15), KEYS[1], { ARGV[1] }) end
 if ARGV[5] == '1' then
   for i = 3, 6 do redis.pcall('INCR', KEYS[i]) end
   redis.call('EXPIRE', KEYS[4], FIVE_YEARS)

@@ -3,13 +3,15 @@
 -- Carries out the end of a job by its payload, which other lines may precede: a job that is done pushes its `then`,
 -- and a child of a batch ends. `status` is 'done', 'dead', or another word; 'living': a dead job runs again. `now` is in ms.
 local function end_job(keys, payload, status, now)
-  if not string.find(payload, '"bid"', 1, true) and not string.find(payload, '"then"', 1, true) then return end
+  if not may_have(payload, 'bid') and not may_have(payload, 'then') then return end
   local is_json, job = pcall(cjson.decode, string.match(payload, '^[^{\n]*\n(.*)') or payload)
   if not is_json then -- a blocked job
     is_json, job = pcall(cjson.decode, string.match(payload, '[^\n]*$'))
   end
   if not is_json or type(job) ~= 'table' then return end
   redis.call('ZREM', keys.children, '') -- a server whose memory is full refuses commands only before the first write
+  for _, key in ipairs({ keys.batches, keys.ended }) do redis.call('HLEN', key) end -- a wrong type ends this before, too
+  for _, key in ipairs({ keys.removals, keys.schedule }) do redis.call('ZCARD', key) end
   local next_job, bid = job['then'], job.bid
   if status == 'done' and type(next_job) == 'table' and type(next_job.payload) == 'string' then
     push_later(keys, tonumber(next_job.at) or now / 1000 + (tonumber(next_job.wait) or 0), next_job.payload)

@@ -43,7 +43,7 @@ local function rules_of(payload)
     end
     if known then return { jid = jid, limits = known.limits, rates = known.rates } end
   end
-  if not limits and not string.find(payload, '"limits":', 1, true) then return nil end
+  if not limits and not may_have(payload, 'limits') then return nil end
   local rules = decode_rules(payload)
   return rules and type(rules.jid) == 'string' and rules or nil
 end

@@ -1,0 +1,107 @@
+"""A batch whose data cannot be written: the job moves all the same, and one line of the log names the key."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock import Batch, Job
+from clock.clocks import SystemClock
+from clock.inspection import FoundJob, QueueJobs, WaitingSet
+from clock.job.push.client import using_clock
+from clock.store import keys, repairs
+from clock.store.jobs.delayed import Delayed
+from clock.testing import FakeClock
+from clock.worker.maintenance.recovery import recover
+from tests.worker.conftest import Bench
+
+Build = Callable[..., Bench]
+
+
+class RowJob(Job):
+    def perform(self, row: int) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture
+def child(redis: Redis, fake_clock: FakeClock) -> bytes:
+    """The payload of a job of a batch. No key has it yet, and the batch's data are a string of another program."""
+    with using_clock(fake_clock), Batch(on_complete=RowJob, args=[1]):
+        RowJob.perform_async(1)
+    payload: Any = redis.lpop("queue:default")
+    redis.set(keys.BATCHES, "of another program")
+    return bytes(payload)
+
+
+def kill(redis: Redis, child: bytes) -> None:
+    redis.zadd("retry", {child: 1})
+    assert repairs.bury(redis, "retry", [child], 2.0) == 1
+    assert redis.zcard("dead") == 1
+
+
+def revive(redis: Redis, child: bytes) -> None:
+    redis.zadd("dead", {child: 1})
+    assert Delayed(redis).release("dead", [(child, "default", child)]) == 1
+    assert redis.llen("queue:default") == 1
+
+
+def delete_delayed(redis: Redis, child: bytes) -> None:
+    redis.zadd("schedule", {child: 1})
+    assert repairs.remove_waiting(redis, "schedule", [child]) == 1
+    assert redis.zcard("schedule") == 0
+
+
+def clear_delayed(redis: Redis, child: bytes) -> None:
+    redis.zadd("retry", {child: 1})
+    assert WaitingSet(redis, "retry").clear() == 1
+
+
+def delete_queued(redis: Redis, child: bytes) -> None:
+    redis.lpush("queue:default", b"other", child)
+    assert QueueJobs(redis, "default").delete([FoundJob(child)]) == 1
+    assert redis.lrange("queue:default", 0, -1) == [b"other"]
+
+
+def clear_queue(redis: Redis, child: bytes) -> None:
+    redis.lpush("queue:default", child)
+    assert repairs.clear_queue(redis, "default") == 1
+
+
+def die_thrice(redis: Redis, child: bytes) -> None:
+    doomed = json.dumps({**json.loads(child), "worker_killed": 2})
+    redis.hset("clock:in_progress:gone:1:a", "1", f"default\n{doomed}")
+    redis.hset("clock:running:gone:1:a", "1", 1)
+    redis.zadd(keys.WORKERS, {"gone:1:a": 1})
+    assert recover(redis, clock=SystemClock()) == 1
+    assert redis.zcard("dead") == 1
+
+
+@pytest.mark.parametrize(
+    "move", [kill, revive, delete_delayed, clear_delayed, delete_queued, clear_queue, die_thrice]
+)
+def test_a_job_moves_and_its_batchs_wrong_key_is_named(
+    move: Callable[[Redis, bytes], None], redis: Redis, child: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    move(redis, child)
+
+    [line] = [record for record in caplog.records if record.name == "clock.redis"]
+    assert "was not noted in its batch" in line.getMessage()
+    assert f"the key {keys.BATCHES} holds a string and should hold a hash" in line.getMessage()
+    bid, jid = (json.loads(child)[name] for name in ("bid", "jid"))
+    assert redis.zrange(keys.BATCH_CHILDREN, 0, -1) == [f"{bid}/p/{jid}".encode()]  # so the check will find it
+
+
+def test_acknowledgements_that_a_batch_refuses_are_logged_once_a_minute(
+    bench: Build, redis: Redis, child: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.lpush("queue:default", child, child, child)
+    worker = bench()
+
+    worker.run_all()
+
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(lines) == 1
+    assert keys.BATCHES in lines[0]
+    assert len(worker.in_progress.all()) == 3
