@@ -10,6 +10,7 @@
       UnreadableTime         the given time cannot be parsed (exit code 2)
       SourceFailed           the source of events in a database raised
       ActionFailed           the action of an event fired manually raised
+      BackfillFailed         a run of a backfill raised
       JobError               a job class or its arguments are wrong
         ArgumentsError
         DuplicateJobClass
@@ -167,11 +168,24 @@ class SourceFailed(ClockError):
 
 
 class ActionFailed(ClockError):
-    """The action of an event fired manually raised."""
+    """The action of an event fired manually raised. `event` is its name, `what` the error in words."""
 
-    def __init__(self, name: str, error: Exception) -> None:
-        what = f"{type(error).__name__}: {message_of(error)}"
-        super().__init__(f"{name!r} failed: {what} (use --log-level debug for the traceback)")
+    def __init__(self, name: str, error: BaseException) -> None:
+        self.event = name
+        self.what = f"{type(error).__name__}: {message_of(error)}"
+        super().__init__(f"{name!r} failed: {self.what} (use --log-level debug for the traceback)")
+
+
+class BackfillFailed(ClockError):
+    """The event's own code failed on a run of a backfill. The runs before it are committed.
+
+    `event` is its name, `what` names the run and the error.
+    """
+
+    def __init__(self, name: str, at: str, reason: str | None) -> None:
+        self.event = name
+        self.what = f"run of {at}: {reason}"
+        super().__init__(f"{name!r}, {self.what}")
 
 
 class JobError(ClockError):

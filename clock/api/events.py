@@ -241,7 +241,11 @@ class Events:
 
 
 def _signature(clock_file: Path) -> Signature:
-    release = release_of(clock_file, environ=os.environ, started_ms=to_ms(instant()))
+    """This process, for the history. Raises ConfigurationError if the clock file was removed since it was loaded."""
+    try:
+        release = release_of(clock_file, environ=os.environ, started_ms=to_ms(instant()))
+    except OSError as error:
+        raise ConfigurationError(f"the clock file {clock_file} cannot be read: {error.strerror}") from error
     return Signature(host=socket.gethostname(), release=release.name)
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
+from pathlib import Path
 from types import CodeType
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from clock.lint.job_names import naming_warning
 from clock.lint.trigger_rules import large_steps, moved_astray, refused_instants
 from clock.rehearsal.coincidence import coincidences
 from clock.rehearsal.event_job import job_class_of, queue_of
-from clock.timetable import Event, Timetable
+from clock.timetable import Event, Settings, Timetable
 from clock.timetable.clock_file.loading.loading_work import work_while_loading
 from clock.timetable.triggers.zone_changes import zone_changes
 
@@ -59,6 +60,12 @@ class Look:
 def findings(look: Look) -> list[Finding]:
     """All findings, in the order of the rules."""
     return [finding for rule in RULES for finding in rule(look)]
+
+
+def event_findings(event: Event, now: datetime) -> list[Finding]:
+    """What the rules find about one event by itself, from `now` on. No code of the event is called."""
+    look = Look(Timetable(Path(), [event], Settings(event.zone)), now.replace(microsecond=0))
+    return [finding for rule in RULES_OF_ONE for finding in rule(look)]
 
 
 def _warn(rule: str, event: Event, text: str, at: datetime | None = None) -> Finding:
@@ -281,4 +288,16 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     reads_the_time,
     unserved_queues,
     names,
+)
+
+#: Rules that need no other event, and call no code of the event.
+RULES_OF_ONE: tuple[Callable[[Look], Iterator[Finding]], ...] = (
+    arguments,
+    never_fires,
+    cron_steps,
+    moved_days,
+    dst_hazards,
+    looks_like_wall_time,
+    fixed_zones,
+    reads_the_time,
 )

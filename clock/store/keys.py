@@ -84,6 +84,7 @@ SHARD_CLAIMS = "clock:shard_claims:"  # prefix of sorted sets, one a shard and l
 NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
+LATENESS = "clock:lateness:"  # prefix of sorted sets, one a minute and one each ten, expire: bucket -> runs; `max`
 CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `entry`: which declarations it changed
 #: Keys of scripts that may end a child of a batch.
 BATCH_KEYS = (BATCHES, BATCH_CHILDREN, BATCH_ENDED, BATCH_REMOVALS, SCHEDULE, NEARER)

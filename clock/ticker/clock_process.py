@@ -22,6 +22,7 @@ from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.durable import durable_of
 from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
+from clock.ticker.lateness_log import LatenessLog
 from clock.ticker.leader import Leader
 from clock.ticker.ticker import STOP_SECONDS, Ticker
 from clock.ticker.timetable_log import TimetableLog
@@ -77,6 +78,8 @@ class ClockProcess:
         self._timetable_log = TimetableLog(
             redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock
         )
+        self._lateness_log = LatenessLog(redis, clock=self._clock)
+        self._ticker.listen(self._lateness_log.note)
         self._self_check = SelfCheck(
             redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self._clock, problems=problems
         )
@@ -125,6 +128,7 @@ class ClockProcess:
         self._start(self._problems.watch_until, "problems")
         self._start(self._self_check.run, "self-check")
         self._start(self._timetable_log.run, "timetable log")
+        self._start(self._lateness_log.run, "lateness log")
         warn_of_eviction(self._redis)
         self._leader.start()
         self._heartbeat.start()

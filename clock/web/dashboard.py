@@ -13,7 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from clock.errors import (
+    ActionFailed,
+    BackfillFailed,
     ClockError,
+    ConfigurationError,
     DeclarationError,
     InvalidCursor,
     ScheduleConflict,
@@ -46,6 +49,7 @@ FAULTS: Mapping[type[ClockError], tuple[int, str]] = {
     UnknownEvent: (404, "missing"),
     InvalidCursor: (400, "bad"),
     UnreadableTime: (400, "bad"),
+    ConfigurationError: (400, "bad"),
     DeclarationError: (400, "bad"),
     ScheduleConflict: (409, "bad"),
 }
@@ -96,6 +100,10 @@ class Dashboard:
             return self._problem(request, 404, "missing", error.what)
         except BadInput as error:
             return self._problem(request, error.status, "bad", str(error))
+        except (ActionFailed, BackfillFailed) as error:
+            key = "action" if isinstance(error, ActionFailed) else "backfill"
+            logger.error("%r failed: %s", error.event, error.what, exc_info=error.__cause__)
+            return self._problem(request, 422, key, f"{error.event}: {error.what}")
         except ClockError as error:
             status, key = next((answer for kind, answer in FAULTS.items() if isinstance(error, kind)), FAILED)
             return self._problem(request, status, key, str(error))

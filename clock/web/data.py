@@ -5,16 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from clock.clocks import Clock
-from clock.errors import SourceFailed
+from clock.errors import ConfigurationError, SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
 from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
+from clock.lint.rules import Finding as Hazard
+from clock.lint.rules import event_findings
+from clock.rehearsal.forecast.forecast import Forecast, forecast
+from clock.rehearsal.forecast.load import load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows
-from clock.web.cache import Cached
+from clock.web.cache import Background, Cached
+from clock.web.troubles import Troubles
 
 logger = logging.getLogger("clock.web")
 
@@ -25,14 +31,39 @@ FILE_SECONDS = 1e9  # a clock file is loaded once
 MOST_SIZES = 60  # of a queue: some minutes of visits
 MOST_QUEUES = 500
 FINDINGS_SECONDS = 30.0  # the doctor reads the whole ledger
+MOST_HAZARDS = 500  # events whose findings are kept for the day
+FORECAST_SECONDS = 60.0
+DEFAULT_RUN_SECONDS = 1.0  # of a job class without measured runs, as in `clock forecast`
 CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a forecast is about: seconds since 1970, and the threads of the workers."""
+
+    begin: float
+    end: float
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The events of the clock file, of database rows and of run-time schedules.
+
+    `searched` has for each event the words by which a search finds it.
+    """
+
+    timetable: Timetable | None
+    by_name: Mapping[str, Event]
+    searched: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Source:
     """The sources of a dashboard: a connection, the timetable (None: no clock file is here), and Redis's time.
 
-    `url` is the server's address, which is never shown; `place` is the same without its password.
+    `url` is the server's address, which is never shown; `place` is the same without its password. `trace_url` is
+    the address of a trace, with `{trace_id}` in it (empty: traces have no links).
     """
 
     redis: Redis
@@ -40,6 +71,7 @@ class Source:
     clock: Clock
     url: str = ""
     place: str = ""
+    trace_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,17 +81,24 @@ class Data:
     source: Source
     _status: Cached[Status] = field(init=False, repr=False)
     _names: Cached[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
-    _declared: Cached[tuple[Mapping[str, Event], Mapping[str, str]]] = field(init=False, repr=False)
+    _declared: Cached[Declared] = field(init=False, repr=False)
+    _forecasts: Background[Span, Forecast] = field(init=False, repr=False)
     _sizes: dict[str, tuple[int, ...]] = field(init=False, repr=False)  # written by the one thread in `_look`
     _findings: Cached[Sequence[Finding]] = field(init=False, repr=False)
+    _troubles: Cached[Mapping[str, str]] = field(init=False, repr=False)
+    _hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sizes", {})
-        clock = self.source.clock
+        object.__setattr__(self, "_hazards", {})
+        clock, troubles = self.source.clock, Troubles()
+        look = partial(self._look_for_troubles, troubles)
+        object.__setattr__(self, "_troubles", Cached(look, STATUS_SECONDS, clock=clock))
         rows = ROWS_SECONDS if self.source.timetable else FILE_SECONDS
         object.__setattr__(self, "_declared", Cached(self._look_for_declared, rows, clock=clock))
         object.__setattr__(self, "_status", Cached(self._look, STATUS_SECONDS, clock=clock))
         object.__setattr__(self, "_names", Cached(self._look_for_names, NAMES_SECONDS, clock=clock))
+        object.__setattr__(self, "_forecasts", Background(self._forecast, FORECAST_SECONDS, clock=clock))
         object.__setattr__(self, "_findings", Cached(self._examine, FINDINGS_SECONDS, clock=clock))
 
     @property
@@ -70,24 +109,25 @@ class Data:
     @property
     def declared(self) -> Mapping[str, Event]:
         """The events of the clock file and of database rows, by name, at most a minute old."""
-        return self._declared.get()[0]
+        return self._declared.get().by_name
 
     @property
     def searched(self) -> Mapping[str, str]:
         """For each of these events the words by which a search finds it."""
-        return self._declared.get()[1]
+        return self._declared.get().searched
 
-    def _look_for_declared(self) -> tuple[Mapping[str, Event], Mapping[str, str]]:
+    def _look_for_declared(self) -> Declared:
         """The events now. If the rows of a database cannot be read, the events of the clock file."""
         timetable = self.source.timetable
         if timetable is None:
-            return {}, {}
+            return Declared(None, {}, {})
         try:
-            events = with_rows(with_schedules(timetable, self.redis)).by_name
+            timetable = with_rows(with_schedules(timetable, self.redis))
         except SourceFailed as error:
             logger.warning("The dashboard could not read the events of a database: %s", error)
-            events = timetable.by_name
-        return events, {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in events.items()}
+        events = timetable.by_name
+        words = {name: f"{name} {event.schedule} {event.zone}".lower() for name, event in events.items()}
+        return Declared(timetable, events, words)
 
     def now(self) -> datetime:
         """The present instant, by Redis's clock."""
@@ -105,6 +145,23 @@ class Data:
         """The names of all events in the order of the alphabet, as of a few seconds ago."""
         return self._names.get()[1]
 
+    def troubles(self) -> Mapping[str, str]:
+        """The events that need attention, and why: `failing` or `missed`. Of many, it reads a part at a time."""
+        return self._troubles.get()
+
+    def _look_for_troubles(self, troubles: Troubles) -> Mapping[str, str]:
+        return troubles.look(self.redis, self.event_names())
+
+    def hazards(self, event: Event, now: datetime) -> Sequence[Hazard]:
+        """What `clock check` finds about an event. Its condition is not called."""
+        kept = self._hazards.get(event.name)
+        if kept is None or kept[0] is not event or kept[1] != now.date():
+            kept = event, now.date(), event_findings(event, now)
+            if len(self._hazards) >= MOST_HAZARDS:
+                self._hazards.clear()
+            self._hazards[event.name] = kept
+        return kept[2]
+
     def events(self, names: Sequence[str], now: datetime, count: int) -> list[EventRow]:
         """Events, each with up to `count` decisions."""
         return event_rows_of(self.redis, names, self.declared, now, count)
@@ -117,9 +174,25 @@ class Data:
         """The findings of `clock doctor`, at most half a minute old."""
         return self._findings.get()
 
+    def forecast(self, span: Span, patience_seconds: float) -> Forecast | None:
+        """The forecast of a span, at most a minute old; None: it is still being computed, ask again.
+
+        Raises ConfigurationError for too many runs.
+        """
+        return self._forecasts.get(span, patience_seconds)
+
+    def _forecast(self, span: Span) -> Forecast:
+        timetable = self._declared.get().timetable
+        if timetable is None:
+            raise ConfigurationError("this dashboard has no clock file")
+        measured = measured_seconds(self.redis, self.now())
+        begin, end = (datetime.fromtimestamp(at, timetable.settings.tz) for at in (span.begin, span.end))
+        return forecast(load_of(timetable, begin, end, seconds=measured, default=DEFAULT_RUN_SECONDS), span.slots)
+
     def changed(self) -> None:
         """Forget cached reads: an action has changed something."""
         self._status.forget()
+        self._troubles.forget()
         self._names.forget()
 
     def schedules_changed(self) -> None:

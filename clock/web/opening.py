@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from clock.config import Config, load_config
@@ -11,6 +12,7 @@ from clock.rehearsal.sources import timetable_of
 from clock.web.access import Gatekeeper
 from clock.web.dashboard import Dashboard
 from clock.web.data import Source
+from clock.web.traces import trace_url_in
 
 CONNECTIONS = 10  # as many requests read at once; others wait a moment
 
@@ -45,4 +47,5 @@ def source_of(config: Config) -> Source:
         clock=clock,
         url=config.redis or "",
         place=redis_location(config),
+        trace_url=trace_url_in(os.environ),
     )

@@ -21,6 +21,7 @@ THEMES = ("light", "dark")
 MENU: Mapping[str, str] = {
     "schedules": "/",
     "timeline": "/timeline",
+    "forecast": "/forecast",
     "changes": "/changes",
     "queues": "/queues",
     "busy": "/busy",

@@ -16,6 +16,8 @@ from clock.timetable.explanation import explain
 from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, grid, sparkline, throughput
 from clock.web.charts.charts import dots
+from clock.web.charts.forecast_chart import forecast_chart
+from clock.web.charts.lateness import late_dots, lateness_chart
 from clock.web.charts.marks import KINDS, mark_icons, mark_styles
 from clock.web.charts.strips import big_strip, kind_of, strip
 from clock.web.charts.tracks import hour_axis, lane_track, load_track
@@ -49,8 +51,11 @@ def environment() -> Environment:
         "throughput": throughput,
         "big_strip": big_strip,
         "dots": dots,
+        "late_dots": late_dots,
+        "lateness_chart": lateness_chart,
         "elsewhere": shown.elsewhere,
         "explain": explain,
+        "forecast_chart": forecast_chart,
         "from_ms": from_ms,
         "from_now": shown.from_now,
         "hour_axis": hour_axis,

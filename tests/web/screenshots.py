@@ -19,6 +19,7 @@ PAGES: Mapping[str, str] = {
     "schedules": "/",
     "timeline": "/timeline",
     "event": "/event?name=daily.digest",
+    "forecast": "/forecast?slots=1",
     "changes": "/changes",
     "metrics": "/metrics?span=24h",
     "heat": "/heat",

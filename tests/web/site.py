@@ -15,7 +15,7 @@ import pytest
 from clock.clocks import SystemClock, to_ms
 from clock.store.jobs import job_metrics
 from clock.store.keys import CHANGES, LEASE
-from clock.store.ledger import timetable_changes
+from clock.store.ledger import lateness, timetable_changes
 from clock.store.ledger.clock_register import ClockRegister
 from clock.web import Access, Dashboard, Source
 from tests.web.month import lived_month
@@ -127,3 +127,14 @@ def _add_figures(redis: Any, now: datetime) -> None:
             "BackUpJob": job_metrics.Tally(1, ms=2_700_000.0),
         }
         job_metrics.add(redis, tallies, now=at)
+        lateness.add(redis, _lateness(slot), now=at)
+
+
+def _lateness(slot: int) -> lateness.Lateness:
+    """Runs that start within some ms, and a busy hour after the release."""
+    made = lateness.Lateness()
+    for run in range(20):
+        made.add(
+            4 + slot * 7 % 9 + run + (run**3 if 36 < slot < 44 else 0) + (90_000 if slot == 38 and run > 18 else 0)
+        )
+    return made

@@ -4,15 +4,18 @@ import json
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from redis import Redis
 
 from clock.inspection.audit import changes
-from clock.web import Access, Request
+from clock.rehearsal.fake_clock import FakeClock
+from clock.timetable import load
+from clock.web import Access, Dashboard, Request, Source
 from clock.web.actions import bulk
-from tests.web.conftest import NOW, SAME_SITE, Visitor
+from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
 NOW_SECONDS = NOW.timestamp()
 
@@ -314,3 +317,20 @@ def test_an_unknown_zone_is_refused(ana: Visitor) -> None:
     assert found.status == 400
     assert "Mars/Olympus" in found.body.decode()
     assert not found.cookies
+
+
+def test_an_event_whose_own_code_fails_gets_a_page_that_names_it_and_pushes_nothing(
+    redis: Redis, tmp_path: Path
+) -> None:
+    for act in ("raise OSError(28, '<disk> is full')", "raise SystemExit(3)"):
+        file = tmp_path / "clock.py"
+        file.write_text(f"from clock import every\n@every(60, '<usage>')\ndef export(name, due):\n    {act}\n")
+        source = Source(redis, load(file, root=tmp_path), FakeClock(NOW))
+        ana = Visitor(Dashboard(source, access=lambda request: EVERYTHING), None)
+
+        answer = ana.post("/act/fire", event="<usage>")
+
+        assert answer.status == 422
+        assert "The event failed" in answer.body.decode()
+        assert "&lt;usage&gt;: " in answer.body.decode()
+        assert redis.exists("queue:default", "clock:history:<usage>") == 0

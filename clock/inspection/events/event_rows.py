@@ -26,7 +26,7 @@ class EventRow:
 
     `event` is None if the clock file does not declare it: it is from a database, or from a file that is not here.
     `entry` is its ledger entry if a clock has run it with its present declaration. `records` are its latest
-    decisions, the oldest first. `now` is when it was read.
+    decisions, the oldest first. `now` is when it was read. `outcome` is the latest outcome of a job of it.
     """
 
     name: str
@@ -37,6 +37,7 @@ class EventRow:
     pause: Pause | None
     records: Sequence[Record]
     now: datetime
+    outcome: Record | None = None
 
     @property
     def is_known(self) -> bool:
@@ -61,7 +62,17 @@ class EventRow:
     @property
     def is_failing(self) -> bool:
         """Whether the latest decision is an error, or its latest job with an outcome failed for good."""
-        return self.last is not None and self.last["decision"] == "error"
+        return self.trouble == "failing"
+
+    @property
+    def has_dead_job(self) -> bool:
+        """Whether its latest job with an outcome failed for good."""
+        return self.outcome is not None and self.outcome["outcome"] == "dead"
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it: `failing`, `missed` (the latest decision), or an empty text."""
+        return trouble_of(self.last, self.outcome)
 
     def as_json(self) -> dict[str, object]:
         """For programs: the fields of `clock list --json`, and more."""
@@ -78,6 +89,7 @@ class EventRow:
             "next_due": self.next_due.isoformat() if self.next_due else None,
             "pause": str(self.pause) if self.pause else None,
             "last": self.last,
+            "outcome": self.outcome,
         }
 
 
@@ -90,6 +102,19 @@ def event_rows_of(
     """
     stored = event_rows.read(redis, names, count)
     return [_row(name, declared.get(name), one, now) for name, one in zip(names, stored, strict=True)]
+
+
+def trouble_of(decision: Record | None, outcome: Record | None) -> str:
+    """The trouble of an event with this latest decision and this latest outcome of a job."""
+    kind = decision["decision"] if decision else ""
+    if kind == "error" or (outcome and outcome["outcome"] == "dead"):
+        return "failing"
+    return "missed" if kind == "missed" else ""
+
+
+def troubles_of(redis: Redis, names: Sequence[str]) -> list[str]:
+    """The trouble of each event of these names, or an empty text. Raises StoreUnavailable."""
+    return [trouble_of(*latest) for latest in event_rows.read_latest(redis, names)]
 
 
 def event_names(redis: Redis, declared: Mapping[str, Event], *, also_others: bool) -> list[str]:
@@ -113,6 +138,7 @@ def _row(name: str, event: Event | None, stored: StoredEvent, now: datetime) -> 
         pause=covering(stored.pauses, name, to_ms(now)),
         records=stored.records[::-1],
         now=now,
+        outcome=stored.outcome,
     )
 
 

@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from clock.store import Redis, listing
 from clock.store.jobs import job_metrics
 from clock.store.jobs.job_metrics import BUCKETS_MS as BUCKETS_MS
+from clock.store.ledger import lateness as lateness_log
+from clock.store.ledger.lateness import Lateness as Lateness
 from clock.store.server.shards import every
 
 
@@ -59,6 +61,13 @@ def figures(redis: Redis, span: Span, now: datetime, job_class: str = "") -> Fig
         series.append((at, sum(one["p"] for one in shown), sum(one["f"] for one in shown)))
     classes = sorted((_figures(name, *sums) for name, sums in totals.items()), key=lambda one: -one.total_seconds)
     return Figures(classes, series)
+
+
+def lateness(redis: Redis, span: Span, now: datetime) -> list[tuple[datetime, Lateness]]:
+    """How late the runs of events started, by slot of a span, the oldest first. Raises StoreUnavailable."""
+    starts = slot_starts(span, now)
+    found = lateness_log.read(redis, [job_metrics.slot_of(at, span.minutes) for at in starts])
+    return list(zip(starts, found, strict=True))
 
 
 def slot_starts(span: Span, now: datetime) -> list[datetime]:

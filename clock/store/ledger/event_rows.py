@@ -30,20 +30,35 @@ Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
 class StoredEvent:
     """An event in Redis: its ledger entry (None: missing or broken), its pauses, its latest decisions.
 
-    `records` are newest first.
+    `records` are newest first. `outcome` is the latest outcome of a job of it; None: unknown.
     """
 
     row: LedgerRow | None
     pauses: Mapping[str, Pause]
     records: Sequence[Record]
+    outcome: Record | None = None
 
 
 def read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
-    """The events of these names, each with its latest `count` decisions."""
+    """The events of these names, each with its latest `count` decisions; 0: without decisions and outcomes."""
     found: list[StoredEvent] = []
     for start in range(0, len(names), CHUNK):
         found += _read(redis, names[start : start + CHUNK], count)
     return found
+
+
+def read_latest(redis: Redis, names: Sequence[str]) -> list[tuple[Record | None, Record | None]]:
+    """For each event its latest decision and the latest outcome of a job; None: not found."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.xrevrange(keys.HISTORY + name, count=1)
+            pipeline.xrevrange(keys.OUTCOMES + name, count=1)
+        replies = readable(pipeline)
+    decisions, outcomes = (
+        [next(iter(_records(stream or (), kinds)), None) for stream in replies[place::2]]
+        for place, kinds in enumerate((history.RECORD, history.OUTCOME))
+    )
+    return list(zip(decisions, outcomes, strict=True))
 
 
 def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> list[tuple[list[Record], int]]:
@@ -80,16 +95,25 @@ def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for key in _HASHES:
             pipeline.hmget(key, wanted)
-        for name in names:
+        for name in names if count else ():
             pipeline.xrevrange(keys.HISTORY + name, count=count)
+        for name in names if count else ():
+            pipeline.xrevrange(keys.OUTCOMES + name, count=1)
         replies = readable(pipeline)
+    streams = replies[len(_HASHES) :] or [None] * 2 * len(names)
+    latest = [_records(stream or (), history.OUTCOME) for stream in streams[len(names) :]]
     *fields, paused = (reply or [None] * len(wanted) for reply in replies[: len(_HASHES)])
     held = {name: pause for name, raw in zip(wanted, paused, strict=True) if (pause := pauses.decoded(raw))}
     whole = {ALL: held[ALL]} if ALL in held else {}
     return [
-        StoredEvent(_row(*values), whole | ({name: held[name]} if name in held else {}), _records(stream or ()))
-        for name, *values, stream in zip(
-            names, *(one[:-1] for one in fields), replies[len(_HASHES) :], strict=True
+        StoredEvent(
+            _row(*values),
+            whole | ({name: held[name]} if name in held else {}),
+            _records(stream or ()),
+            outcome[0] if outcome else None,
+        )
+        for name, *values, stream, outcome in zip(
+            names, *(one[:-1] for one in fields), streams[: len(names)], latest, strict=True
         )
     ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
-from clock.errors import ClockError, StoreError
+from clock.errors import BackfillFailed, StoreError
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.ledger import Ledger
 from clock.ticker.backfill.plan import BackfillPlan, PlannedRun
@@ -46,7 +46,7 @@ class Backfill:
         """Run the due instants in order, and return each once it is committed.
 
         Runs that another backfill has committed in the meantime are left out. It may be stopped at any time and
-        repeated. Raises ClockError if the action fails: the runs before it are committed. Raises StoreUnavailable.
+        repeated. Raises BackfillFailed if the action fails (the runs before it are committed), StoreUnavailable.
         """
         size, stop = 1 if self.per_second else BATCH, threading.Event()
         planned = self.plan.to_run
@@ -61,7 +61,7 @@ class Backfill:
             outcome = self._carried_out(run)
             if outcome.kind is DecisionKind.ERROR:
                 yield from self._committed(ran)
-                raise ClockError(f"{self.plan.event.name!r}, run of {run.at.isoformat()}: {outcome.reason}")
+                raise BackfillFailed(self.plan.event.name, run.at.isoformat(), outcome.reason)
             if outcome.kind is DecisionKind.REFUSED:
                 yield BackfilledRun(run, (), refused=True)
             else:

@@ -30,7 +30,9 @@ def fire_manually(event: Event, *, ledger: Ledger, clock: Clock, signature: Sign
         try:
             with child_ends_here():
                 event.run(now)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() in an action must not end the caller, the dashboard for one
             logger.debug("The action of %r failed", event.name, exc_info=error)
             raise ActionFailed(event.name, error) from error
     due = Due(now, None, now, caught_up=False)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from markupsafe import Markup, escape
 
 from clock.web.charts.charts import nice_top
+from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, framed
 from clock.web.formatting import length
 
-WIDTH, HEIGHT, BOTTOM = 960, 140, 122
 LEAST = 4.0  # units: a failure among thousands is still seen
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 CELL = 14  # units of a square of a grid
 LEVELS = 5
 
 
-def throughput(
-    series: Sequence[tuple[datetime, int, int]], marks: Sequence[tuple[datetime, str]], zone: tzinfo, label: str
-) -> Markup:
-    """Runs by slot, failures at the bottom of each bar; `marks` are drawn as lines with a text."""
+def throughput(series: Sequence[tuple[datetime, int, int]], stretch: Stretch, label: str) -> Markup:
+    """Runs by slot, failures at the bottom of each bar."""
     top, step = nice_top(max(1, *(ran for _, ran, _ in series))), WIDTH / len(series)
     good, bad = [], []
     for place, (_, ran, failed) in enumerate(series):
@@ -30,28 +28,9 @@ def throughput(
             good.append(f"M{x:.1f} {BOTTOM - tall:.1f}h{step - 1:.1f}V{BOTTOM - fail:.1f}h-{step - 1:.1f}z")
         if failed:
             bad.append(f"M{x:.1f} {BOTTOM - fail:.1f}h{step - 1:.1f}V{BOTTOM}h-{step - 1:.1f}z")
-    first, last = series[0][0], series[-1][0]
-    seconds = max(1.0, (last - first).total_seconds())
-    lines = "".join(
-        f'<path class="release-line" d="M{WIDTH * (at - first).total_seconds() / seconds:.1f} 0v{BOTTOM}">'
-        f"<title>{escape(text)}</title></path>"
-        for at, text in marks
-    )
-    texts = "".join(
-        f'<text x="{x}%" y="{HEIGHT - 4}" text-anchor="{anchor}">{at.astimezone(zone):%H:%M}</text>'
-        for x, anchor, at in (
-            (0, "start", first),
-            (50, "middle", first + (last - first) / 2),
-            (100, "end", last),
-        )
-    )
-    return Markup(  # noqa: S704  # numbers made here; texts are escaped
-        f'<svg class="bars" viewBox="0 0 {WIDTH} {BOTTOM}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(label)}"><path class="grid-line" d="M0 0h{WIDTH}M0 {BOTTOM / 2}h{WIDTH}"/>'
-        f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>{lines}</svg>'
-        f'<svg class="axis-texts" aria-hidden="true" height="18"><g transform="translate(0 {18 - HEIGHT})">'
-        f"{texts}</g></svg>"
-    )
+    inner = f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>'
+    parts = (0.0, 0.5, 1.0) if top >= 2 else (0.0, 1.0)
+    return framed(inner, [(part, f"{top * part:,g}") for part in parts], stretch, label)
 
 
 def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:

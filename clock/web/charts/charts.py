@@ -31,15 +31,16 @@ def dots(runs: Sequence[tuple[float, bool]], label: str) -> Markup:
 
 
 def nice_top(value: float) -> float:
-    """The smallest of 1, 2 and 5 times a power of ten that is not below a value.
+    """The smallest round number that is not below a value.
 
-    >>> nice_top(0.3), nice_top(7), nice_top(0)
-    (0.5, 10.0, 0.001)
+    >>> nice_top(0.3), nice_top(7), nice_top(103), nice_top(0)
+    (0.3, 8.0, 120.0, 0.001)
     """
     power = 0.001
     while power * 10 < value:
         power *= 10
-    return next((step * power for step in (1.0, 2.0, 5.0) if step * power >= value), 10 * power)
+    steps = (round(step * power, 9) for step in (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))
+    return next((step for step in steps if step >= value), round(10 * power, 9))
 
 
 def _scale(top: float) -> str:

@@ -19,6 +19,7 @@ HISTORY = 100  # records on the page
 STRIP = 60
 UPCOMING = 20
 MOST_DOTS = 120
+LATE_KINDS = ("fired", "caught_up", "missed", "error")  # whose lateness is drawn
 LONGEST_TIME = 100  # characters
 
 
@@ -35,6 +36,7 @@ def show(visit: Visit) -> Page:
             **row.as_json(),
             "history": history,
             "upcoming": [due.isoformat() for due in upcoming],
+            "hazards": [one.text for one in visit.data.hazards(row.event, visit.now)] if row.event else [],
         },
         view={
             "row": row,
@@ -44,6 +46,8 @@ def show(visit: Visit) -> Page:
             "most": STRIP,
             "counts": _counts(row),
             "runs": _runs(history[::-1]),
+            "late": _late(visit, row, history[::-1]),
+            "hazards": visit.data.hazards(row.event, visit.now) if row.event else [],
             "answer": None,
             "at": "",
         },
@@ -128,6 +132,20 @@ def _counts(row: EventRow) -> Mapping[str, int]:
     found: dict[str, int] = {}
     for record in row.records[-STRIP:]:
         found[kind_of(record)] = found.get(kind_of(record), 0) + 1
+    return found
+
+
+def _late(visit: Visit, row: EventRow, records: Sequence[Mapping[str, Any]]) -> list[tuple[int, str, str]]:
+    """The lateness of the event's decisions in ms, oldest first: (ms, kind, text)."""
+    found = []
+    for record in records[-MOST_DOTS:]:
+        late, kind = record.get("late_ms"), kind_of(record)
+        if late is not None and kind in LATE_KINDS:
+            at = local(from_ms(record["due"]), row.zone, visit.now, exact=True)
+            words = visit.texts(f"decision.{kind}")
+            found.append(
+                (max(0, late), kind, visit.texts("lateness.dot", at=at, words=words, length=length(late / 1000)))
+            )
     return found
 
 

@@ -16,6 +16,7 @@ from clock.web.input.finding import find
 from clock.web.input.job_filters import SECTIONS, set_named
 from clock.web.job_rows import instant_of, job_json
 from clock.web.page import NotFound, Page, Show, Visit
+from clock.web.traces import PLACE, trace_of
 
 FIRINGS = 1_000  # of an event, among which that of a job is looked for
 
@@ -56,6 +57,8 @@ def show(visit: Visit) -> Page:
             "backtrace": backtrace(job.payload) if job else "",
             "attempts": None if job is None or job.retries is None else job.retries + 1,
             "at": request.get("at"),
+            "trace": (trace := trace_of(job.payload) if job else ""),
+            "trace_link": visit.data.source.trace_url.replace(PLACE, trace) if trace else "",
         },
     )
 

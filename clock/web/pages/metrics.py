@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from clock.inspection.events.releases import release_changes
-from clock.inspection.jobs.metrics import SPANS, figures, run_times
+from clock.inspection.jobs.metrics import SPANS, Lateness, figures, lateness, run_times
+from clock.web.charts.plot import Stretch
 from clock.web.input.inputs import choice
 from clock.web.page import Page, Show, Visit
 
@@ -21,7 +23,8 @@ def show(visit: Visit) -> Page:
     span = SPANS[name]
     found = figures(visit.data.redis, span, visit.now, job_class)
     times = run_times(visit.data.redis, job_class, visit.now) if job_class else []
-    first = found.series[0][0]
+    late = [] if job_class else lateness(visit.data.redis, span, visit.now)
+    first, last = found.series[0][0], found.series[-1][0]
     releases = [one for one in release_changes(visit.data.redis, MOST_RELEASES) if first <= one.at <= visit.now]
     return Page(
         template="metrics",
@@ -33,6 +36,9 @@ def show(visit: Visit) -> Page:
             "classes": [asdict(one) for one in found.classes[:MOST_CLASSES]],
             "series": [
                 {"at": at.isoformat(), "processed": ran, "failed": failed} for at, ran, failed in found.series
+            ],
+            "lateness": [
+                {"at": at.isoformat(), "runs": one.runs, **_quantiles(one)} for at, one in late if one.runs
             ],
             "run_times": [{"seconds": end, "count": count} for end, count in times],
             "releases": [{"at": one.at.isoformat(), "release": one.release} for one in releases],
@@ -47,12 +53,25 @@ def show(visit: Visit) -> Page:
             "minutes": span.minutes,
             "times": times,
             "releases": releases,
-            "marks": [(one.at, one.release) for one in releases],
+            "stretch": Stretch(first, last, visit.zone, [(one.at, one.release) for one in releases]),
+            "late": late,
+            "late_total": _together(late),
             "peak": max(ran for _, ran, _ in found.series),
             "processed": sum(ran for _, ran, _ in found.series),
             "failed": sum(failed for _, _, failed in found.series),
         },
     )
+
+
+def _quantiles(one: Lateness) -> Mapping[str, int]:
+    return {"p50_ms": one.quantile(0.5), "p95_ms": one.quantile(0.95), "max_ms": one.max_ms}
+
+
+def _together(late: Sequence[tuple[datetime, Lateness]]) -> Lateness:
+    found = Lateness()
+    for _, one in late:
+        found.merge(one)
+    return found
 
 
 PAGES: Mapping[str, Show] = {"/metrics": show}

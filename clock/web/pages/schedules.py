@@ -13,7 +13,7 @@ from clock.web.page import Page, Show, Visit
 EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
 MOST_SORTED = 200  # events that are read for an order by time; of more the first ones by name
-MOST_READ = 300  # events of which one page reads the latest decision
+MOST_READ = 150  # events of which one page reads the latest decision
 MOST_STRIPS = 25  # events of which one page reads all decisions of the strip
 NEVER = datetime.max.replace(tzinfo=UTC)
 LONG_AGO = 0
@@ -50,16 +50,17 @@ STATES: Mapping[str, State] = {
     "paused": State(lambda row: row.pause is not None),
 }
 ORDERS: Mapping[str, Callable[[EventRow], object]] = {
+    "name": lambda row: row.name.lower(),
     "next": lambda row: row.next_due or NEVER,
     "last": lambda row: -(row.last["due"] if row.last else LONG_AGO),
 }
 
 
 def show(visit: Visit) -> Page:
-    """The events, by name, filtered and in the order that the query asks for."""
+    """The events, filtered and in the order of the query; without an order, those with trouble come first."""
     query = visit.request
     state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
-    names = visit.data.sorted_names()
+    names, troubles = visit.data.sorted_names(), visit.data.troubles()
     found = _found(visit, _matching(visit, names), state, order)
     return Page(
         template="schedules",
@@ -74,6 +75,8 @@ def show(visit: Visit) -> Page:
             "states": list(STATES),
             "order": order,
             "all": len(names),
+            "failing": [name for name, trouble in troubles.items() if trouble == "failing"],
+            "missed": [name for name, trouble in troubles.items() if trouble == "missed"],
             "before": max(0, found.first - EVENTS_ON_A_PAGE) if found.first else None,
             "most_sorted": MOST_SORTED,
             "most": STRIP,
@@ -94,7 +97,7 @@ def _found(visit: Visit, names: Sequence[str], state: str, order: str) -> Found:
     first = number("first", visit.request.get("first"))
     if state:
         return _filtered(visit, names, STATES[state], first)
-    ordered = _ordered(visit, names, ORDERS[order]) if order else names
+    ordered = _ordered(visit, names, order)
     rows = visit.data.events(ordered[first : first + EVENTS_ON_A_PAGE], visit.now, STRIP)
     following = first + EVENTS_ON_A_PAGE
     return Found(
@@ -102,10 +105,16 @@ def _found(visit: Visit, names: Sequence[str], state: str, order: str) -> Found:
     )
 
 
-def _ordered(visit: Visit, names: Sequence[str], key: Callable[[EventRow], object]) -> list[str]:
-    """The events in an order for which Redis must be asked; of many, the first ones by name only."""
-    rows = visit.data.events(names[:MOST_SORTED], visit.now, 1)
-    return [row.name for row in sorted(rows, key=key)]  # type: ignore[arg-type]  # instants, or numbers
+def _ordered(visit: Visit, names: Sequence[str], order: str) -> Sequence[str]:
+    """The events in an order. For one by time Redis must be asked: of many, the first ones by name only."""
+    if order == "name":
+        return names
+    if order:
+        rows = visit.data.events(names[:MOST_SORTED], visit.now, int(order == "last"))
+        return [row.name for row in sorted(rows, key=ORDERS[order])]  # type: ignore[arg-type]  # instants, or numbers
+    troubles = visit.data.troubles()
+    first = sorted((name for name in names if name in troubles), key=lambda name: troubles[name] != "failing")
+    return [*first, *(name for name in names if name not in troubles)] if first else names
 
 
 def _filtered(visit: Visit, names: Sequence[str], state: State, first: int) -> Found:
