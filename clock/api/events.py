@@ -241,7 +241,7 @@ class Events:
 
 
 def _signature(clock_file: Path) -> Signature:
-    """This process, for the history. Raises ConfigurationError if the clock file was removed since it was loaded."""
+    """This process, for the history. Raises ConfigurationError if the clock file was removed after its load."""
     try:
         release = release_of(clock_file, environ=os.environ, started_ms=to_ms(instant()))
     except OSError as error:
