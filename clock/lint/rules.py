@@ -63,7 +63,7 @@ def findings(look: Look) -> list[Finding]:
 
 
 def event_findings(event: Event, now: datetime) -> list[Finding]:
-    """What the rules find about one event by itself, from `now` on. No code of the event is called."""
+    """The findings about one event by itself, from `now` on. No code of the event is called."""
     look = Look(Timetable(Path(), [event], Settings(event.zone)), now.replace(microsecond=0))
     return [finding for rule in RULES_OF_ONE for finding in rule(look)]
 

@@ -39,7 +39,7 @@ CONNECTIONS_PER_WORKER = 12  # its threads, ten by default, and two more
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a forecast is about: seconds since 1970, and the threads of the workers."""
+    """The subject of a forecast: seconds since 1970, and the threads of the workers."""
 
     begin: float
     end: float
@@ -153,7 +153,7 @@ class Data:
         return troubles.look(self.redis, self.event_names())
 
     def hazards(self, event: Event, now: datetime) -> Sequence[Hazard]:
-        """What `clock check` finds about an event. Its condition is not called."""
+        """The findings of `clock check` about an event. Its condition is not called."""
         kept = self._hazards.get(event.name)
         if kept is None or kept[0] is not event or kept[1] != now.date():
             kept = event, now.date(), event_findings(event, now)

@@ -71,7 +71,7 @@ class EventRow:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with it: `failing`, `missed` (the latest decision), or an empty text."""
+        """Its trouble: `failing`, `missed` (the latest decision), or an empty text."""
         return trouble_of(self.last, self.outcome)
 
     def as_json(self) -> dict[str, object]:

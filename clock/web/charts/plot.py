@@ -27,7 +27,7 @@ class Stretch:
         return max(1.0, (self.last - self.first).total_seconds())
 
     def place(self, at: datetime) -> float:
-        """Where an instant is, from 0 to 1."""
+        """The position of an instant, from 0 to 1."""
         return (at - self.first).total_seconds() / self.seconds
 
 
