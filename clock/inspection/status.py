@@ -87,15 +87,21 @@ class Status:
         return [*self.faults, *_of_processes(self), *_of_clocks(self), *_of_jobs(self)]
 
 
-def status(redis: Redis, now: datetime, timetable: Timetable | None = None) -> Status:
-    """Look at everything. A part whose key has a wrong type is empty, and `faults` names it. Raises StoreError."""
+def status(
+    redis: Redis, now: datetime, timetable: Timetable | None = None, *, with_progress: bool = True
+) -> Status:
+    """Look at everything. A part whose key has a wrong type is empty, and `faults` names it.
+
+    Without `with_progress` the running jobs, which may be many, are not read. Raises StoreError.
+    """
     shards = shard_views(redis)
     redis = with_shards_that_answer(redis, shards)
     wrong = wrong_keys(redis)
     faults = [*_server_faults(redis), *_faults_of_shards(redis)]
     faults += [f"{key}; rename or delete it" for key in wrong]
     found = _status(redis, now, timetable, faults, frozenset(key.name for key in wrong))
-    found = replace(found, shards=shards)
+    progress = [busy for busy in busy_jobs(redis) if busy.progress] if with_progress else []
+    found = replace(found, shards=shards, progress=progress)
     if faults or all_report(found.clocks, found.workers, now):
         return found
     return replace(found, faults=_refusals(redis))
@@ -155,7 +161,6 @@ def _status(
         ledger=_or(0, lambda: listing.ledger_size(redis)),
         events=_events(redis, now, timetable) if timetable else None,
         oldest_undecided=_oldest_undecided(redis),
-        progress=[busy for busy in busy_jobs(redis) if busy.progress],
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from clock.clocks import Clock
+
+logger = logging.getLogger("clock.web")
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -15,25 +18,48 @@ MOST_KEPT = 8  # results of a background computation, the latest ones
 
 
 class Cached(Generic[T]):
-    """Keeps the result of `look` for `seconds`; then the next caller looks again, and the others wait for it."""
+    """Keeps the result of `look` for `seconds`.
 
-    def __init__(self, look: Callable[[], T], seconds: float, *, clock: Clock) -> None:
-        self._look, self._seconds, self._clock = look, seconds, clock
+    An older result is still returned for `grace_seconds`, while a thread looks again, so no visitor waits for a
+    long look. After that, the next caller looks, and the others wait for it.
+    """
+
+    def __init__(self, look: Callable[[], T], seconds: float, *, clock: Clock, grace_seconds: float = 0.0) -> None:
+        self._look, self._seconds, self._grace, self._clock = look, seconds, grace_seconds, clock
         self._lock = threading.Lock()
         self._kept: tuple[float, T] | None = None  # guarded by _lock
+        self._looking: object = None  # the look of a thread, until it has ended or is forgotten; guarded by _lock
 
     def get(self) -> T:
-        """A result that is at most `seconds` old. Raises the errors of `look`."""
+        """A result that is at most `seconds` old, or a little older. Raises the errors of `look`."""
         with self._lock:
             now = self._clock.monotonic()
-            if self._kept is None or now - self._kept[0] > self._seconds:
-                self._kept = (self._clock.monotonic(), self._look())
+            if self._kept is None or now - self._kept[0] > self._seconds + self._grace:
+                self._kept = (now, self._look())
+            elif now - self._kept[0] > self._seconds and self._looking is None:
+                self._looking = look = object()
+                threading.Thread(
+                    target=self._look_again, args=(look,), name="dashboard reads", daemon=True
+                ).start()
             return self._kept[1]
 
     def forget(self) -> None:
         """Look again at the next call: something was changed."""
         with self._lock:
-            self._kept = None
+            self._kept = self._looking = None
+
+    def _look_again(self, look: object) -> None:
+        """Replace the result, unless it was forgotten. After an error, the old one stays for its grace."""
+        now = self._clock.monotonic()
+        try:
+            found = self._look()
+        except Exception as error:  # noqa: BLE001  # a caller gets it when the grace is over
+            logger.debug("The dashboard could not refresh what it shows: %s", error)
+            found = None
+        with self._lock:
+            if self._looking is look:
+                self._looking = None
+                self._kept = self._kept if found is None else (now, found)
 
 
 class Background(Generic[K, T]):

@@ -174,6 +174,7 @@ class Dashboard:
 
 def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
     """The values of every page's frame, and the functions that templates call."""
+    workers = visit.data.status().workers
     return {
         "visit": visit,
         "request": visit.request,
@@ -185,6 +186,8 @@ def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
         "title": page.title,
         "status": visit.data.status(),
         "source": visit.data.source,
+        "busy": sum(worker.busy for worker in workers),
+        "threads": sum(worker.concurrency for worker in workers),
         "event_count": len(visit.data.event_names()),
         "message": message_of(visit),
         "args_of": lambda job: shown_args(visit, job),

@@ -26,6 +26,7 @@ logger = logging.getLogger("clock.web")
 
 STATUS_SECONDS = 5.0  # every page shows it; with 1,000 processes, a look takes some 50 ms
 NAMES_SECONDS = 5.0
+GRACE_SECONDS = 15.0  # for which a read may be older while a thread reads again
 ROWS_SECONDS = 60.0  # the rows are read by the user's own function
 FILE_SECONDS = 1e9  # a clock file is loaded once
 MOST_SIZES = 60  # of a queue: some minutes of visits
@@ -93,13 +94,23 @@ class Data:
         object.__setattr__(self, "_hazards", {})
         clock, troubles = self.source.clock, Troubles()
         look = partial(self._look_for_troubles, troubles)
-        object.__setattr__(self, "_troubles", Cached(look, STATUS_SECONDS, clock=clock))
+        object.__setattr__(
+            self, "_troubles", Cached(look, STATUS_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
+        )
         rows = ROWS_SECONDS if self.source.timetable else FILE_SECONDS
-        object.__setattr__(self, "_declared", Cached(self._look_for_declared, rows, clock=clock))
-        object.__setattr__(self, "_status", Cached(self._look, STATUS_SECONDS, clock=clock))
-        object.__setattr__(self, "_names", Cached(self._look_for_names, NAMES_SECONDS, clock=clock))
+        object.__setattr__(
+            self, "_declared", Cached(self._look_for_declared, rows, clock=clock, grace_seconds=ROWS_SECONDS)
+        )
+        object.__setattr__(
+            self, "_status", Cached(self._look, STATUS_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
+        )
+        object.__setattr__(
+            self, "_names", Cached(self._look_for_names, NAMES_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
+        )
         object.__setattr__(self, "_forecasts", Background(self._forecast, FORECAST_SECONDS, clock=clock))
-        object.__setattr__(self, "_findings", Cached(self._examine, FINDINGS_SECONDS, clock=clock))
+        object.__setattr__(
+            self, "_findings", Cached(self._examine, FINDINGS_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
+        )
 
     @property
     def redis(self) -> Redis:
@@ -200,7 +211,7 @@ class Data:
         self._declared.forget()
 
     def _look(self) -> Status:
-        found = status(self.redis, self.now())
+        found = status(self.redis, self.now(), with_progress=False)
         for view in found.queues[:MOST_QUEUES]:
             self._sizes[view.name] = (*self._sizes.get(view.name, ())[1 - MOST_SIZES :], view.size)
         return found

@@ -39,6 +39,7 @@ def environment() -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown.finalized,
+        auto_reload=False,  # else each page looks at the times of its files
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -74,14 +75,20 @@ def environment() -> Environment:
     return made
 
 
-@cache
 def static_file(name: str) -> tuple[bytes, str] | None:
     """The bytes and the media type of a static file; None: not found."""
-    path = STATIC / name
-    if path.parent != STATIC or not path.is_file():
-        return None
-    generated = mark_styles().encode() if name == STYLES else b""
-    return path.read_bytes() + generated, TYPES.get(path.suffix, "application/octet-stream")
+    return _static_files().get(name)
+
+
+@cache
+def _static_files() -> Mapping[str, tuple[bytes, str]]:
+    """All static files by name. No name of a request is ever a path of a file."""
+    files = (path for path in STATIC.iterdir() if path.suffix in TYPES)
+    return {path.name: (_content(path), TYPES[path.suffix]) for path in files}
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() + (mark_styles().encode() if path.name == STYLES else b"")
 
 
 @cache

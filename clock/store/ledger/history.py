@@ -100,13 +100,11 @@ def decoded(text: bytes | None, kinds: Mapping[str, type] = RECORD) -> Record | 
     found = _object(text or b"")
     if found is None:
         return None
-    for name, kind in kinds.items():
-        if not _is_a(kind, found.get(name)):
+    for name, value in found.items():
+        kind = OPTIONAL.get(name) or kinds.get(name)
+        if kind and not (type(value) is kind is str or _is_a(kind, value)):
             return None
-    for name, kind in OPTIONAL.items():
-        if name in found and not _is_a(kind, found[name]):
-            return None
-    return found
+    return found if kinds.keys() <= found.keys() else None
 
 
 def _object(text: bytes) -> Record | None:

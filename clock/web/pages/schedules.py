@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, islice
 
 from clock.inspection.events.event_rows import EventRow
 from clock.web.input.inputs import choice, number
@@ -49,8 +50,8 @@ STATES: Mapping[str, State] = {
     "missed": State(lambda row: any(one["decision"] == "missed" for one in row.records), STRIP, MOST_STRIPS),
     "paused": State(lambda row: row.pause is not None),
 }
-ORDERS: Mapping[str, Callable[[EventRow], object]] = {
-    "name": lambda row: row.name.lower(),
+ORDERS = ("name", "next", "last")
+BY_TIME: Mapping[str, Callable[[EventRow], object]] = {
     "next": lambda row: row.next_due or NEVER,
     "last": lambda row: -(row.last["due"] if row.last else LONG_AGO),
 }
@@ -97,24 +98,27 @@ def _found(visit: Visit, names: Sequence[str], state: str, order: str) -> Found:
     first = number("first", visit.request.get("first"))
     if state:
         return _filtered(visit, names, STATES[state], first)
-    ordered = _ordered(visit, names, order)
-    rows = visit.data.events(ordered[first : first + EVENTS_ON_A_PAGE], visit.now, STRIP)
     following = first + EVENTS_ON_A_PAGE
+    ordered = _by_time(visit, names, order) if order in BY_TIME else names
+    shown = ordered[first:following] if order else _troubled_first(visit, names, first)
+    rows = visit.data.events(shown, visit.now, STRIP)
     return Found(
         rows, len(ordered), first, following if following < len(ordered) else None, len(ordered) < len(names)
     )
 
 
-def _ordered(visit: Visit, names: Sequence[str], order: str) -> Sequence[str]:
-    """The events in an order. For one by time Redis must be asked: of many, the first ones by name only."""
-    if order == "name":
-        return names
-    if order:
-        rows = visit.data.events(names[:MOST_SORTED], visit.now, int(order == "last"))
-        return [row.name for row in sorted(rows, key=ORDERS[order])]  # type: ignore[arg-type]  # instants, or numbers
-    troubles = visit.data.troubles()
-    first = sorted((name for name in names if name in troubles), key=lambda name: troubles[name] != "failing")
-    return [*first, *(name for name in names if name not in troubles)] if first else names
+def _by_time(visit: Visit, names: Sequence[str], order: str) -> Sequence[str]:
+    """The events in an order for which Redis must be asked; of many, the first ones by name only."""
+    rows = visit.data.events(names[:MOST_SORTED], visit.now, int(order == "last"))
+    return [row.name for row in sorted(rows, key=BY_TIME[order])]  # type: ignore[arg-type]  # instants, or numbers
+
+
+def _troubled_first(visit: Visit, names: Sequence[str], first: int) -> list[str]:
+    """The events of a page: first those that fail, then those that missed their last run, then the others."""
+    troubles, known = visit.data.troubles(), set(names)
+    troubled = sorted(known & troubles.keys(), key=lambda name: (troubles[name] != "failing", name.lower()))
+    others = (name for name in names if name not in troubles)
+    return list(islice(chain(troubled, others), first, first + EVENTS_ON_A_PAGE))
 
 
 def _filtered(visit: Visit, names: Sequence[str], state: State, first: int) -> Found:
