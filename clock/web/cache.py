@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from clock.clocks import Clock
@@ -76,24 +77,19 @@ class Background(Generic[K, T]):
         end = self._clock.monotonic() + patience_seconds
         while True:
             with self._lock:
-                found = self._fresh(key)
-                if found is None and self._ended is None:
-                    self._start(key)
+                kept_at, found = self._kept.get(key, (0.0, None))
+                is_fresh = found is not None and self._clock.monotonic() - kept_at <= self._seconds
+                if not is_fresh and self._ended is None:
+                    self._ended = threading.Event()
+                    work = partial(self._run, key, self._ended)
+                    threading.Thread(target=work, name="dashboard computes", daemon=True).start()
                 ended = self._ended
-            if isinstance(found, Exception):
+            if is_fresh and isinstance(found, Exception):
                 raise found
             left = end - self._clock.monotonic()
-            if found is not None or ended is None or left <= 0:
-                return found
+            if is_fresh or ended is None or left <= 0:
+                return found if is_fresh and not isinstance(found, Exception) else None
             ended.wait(left)
-
-    def _fresh(self, key: K) -> T | Exception | None:
-        kept = self._kept.get(key)
-        return kept[1] if kept and self._clock.monotonic() - kept[0] <= self._seconds else None
-
-    def _start(self, key: K) -> None:
-        ended = self._ended = threading.Event()
-        threading.Thread(target=self._run, args=(key, ended), name="dashboard computes", daemon=True).start()
 
     def _run(self, key: K, ended: threading.Event) -> None:
         try:

@@ -106,7 +106,7 @@ ODD = (
         "7d",
     ),
 )
-HEADERS = (
+HEADERS: tuple[dict[str, str], ...] = (
     *({}, {"accept": "application/json"}, {"accept-encoding": "gzip, \x00"}, {"if-none-match": "*" * 500}),
     *({"cookie": "clock_zone=../../etc; clock_theme=x"}, {"cookie": 'clock_done=pause.99999999999; a="\\ud800'}),
     *(
