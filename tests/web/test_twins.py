@@ -82,6 +82,16 @@ def test_the_history_of_an_event_is_that_of_clock_history(ask: tuple[Ask, Visito
     assert len(records) == 2
 
 
+def test_the_forecast_is_that_of_clock_forecast(ask: tuple[Ask, Visitor]) -> None:
+    run, visitor = ask
+    start = "2026-03-29 00:00"
+
+    found = visitor.json("/forecast", slots=3, days=3, **{"from": start})
+
+    assert found == run("forecast", "--days", "3", "--slots", "3", "--from", start)
+    assert found["jobs"] == 3
+
+
 def test_the_queues_and_their_jobs_are_those_of_clock_queue_list(ask: tuple[Ask, Visitor]) -> None:
     run, visitor = ask
 
