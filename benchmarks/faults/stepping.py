@@ -10,7 +10,8 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from clock.cli.wiring import about_clock, identity, release
+from clock.cli.clock_process import about_clock, release
+from clock.cli.opening import identity
 from clock.clocks import SystemClock
 from clock.log import configure_logging
 from clock.shutdown import handling

@@ -16,7 +16,7 @@ from clock.cli.groups import LazyCommands
 from clock.cli.output import echo
 from clock.errors import ClockError
 from clock.printable import printable
-from clock.timetable import left_running
+from clock.shutdown import left_running
 
 PROGRAM = Path(sys.argv[0]).name if Path(sys.argv[0]).name in ("clock", "clockd") else "python -m clock"
 LONGEST_ERROR = 4_000  # characters: a value that an error quotes may be of any size

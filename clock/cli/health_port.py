@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clock.cli.wiring import connected
 from clock.clocks import Clock, SystemClock
 from clock.config import Config
 from clock.health import HealthServer, Report, Reports, Vitals, clock_complaints, complaints
 from clock.health.probes import ClockSigns, WorkerSigns
 from clock.health.systemd import Notifier, notifier
 from clock.store import Redis
+from clock.store.server.opening import connected
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics

@@ -1,3 +1,4 @@
+from clock.config.declared import Declared
 from clock.config.load import (
     DEFAULT_FILES,
     Found,
@@ -8,7 +9,6 @@ from clock.config.load import (
     setting_of_process,
     use_application,
 )
-from clock.config.schedule_file import Declared
 from clock.config.schema import json_schema
 from clock.config.settings import BY_NAME, SETTINGS, Config, Setting
 

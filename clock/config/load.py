@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clock.config import settings_file
-from clock.config.schedule_file import Declared, events_of_file, events_of_settings
+from clock.config.declared import Declared
 from clock.config.settings import BY_NAME, SETTINGS, Config
 from clock.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from clock.config.settings_file import Given
 
 DEFAULT_FILES = (Path("config/clock.yml"), Path("config/sidekiq.yml"))  # the first existing file
 
@@ -53,6 +56,10 @@ def load_config(
 
 def _schedule(config: Config, environ: Mapping[str, str], file: Path | None) -> Iterator[Declared]:
     """The events that are declared in YAML: in the settings file, and in `schedule_file`."""
+    if file is None and config.schedule_file is None:
+        return
+    from clock.config.schedule_file import events_of_file, events_of_settings  # PyYAML, only if there is a file
+
     if file is not None:
         yield from events_of_settings(file, environment=environment(environ), environ=environ)
     if config.schedule_file is not None:
@@ -110,7 +117,7 @@ def file_used(file: Path | None) -> Path | None:
 def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
     path = file_used(file)
     if path is not None:
-        for given in settings_file.read(path, environment=environment(environ), environ=environ).values():
+        for given in _read(path, environ).values():
             yield _checked(given.name, given.value, given.where)
 
 
@@ -121,9 +128,15 @@ def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Foun
         with suppress(OSError):  # a web server's user may not read it
             text = path.read_text(encoding="utf-8", errors="replace")
     if path is not None and name in text:
-        given = settings_file.read(path, environment=environment(environ), environ=environ).get(name)
+        given = _read(path, environ).get(name)
         if given is not None:
             yield _checked(name, given.value, given.where)
+
+
+def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Given]:
+    from clock.config.settings_file import read  # PyYAML, only if there is a file
+
+    return read(path, environment=environment(environ), environ=environ)
 
 
 def _of_environment(environ: Mapping[str, str]) -> Iterator[Found]:

@@ -21,24 +21,12 @@ from pathlib import Path
 
 import yaml
 
+from clock.config.declared import Declared
 from clock.config.yaml_nodes import composed, is_sidekiqs, line_of, merged_by, pairs_of, value_of, with_variables
 from clock.errors import ConfigurationError
 
 KEY = "schedule"
 _WANTED = "expected the fields of an event, such as `cron: '0 6 * * *'` and `job: SendRemindersJob`,"
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """An event of a YAML file: its name, its fields, and its place: `config/clock.yml:12`.
-
-    `is_rubys` if it was written for sidekiq-cron or sidekiq-scheduler.
-    """
-
-    name: str
-    values: Mapping[str, object]
-    where: str
-    is_rubys: bool = False
 
 
 def events_of_settings(path: Path, *, environment: str, environ: Mapping[str, str]) -> tuple[Declared, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clock.config import capsules
 from clock.config.capsules import Capsule
-from clock.config.schedule_file import Declared
+from clock.config.declared import Declared
 from clock.config.setting_types import (
     ADDRESS,
     COUNT,

@@ -199,9 +199,6 @@ def providers_in(environ: Mapping[str, str]) -> Sequence[Provider]:
     return found
 
 
-VARIABLES = ("HEALTHCHECKS_PING_KEY", "CRONITOR_API_KEY", "CLOCK_SENTRY_CRONS_DSN", "CLOCK_MONITOR_WEBHOOK")
-
-
 def _sentry(dsn: str, environment: str) -> SentryCrons:
     parts = urlsplit(dsn)
     project = parts.path.strip("/")

@@ -8,7 +8,8 @@ from datetime import datetime
 from http.client import HTTPException
 
 from clock.errors import ConfigurationError
-from clock.monitors.providers import VARIABLES, Provider, Request
+from clock.monitors import VARIABLES
+from clock.monitors.providers import Provider, Request
 from clock.monitors.sender import Refused, send
 from clock.timetable import MonitoredSchedule, Timetable, schedule_for_monitor
 

@@ -15,7 +15,6 @@ from clock.timetable.clock_file.declarations import (
 )
 
 # The timetable that it becomes
-from clock.timetable.clock_file.loading.ending import left_running
 from clock.timetable.clock_file.loading.loader import load
 from clock.timetable.clock_file.rows.database_rows import RowsRead, read_rows
 from clock.timetable.clock_file.schedule_package import CancelJob, cancels
@@ -53,7 +52,6 @@ __all__ = [
     "find_event",
     "get_jobs",
     "handler",
-    "left_running",
     "load",
     "on",
     "read_rows",

@@ -15,13 +15,13 @@ from clock.cli.app import cli
 from clock.config import Config
 from clock.inspection import status, trim_dead
 from clock.inspection.leaving import empty_shard
-from clock.inspection.opening import connected
 from clock.inspection.shards import left_shards, shard_views, shards_findings
 from clock.job.results import JobResult
 from clock.store import keys
 from clock.store.jobs.dead import DeadLimits
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.connection import set_default
+from clock.store.server.opening import connected
 from clock.store.server.shards import every, note, place_of
 from tests.store.sharded_jobs import AddNumbersJob
 

@@ -16,8 +16,9 @@ from clock import Discard, Job, server_middleware, testing, worker_hooks
 from clock.cli.app import cli
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError, DeclarationError
+from clock.monitors.clock_reports import clock_reports
+from clock.monitors.job_reports import report_jobs
 from clock.monitors.providers import Healthchecks, Report, Request, providers_in
-from clock.monitors.reports import clock_reports, report_jobs
 from clock.monitors.sender import WAITING, Refused, Sender, send
 from clock.monitors.sync import sync
 from clock.store.ledger.decision import DecisionKind

@@ -10,10 +10,10 @@ from redis import Redis
 from clock import Batch
 from clock.config import Config
 from clock.errors import ConfigurationError, StoreUnavailable
-from clock.inspection.opening import connected
 from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.ledger.held_pushes import holding
 from clock.store.server.connection import set_default
+from clock.store.server.opening import connected
 from clock.store.server.shards import every, names_of, place_of
 from tests.store.sharded_jobs import AddNumbersJob, CallPartnerJob, FanOutSumsJob, RebuildOneJob, SendBulkMailJob
 

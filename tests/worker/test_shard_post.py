@@ -9,8 +9,8 @@ from redis import Redis
 
 from clock.config import Config
 from clock.errors import StoreError
-from clock.inspection.opening import connected
 from clock.store.server.checks.permissions import check_permissions
+from clock.store.server.opening import connected
 from clock.store.server.shards import every
 from clock.worker.options import WorkerOptions
 from clock.worker.shard_post import shard_post

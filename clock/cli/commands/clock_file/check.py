@@ -13,7 +13,7 @@ import click
 
 from clock.cli.options import answering, config_option
 from clock.cli.output import Styled, echo, echo_json
-from clock.cli.wiring import connected, load_timetable
+from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import file_used, load_config
 from clock.errors import DeclarationError
@@ -21,6 +21,7 @@ from clock.job.registry import import_jobs
 from clock.lint.against.stored_events import stored_events
 from clock.lint.against.stored_jobs import stored_jobs
 from clock.lint.rules import Finding, Look, differs, findings
+from clock.store.server.opening import connected
 from clock.timetable import zone_name
 
 MOST_SHOWN = 20  # findings of one rule, as text: the findings of thousands of events would hide the others

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from clock.cli.options import answering, config_option, span_of
+from clock.cli.options import answering, config_option
 from clock.cli.output import echo_json, echo_page
-from clock.cli.wiring import load_timetable
+from clock.cli.times import span_of
+from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.diff.comparison import compare

@@ -9,7 +9,7 @@ import click
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
-from clock.cli.wiring import load_timetable
+from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.timetable import Timetable, explanation
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, shared_options, span_of
+from clock.cli.opening import opened
+from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, json_option
-from clock.cli.wiring import all_events, load_timetable, opened
+from clock.cli.times import span_of
+from clock.cli.timetables import all_events, load_timetable
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.errors import ConfigurationError

@@ -11,7 +11,7 @@ import click
 
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, json_option
-from clock.cli.wiring import load_timetable
+from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.monitors.providers import providers_in
 from clock.monitors.sync import Synced

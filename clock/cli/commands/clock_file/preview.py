@@ -13,9 +13,10 @@ from typing import TypedDict, Unpack
 
 import click
 
-from clock.cli.options import answering, config_option, span_of
+from clock.cli.options import answering, config_option
 from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option
-from clock.cli.wiring import load_timetable
+from clock.cli.times import span_of
+from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.errors import ConfigurationError

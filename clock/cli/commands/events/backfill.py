@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.options import answering_settings, file_option, shared_options, span_of
+from clock.cli.clock_process import release, signature
+from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import all_events, connected, redis_clock, release, signature
+from clock.cli.times import span_of
+from clock.cli.timetables import all_events
 from clock.clocks import to_ms
 from clock.config import Config
 from clock.store import Redis
@@ -18,6 +20,7 @@ from clock.store.ledger import backfilled
 from clock.store.ledger.held_pushes import jid_of
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
+from clock.store.server.opening import connected, redis_clock
 from clock.ticker import Backfill, BackfilledRun, BackfillPlan, PlannedRun, plan_backfill
 from clock.timetable import find_event
 

@@ -7,12 +7,14 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
+from clock.cli.clock_process import release, signature
 from clock.cli.options import file_option, settings, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import all_events, connected, release, signature
+from clock.cli.timetables import all_events
 from clock.clocks import SystemClock
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import set_default
+from clock.store.server.opening import connected
 from clock.ticker import fire_manually
 from clock.timetable import action, find_event
 

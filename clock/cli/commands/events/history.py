@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, json_option
-from clock.cli.wiring import all_events, opened, timetable_if_any
+from clock.cli.timetables import all_events, timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, SourceFailed, UnknownEvent
 from clock.inspection.events.why import latest_of_all, record_lines

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from clock.cli.auditing import audit
-from clock.cli.options import answering_settings, file_option, later, shared_options
+from clock.cli.opening import opened
+from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import all_events, opened
+from clock.cli.times import later
+from clock.cli.timetables import all_events
 from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
 from clock.store.ledger import pauses

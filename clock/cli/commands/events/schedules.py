@@ -12,9 +12,10 @@ import click
 from clock.api.schedules import Schedule, ScheduleChange, ScheduleFields, Schedules
 from clock.cli.auditing import SOURCE
 from clock.cli.groups import CommandGroup
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import opened, timetable_if_any
+from clock.cli.timetables import timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.import_path import add_application

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
-from clock.cli.options import answering_settings, dated, file_option, shared_options
+from clock.cli.opening import opened
+from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import all_events, opened
+from clock.cli.times import dated
+from clock.cli.timetables import all_events
 from clock.errors import SourceFailed, UnknownEvent
 from clock.inspection.events.why import periods_of, recorded
 from clock.inspection.events.why import why as explain

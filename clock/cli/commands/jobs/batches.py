@@ -11,9 +11,9 @@ import click
 
 from clock.api import Batches, BatchRef
 from clock.cli.job_arguments import limit_option
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import opened
 from clock.inspection.jobs.batches import BatchView
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from clock.api import JobRef
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, json_option
-from clock.cli.wiring import opened
 
 
 @click.command(short_help="Cancel jobs: delete those that wait, ask running ones to end.")

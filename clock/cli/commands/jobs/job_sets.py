@@ -26,9 +26,10 @@ from clock.cli.job_arguments import (
     show_job,
     yes_option,
 )
-from clock.cli.options import answering_settings, later, shared_options
+from clock.cli.opening import opened
+from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import duration, echo, json_option
-from clock.cli.wiring import opened
+from clock.cli.times import later
 from clock.inspection import trim_dead
 from clock.job.payload import seconds
 from clock.store.jobs.dead import DeadLimits

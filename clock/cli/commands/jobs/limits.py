@@ -9,9 +9,9 @@ import click
 
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import limit_option
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import opened
 from clock.inspection.jobs.limits import LimitView, blocked_jobs
 from clock.inspection.jobs.limits import limits as all_limits
 from clock.job.flow.limits import LARGEST

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from clock.cli.job_arguments import confirm, yes_option
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
-from clock.cli.wiring import opened
 from clock.clocks import to_ms
 from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import load_timetable, opened
+from clock.cli.timetables import load_timetable
 from clock.clocks import from_ms
 from clock.inspection import EventView
 from clock.inspection.events.events import events

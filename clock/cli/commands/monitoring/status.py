@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
-from clock.cli.wiring import opened, redis_location, timetable_if_any
+from clock.cli.timetables import timetable_if_any
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import StoreUnavailable
@@ -24,6 +25,7 @@ from clock.inspection import status as look
 from clock.inspection.events.schedules import with_stored_events
 from clock.shutdown import handling
 from clock.store import Redis
+from clock.store.server.opening import redis_location
 from clock.store.wrong_type import WrongType
 from clock.timetable import Timetable
 

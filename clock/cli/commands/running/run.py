@@ -9,15 +9,18 @@ from typing import Any
 
 import click
 
+from clock.cli.clock_process import clock_process
 from clock.cli.health_port import health, metrics_if_installed
+from clock.cli.opening import connected_later, patiently
 from clock.cli.options import health_options, setting_option, settings, shared_options
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import Stopping, end_processes, leave
-from clock.cli.wiring import clock_process, connected, connected_later, patiently, timetable_to_run
+from clock.cli.timetables import timetable_to_run
 from clock.clocks import SystemClock
 from clock.log import log_to
 from clock.shutdown import handling
 from clock.store.server.connection import set_default
+from clock.store.server.opening import connected
 from clock.ticker import STOP_SECONDS
 
 PUSH_CONNECTIONS = 10  # at most, for pushes from threads and conditions of the clock file; opened when needed

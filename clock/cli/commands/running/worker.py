@@ -8,9 +8,8 @@ import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clock import monitors
 from clock.cli import program
 from clock.cli.health_port import (
     environment_of_children,
@@ -27,23 +27,22 @@ from clock.cli.health_port import (
     notifying_systemd,
     parents_folder,
 )
+from clock.cli.opening import identity, patiently
 from clock.cli.options import health_options, settings, shared_options, worker_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
 from clock.cli.stopping import EXIT_SECONDS, Stopping, end_processes, leave
-from clock.cli.wiring import clock_process, connected, identity, patiently, redis_clock, timetable_to_run
 from clock.clocks import SystemClock
 from clock.config import Config
 from clock.config.capsules import DEFAULT
-from clock.errors import StoreError, WorkerStuck
+from clock.errors import WorkerStuck
 from clock.health import launcher_complaints
 from clock.health.statsd import statsd_in
 from clock.job.registry import import_jobs
-from clock.monitors.reports import reporting_jobs
 from clock.shutdown import handling
 from clock.store.jobs.dead import DeadLimits
 from clock.store.server.connection import server_url, set_default
-from clock.ticker import STOP_SECONDS, ClockProcess
+from clock.store.server.opening import connected, redis_clock
 from clock.worker import Launcher, Queue, Worker, WorkerOptions
 from clock.worker.heartbeat.heartbeat_link import HeartbeatLink, heartbeat_link
 from clock.worker.heartbeat.heartbeat_process import Assignment
@@ -53,6 +52,7 @@ from clock.worker.shard_post import ShardPost, shard_post
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
+    from clock.ticker import ClockProcess
 
 
 @click.command()
@@ -115,10 +115,10 @@ def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatL
     with (
         _leaving(process),
         handling(signals),
-        _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
-        health(config, home, metrics, clock=standing_by, worker=process, parents=folder),
+        _standby(with_clock, config, metrics, stopping, process) as standby,
+        health(config, home, metrics, clock=standby, worker=process, parents=folder),
         reporting_to_launcher(lambda: process.is_renewed),
-        reporting_jobs(os.environ, SystemClock()),
+        _reporting_to_monitors(),
     ):
         process.run()
 
@@ -178,44 +178,24 @@ def _leaving(process: Worker) -> Iterator[None]:
     end_processes()
 
 
-@contextmanager
-def _standing_by(
-    clock_file: Path | None,
-    config: Config,
-    metrics: Metrics | None,
-    stopping: Stopping,
-    *,
-    on_failure: Callable[[], object],
-) -> Iterator[ClockProcess | None]:
-    """Also run a clock, on its own thread and with two connections.
-
-    `on_failure` is called if Redis refuses what the clock needs; the StoreError is raised at the end of the block.
-    """
+def _standby(
+    clock_file: Path | None, config: Config, metrics: Metrics | None, stopping: Stopping, process: Worker
+) -> AbstractContextManager[ClockProcess | None]:
+    """A standby clock in this worker, if there is a clock file. A worker alone loads no code of clocks."""
     if clock_file is None:
-        yield None
-        return
-    timetable = timetable_to_run(replace(config, clock_file=clock_file))
-    redis = patiently(lambda: connected(config))
-    process = clock_process(config, timetable, redis, metrics=metrics)
-    refusals: list[StoreError] = []
+        return nullcontext()
+    from clock.cli.standby import standing_by
 
-    def run() -> None:
-        try:
-            process.run()
-        except StoreError as error:
-            refusals.append(error)
-            on_failure()
+    return standing_by(replace(config, clock_file=clock_file), metrics, stopping, on_failure=process.stop)
 
-    thread = threading.Thread(target=run, name="clock", daemon=True)
-    thread.start()
-    stopping.add(process.stop, lambda: process.stop(0))
-    try:
-        yield process
-    finally:
-        process.stop(STOP_SECONDS)
-        thread.join(STOP_SECONDS)
-    for refusal in refusals:
-        raise refusal
+
+def _reporting_to_monitors() -> AbstractContextManager[None]:
+    """Report jobs to the providers of monitors, whose code is loaded only if the environment names one."""
+    if not monitors.are_configured(os.environ):
+        return nullcontext()
+    from clock.monitors.job_reports import reporting_jobs
+
+    return reporting_jobs(os.environ, SystemClock())
 
 
 logger = logging.getLogger("clock.cli")

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from clock.cli.groups import CommandGroup
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.cli.wiring import opened
 from clock.inspection.doctor.encryption import jobs_by_key
 from clock.job.encryption import key_ids, new_key
 

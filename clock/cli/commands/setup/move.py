@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from clock.cli.job_arguments import confirm, yes_option
+from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo
-from clock.cli.wiring import opened
 from clock.config import Config
 from clock.errors import ClockError
 from clock.inspection.leaving import empty_shard

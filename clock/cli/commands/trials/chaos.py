@@ -9,9 +9,9 @@ import click
 
 from clock.cli.options import answering, config_option
 from clock.cli.output import echo, echo_json, json_option
+from clock.cli.timetables import load_timetable
 from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
 from clock.cli.trials.scratch import scratch
-from clock.cli.wiring import load_timetable
 from clock.config import Config, load_config
 from clock.job.registry import import_jobs
 

@@ -17,10 +17,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, cont
 from ctypes import PyDLL, c_ulong, py_object
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
-from weakref import WeakSet
 
 from clock.clocks import SystemClock
 from clock.errors import ClockError, DeclarationError
+from clock.shutdown import left_running
 from clock.timetable.clock_file.loading.loop_lines import swallower, waiting
 from clock.timetable.clock_file.loading.source_file import SourceFile
 
@@ -35,9 +35,6 @@ JOIN_SECONDS = 0.5  # for the end of a thread whose loop was reached; that of a 
 _raise_in = PyDLL(None).PyThreadState_SetAsyncExc  # a separate one, as argument types are set on a shared one
 _ADVICE = "remove it, and a loop in a thread too: the clock runs the events"
 _CATCHES = "this catches SystemExit as well, so run_pending() cannot end the file; write `except Exception:`"
-
-
-left_running = WeakSet[threading.Thread]()  # threads of files whose load is over
 
 
 class EndOfDeclarations(SystemExit):

@@ -1,9 +1,4 @@
-"""Which reports are sent: by the clock for its decisions, by the worker for the jobs of events.
-
-The worker reports the runs of events that enqueue: the start, and the end after the last attempt. The clock
-reports everything else. A run that did not happen on purpose (refused, paused, overlap) counts as success, with
-the reason as its message: otherwise the provider would expect it and raise an alarm.
-"""
+"""A worker's reports: the runs of events that enqueue, from their start to the end after the last attempt."""
 
 from __future__ import annotations
 
@@ -18,31 +13,11 @@ from clock.job import server_middleware
 from clock.job.push.setter import FIELD_PREFIX
 from clock.monitors.providers import Report, State, providers_in
 from clock.monitors.sender import Senders
-from clock.store.ledger.decision import Decision, DecisionKind
-from clock.timetable import MONITOR_FIELD, Timetable
+from clock.timetable.action import MONITOR_FIELD
 from clock.worker_hooks import death_handler
 
 FIELD = FIELD_PREFIX + MONITOR_FIELD
 Put = Callable[[Report], object]
-_FIRED = (DecisionKind.FIRED, DecisionKind.CAUGHT_UP)
-
-
-def clock_reports(timetable: Timetable, put: Put) -> Callable[[Decision], object]:
-    """A listener for the clock's decisions."""
-    monitored = {event.name: event for event in timetable.events if event.monitor}
-
-    def note(decision: Decision) -> None:
-        event = monitored.get(decision.event)
-        if event is None or event.monitor is None or (decision.kind in _FIRED and event.enqueues):
-            return
-        state: State = "success"
-        if decision.kind in (DecisionKind.MISSED, DecisionKind.ERROR):
-            state = "miss" if decision.kind is DecisionKind.MISSED else "failure"
-        words = "" if decision.kind in _FIRED else f"{decision.kind.value}: {decision.detail.get('reason', '')}"
-        run = f"{decision.event}@{decision.due_ms}"
-        put(Report(event.monitor.slug, state, run, decision.event, decision.due_ms, words))
-
-    return note
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""Opening what a command works with: Redis, if need be after some patience, and its time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from clock.clocks import SystemClock
+from clock.config import Config
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.store import Redis, keys
+from clock.store.key_types import wrong_keys
+from clock.store.server import embedded
+from clock.store.server.opening import connected, redis_clock
+
+START_SECONDS = 10.0  # a starting process waits this long for Redis: a restart or a fail-over takes a few seconds
+RETRY_SECONDS = 0.5
+T = TypeVar("T")
+
+logger = logging.getLogger("clock.cli")
+
+
+def identity() -> str:
+    """This process's name in Redis, in Sidekiq's form: host, process id, 12 hex digits."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+
+
+def patiently(start: Callable[[], T]) -> T:
+    """Return what `start` returns. If a fault of Redis may pass, call `start` again for `START_SECONDS`.
+
+    Raises what `start` raises: a StoreUnavailable only if Redis has been away for that long.
+    """
+    clock, never, is_logged = SystemClock(), threading.Event(), False
+    give_up = clock.monotonic() + START_SECONDS
+    while True:
+        try:
+            return start()
+        except StoreUnavailable as error:
+            if clock.monotonic() >= give_up:
+                raise
+            if not is_logged:
+                logger.error("%s Trying again for %g s.", error, START_SECONDS)
+            is_logged = True
+        clock.wait(never, RETRY_SECONDS)
+
+
+def connected_later(config: Config, max_connections: int) -> Redis:
+    """Like `connected`, but without an open connection until a command needs one."""
+    redis = connected(config, max_connections)
+    redis.connection_pool.disconnect()
+    return redis
+
+
+def opened(config: Config, *, names_wrong_keys: bool = True) -> tuple[Redis, SystemClock]:
+    """A connection for a command that reads or repairs, and Redis's time.
+
+    With `names_wrong_keys`, a warning names keys of a wrong type, which commands skip. Raises StoreUnavailable,
+    and ConfigurationError in a folder without an application: no embedded server is started there.
+    """
+    if not config.redis and not _is_application(config):
+        raise ConfigurationError(
+            f"no clock file, jobs or data in {Path.cwd()}: change to the application's folder, or set REDIS_URL"
+        )
+    redis = connected(config, 2)
+    clock = redis_clock(redis)
+    if names_wrong_keys:
+        _name_wrong_keys(redis)
+    return redis, clock
+
+
+def _name_wrong_keys(redis: Redis) -> None:
+    with suppress(StoreError):  # this user has no permission for it
+        for wrong in wrong_keys(redis):
+            if not wrong.name.startswith(keys.QUEUE):  # the lists of queues name those
+                logger.warning("In Redis, %s: another program wrote it; rename or delete it", wrong)
+
+
+def _is_application(config: Config) -> bool:
+    data = embedded.files_of(Path.cwd()).home
+    return bool(config.schedule) or any(path.exists() for path in (config.clock_file, *config.require, data))

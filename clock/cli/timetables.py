@@ -1,0 +1,46 @@
+"""The timetable that a command reads or runs."""
+
+from __future__ import annotations
+
+import sys
+
+from clock.config import Config
+from clock.errors import NoEvents
+from clock.import_path import add_application
+from clock.inspection.events.schedules import with_schedules
+from clock.rehearsal.sources import timetable_of
+from clock.store import Redis
+from clock.timetable import Timetable
+from clock.timetable.clock_file.loading.own_module import make_importable
+
+
+def load_timetable(config: Config) -> Timetable:
+    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError.
+
+    The application's modules stay importable, for actions that import modules when they run.
+    """
+    add_application(config.clock_file)
+    return timetable_of(config)
+
+
+def all_events(config: Config, redis: Redis) -> Timetable:
+    """The timetable with the schedules in Redis as one more source. Raises DeclarationError."""
+    return with_schedules(load_timetable(config), redis, config.require)
+
+
+def timetable_to_run(config: Config) -> Timetable:
+    """The timetable of a starting clock; prepares the process for its functions.
+
+    Raises DeclarationError, NoEvents.
+    """
+    timetable = load_timetable(config)
+    if timetable.is_empty:
+        raise NoEvents(timetable.path)
+    make_importable(timetable)
+    sys.argv = [str(config.clock_file)]  # for its functions, as for `python FILE`
+    return timetable
+
+
+def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:
+    """The timetable; None: nothing is declared, and no file was given. Raises DeclarationError."""
+    return load_timetable(config) if is_named or config.clock_file.exists() or config.schedule else None
