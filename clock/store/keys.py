@@ -59,9 +59,8 @@ BATCH_REMOVALS = "clock:batch_removals"  # sorted set: "s:bid" (its children), "
 BATCH_LOST = "clock:batch_children_lost"  # string: how many children were ended that another program had removed
 BATCH_CHECK = "clock:batch_check"  # string, expires: a worker has looked for lost children; its position
 LIMITS = "clock:limits"  # hash: name of a limit -> its maximum, set by hand
-LIMIT_HOLDERS = "clock:limit_holders"  # sorted set, scores 0: "name\njid|place|since": jobs that count
-LIMIT_PLACES = "clock:limit_places"  # hash: "worker#number" -> this job's members of `clock:limit_holders`
-LIMIT_RESERVED = "clock:limit_reserved"  # sorted set: jid of a holder with the place "queue" -> since when
+LIMIT_HOLDERS = "clock:limit_holders"  # sorted set, scores 0: jobs that count: see `limit_keys.lua`
+LIMIT_RESERVED = "clock:limit_reserved"  # sorted set: jid of a holder that is in a queue -> since when
 BLOCKED = "clock:blocked"  # sorted set, scores 0: "name\nturn\nqueue\npayload": jobs that a full limit holds back
 FREED: Final = "clock:freed"  # sorted set: payload of a blocked job that goes to the front of its queue -> turn
 LIMIT_TURN = "clock:limit_turn"  # string: the last turn that was given to a blocked job
@@ -103,7 +102,7 @@ TYPES: Mapping[str, str] = {
     CANCELLED_JOBS: "hash",
     **dict.fromkeys((UNIQUE, BATCHES, BATCH_ENDED), "hash"),
     **dict.fromkeys((UNIQUE_WINDOWS, REPLACED, BATCH_CHILDREN, BATCH_REMOVALS), "zset"),
-    **dict.fromkeys((LIMITS, LIMIT_PLACES, RATES), "hash"),
+    **dict.fromkeys((LIMITS, RATES), "hash"),
     **dict.fromkeys((LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED), "zset"),
     **dict.fromkeys((RATE_STARTS, RATE_SLOTS), "zset"),
     **dict.fromkeys((BACKFILLED, SHARDS), "zset"),

@@ -124,7 +124,7 @@ def test_a_firing_pushes_its_batch_and_each_callback_is_pushed_once(
     assert reports() == ["complete", "once", "success", "then"]
     assert sorted(what[1] for _, what in jobs.ran if isinstance(what, tuple)) == [0, 1, 2, 3]
     assert batches_of(redis)[0][1][0] == "done"
-    left = (keys.UNIQUE, "clock:limit_holders", "clock:limit_places", "clock:limit_reserved", keys.BLOCKED)
+    left = (keys.UNIQUE, "clock:limit_holders", "clock:limit_reserved", keys.BLOCKED)
     assert [key for key in left if redis.exists(key)] == []
 
 

@@ -10,6 +10,7 @@ from redis import Redis
 
 from clock import Job, Limit
 from clock.errors import JobError
+from clock.inspection.jobs.limits import places
 from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.testing import FakeClock
@@ -62,9 +63,9 @@ def members(redis: Redis, key: str) -> list[str]:
 
 
 def holders(redis: Redis) -> list[tuple[str, str, str]]:
-    """(name, jid, place) of each."""
-    found = [member.partition("\n") for member in members(redis, "clock:limit_holders")]
-    return [(name, *holder.split("|")[:2]) for name, _, holder in found]  # type: ignore[misc]
+    """(name, jid, place) of each, by jid."""
+    names = sorted({member.partition("\n")[0] for member in members(redis, "clock:limit_holders")})
+    return [(name, *place) for name in names for place in sorted(places(redis, name, 100))]
 
 
 def blocked(redis: Redis) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The same jobs as clock's."""
 
 from benchmarks.workers import same_jobs
-from clock import Job, Limit
+from clock import Job, Limit, Rate
 
 
 class MarkInstantJob(Job):
@@ -23,6 +23,12 @@ class LimitedNothingJob(DoNothingJob):
     """Does nothing, under a limit that never takes effect."""
 
     limits = Limit("never full", 1_000_000)
+
+
+class RatedNothingJob(DoNothingJob):
+    """Does nothing, under a rate that never takes effect."""
+
+    rates = Rate("never reached", 1_000_000_000, per=1)
 
 
 class HeldBackJob(DoNothingJob):
@@ -51,6 +57,7 @@ BY_NAME: dict[str, type[Job]] = {
     "mark": MarkInstantJob,
     "nothing": DoNothingJob,
     "limited": LimitedNothingJob,
+    "rated": RatedNothingJob,
     "held": HeldBackJob,
     "nap": TakeNapJob,
     "stamp": StampWaitJob,

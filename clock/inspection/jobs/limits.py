@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.job_sets import free_locks_of
@@ -13,7 +14,7 @@ from clock.printable import shortened_list
 from clock.store import Redis, keys, repairs
 from clock.store.jobs import scanning
 from clock.store.jobs.flow import limit_holders
-from clock.store.jobs.flow.limit_holders import IN_QUEUE, Blocked, Holder
+from clock.store.jobs.flow.limit_holders import Blocked, Holder
 from clock.store.jobs.scanning import START, Cursor
 
 SECONDS = 60.0  # of a deep check, at most
@@ -59,7 +60,7 @@ def _maximum(redis: Redis, name: str, waits: Blocked | None, holder: Holder | No
     """The maximum in the payload of a blocked job, or of a holder."""
     payload = waits.payload if waits else None
     if payload is None and holder is not None:
-        payload = limit_holders.payload_of(redis, holder)
+        [payload] = limit_holders.payloads(redis, [holder])
     return _maxima(payload).get(name) if payload else None
 
 
@@ -67,6 +68,16 @@ def _enqueued_ms(waits: Blocked | None) -> int | None:
     """When a blocked job was enqueued; None: unknown."""
     at = instant(found(waits.payload).payload.get("enqueued_at")) if waits else None
     return round(at * 1000) if at is not None and 0 <= at < LATEST else None
+
+
+def places(redis: Redis, name: str, count: int) -> list[tuple[str, str]]:
+    """Some holders of a limit: jid and place, "worker#number" or "queue". Raises StoreUnavailable."""
+    held = list(islice(limit_holders.holders(redis, name), count))
+    entries = limit_holders.payloads(redis, held)
+    return [
+        (one.jid or (found(payload).jid if payload else ""), one.place)
+        for one, payload in zip(held, entries, strict=True)
+    ]
 
 
 def blocked_jobs(redis: Redis, name: str, count: int, start: int = 0) -> list[FoundJob]:
@@ -102,11 +113,7 @@ def violations(redis: Redis) -> list[str]:
     """
     held = list(limit_holders.holders(redis))
     gone = {one.member for one in limit_holders.not_in_progress(redis, held)}
-    wrong = [f"{one.name} is held by {one.jid}, which is not in progress" for one in held if one.member in gone]
-    places = [(one.name, one.jid, one.place) for one in held if one.place != IN_QUEUE]
-    wrong += [
-        f"{name} is held twice by {jid}" for name, jid, _ in sorted({p for p in places if places.count(p) > 1})
-    ]
+    wrong = [f"{one.name} is held by {one.job}, which is not in progress" for one in held if one.member in gone]
     return [*wrong, *_free_but_blocked(redis)]
 
 
@@ -123,7 +130,7 @@ def _free_but_blocked(redis: Redis) -> Iterator[str]:
 def limits_finding(redis: Redis, now_ms: int) -> Finding:
     """Whether each holder has its job, and each blocked job a full limit. Raises StoreUnavailable."""
     lost = lost_holders(redis, now_ms)
-    wrong = [f"{one.name} is held by {one.jid}, which is gone" for one in lost]
+    wrong = [f"{one.name} is held by {one.job}, which is gone" for one in lost]
     wrong += [words for words in violations(redis) if "blocked" in words]
     if not wrong:
         return Finding("limits", Grade.GOOD, "each holder has its job, and each blocked job a full limit")
@@ -137,7 +144,7 @@ def limits_finding(redis: Redis, now_ms: int) -> Finding:
 
 
 def lost_holders(redis: Redis, now_ms: int) -> list[Holder]:
-    """Holders older than a minute whose job is gone: another program removed it. Raises StoreUnavailable."""
+    """Holders whose job is gone, because another program removed it. Raises StoreUnavailable."""
     return limit_holders.lost(redis, limit_holders.holders(redis), now_ms=now_ms, within=SECONDS)
 
 

@@ -168,7 +168,8 @@ class InProgress:
         names = [self._hash, *counted, *shared, *rules, *map(keys.queue, queues), *followed]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
         freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
-        acknowledging: list[str | int] = [len(done), *done, len(frees), *freed, len(limited), *limited]
+        with_limits = [-1] if done and len(limited) == len(done) else [len(limited), *limited]
+        acknowledging: list[str | int] = [len(done), *done, len(frees), *freed, *with_limits]
         acknowledging.append(self._rate_time(now))
         return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
 

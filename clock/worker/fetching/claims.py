@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
-from clock.store.jobs.flow.limit_keys import LIMITED
+from clock.store.jobs.flow.limit_keys import LIMITED, ONLY_RATES
 from clock.store.jobs.in_progress import Freed, InProgress
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.worker.options import WorkerOptions
@@ -57,7 +57,7 @@ class Claims:
             self._done.append(job.number)
             for pair in frees:
                 self._frees.append((job.number, *pair))
-            if LIMITED in job.payload:
+            if LIMITED in job.payload and not job.payload.startswith(ONLY_RATES):
                 self._limited.append(job.number)
             self._held.pop(job.number, None)
 

@@ -12,7 +12,7 @@ from clock.cli.job_arguments import limit_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
-from clock.inspection.jobs.limits import LimitView, blocked_jobs
+from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
 from clock.inspection.jobs.limits import limits as all_limits
 from clock.job.flow.limits import LARGEST
 from clock.printable import shortened_list
@@ -67,19 +67,17 @@ def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
     Example: python -m clock limits show crm
     """
     redis, _ = opened(answering_settings(**options))
-    held, blocked = list(limit_holders.holders(redis, name)), blocked_jobs(redis, name, limit)
+    held, blocked = places(redis, name, limit), blocked_jobs(redis, name, limit)
     if as_json:
         echo_json(
             {
                 "name": name,
-                "holders": [
-                    {"jid": one.jid, "place": one.place, "since_ms": one.since_ms} for one in held[:limit]
-                ],
+                "holders": [{"jid": jid, "place": place} for jid, place in held],
                 "blocked": [{"jid": job.jid, "class": job.job_class, "queue": job.queue} for job in blocked],
             }
         )
         return
-    rows = [("holds a place", one.jid, one.place) for one in held[:limit]]
+    rows = [("holds a place", jid, place) for jid, place in held]
     rows += [("is blocked", job.jid, f"{job.job_class}, queue {job.queue}") for job in blocked]
     if rows:
         echo_table(["job", "jid", "where"], rows)

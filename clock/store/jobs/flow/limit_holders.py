@@ -2,7 +2,7 @@
 
 A job holds a place while it is in progress, and before that from the moment when a place became free for it. The
 scripts that move jobs change holders. If another program removed the job, its holder is left: while jobs are
-blocked, workers check the holders that are older than `CHECKED_AFTER_MS`.
+blocked, workers check the holders. Those of jobs in queues are checked after `CHECKED_AFTER_MS`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 
-CHECKED_AFTER_MS = 60_000  # younger holders are not checked: their job may be on its way
+CHECKED_AFTER_MS = 60_000  # the job of a younger holder may be on its way to its queue
 MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
 IN_QUEUE = "queue"  # the place of a job that has its place and was not claimed yet
 ROUNDS = 1_000  # of 100 jobs that one call hands over at most
@@ -29,13 +29,22 @@ logger = logging.getLogger("clock.redis")
 
 
 class Holder(NamedTuple):
-    """A job that counts against a limit. `place` is "worker#number", or "queue"; `since_ms` is ms since 1970."""
+    """A job that counts against a limit. `place` is "worker#number", or "queue".
+
+    In the second case it has `jid`, and since when it holds its place (ms since 1970).
+    """
 
     name: str
-    jid: str
     place: str
-    since_ms: int
     member: bytes
+    jid: str = ""
+    since_ms: int = 0
+
+    @property
+    def job(self) -> str:
+        """The job, in words."""
+        worker, _, number = self.place.rpartition("#")
+        return f"job {self.jid}" if self.jid else f"job {number} of the worker {worker}"
 
 
 class Blocked(NamedTuple):
@@ -57,9 +66,11 @@ def holders(redis: Redis, name: str | None = None) -> Iterator[Holder]:
         found: Any = readable(pipeline)[0] or ()
     for member in found:
         limit, _, rest = text(member).partition("\n")
-        parts = rest.rsplit("|", 2)
-        if len(parts) == 3 and parts[2].isdigit():
-            yield Holder(limit, parts[0], parts[1], int(parts[2]), member)
+        jid, _, since = rest.rpartition(f"|{IN_QUEUE}|")
+        if jid and since.isdigit():
+            yield Holder(limit, IN_QUEUE, member, jid, int(since))
+        else:
+            yield Holder(limit, rest, member)
 
 
 def blocked(redis: Redis, name: str, count: int, start: int = 0) -> list[Blocked]:
@@ -155,25 +166,30 @@ def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[
 
 
 def lost(redis: Redis, suspects: Iterable[Holder], *, now_ms: int, within: float) -> list[Holder]:
-    """The holders that are older than a minute and whose job is gone. A search takes `within` seconds at most.
+    """The holders whose job is gone. A search in queues takes `within` seconds at most.
 
     Raises StoreUnavailable.
     """
-    old = [holder for holder in suspects if abs(now_ms - holder.since_ms) > CHECKED_AFTER_MS]
-    in_queues = [holder for holder in old if holder.place == IN_QUEUE]
-    missing = unique_locks.gone(redis, {one.jid for one in in_queues}, now_ms=now_ms, within=within)
-    return [*not_in_progress(redis, old), *(one for one in in_queues if one.jid in missing)]
+    known = list(suspects)
+    old = [one for one in known if one.place == IN_QUEUE and abs(now_ms - one.since_ms) > CHECKED_AFTER_MS]
+    missing = unique_locks.gone(redis, {one.jid for one in old}, now_ms=now_ms, within=within)
+    return [*not_in_progress(redis, known), *(one for one in old if one.jid in missing)]
 
 
 def not_in_progress(redis: Redis, suspects: Sequence[Holder]) -> list[Holder]:
-    """The holders that are no longer among their worker's jobs in progress."""
-    claimed = [holder for holder in suspects if "#" in holder.place]
+    """The holders whose job was not in progress, and that still hold a place after that was read."""
+    claimed = [holder for holder in suspects if holder.place != IN_QUEUE]
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for holder in claimed:
             worker, _, number = holder.place.rpartition("#")
             pipeline.hexists(keys.IN_PROGRESS + worker, number)
         found = readable(pipeline)
-    return [holder for holder, is_there in zip(claimed, found, strict=True) if not is_there]
+    missing = [holder for holder, is_there in zip(claimed, found, strict=True) if not is_there]
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for holder in missing:
+            pipeline.zscore(keys.LIMIT_HOLDERS, holder.member)
+        found = readable(pipeline)
+    return [holder for holder, score in zip(missing, found, strict=True) if score is not None]
 
 
 def heal(redis: Redis, *, now_ms: int) -> int:
@@ -189,8 +205,8 @@ def heal(redis: Redis, *, now_ms: int) -> int:
     gone = lost(redis, suspects, now_ms=now_ms, within=unique_locks.SEARCH_SECONDS)
     removed, _ = remove(redis, gone, names)
     for holder in gone:
-        words = "Freed a place of the limit %s: its job %s was not found in Redis; another program removed it"
-        logger.warning(words, holder.name, holder.jid)
+        words = "Freed a place of the limit %s: its %s was not found in Redis; another program removed it"
+        logger.warning(words, holder.name, holder.job)
     if removed:
         with translated():
             redis.incrby(keys.HEALED, removed)
@@ -201,12 +217,14 @@ def _span(name: str) -> tuple[str, str]:
     return f"[{name}\n", f"({name}\v"
 
 
-def payload_of(redis: Redis, holder: Holder) -> bytes | None:
-    """The payload of a holder that is in progress. Raises StoreUnavailable."""
-    worker, _, number = holder.place.rpartition("#")
-    with translated():
-        entry: Any = redis.hget(keys.IN_PROGRESS + worker, number) if worker else None
-    return entry.partition(b"\n")[2] if entry else None
+def payloads(redis: Redis, held: Sequence[Holder]) -> list[bytes | None]:
+    """The payload of each holder that is in progress; None: it is not. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for holder in held:
+            worker, _, number = holder.place.rpartition("#")
+            pipeline.hget(keys.IN_PROGRESS + worker, number)
+        found: Any = readable(pipeline)
+    return [entry.partition(b"\n")[2] if entry else None for entry in found]
 
 
 def read_blocked(member: bytes) -> Blocked | None:

@@ -6,9 +6,11 @@ from clock.store import keys
 
 #: The payload of each job with limits or rates contains this, and hardly any other payload.
 LIMITED = b'"limits":'
+#: A payload of ours that has rates only starts with this.
+ONLY_RATES = b'{"limits":[]'
 #: For every script in which a job takes or leaves a place.
 LIMIT_KEYS = (
-    *(keys.LIMITS, keys.LIMIT_HOLDERS, keys.LIMIT_PLACES, keys.LIMIT_RESERVED),
+    *(keys.LIMITS, keys.LIMIT_HOLDERS, keys.LIMIT_RESERVED),
     *(keys.BLOCKED, keys.FREED, keys.LIMIT_TURN),
 )
 #: For the script that claims.

@@ -6,12 +6,12 @@
 -- Returns when the time is over (ms, as text).
 --
 -- One script, because the end is in Redis's time, and the end that is later counts.
-local R = { rates = KEYS[1] }
+local R = { rates = KEYS[1], states = {}, started = {} }
 local over = now_ms(ARGV[2]) + tonumber(ARGV[1])
 for i = 4, #ARGV do
   local state = rate_state(R, ARGV[i])
   state.held = math.max(state.held, over)
-  state.save()
 end
+save_rates(R)
 if #ARGV > 3 then redis.pcall('ZADD', KEYS[2], over, ARGV[3]) end
 return string.format('%.3f', over)

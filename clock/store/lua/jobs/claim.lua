@@ -4,13 +4,13 @@
 -- KEYS[2] counter of jobs processed ever    KEYS[3] the same of today
 -- KEYS[4] sorted set of workers    KEYS[5] set of paused queues (Sidekiq Pro's)
 -- KEYS[6] sorted set of cancelled jobs    KEYS[7] hash of locks of unique jobs    KEYS[8] sorted set of replaced jobs
--- KEYS[9..15] of limits (see `limit_keys`)    KEYS[16..19] of rates (see `rate_keys`)    KEYS[20] counter of jobs with
--- a limit that ran on after their worker was declared dead    KEYS[21], ... queues, in their order
+-- KEYS[9..14] of limits (see `limit_keys`)    KEYS[15..18] of rates (see `rate_keys`)    KEYS[19] counter of jobs with
+-- a limit that ran on after their worker was declared dead    KEYS[20], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it counts as dead (ms), without a further heartbeat
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
 -- for each of these its number, its lock's key and its jid (key '': its end may push other jobs, and the six keys of
--- batches follow the queues; the jid is now (ms) then); how many of them have limits, and their numbers; the time
+-- batches follow the queues; the jid is now (ms) then); how many of them have limits, and their numbers (-1 and none: all); the time
 -- by which rates count (ms; '': Redis's); then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
 -- queue that is paused, and "\n\n" if there are cancelled jobs; last, after "\n\n\n", the first error of the data of
@@ -30,10 +30,10 @@ local acknowledged = tonumber(ARGV[5])
 local freed = tonumber(ARGV[6 + acknowledged])
 local limited_at = 7 + acknowledged + 3 * freed -- the place of their count in ARGV
 local limited = tonumber(ARGV[limited_at])
-local before_names = limited_at + limited + 1
-local last_queue = 20 + #ARGV - before_names
-local K, R, lists = limit_keys(9), rate_keys(16), { freed = {} }
-for i = 21, last_queue do lists[ARGV[before_names + i - 20]] = KEYS[i] end
+local before_names = limited_at + math.max(limited, 0) + 1
+local last_queue = 19 + #ARGV - before_names
+local K, R, lists = limit_keys(9), rate_keys(15), { freed = {} }
+for i = 20, last_queue do lists[ARGV[before_names + i - 19]] = KEYS[i] end
 local left = {} -- jobs whose end could not be noted: they stay in progress
 for at = 7 + acknowledged, limited_at - 1, 3 do
   local entry = redis.call('HGET', KEYS[1], ARGV[at])
@@ -44,9 +44,17 @@ for at = 7 + acknowledged, limited_at - 1, 3 do
     free_lock(KEYS[7], KEYS[8], ARGV[at + 1], ARGV[at + 2])
   end
 end
-if limited > 0 then
-  local missing = end_holders(K, KEYS[1], { unpack(ARGV, limited_at + 1, limited_at + limited) }, lists)
-  if missing > 0 then redis.pcall('INCRBY', KEYS[20], missing) end
+if limited ~= 0 then
+  local first, numbers, entries, missing = limited > 0 and limited_at or 5, {}, {}, 0
+  for i = 1, limited > 0 and limited or acknowledged do numbers[i] = ARGV[first + i] end
+  in_chunks(numbers, function(...)
+    for _, entry in ipairs(redis.call('HMGET', KEYS[1], ...)) do
+      entries[#entries + 1] = entry
+      if not entry then missing = missing + 1 end
+    end
+  end)
+  end_holders(K, KEYS[1], numbers, entries, lists)
+  if missing > 0 then redis.pcall('INCRBY', KEYS[19], missing) end
 end
 for list, payloads in pairs(lists.freed) do -- the first one is taken next
   for i = #payloads, 1, -1 do redis.call('RPUSH', list, payloads[i]) end
@@ -61,31 +69,32 @@ end
 local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
 if wanted == 0 then return { not_ended ~= '' and '\n\n\n' .. not_ended or nil } end
 redis.call('HLEN', KEYS[1]) -- if it is not a hash, this ends the script before a job has left its queue
-local worker, now, held_back = string.match(KEYS[1], 'clock:in_progress:(.*)$'), nil, 0
-local function may_claim(queue, payload)
-  local is_read, rules = pcall(rules_of, payload) -- an error here would lose the jobs that have left their queue
-  if not is_read or not rules then return true end
+local worker, now, held_back = string.match(KEYS[1], 'clock:in_progress:(.*)$') .. '#', nil, 0
+local function may_claim(queue, payload, id)
+  local rules = rules_of(payload)
+  if not rules then return true end
   now = now or now_ms(ARGV[before_names])
-  local place = worker .. '#' .. number + #claimed
-  local is_valid, admitted = pcall(admit, K, R, rules, queue, payload, place, now)
-  if is_valid and not admitted then held_back = held_back + 1 end
-  return admitted or not is_valid
+  return admit(K, R, rules, queue, payload, worker .. id, now)
 end
 local bytes, seen, few = 0, 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
-for i = 21, last_queue do
-  local name, fields = ARGV[before_names + i - 20], {}
+for i = 20, last_queue do
+  local name, fields = ARGV[before_names + i - 19], {}
   local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
   if is_paused then paused[#paused + 1] = '\n' .. name end
   while not is_paused and #claimed < wanted and bytes < MOST_BYTES and held_back < MOST_HELD_BACK do
     local popped = redis.pcall('RPOP', KEYS[i], math.min(few, wanted - #claimed))
     if not popped or popped.err then break end
     for j = 1, #popped do
-      if may_claim(name, popped[j]) then
+      local id = '' .. number + #claimed -- as text: Redis formats a number with more digits
+      local is_valid, is_admitted = pcall(may_claim, name, popped[j], id) -- an error would lose the jobs that were popped
+      if is_admitted or not is_valid then
         local entry = name .. '\n' .. popped[j]
-        fields[#fields + 1] = number + #claimed
+        fields[#fields + 1] = id
         fields[#fields + 1] = entry
         claimed[#claimed + 1] = entry
+      else
+        held_back = held_back + 1
       end
       bytes, seen = bytes + #popped[j], seen + 1
     end
@@ -94,6 +103,7 @@ for i = 21, last_queue do
   if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
 save_places(K)
+save_rates(R)
 if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end
 if redis.pcall('EXISTS', KEYS[6]) == 1 then claimed[#claimed + 1] = '\n\n' end
 for i = 1, #paused do claimed[#claimed + 1] = paused[i] end

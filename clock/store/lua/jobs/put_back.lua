@@ -2,7 +2,7 @@
 --
 -- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] set of parked classes
 -- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches
--- KEYS[11..17] of limits (see `limit_keys`)    KEYS[18], ... for each job its target: a queue's list, the sorted set of
+-- KEYS[11..16] of limits (see `limit_keys`)    KEYS[17], ... for each job its target: a queue's list, the sorted set of
 --   dead jobs, or the list of a class's parked jobs
 -- ARGV[1] the worker whose jobs they are
 -- ARGV[2] now (ms): nothing is moved if the worker's heartbeat has not expired; '' if it moves its own jobs
@@ -26,12 +26,12 @@ need('HDEL', KEYS[1], '')
 local expires = redis.call('ZSCORE', KEYS[4], ARGV[1])
 if ARGV[2] ~= '' and expires and tonumber(expires) >= tonumber(ARGV[2]) then return { 0, '' } end
 local reply = { 0, '' }
-for place = 1, #KEYS - 17 do
+for place = 1, #KEYS - 16 do
   local at = 4 * place - 1
   local field, where, name = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local payload = ARGV[at + 3]
   if redis.call('HEXISTS', KEYS[1], field) == 1 then
-    local added = add(where, KEYS[17 + place], name, payload)
+    local added = add(where, KEYS[16 + place], name, payload)
     if type(added) == 'table' and added.err then
       if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
       reply[#reply + 1] = place
@@ -39,7 +39,7 @@ for place = 1, #KEYS - 17 do
     else
       if where ~= 'dead' then redis.pcall('SADD', where == 'queue' and KEYS[2] or KEYS[3], name) end
       redis.call('HDEL', KEYS[1], field)
-      if may_have(payload, 'limits') then end_holders(limit_keys(11), KEYS[1], { field }) end
+      if may_have(payload, 'limits') then end_holders(limit_keys(11), KEYS[1], { field }, { payload }) end
       reply[1] = reply[1] + 1
     end
   end

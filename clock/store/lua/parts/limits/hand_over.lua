@@ -24,25 +24,29 @@ local function hand_over(K, name, now, lists)
     return is_freed
   end
 
-  save_places(K)
+  local function reserve(rules, jid)
+    local since = string.format('%.0f', now)
+    for _, limit in ipairs(rules.limits) do
+      redis.pcall('ZADD', K.holders, 0, limit.name .. '\n' .. jid .. '|queue|' .. since)
+      K.seen[limit.name].count = K.seen[limit.name].count + 1
+    end
+    if #rules.limits > 0 then redis.pcall('ZADD', K.reserved, since, jid) end
+    K.has_reserved = true
+  end
+
   local moved = 0
   while moved < 100 do
     local found = redis.pcall('ZRANGEBYLEX', K.blocked, '[' .. name .. '\n', '(' .. name .. '\v', 'LIMIT', 0, 1)
     local turn, queue, payload = string.match(found[1] or '', '^[^\n]*\n(%d+)\n([^\n]*)\n(.*)$')
     if not turn then break end
-    local rules = rules_of(payload) or { limits = {} }
+    local jid = jid_of(payload)
+    local rules = jid and rules_of(payload) or { limits = {} }
     local full = first_full(rules)
     if full == name then break end
     if full then
       redis.call('ZADD', K.blocked, 0, full .. '\n' .. turn .. '\n' .. queue .. '\n' .. payload)
     elseif to_queue(queue, turn, payload) then
-      local since = string.format('%.0f', now)
-      for _, limit in ipairs(rules.limits) do
-        redis.pcall('ZADD', K.holders, 0, limit.name .. '\n' .. rules.jid .. '|queue|' .. since)
-        K.seen[limit.name].count = K.seen[limit.name].count + 1
-      end
-      if #rules.limits > 0 then redis.pcall('ZADD', K.reserved, since, rules.jid) end
-      K.has_reserved = true
+      reserve(rules, jid)
     else
       break
     end

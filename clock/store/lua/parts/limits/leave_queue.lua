@@ -1,13 +1,15 @@
 -- Part of every script that calls `leave_queue`. Not a script itself: it has no KEYS[1]. Returns true or false.
 --
 -- Whether a job that is claimed had its places already, since it was blocked. It leaves them: it gets others.
-local function leave_queue(K, rules)
+local function leave_queue(K, rules, payload)
   if K.has_reserved == nil then K.has_reserved = redis.pcall('EXISTS', K.reserved) == 1 end
-  if not K.has_reserved or redis.pcall('ZREM', K.reserved, rules.jid) ~= 1 then return false end
+  local jid = K.has_reserved and jid_of(payload)
+  if not jid or redis.pcall('ZREM', K.reserved, jid) ~= 1 then return false end
   for _, limit in ipairs(rules.limits) do
-    local holder = limit.name .. '\n' .. rules.jid .. '|queue|'
-    redis.pcall('ZREMRANGEBYLEX', K.holders, '[' .. holder, '(' .. string.sub(holder, 1, -2) .. '}')
-    K.seen[limit.name] = nil
+    limit_is_full(K, limit) -- counts its holders: those of this call are written later
+    local holder = limit.name .. '\n' .. jid .. '|queue|'
+    local removed = redis.pcall('ZREMRANGEBYLEX', K.holders, '[' .. holder, '(' .. string.sub(holder, 1, -2) .. '}')
+    if type(removed) == 'number' then K.seen[limit.name].count = K.seen[limit.name].count - removed end
   end
   return true
 end

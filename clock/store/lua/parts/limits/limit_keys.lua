@@ -2,19 +2,17 @@
 --
 -- The keys of concurrency limits, which are KEYS[at] and those that follow it:
 -- `limits`: hash, name -> maximum that was set by hand
--- `holders`: sorted set, all scores 0: "name\njid|place|since": a job that counts against the limit. The place is
---   "worker#number" of a job in progress, or "queue" of a job that was blocked and has its place already
--- `places`: hash, "worker#number" -> the members of `holders` of this job, with "\0" between them
--- `reserved`: sorted set: jid of a job with the place "queue" -> since when (ms)
+-- `holders`: sorted set, all scores 0: a job that counts against the limit: "name\nworker#number" of a job in progress,
+--   or "name\njid|queue|since" of a job that was blocked and has its place already
+-- `reserved`: sorted set: jid of a job of the second kind -> since when (ms)
 -- `blocked`: sorted set, all scores 0: "name\nturn\nqueue\npayload", in the order of their turns
 -- `freed`: sorted set: payload -> turn; jobs that have their place and go to the front of their queue
 -- `turn`: counter of blocked jobs
--- `seen` is what this call knows of each name, `taken` and `at` are holders and places that `save_places` writes.
+-- `seen` is what this call knows of each name, `taken` the holders that `save_places` writes.
 local function limit_keys(at)
-  local limits, holders, places, reserved, blocked, freed, turn = unpack(KEYS, at, at + 6)
-  local keys = { limits = limits, holders = holders, places = places, reserved = reserved }
-  keys.blocked, keys.freed, keys.turn = blocked, freed, turn
-  keys.seen, keys.taken, keys.at = {}, {}, {}
+  local limits, holders, reserved, blocked, freed, turn = unpack(KEYS, at, at + 5)
+  local keys = { limits = limits, holders = holders, reserved = reserved, blocked = blocked, freed = freed }
+  keys.turn, keys.seen, keys.taken = turn, {}, {}
   return keys
 end
 

@@ -7,7 +7,10 @@
 -- `starts`: sorted set, all scores 0: "name\nms\nplace#n": starts under a rate with `window`
 -- `slots`: sorted set: jid -> slot (ms) of a job that waits for it in `schedule`
 -- `schedule`: sorted set of delayed jobs
+-- `states` is what this call knows of each name, `started` the members of `starts` that `save_rates` adds.
 local function rate_keys(at)
-  return { rates = KEYS[at], starts = KEYS[at + 1], slots = KEYS[at + 2], schedule = KEYS[at + 3] }
+  local keys = { rates = KEYS[at], starts = KEYS[at + 1], slots = KEYS[at + 2], schedule = KEYS[at + 3] }
+  keys.states, keys.started = {}, {}
+  return keys
 end
 

@@ -1,10 +1,11 @@
 -- Part of every script that calls `rules_of`. Not a script itself: it has no KEYS[1]. Returns nil, or a table:
--- `jid`, `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`).
+-- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`).
 --
--- Reads the limits and rates of a payload. A job that has one of the two has the field "limits", so the search for its
--- name is all that other jobs cost. Our own payloads have these fields first, and the jid after them, or last if they
--- were pushed in bulk: so these need not be decoded. Invalid entries of another program are left out.
-local read_rules = {} -- the JSON of rules -> the rules: most jobs of a call have the same
+-- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field "limits", so the search for its
+-- name is all that other jobs cost. Our own payloads have these fields first, so the same text is decoded once in a
+-- call. Invalid entries of another program are left out.
+local read_rules = {} -- the start of a payload -> its rules, or false: they do not end there
+local LIMITS, RATES = '{"limits":[', ',"rates":['
 local function add_rule(list, entry, fields)
   if type(entry) ~= 'table' or type(entry.name) ~= 'string' or string.find(entry.name, '%c') then return end
   for _, field in ipairs(fields) do
@@ -21,7 +22,7 @@ end
 local function decode_rules(text)
   local is_json, job = pcall(cjson.decode, text)
   if not is_json or type(job) ~= 'table' or type(job.limits) ~= 'table' then return nil end
-  local rules = { limits = {}, rates = {}, jid = job.jid }
+  local rules = { limits = {}, rates = {} }
   for _, limit in ipairs(job.limits) do add_rule(rules.limits, limit, { 'max' }) end
   if type(job.rates) == 'table' then
     for _, rate in ipairs(job.rates) do add_rule(rules.rates, rate, { 'count', 'per', 'weight' }) end
@@ -29,22 +30,21 @@ local function decode_rules(text)
   return rules
 end
 
-local function rules_of(payload)
-  local limits, at = string.match(payload, '^{"limits":(%b[]),()')
-  if limits then
-    local rates, after = string.match(payload, '^"rates":(%b[]),()', at)
-    local jid = string.match(payload, '^"jid":"([^"\\]*)"', after or at)
-    jid = jid or string.match(payload, '^"jid":"(%x+)"}$', -33) -- 24 digits
-    local text = rates and limits .. rates or limits
-    local known = jid and read_rules[text]
-    if jid and not known then
-      known = decode_rules('{"limits":' .. limits .. ',"rates":' .. (rates or '[]') .. '}')
-      read_rules[text] = known
+local function rules_of(text, first)
+  local at = first or 1 -- where the payload starts
+  if string.sub(text, at, at + #LIMITS - 1) == LIMITS then
+    local stop = string.find(text, ']', at + #LIMITS, true) or 0
+    local has_rates = string.sub(text, stop + 1, stop + #RATES) == RATES
+    if has_rates then stop = string.find(text, ']', stop + #RATES + 1, true) or 0 end
+    local start = string.sub(text, at, stop + 8) -- with the name of the next field: it is not "rates"
+    local known = read_rules[start]
+    if known == nil then
+      known = decode_rules(string.sub(text, at, stop) .. '}') or false
+      read_rules[start] = known
     end
-    if known then return { jid = jid, limits = known.limits, rates = known.rates } end
+    if known and (has_rates or not string.find(text, 'rates":[{', stop, true)) then return known end
+  elseif not string.find(text, 'limits"', at, true) then
+    return nil
   end
-  if not limits and not may_have(payload, 'limits') then return nil end
-  local rules = decode_rules(payload)
-  return rules and type(rules.jid) == 'string' and rules or nil
+  return decode_rules(string.sub(text, at))
 end
-
