@@ -2,6 +2,7 @@
 
 The real scripts run on a real server. After each step: no limit has more holders than its maximum, every holder
 has its job, no job is lost or doubled, and no job is blocked while its limits have free places.
+`test_all_interleavings.py` shows that bugs in the scripts are found.
 """
 
 import json
@@ -17,7 +18,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.inspection.jobs.limits import violations
-from clock.store import keys, repairs, scripts
+from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.in_progress import InProgress
@@ -235,33 +236,3 @@ def explore(examples: int, steps: int) -> None:
 @pytest.mark.usefixtures("redis")
 def test_no_order_of_operations_breaks_a_limit() -> None:
     explore(examples=12, steps=30)
-
-
-#: A bug: the part of the scripts, its text, and the text with the bug.
-BUGS = {
-    "a limit takes one job too many": ("limit_is_full", "count >= most", "count > most"),
-    "a place is not handed over": ("end_holders", "hand_over(K, name, now_ms(), lists)", "local _ = lists"),
-    "a holder outlives its job": ("end_holders", "redis.pcall('ZREM', K.holders, ...)", "local _ = ..."),
-    "a blocked job is lost": ("admit", "return hold_back(K, K.blocked, 0, member, now, {})", "return false"),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("redis")
-@pytest.mark.parametrize("bug", sorted(BUGS))
-def test_the_exploration_finds_a_bug(monkeypatch: pytest.MonkeyPatch, bug: str) -> None:
-    part, right, wrong = BUGS[bug]
-    read = scripts._part
-
-    def part_with_bug(name: str) -> str:
-        found = read(name)
-        assert name != part or right in found
-        return found.replace(right, wrong) if name == part else found
-
-    monkeypatch.setattr(scripts, "_part", part_with_bug)
-    scripts.source.cache_clear()
-    try:
-        with pytest.raises((AssertionError, ExceptionGroup)):
-            explore(examples=2_000, steps=40)  # it ends at the first find: most need fewer than 60
-    finally:
-        scripts.source.cache_clear()

@@ -21,7 +21,6 @@ from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
-from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.batch_errors import BatchErrors
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS
 from clock.store.jobs.flow.unique_locks import lock_keys
@@ -240,10 +239,6 @@ class InProgress:
         """The time by which rates count, as a script receives it."""
         return "" if self._counts_by_redis_time else to_ms(now)
 
-    def free_locks(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Free locks, given as (key, jid), of jobs that have ended. Raises StoreUnavailable."""
-        unique_locks.free(self._redis, pairs)
-
     def is_cancelled(self, jid: str, *, now: datetime) -> bool:
         """Whether a claimed job was cancelled. Raises StoreUnavailable."""
         return self.some_are_cancelled and cancellations.is_marked(self._redis, jid, now=now)
@@ -276,12 +271,13 @@ class InProgress:
         args: list[bytes | str | int | float] = [self._identity, asked]
         for move in step:
             args += [move.field or str(move.job.number), move.where, move.name, move.payload]
+            args += move.lock or ("", "")
         targets = [move.target for move in step]
         with translated():
             moved, error, *failed = self._put_back(
                 keys=[
                     *(self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS),
-                    *(*keys.BATCH_KEYS, *LIMIT_KEYS, *targets),
+                    *(*keys.BATCH_KEYS, *LIMIT_KEYS, *lock_keys(), *targets),
                 ],
                 args=args,
             )

@@ -28,7 +28,7 @@ class Claimed(msgspec.Struct, frozen=True):
 class Move:
     """The next place of a job in progress: `queue` name, `dead` at a score, or `parked` under a class's name.
 
-    `field` is its field in the worker's hash; empty: the job's number.
+    `field` is its field in the worker's hash; empty: the job's number. `lock` (key, jid) is freed with the move.
     """
 
     job: Claimed
@@ -36,6 +36,7 @@ class Move:
     name: str | float
     payload: bytes | str
     field: bytes = b""
+    lock: tuple[str, str] | None = None
 
     @property
     def target(self) -> str:

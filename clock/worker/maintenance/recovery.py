@@ -130,7 +130,6 @@ class _DeadWorker:
         except CannotMove as stuck:
             self._entry_errors.error("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
-        self._in_progress.free_locks(_locks_of_dead(moves))
         self._moved += moved
         for payload, error in killed if moved else ():
             self._died(payload, error)
@@ -216,15 +215,9 @@ def _moves(
             logger.error("%s %s moved to dead: %s", payload["class"], payload.get("jid"), killed)
             dead = noted(payload, killed, now=now)
             died.append((dead, killed))
-            yield Move(job, "dead", now, encode_again(dead), field)
+            yield Move(job, "dead", now, encode_again(dead), field, lock_pair(payload))
         else:
             yield Move(job, "queue", job.queue, encode_again(payload), field)
-
-
-def _locks_of_dead(moves: Sequence[Move]) -> list[tuple[str, str]]:
-    """The locks of the jobs that went to `dead`."""
-    payloads = (_decoded(move.job.payload) for move in moves if move.where == "dead")
-    return [pair for payload in payloads if isinstance(payload, dict) and (pair := lock_pair(payload))]
 
 
 def _unreadable(job: Claimed, field: bytes, error: UnreadablePayload, now: float) -> Move:
