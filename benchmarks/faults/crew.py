@@ -21,6 +21,7 @@ from clock.store.server.connection import set_default
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 120.0
+SHOP = "benchmarks/faults/shop"
 SHOWN_CHARACTERS = 10_000  # of the workers' output
 
 
@@ -36,12 +37,13 @@ def wait_until(condition: Any, what: str) -> None:
 class WorkerGroup:
     """Worker processes, and the trace of their jobs."""
 
-    def __init__(self, folder: Path, server: Server, *, heartbeat: float = 5.0) -> None:
+    def __init__(self, folder: Path, server: Server, *, heartbeat: float = 5.0, shop: str = SHOP) -> None:
         self.redis = server.redis
         self._trace = folder / "trace"
         self._output = folder / "log"
         self._log = self._output.open("ab")
-        self._environment = {
+        self._shop = shop
+        self.environment = {
             **os.environ,
             "REDIS_URL": server.url,
             "TRACE": str(self._trace),
@@ -52,13 +54,13 @@ class WorkerGroup:
 
     def start(self, count: int = 1) -> None:
         """Start workers."""
-        words = [sys.executable, "-m", "clock", "worker", "-r", "benchmarks/faults/shop", "-c", "5"]
+        words = [sys.executable, "-m", "clock", "worker", "-r", self._shop, "-c", "5"]
         for _ in range(count):
             self.members.append(
                 subprocess.Popen(
                     [*words, "--log-level", "warning"],
                     cwd=ROOT,
-                    env=self._environment,
+                    env=self.environment,
                     stdout=self._log,
                     stderr=self._log,
                 )
@@ -141,9 +143,11 @@ class WorkerGroup:
 
 
 @contextmanager
-def crew(folder: Path, server: Server, *, count: int, heartbeat: float = 5.0) -> Iterator[WorkerGroup]:
+def crew(
+    folder: Path, server: Server, *, count: int, heartbeat: float = 5.0, shop: str = SHOP
+) -> Iterator[WorkerGroup]:
     """Workers that are stopped at the end."""
-    found = WorkerGroup(folder, server, heartbeat=heartbeat)
+    found = WorkerGroup(folder, server, heartbeat=heartbeat, shop=shop)
     found.start(count)
     try:
         yield found

@@ -1,0 +1,1 @@
+"""Twenty classes of jobs with all rules of flow control."""
