@@ -45,6 +45,7 @@ from clock.store.server.connection import connect, set_default
 WORKERS, CLOCKS = 3, 2
 FATES = ["ok"] * 16 + ["fail once", "die", "discard", "discard"]
 FAN_OUT = 2_000
+EVENTS = ("success", "complete", "death")
 OWN = "batch-"  # how the names of our own batches start; the clocks push others
 DRAIN_SECONDS = 600.0  # until all jobs have ended, after the last fault
 YEARS_MS = 10**14  # all holders and locks are old then
@@ -161,27 +162,26 @@ class Pushes(threading.Thread):
         self._pace = seconds / max(count, 1)
         self._count = count
         self._rng = rng
-        self.followed: list[str] = []  # names of jobs that were pushed with one that follows
         self.fan_outs: list[int] = []
 
     def run(self) -> None:
         """Push all."""
         started = time.monotonic()
         for number in range(self._count):
-            while not _pushed(lambda number=number: self._batch(number)):
+            while not _pushed(self._batch, number):
                 time.sleep(0.05)
             if number % 20 == 0:
-                _pushed(lambda number=number: self._follow(f"follow {number}"))
+                _pushed(self._follow, number)
             if number % 1_000 == 500:
-                _pushed(lambda number=number: self._fan_out(number))
+                _pushed(self._fan_out, number)
             time.sleep(max(0.0, started + number * self._pace - time.monotonic()))
 
     def _batch(self, number: int) -> None:
         """The same children with each try: a batch that was pushed in part gets those that are missing."""
         rng, name = random.Random(number), f"{OWN}{number}"  # noqa: S311  # no secret
-        events = {f"on_{event}": NoteEventJob.signature(name, event) for event in ("success", "complete", "death")}
+        success, complete, death = (NoteEventJob.signature(name, event) for event in EVENTS)
         jids = []
-        with Batch(id=name, **events):
+        with Batch(id=name, on_success=success, on_complete=complete, on_death=death):
             for _ in range(rng.choice([0, 1, 1, 2, 3, 6])):
                 fate = rng.choice(FATES)
                 job = rng.choice(MIXED).set(retry=0 if fate == "die" else 2)
@@ -189,19 +189,19 @@ class Pushes(threading.Thread):
         if jids and number % 25 == 0:
             cancel(rng.choice(jids))
 
-    def _follow(self, name: str) -> None:
-        self.followed.append(name)
-        MIXED[2].set(then=NoteEventJob.signature(name, "then")).perform_async(1, 0.0, "ok")
+    def _follow(self, number: int) -> None:
+        following = NoteEventJob.signature(f"follow {number}", "then")
+        MIXED[2].set(then=following).perform_async(1, 0.0, "ok")
 
     def _fan_out(self, number: int) -> None:
         self.fan_outs.append(number)
         FanOutJob.perform_async(number, FAN_OUT)
 
 
-def _pushed(push: Callable[[], None]) -> bool:
+def _pushed(push: Callable[[int], None], number: int) -> bool:
     """Whether a push succeeded; False: Redis was away. A batch that is done needs no more pushes."""
     try:
-        push()
+        push(number)
     except StoreError:
         return False
     except BatchDone:
@@ -231,7 +231,7 @@ def rules(folder: Path, seconds: float, count: int, rng: random.Random) -> tuple
             mishaps.end()
             took = _drain(server)
             lines = list(_lines(folder / "trace"))
-        wrong = [*_left(server), *_wrong_batches(server, count, lines), *_wrong_pushes(pushes, lines)]
+        wrong = [*_left(server), *_wrong_batches(server, count, lines), *_wrong_pushes(lines)]
         over, excused = _over_limits(_runs(lines, mishaps.faults), mishaps.faults)
         overlaps = int(server.redis.get(keys.OVERLAPS) or 0)
         healed = int(server.redis.get(keys.HEALED) or 0)
@@ -298,8 +298,8 @@ def _wrong_batches(server: Server, count: int, lines: list[dict[str, Any]]) -> I
         yield f"{known} of {count} batches"
 
 
-def _wrong_pushes(pushes: Pushes, lines: list[dict[str, Any]]) -> Iterator[str]:
-    """Jobs of a fan-out that were not pushed once, and jobs that follow another one more than once."""
+def _wrong_pushes(lines: list[dict[str, Any]]) -> Iterator[str]:
+    """Jobs of a fan-out that were not pushed once."""
     jids: dict[tuple[int, int], set[str]] = defaultdict(set)
     for line in lines:
         if line["kind"] == "counted":

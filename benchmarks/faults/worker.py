@@ -16,17 +16,23 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))  # so that it can be run as a file
 
 from benchmarks.faults.crew import crew, wait_until
 from benchmarks.faults.payloads import fuzzed
+from benchmarks.faults.rules_shop.jobs import FanOutJob
 from benchmarks.faults.server import Server
+from clock.store.repairs import schedule_dead
+from clock.store.server.connection import set_default
 
 WORKERS = 3
 WORK_SECONDS = 0.002  # of each job
 FROZEN_SECONDS = 6.0  # three times as long as a heartbeat is valid here
+KILLS = 10  # of the workers of a fan-out
 FIRST_GOOD = 1_000_000  # numbers that no fuzzed payload has
 
 
@@ -141,6 +147,43 @@ def nonsense(folder: Path, jobs: int, rng: random.Random) -> str:
     return f"{jobs} good jobs ran among {len(bad)} bad payloads; {dict(where)}"
 
 
+def fan_out(folder: Path, jobs: int, rng: random.Random) -> str:
+    """SIGKILL ten times a worker while one job pushes many others, exactly once each: each is pushed once."""
+    with (
+        redis_server(folder) as server,
+        crew(folder, server, count=WORKERS, heartbeat=0.5, shop="benchmarks/faults/rules_shop") as workers,
+    ):
+        set_default(server.redis)
+        FanOutJob.perform_async(1, jobs)
+        set_default(None)
+        for kill in range(KILLS):
+            wait_until(lambda kill=kill: _progress(server, folder) > kill * jobs / KILLS, "it goes on")
+            workers.strike(signal.SIGKILL, rng)
+        wait_until(lambda: _progress(server, folder) == jobs, "all are pushed and have run")
+        workers.check_all_live()
+    doubled = {number: jids for number, jids in pushed(folder).items() if len(jids) > 1}
+    assert not doubled, f"pushed more than once: {doubled}"
+    return f"a fan-out of {jobs}, {KILLS} kills: each job was pushed once"
+
+
+def pushed(folder: Path) -> dict[int, set[str]]:
+    """The jids under which each job of the fan-out has run."""
+    found: dict[int, set[str]] = {}
+    trace = folder / "trace"
+    for line in trace.read_text().splitlines() if trace.exists() else ():
+        with suppress(ValueError):  # a killed process may leave half a line
+            run = json.loads(line)
+            found.setdefault(run["number"], set()).add(run["jid"])
+    return found
+
+
+def _progress(server: Server, folder: Path) -> int:
+    """How many jobs of the fan-out have run. Retries jobs that are dead because three workers died with them."""
+    rows: Any = server.redis.zrange("dead", 0, -1)
+    schedule_dead(server.redis, rows, time.time())
+    return len(pushed(folder))
+
+
 def main() -> None:
     """Run all in full size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -153,6 +196,7 @@ def main() -> None:
         (stops, given.jobs),
         (outages, given.jobs),
         (nonsense, given.jobs // 20),
+        (fan_out, given.jobs * 5),
     ]
     for fault, jobs in faults:
         rng = random.Random(given.seed)  # noqa: S311  # no secret

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import worker
+from benchmarks.faults import rules, worker
+from tests.examples import ARE_MANY
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -31,6 +32,18 @@ def test_workers_stopped_at_random_run_each_job_once(tmp_path: Path, rng: random
 
 def test_no_job_is_lost_when_redis_restarts_and_connections_are_cut(tmp_path: Path, rng: random.Random) -> None:
     assert "none lost" in worker.outages(tmp_path, 3_000, rng)
+
+
+@pytest.mark.skipif(not ARE_MANY, reason="takes a minute: in `make thorough`")
+def test_a_killed_fan_out_pushes_each_job_once(tmp_path: Path, rng: random.Random) -> None:
+    assert "each job was pushed once" in worker.fan_out(tmp_path, 2_000, rng)
+
+
+@pytest.mark.skipif(not ARE_MANY, reason="takes minutes: in `make thorough`")
+def test_no_fault_breaks_a_rule_of_flow_control(tmp_path: Path, rng: random.Random) -> None:
+    _, wrong = rules.rules(tmp_path, 60.0, 500, rng)
+
+    assert wrong == []
 
 
 def test_good_jobs_run_among_nonsense_and_each_bad_payload_is_accounted_for(

@@ -101,8 +101,8 @@ class NoteEventJob(Job):
 @contextmanager
 def traced(job: Job) -> Iterator[None]:
     """Note start and end of a run. A killed worker leaves no end."""
-    names = [limit["name"] for limit in job.context.payload.get("limits", ())]
-    note(kind="start", jid=job.jid, limits=names)
+    limits: Any = job.context.payload.get("limits", ())
+    note(kind="start", jid=job.jid, limits=[limit["name"] for limit in limits])
     try:
         yield
     finally:
