@@ -53,9 +53,9 @@ from tests.worker.test_batches_of_firings import FiredOnceJob, FiredReportJob, F
 configure(tz="UTC")
 
 
-def import_rows(parent=None):
+def import_rows(parent=None, name=None):
     callbacks = {"on_" + name: FiredReportJob.signature(name) for name in ("success", "complete", "death")}
-    with Batch(**callbacks, parent=parent, description="import"):
+    with Batch(**callbacks, id=name, parent=parent, description="import"):
         for row in range(3):
             FiredRowJob.perform_async(row)
         FiredRowJob.set(then=FiredReportJob.signature("then")).perform_in(60, 3)
@@ -152,6 +152,26 @@ def test_a_firing_whose_parent_is_unknown_opens_its_batch_without_it(
 
     assert reports() == ["complete", "once", "success", "then"]
     assert "nowhere" in caplog.text
+
+
+def test_a_firing_that_opens_a_done_batch_again_pushes_its_jobs_and_reports_that_no_callback_follows(
+    bench: Build,
+    redis: Redis,
+    start: Callable[[str], Tick],
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tick = start('every().day.at("06:00").do(lambda: import_rows(name="import")).named("nightly")\n')
+    tick()
+    run_everything(bench(), redis)
+    assert "is done" not in caplog.text
+
+    fake_clock.advance(timedelta(days=1))
+    tick()
+    run_everything(bench(), redis)
+
+    assert "the batch import of nightly is done" in caplog.text
+    assert reports() == ["complete", "once", "once", "success", "then", "then"]
 
 
 def batches_of(redis: Redis) -> list[tuple[str, tuple[str, tuple[int, ...]]]]:

@@ -97,7 +97,12 @@ local function push(job)
 end
 
 local function open(event, bid, text, parent)
-  if open_batch(batch_keys(11), bid, text, parent) ~= 'no parent' then return end
+  local state = open_batch(batch_keys(11), bid, text, parent)
+  if state == 'done' then
+    local words = ' is done: a batch of that name is opened once, and these jobs have no callback'
+    table.insert(problems, 'the batch ' .. bid .. ' of ' .. event .. words)
+  end
+  if state ~= 'no parent' then return end
   open_batch(batch_keys(11), bid, text, '')
   table.insert(problems, 'the parent ' .. parent .. ' of a batch of ' .. event .. ' is unknown or done: it has none now')
 end
