@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser, handle_default_options
@@ -14,6 +16,14 @@ from clock.django.discovery import import_jobs_of_applications
 
 RELOADED = ("run", "worker")
 WATCHED = "CLOCK_WATCHED"  # environment variable of a process that is restarted after edits
+
+
+class _Words(CommandParser):
+    """Leaves all words to clock's own command line. Used by `call_command`."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Namespace:
+        """The words as they are, with the options that `BaseCommand.execute` reads."""
+        return Namespace(args=tuple(args), force_color=False, no_color=False, skip_checks=True)
 
 
 class ClockCommand(BaseCommand):
@@ -30,6 +40,10 @@ class ClockCommand(BaseCommand):
         known, words = parser.parse_known_args(argv[2:])
         handle_default_options(known)
         run([*self.before, *words], argv[0])
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """The parser for `call_command`."""
+        return _Words(prog=f"{prog_name} {subcommand}", add_help=False)
 
     def handle(self, *words: str, **options: object) -> None:
         """Run the command from code: `call_command("clock", "status")`. Ends the process with the exit code."""

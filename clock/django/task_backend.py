@@ -14,10 +14,12 @@ from datetime import datetime
 from inspect import signature
 from typing import Any
 
+from django.apps import apps
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from clock.django.discovery import import_jobs_of_applications
 from clock.django.framework import (
     BaseTaskBackend,
     InvalidTask,
@@ -27,12 +29,11 @@ from clock.django.framework import (
     TaskResultStatus,
     task_enqueued,
 )
-from clock.django.task_job import UNFINISHED_SECONDS, TaskJob, job_of
-from clock.django.task_results import meta, result_of
+from clock.django.task_job import UNFINISHED_SECONDS, TaskJob, job_of, task_jobs
+from clock.django.task_results import about_task, meta, result_of
 from clock.errors import ArgumentsError, JobError
 from clock.job.after_commit import django_commit
 from clock.job.options import checked
-from clock.job.payload import decode
 from clock.job.push.setter import Setter
 from clock.job.registry import knows
 from clock.store.jobs import results
@@ -107,10 +108,10 @@ class TaskBackend(BaseTaskBackend):
     def job(self, task: Any) -> type[TaskJob]:
         """The job class of a task; made once for each function."""
         path = task.module_path
-        known = _jobs.get(path)
+        known = task_jobs.get(path)
         if known is not None and known.task.func is task.func and knows(path):
             return known
-        _jobs[path] = made = job_of(task, backend=type(self), result_seconds=self._result_seconds)
+        task_jobs[path] = made = job_of(task, backend=type(self), result_seconds=self._result_seconds)
         return made
 
     def enqueue(self, task: Any, args: Any, kwargs: Any) -> TaskResult:
@@ -140,9 +141,9 @@ class TaskBackend(BaseTaskBackend):
     def get_result(self, result_id: str) -> TaskResult:
         """The result of that id. Raises TaskResultDoesNotExist if it is unknown, or was kept for long enough."""
         fields = results.read(default(), result_id) if result_id else {}
-        about: Any = decode(fields["task"].encode()) if "task" in fields else None
-        job = _jobs.get(about["path"]) if about else None
-        if job is None:
+        about = about_task(fields)
+        job = _job_of(about["path"]) if about else None
+        if about is None or job is None:
             raise TaskResultDoesNotExist(result_id)
         run_after = about["run_after"]
         task = replace(
@@ -159,7 +160,11 @@ class TaskBackend(BaseTaskBackend):
         return [[self._named(queue, bound) for queue in sorted(self.queues)] for bound in self._bands]
 
     def check(self, **kwargs: Any) -> Sequence[checks.CheckMessage]:
-        """The errors in OPTIONS."""
+        """The errors in OPTIONS, and a missing application."""
+        if not apps.is_installed("clock.django"):
+            text = f"TASKS[{self.alias!r}] uses clock, but 'clock.django' is not in INSTALLED_APPS"
+            hint = "Add 'clock.django' to INSTALLED_APPS: without it, settings.CLOCK has no effect."
+            return [checks.Error(text, hint=hint, id="clock.E004")]
         unknown = sorted(set(self.options) - set(OPTIONS))
         if unknown:
             known = ", ".join(OPTIONS)
@@ -195,7 +200,11 @@ class TaskBackend(BaseTaskBackend):
         return queue if bound == 0 else f"{queue}.p{bound}"
 
 
-_jobs: dict[str, type[TaskJob]] = {}  # path of a task -> its job
+def _job_of(path: str) -> type[TaskJob] | None:
+    """The job of a task. This process may not have imported it yet: then all applications' tasks are imported."""
+    if path not in task_jobs:
+        import_jobs_of_applications()
+    return task_jobs.get(path)
 
 
 def _aware(instant: datetime) -> datetime:

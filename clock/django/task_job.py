@@ -18,14 +18,25 @@ from typing import Any, ClassVar
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from clock.django.framework import TaskContext, TaskResult, TaskResultStatus, task_finished, task_started
+from clock.django.framework import (
+    TaskContext,
+    TaskResult,
+    TaskResultStatus,
+    normalize_json,
+    task_finished,
+    task_started,
+)
 from clock.django.task_results import result_of
 from clock.job import Job
+from clock.job.context import Context
 from clock.job.payload import Payload
 from clock.store.jobs import results
 from clock.store.server.connection import default
+from clock.worker_hooks import death_handler
 
 UNFINISHED_SECONDS = 30 * 86_400.0  # a result is kept for so much longer while its task may still be retried
+task_jobs: dict[str, type[TaskJob]] = {}  # path of a task -> its job
+FINISHED = (TaskResultStatus.FAILED.value, TaskResultStatus.SUCCESSFUL.value)
 
 
 class TaskJob(Job):
@@ -53,17 +64,25 @@ class TaskJob(Job):
 
     def _fail(self, error: BaseException) -> None:
         """Note a failed attempt. The task is ready to be tried again, unless that was the last one."""
-        kind = type(error)
-        noted = {
-            "exception_class_path": f"{kind.__module__}.{kind.__qualname__}",
-            "traceback": "".join(format_exception(error)).encode(errors="backslashreplace").decode(),
-        }
-        fields = {f"error:{self.attempt}": json.dumps(noted)}
+        fields = self._noted(error)
         if self.context.payload.get("retry") is False:
             self._end({**fields, "status": TaskResultStatus.FAILED.value}, self.result_seconds)
         else:
             status = {"status": TaskResultStatus.READY.value}
             self._write({**fields, **status}, seconds=self.result_seconds + UNFINISHED_SECONDS)
+
+    def _noted(self, error: BaseException) -> dict[str, str]:
+        kind = type(error)
+        noted = {
+            "exception_class_path": f"{kind.__module__}.{kind.__qualname__}",
+            "traceback": "".join(format_exception(error)).encode(errors="backslashreplace").decode(),
+        }
+        return {f"error:{self.attempt}": json.dumps(noted)}
+
+    def fail_unfinished(self, error: BaseException) -> None:
+        """Mark the result as failed, unless an attempt has: the workers were killed, or the payload is invalid."""
+        if results.read(default(), self.jid).get("status") not in FINISHED:
+            self._end({**self._noted(error), "status": TaskResultStatus.FAILED.value}, self.result_seconds)
 
     def retries_exhausted(self, payload: Payload, error: BaseException) -> object:
         """Called by the worker after the last attempt has failed."""
@@ -93,7 +112,7 @@ class PlainTaskJob(TaskJob):
         """Run the task."""
         result = self._begin()
         try:
-            value = json.loads(json.dumps(self.task.func(*self._arguments(result, args), **kwargs)))
+            value = normalize_json(self.task.func(*self._arguments(result, args), **kwargs))
         except BaseException as error:
             self._fail(error)
             raise
@@ -108,7 +127,7 @@ class CoroutineTaskJob(TaskJob):
         """Run the task. Its calls to Redis and the receivers of signals run in a thread."""
         result = await sync_to_async(self._begin)()
         try:
-            value = json.loads(json.dumps(await self.task.func(*self._arguments(result, args), **kwargs)))
+            value = normalize_json(await self.task.func(*self._arguments(result, args), **kwargs))
         except CancelledError:  # the worker stops, and has put the job back
             raise
         except BaseException as error:
@@ -116,6 +135,14 @@ class CoroutineTaskJob(TaskJob):
             raise
         await sync_to_async(self._succeed)(value)
         return value
+
+
+@death_handler
+def fail_result(payload: dict[str, Any], error: BaseException) -> None:
+    """Mark the result of a dead job as failed, if the job is a task's."""
+    job = task_jobs.get(str(payload.get("class")))
+    if job is not None:
+        job.for_context(Context(payload)).fail_unfinished(error)
 
 
 def job_of(task: Any, *, backend: type, result_seconds: float) -> type[TaskJob]:

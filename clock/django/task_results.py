@@ -15,6 +15,9 @@ from typing import Any
 
 from clock.django.framework import TaskError, TaskResult, TaskResultStatus
 
+#: The keys of the value of the field `task`.
+META = {"path", "args", "kwargs", "priority", "queue_name", "run_after", "enqueued_at", "backend"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredError(TaskError):
@@ -46,6 +49,15 @@ def meta(task: Any, args: Any, kwargs: Any, enqueued_at: datetime, backend: str)
     )
 
 
+def about_task(fields: Mapping[str, str]) -> dict[str, Any] | None:
+    """What `meta` wrote; None without it, or if it is not readable."""
+    try:
+        found = json.loads(fields.get("task", "null"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= META else None
+
+
 def result_of(jid: str, fields: Mapping[str, str], task: Any) -> TaskResult:
     """The result in the fields of Redis."""
     about = json.loads(fields["task"])
@@ -60,12 +72,21 @@ def result_of(jid: str, fields: Mapping[str, str], task: Any) -> TaskResult:
         args=about["args"],
         kwargs=about["kwargs"],
         backend=about["backend"],
-        errors=[StoredError(**json.loads(fields[name])) for name in _numbered(fields, "error")],
+        errors=[_error(fields[name]) for name in _numbered(fields, "error")],
         worker_ids=[fields[name] for name in _numbered(fields, "worker")],
     )
     if "value" in fields:
         object.__setattr__(result, "_return_value", json.loads(fields["value"]))
     return result
+
+
+def _error(text: str) -> StoredError:
+    """An error as a worker noted it; an error without details if the note is not readable."""
+    try:
+        noted = json.loads(text)
+        return StoredError(exception_class_path=noted["exception_class_path"], traceback=noted["traceback"])
+    except (ValueError, TypeError, KeyError):
+        return StoredError(exception_class_path="builtins.Exception", traceback="")
 
 
 def _numbered(fields: Mapping[str, str], prefix: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""What the Tasks framework expects of a backend."""
