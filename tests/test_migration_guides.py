@@ -11,6 +11,7 @@ from redis import Redis
 
 import clock
 from clock import Job, api
+from clock.config import load_config
 from clock.errors import JobError
 from clock.job import registry
 from clock.timetable import load
@@ -20,7 +21,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 #: guide -> (how many jobs its code pushes, how many events its clock file has)
 GUIDES = {
-    "from-celery": (8, 0),
+    "from-celery": (8, 8),
     "from-rq": (6, 2),
     "from-huey": (3, 2),
     "from-dramatiq": (4, 1),
@@ -80,6 +81,20 @@ def test_the_code_of_a_guide_runs(
     assert (pushed(redis), events) == GUIDES[guide]
 
 
+@pytest.mark.parametrize("guide", ["from-celery"])
+def test_the_settings_of_a_guide_serve_every_queue_of_its_jobs(
+    guide: str, tmp_path: Path, modules: dict[str, ModuleType]
+) -> None:
+    text = (DOCS / f"{guide}.md").read_text()
+    [settings] = re.findall(r"```yaml\n# config/clock.yml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "clock.yml").write_text(settings)
+    queues = set(re.findall(r"queue=\"(\w+)\"|queue = \"(\w+)\"", text[text.index("## A whole project") :]))
+
+    served = {name for name, _ in load_config({}, file=tmp_path / "clock.yml").queues}
+
+    assert {one or other for one, other in queues} <= served
+
+
 @pytest.mark.parametrize("guide", GUIDES)
 def test_the_names_that_a_guide_uses_are_there(guide: str) -> None:
     text = (DOCS / f"{guide}.md").read_text()
@@ -96,5 +111,6 @@ def test_celerys_import_is_the_only_line_that_changes(redis: Redis, modules: dic
     exec("from clock.contrib.celery_names import shared_task\n" + code, names)  # noqa: S102  # the test's own
 
     assert registry.lookup("orders.note").perform_inline(7) == 1  # type: ignore[attr-defined]
-    with pytest.raises(JobError):
-        exec(code.replace("bind=True", "rate_limit='1/s'"), names)  # noqa: S102  # the test's own
+    for option, instead in (("rate_limit='1/s'", "rates=Rate"), ("ignore_result=False", "result_ttl=3600")):
+        with pytest.raises(JobError, match=instead):
+            exec(code.replace("bind=True", option), names)  # noqa: S102  # the test's own

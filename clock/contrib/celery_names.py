@@ -25,7 +25,7 @@ _INSTEAD = {
     "autoretry_for": "every failure is retried; for others use base= with a class that defines retry_in",
     "retry_backoff": "the pauses grow by themselves; use base= with a class that defines retry_in",
     "default_retry_delay": "use base= with a class that defines retry_in",
-    "rate_limit": "not supported here",
+    "rate_limit": "use rates=Rate(name, 100, per=60), which counts in all workers together",
 }
 
 
@@ -104,6 +104,8 @@ def _translated(options: Mapping[str, Any]) -> dict[str, Any]:
     for option, instead in _INSTEAD.items():
         if option in options:
             raise JobError(f"shared_task: unsupported option {option!r}; {instead}")
+    if options.get("ignore_result") is False:
+        raise JobError("shared_task: unsupported option 'ignore_result=False'; use result_ttl=3600, and JobResult")
     for option, value in _ALWAYS.items():
         if options.get(option, value) != value:
             raise JobError(f"shared_task: {option} can only be {value} here; leave it out")

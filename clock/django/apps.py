@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.apps import AppConfig
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
 from clock.django.around_jobs import fresh_locale
 from clock.django.check import check_clock_file, check_settings
@@ -20,8 +23,17 @@ class ClockConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Called by Django once all applications are loaded."""
-        apply()
+        """Called by Django once all applications are loaded. Raises ImproperlyConfigured for invalid settings.
+
+        In one of clock's own commands the error is one line, and `manage.py check` reports it like other errors.
+        """
+        try:
+            apply()
+        except ImproperlyConfigured as error:
+            if sys.argv[1:2] in (["clock"], ["worker"]):
+                sys.exit(f"clock: {error}")
+            if sys.argv[1:2] != ["check"]:
+                raise
         server_middleware.add(fresh_locale)
         checks.register(check_settings, "clock")
         checks.register(check_clock_file, "clock")

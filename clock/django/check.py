@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.django.discovery import import_jobs_of_applications
-from clock.django.project_settings import given
+from clock.django.project_settings import apply
 from clock.errors import ClockError
 from clock.job.registry import lookup
 from clock.lint.rules import Finding, Look, findings
@@ -24,7 +24,7 @@ MESSAGES = {"error": checks.Error, "warning": checks.Warning}
 def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.CheckMessage]:
     """The errors in `settings.CLOCK`."""
     try:
-        given()
+        apply()
         load_config({})
     except (ImproperlyConfigured, ClockError) as error:
         return [checks.Error(str(error), id="clock.E001")]

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser, handle_defau
 
 from clock.cli import main, program
 from clock.django.discovery import import_jobs_of_applications
+from clock.errors import ClockError
 
 RELOADED = ("run", "worker")
 WATCHED = "CLOCK_WATCHED"  # environment variable of a process that is restarted after edits
@@ -56,7 +57,10 @@ def run(words: Sequence[str], manage: str) -> None:
     words = _with_reload([word for word in words if word != "--noreload"], "--noreload" in words)
     sys.argv = [manage, *words]
     if "--reload" not in words:
-        import_jobs_of_applications()
+        try:
+            import_jobs_of_applications()
+        except ClockError as error:
+            sys.exit(f"clock: {error}")
     main()
 
 

@@ -13,8 +13,9 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from django.apps import apps
+from django.db import DatabaseError, connections
 
-from clock.errors import ClockError
+from clock.errors import ClockError, ConfigurationError
 from clock.job.registry import lookup
 from clock.timetable import Settings, SyncedEvents, read_rows, sync_events
 
@@ -30,8 +31,21 @@ def database_events(every: timedelta = EVERY) -> None:
 
 
 def rows() -> Iterable[Any]:
-    """The rows, as they are now."""
-    return list(apps.get_model("clock", "DatabaseEvent").objects.all())
+    """The rows, as they are now. Raises ConfigurationError if the application or its table is missing."""
+    try:
+        model = apps.get_model("clock", "DatabaseEvent")
+    except LookupError:
+        raise ConfigurationError("'clock.django' is missing in INSTALLED_APPS") from None
+    try:
+        return list(model.objects.all())
+    except DatabaseError as error:
+        if _has_table(model):
+            raise
+        raise ConfigurationError(f"{error}; create the table with: manage.py migrate") from error
+
+
+def _has_table(model: Any) -> bool:
+    return model._meta.db_table in connections[model.objects.db].introspection.table_names()
 
 
 def enqueue(row: Any) -> str:

@@ -81,7 +81,7 @@ def _import_all(path: Path, root: Path) -> list[str]:
         if "." in module.stem or any("." in part for part in parts[:-1]):
             logger.warning("Skipping %s: a module's name cannot contain a dot", module)
             continue
-        _import(name, module)
+        import_job_module(name, module)
         names.append(name)
     return names
 
@@ -104,7 +104,8 @@ def _modules_under(folder: Path) -> list[Path]:
     return sorted(found.values())
 
 
-def _import(name: str, path: Path) -> None:
+def import_job_module(name: str, path: Path) -> None:
+    """Import the module `name` of the file at `path`. Raises ConfigurationError: file, line and error."""
     try:
         with child_ends_here():
             importlib.import_module(name)

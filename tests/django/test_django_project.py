@@ -168,7 +168,28 @@ def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App)
         settings.write("CLOCK = {'concurency': 5}\n")
     refused = project.run("manage.py", "clock", "status")
     assert refused.returncode == 1
-    assert "CLOCK has unknown settings concurency" in refused.stderr
+    assert re.fullmatch(r"clock: CLOCK has unknown settings concurency; known: .*\n", refused.stderr)
+    checked = project.run("manage.py", "check")
+    assert "(clock.E001) CLOCK has unknown settings concurency" in checked.stderr
+    assert "Traceback" not in checked.stderr
+
+
+def test_a_missing_table_and_a_broken_module_of_jobs_are_named_in_one_line(project: App) -> None:
+    project.write("lib/clock.py", "from clock.django import database_events\n\ndatabase_events()\n")
+    manage(project, "migrate", "clock", "zero", "--verbosity", "0")
+    assert "clock.loading" not in project.run("manage.py", "check").stderr
+    clock = start(project, "clock")
+    clock.wait_for("create the table with: manage.py migrate")
+    assert clock.end() == 0
+    assert "Traceback" not in clock.output
+
+    (project.folder / "shop" / "jobs.py").write_text("import os\nimport nothere\n")
+    refused = project.run("manage.py", "worker")
+
+    assert refused.returncode == 1
+    assert re.fullmatch(
+        r"clock: \S+/shop/jobs.py:2: ModuleNotFoundError: No module named 'nothere'\n", refused.stderr
+    )
 
 
 def test_a_worker_restarts_after_an_edit_in_debug_mode_and_runs_several_processes(project: App) -> None:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from clock.clocks import Clock, to_ms
 from clock.django_connections import renewed_connections, uses_django
-from clock.errors import message_of
+from clock.errors import ConfigurationError, message_of
 from clock.forking import child_ends_here
 from clock.store.ledger.decision import DecisionKind
 from clock.store.ledger.held_pushes import holding
@@ -174,8 +174,12 @@ def vetoed(callbacks: Iterable[Callable[..., object]], *args: object) -> bool:
 def report(
     timetable: Timetable, error: BaseException, what: str, about: Mapping[str, object] | None = None
 ) -> None:
-    """Log `error` with its traceback and the fields `about`, and pass it to the error handlers."""
-    logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=error, extra=about)
+    """Log `error` with the fields `about`, and pass it to the error handlers.
+
+    The log has its traceback, except for errors in the configuration: their message names the cure.
+    """
+    shown = None if isinstance(error, ConfigurationError) else error
+    logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=shown, extra=about)
     for handler in timetable.error_handlers:
         try:
             with child_ends_here():

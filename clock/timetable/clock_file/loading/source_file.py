@@ -24,7 +24,7 @@ END, IS_ENDING, PASSING, ASYNC_PASSING = (
     "__clock_with__",
     "__clock_async_with__",
 )
-_DECLARES = {"every", "cron", "handler", "error_handler", "sync_events", "repeat", "do"}
+_DECLARES = {"every", "cron", "handler", "error_handler", "sync_events", "database_events", "repeat", "do"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
