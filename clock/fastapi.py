@@ -6,7 +6,7 @@
     async def sign_up(email: str, push: Annotated[Push, Depends(pusher)]) -> str:
         return await push(SendWelcomeJob, email)
 
-A push never blocks the event loop: threads write to Redis. `await SendWelcomeJob.aperform_async(email)` does this,
+A push never blocks the event loop. `await SendWelcomeJob.aperform_async(email)` does this,
 too; tests can replace the dependency.
 """
 

@@ -78,6 +78,7 @@ EXPLAINED = {
     ("job/middleware/metrics.py", "_tally"): "its callers hold the lock",
     ("problems.py", "_meet"): "its callers hold the lock",
     ("store/server/connection.py", "default"): "a read of one name, then the lock with a timeout",
+    ("store/server/connection.py", "opened_default"): "a read of one name",
     ("store/server/connection.py", "using_default"): "a read of one name, in tests",
     (
         "store/server/free_connections.py",

@@ -40,6 +40,7 @@ from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
+from clock.store.server.loop_link import LoopLinks, opened
 from clock.store.server.sending import Command, push_seconds, send, send_to_places
 from clock.store.server.shards import shards_of
 
@@ -88,6 +89,9 @@ class ToRedis:
         else:
             send_to_places(_spread_commands(redis, batches), within=push_seconds(redis))
 
+    def __init__(self) -> None:
+        self._links = LoopLinks()
+
     def carry_locked(self, parcels: Iterable[Parcel]) -> None:
         """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
         pushes = [
@@ -108,13 +112,25 @@ class ToRedis:
         return stored.seal(connection.default(), bid, now_ms=int(1000 * now()))
 
     async def acarry(self, batches: Batches) -> None:
-        """Push them in a thread: no second connection for each event loop is needed.
+        """Push them in a thread, or by the connection that a loop gets after some pushes.
 
         The threads are the carrier's own: while Redis does not answer, the application's `to_thread` goes on. The
         time that a push waits for a thread counts against its limit.
         """
+        if isinstance(batches, list) and len(batches) == 1 and await self._pushed_by_loop(batches[0]):
+            return
         push = partial(self._carry_late, batches, _monotonic())
-        await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), copy_context().run, push)
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, _threads(os.getpid()))
+        await in_thread(copy_context().run, push)
+        redis = connection.opened_default()
+        if redis is not None and shards_of(redis) is None and self._links.is_due(redis):
+            self._links.use(await in_thread(opened, redis))
+
+    async def _pushed_by_loop(self, parcels: Sequence[Parcel]) -> bool:
+        link = self._links.usable(connection.opened_default())
+        if link is None or any(parcel.durable for parcel in parcels):
+            return False
+        return await link.push(push_commands(parcels))
 
     def _carry_late(self, batches: Batches, since: float) -> None:
         redis = connection.default(spent=_monotonic() - since)

@@ -60,6 +60,7 @@ def client(
     space = Namespace(namespace) if namespace else None
     pool = _pool(address, limits, max_connections, space)
     pool.durable = durable
+    pool.is_application = is_application
     try:
         pool.new_link()
     except (TypeError, RedisError) as error:

@@ -282,6 +282,11 @@ def default(*, spent: float = 0.0) -> Redis:
             _default_lock.release()
 
 
+def opened_default() -> Redis | None:
+    """The default connection, if it is open."""
+    return _default
+
+
 def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
     """Name the embedded server's folder if neither an application nor a worker is there."""
     if any((folder / name).exists() for name in ("lib/clock.py", "jobs", "config/clock.yml")):

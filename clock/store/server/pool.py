@@ -151,6 +151,7 @@ class Pool(BlockingConnectionPool):
         self.limits = limits
         self.namespace = namespace
         self.durable = 0  # replicas that must have a push or a firing
+        self.is_application = False  # the process only pushes
         if namespace:
             connection["command_packer"] = namespace
         super().__init__(max_connections, limits.wait, kind, FreeConnections, **connection)  # type: ignore[no-untyped-call]  # untyped there

@@ -1,0 +1,188 @@
+"""The connection of an event loop that pushes often: `clock.store.server.loop_link`."""
+
+import asyncio
+import gc
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock import Job
+from clock.errors import StoreError, StoreUnavailable
+from clock.store.server.connection import connect, using_default
+from clock.store.server.loop_link import OFTEN, LoopLink, opened
+
+QUEUE = "queue:default"
+
+
+class NoteJob(Job):
+    def perform(self, number: int, text: str = "") -> None: ...
+
+
+@pytest.fixture
+def ours(redis: Redis, redis_url: str) -> Iterator[Redis]:
+    """The process's own connection, as an application has it; a push may take 2 seconds."""
+    with closing(connect(redis_url, push_seconds=2.0, is_application=True)) as found, using_default(found):
+        yield found
+
+
+def run(body: Callable[[], Awaitable[object]]) -> object:
+    """Run the body in a loop that has its own connection."""
+
+    async def prepared() -> object:
+        for number in range(OFTEN):
+            await NoteJob.aperform_async(-number)
+        return await body()
+
+    return asyncio.run(prepared())
+
+
+async def push_many(count: int, text: str = "") -> list[str | BaseException]:
+    pushes = [NoteJob.aperform_async(number, text) for number in range(count)]
+    return await asyncio.gather(*pushes, return_exceptions=True)
+
+
+def clients(redis: Redis) -> int:
+    return len(redis.client_list())
+
+
+def test_a_loop_that_pushes_often_needs_no_thread(redis: Redis, ours: Redis) -> None:
+    async def body() -> set[int]:
+        before = {thread.ident for thread in threading.enumerate()}
+        async with asyncio.timeout(30):
+            found = await push_many(50)
+        assert len({*map(str, found)}) == 50
+        return {thread.ident or 0 for thread in threading.enumerate() if thread.ident not in before}
+
+    assert run(body) == set()
+    assert redis.llen(QUEUE) == OFTEN + 50
+
+
+def test_its_connection_ends_with_the_loop(redis: Redis, ours: Redis) -> None:
+    before = clients(redis)
+    for _ in range(3):
+        run(lambda: push_many(3))
+    gc.collect()
+
+    assert clients(redis) <= before + 4  # those of the threads' pool
+
+
+def test_large_jobs_that_fill_the_socket_arrive_whole(redis: Redis, ours: Redis) -> None:
+    run(lambda: push_many(20, "x" * 300_000))
+
+    assert redis.llen(QUEUE) == OFTEN + 20
+    assert all(len(payload) > 300_000 for payload in redis.lrange(QUEUE, 0, 19))
+
+
+def test_a_closed_connection_costs_no_push(redis: Redis, ours: Redis) -> None:
+    async def body() -> list[str | BaseException]:
+        found = []
+        for _ in range(3):
+            redis.client_kill_filter(_type="normal", skipme=True)
+            found += await push_many(1)
+        for _ in range(OFTEN + 3):
+            found += await push_many(1)
+        return found
+
+    found = run(body)
+
+    assert isinstance(found, list)
+    assert [one for one in found if isinstance(one, BaseException)] == []
+    assert redis.llen(QUEUE) == 2 * OFTEN + 6
+
+
+def test_a_push_without_an_answer_fails_within_its_limit_and_the_next_one_works(redis: Redis, ours: Redis) -> None:
+    async def body() -> None:
+        redis.client_pause(20_000, all=False)
+        async with asyncio.timeout(30):
+            found = await push_many(5)
+        redis.client_unpause()
+        assert {type(one) for one in found} == {StoreUnavailable}
+        assert await NoteJob.aperform_async(99)
+
+    run(body)
+
+
+def test_a_refused_push_raises_what_a_thread_raises_and_adds_nothing(redis: Redis, ours: Redis) -> None:
+    async def body() -> list[str | BaseException]:
+        redis.rename(QUEUE, "kept")
+        redis.set(QUEUE, "not a list")
+        found = await push_many(2)
+        redis.rename("kept", QUEUE)
+        return [*found, *await push_many(1)]
+
+    found: Any = run(body)
+    first, second, third = found
+
+    redis.set("queue:other", "not a list")
+    with pytest.raises(StoreError) as told:
+        NoteJob.set(queue="other").perform_async(1)
+    assert str(first).replace(QUEUE, "") == str(told.value).replace("queue:other", "")
+    assert type(first) is type(second) is type(told.value)
+    assert isinstance(third, str)
+    assert redis.llen(QUEUE) == OFTEN + 1
+
+
+def test_a_cancelled_push_takes_no_answer_from_others(redis: Redis, ours: Redis) -> None:
+    async def body() -> list[str]:
+        cut = asyncio.create_task(NoteJob.aperform_async(1))
+        await asyncio.sleep(0)
+        cut.cancel()
+        first = await NoteJob.aperform_async(2)
+        assert cut.cancelled()
+        return [first, await NoteJob.aperform_async(3)]
+
+    jids: Any = run(body)
+
+    payloads = str(redis.lrange(QUEUE, 0, -1))
+    assert all(jid in payloads for jid in jids)
+
+
+def test_delayed_jobs_and_a_namespace_work_alike(redis: Redis, redis_url: str) -> None:
+    with closing(connect(redis_url, namespace="shop", is_application=True)) as found, using_default(found):
+
+        async def body() -> None:
+            await NoteJob.aperform_in(3600, 1)
+            await push_many(2)
+
+        run(body)
+
+    assert redis.zcard("{shop}:schedule") == 1
+    assert redis.llen("{shop}:queue:default") == OFTEN + 2
+
+
+def test_another_default_connection_gets_the_next_pushes(redis: Redis, ours: Redis, redis_url: str) -> None:
+    async def body() -> None:
+        with closing(connect(redis_url, namespace="other", is_application=True)) as other, using_default(other):
+            await push_many(1)
+        await push_many(1)
+
+    run(body)
+
+    assert (redis.llen("{other}:queue:default"), redis.llen(QUEUE)) == (1, OFTEN + 1)
+
+
+def test_a_server_that_answers_nonsense_ends_the_connection(redis: Redis, ours: Redis) -> None:
+    async def body() -> type[BaseException]:
+        link = opened(ours)
+        assert isinstance(link, LoopLink)
+        here, there = socket.socketpair()
+        link._sock.close()
+        link._sock = here
+        here.setblocking(False)
+        link.start()
+        push = asyncio.create_task(link.push([("LPUSH", "queue:x", "{}")]))
+        await asyncio.sleep(0)
+        there.sendall(b"?nonsense\r\n")
+        with pytest.raises(StoreUnavailable):
+            await push
+        assert not link.is_usable()
+        here.close()
+        there.close()
+        return StoreUnavailable
+
+    asyncio.run(body())
