@@ -30,7 +30,7 @@ class ClockConfig(AppConfig):
         try:
             apply()
         except ImproperlyConfigured as error:
-            if sys.argv[1:2] in (["clock"], ["worker"]):
+            if sys.argv[1:2] in (["clock"], ["clock_web"], ["worker"]):
                 sys.exit(f"clock: {error}")
             if sys.argv[1:2] != ["check"]:
                 raise

@@ -1,4 +1,4 @@
-"""`manage.py clock` and `manage.py worker`: the command line of clock, with the project's settings and jobs."""
+"""`manage.py clock`, `worker` and `clock_web`: the command line of clock, with the project's settings and jobs."""
 
 from __future__ import annotations
 

@@ -156,6 +156,7 @@ def test_the_admin_checks_events_and_runs_them(project: App) -> None:
 def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App) -> None:
     assert "orders.count" in manage(project, "clock", "list")
     assert "concurrency" in manage(project, "clock", "config")
+    assert "clock web [OPTIONS]" in manage(project, "clock_web", "--help")
     assert "settings.CLOCK" in manage(project, "clock", "config")
     checked = project.run("manage.py", "check")
     assert "clock.queue" in checked.stderr  # no worker takes from `low`
