@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Unpack
 
 from clock.api.awaitable import awaitable, awaitable_items
@@ -35,6 +35,9 @@ class JobPlace:
 
     def __iter__(self) -> Iterator[FoundJob]:
         return self.search()
+
+    def __aiter__(self) -> AsyncIterator[FoundJob]:
+        return self.asearch()
 
     def search(self, *, order: Order = "first", **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
         """The jobs that meet all conditions (see `Conditions`), read in bounded steps while the caller iterates.

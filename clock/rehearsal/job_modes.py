@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import chain, zip_longest
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 from clock.errors import JobError
 from clock.job import Context, encryption, registry
@@ -63,9 +63,22 @@ def disable() -> Mode:
     return Mode(ToRedis())
 
 
-def all_jobs() -> list[Payload]:
-    """The payloads of all jobs collected by `fake()`, in the order of their pushes."""
-    return list(_collected().payloads)
+def mode() -> Literal["fake", "inline", "disabled"]:
+    """The present mode: collected, run immediately, or sent to Redis.
+
+    >>> with inline():
+    ...     mode()
+    'inline'
+    """
+    carrier = client.carrier()
+    if isinstance(carrier, Collected):
+        return "fake"
+    return "inline" if isinstance(carrier, Inline) else "disabled"
+
+
+def all_jobs(queue: str | None = None) -> list[Payload]:
+    """The payloads of the jobs collected by `fake()`, in the order of their pushes; only of `queue`, if given."""
+    return [payload for payload in _collected().payloads if queue in (None, payload["queue"])]
 
 
 def drain_all() -> int:

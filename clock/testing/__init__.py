@@ -2,7 +2,16 @@
 
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.history import Enqueued, History
-from clock.rehearsal.job_modes import all_jobs, clear_all, disable, drain_all, fake, inline, server_middleware
+from clock.rehearsal.job_modes import (
+    all_jobs,
+    clear_all,
+    disable,
+    drain_all,
+    fake,
+    inline,
+    mode,
+    server_middleware,
+)
 from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.rehearsal.rehearsal import run
 from clock.rehearsal.sources import load_application, loads, read_ledger
@@ -34,6 +43,7 @@ __all__ = [
     "load",
     "load_application",
     "loads",
+    "mode",
     "read_ledger",
     "run",
     "server_middleware",

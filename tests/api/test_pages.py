@@ -142,6 +142,7 @@ def test_every_reading_method_has_a_twin_to_await(redis: Redis, payload: Payload
     async def read() -> list[object]:
         queue, jobs = Queue(), api.DeadSet()
         rare = [job.jid async for job in jobs.asearch(class_="RareJob")]
+        assert [job.jid async for job in jobs] == [job.jid for job in jobs]
         page = await jobs.apage(limit=2)
         found = await queue.afind("q")
         return [rare, len(page.jobs), found and found.jid, await queue.asize(), await queue.alatency()]

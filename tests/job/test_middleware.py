@@ -60,6 +60,8 @@ def run(job: type[Job], payload: Payload) -> Any:
     [
         (lambda chain: chain.add("c"), "abc"),
         (lambda chain: chain.add("a"), "ba"),
+        (lambda chain: chain.prepend("c"), "cab"),
+        (lambda chain: chain.prepend("b"), "ba"),
         (lambda chain: chain.remove("a"), "b"),
         (lambda chain: chain.remove("never there"), "ab"),
         (lambda chain: chain.insert_before("b", "c"), "acb"),

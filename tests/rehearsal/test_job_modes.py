@@ -20,6 +20,7 @@ from clock.testing import (
     drain_all,
     fake,
     inline,
+    mode,
     server_middleware,
 )
 
@@ -257,3 +258,15 @@ def test_a_job_is_added_by_pushing_it_alone() -> None:
             PackParcelJob.jobs[0] = payload
 
         assert [one["jid"] for one in PackParcelJob.jobs] == [jid]
+
+
+def test_the_mode_is_known_and_blocks_may_be_nested() -> None:
+    with fake():
+        outer = mode()
+        with inline():
+            middle = mode()
+            with disable():
+                inner = mode()
+        after = mode()
+
+    assert (outer, middle, inner, after, mode()) == ("fake", "inline", "disabled", "fake", "disabled")

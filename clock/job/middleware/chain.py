@@ -60,6 +60,15 @@ class Chain(Generic[M]):
         self.entries = (*self._without(middleware), middleware)
         return middleware
 
+    def prepend(self, middleware: M) -> M:
+        """Put `middleware` at the start, the outermost place. If it is in the chain already, it is moved.
+
+        Returns it, so `prepend` works as a decorator. Raises JobError if it is `async def`.
+        """
+        _check(middleware)
+        self.entries = (middleware, *self._without(middleware))
+        return middleware
+
     def remove(self, middleware: M) -> None:
         """Remove `middleware`; do nothing if it is not in the chain."""
         self.entries = self._without(middleware)
