@@ -50,7 +50,7 @@ def meta(task: Any, args: Any, kwargs: Any, enqueued_at: datetime, backend: str)
 
 
 def about_task(fields: Mapping[str, str]) -> dict[str, Any] | None:
-    """What `meta` wrote; None without it, or if it is not readable."""
+    """The dict that `meta` wrote; None if it is missing or not readable."""
     try:
         found = json.loads(fields.get("task", "null"))
     except ValueError:
