@@ -1,4 +1,4 @@
-"""A batch whose data cannot be written: the job moves all the same, and one line of the log names the key."""
+"""Batches with data that no clock wrote: jobs move all the same, and the log names a key of a wrong type."""
 
 import json
 from collections.abc import Callable
@@ -13,7 +13,9 @@ from clock.inspection import FoundJob, QueueJobs, WaitingSet
 from clock.job.push.client import using_clock
 from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import batches
 from clock.testing import FakeClock
+from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover
 from tests.worker.conftest import Bench
 
@@ -91,6 +93,56 @@ def test_a_job_moves_and_its_batchs_wrong_key_is_named(
     assert f"the key {keys.BATCHES} holds a string and should hold a hash" in line.getMessage()
     bid, jid = (json.loads(child)[name] for name in ("bid", "jid"))
     assert redis.zrange(keys.BATCH_CHILDREN, 0, -1) == [f"{bid}/p/{jid}".encode()]  # so the check will find it
+
+
+def test_members_that_no_clock_wrote_do_not_hide_a_lost_job(
+    redis: Redis, child: bytes, fake_clock: FakeClock
+) -> None:
+    redis.delete(keys.BATCHES)
+    for odd in (
+        b"",
+        b"x",
+        b"/",
+        b"\xff",
+        b"!\xff/p/1",
+        b"a//",
+        b"a/p",
+        b"a/p/",
+        b"a/x/1",
+        b"~/p/\xff",
+        "\u00e9/q/1",
+    ):
+        redis.zadd(keys.BATCH_CHILDREN, {odd: 0})
+    bid, jid = (json.loads(child)[name] for name in ("bid", "jid"))
+
+    assert [row[1:] for row in batches.pending(redis)] == [(bid, jid)]
+
+    looks = LostChildren(redis, "me", clock=fake_clock)
+    assert [looks.check(0) for _ in range(2)] == [0, 1]
+
+
+@pytest.mark.parametrize("time", ["1e300", "-1", "1e400", "1e16"])
+def test_a_batch_with_an_impossible_time_hides_no_other(redis: Redis, child: bytes, time: str) -> None:
+    redis.delete(keys.BATCHES)
+    redis.hset(keys.BATCHES, "odd", f'{{"created": {time}, "callbacks": {{}}, "fired": {{}}}}')
+    redis.hset(keys.BATCHES, "fired", f'{{"created": 1, "callbacks": {{}}, "fired": {{"complete": {time}}}}}')
+    redis.hset(keys.BATCHES, "other", '{"created": 1, "callbacks": {}, "fired": {}}')
+
+    assert list(batches.read_all(redis)) == ["other"]
+
+
+@pytest.mark.parametrize("following", [{"at": "nan"}, {"at": "-inf"}, {"wait": "nan"}, {"wait": 1e300}])
+def test_a_job_that_follows_at_an_impossible_time_is_due_now(
+    bench: Build, redis: Redis, fake_clock: FakeClock, following: dict[str, object]
+) -> None:
+    job = {"class": "RowJob", "args": [1], "jid": "1", "queue": "default"}
+    redis.lpush("queue:default", json.dumps({**job, "then": {**following, "payload": json.dumps(job)}}))
+    worker = bench()
+
+    worker.run_all()
+
+    assert worker.in_progress.all() == []
+    assert [at for _, at in redis.zrange(keys.SCHEDULE, 0, -1, withscores=True)] == [fake_clock.now().timestamp()]
 
 
 def test_acknowledgements_that_a_batch_refuses_are_logged_once_a_minute(

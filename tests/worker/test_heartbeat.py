@@ -10,10 +10,13 @@ import pytest
 from redis import Redis
 
 from clock.clocks import SystemClock, to_ms
+from clock.problems import Problems
 from clock.store.jobs.moves import Claimed
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
 from clock.worker.heartbeat.heartbeat import GRACE_BEATS, SHOWN_BYTES, BeatTasks, Heartbeat, resident_kb, shown
+from clock.worker.maintenance.duties import Duties
+from clock.worker.maintenance.entry_errors import EntryErrors
 from clock.worker.options import MISSED_BEATS
 
 BEAT_SECONDS = 5.0
@@ -191,3 +194,17 @@ def test_the_memory_of_the_process_is_known_although_it_may_open_no_file(monkeyp
     monkeypatch.setattr("builtins.open", refuse)
 
     assert resident_kb() > 1_000
+
+
+def test_a_duty_that_raises_is_reported_and_the_others_are_done(
+    redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+    problems = Problems(clock=fake_clock)
+    named: dict[str, Callable[[], object]] = {"first": lambda: [][1], "second": lambda: done.append("second")}
+    duties = Duties(redis, named, EntryErrors(fake_clock, problems), problems=problems, clock=fake_clock)
+
+    duties.do()
+
+    assert done == ["second"]
+    assert "An error in clock (first): IndexError" in caplog.text

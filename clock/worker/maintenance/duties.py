@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from clock.clocks import Clock
-from clock.errors import StoreError, StoreUnavailable
+from clock.errors import StoreUnavailable
 from clock.problems import Problems
 from clock.store import Redis
 from clock.store.key_types import wrong_keys
@@ -38,7 +38,7 @@ class Duties:
                 duty()
             except StoreUnavailable:
                 raise
-            except StoreError as error:  # a key of a wrong type, for instance
+            except Exception as error:  # noqa: BLE001  # a key of a wrong type, or a bug: the other duties go on
                 part.failed(error)
             else:
                 part.works()

@@ -9,7 +9,7 @@ changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from redis import Redis
@@ -25,13 +25,16 @@ STATES = {"p": "pending", "s": "done", "f": "ended"}
 Event = Literal["complete", "success", "death"]
 
 
+Ms = Annotated[float, msgspec.Meta(ge=0, lt=253402300800000)]  # since 1970, before the year 10,000
+
+
 class Batch(msgspec.Struct):
-    """A batch as it is stored. Times are ms since 1970; `callbacks` and `fired` are by event."""
+    """A batch as it is stored. `callbacks` and `fired` are by event."""
 
     state: str = "open"
-    created: float = 0
+    created: Ms = 0
     callbacks: dict[str, str] = {}  # event -> payload
-    fired: dict[str, float] = {}  # event -> when
+    fired: dict[str, Ms] = {}  # event -> when
     parent: str | None = None
     opener: str | None = None  # jid of the job that opened it
     description: str = ""
@@ -144,16 +147,23 @@ def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
 
 def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
     """Member, bid and jid of each pending job, no batches, after the member `after`. Raises StoreUnavailable."""
-    low = f"({after}" if after else "-"
+    low = b"(" + after.encode() if after else b"-"
     while page := _page(redis, low, "+"):
-        for member in map(text, page):
-            bid, state, jid = member.split("/", 2)
-            if state != "p":  # skip the others: a batch may have a million
-                low = f"[{bid}/p/" if state < "p" else f"[{bid}0"
+        for member in page:
+            bid, state, jid = _parts(member)
+            if state not in (b"p", b""):  # skip the others: a batch may have a million
+                low = b"[" + bid + (b"/p/" if state < b"p" else b"0")
                 break
-            low = f"({member}"
-            if not jid.startswith("@"):
-                yield member, bid, jid
+            low = b"(" + member
+            if jid and not jid.startswith(b"@"):
+                yield member.decode(), bid.decode(), jid.decode()
+
+
+def _parts(member: bytes) -> tuple[bytes, bytes, bytes]:
+    """Bid, state and jid of a member of the children; state and jid are empty if another program wrote it."""
+    bid, state, jid = (*member.split(b"/", 2), b"", b"")[:3]
+    is_ours = jid and member == text(member).encode()  # else it is not valid UTF-8
+    return (bid, state, jid) if is_ours else (bid, b"", b"")
 
 
 def claim_check(redis: Redis, identity: str, *, seconds: float) -> bool:
@@ -194,13 +204,14 @@ def _ended(redis: Redis, bid: str, jid: str) -> Child:
 
 
 def _members(redis: Redis, prefix: str) -> Iterator[str]:
-    low, high = _span(prefix)
+    first, high = _span(prefix)
+    low: str | bytes = first
     while page := _page(redis, low, high):
         yield from map(text, page)
-        low = f"({text(page[-1])}"
+        low = b"(" + page[-1]
 
 
-def _page(redis: Redis, low: str, high: str) -> list[bytes]:
+def _page(redis: Redis, low: str | bytes, high: str) -> list[bytes]:
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.zrangebylex(keys.BATCH_CHILDREN, low, high, start=0, num=PAGE)
         return readable(pipeline)[0] or []

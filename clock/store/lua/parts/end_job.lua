@@ -14,7 +14,9 @@ local function end_job(keys, payload, status, now)
   for _, key in ipairs({ keys.removals, keys.schedule }) do redis.call('ZCARD', key) end
   local next_job, bid = job['then'], job.bid
   if status == 'done' and type(next_job) == 'table' and type(next_job.payload) == 'string' then
-    push_later(keys, tonumber(next_job.at) or now / 1000 + (tonumber(next_job.wait) or 0), next_job.payload)
+    local at = tonumber(next_job.at) or now / 1000 + (tonumber(next_job.wait) or 0)
+    if not (math.abs(at) < 1e15) then at = now / 1000 end -- another program wrote NaN or infinity
+    push_later(keys, at, next_job.payload)
     local batch, jid = next_job.bid, next_job.jid
     if type(batch) == 'string' and type(jid) == 'string' then add_child(keys, batch, jid) end
   end
