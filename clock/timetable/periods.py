@@ -44,7 +44,7 @@ def _period(value: object) -> timedelta:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and not isnan(value):
         return timedelta(seconds=value)
     text = value.strip() if isinstance(value, str) else ""
-    if text.isdigit():
+    if text.isdecimal():
         return timedelta(seconds=int(text))
     if not text or _PART.sub("", text):
         raise ValueError(f"invalid period {value!r}; use {ACCEPTED_PERIOD}")

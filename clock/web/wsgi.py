@@ -53,7 +53,7 @@ def _text(value: str) -> str:
 def _body(environ: Environ) -> bytes:
     """The body, cut if it is longer than any form of the dashboard."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    wanted = min(int(length), READ_BODY_BYTES) if length.isdigit() else 0
+    wanted = min(int(length), READ_BODY_BYTES) if length.isdecimal() and len(length) < 20 else 0
     body: bytes = environ["wsgi.input"].read(wanted) if wanted else b""
     return body
 

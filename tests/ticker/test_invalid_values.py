@@ -24,6 +24,8 @@ VALUES: list[Any] = [
     "1e400",
     "1" + "0" * 20,
     "null",
+    "\u00b2",  # a digit for isdigit(), and not for int()
+    "9" * 5_000,
     b"\xff\xfe",
     "[" * 5_000,
     '{"from": []}',

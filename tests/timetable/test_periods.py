@@ -18,6 +18,12 @@ def test_a_unit_whose_length_varies_is_refused_and_m_is_offered_for_a_capital_on
     assert str(raised.value).endswith(hint)
 
 
+@pytest.mark.parametrize("text", ["\u00b2", "\u00b2 minutes", "1.5.5 hours", "-3 minutes"])
+def test_what_is_no_period_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match=f"invalid period '{text}'; use "):
+        parse_period(text)
+
+
 @pytest.mark.parametrize(
     ("period", "words", "short"),
     [

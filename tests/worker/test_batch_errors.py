@@ -17,6 +17,7 @@ from clock.store.jobs.flow import batches
 from clock.testing import FakeClock
 from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover
+from tests.job import redis_rows
 from tests.worker.conftest import Bench
 
 Build = Callable[..., Bench]
@@ -110,7 +111,7 @@ def test_members_that_no_clock_wrote_do_not_hide_a_lost_job(
         b"a/p/",
         b"a/x/1",
         b"~/p/\xff",
-        "\u00e9/q/1",
+        b"\xc3\xa9/q/1",
     ):
         redis.zadd(keys.BATCH_CHILDREN, {odd: 0})
     bid, jid = (json.loads(child)[name] for name in ("bid", "jid"))
@@ -142,7 +143,8 @@ def test_a_job_that_follows_at_an_impossible_time_is_due_now(
     worker.run_all()
 
     assert worker.in_progress.all() == []
-    assert [at for _, at in redis.zrange(keys.SCHEDULE, 0, -1, withscores=True)] == [fake_clock.now().timestamp()]
+    [(_, at)] = redis_rows.delayed(redis)
+    assert at == fake_clock.now().timestamp()
 
 
 def test_acknowledgements_that_a_batch_refuses_are_logged_once_a_minute(

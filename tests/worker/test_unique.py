@@ -366,3 +366,24 @@ def test_a_unique_push_at_the_front_is_refused(redis: Redis) -> None:
         order.perform_bulk([[7], [8]])
 
     assert redis.keys("*") == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"x",
+        b"j|1",
+        b"j|\xc2\xb2|0",
+        b"j|1|" + b"9" * 15,
+        b"j|" + b"9" * 5_000 + b"|0",
+        b"j|-1|0",
+        b"\xff|1|",
+        b"j|1|2|3",
+    ],
+)
+def test_a_lock_that_no_clock_wrote_hides_no_other(redis: Redis, value: bytes) -> None:
+    redis.hset("clock:unique", "odd", value)
+    redis.hset("clock:unique", "SomeJob:1", "0a|1795500000000|0")
+
+    assert [lock.key for lock in held(redis)] == ["SomeJob:1"]

@@ -35,7 +35,7 @@ class Counting:
     def read(self, text: str, anchor: int, previous: int | None) -> Counted:
         """Parse the ledger's text. Without a valid text, all due instants up to `previous` have counted."""
         parts = text.split(",")
-        if len(parts) == len(_leaves(self.trigger)) and all(part == "-" or part.isdigit() for part in parts):
+        if len(parts) == len(_leaves(self.trigger)) and all(map(_is_instant, parts)):
             return [None if part == "-" else int(part) for part in parts]
         return [_last_due(leaf, anchor, previous) for leaf in _leaves(self.trigger)]
 
@@ -71,6 +71,11 @@ class Counting:
         low, high = nominal - _NEAR[-1], nominal + _NEAR[-1]
         moved = _with_leaves(self.trigger, [_Fixed(nominal)]).due_between(low, high, anchor, None)
         return next(iter(moved), None)
+
+
+def _is_instant(part: str) -> bool:
+    """Whether a part of the ledger's text is an instant, or the sign for none."""
+    return part == "-" or (part.isdecimal() and len(part) < 20)
 
 
 def written(counted: Counted) -> str:

@@ -110,7 +110,7 @@ def went_back(visit: Visit, message: str) -> Response:
 def message_of(visit: Visit) -> str:
     """The action that was just done, in words; empty without one."""
     key, _, count = visit.request.cookies.get(DONE_COOKIE, "").rpartition(".")
-    is_known = count.isdigit() and len(count) < 12 and visit.texts.has(f"done.{key}")
+    is_known = count.isdecimal() and len(count) < 12 and visit.texts.has(f"done.{key}")
     return visit.texts(f"done.{key}", n=int(count)) if is_known else ""
 
 

@@ -67,7 +67,7 @@ def holders(redis: Redis, name: str | None = None) -> Iterator[Holder]:
     for member in found:
         limit, _, rest = text(member).partition("\n")
         jid, _, since = rest.rpartition(f"|{IN_QUEUE}|")
-        if jid and since.isdigit():
+        if jid and since.isdecimal() and len(since) < 15:
             yield Holder(limit, IN_QUEUE, member, jid, int(since))
         else:
             yield Holder(limit, rest, member)

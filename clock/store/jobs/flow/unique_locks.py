@@ -7,6 +7,7 @@ left: a conflict that is older than `CHECKED_AFTER_MS` searches the job, and fre
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
 
 CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way
 FOREVER_MS = 100 * 366 * 86_400_000  # jobs that are due later than in 100 years are not searched
+_LOCK = re.compile(rb"([^|]*)\|(\d{1,14})\|(\d{1,14})")  # jid, since, until; more digits are no date
 SEARCH_SECONDS = 2.0  # of a check, at most; if it ends before, the lock stays
 
 logger = logging.getLogger("clock.redis")
@@ -173,9 +175,9 @@ def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock
         found: Any = readable(pipeline)[0] or {}
     pairs = found.items() if isinstance(found, Mapping) else zip(wanted or (), found, strict=False)
     for key, value in pairs:
-        parts = text(value or b"").split("|")
-        if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
-            yield HeldLock(key if isinstance(key, str) else text(key), parts[0], int(parts[1]), int(parts[2]))
+        if lock := _LOCK.fullmatch(value or b""):
+            jid, since, until = lock.groups()
+            yield HeldLock(key if isinstance(key, str) else text(key), text(jid), int(since), int(until))
 
 
 def drop(redis: Redis, key: str) -> bool:
