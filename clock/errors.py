@@ -113,7 +113,10 @@ class DuplicateEvent(DeclarationError):
 class NoEvents(DeclarationError):
     """A clock file declares nothing, so its clock would look healthy and do nothing."""
 
-    TEXT = "No events found. Declare one with every(), cron(), sync_events() or in YAML"
+    TEXT = (
+        "No events found. Declare one with every(), cron(), sync_events() or in YAML, "
+        "or put a schedule into Redis: clock schedules put"
+    )
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"{path}: {self.TEXT}")

@@ -193,6 +193,23 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.5)
 
 
+def places_of(cluster: Cluster, whats: set[str]) -> dict[str, str]:
+    """The key that holds each of these jobs; a job that is in no key is missing."""
+    found: dict[str, str] = {}
+    for node in cluster.primaries():
+        for key in node.scan_iter():
+            text = b"\n".join(_members(node, key)).decode(errors="replace")
+            found |= {what: key.decode() for what in whats if f'"jid":"{what}"' in text}
+    return found
+
+
+def _members(node: Any, key: bytes) -> list[bytes]:
+    kind = node.type(key)
+    if kind == b"hash":
+        return [*node.hgetall(key).values()]
+    return [*node.lrange(key, 0, -1)] if kind == b"list" else [*node.zrange(key, 0, -1)] if kind == b"zset" else []
+
+
 def report(faults: Faults, pushes: Pushes, notes: Path, durable: int) -> bool:
     """Print what happened. False: a run was missed or decided twice, or a durable push was lost."""
     ran = runs(notes)
@@ -247,6 +264,8 @@ def main() -> None:
         faults.run(given.seconds, given.faults)
         pushes.stop()
         wait_for(lambda: set(pushes.done) <= set(runs(notes)))
+        for what, key in places_of(cluster, set(pushes.done) - set(runs(notes))).items():
+            print(f"{what} has not run: it is in {key}", flush=True)
         faults.note_decisions()
         stop(processes)
         is_well = report(faults, pushes, notes, given.durable)

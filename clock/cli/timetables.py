@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from clock.cli.opening import patiently
 from clock.config import Config
 from clock.errors import NoEvents
 from clock.import_path import add_application
-from clock.inspection.events.schedules import with_schedules
+from clock.inspection.events.schedules import schedules_in, with_schedules
 from clock.rehearsal.sources import timetable_of
 from clock.store import Redis
+from clock.store.server.opening import connected
 from clock.timetable import Timetable
 from clock.timetable.clock_file.loading.own_module import make_importable
 
@@ -31,14 +33,20 @@ def all_events(config: Config, redis: Redis) -> Timetable:
 def timetable_to_run(config: Config) -> Timetable:
     """The timetable of a starting clock; prepares the process for its functions.
 
-    Raises DeclarationError, NoEvents.
+    Raises DeclarationError; NoEvents if neither the file nor Redis has events; StoreError if Redis is asked.
     """
     timetable = load_timetable(config)
-    if timetable.is_empty:
+    if timetable.is_empty and not patiently(lambda: _has_schedules(config)):
         raise NoEvents(timetable.path)
     make_importable(timetable)
     sys.argv = [str(config.clock_file)]  # for its functions, as for `python FILE`
     return timetable
+
+
+def _has_schedules(config: Config) -> bool:
+    """Whether schedules were made at run time. Raises StoreUnavailable."""
+    with connected(config) as redis:
+        return bool(schedules_in(redis))
 
 
 def timetable_if_any(config: Config, *, is_named: bool) -> Timetable | None:

@@ -77,7 +77,8 @@ def urls(value: object) -> tuple[str, ...]:
     """A list of URLs, or one text with spaces or commas between them."""
     given = value if isinstance(value, (list, tuple)) else re.split(r"[\s,]+(?=[a-z+]+://)", text(value).strip())
     found = tuple(map(url, given))
-    if not 1 < len(found) <= MOST_SHARDS or len(set(found)) < len(found):
+    places = {re.sub(r"(:\d+)/0?$", r"\1", one) for one in found}  # the database is 0 if none is given
+    if not 1 < len(found) <= MOST_SHARDS or len(places) < len(found):
         raise ValueError
     return found
 

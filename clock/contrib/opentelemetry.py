@@ -217,7 +217,7 @@ class _Counts:
             self._counts[queue, operation] += 1
 
     def read(self, _options: CallbackOptions) -> Iterable[Observation]:
-        """What was counted. Nothing once the instrumentation is removed: another one may use the same names."""
+        """The counts. Nothing once the instrumentation is removed: another one may use the same names."""
         with self._lock:
             counts = dict(self._counts) if self.is_on else {}
         return [Observation(count, _common(queue, operation)) for (queue, operation), count in counts.items()]

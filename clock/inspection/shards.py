@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clock.errors import StoreUnavailable
+from clock.errors import StoreError
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.processes import workers
 from clock.store import Redis, listing
 from clock.store.jobs.shard_claims import noted_shards
 from clock.store.jobs.unserved_queues import unserved
-from clock.store.server.connection import opened_at, opening_of, server_time
+from clock.store.server.connection import opened_at, opening_of, server_time, translated
 from clock.store.server.shards import (
     MOST,
     Address,
@@ -57,9 +57,9 @@ class ShardView:
 
 
 def shard_views(redis: Redis) -> list[ShardView]:
-    """The home and its shards; empty without shards. A shard that does not answer has a `fault`.
+    """The home and its shards; empty without shards. A shard that does not answer, or refuses, has a `fault`.
 
-    Raises StoreUnavailable if the home does not answer.
+    Raises StoreError if the home does not answer, or refuses.
     """
     if shards_of(redis) is None:
         return []
@@ -85,7 +85,7 @@ def _view(name: str, redis: Redis, *, is_home: bool) -> ShardView:
         ends = listing.queue_ends(redis, listing.queue_names(redis))
         living = workers(redis, server_time(redis).timestamp())
         left = {name: size for name, (size, _) in sorted(unserved(redis).items())}
-    except StoreUnavailable as error:
+    except StoreError as error:  # also a server that refuses the user or the password
         if is_home:
             raise
         return ShardView(name, fault=str(error))
@@ -142,7 +142,25 @@ def shards_findings(redis: Redis) -> Iterator[Finding]:
         yield Finding("shards", Grade.BAD, problem, "compare processes and shards: clock status")
     if views and not problems:
         yield Finding("shards", Grade.GOOD, f"{len(views)}, each with a worker")
+    yield from _of_equal(redis, views)
     yield from _of_left(left_shards(redis))
+
+
+def _of_equal(redis: Redis, views: Sequence[ShardView]) -> Iterator[Finding]:
+    """Shards that are one place under two names: its jobs are counted twice."""
+    found: dict[object, str] = {}
+    shards = shards_of(redis)
+    addresses = shards.addresses if shards else ()
+    for view, place, address in zip(views, every(redis), addresses, strict=False):
+        if view.fault:
+            continue
+        with translated():
+            run_id = place.info("server").get("run_id")
+        key = (run_id, place.connection_pool.connection_kwargs.get("db", 0), address.namespace)
+        if run_id and key in found:
+            text = f"{view.name} and {found[key]} are the same database of one server, and its jobs count twice"
+            yield Finding("shards", Grade.BAD, text, "remove one of them from REDIS_URLS")
+        found[key] = view.name
 
 
 def _of_left(found: Sequence[LeftShard]) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from clock.ticker.planning.plan import Plan
 from clock.timetable import Event, SyncedEvents, Timetable, read_rows
 
 PLANNED_AT_ONCE = 100  # events: one or two ms of Redis's time, and of the loop's
+REREAD_SECONDS = 60.0  # also rows of the same version: a Redis that lost changes may give a version twice
 IDLE_SECONDS = 1.0  # how often leadership is checked, and a ledger that was away is tried again
 
 T = TypeVar("T")
@@ -50,6 +51,13 @@ class _Source:
     is_loaded: bool = False
     last: dict[str, Event] = field(default_factory=dict)  # read when this clock led before
     reported: frozenset[str] = frozenset()  # errors of rows that have been logged
+    version: object = None  # of the rows that were read last
+    read_at: float = float("-inf")  # monotonic seconds
+
+    def has(self, version: object, now: float) -> bool:
+        """Whether the rows of this version were read a short time ago, all without an error."""
+        is_known = self.is_loaded and version == self.version and not self.reported
+        return is_known and now - self.read_at < REREAD_SECONDS
 
 
 class DatabaseEvents:
@@ -130,6 +138,10 @@ class DatabaseEvents:
         source.ask_at = self._clock.monotonic() + synced.every.total_seconds()
         try:
             with child_ends_here():
+                version = synced.version() if synced.version else None
+                if version is not None and source.has(version, self._clock.monotonic()):
+                    source.part.works()
+                    return
                 rows = list(self._yielding.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
             run_event.report(
@@ -140,16 +152,18 @@ class DatabaseEvents:
                 self._take_over(source, source.last)
             return
         with self._yielding.uncollected(len(rows)):
-            self._read(source, rows)
+            self._read(source, rows, version)
 
-    def _read(self, source: _Source, rows: Sequence[object]) -> None:
+    def _read(self, source: _Source, rows: Sequence[object], version: object) -> None:
         taken = self._names_beside(source)
         with child_ends_here():
             read = read_rows(source.synced, self._yielding.among(rows), self._timetable.settings, taken)
         self._report(source, read.errors)
-        self._take_over(source, {event.name: event for event in read.events})
+        if self._take_over(source, {event.name: event for event in read.events}):
+            source.version, source.read_at = version, self._clock.monotonic()
 
-    def _take_over(self, source: _Source, events: dict[str, Event]) -> None:
+    def _take_over(self, source: _Source, events: dict[str, Event]) -> bool:
+        """Make these the events of the source. False: Redis is away, and they will be read again."""
         try:
             self._follow(source, events)
             if not source.is_loaded:
@@ -161,6 +175,8 @@ class DatabaseEvents:
         except StoreError as error:
             source.part.failed(error)
             source.ask_at = self._clock.monotonic() + IDLE_SECONDS
+            return False
+        return True
 
     def _follow(self, source: _Source, events: dict[str, Event]) -> None:
         """Update the ledger and the plan, a few events at a time. Raises StoreUnavailable, Outranked."""

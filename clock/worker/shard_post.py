@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from clock.clocks import to_ms
+from clock.errors import StoreError
 from clock.store import Redis
 from clock.store.jobs.shard_claims import ShardClaims
 from clock.store.server.checks.permissions import of_shards, require
@@ -69,4 +70,14 @@ def shard_post(home: Redis, options: WorkerOptions) -> ShardPost | None:
         note(home, now_ms)
     name = own_slot() or secrets.token_hex(6)
     expires_ms = int(CLAIM_SECONDS * 1000 + options.expires_seconds * 1000)
-    return ShardPost(home, shards, ShardClaims(home, name, options.queue_names, expires_ms=expires_ms))
+    post = ShardPost(home, shards, ShardClaims(home, name, options.queue_names, expires_ms=expires_ms))
+    _check(post)
+    return post
+
+
+def _check(post: ShardPost) -> None:
+    """Raise an error that names the shard if it does not answer: the process has the address of each."""
+    try:
+        server_time(post.redis)
+    except StoreError as error:
+        raise type(error)(f"The shard {post}: {error}", cause=error.cause) from error

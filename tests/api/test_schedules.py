@@ -1,8 +1,8 @@
 """Schedules made at run time: compare-and-set, and a model of what a clock makes of random changes."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -227,3 +227,36 @@ def test_an_invalid_entry_in_redis_hides_no_other_schedule(redis: Redis) -> None
     redis.hset("clock:schedules", mapping={"bad": "nonsense", "worse": "1 1\n[]\n{}"})
 
     assert [one.name for one in api.Schedules().stored()] == ["feed"]
+
+
+def test_a_clock_reads_unchanged_schedules_once_a_minute_and_changed_ones_at_once(
+    redis: Redis, timetable: Timetable, fake_clock: FakeClock
+) -> None:
+    stored, loads = api.Schedules(), 0
+    whole = with_schedules(timetable, redis)
+    [source] = whole.synced
+
+    def load() -> Iterable[object]:
+        nonlocal loads
+        loads += 1
+        return source.load()
+
+    whole = replace(whole, synced=[replace(source, load=load)])
+    ledger, signature = RedisLedger(redis), Signature("web1", "v1")
+    ticker = Ticker(whole, ledger=ledger, clock=fake_clock, signature=signature, mode=ON_THE_LOOP)
+
+    def loads_in(seconds: int) -> int:
+        before = loads
+        for _ in range(seconds):
+            fake_clock.advance(timedelta(seconds=1))
+            ticker.tick()
+        return loads - before
+
+    stored.put("a", job=FetchNewsJob, every="1 hour", args=[1])
+    loads_in(6)
+    assert loads_in(20) == 0
+    stored.put("a", job=FetchNewsJob, every="2 hours", args=[1])
+    assert loads_in(6) == 1
+    stored.delete("a")
+    assert loads_in(6) == 1
+    assert loads_in(65) == 1

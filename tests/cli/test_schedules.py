@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -5,7 +6,9 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.errors import ScheduleConflict
+from clock.cli.wiring import timetable_to_run
+from clock.config import Config
+from clock.errors import NoEvents, ScheduleConflict
 from clock.store import keys
 
 Command = Callable[..., Result]
@@ -52,3 +55,41 @@ def test_a_change_of_another_version_is_refused(clock: Command) -> None:
 
     with pytest.raises(ScheduleConflict, match="version"):
         put(clock, "--cron", "0 8 * * *", "--version", "7")
+
+
+def test_a_preview_shows_the_schedules_of_the_redis_that_is_named(clock: Command, redis_url: str) -> None:
+    put(clock, "--cron", "0 7 * * *")
+
+    assert "acme.report" in clock("preview", "--to", "2d", "--from-redis", redis_url).output
+    assert "acme.report" not in clock("preview", "--to", "2d").output
+
+
+def test_a_check_before_a_deploy_reports_schedules_that_the_new_code_skips(
+    clock: Command, application: Path, redis_url: str
+) -> None:
+    (application / "jobs").mkdir()
+    put(clock, "--cron", "0 7 * * *")
+    fine = clock("check", "--against", redis_url, "--strict")
+    new = FILE.replace("feed)", "feed, kind)").replace('"a")', '"a", "b")')
+    (application / "lib" / "clock.py").write_text(new)
+    unfit = clock("check", "--against", redis_url, "--strict")
+    (application / "lib" / "clock.py").write_text(FILE.replace("nightly", "acme.report"))
+    hidden = clock("check", "--against", redis_url, "--strict")
+
+    assert (fine.exit_code, unfit.exit_code, hidden.exit_code) == (0, 1, 1)
+    assert "acme.report: this schedule in Redis would never run: 'acme.report'" in " ".join(unfit.output.split())
+    assert "cannot take 1 argument" in unfit.output
+    assert "the schedule in Redis never runs" in " ".join(hidden.output.split())
+
+
+def test_a_file_without_events_is_run_if_there_is_a_schedule(clock: Command, application: Path) -> None:
+    config = Config(clock_file=application / "lib" / "clock.py", redis=os.environ["REDIS_URL"])
+    config.clock_file.write_text("from clock import configure\n")
+    with pytest.raises(NoEvents, match="clock schedules put"):
+        timetable_to_run(config)
+
+    config.clock_file.write_text(FILE)
+    put(clock, "--cron", "0 7 * * *")
+    config.clock_file.write_text("from clock import configure\n")
+
+    assert timetable_to_run(config).is_empty

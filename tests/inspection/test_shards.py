@@ -13,6 +13,7 @@ from redis import Redis
 from clock.api import Queue, ScheduledSet, Stats, cancel
 from clock.cli.app import cli
 from clock.config import Config
+from clock.errors import StoreError
 from clock.inspection import status, trim_dead
 from clock.inspection.leaving import empty_shard
 from clock.inspection.shards import left_shards, shard_views, shards_findings
@@ -23,6 +24,9 @@ from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.connection import set_default
 from clock.store.server.opening import connected
 from clock.store.server.shards import every, note, place_of
+from clock.worker.options import WorkerOptions
+from clock.worker.shard_post import shard_post
+from tests.servers import Servers, port_of
 from tests.store.sharded_jobs import AddNumbersJob
 
 pytestmark = pytest.mark.usefixtures("log_as_before")  # a command sets the log up
@@ -187,3 +191,31 @@ def test_the_command_moves_the_jobs_of_old_shards(
     assert "shop-1 was a shard and still holds" in " ".join(before.output.split())
     assert moved.exit_code == 0, moved.output
     assert home.llen("queue:default") == 100
+
+
+@pytest.mark.process
+def test_two_names_of_one_database_are_found(servers: Servers) -> None:
+    port = port_of(servers.start())
+    urls = (f"redis://127.0.0.1:{port}", f"redis://localhost:{port}")
+    found = connected(Config(redis=urls[0], redis_urls=urls), 3)
+
+    texts = [finding.found for finding in shards_findings(found)]
+
+    assert any("are the same database of one server, and its jobs count twice" in text for text in texts)
+
+
+@pytest.mark.process
+def test_a_server_that_refuses_the_password_is_a_fault_of_its_shard(servers: Servers) -> None:
+    home = port_of(servers.start())
+    other = port_of(servers.start("--requirepass", "secret", password="secret"))  # noqa: S106  # of this test
+    urls = (f"redis://127.0.0.1:{home}", f"redis://:wrong@127.0.0.1:{other}")
+    found = connected(Config(redis=urls[0], redis_urls=urls), 3)
+
+    _, refused = shard_views(found)
+
+    assert refused.problems[0].startswith(
+        f"the shard redis://:***@127.0.0.1:{other} cannot be read: Redis refuses"
+    )
+    assert shard_post(found, WorkerOptions())  # of the home
+    with pytest.raises(StoreError, match=rf"The shard redis://.*{other} \(2 of 2\): Redis refuses this user"):
+        shard_post(found, WorkerOptions())

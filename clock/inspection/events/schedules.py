@@ -26,13 +26,21 @@ REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "descr
 YEARS = timedelta(days=366 * 100)
 
 
+def schedules_in(redis: Redis) -> Sequence[StoredSchedule]:
+    """The schedules in Redis. Raises StoreUnavailable, WrongType."""
+    return schedules.read(redis)
+
+
 def with_schedules(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
     """The timetable with one more source of events: the schedules in Redis. Nothing is read yet.
 
     `require`: the folders of jobs, imported if there is a schedule.
     """
     others = [synced for synced in timetable.synced if synced.source != SOURCE]
-    return replace(timetable, synced=[*others, _source(partial(_rows, redis, tuple(require)))])
+    return replace(
+        timetable,
+        synced=[*others, _source(partial(_rows, redis, tuple(require)), partial(schedules.version, redis))],
+    )
 
 
 def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
@@ -42,8 +50,8 @@ def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Pat
     return replace(timetable, events=[*timetable.events, *found]) if found else timetable
 
 
-def _source(load: Callable[[], Sequence[Any]]) -> SyncedEvents:
-    return SyncedEvents(load, READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True)
+def _source(load: Callable[[], Sequence[Any]], version: Callable[[], object] | None = None) -> SyncedEvents:
+    return SyncedEvents(load, READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True, version=version)
 
 
 def job_of(row: Any) -> Any:

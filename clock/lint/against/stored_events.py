@@ -1,10 +1,12 @@
-"""The events of the clock file that runs now, which the clock file of this checkout lacks."""
+"""Events that this checkout lacks: of the clock file that runs now, and of schedules in Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
+from clock.errors import DeclarationError
+from clock.inspection.events.schedules import event_of, schedules_in
 from clock.lint.rules import Finding
 from clock.store import Redis
 from clock.store.ledger import timetable_changes
@@ -25,6 +27,24 @@ def stored_events(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
         if new:
             text += f". If it is {new!r} now, declare .named({new!r}, was={name!r}): it keeps its last run"
         yield Finding("warning", "removed-event", name, str(timetable.path), text)
+
+
+def stored_schedules(redis: Redis, timetable: Timetable) -> Iterator[Finding]:
+    """Schedules in Redis that this code skips: their class or arguments do not fit, or the file has their name.
+
+    Raises StoreUnavailable, WrongType.
+    """
+    for schedule in schedules_in(redis):
+        text = ""
+        if schedule.name in timetable.by_name:
+            text = "the clock file declares an event of this name, so the schedule in Redis never runs"
+        else:
+            try:
+                event_of(schedule.name, schedule.fields)
+            except DeclarationError as error:
+                text = f"this schedule in Redis would never run: {error}"
+        if text:
+            yield Finding("error", "stored-schedule", schedule.name, "clock:schedules", text)
 
 
 def _new_name(name: str, declaration: str, added: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
 
 _COUNTER = b""  # the field of the latest version
@@ -40,15 +41,27 @@ def read(redis: Redis) -> list[StoredSchedule]:
 
     Raises StoreUnavailable, WrongType.
     """
-    with typed(keys.SCHEDULES, "hash"):
+    with typed(full_key(redis, keys.SCHEDULES), "hash"):
         found: Any = redis.hgetall(keys.SCHEDULES) if redis.hlen(keys.SCHEDULES) else {}  # most have none
     read_ = (_decoded(text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
     return [one for one in read_ if one is not None]
 
 
+def version(redis: Redis) -> tuple[int, bytes]:
+    """A mark that each change changes: a put gives a new version, a deletion lowers the number of schedules.
+
+    Raises StoreUnavailable, WrongType.
+    """
+    with typed(full_key(redis, keys.SCHEDULES), "hash"), redis.pipeline(transaction=False) as pipeline:
+        pipeline.hlen(keys.SCHEDULES)
+        pipeline.hget(keys.SCHEDULES, _COUNTER)
+        count, latest = pipeline.execute()
+    return count, latest or b""
+
+
 def read_one(redis: Redis, name: str) -> StoredSchedule | None:
     """The schedule of that name; None: missing or invalid. Raises StoreUnavailable, WrongType."""
-    with typed(keys.SCHEDULES, "hash"):
+    with typed(full_key(redis, keys.SCHEDULES), "hash"):
         raw: Any = redis.hget(keys.SCHEDULES, name)
     return _decoded(name, raw) if isinstance(raw, bytes) and name else None
 

@@ -18,7 +18,7 @@ from clock.clocks import SystemClock
 from clock.config import file_used, load_config
 from clock.errors import DeclarationError
 from clock.job.registry import import_jobs
-from clock.lint.against.stored_events import stored_events
+from clock.lint.against.stored_events import stored_events, stored_schedules
 from clock.lint.against.stored_jobs import stored_jobs
 from clock.lint.rules import Finding, Look, differs, findings
 from clock.store.server.opening import connected
@@ -43,8 +43,8 @@ def check(
 
     With --against it also reads the jobs in Redis, before a deploy, and reports those that the new code cannot
     run: unknown classes, arguments that no longer fit, missing encryption keys. It reports queues without a
-    worker, and events that were removed or renamed. It changes nothing. It reads about 10,000 jobs of
-    a place that has more, and reports that.
+    worker, events that were removed or renamed, and schedules in Redis that would not run. It changes nothing.
+    It reads about 10,000 jobs of a place that has more, and reports that.
 
     \b
     Example: python -m clock check lib/clock.py --format github
@@ -71,7 +71,8 @@ def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
     import_jobs(*settings.require)
     redis = connected(settings)
     names = {name for name, _ in (*settings.queues, *(q for one in settings.capsules for q in one.queues))}
-    return [*stored_jobs(redis, names if file_used(config) else None), *stored_events(redis, timetable)]
+    found = stored_jobs(redis, names if file_used(config) else None)
+    return [*found, *stored_events(redis, timetable), *stored_schedules(redis, timetable)]
 
 
 def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str]:

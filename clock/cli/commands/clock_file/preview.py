@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -20,10 +21,12 @@ from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.errors import ConfigurationError
+from clock.inspection.events.schedules import with_stored_events
 from clock.rehearsal.history import History
 from clock.rehearsal.rehearsal import run
 from clock.rehearsal.sources import read_ledger
 from clock.rehearsal.timeline import Timeline
+from clock.store.server.opening import connected
 from clock.timetable import Timetable
 
 STEP = timedelta(days=30)  # the steps of the progress bar for a long span
@@ -45,7 +48,9 @@ class Output(TypedDict):
     "--to", "end", metavar="WHEN", default="7d", show_default=True, help="End: a date, a time or a duration."
 )
 @click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; repeatable.")
-@click.option("--from-redis", metavar="URL", help="Start from the state stored in this Redis.")
+@click.option(
+    "--from-redis", metavar="URL", help="Start from the state stored in this Redis, and add its schedules."
+)
 @click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG chart to this file.")
 @click.option("--chart", is_flag=True, help="Print a chart, one line per day.")
 @config_option
@@ -63,13 +68,18 @@ def preview(
 
     Conditions are evaluated with a simulated clock at each run; nothing is enqueued. Times without an offset
     are in the clock file's zone. Intervals that count from the first start,
-    such as every(10).minutes, count from --from, or continue from the stored state with --from-redis.
+    such as every(10).minutes, count from --from, or continue from the stored state with --from-redis. Schedules
+    that were made at run time are in Redis, so they are shown with --from-redis only.
 
     \b
     Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg
     """
     answering()
-    timetable = load_timetable(load_config({"clock_file": clock_file}, file=config))
+    settings = load_config({"clock_file": clock_file}, file=config)
+    timetable = load_timetable(settings)
+    if from_redis:
+        with connected(replace(settings, redis=from_redis, redis_source="the option --from-redis")) as redis:
+            timetable = with_stored_events(timetable, redis, settings.require)
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
     timeline = _timeline(_rehearse(timetable, start, stop, from_redis), start, stop)
     timeline = timeline.only(*events) if events else timeline
