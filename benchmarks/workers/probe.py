@@ -24,8 +24,9 @@ from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
 
-PUSHES, BULK, JOBS, EVENTS, TICKS = 1_000, 10_000, 8_000, 20, 50
-PARTS = 4  # each figure is the least of so many
+PUSHES, BULK, JOBS, EVENTS, TICKS = 50, 500, 4_000, 20, 2
+PARTS = 60  # each figure is the least of so many: short parts fit between other programs
+MARK = 100  # jobs between two looks of a worker at its CPU time
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 CLOCK_FILE = f"""
 from clock import Job, configure, every
@@ -43,7 +44,7 @@ from clock import Job
 runs = count()
 class NothingJob(Job):
     def perform(self, number):
-        if next(runs) % 2000 == 0:
+        if next(runs) % 100 == 0:
             with Path("times").open("a") as times:
                 times.write(f"{time.process_time()}\\n")
 """
@@ -86,7 +87,7 @@ def run_by_worker(folder: Path) -> float:
     worker = subprocess.Popen([sys.executable, *words], cwd=folder)
     try:
         deadline = time.monotonic() + 60
-        while (len(times.read_text().split()) if times.exists() else 0) < JOBS // 2000 + 1:
+        while (len(times.read_text().split()) if times.exists() else 0) < JOBS // MARK + 1:
             if time.monotonic() > deadline:
                 raise TimeoutError("the worker does not run the jobs")
             time.sleep(0.02)
@@ -94,7 +95,7 @@ def run_by_worker(folder: Path) -> float:
         worker.terminate()
         worker.wait(30)
     marks = [float(mark) for mark in times.read_text().split()]
-    return min(1e6 * (later - earlier) / 2000 for earlier, later in pairwise(marks))
+    return min(1e6 * (later - earlier) / MARK for earlier, later in pairwise(marks))
 
 
 def commit(folder: Path) -> float:

@@ -197,3 +197,23 @@ def test_a_period_with_too_many_runs_is_an_error(declare: Callable[[str], api.Ev
 
     with pytest.raises(ConfigurationError, match=r"more than 10,000 runs .*choose a shorter period"):
         events.plan_backfill("m", NOW - 365 * DAY, NOW)
+
+
+def test_a_backfill_over_a_dst_transition_has_the_local_times(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare('every().day.at("02:30", "Europe/Berlin").named("night").do(FetchNewsJob, 1)\n')
+
+    spring = events.plan_backfill("night", datetime(2026, 3, 28, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC))
+    autumn = events.plan_backfill("night", datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 27, tzinfo=UTC))
+
+    assert [f"{run.at:%d %H:%M}" for run in spring.to_run] == ["28 01:30", "29 01:00", "30 00:30"]
+    assert [f"{run.at:%d %H:%M}" for run in autumn.to_run] == ["24 00:30", "25 00:30", "26 01:30"]
+
+
+def test_a_paused_event_is_backfilled(redis: Redis, declare: Callable[[str], api.Events]) -> None:
+    events = declare(DAILY)
+    events.pause("daily")
+
+    assert len(events.backfill("daily", NOW - 2 * DAY, NOW)) == 2
+    assert len(waiting(redis)) == 2

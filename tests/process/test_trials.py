@@ -14,7 +14,7 @@ JOBS = """
 import os
 import time
 
-from clock import Job
+from clock import IterableJob, Job
 
 
 class MakeFolderJob(Job):
@@ -22,6 +22,15 @@ class MakeFolderJob(Job):
     def perform(self):
         os.mkdir(os.path.join("out", self.jid))
         time.sleep(2)
+
+
+class CountOnJob(IterableJob):
+    def items(self, *, cursor):
+        for number in range(cursor or 0, 600):
+            yield number + 1, number
+
+    def each(self, number):
+        time.sleep(0.05)
 
 
 class SleepJob(Job):
@@ -60,13 +69,14 @@ def run(application: Path, redis_url: str, *words: str) -> subprocess.CompletedP
 def test_chaos_finds_a_job_that_cannot_run_again_and_leaves_the_users_redis_alone(
     application: Path, redis: Redis, redis_url: str
 ) -> None:
-    found = run(application, redis_url, "chaos", "--minutes", "0.3", "--seed", "1")
+    found = run(application, redis_url, "chaos", "--minutes", "0.3", "--seed", "339")
 
     assert "Problem: MakeFolderJob: " in found.stdout, found.stdout + found.stderr
     assert "FileExistsError" in found.stdout
     assert "lost" not in found.stdout
     assert "Repeat with: clock chaos" in found.stdout
     assert found.returncode == 1
+    assert "server restarted" in found.stdout
     assert redis.dbsize() == 0
 
 
@@ -80,3 +90,13 @@ def test_a_stop_rehearsal_shows_that_a_long_job_runs_again_from_its_start(
     assert "the job runs again from its start, because the worker was killed" in found.stdout
     assert found.returncode == 1
     assert redis.dbsize() == 0
+
+
+def test_a_stop_rehearsal_shows_that_an_iterating_job_continues(
+    application: Path, redis: Redis, redis_url: str
+) -> None:
+    found = run(application, redis_url, "rehearse-stop", "CountOnJob", "--grace", "20", "--after", "1")
+
+    assert "the worker exited" in found.stdout, found.stdout + found.stderr
+    assert "the job continues after" in found.stdout
+    assert found.returncode == 0

@@ -6,11 +6,13 @@ order, not each result.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from clock.clocks import SystemClock
 from clock.errors import ActionFailed, ConfigurationError, StoreError
 from clock.store import Redis
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import translated
 from clock.ticker import Signature, fire_manually
 from clock.timetable import Event, Timetable, action
 
@@ -27,10 +30,18 @@ LEAST_PAUSE, MOST_PAUSE = 0.5, 2.0  # seconds between two disturbances
 FIRE_SECONDS = 0.3  # between two runs of events
 LONGEST_FREEZE = 6.0  # seconds that a process is suspended
 LONGEST_STALL = 1_500  # ms for which the server answers no command
+LONGEST_SERVER_FREEZE = 4.0  # seconds that the server's process is suspended, longer than a stall
 SETTLE_SECONDS = 90.0  # for the jobs of dead workers to run again, after the last disturbance
 
 #: In words, for the report, and how often each is drawn.
-DISTURBANCES = {"killed": 5, "stopped": 2, "suspended": 2, "cut": 2, "stalled": 1}
+DISTURBANCES = {"killed": 5, "stopped": 2, "suspended": 2, "cut": 2, "stalled": 1, "frozen": 1, "restarted": 2}
+OF_SERVER = {
+    "cut": "the connections of the server were cut",
+    "stalled": "the server was stalled",
+    "frozen": "the server was suspended",
+    "restarted": "the server was killed, and starts again with its append-only file",
+}
+SERVER_PROCESS = ("frozen", "restarted")
 WORKERS_FIRST = {"worker": 3, "clock": 1}  # how often each is drawn: jobs are what users write
 
 
@@ -71,6 +82,7 @@ class Chaos:
         Raises ConfigurationError if no event of the file enqueues a job, or if a process does not start.
         """
         dice, clock, never = random.Random(self.plan.seed), SystemClock(), threading.Event()  # noqa: S311
+        of_events = random.Random(self.plan.seed)  # noqa: S311  # how many runs fit depends on the machine
         events = [event for event in self.timetable.events if event.enqueues]
         if not events:
             raise ConfigurationError(f"{self.plan.clock_file}: no event enqueues a job; chaos needs one")
@@ -79,7 +91,7 @@ class Chaos:
         next_one = clock.monotonic() + MOST_PAUSE
         resumes: list[tuple[float, Child]] = []
         while (now := clock.monotonic()) < end:
-            self._fire(dice.choice(events))
+            self._fire(of_events.choice(events))
             for at, child in [one for one in resumes if one[0] <= now]:
                 child.resume()
                 resumes.remove((at, child))
@@ -119,23 +131,30 @@ class Chaos:
         what = dice.choices([*DISTURBANCES], [*DISTURBANCES.values()])[0]
         weights = [WORKERS_FIRST[child.kind] for child in self.scratch.children]
         child = dice.choices(self.scratch.children, weights)[0]
-        if what == "cut":
-            _cut(self.scratch.redis)
-        elif what == "stalled":
-            self.scratch.redis.client_pause(dice.randrange(200, LONGEST_STALL))
+        if what in OF_SERVER:
+            self._disturb_server(what, dice)
         else:
             child.resume()
             number = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM, "suspended": signal.SIGSTOP}[what]
             child.send(number)
             child.is_suspended = what == "suspended"
-        where = (
-            f"the connections of the server were {what}"
-            if what in ("cut", "stalled")
-            else f"a {child.kind} was {what}"
-        )
-        self._done[what] += 1
-        self.log(where)
-        return None if what in ("cut", "stalled") else child
+        self._done[f"server {what}" if what in SERVER_PROCESS else what] += 1
+        self.log(OF_SERVER.get(what, f"a {child.kind} was {what}"))
+        return None if what in OF_SERVER else child
+
+    def _disturb_server(self, what: str, dice: random.Random) -> None:
+        """Disturb the server. One that starts again at this moment is left alone."""
+        redis = self.scratch.redis
+        with suppress(StoreError), translated():
+            if what == "cut":
+                _cut(redis)
+            elif what == "stalled":
+                redis.client_pause(dice.randrange(200, LONGEST_STALL))
+            elif what == "restarted":
+                redis.config_set("appendfsync", "always")  # or a slow disk would lose the last two seconds
+                os.kill(_process_of(redis), signal.SIGKILL)
+            else:
+                _freeze(_process_of(redis), dice.uniform(1, LONGEST_SERVER_FREEZE))
 
     def _restart_ended(self) -> None:
         """Start processes that have ended again, as a platform does."""
@@ -159,6 +178,19 @@ class Chaos:
 def _cut(redis: Redis) -> None:
     """Close the connections of all other clients; one's own pool opens new ones, too."""
     redis.client_kill_filter(_type="normal", skipme=True)
+
+
+def _process_of(redis: Redis) -> int:
+    """The process id of the server, whose keeper starts it again when it ends."""
+    return int(redis.info("server")["process_id"])
+
+
+def _freeze(pid: int, seconds: float) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        SystemClock().wait(threading.Event(), seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def _is_busy(redis: Redis) -> bool:
