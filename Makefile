@@ -69,7 +69,7 @@ benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of
 	@for benchmark in benchmarks/*.py; do .benchmarks/bin/python $$benchmark || exit 1; done
 
 clean: ## Remove what was made, data included
-	rm -rf .venv .benchmarks .versions .mutants .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .benchmarks .versions .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 
 .benchmarks/all: .venv/bin/python pyproject.toml
 	@echo "Installing what is measured beside clock..."

@@ -6,6 +6,7 @@ import pytest
 
 from clock.testing import FakeClock
 from clock.ticker import Ticker
+from clock.ticker.planning.catch_up import Due
 from clock.ticker.planning.due_queue import DueQueue, Planned
 from clock.timetable import Event, Timetable
 
@@ -63,6 +64,89 @@ def test_what_is_taken_out_leaves_the_others_due_when_they_were(agenda: DueQueue
 
     assert emptied is None
     assert agenda.take_due(fake_clock.now() + timedelta(days=1)) == []
+
+
+def test_the_events_of_the_earliest_instant_are_counted_once_it_has_come(agenda: DueQueue) -> None:
+    due = agenda.next_due
+
+    assert due is not None
+    assert agenda.count_due(due - timedelta(microseconds=1)) == 0
+    assert agenda.count_due(due) == 2
+    assert agenda.due_by(due - timedelta(microseconds=1)) == []
+    assert agenda.due_by(due) == [("b", due), ("c", due)]
+    assert DueQueue(()).count_due(due) == 0
+
+
+def test_events_put_back_at_one_instant_stand_in_file_order(declare: Declare, fake_clock: FakeClock) -> None:
+    file = "".join(f'every().day.at("06:00").named("{name}").do(ran.append, 1)\n' for name in "abcd")
+    queue = DueQueue(planned(event, fake_clock.now()) for event in declare(file).events)
+    taken = {item.event.name: item for item in queue.take_due(fake_clock.now() + timedelta(minutes=5))}
+
+    for name in "bdac":
+        queue.put_back(taken[name])
+
+    assert queue.first is taken["a"]
+    assert names(queue.take_due(fake_clock.now() + timedelta(days=1))) == ["a", "b", "c", "d"]
+
+
+def test_an_event_whose_condition_refused_is_planned_again_and_its_neighbours_stay(
+    agenda: DueQueue, fake_clock: FakeClock
+) -> None:
+    first, other, _ = agenda.planned
+    refused = Due(first.decided, None, first.decided, caught_up=False, counted=("before", "after"))
+    due = agenda.next_due
+
+    agenda.ask_again("b", refused)
+
+    assert (first.counted, first.is_asked_again, other.is_asked_again) == ("before", True, False)
+    assert agenda.next_due == due
+    assert names(agenda.take_due(fake_clock.now() + timedelta(minutes=5))) == ["b", "c"]
+
+
+def test_a_refusal_of_an_earlier_instant_changes_nothing(agenda: DueQueue) -> None:
+    item = agenda.planned[0]
+    old = Due(item.decided - timedelta(days=1), None, item.decided, caught_up=False, counted=("before", "after"))
+
+    agenda.ask_again("b", old)
+    agenda.ask_again("unknown", old)
+
+    assert (item.counted, item.is_asked_again) == ("", False)
+
+
+def test_a_refusal_of_an_event_that_is_taken_out_does_not_plan_it_twice(
+    agenda: DueQueue, fake_clock: FakeClock
+) -> None:
+    item = agenda.take_due(fake_clock.now() + timedelta(minutes=5))[0]
+
+    agenda.ask_again("b", Due(item.decided, None, item.decided, caught_up=False, counted=("before", "after")))
+    agenda.put_back(item)
+
+    assert names(agenda.take_due(fake_clock.now() + timedelta(minutes=5))) == ["b"]
+
+
+def test_what_is_decided_counts_until_it_is_refused(agenda: DueQueue, fake_clock: FakeClock) -> None:
+    item = agenda.planned[0]
+    item.is_asked_again = True
+
+    item.take_over(fake_clock.now(), Due(fake_clock.now(), None, item.decided, False, ("before", "after")))
+
+    assert (item.decided, item.previous) == (fake_clock.now(), fake_clock.now())
+    assert (item.counted, item.is_asked_again) == ("after", False)
+    item.take_over(fake_clock.now(), None)
+    assert item.counted == "after"
+
+
+def test_a_refreshed_event_keeps_its_due_instant_and_an_unknown_one_is_ignored(
+    agenda: DueQueue, declare: Declare
+) -> None:
+    due = agenda.next_due
+    new, unknown = declare(FILE).events[0], replace(declare(FILE).events[1], name="unknown")
+
+    agenda.refresh([new, unknown])
+
+    assert agenda.planned[0].event is new
+    assert [item.event.name for item in agenda.planned] == ["b", "a", "c"]
+    assert agenda.next_due == due
 
 
 class Counted(tuple[Event, ...]):

@@ -1,0 +1,5 @@
+"""`python -m clock`."""
+
+from clock.cli import main
+
+main()

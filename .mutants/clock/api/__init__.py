@@ -1,0 +1,71 @@
+"""The actions of the command line, in Python: queues, sets of jobs, workers, counters, events.
+
+from clock import api
+
+for job in api.RetrySet().search(class_="SendMailJob"):
+    print(job.jid, job.error)
+"""
+
+from clock.api.batches import Batches, BatchRef
+from clock.api.cancelling import acancel, cancel
+from clock.api.conditions import Conditions, where
+from clock.api.connecting import connect
+from clock.api.events import Events, EventState
+from clock.api.job_ref import JobRef, Located
+from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
+from clock.api.limits import Limits
+from clock.api.processes import Clocks, Workers
+from clock.api.queues import Queue
+from clock.api.schedules import Schedule, ScheduleChange, Schedules
+from clock.api.stats import Counts, Day, Stats
+from clock.errors import InvalidCursor, SearchIncomplete
+from clock.inspection import ClockView, FoundJob, JobFilter, QueueView, WorkerView
+from clock.inspection.jobs.batches import BatchView
+from clock.inspection.jobs.bulk import Progress
+from clock.inspection.jobs.busy import BusyJob
+from clock.inspection.jobs.limits import LimitView
+from clock.inspection.jobs.pages import Page
+from clock.ticker import BackfilledRun, BackfillPlan, PlannedRun
+
+__all__ = [
+    "BackfillPlan",
+    "BackfilledRun",
+    "BatchRef",
+    "BatchView",
+    "Batches",
+    "BusyJob",
+    "ClockView",
+    "Clocks",
+    "Conditions",
+    "Counts",
+    "Day",
+    "DeadSet",
+    "EventState",
+    "Events",
+    "FoundJob",
+    "InvalidCursor",
+    "JobFilter",
+    "JobRef",
+    "JobSet",
+    "LimitView",
+    "Limits",
+    "Located",
+    "Page",
+    "PlannedRun",
+    "Progress",
+    "Queue",
+    "QueueView",
+    "RetrySet",
+    "Schedule",
+    "ScheduleChange",
+    "ScheduledSet",
+    "Schedules",
+    "SearchIncomplete",
+    "Stats",
+    "WorkerView",
+    "Workers",
+    "acancel",
+    "cancel",
+    "connect",
+    "where",
+]

@@ -1,0 +1,56 @@
+"""Batches: their progress and their failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clock.api.awaitable import awaitable
+from clock.api.connecting import connected, now
+from clock.inspection.jobs import batches as found
+from clock.inspection.jobs.batches import BatchView
+from clock.store import Redis
+from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow.batches import Child
+
+
+class Batches:
+    """All batches. Its methods raise StoreUnavailable. Each has an awaitable twin, whose name starts with `a`."""
+
+    def __init__(self, *, redis: Redis | None = None) -> None:
+        self._redis = connected(redis)
+
+    def recent(self) -> Sequence[BatchView]:
+        """The batches, the newest first. A batch is kept for a week after its success, else for 180 days."""
+        return found.batches(self._redis)
+
+    arecent = awaitable(recent)
+
+
+class BatchRef:
+    """The batch with the id `bid`. Its methods raise StoreUnavailable.
+
+    Each has an awaitable twin, whose name starts with `a`.
+    """
+
+    def __init__(self, bid: str, *, redis: Redis | None = None) -> None:
+        self.bid = bid
+        self._redis = connected(redis)
+
+    def __repr__(self) -> str:
+        return f"BatchRef({self.bid!r})"
+
+    def view(self) -> BatchView | None:
+        """State and progress; None: unknown."""
+        return found.batch(self._redis, self.bid)
+
+    def failures(self, limit: int = 100) -> Sequence[Child]:
+        """The jobs that have ended without success: `how` is dead, dropped, cancelled, deleted or lost."""
+        return found.failures(self._redis, self.bid, limit)
+
+    def seal(self) -> bool:
+        """Seal an open batch: it is done when its jobs have ended. False: it was sealed, or is unknown."""
+        return stored.seal(self._redis, self.bid, now_ms=int(1000 * now())) == "open"
+
+    aview = awaitable(view)
+    afailures = awaitable(failures)
+    aseal = awaitable(seal)

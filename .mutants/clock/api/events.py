@@ -1,0 +1,253 @@
+"""Events: what a clock has decided, what is due next, and pausing, resuming, firing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from clock.api.awaitable import awaitable
+from clock.api.connecting import connected, instant
+from clock.clocks import to_ms
+from clock.errors import ConfigurationError, UnknownEvent
+from clock.inspection.events.events import events
+from clock.inspection.events.schedules import with_schedules
+from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
+from clock.inspection.events.why import why as explain
+from clock.job.push.client import clock as client_clock
+from clock.store import Redis, listing
+from clock.store.ledger import backfilled, history, pauses
+from clock.store.ledger.history import Record
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import ALL, Pause
+from clock.ticker import (
+    Backfill,
+    BackfilledRun,
+    BackfillPlan,
+    Signature,
+    fire_manually,
+    plan_backfill,
+    release_of,
+)
+from clock.timetable import Event, Timetable, action, find_event, load, with_rows
+
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EventState:
+    """The present state of an event.
+
+    `next_due` is its oldest undecided due instant, which may be past; None: unknown, or never. `last` is the
+    newest record of its history. `is_known`: a clock has run it with its current schedule. `event` is its
+    declaration; None: no timetable declares it.
+    """
+
+    name: str
+    declaration: str
+    next_due: datetime | None
+    last: Record | None
+    pause: Pause | None
+    is_known: bool
+    event: Event | None
+
+
+class Events:
+    """The events of a timetable, or, without one, those that clocks have noted in Redis.
+
+    Its methods raise StoreUnavailable. Each has an awaitable twin, whose name starts with `a`. `redis` is a
+    connection of `api.connect`; without it the process's own connection is used.
+    """
+
+    def __init__(self, timetable: Timetable | None = None, *, redis: Redis | None = None) -> None:
+        self._redis = connected(redis)
+        self.timetable = with_schedules(timetable, self._redis) if timetable else None
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike[str] = "lib/clock.py", *, redis: Redis | None = None) -> Events:
+        """The events of the clock file at `path`, which is run. Raises ConfigurationError, DeclarationError."""
+        return cls(load(path), redis=redis)
+
+    def states(self) -> list[EventState]:
+        """Each event, those of databases' rows as well, which are read now. Raises SourceFailed."""
+        declared = with_rows(self.timetable) if self.timetable else None
+        found = self._declared(declared) if declared else []
+        names = {state.name for state in found}
+        return found if declared else [*found, *self._noted(names)]
+
+    def get(self, name: str) -> EventState:
+        """One event. Raises UnknownEvent."""
+        return next((state for state in self.states() if state.name == name), None) or self._noted_one(name)
+
+    def history(self, name: str, count: int = 20) -> list[Record]:
+        """The latest `count` records of an event, newest first (1,000 at most are kept).
+
+        A record has `decision` and `due` (ms since 1970), and, as the case may be, `late_ms`, `reason`, `host`,
+        `release`, `jobs`, `jids`, and `outcomes` by jid.
+        """
+        return list(history.read(self._redis, name, count))
+
+    def latest(self, count: int = 20) -> list[tuple[str, Record]]:
+        """The latest `count` records of all events together, each with its event's name, oldest first."""
+        return latest_of_all(self._redis, count)
+
+    def why(self, name: str, at: datetime | str) -> list[str]:
+        """Lines that explain what happened to an event at a time, or what will happen.
+
+        `at` is an aware datetime, which means its second, or a text: a second, a minute or a day in the
+        event's zone. Raises UnknownEvent, UnreadableTime.
+        """
+        try:
+            event = find_event(self._declarations(name), name)
+        except UnknownEvent:
+            if name not in listing.ledger(self._redis):
+                raise
+            spans = _spans(at, None)
+            return [line for span in spans for line in recorded(self._redis, name, span)]
+        spans, time = _spans(at, event), instant()
+        return [line for span in spans for line in explain(self._redis, event, span, time)]
+
+    def pause(
+        self,
+        name: str | None,
+        *,
+        until: datetime | timedelta | None = None,
+        note: str | None = None,
+        by: str | None = None,
+    ) -> Pause:
+        """Pause an event, or with None the whole clock. Runs that are due during the pause are never caught up.
+
+        `until`: its end, an aware datetime or a duration; None: until `resume`. `by`: who; None: this process's
+        user. Raises UnknownEvent, ConfigurationError for an end that is past.
+        """
+        time = instant()
+        end = time + until if isinstance(until, timedelta) else until
+        if end is not None and end <= time:
+            raise ConfigurationError(f"until {end.isoformat()} is in the past")
+        wanted = Pause(to_ms(time), None if end is None else to_ms(end), by or getpass.getuser(), note)
+        return pauses.pause(self._redis, self._named(name), wanted)
+
+    def resume(self, name: str | None) -> Pause | None:
+        """End the pause of an event, or with None of the whole clock; None: it was not paused.
+
+        Raises UnknownEvent.
+        """
+        is_paused = name is not None and name in pauses.read(self._redis)
+        return pauses.resume(self._redis, str(name) if is_paused else self._named(name), to_ms(instant()))
+
+    def fire(self, name: str) -> Sequence[str]:
+        """Run an event's action now, outside its schedule; the jids of its jobs, which are pushed.
+
+        Its code runs in this process. The history records it as `manual`; its due instants are not touched.
+        Needs a timetable. Raises UnknownEvent, ActionFailed.
+        """
+        timetable = self._declarations(name)
+        event = find_event(timetable, name)
+        with action(timetable.scheduler):
+            held = fire_manually(
+                event,
+                ledger=RedisLedger(self._redis),
+                clock=client_clock(),
+                signature=_signature(timetable.path),
+            )
+        return held.jids
+
+    def plan_backfill(
+        self, name: str, start: datetime, end: datetime, *, beyond_history: bool = False
+    ) -> BackfillPlan:
+        """The runs of an event in [start, end), aware instants, and what `backfill` does with each of them.
+
+        Changes nothing. Needs a timetable. Raises UnknownEvent, ConfigurationError for over 10,000 runs.
+        """
+        event = find_event(self._declarations(name), name)
+        return plan_backfill(self._redis, event, start, end, now=instant(), beyond_history=beyond_history)
+
+    def backfill(
+        self,
+        name: str,
+        start: datetime,
+        end: datetime,
+        *,
+        beyond_history: bool = False,
+        per_second: float | None = None,
+    ) -> list[BackfilledRun]:
+        """Run what an event did not run in [start, end), with the jids of its schedule; the runs that were made.
+
+        It skips runs that were made, so it may be repeated. `per_second` limits the runs in a second.
+        `beyond_history`: instants that are older than the history run, too, although they may have run before.
+        Needs a timetable. Raises UnknownEvent, ConfigurationError, ClockError if the action fails.
+        """
+        timetable = self._declarations(name)
+        plan = self.plan_backfill(name, start, end, beyond_history=beyond_history)
+        backfilled.forget_old(self._redis, to_ms(instant()))
+        signature = _signature(timetable.path)
+        ledger = RedisLedger(self._redis)
+        return list(Backfill(plan, timetable, ledger, client_clock(), signature, per_second).run())
+
+    def _declarations(self, name: str) -> Timetable:
+        if self.timetable is None:
+            raise UnknownEvent(name, [])
+        return self.timetable
+
+    def _declared(self, timetable: Timetable) -> list[EventState]:
+        return [
+            EventState(
+                view.event.name,
+                view.event.declaration,
+                view.next_due,
+                dict(view.last) if view.last else None,
+                view.pause,
+                view.known,
+                view.event,
+            )
+            for view in events(self._redis, timetable, instant())
+        ]
+
+    def _noted(self, without: set[str]) -> list[EventState]:
+        rows = {name: row for name, row in listing.ledger(self._redis).items() if name not in without}
+        latest = listing.latest_decisions(self._redis, list(rows))
+        found, now_ms = pauses.read(self._redis), to_ms(instant())
+        return [
+            EventState(name, row.declaration, None, last, pauses.covering(found, name, now_ms), True, None)
+            for (name, row), last in zip(rows.items(), latest, strict=True)
+        ]
+
+    def _noted_one(self, name: str) -> EventState:
+        found = {state.name: state for state in self._noted(set())}
+        if name not in found:
+            raise UnknownEvent(name, list(self.timetable.by_name if self.timetable else found))
+        return found[name]
+
+    def _named(self, name: str | None) -> str:
+        """The event of that name, or the whole clock. Raises UnknownEvent."""
+        if name is not None and name not in listing.ledger(self._redis):
+            find_event(self._declarations(name), name)
+        return ALL if name is None else name
+
+    astates = awaitable(states)
+    aget = awaitable(get)
+    ahistory = awaitable(history)
+    alatest = awaitable(latest)
+    awhy = awaitable(why)
+    apause = awaitable(pause)
+    aresume = awaitable(resume)
+    afire = awaitable(fire)
+    aplan_backfill = awaitable(plan_backfill)
+    abackfill = awaitable(backfill)
+
+
+def _signature(clock_file: Path) -> Signature:
+    release = release_of(clock_file, environ=os.environ, started_ms=to_ms(instant()))
+    return Signature(host=socket.gethostname(), release=release.name)
+
+
+def _spans(at: datetime | str, event: Event | None) -> list[AskedPeriod]:
+    """The spans of time that are meant. Raises UnreadableTime."""
+    if isinstance(at, str):
+        return periods_of(at, event.zone if event else UTC)
+    start = at.astimezone(UTC)
+    return [AskedPeriod(start, start + SECOND)]

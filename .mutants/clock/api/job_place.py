@@ -1,0 +1,72 @@
+"""The reads that queues and the three sorted sets of jobs share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Unpack
+
+from clock.api.awaitable import awaitable, awaitable_items
+from clock.api.conditions import Conditions, where
+from clock.api.connecting import now
+from clock.inspection import FoundJob
+from clock.inspection.jobs.pages import PAGE_JOBS, SCANNED_JOBS, Order, Page, Place
+from clock.store import Redis
+
+
+class JobPlace:
+    """A queue or a sorted set of jobs. Its methods raise StoreUnavailable.
+
+    Each method that reads Redis has an awaitable twin, whose name starts with `a`.
+    """
+
+    def __init__(self, redis: Redis, place: Place) -> None:
+        self._redis = redis
+        self._place = place
+
+    def size(self) -> int:
+        """The number of jobs."""
+        return self._place.size()
+
+    def __len__(self) -> int:
+        return self.size()
+
+    def __bool__(self) -> bool:
+        return True  # an empty place is still a place, and its size costs a round trip
+
+    def __iter__(self) -> Iterator[FoundJob]:
+        return self.search()
+
+    def search(self, *, order: Order = "first", **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
+        """The jobs that meet all conditions (see `Conditions`), read in bounded steps while the caller iterates.
+
+        A queue starts with the job that a worker takes next ("first"), or with the newest ("last"). A sorted set
+        starts with the job that is due or died first, or with the last. Jobs that come or go do not disturb the
+        search of a sorted set. In a queue, "first" may miss jobs while workers take some, and "last" may return
+        jobs twice while some are pushed.
+        """
+        return self._place.jobs(where(**conditions), now=now(), order=order)
+
+    def page(
+        self,
+        cursor: str | None = None,
+        *,
+        limit: int = PAGE_JOBS,
+        order: Order = "first",
+        scan: int = SCANNED_JOBS,
+        **conditions: Unpack[Conditions],
+    ) -> Page:
+        """A page of the jobs that meet all conditions: at most `limit` jobs, after reading at most `scan`.
+
+        `cursor` is the `cursor` of the page before, or None for the first page. Raises InvalidCursor.
+        """
+        wanted = where(**conditions)
+        return self._place.page(wanted, now=now(), cursor=cursor, limit=limit, order=order, scan=scan)
+
+    def find(self, jid: str) -> FoundJob | None:
+        """The job with this id, or None if it is not here. Redis reads through all jobs, in bounded steps."""
+        return next(self.search(jid=jid), None)
+
+    asize = awaitable(size)
+    asearch = awaitable_items(search)
+    apage = awaitable(page)
+    afind = awaitable(find)

@@ -1,0 +1,160 @@
+"""One job by its id, wherever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from clock.api.awaitable import awaitable
+from clock.api.connecting import connected, instant, now
+from clock.clocks import SystemClock
+from clock.errors import SearchIncomplete
+from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
+from clock.inspection.jobs.busy import claimed_jobs
+from clock.inspection.jobs.job_history import Moment, moments
+from clock.inspection.jobs.limits import delete_blocked, find_blocked
+from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
+from clock.job.delays import Time, due_at
+from clock.store import Redis, listing
+from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
+from clock.store.server.shards import every
+
+State = Literal["running", "enqueued", "scheduled", "retry", "dead", "parked", "blocked"]
+
+WITHIN_SECONDS = 5.0  # of a search through all places: some million jobs
+
+_monotonic = SystemClock().monotonic
+
+_SETS: Mapping[SetName, State] = {RETRY: "retry", SCHEDULE: "scheduled", DEAD: "dead"}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The place of a job: `state`, and the name of its queue, set, worker, class (parked) or limit (blocked)."""
+
+    state: State
+    where: str
+    job: FoundJob
+
+
+class JobRef:
+    """The job with the id `jid`. Its methods raise StoreUnavailable.
+
+    Redis has no index of jobs: each method reads through all places of jobs, in bounded steps, for
+    `within` seconds at most. Each has an awaitable twin, whose name starts with `a`.
+    """
+
+    def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
+        self.jid = jid
+        self._redis = connected(redis)
+        self._within = within
+
+    def __repr__(self) -> str:
+        return f"JobRef({self.jid!r})"
+
+    def locate(self) -> Located | None:
+        """The place of the job, or None if it is done, was deleted, or never existed.
+
+        A job that moves on during the search may be missed. Raises SearchIncomplete.
+        """
+        for held in claimed_jobs(self._redis):
+            if held.job.jid == self.jid:
+                return Located("running", held.worker, held.job)
+        end = _monotonic() + self._within
+        for state, place in self._places():
+            job = self._found_in(place, end)
+            if job:
+                return Located(state, place.name, job)
+        blocked = find_blocked(self._redis, self.jid)
+        return Located("blocked", blocked[0].name, blocked[1]) if blocked else None
+
+    def history(self) -> list[Moment]:
+        """The job's history while it is in Redis, oldest first: its times, and the firing that pushed it.
+
+        Raises SearchIncomplete.
+        """
+        located = self.locate()
+        return moments(self._redis, located.job) if located else []
+
+    def cancel(self) -> bool:
+        """Cancel the job: delete it if it waits, ask it to end if it runs. False: it is done or never was.
+
+        A running job gets `JobCancelled` at its next checkpoint: see `Job.check`. If the search does not find the
+        job in time, a worker removes it when it claims it. Raises SearchIncomplete then.
+        """
+        self._mark(KEPT_SECONDS)
+        located = self.locate()
+        if located is None:
+            self._mark(MISSED_SECONDS)
+            return False
+        if located.state in ("running", "parked"):
+            return True
+        is_deleted = self._delete(located)
+        if is_deleted:
+            for place in every(self._redis):
+                unmark(place, self.jid)
+        return True
+
+    def _delete(self, located: Located) -> bool:
+        if located.state == "blocked":
+            return delete_blocked(self._redis, self.jid)
+        if located.state == "enqueued":
+            return bool(QueueJobs(self._redis, located.where).delete([located.job], "cancelled"))
+        place = self._waiting(located)
+        return bool(place and place.delete([located.job], "cancelled"))
+
+    def _mark(self, seconds: float) -> None:
+        for place in every(self._redis):
+            mark(place, [self.jid], now=instant(), seconds=seconds)
+
+    def reschedule(self, at: Time) -> bool:
+        """Set the due time of a scheduled, retried or dead job to `at`. False: it is in none of these sets.
+
+        `at`: an aware datetime, or a timedelta or seconds from now. Raises SearchIncomplete, ValueError.
+        """
+        due = due_at(at, now())
+        located = self.locate()
+        place = self._waiting(located)
+        return bool(located and place and place.reschedule([located.job], due))
+
+    def run_now(self) -> bool:
+        """Enqueue a scheduled, retried or dead job now; False: it is in none of these sets.
+
+        Raises SearchIncomplete.
+        """
+        located = self.locate()
+        place = self._waiting(located)
+        return bool(located and place and place.enqueue([located.job], now()))
+
+    def _waiting(self, located: Located | None) -> WaitingSet | None:
+        """The set in which the job was found, or None if it is elsewhere or was not found."""
+        name = next((name for name, state in _SETS.items() if located and state == located.state), None)
+        return WaitingSet(self._redis, name) if name else None
+
+    def _places(self) -> Iterator[tuple[State, Place]]:
+        """The places in which a job may wait. Places that are usually short come first."""
+        for name, state in _SETS.items():
+            yield state, set_place(self._redis, name)
+        for job_class in listing.parked(self._redis):
+            yield "parked", parked_place(self._redis, job_class)
+        for queue in listing.queue_names(self._redis):
+            yield "enqueued", queue_place(self._redis, queue)
+
+    def _found_in(self, place: Place, end: float) -> FoundJob | None:
+        wanted, cursor = JobFilter(frozenset([self.jid])), None
+        while True:
+            page = place.page(wanted, now=0.0, cursor=cursor, limit=1)
+            if page.jobs:
+                return page.jobs[0]
+            if page.cursor is None:
+                return None
+            if _monotonic() > end:
+                raise SearchIncomplete(self.jid, self._within)
+            cursor = page.cursor
+
+    alocate = awaitable(locate)
+    ahistory = awaitable(history)
+    acancel = awaitable(cancel)
+    areschedule = awaitable(reschedule)
+    arun_now = awaitable(run_now)

@@ -1,0 +1,157 @@
+"""Schedules made at run time: events that a program or a person adds, edits and deletes without a deploy."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, Unpack
+
+from clock.api.awaitable import awaitable
+from clock.api.connecting import connected, now
+from clock.clocks import from_ms
+from clock.errors import DeclarationError
+from clock.inspection.audit import Change, note_change
+from clock.inspection.events.schedules import event_of, next_runs, split
+from clock.store import Redis
+from clock.store.ledger import schedules, timetable_changes
+from clock.store.ledger.schedules import StoredSchedule
+from clock.timetable import Event
+
+
+class ScheduleFields(TypedDict, total=False):
+    """When a schedule is due, and how its job is pushed. Give one of `cron`, `every`, `rrule` and `sun`.
+
+    `every` is a timedelta, seconds, or a text like "10 minutes". `at` is a time of day or a list. The default
+    of `tz` is UTC. `args` is a list; "DUE_AT" in it is replaced by the due instant.
+    """
+
+    cron: str
+    every: timedelta | float | str
+    rrule: str
+    sun: str
+    at: str | Sequence[str]
+    tz: str
+    spread: timedelta | float | str
+    jitter: timedelta | float | str
+    args: Sequence[Any]
+    queue: str
+    catch_up: str
+    catch_up_within: timedelta | float | str
+    overlap: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A stored schedule. `version` changes with each edit; `fields` has its timing, job, arguments and options."""
+
+    name: str
+    version: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleChange:
+    """The effect of a put. `before` and `after` have the fields that differ; a new schedule has no `before`.
+
+    `next_runs` are the next ten due instants of the schedule, as of now. `restarts`: its timing changes, so it
+    starts again, and missed runs are not caught up.
+    """
+
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    next_runs: Sequence[datetime]
+    restarts: bool
+
+
+class Schedules:
+    """The schedules in Redis. Clocks read them every 5 seconds; an edit never fires an event by itself.
+
+    Its methods raise StoreUnavailable. Each has an awaitable twin, with the prefix `a`. `redis` is a connection of
+    `api.connect`; without it the process's own connection is used. The audit log shows `by`, the name of the user,
+    and `source`, the program.
+    """
+
+    def __init__(self, *, redis: Redis | None = None, by: str | None = None, source: str | None = None) -> None:
+        self._redis = connected(redis)
+        self._by = by or getpass.getuser()
+        self._source = source or f"api on {socket.gethostname()}"
+
+    def stored(self) -> list[Schedule]:
+        """All schedules, in the order of their names."""
+        return list(map(_shown, schedules.read(self._redis)))
+
+    def get(self, name: str) -> Schedule | None:
+        """The schedule of that name; None: missing."""
+        found = schedules.read_one(self._redis, name)
+        return _shown(found) if found else None
+
+    def put(self, name: str, *, job: Any, version: int | None = None, **fields: Unpack[ScheduleFields]) -> int:
+        """Create or replace a schedule; returns its new version.
+
+        `job` is a job class, or the name of a class that this process has imported. `version` is the version to be
+        replaced: 0 only creates, None replaces any. Raises DeclarationError for invalid fields, for an unknown job
+        class, and for the name of an event in the clock file; ScheduleConflict if the version is another one.
+        """
+        timing, rest = self._split(name, job, fields)
+        made = schedules.put(self._redis, name, timing, rest, version)
+        self._audit("put_schedule", name)
+        return made
+
+    def preview(self, name: str, *, job: Any, **fields: Unpack[ScheduleFields]) -> ScheduleChange:
+        """The effect that a put would have; changes nothing. Raises DeclarationError."""
+        timing, rest = self._split(name, job, fields)
+        stored = schedules.read_one(self._redis, name)
+        old, new = stored.fields if stored else {}, {**timing, **rest}
+        differ = [field for field in {**old, **new} if old.get(field) != new.get(field)]
+        event = event_of(name, new)
+        return ScheduleChange(
+            {field: old[field] for field in differ if field in old},
+            {field: new[field] for field in differ if field in new},
+            next_runs(event, _now()),
+            restarts=stored is not None and dict(stored.timing) != timing,
+        )
+
+    def event(self, name: str, *, job: Any, **fields: Unpack[ScheduleFields]) -> Event:
+        """The event that a schedule with these fields would be. Raises DeclarationError."""
+        timing, rest = self._split(name, job, fields)
+        return event_of(name, {**timing, **rest})
+
+    def delete(self, name: str, *, version: int | None = None) -> bool:
+        """Delete a schedule; False: it was missing. `version` is the version that it must have; None: any.
+
+        Raises ScheduleConflict.
+        """
+        is_deleted = schedules.delete(self._redis, name, version)
+        if is_deleted:
+            self._audit("delete_schedule", name)
+        return is_deleted
+
+    def _split(self, name: str, job: Any, fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The fields as they are stored. Raises DeclarationError."""
+        job_name = job if isinstance(job, str) else getattr(job, "wire_name", repr(job))
+        timing, rest = split({"tz": "UTC", **fields, "job": job_name})
+        event_of(name, {**timing, **rest})
+        if name in timetable_changes.declared(self._redis):
+            raise DeclarationError(f"the clock file declares an event {name!r}: choose another name")
+        return timing, rest
+
+    def _audit(self, what: str, name: str) -> None:
+        note_change(self._redis, Change(self._by, what, name, 1, self._source))
+
+    astored = awaitable(stored)
+    aget = awaitable(get)
+    aput = awaitable(put)
+    apreview = awaitable(preview)
+    adelete = awaitable(delete)
+
+
+def _shown(stored: StoredSchedule) -> Schedule:
+    return Schedule(stored.name, stored.version, stored.fields)
+
+
+def _now() -> datetime:
+    return from_ms(round(now() * 1000))

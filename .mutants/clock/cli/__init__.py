@@ -1,0 +1,3 @@
+from clock.cli.app import main
+
+__all__ = ["main"]

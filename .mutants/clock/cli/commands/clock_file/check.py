@@ -1,0 +1,139 @@
+"""`clock check`: errors and likely mistakes in a clock file."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering, config_option
+from clock.cli.output import Styled, echo, echo_json
+from clock.cli.wiring import connected, load_timetable
+from clock.clocks import SystemClock
+from clock.config import file_used, load_config
+from clock.errors import DeclarationError
+from clock.job.registry import import_jobs
+from clock.lint.against.stored_events import stored_events
+from clock.lint.against.stored_jobs import stored_jobs
+from clock.lint.rules import Finding, Look, differs, findings
+from clock.timetable import zone_name
+
+MOST_SHOWN = 20  # findings of one rule, as text: the findings of thousands of events would hide the others
+FEW = 5  # if there are more findings, this many are shown
+
+
+@click.command(short_help="Check the clock file for errors and likely mistakes.")
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@config_option
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.option("--against", metavar="REDIS_URL", help="Also check the jobs and events that are in this Redis.")
+@click.option("--strict", is_flag=True, help="With --against: exit 1 if this code cannot run a job in Redis.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as --format json does.")
+@click.pass_context
+def check(
+    ctx: click.Context, /, clock_file: Path, config: Path | None, form: str, as_json: bool, **stored: Any
+) -> None:
+    """Check CLOCK_FILE (default: lib/clock.py) for errors and likely mistakes. Exits 1 on errors.
+
+    With --against it also reads the jobs in Redis, before a deploy, and reports those that the new code cannot
+    run: unknown classes, arguments that no longer fit, missing encryption keys. It reports queues without a
+    worker, and events that were removed or renamed. It changes nothing. It reads about 10,000 jobs of
+    a place that has more, and reports that.
+
+    \b
+    Example: python -m clock check lib/clock.py --format github
+    Example: python -m clock check --against $REDIS_URL --strict
+    """
+    answering()
+    form = "json" if as_json else form
+    url, strict = stored["against"], stored["strict"]
+    if strict and not url:
+        raise click.UsageError("--strict needs --against REDIS_URL")
+    found, zone = _findings(clock_file, config)
+    in_redis = _stored(url, clock_file, config) if url and zone else []
+    if form == "text" and zone:
+        echo(f"zone: {zone}")
+    {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form]([*found, *in_redis], clock_file)
+    ctx.exit(any(finding.level == "error" for finding in [*found, *(in_redis if strict else [])]))
+
+
+def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
+    """The findings in Redis. The application's jobs are imported, as a worker imports them."""
+    settings = load_config({"clock_file": clock_file}, file=config)
+    settings = replace(settings, redis=url, redis_source="the option --against")
+    timetable = load_timetable(settings)
+    import_jobs(*settings.require)
+    redis = connected(settings)
+    names = {name for name, _ in (*settings.queues, *(q for one in settings.capsules for q in one.queues))}
+    return [*stored_jobs(redis, names if file_used(config) else None), *stored_events(redis, timetable)]
+
+
+def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str]:
+    """The findings, and the file's time zone with its source, if the file can be loaded."""
+    try:
+        settings = load_config({"clock_file": clock_file}, file=config)
+        timetable = load_timetable(settings)
+    except DeclarationError as error:
+        where, text = _split(str(error))
+        return [Finding("error", "declaration", "", where or str(clock_file), text)], ""
+    queues = [name for name, _ in settings.queues] if file_used(config) else None
+    zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
+    look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
+    return [*findings(look), *differs(timetable, load_timetable(settings))], zone
+
+
+def _split(message: str) -> tuple[str, str]:
+    """The place at the start of an error, and the rest."""
+    place = re.match(r"(.+?:\d+): ", message)
+    return (place[1], message[place.end() :]) if place else ("", message)
+
+
+def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
+    by_rule: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    for finding in found:
+        by_rule[finding.level, finding.rule].append(finding)
+    for (level, rule), several in by_rule.items():
+        shown = several if len(several) <= MOST_SHOWN else several[:FEW]
+        for finding in shown:
+            name = f"{finding.event}: " if finding.event else ""
+            echo(f"{finding.source}: ", _level(level), f": {name}{finding.text}")
+        if len(several) > len(shown):
+            more = f": {len(several) - len(shown):,} more of this kind ({rule}); --format json lists them all"
+            echo(f"{clock_file}: ", _level(level), more)
+    errors = sum(finding.level == "error" for finding in found)
+    echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
+
+
+def _level(level: str) -> Styled:
+    return Styled(level, fg="red" if level == "error" else "yellow")
+
+
+def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:
+    rows = [{**asdict(finding), "at": finding.at and finding.at.isoformat()} for finding in found]
+    echo_json(rows)
+
+
+def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
+    """Workflow commands of GitHub Actions: an annotation at the line."""
+    for finding in found:
+        path, _, line = finding.source.rpartition(":")
+        text = f"{finding.event}: {finding.text}" if finding.event else finding.text
+        title = f"clock check ({finding.rule})"
+        echo(f"::{finding.level} file={_escaped(path or finding.source)},line={line},title={title}::{_data(text)}")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

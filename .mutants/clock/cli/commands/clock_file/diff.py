@@ -1,0 +1,64 @@
+"""`clock diff`: the runs that a change of a clock file changes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from clock.cli.options import answering, config_option, span_of
+from clock.cli.output import echo_json, echo_page
+from clock.cli.wiring import load_timetable
+from clock.clocks import SystemClock
+from clock.config import load_config
+from clock.diff.comparison import compare
+from clock.diff.comparison_text import to_json, to_markdown, to_text
+from clock.diff.description import describe
+from clock.diff.revisions import describe_revision, is_revision
+from clock.timetable import Timetable
+
+LOSES_FIRINGS = 3  # the exit code if an event no longer runs
+_FORMS = {"text": to_text, "markdown": to_markdown}
+
+
+@click.command(short_help="Compare the runs of two versions of a clock file.")
+@click.argument("old")
+@click.argument("new", default="lib/clock.py", type=click.Path(path_type=Path))
+@click.option(
+    "--days", type=click.IntRange(min=1), default=30, show_default=True, help="Number of days to compare."
+)
+@click.option("--from", "begin", metavar="WHEN", help="Start of the comparison; default: now.")
+@click.option("--format", "form", type=click.Choice([*_FORMS, "json"]), default="text", show_default=True)
+@config_option
+@click.pass_context
+def diff(
+    ctx: click.Context, old: str, new: Path, days: int, begin: str | None, form: str, config: Path | None
+) -> None:
+    """Show which runs differ between the clock files OLD and NEW (default: lib/clock.py).
+
+    OLD is a clock file or REV:PATH, a clock file of another git revision, which is loaded with that revision's
+    jobs and settings. Events in YAML are included on both sides. Exits 3 if an event no longer runs.
+
+    \b
+    Example: python -m clock diff main:lib/clock.py lib/clock.py --days 30 --format markdown
+    """
+    answering()
+    timetable = _loaded(new, config)
+    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
+    after = describe(timetable, start, end)
+    before = (
+        describe_revision(old, start, end)
+        if is_revision(old)
+        else describe(_loaded(Path(old), config), start, end)
+    )
+    difference = compare(before, after)
+    if form == "json":
+        echo_json(json.loads(to_json(difference)))
+    else:
+        echo_page(_FORMS[form](difference))
+    ctx.exit(LOSES_FIRINGS if difference.loses_firings else 0)
+
+
+def _loaded(clock_file: Path, config: Path | None) -> Timetable:
+    return load_timetable(load_config({"clock_file": clock_file}, file=config))

@@ -1,0 +1,55 @@
+"""`clock explain`: the clock file in sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
+from clock.cli.wiring import load_timetable
+from clock.clocks import SystemClock
+from clock.timetable import Timetable, explanation
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--markdown", is_flag=True, help="Write Markdown, for a page in the repository.")
+@json_option
+@shared_options
+def explain(markdown: bool, as_json: bool, **options: Any) -> None:
+    """Describe each event in plain English.
+
+    \b
+    Example: python -m clock explain --markdown > SCHEDULES.md
+    """
+    config = answering_settings(**options)
+    timetable = load_timetable(config)
+    now = SystemClock().now().replace(microsecond=0)
+    if as_json:
+        echo_json({event.name: explanation.explain(event, now) for event in timetable.events})
+    elif markdown:
+        echo_page(_page(timetable, config.clock_file))
+    else:
+        for event in timetable.events:
+            echo(event.name, bold=True)
+            echo_wrapped(explanation.explain(event, now), first="  ", indent="  ")
+
+
+def _page(timetable: Timetable, path: Path) -> str:
+    lines = [
+        "# Schedules",
+        "",
+        f"Written by `clock explain --markdown` from `{path}`; edit that file, not this one.",
+        "",
+    ]
+    for event in timetable.events:
+        lines += [f"- **{_escaped(event.name)}**: {_escaped(explanation.explain(event))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """The text with Markdown's special characters escaped."""
+    return "".join(f"\\{character}" if character in "\\`*_<>[]|" else character for character in text)

@@ -1,0 +1,100 @@
+"""`clock forecast`: which jobs of the timetable will start late."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import answering_settings, shared_options, span_of
+from clock.cli.output import echo, echo_json, echo_page, json_option
+from clock.cli.wiring import all_events, load_timetable, opened
+from clock.clocks import SystemClock
+from clock.config import Config
+from clock.errors import ConfigurationError
+from clock.rehearsal.forecast.forecast import Forecast
+from clock.rehearsal.forecast.forecast import forecast as forecast_of
+from clock.rehearsal.forecast.forecast_text import to_json, to_svg, to_text
+from clock.rehearsal.forecast.load import live_slots, load_of, measured_seconds
+from clock.timetable import Timetable, with_rows
+from clock.timetable.periods import parse_period
+
+
+@click.command(short_help="Show which jobs will start late, and how to spread them.")
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of the forecast.")
+@click.option("--from", "begin", metavar="WHEN", help="Start; default: now.")
+@click.option(
+    "--slots", type=click.IntRange(1), help="Jobs that run at once; default: those of the running workers."
+)
+@click.option("--seconds", "took", multiple=True, metavar="CLASS=TIME", help="Run time of a class; repeatable.")
+@click.option(
+    "--default", "default", metavar="TIME", default="1s", show_default=True, help="Run time of other classes."
+)
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG drawing to this file.")
+@json_option
+@shared_options
+def forecast(
+    days: int, begin: str | None, slots: int | None, svg: Path | None, as_json: bool, **options: Any
+) -> None:
+    """Show which jobs of CLOCK_FILE (default: lib/clock.py) will start late, and by how much.
+
+    It also shows the busiest minutes, and suggests a .spread(...) for events that would then wait less. Run
+    times are the means of the last 3 days, as workers have measured them. Times without an offset are in the clock
+    file's zone.
+
+    \b
+    Example: python -m clock forecast --days 7 --svg forecast.svg
+    Example: python -m clock forecast --slots 5 --seconds SendReportJob=40s
+    """
+    given, default = _seconds(options.pop("took")), _period("--default", options.pop("default"))
+    config = answering_settings(**options)
+    timetable, measured, slots = _measured(config, slots, given)
+    start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
+    load = load_of(timetable, start, end, seconds={**measured, **given}, default=default)
+    _echo(forecast_of(load, slots), start, svg, as_json=as_json)
+
+
+def _measured(
+    config: Config, slots: int | None, given: dict[str, float]
+) -> tuple[Timetable, dict[str, float], int]:
+    """The events, the measured run times and the slots. Redis is read only if something of it is needed."""
+    if slots and given and not config.redis:
+        return load_timetable(config), {}, slots
+    redis, clock = opened(config)
+    slots = slots or live_slots(redis, clock.now())
+    if not slots:
+        raise ConfigurationError("no worker runs; pass --slots: how many jobs your workers will run at once")
+    return with_rows(all_events(config, redis)), measured_seconds(redis, clock.now()), slots
+
+
+def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool) -> None:
+    zone = start.tzinfo
+    assert zone is not None  # noqa: S101  # span_of gives aware times
+    if svg:
+        try:
+            svg.write_text(to_svg(made, zone), encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {svg}: {error.strerror}") from error
+    if as_json:
+        echo_json(to_json(made))
+    else:
+        echo_page(to_text(made, zone))
+        if svg:
+            echo(f"Wrote {svg}")
+
+
+def _seconds(took: tuple[str, ...]) -> dict[str, float]:
+    pairs = [text.partition("=") for text in took]
+    if wrong := [name for name, equals, _ in pairs if not equals]:
+        raise ConfigurationError(f"--seconds is {wrong[0]!r}; write CLASS=TIME: SendReportJob=40s")
+    return {name: _period(f"--seconds {name}", time) for name, _, time in pairs}
+
+
+def _period(option: str, text: str) -> float:
+    try:
+        return parse_period(text).total_seconds()
+    except ValueError:
+        raise ConfigurationError(f"{option} is {text!r}; write a time: 40s, 1.5s, 2m") from None

@@ -1,0 +1,134 @@
+"""`clock preview`: the future runs of a clock file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+
+from clock.cli.options import answering, config_option, span_of
+from clock.cli.output import echo, echo_json, echo_page, echo_table, json_option
+from clock.cli.wiring import load_timetable
+from clock.clocks import SystemClock
+from clock.config import load_config
+from clock.errors import ConfigurationError
+from clock.rehearsal.history import History
+from clock.rehearsal.rehearsal import run
+from clock.rehearsal.sources import read_ledger
+from clock.rehearsal.timeline import Timeline
+from clock.timetable import Timetable
+
+STEP = timedelta(days=30)  # the steps of the progress bar for a long span
+Span = tuple[datetime, datetime]
+
+
+class Output(TypedDict):
+    """The options for the form of the answer."""
+
+    svg: Path | None
+    chart: bool
+    as_json: bool
+
+
+@click.command(short_help="Show when each event will run.")
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
+@click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
+@click.option(
+    "--to", "end", metavar="WHEN", default="7d", show_default=True, help="End: a date, a time or a duration."
+)
+@click.option("--event", "-e", "events", multiple=True, metavar="NAME", help="Only this event; repeatable.")
+@click.option("--from-redis", metavar="URL", help="Start from the state stored in this Redis.")
+@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), help="Write an SVG chart to this file.")
+@click.option("--chart", is_flag=True, help="Print a chart, one line per day.")
+@config_option
+@json_option
+def preview(
+    clock_file: Path,
+    config: Path | None,
+    begin: str | None,
+    end: str,
+    events: tuple[str, ...],
+    from_redis: str | None,
+    **output: Unpack[Output],
+) -> None:
+    """Show when each event of CLOCK_FILE (default: lib/clock.py) will run, using the production code.
+
+    Conditions are evaluated with a simulated clock at each run; nothing is enqueued. Times without an offset
+    are in the clock file's zone. Intervals that count from the first start,
+    such as every(10).minutes, count from --from, or continue from the stored state with --from-redis.
+
+    \b
+    Example: python -m clock preview --from 2026-12-01 --to 2027-01-01 --svg december.svg
+    """
+    answering()
+    timetable = load_timetable(load_config({"clock_file": clock_file}, file=config))
+    start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
+    timeline = _timeline(_rehearse(timetable, start, stop, from_redis), start, stop)
+    timeline = timeline.only(*events) if events else timeline
+    if output["svg"]:
+        _write(output["svg"], timeline.svg())
+    if output["as_json"]:
+        echo_json(json.loads(timeline.to_json()), indent=1)
+    elif output["chart"]:
+        echo_page(timeline.chart())
+    elif output["svg"]:
+        echo(f"Wrote {output['svg']}: {len(timeline):,} runs")
+    else:
+        _echo_firings(timeline, timetable)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | None) -> list[History]:
+    """The histories of the span, a month at a time, with a progress bar on a terminal."""
+    ledger = read_ledger(url) if url else None
+    histories: list[History] = []
+    pieces = list(_pieces(start, stop))
+    with _shown(pieces) as shown:
+        for begin, end in shown:
+            history = run(timetable, start_time=begin, end_time=end, ledger=ledger)
+            ledger = history.ledger
+            histories.append(history)
+    return histories
+
+
+def _timeline(histories: list[History], start: datetime, stop: datetime) -> Timeline:
+    rows = chain.from_iterable(history.rows() for history in histories)
+    names = dict.fromkeys(name for history in histories for name in history.names)
+    return Timeline(rows, [*names], start=start, end=stop, zone=histories[0].timetable.settings.tz)
+
+
+def _shown(pieces: list[Span]) -> AbstractContextManager[Iterable[Span]]:
+    """The pieces, with a progress bar on a terminal."""
+    if len(pieces) < 2 or not sys.stderr.isatty():
+        return nullcontext(pieces)
+    return click.progressbar(pieces, label="Rehearsing", file=sys.stderr)
+
+
+def _pieces(start: datetime, stop: datetime) -> Iterator[Span]:
+    while start < stop:
+        end = min(start + STEP, stop)
+        yield start, end
+        start = end
+
+
+def _echo_firings(timeline: Timeline, timetable: Timetable) -> None:
+    if not len(timeline):
+        echo(f"No runs from {timeline.start} to {timeline.end}.")
+        return
+    actions = {event.name: str(event.action) for event in timetable.events}
+    rows = [(f"{firing.at:%a %Y-%m-%d %H:%M:%S %Z}", firing.event, actions[firing.event]) for firing in timeline]
+    echo_table(["when", "event", "what"], rows)
+    echo(f"{len(timeline):,} runs, times in {timeline.zone}")

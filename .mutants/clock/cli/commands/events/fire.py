@@ -1,0 +1,50 @@
+"""`clock fire`: run one event now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from clock.cli.auditing import audit
+from clock.cli.options import file_option, settings, shared_options
+from clock.cli.output import echo
+from clock.cli.wiring import all_events, connected, release, signature
+from clock.clocks import SystemClock
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.connection import set_default
+from clock.ticker import fire_manually
+from clock.timetable import action, find_event
+
+
+@click.command()
+@click.argument("name")
+@file_option
+@shared_options
+def fire(name: str, **options: Any) -> None:
+    """Run the event NAME now, outside its schedule.
+
+    NAME is an event of the file or a row of a database. Its jobs are pushed and the history records the run as
+    manual. Its scheduled runs are not affected.
+
+    \b
+    Example: python -m clock fire nightly
+    """
+    config = settings(**options)
+    clock = SystemClock()
+    redis = connected(config)
+    timetable = all_events(config, redis)
+    event = find_event(timetable, name)
+    set_default(redis)
+    with action(timetable.scheduler):  # like in a clock, `schedule.every` is an error in it
+        held = fire_manually(
+            event,
+            ledger=RedisLedger(redis),
+            clock=clock,
+            signature=signature(release(timetable.path, clock)),
+        )
+    count = len(held.jids)
+    audit(redis, "fire", f"{name}: {' '.join(held.jids)}", count)
+    echo(f"Fired {name!r}: {count} {'job' if count == 1 else 'jobs'} pushed")
+    for jid in held.jids:
+        echo("  ", jid)

@@ -1,0 +1,86 @@
+"""`clock pause` and `clock resume`: pause and resume an event or the whole clock."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import click
+
+from clock.cli.auditing import audit
+from clock.cli.options import answering_settings, file_option, later, shared_options
+from clock.cli.output import echo
+from clock.cli.wiring import all_events, opened
+from clock.clocks import from_ms, to_ms
+from clock.store import Redis, listing
+from clock.store.ledger import pauses
+from clock.store.ledger.pauses import ALL, Pause
+from clock.timetable import Timetable, find_event
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "whole", is_flag=True, help="All events.")
+@click.option(
+    "--until", metavar="WHEN", help="End of the pause: 2026-12-01 08:00, tomorrow, or a duration: 2h, 30m."
+)
+@click.option("--note", metavar="TEXT", help="Reason; shown by status, history and why.")
+@click.option("--by", metavar="WHO", help="Name of the person who pauses; default: the current user.")
+@file_option
+@shared_options
+def pause(
+    name: str | None, whole: bool, until: str | None, note: str | None, by: str | None, **options: Any
+) -> None:
+    """Pause the event NAME, or with --all the whole clock.
+
+    Runs due during the pause are recorded as paused and never caught up. Without --until, it lasts until `resume`.
+
+    \b
+    Example: python -m clock pause nightly --until 2h --note "the mail server moves"
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config)
+    timetable = all_events(config, redis)
+    event = _event(redis, timetable, name, whole=whole)
+    now = clock.now()
+    zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
+    end = None if until is None else later("--until", until, now, zone)
+    wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
+    made = pauses.pause(redis, event, wanted)
+    audit(redis, *(("pause_all", "all events") if event == ALL else ("pause", event)))
+    lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
+    echo(f"Paused {_subject(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--all", "whole", is_flag=True, help="All events.")
+@file_option
+@shared_options
+def resume(name: str | None, whole: bool, **options: Any) -> None:
+    """Resume the event NAME, or with --all the whole clock.
+
+    \b
+    Example: python -m clock resume nightly
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config)
+    is_paused = name is not None and not whole and name in pauses.read(redis)
+    event = str(name) if is_paused else _event(redis, all_events(config, redis), name, whole=whole)
+    ended = pauses.resume(redis, event, to_ms(clock.now()))
+    if ended:
+        audit(redis, *(("resume_all", "all events") if event == ALL else ("resume", event)))
+    echo(f"Resumed {_subject(event)}" if ended else f"{_subject(event)} was not paused")
+
+
+def _event(redis: Redis, timetable: Timetable, name: str | None, *, whole: bool) -> str:
+    """The event to pause: of the file, of a database row, or one stored by a clock."""
+    if whole == (name is not None):
+        raise click.UsageError("give an event name or --all")
+    if name is not None and name not in listing.ledger(redis):
+        find_event(timetable, name)
+    return name or ALL
+
+
+def _subject(event: str) -> str:
+    return "the whole clock" if event == ALL else repr(event)

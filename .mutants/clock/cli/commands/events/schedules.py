@@ -1,0 +1,172 @@
+"""`clock schedules`: events that are added and changed at run time."""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import datetime
+from typing import Any, cast
+
+import click
+
+from clock.api.schedules import Schedule, ScheduleChange, ScheduleFields, Schedules
+from clock.cli.auditing import SOURCE
+from clock.cli.groups import CommandGroup
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.cli.wiring import opened, timetable_if_any
+from clock.config import Config
+from clock.errors import ClockError, ConfigurationError
+from clock.import_path import add_application
+from clock.job.registry import import_jobs
+from clock.timetable.clock_file.zones.zone_names import find_zone
+
+
+@click.group(cls=CommandGroup)
+def schedules() -> None:
+    """Add, change and delete events at run time, without a deploy.
+
+    They are stored in Redis. Clocks read them every 5 seconds. A change never runs an event by itself.
+    """
+
+
+@schedules.command("list", short_help="List the schedules.")
+@json_option
+@shared_options
+def list_command(as_json: bool, **options: Any) -> None:
+    """List the schedules in Redis. `clock list` shows the events of the clock file.
+
+    \b
+    Example: python -m clock schedules list
+    """
+    redis, _ = opened(answering_settings(**options))
+    found = Schedules(redis=redis).stored()
+    if as_json:
+        echo_json([_as_json(one) for one in found])
+    elif found:
+        echo_table(["schedule", "version", "when", "job", "args"], [_row(one) for one in found])
+    else:
+        echo("No schedules. Create one with: clock schedules put NAME --cron ... --job ...")
+
+
+@schedules.command("put", short_help="Create or change a schedule.")
+@click.argument("name")
+@click.option("--job", required=True, metavar="CLASS", help="Job class.")
+@click.option("--cron", metavar="TEXT", help="Cron expression: '0 6 * * mon-fri'.")
+@click.option("--every", metavar="TEXT", help="Period: '10 minutes', '2 hours', '1 day'.")
+@click.option("--at", metavar="TIMES", help="Times of day for --every: '06:00' or '06:00, 18:00'.")
+@click.option("--tz", metavar="ZONE", help="Time zone; default: UTC.")
+@click.option("--args", metavar="JSON", help="Arguments as a JSON list; default: [].")
+@click.option("--queue", metavar="NAME", help="Queue; default: the job's.")
+@click.option(
+    "--catch-up",
+    type=click.Choice(["latest", "all", "skip"]),
+    help="Which missed runs are made later; default: latest.",
+)
+@click.option("--version", type=click.IntRange(0), help="Change only this version; 0: only create.")
+@click.option("--dry-run", is_flag=True, help="Show the change and the next ten runs, and change nothing.")
+@json_option
+@shared_options
+def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+    """Create the schedule NAME, or replace it, and show the next ten runs.
+
+    The job's module is imported, and its arguments are checked. Use --version with the version that `list` shows:
+    the change is refused if another person has changed the schedule since.
+
+    \b
+    Example: python -m clock schedules put daily.report --cron "0 6 * * *" --tz Europe/Berlin --job SendReportJob
+    Example: python -m clock schedules put feed --every "10 minutes" --job FetchNewsJob --args '["sport"]'
+    """
+    fields = _fields(
+        {name: options.pop(name) for name in ("cron", "every", "at", "tz", "args", "queue", "catch_up")}
+    )
+    config = answering_settings(**options)
+    add_application(config.clock_file)
+    timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
+    import_jobs(*(path for path in config.require if path.exists()))
+    writer = _writer(config)
+    change = writer.preview(name, job=job, **fields)
+    made = None if dry_run else writer.put(name, job=job, version=version, **fields)
+    if as_json:
+        echo_json({"schedule": name, "version": made, "dry_run": dry_run, **_change_json(change)})
+        return
+    zone = str(fields.get("tz") or "UTC")
+    _echo_change(name, change, zone)
+    echo("Nothing was changed." if dry_run else f"Stored {name!r} as version {made}.")
+
+
+@schedules.command("delete", short_help="Delete a schedule.")
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), help="Delete only this version.")
+@shared_options
+def delete(name: str, version: int | None, **options: Any) -> None:
+    """Delete the schedule NAME. Jobs that it has pushed stay.
+
+    \b
+    Example: python -m clock schedules delete feed
+    """
+    writer = _writer(answering_settings(**options))
+    if not writer.delete(name, version=version):
+        known = ", ".join(one.name for one in writer.stored()) or "none"
+        raise ClockError(f"no schedule is named {name!r}. The schedules are: {known}")
+    echo(f"Deleted {name!r}")
+
+
+def _writer(config: Config) -> Schedules:
+    redis, _ = opened(config)
+    return Schedules(redis=redis, source=f"{SOURCE} on {socket.gethostname()}")
+
+
+def _fields(given: dict[str, Any]) -> ScheduleFields:
+    fields = {name: value for name, value in given.items() if value is not None}
+    if "args" in fields:
+        try:
+            args = json.loads(fields["args"])
+        except ValueError:
+            args = None
+        if not isinstance(args, list):
+            raise ConfigurationError(f"--args is {fields['args']!r}; it must be a JSON list: '[1, \"weekly\"]'")
+        fields["args"] = args
+    return cast("ScheduleFields", fields)
+
+
+def _row(one: Schedule) -> tuple[object, ...]:
+    fields = one.fields
+    when = " ".join(f"{name} {fields[name]}" for name in ("cron", "every", "rrule", "sun", "at") if name in fields)
+    return (
+        one.name,
+        one.version,
+        f"{when} ({fields.get('tz')})",
+        fields.get("job"),
+        json.dumps(fields.get("args", [])),
+    )
+
+
+def _echo_change(name: str, change: ScheduleChange, zone: str) -> None:
+    for field in {**change.before, **change.after}:
+        before, after = change.before.get(field), change.after.get(field)
+        echo(f"  {field}: ", after if before is None else f"{before} -> {'none' if after is None else after}")
+    if not (change.before or change.after):
+        echo(f"  {name!r} has these fields already")
+    if change.restarts:
+        echo("  Its timing changes: it starts again, and runs that it missed before are not caught up.")
+    echo(f"Next runs, in {zone}:" if change.next_runs else "It never runs.")
+    for at in change.next_runs:
+        echo("  ", _local(at, zone))
+
+
+def _local(at: datetime, zone: str) -> str:
+    return f"{at.astimezone(find_zone(zone)):%a %Y-%m-%d %H:%M:%S %Z}"
+
+
+def _as_json(one: Schedule) -> dict[str, object]:
+    return {"name": one.name, "version": one.version, **one.fields}
+
+
+def _change_json(change: ScheduleChange) -> dict[str, object]:
+    return {
+        "before": change.before,
+        "after": change.after,
+        "restarts": change.restarts,
+        "next_runs": [at.isoformat() for at in change.next_runs],
+    }

@@ -1,0 +1,90 @@
+"""`clock batches`: batches, their progress and their failures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from clock.api import Batches, BatchRef
+from clock.cli.job_arguments import limit_option
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.cli.wiring import opened
+from clock.inspection.jobs.batches import BatchView
+
+
+@click.command(short_help="List batches, or show one with its failures.")
+@click.argument("bid", required=False)
+@click.option("--seal", is_flag=True, help="Seal the batch BID: its opener will not add more jobs.")
+@limit_option
+@json_option
+@shared_options
+@click.pass_context
+def batches(ctx: click.Context, /, bid: str | None, seal: bool, limit: int, as_json: bool, **options: Any) -> None:
+    """List batches, the newest first; or show the batch BID with the jobs that have ended without success.
+
+    Exits 1 if BID is unknown.
+
+    \b
+    Example: python -m clock batches
+    """
+    redis, _ = opened(answering_settings(**options))
+    if bid is None:
+        if seal:
+            raise click.UsageError("--seal needs the id of a batch: clock batches BID --seal")
+        _show_all(Batches(redis=redis).recent(), limit, as_json)
+        return
+    ref = BatchRef(bid, redis=redis)
+    if seal and ref.seal():
+        echo(f"{bid}: sealed")
+    view = ref.view()
+    if view is None:
+        echo(f"{bid}: unknown batch", err=True)
+        ctx.exit(1)
+    _show_one(ref, view, limit, as_json)
+
+
+def _show_all(found: Sequence[BatchView], limit: int, as_json: bool) -> None:
+    if as_json:
+        echo_json([_as_json(view) for view in found[:limit]])
+    elif not found:
+        echo("No batches.")
+    else:
+        names = ["batch", "state", "jobs", "done", "pending", "failed", "opened", "description"]
+        echo_table(names, [_row(view) for view in found[:limit]])
+        if len(found) > limit:
+            echo(f"... and {len(found) - limit} more; use --limit to show them")
+
+
+def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None:
+    failed = ref.failures(limit)
+    if as_json:
+        echo_json({**_as_json(view), "failures": [child._asdict() for child in failed]})
+        return
+    echo(f"{view.bid}: {view.state}, {view.done} of {view.total} jobs done, {view.pending} pending")
+    for event, at in sorted(view.fired.items(), key=lambda item: item[1]):
+        echo(f"{event}: {_date(at)}")
+    for name, value in (("parent", view.parent), ("opened by job", view.opener), ("about", view.description)):
+        if value:
+            echo(f"{name}: {value}")
+    if failed:
+        echo_table(["jid", "ended", "class"], [(child.jid, child.how, child.class_name) for child in failed])
+        if view.failed > limit:
+            echo(f"... and {view.failed - limit} more; use --limit to show them")
+
+
+def _row(view: BatchView) -> tuple[object, ...]:
+    counts = (view.total, view.done, view.pending, view.failed)
+    return (view.bid, view.state, *counts, _date(view.created_ms), view.description)
+
+
+def _as_json(view: BatchView) -> dict[str, object]:
+    return {**asdict(view), "total": view.total}
+
+
+def _date(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

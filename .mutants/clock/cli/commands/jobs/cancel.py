@@ -1,0 +1,36 @@
+"""`clock cancel`: cancels jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from clock.api import JobRef
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo, echo_json, json_option
+from clock.cli.wiring import opened
+
+
+@click.command(short_help="Cancel jobs: delete those that wait, ask running ones to end.")
+@click.argument("jids", nargs=-1, required=True, metavar="JID...")
+@json_option
+@shared_options
+@click.pass_context
+def cancel(ctx: click.Context, /, jids: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Cancel the jobs of these ids. A job that waits is deleted, a running one gets JobCancelled.
+
+    A running job ends at its next checkpoint: an item of an IterableJob, `self.check()`, or an `await`. A thread
+    is never interrupted. Exits 1 if a job was not found.
+
+    \b
+    Example: python -m clock cancel 2f9b51d4c0d3a86e7b1f0c5d
+    """
+    redis, _ = opened(answering_settings(**options))
+    found = {jid: JobRef(jid, redis=redis).cancel() for jid in jids}
+    if as_json:
+        echo_json([{"jid": jid, "cancelled": is_cancelled} for jid, is_cancelled in found.items()])
+    else:
+        for jid, is_cancelled in found.items():
+            echo(f"{jid}: {'cancelled' if is_cancelled else 'not found: it is done, or its id is wrong'}")
+    ctx.exit(0 if all(found.values()) else 1)

@@ -1,0 +1,132 @@
+"""`clock limits`: concurrency limits, and their maximum at run time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from clock.cli.groups import CommandGroup
+from clock.cli.job_arguments import limit_option
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.cli.wiring import opened
+from clock.inspection.jobs.limits import LimitView, blocked_jobs
+from clock.inspection.jobs.limits import limits as all_limits
+from clock.job.flow.limits import LARGEST
+from clock.printable import shortened_list
+from clock.store import Redis
+from clock.store.jobs.flow import limit_holders
+
+
+@click.group(cls=CommandGroup, invoke_without_command=True)
+@click.pass_context
+def limits(ctx: click.Context) -> None:
+    """List the concurrency limits, or set the maximum of one.
+
+    \b
+    Example: python -m clock limits
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_command)
+
+
+@limits.command("list", short_help="List the limits.")
+@limit_option
+@json_option
+@shared_options
+def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> None:
+    """List the limits that are in use or were set: name, maximum, holders, blocked jobs.
+
+    \b
+    Example: python -m clock limits list --json
+    """
+    redis, _ = opened(answering_settings(**options))
+    found = all_limits(redis)
+    if as_json:
+        echo_json([asdict(view) for view in found[:limit]])
+    elif not found:
+        echo("No limits are in use.")
+    else:
+        rows = [(view.name, _maximum(view), f"{view.holders:,}", f"{view.blocked:,}") for view in found[:limit]]
+        echo_table(["name", "maximum", "holders", "blocked"], rows)
+        if len(found) > limit:
+            echo(f"... and {len(found) - limit} more; use --limit to show them")
+
+
+@limits.command("show", short_help="Show what holds NAME, and what it holds back.")
+@click.argument("name")
+@limit_option
+@json_option
+@shared_options
+def show_command(name: str, limit: int, as_json: bool, **options: Any) -> None:
+    """Show the jobs that hold a place of the limit NAME, and the jobs that it holds back, in their order.
+
+    \b
+    Example: python -m clock limits show crm
+    """
+    redis, _ = opened(answering_settings(**options))
+    held, blocked = list(limit_holders.holders(redis, name)), blocked_jobs(redis, name, limit)
+    if as_json:
+        echo_json(
+            {
+                "name": name,
+                "holders": [
+                    {"jid": one.jid, "place": one.place, "since_ms": one.since_ms} for one in held[:limit]
+                ],
+                "blocked": [{"jid": job.jid, "class": job.job_class, "queue": job.queue} for job in blocked],
+            }
+        )
+        return
+    rows = [("holds a place", one.jid, one.place) for one in held[:limit]]
+    rows += [("is blocked", job.jid, f"{job.job_class}, queue {job.queue}") for job in blocked]
+    if rows:
+        echo_table(["job", "jid", "where"], rows)
+    else:
+        echo(f"No job holds a place of {name!r} or waits for one. {_names_in_use(redis)}")
+
+
+@limits.command("set", short_help="Set the maximum of the limit NAME.")
+@click.argument("name")
+@click.argument("maximum", type=click.IntRange(0, LARGEST))
+@shared_options
+def set_command(name: str, maximum: int, **options: Any) -> None:
+    """Set the maximum of the limit NAME at once, for all workers. 0 holds back all its jobs.
+
+    It replaces the maximum in the code until `limits reset`.
+
+    \b
+    Example: python -m clock limits set crm 10
+    """
+    redis, _ = opened(answering_settings(**options))
+    in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis))
+    freed = limit_holders.set_maximum(redis, name, maximum)
+    jobs = "1 job" if maximum == 1 else f"{maximum:,} jobs"
+    echo(f"{name}: at most {jobs} at a time; {freed:,} blocked jobs can run now")
+    if not in_use:
+        echo(f"Note: no job has this limit at this moment. {_names_in_use(redis)}")
+
+
+@limits.command("reset", short_help="Use the maximum in the code again.")
+@click.argument("name")
+@shared_options
+def reset_command(name: str, **options: Any) -> None:
+    """Remove the maximum that was set for the limit NAME.
+
+    \b
+    Example: python -m clock limits reset crm
+    """
+    redis, _ = opened(answering_settings(**options))
+    freed = limit_holders.set_maximum(redis, name, None)
+    echo(f"{name}: the maximum in the code counts; {freed:,} blocked jobs can run now")
+
+
+def _names_in_use(redis: Redis) -> str:
+    names = [view.name for view in all_limits(redis) if view.holders or view.blocked]
+    return f"Limits in use: {shortened_list(names)}" if names else "No limits are in use."
+
+
+def _maximum(view: LimitView) -> str:
+    shown = "?" if view.maximum is None else f"{view.maximum:,}"
+    return f"{shown} (set)" if view.is_set else shown

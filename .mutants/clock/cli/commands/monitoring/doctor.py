@@ -1,0 +1,82 @@
+"""`clock doctor`: problems that could lose or stop jobs, with fixes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from clock.cli.job_arguments import confirm, yes_option
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
+from clock.cli.wiring import opened
+from clock.clocks import to_ms
+from clock.inspection import Circumstances, Finding, Grade, examine
+from clock.inspection.doctor.doctor import adopt_jobs, forget_events
+from clock.inspection.jobs.batches import children_finding, correct_children
+from clock.inspection.jobs.limits import free_lost_holders, limits_finding
+from clock.inspection.jobs.locks import free_lost_locks, locks_finding
+from clock.store import Redis
+
+_COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
+
+
+@click.command(short_help="Check Redis for problems and suggest fixes.")
+@click.option(
+    "--repair", is_flag=True, help="Requeue the jobs of dead workers and delete the state of removed events."
+)
+@click.option(
+    "--deep", is_flag=True, help="Also check locks of unique jobs and batches against their jobs. Reads all jobs."
+)
+@yes_option
+@json_option
+@shared_options
+@click.pass_context
+def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: bool, **options: Any) -> None:
+    """Check Redis, the connection to it and the data in it for problems, and suggest fixes.
+
+    Checks the version, eviction, persistence, memory, TLS, clock skew, connections, permissions, jobs left
+    behind by dead workers, and stored state of removed events. Exits 1 if something must be fixed.
+
+    \b
+    Example: python -m clock doctor
+    """
+    config = answering_settings(**options)
+    redis, clock = opened(config, names_wrong_keys=False)
+    if repair:
+        confirm("Requeue the jobs of unregistered workers and delete the state of removed events?", yes)
+        _repair(redis)
+    now_ms = to_ms(clock.now())
+    if repair and deep:
+        echo(f"Locks without a job freed: {free_lost_locks(redis, now_ms)}")
+        echo(f"Places of limits without a job freed: {free_lost_holders(redis, now_ms)}")
+        echo(f"Jobs of batches corrected: {correct_children(redis, now_ms)}")
+    url = config.redis or os.environ.get("REDIS_URL") or "unix://"
+    found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
+    if deep:
+        found = [
+            *found,
+            locks_finding(redis, now_ms),
+            limits_finding(redis, now_ms),
+            children_finding(redis, now_ms),
+        ]
+    if as_json:
+        echo_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            _show(finding)
+    ctx.exit(1 if any(finding.grade is Grade.BAD for finding in found) else 0)
+
+
+def _show(finding: Finding) -> None:
+    grade = Styled(f"{finding.grade:8}", fg=_COLOURS[finding.grade], bold=True)
+    echo_wrapped(f"{finding.subject}: {finding.found}", first=grade, indent=" " * 8)
+    if finding.advice:
+        echo_wrapped(f"-> {finding.advice}", first=" " * 8, indent=" " * 11)
+
+
+def _repair(redis: Redis) -> None:
+    echo(f"Dead workers whose jobs are requeued: {adopt_jobs(redis)}")
+    echo(f"Removed events deleted: {forget_events(redis)}")

@@ -1,0 +1,102 @@
+"""`clock web`: the dashboard."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock import import_path
+from clock.cli.options import settings, shared_options
+from clock.cli.output import echo
+from clock.cli.reloading import reload_option
+from clock.errors import ConfigurationError
+
+HOST, PORT = "127.0.0.1", 8025
+USER, PASSWORD = "CLOCK_WEB_USER", "CLOCK_WEB_PASSWORD"  # names of variables
+NEEDED = ("jinja2", "uvicorn")
+
+
+@click.command(short_help="Serve the dashboard.")
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", "-p", default=PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port.")
+@click.option("--allow-write", is_flag=True, help="Allow changes: pause, run, retry, delete, quiet.")
+@reload_option
+@shared_options
+def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
+    """Serve the dashboard of CLOCK_FILE until Ctrl-C. It is read-only without --allow-write.
+
+    With CLOCK_WEB_USER and CLOCK_WEB_PASSWORD, it asks for them (HTTP basic authentication). Without them, it
+    listens only on an address of this machine.
+
+    \b
+    Example: python -m clock web --allow-write
+    """
+    if missing := missing_packages():
+        raise ConfigurationError(f"the dashboard needs {' and '.join(missing)}: pip install 'clockd[web]'")
+    user, password = os.environ.get(USER), os.environ.get(PASSWORD)
+    _check(host, user, password)
+    config = settings(**options)
+    import_path.application_last()
+    import uvicorn
+
+    from clock.web import LOCAL_HOSTS, Dashboard, basic, local, source_of
+
+    import_path.application_first()
+    access = basic(user, password, allow_write) if user and password else local(allow_write)
+    dashboard = Dashboard(
+        source_of(config),
+        access=access,
+        sign_in='Basic realm="clock", charset="UTF-8"' if user else None,
+        hosts=None if user else LOCAL_HOSTS,
+    )
+    with _listening(host, port) as listener:
+        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        echo(f"The dashboard is at {address}", "" if allow_write else " (read-only)")
+        serving = uvicorn.Config(
+            dashboard.asgi, log_level="warning", access_log=False, server_header=False, lifespan="on"
+        )
+        uvicorn.Server(serving).run(sockets=[listener])
+
+
+def missing_packages() -> list[str]:
+    """The packages that the dashboard needs and that are not installed."""
+    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens on this address. Raises ConfigurationError."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+
+
+def _check(host: str, user: str | None, password: str | None) -> None:
+    """Refuse an address and access that would admit strangers. Raises ConfigurationError."""
+    if bool(user) != bool(password):
+        raise ConfigurationError(f"only one of {USER} and {PASSWORD} is set: set both, or neither")
+    if not user and not _is_local(host):
+        raise ConfigurationError(
+            f"--host {host} can be reached from other machines, and everyone there could read the dashboard: "
+            f"set {USER} and {PASSWORD}, or listen on 127.0.0.1"
+        )
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

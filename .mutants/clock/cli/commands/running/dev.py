@@ -1,0 +1,123 @@
+"""`clock dev`: clock and worker together on one terminal."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from clock.cli import program
+from clock.cli.commands.monitoring.web import HOST, PORT, missing_packages
+from clock.cli.options import setting_option, settings
+from clock.cli.output import Styled, echo, echo_as_is
+from clock.cli.stopping import Stopping
+from clock.clocks import SystemClock
+from clock.shutdown import handling
+
+_printing = threading.Lock()
+LAST_OUTPUT_SECONDS = 1.0  # a process that a job left running may keep the output open
+_COLOURS = {"clock": "cyan", "worker": "green", "web": "magenta"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    label: str
+    popen: subprocess.Popen[str]
+
+
+@click.command()
+@click.argument("clock_file", required=False, type=click.Path(path_type=Path))
+@setting_option("require")
+@click.pass_context
+def dev(ctx: click.Context, clock_file: Path | None, require: tuple[Path, ...]) -> None:
+    """Run the clock and a worker together until Ctrl-C.
+
+    Each output line is prefixed with its process. They restart when a Python file changes. If one of them exits,
+    the others are stopped too. If the extra `web` is installed, the dashboard runs as well; it may change things.
+
+    \b
+    Example: python -m clock dev lib/clock.py -r jobs
+    """
+    commands: dict[str, Sequence[str]] = {
+        "clock": ["run", "--reload", *([str(clock_file)] if clock_file else [])],
+        "worker": ["worker", "--reload", *(word for path in require for word in ("-r", str(path)))],
+    }
+    if not require and not any(path.exists() for path in settings(None).require):
+        del commands["worker"]
+        echo("clock: no jobs folder: running only the clock. To create one: clock new job SendReceipts")
+    if not missing_packages():
+        file = [str(clock_file)] if clock_file else []
+        commands["web"] = ["web", "--reload", "--allow-write", "--port", str(_free_port()), *file]
+    ctx.exit(_run_processes(commands))
+
+
+def _free_port() -> int:
+    """The dashboard's default port, or any free port if another program listens there."""
+    for port in (PORT, 0):
+        with suppress(OSError), socket.create_server((HOST, port)) as server:
+            return int(server.getsockname()[1])
+    return PORT
+
+
+def _run_processes(commands: Mapping[str, Sequence[str]]) -> int:
+    """Run the commands until one ends or a signal arrives. Returns the exit code for the shell."""
+    stop = threading.Event()
+    processes: list[_Process] = []
+
+    def stop_now() -> None:
+        stop.set()
+        _send(processes, signal.SIGQUIT)
+
+    stopping = Stopping(stop.set, stop_now, clock=SystemClock())
+    with handling(stopping.handlers()):
+        processes += [_start(label, arguments) for label, arguments in commands.items()]
+        copiers = [_copy_output(process, stop) for process in processes]
+        stop.wait()
+        failed = [process for process in processes if process.popen.poll()]
+        _send(processes, signal.SIGTERM)
+        for process, copier in zip(processes, copiers, strict=True):
+            process.popen.wait()
+            copier.join(LAST_OUTPUT_SECONDS)
+    for process in failed:
+        echo(f"clock: the {process.label} exited with code {process.popen.returncode}", err=True)
+    return 1 if failed else 0
+
+
+def _send(processes: Iterable[_Process], number: signal.Signals) -> None:
+    for process in processes:
+        process.popen.send_signal(number)
+
+
+def _start(label: str, arguments: Sequence[str]) -> _Process:
+    popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
+        program.command(arguments, unbuffered=True),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # only this process receives the terminal's Ctrl-C; it stops the others in order
+    )
+    return _Process(label, popen)
+
+
+def _copy_output(process: _Process, ended: threading.Event) -> threading.Thread:
+    """Copy the process's lines on a thread, and set `ended` when it has an exit code."""
+
+    def copy(lines: IO[str] | Iterable[str] | None) -> None:
+        for line in lines or ():
+            with _printing:  # the lines of two processes do not mix
+                echo(Styled(f"{process.label:6} |", fg=_COLOURS[process.label]), " ", nl=False)
+                echo_as_is(line)
+        process.popen.wait()  # its output ends a moment before the process
+        ended.set()
+
+    thread = threading.Thread(target=copy, args=(process.popen.stdout,), daemon=True)
+    thread.start()
+    return thread

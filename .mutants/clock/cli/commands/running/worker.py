@@ -1,0 +1,288 @@
+"""`clock worker`: runs jobs, in one process or in several with one health port."""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clock.cli import program
+from clock.cli.health_port import (
+    environment_of_children,
+    health,
+    health_of_children,
+    metrics_if_installed,
+    notifying_systemd,
+    parents_folder,
+)
+from clock.cli.options import health_options, setting_option, settings, shared_options
+from clock.cli.output import echo
+from clock.cli.reloading import reload_option
+from clock.cli.stopping import EXIT_SECONDS, Stopping, end_processes, leave
+from clock.cli.wiring import clock_process, connected, identity, patiently, redis_clock, timetable_to_run
+from clock.clocks import SystemClock
+from clock.config import Config
+from clock.config.capsules import DEFAULT
+from clock.errors import StoreError, WorkerStuck
+from clock.health import launcher_complaints
+from clock.health.statsd import statsd_in
+from clock.job.registry import import_jobs
+from clock.monitors.reports import reporting_jobs
+from clock.shutdown import handling
+from clock.store.jobs.dead import DeadLimits
+from clock.store.server.connection import server_url, set_default
+from clock.ticker import STOP_SECONDS, ClockProcess
+from clock.worker import Launcher, Queue, Worker, WorkerOptions
+from clock.worker.heartbeat.heartbeat_link import HeartbeatLink, heartbeat_link
+from clock.worker.heartbeat.heartbeat_process import Assignment
+from clock.worker.launcher import own_capsule, parent_pid, reporting_to_launcher
+from clock.worker.limits import check_memory
+from clock.worker.shard_post import ShardPost, shard_post
+
+if TYPE_CHECKING:
+    from clock.health.metrics import Metrics
+
+
+@click.command()
+@setting_option("require")
+@setting_option("concurrency")
+@setting_option("processes")
+@setting_option("queues")
+@setting_option("stop_timeout")
+@setting_option("frozen_timeout")
+@setting_option("max_jobs")
+@setting_option("max_memory")
+@click.option("--burst", is_flag=True, help="Run the jobs that are in the queues, then exit with code 0.")
+@health_options
+@click.option(
+    "--with-clock",
+    type=click.Path(path_type=Path),
+    metavar="CLOCK_FILE",
+    help="Also run a standby clock in this worker.",
+)
+@reload_option
+@shared_options
+def worker(with_clock: Path | None, burst: bool, **options: Any) -> None:
+    """Run jobs.
+
+    Imports every module under the jobs folder. Takes jobs from the queues in the given order, or by weight.
+
+    \b
+    Example: python -m clock worker -r jobs -c 10 -p 2 -q critical,4 -q default,1
+    """
+    if burst and with_clock:
+        raise click.UsageError("--burst ends the worker, and --with-clock needs a worker that goes on: use one.")
+    config = settings(**options)
+    capsule = own_capsule()
+    if capsule is not None:
+        config = _for_capsule(config, capsule)
+    elif _needs_launcher(config):
+        if burst:  # a process for each shard: all must be emptied
+            shards = max(config.shards, len(config.redis_urls))
+            config = replace(config, processes=max(config.processes, shards))
+        sys.exit(_run_several(config))
+    with heartbeat_link(clock=SystemClock()) as link:
+        _work(config, with_clock, burst, link)
+
+
+def _work(config: Config, with_clock: Path | None, burst: bool, link: HeartbeatLink) -> None:
+    """Load the application and run its jobs, with a heartbeat process that does not load it."""
+    faulthandler.enable(sys.__stderr__ or 2)  # a frozen worker that is killed writes its threads' tracebacks
+    import_jobs(*config.require)
+    check_memory(config.max_memory)
+    home = patiently(lambda: connected(config, config.concurrency + 2))
+    set_default(home)
+    worker_options = replace(_options(config), burst=burst)
+    post = patiently(lambda: shard_post(home, worker_options))
+    redis = post.redis if post else home
+    clock = patiently(lambda: redis_clock(redis))
+    folder = parents_folder()
+    metrics = metrics_if_installed(home, clock, is_child=folder is not None) if config.health_port else None
+    name = identity()
+    listeners = [metrics.count_jobs()] if metrics else []
+    if statsd := statsd_in(os.environ, SystemClock()):
+        listeners.append(statsd.note_run)
+        atexit.register(statsd.flush)
+    process = Worker(redis, worker_options, identity=name, clock=clock, link=link, listeners=listeners, post=post)
+    link.assign(_assignment(config, name, post))
+    stopping = _stopping(process, worker_options)
+    signals = {**stopping.handlers(), signal.SIGTSTP: process.quiet, signal.SIGTTIN: process.dump_threads}
+    with (
+        _leaving(process),
+        handling(signals),
+        _standing_by(with_clock, config, metrics, stopping, on_failure=process.stop) as standing_by,
+        health(config, home, metrics, clock=standing_by, worker=process, parents=folder),
+        reporting_to_launcher(lambda: process.is_renewed),
+        reporting_jobs(os.environ, SystemClock()),
+    ):
+        process.run()
+
+
+def _options(config: Config) -> WorkerOptions:
+    return WorkerOptions(
+        tuple(Queue(name, weight) for name, weight in config.queues),
+        config.concurrency,
+        config.stop_timeout,
+        config.heartbeat,
+        parent_pid(),
+        max_retries=config.max_retries,
+        dead=DeadLimits(config.dead_max_jobs, config.dead_timeout),
+        max_jobs=config.max_jobs,
+        max_memory_mb=config.max_memory,
+    )
+
+
+def _stopping(process: Worker, options: WorkerOptions) -> Stopping:
+    return Stopping(
+        process.stop,
+        process.stop_now,
+        patience_seconds=options.stop_timeout_seconds,
+        clock=SystemClock(),
+        by_launcher=options.parent_pid is not None,
+    )
+
+
+def _assignment(config: Config, name: str, post: ShardPost | None) -> Assignment:
+    return Assignment(
+        identity=name,
+        redis_url=post.address.url if post else server_url(config.redis),
+        namespace=post.address.namespace if post else config.namespace or "",
+        beat_seconds=config.heartbeat,
+        frozen_seconds=config.frozen_timeout,
+        log_format=config.log_format,
+        log_level=config.log_level,
+    )
+
+
+@contextmanager
+def _leaving(process: Worker) -> Iterator[None]:
+    """End with the block, even if jobs still run: Python would wait for their executors' threads.
+
+    These jobs have been put back and run elsewhere.
+    """
+    exit_code = 0
+    try:
+        yield
+    except WorkerStuck as error:
+        if not process.runs_jobs:
+            raise
+        echo(f"clock: {error}", err=True)
+        exit_code = error.exit_code
+    if process.runs_jobs:
+        leave(exit_code)
+    end_processes()
+
+
+@contextmanager
+def _standing_by(
+    clock_file: Path | None,
+    config: Config,
+    metrics: Metrics | None,
+    stopping: Stopping,
+    *,
+    on_failure: Callable[[], object],
+) -> Iterator[ClockProcess | None]:
+    """Also run a clock, on its own thread and with two connections.
+
+    `on_failure` is called if Redis refuses what the clock needs; the StoreError is raised at the end of the block.
+    """
+    if clock_file is None:
+        yield None
+        return
+    timetable = timetable_to_run(replace(config, clock_file=clock_file))
+    redis = patiently(lambda: connected(config))
+    process = clock_process(config, timetable, redis, metrics=metrics)
+    refusals: list[StoreError] = []
+
+    def run() -> None:
+        try:
+            process.run()
+        except StoreError as error:
+            refusals.append(error)
+            on_failure()
+
+    thread = threading.Thread(target=run, name="clock", daemon=True)
+    thread.start()
+    stopping.add(process.stop, lambda: process.stop(0))
+    try:
+        yield process
+    finally:
+        process.stop(STOP_SECONDS)
+        thread.join(STOP_SECONDS)
+    for refusal in refusals:
+        raise refusal
+
+
+logger = logging.getLogger("clock.cli")
+
+LAUNCHER_SECONDS = 0.75  # a launcher ends after its processes, which it kills first
+
+
+def _needs_launcher(config: Config) -> bool:
+    """Whether there are several worker processes, or a process that may be replaced."""
+    has_limit = config.max_jobs or config.max_memory
+    return bool(config.processes > 1 or config.capsules or has_limit or config.shards > 1 or config.redis_urls)
+
+
+def _run_several(config: Config) -> int:
+    """Run this command in several processes. Returns the exit code.
+
+    Raises ConfigurationError, StoreUnavailable.
+    """
+    for capsule in config.capsules:
+        logger.info("Starting %d processes for the capsule %s", config.processes, capsule)
+    command = program.command([*sys.argv[1:], "--processes", "1"])  # the last one counts
+    with _folder(config) as folder:
+        launcher = Launcher(
+            command,
+            config.processes,
+            capsules=[DEFAULT, *(capsule.name for capsule in config.capsules)],
+            stop_timeout_seconds=config.stop_timeout,
+            clock=SystemClock(),
+            environ=environment_of_children(folder) if folder else {},
+        )
+        stopping = Stopping(
+            launcher.stop,
+            launcher.stop_now,
+            patience_seconds=config.stop_timeout,
+            exit_seconds=EXIT_SECONDS + LAUNCHER_SECONDS,
+            clock=SystemClock(),
+        )
+        signals = {**launcher.handlers(), **stopping.handlers()}
+        with (
+            handling(signals),
+            health_of_children(config, folder, lambda: launcher.pids),
+            notifying_systemd(lambda: launcher_complaints(launcher.seconds_since_look)),
+        ):
+            return launcher.run()
+
+
+def _for_capsule(config: Config, name: str) -> Config:
+    """The settings of a process that a launcher started for the capsule of this name."""
+    alone = replace(config, processes=1, capsules=())
+    for capsule in config.capsules:
+        if capsule.name == name:
+            return replace(alone, queues=capsule.queues, concurrency=capsule.concurrency or config.concurrency)
+    return alone
+
+
+@contextmanager
+def _folder(config: Config) -> Iterator[Path | None]:
+    """The folder for the health of the processes; None without a health port."""
+    if config.health_port is None:
+        yield None
+        return
+    with TemporaryDirectory(prefix="clock-health-") as folder:
+        yield Path(folder)

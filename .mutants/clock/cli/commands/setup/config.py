@@ -1,0 +1,52 @@
+"""`clock config`: the settings and their sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clock.cli.options import shared_options
+from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.config import Found, environment, file_used, gather, json_schema
+from clock.store.server.address import masked
+
+
+@click.command(short_help="Print the settings and the source of each value.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the settings file, for editors.")
+@json_option
+@shared_options
+def config(config: Path | None, schema: bool, as_json: bool, **options: Any) -> None:
+    """Print the settings of this environment and the source of each value.
+
+    Passwords are not shown.
+
+    \b
+    Example: CLOCK_ENV=production python -m clock config
+    """
+    if schema:
+        echo_json(json_schema())
+        return
+    found = gather(options, file=config)
+    if as_json:
+        echo_json({item.name: {"value": _shown(item), "source": item.source} for item in found})
+        return
+    echo(f"environment {environment()}, file {file_used(config) or 'none'}")
+    echo()
+    echo_table(["setting", "value", "from"], [(item.name, _shown(item), item.source) for item in found])
+
+
+def _shown(found: Found) -> object:
+    """The value in the form of a settings file, without secrets."""
+    if found.name == "redis":
+        return masked(str(found.value)) if found.value else "the embedded Valkey of this folder"
+    if found.name == "queues":
+        assert isinstance(found.value, tuple)  # noqa: S101  # the reader has converted it
+        return ", ".join(f"{name},{weight}" if weight else name for name, weight in found.value)
+    if found.name == "capsules":
+        assert isinstance(found.value, tuple)  # noqa: S101  # see above
+        return "; ".join(map(str, found.value)) or "none"
+    if found.value is None:
+        return "none"
+    return found.value if isinstance(found.value, (int, float)) else str(found.value)

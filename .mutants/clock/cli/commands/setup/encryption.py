@@ -1,0 +1,55 @@
+"""`clock encryption`: the keys of encrypted jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from clock.cli.groups import CommandGroup
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.cli.wiring import opened
+from clock.inspection.doctor.encryption import jobs_by_key
+from clock.job.encryption import key_ids, new_key
+
+
+@click.group(cls=CommandGroup)
+def encryption() -> None:
+    """Create a key for encrypted jobs, and count jobs by key."""
+
+
+@encryption.command(short_help="Print a new random key.")
+def new() -> None:
+    """Print a new random key. Put it first in CLOCK_ENCRYPTION_KEYS of all programs.
+
+    \b
+    Example: python -m clock encryption new
+    """
+    echo(new_key())
+
+
+@encryption.command("keys", short_help="Count the jobs that need each key.")
+@json_option
+@shared_options
+def keys_command(as_json: bool, **options: Any) -> None:
+    """Count the jobs in Redis that need each key. A key that no job needs can be removed.
+
+    Keys are shown by id, a hash. The keys themselves are never printed. Reads all jobs.
+
+    \b
+    Example: python -m clock encryption keys
+    """
+    redis, _ = opened(answering_settings(**options))
+    own, used = key_ids(), jobs_by_key(redis)
+    rows = [(key_id, _role(key_id, own), used[key_id]) for key_id in [*own, *sorted(used.keys() - {*own})]]
+    if as_json:
+        echo_json([{"key": key_id, "role": role, "jobs": jobs} for key_id, role, jobs in rows])
+    else:
+        echo_table(["key", "role", "jobs"], rows)
+
+
+def _role(key_id: str, own: list[str]) -> str:
+    if key_id not in own:
+        return "missing here"
+    return "encrypts and decrypts" if key_id == own[0] else "decrypts"

@@ -1,0 +1,120 @@
+"""The health port of a clock or a worker, for `--health-port`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clock.cli.wiring import connected
+from clock.clocks import Clock, SystemClock
+from clock.config import Config
+from clock.health import HealthServer, Report, Reports, Vitals, clock_complaints, complaints
+from clock.health.probes import ClockSigns, WorkerSigns
+from clock.health.systemd import Notifier, notifier
+from clock.store import Redis
+
+if TYPE_CHECKING:
+    from clock.health.metrics import Metrics
+
+FOLDER_VARIABLE = "CLOCK_HEALTH_FOLDER"  # gives a child the folder for its health, which the parent's port reports
+
+
+def parents_folder() -> Path | None:
+    """The folder in which this process reports its health to its parent; None: it has no parent. Call it once."""
+    folder = os.environ.pop(FOLDER_VARIABLE, None)  # a process that a job starts is not a child of the parent
+    return Path(folder) if folder else None
+
+
+def metrics_if_installed(
+    redis: Redis, clock: Clock, *, children: Path | None = None, is_child: bool = False
+) -> Metrics | None:
+    """The process's metrics; None: prometheus-client (the extra `metrics`) is not installed.
+
+    `children` is the folder of the child processes' counters, if this process reports for several.
+    """
+    if importlib.util.find_spec("prometheus_client") is None:
+        return None
+    from clock.health.metrics import Metrics
+
+    return Metrics(redis, clock, children=children, is_child=is_child)
+
+
+@contextmanager
+def health(
+    config: Config,
+    redis: Redis,
+    metrics: Metrics | None,
+    *,
+    clock: ClockSigns | None = None,
+    worker: WorkerSigns | None = None,
+    parents: Path | None = None,
+) -> Iterator[None]:
+    """Serve health and metrics of this process (a clock, a worker or both) inside the block, and notify systemd.
+
+    One of several processes reports to its parent, in the folder `parents`. Without `health_port` nothing is
+    served. Raises ConfigurationError if the port is in use.
+    """
+    judge = partial(complaints, clock, worker, config.overdue_after)
+    parts: list[Report | HealthServer] = []
+    if config.health_port is not None and parents and worker:
+        parts.append(Report(parents, worker, clock, clock=SystemClock()))
+    elif config.health_port is not None:
+        parts.append(_server(config, config.health_port, redis, metrics, judge))
+    with _started(*parts), notifying_systemd(judge):
+        yield
+
+
+@contextmanager
+def notifying_systemd(judge: Callable[[], Vitals]) -> Iterator[None]:
+    """Send systemd the state of this process inside the block, if systemd started it and asks for it."""
+    part = notifier(judge, clock=SystemClock())
+    with _started(*([part] if part else [])):
+        yield
+
+
+@contextmanager
+def _started(*parts: Report | HealthServer | Notifier) -> Iterator[None]:
+    """Start the parts; stop them at the end of the block."""
+    for part in parts:
+        part.start()
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.stop()
+
+
+def environment_of_children(folder: Path) -> Mapping[str, str]:
+    """The environment of processes that write their health and counters into `folder`."""
+    return {FOLDER_VARIABLE: str(folder), "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+
+
+@contextmanager
+def health_of_children(config: Config, folder: Path | None, pids: Callable[[], Sequence[int]]) -> Iterator[None]:
+    """Serve health and metrics of the processes that write into `folder` inside the block; None: not wanted.
+
+    Raises ConfigurationError if the port is in use, StoreUnavailable.
+    """
+    if folder is None or config.health_port is None:
+        yield
+        return
+    clock = SystemClock()
+    redis = connected(config)
+    reports = Reports(folder, pids, config.overdue_after, clock=clock)
+    metrics = metrics_if_installed(redis, clock, children=folder)
+    if metrics:
+        metrics.watch_clock(reports)
+    with _started(_server(config, config.health_port, redis, metrics, reports.vitals)):
+        yield
+
+
+def _server(
+    config: Config, port: int, redis: Redis, metrics: Metrics | None, judge: Callable[[], Vitals]
+) -> HealthServer:
+    judge_clock = partial(clock_complaints, redis, config.overdue_after)
+    return HealthServer(config.health_host, port, judge, judge_clock, metrics.app if metrics else None)

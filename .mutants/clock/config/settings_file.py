@@ -1,0 +1,121 @@
+"""Settings in YAML: `config/clock.yml`, or an unchanged `sidekiq.yml`.
+
+A key whose value is a mapping, and that is not a setting, is the section of an environment: its settings override
+the file's others if `CLOCK_ENV` names it. `${NAME}` in a value is replaced by an environment variable,
+`${NAME:-default}` by a variable that may be missing or empty, `$${` by `${` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+
+from clock.config.schedule_file import KEY as SCHEDULE
+from clock.config.settings import BY_NAME
+from clock.config.yaml_nodes import (
+    composed,
+    is_sidekiqs,
+    line_of,
+    pairs_of,
+    value_of,
+    with_variables,
+    without_symbols,
+)
+from clock.errors import ConfigurationError
+
+#: Settings with another name in sidekiq.yml: its name -> ours.
+_SIDEKIQ_NAMES = {"timeout": "stop_timeout", "dead_timeout_in_seconds": "dead_timeout"}
+
+#: Settings that only concern Sidekiq: Ruby's code, its files and its behaviour.
+_SIDEKIQ_ONLY = frozenset(
+    """
+    average_scheduled_poll_interval daemon environment identity
+    index labels lifecycle_events logfile pidfile poll_interval_average profile reloader require
+    scheduler schedule strict tag verbose
+    """.split()  # noqa: SIM905  # a paragraph of names reads better than a list of strings
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A setting's value in a file, and its place: `config/clock.yml:3`."""
+
+    name: str
+    value: object
+    where: str
+
+
+def read(path: Path, *, environment: str, environ: Mapping[str, str]) -> dict[str, Given]:
+    """The settings of the file in `environment`. Raises ConfigurationError, which starts with file and line."""
+    document = composed(path)
+    if document is None:
+        return {}
+    if not isinstance(document, yaml.MappingNode):
+        raise ConfigurationError(
+            f"{path}: expected settings, such as `concurrency: 10`, not {value_of(document)!r:.40}"
+        )
+    sidekiq = is_sidekiqs(path, (str(key.value) for key, _ in document.value))
+    given: dict[str, Given] = {}
+    sections: dict[str, yaml.MappingNode] = {}
+    for key, node, where in _entries(path, document, sidekiq):
+        if isinstance(node, yaml.MappingNode) and _is_section(key, where, sidekiq):
+            sections[key] = node
+        else:
+            _add(given, _setting(key, node, where, sidekiq))
+    for name, section in sections.items():
+        own: dict[str, Given] = {}
+        for entry in _entries(path, section, sidekiq):  # checked in any case
+            _add(own, _setting(*entry, sidekiq))
+        given |= own if name == environment else {}
+    return {name: _filled(item, environ) for name, item in given.items()}
+
+
+def _entries(path: Path, mapping: yaml.MappingNode, sidekiq: bool) -> Iterator[tuple[str, yaml.Node, str]]:
+    """(key, node of the value, place) of a mapping, without the events, which `schedule_file` reads."""
+    for key, node in pairs_of(mapping):
+        name = str(key.value).removeprefix(":") if sidekiq else str(key.value)
+        if name != SCHEDULE:
+            yield name, node, f"{path}:{line_of(key)}"
+
+
+def _is_section(key: str, where: str, sidekiq: bool) -> bool:
+    """Whether a mapping is an environment's section. Raises ConfigurationError for a setting that is misspelt."""
+    if key in BY_NAME or (sidekiq and key in _SIDEKIQ_ONLY):
+        return False
+    near = get_close_matches(key, BY_NAME, 1, cutoff=0.8)
+    if near:
+        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; did you mean {near[0]!r}?")
+    return True
+
+
+def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, Given]:
+    """The setting under our name; empty if it only concerns Sidekiq."""
+    value = without_symbols(value_of(node)) if sidekiq else value_of(node)
+    if sidekiq and key == "verbose" and value is True:
+        return {"log_level": Given("log_level", "debug", where)}
+    if sidekiq and key in _SIDEKIQ_ONLY:
+        return {}
+    name = _SIDEKIQ_NAMES.get(key, key) if sidekiq else key
+    if name not in BY_NAME:
+        near = get_close_matches(key, BY_NAME, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(BY_NAME)}"
+        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; {hint}")
+    return {name: Given(name, value, where)}
+
+
+def _add(given: dict[str, Given], found: Mapping[str, Given]) -> None:
+    """Add a setting. Raises ConfigurationError if it is already there under its other name."""
+    for name, setting in found.items():
+        if name in given:
+            raise ConfigurationError(
+                f"{setting.where}: sets {name}, which {given[name].where} sets too; remove one"
+            )
+        given[name] = setting
+
+
+def _filled(given: Given, environ: Mapping[str, str]) -> Given:
+    return Given(given.name, with_variables(given.value, environ, given.where), given.where)

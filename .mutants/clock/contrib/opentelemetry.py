@@ -1,0 +1,221 @@
+"""OpenTelemetry: `ClockInstrumentor().instrument()`, or a start by `opentelemetry-instrument`.
+
+Spans, attributes and metrics follow the messaging conventions, version 1.44. Other attributes start with `clock.`.
+The context is in the payload's fields `traceparent`, `tracestate` and `baggage`, in which Ruby's instrumentation
+of Sidekiq writes and reads it.
+
+- A push is a span `send QUEUE`, or `create QUEUE` for a job of `perform_bulk`. The push of an event starts a
+  trace.
+- A run is a span `process QUEUE`. The first attempt is a child of the push. A retry starts a trace, with a link.
+"""
+
+from __future__ import annotations
+
+from asyncio import CancelledError
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from clock.clocks import SystemClock
+from clock.errors import Discard, JobCancelled
+from clock.job import client_middleware, server_middleware
+from clock.job.push.payload_builder import is_bulk
+
+try:
+    from opentelemetry import context as contexts
+    from opentelemetry import metrics, propagate, trace
+    from opentelemetry.context import Context
+    from opentelemetry.propagators.textmap import Getter
+    from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+except ImportError:
+    NEEDED = (
+        "clock.contrib.opentelemetry needs the package `opentelemetry-api`: pip install 'clockd[opentelemetry]'"
+    )
+    raise ImportError(NEEDED) from None
+
+SYSTEM = "sidekiq"  # the value of Ruby's instrumentation: the format of the queues is Sidekiq's
+SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
+#: Seconds; those of the convention for `messaging.process.duration`.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+_NO_FAILURE = {Discard: "dropped", JobCancelled: "cancelled", CancelledError: "cancelled"}
+
+_monotonic = SystemClock().monotonic
+
+Attributes = dict[str, Any]
+
+
+class ClockInstrumentor:
+    """Adds and removes the instrumentation of this process."""
+
+    _installed: _Tracing | None = None
+
+    def instrument(
+        self,
+        *,
+        tracer_provider: trace.TracerProvider | None = None,
+        meter_provider: metrics.MeterProvider | None = None,
+        **_others: object,
+    ) -> None:
+        """Add the middleware, once. The providers are the global ones if not given.
+
+        Other options, which `opentelemetry-instrument` passes to all instrumentors, have no effect.
+        """
+        if ClockInstrumentor._installed is not None:
+            return
+        tracing = _Tracing(
+            trace.get_tracer("clock", tracer_provider=tracer_provider, schema_url=SCHEMA),
+            metrics.get_meter("clock", meter_provider=meter_provider, schema_url=SCHEMA),
+            is_global=tracer_provider is None and meter_provider is None,
+        )
+        client_middleware.add(tracing.send)
+        first = next(iter(server_middleware), None)
+        if first is None:
+            server_middleware.add(tracing.process)
+        else:
+            server_middleware.insert_before(first, tracing.process)
+        ClockInstrumentor._installed = tracing
+
+    def uninstrument(self, **_others: object) -> None:
+        """Remove the middleware."""
+        tracing, ClockInstrumentor._installed = ClockInstrumentor._installed, None
+        if tracing is not None:
+            client_middleware.remove(tracing.send)
+            server_middleware.remove(tracing.process)
+
+
+class _Tracing:
+    """The middleware."""
+
+    def __init__(self, tracer: trace.Tracer, meter: metrics.Meter, *, is_global: bool) -> None:
+        self.tracer = tracer
+        self._is_global = is_global
+        self._sent = meter.create_counter(
+            "messaging.client.sent.messages", "{message}", "Jobs that were pushed, or handed to an event's run"
+        )
+        self.consumed = meter.create_counter(
+            "messaging.client.consumed.messages", "{message}", "Runs of jobs that were started"
+        )
+        self.duration = meter.create_histogram(
+            "messaging.process.duration",
+            "s",
+            "How long the runs of jobs took",
+            explicit_bucket_boundaries_advisory=BUCKETS,
+        )
+
+    def send(self, _job: object, payload: dict[str, object], queue: str) -> None:
+        """Client middleware."""
+        if "traceparent" in payload or self._is_off():  # pushed again, or by a caller who passes a context on
+            return
+        operation = "create" if is_bulk() else "send"
+        firing = payload.get("clock")
+        parent = Context() if firing else None  # a run of an event is the root of a trace
+        about = _attributes(payload, queue, operation)
+        span = self.tracer.start_span(f"{operation} {queue}", parent, SpanKind.PRODUCER, about)
+        propagate.inject(payload, trace.set_span_in_context(span, parent))
+        span.end()
+        self._sent.add(1, _common(queue, operation))
+
+    def process(self, _job: object, payload: dict[str, object], queue: str) -> _Run | None:
+        """Server middleware."""
+        return None if self._is_off() else _Run(self, payload, queue)
+
+    def _is_off(self) -> bool:
+        """Whether the application has not set up an SDK: then nothing is measured, and nothing is spent."""
+        if self._is_global and not _is_of_api(trace.get_tracer_provider(), metrics.get_meter_provider()):
+            self._is_global = False  # an SDK stays
+        return self._is_global
+
+
+class _Run:
+    """The run of a job: a span and the metrics. A class, as `contextlib` costs twice as much."""
+
+    __slots__ = ("_payload", "_queue", "_span", "_started", "_token", "_tracing")
+
+    def __init__(self, tracing: _Tracing, payload: Mapping[str, object], queue: str) -> None:
+        self._tracing = tracing
+        self._payload = payload
+        self._queue = queue
+
+    def __enter__(self) -> None:
+        payload, links = self._payload, None
+        context = propagate.extract(payload, getter=_GETTER) if "traceparent" in payload else Context()
+        if "retry_count" in payload:
+            pushed = trace.get_current_span(context).get_span_context()
+            links = [Link(pushed)] if pushed.is_valid else None
+            context = trace.set_span_in_context(trace.INVALID_SPAN, context)
+        about = _attributes(payload, self._queue, "process")
+        tracer = self._tracing.tracer
+        span = tracer.start_span(f"process {self._queue}", context, SpanKind.CONSUMER, about, links)
+        self._span = span
+        self._token = contexts.attach(trace.set_span_in_context(span, context))
+        self._tracing.consumed.add(1, _common(self._queue, "process"))
+        self._started = _monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        took = _monotonic() - self._started
+        contexts.detach(self._token)
+        about = _common(self._queue, "process")
+        if error is not None and kind is not None:
+            outcome = next((word for no_failure, word in _NO_FAILURE.items() if issubclass(kind, no_failure)), "")
+            if outcome:
+                self._span.set_attribute("clock.job.outcome", outcome)
+            else:
+                about["error.type"] = kind.__qualname__
+                self._fail(self._span, error)
+        self._span.end()
+        self._tracing.duration.record(took, about)
+
+    @staticmethod
+    def _fail(span: Span, error: BaseException) -> None:
+        span.set_attribute("error.type", type(error).__qualname__)
+        span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR, type(error).__qualname__))
+
+
+def _is_of_api(*providers: object) -> bool:
+    return not any(type(one).__module__.startswith("opentelemetry.sdk") for one in providers)
+
+
+def _common(queue: str, operation: str) -> Attributes:
+    """The attributes of metrics."""
+    return {
+        "messaging.system": SYSTEM,
+        "messaging.operation.name": operation,
+        "messaging.destination.name": queue,
+    }
+
+
+def _attributes(payload: Mapping[str, object], queue: str, operation: str) -> Attributes:
+    """The attributes of a span."""
+    found: Attributes = {
+        "messaging.system": SYSTEM,
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        "messaging.destination.name": queue,
+        "messaging.message.id": str(payload.get("jid") or ""),
+        "clock.job.class": str(payload.get("class")),
+    }
+    count, firing = payload.get("retry_count"), payload.get("clock")
+    if isinstance(count, int):
+        found["clock.job.retry_count"] = count + 1
+    if isinstance(firing, Mapping):
+        found["clock.event"] = str(firing.get("event"))
+        if isinstance(firing.get("due"), int):
+            found["clock.due"] = firing["due"]
+    return found
+
+
+class _TextsOnly(Getter[Mapping[str, object]]):
+    """Reads the fields of a payload. Any client may have written it, so a field may hold anything."""
+
+    def get(self, carrier: Mapping[str, object], key: str) -> list[str] | None:
+        value = carrier.get(key)
+        return [value] if isinstance(value, str) else None
+
+    def keys(self, carrier: Mapping[str, object]) -> list[str]:
+        return list(carrier)
+
+
+_GETTER = _TextsOnly()

@@ -1,0 +1,167 @@
+"""The difference between two clock files as text: for the terminal, as Markdown for a pull request, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from clock.clocks import from_ms
+from clock.diff.comparison import Change, Difference
+
+_SHOWN = 3  # firings of a kind that are named for an event
+
+
+def to_text(difference: Difference) -> str:
+    """For the terminal: `-` marks removed runs, `+` new runs, `~` moved runs."""
+    lines = [_headline(difference)]
+    for change in difference.changes:
+        lines += ["", _title(change), *(f"  {line}" for line in _lines_of(change, difference))]
+    lines += ["", *(f"! {line}" for line in _warnings(difference))] if _has_warnings(difference) else []
+    return "\n".join(lines) + "\n"
+
+
+def to_markdown(difference: Difference) -> str:
+    """For a pull request: a table of the events, then the notes."""
+    lines = [f"**{_headline(difference)}**"]
+    if difference.changes:
+        lines += ["", "| event | what changes |", "| --- | --- |"]
+        lines += [
+            f"| {_cell(_title(change))} | {'<br>'.join(_cell(line) for line in _lines_of(change, difference))} |"
+            for change in difference.changes
+        ]
+    lines += ["", *(f"- :warning: {_cell(line)}" for line in _warnings(difference))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def to_json(difference: Difference) -> str:
+    """For programs: instants in ISO 8601 with the new file's offset."""
+    show = _Shown(difference).iso
+    return json.dumps(
+        {
+            "start": difference.new.start.isoformat(),
+            "end": difference.new.end.isoformat(),
+            "loses_firings": difference.loses_firings,
+            "events": [
+                {
+                    "event": change.name,
+                    "was": change.old.name if change.old else None,
+                    "keeps_state": change.keeps_state,
+                    "is_gone": change.new is None,
+                    "is_new": change.old is None,
+                    "schedule": [event.schedule if event else None for event in (change.old, change.new)],
+                    "action": [event.action if event else None for event in (change.old, change.new)],
+                    "gone": [show(at) for at in change.gone],
+                    "new": [show(at) for at in change.added],
+                    "moved": [[show(before), show(after)] for before, after in change.moved],
+                }
+                for change in difference.changes
+            ],
+            "collisions": [{**asdict(item), "first": show(item.first)} for item in difference.collisions],
+            "hazards": [{"event": event, "text": text} for event, text in difference.hazards],
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+class _Shown:
+    """Instants on the clocks of the new file's zone."""
+
+    def __init__(self, difference: Difference) -> None:
+        self._zone = difference.new.start.tzinfo
+
+    def local(self, seconds: int) -> datetime:
+        return from_ms(seconds * 1000).astimezone(self._zone)
+
+    def iso(self, seconds: int) -> str:
+        return self.local(seconds).isoformat()
+
+    def words(self, seconds: int) -> str:
+        at = self.local(seconds)
+        return f"{at:%a %Y-%m-%d %H:%M:%S}".removesuffix(":00")
+
+
+def _headline(difference: Difference) -> str:
+    before, after = (
+        sum(len(event.fires) for event in side.events.values()) for side in (difference.old, difference.new)
+    )
+    span = f"{difference.new.start:%a %Y-%m-%d %H:%M} to {difference.new.end:%a %Y-%m-%d %H:%M}"
+    if difference.is_empty:
+        return f"Nothing changes: {after:,} runs from {span} ({difference.new.zone})."
+    return f"{before:,} runs before, {after:,} after, from {span} ({difference.new.zone})."
+
+
+def _title(change: Change) -> str:
+    if change.new is None:
+        return f"- {change.name}: removed"
+    if change.old is None:
+        return f"+ {change.name}: new: {change.new.schedule}"
+    return f"~ {change.old.name} -> {change.name}" if change.is_renamed else f"~ {change.name}"
+
+
+def _lines_of(change: Change, difference: Difference) -> Iterator[str]:
+    shown = _Shown(difference)
+    if change.is_renamed and change.keeps_state:
+        yield "renamed; it keeps its state"
+    elif change.is_renamed and change.old:
+        yield f"renamed, and starts without its state: was={change.old.name!r} would keep its state"
+    if change.old and change.new:
+        if change.old.schedule != change.new.schedule:
+            yield f"{change.old.schedule} -> {change.new.schedule}"
+        if change.does_otherwise:
+            yield f"runs {change.new.action}, no longer {change.old.action}"
+    if change.gone:
+        yield f"{_times(len(change.gone))} gone: {_some([shown.words(at) for at in change.gone])}"
+    if change.added:
+        yield f"{_times(len(change.added))} new: {_some([shown.words(at) for at in change.added])}"
+    yield from _moves(change.moved, shown)
+
+
+def _moves(moved: Sequence[tuple[int, int]], shown: _Shown) -> Iterator[str]:
+    """Firings that have moved, grouped by how far; with too many groups, all in one."""
+    groups: dict[int, list[str]] = defaultdict(list)
+    for before, after in moved:
+        is_same_day = shown.local(before).date() == shown.local(after).date()
+        then = f"{shown.local(after):%H:%M}" if is_same_day else shown.words(after)
+        groups[after - before].append(f"{shown.words(before)} -> {then}")
+    if len(groups) > _SHOWN:
+        moves = [words for group in groups.values() for words in group]
+        span = f"{_length(min(groups))} to {_length(max(groups))}"
+        yield f"{_times(len(moves))} moved by {span}: {_some(moves)}"
+        return
+    for by, moves in groups.items():
+        yield f"{_times(len(moves))} moved by {_length(by)}: {_some(moves)}"
+
+
+def _times(count: int) -> str:
+    return f"{count:,} run" + ("s" if count > 1 else "")
+
+
+def _some(words: Sequence[str]) -> str:
+    if len(words) <= _SHOWN:
+        return ", ".join(words)
+    return f"{', '.join(words[: _SHOWN - 1])} ... {words[-1]}"
+
+
+def _length(seconds: int) -> str:
+    sign = "-" if seconds < 0 else "+"
+    return f"{sign}{timedelta(seconds=abs(seconds))}"
+
+
+def _has_warnings(difference: Difference) -> bool:
+    return bool(difference.collisions or difference.hazards)
+
+
+def _warnings(difference: Difference) -> Iterator[str]:
+    shown = _Shown(difference)
+    for item in difference.collisions:
+        times = f"{item.count} times, first {shown.words(item.first)}"
+        yield f"{', '.join(item.events)} now run together: {times}"
+    yield from (f"{event}: {text}" for event, text in difference.hazards)
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")

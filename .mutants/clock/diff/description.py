@@ -1,0 +1,77 @@
+"""The firings of a clock file in a span, as plain data that can be compared and sent to another process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from clock.lint.dst_hazards import hazards_of
+from clock.rehearsal.rehearsal import run
+from clock.timetable import Timetable
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """An event: schedule and action in words, when it fires (seconds since 1970), what zone changes do to it.
+
+    `was` are the names that it had before.
+    """
+
+    name: str
+    schedule: str
+    action: str
+    fires: tuple[int, ...]
+    hazards: tuple[str, ...] = ()
+    was: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A clock file's events and firings from `start` to before `end`; `zone` is the name of its zone."""
+
+    start: datetime
+    end: datetime
+    zone: str
+    events: Mapping[str, EventFacts]
+
+    def to_json(self) -> str:
+        """All of it as JSON, for `from_json`."""
+        events = [asdict(event) for event in self.events.values()]
+        span = {"start": self.start.isoformat(), "end": self.end.isoformat(), "zone": self.zone}
+        return json.dumps({**span, "events": events}, ensure_ascii=False)
+
+
+def describe(timetable: Timetable, start: datetime, end: datetime) -> Described:
+    """Rehearse the clock file; naive datetimes are in its zone."""
+    history = run(timetable, start_time=start, end_time=end)
+    events = {
+        event.name: EventFacts(
+            event.name,
+            event.declaration,
+            str(event.action),
+            tuple(int(at.timestamp()) for at in history.fires(event.name)),
+            tuple(hazard.text for hazard in hazards_of(event, history.start, history.end)),
+            event.was,
+        )
+        for event in timetable.events
+    }
+    return Described(history.start, history.end, str(timetable.settings.tz), events)
+
+
+def from_json(text: str) -> Described:
+    """The description in the output of `to_json`."""
+    found: dict[str, Any] = json.loads(text)
+    events = {
+        facts["name"]: EventFacts(**{name: _frozen(value) for name, value in facts.items()})
+        for facts in found["events"]
+    }
+    return Described(
+        datetime.fromisoformat(found["start"]), datetime.fromisoformat(found["end"]), found["zone"], events
+    )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

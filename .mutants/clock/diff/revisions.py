@@ -1,0 +1,86 @@
+"""Clock files of other revisions: `REV:lib/clock.py`, read through git.
+
+The whole revision is unpacked into a separate folder, and another process describes its clock file. So its jobs,
+its YAML files and its imports are from that revision too, not from the modules of this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import tarfile
+import tempfile
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+from clock.diff.description import Described, from_json
+from clock.errors import ConfigurationError
+
+logger = logging.getLogger("clock.cli")
+
+_PROGRAM = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from clock.errors import ClockError
+from clock.import_path import add_application
+from clock.diff.description import describe
+from clock.rehearsal.sources import load_application
+add_application(Path(sys.argv[1]))  # conditions may import modules, too
+try:
+    start, end = map(datetime.fromisoformat, sys.argv[2:])
+    sys.stdout.write(chr(0) + describe(load_application(sys.argv[1]), start, end).to_json())
+except ClockError as error:
+    sys.exit(str(error))
+"""
+
+
+def is_revision(name: str) -> bool:
+    """Whether `name` is REV:PATH, and no file of that name is there.
+
+    >>> is_revision("main:lib/clock.py"), is_revision("lib/clock.py")
+    (True, False)
+    """
+    return ":" in name and not Path(name).exists()
+
+
+def describe_revision(name: str, start: datetime, end: datetime) -> Described:
+    """The clock file `REV:PATH` described; PATH is from the current folder.
+
+    The output of that process, about a failed condition for example, is logged. Raises ConfigurationError with
+    git's message or with the clock file's error.
+    """
+    revision, _, path = name.partition(":")
+    if not path or Path(path).is_absolute():
+        raise ConfigurationError(f"{name!r}: it must be a revision and a path from this folder: main:lib/clock.py")
+    with tempfile.TemporaryDirectory() as folder:
+        top, here = _git(name, "rev-parse", "--show-toplevel", "--show-prefix").decode().split("\n")[:2]
+        archive = _git(name, "-C", top, "archive", "--format=tar", "--end-of-options", revision or "HEAD")
+        with tarfile.open(fileobj=BytesIO(archive)) as tar:
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # older 3.11 has none
+            tar.extractall(folder)  # noqa: S202  # it is the user's own repository
+        if not (Path(folder) / here).is_dir():
+            raise ConfigurationError(f"{name}: that revision has no folder {here}")
+        if not (Path(folder) / here / path).resolve().is_relative_to(Path(folder).resolve()):
+            raise ConfigurationError(f"{name}: {path} is outside of the repository")
+        command = [sys.executable, "-P", "-c", _PROGRAM, path, start.isoformat(), end.isoformat()]
+        done = subprocess.run(command, cwd=Path(folder) / here, capture_output=True, check=False)  # noqa: S603  # our own program
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        if done.returncode:
+            raise ConfigurationError(f"{name}: {lines[-1] if lines else 'it exited without output'}")
+        for line in lines:
+            logger.warning("%s: %s", name, line)
+        return from_json(done.stdout.decode().rpartition("\0")[2])
+
+
+def _git(name: str, *words: str) -> bytes:
+    """The output of a git command. Raises ConfigurationError."""
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, check=False)  # noqa: S603, S607  # no shell
+    except OSError as error:
+        raise ConfigurationError(f"{name}: git cannot be run: {error.strerror}") from error
+    if done.returncode:
+        raise ConfigurationError(f"{name}: {done.stderr.decode(errors='replace').strip().splitlines()[-1]}")
+    return done.stdout

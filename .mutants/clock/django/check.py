@@ -1,0 +1,61 @@
+"""System checks: `settings.CLOCK` with every command, the clock file with `manage.py check`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from clock.clocks import SystemClock
+from clock.config import load_config
+from clock.django.discovery import import_jobs_of_applications
+from clock.django.project_settings import given
+from clock.errors import ClockError
+from clock.job.registry import lookup
+from clock.lint.rules import Finding, Look, findings
+from clock.timetable import load
+
+MESSAGES = {"error": checks.Error, "warning": checks.Warning}
+
+
+def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """The errors in `settings.CLOCK`."""
+    try:
+        given()
+        load_config({})
+    except (ImproperlyConfigured, ClockError) as error:
+        return [checks.Error(str(error), id="clock.E001")]
+    return []
+
+
+def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """The findings of `clock check` in the clock file.
+
+    Only `manage.py check` runs the file: it may take seconds.
+    """
+    if sys.argv[1:2] != ["check"]:
+        return []
+    try:
+        return list(_of_clock_file())
+    except ClockError as error:
+        return [checks.Error(str(error), id="clock.E002")]
+
+
+def _of_clock_file() -> Iterator[checks.CheckMessage]:
+    config = load_config({})
+    if not config.clock_file.exists() and not config.schedule:
+        return
+    import_jobs_of_applications()
+    timetable = load(config.clock_file, declared=config.schedule, find_job=lookup)
+    queues = [name for name, _ in config.queues]
+    look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
+    yield from map(_message, findings(look))
+
+
+def _message(finding: Finding) -> checks.CheckMessage:
+    name = f"event {finding.event!r}: " if finding.event else ""
+    kind = MESSAGES.get(finding.level, checks.Info)
+    return kind(f"{finding.source}: {name}{finding.text}", id=f"clock.{finding.rule}")

@@ -1,0 +1,12 @@
+"""`manage.py worker`."""
+
+from __future__ import annotations
+
+from clock.django.command_line import ClockCommand
+
+
+class Command(ClockCommand):
+    """Runs jobs: python -m clock worker with the project's settings and jobs."""
+
+    help = "Run jobs. See manage.py worker --help."
+    before = ("worker",)

@@ -1,0 +1,128 @@
+"""Flask: `Clock(app)` gives jobs the application's settings and context, and the `flask` command two commands.
+
+    app = Flask(__name__)
+    app.config["CLOCK"] = {"redis": "redis://localhost:6379/0", "queues": ["mail", "default"]}
+    clock = Clock(app)
+
+`app.config["CLOCK"]` has the settings of config/clock.yml under the same names. Options of a command and
+environment variables override it; it overrides the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from clock.cli import main, program
+from clock.config import SETTINGS, use_application
+from clock.errors import ConfigurationError
+from clock.job import server_middleware
+from clock.store.server.connection import use_url
+
+SOURCE = 'app.config["CLOCK"]'
+AS_GIVEN: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ()}  # for clock's command line
+
+WsgiApp = Callable[..., Any]
+
+
+class Clock:
+    """The extension. `Clock(app)`, or `clock = Clock()` and `clock.init_app(app)` in a factory.
+
+    A process has the settings and the context of the application that called `init_app` last.
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        self._app: Flask | None = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Use the application's settings, run each job in its context, add `flask clock` and `flask worker`.
+
+        Raises ConfigurationError.
+        """
+        _apply(app.config.get("CLOCK", {}))
+        self._app = app
+        app.extensions["clock"] = self
+        server_middleware.add(self._around_job)
+        app.cli.add_command(_command("clock", "Run the clock, or another command of clock: flask clock status."))
+        app.cli.add_command(_command("worker", "Run jobs. Options: flask worker --help.", "worker"))
+
+    def mount_dashboard(self, path: str, dashboard: WsgiApp) -> None:
+        """Serve a dashboard's `wsgi` under `path`, such as "/clock".
+
+        Raises ConfigurationError for an invalid path, and before `init_app`.
+        """
+        if self._app is None:
+            raise ConfigurationError("Clock.mount_dashboard: call init_app(app) first")
+        if not path.startswith("/") or path.endswith("/"):
+            raise ConfigurationError(f"Clock.mount_dashboard: path is {path!r}; it must be like '/clock'")
+        self._app.wsgi_app = _Mounted(self._app.wsgi_app, path, dashboard)  # type: ignore[method-assign]  # Flask's way
+
+    @contextmanager
+    def _around_job(self, job: object, payload: Mapping[str, object], queue: str) -> Iterator[None]:
+        """Server middleware: the job runs in the application's context."""
+        if self._app is None:
+            yield
+            return
+        with self._app.app_context():
+            yield
+
+
+class _Mounted:
+    """A WSGI application with another one under a path."""
+
+    def __init__(self, app: WsgiApp, path: str, mounted: WsgiApp) -> None:
+        self._app = app
+        self._path = path
+        self._mounted = mounted
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        if path != self._path and not path.startswith(f"{self._path}/"):
+            return self._app(environ, start_response)
+        script = environ.get("SCRIPT_NAME", "") + self._path
+        moved = {**environ, "SCRIPT_NAME": script, "PATH_INFO": path[len(self._path) :]}
+        return self._mounted(moved, start_response)
+
+
+def _apply(given: object) -> None:
+    """Make the settings those of this process. Raises ConfigurationError."""
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f'{SOURCE} is {given!r:.60}; it must be a dict: {{"redis": "redis://..."}}')
+    known = [setting.name for setting in SETTINGS]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ConfigurationError(f"{SOURCE} has unknown settings {', '.join(unknown)}; known: {', '.join(known)}")
+    use_application({**({} if Path("jobs").is_dir() else {"require": ()}), **given}, SOURCE)
+    if "redis" in given:
+        use_url(str(given["redis"]), SOURCE)
+
+
+def _command(name: str, about: str, *before: str) -> click.Command:
+    """A command of `flask` that passes its words to clock's command line, after the words `before`."""
+
+    @click.command(name, context_settings=AS_GIVEN, add_help_option=False, help=about)
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    @click.pass_context
+    def run(context: click.Context, words: tuple[str, ...]) -> None:
+        script = cast("ScriptInfo", context.find_object(ScriptInfo))
+        script.load_app()  # its modules register the jobs
+        _run([*before, *words], script.app_import_path)
+
+    return run
+
+
+def _run(words: Sequence[str], app: str | None) -> None:
+    """Run clock's command line. Processes that it starts load the same application."""
+    program.restarted_by("-m", "flask", *(["--app", app] if app else []), "clock")
+    sys.argv = ["flask clock", *words]
+    main()

@@ -1,0 +1,151 @@
+"""Events page by page: each with its latest decisions, its next run and its pause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property
+from typing import Any
+
+from clock.clocks import from_ms, to_ms
+from clock.store import Redis
+from clock.store.ledger import event_rows, history
+from clock.store.ledger.entry import Entry
+from clock.store.ledger.event_rows import StoredEvent
+from clock.store.ledger.pauses import Pause, covering
+from clock.timetable import Event
+from clock.timetable.explanation import explain
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """An event, with its data in Redis.
+
+    `event` is None if the clock file does not declare it: it is from a database, or from a file that is not here.
+    `entry` is its ledger entry if a clock has run it with its present declaration. `records` are its latest
+    decisions, the oldest first. `now` is when it was read.
+    """
+
+    name: str
+    event: Event | None
+    schedule: str
+    zone: tzinfo
+    entry: Entry | None
+    pause: Pause | None
+    records: Sequence[Record]
+    now: datetime
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a clock has run the event with its present declaration."""
+        return self.entry is not None
+
+    @property
+    def anchor(self) -> datetime | None:
+        """When the event was first seen with its present declaration; None: not yet."""
+        return self.entry.anchor if self.entry else None
+
+    @cached_property
+    def next_due(self) -> datetime | None:
+        """The oldest undecided due instant; None: never, or unknown without a declaration."""
+        return _next_due(self.event, self.entry, self.now) if self.event else None
+
+    @property
+    def last(self) -> Record | None:
+        """The latest decision; None: not found."""
+        return self.records[-1] if self.records else None
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the latest decision is an error, or its latest job with an outcome failed for good."""
+        return self.last is not None and self.last["decision"] == "error"
+
+    def as_json(self) -> dict[str, object]:
+        """For programs: the fields of `clock list --json`, and more."""
+        event = self.event
+        return {
+            "name": self.name,
+            "schedule": event.declaration if event else self.schedule,
+            "zone": str(self.zone),
+            "action": str(event.action) if event else None,
+            "description": event.description if event else None,
+            "explained": explain(event) if event else None,
+            "tags": sorted(map(str, event.tags)) if event else [],
+            "source": event.source if event else None,
+            "next_due": self.next_due.isoformat() if self.next_due else None,
+            "pause": str(self.pause) if self.pause else None,
+            "last": self.last,
+        }
+
+
+def event_rows_of(
+    redis: Redis, names: Sequence[str], declared: Mapping[str, Event], now: datetime, count: int
+) -> list[EventRow]:
+    """The events of these names, each with up to `count` decisions. `declared` has those of the clock file.
+
+    Raises StoreUnavailable.
+    """
+    stored = event_rows.read(redis, names, count)
+    return [_row(name, declared.get(name), one, now) for name, one in zip(names, stored, strict=True)]
+
+
+def event_names(redis: Redis, declared: Mapping[str, Event], *, also_others: bool) -> list[str]:
+    """The names of the events of the clock file, in its order; `also_others`: and those that only the ledger has.
+
+    Raises StoreUnavailable.
+    """
+    others = [name for name in event_rows.known_names(redis) if name not in declared] if also_others else []
+    return [*declared, *others]
+
+
+def _row(name: str, event: Event | None, stored: StoredEvent, now: datetime) -> EventRow:
+    row = stored.row
+    is_known = row is not None and (event is None or row.declaration == event.declaration)
+    return EventRow(
+        name=name,
+        event=event,
+        schedule=event.schedule if event else row.declaration if row else "",
+        zone=event.zone if event else UTC,
+        entry=row.entry if row and is_known else None,
+        pause=covering(stored.pauses, name, to_ms(now)),
+        records=stored.records[::-1],
+        now=now,
+    )
+
+
+def _next_due(event: Event, entry: Entry | None, now: datetime) -> datetime | None:
+    """The oldest due instant that is not decided; of an event that no clock has run yet, reckoned from now."""
+    if entry is None:
+        whole_second = now.replace(microsecond=0)
+        return event.next_after(whole_second, anchor=whole_second)
+    counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+    return event.next_after(entry.decided, anchor=entry.anchor, previous=entry.previous, counted=counted)
+
+
+def event_history(redis: Redis, name: str, count: int) -> list[Record]:
+    """The latest decisions of an event with the outcomes of their jobs, newest first. Raises StoreUnavailable."""
+    return [_tidy(record) for record in history.read(redis, name, count)]
+
+
+def _tidy(record: Record) -> Record:
+    """A record whose `outcomes`, if it has any, are those of jobs."""
+    return record if isinstance(record.get("outcomes", {}), dict) else {**record, "outcomes": {}}
+
+
+def day_of_events(
+    redis: Redis, names: Sequence[str], begin: datetime, count: int
+) -> list[tuple[list[Record], float]]:
+    """For each event up to `count` decisions from an instant on, oldest first, and its jobs' usual seconds.
+
+    Raises StoreUnavailable.
+    """
+    spans = event_rows.read_span(redis, names, to_ms(begin), count)
+    return [([_tidy(record) for record in records], usual_ms / 1000) for records, usual_ms in spans]
+
+
+def due_of(record: Record) -> datetime:
+    """The due instant of a decision."""
+    return from_ms(record["due"])

@@ -1,0 +1,119 @@
+"""Schedules made at run time, as events: what a stored schedule means, and the timetable with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from functools import cache, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from clock.clocks import from_ms, to_ms
+from clock.errors import DeclarationError
+from clock.job import registry
+from clock.store import Redis
+from clock.store.ledger import schedules
+from clock.store.ledger.schedules import StoredSchedule
+from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
+
+READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
+SOURCE = "schedule in Redis"
+TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter", "until")
+REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description")
+YEARS = timedelta(days=366 * 100)
+
+
+def with_schedules(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
+    """The timetable with one more source of events: the schedules in Redis. Nothing is read yet.
+
+    `require`: the folders of jobs, imported if there is a schedule.
+    """
+    others = [synced for synced in timetable.synced if synced.source != SOURCE]
+    return replace(timetable, synced=[*others, _source(partial(_rows, redis, tuple(require)))])
+
+
+def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
+    """The timetable with the events of the schedules in Redis, which are read now. Raises StoreError."""
+    rows = _rows(redis, tuple(require))
+    found = read_rows(_source(lambda: rows), rows, timetable.settings, timetable.by_name).events
+    return replace(timetable, events=[*timetable.events, *found]) if found else timetable
+
+
+def _source(load: Callable[[], Sequence[Any]]) -> SyncedEvents:
+    return SyncedEvents(load, READ_EVERY, print, SOURCE, job_of=job_of, is_optional=True)
+
+
+def job_of(row: Any) -> Any:
+    """The job of a stored schedule, with its queue. Raises UnknownJobClass."""
+    job: Any = registry.lookup(str(row["job"]))
+    return job.set(queue=row["queue"]) if row.get("queue") else job
+
+
+def event_of(name: str, fields: Mapping[str, Any]) -> Event:
+    """The event of a schedule, whose job is checked. Raises DeclarationError with all names that are close."""
+    unknown = [field for field in fields if field not in (*TIMING, *REST)]
+    if unknown:
+        near = get_close_matches(unknown[0], (*TIMING, *REST), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; the fields are {', '.join((*TIMING, *REST))}"
+        raise DeclarationError(f"{name!r}: unknown field {unknown[0]!r}{hint}")
+    _check_known(str(fields.get("job", "")))
+    declared = SyncedEvents(list, READ_EVERY, print, SOURCE, job_of=job_of)
+    row = {"name": name, "args": [], **fields, **_first_run(fields)}
+    read = read_rows(declared, [row], Settings(tz=UTC))
+    if read.errors:
+        raise DeclarationError(str(read.errors[0]).removeprefix(f"{SOURCE}: "))
+    return read.events[0]
+
+
+def next_runs(event: Event, now: datetime, count: int = 10) -> list[datetime]:
+    """The next due instants of an event that starts now."""
+    after = to_ms(now) // 1000
+    found = event.due_between(after, after + int(YEARS.total_seconds()), anchor=now.replace(microsecond=0))
+    return [from_ms(seconds * 1000) for seconds in islice(found, count)]
+
+
+def split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The timing, whose change starts the event again, and the other fields. Durations become seconds."""
+    plain = {name: _plain(value) for name, value in fields.items() if value is not None}
+    timing = {name: value for name, value in plain.items() if name in TIMING}
+    return timing, {name: value for name, value in plain.items() if name not in TIMING}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _rows(redis: Redis, require: tuple[Path, ...]) -> list[dict[str, Any]]:
+    stored = schedules.read(redis)
+    if stored and require:
+        _imported(require)
+    return [_row(schedule) for schedule in stored]
+
+
+def _row(schedule: StoredSchedule) -> dict[str, Any]:
+    since = {"attributes": {"since": schedule.since}}
+    return {"name": schedule.name, "args": [], **schedule.fields, **_first_run(schedule.timing), **since}
+
+
+def _first_run(fields: Mapping[str, Any]) -> dict[str, bool]:
+    """A period runs first after it has passed: an edit must not fire."""
+    return {"skip_first_run": True} if "every" in fields and "at" not in fields else {}
+
+
+@cache
+def _imported(require: tuple[Path, ...]) -> None:
+    registry.import_jobs(*(path for path in require if path.exists()))
+
+
+def _check_known(name: str) -> None:
+    if not registry.knows(name):
+        near = get_close_matches(name, registry.names(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; import its module first"
+        raise DeclarationError(f"no job class is named {name!r}{hint}")

@@ -1,0 +1,198 @@
+"""Why an event ran at a time, or why it did not: by its history, the ledger and its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
+from typing import Any
+
+from clock.clocks import from_ms, to_ms
+from clock.errors import UnreadableTime
+from clock.store import Redis, listing
+from clock.store.ledger import history, overdue, pauses
+from clock.store.ledger.decision import DecisionKind
+from clock.store.ledger.entry import Entry
+from clock.timetable import Event
+
+SECOND = timedelta(seconds=1)
+MOST_RECORDS = 40  # the most records of a period in one answer; more would not help
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPeriod:
+    """A period of time: the instants start <= t < end. `note` is about a zone change in it."""
+
+    start: datetime
+    end: datetime
+    note: str | None = None
+
+
+def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
+    """The periods that a text means: a second, a minute or a day, in the zone unless the text has an offset.
+
+    A wall-clock time that occurs twice has two periods. A time that does not occur has the instant of the zone
+    change. Raises UnreadableTime.
+    """
+    try:
+        return _periods(text, datetime.fromisoformat(text.strip()), zone)
+    except (ValueError, OverflowError):  # the first and the last day of the calendar have only one neighbour
+        raise UnreadableTime(text) from None
+
+
+def _periods(text: str, found: datetime, zone: tzinfo) -> list[AskedPeriod]:
+    length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
+    if found.tzinfo is not None:
+        return [AskedPeriod(found.astimezone(UTC), found.astimezone(UTC) + length)]
+    folds = sorted({found.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)})
+    real = [start for start in folds if start.astimezone(zone).replace(tzinfo=None) == found]
+    if not real:
+        return [AskedPeriod(folds[0], folds[-1] + length, f"{text}: does not exist; the clocks were set forward")]
+    note = f"{text}: occurs twice; the clocks were set back" if len(real) > 1 else None
+    return [AskedPeriod(start, start + length, note) for start in real]
+
+
+def why(redis: Redis, event: Event, when: AskedPeriod, now: datetime) -> list[str]:
+    """The outcome of the event's due instants in a period, as lines. Raises StoreUnavailable."""
+    lines = [when.note] if when.note else []
+    records = [record for record in history.read(redis, event.name) if _is_about(record, when)]
+    lines += _shortened([record_lines(record, event.zone) for record in reversed(records)], event.name)
+    row = listing.ledger_row(redis, event.name)
+    if row is None or row.declaration != event.declaration:
+        return [*lines, f"no clock has run {event.name!r} with its current schedule yet: {event.declaration}"]
+    dues = _without_record(_dues(event, row.entry, when), records)
+    lines += _undecided_lines(redis, event, dues, row.entry.decided, now)
+    return lines if records or dues else [*lines, *_not_due(event, row.entry.anchor, when)]
+
+
+def recorded(redis: Redis, event: str, when: AskedPeriod) -> list[str]:
+    """The history of a period, in UTC, for an event that is no longer declared.
+
+    Raises StoreUnavailable.
+    """
+    records = [record for record in history.read(redis, event) if _is_about(record, when)]
+    lines = [line for record in reversed(records) for line in record_lines(record, UTC)]
+    return lines or [f"{_shown(when.start, UTC)}: no records of {event!r}"]
+
+
+def latest_of_all(redis: Redis, count: int) -> list[tuple[str, history.Record]]:
+    """The latest `count` records of all events, each with its event's name, oldest first.
+
+    Raises StoreUnavailable.
+    """
+    names = list(listing.ledger(redis))
+    latest = zip(names, listing.latest_decisions(redis, names), strict=True)
+    newest = sorted(((name, record) for name, record in latest if record), key=_due_of, reverse=True)[:count]
+    records = [(name, record) for name, _ in newest for record in history.read(redis, name, count)]
+    return sorted(records, key=_due_of)[-count:]
+
+
+def _due_of(named: tuple[str, Mapping[str, Any]]) -> int:
+    return int(named[1]["due"])
+
+
+def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
+    """A record of the history in words: a line, and one line for each job with a known outcome."""
+    due = _shown(from_ms(record["due"]), zone)
+    if record.get("count", 1) > 1:
+        due = f"{_shown(from_ms(record['first']), zone)} to {due} ({record['count']} runs)"
+    parts = [_words(record["decision"])]
+    parts += [record["reason"]] if record.get("reason") else []
+    if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
+        parts.append(f"{record['late_ms']} ms late")
+    if record.get("jobs"):
+        jobs = "1 job" if record["jobs"] == 1 else f"{record['jobs']} jobs"
+        parts.append(f"{jobs}: {', '.join(record['jids'])}")
+    parts.append(f"on {record.get('host')} (release {record.get('release')})")
+    outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
+    return [
+        f"{due}: {'; '.join(parts)}",
+        *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
+    ]
+
+
+def _words(decision: str) -> str:
+    """A record's decision in words; unchanged if a newer version has written it."""
+    try:
+        return DecisionKind(decision).words
+    except ValueError:
+        return decision
+
+
+def _outcome(outcome: Mapping[str, Any], zone: tzinfo) -> str:
+    word = {"retry": "failed, retrying", "dead": "failed for good"}.get(outcome["outcome"], outcome["outcome"])
+    error = f": {outcome['error']}" if outcome.get("error") else ""
+    return f"{word} at {_shown(from_ms(outcome['at']), zone)} after {outcome['took_ms']} ms{error}"
+
+
+def _shortened(blocks: Sequence[Sequence[str]], event: str) -> Iterator[str]:
+    """The lines of the first and the last blocks, and the number of blocks in between."""
+    left_out = len(blocks) - MOST_RECORDS
+    for place, block in enumerate(blocks):
+        if left_out <= 0 or place < MOST_RECORDS // 2 or place >= left_out + MOST_RECORDS // 2:
+            yield from block
+        elif place == MOST_RECORDS // 2:
+            yield f"... {left_out} more; `clock history {event} -n 1000` shows them"
+
+
+def _undecided_lines(
+    redis: Redis, event: Event, dues: Sequence[datetime], decided: datetime, now: datetime
+) -> Iterator[str]:
+    """A line for each run of due instants with the same explanation."""
+    paused = pauses.read(redis) if dues else {}
+    leadership = overdue.look(redis).leadership if dues else ""
+
+    def state(due: datetime) -> str:
+        if due <= decided:
+            return "was due, but the history no longer has its record"
+        if due <= now:
+            return f"was due, but has not run yet: {leadership}"
+        pause = pauses.covering(paused, event.name, to_ms(due))
+        return f"will be due, but is {pause}" if pause else "will be due"
+
+    for text, run in groupby(dues, state):
+        first, *others = run
+        span = f" to {_shown(others[-1], event.zone)} ({len(others) + 1} runs)" if others else ""
+        yield f"{_shown(first, event.zone)}{span}: {text}"
+
+
+def _not_due(event: Event, anchor: datetime, when: AskedPeriod) -> Iterator[str]:
+    start = _shown(when.start, event.zone)
+    if when.start < anchor:
+        deployed = f"this schedule was first deployed at {_shown(anchor, event.zone)}"
+        yield f"{start}: did not run: {deployed}: {event.declaration}"
+    if when.end <= anchor:
+        return
+    following = event.next_after(max(when.end - SECOND, anchor - SECOND), anchor=anchor)
+    upcoming = f"; the next run after that is at {_shown(following, event.zone)}" if following else ""
+    yield f"{start}: not scheduled then: {event.declaration}{upcoming}"
+
+
+def _dues(event: Event, entry: Entry, when: AskedPeriod) -> list[datetime]:
+    """The due instants of a period; only the next one for an event that asks its condition again."""
+    if event.asks_again:
+        counted = event.counted_from(entry.counted, anchor=entry.anchor, previous=entry.previous)
+        due = event.next_after(entry.decided, anchor=entry.anchor, counted=counted)
+        return [due] if due is not None and when.start <= due < when.end else []
+    after, end = max(when.start, entry.anchor) - SECOND, when.end - SECOND
+    found = event.due_between(to_ms(after) // 1000, to_ms(end) // 1000, anchor=entry.anchor)
+    return [due for due in (from_ms(seconds * 1000) for seconds in found) if due >= when.start]
+
+
+def _is_about(record: Mapping[str, Any], when: AskedPeriod) -> bool:
+    return from_ms(record.get("first", record["due"])) < when.end and when.start <= from_ms(record["due"])
+
+
+def _without_record(dues: Sequence[datetime], records: Sequence[Mapping[str, Any]]) -> list[datetime]:
+    known = {record["due"] for record in records}
+    runs = [(record["first"], record["due"]) for record in records if "first" in record]
+    return [
+        due
+        for due in dues
+        if to_ms(due) not in known and not any(first <= to_ms(due) <= last for first, last in runs)
+    ]
+
+
+def _shown(instant: datetime, zone: tzinfo) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"

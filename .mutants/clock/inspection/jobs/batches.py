@@ -1,0 +1,162 @@
+"""Batches: how far they are, and whether each pending job is still in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from clock.inspection.doctor.finding import Finding, Grade
+from clock.inspection.jobs.busy import claimed_jobs
+from clock.job.payload import Payload, decode
+from clock.store import Redis, keys, listing
+from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.batches import Child, Correction, Event
+
+OPEN_TOO_LONG_MS = 3_600_000
+SECONDS = 60.0  # of a deep check, at most
+NAMED = 10  # batches or jobs in one finding
+CALLBACKS: tuple[Event, ...] = ("success", "complete", "death")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch: its state (open, sealed, done), and how many of its jobs are pending, done, and ended otherwise.
+
+    `fired` has the time of each event, in ms since 1970, as `created_ms`. `opener` is the jid of the job that
+    opened it.
+    """
+
+    bid: str
+    state: str
+    pending: int
+    done: int
+    failed: int
+    created_ms: int
+    fired: Mapping[str, int]
+    parent: str | None = None
+    opener: str | None = None
+    description: str = ""
+
+    @property
+    def total(self) -> int:
+        """How many jobs it has."""
+        return self.pending + self.done + self.failed
+
+
+def batches(redis: Redis) -> list[BatchView]:
+    """All batches, the newest first. Raises StoreUnavailable."""
+    found = stored.read_all(redis)
+    counts = stored.count(redis, list(found))
+    views = [_view(bid, batch, count) for (bid, batch), count in zip(found.items(), counts, strict=True)]
+    return views[::-1]
+
+
+def batch(redis: Redis, bid: str) -> BatchView | None:
+    """One batch; None: unknown. Raises StoreUnavailable."""
+    found = stored.read(redis, bid)
+    return _view(bid, found, stored.count(redis, [bid])[0]) if found else None
+
+
+def failures(redis: Redis, bid: str, limit: int) -> list[Child]:
+    """The jobs of a batch that have ended without success: dead, dropped, cancelled, deleted or lost.
+
+    Raises StoreUnavailable.
+    """
+    return list(islice(stored.children(redis, bid, "f"), limit))
+
+
+def _view(bid: str, found: stored.Batch, counts: stored.Counts) -> BatchView:
+    pending, done, failed = counts
+    if found.state == "done" and found.total is not None and "success" in found.fired:
+        done = found.total  # its children are removed
+    fired = {event: int(at) for event, at in found.fired.items()}
+    about = (found.parent, found.opener, found.description)
+    return BatchView(bid, found.state, pending, done, failed, int(found.created), fired, *about)
+
+
+def open_batches(redis: Redis, now_ms: int) -> Iterator[Finding]:
+    """Batches that have been open for more than an hour. Raises StoreUnavailable."""
+    found = [
+        (bid, one)
+        for bid, one in stored.read_all(redis).items()
+        if one.state == "open" and now_ms - one.created > OPEN_TOO_LONG_MS
+    ]
+    if not found:
+        yield Finding("batches", Grade.GOOD, "none has been open for more than an hour")
+        return
+    named = ", ".join(f"{bid} of job {one.opener}" if one.opener else bid for bid, one in found[:NAMED])
+    yield Finding(
+        "batches",
+        Grade.WARNING,
+        f"open for more than an hour: {named}{_more(len(found))}",
+        "retry the job that opened it, or seal it by hand: clock batches BID --seal",
+    )
+
+
+def wrong_children(redis: Redis, now_ms: int) -> list[Correction]:
+    """Children that are pending and gone, or alive and not pending. Reads all jobs. Raises StoreUnavailable."""
+    waiting = [(bid, jid) for _, bid, jid in stored.pending(redis)]
+    gone = unique_locks.gone(redis, [jid for _, jid in waiting], now_ms=now_ms, within=SECONDS)
+    lost = [Correction(bid, jid, "", "lost") for bid, jid in waiting if jid in gone]
+    return [*lost, *_revived(redis)]
+
+
+def _revived(redis: Redis) -> Iterator[Correction]:
+    """Living jobs that their batch counts as failed, or that it does not know."""
+    living = {(str(job["bid"]), str(job["jid"])): str(job.get("class")) for job in _jobs_of_batches(redis)}
+    pairs = list(living)
+    known = {
+        bid for bid, one in stored.read_all(redis).items() if one.state != "done" or "success" not in one.fired
+    }
+    for start in range(0, len(pairs), stored.PAGE):
+        some = pairs[start : start + stored.PAGE]
+        for (bid, jid), state in zip(some, stored.state_of(redis, some), strict=True):
+            if bid in known and state in ("", "f"):
+                yield Correction(bid, jid, living[bid, jid], "living")
+
+
+def _jobs_of_batches(redis: Redis) -> Iterator[Payload]:
+    """The jobs that wait or run and belong to a batch."""
+    for name in listing.queue_names(redis):
+        yield from _with_bid(listing.queue_payloads(redis, name))
+    for where in (keys.SCHEDULE, keys.RETRY):
+        yield from _with_bid(member for member, _ in listing.waiting(redis, where))
+    yield from (held.job.payload for held in claimed_jobs(redis) if "bid" in held.job.payload)
+
+
+def _with_bid(payloads: Iterator[bytes]) -> Iterator[Payload]:
+    for text in payloads:
+        if b'"bid"' not in text:
+            continue
+        try:
+            job = decode(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(job, dict) and isinstance(job.get("bid"), str):
+            yield job
+
+
+def children_finding(redis: Redis, now_ms: int) -> Finding:
+    """Whether the pending jobs of each batch are its living jobs. Raises StoreUnavailable."""
+    found = wrong_children(redis, now_ms)
+    if not found:
+        return Finding("batches", Grade.GOOD, "the pending jobs of each batch are in Redis")
+    named = ", ".join(f"{one.jid} of {one.bid} ({one.status})" for one in found[:NAMED])
+    return Finding(
+        "batches",
+        Grade.WARNING,
+        f"pending jobs that are lost, or living jobs that are not pending: {named}{_more(len(found))}",
+        "another program moved these jobs; a worker corrects lost ones within minutes, "
+        "or now: clock doctor --deep --repair",
+    )
+
+
+def correct_children(redis: Redis, now_ms: int) -> int:
+    """Correct what `children_finding` reports; how many jobs. Raises StoreUnavailable."""
+    return stored.correct(redis, wrong_children(redis, now_ms), now_ms=now_ms)
+
+
+def _more(count: int) -> str:
+    return f" and {count - NAMED} more" if count > NAMED else ""

@@ -1,0 +1,171 @@
+"""Concurrency limits: what they hold, what they hold back, and whether all that is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from clock.inspection.doctor.finding import Finding, Grade
+from clock.inspection.jobs.job_sets import free_locks_of
+from clock.inspection.jobs.jobs import FoundJob, found
+from clock.job.payload import Payload, decode, instant
+from clock.printable import shortened_list
+from clock.store import Redis, keys, repairs
+from clock.store.jobs import scanning
+from clock.store.jobs.flow import limit_holders
+from clock.store.jobs.flow.limit_holders import IN_QUEUE, Blocked, Holder
+from clock.store.jobs.scanning import START, Cursor
+
+SECONDS = 60.0  # of a deep check, at most
+LATEST = 1e11  # seconds since 1970: a later time is another program's mistake
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """A limit: how many jobs hold a place, and how many are blocked.
+
+    `maximum` is None if no job with the limit could be read. `is_set`: it was set by hand. `oldest_ms`: when the
+    blocked job that is next was enqueued (ms since 1970); None: unknown, or no job is blocked.
+    """
+
+    name: str
+    maximum: int | None
+    holders: int
+    blocked: int
+    is_set: bool = False
+    oldest_ms: int | None = None
+
+
+def limits(redis: Redis) -> list[LimitView]:
+    """The limits that have holders or blocked jobs, or whose maximum was set by hand. Raises StoreUnavailable."""
+    by_hand = limit_holders.maxima(redis)
+    first = {holder.name: holder for holder in limit_holders.holders(redis)}
+    names = sorted({*by_hand, *first, *limit_holders.blocked_names(redis)})
+    counts, waiting = limit_holders.counts(redis, names), limit_holders.next_blocked(redis, names)
+    return [
+        LimitView(
+            name,
+            by_hand[name] if name in by_hand else _maximum(redis, name, waiting.get(name), first.get(name)),
+            held,
+            waits,
+            is_set=name in by_hand,
+            oldest_ms=_enqueued_ms(waiting.get(name)),
+        )
+        for name, (held, waits) in zip(names, counts, strict=True)
+    ]
+
+
+def _maximum(redis: Redis, name: str, waits: Blocked | None, holder: Holder | None) -> int | None:
+    """The maximum in the payload of a blocked job, or of a holder."""
+    payload = waits.payload if waits else None
+    if payload is None and holder is not None:
+        payload = limit_holders.payload_of(redis, holder)
+    return _maxima(payload).get(name) if payload else None
+
+
+def _enqueued_ms(waits: Blocked | None) -> int | None:
+    """When a blocked job was enqueued; None: unknown."""
+    at = instant(found(waits.payload).payload.get("enqueued_at")) if waits else None
+    return round(at * 1000) if at is not None and 0 <= at < LATEST else None
+
+
+def blocked_jobs(redis: Redis, name: str, count: int, start: int = 0) -> list[FoundJob]:
+    """Some blocked jobs of a limit, the next one first. Raises StoreUnavailable."""
+    return [found(one.payload) for one in limit_holders.blocked(redis, name, count, start)]
+
+
+def find_blocked(redis: Redis, jid: str) -> tuple[Blocked, FoundJob] | None:
+    """The blocked job with this id, after reading all blocked jobs. Raises StoreUnavailable."""
+    at: Cursor | None = START
+    while at is not None:
+        step = scanning.set_step(redis, keys.BLOCKED, at, [f"={jid}"], "lowest")
+        for seen in step.jobs:
+            one = limit_holders.read_blocked(seen.member)
+            if one and (job := found(one.payload)).jid == jid:
+                return one, job
+        at = step.cursor
+    return None
+
+
+def delete_blocked(redis: Redis, jid: str) -> bool:
+    """Delete a blocked job; False: it is not blocked. Raises StoreUnavailable."""
+    one = find_blocked(redis, jid)
+    if one is None:
+        return False
+    return free_locks_of(redis, [one[1]], repairs.remove_blocked(redis, [one[0].member])) == 1
+
+
+def violations(redis: Redis) -> list[str]:
+    """The faults of limits, in words: a check of all holders and of the next blocked job of each limit.
+
+    Holders whose job is in a queue are not searched. Raises StoreUnavailable.
+    """
+    held = list(limit_holders.holders(redis))
+    gone = {one.member for one in limit_holders.not_in_progress(redis, held)}
+    wrong = [f"{one.name} is held by {one.jid}, which is not in progress" for one in held if one.member in gone]
+    places = [(one.name, one.jid, one.place) for one in held if one.place != IN_QUEUE]
+    wrong += [
+        f"{name} is held twice by {jid}" for name, jid, _ in sorted({p for p in places if places.count(p) > 1})
+    ]
+    return [*wrong, *_free_but_blocked(redis)]
+
+
+def _free_but_blocked(redis: Redis) -> Iterator[str]:
+    by_hand = limit_holders.maxima(redis)
+    names = limit_holders.blocked_names(redis)
+    for name, (held, waits) in zip(names, limit_holders.counts(redis, names), strict=True):
+        for one in limit_holders.blocked(redis, name, 1):
+            maximum = by_hand.get(name, _maxima(one.payload).get(name, 0))
+            if held < maximum:
+                yield f"{name} has {held} of {maximum} holders, but {waits} jobs are blocked"
+
+
+def limits_finding(redis: Redis, now_ms: int) -> Finding:
+    """Whether each holder has its job, and each blocked job a full limit. Raises StoreUnavailable."""
+    lost = lost_holders(redis, now_ms)
+    wrong = [f"{one.name} is held by {one.jid}, which is gone" for one in lost]
+    wrong += [words for words in violations(redis) if "blocked" in words]
+    if not wrong:
+        return Finding("limits", Grade.GOOD, "each holder has its job, and each blocked job a full limit")
+    return Finding(
+        "limits",
+        Grade.WARNING,
+        shortened_list(wrong, between="; "),
+        "another program removed these jobs; a worker frees the places within a minute, or now: "
+        "clock doctor --deep --repair",
+    )
+
+
+def lost_holders(redis: Redis, now_ms: int) -> list[Holder]:
+    """Holders older than a minute whose job is gone: another program removed it. Raises StoreUnavailable."""
+    return limit_holders.lost(redis, limit_holders.holders(redis), now_ms=now_ms, within=SECONDS)
+
+
+def free_lost_holders(redis: Redis, now_ms: int) -> int:
+    """Remove holders whose job is gone, and hand over the free places; how many. Raises StoreUnavailable."""
+    names = limit_holders.blocked_names(redis)
+    removed, _ = limit_holders.remove(redis, lost_holders(redis, now_ms), names)
+    return removed
+
+
+def blocked_finding(redis: Redis) -> Iterator[Finding]:
+    """Which limits hold jobs back. Raises StoreUnavailable."""
+    full = [view for view in limits(redis) if view.blocked]
+    if full:
+        shown = [f"{view.name} ({view.blocked:,} blocked, {view.holders} of {view.maximum} run)" for view in full]
+        yield Finding("limits", Grade.GOOD, f"full: {shortened_list(shown)}")
+
+
+def _maxima(payload: bytes) -> Mapping[str, int]:
+    """The limits of a payload: name -> maximum."""
+    try:
+        read: Payload | object = decode(payload)
+    except (ValueError, RecursionError):
+        return {}
+    rules = read.get("limits") if isinstance(read, dict) else None
+    entries: Sequence[object] = rules if isinstance(rules, list) else []
+    return {
+        str(entry["name"]): entry["max"]
+        for entry in entries
+        if isinstance(entry, dict) and "name" in entry and isinstance(entry.get("max"), int)
+    }

@@ -1,0 +1,112 @@
+"""Checks of a job class when it is made: its `perform`, its hooks, its options and its name in payloads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from clock.errors import JobError
+from clock.job.options import OPTIONS, checked
+from clock.job.redaction import hidden_places
+from clock.job.types import JobClass
+
+HOOKS = ("retry_in", "retries_exhausted")
+#: Names that a worker calls or sets itself.
+OURS = ("run", "arun", "for_context", "is_coroutine", "context")
+
+#: The names of these options in other libraries.
+_OTHER_WORDS = {
+    "que": "queue",
+    "retries": "retry",
+    "max_retries": "retry",
+    "queue_name": "queue",
+    "time_limit": "timeout",
+    "expires": "expires_in",
+    "tag": "tags",
+}
+
+
+def check_perform(job: JobClass) -> None:
+    """Check that a worker can call `perform` and the hooks that the class defines. Raises JobError."""
+    perform = vars(job).get("perform")
+    if perform is not None:
+        _check(job.__qualname__, perform)
+    for name in OURS:
+        if name in vars(job):
+            raise JobError(f"{job.__qualname__}.{name} hides a method of Job; rename yours")
+    _check_init(job)
+    for hook in HOOKS:
+        if inspect.iscoroutinefunction(vars(job).get(hook)):
+            raise JobError(f"{job.__qualname__}.{hook} is `async def`; it must be a plain method")
+
+
+def check_class(job: JobClass) -> None:
+    """Check the options that a job class sets. Raises JobError.
+
+    Any other attribute is the class's own, unless its name is close to an option's: a misspelt option is found
+    here and not in production.
+    """
+    values = {name: value for name, value in vars(job).items() if not name.startswith("_") and not _is_code(value)}
+    for name in values.keys() - OPTIONS.keys():
+        if meant := _OTHER_WORDS.get(name) or _misspelt(name):
+            raise JobError(
+                f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "
+                "To add your own attribute, choose a name less similar to an option"
+            )
+    checked(job.__qualname__, {name: value for name, value in values.items() if name in OPTIONS})
+    if job.redact and hasattr(job, "perform"):
+        hidden_places(job.__qualname__, job.perform, job.redact)
+
+
+def _misspelt(name: str) -> str | None:
+    """The option that a mistyped name means: `entry` and `expires_at` do not count as `retry` and `expires_in`."""
+    near = get_close_matches(name, OPTIONS, 1, cutoff=0.85)
+    swapped = (option for option in OPTIONS if sorted(option) == sorted(name))
+    return next(iter(near), None) or next(swapped, None)
+
+
+def check_wire_name(job: JobClass) -> None:
+    """Check the name that a job class gives itself in payloads. Raises JobError."""
+    name = vars(job).get("wire_name", job.__name__)
+    if not (isinstance(name, str) and name):
+        raise JobError(
+            f"{job.__qualname__}: wire_name is {name!r}; it must be a name, such as 'Billing::ChargeCardJob'"
+        )
+
+
+def _is_code(value: object) -> bool:
+    return callable(value) or hasattr(value, "__get__")
+
+
+def _check_init(job: JobClass) -> None:
+    init = vars(job).get("__init__")
+    if not callable(init):
+        return
+    for parameter in _parameters(init)[1:]:
+        is_rest = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        if parameter.default is inspect.Parameter.empty and not is_rest:
+            raise JobError(
+                f"{job.__qualname__}.__init__ requires {parameter.name!r}, but a worker creates a job without "
+                "arguments; give it a default, or move it to perform"
+            )
+
+
+def _check(name: str, perform: object) -> None:
+    if isinstance(perform, (staticmethod, classmethod)) or not callable(perform):
+        raise JobError(f"{name}.perform is a {type(perform).__name__}; write def perform(self, ...)")
+    if inspect.isgeneratorfunction(perform) or inspect.isasyncgenfunction(perform):
+        raise JobError(f"{name}.perform is a generator, so calling it runs nothing; remove the yield")
+    parameters = _parameters(perform)
+    if not parameters or parameters[0].kind is inspect.Parameter.KEYWORD_ONLY:
+        raise JobError(f"{name}.perform has no self; write def perform(self, ...)")
+    for parameter in parameters:
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty:
+            raise JobError(
+                f"{name}.perform can't have keyword-only arguments such as {parameter.name!r}: "
+                "a payload holds arguments by position only; remove the `*`"
+            )
+
+
+def _parameters(perform: Callable[..., object]) -> list[inspect.Parameter]:
+    return list(inspect.signature(perform).parameters.values())

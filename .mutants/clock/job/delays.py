@@ -1,0 +1,87 @@
+"""When a delayed job is due."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import cast
+
+from clock.errors import ArgumentsError
+from clock.job.payload import seconds
+
+Time = float | timedelta | datetime  # an interval from now, or an instant
+LATEST = 253_402_300_799  # the last second of the year 9999, in seconds since 1970
+INTERVAL_LIMIT = 1_000_000_000  # a smaller number is an interval, a larger one an instant, as in Sidekiq
+
+
+def due_at(when: Time, now: float) -> float:
+    """When a job is due, in float seconds since 1970, which `now` is, too.
+
+    `when` is an interval from now (seconds, or a timedelta), or an instant (an aware datetime, or seconds since
+    1970). Raises ValueError.
+
+    >>> due_at(60, 1795521600.0)
+    1795521660.0
+    """
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise ValueError(f"{when!r} has no time zone; pass an aware datetime")
+        return seconds(when)
+    if isinstance(when, timedelta):
+        when = when.total_seconds()
+        return _in_range(now + when, when)
+    if isinstance(when, bool) or not isinstance(when, (int, float)) or not abs(when) <= sys.float_info.max:
+        raise ValueError(f"{when!r:.60} is not a time; pass seconds, a timedelta or an aware datetime")
+    return _in_range(when if when >= INTERVAL_LIMIT else now + when, when)
+
+
+def _in_range(due: float, given: float) -> float:
+    if due > LATEST:
+        hint = "; pass seconds, not milliseconds" if given / 1000 <= LATEST else ""
+        raise ValueError(f"{given!r:.60} is after the year 9999{hint}")
+    return max(float(due), 0.0)  # before 1970 is due at once, as any time in the past
+
+
+def due_as_put(at: object, now: float) -> float:
+    """When a job is due by the `at` of a payload that client middleware has seen; None: `now`.
+
+    Ours are floats; a middleware may have put there whatever `due_at` takes. Raises ValueError.
+    """
+    if at is None:
+        return now
+    return at if isinstance(at, float) and at <= LATEST else due_at(cast("Time", at), now)
+
+
+def due_of_each(
+    count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None, now: float
+) -> list[float] | None:
+    """When each of `count` jobs is due: `at` one time or one for each, spread evenly over the interval; None: now.
+
+    Raises ArgumentsError; ValueError for an invalid time, or an interval that is not above 0.
+
+    >>> due_of_each(4, None, 60, 1000.0)
+    [1000.0, 1015.0, 1030.0, 1045.0]
+    """
+    if isinstance(at, Sequence):
+        if len(at) != count:
+            raise ArgumentsError(
+                f"perform_bulk got {len(at)} times in at= for {count} jobs; pass one time, or one for each job"
+            )
+        due = [due_at(when, now) for when in at]
+    elif at is None and spread_interval is None:
+        return None
+    else:
+        due = [due_at(0 if at is None else at, now)] * count
+    if spread_interval is None:
+        return due
+    step = _interval(spread_interval) / max(count, 1)
+    return [begin + place * step for place, begin in enumerate(due)]
+
+
+def _interval(given: float | timedelta) -> float:
+    """The interval over which jobs are spread, in seconds. Raises ValueError."""
+    seconds = given.total_seconds() if isinstance(given, timedelta) else given
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < INTERVAL_LIMIT:
+        raise ValueError(f"spread_interval is {given!r:.60}; pass seconds above 0, or a timedelta")
+    return seconds

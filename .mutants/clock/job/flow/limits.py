@@ -1,0 +1,191 @@
+"""`limits` and `rates`: how many jobs of a name run at a time, and how many start in a time.
+
+The client writes the rules into the payload. The claim in Redis decides, so it needs no code of the application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from clock.errors import JobError
+from clock.job.types import JobClass
+
+LONGEST_NAME = 200  # characters
+LARGEST = 1_000_000_000
+LONGEST_SECONDS = 366 * 86_400.0  # of a rate
+
+Name = str | Callable[..., str]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, repr=False)
+class Limit:
+    """At most `maximum` jobs with this name run at a time, in all classes, queues and workers.
+
+    `name` is a text, or a function of the job's arguments that returns one.
+    """
+
+    name: Name
+    maximum: int
+
+    def __post_init__(self) -> None:
+        _check_name("Limit", self.name)
+        _check_count("Limit: maximum", self.maximum)
+
+    def __repr__(self) -> str:
+        return f"Limit({_shown(self.name)}, {self.maximum})"
+
+    def field(self, job: JobClass, args: Sequence[object]) -> dict[str, object]:
+        """The limit in a payload. Raises JobError."""
+        return {"name": _named(job, "Limit", self.name, args), "max": self.maximum}
+
+
+@dataclass(frozen=True, repr=False)
+class Rate:
+    """At most `count` jobs with this name start per `per`, a timedelta or seconds.
+
+    - `name`: a text, or a function of the job's arguments that returns one;
+    - `window`: False: a bucket of `count` tokens that fills up evenly: after a pause `count` jobs start at once,
+      and others follow; True: never more than `count` starts in any `per`;
+    - `weight`: for how many starts this job counts, or a function of the job's arguments that returns it.
+    """
+
+    name: Name
+    count: int
+    per: timedelta | float
+    window: bool = False
+    weight: int | Callable[..., int] = 1
+
+    def __post_init__(self) -> None:
+        _check_name("Rate", self.name)
+        _check_count("Rate: count", self.count)
+        if isinstance(self.per, bool) or not isinstance(self.per, (timedelta, int, float)) or not self._is_span():
+            raise JobError(f"Rate: per is {self.per!r}; it must be a timedelta or seconds, 0.001 to a year")
+        if not isinstance(self.window, bool):
+            raise JobError(f"Rate: window is {self.window!r}; it must be True or False")
+        if not callable(self.weight):
+            self._check_weight(self.weight)
+
+    def __repr__(self) -> str:
+        return (
+            f"Rate({_shown(self.name)}, {self.count}, per={self.per!r}, window={self.window}, "
+            f"weight={_shown(self.weight)})"
+        )
+
+    def field(self, job: JobClass, args: Sequence[object]) -> dict[str, object]:
+        """The rate in a payload. Raises JobError."""
+        weight = _called(job, "Rate: weight", self.weight, args) if callable(self.weight) else self.weight
+        self._check_weight(weight, f"{job.wire_name}: ")
+        found: dict[str, object] = {
+            "name": _named(job, "Rate", self.name, args),
+            "count": self.count,
+            "per": round(self._seconds() * 1000),
+            "weight": weight,
+        }
+        return {**found, "window": True} if self.window else found
+
+    def _seconds(self) -> float:
+        return self.per.total_seconds() if isinstance(self.per, timedelta) else self.per
+
+    def _is_span(self) -> bool:
+        return 0.001 <= self._seconds() <= LONGEST_SECONDS
+
+    def _check_weight(self, weight: object, where: str = "") -> None:
+        if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= self.count:
+            raise JobError(f"{where}Rate: weight is {weight!r}; it must be a whole number, 1 to {self.count}")
+
+
+def limits_of(value: object) -> list[Limit]:
+    """The limits of an option's value."""
+    return _listed(value, Limit)
+
+
+def rates_of(value: object) -> list[Rate]:
+    """The rates of an option's value."""
+    return _listed(value, Rate)
+
+
+def are_rules(value: object, kind: type[Limit] | type[Rate]) -> bool:
+    """Whether an option's value is None, a rule of this kind, or a list of them whose names differ."""
+    if value is None or isinstance(value, kind):
+        return True
+    if not isinstance(value, (list, tuple)) or not all(isinstance(rule, kind) for rule in value):
+        return False
+    names = [rule.name for rule in value]
+    return len(set(names)) == len(names)
+
+
+def depends_on_arguments(fields: Mapping[str, Any]) -> bool:
+    """Whether a rule of these fields is a function of the job's arguments."""
+    rules = (*fields.get("limits", ()), *fields.get("rates", ()))
+    return any(callable(rule.name) or callable(getattr(rule, "weight", 1)) for rule in rules)
+
+
+def rule_fields(job: JobClass, fields: Mapping[str, Any], args: Sequence[object]) -> dict[str, object]:
+    """The payload's own `limits` and `rates`. Raises JobError."""
+    found: dict[str, object] = {}
+    for option in ("limits", "rates"):
+        if option in fields:
+            found[option] = _distinct(job, option, [rule.field(job, args) for rule in fields[option]])
+    return found
+
+
+def rate_names(payload: Mapping[str, object]) -> list[str]:
+    """The names of a payload's rates."""
+    found = payload.get("rates")
+    rates = found if isinstance(found, list) else []
+    return [rate["name"] for rate in rates if isinstance(rate, Mapping) and isinstance(rate.get("name"), str)]
+
+
+def _distinct(job: JobClass, option: str, rules: list[dict[str, object]]) -> list[dict[str, object]]:
+    names = [str(rule["name"]) for rule in rules]
+    for name in names:
+        if names.count(name) > 1:
+            raise JobError(f"{job.wire_name}: {option} has the name {name!r} twice; give each its own name")
+    return rules
+
+
+def _listed(value: object, kind: type[T]) -> list[T]:
+    rules: Iterable[object] = value if isinstance(value, (list, tuple)) else [value]
+    return [rule for rule in rules if isinstance(rule, kind)]
+
+
+def _named(job: JobClass, kind: str, name: Name, args: Sequence[object]) -> str:
+    found = _called(job, f"{kind}: name", name, args) if callable(name) else name
+    if not _is_name(found):
+        raise JobError(f"{job.wire_name}: {kind}: the name is {found!r:.60}; it must be {_NAME}")
+    return str(found)
+
+
+def _called(job: JobClass, what: str, function: Callable[..., object], args: Sequence[object]) -> object:
+    try:
+        return function(*args)
+    except Exception as error:
+        raise JobError(
+            f"{job.wire_name}: {what}: the function failed with {type(error).__name__}: {error}; it gets the "
+            "arguments of the job"
+        ) from error
+
+
+_NAME = f"a text of 1 to {LONGEST_NAME} characters without control characters"
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+
+
+def _check_name(kind: str, name: object) -> None:
+    if not callable(name) and not _is_name(name):
+        raise JobError(f"{kind}: the name is {name!r:.60}; it must be {_NAME}, or a function that returns it")
+
+
+def _check_count(what: str, count: object) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= LARGEST:
+        raise JobError(f"{what} is {count!r}; it must be a whole number, 1 to {LARGEST:,}")
+
+
+def _shown(value: object) -> str:
+    return getattr(value, "__qualname__", None) or repr(value)

@@ -1,0 +1,125 @@
+"""`unique`: of jobs with the same key, only one waits or runs at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, NamedTuple, get_args
+
+from clock.errors import JobError
+from clock.job.types import JobClass
+from clock.store.jobs.flow.unique_locks import Lock
+
+Until = Literal["start", "done"]
+OnConflict = Literal["skip", "replace", "raise"]
+
+
+@dataclass(frozen=True, repr=False)
+class Unique:
+    """Which jobs are the same, how long one keeps the others out, and what a conflict does.
+
+    - `by`: a function of the arguments, or names of parameters; None: all arguments;
+    - `until`: "done": until the job has ended for good; "start": until a worker starts it;
+    - `on_conflict`: "skip": the push returns the holder's jid; "replace": the new job takes the place of the
+      waiting one; "raise": the push raises NotUnique;
+    - `window`: a timedelta, or seconds: the lock lasts so long after the push, whatever happens to the job.
+    """
+
+    by: Callable[..., object] | Sequence[str] | str | None = None
+    until: Until = "done"
+    on_conflict: OnConflict = "skip"
+    window: timedelta | float | None = None
+
+    def __post_init__(self) -> None:
+        _check_word("until", self.until, get_args(Until))
+        _check_word("on_conflict", self.on_conflict, get_args(OnConflict))
+        if self.window is not None and not _window_ms(self.window) > 0:
+            raise JobError(f"Unique: window is {self.window!r}; it must be a timedelta or seconds above 0")
+        if not (self.by is None or callable(self.by) or all(isinstance(name, str) for name in self.names)):
+            raise JobError(f"Unique: by is {self.by!r}; it must be a function or names of perform's parameters")
+
+    def __repr__(self) -> str:
+        by = getattr(self.by, "__qualname__", None) or self.by
+        return f"Unique(by={by!r}, until={self.until!r}, on_conflict={self.on_conflict!r}, window={self.window!r})"
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the parameters in `by`."""
+        if isinstance(self.by, str):
+            return [self.by]
+        return list(self.by) if isinstance(self.by, Sequence) else []
+
+    def lock(self, job: JobClass, args: Sequence[object], jid: str) -> Lock:
+        """The lock that a push with these arguments needs. Raises JobError."""
+        return Lock(self.key(job, args), jid, _window_ms(self.window), self.on_conflict)
+
+    def key(self, job: JobClass, args: Sequence[object]) -> str:
+        """The class and a hash of the arguments that count. Raises JobError if JSON does not support them."""
+        value = self._value(job, args)
+        try:
+            text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError):
+            raise JobError(
+                f"{job.wire_name}: unique's `by` returned {value!r:.60}, which JSON does not support; "
+                "return an id, a text or a list of them"
+            ) from None
+        return f"{job.wire_name}:{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+
+    def _value(self, job: JobClass, args: Sequence[object]) -> object:
+        if callable(self.by):
+            return self.by(*args)
+        bound = inspect.signature(job.perform).bind(None, *args)
+        bound.apply_defaults()
+        if self.by is None:
+            return [*bound.args[1:]]
+        for name in self.names:
+            if name not in bound.arguments:
+                known = ", ".join(list(bound.arguments)[1:]) or "nothing"
+                raise JobError(f"{job.wire_name}: unique names {name!r}, but perform takes {known}")
+        return [bound.arguments[name] for name in self.names]
+
+
+class UniqueField(NamedTuple):
+    """The lock in a payload."""
+
+    key: str
+    until: str
+    conflict: str
+
+
+def unique_of(value: object) -> Unique | None:
+    """The rule of an option's value: True means `Unique()`, False and None no rule."""
+    return value if isinstance(value, Unique) else Unique() if value is True else None
+
+
+def field_for(unique: Unique, lock: Lock) -> dict[str, object]:
+    """The field of the payload: with it, workers free the lock without application code."""
+    return {"key": lock.key, "until": unique.until, "conflict": lock.conflict}
+
+
+def unique_field(payload: Mapping[str, object]) -> UniqueField | None:
+    """The lock of a payload; None: the job is not unique, or another program wrote the field."""
+    found = payload.get("unique")
+    if not isinstance(found, Mapping) or not isinstance(found.get("key"), str):
+        return None
+    return UniqueField(found["key"], str(found.get("until")), str(found.get("conflict")))
+
+
+def lock_pair(payload: Mapping[str, object]) -> tuple[str, str] | None:
+    """(key, jid) of the lock that the end of this job frees; None: it has none."""
+    field = unique_field(payload)
+    return (field.key, str(payload.get("jid"))) if field else None
+
+
+def _window_ms(window: timedelta | float | None) -> int:
+    seconds = window.total_seconds() if isinstance(window, timedelta) else window or 0
+    return int(seconds * 1000)
+
+
+def _check_word(name: str, value: object, known: Sequence[Any]) -> None:
+    if value not in known:
+        raise JobError(f"Unique: {name} is {value!r}; it must be one of {', '.join(map(repr, known))}")

@@ -1,0 +1,117 @@
+"""`IterableJob`: a long job as many short steps. It continues at its last item after a stop, a deploy or a crash.
+
+After an item, its cursor is saved: at least each second, at every stop and at every failure. The cursor is a field
+of the job's own payload, so it goes wherever the job goes: to a queue, to `retry`, to another worker. Items after
+the last saved cursor run again if the worker dies.
+
+With `exactly_once`, the jobs that `each` pushes are held. One script saves the cursor and pushes them, with jids
+made from job, cursor and place. So a job that is killed at any point pushes each of them once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from clock.errors import JobError
+from clock.job.job import Job
+from clock.job.position import Position
+
+
+class IterableJob(Job):
+    """A job that works through items, one after the other. Define `items` and `each`.
+
+    `items(*args, cursor)` yields pairs (cursor, item). `cursor` is the cursor of the last item that is done, None
+    at first: yield the items after it. Cursors are JSON. `each(item, *args)` handles one item. Both may be
+    `async`.
+
+    >>> class GreetAllJob(IterableJob):
+    ...     def items(self, greeting: str, *, cursor: int | None):
+    ...         for number in range(cursor or 0, 2):
+    ...             yield number + 1, f"learner {number}"
+    ...     def each(self, item: str, greeting: str) -> None:
+    ...         print(greeting, item)
+    >>> GreetAllJob.perform_inline("Hello")
+    Hello learner 0
+    Hello learner 1
+    """
+
+    exactly_once: ClassVar[bool] = False
+    max_run_time: ClassVar[float | timedelta | None] = None
+
+    items: Any
+    each: Any
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        if "items" in vars(cls) or "each" in vars(cls):
+            items, each = getattr(cls, "items", None), getattr(cls, "each", None)
+            if items is not None and each is not None:
+                cls.perform = _perform(cls.__qualname__, items, each)
+        super().__init_subclass__(**kwargs)
+
+    def count(self, *args: Any) -> int | None:
+        """How many items there are in all, for the progress; yours to define. Called once, when the job starts."""
+        return None
+
+
+def _perform(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> Callable[..., Any]:
+    """The `perform` of a class: it accepts the arguments of `items`, without the cursor."""
+    signature = inspect.signature(items)
+    cursor = signature.parameters.get("cursor")
+    if cursor is None or cursor.kind is not cursor.KEYWORD_ONLY:
+        raise JobError(f"{name}.items must accept the keyword `cursor`; write def items(self, ..., *, cursor)")
+
+    def perform(self: IterableJob, *args: Any) -> None:
+        _run(self, args)
+
+    async def aperform(self: IterableJob, *args: Any) -> None:
+        await _arun(self, args)
+
+    is_async = inspect.isasyncgenfunction(items) or inspect.iscoroutinefunction(each)
+    found = aperform if is_async else perform
+    own = [one for one in signature.parameters.values() if one.name != "cursor"]
+    vars(found)["__signature__"] = signature.replace(parameters=own, return_annotation=None)
+    return found
+
+
+def _run(job: IterableJob, args: Sequence[Any]) -> None:
+    position = Position(job, args)
+    try:
+        for cursor, item in job.items(*args, cursor=position.cursor):
+            with position.holding(cursor):
+                job.each(item, *args)
+            if position.note(cursor) and position.save():
+                break
+    except BaseException:
+        position.keep()
+        raise
+    position.finish()
+
+
+async def _arun(job: IterableJob, args: Sequence[Any]) -> None:
+    position = await asyncio.to_thread(Position, job, args)
+    try:
+        async for cursor, item in _each_of(job.items(*args, cursor=position.cursor)):
+            with position.holding(cursor):
+                handled = job.each(item, *args)
+                if inspect.isawaitable(handled):
+                    await handled
+            if position.note(cursor) and await asyncio.to_thread(position.save):
+                break
+    except BaseException:
+        await asyncio.to_thread(position.keep)
+        raise
+    await asyncio.to_thread(position.finish)
+
+
+async def _each_of(items: Any) -> AsyncIterator[Any]:
+    """The items of a plain or an asynchronous iterable."""
+    if hasattr(items, "__aiter__"):
+        async for pair in items:
+            yield pair
+    else:
+        for pair in items:
+            yield pair

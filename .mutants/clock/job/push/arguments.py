@@ -1,0 +1,170 @@
+"""Arguments are checked at the push, so the caller gets the error and not a worker."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import cache
+
+from clock.errors import ArgumentsError
+
+PLAIN = frozenset({type(None), bool, int, float, str})
+_SURELY_JSON = PLAIN - {float}  # there are floats that JSON does not have
+MOST_DIGITS = 4300  # of an int: Python's own limit for reading one from text, and so a worker's
+MOST_BITS = math.floor(MOST_DIGITS * math.log2(10))
+
+_ALLOWED = "None, True, False, int, float, str, and lists and dicts (with str keys) of these"
+_HINTS = {
+    "datetime": "pass value.isoformat()",
+    "date": "pass value.isoformat()",
+    "time": "pass value.isoformat()",
+    "timedelta": "pass value.total_seconds()",
+    "Decimal": "pass str(value)",
+    "UUID": "pass str(value)",
+    "tuple": "pass a list",
+    "set": "pass a sorted list",
+    "frozenset": "pass a sorted list",
+    "bytes": "pass text, base64 for instance",
+    "PosixPath": "pass str(value)",
+}
+
+
+def checked_arguments(
+    job: str, perform: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> Sequence[object]:
+    """The arguments of one push by position: `perform`, a plain function, takes them and JSON can hold them.
+
+    Raises ArgumentsError, which names the job, the argument's position, its value, and what to do.
+    """
+    if kwargs:
+        args = _by_position(job, perform, args, kwargs)
+    check_arity(job, perform, args)
+    for value in args:
+        if type(value) not in _SURELY_JSON:
+            check_json(job, args)
+            break
+    return args
+
+
+def check_arity(job: str, perform: Callable[..., object], args: Sequence[object], where: str = "") -> None:
+    """Check that `perform`, a plain function, takes `self` and `args`. Raises ArgumentsError."""
+    low, high = arity(perform)
+    if low <= len(args) <= high:
+        return
+    signature = inspect.signature(perform)
+    own = list(signature.parameters.values())[1:]
+    takes = str(signature.replace(parameters=own, return_annotation=inspect.Signature.empty))
+    count = len(args)
+    if count < low:
+        wrong = f"argument {count + 1}, {own[count].name}, is missing; pass it"
+    else:
+        wrong = (
+            f"argument {int(high) + 1}, {args[int(high)]!r:.60}, is one too many; "
+            "remove it, or add a parameter to perform"
+        )
+    noun = "argument" if count == 1 else "arguments"
+    raise ArgumentsError(f"{job}: {where}perform{takes} cannot take {count} {noun}: {wrong}")
+
+
+@cache
+def arity(perform: Callable[..., object]) -> tuple[int, float]:
+    """The least and the most number of arguments that `perform` takes, without `self`."""
+    parameters = list(inspect.signature(perform).parameters.values())
+    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    takes_any = any(one.kind is one.VAR_POSITIONAL for one in parameters)
+    needed = sum(one.default is one.empty for one in positional)
+    own = 1 if positional else 0  # self, which *args may take, too
+    return max(0, needed - own), math.inf if takes_any else len(positional) - own
+
+
+def check_json(job: str, args: Sequence[object], where: str = "") -> None:
+    """Check that each argument is of JSON's own types, all the way down. Raises ArgumentsError.
+
+    >>> check_json("SendMailJob", [1, {"kind": "weekly"}])
+    >>> check_json("MailJob", [1, (2, 3)])
+    Traceback (most recent call last):
+    clock.errors.ArgumentsError: MailJob: argument 2 is a tuple, (2, 3), which JSON does not support; pass a list
+    """
+    for position, value in enumerate(args, 1):
+        try:
+            _check_value(job, f"{where}argument {position}", value)
+        except RecursionError:
+            raise ArgumentsError(
+                f"{job}: {where}argument {position} is nested too deeply, or holds itself; pass a flat value"
+            ) from None
+
+
+def _check_value(job: str, where: str, value: object) -> None:
+    kind = type(value)
+    if kind in PLAIN:
+        _check_plain(job, where, value)
+    elif isinstance(value, list) and kind is list:
+        for index, item in enumerate(value):
+            _check_value(job, f"{where}[{index}]", item)
+    elif isinstance(value, dict) and kind is dict:
+        for key, item in value.items():
+            if type(key) is not str:
+                raise ArgumentsError(
+                    f"{job}: {where} has the key {key!r:.60}; a dict's keys must be str here; pass str(key)"
+                )
+            _check_plain(job, f"{where}'s key", key)
+            _check_value(job, f"{where}[{key!r}]", item)
+    else:
+        raise ArgumentsError(
+            f"{job}: {where} is a {kind.__name__}, {value!r:.60}, which JSON does not support; {_hint(value)}"
+        )
+
+
+def _check_plain(job: str, where: str, value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ArgumentsError(f"{job}: {where} is {value}, which JSON does not support; pass None or a str")
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise ArgumentsError(
+            f"{job}: {where} is an int of more than {MOST_DIGITS} digits, which is too long; pass hex(value)"
+        )
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ArgumentsError(
+                f"{job}: {where} is {value!r:.60}, a str that is not valid UTF-8; "
+                "pass value.encode(errors='replace').decode()"
+            ) from None
+
+
+def _hint(value: object) -> str:
+    """The value to pass instead of a value that JSON does not have."""
+    name = type(value).__name__
+    if name in _HINTS:
+        return _HINTS[name]
+    if isinstance(value, Enum):
+        return "pass value.value"
+    for base in (str, int, float, list, dict):
+        if isinstance(value, base):
+            return f"pass {base.__name__}(value)"
+    return f"pass an id and look it up in perform; allowed are {_ALLOWED}"
+
+
+def _by_position(
+    job: str, perform: Callable[..., object], args: Sequence[object], kwargs: Mapping[str, object]
+) -> list[object]:
+    """The arguments as a payload holds them: by position, with the defaults of those left out in between."""
+    signature = inspect.signature(perform)
+    own = list(signature.parameters.values())[1:]
+    places = {one.name: place for place, one in enumerate(own) if one.kind is one.POSITIONAL_OR_KEYWORD}
+    found = list(args)
+    for name in sorted(kwargs, key=lambda name: places.get(name, -1)):
+        given = f"{job}: {name}={kwargs[name]!r:.60} was given by keyword, but"
+        if name not in places:
+            takes = ", ".join(places) or "none"
+            raise ArgumentsError(f"{given} a payload holds arguments by position; perform takes: {takes}")
+        if places[name] < len(args):
+            raise ArgumentsError(f"{given} argument {places[name] + 1} is that one: {args[places[name]]!r:.60}")
+        for between in own[len(found) : places[name]]:
+            if between.default is between.empty:
+                raise ArgumentsError(f"{given} {between.name}, which comes before it, is missing; pass it, too")
+            found.append(between.default)
+        found.append(kwargs[name])
+    return found

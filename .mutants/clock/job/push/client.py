@@ -1,0 +1,381 @@
+"""From the arguments of a push to parcels of jobs, and to their receiver: Redis, or a test's collector.
+
+Jobs that are pushed while the clock runs an event's action go into its firing. Jobs that wait for a commit are
+delivered after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import replace
+from functools import cache, partial
+from itertools import chain, repeat
+from typing import Any, Protocol, runtime_checkable
+
+from clock.clocks import Clock, SystemClock
+from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique, StoreError
+from clock.job.delays import due_at
+from clock.job.encryption import check_secret
+from clock.job.flow.unique import unique_of
+from clock.job.middleware.defaults import client_middleware_for
+from clock.job.options import Order
+from clock.job.payload import Payload, seconds
+from clock.job.push import filling
+from clock.job.push.arguments import checked_arguments
+from clock.job.push.bulk_arguments import check_all
+from clock.job.push.payload_builder import pack_all, pack_one
+from clock.job.push.spreading import spread
+from clock.job.types import JobClass, OnCommit
+from clock.store import Redis
+from clock.store.jobs.flow import batches as stored
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.unique_locks import Lock, LockedPush
+from clock.store.jobs.queues import Parcel, push_commands
+from clock.store.ledger import held_pushes
+from clock.store.server import connection
+from clock.store.server.durable import durable_of
+from clock.store.server.sending import Command, push_seconds, send, send_to_places
+from clock.store.server.shards import shards_of
+
+BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
+Batches = Iterable[Sequence[Parcel]]
+
+_monotonic = SystemClock().monotonic
+logger = logging.getLogger("clock.job")
+
+
+class Carrier(Protocol):
+    """Takes parcels of jobs, batch by batch: each is made when it is asked for."""
+
+    def carry(self, batches: Batches) -> None:
+        """Take them. Raises StoreUnavailable."""
+
+    async def acarry(self, batches: Batches) -> None:
+        """Take them without blocking the event loop."""
+
+
+@runtime_checkable
+class Collector(Carrier, Protocol):
+    """A carrier of a test, which keeps the jobs."""
+
+    def jobs(self, job: JobClass) -> MutableSequence[Payload]:
+        """The collected jobs of a class."""
+
+    def clear(self, job: JobClass) -> None:
+        """Forget the collected jobs of a class."""
+
+    def drain(self, job: JobClass) -> int:
+        """Run the collected jobs of a class, and the jobs that they push, until no job is left; how many."""
+
+    def perform_one(self, job: JobClass) -> Any:
+        """Run the first of a class; what its `perform` returns."""
+
+
+class ToRedis:
+    """The carrier of an application that runs."""
+
+    def carry(self, batches: Batches) -> None:
+        """Push them by the default connection. Raises StoreUnavailable."""
+        redis = connection.default()
+        if shards_of(redis) is None:
+            send(redis, _commands(redis, batches), within=push_seconds(redis))
+        else:
+            send_to_places(_spread_commands(redis, batches), within=push_seconds(redis))
+
+    def carry_locked(self, parcels: Iterable[Parcel]) -> None:
+        """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
+        pushes = [
+            LockedPush(lock, parcel.queue, text, at, parcel.durable)
+            for parcel in parcels
+            for lock, text, at in zip(parcel.locks or (), parcel.payloads, parcel.at or repeat(None), strict=False)
+        ]
+        redis = connection.default()
+        for start in range(0, len(pushes), BULK_BATCH):
+            unique_locks.push(redis, pushes[start : start + BULK_BATCH], now_ms=int(1000 * now()))
+
+    def open_batch(self, bid: str, batch: stored.Batch) -> str:
+        """Open a batch in Redis. Raises StoreUnavailable."""
+        return stored.open_batch(connection.default(), bid, batch, now_ms=int(1000 * now()))
+
+    def seal_batch(self, bid: str) -> str:
+        """Seal a batch in Redis. Raises StoreUnavailable."""
+        return stored.seal(connection.default(), bid, now_ms=int(1000 * now()))
+
+    async def acarry(self, batches: Batches) -> None:
+        """Push them in a thread: no second connection for each event loop is needed.
+
+        The threads are the carrier's own: while Redis does not answer, the application's `to_thread` goes on. The
+        time that a push waits for a thread counts against its limit.
+        """
+        push = partial(self._carry_late, batches, _monotonic())
+        await asyncio.get_running_loop().run_in_executor(_threads(os.getpid()), copy_context().run, push)
+
+    def _carry_late(self, batches: Batches, since: float) -> None:
+        redis = connection.default(spent=_monotonic() - since)
+        within = push_seconds(redis) - (_monotonic() - since)
+        if shards_of(redis) is None:
+            send(redis, _commands(redis, batches), within=within)
+        else:
+            send_to_places(_spread_commands(redis, batches), within=within)
+
+
+def _spread_commands(redis: Redis, batches: Batches) -> Iterator[list[tuple[Redis, list[Command]]]]:
+    """The commands of each batch, with the connection to the shard that gets them."""
+    for batch in batches:
+        yield [(place, push_commands(parcels, durable_of(place))) for place, parcels in spread(redis, batch)]
+
+
+def _commands(redis: Redis, batches: Batches) -> Iterator[list[Command]]:
+    durable = durable_of(redis)
+    return (push_commands(parcels, durable) for parcels in batches) if durable else map(push_commands, batches)
+
+
+@cache
+def _threads(pid: int) -> ThreadPoolExecutor:
+    """The threads of a process: a forked child has none of its parent's."""
+    return ThreadPoolExecutor(connection.DEFAULT_CONNECTIONS, thread_name_prefix=f"push-{pid}")
+
+
+_clock: Clock = SystemClock()
+_carrier: Carrier = ToRedis()
+
+
+@contextmanager
+def using_clock(clock: Clock) -> Iterator[None]:
+    """Stamp payloads with the time of `clock` inside the block."""
+    global _clock  # the client's time is the process's own, except in tests
+    before, _clock = _clock, clock
+    try:
+        yield
+    finally:
+        _clock = before
+
+
+def carrier() -> Carrier:
+    """The receiver of pushed jobs: Redis, or a test's receiver."""
+    return _carrier
+
+
+def set_carrier(carrier: Carrier) -> None:
+    """Hand pushed jobs to `carrier` from now on, in all threads: a test reaches into all of an application."""
+    global _carrier  # the process's own, except in tests
+    _carrier = carrier
+
+
+def collector(job: JobClass, asked: str) -> Collector:
+    """The collector of pushed jobs. Raises NotFaked outside a test that fakes pushes."""
+    if isinstance(_carrier, Collector):
+        return _carrier
+    raise NotFaked(f"{job.wire_name}.{asked}")
+
+
+def clock() -> Clock:
+    """The client's source of time."""
+    return _clock
+
+
+def now() -> float:
+    """The client's time, in float seconds since 1970."""
+    return seconds(_clock.now())
+
+
+def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
+    """Push a job, or keep it for a commit or the firing; its jid. Raises as `packed`; StoreUnavailable."""
+    jid, parcels = packed(order, args, kwargs)
+    if parcels and not is_kept(order, [parcels]):
+        if parcels[0].locks:
+            return pushed(order, jid, parcels)
+        carrier().carry([parcels])
+    return jid
+
+
+def packed(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> tuple[str, list[Parcel]]:
+    """The jid of a job and the parcel with it; '' and no parcel if client middleware stopped it.
+
+    Raises ArgumentsError; ValueError for an invalid time.
+    """
+    job, due = order.job, None
+    args = checked(order, args, kwargs)
+    time = now()
+    if order.when is not None:
+        try:
+            due = due_at(order.when, time)
+        except ValueError as error:
+            raise ValueError(f"{job.wire_name}: {error}") from None
+    jid, parcels = pack_one(job, order.options, args, due, time)
+    return jid, with_options(order, parcels)
+
+
+def with_options(order: Order, parcels: list[Parcel]) -> list[Parcel]:
+    """The parcels, with the options of the push that are not in payloads. Raises JobError."""
+    if order.at_front and any(parcel.locks for parcel in parcels):
+        if filling.current():
+            raise JobError(f"{order.job.wire_name}: at_front is not for jobs in a batch; remove it")
+        raise JobError(f"{order.job.wire_name}: at_front is not for unique jobs; remove it, or set unique=False")
+    if order.durable:
+        parcels = [replace(parcel, durable=order.durable) for parcel in parcels]
+    return in_front(order, parcels) if order.at_front else parcels
+
+
+def in_front(order: Order, parcels: list[Parcel]) -> list[Parcel]:
+    """The parcels, marked to be taken next. Raises JobError for jobs that are not enqueued now."""
+    if held_pushes.current() or any(parcel.at is not None for parcel in parcels):
+        raise JobError(f"{order.job.wire_name}: at_front is for jobs that are enqueued now, not by an event")
+    return [replace(parcel, at_front=True) for parcel in parcels]
+
+
+def check(order: Order, args: Sequence[object]) -> None:
+    """Check the arguments of an order. Raises ArgumentsError."""
+    order.job.check_arguments(*args)
+    if order.options.get("encrypt"):
+        check_secret(order.job.wire_name, args)
+
+
+def checked(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Sequence[object]:
+    """The arguments of one push by position. Raises ArgumentsError, without values if the class encrypts them."""
+    with _hiding_values(order):
+        return checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+
+
+@contextmanager
+def _hiding_values(order: Order) -> Iterator[None]:
+    try:
+        yield
+    except ArgumentsError:
+        if not order.options.get("encrypt", order.job.encrypt):
+            raise
+        raise ArgumentsError(
+            f"{order.job.wire_name}: perform cannot take these arguments, or JSON does not support one of them; "
+            "an encrypted job's values are not shown"
+        ) from None
+
+
+def packed_all(
+    order: Order, batches: Sequence[Sequence[object]], due: Sequence[float] | None, jids: list[str]
+) -> Batches:
+    """The parcels of each thousand jobs, made while the caller iterates; their jids are then added to `jids`.
+
+    `due` is the run time of each job, in float seconds since 1970. All arguments are checked first. Raises
+    ArgumentsError.
+    """
+    with _hiding_values(order):
+        check_all(order.job.wire_name, order.job.perform, batches)
+    time = now()
+
+    def made() -> Iterator[list[Parcel]]:
+        for start in range(0, len(batches), BULK_BATCH):
+            part = slice(start, start + BULK_BATCH)
+            some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
+            jids.extend(some)
+            yield with_options(order, parcels)
+
+    # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
+    is_at_once = is_locked(order) or client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit
+    return list(made()) if is_at_once else made()
+
+
+def is_kept(order: Order, batches: Batches) -> bool:
+    """Keep the jobs for a commit, or for the firing under way. False: the caller must send them now."""
+    on_commit = order.on_commit or order.job.enqueue_after_commit
+    if on_commit and filling.current():
+        raise JobError(f"{order.job.wire_name}: enqueue_after_commit is not for jobs in a batch; set it to None")
+    if on_commit and _waits_for_commit(order, batches, on_commit):
+        return True
+    held = held_pushes.current()
+    if held is None:
+        return False
+    held.hold(chain.from_iterable(batches))
+    return True
+
+
+def deliver(order: Order, batches: Batches) -> None:
+    """Carry jobs now. Raises StoreUnavailable."""
+    carrier = _carrier
+    if is_locked(order) and isinstance(carrier, ToRedis):
+        carrier.carry_locked(chain.from_iterable(batches))
+    else:
+        carrier.carry(batches)
+
+
+def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
+    """Push a unique job; its jid, or the jid of the job that keeps it out. Raises NotUnique, StoreUnavailable."""
+    deliver(order, [parcels])
+    return settled(order, [jid], [parcels])[0]
+
+
+async def adeliver(order: Order, batches: Batches) -> None:
+    """`deliver` that does not block the event loop."""
+    if is_locked(order) and isinstance(_carrier, ToRedis):
+        await asyncio.to_thread(deliver, order, batches)
+    else:
+        await _carrier.acarry(batches)
+
+
+def is_locked(order: Order) -> bool:
+    """Whether a script pushes the order's jobs, because they are unique or in a batch."""
+    return filling.current() is not None or unique_of(order.options.get("unique", order.job.unique)) is not None
+
+
+def settled(order: Order, jids: Sequence[str], batches: Batches) -> list[str]:
+    """The jids of a push, with the holder's jid for each job that another one kept out. Raises NotUnique."""
+    every = [lock for parcel in chain.from_iterable(batches) for lock in parcel.locks or ()]
+    _check_late(order, every)
+    locks = [lock for lock in every if lock.holder]
+    for lock in locks:
+        if lock.conflict == "raise":
+            raise NotUnique(order.job.wire_name, lock.holder)
+    holders = {lock.jid: lock.holder for lock in locks}
+    return [holders.get(jid, jid) for jid in jids]
+
+
+def _check_late(order: Order, locks: Sequence[Lock]) -> None:
+    """Log jobs that were not pushed because their batch is done. Raises BatchDone for a job's own batch."""
+    batch = filling.current()
+    if batch is None or not any(lock.is_late for lock in locks):
+        return
+    if batch.adder:
+        raise BatchDone(order.job.wire_name, batch.bid)
+    logger.warning("Pushed no %s: the batch %s is done", order.job.wire_name, batch.bid)
+
+
+@contextmanager
+def counted(total: int) -> Iterator[None]:
+    """Add to an error of Redis how many of the jobs it has."""
+    try:
+        yield
+    except StoreError as error:
+        if total <= BULK_BATCH:
+            raise
+        pushed = min(error.answered * BULK_BATCH, total)
+        unknown = min(BULK_BATCH, total - pushed)
+        text = (
+            f"{error} {pushed} of {total} jobs were pushed before; the next {unknown} may have been pushed, too."
+        )
+        counted = type(error)(text, cause=error.cause)
+        counted.pushed = pushed
+        raise counted from error
+
+
+def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:
+    """Whether the jobs are sent after a commit; False: no transaction is open, so the caller sends them now."""
+    asking, free = True, False
+
+    def push() -> None:
+        nonlocal free
+        held = held_pushes.current()
+        if asking:
+            free = True
+        elif held:
+            held.hold(chain.from_iterable(batches))
+        else:
+            deliver(order, batches)
+
+    on_commit(push)
+    asking = False
+    return not free

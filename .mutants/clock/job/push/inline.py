@@ -1,0 +1,69 @@
+"""Running a job outside a worker, to its end, whichever kind its `perform` is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+from clock.errors import Discard
+from clock.job.context import Context
+from clock.job.middleware.chain import ServerMiddleware
+from clock.job.options import Order
+from clock.job.push import client
+from clock.job.push.payload_builder import payload_as_read
+from clock.job.types import JobClass
+
+
+def perform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
+    """Run the job of an order here and now. Returns the result of `perform`, or None if middleware stopped it.
+
+    Raises ArgumentsError, and what `perform` raises.
+    """
+    context = inline_context(order, args, kwargs)
+    return run_to_end(order.job, context) if context else None
+
+
+async def aperform_inline(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
+    """Run the job of an order here and now, without blocking the event loop."""
+    context = inline_context(order, args, kwargs)
+    return await await_end(order.job, context) if context else None
+
+
+def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+    """Run the job, also within a running event loop.
+
+    Returns the result of `perform`, or None if the job was dropped.
+    """
+    try:
+        return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
+    except Discard:
+        return None
+
+
+async def await_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+    """Run the job without blocking the event loop: a plain `perform` runs in a thread."""
+    try:
+        if job.is_coroutine():
+            return await job.arun(context, middleware)
+        return await asyncio.to_thread(job.run, context, middleware)
+    except Discard:
+        return None
+
+
+def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:
+    """The payload that a worker would get for these arguments; None if client middleware stopped the push."""
+    args = client.checked(order, args, kwargs)
+    payload = payload_as_read(order.job, order.options, args, client.now())
+    return None if payload is None else Context(payload, queue=str(payload["queue"]), clock=client.clock())
+
+
+def _run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as another:  # a loop that runs cannot be asked to run something to its end
+        return another.submit(copy_context().run, asyncio.run, coroutine).result()

@@ -1,0 +1,224 @@
+"""`SomeJob.set(...)`: pushes a job with options. It has the methods of a job class that push."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, Unpack
+
+from clock.errors import ArgumentsError, JobError, StoreError
+from clock.job.delays import Time, due_of_each
+from clock.job.options import CallOptions, Order, Signature, checked
+from clock.job.push import client, inline
+from clock.job.push.arguments import check_json
+from clock.job.push.prepared_push import RepeatedPush
+from clock.job.types import JobClass
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+Ts = TypeVarTuple("Ts")
+
+_NOT_IN_PAYLOADS = ("wait", "wait_until", "enqueue_after_commit", "at_front", "durable", "fields")
+FIELD_PREFIX = "x_"  # for the application's fields in a payload; none of Sidekiq's names starts with it
+
+
+class Setter(Order, Generic[P]):
+    """The result of `SomeJob.set(...)`: it pushes that job with these options in the payload.
+
+    It has the methods of the job class, which raise the same errors.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, job: JobClass, options: dict[str, Any]) -> Setter[P]:
+        """The setter of a job class and options, which are checked. Raises JobError."""
+        where = f"{job.wire_name}.set"
+        checked(where, options, with_call=True)
+        if "wait" in options and "wait_until" in options:
+            raise JobError(f"{where}: give either wait or wait_until, not both")
+        fields = {f"{FIELD_PREFIX}{name}": value for name, value in options.get("fields", {}).items()}
+        check_json(where, list(fields.values()))
+        return cls(
+            job,
+            {name: value for name, value in options.items() if name not in _NOT_IN_PAYLOADS} | fields,
+            options.get("wait", options.get("wait_until")),
+            (options["enqueue_after_commit"] or _at_once) if "enqueue_after_commit" in options else None,
+            options.get("at_front", False),
+            options.get("durable", 0),
+        )
+
+    def set(self, **options: Unpack[CallOptions]) -> Setter[P]:
+        """Add options, which override earlier ones. Raises JobError."""
+        more = Setter[P].of(self.job, dict(options))
+        return Setter(
+            self.job,
+            {**self.options, **more.options},
+            self.when if more.when is None else more.when,
+            more.on_commit or self.on_commit,
+            options.get("at_front", self.at_front),
+            options.get("durable", self.durable),
+        )
+
+    def __str__(self) -> str:
+        named = dict(sorted(self.options.items()))
+        if self.when is not None:
+            named["wait_until" if isinstance(self.when, datetime) else "wait"] = self.when
+        return f"{self.job.wire_name}.set({', '.join(f'{name}={value!r}' for name, value in named.items())})"
+
+    @property
+    def wire_name(self) -> str:
+        """The job's name in payloads."""
+        return self.job.wire_name
+
+    def check_arguments(self, *args: Any) -> None:
+        """Check that `perform` takes these arguments and that JSON can hold them. Raises ArgumentsError."""
+        client.check(self, args)
+
+    def signature(self, *args: P.args, **kwargs: P.kwargs) -> Signature:
+        """The job with these arguments, to be pushed later: see `then`. Raises ArgumentsError."""
+        checked_args = client.checked(self, args, kwargs)
+        client.check(self, checked_args)
+        return Signature(self, tuple(checked_args))
+
+    def repeated(self, *args: Any) -> Callable[[], object]:
+        """A function that pushes the job with these arguments at each call: for a clock's event."""
+        if "jid" in self.options:
+            raise JobError(f"{self.wire_name}: each run of an event has its own jid; leave out jid=")
+        return RepeatedPush(self, args, self.perform_async)
+
+    def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""
+        return client.push(self, args, kwargs)
+
+    async def aperform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_async` that does not block the event loop."""
+        jid, parcels = client.packed(self, args, kwargs)
+        if parcels and not client.is_kept(self, [parcels]):
+            if parcels[0].locks:
+                return await asyncio.to_thread(client.pushed, self, jid, parcels)
+            await client.carrier().acarry([parcels])
+        return jid
+
+    def perform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job to be run in `interval` (seconds, or a timedelta); its jid."""
+        return self._at(interval).perform_async(*args, **kwargs)
+
+    async def aperform_in(self, interval: float | timedelta, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_in` that does not block the event loop."""
+        return await self._at(interval).aperform_async(*args, **kwargs)
+
+    def perform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push the job to be run at `instant` (aware, or float seconds since 1970); its jid."""
+        return self._at(instant).perform_async(*args, **kwargs)
+
+    async def aperform_at(self, instant: float | datetime, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`perform_at` that does not block the event loop."""
+        return await self._at(instant).aperform_async(*args, **kwargs)
+
+    def perform_bulk(
+        self,
+        args: Iterable[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+        batch_size: int | None = None,
+    ) -> list[str]:
+        """Push one job for each list of arguments, a thousand or `batch_size` at a time; their jids in order.
+
+        With `batch_size`, `args` is read while it is pushed, and each batch is checked before its push.
+        """
+        if batch_size is not None:
+            return self._in_batches(args, batch_size, at, spread_interval)
+        lists, jids = self._listed(args), list[str]()
+        batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
+        with client.counted(len(lists)):
+            if lists and not client.is_kept(self, batches):
+                client.deliver(self, batches)
+        return client.settled(self, jids, batches) if client.is_locked(self) else jids
+
+    async def aperform_bulk(
+        self,
+        args: Iterable[Sequence[Any]],
+        *,
+        at: Time | Sequence[Time] | None = None,
+        spread_interval: float | timedelta | None = None,
+    ) -> list[str]:
+        """`perform_bulk` that does not block the event loop."""
+        lists, jids = self._listed(args), list[str]()
+        due = self._due(len(lists), at, spread_interval)
+        batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
+        with client.counted(len(lists)):
+            if lists and not client.is_kept(self, batches):
+                await client.adeliver(self, batches)
+        return client.settled(self, jids, batches) if client.is_locked(self) else jids
+
+    def perform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Run the job here and now, without regard to `wait`. Returns the result of `perform`."""
+        return inline.perform_inline(self, args, kwargs)
+
+    async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
+        return await inline.aperform_inline(self, args, kwargs)
+
+    def _in_batches(
+        self,
+        args: Iterable[Sequence[Any]],
+        size: int,
+        at: Time | Sequence[Time] | None,
+        spread_interval: float | timedelta | None,
+    ) -> list[str]:
+        """Push an iterable of any length; one batch is in memory. Raises ArgumentsError, StoreError."""
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ArgumentsError(f"{self.wire_name}.perform_bulk: batch_size is {size!r}; it must be 1 or more")
+        if spread_interval is not None or isinstance(at, Sequence):
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk: with batch_size, at= is one time; leave out spread_interval="
+            )
+        self._check_bulk(args)
+        jids: list[str] = []
+        rest = iter(args)
+        while batch := list(islice(rest, size)):
+            try:
+                jids += self.perform_bulk(batch, at=at)
+            except StoreError as error:
+                error.pushed += len(jids)
+                raise
+        return jids
+
+    def _at(self, when: Time | None) -> Setter[P]:
+        if when is None:  # it would mean at once
+            wanted = "pass seconds, a timedelta or an aware datetime"
+            raise ValueError(f"{self.wire_name}: None is not a time; {wanted}")
+        return Setter(self.job, self.options, when, self.on_commit, self.at_front, self.durable)
+
+    def _listed(self, args: Iterable[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        self._check_bulk(args)
+        return args if isinstance(args, (list, tuple)) else list(args)
+
+    def _check_bulk(self, args: object) -> None:
+        if "jid" in self.options:
+            raise JobError(f"{self.wire_name}.perform_bulk: each job has its own jid; leave out jid=")
+        if not isinstance(args, Iterable):
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk takes a list of lists of arguments, not {args!r:.60}; write "
+                "[[1], [2]] for two jobs of one argument"
+            )
+
+    def _due(
+        self, count: int, at: Time | Sequence[Time] | None, spread_interval: float | timedelta | None
+    ) -> list[float] | None:
+        if at is not None and spread_interval is not None:
+            raise ArgumentsError(
+                f"{self.wire_name}.perform_bulk got at= and spread_interval=; pass one of them. To spread jobs "
+                "from a later time on: .set(wait=3600).perform_bulk(..., spread_interval=600)"
+            )
+        return due_of_each(count, self.when if at is None else at, spread_interval, client.now())
+
+
+def _at_once(push: Callable[[], object]) -> object:
+    """Means `enqueue_after_commit=None` in a class that sets it: wait for no commit."""
+    return push()

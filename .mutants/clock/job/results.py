@@ -1,0 +1,115 @@
+"""`result_ttl`: what a job returned, or how it failed, for the program that has pushed it.
+
+The script that ends the job writes the result, so a job that is acknowledged has one. It is a hash that expires
+after `result_ttl`. Jobs without the option keep nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from clock.clocks import SystemClock
+from clock.errors import JobFailed, ResultMissing, message_of
+from clock.job.payload import Payload, decode, encode
+from clock.job.push import client
+from clock.store.jobs.job_results import Kept, read
+from clock.store.server import connection
+from clock.store.server.shards import likely_first
+
+MOST_BYTES = 65_536  # of a result, unless the job has another `result_limit`: Redis keeps it in memory
+FIRST_WAIT, LONGEST_WAIT = 0.02, 0.5  # seconds between two looks
+
+Status = Literal["unknown", "done", "failed", "dropped", "cancelled"]
+_clock = SystemClock()
+
+
+class JobResult:
+    """The result of the job `jid`, whose class or push has `result_ttl`. Its methods raise StoreUnavailable."""
+
+    def __init__(self, jid: str) -> None:
+        self.jid = jid
+
+    @property
+    def status(self) -> Status:
+        """done, failed, dropped or cancelled; unknown: it has not ended, keeps no result, or it expired."""
+        return cast("Status", self._read().get("status", "unknown"))
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait until the job has ended; what `perform` returned. `timeout` is in seconds, None: no limit.
+
+        Raises TimeoutError; JobFailed if the job failed for good, was dropped or cancelled; ResultMissing if the
+        value could not be kept. A job that waits for a retry has not ended.
+        """
+        never, ends_at, wait = threading.Event(), self._ends_at(timeout), FIRST_WAIT
+        while not (found := self._read()):
+            self._check_time(ends_at, timeout)
+            _clock.wait(never, wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+        return _value(self.jid, found)
+
+    async def aget(self, timeout: float | None = None) -> Any:
+        """`get` that does not block the event loop."""
+        ends_at, wait = self._ends_at(timeout), FIRST_WAIT
+        while not (found := await asyncio.to_thread(self._read)):
+            self._check_time(ends_at, timeout)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+        return _value(self.jid, found)
+
+    def _read(self) -> Mapping[str, str]:
+        carrier = client.carrier()
+        results: Mapping[str, Mapping[str, str]] | None = getattr(carrier, "results", None)
+        if results is not None:
+            return results.get(self.jid, {})
+        places = likely_first(connection.default(), self.jid)
+        return next(filter(None, (read(place, self.jid) for place in places)), {})
+
+    def _ends_at(self, timeout: float | None) -> float:
+        return float("inf") if timeout is None else _clock.monotonic() + timeout
+
+    def _check_time(self, ends_at: float, timeout: float | None) -> None:
+        if _clock.monotonic() >= ends_at:
+            raise TimeoutError(f"the job {self.jid} has no result after {timeout:g} s")
+
+
+def kept_value(payload: Payload, value: object) -> Kept:
+    """The result of a job that is done and returned `value`."""
+    limit = payload.get("result_limit")
+    limit = limit if isinstance(limit, int) else MOST_BYTES
+    try:
+        text = encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return _kept(payload, {"status": "done", "missing": f"JSON does not support a {type(value).__name__}"})
+    size = len(text.encode(errors="replace"))
+    if size > limit:
+        return _kept(payload, {"status": "done", "missing": f"it has {size} bytes, over the limit of {limit}"})
+    return _kept(payload, {"status": "done", "value": text})
+
+
+def kept_error(payload: Payload, status: Status, error: BaseException | None) -> Kept:
+    """The result of a job that ended without a value."""
+    fields: dict[str, str] = {"status": status}
+    if error is not None:
+        fields |= {"error_class": type(error).__name__, "error_message": message_of(error)}
+    return _kept(payload, fields)
+
+
+def keeps_result(payload: Payload) -> bool:
+    """Whether the job of this payload keeps its result."""
+    return isinstance(payload.get("result_ttl"), (int, float)) and "jid" in payload
+
+
+def _kept(payload: Payload, fields: Mapping[str, str]) -> Kept:
+    ttl: Any = payload["result_ttl"]
+    return Kept(str(payload["jid"]), max(1, int(ttl * 1000)), fields)
+
+
+def _value(jid: str, found: Mapping[str, str]) -> Any:
+    if found.get("status") != "done":
+        raise JobFailed(jid, found.get("status", ""), found.get("error_class", ""), found.get("error_message", ""))
+    if "missing" in found:
+        raise ResultMissing(f"the result of the job {jid} was not kept: {found['missing']}")
+    return decode(found["value"].encode())

@@ -1,0 +1,231 @@
+"""The providers of monitors: the HTTP requests of each, for a report and for the monitor's definition.
+
+- healthchecks.io: pings by slug (`/start`, `/fail`, `rid`), Management API v3;
+- Cronitor: Telemetry API (`state`, `series`), Monitor API;
+- Sentry Crons: check-ins by HTTP, which also define the monitor (`monitor_config`);
+- a webhook: each report as JSON.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+from uuid import UUID
+
+from clock.errors import ConfigurationError
+from clock.timetable import Monitor, MonitoredSchedule
+
+State = Literal["start", "success", "failure", "miss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run's start or end. `run` is the same for all reports of a run; `message` is the reason, for people."""
+
+    slug: str
+    state: State
+    run: str
+    event: str = ""
+    due_ms: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request. Its URL may contain a key: `shown` does not."""
+
+    method: str
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] | None = None
+    shown: str = ""
+
+
+class Provider(Protocol):
+    """A provider of monitors."""
+
+    @property
+    def name(self) -> str:
+        """Its name in output."""
+
+    def report(self, report: Report) -> Request:
+        """The request for a report."""
+
+    def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request | None:
+        """The request that creates or updates the monitor; None: it needs no definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Healthchecks:
+    """healthchecks.io, or your own server. `ping_url` has the ping key at its end."""
+
+    ping_url: str
+    api_url: str
+    api_key: str
+    name: str = "healthchecks"
+
+    def report(self, report: Report) -> Request:
+        """A ping: `/start`, `/fail`, or success; `rid` joins those of a run."""
+        end = {"start": "/start", "success": "", "failure": "/fail", "miss": "/fail"}[report.state]
+        url = f"{self.ping_url}/{report.slug}{end}?{urlencode({'rid': str(_uuid(report.run))})}"
+        return Request("POST", url, report.message.encode(), shown=f"{self.name} {report.slug}")
+
+    def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request | None:
+        """Create the check, or update the one with this slug. None without an API key.
+
+        Its grace time is also the longest time between the start and the end of a run.
+        """
+        if not self.api_key:
+            return None
+        values: dict[str, object] = {
+            "name": event,
+            "slug": monitor.slug,
+            "grace": int(max(monitor.grace, monitor.max_runtime).total_seconds()),
+            "unique": ["slug"],
+        }
+        values |= (
+            {"schedule": schedule.cron, "tz": schedule.zone} if schedule.cron else {"timeout": schedule.seconds}
+        )
+        headers = {"X-Api-Key": self.api_key}
+        return _json("POST", f"{self.api_url}/api/v3/checks/", values, headers, f"{self.name} {monitor.slug}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cronitor:
+    """Cronitor."""
+
+    api_key: str
+    ping_url: str = "https://cronitor.link"
+    api_url: str = "https://cronitor.io"
+    name: str = "cronitor"
+
+    def report(self, report: Report) -> Request:
+        """A telemetry event; `series` joins those of a run."""
+        state = {"start": "run", "success": "complete", "failure": "fail", "miss": "fail"}[report.state]
+        query = {"state": state, "series": report.run, "message": report.message[:2000]}
+        url = f"{self.ping_url}/p/{self.api_key}/{report.slug}?{urlencode(query)}"
+        return Request("GET", url, shown=f"{self.name} {report.slug}")
+
+    def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request:
+        """Create or update the monitor."""
+        values = {
+            "key": monitor.slug,
+            "type": "job",
+            "name": event,
+            "schedule": schedule.cron or f"every {schedule.seconds} seconds",
+            "timezone": schedule.zone,
+            "grace_seconds": int(monitor.grace.total_seconds()),
+            "assertions": [f"metric.duration < {int(monitor.max_runtime.total_seconds())} seconds"],
+        }
+        login = base64.b64encode(f"{self.api_key}:".encode()).decode()
+        headers = {"Authorization": f"Basic {login}"}
+        url = f"{self.api_url}/api/monitors"
+        return _json("PUT", url, {"monitors": [values]}, headers, f"{self.name} {monitor.slug}")
+
+
+@dataclass(frozen=True, slots=True)
+class SentryCrons:
+    """Sentry Crons. `url` ends before the slug, `key` is the public key of the DSN."""
+
+    url: str
+    key: str
+    environment: str = "production"
+    name: str = "sentry"
+
+    def report(self, report: Report) -> Request:
+        """A check-in; its id joins those of a run."""
+        status = {"start": "in_progress", "success": "ok", "failure": "error", "miss": "error"}[report.state]
+        return self._check_in(report.slug, {"status": status, "check_in_id": _uuid(report.run).hex})
+
+    def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request:
+        """A check-in `ok` that creates or updates the monitor: it has no other call with the DSN alone."""
+        config = {
+            "schedule": {"type": "crontab", "value": schedule.cron}
+            if schedule.cron
+            else {"type": "interval", "value": -(-schedule.seconds // 60), "unit": "minute"},
+            "timezone": schedule.zone,
+            "checkin_margin": _minutes(monitor.grace.total_seconds()),
+            "max_runtime": _minutes(monitor.max_runtime.total_seconds()),
+        }
+        return self._check_in(monitor.slug, {"status": "ok", "monitor_config": config})
+
+    def _check_in(self, slug: str, values: Mapping[str, object]) -> Request:
+        found = {**values, "environment": self.environment}
+        return _json("POST", f"{self.url}/{slug}/{self.key}/", found, {}, f"{self.name} {slug}")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Each report as a POST of JSON to one URL."""
+
+    url: str
+    name: str = "webhook"
+
+    def report(self, report: Report) -> Request:
+        """The report."""
+        values = {
+            "monitor": report.slug,
+            "state": report.state,
+            "run": report.run,
+            "event": report.event,
+            "due_ms": report.due_ms,
+            "message": report.message,
+        }
+        return _json("POST", self.url, values, {}, f"{self.name} {report.slug}")
+
+    def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> None:
+        """A webhook needs no definition."""
+
+
+def providers_in(environ: Mapping[str, str]) -> Sequence[Provider]:
+    """The providers that the environment configures. Raises ConfigurationError for an invalid URL or DSN."""
+    found: list[Provider] = []
+    if key := environ.get("HEALTHCHECKS_PING_KEY"):
+        ping = _url(environ, "HEALTHCHECKS_PING_URL", "https://hc-ping.com")
+        api = _url(environ, "HEALTHCHECKS_API_URL", "https://healthchecks.io")
+        found.append(Healthchecks(f"{ping}/{quote(key)}", api, environ.get("HEALTHCHECKS_API_KEY", "")))
+    if key := environ.get("CRONITOR_API_KEY"):
+        ping = _url(environ, "CRONITOR_PING_URL", "https://cronitor.link")
+        found.append(Cronitor(quote(key), ping, _url(environ, "CRONITOR_API_URL", "https://cronitor.io")))
+    if dsn := environ.get("CLOCK_SENTRY_CRONS_DSN"):
+        found.append(_sentry(dsn, environ.get("SENTRY_ENVIRONMENT", "production")))
+    if environ.get("CLOCK_MONITOR_WEBHOOK"):
+        found.append(Webhook(_url(environ, "CLOCK_MONITOR_WEBHOOK", "")))
+    return found
+
+
+VARIABLES = ("HEALTHCHECKS_PING_KEY", "CRONITOR_API_KEY", "CLOCK_SENTRY_CRONS_DSN", "CLOCK_MONITOR_WEBHOOK")
+
+
+def _sentry(dsn: str, environment: str) -> SentryCrons:
+    parts = urlsplit(dsn)
+    project = parts.path.strip("/")
+    if parts.scheme not in ("http", "https") or not parts.username or not project.isdigit() or not parts.hostname:
+        raise ConfigurationError("CLOCK_SENTRY_CRONS_DSN is invalid; it must be like https://KEY@HOST/PROJECT")
+    port = f":{parts.port}" if parts.port else ""
+    return SentryCrons(f"{parts.scheme}://{parts.hostname}{port}/api/{project}/cron", parts.username, environment)
+
+
+def _url(environ: Mapping[str, str], name: str, usual: str) -> str:
+    url = environ.get(name) or usual
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        raise ConfigurationError(f"{name} is invalid; it must be an http or https URL")
+    return url.rstrip("/")
+
+
+def _json(method: str, url: str, values: object, headers: Mapping[str, str], shown: str) -> Request:
+    body = json.dumps(values).encode()
+    return Request(method, url, body, {"Content-Type": "application/json", **headers}, shown)
+
+
+def _uuid(run: str) -> UUID:
+    return UUID(bytes=hashlib.blake2b(run.encode(), digest_size=16).digest())
+
+
+def _minutes(seconds: float) -> int:
+    return max(1, -(-int(seconds) // 60))

@@ -1,0 +1,3 @@
+from redis import Redis
+
+__all__ = ["Redis"]

@@ -1,0 +1,50 @@
+"""The audit log: who changed what by hand, in the dashboard or on the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
+from clock.store.wrong_type import typed
+
+LENGTH = 10_000  # entries kept, about
+LONGEST = 500  # characters of a value
+
+
+def add(redis: Redis, entry: Mapping[str, object]) -> None:
+    """Append an entry. Raises StoreUnavailable, WrongType."""
+    shown = {name: value[:LONGEST] if isinstance(value, str) else value for name, value in entry.items()}
+    with typed(full_key(redis, keys.AUDIT), "stream"):
+        redis.xadd(keys.AUDIT, {"entry": json.dumps(shown)}, maxlen=LENGTH, approximate=True)
+
+
+def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Up to `count` entries with their ids, the latest first; `before` is the id of the last one seen.
+
+    An id starts with the time in ms since 1970. Invalid entries are skipped. Raises StoreUnavailable,
+    WrongType.
+    """
+    with typed(full_key(redis, keys.AUDIT), "stream"):
+        rows: Any = redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=count)
+    found = ((number.decode(), _decoded(fields.get(b"entry"))) for number, fields in rows)
+    return [(number, entry) for number, entry in found if entry is not None]
+
+
+def size(redis: Redis) -> int:
+    """How many entries there are. Raises StoreUnavailable, WrongType."""
+    with typed(full_key(redis, keys.AUDIT), "stream"), translated():
+        return int(redis.xlen(keys.AUDIT))
+
+
+def _decoded(text: bytes | None) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text or b"")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

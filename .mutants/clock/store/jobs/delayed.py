@@ -1,0 +1,164 @@
+"""Jobs that wait for their time (`schedule`, `retry`), and those parked until a worker knows their class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from redis import Redis
+
+from clock.errors import StoreError
+from clock.store import keys
+from clock.store.invalid_values import readable, text
+from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
+from clock.store.scripts import script
+from clock.store.server.connection import has_left, translated
+
+MOST_NAMED = 5  # keys in one error
+
+WAITING = (keys.RETRY, keys.SCHEDULE, keys.FREED)
+LOOK_SECONDS = 0.5  # how often a worker looks at least: other programs do not publish their jobs
+BATCH = STEP_JOBS  # jobs read at once at most
+STUCK_SECONDS = 60.0  # a job that cannot be moved is tried again after so long
+
+
+class CannotMove(StoreError):
+    """Some jobs cannot move, because the keys of their queues have a wrong type."""
+
+    def __init__(self, moved: int, wrong: Iterable[bytes]) -> None:
+        super().__init__()
+        self.moved = moved
+        self.keys = sorted({text(key) for key in wrong})
+
+    def __str__(self) -> str:
+        more = len(self.keys) - MOST_NAMED
+        shown = ", ".join(map(repr, self.keys[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
+        return (
+            "jobs cannot be moved to their queues, because these keys are not lists (WRONGTYPE): "
+            f"{shown}. Another program wrote them; delete them."
+        )
+
+
+class Delayed:
+    """The sorted sets of delayed jobs, and the lists of parked ones."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._release = script(redis, "release")
+        self._unpark = script(redis, "unpark")
+        self._page = PageSize()
+
+    def due(self, where: str, now: float) -> list[bytes]:
+        """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first; empty: nothing is due.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            found: Any = self._redis.zrangebyscore(where, "-inf", now, start=0, num=self._page.jobs)
+        self._page.note(found)
+        return list(found)
+
+    def release(
+        self, where: str, jobs: Sequence[tuple[bytes, str, str | bytes]], *, again: float | None = None
+    ) -> int:
+        """Move (member, queue, new payload) to their queues; how many were moved.
+
+        Jobs of `keys.FREED` go to the front, the first one to be taken next.
+
+        `again` is the score (float seconds) at which a job that cannot be moved is tried again. Raises CannotMove
+        for such jobs, after the others have been moved; StoreUnavailable.
+        """
+        moved, wrong = 0, set[bytes]()
+        is_freed = where == keys.FREED
+        for step in in_steps(jobs[::-1] if is_freed else jobs, lambda job: 2 * len(job[0])):
+            revives = "living" if where == keys.DEAD else ""
+            args: list[str | bytes | float] = ["" if again is None else again, revives]
+            args += ["RPUSH" if is_freed else "LPUSH", *chain.from_iterable(step)]
+            names = [where, keys.QUEUES, *keys.BATCH_KEYS, *(keys.queue(queue) for _, queue, _ in step)]
+            with translated():
+                count, not_lists = self._release(keys=names, args=args)
+            moved += int(count)
+            wrong |= set(not_lists)
+        if wrong:
+            raise CannotMove(moved, wrong)
+        return moved
+
+    def first_due(self) -> dict[str, float]:
+        """The due time of each set's first job in float seconds: inf if it is empty, -inf if its type is wrong.
+
+        Raises StoreUnavailable.
+        """
+        with translated(), self._redis.pipeline(transaction=False) as pipeline:
+            for where in WAITING:
+                pipeline.zrange(where, 0, 0, withscores=True)
+            firsts = readable(pipeline)
+        return {where: _score(first) for where, first in zip(WAITING, firsts, strict=True)}
+
+    def parked_classes(self) -> list[str]:
+        """The names of classes of which jobs are parked. Raises StoreUnavailable."""
+        with translated():
+            names: Any = self._redis.smembers(keys.PARKED)
+        return sorted(name.decode(errors="replace") for name in names)
+
+    def count_parked(self, class_name: str) -> int:
+        """How many jobs of a class are parked. Raises StoreUnavailable."""
+        with translated():
+            return int(self._redis.llen(keys.PARKED_JOBS + class_name))
+
+    def parked(self, class_name: str) -> list[bytes]:
+        """Some parked payloads of a class, `BATCH` at most, the oldest last. Raises StoreUnavailable."""
+        with translated():
+            found: Any = self._redis.lrange(keys.PARKED_JOBS + class_name, -self._page.jobs, -1)
+        self._page.note(found)
+        return list(found)
+
+    def unpark(self, class_name: str, jobs: Sequence[tuple[bytes, str]]) -> int:
+        """Move parked jobs of a class, as (payload, queue), the oldest last, to their queues. Returns how many.
+
+        Raises CannotMove after moving the others if some queue's key is not a list; StoreUnavailable.
+        """
+        own = [keys.PARKED_JOBS + class_name, keys.PARKED, keys.QUEUES]
+        with translated():
+            moved, wrong = self._unpark(
+                keys=[*own, *(keys.queue(queue) for _, queue in jobs)],
+                args=[class_name, *(part for job in jobs for part in job)],
+            )
+        if wrong:
+            raise CannotMove(int(moved), wrong)
+        return int(moved)
+
+
+def _score(first: list[tuple[bytes, float]] | None) -> float:
+    """The score in an answer of ZRANGE."""
+    if first is None:
+        return -math.inf
+    return float(first[0][1]) if first else math.inf
+
+
+def earliest(firsts: Mapping[str, float]) -> float:
+    """The due time of the first job of all sets, from the answer of `first_due`; inf if all are empty."""
+    return min((due for due in firsts.values() if due != -math.inf), default=math.inf)
+
+
+class Nearer:
+    """Notifications about delayed jobs that are due before the next check. It holds its own connection."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._words: Any = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # untyped there
+
+    def wait(self, seconds: float) -> None:
+        """Return when there is word, after `seconds` at the latest. Raises StoreUnavailable."""
+        if has_left(self._redis, self._words.connection):
+            self._words.reset()
+        try:
+            with translated():
+                if not self._words.subscribed:
+                    self._words.subscribe(keys.NEARER)
+                    self._words.get_message(timeout=None)  # that it has subscribed
+                self._words.get_message(timeout=seconds)
+        except StoreError:
+            self._words.reset()
+            raise

@@ -1,0 +1,211 @@
+"""Batches: sets of jobs with jobs to push when these have ended.
+
+A child is a member of a sorted set, "bid/state/jid". The script that pushes a job adds it, and the script that
+ends the job moves it to another state. The last one of a sealed batch pushes the callbacks. All scores are 0, so
+Redis counts the children of a batch in a state at once. No counter can go wrong, and a script that runs twice
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from redis import Redis
+
+from clock.store import keys
+from clock.store.invalid_values import readable, text
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+
+PAGE = 1_000  # children read at once
+STATES = {"p": "pending", "s": "done", "f": "ended"}
+
+Event = Literal["complete", "success", "death"]
+
+
+class Batch(msgspec.Struct):
+    """A batch as it is stored. Times are ms since 1970; `callbacks` and `fired` are by event."""
+
+    state: str = "open"
+    created: float = 0
+    callbacks: dict[str, str] = {}  # event -> payload
+    fired: dict[str, float] = {}  # event -> when
+    parent: str | None = None
+    opener: str | None = None  # jid of the job that opened it
+    description: str = ""
+    total: int | None = None  # children, once it is done
+
+
+class Counts(NamedTuple):
+    """How many children are pending, are done, and have ended otherwise."""
+
+    pending: int
+    done: int
+    failed: int
+
+
+class Child(NamedTuple):
+    """A child: a job, or a batch whose bid follows "@". `how` and `class_name` are set if it has not succeeded."""
+
+    jid: str
+    state: str
+    how: str = ""
+    class_name: str = ""
+
+
+class Correction(NamedTuple):
+    """A child whose job another program removed ("lost"), or brought back ("living")."""
+
+    bid: str
+    jid: str
+    class_name: str
+    status: Literal["lost", "living"]
+
+
+def encoded(batch: Batch) -> str:
+    """A batch as scripts read it."""
+    return msgspec.json.encode(batch).decode()
+
+
+def open_batch(redis: Redis, bid: str, batch: Batch, *, now_ms: int) -> str:
+    """Open a batch if it is unknown. Returns "new", its state, or "no parent". Raises StoreUnavailable."""
+    return _run(redis, "open_batch", now_ms, bid, encoded(batch), batch.parent or "")
+
+
+def seal(redis: Redis, bid: str, *, now_ms: int) -> str:
+    """Seal a batch; the state that it had, '' if it is unknown. Raises StoreUnavailable."""
+    return _run(redis, "seal_batch", now_ms, bid)
+
+
+def correct(redis: Redis, corrections: Iterable[Correction], *, now_ms: int) -> int:
+    """Correct children; how many were changed. Raises StoreUnavailable."""
+    rows = list(corrections)
+    changed = 0
+    for start in range(0, len(rows), PAGE):
+        words = [word for row in rows[start : start + PAGE] for word in row]
+        with translated():
+            changed += int(script(redis, "correct_children")(keys=keys.BATCH_KEYS, args=[now_ms, *words]))
+    return changed
+
+
+def _run(redis: Redis, name: str, *args: str | int) -> str:
+    with translated():
+        return text(script(redis, name)(keys=keys.BATCH_KEYS, args=args))
+
+
+def read(redis: Redis, bid: str) -> Batch | None:
+    """A batch; None: it is unknown, or another program wrote it. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.hget(keys.BATCHES, bid)
+        return _decoded(readable(pipeline)[0])
+
+
+def read_all(redis: Redis) -> dict[str, Batch]:
+    """All batches by bid, the oldest first. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.hgetall(keys.BATCHES)
+        found: Mapping[bytes, bytes] = readable(pipeline)[0] or {}
+    batches = {text(bid): batch for bid, value in found.items() if (batch := _decoded(value))}
+    return dict(sorted(batches.items(), key=lambda item: item[1].created))
+
+
+def _decoded(value: Any) -> Batch | None:
+    try:
+        return msgspec.json.decode(value, type=Batch) if isinstance(value, bytes) else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def count(redis: Redis, bids: Sequence[str]) -> list[Counts]:
+    """The counts of batches. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for bid in bids:
+            for state in STATES:
+                pipeline.zlexcount(keys.BATCH_CHILDREN, *_span(f"{bid}/{state}"))
+        found = [int(number or 0) for number in readable(pipeline)]
+    return [Counts(*found[at : at + 3]) for at in range(0, len(found), 3)]
+
+
+def unfinished(redis: Redis) -> tuple[int, int]:
+    """How many batches are not done, and how many children these wait for. Raises StoreUnavailable."""
+    bids = [bid for bid, batch in read_all(redis).items() if batch.state != "done"]
+    return len(bids), sum(one.pending for one in count(redis, bids))
+
+
+def children(redis: Redis, bid: str, state: str) -> Iterator[Child]:
+    """The children of a batch in a state, "p", "s" or "f"; read page by page. Raises StoreUnavailable."""
+    prefix = f"{bid}/{state}/"
+    for member in _members(redis, f"{bid}/{state}"):
+        jid = member.removeprefix(prefix)
+        yield _ended(redis, bid, jid) if state == "f" else Child(jid, state)
+
+
+def pending(redis: Redis, after: str = "") -> Iterator[tuple[str, str, str]]:
+    """Member, bid and jid of each pending job, no batches, after the member `after`. Raises StoreUnavailable."""
+    low = f"({after}" if after else "-"
+    while page := _page(redis, low, "+"):
+        for member in map(text, page):
+            bid, state, jid = member.split("/", 2)
+            if state != "p":  # skip the others: a batch may have a million
+                low = f"[{bid}/p/" if state < "p" else f"[{bid}0"
+                break
+            low = f"({member}"
+            if not jid.startswith("@"):
+                yield member, bid, jid
+
+
+def claim_check(redis: Redis, identity: str, *, seconds: float) -> bool:
+    """Whether this worker looks for lost children; it then does for so many seconds. Raises StoreUnavailable."""
+    with translated():
+        if redis.set(keys.BATCH_CHECK, identity, nx=True, px=int(1000 * seconds)):
+            return True
+        holder: Any = redis.get(keys.BATCH_CHECK)
+        if holder is None or text(holder) != identity:
+            return False
+        return bool(redis.set(keys.BATCH_CHECK, identity, px=int(1000 * seconds)))
+
+
+def note_lost(redis: Redis, count: int) -> None:
+    """Count children that were lost. Raises StoreUnavailable."""
+    with translated():
+        redis.incrby(keys.BATCH_LOST, count)
+
+
+def state_of(redis: Redis, pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """The state of each (bid, jid): "p", "s", "f", or '' for an unknown child. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for bid, jid in pairs:
+            for state in STATES:
+                pipeline.zscore(keys.BATCH_CHILDREN, f"{bid}/{state}/{jid}")
+        found = readable(pipeline)
+    rows = [found[at : at + 3] for at in range(0, len(found), 3)]
+    return [
+        next((state for state, score in zip(STATES, row, strict=True) if score is not None), "") for row in rows
+    ]
+
+
+def _ended(redis: Redis, bid: str, jid: str) -> Child:
+    with translated():
+        note: Any = redis.hget(keys.BATCH_ENDED, f"{bid}/{jid}")
+    how, _, class_name = text(note or b"ended").partition(" ")
+    return Child(jid, "f", how, class_name)
+
+
+def _members(redis: Redis, prefix: str) -> Iterator[str]:
+    low, high = _span(prefix)
+    while page := _page(redis, low, high):
+        yield from map(text, page)
+        low = f"({text(page[-1])}"
+
+
+def _page(redis: Redis, low: str, high: str) -> list[bytes]:
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.zrangebylex(keys.BATCH_CHILDREN, low, high, start=0, num=PAGE)
+        return readable(pipeline)[0] or []
+
+
+def _span(prefix: str) -> tuple[str, str]:
+    """The members that start with a prefix and "/"; "0" is the character after it."""
+    return f"[{prefix}/", f"({prefix}0"

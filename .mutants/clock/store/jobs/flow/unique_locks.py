@@ -1,0 +1,187 @@
+"""Locks of unique jobs: a hash, key -> "jid|since|until". A lock lives as long as its job, or for its window.
+
+The push takes the lock; the script that ends the job frees it. If another program removed the job, the lock is
+left: a conflict that is older than `CHECKED_AFTER_MS` searches the job, and frees the lock if it is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from redis import Redis
+
+from clock.clocks import SystemClock
+from clock.store import keys
+from clock.store.invalid_values import readable, text
+from clock.store.jobs.job_search import Found, JobSearch
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
+
+CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way
+FOREVER_MS = 100 * 366 * 86_400_000  # jobs that are due later than in 100 years are not searched
+SEARCH_SECONDS = 2.0  # of a check, at most; if it ends before, the lock stays
+
+logger = logging.getLogger("clock.redis")
+_monotonic = SystemClock().monotonic
+
+
+class Lock(msgspec.Struct):
+    """The lock that a push needs at `now_ms`. If another job holds it, `holder` is that job's jid afterwards.
+
+    `bid` is the batch that the job is added to ('': none). A job of a batch that is not unique has the key ''. If
+    the batch is done, the job is not pushed, and `is_late` is true afterwards.
+    """
+
+    key: str
+    jid: str
+    window_ms: int = 0
+    conflict: str = "skip"
+    now_ms: int = 0
+    holder: str = ""
+    bid: str = ""
+    is_late: bool = False
+
+
+class LockedPush(NamedTuple):
+    """A job that is pushed if it gets its lock; `at` is in float seconds since 1970, None: now.
+
+    `durable`: how many replicas must have it; 0: as many as the setting says.
+    """
+
+    lock: Lock
+    queue: str
+    payload: str
+    at: float | None
+    durable: int = 0
+
+
+class HeldLock(NamedTuple):
+    """A held lock: `since_ms` and `until_ms` are ms since 1970; until 0: as long as its job lives."""
+
+    key: str
+    jid: str
+    since_ms: int
+    until_ms: int
+
+
+def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> None:
+    """Push each job that gets its lock and is new in its batch; the other locks name their `holder`.
+
+    Raises StoreUnavailable; it may be called again then.
+    """
+    again = []
+    for one, reply in zip(pushes, _push(redis, pushes, now_ms), strict=True):
+        holder, _, since = text(reply).rpartition("|")
+        one.lock.holder = holder
+        one.lock.is_late = text(reply) == "|"
+        if holder and now_ms - int(since) > CHECKED_AFTER_MS and heal(redis, one.lock.key, holder, now_ms=now_ms):
+            again.append(one)
+    for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
+        one.lock.holder = text(reply).rpartition("|")[0]
+
+
+def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> list[bytes]:
+    queues = list(dict.fromkeys(one.queue for one in pushes))
+    args: list[str | int | float] = [now_ms]
+    for lock, queue, payload, at, _ in pushes:
+        args += [lock.key, lock.jid, lock.window_ms, lock.conflict, queues.index(queue) + 1, queue, payload]
+        args += ["" if at is None else at, lock.bid]
+    names = [*lock_keys(windows=True), keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
+    durable = max(durable_of(redis), *(one.durable for one in pushes))
+    run = script(redis, "push_unique")
+    with translated():
+        if not durable:
+            return list(run(keys=names, args=args))
+        with redis.pipeline(transaction=False) as pipeline:
+            run(keys=names, args=args, client=pipeline)
+            pipeline.set(keys.REPLICATED, 1, px=WAIT_MS)  # with it WAIT covers all earlier writes
+            pipeline.wait(durable, WAIT_MS)
+            replies, _, confirmed = pipeline.execute()
+        check_replicated(int(confirmed), durable)
+        return list(replies)
+
+
+def lock_keys(*, windows: bool = False) -> list[str]:
+    """The keys of the scripts that take or free locks."""
+    return [keys.UNIQUE, *([keys.UNIQUE_WINDOWS] if windows else []), keys.REPLACED]
+
+
+def free(redis: Redis, pairs: Iterable[tuple[str, str]]) -> None:
+    """Free locks, given as (key, jid). Raises StoreUnavailable."""
+    words = [word for pair in pairs for word in pair]
+    if words:
+        with translated():
+            script(redis, "free_unique")(keys=lock_keys(), args=words)
+
+
+def heal(redis: Redis, key: str, jid: str, *, now_ms: int) -> bool:
+    """Free a lock whose job is gone; whether it was. Raises StoreUnavailable.
+
+    A lock whose job was found is not checked again for a minute.
+    """
+    if not is_gone(redis, jid, now_ms=now_ms):
+        _note_check(redis, key, jid, now_ms)
+        return False
+    free(redis, [(key, jid)])
+    logger.warning("Freed the lock %s: its job %s was not found in Redis; another program removed it", key, jid)
+    with translated():
+        redis.incr(keys.HEALED)
+    return True
+
+
+def is_gone(redis: Redis, jid: str, *, now_ms: int) -> bool:
+    """Whether a job can no longer run: it was not found. False also if the search took too long."""
+    return jid in gone(redis, [jid], now_ms=now_ms)
+
+
+def gone(redis: Redis, jids: Iterable[str], *, now_ms: int, within: float = SEARCH_SECONDS) -> set[str]:
+    """The jobs that can no longer run: a search of `within` seconds did not find them.
+
+    Raises StoreUnavailable.
+    """
+    search, ends_at = JobSearch(redis), _monotonic() + within
+    left, missing, step = set(jids), set[str](), 0
+    for wanted in left:
+        search.want(wanted.encode(), (0, now_ms + FOREVER_MS))
+    while left and _monotonic() < ends_at:
+        for jid, found in search.go_on(1000 * step):  # each call is a new second for it: this one may hurry
+            left.discard(text(jid))
+            if found is Found.GONE:
+                missing.add(text(jid))
+        step += 1
+    return missing
+
+
+def _note_check(redis: Redis, key: str, jid: str, now_ms: int) -> None:
+    for lock in held(redis, [key]):
+        if lock.jid == jid and lock.until_ms == 0:
+            with translated():
+                redis.hset(keys.UNIQUE, key, f"{jid}|{now_ms}|0")
+
+
+def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock]:
+    """All locks, or the locks of some keys. Raises StoreUnavailable."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        if wanted is None:
+            pipeline.hgetall(keys.UNIQUE)
+        else:
+            pipeline.hmget(keys.UNIQUE, list(wanted))
+        found: Any = readable(pipeline)[0] or {}
+    pairs = found.items() if isinstance(found, Mapping) else zip(wanted or (), found, strict=False)
+    for key, value in pairs:
+        parts = text(value or b"").split("|")
+        if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
+            yield HeldLock(key if isinstance(key, str) else text(key), parts[0], int(parts[1]), int(parts[2]))
+
+
+def drop(redis: Redis, key: str) -> bool:
+    """Free a lock by hand; whether it was held. Raises StoreUnavailable."""
+    with translated(), redis.pipeline() as pipeline:
+        pipeline.hdel(keys.UNIQUE, key)
+        pipeline.zrem(keys.UNIQUE_WINDOWS, key)
+        found: Any = pipeline.execute()
+    return bool(found[0])

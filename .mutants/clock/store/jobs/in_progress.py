@@ -1,0 +1,365 @@
+"""Jobs in progress: those that a worker has claimed and not finished. Each worker has a hash of them in Redis.
+
+A claimed job moves from its queue into the hash in one step, and from there to its next place in one step. So a
+worker that dies loses nothing: other workers find its jobs there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from clock.clocks import to_ms
+from clock.errors import StoreError
+from clock.store import keys
+from clock.store.jobs import cancellations
+from clock.store.jobs.blocking_wait import BlockingWait
+from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
+from clock.store.jobs.flow import unique_locks
+from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS
+from clock.store.jobs.flow.unique_locks import lock_keys
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
+from clock.store.jobs.moves import CannotMove, Claimed, Move
+from clock.store.jobs.steps import in_steps
+from clock.store.ledger.held_pushes import Push
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.server.sending import Command
+
+LONGEST_NUMBER = 19  # digits; a number of ours has fewer
+
+#: The number of an acknowledged job, the key of the lock that it frees, and its jid. Key and jid '': it has a
+#: batch, or a job that follows it.
+Freed = tuple[int, str, str]
+
+logger = logging.getLogger("clock.redis")
+
+
+class InProgress:
+    """The jobs in progress of one worker."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        identity: str,
+        dead: DeadLimits = DEFAULT_LIMITS,
+        *,
+        counts_by_redis_time: bool = True,
+    ) -> None:
+        """`counts_by_redis_time`: rates do; False: by the `now` of claims, as tests simulate time."""
+        self._redis = redis
+        self._counts_by_redis_time = counts_by_redis_time
+        self._dead = DeadJobs(redis, dead)
+        self._identity = identity
+        self._hash = keys.IN_PROGRESS + identity
+        self._running = keys.RUNNING + identity
+        self._lock = threading.Lock()
+        self._next_number = 1  # guarded by _lock
+        self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
+        self.some_are_cancelled = False  # whether there were cancelled jobs at the last claim
+        self._wait = BlockingWait(redis)
+        self._claim = script(redis, "claim")
+        self._set_aside = script(redis, "set_aside")
+        self._put_back = script(redis, "put_back")
+        self._finish = script(redis, "finish")
+        self._begin_unique = script(redis, "begin_unique")
+        self._hold_rates = script(redis, "hold_rates")
+        self._save_position = script(redis, "save_position")
+
+    def claim(
+        self,
+        queues: Sequence[str],
+        limit: int,
+        *,
+        done: Sequence[int],
+        frees: Sequence[Freed] = (),
+        limited: Sequence[int] = (),
+        now: datetime,
+        expires_seconds: float,
+    ) -> list[Claimed]:
+        """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
+
+        `frees` are the locks of those that are unique, and those whose end pushes other jobs; `limited` are the
+        numbers of those that have limits.
+
+        Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
+        StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
+        """
+        first, names, args = self._claim_words(queues, limit, (done, frees, limited), now, expires_seconds)
+        with translated():
+            entries = self._claim(keys=names, args=args)
+        return self._read(first, entries, was_asked=limit > 0)
+
+    def claim_on_arrival(
+        self,
+        queues: Sequence[str],
+        limit: int,
+        *,
+        waits_on: Sequence[str],
+        seconds: float,
+        now: datetime,
+        expires_seconds: float,
+    ) -> list[Claimed]:
+        """Wait until one of `waits_on` that is not paused holds a job, for `seconds` at most, and claim.
+
+        The claim is sent along with the wait. Other threads may claim at the same time. Raises StoreUnavailable;
+        the jobs may have been claimed then, and `all` finds them.
+        """
+        first, names, args = self._claim_words(queues, limit, ((), (), ()), now, expires_seconds)
+        command: Command = ("EVALSHA", self._claim.sha, len(names), *names, *args)
+        watched = [keys.queue(queue) for queue in waits_on if queue not in self.paused]
+        try:
+            entries = self._wait.then(command, watched or [keys.NOTHING], seconds)
+        except StoreError as error:
+            if not isinstance(error.__cause__, NoScriptError):
+                raise
+            with translated():
+                self._redis.script_load(self._claim.script)  # Redis was restarted; the next wait finds it
+            return []
+        return self._read(first, entries, was_asked=True)
+
+    def _read(self, first: int, entries: list[bytes], *, was_asked: bool) -> list[Claimed]:
+        """The claimed jobs of a reply of the claim script; notes which queues are paused."""
+        if was_asked:
+            paused = []
+            while entries and entries[-1].startswith(b"\n") and entries[-1] != b"\n\n":
+                paused.append(entries.pop()[1:].decode(errors="replace"))
+            self.some_are_cancelled = bool(entries) and entries[-1] == b"\n\n"
+            if self.some_are_cancelled:
+                entries.pop()
+            if paused or self.paused:
+                self.paused = frozenset(paused)
+        return [_claimed(first + index, entry) for index, entry in enumerate(entries)]
+
+    def end_wait(self) -> None:
+        """Make `claim_on_arrival`, in another thread, claim the jobs that are there and return.
+
+        Raises StoreUnavailable.
+        """
+        self._wait.end()
+
+    def _claim_words(
+        self,
+        queues: Sequence[str],
+        limit: int,
+        acknowledged: tuple[Sequence[int], Sequence[Freed], Sequence[int]],
+        now: datetime,
+        expires_seconds: float,
+    ) -> tuple[int, list[str], list[str | int]]:
+        """The number of the first job, and the script's keys and arguments."""
+        with self._lock:
+            first = self._next_number
+            self._next_number += limit
+        counted = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
+        done, frees, limited = acknowledged
+        shared = (keys.WORKERS, keys.PAUSED_QUEUES, keys.CANCELLED, *lock_keys())
+        followed = keys.BATCH_KEYS if any(key == "" for _, key, _ in frees) else ()
+        rules = (*LIMIT_KEYS, *RATE_KEYS, keys.OVERLAPS)
+        names = [self._hash, *counted, *shared, *rules, *map(keys.queue, queues), *followed]
+        expires_ms = to_ms(now) + int(expires_seconds * 1000)
+        freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
+        acknowledging: list[str | int] = [len(done), *done, len(frees), *freed, len(limited), *limited]
+        acknowledging.append(self._rate_time(now))
+        return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
+
+    def set_aside(
+        self,
+        job: Claimed,
+        payload: str,
+        *,
+        where: str,
+        score: float,
+        now: datetime,
+        ran: bool = True,
+        ending: Ending = NOTHING_ELSE,
+    ) -> bool:
+        """Move a job to `retry` or `dead`, or drop it (`where` is empty); False: other workers have it now.
+
+        `ending`: what the script also writes if the job has ended.
+
+        Raises StoreUnavailable; it may be called again then.
+        """
+        counters = (keys.STAT_PROCESSED, keys.STAT_FAILED)
+        names = [
+            self._hash,
+            where or self._hash,
+            *(key for stat in counters for key in (stat, f"{stat}:{_day(now)}")),
+        ]
+        names += [*lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
+        args: list[str | int | float] = [job.number, payload, score, int(where != ""), int(ran)]
+        args += [*ending.lock_words, ending.how, to_ms(now), *(ending.kept.words if ending.kept else [])]
+        with translated():
+            moved = bool(self._set_aside(keys=names, args=args))
+        if where == keys.DEAD:
+            self._trim_dead(score)
+        return moved
+
+    def finish(self, job: Claimed, ending: Ending, *, now: datetime) -> bool:
+        """Acknowledge a job with all that its end causes; False: others have it now.
+
+        Raises StoreUnavailable; it may be called again then.
+        """
+        counters = [keys.STAT_PROCESSED, f"{keys.STAT_PROCESSED}:{_day(now)}"]
+        kept = ending.kept or Kept("", 0, {})
+        names = [self._hash, *counters, kept.key, *lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS]
+        ttl, *fields = kept.words
+        args = [job.number, *ending.lock_words, ttl, to_ms(now), ending.how, *fields]
+        with translated():
+            return bool(self._finish(keys=names, args=args))
+
+    def begin_unique(self, job: Claimed, field: tuple[str, str], *, until_start: bool) -> bool:
+        """Start a unique job: free its lock (key, jid) if it lasts until then. False: the job was replaced.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            args: list[str | int] = [*field, int(until_start), job.number]
+            return bool(self._begin_unique(keys=[*lock_keys(), self._hash], args=args))
+
+    def hold_rates(self, jid: str, names: Sequence[str], seconds: float, *, now: datetime) -> float:
+        """Hold back the jobs of these rates for so long; when that is over, in float seconds since 1970.
+
+        Raises StoreUnavailable.
+        """
+        args = [int(seconds * 1000), self._rate_time(now), jid, *names]
+        with translated():
+            return float(self._hold_rates(keys=[keys.RATES, keys.RATE_SLOTS], args=args)) / 1000
+
+    def _rate_time(self, now: datetime) -> int | str:
+        """The time by which rates count, as a script receives it."""
+        return "" if self._counts_by_redis_time else to_ms(now)
+
+    def free_locks(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Free locks, given as (key, jid), of jobs that have ended. Raises StoreUnavailable."""
+        unique_locks.free(self._redis, pairs)
+
+    def is_cancelled(self, jid: str, *, now: datetime) -> bool:
+        """Whether a claimed job was cancelled. Raises StoreUnavailable."""
+        return self.some_are_cancelled and cancellations.is_marked(self._redis, jid, now=now)
+
+    def forget_cancellation(self, jid: str) -> None:
+        """Remove the mark of a job that has ended. Raises StoreUnavailable."""
+        cancellations.unmark(self._redis, jid)
+
+    def _trim_dead(self, now: float) -> None:
+        removed = self._dead.trim(now)
+        if removed.count:
+            logger.warning("%s", self._dead.words(removed))
+
+    def put_back(self, moves: Iterable[Move], *, if_dead_at: datetime | None = None) -> int:
+        """Move jobs elsewhere, in this order and in short steps; how many were still in progress.
+
+        `if_dead_at`: none is moved if the worker's heartbeat has not expired by then.
+        Raises CannotMove if a key that some go to has a wrong type; the others have been moved then. Raises
+        StoreUnavailable.
+        """
+        asked = "" if if_dead_at is None else to_ms(if_dead_at)
+        moved, stuck = 0, CannotMove()
+        for step in in_steps(moves, lambda move: len(move.payload)):
+            moved += self._move(step, asked, stuck)
+        if stuck.moves:
+            raise stuck
+        return moved
+
+    def _move(self, step: Sequence[Move], asked: int | str, stuck: CannotMove) -> int:
+        args: list[bytes | str | int | float] = [self._identity, asked]
+        for move in step:
+            args += [move.field or str(move.job.number), move.where, move.name, move.payload]
+        targets = [move.target for move in step]
+        with translated():
+            moved, *failed = self._put_back(
+                keys=[
+                    *(self._hash, keys.QUEUES, keys.PARKED, keys.WORKERS),
+                    *(*keys.BATCH_KEYS, *LIMIT_KEYS, *targets),
+                ],
+                args=args,
+            )
+        for place, error in zip(failed[::2], failed[1::2], strict=True):
+            stuck.add(step[place - 1], error.decode(errors="replace"))
+        buried = [float(move.name) for move in step if move.where == "dead"]
+        if buried:
+            self._trim_dead(max(buried))
+        return int(moved)
+
+    def save_position(self, job: Claimed, payload: str, pushes: Sequence[Push]) -> bool:
+        """Save the payload of a job in progress, and push jobs, in one step; False: another worker has the job.
+
+        Raises StoreUnavailable; it may be called again then, and pushes nothing twice.
+        """
+        queues = list(dict.fromkeys(push.queue for push in pushes))
+        args: list[str | int | float] = [job.number, f"{job.queue}\n{payload}"]
+        for push in pushes:
+            at = "" if push.at is None else push.at
+            args += [queues.index(push.queue) + 1, push.queue, push.payload, at]
+            args += [push.lock.bid, push.lock.jid] if push.lock else ["", ""]
+        names = [self._hash, keys.QUEUES, keys.SCHEDULE, *keys.BATCH_KEYS, *map(keys.queue, queues)]
+        with translated():
+            return bool(self._save_position(keys=names, args=args))
+
+    def mark(self, job: Claimed) -> None:
+        """Note that this job, with which a worker has died before, runs now. Raises StoreUnavailable."""
+        with translated():
+            self._redis.hset(self._running, str(job.number), 1)
+
+    def unmark(self, job: Claimed) -> None:
+        """Take the note back. Raises StoreUnavailable."""
+        with translated():
+            self._redis.hdel(self._running, str(job.number))
+
+    def marked(self) -> set[bytes]:
+        """The fields of the jobs noted as running. Raises StoreUnavailable."""
+        with translated():
+            fields: Any = self._redis.hkeys(self._running)
+        return set(fields)
+
+    def all(self) -> list[Claimed]:
+        """All jobs in progress, oldest first. Raises StoreUnavailable."""
+        found = [job for step in self.left() for job, _ in step if job.number >= 0]
+        return found[::-1]
+
+    def left(self) -> Iterator[list[tuple[Claimed, bytes]]]:
+        """All jobs in progress with their fields, newest first, as many at a time as make a short step.
+
+        A field that is not a number, from another program, comes last, with the number -1. Raises
+        StoreUnavailable.
+        """
+        with translated():
+            fields: Any = self._redis.hkeys(self._hash)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for field in fields:
+                    pipeline.hstrlen(self._hash, field)
+                sizes = dict(zip(fields, pipeline.execute(), strict=True))
+        ordered = sorted(fields, key=_number, reverse=True)
+        for step in in_steps(ordered, lambda field: int(sizes[field])):
+            with translated():
+                entries: Any = self._redis.hmget(self._hash, step)
+            yield [
+                (_claimed(_number(field), entry), field)
+                for field, entry in zip(step, entries, strict=True)
+                if entry is not None
+            ]
+
+
+def _number(field: bytes) -> int:
+    return int(field) if field.isdigit() and len(field) < LONGEST_NUMBER else -1
+
+
+def _claimed(number: int, entry: bytes) -> Claimed:
+    queue, _, payload = entry.partition(b"\n")
+    return Claimed(number, queue.decode(errors="replace"), payload)
+
+
+def _day(now: datetime) -> str:
+    """The day of Sidekiq's counters.
+
+    >>> from datetime import UTC
+    >>> _day(datetime(2026, 11, 24, tzinfo=UTC))
+    '2026-11-24'
+    """
+    return now.strftime("%Y-%m-%d")

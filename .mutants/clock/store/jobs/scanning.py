@@ -1,0 +1,165 @@
+"""Reads queues and sorted sets in bounded steps. A later step can continue at the end of the last one.
+
+A sorted set is read by score, so jobs that leave or join elsewhere neither hide nor repeat other jobs. A queue is
+read from one end, by index. From the right, a later step misses as many jobs as workers have taken; from the left,
+it reads as many again as were pushed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from redis import Redis
+
+from clock.store.jobs.steps import STEP_BYTES
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+
+MOST_JOBS = 1_000  # of one step: about a ms of Redis's time
+ANY_CASE_JOBS = 400  # of one step that compares texts in upper and lower case
+FIRST_JOBS = 64  # of the first step: their sizes are not known yet
+
+Order = Literal["lowest", "highest"]
+End = Literal["next", "newest"]
+
+
+#: A score that Redis reads, a place and a number of jobs; Redis counts in 64 bits.
+_CURSOR = re.compile(
+    r"(?:[0-9]{1,2}/)?(?:[-+]?(?:inf|[0-9.]{1,25}(?:e[-+]?[0-9]{1,3})?))?:[0-9]{1,15}:[0-9]{1,15}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The start of the next step: in a sorted set after `skip` members of `score`, in a queue at index `skip`.
+
+    `jobs` is how many the next step reads. `shard` is the number of the place that it reads; the home's is 0.
+    """
+
+    score: str = ""
+    skip: int = 0
+    jobs: int = FIRST_JOBS
+    shard: int = 0
+
+    def __str__(self) -> str:
+        return f"{f'{self.shard}/' if self.shard else ''}{self.score}:{self.skip}:{self.jobs}"
+
+    @classmethod
+    def of(cls, text: str) -> Cursor:
+        """The cursor in a text that `str` wrote. Raises ValueError."""
+        if not _CURSOR.fullmatch(text):
+            raise ValueError(text)
+        shard, slash, rest = text.rpartition("/")
+        score, skip, jobs = rest.split(":")
+        if score:
+            float(score)
+        return cls(score, int(skip), min(max(int(jobs), 1), MOST_JOBS), int(shard) if slash else 0)
+
+
+START = Cursor()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A payload, its score in float seconds (None in a queue), and the cursor of the job after it."""
+
+    member: bytes
+    score: float | None
+    after: Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The result of one step: `jobs` are those that hold the texts, `read` is the number of jobs that were read.
+
+    `cursor` is the start of the next step (None: all was read), `begin` the index or rank of this step.
+    """
+
+    jobs: Sequence[Seen]
+    read: int
+    cursor: Cursor | None
+    begin: int
+
+
+def set_step(
+    redis: Redis, where: str, cursor: Cursor, texts: Sequence[str], order: Order, most: int = MOST_JOBS
+) -> Step:
+    """Read on in `schedule`, `retry` or `dead`, `most` jobs at most. Raises StoreUnavailable, StoreError."""
+    rank, jobs = cursor.skip, _jobs(cursor, texts, most)
+    if cursor.score:
+        low, high = ("-inf", f"({cursor.score}") if order == "lowest" else (f"({cursor.score}", "+inf")
+        with translated():
+            rank += int(redis.zcount(where, low, high))
+    part = _read(redis, where, "zset" if order == "lowest" else "zrevset", rank, rank + jobs - 1, texts)
+
+    def after(read: int, score: str, alike: int) -> Cursor:
+        goes_on = alike == read and score == cursor.score
+        return Cursor(score, alike + (cursor.skip if goes_on else 0), part.fitting(cursor))
+
+    seen = [Seen(hit.member, float(hit.score), after(hit.read, hit.score, hit.alike)) for hit in part.hits]
+    return Step(seen, part.read, after(part.read, part.score, part.alike) if part.read == jobs else None, rank)
+
+
+def list_step(
+    redis: Redis, key: str, cursor: Cursor, texts: Sequence[str], end: End, most: int = MOST_JOBS
+) -> Step:
+    """Read on in a list of jobs, from the job that a worker takes next, or from the newest.
+
+    Raises StoreUnavailable, StoreError.
+    """
+    jobs, first = _jobs(cursor, texts, most), cursor.skip
+    last = first + jobs - 1
+    is_next = end == "next"
+    part = _read(redis, key, "list", *((-1 - last, -1 - first) if is_next else (first, last)), texts)
+
+    def after(read: int) -> Cursor:
+        return Cursor(skip=first + read, jobs=part.fitting(cursor))
+
+    if is_next:  # the script counts from the left, and this step ends there
+        seen = [Seen(hit.member, None, after(part.read - hit.read + 1)) for hit in reversed(part.hits)]
+    else:
+        seen = [Seen(hit.member, None, after(hit.read)) for hit in part.hits]
+    return Step(seen, part.read, after(part.read) if part.read == jobs else None, first)
+
+
+def _jobs(cursor: Cursor, texts: Sequence[str], most: int) -> int:
+    """How many jobs a step reads: fewer if Redis must compare them in upper and lower case."""
+    limit = ANY_CASE_JOBS if any(text.startswith("~") for text in texts) else MOST_JOBS
+    return min(cursor.jobs, most, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    member: bytes
+    score: str
+    read: int
+    alike: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The script's reply."""
+
+    read: int
+    largest: int
+    score: str
+    alike: int
+    hits: Sequence[_Hit]
+
+    def fitting(self, cursor: Cursor) -> int:
+        """How many jobs like these the next step may read."""
+        return max(1, min(MOST_JOBS, 4 * cursor.jobs, STEP_BYTES // max(1, self.largest)))
+
+
+def _read(redis: Redis, key: str, kind: str, first: int, last: int, texts: Sequence[str]) -> _Part:
+    with translated():
+        reply: Any = script(redis, "look_through")(keys=[key], args=[kind, first, last, *texts])
+    read, largest, score, alike, *found = reply
+    hits = [
+        _Hit(member, at.decode(), int(place), int(run))
+        for member, at, place, run in zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
+    ]
+    return _Part(int(read), int(largest), score.decode(), int(alike), hits)

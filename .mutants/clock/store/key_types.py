@@ -1,0 +1,99 @@
+"""Keys of clock and Sidekiq that have a wrong type, because another program has written to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from clock.store import keys
+from clock.store.invalid_values import is_number
+from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
+
+QUEUES_LOOKED_AT = 1_000
+
+_TYPES: Mapping[str, str] = {
+    **dict.fromkeys((keys.QUEUES, keys.PROCESSES, keys.PARKED, keys.PAUSED_QUEUES), "set"),
+    **dict.fromkeys((keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.CLOCKS, keys.WORKERS, keys.CANCELLED), "zset"),
+    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "string"),
+    **dict.fromkeys((keys.HEALED, keys.BATCH_LOST, keys.OVERLAPS, keys.LIMIT_TURN), "string"),
+    **dict.fromkeys((keys.BATCH_CHECK, keys.LIMITS_CHECKED, keys.RATES_CHECKED, keys.REPLICATED), "string"),
+    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED), "hash"),
+    **dict.fromkeys((keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.EXPIRED), "hash"),
+    **dict.fromkeys((keys.PAUSED, keys.NEXT_DUE, keys.LEASE), "hash"),
+    keys.CANCELLED_JOBS: "hash",
+    **dict.fromkeys((keys.UNIQUE, keys.BATCHES, keys.BATCH_ENDED), "hash"),
+    **dict.fromkeys((keys.UNIQUE_WINDOWS, keys.REPLACED, keys.BATCH_CHILDREN, keys.BATCH_REMOVALS), "zset"),
+    **dict.fromkeys((keys.LIMITS, keys.LIMIT_PLACES, keys.RATES), "hash"),
+    **dict.fromkeys((keys.LIMIT_HOLDERS, keys.LIMIT_RESERVED, keys.BLOCKED, keys.FREED), "zset"),
+    **dict.fromkeys((keys.RATE_STARTS, keys.RATE_SLOTS), "zset"),
+    **dict.fromkeys((keys.BACKFILLED, keys.SHARDS), "zset"),
+    keys.SCHEDULES: "hash",
+    keys.HAND_OVER: "list",
+    keys.AUDIT: "stream",
+    keys.CHANGES: "stream",
+    keys.TIMETABLE: "hash",
+}
+_NUMBERS = (keys.STAT_PROCESSED, keys.STAT_FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongKey:
+    """A key, its type, and the type that it should have.
+
+    `key` is its name in Redis, `name` its name in `keys.py`.
+    """
+
+    name: str
+    key: str
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        return f"the key {self.key} holds a {self.found} and should hold a {self.wanted}"
+
+
+def wrong_keys_among(redis: Redis, names: Collection[str]) -> list[WrongKey]:
+    """The keys among `names` that have a wrong type. Raises StoreUnavailable."""
+    with translated():
+        return _wrong(redis, {name: _TYPES[name] for name in names})[0]
+
+
+def wrong_keys(redis: Redis) -> list[WrongKey]:
+    """The keys with a wrong type, or with text instead of a number. Raises StoreUnavailable."""
+    with translated():
+        found, strings = _wrong(redis, {**_TYPES, **_queues(redis)})
+        numbers = [key for key in _NUMBERS if key in strings]
+        values: Any = redis.mget(numbers) if numbers else []
+    return found + [
+        WrongKey(name, full_key(redis, name), "text", "number")
+        for name, value in zip(numbers, values, strict=True)
+        if not is_number(value)
+    ]
+
+
+def _wrong(redis: Redis, wanted: Mapping[str, str]) -> tuple[list[WrongKey], set[str]]:
+    """The keys that hold another type than wanted, and those that hold a string."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in wanted:
+            pipeline.type(key)
+        types = dict(zip(wanted, (kind.decode() for kind in pipeline.execute()), strict=True))
+    wrong = [
+        WrongKey(name, full_key(redis, name), has, wanted[name])
+        for name, has in types.items()
+        if has not in (wanted[name], "none")
+    ]
+    return wrong, {key for key, has in types.items() if has == "string"}
+
+
+def _queues(redis: Redis) -> dict[str, str]:
+    try:
+        names: Any = redis.smembers(keys.QUEUES)
+    except ResponseError:  # it is not a set: `_wrong` finds that anyway
+        return {}
+    return {keys.queue(name.decode(errors="replace")): "list" for name in islice(names, QUEUES_LOOKED_AT)}

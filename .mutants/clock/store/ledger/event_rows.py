@@ -1,0 +1,108 @@
+"""Reads some events for a page. The cost does not depend on the number of all events.
+
+Each function raises StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from redis import Redis
+
+from clock.store import keys
+from clock.store.invalid_values import readable, text
+from clock.store.ledger import history, pauses
+from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
+from clock.store.ledger.history import Record
+from clock.store.ledger.pauses import ALL, Pause
+from clock.store.server.connection import translated
+
+_HASHES = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
+CHUNK = 500  # events in one round trip: a few ms of Redis's time
+EARLY_MS = 60_000  # a decision may be committed before its due instant by as much as two machines' clocks differ
+USUAL = 20  # outcomes; their mean is how long an event's jobs usually take
+
+Stream = Sequence[tuple[bytes, Mapping[bytes, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event in Redis: its ledger entry (None: missing or broken), its pauses, its latest decisions.
+
+    `records` are newest first.
+    """
+
+    row: LedgerRow | None
+    pauses: Mapping[str, Pause]
+    records: Sequence[Record]
+
+
+def read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
+    """The events of these names, each with its latest `count` decisions."""
+    found: list[StoredEvent] = []
+    for start in range(0, len(names), CHUNK):
+        found += _read(redis, names[start : start + CHUNK], count)
+    return found
+
+
+def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> list[tuple[list[Record], int]]:
+    """For each event up to `count` decisions from an instant on, oldest first, and how long its jobs usually take.
+
+    The decisions have the outcomes of their jobs. The time is the mean of the latest outcomes, in ms; 0: unknown.
+    """
+    begin = max(0, begin_ms - EARLY_MS)
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for name in names:
+            pipeline.xrange(keys.HISTORY + name, min=begin, count=count)
+            pipeline.xrange(keys.OUTCOMES + name, min=begin, count=count)
+            pipeline.xrevrange(keys.OUTCOMES + name, count=USUAL)
+        replies = readable(pipeline)
+    return [_span(*replies[place : place + 3]) for place in range(0, len(replies), 3)]
+
+
+def _span(decisions: Stream | None, outcomes: Stream | None, latest: Stream | None) -> tuple[list[Record], int]:
+    took = [outcome["took_ms"] for outcome in _records(latest or (), history.OUTCOME)]
+    ended = reversed(_records(outcomes or (), history.OUTCOME))
+    records = list(history.with_outcomes(_records(decisions or ()), ended))
+    return records, sum(took) // len(took) if took else 0
+
+
+def known_names(redis: Redis) -> list[str]:
+    """The names of all events of the ledger, in order."""
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.hkeys(keys.LEDGER_DECLARATION)
+        return sorted(map(text, readable(pipeline)[0] or ()))
+
+
+def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
+    wanted = [*names, ALL]
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        for key in _HASHES:
+            pipeline.hmget(key, wanted)
+        for name in names:
+            pipeline.xrevrange(keys.HISTORY + name, count=count)
+        replies = readable(pipeline)
+    *fields, paused = (reply or [None] * len(wanted) for reply in replies[: len(_HASHES)])
+    held = {name: pause for name, raw in zip(wanted, paused, strict=True) if (pause := pauses.decoded(raw))}
+    whole = {ALL: held[ALL]} if ALL in held else {}
+    return [
+        StoredEvent(_row(*values), whole | ({name: held[name]} if name in held else {}), _records(stream or ()))
+        for name, *values, stream in zip(
+            names, *(one[:-1] for one in fields), replies[len(_HASHES) :], strict=True
+        )
+    ]
+
+
+def _row(
+    anchor: bytes | None, declaration: bytes | None, decided: bytes | None, counted: bytes | None
+) -> LedgerRow | None:
+    anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)
+    if declaration is None or anchor_ms is None or decided_ms is None:
+        return None
+    return LedgerRow(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
+
+
+def _records(stream: Stream, kinds: Mapping[str, type] = history.RECORD) -> list[Record]:
+    found = (history.decoded(fields.get(b"entry"), kinds) for _, fields in stream)
+    return [record for record in found if record is not None]

@@ -1,0 +1,85 @@
+"""Decisions as the fire script takes them: its keys, and one MessagePack argument, in columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from clock.store import keys
+from clock.store.jobs.flow.unique_locks import Lock
+from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.held_pushes import HeldBatch
+
+_KEYS = [
+    keys.LEDGER_DECIDED,
+    keys.LEDGER_DECLARATION,
+    keys.QUEUES,
+    keys.SCHEDULE,
+    keys.PAUSED,
+    keys.LEASE,
+    keys.LEDGER_COUNTED,
+    keys.UNIQUE,
+    keys.UNIQUE_WINDOWS,
+    keys.REPLACED,
+    *keys.BATCH_KEYS,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FireArguments:
+    """Every key that the script touches for some decisions, and the decisions, packed."""
+
+    keys: list[str]
+    packed: bytes
+
+
+def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
+    """The decisions as the fire script takes them."""
+    pushes = [push for made in decisions for push in made.pushes]
+    backfilled = {
+        place: str(made.detail["at"])
+        for place, made in enumerate(decisions, 1)
+        if made.kind is DecisionKind.BACKFILLED
+    }
+    places = {queue: place for place, queue in enumerate(dict.fromkeys(push.queue for push in pushes), 1)}
+    columns = (
+        [made.event for made in decisions],
+        [made.declaration for made in decisions],
+        [str(made.after_ms) for made in decisions],
+        [str(made.due_ms) for made in decisions],
+        [_record(made) for made in decisions],
+        [len(made.pushes) for made in decisions],
+        [push.payload for push in pushes],
+        [places[push.queue] for push in pushes],
+        list(places),
+        {place: push.at for place, push in enumerate(pushes, 1) if push.at is not None},
+        {place: made.watched for place, made in enumerate(decisions, 1) if made.watched},
+        {place: made.counted for place, made in enumerate(decisions, 1) if made.counted},
+        {place: 1 for place, made in enumerate(decisions, 1) if made.joins},
+        {place: _lock(push.lock) for place, push in enumerate(pushes, 1) if push.lock},
+        {place: [_batch(one) for one in made.batches] for place, made in enumerate(decisions, 1) if made.batches},
+        backfilled,
+    )
+    names = [*_KEYS, *map(keys.queue, places), *(keys.HISTORY + made.event for made in decisions)]
+    names += [keys.WATCHED + made.event for made in decisions if made.watched]
+    names += [keys.BACKFILLED] if backfilled else []
+    return FireArguments(names, msgspec.msgpack.encode(columns))
+
+
+def _lock(lock: Lock) -> list[str]:
+    return [lock.key, lock.jid, str(lock.window_ms), lock.conflict, str(lock.now_ms), lock.bid]
+
+
+def _batch(batch: HeldBatch) -> list[str]:
+    return [batch.bid, batch.text, batch.parent, str(int(batch.is_sealed)), str(batch.now_ms)]
+
+
+def _record(decision: Decision) -> str:
+    record = {"decision": decision.kind, "due": decision.due_ms, **decision.detail}
+    try:
+        return msgspec.json.encode(record).decode()  # text: the script's MessagePack knows no bytes
+    except UnicodeEncodeError:  # it has text that UTF-8 cannot hold, an error's words for instance
+        return json.dumps(record)

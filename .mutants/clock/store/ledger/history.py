@@ -1,0 +1,129 @@
+"""The history: a record of each decision about a due instant, and of each outcome of a firing's jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from redis import Redis
+
+from clock.store import keys
+from clock.store.ledger.entry import LATEST_MS
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
+from clock.store.wrong_type import typed
+
+HISTORY_LENGTH = 1_000  # records kept for each event: three years of a daily one, most of a day of a minutely one
+OUTCOMES_LENGTH = 2_000  # outcomes kept for each event: a job may be tried several times
+MOST_RENAMES = 3  # of an event while its job runs: more than one is a race of two releases
+LATEST = 50  # decisions whose commit is looked up
+
+Record = dict[str, Any]
+
+_decode = msgspec.json.Decoder().decode
+
+#: The fields that every record of a decision and every outcome of a job has, and the types of their other fields.
+RECORD: Mapping[str, type] = {"decision": str, "due": int}
+OUTCOME: Mapping[str, type] = {"jid": str, "outcome": str, "at": int, "took_ms": int}
+OPTIONAL: Mapping[str, type] = {"late_ms": int, "count": int, "first": int, "jobs": int, "jids": list}
+
+
+def read(redis: Redis, event: str, count: int = HISTORY_LENGTH) -> Iterator[Record]:
+    """The latest `count` records of an event, newest first. Invalid records are skipped.
+
+    A record has `decision` and `due` (ms), as the case may be `late_ms`, `reason`, `host`, `release`, `jobs`,
+    `jids`, `count` and `first` (ms) of a run, and `outcomes`: the outcomes of each jid's job so far.
+    Raises StoreUnavailable, WrongType.
+    """
+    outcomes = _entries(redis, keys.OUTCOMES + event, OUTCOMES_LENGTH, OUTCOME)
+    yield from with_outcomes(_entries(redis, keys.HISTORY + event, count, RECORD), outcomes)
+
+
+def with_outcomes(records: Iterable[Record], outcomes: Iterable[Record]) -> Iterator[Record]:
+    """The records, each with the outcomes of its jobs. Outcomes are newest first: the newest of a jid counts."""
+    by_jid: dict[str, Record] = {}
+    for outcome in outcomes:
+        by_jid.setdefault(outcome.pop("jid"), outcome)
+    for record in records:
+        ended = {jid: by_jid[jid] for jid in record.get("jids", ()) if jid in by_jid}
+        yield {**record, "outcomes": ended} if ended else record
+
+
+def add_outcome(
+    redis: Redis, event: str, jid: str, outcome: Record, *, ended: bool, retry_at: float = 0.0
+) -> None:
+    """Record what a run of a firing's job came to; `ended`: it will not run again, else it does at `retry_at`.
+
+    Nothing is recorded of an event that was forgotten, and so has no history. Raises StoreUnavailable.
+    """
+    entry = json.dumps({"jid": jid, **outcome}, ensure_ascii=False)
+    note, when = script(redis, "note_outcome"), "" if ended else repr(retry_at)
+    for _ in range(MOST_RENAMES):
+        names = [keys.OUTCOMES + event, keys.WATCHED + event, keys.HISTORY + event, keys.LEDGER_RENAMED]
+        with translated():
+            now: Any = note(keys=names, args=[jid, entry, OUTCOMES_LENGTH, when, event])
+        if not now:
+            return
+        event = now.decode(errors="replace")
+
+
+def committed_at(redis: Redis, event: str) -> dict[int, int]:
+    """When each of the latest decisions was committed: due instant -> ms since 1970, both; by Redis's clock.
+
+    Raises StoreUnavailable.
+    """
+    with translated():
+        rows: Any = redis.xrevrange(keys.HISTORY + event, count=LATEST)
+    found: dict[int, int] = {}
+    for number, fields in rows:
+        record = decoded(fields.get(b"entry"))
+        if record is not None:
+            found[record["due"]] = int(number.partition(b"-")[0])
+    return found
+
+
+def _entries(redis: Redis, stream: str, count: int, kinds: Mapping[str, type]) -> Iterator[Record]:
+    """The stream's entries that have fields of these types; others are skipped."""
+    with typed(full_key(redis, stream), "stream"):
+        rows: Any = redis.xrevrange(stream, count=count)
+    for _, fields in rows:
+        found = decoded(fields.get(b"entry"), kinds)
+        if found is not None:
+            yield found
+
+
+def decoded(text: bytes | None, kinds: Mapping[str, type] = RECORD) -> Record | None:
+    """An entry of a stream; None: it is not the JSON of an object that has fields of these types."""
+    found = _object(text or b"")
+    if found is None:
+        return None
+    for name, kind in kinds.items():
+        if not _is_a(kind, found.get(name)):
+            return None
+    for name, kind in OPTIONAL.items():
+        if name in found and not _is_a(kind, found[name]):
+            return None
+    return found
+
+
+def _object(text: bytes) -> Record | None:
+    """The object of a JSON text; None: it is not one. msgspec is several times faster, and stricter."""
+    try:
+        found = _decode(text)
+    except (ValueError, RecursionError):
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_a(kind: type, value: object) -> bool:
+    if kind is int:
+        return type(value) is int and abs(value) <= LATEST_MS
+    if kind is list:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, kind)

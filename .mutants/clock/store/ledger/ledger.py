@@ -1,0 +1,254 @@
+"""The ledger: each event's entry in Redis, and the history of its firings.
+
+An event's entry is its anchor (when it was first seen with its present declaration) and its last decided due
+instant. A due instant is decided once: the fire script commits decision, history and jobs together, and only if
+the ledger's last decided instant is still the one before it. That is all of "exactly once"; no lock is involved.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from clock.errors import Outranked
+from clock.store import keys
+from clock.store.ledger import history, next_due, pauses
+from clock.store.ledger.decision import Decision, Verdict, Verdicts
+from clock.store.ledger.entry import NOTHING, Entry, Origin
+from clock.store.ledger.fire_arguments import fire_arguments
+from clock.store.ledger.pauses import Pause
+from clock.store.ledger.renames import NO_RENAMES, OldNames, Renames
+from clock.store.ledger.unfinished_firings import Unfinished
+from clock.store.scripts import script
+from clock.store.server.connection import ask, translated
+from clock.store.server.faults import is_refusal
+
+ORPHANS_KEPT_MS = 7 * 24 * 3600 * 1000  # a bad deploy that is rolled back within a week loses nothing
+T = TypeVar("T")
+Arguments = list[str | bytes | int | float]
+BATCH = 200  # decisions or declarations in one script call: 4 to 10 ms of Redis's time
+
+logger = logging.getLogger("clock.clock")
+
+
+class Ledger(Protocol):
+    """The ledger as the ticker uses it: `RedisLedger` in production, `MemoryLedger` in tests."""
+
+    def declare(
+        self,
+        declarations: Sequence[tuple[str, str]],
+        now_ms: int,
+        known: Mapping[str, Entry] = NOTHING,
+        *,
+        was: OldNames = NO_RENAMES,
+        names: Collection[str] = (),
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; a new event starts at `now_ms`.
+
+        An entry that the ledger has lost is written again from `known`. Entries under an event's old names, `was`,
+        move to the event. `names` are the names of all declared events.
+        """
+
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+        """Commit each decision whose due instant is still undecided, with its jobs."""
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """Send the decisions without waiting for the verdicts.
+
+        The caller must call the returned function for them.
+        """
+
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Note which events are no longer declared, and forget those that left a week ago."""
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Remove events. If they come back, they are new events."""
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The latest pause of each event that had one; under '' the pause of the whole clock."""
+
+    def pause(self, event: str, wanted: Pause) -> object:
+        """Pause an event."""
+
+    def running(self, event: str, now_ms: int) -> int:
+        """How many of the event's firings have a job that has not ended."""
+
+    def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """Publish the oldest undecided due instant, for other processes; None, 0: nothing will be due.
+
+        Returns the values published before.
+        """
+
+
+class RedisLedger:
+    """The ledger in Redis. Given a release, it refuses to work while one of a higher rank leads."""
+
+    def __init__(self, redis: Redis, *, release: str = "", rank: int = 0) -> None:
+        self._redis = redis
+        self._release: Arguments = [release, rank]
+        self._declare = script(redis, "declare")
+        self._fire = script(redis, "fire")
+        self._orphan = script(redis, "orphan")
+        self._unfinished = Unfinished(redis)
+        self._renames = Renames(redis, self._release)
+        self._reported: set[str] = set()  # invalid keys, since the ledger was read
+
+    def declare(
+        self,
+        declarations: Sequence[tuple[str, str]],
+        now_ms: int,
+        known: Mapping[str, Entry] = NOTHING,
+        *,
+        was: OldNames = NO_RENAMES,
+        names: Collection[str] = (),
+    ) -> list[Entry]:
+        """The entries of (event, declaration) pairs; a new event starts at `now_ms`, a whole second.
+
+        An entry that the ledger has lost, wholly or in part, is written again from `known`; an event that is not
+        `known` starts again. The entry's `origin` reports which. Entries under an event's old names, `was`, move
+        to the event. `names` are the names of all declared events.
+        Raises StoreUnavailable, StoreError, Outranked.
+        """
+        self._reported.clear()
+        self._renames.follow(was, names)
+        entries: list[Entry] = []
+        for batch in _batches(declarations):
+            args: Arguments = [now_ms, *self._release]
+            for event, declaration in batch:
+                args += (event, declaration, _written(known.get(event)))
+            found = self._declared(args)
+            moved = {batch[place][0]: entry.counted for place, entry in enumerate(found) if _is_moved(entry)}
+            if moved:
+                self._renames.settle(moved, names)
+                found = self._declared(args)
+            entries += found
+        return entries
+
+    def _declared(self, args: Arguments) -> list[Entry]:
+        with translated():
+            reply = self._declare(keys=_DECLARE_KEYS, args=args)
+        if reply is None:
+            raise Outranked
+        return [
+            Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
+            for anchor, decided, counted, origin in zip(*(reply[place::4] for place in range(4)), strict=True)
+        ]
+
+    def commit(self, decisions: Sequence[Decision]) -> list[Verdict]:
+        """Commit each decision whose due instant is still undecided, with its jobs; may be called again.
+
+        Raises StoreUnavailable; decisions committed before that are refused as decided when they are tried again.
+        """
+        return [verdict for batch in _batches(decisions) for verdict in self.begin(batch)()]
+
+    def begin(self, decisions: Sequence[Decision]) -> Verdicts:
+        """Send up to `BATCH` decisions. The caller must call the returned function, which waits for the verdicts.
+
+        Both raise StoreUnavailable.
+        """
+        fired = fire_arguments(decisions)
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed]
+        command = ("EVALSHA", self._fire.sha, len(fired.keys), *fired.keys, *args)
+        with translated():
+            answer = ask(self._redis, *command)
+
+        def verdicts() -> list[Verdict]:
+            with translated():
+                try:
+                    numbers, problems = answer()
+                except NoScriptError:  # the server was restarted
+                    self._redis.script_load(self._fire.script)
+                    numbers, problems = ask(self._redis, *command)()
+            self._report(list(map(keys.shown, problems)))
+            return [Verdict(number) for number in numbers]
+
+        return verdicts
+
+    def _report(self, problems: Sequence[str]) -> None:
+        """Name keys with invalid contents, each once until the ledger is read again."""
+        for problem in problems:
+            if problem not in self._reported:
+                self._reported.add(problem)
+                cure = "allow it, see docs/deploying.md" if is_refusal(problem) else "rename or delete it"
+                cure = "name a batch that is open" if problem.startswith("the parent ") else cure
+                logger.error("In Redis, %s. Events run anyway; %s.", problem, cure)
+
+    def orphan(self, declared: Collection[str], now_ms: int) -> None:
+        """Note which events are no longer declared, and forget those that left a week ago.
+
+        Raises StoreUnavailable.
+        """
+        with translated():
+            known: Any = self._redis.hkeys(keys.LEDGER_DECLARATION)
+        names = {name.encode() for name in declared}
+        self._take_out([name for name in known if name not in names], now_ms, for_good=False)
+        pauses.forget_old(self._redis, now_ms)
+
+    def remove(self, events: Sequence[str], now_ms: int) -> None:
+        """Remove events. If they come back, they are new events. Raises StoreUnavailable."""
+        self._take_out(events, now_ms, for_good=True)
+
+    def _take_out(self, events: Sequence[str | bytes], now_ms: int, *, for_good: bool) -> None:
+        for batch in _batches(events):
+            with translated():
+                self._orphan(
+                    keys=[*_ORPHAN_KEYS, *(key for event in batch for key in _event_keys(event))],
+                    args=[now_ms, ORPHANS_KEPT_MS, int(for_good), *batch],
+                )
+
+    def pauses(self) -> Mapping[str, Pause]:
+        """The latest pause of each event; under '' the pause of the whole clock. Raises StoreUnavailable."""
+        problems: list[str] = []
+        found = pauses.read(self._redis, problems)
+        self._report(problems)
+        return found
+
+    def pause(self, event: str, wanted: Pause) -> Pause:
+        """Pause an event; an event that is paused already keeps its start. Raises StoreUnavailable."""
+        return pauses.pause(self._redis, event, wanted)
+
+    def running(self, event: str, now_ms: int) -> int:
+        """How many of the event's firings have a job that has not ended; see `unfinished.py`.
+
+        Raises StoreUnavailable.
+        """
+        return self._unfinished.count(event, now_ms)
+
+    def mark_next_due(self, event: str | None, due_ms: int) -> tuple[str | None, int]:
+        """Publish the oldest undecided due instant, for other processes; None, 0: nothing will be due.
+
+        Returns the values published before. Raises StoreUnavailable.
+        """
+        return next_due.set_marker(self._redis, event, due_ms)
+
+    def history(self, event: str, count: int = history.HISTORY_LENGTH) -> Iterator[dict[str, object]]:
+        """The latest `count` records of an event's history, newest first. Raises StoreUnavailable."""
+        return history.read(self._redis, event, count)
+
+
+_ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED]
+_ORPHAN_KEYS = [*_ENTRY_KEYS, keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED]
+_DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEDGER_ORPHANED, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
+
+
+def _event_keys(event: str | bytes) -> list[bytes]:
+    """The keys that Redis holds for one event alone."""
+    name = event if isinstance(event, bytes) else event.encode()
+    return [prefix.encode() + name for prefix in (keys.HISTORY, keys.OUTCOMES, keys.WATCHED)]
+
+
+def _is_moved(entry: Entry) -> bool:
+    return entry.origin is Origin.MOVED
+
+
+def _written(entry: Entry | None) -> str:
+    """An entry as the declare script takes it."""
+    return f"{entry.anchor_ms} {entry.decided_ms} {entry.counted}" if entry else ""
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))

@@ -1,0 +1,193 @@
+"""Pauses: an event, or the whole clock, does not fire from one instant to another.
+
+Whether a due instant is paused depends on that instant alone, not on when a clock comes to look at it: so each
+stretch of time that was paused is kept after its end, and nothing that was due in it is caught up.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from clock.store import keys
+from clock.store.ledger.entry import LATEST_MS, instant_ms
+from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
+from clock.store.wrong_type import WrongType, typed
+
+logger = logging.getLogger("clock.clock")
+
+ALL = ""  # in the place of an event's name: the whole clock
+KEPT_MS = 7 * 24 * 3600 * 1000  # a stretch is forgotten a week after its end, if all its due instants are decided
+LONGEST_MS = 52 * KEPT_MS  # and after a year in any case: an event may never be due again
+MOST_KEPT = 100  # stretches of one event; the oldest are forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """From `from_ms` until before `until_ms` (None: until resumed), in ms since 1970, with person and reason."""
+
+    from_ms: int
+    until_ms: int | None = None
+    by: str | None = None
+    note: str | None = None
+    earlier: tuple[Pause, ...] = field(default=(), repr=False)  # the stretches before it, the latest first
+
+    @property
+    def periods(self) -> tuple[Pause, ...]:
+        """This one and the earlier ones, each for itself, the latest first."""
+        return (replace(self, earlier=()), *self.earlier)
+
+    def covers(self, due_ms: int) -> bool:
+        """Whether that due instant is paused.
+
+        >>> Pause(1000, 2000).covers(1000), Pause(1000, 2000).covers(2000)
+        (True, False)
+        """
+        return self.from_ms <= due_ms and (self.until_ms is None or due_ms < self.until_ms)
+
+    def followed_by(self, wanted: Pause) -> Pause:
+        """This pause once `wanted` is made after it; an earlier start is kept."""
+        if self.covers(wanted.from_ms):
+            return replace(wanted, from_ms=self.from_ms, earlier=self.earlier)
+        return replace(wanted, earlier=self.periods[: MOST_KEPT - 1])
+
+    def __str__(self) -> str:
+        return "paused" + (f" by {self.by}" if self.by else "") + (f": {self.note}" if self.note else "")
+
+
+def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | None:
+    """The pause, of the event or of the whole clock, that covers a due instant."""
+    found = (period for name in (event, ALL) if name in pauses for period in pauses[name].periods)
+    return next((period for period in found if period.covers(due_ms)), None)
+
+
+def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
+    """The latest pause of each event that had one, with the earlier ones; `ALL` for the whole clock's.
+
+    An invalid pause is left out: a sentence about it is added to `problems`, or logged.
+    Raises StoreUnavailable.
+    """
+    found: list[str] = []
+    read = _read(redis, found)
+    if problems is not None:
+        problems += found
+    else:
+        for problem in found:
+            logger.error("In Redis, %s. It is ignored; rename or delete it.", problem)
+    return read
+
+
+def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
+    try:
+        with typed(full_key(redis, keys.PAUSED), "hash"):
+            rows: Any = redis.hgetall(keys.PAUSED)
+    except WrongType as error:
+        problems.append(str(error))
+        return {}
+    found = {}
+    for name, text in rows.items():
+        pause = decoded(text)
+        if pause is None:
+            problems.append(f'the field "{keys.shown(name)}" of the key {keys.PAUSED} is not a pause')
+        else:
+            found[keys.shown(name)] = pause
+    return found
+
+
+def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
+    """Pause an event, or `ALL`; an earlier start is kept. Raises StoreUnavailable."""
+    return _change(redis, event, lambda before: before.followed_by(wanted) if before else wanted) or wanted
+
+
+def resume(redis: Redis, event: str, now_ms: int) -> Pause | None:
+    """End the pause of an event, or of `ALL`, at `now_ms`; None: it was not paused. Raises StoreUnavailable."""
+    ended: Pause | None = None
+
+    def end(before: Pause | None) -> Pause | None:
+        nonlocal ended
+        ended = before if before and before.covers(now_ms) else None
+        return replace(ended, until_ms=now_ms) if ended else before
+
+    _change(redis, event, end)
+    return ended
+
+
+def forget_old(redis: Redis, now_ms: int) -> None:
+    """Forget the stretches that ended a week before `now_ms` and in which nothing is undecided.
+
+    Raises StoreUnavailable.
+    """
+    found = read(redis)
+    if not any(_ended_by(now_ms - KEPT_MS, one) for pause in found.values() for one in pause.periods):
+        return
+    with translated():
+        rows: Any = redis.hgetall(keys.LEDGER_DECIDED)
+    decided = {keys.shown(name): due for name, raw in rows.items() if (due := instant_ms(raw)) is not None}
+    decided[ALL] = min(decided.values(), default=now_ms)
+    for event in found:
+        oldest = max(now_ms - LONGEST_MS, min(now_ms - KEPT_MS, decided.get(event, now_ms)))
+        _change(redis, event, partial(_without_old, oldest))
+
+
+def _without_old(oldest_ms: int, pause: Pause | None) -> Pause | None:
+    """A pause without the stretches that ended by `oldest_ms`; None if nothing is left."""
+    kept = [one for one in pause.periods if not _ended_by(oldest_ms, one)] if pause else []
+    return replace(kept[0], earlier=tuple(kept[1:])) if kept else None
+
+
+def _ended_by(instant_ms: int, period: Pause) -> bool:
+    return period.until_ms is not None and period.until_ms <= instant_ms
+
+
+def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
+    """Replace an event's pause by the result of `made` (None: no pause).
+
+    Other processes may change it at the same time.
+    """
+    found: Pause | None = None
+
+    def change(pipeline: Pipeline) -> None:
+        nonlocal found
+        text: Any = pipeline.hget(keys.PAUSED, event)  # at once: the key is watched
+        before = decoded(text) if text else None
+        found = made(before)
+        pipeline.multi()
+        if found is not None and found != before:
+            pipeline.hset(keys.PAUSED, event, json.dumps(_fields(found), ensure_ascii=False))
+        elif found is None and before is not None:
+            pipeline.hdel(keys.PAUSED, event)
+
+    with typed(full_key(redis, keys.PAUSED), "hash"):
+        redis.transaction(change, keys.PAUSED)
+    return found
+
+
+def _fields(pause: Pause) -> dict[str, object]:
+    """A pause as it is stored: the latest stretch's fields, and under `earlier` a list of the others'."""
+    known = {"from": pause.from_ms, "until": pause.until_ms, "by": pause.by, "note": pause.note}
+    fields: dict[str, object] = {name: value for name, value in known.items() if value is not None}
+    return fields | ({"earlier": [_fields(one) for one in pause.earlier]} if pause.earlier else {})
+
+
+def decoded(text: bytes | None) -> Pause | None:
+    """The pause that a field holds; None: it holds something else."""
+    try:
+        fields = json.loads(text or b"")
+        return replace(_period(fields), earlier=tuple(map(_period, fields.get("earlier", ()))))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _period(fields: Mapping[str, Any]) -> Pause:
+    start, end = fields["from"], fields.get("until")
+    if not isinstance(start, int) or not isinstance(end, int | None) or max(start, end or 0) > LATEST_MS:
+        raise ValueError
+    return Pause(start, end, fields.get("by"), fields.get("note"))

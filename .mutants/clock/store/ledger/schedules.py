@@ -1,0 +1,91 @@
+"""Schedules that were made at run time: events that are neither in the clock file nor in a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from clock.errors import ScheduleConflict
+from clock.store import keys
+from clock.store.invalid_values import text
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.wrong_type import typed
+
+_COUNTER = b""  # the field of the latest version
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSchedule:
+    """A schedule: its `version`, the version that changed its timing last (`since`), and its fields."""
+
+    name: str
+    version: int
+    since: int
+    timing: Mapping[str, Any]
+    rest: Mapping[str, Any]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All its fields: timing, job, arguments, options."""
+        return {**self.timing, **self.rest}
+
+
+def read(redis: Redis) -> list[StoredSchedule]:
+    """All schedules, in the order of their names. Invalid entries are skipped.
+
+    Raises StoreUnavailable, WrongType.
+    """
+    with typed(keys.SCHEDULES, "hash"):
+        found: Any = redis.hgetall(keys.SCHEDULES) if redis.hlen(keys.SCHEDULES) else {}  # most have none
+    read_ = (_decoded(text(name), raw) for name, raw in sorted(found.items()) if name != _COUNTER)
+    return [one for one in read_ if one is not None]
+
+
+def read_one(redis: Redis, name: str) -> StoredSchedule | None:
+    """The schedule of that name; None: missing or invalid. Raises StoreUnavailable, WrongType."""
+    with typed(keys.SCHEDULES, "hash"):
+        raw: Any = redis.hget(keys.SCHEDULES, name)
+    return _decoded(name, raw) if isinstance(raw, bytes) and name else None
+
+
+def put(redis: Redis, name: str, timing: Mapping[str, Any], rest: Mapping[str, Any], version: int | None) -> int:
+    """Write a schedule; its new version. `version` is its present version; 0: missing, None: any.
+
+    Raises ScheduleConflict, StoreUnavailable.
+    """
+    return _set(redis, name, version, _encoded(timing), _encoded(rest))
+
+
+def delete(redis: Redis, name: str, version: int | None) -> bool:
+    """Delete a schedule; False: it was missing. Raises ScheduleConflict, StoreUnavailable."""
+    return bool(_set(redis, name, version, "", ""))
+
+
+def _set(redis: Redis, name: str, version: int | None, timing: str, rest: str) -> int:
+    args = [name, "" if version is None else version, timing, rest]
+    with translated():
+        answer: Any = script(redis, "set_schedule")(keys=[keys.SCHEDULES], args=args)
+    if answer < 0:
+        raise ScheduleConflict(name, wanted=int(version or 0), found=-1 - answer)
+    return int(answer)
+
+
+def _encoded(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True)
+
+
+def _decoded(name: str, raw: bytes) -> StoredSchedule | None:
+    try:
+        numbers, timing, rest = raw.decode().split("\n")
+        version, since = map(int, numbers.split())
+        fields = json.loads(timing), json.loads(rest)
+    except (ValueError, RecursionError):
+        return None
+    if not all(isinstance(one, dict) for one in fields):
+        return None
+    return StoredSchedule(name, version, since, *fields)

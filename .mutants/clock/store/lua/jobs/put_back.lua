@@ -1,0 +1,47 @@
+-- Move jobs from in progress to a place that other workers read: a stopping worker's own, or a dead worker's.
+--
+-- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] set of parked classes
+-- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches
+-- KEYS[11..17] of limits (see `limit_keys`)    KEYS[18], ... for each job its target: a queue's list, the sorted set of
+--   dead jobs, or the list of a class's parked jobs
+-- ARGV[1] the worker whose jobs they are
+-- ARGV[2] now (ms): nothing is moved if the worker's heartbeat has not expired; '' if it moves its own jobs
+-- then for each job: its field, what KEYS holds for it ('queue', 'dead' or 'parked'), a name or score, payload
+-- Returns how many were moved, then for each job that was not: its place in this call and Redis's error. A job
+-- that is no longer in progress is left alone.
+--
+-- One script, because two workers may look after the same dead one, and each job must go one way only; and the
+-- worker may come back between check and move. A job leaves last, and a job whose target has a wrong type stays:
+-- the others must not wait for it.
+local function add(where, key, name, payload)
+  if where == 'dead' then
+    pcall(end_job, batch_keys(5), payload, 'dead', 1000 * name)
+    return redis.pcall('ZADD', key, name, payload)
+  end
+  if where == 'parked' then return redis.pcall('LPUSH', key, payload) end
+  return redis.pcall('RPUSH', key, payload)
+end
+
+need('HDEL', KEYS[1], '')
+local expires = redis.call('ZSCORE', KEYS[4], ARGV[1])
+if ARGV[2] ~= '' and expires and tonumber(expires) >= tonumber(ARGV[2]) then return { 0 } end
+local reply = { 0 }
+for place = 1, #KEYS - 17 do
+  local at = 4 * place - 1
+  local field, where, name = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local entry = redis.call('HGET', KEYS[1], field)
+  if entry then
+    local added = add(where, KEYS[17 + place], name, ARGV[at + 3])
+    if type(added) == 'table' and added.err then
+      if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
+      reply[#reply + 1] = place
+      reply[#reply + 1] = added.err
+    else
+      if where ~= 'dead' then redis.pcall('SADD', where == 'queue' and KEYS[2] or KEYS[3], name) end
+      redis.call('HDEL', KEYS[1], field)
+      if string.find(entry, '"limits":', 1, true) then end_holders(limit_keys(11), KEYS[1], { field }) end
+      reply[1] = reply[1] + 1
+    end
+  end
+end
+return reply

@@ -1,0 +1,23 @@
+-- Part of every script that calls `end_job`. Not a script itself: it has no KEYS[1]. Returns nothing.
+--
+-- Carries out the end of a job by its payload, which other lines may precede: a job that is done pushes its `then`,
+-- and a child of a batch ends. `status` is 'done', 'dead', or another word; 'living': a dead job runs again. `now` is in ms.
+local function end_job(keys, payload, status, now)
+  if not string.find(payload, '"bid"', 1, true) and not string.find(payload, '"then"', 1, true) then return end
+  local is_json, job = pcall(cjson.decode, string.match(payload, '^[^{\n]*\n(.*)') or payload)
+  if not is_json then -- a blocked job
+    is_json, job = pcall(cjson.decode, string.match(payload, '[^\n]*$'))
+  end
+  if not is_json or type(job) ~= 'table' then return end
+  redis.call('ZREM', keys.children, '') -- a server whose memory is full refuses commands only before the first write
+  local next_job, bid = job['then'], job.bid
+  if status == 'done' and type(next_job) == 'table' and type(next_job.payload) == 'string' then
+    push_later(keys, tonumber(next_job.at) or now / 1000 + (tonumber(next_job.wait) or 0), next_job.payload)
+    local batch, jid = next_job.bid, next_job.jid
+    if type(batch) == 'string' and type(jid) == 'string' then add_child(keys, batch, jid) end
+  end
+  if type(bid) ~= 'string' or type(job.jid) ~= 'string' then return end
+  if status == 'living' then return revive_child(keys, bid, job.jid) end
+  end_child(keys, bid, job.jid, status, tostring(job.class), now)
+end
+

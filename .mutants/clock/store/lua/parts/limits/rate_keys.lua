@@ -1,0 +1,13 @@
+-- Part of every script that calls `rate_keys`. Not a script itself: it has no KEYS[1]. Returns a table of keys.
+--
+-- The keys of rates, which are KEYS[at] and those that follow it:
+-- `rates`: hash, name -> "full|line|late|held|counted", times in ms. `full`: when the bucket will be full again;
+--   `line`: the last slot that was given to a job; `late`: the last slot that was given to a job that had missed its
+--   first slot; `held`: no job starts before; `counted`: until then the last start under a rate with `window` counts
+-- `starts`: sorted set, all scores 0: "name\nms\nplace#n": starts under a rate with `window`
+-- `slots`: sorted set: jid -> slot (ms) of a job that waits for it in `schedule`
+-- `schedule`: sorted set of delayed jobs
+local function rate_keys(at)
+  return { rates = KEYS[at], starts = KEYS[at + 1], slots = KEYS[at + 2], schedule = KEYS[at + 3] }
+end
+

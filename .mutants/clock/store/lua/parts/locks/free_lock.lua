@@ -1,0 +1,12 @@
+-- Part of every script that calls `free_lock`. Not a script itself: it has no KEYS[1]. Returns nothing.
+--
+-- Frees the lock of a job that has ended, unless it lasts for a window, or another job holds it now. So a lock that is
+-- freed twice changes nothing the second time.
+local function free_lock(locks, replaced, key, jid)
+  redis.pcall('ZREM', replaced, jid)
+  local value = redis.pcall('HGET', locks, key)
+  if type(value) == 'string' and string.sub(value, 1, #jid + 1) == jid .. '|' and string.sub(value, -2) == '|0' then
+    redis.pcall('HDEL', locks, key)
+  end
+end
+

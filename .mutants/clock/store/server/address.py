@@ -1,0 +1,164 @@
+"""The URL that names a server: how it is read, and how it is shown. No message ever holds its password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from clock.errors import ConfigurationError
+from clock.store.server.url_options import Options, read_query
+
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+CLUSTER_SCHEMES = ("redis+cluster", "rediss+cluster")
+SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
+_ESCAPES = "in a user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
+_HOST = re.compile(r"(\[[^]]*\]|[^:[]*)(:\d*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL taken apart. `connection` holds the part in front of its query: host, port or path, user, database.
+
+    With Sentinel, `sentinels` are asked for the primary of `service`; in a cluster, `nodes` for a slot's owner.
+    """
+
+    scheme: str
+    options: Options
+    connection: Mapping[str, object]
+    service: str = ""
+    sentinels: tuple[tuple[str, int], ...] = ()
+    nodes: tuple[tuple[str, int], ...] = ()
+
+
+def masked(url: str) -> str:
+    """The URL without its password and query, for logs. It also masks a text that is not a URL.
+
+    >>> masked("redis://me:secret@cache.example.com:6379/0?x=y")
+    'redis://me:***@cache.example.com:6379/0'
+    >>> masked("me:p@ss:/wo#rd@cache.example.com:6379")
+    'me:***@cache.example.com:6379'
+    """
+    scheme = re.match(r"[a-z+]*://", url)
+    start = scheme[0] if scheme else ""
+    credentials, at, place = url.removeprefix(start).rpartition("@")
+    if re.search(r"[?&]\w+=", credentials):  # of the query or of the password: that cannot be decided
+        return start + "***"
+    user, colon, _ = credentials.partition(":")
+    return (
+        start
+        + (f"{user if colon else ''}:***@" if at else "")
+        + _without_invalid_ports(re.split(r"[?#]", place)[0])
+    )
+
+
+def _without_invalid_ports(place: str) -> str:
+    """`place` with *** for each port that is not a number: in a URL without a host, that is the password."""
+    hosts, slash, rest = place.partition("/")
+    shown = [host if _HOST.fullmatch(host) else host.partition(":")[0] + ":***" for host in hosts.split(",")]
+    return ",".join(shown) + slash + rest
+
+
+def scheme_of(url: str) -> str:
+    """The kind of an address. Raises ConfigurationError if it is invalid."""
+    kinds = ", ".join(scheme + "://" for scheme in SCHEMES)
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("redis", "rediss"):
+            _ = parts.port  # reading it checks it
+    except ValueError:
+        raise unreadable(url, f"it cannot be read; {_ESCAPES}") from None
+    if parts.scheme not in SCHEMES:
+        raise unreadable(url, f"it must start with one of {kinds}")
+    if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):
+        raise unreadable(url, f"it cannot be read; {_ESCAPES}")
+    return parts.scheme
+
+
+def _is_query(text: str) -> bool:
+    """Whether the text is a query.
+
+    If not, it is the end of a password with a `?`, and the text before it is not a host.
+    """
+    return not text or ("@" not in text and all("=" in option for option in text.split("&")))
+
+
+def read(url: str) -> Address:
+    """Take a URL apart. Raises ConfigurationError, which names the error and shows no password."""
+    scheme = scheme_of(url)
+    parts = urlsplit(url)
+    try:
+        options = read_query(
+            parts.query, is_tls=scheme.startswith("rediss"), is_sentinel=scheme in SENTINEL_SCHEMES
+        )
+    except ValueError as error:
+        raise unreadable(url, str(error)) from None
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    given = {"username": unquote(user), "password": unquote(password)}
+    address = Address(scheme, options, {name: value for name, value in given.items() if value})
+    if scheme in SENTINEL_SCHEMES:
+        return _of_sentinels(url, parts, address)
+    if scheme in CLUSTER_SCHEMES:
+        nodes = _places(url, parts, 6379, f"{scheme}://host:6379,host:6379")
+        return replace(address, connection={**address.connection, **_database(url, parts.path)}, nodes=nodes)
+    return _of_socket(url, parts, address) if scheme == "unix" else _of_server(url, parts, address)
+
+
+def _of_server(url: str, parts: SplitResult, address: Address) -> Address:
+    if parts.port == 0:
+        raise unreadable(url, "the port is 0; Redis's is 6379")
+    place = {"host": _host(url, unquote(parts.hostname or "localhost")), "port": parts.port or 6379}
+    return replace(address, connection={**address.connection, **place, **_database(url, parts.path)})
+
+
+def _of_socket(url: str, parts: SplitResult, address: Address) -> Address:
+    if not parts.path.strip("/"):
+        raise unreadable(url, "the socket is missing: unix:///run/redis/redis.sock")
+    return replace(address, connection={**address.connection, "path": unquote(parts.path)})
+
+
+def _of_sentinels(url: str, parts: SplitResult, address: Address) -> Address:
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise unreadable(url, f"the service is missing: {address.scheme}://host:26379/SERVICE/0")
+    sentinels = _places(url, parts, 26379, f"{address.scheme}://host:26379/SERVICE/0")
+    return replace(
+        address,
+        connection={**address.connection, **_database(url, database)},
+        service=unquote(service),
+        sentinels=sentinels,
+    )
+
+
+def _places(url: str, parts: SplitResult, port: int, example: str) -> tuple[tuple[str, int], ...]:
+    """The hosts of a list, each with its port or else the usual one."""
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    places = [_HOST.fullmatch(host) for host in hosts]
+    if not all(place and place[1] for place in places):
+        raise unreadable(url, f"ports are numbers: {example}; {_ESCAPES}")
+    return tuple(
+        (_host(url, place[1].strip("[]")), int((place[2] or "")[1:] or port)) for place in places if place
+    )
+
+
+def _host(url: str, name: str) -> str:
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        raise unreadable(url, f"the host is not a valid name; {_ESCAPES}") from None
+    if not name.isprintable() or " " in name:
+        raise unreadable(url, f"the host is not a valid name; {_ESCAPES}")
+    return name
+
+
+def _database(url: str, path: str) -> dict[str, object]:
+    number = unquote(path).strip("/")
+    if number and not (number.isascii() and number.isdecimal()):
+        raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}")
+    return {"db": int(number)} if number else {}
+
+
+def unreadable(url: str, why: str) -> ConfigurationError:
+    """The error for a bad URL. The caller adds the origin of the URL."""
+    return ConfigurationError(f"{masked(url)!r}: {why}")

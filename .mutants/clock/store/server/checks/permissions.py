@@ -1,0 +1,161 @@
+"""The commands that a process needs, and which of them Redis refuses to its user.
+
+A user may be limited to some queues, so a clock checks the commands on queues with its own list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from redis import Redis
+from redis.exceptions import NoPermissionError
+
+from clock.errors import StoreError
+from clock.printable import shortened_list
+from clock.store import keys
+from clock.store.scripts import script
+from clock.store.server.connection import translated
+from clock.store.server.durable import durable_of
+from clock.store.server.faults import store_error
+from clock.store.server.namespace import namespace_of
+
+NAMED = 5  # commands in one line
+
+Command = tuple[str, ...]  # and the arguments by which Redis finds its keys and channels
+
+_EVENT, _DAY = "EVENT", ":2026-11-24"
+
+#: Key or channel -> commands; '' for commands without a key.
+_CLOCK: Mapping[str, str] = {
+    "": "TIME MULTI EXEC",
+    keys.LEASE: "TYPE PTTL DEL HGET HMGET HSET PEXPIRE",
+    keys.HAND_OVER: "BLPOP LPUSH PEXPIRE DEL TYPE LLEN LINDEX",
+    **dict.fromkeys((keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION), "TYPE HMGET HGET HSET HDEL"),
+    **dict.fromkeys((keys.LEDGER_DECIDED, keys.LEDGER_COUNTED), "TYPE HMGET HGET HSET HDEL"),
+    keys.LEDGER_ORPHANED: "TYPE EXISTS HGET HEXISTS HSET HDEL",
+    keys.LEDGER_RENAMED: "TYPE EXISTS HMGET HGETALL HSET HDEL",
+    keys.HISTORY + _EVENT: "TYPE XADD XREVRANGE XDEL EXISTS RENAME UNLINK",
+    keys.OUTCOMES + _EVENT: "EXISTS RENAME UNLINK",
+    keys.WATCHED + _EVENT: "TYPE HGETALL HSET HDEL EXISTS RENAME UNLINK",
+    keys.PAUSED: "TYPE HGETALL HGET HSET HDEL WATCH",
+    keys.UNIQUE: "HGET HSET",
+    **dict.fromkeys((keys.UNIQUE_WINDOWS, keys.REPLACED), "ZADD"),
+    keys.BATCHES: "HGET HSET",
+    keys.BATCH_CHILDREN: "ZADD ZREM ZSCORE ZLEXCOUNT",
+    keys.BATCH_ENDED: "HSET HDEL",
+    keys.BATCH_REMOVALS: "ZADD",
+    keys.NEARER: "PUBLISH",
+    keys.NEXT_DUE: "HMGET HSET DEL UNLINK",
+    keys.CLOCKS: "ZADD ZREM ZREMRANGEBYSCORE",
+    keys.CLOCK + "NAME": "SET UNLINK",
+    keys.QUEUES: "SMEMBERS SADD TYPE",
+    keys.SCHEDULE: "ZADD TYPE",
+    keys.RETRY: "ZCOUNT",
+    keys.PROCESSES: "SMEMBERS",
+}
+
+_WORKER: Mapping[str, str] = {
+    "": "TIME MULTI EXEC",
+    keys.IN_PROGRESS + "NAME": "HGET HSET HDEL HLEN HEXISTS HKEYS HSTRLEN HMGET EXISTS",
+    keys.RUNNING + "NAME": "HSET HDEL HKEYS DEL UNLINK",
+    **dict.fromkeys((keys.STAT_PROCESSED, keys.STAT_FAILED), "INCRBY INCR MGET"),
+    **dict.fromkeys((keys.STAT_PROCESSED + _DAY, keys.STAT_FAILED + _DAY), "INCRBY INCR EXPIRE"),
+    keys.WORKERS: "ZADD ZREM ZSCORE ZRANGEBYSCORE",
+    keys.PROCESSES: "SADD SREM SMEMBERS",
+    keys.PAUSED_QUEUES: "SISMEMBER",
+    **dict.fromkeys((keys.SCHEDULE, keys.RETRY), "ZADD ZREM ZRANGE ZRANGEBYSCORE"),
+    keys.DEAD: "ZADD ZCARD ZCOUNT ZREMRANGEBYRANK",
+    keys.QUEUES: "SMEMBERS SADD TYPE",
+    keys.PARKED: "SMEMBERS SADD SREM",
+    keys.PARKED_JOBS + "CLASS": "LPUSH RPUSH RPOP LINDEX LLEN LRANGE EXISTS",
+    keys.JOB_METRICS + "TIME": "HINCRBY EXPIRE",
+    keys.JOB_HISTOGRAM + "CLASS": "BITFIELD EXPIRE",
+    keys.EXPIRED: "HINCRBY",
+    keys.CANCELLED_JOBS: "HINCRBY",
+    keys.UNIQUE: "HGET HDEL",
+    keys.REPLACED: "ZSCORE ZREM",
+    keys.BATCHES: "HGET HSET",
+    keys.BATCH_CHILDREN: "ZADD ZREM ZSCORE ZLEXCOUNT ZRANGEBYLEX",
+    keys.BATCH_ENDED: "HSET HDEL",
+    keys.BATCH_REMOVALS: "ZADD",
+    keys.BATCH_CHECK: "SET GET",
+    keys.BATCH_LOST: "INCRBY",
+    keys.LIMITS: "HGET",
+    keys.LIMIT_HOLDERS: "ZADD ZREM ZLEXCOUNT ZRANGEBYLEX ZREMRANGEBYLEX",
+    keys.LIMIT_PLACES: "HMGET HSET HDEL",
+    keys.LIMIT_RESERVED: "ZADD ZREM EXISTS",
+    keys.BLOCKED: "ZADD ZREM ZRANGEBYLEX EXISTS",
+    keys.FREED: "ZADD ZREM ZRANGE ZRANGEBYSCORE",
+    keys.LIMIT_TURN: "INCR",
+    keys.LIMITS_CHECKED: "SET",
+    keys.OVERLAPS: "INCR",
+    keys.RATES: "HGET HSET HDEL HSCAN EXISTS",
+    keys.RATE_STARTS: "ZADD ZLEXCOUNT ZRANGEBYLEX ZREMRANGEBYLEX",
+    keys.RATE_SLOTS: "ZADD ZREM ZSCORE ZRANGEBYSCORE ZREMRANGEBYSCORE EXISTS",
+    keys.RATES_CHECKED: "SET",
+    keys.CANCELLED: "EXISTS ZSCORE ZRANGE ZREM ZREMRANGEBYSCORE",
+    keys.JOB_RESULT + "JID": "HSET PEXPIRE",
+    **dict.fromkeys((keys.NEXT_DUE, keys.LEASE), "HMGET"),
+    keys.LEDGER_RENAMED: "HGET",
+    keys.HISTORY + _EVENT: "EXISTS",
+    keys.OUTCOMES + _EVENT: "XADD",
+    keys.WATCHED + _EVENT: "HGET HSET HDEL",
+    keys.NEARER: "SUBSCRIBE PUBLISH",
+}
+
+_SCRIPTS: Sequence[Command] = (("SCRIPT", "LOAD", "TEXT"), ("SCRIPT", "EXISTS", "NAME"))
+_OF_A_QUEUE = "RPOP BLMOVE LPUSH RPUSH LLEN LINDEX TYPE"
+_OF_A_HEARTBEAT = "HSET HMGET EXPIRE UNLINK"
+_FURTHER: Mapping[str, Command] = {"BLPOP": ("0",), "SET": ("0",), "PUBLISH": ("0",)}
+
+
+_DURABLE: Sequence[Command] = (("WAIT", "1", "1"), ("SET", keys.REPLICATED, "1"))
+
+
+def of_clock(durable: int = 0) -> list[Command]:
+    """The commands that a clock needs; `durable` is the number of replicas that it waits for."""
+    return [*_SCRIPTS, *_commands(_CLOCK), *(_DURABLE if durable else ())]
+
+
+def of_worker(identity: str, queues: Sequence[str]) -> list[Command]:
+    """The commands that a worker of this name needs to take jobs from these queues."""
+    heartbeat = dict.fromkeys((identity, keys.work(identity), keys.workers(identity)), _OF_A_HEARTBEAT)
+    own = {**heartbeat, keys.signals(identity): "RPOP", **dict.fromkeys(map(keys.queue, queues), _OF_A_QUEUE)}
+    return [*_SCRIPTS, *_commands({**_WORKER, **own})]
+
+
+def refused(redis: Redis, wanted: Sequence[Command]) -> list[Command]:
+    """The wanted commands that this user may not run. Empty for Redis before 7, which cannot answer.
+
+    Raises StoreUnavailable, StoreError.
+    """
+    namespace = namespace_of(redis)
+    asked = [namespace.prefixed(command) for command in wanted] if namespace else wanted
+    with translated():
+        places = script(redis, "refused")(args=[msgspec.msgpack.encode(asked)])
+    return [wanted[int(place) - 1] for place in places]
+
+
+def check_permissions(redis: Redis) -> None:
+    """Raise a StoreError that names what clocks and workers need and this user may not do."""
+    found = refused(redis, [*of_clock(durable_of(redis)), *of_worker("host:1:a", ["default"])])
+    if found:
+        raise refusal(found)
+
+
+def refusal(commands: Sequence[Command]) -> StoreError:
+    """The error that names refused commands."""
+    named = [f"{command[0]} {command[1]}" if len(command) > 1 else command[0] for command in commands]
+    return store_error(NoPermissionError(shortened_list(named, NAMED)))
+
+
+def _commands(needs: Mapping[str, str]) -> Iterator[Command]:
+    for key, names in needs.items():
+        for name in names.split():
+            if name == "BLMOVE":
+                yield (name, key, key, "RIGHT", "RIGHT", "0")
+            elif name == "RENAME":
+                yield (name, key, key)
+            else:
+                yield (name, key, *_FURTHER.get(name, ())) if key else (name,)

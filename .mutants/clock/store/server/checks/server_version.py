@@ -1,0 +1,85 @@
+"""The server's kind and version, and whether clock can work with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoPermissionError, ResponseError
+
+from clock.errors import StoreError
+from clock.store.server.cluster import ClusterPool
+from clock.store.server.faults import TO_USE_A_CLUSTER
+
+_OLDEST = {"redis": (6, 2), "valkey": (7, 2)}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVersion:
+    """The server's kind, `redis` or `valkey` or what another calls itself, and its version."""
+
+    kind: str
+    version: str
+
+    @classmethod
+    def of(cls, info: Mapping[str, object]) -> ServerVersion:
+        """The version in the server's INFO.
+
+        >>> str(ServerVersion.of({"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "8.1.0"}))
+        'valkey 8.1.0'
+        """
+        kind = str(info.get("server_name", "redis"))
+        return cls(kind, str(info.get(f"{kind}_version", info.get("redis_version", "0"))))
+
+    @property
+    def needed(self) -> str | None:
+        """The oldest supported version if this one is older, or None if it is new enough or of another kind.
+
+        >>> ServerVersion("redis", "5.0.14").needed, ServerVersion("redis", "7.2.4").needed
+        ('6.2', None)
+        """
+        oldest = _OLDEST.get(self.kind)
+        if oldest is None or tuple(int(part) for part in self.version.split(".")[:2]) >= oldest:
+            return None
+        return ".".join(map(str, oldest))
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.version}"
+
+
+def check_server(redis: Redis) -> None:
+    """Refuse a server that clock cannot work with. Raises StoreError, and what the client library does.
+
+    Without the permission for INFO, only cluster mode is checked.
+    """
+    try:
+        info: dict[str, Any] = redis.info("server")
+    except NoPermissionError:
+        info = {"redis_mode": "cluster"} if _takes_readwrite(redis) else {}
+    mode = info.get("redis_mode", info.get("server_mode"))
+    if mode == "cluster" or info.get("cluster_enabled") == 1:
+        if not isinstance(redis.connection_pool, ClusterPool):
+            raise StoreError(f"this is a Redis Cluster (cluster mode on): {TO_USE_A_CLUSTER}.", cause="cluster")
+    elif isinstance(redis.connection_pool, ClusterPool) and mode is not None:
+        raise StoreError(
+            "this is not a Redis Cluster (cluster mode off): write redis:// or rediss://.", cause="not_a_cluster"
+        )
+    if mode == "sentinel":
+        raise StoreError(
+            "this is a sentinel; write redis+sentinel://HOST:26379/SERVICE, with the service's name.",
+            cause="sentinel",
+        )
+    found = ServerVersion.of(info)
+    if info and found.needed is not None:
+        raise StoreError(f"this is {found}; {found.needed} or newer is needed.", cause="too_old")
+
+
+def _takes_readwrite(redis: Redis) -> bool:
+    """Whether the server accepts READWRITE, a command without effect that only a Redis Cluster knows."""
+    try:
+        redis.execute_command("READWRITE")  # type: ignore[no-untyped-call]  # untyped there
+    except ResponseError:
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""A client of the library for a URL: which pool it uses, and with which limits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from clock.errors import ConfigurationError
+from clock.store.server.address import Address, read, unreadable
+from clock.store.server.client_info import about_library
+from clock.store.server.cluster import ClusterNodes, ClusterPool
+from clock.store.server.faults import plain
+from clock.store.server.namespace import Namespace, set_readers
+from clock.store.server.pool import Limits, Pool, TcpLink, TlsLink, UnixLink
+from clock.store.server.sentinels import PrimaryPool, Sentinels
+from clock.store.server.url_options import seconds
+
+PUSH_SECONDS = 5.0  # of a push in all: waiting for a connection, opening it, and the answer
+_VARIABLE = "CLOCK_PUSH_TIMEOUT"
+NO_NAMESPACE = (
+    "a Redis Cluster needs a namespace: set CLOCK_NAMESPACE=NAME, the name of the application, for all of its "
+    "processes (or namespace: NAME in config/clock.yml)"
+)
+
+#: For clock, worker and commands: longer than any script takes, and a dead network is noticed soon.
+PROCESS_LIMITS = Limits(wait=60.0, connect=5.0, answer=10.0, push=PUSH_SECONDS)
+
+logger = logging.getLogger("clock.redis")
+
+
+def client(
+    url: str,
+    max_connections: int,
+    limits: Limits = PROCESS_LIMITS,
+    *,
+    is_application: bool = False,
+    source: str = "",
+    namespace: str = "",
+    durable: int = 0,
+) -> Redis:
+    """A client for the server of `url`. Nothing is opened yet. Raises ConfigurationError.
+
+    `is_application`: the process only pushes, so lower limits in the URL count, and its `max_connections`.
+    `source` is the origin of the URL, for the log line about options without effect; '' logs nothing. `namespace`:
+    is put before every key; '' for none. `durable`: how many replicas must have a push or a firing.
+    """
+    address = read(url)
+    for name in address.options.ignored if source else ():
+        logger.warning("%s: the option %r in the query has no effect on clock", source, name)
+    if is_application:
+        limits = _lowered(limits, address.options.pushes)
+        max_connections = int(address.options.pushes.get("max_connections", max_connections))
+    space = Namespace(namespace) if namespace else None
+    pool = _pool(address, limits, max_connections, space)
+    pool.durable = durable
+    try:
+        pool.new_link()
+    except (TypeError, RedisError) as error:
+        raise unreadable(url, plain(error)) from None
+    redis = Redis.from_pool(pool)
+    if space:
+        set_readers(redis, space)
+    return redis
+
+
+def push_limits(seconds: float) -> Limits:
+    """The limits of a process that only pushes, each push within so many seconds."""
+    return Limits(wait=seconds, connect=seconds, answer=seconds, push=seconds)
+
+
+def push_seconds_of(environ: Mapping[str, str]) -> float:
+    """The limit of a push, by the environment. Raises ConfigurationError."""
+    text = environ.get(_VARIABLE)
+    try:
+        return seconds(text) if text else PUSH_SECONDS
+    except ValueError:
+        raise ConfigurationError(
+            f"the environment variable {_VARIABLE} is {text!r}; "
+            "it must be a number of seconds, above 0 and at most a day"
+        ) from None
+
+
+def _lowered(limits: Limits, given: Mapping[str, float]) -> Limits:
+    return replace(
+        limits,
+        wait=min(limits.wait, given.get("timeout", limits.wait)),
+        connect=min(limits.connect, given.get("socket_connect_timeout", limits.connect)),
+        answer=min(limits.answer, given.get("socket_timeout", limits.answer)),
+    )
+
+
+def _pool(address: Address, limits: Limits, max_connections: int, namespace: Namespace | None) -> Pool:
+    options = address.options
+    connection: dict[str, Any] = {
+        "namespace": namespace,
+        **about_library(),
+        "socket_keepalive": True,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,  # the library's default differs between its releases, and so do the answers
+        **options.connection,
+        **address.connection,
+        **{name: value for name, value in options.connection.items() if name == "db"},
+    }
+    tls = {"ssl_check_hostname": options.tls.get("ssl_cert_reqs") != "none", **options.tls}
+    if address.sentinels:
+        is_tls = address.scheme == "rediss+sentinel" or bool(options.sentinel.get("ssl"))
+        sentinels = _sentinels(address, tls)
+        return PrimaryPool(
+            sentinels,
+            limits,
+            is_tls=is_tls,
+            max_connections=max_connections,
+            **connection,
+            **(tls if is_tls else {}),
+        )
+    if address.nodes:
+        return _cluster_pool(address, limits, max_connections, connection, tls)
+    kinds: dict[str, Any] = {"redis": TcpLink, "rediss": TlsLink, "unix": UnixLink}
+    if address.scheme == "rediss":
+        connection |= tls
+    if address.scheme == "unix":
+        del connection["socket_keepalive"]
+    return Pool(kinds[address.scheme], limits, max_connections=max_connections, **connection)
+
+
+def _cluster_pool(
+    address: Address, limits: Limits, max_connections: int, connection: dict[str, Any], tls: dict[str, Any]
+) -> ClusterPool:
+    """A pool for a cluster. Raises ConfigurationError without a namespace."""
+    namespace: Namespace | None = connection["namespace"]
+    if namespace is None:
+        raise ConfigurationError(NO_NAMESPACE)
+    is_tls = address.scheme == "rediss+cluster"
+    how = {**connection, **(tls if is_tls else {})}
+    of_nodes = {name: value for name, value in how.items() if name not in ("namespace", "db")}
+    kind = TlsLink if is_tls else TcpLink
+    nodes = ClusterNodes(address.nodes, namespace.name, kind=kind, **of_nodes)
+    return ClusterPool(nodes, limits, is_tls=is_tls, max_connections=max_connections, **how)
+
+
+def _sentinels(address: Address, tls: dict[str, Any]) -> Sentinels:
+    given = address.options.sentinel
+    is_tls = bool(given.get("sentinel_ssl", address.scheme == "rediss+sentinel"))
+    connection = {
+        **about_library(),
+        "username": given.get("sentinel_username"),
+        "password": given.get("sentinel_password"),
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        **(tls if is_tls else {}),
+    }
+    return Sentinels(address.sentinels, address.service, kind=TlsLink if is_tls else TcpLink, **connection)

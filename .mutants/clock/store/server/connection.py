@@ -1,0 +1,386 @@
+"""The connection to Redis: opened at the entry point, with one default for `MyJob.perform_async`.
+
+The client library never repeats a command: if the answer to a push is lost, the push may have happened, and a
+second one could double the job. Callers repeat the commands that may be repeated, such as the scripts for firing
+and claiming.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from clock.clocks import Clock, SystemClock, to_ms
+from clock.config import setting_of_process
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.forking import in_child
+from clock.store import keys
+from clock.store.server import embedded
+from clock.store.server.address import masked
+from clock.store.server.checks.server_version import check_server
+from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
+from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
+from clock.store.server.faults import store_error
+from clock.store.server.fork_safety import opener_of, renew_in_child
+from clock.store.server.pool import Limits, Pool
+from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
+
+DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
+SKEW_SECONDS = 0.5  # a machine whose clock differs from Redis's by more is warned about
+
+logger = logging.getLogger("clock.redis")
+_monotonic = SystemClock().monotonic
+_default: Redis | None = None  # guarded by _default_lock
+_default_lock = threading.Lock()
+_application_url = "", ""  # and its origin
+
+
+class translated:  # noqa: N801  # it reads as a function, and a generator would cost each push more
+    """Raise what Redis or the network raises as StoreUnavailable (it may pass) or StoreError (it will not).
+
+    The error's `cause` is the fault's word in `faults.py`.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, RedisError):
+            raise embedded.explained(store_error(error), error) from error
+        if isinstance(error, OSError):  # no file descriptor is left, for instance
+            raise StoreUnavailable(f"Redis cannot be reached: {error}.", cause="unreachable") from error
+
+
+def has_left(redis: Redis, link: Any) -> bool:
+    """Whether a connection of the pool, held for long, is to a server that is no longer the primary."""
+    pool = redis.connection_pool
+    return link is not None and isinstance(pool, Pool) and pool.has_left(link)
+
+
+class lent:  # noqa: N801  # as `translated`
+    """A connection of the pool for the block, which reads the answer to all that it sends, or raises.
+
+    `within`: seconds that waiting for a connection, opening it and an answer take together. `waits`: seconds that
+    the block's commands wait in Redis, which come on top of the limit of an answer.
+    """
+
+    __slots__ = ("_link", "_pool", "_waits", "_within")
+
+    def __init__(self, redis: Redis, *, within: float | None = None, waits: float = 0.0) -> None:
+        self._pool: Any = redis.connection_pool
+        self._within = within
+        self._waits = waits
+
+    def __enter__(self) -> Any:
+        pool = self._pool
+        is_ours = isinstance(pool, Pool)
+        self._link: Any = pool.take(self._within, self._waits) if is_ours else pool.get_connection()
+        return self._link
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            self._link.disconnect()  # answers that were not read must not be taken for those of the next commands
+        self._pool.release(self._link)
+
+
+def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
+    """Send a command. The returned function waits for its answer. Both raise the client library's errors.
+
+    The caller must call it once: until then a connection is reserved for the answer. With `durable` replicas, the
+    answer is there when these have the write; it raises FoundFault if too few have it in time.
+    """
+    pool: Any = redis.connection_pool
+    durable = durable_of(redis)
+    further = [("SET", keys.REPLICATED, 1, "PX", WAIT_MS), wait_command(durable)] if durable else []
+    link: Any = pool.get_connection()
+    try:
+        link.send_packed_command(link.pack_commands([command, *further]))
+    except BaseException:
+        link.disconnect()
+        pool.release(link)
+        raise
+
+    def answer() -> Any:
+        try:
+            return _durable_answer(link, durable) if durable else link.read_response()
+        except ResponseError:
+            raise
+        except BaseException:
+            link.disconnect()
+            raise
+        finally:
+            pool.release(link)
+
+    return answer
+
+
+def _durable_answer(link: Any, durable: int) -> Any:
+    """The answer to a command that a write and a WAIT follow."""
+    try:
+        answer = link.read_response()
+    except ResponseError:  # the command was not run, so nothing waits for replicas; its error counts
+        for _ in range(2):
+            with suppress(ResponseError):
+                link.read_response()
+        raise
+    link.read_response()
+    check_replicated(int(link.read_response()), durable)
+    return answer
+
+
+def connect(
+    url: str | None = None,
+    *,
+    source: str = "REDIS_URL",
+    max_connections: int = 1,
+    push_seconds: float = PUSH_SECONDS,
+    is_application: bool = False,
+    namespace: str | None = None,
+    durable: int | None = None,
+) -> Redis:
+    """Open a connection and check it: to `url`, else `REDIS_URL`, else the folder's embedded Valkey.
+
+    `source` names the origin of `url` in errors. At most `max_connections` are opened; a thread that needs one
+    more waits. A push takes `push_seconds` at most.
+    `is_application`: the process only pushes; that limit and those in the URL apply to all its commands.
+    `namespace` is put before every key; None: `CLOCK_NAMESPACE`, or the application's settings.
+    `durable`: how many replicas must confirm a push or a firing; None: `CLOCK_DURABLE`, or the settings.
+    Raises StoreUnavailable, StoreError or ConfigurationError, each with one line and the cure.
+    """
+    if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
+        source = _application_url[1]
+    url = server_url(url)
+    space = str(setting_of_process("namespace") or "") if namespace is None else namespace
+    replicas = int(str(setting_of_process("durable"))) if durable is None else durable
+    try:
+        limits = push_limits(push_seconds) if is_application else replace(PROCESS_LIMITS, push=push_seconds)
+        opening = Opening(Address(url, space), max_connections, limits, is_application, replicas)
+        redis = opening(source=source)
+        renew_in_child(redis, opening)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from error
+    try:
+        with translated():
+            check_server(redis)
+    except StoreError as error:
+        redis.close()
+        raise type(error)(f"{masked(url)}: {_advised(error, url, source)}", cause=error.cause) from error
+    return redis
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a client is made; nothing is opened before its first command."""
+
+    address: Address
+    max_connections: int
+    limits: Limits
+    is_application: bool
+    durable: int
+
+    def __call__(self, *, source: str = "") -> Redis:
+        """Such a client. Raises ConfigurationError."""
+        return client(
+            self.address.url,
+            self.max_connections,
+            self.limits,
+            is_application=self.is_application,
+            source=source,
+            namespace=self.address.namespace,
+            durable=self.durable,
+        )
+
+
+def with_shards(redis: Redis, settings: ShardSettings) -> Redis:
+    """Make a connection of `connect` that of a home: it knows its shards, if the settings have any.
+
+    Raises ConfigurationError.
+    """
+    if settings == ALONE:
+        return redis
+    opening = opening_of(redis)
+    home, *others = addresses(opening.address, settings)
+    opened = []
+    for address in others:
+        again = replace(opening, address=address)
+        opened.append(again())
+        renew_in_child(opened[-1], again)
+    join(redis, Shards([home, *others], opened))
+    return redis
+
+
+def opened_at(home: Redis, address: Address) -> Redis:
+    """A client like that of `home` for another place. Nothing is opened yet. Raises ConfigurationError."""
+    return replace(opening_of(home), address=address)()
+
+
+def opening_of(redis: Redis) -> Opening:
+    """How the client was made. Raises StoreError if it is not one of `connect`."""
+    found = opener_of(redis)
+    if not isinstance(found, Opening):
+        raise StoreError("this connection was not opened by clock.api.connect")
+    return found
+
+
+def shards_of_process() -> ShardSettings:
+    """The shards of a process that only pushes. Raises ConfigurationError."""
+    urls: Any = setting_of_process("redis_urls")
+    return ShardSettings(int(str(setting_of_process("shards"))), tuple(urls))
+
+
+def server_url(url: str | None) -> str:
+    """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the folder's embedded Valkey.
+
+    The first of `REDIS_URLS` is that of `REDIS_URL`. Raises StoreError or ConfigurationError without an address.
+    """
+    found = url or os.environ.get("REDIS_URL") or _application_url[0]
+    return found or next(iter(shards_of_process().urls), None) or _embedded_url(Path.cwd())
+
+
+def use_url(url: str, source: str) -> None:
+    """Make `connect` open `url` if `REDIS_URL` is not set. `source` is the setting that names it."""
+    global _application_url  # a process loads one application
+    _application_url = url, source
+
+
+def default(*, spent: float = 0.0) -> Redis:
+    """The process's own connection for pushes, opened by `connect()` when it is first asked for.
+
+    Several threads may ask at once, while Redis does not answer: each waits for as long as a push may take, less
+    the `spent` seconds. Raises what `connect` does.
+    """
+    global _default  # the one default that DESIGN allows; entry points and tests set it
+    if _default is not None:
+        return _default
+    seconds, since = push_seconds_of(os.environ), _monotonic()
+    is_ours = _default_lock.acquire(timeout=max(0.0, seconds - spent))
+    try:
+        if _default is None:
+            if not is_ours or spent + _monotonic() - since > seconds / 2:
+                raise StoreUnavailable("Redis does not answer: another thread waits for it.", cause="no_answer")
+            found = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
+            _default = with_shards(found, shards_of_process())
+            with translated():
+                note(_default, to_ms(SystemClock().now()))
+            if not (os.environ.get("REDIS_URL") or _application_url[0]):
+                _warn_if_no_worker_may_look_here(_default, Path.cwd())
+        return _default
+    finally:
+        if is_ours:
+            _default_lock.release()
+
+
+def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
+    """Name the embedded server's folder if neither an application nor a worker is there."""
+    if any((folder / name).exists() for name in ("lib/clock.py", "jobs", "config/clock.yml")):
+        return
+    with translated():
+        if not redis.exists(keys.PROCESSES):
+            logger.warning(
+                "Pushing to the embedded Valkey of %s, which has no clock file, jobs or worker. "
+                "A worker of another folder does not get these jobs: set REDIS_URL, or start both in one folder",
+                folder,
+            )
+
+
+def set_default(redis: Redis | None) -> None:
+    """Make `redis` the default connection; None: open a new one when it is next asked for."""
+    global _default  # see above
+    with _default_lock:
+        _default = redis
+
+
+@contextmanager
+def using_default(redis: Redis) -> Iterator[None]:
+    """Make `redis` the default connection inside the block; for tests."""
+    before = _default
+    set_default(redis)
+    try:
+        yield
+    finally:
+        set_default(before)
+
+
+def _begin_child() -> None:
+    global _default_lock  # a thread of the parent may have held it
+    _default_lock = threading.Lock()
+
+
+in_child(_begin_child)
+
+
+def server_time_offset(redis: Redis, clock: Clock) -> timedelta:
+    """The time by which Redis's clock is ahead of `clock`: the best of three looks. Raises StoreUnavailable."""
+    looks = []
+    for _ in range(3):
+        with translated():
+            before = clock.now()
+            seconds, microseconds = redis.time()
+            after = clock.now()
+        server = datetime.fromtimestamp(seconds, before.tzinfo) + timedelta(microseconds=microseconds)
+        looks.append((after - before, server - (before + (after - before) / 2)))
+    return min(looks)[1]
+
+
+def server_time(redis: Redis) -> datetime:
+    """The server's time. Raises StoreUnavailable."""
+    with translated():
+        seconds, microseconds = redis.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
+
+
+def answers(redis: Redis) -> bool:
+    """Whether the server answers a connection made just for asking."""
+    pool: Any = redis.connection_pool
+    link = pool.new_link()
+    try:
+        with translated():
+            link.prepare(pool.limits)
+            link.send_command("PING")
+            return bool(link.read_response())
+    except StoreError:
+        return False
+    finally:
+        link.disconnect()
+
+
+def _embedded_url(folder: Path) -> str:
+    if not embedded.IS_SUPPORTED:
+        raise ConfigurationError(
+            "no Redis: set REDIS_URL (redis://host:6379); the embedded one does not run on Windows"
+        )
+    if not embedded.is_installed():
+        raise ConfigurationError(
+            "no Redis: set REDIS_URL (redis://host:6379), or install the embedded one: "
+            "pip install 'clockd[embedded]'"
+        )
+    return embedded.start_or_join(folder, clock=SystemClock())
+
+
+def impatient_client(url: str, seconds: float, namespace: str) -> Redis:
+    """A client with one connection, which waits so long for an answer. It connects when it is first used."""
+    return client(url, 1, push_limits(seconds), namespace=namespace)
+
+
+def _advised(error: StoreError, url: str, source: str) -> str:
+    """The error's text, with the name of the setting that holds the address."""
+    if error.cause == "certificate":
+        return (
+            f"{error} The server's certificate could not be verified: name its CA with "
+            "?ssl_ca_certs=FILE, or turn the check off with ?ssl_cert_reqs=none."
+        )
+    text = str(error).replace("is its address right", f"is {source} right")
+    is_tls = error.cause == "no_answer" and url.startswith("rediss")
+    return f"{text} Does the server speak TLS on this port?" if is_tls else text

@@ -1,0 +1,218 @@
+"""Sends independent commands in few round trips. Pushes use it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import chain
+from typing import Any
+
+from hiredis import pack_command
+from redis import Redis
+from redis.exceptions import AskError, BusyLoadingError, MovedError, RedisError, ResponseError
+
+from clock.clocks import SystemClock
+from clock.errors import StoreError
+from clock.store.server.client import PUSH_SECONDS
+from clock.store.server.cluster import ClusterPool
+from clock.store.server.connection import lent, translated
+from clock.store.server.durable import check_replicated
+from clock.store.server.faults import fault_of
+from clock.store.server.pool import Pool
+
+_monotonic = SystemClock().monotonic
+
+Command = tuple[str | bytes | float, ...]
+PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
+
+
+def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -> None:
+    """Send commands, without a transaction, a round trip for each batch.
+
+    `within` limits the seconds until the first answer, and then for each answer. While the server works on a
+    batch, the next one is made; so `batches` should be a generator. A pipeline of the client library waits for
+    each, and costs twice as much, which every push would pay. If a server refuses commands because another one is
+    the primary now, they are sent there, once; in a cluster until they succeed or the time is over. Raises
+    StoreUnavailable, StoreError; their `answered` is the number of batches that were answered.
+    """
+    answered, rest, since = 0, iter(batches), _monotonic()
+    in_cluster = isinstance(redis.connection_pool, ClusterPool)
+    tries = 0
+    try:
+        with translated():
+            while True:
+                left = within - (_monotonic() - since)
+                try:
+                    with lent(redis, within=left) as link:
+                        for _ in _exchange(link, rest):
+                            answered += 1
+                    return
+                except _RefusedError as refusal:
+                    tries += 1
+                    if left < PAUSE_SECONDS if in_cluster else tries > 1:
+                        raise refusal.error from None
+                    rest = chain(_left_over(redis, refusal, left), rest)
+    except StoreError as error:
+        error.answered = answered
+        raise
+
+
+def send_to_places(batches: Iterable[Sequence[tuple[Redis, Sequence[Command]]]], *, within: float) -> None:
+    """`send` for several places: each batch goes to all its places. The next one is made while they work.
+
+    Raises StoreUnavailable, StoreError; their `answered` is the number of batches that all places have answered.
+    """
+    answered, sent = 0, None
+    try:
+        for batch in batches:
+            if sent:
+                sent.read(within)
+                answered += 1
+            sent = _sent(batch, within)
+        if sent:
+            sent.read(within)
+    except BaseException as error:
+        if sent:
+            sent.drop(error)
+        if isinstance(error, StoreError):
+            error.answered = answered
+        raise
+
+
+class _Sent:
+    """A batch that was sent and whose answers were not read."""
+
+    def __init__(
+        self, batch: Sequence[tuple[Redis, Sequence[Command]]], links: Sequence[Any], stack: ExitStack
+    ) -> None:
+        self._batch = batch
+        self._links = links
+        self._stack = stack
+
+    def read(self, within: float) -> None:
+        """Read the answers, and return the connections. Sends refused commands again."""
+        refused: list[tuple[Redis, _RefusedError]] = []
+        with translated(), self._stack:
+            for link, (redis, commands) in zip(self._links, self._batch, strict=True):
+                try:
+                    _read(link, commands)
+                except _RefusedError as refusal:
+                    refused.append((redis, refusal))
+        for redis, one in refused:
+            with translated():
+                left = _left_over(redis, one, within)
+            send(redis, left, within=within)
+
+    def drop(self, error: BaseException) -> None:
+        """Close the connections: their answers will not be read."""
+        self._stack.__exit__(type(error), error, None)
+
+
+def _sent(batch: Sequence[tuple[Redis, Sequence[Command]]], within: float) -> _Sent:
+    with translated(), ExitStack() as stack:
+        links = [stack.enter_context(lent(redis, within=within)) for redis, _ in batch]
+        for link, (_, commands) in zip(links, batch, strict=True):
+            pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
+            link.send_packed_command([b"".join([pack(command) for command in commands])])
+        return _Sent(batch, links, stack.pop_all())
+
+
+class _RefusedError(Exception):
+    """The server has not run some commands, as another one holds their keys.
+
+    `batches` are still to send; the first of them holds the refused commands.
+    """
+
+    def __init__(self, error: RedisError, batches: Sequence[Sequence[Command]]) -> None:
+        super().__init__()
+        self.error = error
+        self.batches = batches
+
+
+def _left_over(redis: Redis, refusal: _RefusedError, seconds: float) -> Sequence[Sequence[Command]]:
+    """The batches that have still to be sent. In a cluster, commands go to the node that an ASK names."""
+    pool = redis.connection_pool
+    if not isinstance(pool, ClusterPool):
+        return refusal.batches
+    refused, *following = refusal.batches
+    if isinstance(refusal.error, AskError) and not isinstance(refusal.error, MovedError):
+        refused = _sent_by_ask(pool, (refusal.error.host, refusal.error.port), refused, seconds)
+    if refused:
+        SystemClock().wait(threading.Event(), PAUSE_SECONDS)
+    return [refused, *following] if refused else following
+
+
+def _sent_by_ask(
+    pool: ClusterPool, address: tuple[str, int], commands: Sequence[Command], seconds: float
+) -> list[Command]:
+    """Send commands to the node that a slot moves to; those that it refuses as well."""
+    link: Any = pool.link_to(address, seconds)
+    refused = []
+    try:
+        for command in commands:
+            link.send_packed_command([link.packed(("ASKING",)), link.packed(command)])
+            link.read_response(disconnect_on_error=False)
+            try:
+                confirmed = link.read_response(disconnect_on_error=False)
+            except ResponseError as error:
+                if not _is_refusal(link, error):
+                    raise
+                refused.append(command)
+                continue
+            if command[0] == "WAIT":
+                check_replicated(confirmed, int(command[1]))
+    finally:
+        link.disconnect()
+    return refused
+
+
+def _is_refusal(link: Any, error: RedisError) -> bool:
+    """Whether the server did not run a command because another one holds its key, or will soon."""
+    return bool(link.is_elsewhere) or fault_of(error).cause == "try_again"
+
+
+def _exchange(link: Any, batches: Iterable[Sequence[Command]]) -> Iterator[None]:
+    """Send each batch when the one before is answered; yields after each answered one."""
+    unread: Sequence[Command] = ()
+    pack: Callable[..., bytes] = getattr(link, "packed", pack_command)
+    for commands in batches:
+        packed = b"".join([pack(command) for command in commands])
+        if unread:
+            _read(link, unread, commands)
+            yield
+        link.send_packed_command([packed])
+        unread = commands
+    if unread:
+        _read(link, unread)
+        yield
+
+
+def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) -> None:
+    """Read the answers to a batch. Raises _RefusedError if another server has the keys of some commands.
+
+    These commands were not run, so they can be sent again.
+    """
+    refused: list[Command] = []
+    waits = [command for command in unread if command[0] == "WAIT"]
+    confirmed, first = 0, None
+    for command in unread:
+        try:
+            confirmed = link.read_response(
+                disconnect_on_error=False
+            )  # the answers to the other commands come next
+        except (ResponseError, BusyLoadingError) as error:
+            if not _is_refusal(link, error):
+                raise
+            refused.append(command)
+            first = first or error
+    if first is not None:
+        raise _RefusedError(first, [[*(one for one in refused if one not in waits), *waits], *next_batch])
+    if waits:  # it comes last
+        check_replicated(confirmed, int(waits[0][1]))
+
+
+def push_seconds(redis: Redis) -> float:
+    """How long a push may take in all."""
+    pool = redis.connection_pool
+    return pool.limits.push if isinstance(pool, Pool) else PUSH_SECONDS

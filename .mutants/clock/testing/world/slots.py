@@ -1,0 +1,278 @@
+"""The slots of a world's worker: a job's code runs when the job starts; Redis gets its outcome when it ends.
+
+If the worker dies in between, the work is done but not acknowledged, which is the worst case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import cast
+
+from clock.errors import StoreError
+from clock.job import Job
+from clock.job.job_run import JobRun
+from clock.job.middleware.defaults import server_middleware
+from clock.job.payload import Payload, decode
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.job_results import NOTHING_ELSE, Ending
+from clock.store.jobs.moves import Claimed
+from clock.store.ledger.held_pushes import Push
+from clock.worker.fetching.fetcher import RETRY_SECONDS, Fetcher
+from clock.worker.fetching.handoff import Slot
+from clock.worker.running.firing_outcomes import FiringOutcomes
+from clock.worker.running.job_moves import JobMoves
+from clock.worker.running.processor import Processor
+
+OUTCOMES = ("done", "retry", "dead", "dropped", "parked", "killed", "interrupted")
+
+#: How long a job takes, from its payload.
+Lasts = Callable[[Payload], timedelta]
+
+
+@dataclass(slots=True)
+class Ran:
+    """A run of a job: the job, its worker, start, end and outcome.
+
+    `outcome` is done, retry, dead or dropped; parked: the worker has no such class; killed: the worker died during
+    the run; interrupted: it ended early and continues later; None: it is under way.
+    """
+
+    job: str
+    args: list[object]
+    jid: str
+    worker: str
+    began: datetime
+    ended: datetime | None = None
+    outcome: str | None = None
+    error: str | None = None
+
+
+class SlotClock(FakeClock):
+    """The world's clock as a job sees it: when its code has run, its whole time has passed."""
+
+    def __init__(self, world: FakeClock) -> None:
+        super().__init__(world.now())
+        self._world = world
+        self.passed = timedelta(0)
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._world.now() + self.passed
+
+    def monotonic(self) -> float:
+        """Seconds that have passed in the world."""
+        return self._world.monotonic() + self.passed.total_seconds()
+
+
+class _LateReports:
+    """Keeps what the processor reports about a job, to send it when the job's time is over.
+
+    It replaces the processor's fetcher and its job moves.
+    """
+
+    def __init__(self, fetcher: Fetcher, moves: JobMoves, outcomes: FiringOutcomes) -> None:
+        self.claims = fetcher.claims
+        self._fetcher = fetcher
+        self._moves = moves
+        self._outcomes = outcomes
+        self.calls: list[Callable[[], object]] = []
+        self.outcome: str | None = None
+        self.error: str | None = None
+
+    def note(self, run: JobRun) -> None:
+        self.outcome = "done" if run.outcome == "done" else run.goes_to or "dropped"
+        self.error = None if run.error is None else f"{type(run.error).__name__}: {run.error}"
+        self.calls.append(partial(self._outcomes.note, run))
+
+    def finish(self, slot: Slot, job: Claimed, seconds: float, frees: Sequence[tuple[str, str]] = ()) -> None:
+        self.calls.append(partial(self._fetcher.finish, slot, job, seconds, frees))
+
+    def free(self, slot: Slot) -> None:
+        self.calls.append(partial(self._fetcher.free, slot))
+
+    def park(self, job: Claimed, class_name: str) -> None:
+        self.outcome = "parked"
+        self.calls.append(partial(self._moves.park, job, class_name))
+
+    def finish_with(self, job: Claimed, ending: Ending) -> None:
+        self.calls.append(partial(self._moves.finish_with, job, ending))
+
+    def hold_rates(self, jid: str, names: Sequence[str], seconds: float) -> float:
+        return self._moves.hold_rates(jid, names, seconds)
+
+    def begin_unique(self, job: Claimed, lock: tuple[str, str], *, until_start: bool) -> bool:
+        return self._moves.begin_unique(job, lock, until_start=until_start)
+
+    @property
+    def some_are_cancelled(self) -> bool:
+        return self._moves.some_are_cancelled
+
+    def is_cancelled(self, jid: str) -> bool:
+        return self._moves.is_cancelled(jid)
+
+    def forget_cancellation(self, jid: str) -> None:
+        self.calls.append(partial(self._moves.forget_cancellation, jid))
+
+    def set_aside(
+        self,
+        job: Claimed,
+        payload: Payload,
+        *,
+        where: str,
+        score: float,
+        ran: bool = True,
+        ending: Ending = NOTHING_ELSE,
+    ) -> None:
+        self.outcome = self.outcome or "interrupted"
+        self.calls.append(
+            partial(self._moves.set_aside, job, payload, where=where, score=score, ran=ran, ending=ending)
+        )
+
+    def hand_back(self, job: Claimed, payload: Payload) -> None:
+        self.outcome = "interrupted"
+        self.calls.append(partial(self._moves.hand_back, job, payload))
+
+    def save(self, job: Claimed, fields: Mapping[str, object], pushes: Sequence[Push]) -> bool:
+        return self._moves.save(job, fields, pushes)
+
+    def mark(self, job: Claimed) -> None:
+        self._moves.mark(job)
+
+    def unmark(self, job: Claimed) -> None:
+        self.calls.append(partial(self._moves.unmark, job))
+
+
+class DirectMoves(JobMoves):
+    """Moves jobs and raises what Redis answers: the world tries again."""
+
+    def _settle(self, job: Claimed, step: Callable[[], object]) -> None:
+        step()
+        self._claims.drop([job])
+
+    def _note(self, command: Callable[[], object]) -> None:
+        command()
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOwner:
+    """The parts that all slots of one worker share; each slot adds its runs to `runs`."""
+
+    identity: str
+    in_progress: InProgress
+    clock: FakeClock
+    lasts: Lasts
+    runs: list[Ran]
+
+
+class WorldSlot:
+    """One of the worker's slots: free, or taken until `ends_at`."""
+
+    def __init__(self, worker: SlotOwner, fetcher: Fetcher, slot: Slot, outcomes: FiringOutcomes) -> None:
+        self._worker = worker
+        self._fetcher = fetcher
+        self._slot = slot
+        self._clock = SlotClock(worker.clock)
+        moves = DirectMoves(worker.in_progress, fetcher.claims, clock=worker.clock)
+        self._reports = reports = _LateReports(fetcher, moves, outcomes)
+        self._processor = Processor(
+            self._slot,
+            cast(Fetcher, reports),
+            cast(JobMoves, reports),
+            clock=self._clock,
+            listeners=[reports.note],
+        )
+        self._failures = 0
+        self.run: Ran | None = None
+        self.ends_at: datetime | None = None
+        self.looks_at = worker.clock.now()  # a free slot does not claim a job before
+
+    def begin(self) -> bool:
+        """Claim a job and run its code; whether there was one."""
+        # A free worker looks all the time; the world leaves out the looks that find nothing.
+        self._fetcher.claims.last_round_trip = self._worker.clock.monotonic()
+        try:
+            self._fetcher.acknowledge()
+            found = self._claimed_before() or self._fetcher.claim(1)
+        except StoreError:
+            wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+            self._failures += 1
+            self.looks_at = self._worker.clock.now() + timedelta(seconds=wait)
+            return False
+        self._failures = 0
+        claimed = self._fetcher.take(self._slot) if found else None
+        if claimed is None:
+            return False
+        self._process(claimed)
+        return True
+
+    def _claimed_before(self) -> int:
+        """How many jobs are at hand: a claim after a lost answer finds more than one."""
+        at_hand = [job for job in self._fetcher.handoff.take_all() if job in self._fetcher.claims]
+        self._fetcher.handoff.add(at_hand)
+        return len(at_hand)
+
+    def settle(self) -> None:
+        """Send the job's outcome to Redis. If Redis cannot be reached, the next call does it."""
+        now = self._worker.clock.now()
+        try:
+            while self._reports.calls:
+                self._reports.calls[0]()
+                self._reports.calls.pop(0)
+        except StoreError:
+            self.ends_at = now  # sent as soon as Redis is back
+            return
+        self._fetcher.acknowledge()
+        if self.run:
+            self.run.ended, self.run.outcome, self.run.error = now, self._reports.outcome, self._reports.error
+        self.run = self.ends_at = None
+        self.looks_at = now
+
+    def _process(self, claimed: Claimed) -> None:
+        payload = _readable(claimed.payload)
+        lasts = self._worker.lasts(payload)
+        now = self._worker.clock.now()
+        args = payload.get("args")
+        self.run = Ran(
+            str(payload.get("class")),
+            list(args) if isinstance(args, list) else [],
+            str(payload.get("jid")),
+            self._worker.identity,
+            now,
+        )
+        self._worker.runs.append(self.run)
+        self.ends_at = now + lasts
+        self._reports.outcome = self._reports.error = None
+        self._clock.passed = timedelta(0)
+        with _passing(self._clock, lasts):
+            self._processor.process(claimed)
+
+
+@contextmanager
+def _passing(clock: SlotClock, lasts: timedelta) -> Iterator[None]:
+    """Advance the job's own clock by its run time, as soon as its `perform` has ended."""
+
+    @contextmanager
+    def around(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            clock.passed = lasts
+
+    server_middleware.add(around)
+    try:
+        yield
+    finally:
+        server_middleware.remove(around)
+
+
+def _readable(payload: bytes) -> Payload:
+    try:
+        found = decode(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,99 @@
+"""Runs the due instants of a backfill plan, each at most once, with the jids of the schedule."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from clock.clocks import Clock, to_ms
+from clock.errors import ClockError, StoreError
+from clock.store.ledger.decision import Decision, DecisionKind, Verdict
+from clock.store.ledger.ledger import Ledger
+from clock.ticker.backfill.plan import BackfillPlan, PlannedRun
+from clock.ticker.firing.decisions import Outcome, Signature, decision_of
+from clock.ticker.firing.run_event import run as run_firing
+from clock.ticker.planning.catch_up import Due
+from clock.timetable import Event, Timetable
+
+BATCH = 100  # runs that are committed at once, without a rate
+SEPARATE = 200  # runs with a record each in the history; more share one, or they would push out the real runs
+
+
+@dataclass(frozen=True, slots=True)
+class BackfilledRun:
+    """A run that was backfilled, and the jids of its jobs. `refused`: its condition refused it."""
+
+    run: PlannedRun
+    jids: Sequence[str]
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """A plan, with the parts that carry it out. `per_second`: at most so many runs a second; None: no limit."""
+
+    plan: BackfillPlan
+    timetable: Timetable
+    ledger: Ledger
+    clock: Clock
+    signature: Signature
+    per_second: float | None = None
+
+    def run(self) -> Iterator[BackfilledRun]:
+        """Run the due instants in order, and return each once it is committed.
+
+        Runs that another backfill has committed in the meantime are left out. It may be stopped at any time and
+        repeated. Raises ClockError if the action fails: the runs before it are committed. Raises StoreUnavailable.
+        """
+        size, stop = 1 if self.per_second else BATCH, threading.Event()
+        planned = self.plan.to_run
+        for start in range(0, len(planned), size):
+            if start and self.per_second:
+                self.clock.wait(stop, 1 / self.per_second)
+            yield from self._run_batch(planned[start : start + size])
+
+    def _run_batch(self, planned: Sequence[PlannedRun]) -> Iterator[BackfilledRun]:
+        ran: list[tuple[BackfilledRun, Decision]] = []
+        for run in planned:
+            outcome = self._carried_out(run)
+            if outcome.kind is DecisionKind.ERROR:
+                yield from self._committed(ran)
+                raise ClockError(f"{self.plan.event.name!r}, run of {run.at.isoformat()}: {outcome.reason}")
+            if outcome.kind is DecisionKind.REFUSED:
+                yield BackfilledRun(run, (), refused=True)
+            else:
+                ran.append((BackfilledRun(run, outcome.jids), self._decision(run, outcome)))
+        yield from self._committed(ran)
+
+    def _carried_out(self, run: PlannedRun) -> Outcome:
+        return run_firing(self.timetable, self.plan.event, _due(run))
+
+    def _decision(self, run: PlannedRun, outcome: Outcome) -> Decision:
+        event: Event = self.plan.event
+        made = decision_of(event, _due(run), outcome, late=None, signature=self.signature)
+        return replace(
+            made,
+            declaration="",
+            kind=DecisionKind.BACKFILLED,
+            detail={**made.detail, "at": to_ms(self.clock.now())},
+            watched=(),  # a backfill's jobs do not hold up the event's own runs
+            joins=len(self.plan.to_run) > SEPARATE,
+        )
+
+    def _committed(self, ran: Sequence[tuple[BackfilledRun, Decision]]) -> Iterator[BackfilledRun]:
+        verdicts = self.ledger.commit([decision for _, decision in ran])
+        if Verdict.WRONG_TYPE in verdicts:
+            raise StoreError(
+                "a key that the jobs go to (queues, schedule or queue:*) has the wrong type in Redis",
+                cause="wrong_type",
+            )
+        for (run, _), verdict in zip(ran, verdicts, strict=True):
+            if verdict is Verdict.COMMITTED:
+                yield run
+
+
+def _due(run: PlannedRun) -> Due:
+    return Due(run.at, run.previous, run.at, caught_up=False)

@@ -1,0 +1,196 @@
+"""The clock as a whole: leader, ticker and ledger put together, in its own process or within a worker's."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from clock.clocks import Clock, ServerClock
+from clock.printable import shortened_list
+from clock.problems import Problems
+from clock.store import Redis, keys
+from clock.store.jobs.unserved_queues import unserved_problems
+from clock.store.ledger.clock_register import ClockRegister
+from clock.store.ledger.decision import Decision
+from clock.store.ledger.lease import Lease
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.server.checks.eviction import warn_of_eviction
+from clock.store.server.checks.permissions import of_clock
+from clock.store.server.checks.self_check import SelfCheck
+from clock.store.server.durable import durable_of
+from clock.ticker.heartbeat import Heartbeat
+from clock.ticker.identity import ClockIdentity
+from clock.ticker.leader import Leader
+from clock.ticker.ticker import STOP_SECONDS, Ticker
+from clock.ticker.timetable_log import TimetableLog
+from clock.timetable import Event, Timetable
+
+NAMED = 30  # events in the first line of the log
+CONNECTIONS = 2  # the lease's; that of the ledger and the heartbeat, whose commands are short
+GRACE_SECONDS = 1.0  # what is done after the actions have ended: the last commit
+HAND_OVER_SECONDS = 1.5  # for giving back the lease; without it the lease runs out by itself
+
+#: Keys that no decision uses, so a wrong type would show at the next start only.
+USED_SELDOM = (keys.LEDGER_ANCHOR, keys.LEDGER_ORPHANED, keys.LEDGER_RENAMED, keys.PAUSED)
+
+logger = logging.getLogger("clock.clock")
+
+
+class ClockProcess:
+    """Fires a timetable's events at their due instants while this clock leads.
+
+    `machine` is the machine's own clock. The lease uses `lease_redis`, everything else `redis`: a command that
+    keeps the other connection busy must not delay the renewal of the lease.
+    `on_stuck` is called when actions still run after their time to end, and the lease has been given back. Only
+    the end of the process ends such actions.
+    """
+
+    def __init__(
+        self,
+        timetable: Timetable,
+        redis: Redis,
+        *,
+        lease_redis: Redis,
+        identity: ClockIdentity,
+        machine: Clock,
+        on_stuck: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._timetable = timetable
+        self._redis = redis
+        self._on_stuck = on_stuck
+        self._clock = ServerClock(machine)
+        self._ended = threading.Event()
+        self._problems = problems = Problems(clock=self._clock, on_fatal=self.stop)
+        self._leader = self._new_leader(lease_redis, identity)
+        self._ticker = self._new_ticker(identity)
+        self._heartbeat = Heartbeat(
+            ClockRegister(redis),
+            identity,
+            ticker=self._ticker,
+            leads=lambda: self._leader.leads,
+            clock=self._clock,
+            problems=problems,
+            unserved=partial(unserved_problems, redis, self._clock.now().timestamp()),
+        )
+        self._timetable_log = TimetableLog(
+            redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock
+        )
+        self._self_check = SelfCheck(
+            redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self._clock, problems=problems
+        )
+
+    def listen(self, listener: Callable[[Decision], object]) -> None:
+        """Call `listener` with each decision that the ledger takes from now on."""
+        self._ticker.listen(listener)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this clock is the leader."""
+        return self._leader.leads
+
+    @property
+    def seconds_since_look(self) -> float:
+        """How long ago the loop came round, with success or without."""
+        return self._clock.monotonic() - self._ticker.last_look
+
+    @property
+    def seconds_since_round(self) -> float:
+        """How long ago the loop came round and Redis answered."""
+        return self._clock.monotonic() - self._ticker.last_round
+
+    @property
+    def seconds_overdue(self) -> float:
+        """How long the oldest due instant that is not fired is past; 0: none is, or another clock leads."""
+        oldest = self._ticker.oldest_undecided
+        return max(0.0, (self._clock.now() - oldest).total_seconds()) if oldest else 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """Why this clock is not ready."""
+        return self._problems.blocking
+
+    def run(self) -> None:
+        """Work, or stand by, until `stop` is called; then finish what runs, and hand over to another clock.
+
+        Raises StoreError if Redis refuses what this clock needs, from its start and for good.
+        """
+        logger.info(
+            "Starting clock for %s: [ %s ]", _counted(self._timetable.events), _names(self._timetable.events)
+        )
+        logger.info("This clock uses %d connections to Redis, one of them only for the lease", CONNECTIONS)
+        self._self_check.look()
+        self._problems.raise_fatal()
+        self._start(self._problems.watch_until, "problems")
+        self._start(self._self_check.run, "self-check")
+        self._start(self._timetable_log.run, "timetable log")
+        warn_of_eviction(self._redis)
+        self._leader.start()
+        self._heartbeat.start()
+        all_ended = self._ticker.run()
+        self._leader.stop()
+        self._heartbeat.stop()
+        self._ended.set()
+        logger.info("Stopped")
+        if not all_ended:
+            self._on_stuck()
+        self._problems.raise_fatal()
+
+    def stop(self, patience_seconds: float = STOP_SECONDS) -> None:
+        """Make `run` end: running actions get `patience_seconds`. May be called from any thread, and twice."""
+        self._ticker.stop(patience_seconds)
+        threading.Thread(target=self._give_up, args=(patience_seconds,), name="stop", daemon=True).start()
+
+    def log_timetable(self) -> None:
+        """Write the events to the log, and when each is due next."""
+        planned = {item.event.name: item.next_due for item in self._ticker.planned}
+        state = "is the leader" if self._leader.leads else "is on standby"
+        logger.info("This clock %s; %s:", state, _counted(self._timetable.events))
+        for event in self._timetable.events:
+            due = planned.get(event.name)
+            logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
+
+    def _new_leader(self, redis: Redis, identity: ClockIdentity) -> Leader:
+        name, release = identity.name, identity.release
+        lease = Lease(redis, identity=name, release=release.name, rank=release.rank)
+        return Leader(lease, identity=name, clock=self._clock, on_lead=self._wake_up, problems=self._problems)
+
+    def _new_ticker(self, identity: ClockIdentity) -> Ticker:
+        return Ticker(
+            self._timetable,
+            ledger=RedisLedger(self._redis, release=identity.release.name, rank=identity.release.rank),
+            clock=self._clock,
+            signature=identity.signature,
+            leads=lambda: self._leader.leads,
+            problems=self._problems,
+        )
+
+    def _start(self, loop: Callable[[threading.Event], object], name: str) -> None:
+        """Run a loop on a thread until the clock has ended."""
+        threading.Thread(target=loop, args=(self._ended,), name=name, daemon=True).start()
+
+    def _wake_up(self) -> None:
+        self._ticker.wake_up()
+
+    def _give_up(self, patience_seconds: float) -> None:
+        """Hand over although an action, or a Redis that does not answer, holds the clock's own thread.
+
+        Another clock fires the action again.
+        """
+        if self._clock.wait(self._ended, patience_seconds + GRACE_SECONDS):
+            return
+        logger.warning("An action or a Redis command is still running after %g s; abandoning it", patience_seconds)
+        handing_over = threading.Thread(target=self._leader.stop, name="hand over", daemon=True)
+        handing_over.start()
+        handing_over.join(HAND_OVER_SECONDS)
+        self._on_stuck()
+
+
+def _counted(events: Sequence[Event]) -> str:
+    return "1 event" if len(events) == 1 else f"{len(events)} events"
+
+
+def _names(events: Sequence[Event]) -> str:
+    """The events' names; of hundreds a few dozen."""
+    return shortened_list([event.name for event in events], NAMED, between=" ")

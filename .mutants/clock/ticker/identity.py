@@ -1,0 +1,23 @@
+"""Which clock this is: the name, release and description that it publishes in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clock.store.ledger.clock_register import AboutClock
+from clock.ticker.firing.decisions import Signature
+from clock.ticker.release import Release
+
+
+@dataclass(frozen=True, slots=True)
+class ClockIdentity:
+    """A clock process. `name` is unique among all processes: host, pid and a random part."""
+
+    name: str
+    release: Release
+    about: AboutClock
+
+    @property
+    def signature(self) -> Signature:
+        """The origin that the history shows for this clock's decisions."""
+        return Signature(self.about.host, self.release.name)

@@ -1,0 +1,45 @@
+"""The next due marker: which due instant the clock decides next, published so any process can see if it is late.
+
+The clock reads its own marker back. If Redis holds another marker than the clock set last, Redis may have lost
+decisions that no later one follows: a replica that lagged has taken over, or a backup was restored.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from clock.clocks import Clock
+from clock.store.ledger.ledger import Ledger
+
+ASK_SECONDS = 5.0  # how often the clock checks that Redis still has the marker
+
+logger = logging.getLogger("clock.clock")
+
+
+class NextDueMarker:
+    """Sets the marker in the ledger when it changes, and every few seconds."""
+
+    def __init__(self, ledger: Ledger, *, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._marked: tuple[str | None, int] | None = None  # None: nothing yet, since the ledger was read
+        self._marked_at = float("-inf")
+
+    def set(self, event: str | None, due_ms: int) -> bool:
+        """Mark the instant that is due first (None, 0: nothing).
+
+        False: Redis lost writes, so read the ledger again. Raises StoreUnavailable.
+        """
+        now = self._clock.monotonic()
+        if self._marked == (event, due_ms) and now < self._marked_at + ASK_SECONDS:
+            return True
+        before = self._ledger.mark_next_due(event, due_ms)
+        if self._marked not in (None, before):
+            logger.info("Redis lost recent writes (fail-over?); re-reading state")
+            return False
+        self._marked, self._marked_at = (event, due_ms), now
+        return True
+
+    def forget(self) -> None:
+        """Expect no marker in Redis: the ledger is read again."""
+        self._marked = None

@@ -1,0 +1,170 @@
+"""Decides which of an event's undecided due instants fire, and which are missed.
+
+A due instant is on time if the clock sees it within `ON_TIME`. Older ones were due while no clock ran; the event's
+`catch_up` decides about them. All functions here are pure: they depend on the event's declaration, its ledger
+entry and the present instant. So all clocks and rehearsals decide the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from clock.clocks import from_ms, to_ms
+from clock.store.ledger.decision import DecisionKind
+from clock.timetable.triggers.spans import span_of
+
+ON_TIME = timedelta(seconds=10)  # longer than any delay of a healthy loop, shorter than a restart
+ALL_LIMIT = 1_000  # the most due instants of one event that are caught up, however long the clock was down
+
+
+class Schedule(Protocol):
+    """The part of an event that is used here."""
+
+    @property
+    def catch_up(self) -> str:
+        """`latest`, `all` or `skip`."""
+
+    @property
+    def catch_up_within(self) -> timedelta:
+        """Instants older than this are missed."""
+
+    def due_between(
+        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
+    ) -> Iterable[int]:
+        """The due instants in (after, end], in seconds since 1970."""
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A due instant that fires. `previous` is the event's due instant before it; None: it is the first one.
+
+    `after` is the last decided instant in the ledger when its turn comes. For an event that asks its condition
+    again, `counted` is its value in the ledger: first if this due instant does not count, then if it does.
+    `is_asked_again`: the condition refused the instant before.
+    """
+
+    at: datetime
+    previous: datetime | None
+    after: datetime
+    caught_up: bool
+    counted: tuple[str, str] = ("", "")
+    is_asked_again: bool = False
+
+    @property
+    def kind(self) -> DecisionKind:
+        """The kind of the firing, if nothing refuses it."""
+        return DecisionKind.CAUGHT_UP if self.caught_up else DecisionKind.FIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A run of due instants that do not fire: the first, the last (`at`), the number and the reason.
+
+    `after` is the last decided instant in the ledger when its turn comes. `counted` is the ledger's value for an
+    event that asks its condition again.
+    """
+
+    first: datetime
+    at: datetime
+    after: datetime
+    count: int
+    reason: str
+    counted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """An event's undecided due instants: the missed ones, then those that fire. `decided` is the last one."""
+
+    missed: tuple[Missed, ...]
+    fires: tuple[Due, ...]
+    decided: datetime
+
+
+def backlog_of(
+    event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, now: datetime
+) -> Backlog:
+    """Sort the due instants in (decided, now] into missed ones and those that fire; `previous` is the one before.
+
+    All instants are aware, in UTC. If the trigger can count its instants, a year of missed ones costs no more than
+    an hour.
+    """
+    missed: list[Missed] = []
+    fires: list[Due] = []
+    after, begin = decided, to_ms(decided) // 1000
+    for end, reason in _sections(event, now):
+        most = 0 if reason else ALL_LIMIT if event.catch_up == "all" else 1
+        dues = event.due_between(begin, end, anchor=anchor, previous=previous) if end > begin else ()
+        begin, span = max(begin, end), span_of(dues, most + 1)
+        if span is None:
+            continue
+        firing = span.last[-most:] if most else ()
+        if lost := span.count - len(firing):
+            last = _instant(span.last[-len(firing) - 1])
+            missed.append(Missed(_instant(span.first), last, after, lost, reason or SUPERSEDED[event.catch_up]))
+            previous = after = last
+        for at in map(_instant, firing):
+            fires.append(Due(at, previous, after, caught_up=now - at > ON_TIME))
+            previous = after = at
+    return Backlog(tuple(missed), tuple(fires), decided=after)
+
+
+def _sections(event: Schedule, now: datetime) -> Iterator[tuple[int, str | None]]:
+    """The parts of the time until `now`: the last second, and why instants do not fire (None: they fire)."""
+    yield _before(now, max(ON_TIME, event.catch_up_within)), _over_limit(event)
+    if event.catch_up == "skip":
+        yield _before(now, ON_TIME), NO_CATCH_UP
+    yield to_ms(now) // 1000, None
+
+
+def _before(now: datetime, age: timedelta) -> int:
+    """The last second since 1970 that was more than `age` ago."""
+    return ((now - _EPOCH) // _TICK - age // _TICK - 1) // 1_000_000
+
+
+def _instant(seconds: int) -> datetime:
+    return from_ms(seconds * 1000)
+
+
+def fires_on_time(
+    event: Schedule, *, anchor: datetime, decided: datetime, previous: datetime | None, until: datetime
+) -> list[int]:
+    """The due instants in (decided, until] of a clock that runs all the time, in seconds since 1970.
+
+    The result is the same as of `backlog_of` at each due instant. No instant is late here, so one check is enough
+    for all, and a year costs only its due instants.
+    """
+    if missed_because(event, timedelta(0)):
+        return []
+    after, end = to_ms(decided) // 1000, to_ms(until) // 1000
+    return list(event.due_between(after, end, anchor=anchor, previous=previous))
+
+
+def missed_because(event: Schedule, late: timedelta) -> str | None:
+    """Why a due instant that is this late does not fire; None: it fires."""
+    if late <= ON_TIME:
+        return None
+    if late > event.catch_up_within:
+        return _over_limit(event)
+    return NO_CATCH_UP if event.catch_up == "skip" else None
+
+
+def _over_limit(event: Schedule) -> str:
+    return f"over {event.catch_up_within} late, the event's catch-up limit"
+
+
+NO_CATCH_UP = "the event does not catch up"
+
+#: Why an instant is missed if a later one fires.
+SUPERSEDED = {
+    "latest": "superseded by a later run",
+    "skip": "superseded by a later run",
+    "all": f"more than {ALL_LIMIT} runs were due at once",
+}
+
+_EPOCH = from_ms(0)
+_TICK = timedelta(microseconds=1)

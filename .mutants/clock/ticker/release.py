@@ -1,0 +1,34 @@
+"""The release of the application that a clock runs; of two releases, which one is newer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release's name and its rank. If two releases differ, the release with the higher rank leads."""
+
+    name: str
+    rank: int
+
+
+def release_of(clock_file: Path, *, environ: Mapping[str, str], started_ms: int) -> Release:
+    """The release by `HEROKU_RELEASE_VERSION` or `CLOCK_RELEASE`, or else by the clock file's content.
+
+    The rank of `v` and a number, or of a number with at most six digits, is that number. Any other name, or the
+    content's hash, ranks by the start of this process (milliseconds since 1970). Seven digits may be a commit's
+    abbreviated hash.
+
+    >>> release_of(Path("lib/clock.py"), environ={"HEROKU_RELEASE_VERSION": "v42"}, started_ms=0)
+    Release(name='v42', rank=42)
+    """
+    name = environ.get("HEROKU_RELEASE_VERSION") or environ.get("CLOCK_RELEASE")
+    if not name:
+        return Release(hashlib.blake2b(clock_file.read_bytes(), digest_size=6).hexdigest(), started_ms)
+    number = re.fullmatch(r"v(\d{1,15})|(\d{1,6})", name)
+    return Release(name, int(number[1] or number[2]) if number else started_ms)

@@ -1,0 +1,159 @@
+"""The action of an event: it enqueues a job class, or calls a function in the clock's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from enum import Enum
+from typing import Any, Final, Protocol, cast, runtime_checkable
+
+from clock.timetable.naming import called, name_of
+
+#: The field of payloads that names the monitor of the event.
+MONITOR_FIELD = "clock_monitor"
+
+
+class _Placeholder(Enum):
+    DUE_AT = "DUE_AT"
+    DUE_TIMESTAMP = "DUE_TIMESTAMP"
+    DUE_METADATA = "DUE_METADATA"
+
+    def __repr__(self) -> str:
+        return self.value
+
+    def filled(self, due: datetime) -> object:
+        """The value for this due instant."""
+        if self is _Placeholder.DUE_AT:
+            return due.isoformat()
+        return due.timestamp() if self is _Placeholder.DUE_TIMESTAMP else {"scheduled_at": due.timestamp()}
+
+
+#: A placeholder for the due instant in an event's arguments, as ISO 8601 in UTC.
+DUE_AT: Final[str] = cast("str", _Placeholder.DUE_AT)  # typed as the text that replaces it
+#: A placeholder for the due instant in seconds since 1970, as sidekiq-cron's `date_as_argument` passes it.
+DUE_TIMESTAMP: Final = _Placeholder.DUE_TIMESTAMP
+#: A placeholder for the due instant as sidekiq-scheduler's `include_metadata` passes it.
+DUE_METADATA: Final = _Placeholder.DUE_METADATA
+_SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # for the check of the arguments
+
+
+@runtime_checkable
+class Enqueueable(Protocol):
+    """A job class, or `SomeJob.set(...)`."""
+
+    @property
+    def wire_name(self) -> str:
+        """The name of the class in payloads."""
+
+    def perform_async(self, *args: Any) -> object:
+        """Push the job."""
+
+    def repeated(self, *args: Any) -> Callable[[], object]:
+        """A function that pushes the job with these arguments each time it is called."""
+
+    def check_arguments(self, *args: Any) -> None:
+        """Check the arguments."""
+
+
+@runtime_checkable
+class PackedPush(Protocol):
+    """A push that is JSON already, except for the fields of the firing."""
+
+    @property
+    def queue(self) -> str:
+        """The queue of the job."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no middleware may change the push."""
+
+    def text(self, event: str, due_ms: int, previous_ms: int | None, jid: str, now: str) -> str:
+        """The payload of one firing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Pushes a job."""
+
+    job: Enqueueable
+    args: tuple[Any, ...] = ()
+    shown: str = ""  # the job in words, if not its own
+    _repeated: Callable[[], object] | None = field(init=False, repr=False, compare=False)
+    _packed: PackedPush | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_repeated", None)
+        object.__setattr__(self, "_packed", None)
+
+    def __str__(self) -> str:
+        name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
+        return called(self.shown or name, self.args, {})
+
+    def check(self) -> None:
+        """Check the arguments, and prepare the push. Raises ArgumentsError."""
+        self.job.check_arguments(*_filled(self.args, _SOME_MOMENT))
+        if not any(isinstance(arg, _Placeholder) for arg in self.args):
+            repeated = self.job.repeated(*self.args)
+            object.__setattr__(self, "_repeated", repeated)
+            object.__setattr__(self, "_packed", repeated if isinstance(repeated, PackedPush) else None)
+
+    @property
+    def packed(self) -> PackedPush | None:
+        """The prepared push, if no code must run for it; None: the action must be called."""
+        return self._packed if self._packed is not None and self._packed.is_plain else None
+
+    def __call__(self, due: datetime, zone: tzinfo) -> object:
+        """Push the job of the firing at `due`."""
+        if self._repeated is not None:
+            return self._repeated()
+        return self.job.perform_async(*_filled(self.args, due))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calls a function with its arguments."""
+
+    function: Callable[..., object]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return called(name_of(self.function), self.args, self.kwargs)
+
+    def __call__(self, due: datetime, zone: tzinfo) -> object:
+        """Call the function for the firing at `due`."""
+        kwargs = dict(zip(self.kwargs, _filled(self.kwargs.values(), due), strict=True))
+        return self.function(*_filled(self.args, due), **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """Calls a handler of Clockwork's form with the event's name and the due instant in its zone."""
+
+    handler: Callable[[str, datetime], object]
+    name: str
+
+    def __str__(self) -> str:
+        return name_of(self.handler)
+
+    def __call__(self, due: datetime, zone: tzinfo) -> object:
+        """Call the handler for the firing at `due`."""
+        return self.handler(self.name, due.astimezone(zone))
+
+
+Action = Enqueue | Call | Handle
+
+
+def monitored(action: Action, slug: str) -> Action:
+    """The action, whose job carries the slug of the event's monitor."""
+    if not isinstance(action, Enqueue):
+        return action
+    shown = action.job.wire_name if isinstance(action.job, type) else str(action.job)
+    found = Enqueue(cast("Any", action.job).set(fields={MONITOR_FIELD: slug}), action.args, shown)
+    found.check()
+    return found
+
+
+def _filled(args: Iterable[Any], due: datetime) -> list[Any]:
+    return [arg.filled(due) if isinstance(arg, _Placeholder) else arg for arg in args]

@@ -1,0 +1,297 @@
+"""The builder that `every(n)` and `cron(...)` return: its methods declare how an event fires, `.do(...)` ends it.
+
+It is a subclass of the `schedule` package's `Job`, created by a scheduler of this package. So the functions of
+`schedule` work with it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime, time, timedelta, tzinfo
+from functools import partial, update_wrapper
+from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar, overload
+
+import schedule
+
+from clock.errors import ArgumentsError, DeclarationError, UnknownWord
+from clock.timetable.action import Action, Call, Enqueue, Enqueueable
+from clock.timetable.clock_file import draft
+from clock.timetable.clock_file.callable_checks import check_call, check_called
+from clock.timetable.clock_file.draft import Draft, Entry
+from clock.timetable.clock_file.options import adjusted, check_option, hint, old_names
+from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
+from clock.timetable.event import CatchUp, Overlap
+from clock.timetable.triggers.adjustments import Excepted
+from clock.timetable.triggers.holidays import Otherwise
+from clock.timetable.triggers.intervals import Trigger
+from clock.timetable.triggers.until import parse_until
+from clock.timetable.triggers.wall_times import Fold, Gap
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_WORDS = (
+    "named", "if_", "until", "tag", "thread", "catch_up", "overlap", "dst", "except_on", "spread", "jitter",
+    "describe", "monitor", "do",
+)  # fmt: skip
+
+
+class FluentError(DeclarationError, schedule.IntervalError):
+    """A bad declaration. The `schedule` package's `ScheduleValueError` and `IntervalError` catch it, too."""
+
+
+class Builder(schedule.Job):
+    """An event that is being declared."""
+
+    _form = "cron(...)"
+    _words_of_form: tuple[str, ...] = _WORDS
+    _called: tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]] | None = None
+
+    def __init__(self, interval: int, scheduler: schedule.Scheduler, source: str | None = None) -> None:
+        super().__init__(interval, scheduler)
+        self._scheduler = scheduler
+        self._entry = Entry(source or draft.where(), job=self, tags=self.tags)
+        draft.current().entries.append(self._entry)
+
+    if not TYPE_CHECKING:  # with it, a type checker would accept any method
+
+        def __getattr__(self, name: str) -> Never:
+            """Raise UnknownWord for an unknown method, with the closest name."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            text = f"{self._form} has no method {name!r}; {hint(name, self._words_of_form)}"
+            raise UnknownWord(f"{draft.where()}: {text}")
+
+    def __str__(self) -> str:
+        """The text of the `schedule` package, which programs print. Before the unit is set, it raises an error."""
+        return super().__str__() if self.unit else f"the declaration at {self._entry.source}"
+
+    def __repr__(self) -> str:
+        """The text of the `schedule` package; `next_run` is unknown while the file is loaded."""
+        if not self.unit:
+            return f"<{self}>"
+        return str(super().__repr__())  # type: ignore[no-untyped-call]  # the package has types elsewhere
+
+    @property
+    def event_name(self) -> str:
+        """The name of the event; empty while the file is loaded."""
+        return self._entry.event_name
+
+    @property
+    def job_func(self) -> partial[Any] | None:
+        """The function of `.do` with its arguments, in the package's form; None before `.do`.
+
+        It is created on request: for very many events it would take a fifth of the memory.
+        """
+        if self._called is None:
+            return None
+        function, args, kwargs = self._called
+        call = partial(function, *args, **kwargs)
+        update_wrapper(call, function)
+        return call
+
+    @job_func.setter
+    def job_func(self, function: partial[Any] | None) -> None:
+        """Ignore the None that the package sets first."""
+
+    def run(self) -> Never:
+        """Not supported: a clock file that is loaded runs nothing. Raises DeclarationError."""
+        raise self._error(
+            "a clock file cannot run events while it is loaded; run one with: python -m clock fire NAME"
+        )
+
+    def tag(self, *tags: Hashable) -> Self:
+        """Add tags to the event, for `get_jobs(tag)`, `clear(tag)` and your own use. Raises DeclarationError."""
+        if not all(isinstance(tag, Hashable) for tag in tags):
+            raise self._error(f"tag got {tags!r:.80}; tags must be hashable, such as strings")
+        self.tags.update(tags)
+        return self
+
+    def until(self, until_time: datetime | timedelta | time | str) -> Self:
+        """Do not run after this moment: a datetime, "2026-12-31 18:00" or "2026-12-31", in the event's zone.
+
+        A time or "18:00" means that time on the day on which the event was first seen. A timedelta counts from
+        then. Raises DeclarationError.
+        """
+        if self.event_name:
+            raise self._error(
+                "until(...) has no effect while the clock runs; pause the event: schedule.cancel_job(job)"
+            )
+        try:
+            self._entry.until = parse_until(until_time)
+        except ValueError as error:
+            raise self._error(str(error)) from None
+        return self
+
+    def named(self, name: str, *, was: str | Sequence[str] = ()) -> Self:
+        """Set the event's name for logs, Redis and the command line.
+
+        `was` is the event's former name, or a list of all former names, the oldest first. The event keeps its data
+        in Redis under that name: when it was first seen and last run, its history and its pauses.
+        """
+        self._check_option("name", name)
+        if was != ():
+            self._check_option("was", was)
+        self._entry.name = name
+        self._entry.was = old_names(was)
+        return self
+
+    def if_(self, condition: Callable[[datetime], object]) -> Self:
+        """Run only if `condition(due)` is true. `due` is the due instant in the event's zone."""
+        self._check_option("if_", condition)
+        self._checked(check_called, "if_", condition, "due")
+        self._entry.condition = condition
+        return self
+
+    def thread(self, on: bool = True) -> Self:
+        """Run the action on its own thread, so a slow action does not block the clock."""
+        self._check_option("thread", on)
+        self._entry.thread = on
+        return self
+
+    def catch_up(self, which: CatchUp, within: timedelta | None = None) -> Self:
+        """Set what happens to instants that were due while no clock ran: "latest", "all" or "skip"."""
+        self._check_option("catch_up", which)
+        if within is not None:
+            self._check_option("catch_up_within", within)
+        self._entry.catch_up = which
+        self._entry.catch_up_within = within
+        return self
+
+    def overlap(self, which: Overlap) -> Self:
+        """Set what happens at a due instant while the job of the previous run is unfinished.
+
+        "allow" enqueues another job, "skip" skips the run, "queue_one" keeps one waiting job.
+        """
+        self._check_option("overlap", which)
+        self._entry.overlap = which
+        return self
+
+    def dst(self, *, gap: Gap | None = None, fold: Fold | None = None) -> Self:
+        """Set what happens to a time of day when the clocks change.
+
+        `gap` is for a time that does not exist that day: "shift" to the end of the gap, or "skip". `fold` is for a
+        time that occurs twice: "first", "second" or "both". docs/time.md has the defaults.
+        """
+        return self._adjust(gap=gap, fold=fold)
+
+    def except_on(self, days: Excepted, otherwise: Otherwise = "skip") -> Self:
+        """Do not run on these days: dates, a calendar of holidays, or a function that returns True for a date.
+
+        `otherwise`: "skip" the run, or move it to the "next" or "previous" open day. An event of `.weekday` or
+        `.weekend` moves only to such a day.
+        """
+        return self._adjust(except_on=days, otherwise=otherwise)
+
+    def spread(self, length: timedelta, *, salt: str = "") -> Self:
+        """Delay each run by a part of `length`. It is derived from the event's name, so it never changes.
+
+        `salt` is a text that differs between installations of a product, such as a host name or a secret key. Each
+        installation then has another delay. The salt is not shown or stored anywhere.
+        """
+        return self._adjust(spread=length, salt=salt)
+
+    def jitter(self, length: timedelta) -> Self:
+        """Delay each run by another part of `length`. All machines derive the same delay for a due instant."""
+        return self._adjust(jitter=length)
+
+    def monitor(
+        self, slug: str | None = None, *, grace: timedelta | None = None, max_runtime: timedelta | None = None
+    ) -> Self:
+        """Report the runs to the configured monitors: healthchecks, Cronitor, Sentry Crons, a webhook.
+
+        `slug` is the monitor's name there; default: made from the event's name. A run may start `grace` late
+        (default: 5 minutes) and take `max_runtime` (default: 30 minutes).
+        """
+        self._entry.monitor = {"slug": slug, "grace": grace, "max_runtime": max_runtime}
+        return self
+
+    def describe(self, text: str) -> Self:
+        """Describe in one sentence what the event is for."""
+        self._check_option("description", text)
+        self._entry.description = text
+        return self
+
+    @overload
+    def do(self, job_func: type[Performs[P]], *args: P.args, **kwargs: P.kwargs) -> Self: ...
+
+    @overload
+    def do(self, job_func: Pushes[P], *args: P.args, **kwargs: P.kwargs) -> Self: ...
+
+    @overload
+    def do(self, job_func: functools.partial[Any], *args: Any, **kwargs: Any) -> Self: ...
+
+    @overload
+    def do(self, job_func: Function[P], *args: P.args, **kwargs: P.kwargs) -> Self: ...
+
+    def do(self, job_func: Any, *args: Any, **kwargs: Any) -> Self:
+        """End the declaration: enqueue a job class, or call a function in the clock. Raises DeclarationError."""
+        entry = self._entry
+        if entry.action is not None:
+            raise self._error("do(...) was already called; start another event with every(...)")
+        entry.action = partial(_given, self._action(job_func, args, kwargs))
+        if callable(job_func):
+            self._called = job_func, args, kwargs
+        self._check()
+        entry.schedule = self._words()
+        entry.make_trigger = self._trigger
+        self._scheduler.jobs.append(self)
+        return self
+
+    def _adjust(self, **given: object) -> Self:
+        self._entry.adjustments = self._checked(adjusted, self._entry.adjustments, given)
+        return self
+
+    def _check_option(self, name: str, value: object) -> None:
+        self._checked(check_option, name, value)
+
+    def _checked(self, check: Callable[..., R], *args: object) -> R:
+        """Return `check("", *args)`. If it fails, call it again with the file and line, which are slow to find."""
+        try:
+            return check("", *args)
+        except DeclarationError as error:
+            raise self._error(str(error)) from None
+
+    def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
+        if hasattr(function, "perform_async") and isinstance(
+            function, Enqueueable
+        ):  # only the second check is slow
+            if kwargs:
+                raise self._error(
+                    f"{function.wire_name} got the keyword arguments {sorted(kwargs)}; "
+                    "pass a job's arguments by position"
+                )
+            action = Enqueue(function, args)
+            try:
+                action.check()
+            except ArgumentsError as error:
+                raise self._error(str(error)) from None
+            return action
+        if not callable(function):
+            called = ". Did you call it: do(f())?" if function is None else ""
+            raise self._error(f"do() needs a job class or a function, but got {function!r}{called}")
+        self._checked(check_call, function, args, kwargs)
+        return Call(function, args, kwargs)
+
+    def _check(self) -> None:
+        """Check that the methods fit together. Raises DeclarationError."""
+        raise NotImplementedError
+
+    def _words(self) -> str:
+        """The schedule in words."""
+        raise NotImplementedError
+
+    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
+        """The trigger of the declared schedule."""
+        raise NotImplementedError
+
+    def _error(self, text: str) -> DeclarationError:
+        """The error of a bad declaration. A file that catches it continues without the event, as with schedule."""
+        being_loaded = draft.being_loaded()
+        if being_loaded:
+            being_loaded.entries[:] = [entry for entry in being_loaded.entries if entry is not self._entry]
+        return FluentError(f"{draft.where()}: {text}")
+
+
+def _given(action: Action, _draft: Draft) -> Action:
+    return action

@@ -1,0 +1,134 @@
+"""Clockwork's form: `every(timedelta(minutes=3), "less.frequent.job", at=..., tz=...)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta, tzinfo
+from functools import partial
+from typing import TYPE_CHECKING, Any, Never, TypeVar
+
+from clock.errors import DeclarationError, UnknownWord
+from clock.timetable.action import Action, Handle
+from clock.timetable.clock_file import draft
+from clock.timetable.clock_file.callable_checks import check_called
+from clock.timetable.clock_file.draft import Draft, Entry
+from clock.timetable.clock_file.options import EVENT_OPTIONS, check_option, hint, take_options
+from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
+from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
+from clock.timetable.triggers.intervals import Days, Elapsed, Trigger, Union
+from clock.timetable.triggers.wall_times import DstChoice
+from clock.timetable.triggers.zone_offsets import DAY
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SECOND, _LONGEST = timedelta(seconds=1), timedelta(seconds=LONGEST_PERIOD)
+OPTIONS = ("at", "skip_first_run", *EVENT_OPTIONS)
+
+
+def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any]) -> Callable[[F], F]:
+    """Declare an event in the file that is being loaded. The result decorates the event's own function.
+
+    Raises DeclarationError.
+    """
+    entry = Entry(draft.where())
+    if len(names) > 1 or not isinstance(names[0], str) or not names[0].strip():
+        raise DeclarationError(f"{entry.source}: give one name after the period, not {names!r:.60}")
+    check_option(f"{entry.source}: ", "name", names[0])
+    entry.name = names[0]
+    for name in options:
+        if name not in OPTIONS:
+            raise DeclarationError(f"{entry.source}: every has no option {name!r}; {hint(name, OPTIONS)}")
+    read_options(entry, period, f"{entry.source}: ", **options)
+    entry.action = partial(_general_handler, entry)
+    draft.current().entries.append(entry)
+    return _Decorator(entry)
+
+
+def read_options(
+    entry: Entry,
+    period: object,
+    where: str,
+    *,
+    at: object = None,
+    skip_first_run: bool = False,
+    **others: Any,
+) -> None:
+    """Store period and options in `entry`. Raises DeclarationError, which starts with `where`."""
+    check_option(where, "skip_first_run", skip_first_run)
+    entry.is_clockworks = True
+    take_options(entry, where, others)
+    length = _period(where, period)
+    times = _times(where, at)
+    entry.schedule = f"every {period_words(length)}" + (f" {listed(map(at_words, times))}" if times else "")
+    entry.schedule += NOT_AT_FIRST if skip_first_run else ""
+    entry.make_trigger = partial(
+        _trigger, length // timedelta(seconds=1), times, skip_first_run, entry.adjustments.dst
+    )
+
+
+def _times(where: str, at: object) -> tuple[At, ...]:
+    """The times of `at`, without duplicates."""
+    texts: Any = [] if at is None else at if isinstance(at, (list, tuple)) else [at]
+    if at is not None and not texts:
+        raise DeclarationError(f"{where}at is an empty list; give at least one time, or omit at")
+    try:
+        return tuple(dict.fromkeys(map(parse_at, texts)))
+    except ValueError as error:
+        raise DeclarationError(f"{where}{error}") from None
+
+
+def _trigger(
+    period: int, times: Sequence[At], skip_first: bool, dst: DstChoice, zone: tzinfo, _name: str
+) -> Trigger:
+    triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first, dst=dst) for at in times]
+    if triggers:
+        return Union(triggers) if len(triggers) > 1 else triggers[0]
+    first = 1 if skip_first else 0
+    if period % DAY:
+        return Elapsed(period, first)
+    return Days(zone, period // DAY, first=first, at_anchor=True, dst=dst)
+
+
+def _period(where: str, value: object) -> timedelta:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= LONGEST_PERIOD:
+        value = timedelta(seconds=value)
+    if not isinstance(value, timedelta) or not _SECOND <= value <= _LONGEST or value % _SECOND:
+        raise DeclarationError(
+            f"{where}the period is {value!r}; "
+            "it must be a timedelta or a number of seconds: whole, above 0 and at most a century"
+        )
+    return value
+
+
+def _general_handler(entry: Entry, of: Draft) -> Action:
+    if of.handler is None:
+        raise DeclarationError(
+            f"{entry.source}: {entry.name!r} has no action; use it to decorate a function (name, due), "
+            "or declare a general action with @handler"
+        )
+    return Handle(of.handler, str(entry.name))
+
+
+class _Decorator:
+    """Makes the decorated function the event's action."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    def __call__(self, function: F) -> F:
+        entry, name = self._entry, str(self._entry.name)
+        if not callable(function):
+            raise DeclarationError(f"{entry.source}: {name!r} decorates {function!r}; it must be a function")
+        check_called(f"{entry.source}: ", f"every(..., {name!r})", function, "name", "due")
+        entry.action = lambda _draft: Handle(function, name)
+        return function
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, word: str) -> Never:
+            """Raise UnknownWord for the methods of the fluent form."""
+            if word.startswith("_"):
+                raise AttributeError(word)
+            raise UnknownWord(
+                f"{self._entry.source}: every(..., {self._entry.name!r}) has no method {word!r}; it decorates a "
+                "function (name, due), or the @handler runs it; the other form is every(10).minutes.do(...)"
+            )

@@ -1,0 +1,284 @@
+"""A clock file that is being loaded, with its declarations so far."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import schedule
+
+from clock.errors import DeclarationError, DuplicateEvent
+from clock.timetable.action import Action, monitored
+from clock.timetable.clock_file import at_run_time
+from clock.timetable.clock_file.loading.ending import Ending
+from clock.timetable.clock_file.zones.machine_zone import MachineZone
+from clock.timetable.clock_file.zones.zone_files import zone_name
+from clock.timetable.clock_file.zones.zone_names import find_zone, hint_of_zone
+from clock.timetable.event import CatchUp, Event, Overlap, wrong_rename
+from clock.timetable.monitor import monitor_of
+from clock.timetable.naming import name_of, numbered, shortened
+from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
+from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.intervals import Trigger, Union
+from clock.timetable.triggers.until import Moment, Until
+
+_PACKAGE = str(Path(__file__).parents[2]) + os.sep
+
+
+@dataclass(slots=True)
+class Draft:
+    """Collects declarations. Events are built after the file has been read, as `configure` may come last."""
+
+    path: Path
+    machine_zone: Callable[[], MachineZone]  # asked if the file names no zone
+    scheduler: schedule.Scheduler
+    ending: Ending
+    settings: dict[str, Any] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    callbacks: dict[str, list[Callable[..., object]]] = field(default_factory=dict)
+    error_handlers: list[Callable[[BaseException], object]] = field(default_factory=list)
+    handler: Callable[[str, datetime], object] | None = None
+    synced: list[SyncedEvents] = field(default_factory=list)
+    modules: set[str] = field(default_factory=set)  # those that declared something
+
+    def finish(self) -> Timetable:
+        """The timetable of all declarations. Raises DeclarationError."""
+        source = "from configure"
+        if "tz" not in self.settings:
+            machine = self.machine_zone()
+            self.settings["tz"], source = machine.zone, machine.source
+        settings = Settings(**self.settings)
+        events = tuple(self._events(settings))
+        _check_renames(events)
+        callbacks = Callbacks(**{name: tuple(functions) for name, functions in self.callbacks.items()})
+        return Timetable(
+            self.path,
+            events,
+            settings,
+            callbacks,
+            tuple(self.error_handlers),
+            tuple(self.synced),
+            zone_source=source,
+            scheduler=self.scheduler,
+        )
+
+    def _events(self, settings: Settings) -> Iterator[Event]:
+        entries = self._standing()
+        sources: dict[str, str] = {}
+        for entry in entries:
+            if entry.name is not None:
+                if entry.name in sources:
+                    raise DuplicateEvent(entry.name, sources[entry.name], entry.source)
+                sources[entry.name] = entry.source
+        actions = [entry.action_in(self) for entry in entries]
+        names = _names(entries, actions, settings, sources)
+        for entry, action, name in zip(entries, actions, names, strict=True):
+            entry.event_name = name
+            yield entry.event(name, action, settings)
+
+    def _standing(self) -> list[Entry]:
+        """The entries that `cancel_job` and `clear` have not removed."""
+        done = [entry.job for entry in self.entries if entry.job and entry.action]
+        schedulers = {id(job.scheduler): job.scheduler for job in done if job.scheduler}
+        kept = {id(job) for scheduler in schedulers.values() for job in scheduler.jobs}
+        cancelled = {id(job) for job in done} - kept
+        return [entry for entry in self.entries if id(entry.job) not in cancelled]
+
+
+@dataclass(slots=True)
+class Entry:
+    """One declaration of an event, so far."""
+
+    source: str
+    job: schedule.Job | None = None  # of the fluent form: the entry is valid while its scheduler has this job
+    name: str | None = None
+    was: tuple[str, ...] = ()
+    zone: tzinfo | None = None
+    condition: Callable[[datetime], object] | None = None
+    thread: bool | None = None
+    catch_up: CatchUp | None = None
+    catch_up_within: timedelta | None = None
+    overlap: Overlap | None = None
+    description: str | None = None
+    tags: set[Hashable] = field(default_factory=set)
+    until: Moment | None = None
+    adjustments: Adjustments = NONE
+    monitor: object = None  # as it was given
+    is_clockworks: bool = False
+    schedule: str = ""
+    make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
+    action: Callable[[Draft], Action] | None = None
+    event_name: str = ""  # the event's, once the file has been read
+
+    def action_in(self, draft: Draft) -> Action:
+        """The action. Raises DeclarationError if it is missing."""
+        if self.action is None:
+            raise DeclarationError(f"{self.source}: this event has no action; end it with .do(...)")
+        return self.action(draft)
+
+    def made_name(self, action: Action) -> str:
+        """The name of an event without a given name: its action and its schedule."""
+        zone = "" if self.zone is None else f" in {self.zone}"
+        return shortened(f"{action} {self.schedule}{zone}")
+
+    def declaration(self, zone: tzinfo) -> str:
+        """All that the due instants depend on, in words."""
+        until = "" if self.until is None else f" until {self.until}"
+        return f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}"
+
+    def event(self, name: str, action: Action, settings: Settings) -> Event:
+        """The finished event. Raises DeclarationError if its options do not fit together."""
+        zone = self.zone or settings.tz
+        drawn_from = (
+            self.was[0] if self.was else name
+        )  # so a rename does not move its spread, jitter or random gap
+        try:
+            trigger = self.adjustments.around(self.make_trigger(zone, drawn_from), zone, name, drawn_from)
+            monitor = monitor_of(self.monitor, name)
+        except ValueError as error:
+            raise DeclarationError(f"{self.source}: {error}") from None
+        return Event(
+            name=name,
+            schedule=self.schedule,
+            declaration=self.declaration(zone),
+            zone=zone,
+            trigger=trigger if self.until is None else Until(trigger, self.until, zone),
+            action=monitored(action, monitor.slug) if monitor else action,
+            source=self.source,
+            condition=self.condition,
+            thread=settings.thread if self.thread is None else self.thread,
+            catch_up=self.catch_up or settings.catch_up,
+            catch_up_within=settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
+            overlap=self.overlap or "allow",
+            description=self.description,
+            tags=frozenset(self.tags),
+            until=self.until,
+            adjustments=self.adjustments,
+            asks_again=self.is_clockworks and self.condition is not None,
+            was=self.was,
+            monitor=monitor,
+        )
+
+
+def _check_renames(events: Sequence[Event]) -> None:
+    """Check that no event has a name that another event had before. Raises DeclarationError."""
+    renamed = {old: event for event in reversed(events) for old in event.was}
+    for event in events if renamed else ():
+        names = {other.name for other in events} | {old for old, first in renamed.items() if first is not event}
+        problem = wrong_rename(event, names)
+        if problem:
+            raise DeclarationError(f"{event.source}: {event.name!r}: {problem}")
+
+
+def _names(
+    entries: Sequence[Entry], actions: Sequence[Action], settings: Settings, taken: Mapping[str, object]
+) -> list[str]:
+    """The events' names. Equal names get numbers, in an order that does not depend on the file's.
+
+    Otherwise two events that swap places in the file would swap their anchors and histories.
+    """
+    names = [entry.name or "" for entry in entries]
+    known = dict(taken)
+
+    def distinct(place: int) -> tuple[str, ...]:
+        entry = entries[place]
+        others = (entry.condition and name_of(entry.condition), entry.catch_up, entry.overlap, entry.description)
+        return (entry.declaration(settings.tz), *(str(other or "") for other in others))
+
+    for place in sorted((place for place, name in enumerate(names) if not name), key=distinct):
+        names[place] = numbered(entries[place].made_name(actions[place]), known)
+        known[names[place]] = None
+    return names
+
+
+_current: ContextVar[Draft | None] = ContextVar("clock_draft", default=None)
+_loading: list[Draft] = []  # for threads that the file starts; one load at a time
+
+
+@contextmanager
+def drafting(draft: Draft) -> Iterator[Draft]:
+    """Add the declarations inside the block to `draft`."""
+    token = _current.set(draft)
+    _loading.append(draft)
+    try:
+        yield draft
+    finally:
+        _loading.remove(draft)
+        _current.reset(token)
+
+
+def being_loaded() -> Draft | None:
+    """The clock file that the caller's thread, or the thread that started it, is loading."""
+    return _current.get() or next((draft for draft in _loading if draft.ending.is_thread_of_file()), None)
+
+
+def current() -> Draft:
+    """The clock file that is being loaded.
+
+    If no file is being loaded, raises SystemExit for a file that runs as a script, otherwise DeclarationError.
+    """
+    draft = being_loaded()
+    if draft is None and at_run_time.current():
+        raise DeclarationError(
+            f"{where()}: events cannot be declared while the clock runs: a restart would lose them. "
+            "Declare this one in the clock file, with .if_(...) for its condition, or as a row of sync_events"
+        )
+    frame = _caller()
+    file, module = frame.f_code.co_filename, frame.f_globals.get("__name__")
+    if draft is not None:
+        draft.modules.add(str(module))
+        return draft
+    program = "clockd" if Path("clock.py").exists() else "clock"  # `python -m clock` would run that file
+    advice = f"{where()}: events work only in a clock file; run it with: python -m {program} {_shown(file)}"
+    if module == "__main__" and Path(file).is_file():
+        raise SystemExit(f"clock: {advice}")
+    raise DeclarationError(advice)
+
+
+def is_caller_the_file() -> bool:
+    """Whether the nearest caller outside this package is the clock file that is being loaded."""
+    draft = being_loaded()
+    return draft is not None and Path(_caller().f_code.co_filename).resolve() == draft.path.resolve()
+
+
+def where() -> str:
+    """File and line of the present declaration: the nearest caller outside this package."""
+    frame = _caller()
+    return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def _caller() -> FrameType:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+@lru_cache(maxsize=1024)  # each declaration looks at a dozen frames
+def _is_ours(filename: str) -> bool:
+    return filename.startswith(_PACKAGE) or filename == schedule.__file__
+
+
+def _shown(filename: str) -> str:
+    return filename.removeprefix(os.getcwd().rstrip(os.sep) + os.sep)  # noqa: PTH109  # this runs for each declaration
+
+
+def zone_named(name: object, at: str | None = None) -> tzinfo:
+    """The zone with this name. Raises DeclarationError with the closest name; `at` starts its text."""
+    pytz_name = getattr(name, "zone", None)  # its objects do not work as others do
+    if isinstance(name, tzinfo) and not isinstance(pytz_name, str):
+        return name
+    text = pytz_name if isinstance(name, tzinfo) and pytz_name else str(name)
+    zone = find_zone(text)
+    if zone is None:
+        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r}{hint_of_zone(text)}")
+    return zone

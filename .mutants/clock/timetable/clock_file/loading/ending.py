@@ -1,0 +1,219 @@
+"""The end of a clock file's declarations: `run_pending()` while the file is loaded.
+
+A file's own loop would start there. In the thread that loads the file the call raises `EndOfDeclarations`, which
+ends the file. In a thread that the file has started it ends that thread, and the file continues to its own end:
+the thread's earlier declarations count. A file that does not end by itself then is ended, or refused, from
+outside.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from ctypes import PyDLL, c_ulong, py_object
+from types import CodeType, FrameType, TracebackType
+from typing import Any, NoReturn
+from weakref import WeakSet
+
+from clock.clocks import SystemClock
+from clock.errors import ClockError, DeclarationError
+from clock.timetable.clock_file.loading.loop_lines import swallower, waiting
+from clock.timetable.clock_file.loading.source_file import SourceFile
+
+LOOK_SECONDS = 0.1  # how often threads are looked at
+THREAD_SECONDS = 3.0  # for threads of the file that may declare something, after its own end
+STUCK_SECONDS = 8.0  # a line of the file that runs for longer, while its loop is in a thread, never ends
+SLEEP_SECONDS = 30.0  # for a file that sleeps, and may go on
+LEAVE_SECONDS = 3.0  # for an error that is raised in the file from outside
+SWALLOWED = 3  # so many calls of run_pending() in one thread: something catches the end each time
+ENDLESS_SECONDS = 1.0  # in a loop of the file that only waits
+JOIN_SECONDS = 0.5  # for the end of a thread whose loop was reached; that of a pool goes on
+_raise_in = PyDLL(None).PyThreadState_SetAsyncExc  # a separate one, as argument types are set on a shared one
+_ADVICE = "remove it, and a loop in a thread too: the clock runs the events"
+_CATCHES = "this catches SystemExit as well, so run_pending() cannot end the file; write `except Exception:`"
+
+
+left_running = WeakSet[threading.Thread]()  # threads of files whose load is over
+
+
+class EndOfDeclarations(SystemExit):
+    """The file calls `run_pending()`: its own loop would start."""
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], EndOfDeclarations))
+
+
+class Ending:
+    """The end of one load, in the thread that makes it."""
+
+    def __init__(self, source: SourceFile | None) -> None:
+        self.reached = False  # in the thread that loads
+        self.failure: str | None = None  # why the load fails, noted on another thread
+        self._source = source
+        self._loader = threading.current_thread()
+        self._others = set(threading.enumerate())
+        self._calls = 0
+        self._in_threads: set[threading.Thread] = set()  # those that have reached their loop
+        self._over = threading.Event()
+        self._file = str(source.path.resolve()) if source else ""
+
+    def is_thread_of_file(self) -> bool:
+        """Whether the current thread was started by the file that is being loaded."""
+        return threading.current_thread() not in self._others
+
+    def reach(self) -> NoReturn:
+        """End what runs: the file, or a thread of it. Raises EndOfDeclarations."""
+        here = threading.current_thread()
+        if here is self._loader:
+            self._calls += 1
+            self.reached = True
+            if self._calls >= SWALLOWED:
+                leave(f"{swallower(sys._getframe(2))}: {_CATCHES}")
+        elif here not in self._in_threads:
+            self._in_threads.add(here)
+            self.watch()
+        raise EndOfDeclarations
+
+    def watch(self) -> None:
+        """End the file from outside if it does not end by itself."""
+        threading.Thread(target=self._watch, name="clock: end of the file", daemon=True).start()
+
+    def fail(self, error: BaseException) -> None:
+        """Note an error of a thread of the file; the load will raise it."""
+        self.failure = self.failure or str(error)
+        self.watch()
+
+    @contextmanager
+    def silencing(self) -> Iterator[None]:
+        """Keep threads and tasks of the file from printing tracebacks of ours; their errors are the load's."""
+        before = threading.excepthook
+
+        def hook(args: threading.ExceptHookArgs, /) -> None:
+            if isinstance(args.exc_value, ClockError):
+                self.fail(args.exc_value)
+            elif not isinstance(args.exc_value, EndOfDeclarations):
+                before(args)
+
+        threading.excepthook = hook
+        logging.getLogger("asyncio").addFilter(_is_no_end)  # for good: a task of the file may be collected later
+        try:
+            yield
+        finally:
+            self._over.set()
+            if threading.excepthook is hook:
+                threading.excepthook = before
+
+    def wait_for_threads(self) -> None:
+        """Wait for threads of the file that may declare something. Raises DeclarationError for their errors."""
+        self._over.set()
+        clock = SystemClock()
+        until = clock.monotonic() + THREAD_SECONDS
+        while self._may_declare() and not self.failure and clock.monotonic() < until:
+            clock.wait(threading.Event(), LOOK_SECONDS / 5)
+        left_running.update(set(threading.enumerate()) - self._others)
+        for thread in list(self._in_threads):
+            thread.join(JOIN_SECONDS)  # while the hook above is there
+        if self.failure:
+            raise DeclarationError(self.failure)
+
+    def _may_declare(self) -> bool:
+        """Whether a thread of the file runs, or will run, a function that declares events or has the loop."""
+        if self._source is None:
+            return False
+        threads = set(threading.enumerate()) - self._others - self._in_threads
+        names = self._source.functions_of_schedule if threads else ()
+        frames = sys._current_frames()
+        return any(
+            code.co_name in names and code.co_filename == self._file
+            for thread in threads
+            for code in (*_targets(thread), *(frame.f_code for frame in _stack(frames.get(thread.ident or 0))))
+        )
+
+    def _line(self, line: int) -> int:
+        """The line of the file that the loading thread is at; `line` if it is in none."""
+        frames = _stack(sys._current_frames().get(self._loader.ident or 0))
+        return next((frame.f_lineno for frame in frames if frame.f_code.co_filename == self._file), line)
+
+    def _watch(self) -> None:
+        clock = SystemClock()
+        begun, since, line = clock.monotonic(), clock.monotonic(), 0
+        while not clock.wait(self._over, LOOK_SECONDS) and not self.failure:
+            here, now = self._line(line), clock.monotonic()
+            since, line = (since, here) if here == line else (now, here)
+            kind = waiting(self._source.tree, line) if self._source else ""
+            if kind == "endless" and now - since > ENDLESS_SECONDS:
+                break
+            if now - begun > SLEEP_SECONDS or (now - since > STUCK_SECONDS and not kind):
+                self.failure = f"{self._shown(line)}: this line keeps the file from ending; {_ADVICE}"
+        if not self._over.is_set():
+            _raise_in(c_ulong(self._loader.ident or 0), py_object(EndOfDeclarations))
+            if not clock.wait(self._over, LEAVE_SECONDS):
+                leave(self.failure or f"{self._shown(line)}: this line never returns; {_ADVICE}")
+
+    def _shown(self, line: int) -> str:
+        return f"{self._source.path if self._source else '?'}:{line}"
+
+
+def leave(text: str) -> NoReturn:
+    """Print an error and end the process at once: the file's own code cannot be ended in another way."""
+    print(f"clock: {text}", file=sys.__stderr__, flush=True)  # no thread is left to raise it in
+    os._exit(1)
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of a thread, innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _targets(thread: threading.Thread) -> Iterator[CodeType]:
+    """The function of a thread, which may not have started."""
+    for name in ("_target", "function", "run"):  # of a Thread, a Timer, a subclass
+        code = getattr(getattr(thread, name, None), "__code__", None)
+        if isinstance(code, CodeType):
+            yield code
+
+
+def is_ending() -> bool:
+    """Whether the end of the declarations is on its way through the code that asks."""
+    return isinstance(sys.exc_info()[1], EndOfDeclarations)
+
+
+class passing:  # noqa: N801  # replaces a context manager
+    """A context manager that does not exit at the end of the declarations: the program goes on."""
+
+    def __init__(self, wrapped: AbstractContextManager[Any]) -> None:
+        self._wrapped = wrapped
+
+    def __enter__(self) -> Any:
+        return self._wrapped.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if isinstance(error, EndOfDeclarations):
+            return None
+        return self._wrapped.__exit__(kind, error, traceback)
+
+
+class async_passing:  # noqa: N801  # as above
+    """An asynchronous context manager that does not exit at the end of the declarations."""
+
+    def __init__(self, wrapped: AbstractAsyncContextManager[Any]) -> None:
+        self._wrapped = wrapped
+
+    async def __aenter__(self) -> Any:
+        return await self._wrapped.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        if isinstance(error, EndOfDeclarations):
+            return None
+        return await self._wrapped.__aexit__(kind, error, traceback)

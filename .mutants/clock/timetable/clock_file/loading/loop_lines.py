@@ -1,0 +1,79 @@
+"""The lines of a file that keep it from ending: those that wait, and those that catch every error."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+_WAITS = {"sleep", "join", "wait", "pause", "sigwait"}
+_CATCH_ALL = {"BaseException", "SystemExit"}
+
+
+def waiting(tree: ast.Module, line: int) -> str:
+    """ "endless" if the line is in a loop that only waits, "sleep" if it only waits, else "".
+
+    >>> waiting(ast.parse("while True:\\n    time.sleep(1)"), 2), waiting(ast.parse("time.sleep(1)"), 1)
+    ('endless', 'sleep')
+    """
+    around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _holds(node, line)]
+    loops = [node for node in around if isinstance(node, ast.While)]
+    if loops and all(map(_only_waits, min(loops, key=_length).body)):
+        return "endless"
+    return "sleep" if around and _only_waits(min(around, key=_length)) else ""
+
+
+def swallower(frame: FrameType | None) -> str:
+    """File and line of the handler that catches SystemExit around the innermost frame."""
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
+    while frame is not None:
+        try:
+            tree = ast.parse(Path(frame.f_code.co_filename).read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            tree = ast.Module([], [])
+        around = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _holds(node, frame.f_lineno)]
+        lines = [line for node in sorted(around, key=_length) for line in _catching_lines(node)]
+        if lines:
+            return f"{frame.f_code.co_filename}:{lines[0]}"
+        frame = frame.f_back
+    return place
+
+
+def _holds(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _length(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno
+
+
+def _only_waits(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Try):
+        return all(map(_only_waits, node.body))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        function = node.value.func
+        return (getattr(function, "attr", None) or getattr(function, "id", None)) in _WAITS
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+
+
+def _catching_lines(node: ast.stmt) -> Iterator[int]:
+    if isinstance(node, ast.Try):
+        yield from (handler.lineno for handler in node.handlers if _catches_all(handler.type))
+        yield from (node.finalbody[0].lineno for part in node.finalbody if _leaves(part))
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        yield from (node.lineno for item in node.items if _names(item) & _CATCH_ALL)
+
+
+def _catches_all(kind: ast.expr | None) -> bool:
+    return kind is None or bool(_names(kind) & _CATCH_ALL)
+
+
+def _leaves(node: ast.AST) -> bool:
+    """Whether a `finally` part leaves, which drops the error."""
+    return any(isinstance(part, (ast.Continue, ast.Break, ast.Return)) for part in ast.walk(node))
+
+
+def _names(node: ast.AST) -> set[str]:
+    attributes = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return attributes | {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}

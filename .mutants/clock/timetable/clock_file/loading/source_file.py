@@ -1,0 +1,181 @@
+"""The text of a clock file: it is compiled, and inspected without running it.
+
+A script for the `schedule` package imports `schedule` and not `clock`. Its loop ends at the call of
+`run_pending()`: that call raises, and the code around it is compiled so this error passes. A bare `except:`, a
+`finally` or a `with` around the loop is for the end of the program, but the program goes on.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import CodeType
+
+from clock.errors import ConfigurationError, DeclarationError
+
+LOOP = "run_pending"
+END, IS_ENDING, PASSING, ASYNC_PASSING = (
+    "__clock_end__",
+    "__clock_is_ending__",
+    "__clock_with__",
+    "__clock_async_with__",
+)
+_DECLARES = {"every", "cron", "handler", "error_handler", "sync_events", "repeat", "do"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A clock file that has been read."""
+
+    path: Path
+    content: bytes
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree. Raises DeclarationError for a syntax error."""
+        try:
+            return ast.parse(self.content, str(self.path.resolve()))
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None) or 1
+            text = (getattr(error, "text", None) or "").strip()
+            what = f"{type(error).__name__}: {getattr(error, 'msg', error)}{text and ': '}{text}"
+            raise DeclarationError(f"{self.path}:{line}: {what}") from error
+
+    @cached_property
+    def is_script(self) -> bool:
+        """Whether it imports `schedule` and not `clock`."""
+        names = set(_imported(self.tree)) if b"schedule" in self.content else set()
+        return "schedule" in names and not names & {"clock", "clockd"}
+
+    @cached_property
+    def code(self) -> CodeType:
+        """The code to run. Raises DeclarationError for a syntax error."""
+        tree = self.tree
+        if LOOP.encode() in self.content:
+            names = self.functions_that_mention({LOOP}) | {LOOP}
+            tree = ast.fix_missing_locations(_LetTheEndPass(names).visit(deepcopy(tree)))
+        code: CodeType = compile(tree, str(self.path.resolve()), "exec", dont_inherit=True)
+        return code
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """The functions and methods of the file by their names."""
+        return {node.name: node for node in ast.walk(self.tree) if isinstance(node, Function)}
+
+    @cached_property
+    def functions_that_declare(self) -> set[str]:
+        """The functions that declare events, themselves or by functions of this file that they call."""
+        return self.functions_that_mention(_DECLARES)
+
+    @cached_property
+    def functions_of_schedule(self) -> set[str]:
+        """The functions that declare events or have the loop, themselves or by functions that they call."""
+        return self.functions_that_mention({*_DECLARES, LOOP})
+
+    def functions_that_mention(self, names: set[str]) -> set[str]:
+        """The functions of the file that mention one of `names`, or another function that does."""
+        mentioned = {name: set(_names(node)) for name, node in self.functions.items()}
+        found: set[str] = set()
+        while new := {name for name, inside in mentioned.items() if inside & (names | found)} - found:
+            found |= new
+        return found
+
+    def declares(self, node: ast.AST) -> bool:
+        """Whether a part of the file declares events when it runs."""
+        return bool(set(_names(node)) & (_DECLARES | self.functions_that_declare))
+
+    def lost_under_guard(self) -> int | None:
+        """The line of a declaration below `if __name__ == "__main__":`; None: not found."""
+        for guard in self.tree.body:
+            if isinstance(guard, ast.If) and _is_guard(guard.test):
+                outside = {name for node in self.tree.body if node is not guard for name in _calls(node)}
+                for node in guard.body:
+                    if self.declares(node) and not outside & set(_calls(node)) & self.functions_that_declare:
+                        return node.lineno
+        return None
+
+
+def read(path: Path) -> SourceFile:
+    """Read a clock file. Raises ConfigurationError if it cannot be read."""
+    try:
+        return SourceFile(path, path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"no clock file {path}; give another path, or generate one: clock new clock"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(f"no clock file {path}: {error.strerror}") from error
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """The first words of all imported modules' names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            yield part.id
+        elif isinstance(part, ast.Attribute):
+            yield part.attr
+
+
+def _calls(node: ast.AST) -> Iterator[str]:
+    """The names of the functions that are called."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
+            yield part.func.id
+
+
+def _is_guard(test: ast.expr) -> bool:
+    sides = [test.left, *test.comparators] if isinstance(test, ast.Compare) else []
+    return "__name__" in [side.id for side in sides if isinstance(side, ast.Name)] and "__main__" in [
+        side.value for side in sides if isinstance(side, ast.Constant)
+    ]
+
+
+class _LetTheEndPass(ast.NodeTransformer):
+    """Makes `try` and `with` statements around the loop pass the end of the declarations on."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:  # the base class finds it by this name
+        """Make handlers and the `finally` part do nothing at the end of the declarations."""
+        if self._is_around_loop(node.body):
+            if node.handlers:
+                kind = ast.Name(END, ast.Load())
+                node.handlers.insert(0, ast.ExceptHandler(kind, None, [ast.Raise(None, None)]))
+                ast.copy_location(node.handlers[0], node)
+            if node.finalbody:
+                ending = ast.UnaryOp(ast.Not(), ast.Call(ast.Name(IS_ENDING, ast.Load()), [], []))
+                node.finalbody = [ast.copy_location(ast.If(ending, node.finalbody, []), node.finalbody[0])]
+        return self.generic_visit(node)
+
+    def visit_With(self, node: ast.With) -> ast.AST:  # as above
+        """Keep the context managers from exiting at the end of the declarations."""
+        return self._wrapped(node, PASSING)
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:  # as above
+        """Keep the context managers from exiting at the end of the declarations."""
+        return self._wrapped(node, ASYNC_PASSING)
+
+    def _wrapped(self, node: ast.With | ast.AsyncWith, wrapper: str) -> ast.AST:
+        if self._is_around_loop(node.body):
+            for item in node.items:
+                call = ast.Call(ast.Name(wrapper, ast.Load()), [item.context_expr], [])
+                item.context_expr = ast.copy_location(call, item.context_expr)
+        return self.generic_visit(node)
+
+    def _is_around_loop(self, body: list[ast.stmt]) -> bool:
+        return any(name in self._names for node in body for name in _names(node))

@@ -1,0 +1,168 @@
+"""Options of events and settings of a clock file: the accepted values of each, and how an entry stores them.
+
+Clockwork's form, rows of a database and YAML files have the same options.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from clock.errors import DeclarationError
+from clock.timetable.clock_file.callable_checks import check_called
+from clock.timetable.clock_file.draft import Entry, zone_named
+from clock.timetable.periods import LONGEST_PERIOD
+from clock.timetable.triggers.adjustments import NONE, Adjustments, excepted_days
+from clock.timetable.triggers.until import parse_until
+from clock.timetable.triggers.wall_times import DstChoice
+
+#: The options that move or drop due instants.
+ADJUSTMENTS = ("except_on", "otherwise", "spread", "salt", "jitter", "gap", "fold")
+#: The options that an entry stores under their own name.
+_PLAIN = ("thread", "catch_up", "catch_up_within", "overlap", "description")
+EVENT_OPTIONS = ("tz", "if_", "until", "tags", "was", "monitor", *_PLAIN, *ADJUSTMENTS)
+
+_SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
+
+
+def check_option(where: str, name: str, value: object) -> None:
+    """Check an option's value. Raises DeclarationError: `where`, then the accepted values."""
+    accepts, wanted = _VALUES.get(name, (_anything, ""))
+    if not accepts(value):
+        raise DeclarationError(f"{where}{name} is {value!r:.80}; it must be {wanted}")
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown `name`: the closest known name, or all of them."""
+    near = get_close_matches(str(name), list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+
+
+def _anything(_value: object) -> bool:
+    return True
+
+
+def _is_seconds(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= LONGEST_PERIOD
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+
+
+def _is_length(value: object) -> bool:
+    return isinstance(value, timedelta) and _SECOND <= value <= _YEAR and not value % _SECOND
+
+
+def _are_tags(value: object) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(tag, Hashable) for tag in value)
+
+
+def _are_names(value: object) -> bool:
+    return _is_name(value) or (isinstance(value, (list, tuple)) and bool(value) and all(map(_is_name, value)))
+
+
+def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
+    quoted = [f'"{word}"' for word in words]
+    return lambda value: value in words, f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+#: option -> a check of the value, and the accepted values in words. `at` and `tz` are read elsewhere.
+_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (_is_name, "non-empty text on one line"),
+    "was": (_are_names, "the name that the event had before, or a list of all of them, the oldest first"),
+    "every": (
+        lambda value: isinstance(value, timedelta) and _SECOND <= value <= _YEAR,
+        "a timedelta from 1 second to a year",
+    ),
+    "sleep_timeout": (_is_seconds, "a number of seconds, 1 or more"),
+    "max_threads": (lambda value: type(value) is int and value >= 1, "a whole number, 1 or more"),
+    "logger": (lambda value: isinstance(value, logging.Logger), "a logging.Logger"),
+    "thread": (_is_bool, "True or False"),
+    "skip_first_run": (_is_bool, "True or False"),
+    "enabled": (_is_bool, "true or false"),
+    "if_": (callable, "a function of the due instant"),
+    "catch_up": _one_of("latest", "all", "skip"),
+    "catch_up_within": (
+        lambda value: isinstance(value, timedelta) and value >= timedelta(0),
+        "a timedelta of 0 or more",
+    ),
+    "gap": _one_of("shift", "skip"),
+    "fold": _one_of("first", "second", "both"),
+    "otherwise": _one_of("skip", "next", "previous"),
+    "spread": (_is_length, "a timedelta of whole seconds, from 1 second to a year"),
+    "salt": (lambda value: isinstance(value, str), "a string"),
+    "jitter": (_is_length, "a timedelta of whole seconds, from 1 second to a year"),
+    "overlap": _one_of("allow", "skip", "queue_one"),
+    "tags": (_are_tags, "a list of tags, such as strings"),
+    "description": (lambda value: isinstance(value, str), "a string"),
+}
+
+
+def adjusted(where: str, already: Adjustments, given: Mapping[str, Any]) -> Adjustments:
+    """The adjustments `already` chosen, changed by the `given` options; None changes nothing.
+
+    Raises DeclarationError, which starts with `where`.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name, value in chosen.items():
+        check_option(where, name, value)
+    if "otherwise" in chosen and "except_on" not in chosen:
+        raise DeclarationError(f"{where}otherwise needs except_on")
+    if chosen.get("salt") and "spread" not in chosen:
+        raise DeclarationError(f"{where}salt needs spread")
+    if "except_on" in chosen:
+        if callable(chosen["except_on"]):
+            check_called(where, "except_on", chosen["except_on"], "date")
+        try:
+            chosen["excepted"] = excepted_days(chosen.pop("except_on"))
+        except ValueError as error:
+            raise DeclarationError(f"{where}{error}") from None
+    dst = DstChoice(chosen.pop("gap", already.dst.gap), chosen.pop("fold", already.dst.fold))
+    return replace(already, dst=dst, **chosen)
+
+
+def old_names(was: str | Iterable[str]) -> tuple[str, ...]:
+    """The former names of an event, the oldest first, from one name or a list."""
+    return (was,) if isinstance(was, str) else tuple(was)
+
+
+def take_adjustments(where: str, options: dict[str, Any]) -> Adjustments:
+    """Remove the adjustments from `options` and return them. Raises DeclarationError."""
+    return adjusted(where, NONE, {name: options.pop(name) for name in ADJUSTMENTS if name in options})
+
+
+def take_options(entry: Entry, where: str, options: Mapping[str, Any]) -> None:
+    """Store the options in `entry`. All must be among `EVENT_OPTIONS`; None means not given.
+
+    Raises DeclarationError, which starts with `where`.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    entry.adjustments = take_adjustments(where, given)
+    for name in ("if_", "tags", "was", *_PLAIN):
+        if name in given:
+            check_option(where, name, given[name])
+    if "if_" in given:
+        check_called(where, "if_", given["if_"], "due")
+    if "tz" in given:
+        entry.zone = zone_named(given["tz"], where)
+    if "until" in given:
+        try:
+            entry.until = parse_until(given["until"])
+        except ValueError as error:
+            raise DeclarationError(f"{where}{error}") from None
+    entry.condition = given.get("if_")
+    entry.monitor = given.get("monitor")
+    entry.was = old_names(given.get("was", ()))
+    entry.tags = set(given.get("tags", ()))
+    for name in _PLAIN:
+        if name in given:
+            setattr(entry, name, given[name])

@@ -1,0 +1,139 @@
+"""Events whose declarations are rows of a database: the clock file's part, and the meaning of a row.
+
+Reading rows is a pure function here. The ticker fetches them at intervals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from clock.errors import ClockError, DeclarationError
+from clock.timetable.action import Action, Call, Enqueueable
+from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
+from clock.timetable.event import Event, wrong_rename
+from clock.timetable.naming import name_of
+from clock.timetable.timetable import Settings, SyncedEvents
+
+_FIELDS = ("id", "name", "enabled", "args", "frequency", "attributes", "ignored_attributes", *FIELDS)
+_FLAGS = ("skip_first_run", "thread")  # SQLite, for example, stores 0 and 1 for them
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """The result of reading rows: events, and an error for each bad row."""
+
+    events: tuple[Event, ...]
+    errors: tuple[DeclarationError, ...]
+
+
+def read_rows(
+    synced: SyncedEvents, rows: Iterable[object], settings: Settings, taken: Collection[str] = ()
+) -> RowsRead:
+    """The events of the enabled `rows`. A bad row becomes an error and does not affect others.
+
+    `taken` holds the names of all other events, which no row may have.
+    """
+    events: dict[str, Event] = {}
+    errors: list[DeclarationError] = []
+    for row in rows:
+        try:
+            event = _read_row(synced, row, settings)
+            if event is not None and (event.name in taken or event.name in events):
+                raise DeclarationError(f"{synced.source}: another event already has the name {event.name!r}")
+        except DeclarationError as error:
+            errors.append(error)
+        except Exception as error:  # noqa: BLE001  # the row is the user's object: its attributes may raise anything
+            errors.append(DeclarationError(f"{synced.source}: a {type(row).__name__} cannot be read: {error!r}"))
+        else:
+            if event is not None:
+                events[event.name] = event
+    for event in [event for event in events.values() if event.was]:
+        problem = wrong_rename(event, {*taken, *events})
+        if problem:
+            errors.append(DeclarationError(f"{synced.source}: {event.name!r}: {problem}"))
+            del events[event.name]
+    return RowsRead(tuple(events.values()), tuple(errors))
+
+
+def selected(statement: Any, session: Callable[[], AbstractContextManager[Any]]) -> Callable[[], Iterable[object]]:
+    """A function that loads the rows of a SQLAlchemy select: its entities, or mappings if it names columns."""
+
+    def load() -> Iterable[object]:
+        with session() as opened:
+            found = opened.execute(statement)
+            rows: Iterable[object] = (found.scalars() if len(found.keys()) == 1 else found.mappings()).all()
+            return rows
+
+    return load
+
+
+def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | None:
+    values = _values(row)
+    if not values.pop("enabled", True):
+        return None
+    identity, name, args = values.pop("id", None), values.pop("name", None), values.pop("args", None)
+    if name is None:
+        if identity is None:
+            raise DeclarationError(f"{synced.source}: a row needs a name or an id: {row!r:.80}")
+        name = f"{name_of(synced.do)} {identity}"
+    if "frequency" in values:
+        values.setdefault("every", values["frequency"])
+        del values["frequency"]
+    counting = _counting(values, f"{synced.source}: {name!r}: ")
+    entry = entry_of(str(name), values, synced.source)
+    if args is None:
+        args = [name if identity is None else identity]
+    action = _action(synced, row, args, f"{synced.source}: {name!r}: ")
+    event = entry.event(str(name), action, settings)
+    return replace(event, declaration=f"{event.declaration} with attributes {counting}") if counting else event
+
+
+def _counting(values: dict[str, Any], where: str) -> str:
+    """A digest of the attributes whose change starts the event again; they are removed from `values`. Empty: none.
+
+    As in Clockwork, they are the `attributes` that are not named in `ignored_attributes`.
+    """
+    attributes, ignored = values.pop("attributes", None), values.pop("ignored_attributes", ())
+    if isinstance(ignored, str) or not isinstance(ignored, Collection):
+        raise DeclarationError(f"{where}ignored_attributes is {ignored!r:.80}; it must be a list of names")
+    if attributes is None:
+        return ""
+    if not isinstance(attributes, Mapping):
+        raise DeclarationError(f"{where}attributes is {attributes!r:.80}; it must be a mapping of names to values")
+    kept = {name: value for name, value in attributes.items() if name not in ignored}
+    try:
+        text = msgspec.json.encode(kept, order="deterministic")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DeclarationError(
+            f"{where}attributes cannot be compared: {error}; ignore them, or use strings"
+        ) from None
+    return hashlib.blake2b(text, digest_size=8).hexdigest()
+
+
+def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Action:
+    if synced.job_of:
+        try:
+            return enqueue(synced.job_of(row), args, where)
+        except ClockError as error:
+            raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
+    if isinstance(synced.do, Enqueueable):
+        return enqueue(synced.do, args, where)
+    return Call(synced.do, (row,))
+
+
+def _values(row: object) -> dict[str, Any]:
+    """The fields of the row that are neither None nor empty."""
+    found = ((name, _field(row, name)) for name in _FIELDS)
+    given = {name: value for name, value in found if value is not None and value != ""}
+    return given | {name: bool(given[name]) for name in _FLAGS if given.get(name) in (0, 1)}
+
+
+def _field(row: object, name: str) -> Any:
+    value = row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
+    return value() if callable(value) and name != "if_" else value

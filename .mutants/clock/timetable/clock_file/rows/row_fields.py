@@ -1,0 +1,74 @@
+"""The fields of declarations that are data, from a database or a YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clock.errors import ArgumentsError, DeclarationError
+from clock.timetable.action import DUE_AT, Enqueue
+from clock.timetable.clock_file.clockwork_form import OPTIONS, read_options
+from clock.timetable.clock_file.draft import Entry
+from clock.timetable.clock_file.options import check_option, take_options
+from clock.timetable.clock_file.written import KINDS, Written
+from clock.timetable.periods import parse_period
+
+#: The fields of a row for when it is due and how it fires.
+FIELDS = ("every", *KINDS, *OPTIONS)
+_LENGTHS = {"catch_up_within", "spread", "jitter"}  # may be texts: "10 minutes"
+
+
+def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
+    """The entry, without an action, of a declaration whose fields are `values`.
+
+    Raises DeclarationError, which starts with `source` and names the event.
+    """
+    entry = Entry(source, name=name)
+    where = f"{source}: {name!r}: "
+    check_option(f"{source}: ", "name", name)
+    options = dict(values)
+    given = {kind: options.pop(kind) for kind in ("every", *KINDS) if options.get(kind) is not None}
+    if len(given) != 1:
+        raise DeclarationError(f"{where}give one of every, {', '.join(KINDS)}")
+    [(kind, text)] = given.items()
+    try:
+        for length in _LENGTHS & options.keys():
+            options[length] = parse_period(options[length])
+        if kind == "every":
+            read_options(entry, parse_period(text), where, **{**options, "at": _times(options)})
+            return entry
+    except ValueError as error:
+        raise DeclarationError(f"{where}{error}") from None
+    _read_kind(entry, KINDS[kind](where, text), where, options)
+    return entry
+
+
+def enqueue(job: Any, args: object, where: str) -> Enqueue:
+    """The action that pushes `job` with `args`. The text "DUE_AT" is replaced by the due instant.
+
+    Raises DeclarationError if the job does not accept the arguments.
+    """
+    listed = list(args) if isinstance(args, (list, tuple)) else [args]
+    action = Enqueue(job, tuple(DUE_AT if arg == "DUE_AT" else arg for arg in listed))
+    try:
+        action.check()
+    except ArgumentsError as error:
+        raise DeclarationError(f"{where}{error}") from None
+    return action
+
+
+def _times(options: Mapping[str, Any]) -> object:
+    """`at` as a list if it is a text of several times, "06:00, 18:00"."""
+    at = options.get("at")
+    return [text.strip() for text in at.split(",")] if isinstance(at, str) and "," in at else at
+
+
+def _read_kind(entry: Entry, written: Written, where: str, options: dict[str, Any]) -> None:
+    for name in ("at", "skip_first_run"):
+        if options.pop(name, None):
+            raise DeclarationError(f"{where}{written.kind} takes no {name}: {written.has_time}")
+    if written.zone is not None and options.setdefault("tz", written.zone) != written.zone:
+        raise DeclarationError(f"{where}{written.kind} has the zone {written.zone}, and tz is {options['tz']!r}")
+    take_options(entry, where, options)
+    entry.schedule = written.words
+    entry.make_trigger = lambda zone, _name: written.trigger(zone, entry.adjustments.dst)

@@ -1,0 +1,153 @@
+"""Events of YAML files: their fields, with our names and with those of sidekiq-cron and sidekiq-scheduler.
+
+Our fields are `every`, `cron`, `rrule` or `sun`, `at`, `tz`, `job`, `args`, `queue`, `description`, `enabled`, and
+the options of Clockwork's form that are data. `every` alone is first due after one period, as in the fluent form:
+deploying a file fires nothing. A Ruby field that is not supported here is an error, so nothing is lost silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from clock.config import Declared
+from clock.errors import ClockError, DeclarationError
+from clock.timetable.action import DUE_METADATA, DUE_TIMESTAMP
+from clock.timetable.clock_file.draft import Entry
+from clock.timetable.clock_file.options import check_option, hint
+from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
+from clock.timetable.clock_file.written import KINDS
+from clock.timetable.periods import listed
+from clock.timetable.triggers.cron import split_zone
+from clock.timetable.triggers.fugit import as_debians
+
+_OURS = (*(name for name in FIELDS if name not in ("if_", "thread")), "job", "args", "queue", "retry", "enabled")
+#: Ruby's names for our fields. An `interval` counts from the end of a run; here it counts from its start.
+_RENAMED = {"class": "job", "klass": "job", "interval": "every", "status": "enabled"}
+#: Fields that matter only to Ruby, or that are read together with others.
+_ASIDE = {"source", "namespace", "symbolize_args", "active_job", "date_as_argument", "include_metadata"}
+_ONCE = "an event must recur; for a single run, push the job with perform_at or perform_in"
+_REFUSED = {
+    "in": _ONCE,
+    "first_in": "a first delay is not supported; remove it",
+    "first_at": "a first time is not supported; remove it",
+    "queue_name_prefix": "it belongs to Active Job; write the full queue name",
+    "queue_name_delimiter": "it belongs to Active Job; write the full queue name",
+}
+
+
+#: Finds a job class by its name in payloads; raises ClockError if the class is unknown.
+FindJob = Callable[[str], Any]
+
+
+def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
+    """The entry of an event declared in YAML; None if it is not enabled. Raises DeclarationError."""
+    where = f"{declared.where}: {declared.name!r}: "
+    values = _once_each(where, _in_our_words(where, declared.values, is_rubys=declared.is_rubys))
+    check_option(where, "enabled", values.get("enabled", True))
+    if not values.pop("enabled", True):
+        return None
+    job = _found(where, find_job, values.pop("job", declared.name))
+    options = {name: values.pop(name) for name in ("queue", "retry") if name in values}
+    if "retry" in options:
+        options["retry"] = _count(options["retry"])
+    args = _arguments(values.pop("args", None), declared.values)
+    if "every" in values and "at" not in values:
+        values.setdefault("skip_first_run", True)
+    entry = entry_of(declared.name, values, declared.where)
+    try:
+        action = enqueue(job.set(**options) if options else job, args, where)
+    except ClockError as error:
+        raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
+    entry.action = lambda _draft: action
+    return entry
+
+
+def _once_each(where: str, fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields by name. Raises DeclarationError for two values of one field: `class` and `klass`, `tz` twice."""
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        if found.setdefault(name, value) != value:
+            others = [given for given, ours in _RENAMED.items() if ours == name]
+            under = f" (as {listed([*others, name])})" if others else ""
+            raise DeclarationError(f"{where}{name}{under} is both {found[name]!r} and {value!r}; give it once")
+    return found
+
+
+def _in_our_words(where: str, values: Mapping[str, Any], *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
+    """The fields under our names. Raises DeclarationError for an unknown field."""
+    if "at" in values and not {"every", "interval", *KINDS} & set(values):
+        raise DeclarationError(f"{where}give one of every, {', '.join(KINDS)}; {_ONCE}")
+    for given, value in values.items():
+        name = _RENAMED.get(given, given)
+        if name in _REFUSED:
+            raise DeclarationError(f"{where}{name} is {value!r}: {_REFUSED[name]}")
+        if given == "status":
+            yield name, _is_enabled(where, value)
+        elif name in ("every", "cron") and isinstance(value, list) and value:
+            yield from _with_options(where, name, *value, is_rubys=is_rubys)
+        elif name == "cron" and isinstance(value, str):
+            yield from _cron(where, " ".join(value.split()), is_rubys=is_rubys)
+        elif name in _OURS:
+            if value is not None:
+                yield name, value
+        elif name not in _ASIDE:
+            raise DeclarationError(f"{where}unknown field {given!r}; {hint(given, _OURS)}")
+
+
+def _count(retry: object) -> object:
+    """sidekiq-cron's number of retries may be a text."""
+    return int(retry) if isinstance(retry, str) and retry.isdecimal() else retry
+
+
+def _is_enabled(where: str, status: object) -> bool:
+    if status not in ("enabled", "disabled"):
+        raise DeclarationError(f"{where}status is {status!r}; it must be 'enabled' or 'disabled'")
+    return status == "enabled"
+
+
+def _with_options(
+    where: str, name: str, value: object, *options: object, is_rubys: bool
+) -> Iterator[tuple[str, Any]]:
+    """sidekiq-scheduler's list of a period or a cron expression, and options."""
+    for option in options:
+        fields = option if isinstance(option, dict) else {str(option): None}
+        yield from _in_our_words(where, fields, is_rubys=is_rubys)
+    yield from _in_our_words(where, {name: value}, is_rubys=is_rubys)
+
+
+def _cron(where: str, text: str, *, is_rubys: bool) -> Iterator[tuple[str, Any]]:
+    """A cron expression, which may end with its zone; with fugit's rules if it is from a Ruby file."""
+    expression, zone = split_zone(text)
+    if zone:
+        yield "tz", _zone(where, zone)
+    yield "cron", as_debians(expression) if is_rubys else expression
+
+
+def _zone(where: str, text: str) -> str | timezone:
+    """The zone's name, or an offset from UTC: Z, +09:00. Raises DeclarationError."""
+    if not text.startswith(("+", "-")):
+        return "UTC" if text == "Z" else text
+    try:
+        found = datetime.strptime(text, "%z").tzinfo
+    except ValueError:
+        raise DeclarationError(f"{where}unknown time zone {text!r}; write an offset as +09:00") from None
+    assert isinstance(found, timezone)  # noqa: S101  # %z always gives this type
+    return found
+
+
+def _found(where: str, find_job: FindJob, name: object) -> Any:
+    if not isinstance(name, str):
+        raise DeclarationError(f"{where}job is {name!r}; it must be the name of a job class")
+    try:
+        return find_job(name)
+    except ClockError as error:
+        raise DeclarationError(f"{where}{error}") from None
+
+
+def _arguments(args: object, values: Mapping[str, Any]) -> list[object]:
+    """The arguments as a list. Ruby's files may add the due instant as the last one."""
+    listed = [] if args is None else list(args) if isinstance(args, list) else [args]
+    listed += [DUE_TIMESTAMP] if values.get("date_as_argument") is True else []
+    return listed + ([DUE_METADATA] if values.get("include_metadata") is True else [])

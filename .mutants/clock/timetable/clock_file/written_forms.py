@@ -1,0 +1,71 @@
+"""The forms of the clock file whose schedule is one text: `cron("*/5 9-17 * * mon-fri").do(SomeJob)`."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Never
+
+from clock.errors import DeclarationError
+from clock.timetable.clock_file import draft
+from clock.timetable.clock_file.builder import Builder
+from clock.timetable.clock_file.written import KINDS, Written
+from clock.timetable.triggers.intervals import Trigger
+
+
+class WrittenJob(Builder):
+    """The result of `cron`, `rrule` and `sun`: it has the methods of the fluent form, without units and times."""
+
+    def __init__(self, written: Written, zone: tzinfo | None) -> None:
+        self._form = f"{written.kind}(...)"
+        self._written = written
+        super().__init__(1, draft.current().scheduler)
+        self._entry.zone = zone
+
+    def at(self, time_str: str, tz: str | None = None) -> Never:
+        """Not supported: the text already gives the time. Raises DeclarationError."""
+        raise self._error(f"{self._form} takes no at(...): {self._written.has_time}")
+
+    def _check(self) -> None:
+        if self.unit is not None or self.latest is not None:
+            raise self._error(f"{self._form} takes no unit and no to(...): {self._written.has_time}")
+
+    def _words(self) -> str:
+        return self._written.words
+
+    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
+        return self._written.trigger(zone, self._entry.adjustments.dst)
+
+
+def cron(expression: str, tz: str | tzinfo | None = None) -> WrittenJob:
+    """Declare an event by a cron expression: five fields, six with seconds first, or `@hourly`, `@daily`...
+
+    Raises DeclarationError.
+    """
+    return _declared("cron", expression, tz)
+
+
+def rrule(rule: str, tz: str | tzinfo | None = None) -> WrittenJob:
+    """Declare an event by a recurrence rule of iCalendar: `FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=18;BYMINUTE=0`.
+
+    A DTSTART may precede it: `DTSTART;TZID=Europe/Berlin:20260105T090000 RRULE:FREQ=WEEKLY;INTERVAL=2`.
+    Without it the rule starts when the event is first seen. Needs the extra `calendars`. Raises DeclarationError.
+    """
+    return _declared("rrule", rule, tz)
+
+
+def sun(event: str, tz: str | tzinfo | None = None) -> WrittenJob:
+    """Declare an event by the sun at a latitude and longitude: `30 minutes before sunset at 52.52, 13.405`.
+
+    The events are `dawn`, `sunrise`, `noon`, `sunset` and `dusk`; dawn and dusk are civil. `tz` affects only
+    `except_on` and output. Needs the extra `calendars`. Raises DeclarationError.
+    """
+    return _declared("sun", event, tz)
+
+
+def _declared(kind: str, text: object, tz: str | tzinfo | None) -> WrittenJob:
+    where = f"{draft.where()}: "
+    written = KINDS[kind](where, text)
+    if written.zone is not None and tz is not None and str(tz) != written.zone:
+        raise DeclarationError(f"{where}{kind} has the zone {written.zone}, and tz is {tz!r}; give one")
+    zone = written.zone if tz is None else tz
+    return WrittenJob(written, None if zone is None else draft.zone_named(zone))

@@ -1,0 +1,74 @@
+"""Names of time zones as people write them: those of the tz database in any case, and hints for those of Rails."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+#: Rails' names of zones that are not the city's name.
+_RAILS = {
+    "Eastern Time (US & Canada)": "America/New_York",
+    "Central Time (US & Canada)": "America/Chicago",
+    "Mountain Time (US & Canada)": "America/Denver",
+    "Pacific Time (US & Canada)": "America/Los_Angeles",
+    "Atlantic Time (Canada)": "America/Halifax",
+    "Indiana (East)": "America/Indiana/Indianapolis",
+    "Arizona": "America/Phoenix",
+    "Hawaii": "Pacific/Honolulu",
+    "Alaska": "America/Juneau",
+    "Newfoundland": "America/St_Johns",
+    "Brasilia": "America/Sao_Paulo",
+    "Saskatchewan": "America/Regina",
+    "Central America": "America/Guatemala",
+    "West Central Africa": "Africa/Algiers",
+    "Bern": "Europe/Zurich",
+    "Edinburgh": "Europe/London",
+    "Pretoria": "Africa/Johannesburg",
+    "St. Petersburg": "Europe/Moscow",
+    "Ekaterinburg": "Asia/Yekaterinburg",
+    "Islamabad": "Asia/Karachi",
+    "Abu Dhabi": "Asia/Dubai",
+    "Chennai": "Asia/Kolkata",
+    "Mumbai": "Asia/Kolkata",
+    "New Delhi": "Asia/Kolkata",
+    "Beijing": "Asia/Shanghai",
+    "Hanoi": "Asia/Bangkok",
+    "Osaka": "Asia/Tokyo",
+    "Sapporo": "Asia/Tokyo",
+    "Canberra": "Australia/Sydney",
+    "Wellington": "Pacific/Auckland",
+}
+
+
+def find_zone(name: str) -> ZoneInfo | None:
+    """The zone of that name in the tz database, in upper or lower case, as pytz accepts it, or None.
+
+    >>> find_zone("europe/berlin")
+    zoneinfo.ZoneInfo(key='Europe/Berlin')
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        exact = _by_lower_case().get(name.lower())
+        return None if exact in (None, name) else ZoneInfo(exact)
+
+
+def hint_of_zone(name: str) -> str:
+    """The text to write instead of an unknown zone name.
+
+    >>> hint_of_zone("Eastern Time (US & Canada)"), hint_of_zone("Kuala Lumpur"), hint_of_zone("Europe/Berln")
+    ("; write 'America/New_York'", "; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")
+    """
+    known = sorted(_by_lower_case().values())
+    city = "/" + name.removesuffix(" Is.").replace(" ", "_")
+    place = _RAILS.get(name) or next((zone for zone in known if zone.endswith(city)), None)
+    if place:
+        return f"; write {place!r}"
+    near = get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else "; use a name of the tz database: 'Europe/Berlin'"
+
+
+@lru_cache(maxsize=1)
+def _by_lower_case() -> dict[str, str]:
+    return {name.lower(): name for name in available_timezones()}

@@ -1,0 +1,138 @@
+"""An event: a named entry of the clock file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Literal
+
+from clock.timetable.action import Action, Enqueue, PackedPush
+from clock.timetable.monitor import Monitor
+from clock.timetable.triggers.adjustments import NONE, Adjustments
+from clock.timetable.triggers.counting import Counting, written
+from clock.timetable.triggers.intervals import Trigger
+from clock.timetable.triggers.until import Moment
+from clock.timetable.triggers.zone_offsets import FOREVER, to_datetime, to_seconds
+
+CatchUp = Literal["latest", "all", "skip"]
+Overlap = Literal["allow", "skip", "queue_one"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """When it is due, what it does, and on which condition.
+
+    `schedule` is the schedule in words. `declaration` adds all that the due instants depend on; if it changes, the
+    event gets a new anchor. `asks_again`: a due instant that the condition refuses does not use up the period
+    (Clockwork's form). `overlap` is what happens at a due instant while the job of the previous run is unfinished.
+    `was` has the event's former names, the oldest first: their entries in the ledger are the event's.
+    """
+
+    name: str
+    schedule: str
+    declaration: str
+    zone: tzinfo
+    trigger: Trigger
+    action: Action
+    source: str
+    condition: Callable[[datetime], object] | None = None
+    thread: bool = False
+    catch_up: CatchUp = "latest"
+    catch_up_within: timedelta = timedelta(hours=1)
+    overlap: Overlap = "allow"
+    description: str | None = None
+    tags: frozenset[Hashable] = frozenset()
+    until: Moment | None = None
+    adjustments: Adjustments = NONE
+    asks_again: bool = False
+    was: tuple[str, ...] = ()
+    monitor: Monitor | None = None
+
+    @property
+    def enqueues(self) -> bool:
+        """Whether the action pushes a job; otherwise its code runs in the clock."""
+        return isinstance(self.action, Enqueue)
+
+    @property
+    def packed_push(self) -> PackedPush | None:
+        """The push of the action, if it is known without running the action."""
+        return self.action.packed if isinstance(self.action, Enqueue) else None
+
+    def next_after(
+        self, after: datetime, *, anchor: datetime, previous: datetime | None = None, counted: str = ""
+    ) -> datetime | None:
+        """The first due instant after `after`, of the event anchored at `anchor`; None: never.
+
+        All instants are aware, in UTC; the anchor is a whole second. `previous` is optional: the last due instant
+        not after `after`. It saves work and never changes the result. `counted` is the ledger's value for an event
+        that asks its condition again; without it, all earlier due instants count. Only Clockwork's form may be due
+        at its anchor: call this with a second before it.
+        """
+        if self.asks_again and counted:
+            found = self.asked_between(to_seconds(after), FOREVER, anchor=anchor, counted=counted)
+        else:
+            found = self.due_between(to_seconds(after), FOREVER, anchor=anchor, previous=previous)
+        return next(map(to_datetime, found), None)
+
+    def due_between(
+        self, after: int, end: int, *, anchor: datetime, previous: datetime | None = None
+    ) -> Iterable[int]:
+        """The due instants in (after, end], lazily and in order, in seconds since 1970 in UTC.
+
+        The result is the same as that of `next_after` one by one, many times faster.
+        """
+        decided = None if previous is None else to_seconds(previous)
+        return self.trigger.due_between(after, end, to_seconds(anchor), decided)
+
+    def asked_between(self, after: int, end: int, *, anchor: datetime, counted: str) -> Iterable[int]:
+        """When an event that asks again checks its condition in (after, end], as long as the condition refuses.
+
+        In seconds since 1970. `counted` is the ledger's value, as `counted_from` returns it.
+        """
+        counting, start = Counting(self.trigger), to_seconds(anchor)
+        return counting.asked_between(after, end, start, counting.read(counted, start, None))
+
+    def counted_from(self, counted: str, *, anchor: datetime, previous: datetime | None) -> str:
+        """The value that the next due instant counts from, by the ledger's `counted`, which may be invalid.
+
+        Without it, all due instants up to `previous` count. Empty for an event that does not ask again.
+        """
+        if not self.asks_again:
+            return ""
+        last = None if previous is None else to_seconds(previous)
+        return written(Counting(self.trigger).read(counted, to_seconds(anchor), last))
+
+    def counted_after(self, due: datetime, *, anchor: datetime, counted: str) -> str:
+        """The new value once the due instant counts, as its condition did not refuse it."""
+        counting, start = Counting(self.trigger), to_seconds(anchor)
+        return written(counting.after(to_seconds(due), start, counting.read(counted, start, None)))
+
+    def last_counted(self, *, anchor: datetime, counted: str) -> datetime | None:
+        """The latest due instant that counted; None: there is not one yet."""
+        counting, start = Counting(self.trigger), to_seconds(anchor)
+        last = counting.last(start, counting.read(counted, start, None))
+        return None if last is None else to_datetime(last)
+
+    def asked_again_after(self, previous: datetime | None, *, anchor: datetime, counted: str) -> bool:
+        """Whether `previous`, the last decided instant, did not count, so the condition is asked again."""
+        if not self.asks_again or previous is None:
+            return False
+        return self.last_counted(anchor=anchor, counted=counted) != previous
+
+    def run(self, due: datetime) -> object:
+        """Run the action for the firing at `due`; returns what the action returns."""
+        return self.action(due, self.zone)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.declaration}: {self.action}"
+
+
+def wrong_rename(event: Event, names: Container[str]) -> str | None:
+    """Why the event cannot have its former names, if other events have `names`; None: it can."""
+    for old in event.was:
+        if old == event.name:
+            return f"was={old!r} is its own name; was= takes the names that it had before"
+        if old in names:
+            return f"was={old!r} is the name of another event; an event and its old name cannot both be declared"
+    return None

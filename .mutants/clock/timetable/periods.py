@@ -1,0 +1,93 @@
+"""Periods of time in words: read from YAML files and database rows, and written for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from math import isnan
+
+_UNITS = {
+    "week": timedelta(weeks=1),
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "second": timedelta(seconds=1),
+}
+_SHORT = {
+    "w": "week", "d": "day", "h": "hour", "hr": "hour",
+    "m": "minute", "min": "minute", "s": "second", "sec": "second",
+}  # fmt: skip
+LONGEST_PERIOD = 36_525 * 86_400  # seconds; a period over a century is a mistake, and would leave the calendar
+_SYMBOLS = {"hour": "h", "minute": "min", "second": "s"}
+NOT_AT_FIRST = ", not at first"  # the end of a schedule in words, if the first due instant is skipped
+_PART = re.compile(r"(?P<count>[0-9]+(?:\.[0-9]+)?)?\s*(?P<unit>[A-Za-z]+)(?:\s*,\s*|\s+and\s+|\s*)")
+ACCEPTED_PERIOD = "'10 minutes', 'day', '1h30m', '1.5 hours', '2 hours and 30 minutes' or a number of seconds"
+_LENGTH_DIFFERS = {"M": "months", "mon": "months", "month": "months", "y": "years", "year": "years"}
+
+
+def parse_period(value: object) -> timedelta:
+    """The period of a timedelta, a number of seconds or a text. Raises ValueError.
+
+    >>> parse_period("1h30m"), parse_period("2 weeks"), parse_period(90)
+    (datetime.timedelta(seconds=5400), datetime.timedelta(days=14), datetime.timedelta(seconds=90))
+    """
+    try:
+        return _period(value)
+    except OverflowError:
+        raise ValueError(f"{value!r:.40} is too long for a period") from None
+
+
+def _period(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and not isnan(value):
+        return timedelta(seconds=value)
+    text = value.strip() if isinstance(value, str) else ""
+    if text.isdigit():
+        return timedelta(seconds=int(text))
+    if not text or _PART.sub("", text):
+        raise ValueError(f"invalid period {value!r}; use {ACCEPTED_PERIOD}")
+    return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())
+
+
+def _part(value: object, found: re.Match[str]) -> timedelta:
+    word = found["unit"].lower()
+    differing = _LENGTH_DIFFERS.get(found["unit"]) or _LENGTH_DIFFERS.get(word.removesuffix("s"))
+    if differing:  # files of Ruby's schedulers have M and y
+        hint = ", or 'm' for minutes" if found["unit"] == "M" else ""
+        raise ValueError(f"{value!r} counts {differing}, whose length varies; write a cron expression{hint}")
+    unit = _SHORT.get(word) or _SHORT.get(word.removesuffix("s"), word.removesuffix("s"))
+    if unit not in _UNITS:
+        raise ValueError(f"{value!r} has the unknown unit {found['unit']!r}; use {', '.join(_UNITS)}")
+    return float(found["count"] or 1) * _UNITS[unit]
+
+
+def listed(words: Iterable[str]) -> str:
+    """A list of words for people.
+
+    >>> listed(["06:00", "12:00", "18:00"])
+    '06:00, 12:00 and 18:00'
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def counted(period: timedelta) -> str:
+    """A short period with its number, for people: `1 h`, `90 min`, `2 days`."""
+    words = period_words(period)
+    number, unit = words.split() if words[0].isdigit() else ("1", words)
+    return f"{number} {_SYMBOLS.get(unit.removesuffix('s'), unit)}"
+
+
+def period_words(period: timedelta) -> str:
+    """A period for people, in as few units as possible; without the number if it is 1.
+
+    >>> period_words(timedelta(days=1)), period_words(timedelta(minutes=90)), period_words(timedelta(hours=26))
+    ('day', '90 minutes', '26 hours')
+    """
+    for name, unit in _UNITS.items():
+        if period >= unit and not period % unit:
+            count = period // unit
+            return name if count == 1 else f"{count} {name}s"
+    return f"{period.total_seconds():g} seconds"

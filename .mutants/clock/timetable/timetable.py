@@ -1,0 +1,116 @@
+"""The timetable: all declarations of a clock file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+from schedule import Scheduler
+
+from clock.errors import UnknownEvent
+from clock.timetable.action import Enqueueable
+from clock.timetable.event import CatchUp, Event
+from clock.timetable.triggers.zone_offsets import DAY, to_seconds
+
+_WINDOW = 32 * DAY  # due instants are sorted in windows of this many seconds, which limits the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of `configure`: the zone of events without their own, and how the clock runs."""
+
+    tz: tzinfo
+    sleep_timeout: float = 1.0
+    max_threads: int = 10
+    thread: bool = False
+    catch_up: CatchUp = "latest"
+    catch_up_within: timedelta = timedelta(hours=1)
+    logger: logging.Logger | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """The callbacks that `on` has registered."""
+
+    before_tick: Sequence[Callable[..., object]] = ()
+    after_tick: Sequence[Callable[..., object]] = ()
+    before_run: Sequence[Callable[..., object]] = ()
+    after_run: Sequence[Callable[..., object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedEvents:
+    """Events that live in a database: `load()` returns their rows. It is called again `every` so often.
+
+    `do`, a job class or a function of the row, is their action; `source` is file and line of the declaration.
+    `job_of` returns the job class of a row, if rows have different ones; it may raise ClockError. If it
+    returns no rows and `is_optional`, the log does not mention it.
+    """
+
+    load: Callable[[], Iterable[object]]
+    every: timedelta
+    do: Callable[..., object] | Enqueueable
+    source: str
+    job_of: Callable[[Any], Enqueueable] | None = None
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The events of the clock file at `path`, in its order, and the settings of the file."""
+
+    path: Path
+    events: Sequence[Event]
+    settings: Settings
+    callbacks: Callbacks = field(default_factory=Callbacks)
+    error_handlers: Sequence[Callable[[BaseException], object]] = ()
+    synced: Sequence[SyncedEvents] = ()
+    zone_source: str = ""  # in words: the source of the zone in `settings`
+    names: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)  # that the file defines
+    scheduler: Scheduler | None = field(default=None, repr=False, compare=False)  # holds the fluent declarations
+    by_name: Mapping[str, Event] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {event.name: event for event in self.events})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a clock would have nothing to do: no events, no database events, no tick callbacks."""
+        return not (self.events or self.synced or self.callbacks.before_tick or self.callbacks.after_tick)
+
+    def event(self, name: str) -> Event:
+        """The event with this name. Raises UnknownEvent with the closest names, or all names if they are few."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            now = next((event.name for event in self.events if name in event.was), None)
+            raise UnknownEvent(name, list(self.by_name), now=now) from None
+
+    def due_between(
+        self, start: datetime, end: datetime, *, anchors: Mapping[str, datetime] | None = None
+    ) -> Iterator[tuple[int, Event]]:
+        """The due instants in (start, end]: (seconds since 1970 in UTC, event), in file order at one instant.
+
+        `anchors` are by the events' names; an event without one is anchored at `start`.
+        """
+        anchors = {} if anchors is None else anchors
+        anchored = [(event.trigger, to_seconds(anchors.get(event.name, start))) for event in self.events]
+        previous: list[int | None] = [None] * len(anchored)
+        low, last = to_seconds(start), to_seconds(end)
+        while low < last:
+            high = min(low + _WINDOW, last)
+            found: list[int] = []
+            for place, (trigger, anchor) in enumerate(anchored):
+                dues = list(trigger.due_between(low, high, anchor, previous[place]))
+                if dues:
+                    previous[place] = dues[-1]
+                    found += [due * len(anchored) + place for due in dues]
+            found.sort()  # one whole number each, instant before place: rows that are in order merge fast
+            for number in found:
+                due, place = divmod(number, len(anchored))
+                yield due, self.events[place]
+            low = high

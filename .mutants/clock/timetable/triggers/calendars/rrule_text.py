@@ -1,0 +1,174 @@
+"""The text of a recurrence rule: `DTSTART;TZID=Europe/Berlin:20260105T090000 RRULE:FREQ=WEEKLY;INTERVAL=2`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import product
+
+from clock.timetable.triggers.calendar_days import month_of
+from clock.timetable.triggers.zone_offsets import DAY, date_of, to_seconds
+
+MOST_COUNTED = 10_000  # runs that COUNT may name: they are counted from DTSTART
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+_START = re.compile(r"DTSTART(?:;TZID=(?P<zone>[^:;]+)|;VALUE=DATE)?:(?P<at>\S+)\s+")
+_STAMP = re.compile(r"(?P<day>\d{8})(T(?P<time>\d{6})(?P<utc>Z?))?")
+#: part -> the values that it accepts, as a pattern of one value or as the range of its absolute number
+_PARTS: Mapping[str, str | range] = {
+    "BYDAY": r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)",
+    "BYMONTH": range(1, 13), "BYMONTHDAY": range(1, 32), "BYYEARDAY": range(1, 367), "BYWEEKNO": range(1, 54),
+    "BYSETPOS": range(1, 367), "BYHOUR": range(24), "BYMINUTE": range(60), "BYSECOND": range(60),
+}  # fmt: skip
+_MAY_BE_NEGATIVE = ("BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS")
+_OF_TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_OF_DAYS = ("BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """A parsed rule. Instants and wall-clock times are in seconds, see `zone_offsets`."""
+
+    text: str  # canonical
+    parts: tuple[tuple[str, str], ...]
+    start: int | None  # DTSTART, as a wall-clock time
+    zone: str | None  # of DTSTART
+    until: int | None  # a wall-clock time
+    until_utc: int | None
+    count: int | None
+    interval: int
+
+    @property
+    def frequency(self) -> str:
+        """YEARLY, MONTHLY, WEEKLY or DAILY."""
+        return dict(self.parts)["FREQ"]
+
+    def times(self, start: int) -> tuple[int, ...]:
+        """The times of day, in seconds, of a rule that starts at the wall-clock time `start`."""
+        given, time = dict(self.parts), start % DAY
+        usual = {"BYHOUR": time // 3600, "BYMINUTE": time // 60 % 60, "BYSECOND": time % 60}
+        hours, minutes, seconds = (
+            map(int, given[name].split(",")) if name in given else [at] for name, at in usual.items()
+        )
+        return tuple(sorted({(h * 60 + m) * 60 + s for h, m, s in product(hours, minutes, seconds)}))
+
+    def day_rule(self, start: int) -> str:
+        """The rule without times and end, with the parts that it takes from the day it starts on."""
+        parts = {"WKST": "MO"} | {
+            name: value for name, value in self.parts if name not in ("BYHOUR", "BYMINUTE", "BYSECOND")
+        }
+        if not set(parts).intersection(_OF_DAYS) - {"BYMONTH"}:
+            day = date_of(start)
+            if self.frequency == "WEEKLY":
+                parts["BYDAY"] = _DAYS[day.weekday()]
+            elif self.frequency in ("MONTHLY", "YEARLY"):
+                parts["BYMONTHDAY"] = str(day.day)
+                if self.frequency == "YEARLY":
+                    parts.setdefault("BYMONTH", str(day.month))
+        return ";".join(f"{name}={value}" for name, value in parts.items())
+
+    def aligned(self, start: int, low: int) -> int:
+        """A day, mostly close to `low`, from which the rule finds the same days >= `low` as from `start`."""
+        if low - start <= 2 * self.interval:
+            return start
+        if self.frequency in ("DAILY", "WEEKLY"):
+            step = self.interval * (7 if self.frequency == "WEEKLY" else 1)
+            return start + max(0, (low - start) // step - 1) * step
+        step = self.interval * (12 if self.frequency == "YEARLY" else 1)
+        months = max(0, (month_of(low) - month_of(start)) // step - 1) * step
+        if not months:
+            return start
+        month = month_of(start) + months
+        first = datetime(month // 12, 1 if self.frequency == "YEARLY" else month % 12 + 1, 1, tzinfo=UTC)
+        return to_seconds(first) // DAY
+
+
+def parse_rrule(given: object) -> RuleText:
+    """Parse the text of a rule. Raises ValueError with the mistake."""
+    if not isinstance(given, str):
+        raise ValueError("it must be a string")
+    text = " ".join(given.split()).upper() if "TZID" not in given.upper() else " ".join(given.split())
+    start = _START.match(text + " ")
+    text = text[start.end() :] if start else text
+    parts = dict(_part(part) for part in text.upper().removeprefix("RRULE:").strip(" ;").split(";"))
+    wall, is_utc = _stamp("DTSTART", start["at"]) if start else (None, False)
+    end, end_is_utc = _stamp("UNTIL", parts["UNTIL"], of_day=DAY - 1) if "UNTIL" in parts else (None, False)
+    count, interval = (_number(parts, name) for name in ("COUNT", "INTERVAL"))
+    _check(parts, wall, count, interval or 1)
+    shown = ";".join(f"{name}={value}" for name, value in parts.items())
+    return RuleText(
+        text=f"{start[0].strip()} {shown}" if start else shown,
+        parts=tuple((name, value) for name, value in parts.items() if name not in ("UNTIL", "COUNT")),
+        start=wall,
+        zone="UTC" if is_utc else start["zone"] if start else None,
+        until=None if end_is_utc else end,
+        until_utc=end if end_is_utc else None,
+        count=count,
+        interval=interval or 1,
+    )
+
+
+def _part(part: str) -> tuple[str, str]:
+    """The name and the value of `NAME=value`, checked. Raises ValueError."""
+    name, _, value = part.partition("=")
+    known = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", *_PARTS)
+    if name not in known:
+        raise ValueError(f"unknown part {part!r:.60}; available: {', '.join(known)}")
+    for one in value.split(",") if name in _PARTS else ():
+        if not _is_value(name, one):
+            raise ValueError(f"{name} has the invalid value {one!r:.40}")
+    if name == "WKST" and value not in _DAYS:
+        raise ValueError(f"WKST is {value!r:.40}; it must be one of {', '.join(_DAYS)}")
+    return name, value
+
+
+def _is_value(name: str, one: str) -> bool:
+    accepted = _PARTS[name]
+    if isinstance(accepted, str):
+        return re.fullmatch(accepted, one) is not None
+    sign, digits = (one[:1] if one[:1] in ("+", "-") else ""), one.lstrip("+-")
+    return digits.isdecimal() and int(digits) in accepted and (not sign or name in _MAY_BE_NEGATIVE)
+
+
+def _number(parts: Mapping[str, str], name: str) -> int | None:
+    """The number of COUNT or INTERVAL; None: not given. Raises ValueError."""
+    value = parts.get(name)
+    if value is not None and not (value.isdecimal() and 1 <= int(value) <= MOST_COUNTED):
+        raise ValueError(f"{name} is {value!r:.40}; it must be a number from 1 to {MOST_COUNTED}")
+    return None if value is None else int(value)
+
+
+def _stamp(name: str, text: str, of_day: int = 0) -> tuple[int, bool]:
+    """The seconds of 20261231T180000, and whether it is in UTC; without a time, the second `of_day`."""
+    found = _STAMP.fullmatch(text)
+    try:
+        assert found is not None  # noqa: S101  # it becomes the error below
+        at = datetime.strptime(found["day"] + (found["time"] or "000000"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except (AssertionError, ValueError):
+        raise ValueError(f"{name} is {text!r:.40}; write 20261231T180000, or 20261231T180000Z for UTC") from None
+    return to_seconds(at) + (0 if found["time"] else of_day), bool(found["utc"])
+
+
+def _check(parts: Mapping[str, str], start: int | None, count: int | None, interval: int) -> None:
+    for problem in _problems(parts, start, count, interval):
+        raise ValueError(problem)
+
+
+def _problems(parts: Mapping[str, str], start: int | None, count: int | None, interval: int) -> Iterator[str]:
+    frequency = parts.get("FREQ", "")
+    if frequency in ("HOURLY", "MINUTELY", "SECONDLY"):
+        yield f"FREQ={frequency} is not supported; write every(n).{frequency[:-2].lower()}s or a cron expression"
+    elif frequency not in _FREQUENCIES:
+        yield f"FREQ is {frequency!r:.40}; it must be one of {', '.join(_FREQUENCIES)}"
+    if count is not None and "UNTIL" in parts:
+        yield "give either COUNT or UNTIL, not both"
+    if interval > 1 and start is None:
+        yield "INTERVAL needs DTSTART, from which it counts: DTSTART:20260105T090000"
+    if frequency in ("DAILY", "WEEKLY") and re.search(r"\d", parts.get("BYDAY", "")):
+        yield f"BYDAY={parts['BYDAY']} needs FREQ=MONTHLY or YEARLY"
+    if "BYSETPOS" in parts and any("," in parts.get(name, "") for name in _OF_TIMES):
+        yield "BYSETPOS counts days here; give one time of day"
+    if frequency != "YEARLY" and "BYWEEKNO" in parts:
+        yield "BYWEEKNO needs FREQ=YEARLY"

@@ -1,0 +1,127 @@
+"""Cron expressions: Debian cron's rules, as the `cronsim` package states them; the syntax is in `cron_fields`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import lru_cache
+
+from clock.timetable.triggers.calendar_days import DayRule, MatchingDays, MonthsOfYear
+from clock.timetable.triggers.cron_fields import HOUR as HOURS
+from clock.timetable.triggers.cron_fields import MINUTE as MINUTES
+from clock.timetable.triggers.cron_fields import MONTH, SECOND, days_of_month, never_comes, numbers, weekdays
+from clock.timetable.triggers.wall_times import AS_USUAL, EVERY_HOUR, FIXED, Dst, DstChoice, WallTimes
+from clock.timetable.triggers.zone_offsets import HOUR, MINUTE
+
+WORDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@noon": "0 12 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+#: A zone after an expression: a name of the tz database or an offset from UTC.
+_ZONE = re.compile(r"[A-Za-z]\w*(/[\w+-]+)+|[A-Z][A-Za-z]+([+-]?\d[A-Z]*)?|Z|utc|[+-]\d\d:?\d\d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A parsed cron expression: its days, its times of day in seconds, and the rule for zone changes."""
+
+    days: DayRule
+    times: tuple[int, ...]
+    dst: Dst
+
+
+def fields_of(expression: str) -> list[str]:
+    """The six fields of an expression, seconds first. Raises ValueError with a correction."""
+    text = WORDS.get(expression.lower(), expression).lower()
+    fields = text.split()
+    if zone := split_zone(expression)[1]:
+        raise ValueError(f"it ends with the zone {zone}; pass the zone as tz")
+    if text.startswith("@"):
+        raise ValueError(f"use {', '.join(WORDS)}")
+    if text.startswith("every "):
+        raise ValueError("sentences are not supported; write a cron expression, or a period under every")
+    if len(fields) == 7:
+        raise ValueError("a year field is not supported; use until")
+    if len(fields) not in (5, 6):
+        raise ValueError(f"it has {len(fields)} fields; it must have five, or six with seconds first")
+    return fields if len(fields) == 6 else ["0", *fields]
+
+
+def split_zone(expression: str) -> tuple[str, str]:
+    """The expression and the zone after it, as Ruby's fugit reads them; '' without a zone.
+
+    >>> split_zone("0 6 * * 1 Europe/Berlin"), split_zone("0 0 6 * * MON")
+    (('0 6 * * 1', 'Europe/Berlin'), ('0 0 6 * * MON', ''))
+    """
+    first, _, last = expression.rpartition(" ")
+    is_behind = len(first.split()) >= (1 if expression.startswith("@") else 5)
+    if is_behind and _ZONE.fullmatch(last) and not _is_weekday(last.lower()):
+        return first.strip(), last
+    return expression, ""
+
+
+@lru_cache(maxsize=1024)  # parsing takes longer than a search
+def read(expression: str) -> Fields:
+    """Parse an expression of five fields, or a word such as `@daily`. Raises ValueError with the mistake.
+
+    A sixth field, before the others, is for seconds. A minute or hour that starts with a star is a wildcard: its
+    event is due in every real hour.
+    """
+    second, minute, hour, day, month, weekday = fields_of(expression)
+    seconds, minutes = numbers(SECOND, second), numbers(MINUTES, minute)
+    months = numbers(MONTH, month)
+    at = [h * HOUR + m * MINUTE for h in sorted(numbers(HOURS, hour)) for m in sorted(minutes)]
+    return Fields(
+        _days(day, months, weekday),
+        tuple(time + second for time in at for second in sorted(seconds)),
+        EVERY_HOUR if minute.startswith(_STARS) or hour.startswith(_STARS) else FIXED,
+    )
+
+
+_STARS = ("*", "?", "/")
+
+
+def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
+    """The days of both day fields: either matches, or both if one starts with a star or ends with `&`."""
+    both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
+    plain, tests = days_of_month(day.removesuffix("&"))
+    is_weekday = weekdays(weekday.removesuffix("&"))
+    if both and never_comes(plain, tests, months):
+        raise ValueError(f"day of month is {day!r}; none of the expression's months has such a day")
+    combine = all if both else any
+    return MatchingDays(
+        lambda date: combine((date.day in plain or any(test(date) for test in tests), is_weekday(date))),
+        MonthsOfYear(months),
+    )
+
+
+def _is_weekday(text: str) -> bool:
+    try:
+        weekdays(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A cron expression, in a zone."""
+
+    expression: str
+    zone: tzinfo
+    dst: DstChoice = AS_USUAL
+
+    def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
+        """The due instants in (after, end], in order; the search ends after 50 years without a matching day."""
+        fields = read(self.expression)
+        return WallTimes(fields.days, fields.times, self.zone, self.dst.over(fields.dst)).instants(
+            max(after, anchor), end
+        )

@@ -1,0 +1,169 @@
+"""Times of day on calendar days, as instants in a zone: the one place that handles zone changes.
+
+All rules of days and times - fluent, Clockwork's, cron - are expanded here, one offset period at a time. Within
+such a period an instant is a wall-clock time minus the offset. Only between two periods the rule for zone changes
+matters. `FIXED` is Debian cron's rule for times of day, as the `cronsim` package states it; `EVERY_HOUR` is its
+rule for wildcards: at each matching time on the clock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal
+
+from clock.timetable.triggers.calendar_days import DayRule
+from clock.timetable.triggers.zone_offsets import DAY, OffsetPeriod, offsets_of
+
+#: How far a search goes, as in cronsim. The rarest day, 29 February on a given weekday, comes within 40 years.
+SEARCH_SECONDS = 50 * 366 * DAY
+
+
+Gap = Literal["shift", "skip"]
+Fold = Literal["first", "second", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dst:
+    """The rule for a time of day that a zone change skips (`gap`) or repeats (`fold`)."""
+
+    gap: Gap
+    fold: Fold
+
+
+FIXED = Dst("shift", "first")
+EVERY_HOUR = Dst("skip", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class DstChoice:
+    """The choice of a declaration; None: the default for its kind."""
+
+    gap: Gap | None = None
+    fold: Fold | None = None
+
+    def over(self, usual: Dst) -> Dst:
+        """The rule, with `usual` as the default."""
+        if self.gap is None and self.fold is None:
+            return usual
+        return Dst(self.gap or usual.gap, self.fold or usual.fold)
+
+
+AS_USUAL = DstChoice()
+
+
+@dataclass(frozen=True, slots=True)
+class WallTimes:
+    """The times of day `times`, in seconds and in order, on each of the `days`, in a zone."""
+
+    days: DayRule
+    times: tuple[int, ...]
+    zone: tzinfo
+    dst: Dst = FIXED
+
+    def instants(self, after: int, end: int) -> Instants:
+        """The instants in (after, end], in order."""
+        return Instants(self, after, end)
+
+    def readings(self, after: int, end: int) -> Iterator[tuple[int, int]]:
+        """The instants in (after, end], in order, each with its wall-clock time."""
+        for offset, walls in self.runs(after, end):
+            for wall in walls:
+                yield wall - offset, wall
+
+    def runs(self, after: int, end: int) -> Iterator[tuple[int, Walls]]:
+        """Runs of wall-clock times: (offset, the times); an instant is a time minus the offset."""
+        end = min(end, after + SEARCH_SECONDS)
+        soonest = next(iter(self.days.between((after - DAY) // DAY, (end + DAY) // DAY + 1)), None)
+        if soonest is None:
+            return
+        after = max(after, (soonest - 1) * DAY)
+        for period in offsets_of(self.zone).periods(after + 1, end):
+            if period.start > after and period.offset > period.before:
+                yield from self._shifted(period)
+            low, high = self._wall_range(period)
+            low = max(low, after + 1 + period.offset)
+            high = min(high, end + 1 + period.offset)
+            yield period.offset, self._walls(low, high)
+
+    def _wall_range(self, period: OffsetPeriod) -> tuple[int, int]:
+        """The wall-clock times, low <= wall < high, that count in this period; in a fold only a part does."""
+        low, high = period.start + period.offset, period.stop + period.offset
+        if self.dst.fold == "first" and period.before > period.offset:
+            low = period.start + period.before
+        if self.dst.fold == "second" and period.following < period.offset:
+            high = period.stop + period.following
+        return low, high
+
+    def _shifted(self, period: OffsetPeriod) -> Iterator[tuple[int, Walls]]:
+        """The run for the gap before an offset period: all times in it mean the period's first instant."""
+        low, high = period.start + period.before, period.start + period.offset
+        skipped = next(iter(self._walls(low, high)), None)
+        if self.dst.gap == "shift" and skipped is not None and not self._walls(high, high + 1):
+            yield skipped - period.start, self._walls(skipped, skipped + 1)
+
+    def _walls(self, low: int, high: int) -> Walls:
+        return Walls(self.days, self.times, low, high)
+
+
+class Walls:
+    """The wall-clock times low <= wall < high of a rule, in order, without zone changes."""
+
+    __slots__ = ("_days", "_high", "_low", "_times")
+
+    def __init__(self, days: DayRule, times: tuple[int, ...], low: int, high: int) -> None:
+        self._days = days
+        self._times = times
+        self._low = low
+        self._high = high
+
+    def __iter__(self) -> Iterator[int]:
+        for base, times in self._by_day():
+            for time in times:
+                yield base + time
+
+    def __len__(self) -> int:
+        return sum(len(times) for _, times in self._by_day())
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+    def __reversed__(self) -> Iterator[int]:
+        for base, times in reversed(list(self._by_day())):
+            for time in reversed(times):
+                yield base + time
+
+    def _by_day(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        times, low, high = self._times, self._low, self._high
+        for day in self._days.between(low // DAY, -(-high // DAY)):
+            base = day * DAY
+            if low <= base and base + DAY <= high:
+                yield base, times
+            else:
+                yield base, times[bisect_left(times, low - base) : bisect_left(times, high - base)]
+
+
+class Instants:
+    """The instants of a rule in (after, end], in order. They can be counted without computing each."""
+
+    __slots__ = ("_after", "_end", "_rule")
+
+    def __init__(self, rule: WallTimes, after: int, end: int) -> None:
+        self._rule = rule
+        self._after = after
+        self._end = end
+
+    def __iter__(self) -> Iterator[int]:
+        for offset, walls in self._rule.runs(self._after, self._end):
+            for wall in walls:
+                yield wall - offset
+
+    def __len__(self) -> int:
+        return sum(len(walls) for _, walls in self._rule.runs(self._after, self._end))
+
+    def __reversed__(self) -> Iterator[int]:
+        for offset, walls in reversed(list(self._rule.runs(self._after, self._end))):
+            for wall in reversed(walls):
+                yield wall - offset

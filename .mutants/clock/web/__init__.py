@@ -1,0 +1,21 @@
+from clock.web.access import LOCAL_HOSTS, Access, Gatekeeper, basic, local
+from clock.web.dashboard import Dashboard
+from clock.web.data import Source
+from clock.web.opening import open_dashboard, source_of
+from clock.web.request import Request, Response
+
+__all__ = [
+    # how it is opened
+    "LOCAL_HOSTS",
+    # what a host application uses
+    "Access",
+    "Dashboard",
+    "Gatekeeper",
+    "Request",
+    "Response",
+    "Source",
+    "basic",
+    "local",
+    "open_dashboard",
+    "source_of",
+]

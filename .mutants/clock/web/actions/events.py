@@ -1,0 +1,124 @@
+"""Pausing, resuming and running events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from clock.api import Events
+from clock.errors import UnknownEvent
+from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_event
+from clock.web.actions.action import Action, Input, Question, change, done, field, fields
+from clock.web.input.inputs import BadInput, choice, instant, limited
+from clock.web.page import Page, Visit
+from clock.web.request import Response
+
+LENGTHS: Mapping[str, timedelta] = {
+    "15m": timedelta(minutes=15),
+    "1h": timedelta(hours=1),
+    "4h": timedelta(hours=4),
+    "1d": timedelta(days=1),
+    "7d": timedelta(days=7),
+}
+LONGEST_NOTE = 300
+
+
+def _events(visit: Visit) -> list[str]:
+    """The events that are meant; those that neither the clock file nor a clock knows are an error."""
+    known = set(visit.data.event_names())
+    names = list(dict.fromkeys(fields(visit, "event")))
+    for name in names:
+        if name not in known:
+            raise UnknownEvent(name, sorted(known))
+    if not names:
+        raise BadInput(visit.texts("action.no_event"))
+    return names
+
+
+def _ask_pause(visit: Visit) -> Question:
+    t, names = visit.texts, _events(visit)
+    lengths = [("", t("pause.until_resumed")), *((key, t(f"pause.for_{key}")) for key in LENGTHS)]
+    return Question(
+        title=t("pause.title", n=len(names)),
+        text=t("pause.text"),
+        button=t("pause.button"),
+        names=names,
+        inputs=[
+            Input("for", t("pause.for"), choices=lengths),
+            Input("until", t("pause.until", zone=visit.zone), t("pause.until_hint")),
+            Input("note", t("pause.note"), t("pause.note_hint")),
+        ],
+    )
+
+
+def _pause(visit: Visit) -> Response | Page:
+    names, until = _events(visit), _until(visit)
+    note = limited("note", field(visit, "note"), LONGEST_NOTE)
+    for name in names:
+        pause_event(visit.data.redis, name, visit.now, until=until, by=visit.access.user, note=note)
+    return done(visit, "pause", change(visit, "pause", ", ".join(names), len(names)))
+
+
+def _until(visit: Visit) -> datetime | None:
+    text, chosen = field(visit, "until"), choice("for", field(visit, "for"), LENGTHS)
+    until = instant("until", text, visit.zone)
+    if until is None:
+        return visit.now + LENGTHS[chosen] if chosen else None
+    if until <= visit.now:
+        raise BadInput(visit.texts("pause.past_until", text=text))
+    return until
+
+
+def _ask_resume(visit: Visit) -> Question:
+    t, names = visit.texts, _events(visit)
+    return Question(t("resume.title", n=len(names)), t("resume.text"), t("resume.button"), names)
+
+
+def _resume(visit: Visit) -> Response | Page:
+    names = _events(visit)
+    resumed = [name for name in names if resume_event(visit.data.redis, name, visit.now)]
+    return done(visit, "resume", change(visit, "resume", ", ".join(names), len(resumed)))
+
+
+def _ask_pause_all(visit: Visit) -> Question:
+    t = visit.texts
+    return Question(t("pause_all.title"), t("pause_all.text"), t("pause_all.button"), is_danger=True)
+
+
+def _pause_all(visit: Visit) -> Response | Page:
+    pause_event(visit.data.redis, ALL_EVENTS, visit.now, until=None, by=visit.access.user, note="")
+    return done(visit, "pause_all", change(visit, "pause_all", "all events"))
+
+
+def _ask_resume_all(visit: Visit) -> Question:
+    t = visit.texts
+    return Question(t("resume_all.title"), t("resume_all.text"), t("resume_all.button"))
+
+
+def _resume_all(visit: Visit) -> Response | Page:
+    resume_event(visit.data.redis, ALL_EVENTS, visit.now)
+    return done(visit, "resume_all", change(visit, "resume_all", "all events"))
+
+
+def _ask_fire(visit: Visit) -> Question:
+    t, [name] = visit.texts, _events(visit)[:1]
+    event = visit.data.declared.get(name)
+    if event is None:
+        raise BadInput(t("fire.not_here", name=name), 409)
+    text = t("fire.pushes", action=event.action) if event.enqueues else t("fire.runs", action=event.action)
+    return Question(t("fire.title", name=name), text, t("fire.button"))
+
+
+def _fire(visit: Visit) -> Response | Page:
+    [name] = _events(visit)[:1]
+    jids = Events(visit.data.source.timetable, redis=visit.data.redis).fire(name)
+    return done(visit, "fire", change(visit, "fire", f"{name}: {' '.join(jids)}", len(jids)))
+
+
+EVENTS: Mapping[str, Action] = {
+    "pause": Action("pause", _ask_pause, _pause),
+    "resume": Action("pause", _ask_resume, _resume),
+    "pause_all": Action("pause", _ask_pause_all, _pause_all),
+    "resume_all": Action("pause", _ask_resume_all, _resume_all),
+    "fire": Action("fire", _ask_fire, _fire),
+}

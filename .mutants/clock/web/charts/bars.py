@@ -1,0 +1,114 @@
+"""Charts of counts as SVG: bars over time, a distribution, a sparkline, a grid of days and hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from markupsafe import Markup, escape
+
+from clock.web.charts.charts import nice_top
+from clock.web.formatting import length
+
+WIDTH, HEIGHT, BOTTOM = 960, 140, 122
+LEAST = 4.0  # units: a failure among thousands is still seen
+SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+CELL = 14  # units of a square of a grid
+LEVELS = 5
+
+
+def throughput(
+    series: Sequence[tuple[datetime, int, int]], marks: Sequence[tuple[datetime, str]], zone: tzinfo, label: str
+) -> Markup:
+    """Runs by slot, failures at the bottom of each bar; `marks` are drawn as lines with a text."""
+    top, step = nice_top(max(1, *(ran for _, ran, _ in series))), WIDTH / len(series)
+    good, bad = [], []
+    for place, (_, ran, failed) in enumerate(series):
+        x, tall = place * step, BOTTOM * ran / top
+        fail = max(LEAST, BOTTOM * failed / top) if failed else 0.0
+        if ran > failed:
+            good.append(f"M{x:.1f} {BOTTOM - tall:.1f}h{step - 1:.1f}V{BOTTOM - fail:.1f}h-{step - 1:.1f}z")
+        if failed:
+            bad.append(f"M{x:.1f} {BOTTOM - fail:.1f}h{step - 1:.1f}V{BOTTOM}h-{step - 1:.1f}z")
+    first, last = series[0][0], series[-1][0]
+    seconds = max(1.0, (last - first).total_seconds())
+    lines = "".join(
+        f'<path class="release-line" d="M{WIDTH * (at - first).total_seconds() / seconds:.1f} 0v{BOTTOM}">'
+        f"<title>{escape(text)}</title></path>"
+        for at, text in marks
+    )
+    texts = "".join(
+        f'<text x="{x}%" y="{HEIGHT - 4}" text-anchor="{anchor}">{at.astimezone(zone):%H:%M}</text>'
+        for x, anchor, at in (
+            (0, "start", first),
+            (50, "middle", first + (last - first) / 2),
+            (100, "end", last),
+        )
+    )
+    return Markup(  # noqa: S704  # numbers made here; texts are escaped
+        f'<svg class="bars" viewBox="0 0 {WIDTH} {BOTTOM}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(label)}"><path class="grid-line" d="M0 0h{WIDTH}M0 {BOTTOM / 2}h{WIDTH}"/>'
+        f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>{lines}</svg>'
+        f'<svg class="axis-texts" aria-hidden="true" height="18"><g transform="translate(0 {18 - HEIGHT})">'
+        f"{texts}</g></svg>"
+    )
+
+
+def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:
+    """How many runs took how long: a bar for each bucket that has runs, as rows of a list."""
+    most = max(1, *(count for _, count in times))
+    rows = "".join(
+        f"<tr><td>{escape(_upper(times, place))}</td>"
+        f'<td><svg class="share" viewBox="0 0 200 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="mark fired" width="{200 * count / most:.1f}" height="10"/></svg></td>'
+        f'<td class="number">{count:,}</td></tr>'
+        for place, (_, count) in enumerate(times)
+        if count
+    )
+    return Markup(  # noqa: S704  # numbers made here; texts are escaped
+        f'<table class="distribution"><caption class="visually-hidden">{escape(label)}</caption>{rows}</table>'
+    )
+
+
+def _upper(times: Sequence[tuple[float, int]], place: int) -> str:
+    end = times[place][0]
+    return f"over {length(times[place - 1][0])}" if end == float("inf") else f"up to {length(end)}"
+
+
+def sparkline(values: Sequence[int], label: str) -> Markup:
+    """A line through values, the oldest at its left end."""
+    top, step = max(1, *values), SPARK_WIDTH / max(1, len(values) - 1)
+    points = " ".join(
+        f"{place * step:.1f},{SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / top:.1f}"
+        for place, value in enumerate(values)
+    )
+    return Markup(  # noqa: S704  # numbers made here; the label is escaped
+        f'<svg class="spark" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f'<polyline points="{points}"/></svg>'
+    )
+
+
+def grid(rows: Sequence[Sequence[tuple[int, str]]], label: str) -> Markup:
+    """Rows of squares, each a count and its text; a count below 0 leaves its square out."""
+    most = max([1, *(count for row in rows for count, _ in row)])
+    squares = "".join(
+        f'<rect class="heat h{level(count, most)}" x="{x * CELL}" y="{y * CELL}" width="{CELL - 2}" '
+        f'height="{CELL - 2}"><title>{escape(text)}</title></rect>'
+        for y, row in enumerate(rows)
+        for x, (count, text) in enumerate(row)
+        if count >= 0
+    )
+    width = CELL * max([1, *map(len, rows)])
+    return Markup(  # noqa: S704  # numbers made here; texts are escaped
+        f'<svg class="grid" viewBox="0 0 {width} {CELL * len(rows)}" role="img" aria-label="{escape(label)}">'
+        f"{squares}</svg>"
+    )
+
+
+def level(count: int, most: int) -> int:
+    """The shade of a count, from 0 (none) to 5 (the most).
+
+    >>> [level(count, 100) for count in (0, 1, 20, 21, 100)]
+    [0, 1, 1, 2, 5]
+    """
+    return 0 if count <= 0 else min(LEVELS, 1 + (count - 1) * LEVELS // max(1, most))

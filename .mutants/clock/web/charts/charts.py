@@ -1,0 +1,51 @@
+"""Small charts as SVG, drawn by the server. Each has a label that describes it in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from markupsafe import Markup, escape
+
+from clock.web.formatting import length
+
+WIDTH, HEIGHT = 348, 120
+LEFT, TOP, BOTTOM = 44, 8, 104
+
+
+def dots(runs: Sequence[tuple[float, bool]], label: str) -> Markup:
+    """Run times in seconds, oldest first, each a dot; a hollow one has failed."""
+    top = nice_top(max(took for took, _ in runs))
+    step = (WIDTH - LEFT - 8) / max(1, len(runs) - 1)
+    drawn = "".join(
+        f'<circle class="dot{" failed" if failed else ""}" cx="{LEFT + 4 + place * step:.1f}" '
+        f'cy="{BOTTOM - (BOTTOM - TOP) * took / top:.1f}" r="2.5"/>'
+        for place, (took, failed) in enumerate(runs)
+    )
+    middle = median(took for took, _ in runs)
+    words = escape(f"{label}: {length(middle)} / {length(max(took for took, _ in runs))}")
+    return Markup(  # noqa: S704  # the dashboard's own numbers; the label is escaped
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{words}">'
+        f"{_scale(top)}{drawn}</svg>"
+    )
+
+
+def nice_top(value: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is not below a value.
+
+    >>> nice_top(0.3), nice_top(7), nice_top(0)
+    (0.5, 10.0, 0.001)
+    """
+    power = 0.001
+    while power * 10 < value:
+        power *= 10
+    return next((step * power for step in (1.0, 2.0, 5.0) if step * power >= value), 10 * power)
+
+
+def _scale(top: float) -> str:
+    lines = []
+    for part in (1.0, 0.5, 0.0):
+        y = BOTTOM - (BOTTOM - TOP) * part
+        lines.append(f'<path class="axis" d="M{LEFT} {y + 0.5:g}H{WIDTH}"/>')
+        lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(length(top * part))}</text>')
+    return "".join(lines)

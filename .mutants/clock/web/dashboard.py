@@ -1,0 +1,192 @@
+"""The dashboard: a function from a request to a response, and the two adapters around it.
+
+A request passes, in this order: static files, the permission callback, the router. A request that changes
+something also passes the check that it comes from a page of the dashboard. Every response has the security
+headers.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from clock.errors import (
+    ClockError,
+    DeclarationError,
+    InvalidCursor,
+    ScheduleConflict,
+    StoreError,
+    StoreUnavailable,
+    UnknownEvent,
+    UnreadableTime,
+)
+from clock.web import csrf, responses
+from clock.web.access import Access, Gatekeeper
+from clock.web.actions import ACTIONS, confirm, perform
+from clock.web.actions.action import message_of
+from clock.web.asgi import AsgiApplication
+from clock.web.data import Data, Source
+from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
+from clock.web.job_rows import shown_args
+from clock.web.page import NotFound, Page, Show, Visit
+from clock.web.pages import MENU, PAGES
+from clock.web.rendering import environment, static_file
+from clock.web.request import Request, Response
+from clock.web.texts import Texts
+from clock.web.wsgi import WsgiApplication
+
+logger = logging.getLogger("clock.web")
+
+#: error -> status and text of its page; the first kind that fits
+FAULTS: Mapping[type[ClockError], tuple[int, str]] = {
+    StoreUnavailable: (503, "unavailable"),
+    StoreError: (503, "refused"),
+    UnknownEvent: (404, "missing"),
+    InvalidCursor: (400, "bad"),
+    UnreadableTime: (400, "bad"),
+    DeclarationError: (400, "bad"),
+    ScheduleConflict: (409, "bad"),
+}
+FAILED = 500, "failed"  # the clock file's own code raised
+READING, CHANGING = ("GET", "HEAD"), ("GET", "HEAD", "POST")
+
+ACT = "/act/"
+STATIC = "/static/"
+
+
+class Dashboard:
+    """The web application. A server or a framework mounts its `asgi` or `wsgi`.
+
+    `access` returns the permissions of a visitor; it is called for each request. `sign_in` is the value of the
+    `WWW-Authenticate` header for visitors without access; None: they get a page that explains it. `hosts` are the
+    allowed names of the host, without port; None: any.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        access: Gatekeeper,
+        sign_in: str | None = None,
+        hosts: Collection[str] | None = None,
+    ) -> None:
+        self._data = Data(source)
+        self._access = access
+        self._sign_in = sign_in
+        self._hosts = hosts
+        self._texts = Texts()
+        self.asgi = AsgiApplication(self.handle)
+        self.wsgi = WsgiApplication(self.handle)
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request. Raises nothing: an error is a page."""
+        return responses.finished(request, self._answer(request))
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(STATIC):
+            return _static(request)
+        try:
+            access = self._access(request) if self._is_called_rightly(request) else None
+            if access is None:
+                return self._refused(request)
+            return self._allowed(request, access)
+        except NotFound as error:
+            return self._problem(request, 404, "missing", error.what)
+        except BadInput as error:
+            return self._problem(request, error.status, "bad", str(error))
+        except ClockError as error:
+            status, key = next((answer for kind, answer in FAULTS.items() if isinstance(error, kind)), FAILED)
+            return self._problem(request, status, key, str(error))
+        except Exception:
+            logger.exception("The dashboard failed on %s %s", request.method, request.path)
+            return self._problem(request, 500, "broken", "")
+
+    def _is_called_rightly(self, request: Request) -> bool:
+        host = request.headers.get("host", "")
+        return self._hosts is None or re.sub(r":\d+$", "", host) in self._hosts
+
+    def _allowed(self, request: Request, access: Access) -> Response:
+        check_request(request)
+        show = self._show(request)
+        allowed = CHANGING if request.path.startswith(ACT) else READING
+        if request.method not in allowed:
+            return self._not_allowed(request, allowed)
+        token = csrf.token_of(request)
+        visit = Visit(request, access, self._data, self._data.now(), self._texts, token)
+        return self._act(visit) if request.method == "POST" else self._shown(visit, show(visit))
+
+    def _show(self, request: Request) -> Show:
+        name = request.path.removeprefix(ACT)
+        if name in ACTIONS and request.path == ACT + name:
+            return confirm(name)
+        if request.path not in PAGES:
+            raise NotFound(request.path)
+        return PAGES[request.path]
+
+    def _act(self, visit: Visit) -> Response:
+        name = visit.request.path.removeprefix(ACT)
+        if not csrf.comes_from_here(visit.request):
+            return self._problem(visit.request, 403, "foreign", "")
+        permission = ACTIONS[name].permission
+        if permission and not visit.access.allows(permission):
+            return self._problem(visit.request, 403, "forbidden", permission)
+        result = perform(name, visit)
+        self._data.changed()
+        return result if isinstance(result, Response) else self._shown(visit, result)
+
+    def _shown(self, visit: Visit, page: Page) -> Response:
+        if visit.request.wants_json:
+            return responses.as_json(page.json(), page.status)
+        values = {**_frame(visit, page), **page.view}
+        body = environment().get_template(f"{page.template}.html").render(values)
+        cookie = csrf.token_cookie(visit.request, visit.token)
+        return Response(body.encode(errors="replace"), page.status, cookies=(cookie,) if cookie else ())
+
+    def _refused(self, request: Request) -> Response:
+        if self._sign_in is None:
+            return self._problem(request, 403, "closed", "")
+        headers = {"www-authenticate": self._sign_in}
+        return Response(b"401 Unauthorized\n", 401, "text/plain; charset=utf-8", headers)
+
+    def _not_allowed(self, request: Request, allowed: Sequence[str]) -> Response:
+        methods = ", ".join(allowed)
+        page = self._problem(request, 405, "method", self._texts("problem.method.allowed", methods=methods))
+        return replace(page, headers={**page.headers, "allow": methods})
+
+    def _problem(self, request: Request, status: int, key: str, detail: str) -> Response:
+        detail = detail if len(detail) <= LONGEST_DETAIL else f"{detail[:LONGEST_DETAIL]}…"
+        text = {"title": self._texts(f"problem.{key}.title"), "text": self._texts(f"problem.{key}.text")}
+        if request.wants_json:
+            return responses.as_json({"error": text["title"], "detail": detail}, status)
+        values = {**text, "detail": detail, "request": request, "theme": ""}
+        return Response(environment().get_template("problem.html").render(values).encode(errors="replace"), status)
+
+
+def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
+    """The values of every page's frame, and the functions that templates call."""
+    return {
+        "visit": visit,
+        "request": visit.request,
+        "link": visit.request.link,
+        "access": visit.access,
+        "now": visit.now,
+        "theme": visit.theme,
+        "page": page,
+        "title": page.title,
+        "status": visit.data.status(),
+        "source": visit.data.source,
+        "event_count": len(visit.data.event_names()),
+        "message": message_of(visit),
+        "args_of": lambda job: shown_args(visit, job),
+        "MENU": MENU,
+    }
+
+
+def _static(request: Request) -> Response:
+    found = static_file(request.path.removeprefix(STATIC))
+    if found is None:
+        return Response(b"404 Not Found\n", 404, "text/plain; charset=utf-8")
+    lasting = "public, max-age=31536000, immutable" if request.get("v") else "no-cache"
+    return Response(found[0], 200, found[1], {"cache-control": lasting})

@@ -1,0 +1,48 @@
+"""A dashboard from an application's own settings: what `clock web` serves, and what a framework mounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clock.config import Config, load_config
+from clock.import_path import add_application
+from clock.inspection.opening import connected, redis_clock, redis_location
+from clock.rehearsal.sources import timetable_of
+from clock.web.access import Gatekeeper
+from clock.web.dashboard import Dashboard
+from clock.web.data import Source
+
+CONNECTIONS = 10  # as many requests read at once; others wait a moment
+
+
+def open_dashboard(
+    *, access: Gatekeeper, clock_file: Path | str | None = None, redis: str | None = None
+) -> Dashboard:
+    """A dashboard to mount in an application: `.asgi` or `.wsgi` is what the framework takes.
+
+    `access` decides, for each request, what the user may see and do: an `Access`, or None for nothing at all.
+    `clock_file` and `redis` go before the environment and config/clock.yml. Raises ConfigurationError,
+    DeclarationError, StoreUnavailable.
+    """
+    given = {"clock_file": None if clock_file is None else Path(clock_file), "redis": redis}
+    config = load_config({name: value for name, value in given.items() if value is not None})
+    return Dashboard(source_of(config), access=access)
+
+
+def source_of(config: Config) -> Source:
+    """The dashboard of the application's settings.
+
+    Raises DeclarationError, StoreUnavailable, StoreError, ConfigurationError.
+    """
+    redis = connected(config, CONNECTIONS)
+    clock = redis_clock(redis)
+    has_file = config.clock_file.exists() or bool(config.schedule)
+    if has_file:
+        add_application(config.clock_file)
+    return Source(
+        redis=redis,
+        timetable=timetable_of(config) if has_file else None,
+        clock=clock,
+        url=config.redis or "",
+        place=redis_location(config),
+    )

@@ -1,0 +1,92 @@
+"""A visit to a page, and what a page gives: data for programs, and more for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from clock.web.access import Access
+from clock.web.data import Data
+from clock.web.request import Request
+from clock.web.texts import Texts
+
+ZONE_COOKIE = "clock_zone"
+THEME_COOKIE = "clock_theme"
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request for a page, by a visitor with access."""
+
+    request: Request
+    access: Access
+    data: Data
+    now: datetime
+    texts: Texts
+    token: str
+
+    @property
+    def here(self) -> str:
+        """A link to this page, with its query; of a form that was sent, to the page that it came from."""
+        return self._link()
+
+    @property
+    def json_link(self) -> str:
+        """A link to this page's JSON."""
+        return self._link(format="json")
+
+    def _link(self, **more: str) -> str:
+        query = {name: values for name, values in self.request.query.items() if name != "format"}
+        text = urlencode({**query, **more}, doseq=True)
+        return self.request.link(self.request.path) + (f"?{text}" if text else "")
+
+    @property
+    def zone(self) -> tzinfo:
+        """The viewer's time zone; UTC until the viewer chooses one."""
+        return zone_named(self.request.cookies.get(ZONE_COOKIE, "")) or UTC
+
+    @property
+    def theme(self) -> str:
+        """The theme that the viewer has fixed; empty: the system's theme."""
+        found = self.request.cookies.get(THEME_COOKIE, "")
+        return found if found in THEMES else ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The content of a page.
+
+    `template` is its file without `.html`, `section` its entry in the menu, `json` returns the page's data for
+    programs; `view` has the other values of the template. `refreshes`: the page reloads itself every few seconds.
+    """
+
+    template: str
+    title: str
+    section: str
+    json: Callable[[], object]
+    view: Mapping[str, object] = field(default_factory=dict)
+    refreshes: bool = True
+    status: int = 200
+
+
+class NotFound(Exception):
+    """The page, event, queue or job `what` does not exist."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+Show = Callable[[Visit], Page]
+
+
+def zone_named(name: str) -> tzinfo | None:
+    """The zone of that name; None: not found."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

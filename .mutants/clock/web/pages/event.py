@@ -1,0 +1,141 @@
+"""One event: its rule, its history with reasons, its next runs; and why it ran, or did not, at some time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from clock.clocks import from_ms, to_ms
+from clock.inspection.events.event_rows import EventRow, event_history
+from clock.inspection.events.why import periods_of, recorded, why
+from clock.web.charts.strips import kind_of
+from clock.web.formatting import length, local
+from clock.web.input.inputs import limited
+from clock.web.page import NotFound, Page, Visit
+
+HISTORY = 100  # records on the page
+STRIP = 60
+UPCOMING = 20
+MOST_DOTS = 120
+LONGEST_TIME = 100  # characters
+
+
+def show(visit: Visit) -> Page:
+    """The page of an event."""
+    row = _row(visit, STRIP)
+    history = event_history(visit.data.redis, row.name, HISTORY)
+    upcoming = list(islice(_upcoming(row, visit.now), UPCOMING))
+    return Page(
+        template="event",
+        title=row.name,
+        section="schedules",
+        json=lambda: {
+            **row.as_json(),
+            "history": history,
+            "upcoming": [due.isoformat() for due in upcoming],
+        },
+        view={
+            "row": row,
+            "records": history,
+            "upcoming": upcoming,
+            "marks": _marks(visit, row),
+            "most": STRIP,
+            "counts": _counts(row),
+            "runs": _runs(history[::-1]),
+            "answer": None,
+            "at": "",
+        },
+    )
+
+
+def why_page(visit: Visit) -> Page:
+    """An event at one time: what happened and why, or what will happen.
+
+    Raises UnreadableTime, BadInput.
+    """
+    row = _row(visit, 1)
+    at = limited("at", visit.request.get("at").strip(), LONGEST_TIME)
+    answer = _answer(visit, row, at) if at else None
+    return Page(
+        template="why",
+        title=visit.texts("why.title", name=row.name),
+        section="schedules",
+        json=lambda: {"event": row.name, "at": at, "why": answer},
+        view={"row": row, "at": at, "answer": answer, "prevents": _preventing(visit, row, at) if at else []},
+    )
+
+
+def _row(visit: Visit, count: int) -> EventRow:
+    name = visit.request.get("name")
+    [row] = visit.data.events([name], visit.now, count)
+    if row.event is None and not row.records and not row.schedule:
+        raise NotFound(visit.texts("event.missing", name=name))
+    return row
+
+
+def _answer(visit: Visit, row: EventRow, at: str) -> list[str]:
+    stretches = periods_of(at, row.zone)
+    if row.event is None:
+        return [line for when in stretches for line in recorded(visit.data.redis, row.name, when)]
+    return [line for when in stretches for line in why(visit.data.redis, row.event, when, visit.now)]
+
+
+def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
+    """The reasons that could still prevent a future run; empty for a past time."""
+    event = row.event
+    if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone)):
+        return []
+    t, condition = visit.texts, event.condition
+    causes = {
+        t("why.prevent_clock"): not visit.data.status().clocks,
+        t("why.prevent_condition", name=getattr(condition, "__qualname__", condition)): condition is not None,
+        t("why.prevent_overlap"): event.overlap != "allow",
+        t("why.prevent_excepted"): event.adjustments.excepted is not None,
+        t("why.prevent_pause"): row.pause is None,
+    }
+    return [text for text, is_possible in causes.items() if is_possible]
+
+
+def _upcoming(row: EventRow, now: datetime) -> Iterator[datetime]:
+    """The next due instants, from the oldest that is not decided on."""
+    event, due = row.event, row.next_due
+    if event is None or due is None:
+        return
+    anchor = row.anchor or now.replace(microsecond=0)
+    yield due
+    if not event.asks_again:  # when that is due after the next depends on its condition
+        end = to_ms(due) // 1000 + 100 * 366 * 86_400
+        for seconds in event.due_between(to_ms(due) // 1000, end, anchor=anchor, previous=due):
+            yield from_ms(seconds * 1000)
+
+
+def _marks(visit: Visit, row: EventRow) -> list[tuple[Mapping[str, Any], str, str]]:
+    """The strip's marks: record, link to the reason, what the pointer shows."""
+    found = []
+    for record in row.records[-STRIP:]:
+        due = from_ms(record["due"])
+        at = f"{due.astimezone(row.zone):%Y-%m-%d %H:%M:%S}"
+        words = visit.texts(f"decision.{kind_of(record)}")
+        late = f", {length(record['late_ms'] / 1000)} late" if record.get("late_ms") else ""
+        title = f"{local(due, row.zone, visit.now, exact=True)}: {words}{late}"
+        found.append((record, visit.request.link("/why", name=row.name, at=at), title))
+    return found
+
+
+def _counts(row: EventRow) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for record in row.records[-STRIP:]:
+        found[kind_of(record)] = found.get(kind_of(record), 0) + 1
+    return found
+
+
+def _runs(records: Sequence[Mapping[str, Any]]) -> list[tuple[float, bool]]:
+    """The run times of the event's jobs in seconds, oldest first, and whether each has failed."""
+    outcomes = [
+        (outcome["took_ms"] / 1000, outcome["outcome"] != "done")
+        for record in records
+        for outcome in record.get("outcomes", {}).values()
+    ]
+    return outcomes[-MOST_DOTS:]

@@ -1,0 +1,42 @@
+"""Going to a page, an event or a queue by a part of its name: the command palette, also without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from clock.web.page import Page, Show, Visit
+
+MOST = 20
+
+#: name in the texts -> path of a page that is not in the menu
+OTHERS = {"heat": "/heat", "display": "/display", "keyboard": "/help"}
+
+
+def go_page(menu: Mapping[str, str]) -> Show:
+    """The page, for the entries of the menu."""
+
+    def show(visit: Visit) -> Page:
+        found = list(islice(_found(visit, menu), MOST))
+        return Page(
+            template="go",
+            title=visit.texts("go.title"),
+            section="",
+            json=lambda: [{"kind": kind, "name": name, "link": link} for kind, name, link in found],
+            view={"found": found, "q": visit.request.get("q")},
+            refreshes=False,
+        )
+
+    return show
+
+
+def _found(visit: Visit, menu: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    t, link, text = visit.texts, visit.request.link, visit.request.get("q").strip().lower()
+    titles = {t(f"menu.{key}"): path for key, path in menu.items()}
+    titles |= {t(f"{key}.title"): path for key, path in OTHERS.items()}
+    yield from (("page", name, link(path)) for name, path in titles.items() if text in name.lower())
+    if text:
+        names = visit.data.sorted_names()
+        yield from (("event", name, link("/event", name=name)) for name in names if text in name.lower())
+        queues = (view.name for view in visit.data.status().queues)
+        yield from (("queue", name, link("/queue", name=name)) for name in queues if text in name.lower())

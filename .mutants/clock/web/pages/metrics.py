@@ -1,0 +1,54 @@
+"""Throughput, failures and run time by class, with marks for releases."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from clock.inspection.events.releases import release_changes
+from clock.inspection.jobs.metrics import SPANS, figures, run_times
+from clock.web.input.inputs import choice
+from clock.web.page import Page, Visit
+
+MOST_CLASSES = 100
+MOST_RELEASES = 20  # that are marked
+
+
+def show(visit: Visit) -> Page:
+    """The figures of a span; of one class, if the query names it, with its run times in the last hour."""
+    name = choice("span", visit.request.get("span"), SPANS) or "1h"
+    job_class = visit.request.get("class")
+    span = SPANS[name]
+    found = figures(visit.data.redis, span, visit.now, job_class)
+    times = run_times(visit.data.redis, job_class, visit.now) if job_class else []
+    first = found.series[0][0]
+    releases = [one for one in release_changes(visit.data.redis, MOST_RELEASES) if first <= one.at <= visit.now]
+    return Page(
+        template="metrics",
+        title=visit.texts("metrics.title"),
+        section="metrics",
+        json=lambda: {
+            "span": name,
+            "class": job_class or None,
+            "classes": [asdict(one) for one in found.classes[:MOST_CLASSES]],
+            "series": [
+                {"at": at.isoformat(), "processed": ran, "failed": failed} for at, ran, failed in found.series
+            ],
+            "run_times": [{"seconds": end, "count": count} for end, count in times],
+            "releases": [{"at": one.at.isoformat(), "release": one.release} for one in releases],
+        },
+        view={
+            "span": name,
+            "spans": list(SPANS),
+            "job_class": job_class,
+            "classes": found.classes[:MOST_CLASSES],
+            "left_out": max(0, len(found.classes) - MOST_CLASSES),
+            "series": found.series,
+            "minutes": span.minutes,
+            "times": times,
+            "releases": releases,
+            "marks": [(one.at, one.release) for one in releases],
+            "peak": max(ran for _, ran, _ in found.series),
+            "processed": sum(ran for _, ran, _ in found.series),
+            "failed": sum(failed for _, _, failed in found.series),
+        },
+    )

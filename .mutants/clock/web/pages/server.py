@@ -1,0 +1,23 @@
+"""Redis, and what `clock doctor` finds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from clock.inspection import Grade
+from clock.web.page import Page, Visit
+
+ORDER = (Grade.BAD, Grade.WARNING, Grade.GOOD)
+
+
+def show(visit: Visit) -> Page:
+    """The findings, the bad ones first."""
+    findings = sorted(visit.data.findings(), key=lambda finding: ORDER.index(finding.grade))
+    return Page(
+        template="server",
+        title=visit.texts("server.title"),
+        section="redis",
+        json=lambda: [asdict(finding) for finding in findings],
+        view={"findings": findings, "bad": sum(finding.grade is Grade.BAD for finding in findings)},
+        refreshes=False,
+    )

@@ -1,0 +1,107 @@
+"""A request and a response as the pages see them. WSGI, ASGI and Django are thin adapters around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, quote, urlencode
+
+MOST_BODY_BYTES = 1_000_000  # a form that picks 10,000 events has less
+READ_BODY_BYTES = MOST_BODY_BYTES + 1  # what an adapter reads: one more shows that a form is too long
+MOST_FIELDS = 20_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """An HTTP request.
+
+    `path` is decoded and starts below the mount; `mount` is the prefix of links, without a slash at its end. Names
+    of `headers` are lower case. `is_https`: the visitor's browser uses HTTPS, by the host's information.
+    `original` is the host's own request: a WSGI environ, an ASGI scope or Django's request, for the host's
+    permission callback.
+    """
+
+    method: str
+    path: str
+    query_string: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    mount: str = ""
+    remote: str = ""
+    original: object = None
+    is_https: bool = False
+
+    @cached_property
+    def query(self) -> Mapping[str, list[str]]:
+        """The fields of the query string; blank ones are kept."""
+        return _fields(self.query_string) or {}
+
+    @cached_property
+    def form(self) -> Mapping[str, list[str]]:
+        """The fields of a submitted form."""
+        return _fields(self.body.decode(errors="replace")) or {}
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether query and form have only known fields."""
+        return None not in (_fields(self.query_string), _fields(self.body.decode(errors="replace")))
+
+    @cached_property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies, by name; none if the header cannot be read."""
+        try:
+            found = SimpleCookie(self.headers.get("cookie", ""))
+        except CookieError:
+            return {}
+        return {name: morsel.value for name, morsel in found.items()}
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first value of a field of the query string."""
+        return self.query.get(name, [default])[0]
+
+    def link(self, path: str, **query: object) -> str:
+        """A link to a page of the dashboard; fields without a value are left out."""
+        fields = {name.rstrip("_"): str(value) for name, value in query.items() if value not in (None, "")}
+        return quote(self.mount + path) + (f"?{urlencode(fields)}" if fields else "")
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the caller asks for the page's JSON."""
+        return "application/json" in self.headers.get("accept", "") or self.get("format") == "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response; names of `headers` are lower case."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str = "text/html; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+
+    def header_list(self) -> list[tuple[str, str]]:
+        """All headers, for an adapter."""
+        fixed = [("content-type", self.content_type), ("content-length", str(len(self.body)))]
+        if self.status == 304:
+            fixed = []
+        return [*fixed, *self.headers.items(), *(("set-cookie", cookie) for cookie in self.cookies)]
+
+
+def cookie(request: Request, name: str, value: str, *, seconds: int) -> str:
+    """A `Set-Cookie` header's value: not readable by scripts, and sent to this site's own pages only.
+
+    Browsers send it over HTTPS only if the request used HTTPS.
+    """
+    text = f"{name}={value}; Path={request.mount or '/'}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
+    return f"{text}; Secure" if request.is_https else text
+
+
+def _fields(text: str) -> Mapping[str, list[str]] | None:
+    """The fields of a text; None: they are too many."""
+    try:
+        return parse_qs(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="replace")
+    except ValueError:
+        return None

@@ -1,0 +1,52 @@
+"""The limits of a worker process: after `max_jobs` jobs, or above `max_memory` MB, it ends and is replaced.
+
+It stops claiming, finishes its running jobs however long they take, and exits. Its launcher starts another
+process.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from clock.errors import ConfigurationError
+from clock.job.job_run import JobRun
+from clock.worker.heartbeat.heartbeat import resident_kb
+from clock.worker.options import WorkerOptions
+
+KB_PER_MB = 1024
+
+
+class Limits:
+    """Counts the jobs of this process and measures its memory. `on_last_job` is called after the last job."""
+
+    def __init__(self, options: WorkerOptions, on_last_job: Callable[[], object]) -> None:
+        self._on_last_job = on_last_job
+        self._max_jobs = options.max_jobs
+        self._max_memory_mb = options.max_memory_mb
+        self._numbers = itertools.count(1)  # `next` is atomic: job threads share it
+        self._has_run_all = False
+
+    def note(self, run: JobRun) -> None:
+        """Count a run. For the worker's listeners."""
+        if run.outcome != "unfit" and next(self._numbers) == self._max_jobs:
+            self._has_run_all = True
+            self._on_last_job()
+
+    def reached(self) -> str:
+        """The limit that was reached, in words; empty: none. Cheap enough for every second."""
+        if self._has_run_all:
+            return f"it has run {self._max_jobs} jobs (max_jobs)"
+        if self._max_memory_mb and (used := resident_kb() // KB_PER_MB) > self._max_memory_mb:
+            return f"it uses {used} MB (max_memory is {self._max_memory_mb} MB)"
+        return ""
+
+
+def check_memory(max_memory_mb: int | None) -> None:
+    """Check the limit before the first job. Raises ConfigurationError if the process uses more already."""
+    used = resident_kb() // KB_PER_MB
+    if max_memory_mb and used >= max_memory_mb:
+        raise ConfigurationError(
+            f"max_memory is {max_memory_mb} MB, but this worker uses {used} MB before its first job; "
+            f"set max_memory to {2 * used} or more"
+        )

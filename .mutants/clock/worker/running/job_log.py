@@ -1,0 +1,84 @@
+"""The log lines of a job: one when it starts (debug), one when it ends, with its arguments and tags."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from clock.clocks import Clock, SystemClock, from_ms, to_ms
+from clock.errors import message_of
+from clock.job.job_run import JobRun
+from clock.job.payload import Payload
+from clock.log import write_info
+
+logger = logging.getLogger("clock.job")
+_clock = SystemClock()  # of the lines, as of a record
+
+
+def log_start(payload: Payload, queue: str, clock: Clock) -> None:
+    """Log that a job starts, and how late after its event's due instant."""
+    if logger.isEnabledFor(logging.DEBUG):
+        fields = about(payload, queue)
+        due = _due_ms(payload)
+        if due is not None:
+            fields["late_ms"] = to_ms(clock.now()) - due
+        logger.debug("%s %s starts", payload["class"], payload.get("jid"), extra=fields)
+
+
+def log_early_end(payload: Payload, queue: str, why: str) -> None:
+    """Log that a run has ended before its work, and that the job continues later."""
+    words = (payload["class"], payload.get("jid"), why)
+    logger.info("%s %s interrupted: %s; it continues later", *words, extra=about(payload, queue))
+
+
+def log_run(run: JobRun) -> None:
+    """Log that a job is done, was dropped, failed (with the traceback) or is unfit, and the next step."""
+    if run.outcome == "done":
+        _log_done(run)
+        return
+    payload, error = run.payload, run.error
+    named = (payload["class"], payload.get("jid"))
+    fields = about(payload, run.queue)
+    if run.outcome == "dropped":
+        logger.info("%s %s dropped: %s", *named, error, extra=fields)
+    elif run.outcome == "unfit":
+        logger.error("%s %s moved to dead: %s", *named, error, extra=fields)
+    else:
+        words = "%s %s failed in %.3f s: %s: %s (%s)"
+        what = (type(error).__name__, message_of(error) if error else "", run.then)
+        fields["duration_ms"] = _ms(run.seconds)
+        logger.error(words, *named, run.seconds, *what, exc_info=error, extra=fields)
+
+
+def _log_done(run: JobRun) -> None:
+    """Log that a job is done. Its line costs more than all the rest of a short job. So a record is made only
+    if a handler needs it, and made here: `logger.info` would look up the calling line.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    name, jid, took = run.payload["class"], run.payload.get("jid"), run.seconds
+    if not write_info(logger, f"{name} {jid} done in {took:.3f} s", _clock.now().timestamp()):
+        fields = {**about(run.payload, run.queue), "duration_ms": _ms(took)}
+        words = ("%s %s done in %.3f s", (name, jid, took), None)
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_run", fields))
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def about(payload: Payload, queue: str) -> dict[str, object]:
+    """The fields of a line about a job: its class, jid and queue, and the event and due instant that pushed it."""
+    fields: dict[str, object] = {"job": payload["class"], "jid": payload.get("jid"), "queue": queue}
+    firing = payload.get("clock")
+    if isinstance(firing, Mapping):
+        fields["event"] = firing.get("event")
+        due = _due_ms(payload)
+        fields["due"] = None if due is None else from_ms(due).isoformat()
+    return fields
+
+
+def _due_ms(payload: Payload) -> int | None:
+    firing = payload.get("clock")
+    due = firing.get("due") if isinstance(firing, Mapping) else None
+    return due if isinstance(due, int) else None

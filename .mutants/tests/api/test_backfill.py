@@ -1,0 +1,199 @@
+"""Backfills: past due instants that did not run are run, each once."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from clock import api
+from clock.clocks import to_ms
+from clock.errors import ClockError, ConfigurationError
+from clock.job.push.client import using_clock
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store.ledger.held_pushes import jid_of
+from clock.store.ledger.ledger import RedisLedger
+from clock.ticker import Backfill, Signature, Ticker
+from clock.timetable import load
+
+NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+FILE = """
+from clock import configure, every, cron
+from tests.ticker.jobs import FetchNewsJob
+configure(tz="UTC")
+"""
+DAILY = 'every().day.at("06:00").named("daily").do(FetchNewsJob, 1)\n'
+
+
+@pytest.fixture
+def clock() -> Iterator[FakeClock]:
+    clock = FakeClock(NOW)
+    with using_clock(clock):
+        yield clock
+
+
+@pytest.fixture
+def declare(tmp_path: Path, redis: Redis, clock: FakeClock) -> Callable[[str], api.Events]:
+    """The events of a clock file with these lines; each call writes another file."""
+    numbers = count()
+
+    def write(lines: str) -> api.Events:
+        path = tmp_path / f"clock{next(numbers)}.py"
+        path.write_text(FILE + lines)
+        return api.Events(load(path), redis=redis)
+
+    return write
+
+
+def ran_at(events: api.Events, redis: Redis, *times: datetime) -> None:
+    """A clock runs at these times, and at no other."""
+    assert events.timetable
+    fake = FakeClock(times[0])
+    with using_clock(fake):
+        ticker = Ticker(events.timetable, ledger=RedisLedger(redis), clock=fake, signature=Signature("web1", "v1"))
+        for time in times:
+            fake.advance(time - fake.now())
+            ticker.tick()
+
+
+def waiting(redis: Redis) -> list[str]:
+    """The jids that wait in the queue, the oldest first."""
+    return [job.jid for job in api.Queue("default", redis=redis)]
+
+
+def test_a_backfill_runs_what_was_missed_with_the_jids_of_the_schedule(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare(DAILY)
+    ran_at(events, redis, NOW - 9 * DAY, NOW - 8 * DAY - timedelta(hours=6), NOW - timedelta(hours=1))
+    real = waiting(redis)
+
+    ran = events.backfill("daily", NOW - 9 * DAY, NOW)
+
+    dues = [datetime(2026, 11, day, 6, tzinfo=UTC) for day in range(3, 11)]  # the 2nd ran; the 1st was at 06:00
+    assert real == [jid_of("daily", to_ms(datetime(2026, 11, 2, 6, tzinfo=UTC)), 0)]
+    assert [run.run.at for run in ran] == dues
+    assert waiting(redis) == real + [jid_of("daily", to_ms(due), 0) for due in dues]
+    payload = list(api.Queue("default", redis=redis))[-1].payload
+    assert payload["clock"] == {"event": "daily", "due": to_ms(dues[-1]), "previous": to_ms(dues[-2])}
+    latest = events.history("daily", 1)[0]
+    assert (latest["decision"], latest["due"], latest["at"]) == ("backfilled", to_ms(dues[-1]), to_ms(NOW))
+    assert events.get("daily").next_due == datetime(2026, 11, 11, 6, tzinfo=UTC)
+
+
+def test_a_backfill_that_is_repeated_runs_nothing_twice(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare(DAILY)
+    stale = events.plan_backfill("daily", NOW - 3 * DAY, NOW)
+
+    first = events.backfill("daily", NOW - 3 * DAY, NOW - DAY)
+    second = events.backfill("daily", NOW - 3 * DAY, NOW)
+    third = events.backfill("daily", NOW - 3 * DAY, NOW)
+
+    assert (len(stale.to_run), len(first), len(second), len(third)) == (3, 2, 1, 0)
+    assert len(waiting(redis)) == 3
+
+
+def test_two_backfills_at_once_run_each_instant_once(redis: Redis, declare: Callable[[str], api.Events]) -> None:
+    """The second one was planned before the first one ran: the script refuses what the first one committed."""
+    events = declare(DAILY)
+    assert events.timetable
+    plan = events.plan_backfill("daily", NOW - 3 * DAY, NOW)
+    backfill = Backfill(plan, events.timetable, RedisLedger(redis), FakeClock(NOW), Signature("web1", "v1"))
+
+    ran = [list(backfill.run()) for _ in range(2)]
+
+    assert [len(runs) for runs in ran] == [3, 0]
+    assert len(waiting(redis)) == 3
+
+
+def test_instants_that_the_clock_has_not_decided_are_left_to_it(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare(DAILY)
+    ran_at(events, redis, NOW - 2 * DAY, NOW - DAY - timedelta(hours=6))
+
+    plan = events.plan_backfill("daily", NOW - 3 * DAY, NOW + 3 * DAY)
+
+    assert [run.state.name for run in plan.runs] == ["RUNS", "RAN", *["UNDECIDED"] * 4]
+
+
+def test_a_schedule_that_counts_from_its_first_start_has_no_runs_before_it(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    events = declare("every(7).hours.named('often').do(FetchNewsJob, 1)")
+    unknown = events.plan_backfill("often", NOW - DAY, NOW)
+    ran_at(events, redis, NOW - timedelta(hours=20), NOW)
+
+    plan = events.plan_backfill("often", NOW - DAY, NOW)
+
+    assert (unknown.runs, "no clock has run it" in unknown.note) == ([], True)
+    assert [run.at for run in plan.runs] == [NOW - timedelta(hours=20 - 7), NOW - timedelta(hours=20 - 14)]
+    assert "2026-11-09T16:00:00+00:00: it has no earlier runs" in plan.note
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_runs_that_are_older_than_the_history_are_skipped_unless_asked_for(
+    redis: Redis, declare: Callable[[str], api.Events], monkeypatch: pytest.MonkeyPatch, beyond: bool
+) -> None:
+    monkeypatch.setattr("clock.store.ledger.history.HISTORY_LENGTH", 1)
+    events = declare(DAILY)
+    ran_at(events, redis, NOW - 4 * DAY, NOW - DAY - timedelta(hours=6))
+    redis.xtrim("clock:history:daily", maxlen=1, approximate=False)
+
+    plan = events.plan_backfill("daily", NOW - 3 * DAY, NOW - DAY, beyond_history=beyond)
+
+    assert [run.state.name for run in plan.runs] == ["RUNS" if beyond else "TOO_OLD", "RAN"]
+
+
+def test_a_refusal_pushes_nothing_and_a_failure_ends_the_backfill(
+    redis: Redis, declare: Callable[[str], api.Events]
+) -> None:
+    conditional = declare('every().day.at("06:00").named("c").if_(lambda t: t.day != 9).do(FetchNewsJob, 1)')
+    failing = declare(
+        "def fail():\n    FetchNewsJob.perform_async(1)\n    raise OSError('down')\n"
+        'every().day.at("06:00").named("f").do(fail)'
+    )
+
+    ran = conditional.backfill("c", NOW - 2 * DAY, NOW)
+    with pytest.raises(ClockError, match=r"'f', run of 2026-11-09T06:00:00.*: OSError: down"):
+        failing.backfill("f", NOW - 2 * DAY, NOW)
+
+    assert [(run.run.at.day, run.refused) for run in ran] == [(9, True), (10, False)]
+    assert len(waiting(redis)) == 1
+
+
+def test_a_large_backfill_is_one_record_of_the_history(redis: Redis, declare: Callable[[str], api.Events]) -> None:
+    """Or it would push the records of real runs out."""
+    events = declare("cron('*/5 * * * *').named('feed').do(FetchNewsJob, 1)")
+
+    ran = events.backfill("feed", NOW - DAY, NOW)
+
+    [record] = events.history("feed")
+    assert (len(ran), record["count"], record["first"]) == (288, 288, to_ms(NOW - DAY))
+    assert events.plan_backfill("feed", NOW - DAY, NOW).to_run == []
+
+
+def test_a_rate_waits_between_runs(redis: Redis, declare: Callable[[str], api.Events]) -> None:
+    class Counting(FakeClock):
+        def wait(self, stop: threading.Event, seconds: float) -> bool:
+            waits.append(seconds)
+            return False
+
+    waits: list[float] = []
+    with using_clock(Counting(NOW)):
+        declare(DAILY).backfill("daily", NOW - 3 * DAY, NOW, per_second=0.5)
+
+    assert waits == [2, 2]
+
+
+def test_a_period_with_too_many_runs_is_an_error(declare: Callable[[str], api.Events]) -> None:
+    events = declare("cron('* * * * *').named('m').do(print)")
+
+    with pytest.raises(ConfigurationError, match=r"more than 10,000 runs .*choose a shorter period"):
+        events.plan_backfill("m", NOW - 365 * DAY, NOW)

@@ -1,0 +1,79 @@
+import asyncio
+import json
+
+import pytest
+from redis import Redis
+
+from clock import api
+from clock.clocks import from_ms
+from clock.store.jobs.in_progress import InProgress
+from tests.api.conftest import Payload
+
+AT = 1_795_500_000.0
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "where"),
+    [
+        ("schedule", "scheduled", "schedule"),
+        ("retry", "retry", "retry"),
+        ("dead", "dead", "dead"),
+        ("queue:low", "enqueued", "low"),
+        ("clock:parked:SendMailJob", "parked", "SendMailJob"),
+    ],
+)
+def test_a_job_is_found_wherever_it_waits(
+    redis: Redis, payload: Payload, key: str, state: str, where: str
+) -> None:
+    if key in ("schedule", "retry", "dead"):
+        redis.zadd(key, {payload("other"): AT, payload("wanted"): AT})
+    else:
+        redis.sadd("queues", "low")
+        redis.sadd("clock:parked", "SendMailJob")
+        redis.lpush(key, payload("other"), payload("wanted"))
+
+    located = api.JobRef("wanted").locate()
+
+    assert located is not None
+    assert (located.state, located.where, located.job.jid) == (state, where, "wanted")
+    assert api.JobRef("nobody").locate() is None
+
+
+def test_a_job_that_a_worker_has_claimed_runs_there(redis: Redis, payload: Payload) -> None:
+    redis.lpush("queue:default", payload("wanted"))
+    InProgress(redis, "host:1:aa").claim(["default"], 5, done=[], now=from_ms(0), expires_seconds=0.0)
+
+    located = asyncio.run(api.JobRef("wanted").alocate())
+
+    assert located is not None
+    assert (located.state, located.where) == ("running", "host:1:aa")
+
+
+def test_a_search_that_may_not_read_everything_says_so(redis: Redis, payload: Payload) -> None:
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", *[payload(str(n)) for n in range(6_000)])
+
+    with pytest.raises(api.SearchIncomplete, match="no job 'nobody' was found in 0 s"):
+        api.JobRef("nobody", within=0).locate()
+
+
+def test_the_history_of_a_job_is_told_by_its_payload_and_its_event(redis: Redis, payload: Payload) -> None:
+    firing = {"event": "nightly", "due": 1_795_500_000_000, "previous": None}
+    failed = {"failed_at": AT + 2, "retried_at": AT + 60, "error_class": "OSError", "error_message": "down"}
+    redis.zadd("retry", {payload("wanted", clock=firing, created_at=AT, enqueued_at=AT + 1, **failed): AT + 90})
+    record = {"decision": "fired", "due": 1_795_500_000_000, "jids": ["wanted"]}
+    redis.xadd("clock:history:nightly", {"entry": json.dumps(record)})
+    outcome = {"jid": "wanted", "outcome": "retry", "at": 1_795_500_060_000, "took_ms": 12}
+    redis.xadd("clock:outcomes:nightly", {"entry": json.dumps(outcome)})
+
+    told = [(moment.at - AT, moment.what, moment.detail) for moment in api.JobRef("wanted").history()]
+
+    assert told == [
+        (0, "created", ""),
+        (0, "due", "event 'nightly': fired"),
+        (1, "enqueued", ""),
+        (2, "failed first", ""),
+        (60, "failed again", "OSError: down"),
+        (60, "ran", "retry after 12 ms"),
+    ]
+    assert api.JobRef("nobody").history() == []

@@ -1,0 +1,229 @@
+"""Schedules made at run time: compare-and-set, and a model of what a clock makes of random changes."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock import api
+from clock.clocks import to_ms
+from clock.errors import DeclarationError, ScheduleConflict
+from clock.inspection.audit import changes
+from clock.inspection.events.schedules import with_schedules
+from clock.job.push.client import using_clock
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store.ledger import timetable_changes
+from clock.store.ledger.ledger import RedisLedger
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
+from clock.timetable import Timetable, load
+from tests.ticker.jobs import FetchNewsJob
+
+NOW = datetime(2026, 11, 24, 6, 0, 30, tzinfo=UTC)
+HALF_MINUTE = timedelta(seconds=30)
+SEEDS = 12
+STEPS = 120
+
+
+@pytest.fixture
+def fake_clock() -> Iterator[FakeClock]:
+    clock = FakeClock(NOW)
+    with using_clock(clock):
+        yield clock
+
+
+@pytest.fixture
+def timetable(tmp_path: Path) -> Timetable:
+    path = tmp_path / "clock.py"
+    path.write_text("from clock import every\nevery().day.at('23:00', 'UTC').named('of.file').do(print)\n")
+    return load(path)
+
+
+def new_ticker(redis: Redis, timetable: Timetable, clock: FakeClock) -> Ticker:
+    whole = with_schedules(timetable, redis)
+    return Ticker(
+        whole, ledger=RedisLedger(redis), clock=clock, signature=Signature("web1", "v1"), mode=ON_THE_LOOP
+    )
+
+
+@dataclass
+class Known:
+    """A schedule as the model has it: `declared` is its timing and since when; every `minutes` it is due."""
+
+    minutes: int
+    version: int
+    incarnation: int
+
+
+@dataclass
+class Model:
+    """What must happen: at each look of a clock, what was due since its last one runs, unless it was edited."""
+
+    stored: dict[str, Known] = field(default_factory=dict)
+    seen: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    paused_since: dict[str, datetime] = field(default_factory=dict)
+    ran: set[tuple[str, int]] = field(default_factory=set)
+
+    def look(self, now: datetime) -> None:
+        for name in [name for name in self.seen if name not in self.stored]:
+            del self.seen[name]
+        for name, known in self.stored.items():
+            incarnation, decided = self.seen.get(name, (0, now))
+            if incarnation == known.incarnation:
+                self.ran |= {(name, to_ms(at)) for at in _due(known.minutes, decided, now) if self._runs(name, at)}
+            self.seen[name] = known.incarnation, now
+
+    def _runs(self, name: str, at: datetime) -> bool:
+        return name not in self.paused_since or at < self.paused_since[name]
+
+
+def fields(job: api.FoundJob) -> Any:
+    """The part of a payload that names the run."""
+    return job.payload["clock"]
+
+
+def _due(minutes: int, after: datetime, until: datetime) -> Iterator[datetime]:
+    at = after.replace(second=0)
+    while (at := at + timedelta(minutes=1)) <= until:
+        if at.minute % minutes == 0:
+            yield at
+
+
+def change_at_random(dice: random.Random, model: Model, writers: list[api.Schedules], now: datetime) -> None:
+    name, writer = dice.choice("ab"), dice.choice(writers)
+    known, what = model.stored.get(name), dice.choice(["put", "put", "edit_args", "stale", "delete", "pause"])
+    minutes = dice.choice([1, 2, 3])
+    fields: Any = {"job": FetchNewsJob, "cron": f"*/{minutes} * * * *", "args": [1], "catch_up": "all"}
+    if what == "put" or (what == "edit_args" and known is None):
+        made = writer.put(name, **fields, version=known.version if known else 0)
+        is_same = known is not None and known.minutes == minutes
+        model.stored[name] = Known(minutes, made, known.incarnation if known and is_same else made)
+    elif what == "edit_args" and known:
+        fields |= {"cron": f"*/{known.minutes} * * * *", "args": [dice.randrange(9)]}
+        known.version = writer.put(name, **fields, version=known.version)
+    elif what == "stale":
+        with pytest.raises(ScheduleConflict):
+            writer.put(name, **fields, version=(known.version if known else 0) + 1)
+    elif what == "delete":
+        assert writer.delete(name) is (known is not None)
+        model.stored.pop(name, None)
+    elif known and what == "pause" and name not in model.paused_since and name in model.seen:
+        api.Events().pause(name)
+        model.paused_since[name] = now
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_a_clock_runs_what_the_model_runs(
+    redis: Redis, timetable: Timetable, fake_clock: FakeClock, seed: int
+) -> None:
+    """Two writers create, edit, delete and pause; clocks restart, and are down while schedules change."""
+    dice, model = random.Random(seed), Model()  # noqa: S311  # a failure must be repeatable
+    writers = [api.Schedules(redis=redis, by=name) for name in ("ana", "ben")]
+    ticker: Ticker | None = None
+    for _ in range(STEPS):
+        fake_clock.advance(HALF_MINUTE)
+        if dice.random() < 0.2:
+            change_at_random(dice, model, writers, fake_clock.now())
+        if dice.random() < 0.1:
+            ticker = None if ticker else new_ticker(redis, timetable, fake_clock)
+        if ticker:
+            ticker.tick()
+            model.look(fake_clock.now())
+
+    histories = {name: api.Events(timetable).history(name, 1000) for name in "ab"}
+    pushed = {(fields(job)["event"], fields(job)["due"]) for job in api.Queue("default")}
+    assert pushed == model.ran
+    assert len(list(api.Queue("default"))) == len(pushed)
+    assert all(record["decision"] != "error" for records in histories.values() for record in records)
+
+
+def test_a_new_schedule_runs_first_when_its_period_has_passed(
+    redis: Redis, timetable: Timetable, fake_clock: FakeClock
+) -> None:
+    ticker = new_ticker(redis, timetable, fake_clock)
+    ticker.tick()
+
+    api.Schedules().put("feed", job=FetchNewsJob, every=timedelta(minutes=10), args=["sport"])
+    runs = []
+    for _ in range(45):
+        fake_clock.advance(HALF_MINUTE)
+        ticker.tick()
+        runs.append(redis.llen("queue:default"))
+
+    assert [runs.index(1), runs.index(2)] == [20, 40]
+
+
+def test_a_writer_with_an_old_version_is_refused_also_after_a_deletion(redis: Redis) -> None:
+    schedules = api.Schedules()
+    first = schedules.put("feed", job="FetchNewsJob", cron="0 6 * * *", args=[1], version=0)
+    second = schedules.put("feed", job="FetchNewsJob", cron="0 7 * * *", args=[1], version=first)
+
+    with pytest.raises(ScheduleConflict, match=f"'feed' has version {second}, and version {first} was expected"):
+        schedules.put("feed", job="FetchNewsJob", cron="0 8 * * *", args=[1], version=first)
+    schedules.delete("feed", version=second)
+    with pytest.raises(ScheduleConflict, match="does not exist, and version"):
+        schedules.delete("feed", version=second)
+    again = schedules.put("feed", job="FetchNewsJob", cron="0 6 * * *", args=[1], version=0)
+
+    assert again > second
+    assert schedules.get("feed") == api.Schedule("feed", again, schedules.stored()[0].fields)
+    assert [entry.change.what for entry in changes(redis, 9)] == [
+        "put_schedule",
+        "delete_schedule",
+        "put_schedule",
+        "put_schedule",
+    ]
+
+
+def test_a_preview_shows_the_change_and_the_next_runs_and_changes_nothing(
+    redis: Redis, fake_clock: FakeClock
+) -> None:
+    schedules = api.Schedules()
+    schedules.put("feed", job=FetchNewsJob, cron="0 6 * * *", args=[1], tz="Europe/Berlin")
+
+    change = schedules.preview("feed", job=FetchNewsJob, cron="0 8 * * *", args=[1], tz="Europe/Berlin")
+
+    assert (change.before, change.after, change.restarts) == ({"cron": "0 6 * * *"}, {"cron": "0 8 * * *"}, True)
+    assert [str(at) for at in change.next_runs[:2]] == ["2026-11-24 07:00:00+00:00", "2026-11-25 07:00:00+00:00"]
+    assert len(change.next_runs) == 10
+    assert schedules.stored()[0].fields["cron"] == "0 6 * * *"
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"cron": "0 25 * * *"}, "'x': .*25"),
+        ({"cron": "0 6 * * *", "tz": "Europe/Berln"}, "did you mean 'Europe/Berlin'"),
+        (
+            {"cron": "0 6 * * *", "job": "FetchNewJob"},
+            "named 'FetchNewJob'; did you mean 'FetchNewsJob'",
+        ),
+        ({"cron": "0 6 * * *", "args": []}, "argument 1, topic, is missing"),
+        ({"cron": "0 6 * * *", "every": "1 day"}, "give one of every, cron"),
+        ({"crom": "0 6 * * *"}, "unknown field 'crom'; did you mean 'cron'"),
+        ({}, "give one of every, cron"),
+    ],
+)
+def test_an_invalid_schedule_is_refused_with_what_is_wrong(redis: Redis, fields: Any, text: str) -> None:
+    with pytest.raises(DeclarationError, match=text):
+        api.Schedules().put("x", **{"job": "FetchNewsJob", "args": [1], **fields})
+
+    assert api.Schedules().stored() == []
+
+
+def test_the_name_of_an_event_in_the_clock_file_is_refused(redis: Redis) -> None:
+    timetable_changes.note(redis, "v1", "web1", {"nightly": "every day"}, {})
+
+    with pytest.raises(DeclarationError, match="the clock file declares an event 'nightly'"):
+        api.Schedules().put("nightly", job="FetchNewsJob", cron="0 6 * * *", args=[1])
+
+
+def test_an_invalid_entry_in_redis_hides_no_other_schedule(redis: Redis) -> None:
+    api.Schedules().put("feed", job="FetchNewsJob", cron="0 6 * * *", args=[1])
+    redis.hset("clock:schedules", mapping={"bad": "nonsense", "worse": "1 1\n[]\n{}"})
+
+    assert [one.name for one in api.Schedules().stored()] == ["feed"]

@@ -1,0 +1,61 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock.errors import ClockError, ConfigurationError, UnknownEvent
+from clock.inspection.audit import changes
+
+Command = Callable[..., Result]
+FILE = """
+from clock import configure, every
+from tests.ticker.jobs import FetchNewsJob
+configure(tz="Europe/Berlin")
+every().day.at("06:00").named("nightly").do(FetchNewsJob, "a")
+"""
+PERIOD = ("--from", "2026-03-28", "--to", "2026-03-31")
+
+
+@pytest.fixture(autouse=True)
+def clock_file(application: Path) -> None:
+    (application / "lib").mkdir()
+    (application / "lib" / "clock.py").write_text(FILE)
+
+
+def test_a_dry_run_shows_each_run_in_the_events_zone_and_changes_nothing(clock: Command, redis: Redis) -> None:
+    shown = clock("backfill", "nightly", *PERIOD, "--dry-run").output
+
+    assert "nightly: 2026-03-28 00:00:00 CET to 2026-03-31 00:00:00 CEST, zone Europe/Berlin" in shown
+    assert "2026-03-29 06:00:00 CEST  would run" in shown
+    assert "3 runs would be made. Nothing was changed." in shown
+    assert redis.keys("queue*") == []
+
+
+def test_a_backfill_is_made_once_and_is_in_the_audit_log(clock: Command, redis: Redis) -> None:
+    first = clock("backfill", "nightly", *PERIOD).output
+    second = json.loads(clock("backfill", "nightly", *PERIOD, "--json").output)
+
+    assert "Backfilled 3 runs: 3 jobs pushed." in first
+    assert [(run["plan"], run["made"]) for run in second["runs"]] == [("backfilled", False)] * 3
+    assert redis.llen("queue:default") == 3
+    [entry] = changes(redis, 10)
+    assert (entry.change.what, entry.change.count) == ("backfill", 3)
+    assert "ran later: backfilled; 1 job" in clock("history", "nightly").output
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "text"),
+    [
+        (("nightli", *PERIOD), UnknownEvent, "did you mean 'nightly'"),
+        (("nightly", "--from", "2026-03-28", "--to", "2026-03-27"), ConfigurationError, "is not after --from"),
+        (("nightly", "--from", "yesteryear"), ConfigurationError, "--from is 'yesteryear'; use 2026-12-24"),
+    ],
+)
+def test_a_wrong_event_or_period_is_named(
+    clock: Command, words: tuple[str, ...], error: type[ClockError], text: str
+) -> None:
+    with pytest.raises(error, match=text):
+        clock("backfill", *words)

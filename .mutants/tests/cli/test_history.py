@@ -1,0 +1,290 @@
+"""`pause`, `resume`, `history` and `why`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock.errors import ClockError
+from clock.store.ledger import pauses
+from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import ALL
+from clock.timetable import load
+
+Command = Callable[..., Result]
+
+FILE = """
+from clock import configure, every
+configure(tz="America/New_York")
+every().day.at("01:30").do(print).named("nightly")
+"""
+ANCHOR = 1_767_225_600_000  # 2026-01-01 00:00 UTC
+FIRST_NOVEMBER = 1_793_511_000_000  # 2026-11-01 01:30 in New York, the first of the two
+
+
+@pytest.fixture(autouse=True)
+def ledger(application: Path, redis: Redis) -> RedisLedger:
+    """The ledger of a clock that has fired once, on the night on which clocks are put back."""
+    (application / "lib").mkdir()
+    (application / "lib" / "clock.py").write_text(FILE)
+    ledger = RedisLedger(redis)
+    event = load("lib/clock.py").event("nightly")
+    [entry] = ledger.declare([("nightly", event.declaration)], ANCHOR)
+    detail = {"late_ms": 3, "host": "web1", "release": "v42", "jobs": 1, "jids": ["a1b2"]}
+    decision = Decision(
+        "nightly",
+        event.declaration,
+        entry.decided_ms,
+        FIRST_NOVEMBER,
+        DecisionKind.FIRED,
+        detail,
+        [Push("{}", "low")],
+    )
+    ledger.commit([decision])
+    return ledger
+
+
+def test_why_tells_what_became_of_a_due_instant(clock: Command) -> None:
+    result = clock("why", "nightly", "2026-11-01 01:30")
+
+    assert result.exit_code == 0
+    assert "2026-11-01 01:30: occurs twice; the clocks were set back" in result.output
+    assert "2026-11-01 01:30:00 EDT: ran; 3 ms late; 1 job: a1b2; on web1 (release v42)" in result.output
+    assert "2026-11-01 01:30:00 EST: not scheduled then" in result.output
+
+
+def test_why_tells_that_an_event_is_not_due_then_and_when_it_is(clock: Command) -> None:
+    result = clock("why", "nightly", "2026-11-02 07:00")
+
+    assert "2026-11-02 07:00:00 EST: not scheduled then: " in result.output
+    assert "the next run after that is at 2026-11-03 01:30:00 EST" in result.output
+
+
+def test_why_tells_that_clocks_are_put_forward(clock: Command) -> None:
+    assert (
+        "2027-03-14 02:30: does not exist; the clocks were set forward"
+        in clock("why", "nightly", "2027-03-14 02:30").output
+    )
+
+
+def test_why_tells_when_the_declaration_was_first_seen(clock: Command) -> None:
+    assert (
+        "did not run: this schedule was first deployed at 2025-12-31 19:00:00 EST"
+        in clock("why", "nightly", "2025-12-01").output
+    )
+
+
+def test_why_tells_of_a_day_on_which_the_declaration_was_first_seen_after_the_hour(clock: Command) -> None:
+    assert (
+        "2025-12-31 00:00:00 EST: did not run: this schedule was first deployed at"
+        in clock("why", "nightly", "2025-12-31").output
+    )
+
+
+def test_why_refuses_what_is_no_time(clock: Command) -> None:
+    with pytest.raises(ClockError, match=r"'soon' is not a time; write '2026-11-01 01:30'"):
+        clock("why", "nightly", "soon")
+
+
+def test_history_tells_the_records_oldest_first_and_as_json(clock: Command, ledger: RedisLedger) -> None:
+    text, data = clock("history", "nightly"), clock("history", "nightly", "--json")
+
+    assert text.output.startswith("2026-11-01 01:30:00 EDT: ran")
+    [record] = json.loads(data.output)
+    assert (record["decision"], record["due"], record["jids"]) == ("fired", FIRST_NOVEMBER, ["a1b2"])
+
+
+def test_history_without_a_name_tells_the_latest_of_all_events(
+    clock: Command, ledger: RedisLedger, application: Path
+) -> None:
+    other = 'every().day.at("03:00", "Europe/Berlin").do(print).named("other")\n'
+    (application / "lib" / "clock.py").write_text(FILE + other)
+    event = load("lib/clock.py").event("other")
+    [entry] = ledger.declare([("other", event.declaration)], ANCHOR)
+    at = entry.decided_ms
+    for due in (FIRST_NOVEMBER - 3_600_000, FIRST_NOVEMBER + 3_600_000):
+        ledger.commit([Decision("other", event.declaration, at, due, DecisionKind.REFUSED, {"host": "web1"}, [])])
+        at = due
+
+    lines = clock("history").output.splitlines()
+
+    assert [line.partition(";")[0] for line in lines] == [
+        "other: 2026-11-01 05:30:00 CET: did not run: refused",
+        "nightly: 2026-11-01 01:30:00 EDT: ran",
+        "other: 2026-11-01 07:30:00 CET: did not run: refused",
+    ]
+    assert [record["event"] for record in json.loads(clock("history", "-n", "2", "--json").output)] == [
+        "nightly",
+        "other",
+    ]
+
+
+def test_days_may_be_named(clock: Command, redis: Redis) -> None:
+    assert " 07:00:00 E" in clock("why", "nightly", "yesterday 07:00").output
+    assert " 00:00:00 E" in clock("pause", "nightly", "--until", "tomorrow").output
+
+
+def test_history_of_an_unknown_event_names_the_near_one(clock: Command) -> None:
+    with pytest.raises(ClockError, match="did you mean 'nightly'"):
+        clock("history", "nightli")
+
+
+def test_an_event_is_paused_with_who_why_and_until_when_and_resumed(clock: Command, redis: Redis) -> None:
+    paused = clock("pause", "nightly", "--until", "2h", "--by", "Ada", "--note", "mail moves")
+
+    made = pauses.read(redis)["nightly"]
+    assert paused.output.startswith("Paused 'nightly' from ")
+    assert (made.by, made.note) == ("Ada", "mail moves")
+    assert made.until_ms is not None
+    assert made.until_ms - made.from_ms == 7_200_000
+    assert clock("resume", "nightly").output == "Resumed 'nightly'\n"
+    assert clock("resume", "nightly").output == "'nightly' was not paused\n"
+    assert not pauses.read(redis)["nightly"].covers(made.until_ms - 1)
+
+
+def test_a_name_and_all_at_once_are_refused(clock: Command, redis: Redis) -> None:
+    clock("pause", "nightly")
+
+    refused = clock("resume", "nightly", "--all")
+
+    assert refused.exit_code == 2
+    assert "give an event name or --all" in refused.stderr
+
+
+def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis) -> None:
+    result = clock("pause", "--all", "--until", "2099-01-01 08:00")
+
+    assert "the whole clock" in result.output
+    assert "until 2099-01-01 08:00:00 EST" in result.output
+    assert pauses.read(redis)[ALL].until_ms is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["nightly", "--until", "soon"], "--until 'soon': not a time; use"),
+        (["nightly", "--until", "yesterday"], "--until 'yesterday' is in the past"),
+        (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is in the past"),
+        (["nope"], "no event is named 'nope'"),
+    ],
+)
+def test_a_pause_that_cannot_be_is_refused(clock: Command, words: list[str], told: str) -> None:
+    with pytest.raises(ClockError, match=told):
+        clock("pause", *words)
+
+
+def test_a_pause_is_of_an_event_or_of_all(clock: Command) -> None:
+    assert clock("pause").exit_code == 2
+    assert clock("pause", "nightly", "--all").exit_code == 2
+
+
+ROWS = """
+from clock import Job, sync_events
+from datetime import timedelta
+class NoteHistoryRowJob(Job):
+    def perform(self, report): ...
+def load():
+    rows = [{"id": 7, "name": "weekly", "cron": "0 6 * * mon", "tz": "Europe/Berlin"}]
+    return [] if GONE else rows
+GONE = False
+sync_events(load, every=timedelta(minutes=1), do=NoteHistoryRowJob)
+"""
+
+
+@pytest.fixture
+def rows(application: Path) -> Path:
+    """A clock file with a source of events."""
+    file = application / "lib" / "clock.py"
+    file.write_text(FILE + ROWS)
+    return file
+
+
+def test_a_row_is_fired_by_hand_and_why_and_history_tell_of_it(clock: Command, rows: Path, redis: Redis) -> None:
+    fired = clock("fire", "weekly")
+
+    assert fired.output.startswith("Fired 'weekly': 1 job pushed")
+    assert redis.llen("queue:default") == 1
+    assert "fired manually" in clock("history", "weekly").output
+    assert "no clock has run 'weekly' with its current schedule yet" in clock("why", "weekly", "2026-11-02").output
+
+
+def test_a_declaration_in_a_function_that_is_fired_by_hand_is_an_error(
+    clock: Command, application: Path, redis: Redis
+) -> None:
+    lines = "import schedule\ndef declares():\n    schedule.every().hour.do(print)\n"
+    (application / "lib" / "clock.py").write_text(f"{lines}schedule.every().day.do(declares).named('declares')\n")
+
+    with pytest.raises(ClockError, match=r"clock\.py:3: events cannot be declared while the clock runs"):
+        clock("fire", "declares")
+
+
+def test_why_tells_of_a_row_by_its_own_zone(clock: Command, rows: Path, ledger: RedisLedger) -> None:
+    ledger.declare([("weekly", "cron 0 6 * * mon in Europe/Berlin")], ANCHOR)
+
+    assert "2026-11-02 05:00:00 CET: " in clock("why", "weekly", "2026-11-02 05:00").output
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [("GONE = True", "no event is named 'weekly'"), ("load = lambda: 1 / 0", "ZeroDivisionError")],
+)
+def test_why_of_a_row_that_is_gone_or_cannot_be_read_tells_what_is_recorded(
+    clock: Command, rows: Path, ledger: RedisLedger, edit: str, told: str
+) -> None:
+    [entry] = ledger.declare([("weekly", "every week")], ANCHOR)
+    decision = Decision(
+        "weekly",
+        "every week",
+        entry.decided_ms,
+        FIRST_NOVEMBER,
+        DecisionKind.FIRED,
+        {"host": "web1", "release": "v42"},
+    )
+    ledger.commit([decision])
+    rows.write_text(FILE + ROWS.replace("GONE = False", edit))
+
+    at, before = clock("why", "weekly", "2026-11-01").output, clock("why", "weekly", "2026-10-01").output
+
+    assert told in at
+    assert "2026-11-01 05:30:00 UTC: ran; on web1 (release v42)" in at
+    assert "no records of 'weekly'" in before
+
+
+@pytest.mark.parametrize("words", [["fire", "weakly"], ["pause", "weakly"], ["why", "weakly", "2026-11-01"]])
+def test_a_name_that_neither_file_nor_rows_have_is_refused_and_the_near_one_named(
+    clock: Command, rows: Path, words: list[str]
+) -> None:
+    with pytest.raises(ClockError, match="did you mean 'weekly'"):
+        clock(*words)
+
+
+def test_why_of_a_busy_day_asks_redis_and_prints_no_more_than_of_a_quiet_one(
+    clock: Command, application: Path, redis: Redis, ledger: RedisLedger
+) -> None:
+    (application / "lib" / "clock.py").write_text(f"{FILE}every(10).seconds.do(print).named('busy')\n")
+    declaration = load("lib/clock.py").event("busy").declaration
+    [entry] = ledger.declare([("busy", declaration)], ANCHOR)
+    after = entry.decided_ms
+    for due in range(ANCHOR + 10_000, ANCHOR + 2_000_000, 10_000):
+        ledger.commit(
+            [Decision("busy", declaration, after, due, DecisionKind.FIRED, {"host": "web1", "release": "v1"})]
+        )
+        after = due
+
+    def answer(day: str) -> tuple[list[str], int]:
+        before = redis.info("stats")["total_commands_processed"]
+        lines = clock("why", "busy", day).output.splitlines()
+        return lines, redis.info("stats")["total_commands_processed"] - before
+
+    past, asked_of_past = answer("2025-12-31")
+    coming, asked_of_coming = answer("2099-01-01")
+
+    assert coming == ["2099-01-01 00:00:00 EST to 2099-01-01 23:59:50 EST (8640 runs): will be due"]
+    assert len(past) <= 50
+    assert "... 159 more; `clock history busy -n 1000` shows them" in past
+    assert max(asked_of_past, asked_of_coming) < 80  # one of them for the type of each of our keys

@@ -1,0 +1,339 @@
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock.cli import job_arguments
+from clock.errors import ClockError
+
+Clock = Callable[..., Result]
+
+
+def seconds_from_now(seconds: float) -> float:
+    return datetime.now(UTC).timestamp() + seconds
+
+
+def payload(jid: str, **fields: object) -> str:
+    return json.dumps({"class": "SendMailJob", "args": [7], "queue": "default", "jid": jid, **fields})
+
+
+@pytest.fixture
+def retries(redis: Redis) -> None:
+    redis.zadd(
+        "retry",
+        {
+            payload(
+                "a",
+                failed_at=seconds_from_now(-7200),
+                error_class="OSError",
+                error_message="down",
+                retry_count=2,
+            ): seconds_from_now(9_000),
+            payload("b", failed_at=seconds_from_now(-60), queue="low"): seconds_from_now(12_000),
+            payload("c", **{"class": "CountSheepJob"}, failed_at=seconds_from_now(0)): seconds_from_now(90_000),
+        },
+    )
+
+
+@pytest.mark.usefixtures("retries")
+def test_jobs_are_listed_with_what_they_failed_with(clock: Clock) -> None:
+    lines = clock("retry", "list").output.splitlines()
+
+    assert lines[0].split() == ["when", "class", "args", "queue", "retries", "jid", "error"]
+    assert "SendMailJob" in lines[1]
+    assert "OSError: down" in lines[1]
+    assert lines[1].startswith("in 2 h")
+    assert len(lines) == 4
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize(
+    ("words", "jids"),
+    [
+        (["--class", "Send*"], ["a", "b"]),
+        (["--queue", "low"], ["b"]),
+        (["--older-than", "1h"], ["a"]),
+        (["--limit", "1"], ["a"]),
+    ],
+)
+def test_jobs_are_chosen_by_filters(clock: Clock, words: list[str], jids: list[str]) -> None:
+    assert [job["jid"] for job in json.loads(clock("retry", "list", "--json", *words).output)] == jids
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_list_says_how_many_more_there_are(clock: Clock) -> None:
+    assert clock("retry", "list", "--limit", "1").output.endswith("... and 2 more; use --limit to show them\n")
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize(
+    ("words", "jids"),
+    [
+        (["list", "--error", "DOWN"], ["a"]),
+        (["list", "--args", "7"], ["a", "b", "c"]),
+        (["search", "oserror"], ["a"]),
+        (["search", "CountSheep"], ["c"]),
+        (["search", "b", "--queue", "low"], ["b"]),
+    ],
+)
+def test_jobs_are_searched_by_what_they_contain(clock: Clock, words: list[str], jids: list[str]) -> None:
+    assert [job["jid"] for job in json.loads(clock("retry", *words, "--json").output)] == jids
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_list_with_a_filter_says_that_there_are_more(clock: Clock) -> None:
+    shown = clock("retry", "list", "--class", "*", "--limit", "1").output
+
+    assert shown.endswith("... and some more; use --limit to show them\n")
+
+
+@pytest.mark.usefixtures("retries")
+def test_jobs_are_rescheduled(clock: Clock, redis: Redis) -> None:
+    shown = clock("retry", "reschedule", "--class", "Send*", "--at", "3h", answer="y\n").output
+
+    assert "Reschedule 2 of `retry` to " in shown
+    assert shown.endswith("Rescheduled: 2\n")
+    assert redis.zcount("retry", seconds_from_now(3 * 3600 - 100), seconds_from_now(3 * 3600 + 100)) == 2
+    with pytest.raises(ClockError, match="--at 'soon': not a time; use '2026-12-01 08:00'"):
+        clock("retry", "reschedule", "a", "--at", "soon")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_jids_are_shown_whole_on_a_terminal_of_any_width(clock: Clock, redis: Redis, columns: int) -> None:
+    jid = "2f9b51d4c0d3a86e7b1f0c5d"
+    fields = {"args": ["x" * 40], "error_class": "OSError", "error_message": "y" * 90, "retry_count": 1}
+    redis.zadd("dead", {payload(jid, queue="critical", **fields): seconds_from_now(-35)})
+
+    lines = clock("dead", "list", columns=columns).output.splitlines()
+
+    assert any(jid in line for line in lines)
+    assert max(map(len, lines)) <= columns
+    assert "y" * 90 in "".join(line.strip() for line in lines)
+
+
+def test_an_age_that_is_none_says_what_is_accepted(clock: Clock) -> None:
+    shown = clock("retry", "list", "--older-than", "yesterday")
+
+    assert shown.exit_code == 2
+    assert "'yesterday' is not an age; write 90s, 15m, 2h, 7d or 1w" in shown.output
+
+
+@pytest.mark.usefixtures("retries")
+def test_one_job_is_shown_whole(clock: Clock) -> None:
+    shown = clock("retry", "show", "a").output
+
+    assert "error_message: down" in shown
+    assert "args: [7]" in shown
+    assert json.loads(clock("retry", "show", "a", "--json").output)["retry_count"] == 2
+
+
+def test_times_of_a_job_are_shown_as_dates(clock: Clock, redis: Redis) -> None:
+    times = {
+        "created_at": 1795888800.5,
+        "failed_at": 1795888801000,
+        "clock": {"event": "nightly", "due": 1795888800000},
+    }
+    redis.zadd("dead", {payload("a", enqueued_at="soon", retried_at=1e300, **times): 1795888802})
+
+    lines = clock("dead", "show", "a").output.splitlines()
+
+    assert {
+        "created_at: 2026-11-28 18:00:00 UTC",
+        "failed_at: 2026-11-28 18:00:01 UTC",
+        "clock: event nightly, due 2026-11-28 18:00:00 UTC",
+        "at: 2026-11-28 18:00:02 UTC",
+        "enqueued_at: soon",
+        "retried_at: 1e+300",
+    } <= set(lines)
+
+
+def test_a_job_that_is_not_there_is_named(clock: Clock) -> None:
+    for words in (["retry", "show", "zzz"], ["dead", "retry", "zzz"], ["scheduled", "delete", "zzz"]):
+        with pytest.raises(ClockError, match="has no job zzz"):
+            clock(*words)
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_job_is_retried_after_a_yes(clock: Clock, redis: Redis) -> None:
+    shown = clock("retry", "retry", "a", answer="y\n")
+
+    assert "Put 1 of `retry` into their queues? [y/N]" in shown.output
+    assert shown.output.endswith("Enqueued: 1\n")
+    assert redis.llen("queue:default") == 1
+    assert redis.zcard("retry") == 2
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize("verb", ["retry", "delete", "kill"])
+def test_a_no_changes_nothing(clock: Clock, redis: Redis, verb: str) -> None:
+    shown = clock("retry", verb, "--class", "Send*", answer="n\n")
+
+    assert shown.exit_code == 1
+    assert redis.zcard("retry") == 3
+
+
+@pytest.mark.usefixtures("retries")
+@pytest.mark.parametrize("verb", ["retry", "delete", "kill"])
+def test_no_choice_is_no_choice_of_all(clock: Clock, redis: Redis, verb: str) -> None:
+    shown = clock("retry", verb, "--yes")
+
+    assert shown.exit_code == 2
+    assert "select jobs by JID, or with --class, --queue, --older-than, --args or --error" in shown.output
+    assert redis.zcard("retry") == 3
+
+
+def test_a_kill_says_how_many_older_dead_jobs_the_limit_has_removed(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOCK_DEAD_MAX_JOBS", "1000")
+    redis.zadd("dead", {payload(f"old-{number}"): seconds_from_now(-60) for number in range(500)})
+    redis.zadd("retry", {payload(f"new-{number}"): seconds_from_now(60) for number in range(1_950)})
+
+    shown = clock("retry", "kill", "--class", "*", "--yes")
+
+    assert shown.output == ("Moved to dead: 1950; 1,450 older dead jobs were removed by dead_max_jobs = 1000\n")
+    assert redis.zcard("dead") == 1_000
+
+
+@pytest.mark.usefixtures("retries")
+def test_yes_does_not_ask(clock: Clock, redis: Redis) -> None:
+    assert clock("retry", "delete", "--class", "Send*", "--yes").output == "Deleted: 2\n"
+    assert clock("retry", "kill", "c", "--yes").output == "Moved to dead: 1\n"
+    assert clock("dead", "retry", "--all", "--yes").output == "Enqueued: 1\n"
+    assert (redis.zcard("retry"), redis.zcard("dead"), redis.llen("queue:default")) == (0, 0, 1)
+
+
+@pytest.mark.usefixtures("retries")
+def test_where_nobody_can_answer_the_way_to_go_on_is_told(clock: Clock, redis: Redis) -> None:
+    with pytest.raises(ClockError, match=r"nothing changed\. Use --yes to skip this question"):
+        clock("retry", "clear")
+
+    assert redis.zcard("retry") == 3
+
+
+@pytest.mark.usefixtures("queued")
+@pytest.mark.parametrize(
+    "words", [["dead", "clear"], ["retry", "retry", "--all"], ["queue", "delete", "low", "--class", "X"]]
+)
+def test_nothing_is_asked_where_there_is_nothing_to_do(clock: Clock, words: list[str]) -> None:
+    shown = clock(*words)
+
+    assert (shown.exit_code, shown.output) == (0, f"{'Enqueued' if 'retry' in words else 'Deleted'}: 0\n")
+
+
+@pytest.mark.usefixtures("retries")
+def test_a_try_that_was_asked_for_is_not_counted(clock: Clock, redis: Redis) -> None:
+    redis.zadd("retry", {payload("first", retry_count=0): 1})
+    clock("retry", "retry", "first", "--yes")
+
+    assert clock("queue", "list", "default").output.splitlines()[1].split()[-2:] == ["0", "first"]
+
+
+@pytest.mark.usefixtures("retries")
+def test_all_are_cleared(clock: Clock, redis: Redis) -> None:
+    assert clock("retry", "clear", answer="y\n").output.endswith("Deleted: 3\n")
+    assert redis.zcard("retry") == 0
+
+
+def test_a_progress_bar_is_shown_where_there_are_many(
+    clock: Clock, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_arguments, "SHOWN_FROM", 3)
+    for count, shown in ((2, False), (3, True)):
+        redis.zadd("dead", {payload(str(index)): 1 for index in range(count)})
+
+        assert ("Deleting" in clock("dead", "delete", "--class", "*", "--yes").stderr) is shown
+
+
+@pytest.fixture
+def queued(redis: Redis) -> None:
+    redis.sadd("queues", "default", "low")
+    redis.lpush(
+        "queue:default",
+        payload("a", enqueued_at=seconds_from_now(-7200)),
+        payload("b", enqueued_at=seconds_from_now(0)),
+    )
+
+
+@pytest.mark.usefixtures("queued")
+def test_queues_are_listed_with_their_latency(clock: Clock) -> None:
+    lines = clock("queue", "list").output.splitlines()
+
+    assert lines[1].split() == ["default", "2", "2", "h"]
+    assert lines[2].split() == ["low", "0", "-"]
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_queue_whose_key_another_program_has_taken_is_named_beside_the_others(
+    clock: Clock, redis: Redis
+) -> None:
+    redis.sadd("queues", "foreign")
+    redis.hset("queue:foreign", "a", "hash")
+
+    shown = clock("queue", "list")
+
+    assert shown.exit_code == 0
+    assert [line.split() for line in shown.output.splitlines()[1:4]] == [
+        ["default", "2", "2", "h"],
+        ["foreign", "0", "-"],
+        ["low", "0", "-"],
+    ]
+    assert shown.output.splitlines()[4] == (
+        "! no worker can process the queue 'foreign': another program's 'queue:foreign' is not a list"
+    )
+    assert "queue 'foreign'" in clock("status").output
+    assert [view["is_list"] for view in json.loads(clock("queue", "list", "--json").output)] == [True, False, True]
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_queue_is_paused_and_unpaused(clock: Clock, redis: Redis) -> None:
+    told = [clock("queue", verb, "low").output for verb in ("pause", "pause", "list", "unpause", "unpause")]
+
+    assert told[0] == "Paused the queue 'low'\n"
+    assert told[1] == "'low' was paused already\n"
+    assert told[3:] == ["Unpaused the queue 'low'\n", "'low' was not paused\n"]
+    clock("queue", "pause", "low")
+    assert redis.smembers("paused") == {b"low"}
+    assert clock("queue", "list").output.splitlines()[2].split() == ["low", "0", "-", "paused"]
+    assert json.loads(clock("queue", "search", "default", "nothing", "--json").output) == []
+    assert len(json.loads(clock("queue", "search", "default", "sendmail", "--json").output)) == 2
+
+
+@pytest.mark.usefixtures("queued")
+def test_the_jobs_of_a_queue_are_listed_the_next_first(clock: Clock) -> None:
+    jobs = json.loads(clock("queue", "list", "default", "--json").output)
+
+    assert [job["jid"] for job in jobs] == ["a", "b"]
+    assert "[7]" in clock("queue", "show", "default", "b").output
+
+
+@pytest.mark.usefixtures("queued")
+def test_jobs_of_a_queue_are_deleted(clock: Clock, redis: Redis) -> None:
+    assert clock("queue", "delete", "default", "--older-than", "1h", "--yes").output == "Deleted: 1\n"
+    assert clock("queue", "clear", "default", answer="y\n").output.endswith("Deleted: 1\n")
+    assert redis.smembers("queues") == {b"low"}
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_queue_that_there_is_not_is_named_with_those_that_there_are(clock: Clock) -> None:
+    with pytest.raises(ClockError, match="no queue 'defualt'; available: default, low"):
+        clock("queue", "clear", "defualt")
+
+
+def test_what_a_terminal_would_obey_is_taken_out_of_what_is_shown(clock: Clock, redis: Redis) -> None:
+    redis.zadd("dead", {payload("a", args=["\x1b[2J"], error_class="\x1b[31mX", error_message=""): 1})
+
+    for words in (["dead", "list"], ["dead", "show", "a"]):
+        assert "\x1b" not in clock(*words).output
+
+
+def test_a_job_whose_time_is_no_date_is_listed_with_the_number(redis: Redis, clock: Clock) -> None:
+    redis.zadd("dead", {payload("a"): 1e300, payload("b"): float("inf"), payload("c"): -1e300})
+
+    shown = clock("dead", "list")
+
+    assert shown.exit_code == 0
+    assert [line.split()[0] for line in shown.output.splitlines()] == ["when", "-1e+300", "1e+300", "inf"]

@@ -1,0 +1,97 @@
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+from redis import Redis
+
+from clock.api import JobRef, Limits
+from clock.clocks import SystemClock
+from clock.errors import JobError
+from clock.store.jobs.in_progress import InProgress
+
+Clock = Callable[..., Result]
+
+
+@pytest.fixture
+def busy(redis: Redis) -> None:
+    """A limit of 1 with a holder and two blocked jobs."""
+    rules = {"limits": [{"name": "crm", "max": 1}]}
+    for jid in ("a", "b", "c"):
+        redis.lpush("queue:default", json.dumps({"class": "SyncJob", "args": [], "jid": jid, **rules}))
+    worker = InProgress(redis, "host:1:abc")
+    worker.claim(["default"], 3, done=(), now=SystemClock().now(), expires_seconds=60.0)
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_limits_are_listed_and_their_jobs_shown(clock: Clock) -> None:
+    view = {"name": "crm", "maximum": 1, "holders": 1, "blocked": 2, "is_set": False, "oldest_ms": None}
+
+    assert json.loads(clock("limits", "list", "--json").output) == [view]
+    assert clock("limits").output.splitlines()[1].split() == ["crm", "1", "1", "2"]
+    shown = json.loads(clock("limits", "show", "crm", "--json").output)
+    assert [one["jid"] for one in shown["holders"]] == ["a"]
+    assert [one["jid"] for one in shown["blocked"]] == ["b", "c"]
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_maximum_is_set_and_reset_at_run_time(clock: Clock, redis: Redis) -> None:
+    assert (
+        clock("limits", "set", "crm", "2").output == "crm: at most 2 jobs at a time; 1 blocked jobs can run now\n"
+    )
+    assert redis.zcard("clock:blocked") == 1
+    assert json.loads(clock("limits", "list", "--json").output)[0]["is_set"]
+
+    clock("limits", "reset", "crm")
+
+    assert redis.hgetall("clock:limits") == {}
+    assert redis.zcard("clock:blocked") == 1
+    assert clock("limits", "set", "crm", "-1").exit_code == 2
+
+
+@pytest.mark.usefixtures("busy")
+def test_the_deep_check_names_a_holder_without_a_job_and_frees_its_place(clock: Clock, redis: Redis) -> None:
+    assert "each holder has its job" in clock("doctor", "--deep").output
+    members: Any = redis.zrange("clock:limit_holders", 0, -1)
+    [member] = members
+    redis.delete("clock:in_progress:host:1:abc", "clock:limit_holders")
+    redis.zadd("clock:limit_holders", {member.rpartition(b"|")[0] + b"|1": 0})
+
+    assert "crm is held by a, which is gone" in " ".join(clock("doctor", "--deep").output.split())
+    assert "Places of limits without a job freed: 1" in clock("doctor", "--deep", "--repair", "--yes").output
+    assert redis.zcard("clock:freed") == 1
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_blocked_job_is_found_and_cancelled(redis: Redis) -> None:
+    job = JobRef("b", redis=redis)
+    located = job.locate()
+    assert located is not None
+    assert (located.state, located.where) == ("blocked", "crm")
+
+    assert job.cancel()
+
+    assert redis.zcard("clock:blocked") == 1
+    assert job.locate() is None
+
+
+@pytest.mark.usefixtures("busy")
+def test_a_program_lists_limits_and_sets_their_maximum(redis: Redis) -> None:
+    limits = Limits(redis=redis)
+
+    assert limits.set_maximum("crm", 2) == 1
+    [view] = limits.current()
+    assert (view.name, view.maximum, view.holders, view.blocked, view.is_set) == ("crm", 2, 2, 1, True)
+    assert limits.reset("crm") == 0
+    [view] = asyncio.run(limits.acurrent())
+    assert (view.maximum, view.is_set) == (1, False)
+    with pytest.raises(JobError, match="maximum is -1; it must be a whole number, 0 to"):
+        limits.set_maximum("crm", -1)
+
+
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("words", [("show", "crmm"), ("set", "crmm", "1")])
+def test_for_an_unknown_name_the_limits_in_use_are_named(clock: Clock, words: tuple[str, ...]) -> None:
+    assert "Limits in use: crm\n" in clock("limits", *words).output

@@ -1,0 +1,88 @@
+"""Settings of the application and of single processes, and values that are refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clock.config import load_config
+from clock.config.load import setting_of_process, use_application
+from clock.errors import ConfigurationError
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty application; settings that a test sets for it are forgotten."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    yield tmp_path
+    use_application({}, "the test")
+
+
+def test_a_single_setting_comes_from_the_first_place_that_names_it(folder: Path) -> None:
+    file = folder / "config/clock.yml"
+    assert setting_of_process("push_timeout", {}) == 5
+
+    file.write_text("concurrency: 3\n")
+    assert setting_of_process("push_timeout", {}) == 5
+    file.write_text("# push_timeout: 9\nconcurrency: 3\n")
+    assert setting_of_process("push_timeout", {}) == 5
+    file.write_text("push_timeout: 7\n")
+    assert setting_of_process("push_timeout", {}) == 7
+    use_application({"push_timeout": 8}, "settings.CLOCK")
+    assert setting_of_process("push_timeout", {}) == 8
+    assert setting_of_process("push_timeout", {"CLOCK_PUSH_TIMEOUT": "9"}) == 9
+
+
+def test_an_invalid_single_setting_names_its_place(folder: Path) -> None:
+    (folder / "config/clock.yml").write_text("concurrency: 1\npush_timeout: soon\n")
+
+    with pytest.raises(ConfigurationError, match=r"clock\.yml:2: .*'soon'"):
+        setting_of_process("push_timeout", {})
+    with pytest.raises(ConfigurationError, match=r"the environment variable CLOCK_PUSH_TIMEOUT: .*'later'"):
+        setting_of_process("push_timeout", {"CLOCK_PUSH_TIMEOUT": "later"})
+
+
+def test_an_application_may_have_no_folder_of_jobs(folder: Path) -> None:
+    assert load_config({}, environ={}).require == (Path("jobs"),)
+
+    use_application({"require": ()}, "settings.CLOCK")
+
+    assert load_config({}, environ={}).require == ()
+
+
+def test_an_invalid_setting_of_the_application_names_it_and_changes_nothing(folder: Path) -> None:
+    use_application({"concurrency": 4}, "settings.CLOCK")
+
+    with pytest.raises(ConfigurationError, match=r"settings\.CLOCK: .*-1"):
+        use_application({"concurrency": -1}, "settings.CLOCK")
+
+    assert load_config({}, environ={}).concurrency == 4
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URLS", "redis://a"),  # one server is no shard
+        ("REDIS_URLS", "redis://a, redis://a"),
+        ("REDIS_URLS", "redis://a b"),
+        ("CLOCK_NAMESPACE", "{shop}"),
+        ("CLOCK_NAMESPACE", "a b"),
+        ("CLOCK_NAMESPACE", "a" * 61),
+        ("CLOCK_LOG_LEVEL", "loud"),
+        ("CLOCK_LOG_FORMAT", "xml"),
+    ],
+)
+def test_an_invalid_value_of_a_variable_is_refused_by_its_name(folder: Path, variable: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"the environment variable {variable}: "):
+        load_config({}, environ={variable: value})
+
+
+def test_an_event_that_is_defined_twice_is_refused_with_both_lines(folder: Path) -> None:
+    event = "    cron: '* * * * *'\n    class: A\n"
+    file = folder / "config/clock.yml"
+    file.write_text(f":schedule:\n  nightly:\n{event}  other:\n{event}  nightly:\n{event}")
+
+    with pytest.raises(ConfigurationError, match=r"clock\.yml:8: 'nightly' .* line 2"):
+        load_config({}, environ={}, file=file)

@@ -1,0 +1,240 @@
+"""The integration with the real SDK; a transport keeps its envelopes."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sentry_sdk
+from redis import Redis
+from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.transport import Transport
+
+from clock import Discard, Job, client_middleware, server_middleware, worker_hooks
+from clock.contrib.sentry import ClockIntegration, continue_trace, report_death, store_trace
+from clock.job.payload import encode
+from clock.testing import FakeClock
+from tests.contrib.waiting_jobs import pushed, retry_all
+from tests.worker.conftest import Bench
+
+SECRET = "hunter2"  # noqa: S105  # it must not be sent
+
+
+class Kept(Transport):
+    """A transport that keeps the events of its envelopes."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.events: list[dict[str, Any]] = []
+
+    def capture_envelope(self, envelope: Any) -> None:
+        self.events += [item.payload.json for item in envelope.items if item.payload.json]
+
+
+class FailWithSecretJob(Job):
+    retry = 1
+
+    def perform(self, password: str) -> None:
+        self.logger.warning("about to fail")
+        raise RuntimeError("no such user")
+
+
+class SayHelloJob(Job):
+    def perform(self) -> None:
+        logging.getLogger("shop").error("the printer is out of paper")
+
+
+class SayHelloAsyncJob(Job):
+    async def perform(self) -> None: ...
+
+
+class DropItJob(Job):
+    def perform(self) -> None:
+        raise Discard("not needed")
+
+
+class Sent:
+    """What was sent to Sentry."""
+
+    def __init__(self, transport: Kept) -> None:
+        self._transport = transport
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        return [event for event in self._transport.events if event.get("type") != "transaction"]
+
+    @property
+    def transactions(self) -> list[dict[str, Any]]:
+        return [event for event in self._transport.events if event.get("type") == "transaction"]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sent]]:
+    """Start the SDK with the integration; it is removed after the test."""
+    before = client_middleware.entries, server_middleware.entries
+    monkeypatch.setattr(worker_hooks, "_death_handlers", [])
+
+    def begin(capture: Any = "last", **options: Any) -> Sent:
+        transport = Kept()
+        sentry_sdk.init(
+            dsn="https://key@sentry.invalid/1",
+            release="1",  # else the SDK asks git
+            transport=transport,
+            default_integrations=False,
+            auto_enabling_integrations=False,
+            integrations=[ClockIntegration(capture), LoggingIntegration()],
+            **{"traces_sample_rate": 1.0, **options},
+        )
+        ClockIntegration.setup_once()  # the SDK does it only for the first test
+        return Sent(transport)
+
+    yield begin
+    sentry_sdk.get_client().close(timeout=0)
+    sentry_sdk.get_global_scope().set_client(None)
+    client_middleware.entries, server_middleware.entries = before
+
+
+def test_a_run_continues_the_trace_of_its_push(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+
+    with sentry_sdk.start_transaction(op="http.server", name="/sign-up") as request:
+        SayHelloJob.perform_async()
+    headers = pushed(redis)["trace_propagation_headers"]
+    bench().run_all()
+
+    web, run = sent.transactions
+    [publish] = web["spans"]
+    [process] = run["spans"]
+    trace = run["contexts"]["trace"]
+    assert isinstance(headers, dict)
+    assert headers["sentry-trace"].startswith(request.trace_id)
+    assert headers["baggage"]
+    assert (run["transaction"], trace["op"], trace["status"]) == ("SayHelloJob", "queue.task.clock", "ok")
+    assert trace["trace_id"] == web["contexts"]["trace"]["trace_id"]
+    assert trace["parent_span_id"] == publish["span_id"]
+    assert (publish["op"], process["op"]) == ("queue.publish", "queue.process")
+    assert publish["data"]["messaging.message.id"] == process["data"]["messaging.message.id"]
+    assert process["data"]["messaging.destination.name"] == "default"
+    assert process["data"]["messaging.message.retry.count"] == 0
+    assert process["data"]["messaging.message.receive.latency"] >= 0
+
+
+@pytest.mark.parametrize("fields", [{"sentry-trace": "a" * 32 + "-" + "b" * 16 + "-1"}, {"sentry-trace": 7}, {}])
+def test_a_payload_of_another_client_is_run(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench], fields: dict[str, object]
+) -> None:
+    sent = start()
+    client_middleware.remove(store_trace)
+    SayHelloJob.set(jid="x").perform_async()
+    payload = pushed(redis)
+    redis.delete("queue:default")
+
+    redis.lpush("queue:default", encode({**payload, **fields}))
+
+    bench().run_all()
+
+    [run] = sent.transactions
+    assert (run["contexts"]["trace"]["trace_id"] == "a" * 32) is (fields.get("sentry-trace") not in (None, 7))
+
+
+def test_only_the_last_failure_is_reported(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    parts = bench()
+    FailWithSecretJob.perform_async(SECRET)
+    parts.run_all()
+    assert sent.errors == []
+
+    retry_all(redis, parts)
+
+    [error] = sent.errors
+    assert error["exception"]["values"][-1]["type"] == "RuntimeError"
+    assert error["exception"]["values"][-1]["mechanism"] == {"type": "clock", "handled": False}
+    assert error["contexts"]["trace"]["trace_id"] == sent.transactions[-1]["contexts"]["trace"]["trace_id"]
+    assert error["tags"]["clock.class"] == "FailWithSecretJob"
+    assert error["transaction"] == "FailWithSecretJob"
+    assert next(crumb["message"] for crumb in error["breadcrumbs"]["values"]) == "about to fail"
+    assert [run["contexts"]["trace"]["status"] for run in sent.transactions] == ["internal_error"] * 2
+    assert SECRET not in str(sent.errors) + str(sent.transactions)
+
+
+@pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")  # by versions with data_collection
+def test_all_failures_are_reported_by_option(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    sent = start(capture="all", send_default_pii=True)
+    parts = bench()
+    FailWithSecretJob.perform_async(SECRET)
+
+    parts.run_all()
+    retry_all(redis, parts)
+
+    assert [error["contexts"]["clock.job"]["retry_count"] for error in sent.errors] == [None, 0]
+    assert sent.errors[0]["contexts"]["clock.job"]["args"] == [SECRET]
+
+
+def test_what_is_no_failure_is_not_reported(start: Callable[..., Sent], bench: Callable[..., Bench]) -> None:
+    sent = start(capture="all")
+    DropItJob.perform_async()
+    SayHelloAsyncJob.perform_async()
+
+    bench().run_all()
+
+    assert sent.errors == []
+    assert [run["contexts"]["trace"]["status"] for run in sent.transactions] == ["cancelled", "ok"]
+
+
+def test_a_job_that_cannot_run_is_reported_once(
+    start: Callable[..., Sent], redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    redis.sadd("queues", "default")
+    redis.lpush("queue:default", "{nonsense")
+
+    bench().run_all()
+
+    [error] = sent.errors
+    assert error["exception"]["values"][-1]["type"] == "UnreadablePayload"
+
+
+def test_the_lines_of_jobs_are_reported_as_the_sdk_does(
+    start: Callable[..., Sent], bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    SayHelloJob.set(jid="hello").perform_async()
+
+    bench().run_all()
+
+    [error] = sent.errors
+    assert error["logentry"]["message"] == "the printer is out of paper"
+    assert error["tags"]["clock.jid"] == "hello"
+
+
+def test_nothing_is_sent_before_the_sdk_is_started(redis: Redis, bench: Callable[..., Bench], start: Any) -> None:
+    ClockIntegration.setup_once()
+    SayHelloJob.perform_async()
+
+    assert "trace_propagation_headers" not in pushed(redis)
+    assert bench().run_all() == 1
+
+
+def test_a_wrong_option_and_a_missing_package_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="capture is 'first'; it must be 'last' or 'all'"):
+        ClockIntegration("first")  # type: ignore[arg-type]  # that is the point
+
+    monkeypatch.delitem(sys.modules, "clock.contrib.sentry")
+    monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+    with pytest.raises(ImportError, match="needs the package `sentry-sdk`: pip install"):
+        __import__("clock.contrib.sentry")
+
+
+def test_the_middleware_is_added_once_and_outermost(start: Callable[..., Sent], fake_clock: FakeClock) -> None:
+    start()
+    ClockIntegration.setup_once()
+
+    assert [entry for entry in server_middleware if entry is continue_trace] == [server_middleware.entries[0]]
+    assert worker_hooks._death_handlers == [report_death]

@@ -1,0 +1,182 @@
+"""A Django project that uses clock: `examples/django_tasks`, with real processes and a real database."""
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.patience import eventually
+from tests.process.conftest import App, Running, app
+
+__all__ = ["app"]
+
+if pytest.importorskip("django").VERSION < (6,):  # Django 6 has the framework
+    pytest.importorskip("django_tasks")
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+@pytest.fixture
+def project(app: App, repository: Path, postgresql: str) -> App:
+    """A copy of the project, on PostgreSQL and an embedded Valkey of its own."""
+    shutil.copytree(repository / "examples" / "django_tasks", app.folder, dirs_exist_ok=True)
+    app.environ["PGHOST"] = postgresql.partition("host=")[2]
+    manage(app, "migrate", "--verbosity", "0")
+    return app
+
+
+def manage(app: App, *words: str) -> str:
+    """What `manage.py` with these words prints; it must succeed."""
+    ended = app.run("manage.py", *words)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def start(app: App, *words: str) -> Running:
+    return app.start_program(sys.executable, "-u", "manage.py", *words)
+
+
+def shell(app: App, code: str) -> list[str]:
+    """The lines that some code prints in the project's shell."""
+    text = manage(app, "shell", "-c", f"from shop.tasks import *; from shop.jobs import *\n{code}")
+    return [line for line in text.splitlines() if line and "imported automatically" not in line]
+
+
+def test_the_projects_own_tests_pass(project: App) -> None:
+    del project.environ[
+        "PGHOST"
+    ]  # its own tests open connections in threads, which keep PostgreSQL's test database
+
+    ended = project.run("manage.py", "test")
+
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(r"Ran 2[0-9] tests", ended.stderr), ended.stderr
+
+
+def test_a_worker_runs_tasks_and_jobs_and_survives_closed_connections(project: App, postgresql: str) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    worker = start(project, "worker")
+    worker.wait_for("Starting worker")
+    [first] = shell(
+        project,
+        "r = [add.enqueue(1, 2), add.using(priority=9).enqueue(3, second=4), count_attempts.enqueue()]\n"
+        "o = Order.objects.create(email='ada@example.com'); r.append(send_receipt.enqueue(o.pk))\n"
+        "import json; print(json.dumps([one.id for one in r]))",
+    )
+    ids = json.loads(first)
+    look = "import json; from django_tasks import default_task_backend as b\n" + (
+        f"r = [b.get_result(i) for i in {ids!r}]\n"
+        "print(json.dumps([[str(x.status), x._return_value, x.attempts] for x in r]))"
+    )
+
+    def states() -> list[list[object]]:
+        [line] = shell(project, look)
+        found: list[list[object]] = json.loads(line)
+        return found
+
+    eventually(lambda: states()[3][0] == "SUCCESSFUL", lambda: f"the receipt:\n{worker.output}")
+    with psycopg.connect(postgresql, autocommit=True) as database:
+        closed = database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchall()
+    assert closed
+    shell(project, "for _ in range(10): count_orders.enqueue()\nSpeakGermanJob.perform_async()\n")
+    shell(project, "for _ in range(3): SpeakGermanJob.perform_async()\n")
+
+    eventually(lambda: worker.output.count("speaks en in UTC") == 4, lambda: f"four jobs:\n{worker.output}")
+    eventually(lambda: states()[2][0] == "SUCCESSFUL", lambda: f"the second attempt:\n{worker.output}")
+    add, urgent, attempts, receipt = states()
+    assert (add, urgent) == (["SUCCESSFUL", 3, 1], ["SUCCESSFUL", 7, 1])
+    assert attempts == ["SUCCESSFUL", 2, 2]
+    assert receipt == ["SUCCESSFUL", "ada@example.com", 1]
+    assert worker.output.count("failed") == 1, worker.output  # the first attempt of count_attempts
+    assert worker.end() == 0
+
+
+def test_the_clock_fires_events_of_the_file_and_of_the_database(project: App) -> None:
+    project.write(
+        "lib/clock.py",
+        "from datetime import timedelta\nfrom clock.django import database_events\n"
+        "database_events(every=timedelta(seconds=1))\n",
+    )
+    worker, clock = start(project, "worker"), start(project, "clock")
+    clock.wait_for("Starting clock")
+    shell(
+        project,
+        "from clock.django.models import DatabaseEvent as E\n"
+        "E.objects.create(name='count', every='1 second', job='shop.tasks.count_orders', args=[])\n"
+        "E.objects.create(name='forget', every='1 second', job='ForgetOldOrdersJob', args=[], enabled=False)\n",
+    )
+
+    clock.wait_for("Triggering 'count'")
+    worker.wait_for("shop.tasks.count_orders")
+    assert "Triggering 'forget'" not in clock.output
+    history = manage(project, "clock", "history", "count")
+    assert "ran" in history
+    assert (clock.end(), worker.end()) == (0, 0)
+
+
+def test_the_admin_checks_events_and_runs_them(project: App) -> None:
+    [text] = shell(
+        project,
+        "from django.contrib.auth.models import User\n"
+        "User.objects.create_superuser('ada', 'ada@example.com', 'secret')\n"
+        "from django.test import Client; from django.test.utils import setup_test_environment; import json\n"
+        "setup_test_environment()\n"
+        "c = Client(); c.login(username='ada', password='secret')\n"
+        "u = '/admin/clock/databaseevent/'\n"
+        "good = dict(name='n', every='1 day', at='06:00', job='shop.tasks.count_orders', args='[]')\n"
+        "good['enabled'] = 'on'\n"
+        "def add(**more):\n"
+        "    r = c.post(u + 'add/', {**good, **more})\n"
+        "    return r.status_code, '' if r.status_code == 302 else str(r.context['errors'])\n"
+        "told = [add(at='25:00', enabled='')[1], add(job='NobodyJob')[1], add(args='[1]')[1]]\n"
+        "told += [add(every='')[1], add()[0]]\n"
+        "from clock.django.models import DatabaseEvent as E\n"
+        "pk = E.objects.get(name='n').pk\n"
+        "r = c.post(u, {'action': 'run_now', '_selected_action': [pk]}, follow=True)\n"
+        "told.append('pushed the job' in r.content.decode())\n"
+        "told.append('every 1 day at 06:00' in c.get(u).content.decode())\n"
+        "print(json.dumps(told))",
+    )
+
+    bad_time, bad_job, bad_args, no_schedule, added, pushed, listed = json.loads(text)
+    assert "at has 25" in bad_time
+    assert "NobodyJob" in bad_job
+    assert "argument" in bad_args
+    assert no_schedule
+    assert (added, pushed, listed) == (302, True, True)
+
+
+def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App) -> None:
+    assert "orders.count" in manage(project, "clock", "list")
+    assert "concurrency" in manage(project, "clock", "config")
+    assert "settings.CLOCK" in manage(project, "clock", "config")
+    checked = project.run("manage.py", "check")
+    assert "clock.queue" in checked.stderr  # no worker takes from `low`
+    project.write("lib/clock.py", "from clock import every\nevery().day.at('25:00').do(print)\n")
+    broken = project.run("manage.py", "check")
+    assert broken.returncode == 1
+    assert re.search(r"clock\.E002.*lib/clock.py:2", broken.stderr), broken.stderr
+
+    with (project.folder / "project" / "settings.py").open("a") as settings:
+        settings.write("CLOCK = {'concurency': 5}\n")
+    refused = project.run("manage.py", "clock", "status")
+    assert refused.returncode == 1
+    assert "CLOCK has unknown settings concurency" in refused.stderr
+
+
+def test_a_worker_restarts_after_an_edit_in_debug_mode_and_runs_several_processes(project: App) -> None:
+    project.environ["DEBUG"] = "1"
+    worker = start(project, "worker", "-p", "2")
+    worker.wait_for("Starting worker")
+    jobs = project.folder / "shop" / "jobs.py"
+    jobs.write_text(jobs.read_text().replace("speaks", "talks"))
+
+    worker.wait_for("shop/jobs.py changed, restarting")
+    shell(project, "SpeakGermanJob.perform_async()")
+    worker.wait_for("talks en")
+    assert worker.end() == 0

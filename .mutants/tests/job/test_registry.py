@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import pytest
+
+from clock.errors import ConfigurationError
+from clock.job.registry import import_jobs
+
+
+def test_a_folder_that_another_package_hides_is_told_with_where_that_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hiding, mine = tmp_path / "site" / "hidden_jobs", tmp_path / "app" / "hidden_jobs"
+    for folder in (hiding, mine):
+        folder.mkdir(parents=True)
+    (hiding / "__init__.py").touch()
+    (mine / "send_note_job.py").touch()
+    monkeypatch.syspath_prepend(hiding.parent)  # which also puts the path back as it was
+
+    with pytest.raises(ConfigurationError) as error:
+        import_jobs(Path("hidden_jobs"), root=mine.parent)
+
+    assert str(error.value) == (
+        f"{mine / 'send_note_job.py'}: the package hidden_jobs of {hiding / '__init__.py'} hides it; "
+        "put an __init__.py into the folder hidden_jobs, or rename it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            "\n\nclass AJob(Job):\n    qeue = 'x'\n",
+            ":4: AJob: unknown option 'qeue'; did you mean 'queue'? "
+            "To add your own attribute, choose a name less similar to an option",
+        ),
+        ("1 / 0\n", ":2: ZeroDivisionError: division by zero"),
+        ("import nosuch_module\n", ":2: ModuleNotFoundError: No module named 'nosuch_module'"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_with_its_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)  # which also puts the path back as it was
+    folder = tmp_path / "broken_jobs"
+    folder.mkdir()
+    (folder / "a_job.py").write_text("from clock import Job\n" + code)
+
+    with pytest.raises(ConfigurationError) as error:
+        import_jobs(Path("broken_jobs"), root=tmp_path)
+
+    assert str(error.value) == f"{folder / 'a_job.py'}{told}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of jobs with one module, `real_job`."""
+    monkeypatch.syspath_prepend(tmp_path)
+    folder = tmp_path / f"jobs_{tmp_path.name}"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "real_job.py").touch()
+    return folder
+
+
+BROKEN = "raise RuntimeError('this file must not be imported')\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".ipynb_checkpoints/send_job-checkpoint.py",
+        "._real_job.py",
+        ".#real_job.py",
+        ".venv/lib/python3.11/site-packages/thing.py",
+        "venv/lib/thing.py",
+        "__pycache__/real_job.py",
+        "node_modules/node-gyp/gyp_main.py",
+        "real_job.bak.py",
+        "v1.2/old_job.py",
+    ],
+)
+def test_what_editors_notebooks_and_environments_leave_is_not_imported(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(BROKEN)
+    if name.startswith("venv"):
+        (folder / "venv" / "pyvenv.cfg").touch()
+
+    assert import_jobs(folder, root=folder.parent) == [folder.name, f"{folder.name}.real_job"]
+
+
+def test_links_are_followed_and_each_file_is_imported_once(folder: Path, tmp_path: Path) -> None:
+    (folder / "gone_job.py").symlink_to(tmp_path / "nowhere.py")
+    (folder / "again_job.py").symlink_to(folder / "real_job.py")
+    (folder / "loop").symlink_to(folder)
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "shared_job.py").touch()
+    (folder / "billing").symlink_to(shared)
+
+    assert import_jobs(folder, root=folder.parent) == [
+        folder.name,
+        f"{folder.name}.billing.shared_job",
+        f"{folder.name}.real_job",
+    ]
+
+
+def test_several_folders_and_single_files_may_be_given(folder: Path) -> None:
+    other = folder.parent / f"other_{folder.name}"
+    other.mkdir()
+    (other / "other_job.py").touch()
+    (other / "unwanted_job.py").write_text(BROKEN)
+
+    names = import_jobs(folder, other / "other_job.py", root=folder.parent)
+
+    assert names == [folder.name, f"{folder.name}.real_job", f"{other.name}.other_job"]

@@ -1,0 +1,316 @@
+"""Monitors: what is sent, and a rehearsed year against servers that behave as the providers document."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from redis import Redis
+
+from clock import Discard, Job, server_middleware, testing, worker_hooks
+from clock.cli.app import cli
+from clock.clocks import SystemClock
+from clock.errors import ConfigurationError, DeclarationError
+from clock.monitors.providers import Healthchecks, Report, Request, providers_in
+from clock.monitors.reports import clock_reports, report_jobs
+from clock.monitors.sender import WAITING, Refused, Sender, send
+from clock.monitors.sync import sync
+from clock.store.ledger.decision import DecisionKind
+from clock.timetable import Timetable, schedule_for_monitor
+from tests.monitors.fake_providers import FakeProviders
+from tests.patience import eventually
+from tests.worker.conftest import Bench
+
+pytestmark = pytest.mark.usefixtures("log_as_before")  # a command sets the log up
+
+ENVIRONMENT = {
+    "HEALTHCHECKS_PING_KEY": "ping-key",
+    "HEALTHCHECKS_API_KEY": "api-key",
+    "CRONITOR_API_KEY": "cronitor-key",
+    "CLOCK_SENTRY_CRONS_DSN": "https://public@sentry.invalid/12",
+}
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class BakeRollsJob(Job):
+    retry = 1
+
+    def perform(self, outcome: str = "done") -> None:
+        if outcome == "fails":
+            raise RuntimeError("no flour")
+        if outcome == "is dropped":
+            raise Discard("not needed")
+
+
+def loads(*lines: str) -> Timetable:
+    head = "from datetime import timedelta\nfrom clock import configure, cron, every\n"
+    return testing.loads(
+        head
+        + "from tests.monitors.test_monitors import BakeRollsJob\nconfigure(tz='Europe/Berlin')\n"
+        + "\n".join(lines)
+    )
+
+
+YEAR = (
+    "every().day.at('06:00').named('bread').monitor().do(BakeRollsJob)",
+    "every().weekday.at('09:00').named('rolls').except_on('DE-BY').monitor().do(BakeRollsJob)",
+    "cron('0 8,10 * * mon-sat').named('oven').monitor(grace=timedelta(minutes=2)).do(BakeRollsJob)",
+    "every().day.at('02:30').named('night').monitor().do(print)",
+    "every(6).hours.named('news').monitor().do(BakeRollsJob)",
+    "every().sunday.at('08:00').named('cake').if_(lambda due: due.day < 8).monitor().do(print)",
+    "every().day.at('12:00').named('lunch').jitter(timedelta(minutes=20)).monitor().do(BakeRollsJob)",
+    "every().month.on(1).at('00:00').named('bill').monitor().do(print)",
+)
+
+
+def rehearsed(
+    timetable: Timetable, servers: FakeProviders, downtime: list[tuple[datetime, datetime]], days: int = 365
+) -> None:
+    """Some days of the clock and of a worker that takes a minute for each job, reported to the servers."""
+    providers = providers_in(ENVIRONMENT)
+    servers.now = START.timestamp()
+    assert [one.problem for one in sync(timetable, providers, START, send=servers.receive)].count("") == 24
+    end = START + timedelta(days=days)
+    history = testing.run(timetable, start_time=START, end_time=end, downtime=downtime)
+    reports: list[tuple[float, Report]] = []
+    for decision in history.decisions:
+        at = decision.due_ms / 1000
+        if decision.kind in (DecisionKind.MISSED, DecisionKind.CAUGHT_UP):
+            at = next(
+                until.timestamp() for since, until in downtime if since.timestamp() < at <= until.timestamp()
+            )
+        given: list[Report] = []
+        clock_reports(timetable, given.append)(decision)
+        reports += [(at, report) for report in given]
+        event = timetable.event(decision.event)
+        if event.enqueues and event.monitor and decision.kind in (DecisionKind.FIRED, DecisionKind.CAUGHT_UP):
+            run = f"{event.name}{decision.due_ms}"
+            reports += [
+                (at, Report(event.monitor.slug, "start", run)),
+                (at + 60, Report(event.monitor.slug, "success", run)),
+            ]
+    for at, report in sorted(reports, key=lambda entry: entry[0]):
+        servers.pass_time(at)
+        for provider in providers:
+            servers.receive(provider.report(report))
+    servers.pass_time(end.timestamp())
+
+
+@pytest.mark.slow
+def test_a_rehearsed_year_raises_no_false_alarm() -> None:
+    servers = FakeProviders()
+
+    rehearsed(loads(*YEAR), servers, [])
+
+    assert servers.alarms == []
+    assert len(servers.seen) > 10_000
+
+
+@pytest.mark.slow
+def test_each_injected_miss_raises_an_alarm_within_its_grace() -> None:
+    servers, timetable = FakeProviders(), loads(*YEAR)
+    first = datetime(2026, 2, 1, 0, 10, tzinfo=UTC), datetime(2026, 2, 1, 9, 0, tzinfo=UTC)  # a Sunday
+    second = datetime(2026, 3, 4, 4, 0, tzinfo=UTC), datetime(2026, 3, 4, 13, 30, tzinfo=UTC)  # a Wednesday
+
+    rehearsed(timetable, servers, [first, second], days=100)
+
+    missed = {
+        "bread": [first, second],
+        "night": [first],
+        "oven": [second],
+        "rolls": [second],
+        "news": [first, second],
+    }
+    for slug, times in missed.items():
+        event = timetable.event(slug)
+        for since, until in times:
+            for provider in ("healthchecks", "cronitor", "sentry"):
+                alarms = [at for who, name, at in servers.alarms if (who, name) == (provider, slug)]
+                inside = [at for at in alarms if since.timestamp() < at <= until.timestamp()]
+                assert inside, (provider, slug)
+                schedule = schedule_for_monitor(event, START)
+                if schedule and schedule.cron and event.monitor:
+                    [due, *_] = map(datetime.timestamp, _dues(event, since, until))
+                    assert inside[0] <= due + servers.checks[provider, slug].grace + 1
+    outside = [
+        (who, slug, at)
+        for who, slug, at in servers.alarms
+        if not any(since.timestamp() < at <= until.timestamp() for since, until in (first, second))
+    ]
+    assert outside == []
+
+
+def _dues(event: Any, since: datetime, until: datetime) -> list[datetime]:
+    found = event.due_between(int(since.timestamp()), int(until.timestamp()), anchor=START)
+    return [datetime.fromtimestamp(due, UTC) for due in found]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "schedule"),
+    [
+        ("every().day.at('06:00')", "0 6 * * * (Europe/Berlin)"),
+        ("every().weekday.at('09:30')", "30 9 * * 1,2,3,4,5 (Europe/Berlin)"),
+        ("every().hour.at([':00', ':30'])", "0,30 * * * * (Europe/Berlin)"),
+        ("every().month.on(1, 15).at('06:00')", "0 6 1,15 * * (Europe/Berlin)"),
+        ("cron('0 12 L * *')", "0 12 L * * (Europe/Berlin)"),
+        ("every(10).minutes", "at least every 600 s"),
+        ("every(10).seconds", "at least every 60 s"),
+        ("every(2).days.at('06:00')", "at least every 190800 s"),
+        ("every().day.at('06:00').except_on('2026-06-01')", "at least every 172800 s"),
+    ],
+)
+def test_the_schedule_for_a_provider(declaration: str, schedule: str) -> None:
+    [event] = loads(f"{declaration}.named('x').monitor().do(print)").events
+
+    assert str(schedule_for_monitor(event, START)) == schedule
+
+
+def test_a_wrong_monitor_is_refused_with_its_line() -> None:
+    with pytest.raises(
+        DeclarationError, match=r"clock.py:5: monitor is .*'Not A Slug'.*it must be True, a slug of a-z"
+    ):
+        loads("every().day.monitor('Not A Slug').do(print)")
+    with pytest.raises(DeclarationError, match=r"grace is .*it must be at least a minute"):
+        loads("every().day.monitor(grace=timedelta(seconds=5)).do(print)")
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Report]]:
+    """What a worker reports."""
+    before = server_middleware.entries
+    monkeypatch.setattr(worker_hooks, "_death_handlers", [])
+    found: list[Report] = []
+    report_jobs(found.append)
+    yield found
+    server_middleware.entries = before
+
+
+@pytest.mark.parametrize(
+    ("outcome", "states"),
+    [("done", ["start", "success"]), ("is dropped", ["start", "success"]), ("fails", ["start", "failure"])],
+)
+def test_a_worker_reports_a_run_once_with_its_retries(
+    reports: list[Report], redis: Redis, bench: Callable[..., Bench], outcome: str, states: list[str]
+) -> None:
+    parts = bench()
+    BakeRollsJob.set(fields={"clock_monitor": "bread"}).perform_async(outcome)
+    BakeRollsJob.perform_async()  # of no event
+
+    parts.run_all()
+    for text in redis.zrange("retry", 0, -1):
+        assert isinstance(text, bytes)
+        redis.lpush("queue:default", text)
+    parts.run_all()
+
+    assert [report.state for report in reports] == states
+    assert len({report.run for report in reports}) == 1
+    assert reports[0].slug == "bread"
+
+
+def test_the_job_of_a_monitored_event_carries_the_monitor() -> None:
+    [event] = loads("every().day.at('06:00').named('bread').monitor().do(BakeRollsJob, 'done')").events
+
+    assert event.packed_push is not None
+    assert json.loads(event.packed_push.text("bread", 0, None, "j", "1"))["x_clock_monitor"] == "bread"
+    assert str(event.action) == "BakeRollsJob('done')"
+
+
+def test_requests_reach_a_server_and_a_refusal_is_told_apart(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[tuple[str, str, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # the name is http.server's
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            seen.append((self.command, self.path, body))
+            self.send_response(404 if "gone" in self.path else 200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        sender = Sender(Healthchecks(f"http://127.0.0.1:{server.server_port}/key", "", ""), SystemClock())
+        sender.put(Report("gone", "success", "1"))
+        sender.put(Report("bread", "failure", "2", message="RuntimeError"))
+        eventually(lambda: len(seen) == 2, "two requests")
+        sender.stop()
+        with pytest.raises(Refused, match="HTTP 404"):
+            send(Request("POST", f"http://127.0.0.1:{server.server_port}/gone"))
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(30)
+
+    assert seen[1][1].startswith("/key/bread/fail?rid=")
+    assert seen[1][2] == b"RuntimeError"
+    assert "healthchecks gone refused a report: HTTP 404" in caplog.text
+
+
+def test_a_provider_that_is_down_costs_nothing_and_the_oldest_reports_are_dropped() -> None:
+    released, sent = threading.Event(), []
+
+    def hang(request: Request) -> None:
+        released.wait(60)
+        sent.append(request)
+
+    sender = Sender(Healthchecks("http://x", "", ""), SystemClock(), send=hang)
+    for number in range(WAITING + 51):
+        sender.put(Report(f"n{number}", "success", str(number)))
+
+    assert sender.dropped in (50, 51)  # one may be on its way already
+    released.set()
+    eventually(lambda: len(sent) >= WAITING, "the reports that wait")
+    sender.stop()
+    assert f"/n{WAITING + 50}?" in sent[-1].url
+
+
+def test_sync_shows_what_it_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "clock.py"
+    file.write_text(
+        "from clock import configure, every\nconfigure(tz='UTC')\nevery().day.named('a').at('06:00')"
+        ".monitor().do(print)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    none = CliRunner().invoke(cli, ["monitors", "sync", "clock.py"], env={})
+    shown = CliRunner().invoke(cli, ["monitors", "sync", "clock.py", "--dry-run"], env=ENVIRONMENT)
+    as_json = CliRunner().invoke(cli, ["monitors", "sync", "clock.py", "--dry-run", "--json"], env=ENVIRONMENT)
+
+    assert isinstance(none.exception, ConfigurationError)
+    assert "Set one of HEALTHCHECKS_PING_KEY, CRONITOR_API_KEY" in str(none.exception)
+    assert [line.split()[0] for line in shown.output.splitlines()] == ["healthchecks", "cronitor", "sentry"]
+    assert "0 6 * * * (UTC)  would be set" in shown.output
+    assert json.loads(as_json.output)[0]["cron"] == "0 6 * * *"
+
+
+def test_one_slug_is_for_one_event() -> None:
+    timetable = loads(
+        "every().day.named('a').monitor('x').do(print)", "every().week.named('b').monitor('x').do(print)"
+    )
+
+    with pytest.raises(ConfigurationError, match="'b' and 'a' have the same monitor 'x'"):
+        list(sync(timetable, providers_in(ENVIRONMENT), START, dry_run=True))
+
+
+@pytest.mark.parametrize(
+    "environment", [{"CLOCK_SENTRY_CRONS_DSN": "https://x/y"}, {"CLOCK_MONITOR_WEBHOOK": "file:///etc/passwd"}]
+)
+def test_an_invalid_provider_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=f"{next(iter(environment))} is invalid"):
+        providers_in(environment)
+
+
+def test_a_webhook_gets_each_report() -> None:
+    servers = FakeProviders()
+    [webhook] = providers_in({"CLOCK_MONITOR_WEBHOOK": "https://example.invalid/hook"})
+
+    servers.receive(webhook.report(Report("bread", "miss", "1", "bread", 5, "too late")))
+
+    assert servers.posted[0]["state"] == "miss"

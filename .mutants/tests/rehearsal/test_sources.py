@@ -1,0 +1,45 @@
+"""What a rehearsal begins from."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from clock import testing
+from clock.errors import DeclarationError
+
+
+@pytest.fixture
+def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder with a clock file, and with settings that declare an event of their own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for folder in ("lib", "config", "jobs_of_an_application"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "lib" / "clock.py").write_text(
+        "from clock import *\nconfigure(tz='UTC')\nevery().day.at('06:00').do(print).named('in.python')\n"
+    )
+    (tmp_path / "config" / "clock.yml").write_text(
+        "require: jobs_of_an_application\n"
+        "schedule:\n  in.yaml: {cron: '0 7 * * *', job: SendFromApplicationJob, args: [7]}\n"
+    )
+    (tmp_path / "jobs_of_an_application" / "send.py").write_text(
+        "from clock import Job\n\nclass SendFromApplicationJob(Job):\n    def perform(self, number): ...\n"
+    )
+    return tmp_path
+
+
+def test_an_applications_events_in_python_and_in_yaml_are_rehearsed(application: Path) -> None:
+    day = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC)
+
+    history = testing.run(testing.load_application(), start_time=day[0], end_time=day[1])
+
+    assert [at.hour for name in ("in.python", "in.yaml") for at in history.fires(name)] == [6, 7]
+
+
+def test_a_job_that_is_not_among_the_applications_is_told_with_its_line(application: Path) -> None:
+    other = application / "other.yml"
+    other.write_text("require: jobs_of_an_application\nschedule:\n  a: {cron: '0 7 * * *', job: NoSuchJob}\n")
+
+    with pytest.raises(DeclarationError, match=r"other\.yml:3: 'a': "):
+        testing.load_application(config=other)

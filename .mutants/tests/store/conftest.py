@@ -1,0 +1,53 @@
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from clock.clocks import SystemClock
+from tests.patience import PATIENCE_SECONDS
+
+
+@pytest.fixture
+def real_redis(tmp_path: Path) -> Iterator[Callable[..., Redis]]:
+    """Start a `redis-server` with these options; a connection to it by its unix socket."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("no redis-server is installed")
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def start(*options: str) -> Redis:
+        socket = tmp_path / "redis.sock"
+        words = [
+            program,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(socket),
+            "--dir",
+            str(tmp_path),
+            "--save",
+            "",
+            *options,
+        ]
+        servers.append(subprocess.Popen(words, stdout=subprocess.DEVNULL))
+        clock, connection = SystemClock(), Redis(unix_socket_path=str(socket))
+        deadline = clock.monotonic() + PATIENCE_SECONDS
+        while clock.monotonic() < deadline:
+            try:
+                connection.ping()
+            except RedisError:
+                assert servers[-1].poll() is None, "redis-server did not start"
+                clock.wait(threading.Event(), 0.05)
+            else:
+                return connection
+        raise AssertionError("redis-server did not answer")
+
+    yield start
+    for server in servers:
+        server.terminate()
+        server.wait()

@@ -1,0 +1,91 @@
+import pytest
+
+from clock.errors import ClockError, ConfigurationError, StoreUnavailable
+from clock.store.server.address import masked, read
+from clock.store.server.connection import connect
+
+SECRETS = [
+    "redis://me:hunter2:more@127.0.0.1:1/0",
+    "redis://me:hunter2@more@127.0.0.1:1/0",
+    "redis://me:hunter2/more@127.0.0.1:1/0",
+    "redis://me:hunter2#more@127.0.0.1:1/0",
+    "redis://me:hunter2?more@127.0.0.1:1/0",
+    "redis://me:hunter2?more=a@127.0.0.1:1/0",
+    "redis://me:hunter2@127.0.0.1:port/0",
+    "redis://me:hunter2@[::1/0",
+    "redis://hunter2@127.0.0.1:1/0",
+    "redis://me:hunter2",
+    "redis://me:hunter2/0",
+    "redis:hunter2",
+    "redis://me:123?hunter2@127.0.0.1",
+    "redis://me:123?hunter2=more@127.0.0.1",
+    "redis://me:123?hunter2",
+    "redis+sentinel://me:hunter2/service",
+    "redis+sentinel://me:123?hunter2@127.0.0.1/service",
+    "redis://127.0.0.1:1/0?password=hunter2",
+    "redis://127.0.0.1:1/0?password=hunter2@more",
+    "redis://127.0.0.1:1/0?db=x&password=hunter2",
+    "redis://me:hunter2@127.0.0.1:1/0?nosuch=1",
+    "rediss://me:hunter2@127.0.0.1:1/0?ssl_cert_reqs=nosuch",
+    "unix:///nosuch.sock?password=hunter2",
+    "redis+sentinel://me:hunter2@127.0.0.1:1/service/0",
+    "redis+sentinel://me:hunter2@127.0.0.1:port/service/0",
+    "redis+sentinel://me:hunter2@127.0.0.1:1/service/0?socket_timeout=1",
+    "redis+sentinel://me:hunter2@127.0.0.1:1/service/0?socket_timeout=soon",
+    "redis+sentinel://me:hunter2/more@127.0.0.1:1/service/0",
+    "redis+sentinel://me:hunter2@127.0.0.1:1/service/zero",
+    "http://me:hunter2@127.0.0.1:1",
+    "me:hunter2@127.0.0.1:1",
+]
+
+
+@pytest.mark.parametrize("url", SECRETS)
+def test_a_password_is_neither_shown_nor_in_an_error_however_the_url_is_written(url: str) -> None:
+    with pytest.raises(ClockError) as caught:
+        connect(url)
+
+    said = f"{caught.value} {masked(url)}"
+    assert "hunter2" not in said
+    assert "more" not in said
+    assert "\n" not in said
+    assert isinstance(caught.value, ConfigurationError) or "cannot be reached" in said
+
+
+def test_a_password_that_is_read_as_a_port_is_not_shown() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect("redis://me:4711?x@127.0.0.1")  # urllib reads me as the host, and 4711 as its port
+
+    assert "4711" not in str(caught.value)
+    assert "@ : / ? # % are written %40" in str(caught.value)
+
+
+def test_an_error_says_where_the_url_was_given() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^config/clock.yml:1: 'http://cache': it must start with one of"
+    ):
+        connect("http://cache", source="config/clock.yml:1")
+
+    with pytest.raises(StoreUnavailable, match=r"Is it running, and is config/clock.yml:1 right\?$"):
+        connect("unix:///nosuch.sock", source="config/clock.yml:1")
+
+
+def test_a_socket_and_a_server_are_shown_as_they_are() -> None:
+    assert masked("unix:///srv/app/.clock/valkey.sock") == "unix:///srv/app/.clock/valkey.sock"
+    assert masked("localhost:6379") == "localhost:6379"
+    assert masked("redis://[::1]:6379/0") == "redis://[::1]:6379/0"
+    assert masked("redis+sentinel://one:1,two/main/3") == "redis+sentinel://one:1,two/main/3"
+
+
+def test_an_unknown_option_in_the_query_is_named() -> None:
+    with pytest.raises(
+        ConfigurationError, match="'redis://cache:6379/0': its query holds an unknown option: 'colour'"
+    ):
+        connect("redis://cache:6379/0?colour=red")
+
+
+def test_sentinels_are_told_a_password_as_it_is_meant() -> None:
+    found = read("redis+sentinel://me:p%40ss@one:1,two/main/3?socket_timeout=5")
+
+    assert (found.sentinels, found.service) == ((("one", 1), ("two", 26379)), "main")
+    assert found.connection == {"username": "me", "password": "p@ss", "db": 3}
+    assert found.options.pushes == {"socket_timeout": 5.0}

@@ -1,0 +1,181 @@
+"""A user that may not run one command: a script that needs it changes nothing, and the command is named."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis import Redis
+
+from clock.clocks import from_ms
+from clock.errors import StoreError
+from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed, Move
+from clock.store.ledger import overdue
+from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.ledger import RedisLedger
+from clock.store.repairs import bury
+from clock.store.scripts import scripts, source
+from clock.store.server.checks import permissions
+from clock.store.server.connection import connect
+
+NOON = 1_795_521_600_000
+JOB = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default"}).encode()
+
+
+@pytest.fixture
+def limited(redis: Redis, redis_url: str) -> Iterator[Callable[[str], Redis]]:
+    """A connection of a user that may do all but one thing."""
+    opened: list[Redis] = []
+
+    def connected(command: str) -> Redis:
+        redis.acl_setuser("limited", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all"])
+        redis.acl_setuser("limited", enabled=True, commands=["-" + command])
+        opened.append(connect(redis_url.replace("//", "//limited:any@", 1)))
+        return opened[-1]
+
+    yield connected
+    for connection in opened:
+        connection.close()
+    redis.acl_deluser("limited")
+
+
+def places(redis: Redis) -> list[str]:
+    """Where the job is: the name of each list, sorted set and hash, as often as it is there."""
+    found = []
+    for key in sorted(redis.scan_iter()):
+        kind = redis.type(key)
+        if kind == b"list":
+            found += [key.decode()] * len(redis.lrange(key, 0, -1))
+        elif kind == b"zset" and key in (b"schedule", b"dead"):
+            found += [key.decode()] * redis.zcard(key)
+        elif kind == b"hash" and key.startswith(b"clock:in_progress"):
+            found += [key.decode()] * redis.hlen(key)
+    return found
+
+
+def claim(redis: Redis) -> None:
+    InProgress(redis, "me").claim(["default"], 5, done=(), now=from_ms(0), expires_seconds=0.0)
+
+
+def release(redis: Redis) -> None:
+    Delayed(redis).release("schedule", [(JOB, "default", JOB)])
+
+
+def bury_it(redis: Redis) -> None:
+    bury(redis, "schedule", [JOB], 1.0)
+
+
+def unpark(redis: Redis) -> None:
+    Delayed(redis).unpark("SomeJob", [(JOB, "default")])
+
+
+def put_back(redis: Redis) -> None:
+    InProgress(redis, "me").put_back([Move(Claimed(1, "default", JOB), "queue", "default", JOB)])
+
+
+def fire(redis: Redis) -> None:
+    decision = Decision(
+        "feed", "every minute", NOON - 1000, NOON, DecisionKind.FIRED, {}, [Push(JOB.decode(), "default")]
+    )
+    RedisLedger(redis).commit([decision])
+
+
+def declare(redis: Redis) -> None:
+    RedisLedger(redis).declare([("feed", "every minute")], NOON)
+
+
+PLACED: dict[str, Callable[[Redis], object]] = {
+    "": declare,
+    "queue:default": lambda redis: redis.lpush("queue:default", JOB),
+    "schedule": lambda redis: redis.zadd("schedule", {JOB: 1}),
+    "clock:parked:SomeJob": lambda redis: redis.lpush("clock:parked:SomeJob", JOB),
+    "clock:in_progress:me": lambda redis: redis.hset("clock:in_progress:me", "1", b"default\n" + JOB),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "move", "command"),
+    [
+        ("queue:default", claim, "hset"),
+        ("schedule", release, "lpush"),
+        ("schedule", bury_it, "zadd"),
+        ("clock:parked:SomeJob", unpark, "rpush"),
+        ("clock:parked:SomeJob", unpark, "lpush"),
+        ("clock:in_progress:me", put_back, "hdel"),
+        ("", fire, "hset"),
+        ("", fire, "lpush"),
+        ("", fire, "sadd"),
+    ],
+)
+def test_a_job_stays_in_its_one_place_if_redis_refuses_half_of_a_move(
+    redis: Redis, limited: Callable[[str], Redis], place: str, move: Callable[[Redis], None], command: str
+) -> None:
+    PLACED[place](redis)
+
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"no permissions to run the '{command}' command"):
+            move(limited(command))
+
+    assert places(redis) == [place] * bool(place)
+    assert not redis.exists("clock:history:feed")
+
+
+def test_the_watch_of_the_clock_reports_a_command_that_is_refused(
+    limited: Callable[[str], Redis],
+) -> None:
+    with pytest.raises(StoreError, match="'time' command"):
+        overdue.look(limited("time"))
+
+
+NEEDED = [*permissions.of_clock(), *permissions.of_worker("host:1:a", ["default"])]
+OF_COMMANDS = (
+    "bury",
+    "clear_queue",
+    "remove_from_queue",
+    "forget_event",
+    "look_for_jobs",
+    "move_key",
+)  # what only people start
+
+
+def test_each_command_that_a_process_needs_is_named_if_it_is_refused(
+    limited: Callable[[str], Redis],
+) -> None:
+    names = {command[0] for command in NEEDED}
+
+    found = {name: {command[0] for command in permissions.refused(limited(name), NEEDED)} for name in names}
+
+    assert found == {name: {name} for name in names}
+
+
+def test_a_command_that_is_refused_for_some_keys_is_named_with_the_key(redis: Redis, redis_url: str) -> None:
+    redis.acl_setuser("limited", enabled=True, nopass=True, keys=["queue*", "clock:*"], commands=["+@all"])
+    wanted = [("ZADD", "retry"), ("HMGET", "clock:lease"), ("SUBSCRIBE", "clock:nearer")]
+
+    found = permissions.refused(connect(redis_url.replace("//", "//limited:any@", 1)), wanted)
+
+    redis.acl_deluser("limited")
+    assert found == [("ZADD", "retry"), ("SUBSCRIBE", "clock:nearer")]
+    assert "ZADD retry, SUBSCRIBE clock:nearer. Allow it: docs/deploying.md" in str(permissions.refusal(found))
+
+
+def test_the_commands_of_all_scripts_of_clocks_and_workers_are_among_those_that_are_needed() -> None:
+    names = scripts().keys() - {*OF_COMMANDS}
+
+    used = {command for name in names for command in re.findall(r"redis.p?call\('([A-Z]+)'", source(name))}
+
+    assert used <= {command[0] for command in NEEDED}
+
+
+def test_an_error_of_a_script_is_told_without_the_scripts_name(limited: Callable[[str], Redis]) -> None:
+    with pytest.raises(StoreError, match=r"command\. Allow it"):
+        release(limited("type"))
+
+
+def test_asking_for_permissions_changes_nothing(redis: Redis) -> None:
+    permissions.check_permissions(redis)
+
+    assert redis.keys() == []

@@ -1,0 +1,203 @@
+"""Connections follow the primary, and do not outlive what breaks them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+from redis import Redis
+
+from clock.errors import StoreError, StoreUnavailable
+from clock.store import keys
+from clock.store.jobs.delayed import Nearer
+from clock.store.ledger.lease import Lease
+from clock.store.server import pool
+from clock.store.server.client import client
+from clock.store.server.connection import connect, lent, translated
+from clock.store.server.pool import Limits
+from tests.process.moving_address import MovingAddress
+from tests.servers import Servers, port_of, push
+
+
+@pytest.fixture
+def server(servers: Servers) -> Redis:
+    return servers.start()
+
+
+@pytest.fixture
+def redis(server: Redis) -> Iterator[Redis]:
+    found = connect(f"redis://127.0.0.1:{port_of(server)}/0", max_connections=5)
+    yield found
+    found.close()
+
+
+def others(server: Redis) -> set[str]:
+    """The ids of the connections to a server, but for the test's own and a replica's."""
+    mine = server.client_id()
+    listed = [each for each in server.client_list() if not set(each["flags"]) & set("MS")]
+    return {each["id"] for each in listed if int(each["id"]) != mine}
+
+
+def open_some(redis: Redis, count: int) -> None:
+    """Leave so many idle connections in the pool."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(lent(redis))
+
+
+def become_replica(server: Redis) -> None:
+    server.replicaof("127.0.0.1", "1")
+
+
+def test_one_refused_write_closes_all_connections_to_a_replica(server: Redis, redis: Redis) -> None:
+    open_some(redis, 4)
+    assert len(others(server)) == 4
+
+    become_replica(server)
+    with pytest.raises(StoreUnavailable) as caught, translated():
+        redis.set("x", 1)
+
+    assert caught.value.cause == "read_only"
+    assert others(server) == set()
+
+
+def test_a_connection_in_use_is_closed_when_it_comes_back(server: Redis, redis: Redis) -> None:
+    with lent(redis) as link:
+        become_replica(server)
+        with suppress(StoreUnavailable), translated():
+            redis.set("x", 1)
+        [held] = others(server)
+        link.send_command("CLIENT", "ID")
+        assert link.read_response() == int(held)
+
+    assert others(server) == set()
+
+
+def test_a_subscription_leaves_with_the_others(server: Redis, redis: Redis) -> None:
+    nearer = Nearer(redis)
+    nearer.wait(0.01)
+    subscribed = others(server)
+
+    become_replica(server)
+    with suppress(StoreUnavailable), translated():
+        redis.set("x", 1)
+    nearer.wait(0.01)
+
+    assert len(others(server)) == 1
+    assert not others(server) & subscribed
+
+
+def test_a_wait_ends_when_its_server_becomes_a_replica(server: Redis, redis: Redis) -> None:
+    lease = Lease(redis, identity="a", release="1", rank=1)
+    timer = threading.Timer(0.2, become_replica, [server])
+    timer.start()
+
+    with pytest.raises(StoreUnavailable) as caught:
+        lease.wait_for_hand_over(60)
+
+    timer.join()
+    assert caught.value.cause in ("unblocked", "read_only")
+    assert others(server) == set()
+
+
+@pytest.mark.process
+def test_a_push_that_a_replica_refuses_is_sent_to_the_primary_once(server: Redis, servers: Servers) -> None:
+    new = servers.start()
+    address = MovingAddress(port_of(server))
+    redis = connect(f"redis://127.0.0.1:{address.port}/0", max_connections=2, is_application=True)
+    push(redis)
+
+    become_replica(server)
+    address.target = port_of(new)
+    push(redis)
+
+    assert (server.llen(keys.queue("default")), new.llen(keys.queue("default"))) == (1, 1)
+    redis.close()
+    address.close()
+
+
+def test_a_push_that_every_server_refuses_raises(server: Redis, redis: Redis) -> None:
+    become_replica(server)
+
+    with pytest.raises(StoreUnavailable, match="read-only replica"):
+        push(redis)
+
+
+def test_connections_that_the_server_has_closed_are_opened_again(server: Redis, redis: Redis) -> None:
+    open_some(redis, 3)
+    for each in others(server):
+        server.client_kill_filter(each)
+
+    for _ in range(3):
+        push(redis)
+
+    assert server.llen(keys.queue("default")) == 3
+
+
+def test_a_connection_that_was_unused_for_long_is_opened_again(
+    server: Redis, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = others(server)
+    assert redis.ping()
+    assert others(server) == before
+
+    monkeypatch.setattr(pool, "UNUSED_SECONDS", -1.0)
+    assert redis.ping()
+
+    assert len(others(server)) == 1
+    assert not others(server) & before
+
+
+def test_a_server_with_too_many_clients_is_named_and_used_when_it_has_room(server: Redis, redis: Redis) -> None:
+    redis.close()
+    room = server.config_get("maxclients")["maxclients"]
+    server.config_set("maxclients", 1)
+
+    with pytest.raises(StoreUnavailable, match="accepts no more clients") as caught, translated():
+        redis.ping()
+    assert caught.value.cause == "too_many_clients"
+
+    server.config_set("maxclients", str(room))
+    assert redis.ping()
+
+
+def test_a_pool_without_a_free_connection_says_so(redis: Redis, server: Redis) -> None:
+    only = client(f"redis://127.0.0.1:{port_of(server)}/0", 1, Limits(wait=0.05, connect=5, answer=5))
+
+    with (
+        lent(only),
+        pytest.raises(StoreUnavailable, match="No connection to Redis is free") as caught,
+        translated(),
+    ):
+        only.ping()
+
+    assert caught.value.cause == "no_free_connection"
+    only.close()
+
+
+def test_a_wait_is_longer_than_the_limit_of_an_answer(server: Redis) -> None:
+    limits = Limits(wait=1, connect=5, answer=0.3)
+    redis = client(f"redis://127.0.0.1:{port_of(server)}/0", 1, limits)
+
+    assert not Lease(redis, identity="a", release="1", rank=1).wait_for_hand_over(1.0)
+
+    server.client_pause(5_000)
+    with pytest.raises(StoreUnavailable, match="does not answer") as caught, translated():
+        redis.ping()
+    assert caught.value.cause == "no_answer"
+    redis.close()
+
+
+def test_a_user_that_was_removed_is_told_at_the_next_command(server: Redis) -> None:
+    server.acl_setuser("me", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@all"])
+    redis = connect(f"redis://me:secret@127.0.0.1:{port_of(server)}/0")
+    server.acl_deluser("me")
+
+    with pytest.raises(StoreError) as caught, translated():
+        redis.ping()
+
+    assert caught.value.cause == "wrong_password"
+    assert "secret" not in str(caught.value)
+    redis.close()

@@ -1,0 +1,62 @@
+import json
+from datetime import UTC, datetime
+
+from redis import Redis
+
+from clock.store.jobs.unserved_queues import unserved, unserved_problems
+
+NOW = datetime(2026, 11, 24, 6, tzinfo=UTC).timestamp()
+
+
+def waits(redis: Redis, queue: str, enqueued_at: float) -> None:
+    redis.sadd("queues", queue)
+    redis.lpush(f"queue:{queue}", json.dumps({"class": "AJob", "args": [], "enqueued_at": enqueued_at}))
+
+
+def serves(redis: Redis, identity: str, queues: list[str], *, quiet: bool = False) -> None:
+    redis.sadd("processes", identity)
+    redis.hset(identity, mapping={"info": json.dumps({"queues": queues}), "quiet": str(quiet).lower()})
+
+
+def test_a_queue_that_a_worker_takes_from_is_served(redis: Redis) -> None:
+    waits(redis, "mail", NOW)
+    serves(redis, "ruby:1:a", ["default", "mail"])  # Sidekiq's own count as well
+
+    assert unserved(redis) == {}
+
+
+def test_a_queue_that_nobody_takes_from_is_named_with_its_jobs(redis: Redis) -> None:
+    waits(redis, "mail", NOW)
+    waits(redis, "mail", NOW + 1)
+    serves(redis, "here:1:a", ["default"])
+
+    assert unserved(redis) == {"mail": (2, NOW + 1)}
+
+
+def test_a_quiet_worker_and_one_without_a_heartbeat_take_nothing(redis: Redis) -> None:
+    waits(redis, "mail", NOW)
+    serves(redis, "here:1:a", ["mail"], quiet=True)
+    redis.sadd("processes", "gone:1:a")
+
+    assert list(unserved(redis)) == ["mail"]
+
+
+def test_only_jobs_that_came_later_make_a_process_unready(redis: Redis) -> None:
+    waits(redis, "new", (NOW + 1) * 1000)  # as Sidekiq 8 writes it
+    waits(redis, "old", NOW - 86_400)
+
+    found = {problem.cause: problem.blocks for problem in unserved_problems(redis, NOW)}
+
+    assert found == {"no_worker:new": True, "no_worker:old": False}
+
+
+def test_invalid_values_and_heartbeats_are_passed_over(redis: Redis) -> None:
+    waits(redis, "mail", NOW)
+    redis.sadd("queues", "text")
+    redis.set("queue:text", "no list")
+    redis.sadd("processes", "odd:1:a", "odd:1:b", "odd:1:c")
+    redis.set("odd:1:a", "no hash")
+    redis.hset("odd:1:b", mapping={"info": "no JSON"})
+    redis.hset("odd:1:c", mapping={"info": '{"queues": 7}'})
+
+    assert list(unserved(redis)) == ["mail"]

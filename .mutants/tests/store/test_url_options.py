@@ -1,0 +1,168 @@
+"""Every option that the query of a Redis URL may hold, for each kind of URL."""
+
+import logging
+
+import pytest
+
+from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.store.server.client import client
+from clock.store.server.connection import connect
+from tests.servers import Servers, port_of
+
+TCP, TLS, UNIX = "redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "unix:///nosuch.sock"
+SENTINEL, SENTINEL_TLS = "redis+sentinel://127.0.0.1:1/main/0", "rediss+sentinel://127.0.0.1:1/main/0"
+ALL = (TCP, TLS, UNIX, SENTINEL, SENTINEL_TLS)
+
+TAKEN = {
+    "db=3": ALL,
+    "username=me": ALL,
+    "password=secret": ALL,
+    "socket_timeout=0.5": ALL,
+    "socket_connect_timeout=2": ALL,
+    "socket_keepalive=false": ALL,
+    "max_connections=3": ALL,
+    "timeout=0": ALL,
+    "timeout=2.5": ALL,
+    "client_name=web-1": ALL,
+    "ssl_cert_reqs=none": (TLS, SENTINEL_TLS),
+    "ssl_cert_reqs=CERT_NONE": (TLS, SENTINEL_TLS),
+    "ssl_cert_reqs=required": (TLS, SENTINEL_TLS),
+    "ssl_check_hostname=false": (TLS, SENTINEL_TLS),
+    "ssl_ca_certs=/dev/null": (TLS, SENTINEL_TLS),
+    "ssl_ca_path=/dev": (TLS, SENTINEL_TLS),
+    "ssl_certfile=/dev/null&ssl_keyfile=/dev/null&ssl_password=x": (TLS, SENTINEL_TLS),
+    "ssl_min_version=TLSv1.3": (TLS, SENTINEL_TLS),
+    "ssl_ciphers=ECDHE": (TLS, SENTINEL_TLS),
+    "sentinel_username=me&sentinel_password=secret": (SENTINEL, SENTINEL_TLS),
+    "sentinel_ssl=true": (SENTINEL, SENTINEL_TLS),
+    "ssl=true": (SENTINEL, SENTINEL_TLS),
+}
+IGNORED = [
+    "decode_responses=true",
+    "encoding=latin-1",
+    "encoding_errors=replace",
+    "protocol=3",
+    "legacy_responses=true",
+    "health_check_interval=1",
+    "retry_on_timeout=true",
+    "retry_on_error=x",
+    "single_connection_client=true",
+    "socket_read_size=1",
+    "lib_name=x",
+    "lib_version=1",
+]
+REFUSED = {
+    "socket_timeout=abc": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "socket_timeout=0": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "socket_timeout=-1": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "socket_timeout=nan": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "socket_timeout=inf": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "socket_timeout=": "the value of 'socket_timeout' in its query is not a number of seconds above 0",
+    "max_connections=0": "the value of 'max_connections' in its query is not a number above 0",
+    "max_connections=-5": "the value of 'max_connections' in its query is not a number above 0",
+    "max_connections=many": "the value of 'max_connections' in its query is not a number above 0",
+    "db=x": "the value of 'db' in its query is not a number from 0 up",
+    "db=-1": "the value of 'db' in its query is not a number from 0 up",
+    "db=1&db=2": "its query holds 'db' twice",
+    "client_name=a b": "the value of 'client_name' in its query is not a word of ASCII without spaces",
+    "client_name=a%0Ab": "the value of 'client_name' in its query is not a word of ASCII without spaces",
+    "socket_keepalive=maybe": "the value of 'socket_keepalive' in its query is not true or false",
+    "timeout=-1": "the value of 'timeout' in its query is not a number of seconds from 0 up",
+    "socket_timout=5": "its query holds an unknown option: 'socket_timout'; did you mean 'socket_timeout'?",
+    "colour=red": "its query holds an unknown option: 'colour'",
+    "ssl_validate_ocsp=true": "its query holds an unknown option: 'ssl_validate_ocsp'",
+    "connection_class=x": "its query holds an unknown option: 'connection_class'",
+    "host=x": "its query holds an unknown option: 'host'",
+}
+
+
+def opened(url: str) -> None:
+    client(url, 1, is_application=True, source="REDIS_URL").close()
+
+
+@pytest.mark.parametrize(("url", "query"), [(url, query) for query, urls in TAKEN.items() for url in urls])
+def test_an_option_that_counts_is_taken(url: str, query: str, caplog: pytest.LogCaptureFixture) -> None:
+    opened(f"{url}?{query}")
+
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("url", ALL)
+@pytest.mark.parametrize("query", IGNORED)
+def test_an_option_for_other_clients_has_no_effect_and_is_named(
+    url: str, query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(f"{url}?{query}")
+
+    name = query.partition("=")[0]
+    assert caplog.record_tuples == [
+        (
+            "clock.redis",
+            logging.WARNING,
+            f"REDIS_URL: the option {name!r} in the query has no effect on clock",
+        )
+    ]
+
+
+@pytest.mark.parametrize("query", ["protocol=2", "decode_responses=false", "retry_on_timeout=False"])
+def test_an_option_that_says_what_happens_anyway_is_not_mentioned(
+    query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(f"{TCP}?{query}")
+
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("url", ALL)
+@pytest.mark.parametrize(("query", "why"), REFUSED.items())
+def test_an_option_that_cannot_be_used_is_refused_by_its_name(url: str, query: str, why: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect(f"{url}?{query}")
+
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (f"{TCP}?ssl_cert_reqs=none", "'ssl_cert_reqs' needs TLS"),
+        (f"{UNIX}?ssl_ca_certs=/dev/null", "'ssl_ca_certs' needs TLS"),
+        (f"{SENTINEL}?ssl_cert_reqs=none", "'ssl_cert_reqs' needs TLS"),
+        (f"{TCP}?sentinel_password=hunter2", "'sentinel_password' is for redis\\+sentinel:// and rediss"),
+        (f"{TLS}?ssl_ca_certs=/nosuch.crt", "the value of 'ssl_ca_certs' in its query is not an existing file"),
+        (
+            f"{TLS}?ssl_cert_reqs=maybe",
+            "the value of 'ssl_cert_reqs' in its query is not none, optional or required",
+        ),
+        ("redis://127.0.0.1:1/zero", "the database is a number from 0 up"),
+        ("redis://127.0.0.1:1/0/1", "the database is a number from 0 up"),
+        ("redis://127.0.0.1:1/-1", "the database is a number from 0 up"),
+        ("redis://127.0.0.1:0/0", "the port is 0"),
+        ("unix://", "the socket is missing"),
+        ("redis://cache..example:6379/0", "the host is not a valid name"),
+        ("redis://%F0%9F:6379/0", "the host is not a valid name"),
+        ("redis://cache%0A:6379/0", "the host is not a valid name"),
+        ("redis+sentinel://one,cache..example/main", "the host is not a valid name"),
+    ],
+)
+def test_a_url_that_cannot_be_meant_is_refused(url: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        connect(url)
+
+
+@pytest.mark.process
+def test_a_database_that_the_server_does_not_have_is_named(servers: Servers) -> None:
+    server = servers.start("--databases", "2")
+
+    with pytest.raises(StoreError, match="no database of this number: DB index is out of range") as caught:
+        connect(f"redis://127.0.0.1:{port_of(server)}/2")
+    assert caught.value.cause == "no_such_database"
+    assert not isinstance(caught.value, StoreUnavailable)
+
+
+def test_the_number_of_connections_in_a_url_is_for_pushes_only() -> None:
+    worker = client(f"{TCP}?max_connections=1", 12)
+    web = client(f"{TCP}?max_connections=3", 10, is_application=True)
+
+    assert worker.connection_pool.max_connections == 12
+    assert web.connection_pool.max_connections == 3

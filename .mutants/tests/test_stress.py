@@ -1,0 +1,119 @@
+"""State that threads share, with a switch of threads every microsecond: nothing is lost or run twice."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from redis import Redis
+
+from clock.clocks import SystemClock
+from clock.job.job_run import JobRun
+from clock.job.middleware.metrics import Metrics
+from clock.store.jobs.moves import Claimed
+from clock.web.cache import Cached
+from clock.worker.fetching.handoff import Handoff, Slot
+
+THREADS = 4
+
+
+@pytest.fixture(autouse=True)
+def threads_switch_often() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def in_threads(*calls: Callable[[], object]) -> None:
+    """Run the calls at once, each on a thread; all must return."""
+    failed: list[BaseException] = []
+    together = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], object]) -> None:
+        try:
+            together.wait(60)
+            call()
+        except BaseException as error:  # noqa: BLE001  # it is raised in the test's thread
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed
+    assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
+
+
+def until_empty(handoff: Handoff) -> None:
+    """Spin until the threads have taken all jobs: with a pause, a wake-up that is lost would not show."""
+    deadline = time.monotonic() + 60
+    while len(handoff):
+        assert time.monotonic() < deadline, "a job waits, and all threads rest"
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_each_job_is_handed_to_one_thread_and_no_thread_sleeps_on(is_short: bool) -> None:
+    handoff, taken, count = Handoff(THREADS), [list[int]() for _ in range(THREADS)], 1_000
+    for _ in range(200):
+        handoff.pace.note(1e-6 if is_short else 1.0)
+
+    def work(number: int) -> None:
+        slot = Slot(str(number))
+        while (job := handoff.take(slot)) is not None:
+            taken[number].append(job.number)
+
+    def fetch() -> None:
+        for number in range(count):
+            handoff.add([Claimed(number, "default", b"")])
+            if number % 3 == 0:
+                until_empty(handoff)
+        until_empty(handoff)
+        handoff.stop()
+
+    in_threads(fetch, *(lambda number=number: work(number) for number in range(THREADS)))
+
+    assert sorted(number for part in taken for number in part) == list(range(count))
+
+
+def test_no_run_is_missing_in_the_metrics(redis: Redis) -> None:
+    metrics, each, done = Metrics(), 1_000, threading.Event()
+    run = JobRun({"class": "ResizeJob"}, "default", "done", seconds=0.01)
+    now = SystemClock().now()
+
+    def note() -> None:
+        for _ in range(each):
+            metrics.note(run)
+
+    def flush() -> None:
+        while not done.is_set():
+            metrics.flush(redis, now)
+
+    flusher = threading.Thread(target=flush, daemon=True)
+    flusher.start()
+    in_threads(*[note] * THREADS)
+    done.set()
+    flusher.join(60)
+    metrics.flush(redis, now)
+
+    minutes = [key for key in redis.keys("j|*") if redis.type(key) == b"hash"]
+    assert minutes
+    assert {int(redis.hget(key, "ResizeJob|p") or 0) for key in minutes} == {each * THREADS}
+
+
+def test_a_cache_looks_once_for_many_requests() -> None:
+    looks: list[int] = []
+
+    def look() -> int:
+        sum(number for number in range(20_000))  # other threads run now
+        looks.append(len(looks))
+        return looks[-1]
+
+    cached, seen = Cached(look, 3_600, clock=SystemClock()), list[int]()
+
+    in_threads(*[lambda: seen.extend(cached.get() for _ in range(500))] * THREADS)
+
+    assert set(seen) == {0}
+    assert looks == [0]

@@ -1,0 +1,390 @@
+"""Events that live in a database, as the ticker follows them."""
+
+import json
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from redis import Redis
+
+from clock.job.push.client import using_clock
+from clock.store import listing
+from clock.store.ledger.ledger import RedisLedger
+from clock.testing import FakeClock
+from clock.ticker import ON_THE_LOOP, Signature, Ticker
+from clock.timetable import Timetable
+from tests.examples import examples
+from tests.ticker import jobs
+
+SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SOURCE = """
+from clock import sync_events
+from tests.ticker.jobs import load_rows
+sync_events(load_rows, every=timedelta(minutes=1), do=FetchNewsJob)
+every().minute.at(":30").do(FetchNewsJob, "file").named("file")
+@error_handler
+def report(error): ran.append(str(error))
+"""
+
+
+Begin = Callable[..., Ticker]
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    """The table, which the tests edit."""
+    jobs.ran.clear()
+    jobs.rows = [{"id": 1, "name": "hourly", "every": "1 hour", "at": "**:00"}]
+    return jobs.rows
+
+
+@pytest.fixture
+def begin(declare: Callable[..., Timetable], redis: Redis, fake_clock: FakeClock) -> Begin:
+    def start(leads: Callable[[], bool] = lambda: True) -> Ticker:
+        ticker = Ticker(
+            declare(SOURCE),
+            ledger=RedisLedger(redis),
+            clock=fake_clock,
+            signature=Signature("web1", "v1"),
+            leads=leads,
+            mode=ON_THE_LOOP,
+        )
+        ticker.tick()
+        return ticker
+
+    return start
+
+
+def run_until(clock: FakeClock, ticker: Ticker, end: datetime) -> None:
+    """Tick every half minute, up to and with `end`."""
+    while clock.now() < end:
+        clock.advance(min(timedelta(seconds=30), end - clock.now()))
+        ticker.tick()
+
+
+def fired(redis: Redis) -> list[tuple[str, str]]:
+    found: Any = redis.lrange("queue:default", 0, -1)
+    firings = [json.loads(row)["clock"] for row in reversed(found)]
+    return [
+        (firing["event"], f"{datetime.fromtimestamp(firing['due'] / 1000, UTC):%H:%M}")
+        for firing in firings
+        if firing["event"] != "file"
+    ]
+
+
+def test_a_row_fires_as_an_event_of_the_file_does(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    run_until(fake_clock, begin(), SIX + 61 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("hourly", "07:00")]
+
+
+def test_a_new_row_is_taken_in_and_a_deleted_one_is_gone(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    rows[:] = [{"id": 2, "name": "often", "cron": "*/5 * * * *"}]
+    run_until(fake_clock, ticker, SIX + 62 * MINUTE)
+
+    assert fired(redis)[0] == ("hourly", "06:00")
+    assert {name for name, _ in fired(redis)[1:]} == {"often"}
+    assert len(fired(redis)) == 13
+
+
+def test_a_source_without_rows_is_said_to_be_waited_for(
+    begin: Begin, rows: Rows, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows[:] = []
+
+    with caplog.at_level("INFO"):
+        run_until(fake_clock, begin(), SIX + 3 * MINUTE)
+
+    told = [message for message in caplog.messages if "returned no rows" in message]
+    assert len(told) == 1
+    assert "checking again every 60 s" in told[0]
+
+
+def test_an_edited_row_begins_anew_and_the_edit_fires_nothing(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    rows[0]["at"] = "**:01"
+    run_until(fake_clock, ticker, SIX + 62 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("hourly", "07:01")]
+
+
+def test_a_row_edited_in_what_it_does_keeps_its_anchor(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    rows[0] = {"id": 1, "name": "every7", "every": "7 minutes", "args": ["old"]}
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + 8 * MINUTE)
+
+    rows[0]["args"] = ["new"]
+    run_until(fake_clock, ticker, SIX + 15 * MINUTE)
+
+    found: Any = redis.lrange("queue:default", 0, -1)
+    payloads = [json.loads(row) for row in reversed(found)]
+    of_rows = [payload for payload in payloads if payload["clock"]["event"] == "every7"]
+    assert [payload["args"] for payload in of_rows] == [["old"], ["old"], ["new"]]
+    assert {payload["clock"]["due"] % 420_000 for payload in of_rows} == {of_rows[0]["clock"]["due"] % 420_000}
+
+
+def test_a_deleted_row_that_comes_back_owes_nothing_of_the_time_between(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    row = rows[0]
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+    rows.clear()
+    run_until(fake_clock, ticker, SIX + 65 * MINUTE)
+
+    rows.append(row)
+    run_until(fake_clock, ticker, SIX + 121 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("hourly", "08:00")]
+
+
+def test_a_restart_catches_up_what_rows_were_due(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    begin()
+    fake_clock.advance(5 * MINUTE)
+
+    run_until(fake_clock, begin(), SIX + 10 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+
+
+def test_a_source_that_fails_leaves_its_events_as_they_were(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = begin()
+
+    rows[:] = [{"no database": True}]
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+    assert jobs.ran == ["no database"]
+
+
+def stand_by(ticker: Ticker, leading: list[bool]) -> None:
+    """Go round the loop once while another clock leads."""
+    leading[:] = [False]
+    ticker._round()
+    leading[:] = [True]
+
+
+def test_a_clock_that_leads_again_asks_anew_before_it_declares_a_row(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    leading = [True]
+    ticker = begin(leads=lambda: leading[0])
+    stand_by(ticker, leading)
+    rows[0]["at"] = "**:01"
+    fake_clock.advance(timedelta(seconds=5))
+    begin()
+    ledger = listing.ledger(redis)
+
+    fake_clock.advance(timedelta(seconds=2))
+    ticker.tick()
+
+    assert listing.ledger(redis) == ledger
+
+
+def test_a_clock_that_leads_again_keeps_its_rows_where_the_source_is_away(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    leading = [True]
+    ticker = begin(leads=lambda: leading[0])
+    stand_by(ticker, leading)
+
+    rows.insert(0, {"no database": True})
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+
+
+def test_a_row_deleted_while_no_clock_led_owes_nothing_should_it_come_back(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    leading = [True]
+    ticker = begin(leads=lambda: leading[0])
+    stand_by(ticker, leading)
+    row = rows.pop()
+    ticker.tick()
+
+    fake_clock.travel_to(SIX + 30 * MINUTE)
+    rows.append(row)
+    run_until(fake_clock, ticker, SIX + 61 * MINUTE)
+
+    assert fired(redis) == [("hourly", "07:00")]
+
+
+def test_a_bad_row_is_told_once_and_blocks_no_other(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows.insert(0, {"id": 9, "name": "bad", "every": "1 fortnight"})
+
+    with caplog.at_level(logging.ERROR):
+        run_until(fake_clock, begin(), SIX + 3 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00")]
+    assert len(jobs.ran) == 1
+    assert "'bad'" in str(jobs.ran[0])
+
+
+def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    rows[0]["name"] = "file"
+
+    run_until(fake_clock, begin(), SIX + MINUTE)
+
+    assert fired(redis) == []
+    assert "another event already has the name 'file'" in str(jobs.ran[0])
+
+
+def test_rows_of_a_real_database_are_followed(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = sqlite3.connect(":memory:")
+    database.row_factory = sqlite3.Row
+    database.execute("CREATE TABLE reports (id INTEGER PRIMARY KEY, name TEXT, frequency INTEGER, at TEXT)")
+    database.execute("INSERT INTO reports VALUES (1, 'first', 3600, '**:00')")
+    monkeypatch.setattr(jobs, "find_rows", lambda: list(map(dict, database.execute("SELECT * FROM reports"))))
+    ticker = begin()
+
+    run_until(fake_clock, ticker, SIX + MINUTE)
+    database.execute("INSERT INTO reports VALUES (2, 'second', 600, NULL)")
+    database.execute("DELETE FROM reports WHERE id = 1")
+    run_until(fake_clock, ticker, SIX + 15 * MINUTE)
+    database.close()
+
+    assert [name for name, _ in fired(redis)] == ["first", "second", "second"]
+
+
+class Table(RuleBasedStateMachine):
+    """A table that is edited while a clock runs, stops and starts again: each row fires when it is due, once."""
+
+    redis: Redis
+    timetable: Timetable
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.redis.flushall()
+        self.clock = FakeClock(SIX)
+        jobs.rows = []
+        jobs.ran.clear()
+
+        self.ticker = self.start()
+
+    def start(self) -> Ticker:
+        ledger = RedisLedger(self.redis)
+        with using_clock(self.clock):
+            ticker = Ticker(
+                self.timetable,
+                ledger=ledger,
+                clock=self.clock,
+                signature=Signature("a", "v1"),
+                mode=ON_THE_LOOP,
+            )
+            ticker.tick()
+        return ticker
+
+    def look(self) -> None:
+        """The source is asked again, so that what was edited counts from now."""
+        self.clock.advance(MINUTE)
+        with using_clock(self.clock):
+            self.ticker.tick()
+
+    def row(self, number: int) -> dict[str, Any] | None:
+        return next((row for row in jobs.rows if row["id"] == number), None)
+
+    @rule(number=st.integers(1, 3), minutes=st.sampled_from([2, 3, 5]))
+    def create(self, number: int, minutes: int) -> None:
+        if self.row(number) is None:
+            jobs.rows.append(
+                {"id": number, "name": f"row{number}", "cron": f"*/{minutes} * * * *", "enabled": True}
+            )
+            self.look()
+
+    @rule(number=st.integers(1, 3), minutes=st.sampled_from([2, 3, 5]))
+    def edit(self, number: int, minutes: int) -> None:
+        if row := self.row(number):
+            row["cron"] = f"*/{minutes} * * * *"
+            self.look()
+
+    @rule(number=st.integers(1, 3))
+    def pause(self, number: int) -> None:
+        if row := self.row(number):
+            row["enabled"] = not row["enabled"]
+            self.look()
+
+    @rule(number=st.integers(1, 3))
+    def delete(self, number: int) -> None:
+        if row := self.row(number):
+            jobs.rows.remove(row)
+            self.look()
+
+    @rule()
+    def restart(self) -> None:
+        self.ticker = self.start()
+
+    @rule(minutes=st.integers(1, 12))
+    def pass_time(self, minutes: int) -> None:
+        start = self.clock.now()
+        before = Counter(fired(self.redis))
+        for _ in range(minutes * 2):
+            self.clock.advance(timedelta(seconds=30))
+            with using_clock(self.clock):
+                self.ticker.tick()
+
+        expected = Counter[tuple[str, str]]()
+        for row in jobs.rows:
+            period = int(str(row["cron"])[2])
+            instants = [start + n * timedelta(seconds=30) for n in range(1, minutes * 2 + 1)]
+            if row["enabled"]:
+                expected.update(
+                    (str(row["name"]), f"{at:%H:%M}")
+                    for at in instants
+                    if at.second == 0 and at.minute % period == 0
+                )
+        assert Counter(fired(self.redis)) - before == expected
+
+    @invariant()
+    def nothing_fires_twice(self) -> None:
+        found: Any = self.redis.lrange("queue:default", 0, -1)
+        firings = [json.loads(row)["clock"] for row in found]
+        counted = Counter((firing["event"], firing["due"]) for firing in firings)
+        assert [firing for firing, times in counted.items() if times > 1] == []
+
+
+@pytest.mark.slow
+def test_a_table_edited_in_any_order_fires_each_row_when_it_is_due(
+    redis: Redis, declare: Callable[..., Timetable]
+) -> None:
+    machine = type("Machine", (Table,), {"redis": redis, "timetable": declare(SOURCE)})
+
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples(30),
+            stateful_step_count=20,
+        ),
+    )

@@ -1,0 +1,49 @@
+"""The examples in the guide of the clock are what they seem."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from clock import Job
+from clock.cli.app import SECTIONS
+from clock.timetable import load
+
+
+class ImportGradesJob(Job):
+    def perform(self) -> None: ...
+
+
+class RunReportJob(Job):
+    def perform(self, number: int) -> None: ...
+
+
+@pytest.fixture
+def _jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modules that the examples import."""
+    for name, job in (("import_grades_job", ImportGradesJob), ("run_report_job", RunReportJob)):
+        module = ModuleType(f"jobs.{name}")
+        setattr(module, job.__name__, job)
+        monkeypatch.setitem(sys.modules, f"jobs.{name}", module)
+
+
+@pytest.mark.usefixtures("_jobs")
+def test_the_python_in_the_guide_is_a_clock_file(repository: Path, tmp_path: Path) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (repository / "docs/clock-process.md").read_text(), re.DOTALL)
+
+    for number, example in enumerate(examples):
+        path = tmp_path / f"clock{number}.py"
+        path.write_text(example)
+        timetable = load(path)
+        assert timetable.events or timetable.synced
+    assert len(examples) == 2
+
+
+def test_every_command_in_the_guide_is_one(repository: Path) -> None:
+    commands = re.findall(r"python -m clock ([a-z]+)", (repository / "docs/clock-process.md").read_text())
+
+    known = {name for section in SECTIONS.values() for name in section}
+    assert {name for name in commands if name != "lib"} <= known
+    assert {"fire", "pause", "resume", "why", "history", "worker"} <= set(commands)

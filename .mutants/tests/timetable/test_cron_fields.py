@@ -1,0 +1,198 @@
+"""What our cron expressions accept beyond the `cronsim` package, and what they refuse."""
+
+from datetime import UTC, datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim
+from hypothesis import strategies as st
+
+from clock.timetable.triggers.cron import Cron, read, split_zone
+from clock.timetable.triggers.cron_words import cron_prose
+from clock.timetable.triggers.fugit import as_debians
+from clock.timetable.triggers.zone_offsets import to_datetime, to_seconds
+from tests.timetable.properties import for_all
+
+DECEMBER = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def due(expression: str, count: int = 4) -> list[str]:
+    """The first instants from 1 December 2026, a Tuesday, on."""
+    start = to_seconds(DECEMBER) - 1
+    found = Cron(expression, ZoneInfo("UTC")).due_between(start, start + 800 * 86_400, start, None)
+    return [f"{to_datetime(instant):%d %b %H:%M}" for instant in islice(found, count)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("0 9 * * fri-mon", "04 Dec 09:00, 05 Dec 09:00, 06 Dec 09:00, 07 Dec 09:00"),
+        ("0 9 * * sat-sun", "05 Dec 09:00, 06 Dec 09:00, 12 Dec 09:00, 13 Dec 09:00"),
+        ("0 9 * * mon-sun", "01 Dec 09:00, 02 Dec 09:00, 03 Dec 09:00, 04 Dec 09:00"),
+        ("0 9 * * 6-7", "05 Dec 09:00, 06 Dec 09:00, 12 Dec 09:00, 13 Dec 09:00"),
+        ("0 22-2 * * *", "01 Dec 00:00, 01 Dec 01:00, 01 Dec 02:00, 01 Dec 22:00"),
+        ("0 20-2/3 * * *", "01 Dec 02:00, 01 Dec 20:00, 01 Dec 23:00, 02 Dec 02:00"),
+        ("58-1 0 * * *", "01 Dec 00:00, 01 Dec 00:01, 01 Dec 00:58, 01 Dec 00:59"),
+        ("0 0 1 nov-feb *", "01 Dec 00:00, 01 Jan 00:00, 01 Feb 00:00, 01 Nov 00:00"),
+        ("0 0 30-1 * *", "01 Dec 00:00, 30 Dec 00:00, 31 Dec 00:00, 01 Jan 00:00"),
+        ("0 24 2 * *", "02 Dec 00:00, 02 Jan 00:00, 02 Feb 00:00, 02 Mar 00:00"),
+        ("0 22-24 * * *", "01 Dec 00:00, 01 Dec 22:00, 01 Dec 23:00, 02 Dec 00:00"),
+        ("0 6 * january monday", "04 Jan 06:00, 11 Jan 06:00, 18 Jan 06:00, 25 Jan 06:00"),
+        ("0 0 ? * MON", "07 Dec 00:00, 14 Dec 00:00, 21 Dec 00:00, 28 Dec 00:00"),
+        ("/20 * * * *", "01 Dec 00:00, 01 Dec 00:20, 01 Dec 00:40, 01 Dec 01:00"),
+        ("0 9 last * *", "31 Dec 09:00, 31 Jan 09:00, 28 Feb 09:00, 31 Mar 09:00"),
+        ("0 9 -2 * *", "30 Dec 09:00, 30 Jan 09:00, 27 Feb 09:00, 30 Mar 09:00"),
+        ("0 9 -2-L * *", "30 Dec 09:00, 31 Dec 09:00, 30 Jan 09:00, 31 Jan 09:00"),
+        ("0 9 30-L * *", "30 Dec 09:00, 31 Dec 09:00, 30 Jan 09:00, 31 Jan 09:00"),
+        ("0 9 1,-1 * *", "01 Dec 09:00, 31 Dec 09:00, 01 Jan 09:00, 31 Jan 09:00"),
+        ("0 9 * * mon#-1", "28 Dec 09:00, 25 Jan 09:00, 22 Feb 09:00, 29 Mar 09:00"),
+        ("0 9 * * tue#L", "29 Dec 09:00, 26 Jan 09:00, 23 Feb 09:00, 30 Mar 09:00"),
+        ("0 9 * * mon#-2", "21 Dec 09:00, 18 Jan 09:00, 15 Feb 09:00, 22 Mar 09:00"),
+        ("0 9 * * L5", "25 Dec 09:00, 29 Jan 09:00, 26 Feb 09:00, 26 Mar 09:00"),
+        ("0 9 * * friL", "25 Dec 09:00, 29 Jan 09:00, 26 Feb 09:00, 26 Mar 09:00"),
+        ("0 9 * * mon-wed#1", "01 Dec 09:00, 02 Dec 09:00, 07 Dec 09:00, 04 Jan 09:00"),
+        ("0 9 15W * *", "15 Dec 09:00, 15 Jan 09:00, 15 Feb 09:00, 15 Mar 09:00"),
+        ("0 9 1W 5 *", "03 May 09:00, 01 May 09:00"),
+        ("0 9 31W 1 *", "29 Jan 09:00, 31 Jan 09:00"),
+        ("59 6 1-7& * 2", "01 Dec 06:59, 05 Jan 06:59, 02 Feb 06:59, 02 Mar 06:59"),
+        ("59 6 1-7 * 2&", "01 Dec 06:59, 05 Jan 06:59, 02 Feb 06:59, 02 Mar 06:59"),
+        ("@noon", "01 Dec 12:00, 02 Dec 12:00, 03 Dec 12:00, 04 Dec 12:00"),
+    ],
+)
+def test_what_fugit_croniter_and_quartz_accept_is_due_as_there(expression: str, expected: str) -> None:
+    assert due(expression, expected.count(",") + 1) == expected.split(", ")
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        (
+            "0 9 * * mon%2",
+            "weekday is 'mon%2'; every other week is not supported; write every: 2 weeks, at: 'Monday",
+        ),
+        ("0 9 L-3 * *", "day of month is 'l-3'; write -4 for the day 3 days before the last"),
+        ("H 9 * * *", "H and R are not supported; write a number, and use .spread"),
+        ("R(0-30) 9 * * *", "H and R are not supported"),
+        ("0 0 1 1 * 0 2030", "a year field is not supported; use until"),
+        ("every 3 hours", "sentences are not supported; write a cron expression, or a period under every"),
+        ("0 9 * * * Europe/Berlin", "it ends with the zone Europe/Berlin; pass the zone as tz"),
+        ("0 5 * * * +09:00", "it ends with the zone +09:00; pass the zone as tz"),
+        ("@reboot", "use @hourly, @daily"),
+        ("0 25 * * *", "hour is '25'; must be 0 to 23"),
+        ("0 0 * 13 *", "month is '13'; must be 1 to 12 or jan to dec"),
+        ("0 0 * * 8", "weekday is '8'; must be 0 to 6 or sun to sat"),
+        ("0 0 1,,2 * *", "day of month is ''; must be 1 to 31"),
+        ("*/0 * * * *", "minute is '*/0'; a step must be 1 or more"),
+        (
+            "0 0 -3--5 * *",
+            "day of month is '-3--5'; a range from the end must end later than it starts, as in -7-L",
+        ),
+        ("0 0 -32 * *", "days from the end must be -31 to -1, or L"),
+        ("0 0 30 2 *", "none of the expression's months has such a day"),
+        ("0 0 * * mon#6", "the number after # must be 1 to 5, or -1 to -5 from the end of the month"),
+        ("0 \u0663 * * *", "hour is"),
+        ("-5 * * * *", "minute is '-5'"),
+    ],
+)
+def test_what_is_not_supported_is_refused_with_what_to_write(expression: str, message: str) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011  # the message is compared
+        read(expression)
+
+    assert message in str(error.value)
+
+
+numbers = st.integers(0, 23)
+wrapped = st.builds(lambda start, stop: f"0 {start}-{stop} * * *", numbers, numbers)
+
+
+@for_all(expression=wrapped)
+def test_a_range_that_wraps_is_the_two_ranges_that_it_stands_for(expression: str) -> None:
+    start, _, stop = expression.split()[1].partition("-")
+    both = f"0 {start}-23,0-{stop} * * *" if int(start) > int(stop) else expression
+
+    assert due(expression, 30) == due(both, 30)
+
+
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("0 0 */2 * 1-5", "1 2 3 4 5 7 8 9 10 11"),  # either day field, though one begins with a star
+        ("0 0 */2 * 1-5&", "1 3 7 9 11 15 17 21 23 25"),
+        ("0 0 1-31 * 1", "7 14 21 28"),  # all days are no restriction
+        ("0 0 1 * 3/2", "1 2 9 16 23 30"),  # Wednesday alone
+        ("0 0 13 * 5", "4 11 13 18 25"),
+        ("0 0 * * 1-5", "1 2 3 4 7 8 9 10 11 14"),
+    ],
+)
+def test_rubys_expressions_are_due_as_fugit_says(expression: str, days: str) -> None:
+    expected = days.split()
+
+    assert [str(int(one[:2])) for one in due(as_debians(expression), len(expected))] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0 6 * * 1 Europe/Berlin", ("0 6 * * 1", "Europe/Berlin")),
+        ("0 0 6 * * 1 UTC", ("0 0 6 * * 1", "UTC")),
+        ("0 0 9 * * MON", ("0 0 9 * * MON", "")),
+        ("0 5 * * * Z", ("0 5 * * *", "Z")),
+        ("0 5 * * 1 utc", ("0 5 * * 1", "utc")),
+        ("0 5 * * 1 europe/berlin", ("0 5 * * 1", "europe/berlin")),
+        ("0 5 * * * +09:00", ("0 5 * * *", "+09:00")),
+        ("0 5 * * * America/Argentina/Buenos_Aires", ("0 5 * * *", "America/Argentina/Buenos_Aires")),
+        ("0 5 * * * Etc/GMT+3", ("0 5 * * *", "Etc/GMT+3")),
+        ("0 5 * * * EST5EDT", ("0 5 * * *", "EST5EDT")),
+        ("0 5 L * * JST", ("0 5 L * *", "JST")),
+        ("@daily Asia/Tokyo", ("@daily", "Asia/Tokyo")),
+        ("0 0 * * SUN", ("0 0 * * SUN", "")),
+    ],
+)
+def test_a_zone_behind_an_expression_is_told_from_a_weekday(text: str, expected: tuple[str, str]) -> None:
+    assert split_zone(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("*/90 * * * *", "At the start of every hour"),
+        ("0 9 * * sat-sun", "At 09:00 on Saturday and Sunday"),
+        ("0 9 -2 * *", "At 09:00 on the 2nd to last day of the month"),
+        ("0 9 15W * *", "At 09:00 on the weekday nearest to day 15 of the month"),
+        ("0 9 * * mon#-1", "At 09:00 on the last Monday of the month"),
+        (
+            "0 9 1-7& * mon#-2",
+            "At 09:00 on the days from day 1 to day 7 of the month if it is also the 2nd to last Mon",
+        ),
+        (
+            "0 0 1,15W * 1",
+            "At 00:00 on day 1 of the month and the weekday nearest to day 15 of the month or Monday",
+        ),
+        ("0 9 * 6 fri#L", "At 09:00 in June on the last Friday of the month"),
+        ("0 9 15W * 1/2", "nearest to day 15 of the month or Monday, Wednesday, Friday and Sunday"),
+        ("0 9 * * mon-wed#1", "At 09:00 on the 1st Monday through Wednesday of the month"),
+        ("0 9 LW,* * *", "At 09:00 on the last weekday of the month and every day"),
+        ("0 9 * * fri-sun,tue#-1", "At 09:00 on Friday through Sunday and the last Tuesday of the month"),
+    ],
+)
+def test_an_expression_is_explained_in_words(expression: str, words: str) -> None:
+    assert words in cron_prose(expression)
+
+
+def _terms(*terms: str) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(terms), min_size=1, max_size=3).map(",".join)
+
+
+@for_all(
+    day=_terms("*", "?", "*/2", "/3", "5", "20-4", "3/9", "1-9/4", "L", "LW", "15W", "-2", "-7-L", "9-L/3"),
+    weekday=_terms("*", "?", "*/2", "/3", "1/2", "7", "fri-mon", "7-2/2", "mon-wed#1", "sun#-1", "L5", "2L"),
+    time=_terms("*", "?", "*/2", "/7", "5", "20-4/3", "22/1"),
+)
+def test_every_expression_that_is_accepted_has_words(day: str, weekday: str, time: str) -> None:
+    assert cron_prose(f"{time} {time} {day} nov-feb {weekday}")
+
+
+def test_what_cronsim_knows_is_explained_in_its_words() -> None:
+    for expression in ("*/5 9-17 * * mon-fri", "0 0 L * *", "30 6 21,22 * *", "0 0 * * 5L"):
+        assert cron_prose(expression).split()[:2] == CronSim(expression, DECEMBER).explain().split()[:2]

@@ -1,0 +1,171 @@
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clock.errors import ConfigurationError, DeclarationError
+from clock.import_path import application_folder
+from clock.timetable import load
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Iterator[Write]:
+    """Write a file of an application, whose modules are forgotten afterwards."""
+
+    def write_file(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    modules = set(sys.modules)
+    yield write_file
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None) or tmp_path).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def test_the_application_is_importable_from_any_folder(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("greetings_of_a_test.py", "def greet(): ...\n")
+    path = write(
+        "lib/clock.py",
+        "from clock import every\nfrom greetings_of_a_test import greet\nevery().day.do(greet)\n",
+    )
+
+    for folder in ("/", path.parent, path.parent.parent):
+        monkeypatch.chdir(folder)
+        assert [event.name for event in load(path).events] == ["greet every day"]
+
+
+def test_a_clock_file_beside_the_application_is_loaded_without_hiding_the_package(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("greetings_of_a_test.py", "import clock\n\ndef greet(): return clock.every\n")
+    path = write(
+        "clock.py", "from clock import every\nfrom greetings_of_a_test import greet\nevery().day.do(greet)\n"
+    )
+    monkeypatch.chdir(path.parent)
+
+    assert len(load("clock.py").events) == 1
+
+
+def test_the_folder_of_a_file_in_lib_is_not_importable(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("lib/queue_of_a_test.py", "")
+    path = write("lib/clock.py", "import queue_of_a_test\n")
+    monkeypatch.chdir(path.parent)
+
+    with pytest.raises(DeclarationError, match="No module named 'queue_of_a_test'"):
+        load("clock.py")
+
+
+def test_the_applications_folder_is_the_one_that_holds_lib() -> None:
+    assert application_folder(Path("/srv/app/lib/clock.py")) == Path("/srv/app")
+    assert application_folder(Path("/srv/app/clock.py")) == Path("/srv/app")
+
+
+def test_declarations_in_other_modules_are_made_again_by_each_load(write: Write) -> None:
+    write("schedules_of_a_test/__init__.py", "")
+    write("schedules_of_a_test/mail.py", "from clock import every\nevery().day.do(print, 'mail')\n")
+    write("schedules_of_a_test/plain.py", "import schedule\nschedule.every().day.do(print, 'plain')\n")
+    write("schedules_of_a_test/handling.py", "from clock import error_handler\nerror_handler(print)\n")
+    path = write("lib/clock.py", "from schedules_of_a_test import handling, mail, plain\n")
+
+    timetables = [load(path), load(path)]
+
+    assert timetables[0] is not timetables[1]
+    for timetable in timetables:
+        assert [event.name for event in timetable.events] == [
+            "print('mail') every day",
+            "print('plain') every day",
+        ]
+        assert timetable.error_handlers == (print,)
+    assert timetables[0].events[0].source.endswith("schedules_of_a_test/mail.py:2")
+    assert not [name for name in sys.modules if name.startswith("schedules_of_a_test.")]
+
+
+@pytest.mark.parametrize("name", ["my_schedule", "clockwork_of_a_test"])
+def test_a_declaration_is_found_in_a_package_whatever_its_name(write: Write, name: str) -> None:
+    write(f"{name}/__init__.py", "from clock import every\n\nevery().day.do(print)\n")
+    path = write("lib/clock.py", f"import {name}\n")
+
+    [event] = load(path).events
+
+    assert event.source.endswith(f"{name}/__init__.py:3")
+
+
+def test_a_load_leaves_the_import_path_and_the_modules_as_they_were(write: Write) -> None:
+    path = write(
+        "lib/clock.py", "import sys\nfrom clock import every\nevery().day.do(print)\nsys.path.append('/x')\n"
+    )
+    bad = write("lib/bad.py", "raise ValueError('no')\n")
+    before = sys.path[:], set(sys.modules)
+
+    load(path)
+    with pytest.raises(DeclarationError):
+        load(bad)
+
+    assert (sys.path[:], set(sys.modules)) == before
+
+
+def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None:
+    path = write(
+        "lib/clock.py",
+        """
+        from __future__ import annotations
+        import sys
+        from dataclasses import dataclass
+        from clock import every
+
+        @dataclass
+        class Mail:
+            to: str
+
+        assert sys.modules[Mail.__module__].Mail is Mail
+        assert __name__ not in ("clock", "__main__")
+        every().day.do(print, Mail("me"))
+        """,
+    )
+
+    assert [event.name for event in load(path).events] == ["print(Mail(to='me')) every day"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("every(\n", "clock.py:1: SyntaxError: '(' was never closed: every("),
+        ("\0", "source code string cannot contain null bytes"),
+        (
+            "import nothing_of_that_name\n",
+            "clock.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'",
+        ),
+        ("def f():\n    raise SystemExit(3)\nf()\n", "clock.py:2: SystemExit: 3"),
+        ("x = 1\nx.y\n", "clock.py:2: AttributeError: 'int' object has no attribute 'y'"),
+        (
+            "from clock import every\n\nif __name__ == '__main__':\n    every().day.do(print)\n",
+            "clock.py:4: code under `if __name__ == '__main__':` doesn't run here",
+        ),
+        (
+            "import clock\nclock.every().day.do(print)\ndef more(): clock.every().hour.do(print)\n"
+            "if __name__ == '__main__':\n    more()\n",
+            "clock.py:5: code under `if __name__ == '__main__':` doesn't run here",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_run_is_told_with_its_line(write: Write, text: str, message: str) -> None:
+    path = write("lib/clock.py", text)
+
+    with pytest.raises(DeclarationError) as error:
+        load(path)
+
+    assert message in str(error.value)
+
+
+def test_a_missing_file_and_a_folder_are_configuration_errors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no clock file .*nothing\.py; give another path"):
+        load(tmp_path / "nothing.py")
+    with pytest.raises(ConfigurationError, match=r"no clock file .*: Is a directory"):
+        load(tmp_path)

@@ -1,0 +1,103 @@
+"""A page reads a bounded part of Redis, however much there is; filters offer to search on."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+
+from redis import Redis
+
+from clock.clocks import to_ms
+from clock.rehearsal.fake_clock import FakeClock
+from clock.rehearsal.sources import loads
+from clock.timetable import Timetable
+from clock.web import Access, Dashboard, Source
+from tests.web.conftest import NOW, Visitor
+
+EVENTS = 700
+FILE = "from clock import every\nfor n in range(%d): every().hour.do(print).named(f'event.{n:05}')"
+PAGES = ("/", "/?state=failing", "/?state=missed", "/?order=next", "/timeline", "/event?name=event.00001")
+
+
+def _visitor(redis: Redis, timetable: Timetable) -> Visitor:
+    source = Source(redis, timetable, FakeClock(NOW))
+    return Visitor(Dashboard(source, access=lambda request: Access.everything("ana")), None)
+
+
+def _decided(redis: Redis, timetable: Timetable) -> None:
+    """Each event has run; the last one, by name, has failed."""
+    with redis.pipeline() as pipeline:
+        for event in timetable.events:
+            pipeline.hset("clock:ledger:anchor", event.name, to_ms(NOW))
+            pipeline.hset("clock:ledger:decided", event.name, to_ms(NOW))
+            pipeline.hset("clock:ledger:declaration", event.name, event.declaration)
+            decision = "error" if event.name == f"event.{EVENTS - 1:05}" else "fired"
+            record = {"decision": decision, "due": to_ms(NOW)}
+            pipeline.xadd(f"clock:history:{event.name}", {"entry": json.dumps(record)})
+        pipeline.execute()
+
+
+def _calls(redis: Redis) -> dict[str, int]:
+    return {name: one["calls"] for name, one in redis.info("commandstats").items()}
+
+
+def test_a_page_sends_no_more_commands_for_more_events(redis: Redis) -> None:
+    timetable = loads(FILE % EVENTS)
+    _decided(redis, timetable)
+    visitor = _visitor(redis, timetable)
+
+    for page in PAGES:
+        visitor.dashboard._data.changed()
+        redis.config_resetstat()
+        visitor.page(*page.split("?")[:1], **dict(re.findall(r"(\w+)=([^&]+)", page)))
+        calls = _calls(redis)
+
+        assert calls.get("cmdstat_xrevrange", 0) + calls.get("cmdstat_xrange", 0) <= 330, page
+        assert not calls.keys() & {"cmdstat_keys", "cmdstat_hgetall", "cmdstat_lrange", "cmdstat_scan"}, page
+
+
+def test_a_filter_finds_the_last_of_many_events_by_searching_on(redis: Redis) -> None:
+    timetable = loads(FILE % EVENTS)
+    _decided(redis, timetable)
+    visitor = _visitor(redis, timetable)
+    query: dict[str, str] = {"state": "failing"}
+    steps = 0
+
+    while not visitor.json("/", **query):
+        page = visitor.page("/", **query)
+        assert "Only a part of the events was searched" in page
+        [link] = re.findall(r'href="/\?([^"]+)">Search on', page)
+        query = dict(re.findall(r"(\w+)=([^&]+)", unescape(link)))
+        steps += 1
+
+    assert steps == 2
+    assert [row["name"] for row in visitor.json("/", **query)] == [f"event.{EVENTS - 1:05}"]
+
+
+def test_the_timeline_shows_a_past_day_of_an_event_with_a_long_history(ana: Visitor, redis: Redis) -> None:
+    day = to_ms(NOW) - 5 * 86_400_000
+    with redis.pipeline() as pipeline:
+        for minute in range(900):
+            due = day + minute * 10 * 60_000
+            record = {"decision": "fired", "due": due}
+            pipeline.xadd("clock:history:ticks", {"entry": json.dumps(record)}, id=f"{due + 5}-0")
+        pipeline.execute()
+
+    marks = ana.json("/timeline", day="2026-03-25")["events"]["ticks"]
+
+    assert len(marks) == 144
+    assert {mark["decision"] for mark in marks} == {"fired"}
+
+
+def test_the_jobs_of_the_busiest_workers_are_shown(ana: Visitor, redis: Redis) -> None:
+    for number in range(120):
+        name, payload = f"w{number}", json.dumps({"class": "A", "jid": f"w{number}"})
+        redis.sadd("processes", name)
+        redis.hset(name, mapping={"info": '{"concurrency":9}', "beat": NOW.timestamp(), "busy": number})
+        redis.hset(f"{name}:work", "t", json.dumps({"payload": payload, "run_at": 1}))
+
+    shown = {job["jid"] for job in ana.json("/busy")}
+
+    assert shown == {f"w{number}" for number in range(70, 120)}
+    assert "Only 50 of them are shown" in ana.text("/busy")

@@ -1,0 +1,194 @@
+"""The dashboard in a real browser, with a month of real history: accessible, fitting, and without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from tests.web.site import PATIENCE_MS, Site, served
+
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.timeout(400)]
+
+PAGES = (
+    *(
+        "/",
+        "/?state=failing",
+        "/?q=nothing",
+        "/timeline",
+        "/event?name=daily.digest",
+        "/queues",
+        "/busy",
+        "/batches",
+        "/blocked",
+    ),
+    *("/heat", "/changes", "/metrics", "/metrics?span=24h&class=RemindPupilsJob", "/go?q=da"),
+    *("/why?name=daily.digest&at=2026-03-29", "/why?name=daily.digest&at=2027-01-01", "/queue?name=default"),
+    *(
+        "/scheduled",
+        "/retries",
+        "/dead",
+        "/dead?class=Charge",
+        "/processes",
+        "/redis",
+        "/audit",
+        "/display",
+        "/help",
+    ),
+    *(
+        "/act/pause?event=backups&event=daily.digest",
+        "/act/fire?event=backups",
+        "/run-time",
+        "/act/delete_jobs?in=dead",
+        "/nothing",
+    ),
+)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: In the second view, a page is looked at once, whatever its query.
+VIEWS = [("light", 1400, PAGES), ("dark", 360, tuple({page.split("?")[0]: page for page in PAGES}.values()))]
+
+#: Runs axe and gives up after a while, since `evaluate` itself has no limit.
+RUN_AXE = """([rules, most]) => Promise.race([
+  axe.run(document, {runOnly: rules, resultTypes: ["violations"]}),
+  new Promise((_, fail) => setTimeout(() => fail(new Error("axe took too long")), most)),
+])"""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """One month, one server and one browser for this module: no other test may run inside their event loop."""
+    with served() as found:
+        yield found
+
+
+def _axe() -> str:
+    package = Path(str(resources.files("axe_playwright_python")))
+    return next(package.glob("**/axe.min.js")).read_text()
+
+
+@pytest.mark.parametrize(("theme", "width", "pages"), VIEWS, ids=["light-1400", "dark-360"])
+def test_every_page_is_accessible_and_fits_its_window(
+    site: Site, theme: str, width: int, pages: tuple[str, ...]
+) -> None:
+    page = site.page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    axe, found = _axe(), []
+
+    for path in pages:
+        page.goto(site.url + path)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            found.append(f"{path} scrolls sideways")
+        page.evaluate(axe)
+        result = page.evaluate(RUN_AXE, [RULES, PATIENCE_MS])
+        found += [f"{path}: {one['id']}: {one['nodes'][0]['html'][:200]}" for one in result["violations"]]
+
+    assert not found
+    assert not site.complaints
+
+
+def test_an_event_is_paused_and_resumed_without_javascript(site: Site) -> None:
+    page = site.page(java_script_enabled=False)
+
+    page.goto(f"{site.url}/event?name=backups")
+    page.get_by_role("link", name="Pause").click()
+    page.get_by_label("Reason").fill("disk is replaced")
+    page.get_by_role("button", name="Pause").click()
+
+    assert page.get_by_role("status").inner_text() == "Paused 1 event."
+    assert "paused by ana: disk is replaced" in page.inner_text("main")
+
+    page.get_by_role("link", name="Resume").click()
+    page.get_by_role("button", name="Resume").click()
+
+    assert page.get_by_role("status").inner_text() == "Resumed 1 event."
+
+
+def test_why_answers_without_javascript_for_a_time_that_did_not_exist(site: Site) -> None:
+    page = site.page(java_script_enabled=False)
+
+    page.goto(f"{site.url}/event?name=daily.digest")
+    page.get_by_role("textbox", name="At").fill("2026-03-29 02:30")
+    page.get_by_role("button", name="Explain").click()
+
+    assert "does not exist; the clocks were set forward" in page.inner_text("main")
+    assert "did not run: missed" in page.inner_text("main")
+
+
+def test_dead_jobs_are_searched_and_retried_without_javascript(site: Site) -> None:
+    page = site.page(java_script_enabled=False)
+
+    page.goto(f"{site.url}/dead")
+    page.get_by_label("Class contains").fill("ChargeBuyer")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Retry all that match").click()
+    page.get_by_role("button", name="Retry now").click()
+
+    assert "jobs." in page.get_by_role("status").inner_text()
+    assert "No job matches" in page.inner_text("main")
+
+
+def test_keys_reach_the_search_and_the_rows(site: Site) -> None:
+    page = site.page()
+    page.goto(site.url)
+
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/event?name=backups")
+
+
+def test_the_palette_goes_to_an_event_by_a_part_of_its_name(site: Site) -> None:
+    page = site.page()
+    page.goto(site.url)
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("digest")
+    page.get_by_role("dialog").get_by_role("link", name="daily.digest").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/event?name=daily.digest")
+
+    assert not site.complaints
+
+
+def test_pages_and_events_are_found_without_javascript(site: Site) -> None:
+    page = site.page(java_script_enabled=False)
+
+    page.goto(f"{site.url}/queues")
+    page.get_by_role("link", name="Go to").click()
+    page.get_by_role("searchbox").fill("metr")
+    page.get_by_role("button", name="Search").click()
+    page.locator("#main").get_by_role("link", name="Metrics").click()
+
+    assert page.get_by_role("heading", level=1).inner_text() == "Metrics"
+
+
+def test_a_queue_is_paused_and_searched_without_javascript(site: Site) -> None:
+    page = site.page(java_script_enabled=False)
+
+    page.goto(f"{site.url}/queue?name=default")
+    page.get_by_role("link", name="Pause").click()
+    page.get_by_role("button", name="Pause").click()
+    assert page.get_by_role("status").inner_text() == "Paused the queue."
+    page.get_by_role("link", name="Resume").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_label("Class contains").fill("Nothing")
+    page.get_by_role("button", name="Search").click()
+
+    assert "No job matches" in page.inner_text("main")
+
+
+def test_a_page_refreshes_itself(site: Site) -> None:
+    page = site.page()
+    page.goto(f"{site.url}/audit")
+    page.evaluate("document.querySelector('#main h1').dataset.old = 'yes'")
+
+    with page.expect_response(lambda response: response.url.endswith("/audit"), timeout=PATIENCE_MS) as got:
+        pass
+
+    assert got.value.status in (200, 304)
+    assert not site.complaints

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from clock.web import rendering
+from clock.web.charts.strips import KINDS
+from clock.web.texts import Texts
+
+ROOM = Path(rendering.__file__).parent
+TEMPLATES = sorted((ROOM / "templates").glob("*.html"))
+CODE = [*ROOM.rglob("*.py"), *TEMPLATES]
+BRAND = {"clock", "·", "text/css", "/"}
+#: What the code makes keys of: a word, a dot or an underscore, and what follows from data.
+MADE = re.compile(r"""["'f]([a-z_{}.]+[._])["'{]""")
+
+
+def _words(template: str) -> str:
+    """What a template shows by itself: neither markup nor expressions."""
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", " ", template, flags=re.S)
+    return re.sub(r"<[^>]*>", " ", text)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_a_template_has_no_text_of_its_own(path: Path) -> None:
+    found = set(re.findall(r"[A-Za-z]{2,}", _words(path.read_text()))) - BRAND
+
+    assert not found
+
+
+def test_every_text_that_is_asked_for_is_in_the_catalogue() -> None:
+    texts = Texts()
+    asked = {
+        key
+        for path in CODE
+        for key in re.findall(r"""\b(?:t|texts|TEXTS)\(\s*["']([a-z_.0-9]+)["'][,)]""", path.read_text())
+    }
+
+    assert asked
+    assert not [key for key in asked if not texts.has(key)]
+
+
+def test_every_text_of_the_catalogue_is_used() -> None:
+    code = "\n".join(path.read_text() for path in CODE)
+    unused = []
+    for key in Texts().by_key:
+        name = re.sub(r"\.(one|many)$", "", key)
+        made = [prefix for prefix in _prefixes(name) if re.search(rf"""["'f]{re.escape(prefix)}["'{{]""", code)]
+        ends = [
+            end
+            for end in (name[place:] for place in range(len(name)) if name[place] in "._")
+            if f'}}{end}"' in code or f'"{end}"' in code
+        ]
+        if name not in code and not made and not ends:
+            unused.append(key)
+
+    assert not unused
+
+
+def _prefixes(name: str) -> list[str]:
+    return [name[: place + 1] for place in range(len(name)) if name[place] in "._"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_decision_has_its_word(kind: str) -> None:
+    assert Texts().has(f"decision.{kind}")
+
+
+def test_a_text_in_two_forms_is_chosen_by_its_number() -> None:
+    texts = Texts()
+
+    assert texts("queues.intro", n=1) == "1 job waits for a worker."
+    assert texts("queues.intro", n=10_000_000) == "10,000,000 jobs wait for a worker."

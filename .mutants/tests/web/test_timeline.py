@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from redis import Redis
+
+from clock.clocks import to_ms
+from clock.web.pages.timeline import Lane, Mark, day_of, load_of, too_much
+from tests.web.conftest import NOW, Visitor
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def test_past_decisions_and_future_due_instants_are_in_one_picture(ana: Visitor, redis: Redis) -> None:
+    due = datetime(2026, 3, 29, 6, tzinfo=BERLIN)
+    record = {"decision": "fired", "due": to_ms(due), "jobs": 1, "jids": ["abc"]}
+    redis.xadd("clock:history:reminders", {"entry": json.dumps(record)})
+    outcome = {"jid": "abc", "outcome": "done", "at": to_ms(due), "took_ms": 90_000}
+    redis.xadd("clock:outcomes:reminders", {"entry": json.dumps(outcome)})
+
+    events = ana.json("/timeline")["events"]
+
+    assert events["reminders"] == [
+        {"at": "2026-03-29T04:00:00+00:00", "seconds": 90.0, "decision": "fired", "jobs": 1}
+    ]
+    assert {mark["decision"] for mark in events["ticks"]} == {"planned"}
+    assert min(mark["at"] for mark in events["ticks"]) > NOW.isoformat()
+
+
+def test_the_day_of_a_clock_change_has_23_or_25_hours_and_says_so(ana: Visitor) -> None:
+    assert "it has 23 hours" in ana.text("/timeline", day="2026-03-29")
+    assert "it has 25 hours" in ana.text("/timeline", day="2026-10-25")
+    assert "The clocks are set" not in ana.text("/timeline", day="2026-03-30")
+    assert day_of(date(2026, 3, 29), BERLIN).change == 2 * 3600
+
+
+def test_hours_stand_where_they_are_on_the_day_of_a_clock_change() -> None:
+    hours = dict(day_of(date(2026, 3, 29), BERLIN).hours())
+
+    assert (hours["00"], hours["03"], hours["06"]) == (0, 2 * 3600, 5 * 3600)
+
+
+def test_the_load_is_the_sum_of_the_bars() -> None:
+    day = day_of(date(2026, 3, 30), BERLIN)
+    lane = Lane(
+        "a", [Mark(0, 900, "planned", 2), Mark(900, 450, "planned", 1), Mark(1800, 900, "refused", 0)], False
+    )
+
+    load = load_of([lane], day)
+
+    assert load[:3] == [2.0, 0.5, 0.0]
+    assert [need for _, need in too_much(load, 1, day)] == [2.0]
+
+
+def test_an_event_that_fires_each_second_is_drawn_in_bounded_size(ana: Visitor) -> None:
+    assert len(ana.page("/timeline")) < 60_000
+
+
+def test_changes_are_listed_page_by_page(ana: Visitor) -> None:
+    for _ in range(60):
+        ana.post("/act/pause", event="reminders")
+
+    first = ana.json("/audit")
+    second = ana.json("/audit", before=first[-1]["id"])
+
+    assert (len(first), len(second)) == (50, 10)
+    assert "Next page" in ana.text("/audit")

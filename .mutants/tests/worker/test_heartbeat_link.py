@@ -1,0 +1,99 @@
+"""What a worker knows of the heartbeats that another process has sent for it."""
+
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from clock.testing import FakeClock
+from clock.worker.heartbeat.heartbeat_link import RESTART_SECONDS, HeartbeatLink
+from clock.worker.heartbeat.heartbeat_process import REPORT, Assignment
+
+EXPIRES_SECONDS = 20.0
+PID = 2**22 + 1  # of no process
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, its = socket.socketpair()
+    ours.setblocking(False)
+    with ours, its:
+        yield ours, its
+
+
+@pytest.fixture
+def link(ends: tuple[socket.socket, socket.socket], fake_clock: FakeClock) -> HeartbeatLink:
+    found = HeartbeatLink(ends[0], clock=fake_clock)
+    found.assign(Assignment("here:1:a", "redis://localhost", beat_seconds=5, frozen_seconds=1800))
+    return found
+
+
+def test_a_worker_was_heard_if_the_heartbeats_go_back_far_enough_and_on_until_now(
+    link: HeartbeatLink, ends: tuple[socket.socket, socket.socket], fake_clock: FakeClock
+) -> None:
+    began = fake_clock.monotonic()
+    fake_clock.advance(timedelta(seconds=100))
+    now = fake_clock.monotonic()
+    assert not link.has_beaten_since(began)
+
+    for first, last, heard in [
+        (began - 50, now - 4, True),
+        (began + EXPIRES_SECONDS, now - EXPIRES_SECONDS, True),
+        (began + EXPIRES_SECONDS + 1, now, False),  # a gap, after which jobs may have been given away
+        (began, now - EXPIRES_SECONDS - 1, False),  # Redis gets no heartbeats now
+    ]:
+        message = REPORT.pack(PID, began, began) + REPORT.pack(PID, first, last)
+        ends[1].send(message[:20])  # a message may arrive in pieces
+        link.has_beaten_since(began)
+        ends[1].send(message[20:])
+        assert link.has_beaten_since(began) is heard
+
+
+def test_a_heartbeat_process_that_has_ended_vouches_for_nothing(
+    link: HeartbeatLink,
+    ends: tuple[socket.socket, socket.socket],
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = fake_clock.monotonic()
+    ends[1].send(REPORT.pack(PID, now, now))
+    assert link.has_beaten_since(now)
+
+    ends[1].close()
+
+    assert not link.has_beaten_since(now)
+    assert "has exited" in caplog.text
+    link.sign()  # a sign that nobody gets is no error
+    link.close()
+    link.close()
+
+
+def test_the_assignment_comes_before_the_signs(
+    link: HeartbeatLink, ends: tuple[socket.socket, socket.socket]
+) -> None:
+    link.sign()
+
+    line, _, signs = ends[1].recv(4096).partition(b"\n")
+
+    assert Assignment.from_line(line).identity == "here:1:a"
+    assert signs == b"."
+
+
+def test_a_worker_without_descriptors_goes_on_without_a_heartbeat_process_and_tries_again(
+    link: HeartbeatLink,
+    ends: tuple[socket.socket, socket.socket],
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", refuse)
+    ends[1].close()
+
+    for tries in range(3):
+        assert caplog.text.count("Too many open files") == tries
+        fake_clock.advance(timedelta(seconds=RESTART_SECONDS + 1))
+        link.tend()

@@ -1,0 +1,323 @@
+"""`IterableJob` in a worker: where it continues, what a stop costs, and what is pushed once."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock import Batch, IterableJob, Job
+from clock.errors import JobError
+from clock.job import registry
+from clock.store.jobs.flow import batches
+from clock.testing import FakeClock, fake, inline, world
+from clock.worker.heartbeat.heartbeat import WorkerDescription
+from clock.worker.maintenance.recovery import recover
+from clock.worker.options import Queue, WorkerOptions
+from tests.job.redis_rows import delayed, waiting
+from tests.worker.conftest import Bench
+
+Build = Callable[..., Bench]
+seen: list[Any] = []
+around: list[Callable[[int], object]] = []
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> None:
+    seen.clear()
+    around.clear()
+
+
+class ChildJob(Job):
+    queue = "children"
+
+    def perform(self, number: int) -> None: ...
+
+
+class CountThingsJob(IterableJob):
+    def items(self, stop: int, name: str = "", *, cursor: int | None) -> Iterator[tuple[int, int]]:
+        for number in range((cursor or 0) + 1, stop + 1):
+            yield number, number
+
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        for call in around:
+            call(number)
+        seen.append(number)
+
+    def count(self, stop: int, name: str = "") -> int:
+        return stop
+
+
+class FanOutJob(CountThingsJob):
+    exactly_once = True
+
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        ChildJob.perform_async(number)
+        ChildJob.perform_in(60, number)
+        super().each(number, stop, name)
+
+
+class AwaitThingsJob(IterableJob):
+    async def items(self, stop: int, *, cursor: int | None) -> AsyncIterator[tuple[int, int]]:
+        for number in range((cursor or 0) + 1, stop + 1):
+            yield number, number
+
+    async def each(self, number: int, stop: int) -> None:
+        for call in around:
+            call(number)
+        seen.append(number)
+
+
+def at(number: int, call: Callable[[], object]) -> None:
+    around.append(lambda found: call() if found == number else None)
+
+
+def boom() -> None:
+    around.clear()
+    raise RuntimeError("boom")
+
+
+def retried(redis: Redis) -> list[dict[str, Any]]:
+    members: Any = redis.zrange("retry", 0, -1)
+    return [json.loads(member) for member in members]
+
+
+def test_it_handles_each_item_in_order_and_is_done(bench: Build, redis: Redis) -> None:
+    CountThingsJob.perform_async(3, name="x")
+
+    bench().run_all()
+
+    assert seen == [1, 2, 3]
+    assert redis.keys("clock:in_progress:*") == []
+    assert int(redis.get("stat:processed") or 0) == 1
+
+
+@pytest.mark.parametrize("job", [CountThingsJob, AwaitThingsJob])
+def test_a_stop_is_no_attempt_and_the_job_continues_after_the_last_item(
+    bench: Build, redis: Redis, job: Any
+) -> None:
+    jid = job.perform_async(4)
+    worker = bench()
+    at(2, worker.fetcher.claims.stopped.set)
+
+    worker.processor.process(worker.take())
+
+    [payload] = waiting(redis)
+    assert payload["jid"] == jid
+    assert payload["iteration"]["cursor"] == 2
+    assert "retry_count" not in payload
+    assert int(redis.get("stat:processed") or 0) == 0
+    bench("host:2:def").run_all()
+    assert seen == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("job", [CountThingsJob, AwaitThingsJob])
+def test_a_failure_keeps_the_cursor_of_the_last_item_that_is_done(bench: Build, redis: Redis, job: Any) -> None:
+    job.perform_async(4)
+    at(3, boom)
+
+    bench().run_all()
+
+    [payload] = retried(redis)
+    assert payload["error_message"] == "boom"
+    assert payload["iteration"]["cursor"] == 2
+    redis.lpush("queue:default", json.dumps(payload))
+    bench().run_all()
+    assert seen == [1, 2, 3, 4]
+
+
+def test_the_position_is_saved_each_second_so_a_crash_repeats_few_items(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    CountThingsJob.perform_async(9)
+    around.append(lambda number: fake_clock.advance(timedelta(seconds=0.4)))
+    at(6, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    worker = bench()
+    worker.moves.set_aside = lambda *args, **kwargs: None  # type: ignore[method-assign]  # the worker dies
+    worker.processor.process(worker.take())
+    seen_before = list(seen)
+
+    fake_clock.advance(timedelta(minutes=5))
+    around.clear()
+    recover(redis, clock=fake_clock)
+    [payload] = waiting(redis)
+    bench("host:2:def").run_all()
+
+    assert payload["iteration"]["cursor"] == 5  # also saved when the item failed
+    assert seen_before == [1, 2, 3, 4, 5]
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_job_that_other_workers_have_now_ends_at_its_next_save(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    CountThingsJob.perform_async(9)
+    around.append(lambda number: fake_clock.advance(timedelta(seconds=0.6)))
+    at(3, lambda: redis.delete("clock:in_progress:host:1:abc"))
+
+    bench().run_all()
+
+    assert seen == [1, 2, 3, 4]
+    assert waiting(redis) == []
+    assert int(redis.get("stat:processed") or 0) == 0
+
+
+def test_max_run_time_releases_the_thread_and_the_job_continues(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    CountThingsJob.set(max_run_time=timedelta(seconds=2)).perform_async(5)
+    around.append(lambda number: fake_clock.advance(timedelta(seconds=1)))
+
+    bench().run_all()
+
+    assert seen == [1, 2]
+    [(payload, score)] = delayed(redis)
+    assert score <= fake_clock.now().timestamp()
+    assert payload["iteration"] == {"cursor": 2, "done": 2, "total": 5, "seconds": 2.0}
+
+
+@pytest.mark.parametrize("crash_at", range(1, 7))
+def test_exactly_once_pushes_each_child_once_wherever_it_fails(
+    bench: Build, redis: Redis, fake_clock: FakeClock, crash_at: int
+) -> None:
+    FanOutJob.perform_async(6)
+    around.append(lambda number: fake_clock.advance(timedelta(seconds=0.15)))
+    at(crash_at, boom)
+    bench().run_all()
+    [payload] = retried(redis)
+    redis.lpush("queue:default", json.dumps(payload))
+
+    bench().run_all()
+
+    children = [*waiting(redis, "children"), *(child for child, _ in delayed(redis))]
+    assert Counter(child["args"][0] for child in children) == dict.fromkeys(range(1, 7), 2)
+    assert len({child["jid"] for child in children}) == 12
+    assert "clock" not in children[0]
+
+
+def test_a_repeated_save_pushes_nothing_again(bench: Build, redis: Redis) -> None:
+    FanOutJob.perform_async(1)
+    worker = bench()
+    claimed = worker.take()
+    save = worker.in_progress.save_position
+    twice: Any = lambda *args: save(*args) and save(*args)  # noqa: E731  # an answer is lost
+    worker.in_progress.save_position = twice  # type: ignore[method-assign]  # see above
+
+    worker.processor.process(claimed)
+
+    assert len(waiting(redis, "children")) == 1
+
+
+def test_a_worker_that_lost_the_job_pushes_nothing(bench: Build, redis: Redis) -> None:
+    FanOutJob.perform_async(3)
+    at(2, lambda: redis.delete("clock:in_progress:host:1:abc"))
+
+    bench().run_all()
+
+    assert waiting(redis, "children") == []
+
+
+def test_the_heartbeat_shows_the_progress(bench: Build, fake_clock: FakeClock) -> None:
+
+    CountThingsJob.perform_async(9)
+    worker, found = bench(), list[Any]()
+    options = WorkerOptions((Queue("default"),), 1)
+    status = WorkerDescription(worker.fetcher, options, identity="host:1:abc", clock=fake_clock)
+    around.append(lambda number: fake_clock.advance(timedelta(seconds=1)))
+    at(4, lambda: found.append(status.beat(0).work["job-1"]))
+
+    worker.processor.process(worker.take())
+
+    assert found[0]["progress"] == {"done": 3, "total": 9, "seconds": 3.0}
+
+
+def test_arguments_are_checked_against_items() -> None:
+    with pytest.raises(JobError, match=r"perform\(stop: int, name: str = ''\) cannot take 0 arguments"):
+        CountThingsJob.perform_async()
+    with pytest.raises(JobError, match=r"NoCursorJob.items must accept the keyword `cursor`"):
+
+        class NoCursorJob(IterableJob):
+            def items(self) -> Iterator[tuple[int, int]]:
+                yield 1, 1
+
+            def each(self, number: int) -> None: ...
+
+
+def test_a_cursor_that_json_does_not_support_is_named(bench: Build, redis: Redis) -> None:
+    class SetCursorJob(IterableJob):
+        exactly_once = True
+
+        def items(self, *, cursor: Any) -> Iterator[tuple[Any, int]]:
+            yield {1}, 1
+
+        def each(self, number: int) -> None: ...
+
+    with pytest.raises(JobError, match=r"SetCursorJob.items yielded the cursor \{1\}, which JSON"):
+        SetCursorJob.perform_inline()
+    registry.forget(SetCursorJob)
+
+
+def test_tests_run_it_inline_collected_and_in_a_world(redis: Redis) -> None:
+    with inline():
+        CountThingsJob.perform_async(2)
+    with fake():
+        FanOutJob.perform_async(2)
+        FanOutJob.drain()
+        assert [job["args"] for job in ChildJob.jobs] == [[1], [1], [2], [2]]
+    with world("2026-03-02 09:00", slots=2) as w:
+        w.enqueue(AwaitThingsJob, 2)
+        w.run(minutes=1)
+        assert [run.outcome for run in w.ran(AwaitThingsJob)] == ["done"]
+
+    assert seen == [1, 2] * 3
+
+
+class ImportThingsJob(CountThingsJob):
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        with self.batch:
+            ChildJob.perform_async(7)
+            super().each(number, stop, name)
+
+
+@pytest.mark.parametrize("exactly_once", [True, False])
+@pytest.mark.parametrize("crash_at", [1, 4])
+def test_a_run_that_continues_adds_the_missing_jobs_to_its_batch_though_their_arguments_are_equal(
+    bench: Build, redis: Redis, crash_at: int, *, exactly_once: bool
+) -> None:
+    with Batch() as batch:
+        ImportThingsJob.set(exactly_once=exactly_once).perform_async(5)
+    at(crash_at, boom)
+    bench().run_all()
+    [payload] = retried(redis)
+    redis.lpush("queue:default", json.dumps(payload))
+
+    bench().run_all()
+
+    children = waiting(redis, "children")
+    assert len(children) == len({child["jid"] for child in children}) == 5
+    assert {child["bid"] for child in children} == {batch.bid}
+    assert batches.count(redis, [batch.bid])[0][:2] == (5, 1)
+
+
+class OpenThingsJob(CountThingsJob):
+    def each(self, number: int, stop: int, name: str = "") -> None:
+        with Batch():
+            ChildJob.perform_async(7)
+            super().each(number, stop, name)
+
+
+def test_a_run_that_continues_opens_the_batches_of_its_items_and_no_other(bench: Build, redis: Redis) -> None:
+    OpenThingsJob.perform_async(4)
+    at(3, boom)
+    bench().run_all()
+    [payload] = retried(redis)
+    redis.lpush("queue:default", json.dumps(payload))
+
+    bench().run_all()
+
+    children = waiting(redis, "children")
+    assert len({child["jid"] for child in children}) == len({child["bid"] for child in children}) == 4
+    assert redis.hlen("clock:batches") == 4

@@ -1,0 +1,340 @@
+import base64
+import json
+import sys
+import zlib
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+from redis import Redis
+
+import clock
+from clock.errors import message_of
+from clock.job import Job
+from clock.job.push.client import using_clock
+from clock.testing import FakeClock
+from tests.worker import jobs
+from tests.worker.conftest import NOW, Bench
+from tests.worker.jobs import (
+    BreakForgottenJob,
+    BreakOnceForAllJob,
+    BreakShownJob,
+    BreakThingJob,
+    BreakTogetherJob,
+    BreakTwiceJob,
+    EmptyThingJob,
+    ExitThingJob,
+    NoteThingJob,
+)
+
+Build = Callable[..., Bench]
+
+
+def members(redis: Redis, name: str) -> list[tuple[dict[str, Any], float]]:
+    rows: Any = redis.zrange(name, 0, -1, withscores=True)
+    return [(json.loads(row), score) for row, score in rows]
+
+
+def stats(redis: Redis) -> tuple[int, int]:
+    return int(redis.get("stat:processed") or 0), int(redis.get("stat:failed") or 0)
+
+
+def test_a_job_runs_with_its_arguments_and_is_gone_and_counted(bench: Build, redis: Redis) -> None:
+    jid = NoteThingJob.perform_async({"a": [1, None]})
+
+    bench().run_all()
+
+    assert jobs.ran == [(jid, {"a": [1, None]})]
+    assert redis.keys("clock:in_progress:*") == []
+    assert stats(redis) == (1, 0)
+    assert redis.get("stat:processed:2026-11-24") == b"1"
+
+
+calls: list[tuple[str, str]] = []
+
+
+class CountCallsJob(Job):
+    def perform(self) -> None:
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and "process" not in dict(calls):
+            if frame.f_code.co_filename.startswith((clock.__path__[0], __file__)):
+                calls.append((frame.f_code.co_name, frame.f_code.co_filename))
+            frame = frame.f_back
+
+
+def test_a_claimed_payload_reaches_perform_by_seven_calls_in_four_files(bench: Build) -> None:
+    calls.clear()
+    CountCallsJob.perform_async()
+
+    bench().run_all()
+
+    assert calls[0][0] == "perform"
+    assert calls[-1][0] == "process"
+    assert len(calls) <= 7, calls
+    assert len({file for _, file in calls}) <= 4, calls
+
+
+def test_a_payload_written_by_hand_in_sidekiqs_format_runs(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", '{"class":"NoteThingJob","args":["by hand"],"jid":"b9b4c6dded71b38868804f3a"}')
+
+    bench().run_all()
+
+    assert jobs.ran == [("b9b4c6dded71b38868804f3a", "by hand")]
+
+
+def test_a_claimed_job_is_in_progress_until_it_is_done(bench: Build, redis: Redis) -> None:
+    NoteThingJob.perform_async(1)
+    worker = bench()
+
+    claimed = worker.take()
+
+    assert redis.llen("queue:default") == 0
+    assert worker.in_progress.all() == [claimed]
+
+
+def test_a_failed_job_waits_for_its_retry_in_sidekiqs_fields(bench: Build, redis: Redis) -> None:
+    BreakThingJob.perform_async()
+
+    bench().run_all()
+
+    [(payload, score)] = members(redis, "retry")
+    assert (payload["error_class"], payload["error_message"]) == ("RuntimeError", "boom ß")
+    assert (payload["retry_count"], payload["failed_at"]) == (0, NOW.timestamp())
+    assert "retried_at" not in payload
+    assert 15 <= score - NOW.timestamp() <= 25
+    assert redis.keys("clock:in_progress:*") == []
+    assert stats(redis) == (1, 1)
+
+
+def test_a_job_whose_tasks_failed_says_what_they_failed_with(bench: Build, redis: Redis) -> None:
+    BreakTogetherJob.perform_async()
+
+    bench().run_all()
+
+    [(payload, _)] = members(redis, "retry")
+    assert payload["error_class"] == "ExceptionGroup"
+    assert payload["error_message"].endswith("(1 sub-exception): ValueError: no such learner")
+
+
+def nested(depth: int) -> BaseException:
+    error: Exception = ValueError("x" * 2_000)
+    for _ in range(depth):
+        error = ExceptionGroup("nested", [error])
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (nested(20_000), ": ValueError: " + "x" * 500),
+        (ExceptionGroup("wide", [ValueError("x" * 600)] * 5_000), "x; and 4990 more"),
+        (
+            BaseExceptionGroup("b", [KeyboardInterrupt("stop"), Exception()]),
+            "KeyboardInterrupt: stop; Exception: ",
+        ),
+    ],
+)
+def test_the_message_of_a_group_of_errors_names_some_of_them_and_is_bounded(
+    error: BaseException, end: str
+) -> None:
+    assert message_of(error).endswith(end)
+    assert len(message_of(error)) < 6_000
+
+
+def test_times_are_written_with_a_fraction_so_that_sidekiq_8_takes_them_for_seconds(
+    bench: Build, redis: Redis
+) -> None:
+    with using_clock(FakeClock(NOW)):
+        BreakThingJob.perform_async()
+    redis.lpush("queue:default", '{"class":"BreakThingJob","args":[],"jid":"j","retry_count":1,"failed_at":5}')
+
+    bench().run_all()
+
+    rows: Any = redis.zrange("retry", 0, -1)
+    text = b" ".join(rows).decode()
+    for name in ("created_at", "enqueued_at", "failed_at", "retried_at"):
+        assert f'"{name}":{NOW.timestamp():.1f}' in text
+    assert '"failed_at":5,' in text  # milliseconds that Sidekiq 8 wrote stay as they are
+
+
+def test_a_second_failure_raises_the_count_and_keeps_the_first_time(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    redis.lpush(
+        "queue:default",
+        '{"class":"BreakThingJob","args":[],"jid":"j","retry":true,"retry_count":2,"failed_at":5.5,"own":[1]}',
+    )
+
+    bench().run_all()
+
+    [(payload, score)] = members(redis, "retry")
+    assert (payload["retry_count"], payload["failed_at"], payload["retried_at"]) == (3, 5.5, NOW.timestamp())
+    assert payload["own"] == [1]
+    assert 81 + 15 <= score - NOW.timestamp() <= 81 + 15 + 40
+
+
+def test_a_job_with_two_retries_runs_three_times_and_dies(bench: Build, redis: Redis) -> None:
+    BreakTwiceJob.perform_async()
+    worker = bench()
+
+    for _ in range(3):
+        worker.run_all()
+        for payload, _ in members(redis, "retry"):
+            redis.delete("retry")
+            redis.lpush("queue:default", json.dumps(payload))
+
+    [(payload, score)] = members(redis, "dead")
+    assert (payload["retry_count"], score) == (2, NOW.timestamp())
+    assert stats(redis) == (3, 3)
+
+
+def test_a_job_without_retries_is_dropped_and_counted(bench: Build, redis: Redis) -> None:
+    BreakOnceForAllJob.perform_async()
+    BreakForgottenJob.perform_async()
+
+    bench().run_all()
+
+    assert not redis.exists("retry", "dead")
+    assert stats(redis) == (2, 2)
+
+
+def test_retry_for_ends_when_its_time_is_over_however_often_it_was_tried(bench: Build, redis: Redis) -> None:
+    first = NOW.timestamp()
+    for failed_at in (first - 3599, first - 3601, int((first - 3601) * 1000)):
+        payload = {"class": "BreakThingJob", "args": [], "jid": str(failed_at), "retry_for": 3600}
+        redis.lpush("queue:default", json.dumps(payload | {"retry_count": 40, "failed_at": failed_at}))
+
+    bench().run_all()
+
+    assert [payload["jid"] for payload, _ in members(redis, "retry")] == [str(first - 3599)]
+    assert len(members(redis, "dead")) == 2
+
+
+def test_a_backtrace_is_packed_as_sidekiq_packs_it(bench: Build, redis: Redis) -> None:
+    BreakShownJob.perform_async()
+
+    bench().run_all()
+
+    packed = members(redis, "retry")[0][0]["error_backtrace"]
+    lines = json.loads(zlib.decompress(base64.b64decode(packed)))
+    assert lines[0].endswith(":in perform")
+
+
+def test_text_that_utf8_cannot_hold_survives_a_retry(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", rb'{"class":"BreakThingJob","args":[],"jid":"j","own":"\ud800"}')
+
+    bench().run_all()
+
+    assert members(redis, "retry")[0][0]["own"] == "\ud800"
+
+
+def test_a_job_is_tried_again_with_the_arguments_that_were_pushed_whatever_it_did_to_them(
+    bench: Build, redis: Redis
+) -> None:
+    EmptyThingJob.perform_async([1, {"a": 2}])
+
+    bench().run_all()
+
+    assert members(redis, "retry")[0][0]["args"] == [[1, {"a": 2}]]
+
+
+def test_sys_exit_in_a_job_is_a_failure_like_any_other(bench: Build, redis: Redis) -> None:
+    ExitThingJob.perform_async()
+
+    bench().run_all()
+
+    assert members(redis, "retry")[0][0]["error_class"] == "SystemExit"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b'{"class": not json', "not JSON"),
+        (b"[1,2]", "expected a JSON object, not a list"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"args":[]}', "it has no class"),
+        (b'{"class":7,"args":[]}', "it has no class"),
+        (b'{"class":"\\ud800","args":[]}', "it has no class"),
+        (b'{"class":"NoteThingJob","args":{"a":1}}', "its args are not a list: {'a': 1}"),
+        (b'{"class":"NoteThingJob"}', "its args are not a list: None"),
+        (b'{"class":"NoteThingJob","args":[1,2,3]}', "cannot take 3 arguments"),
+        (b'{"class":"HandleThingJob","args":[]}', "HandleThingJob has no perform; define it, or push a subclass"),
+        (b'{"class":"NoteThingJob","args":[1e400]}', "the number 1e400 is out of range"),
+        (b'{"class":"NoteThingJob","args":[NaN]}', "NaN is not valid JSON"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_cannot_be_run_goes_to_dead_with_the_reason(
+    bench: Build, redis: Redis, payload: bytes, reason: str
+) -> None:
+    redis.lpush("queue:default", payload)
+    NoteThingJob.perform_async("after")
+
+    bench().run_all()
+
+    [(dead, _)] = members(redis, "dead")
+    assert reason in dead["error_message"]
+    assert [thing for _, thing in jobs.ran if thing == "after"] == ["after"]
+    assert redis.keys("clock:in_progress:*") == []
+
+
+def test_a_job_of_a_base_class_that_has_no_perform_is_dead_as_itself(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", b'{"class":"HandleThingJob","args":[7],"jid":"x"}')
+
+    bench().run_all()
+
+    [(dead, _)] = members(redis, "dead")
+    assert (dead["class"], dead["args"], dead["jid"]) == ("HandleThingJob", [7], "x")
+    assert dead["error_class"] == "NoPerform"
+
+
+def test_an_unreadable_payload_is_kept_as_it_was(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", b'{"class": \xff not json')
+
+    bench().run_all()
+
+    [(dead, _)] = members(redis, "dead")
+    assert dead["args"] == ['{"class": \\xff not json']
+    assert dead["class"] == "UnreadablePayload"
+
+
+def test_a_job_of_an_unknown_class_is_parked_without_a_retry_spent(bench: Build, redis: Redis) -> None:
+    payload = b'{"class":"NotDeployedYetJob","args":[1],"jid":"x"}'
+    redis.lpush("queue:default", payload)
+
+    bench().run_all()
+
+    assert redis.lrange("clock:parked:NotDeployedYetJob", 0, -1) == [payload]
+    assert redis.smembers("clock:parked") == {b"NotDeployedYetJob"}
+    assert not redis.exists("retry", "dead", "stat:failed")
+
+
+def test_dead_jobs_are_trimmed_by_age_and_number(bench: Build, redis: Redis) -> None:
+    half_a_year = 180 * 24 * 3600
+    redis.zadd("dead", {"old": NOW.timestamp() - half_a_year - 1, "young": NOW.timestamp() - half_a_year + 1})
+    redis.lpush("queue:default", b"nonsense")
+
+    bench().run_all()
+
+    assert [row for row in list[Any](redis.zrange("dead", 0, -1)) if len(row) < 10] == [b"young"]
+
+
+def test_dead_keeps_ten_thousand(bench: Build, redis: Redis) -> None:
+    redis.zadd("dead", {f"n{number}": NOW.timestamp() - 60 + number / 1e6 for number in range(10_000)})
+    redis.lpush("queue:default", b"nonsense")
+
+    bench().run_all()
+
+    assert redis.zcard("dead") == 10_000
+    assert redis.zscore("dead", "n0") is None
+
+
+def test_queues_are_taken_from_in_their_order(bench: Build, redis: Redis) -> None:
+    with using_clock(FakeClock(NOW)):
+        NoteThingJob.set(queue="low").perform_async("low")
+        NoteThingJob.perform_async("default")
+
+    bench().run_all()
+
+    assert [thing for _, thing in jobs.ran] == ["default", "low"]

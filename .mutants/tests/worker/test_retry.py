@@ -1,0 +1,152 @@
+"""What a job class says to its own failures."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from clock import Discard, Job
+from tests.worker.conftest import NOW, Bench
+
+Build = Callable[..., Bench]
+told: list[Any] = []
+
+
+def _misbehave(how: object, payload: dict[str, object]) -> None:
+    if how == "raise":
+        raise ZeroDivisionError
+    if how == "exit":
+        raise SystemExit(3)
+    if how == "spoil":
+        payload["args"] = object()
+
+
+class FailAsToldJob(Job):
+    def perform(self, answer: object, last: object = None) -> None:
+        raise RuntimeError("boom")
+
+    def retry_in(self, count: int, error: BaseException) -> Any:
+        answer = self.context.args[0]
+        told.append((self.jid, count, str(error)))
+        _misbehave(answer, self.context.payload)
+        return timedelta(minutes=10) if answer == "ten minutes" else answer
+
+    def retries_exhausted(self, payload: dict[str, object], error: BaseException) -> object:
+        told.append((payload["jid"], payload["error_class"], str(error)))
+        _misbehave(self.context.args[1], payload)
+        return self.context.args[1]
+
+
+class LoopForeverJob(Job):
+    timeout = 0.05
+
+    def perform(self) -> None:
+        while True:
+            pass
+
+
+class AwaitThingForeverJob(Job):
+    timeout = 0.05
+
+    async def perform(self) -> None:
+        await asyncio.Event().wait()
+
+
+class DropThingJob(Job):
+    def perform(self) -> None:
+        raise Discard("the thing is gone")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_told() -> None:
+    told.clear()
+
+
+def push(redis: Redis, *args: object, **fields: object) -> None:
+    payload = {"class": "FailAsToldJob", "args": args, "jid": "j", "retry": True, **fields}
+    redis.lpush("queue:default", json.dumps(payload))
+
+
+def scores(redis: Redis, key: str) -> list[float]:
+    rows: Any = redis.zrange(key, 0, -1, withscores=True)
+    return [score - NOW.timestamp() for _, score in rows]
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        (0, 0),
+        (3600, 3600),
+        (0.5, 0.5),
+        ("ten minutes", 600),
+        (None, 31),
+        ("raise", 31),
+        ("exit", 31),
+        ("spoil", 31),
+        (-1, 31),
+        ("soon", 31),
+    ],
+)
+def test_retry_in_says_when_a_job_is_tried_again(
+    bench: Build, redis: Redis, answer: object, seconds: float
+) -> None:
+    push(redis, answer, retry_count=1, failed_at=5.5)
+
+    bench().run_all()
+
+    [score] = scores(redis, "retry")
+    assert seconds <= score <= seconds + 10 * 3
+    assert told == [("j", 2, "boom")]
+
+
+def test_retry_in_may_kill_or_discard_a_job(bench: Build, redis: Redis) -> None:
+    push(redis, "kill", None)
+    push(redis, "discard")
+
+    bench().run_all()
+
+    assert scores(redis, "retry") == []
+    assert scores(redis, "dead") == [0]
+    assert told[1] == ("j", "RuntimeError", "boom")
+    assert len(told) == 3
+
+
+def test_a_dropped_job_is_done_with_and_is_no_failure(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", '{"class":"DropThingJob","args":[],"jid":"j"}')
+
+    bench().run_all()
+
+    assert not redis.exists("retry", "dead", "stat:failed")
+    assert redis.keys("clock:in_progress:*") == []
+    assert redis.get("stat:processed") == b"1"
+
+
+@pytest.mark.parametrize("job", ["LoopForeverJob", "AwaitThingForeverJob"])
+def test_a_job_over_its_timeout_is_interrupted_and_tried_again(bench: Build, redis: Redis, job: str) -> None:
+    redis.lpush("queue:default", json.dumps({"class": job, "args": [], "jid": "j"}))
+
+    bench().run_all()
+
+    rows: Any = redis.zrange("retry", 0, -1)
+    failed = json.loads(rows[0])
+    assert (failed["error_class"], failed["retry_count"]) == ("JobTimeout", 0)
+    assert failed["error_message"] == "it ran for longer than its timeout, 0.05 s"
+    assert redis.get("stat:failed") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("last", "dead"), [(None, [0.0]), ("discard", []), ("raise", [0.0]), ("exit", [0.0]), ("spoil", [0.0])]
+)
+def test_retries_exhausted_is_called_before_a_job_dies(
+    bench: Build, redis: Redis, last: object, dead: list[float]
+) -> None:
+    push(redis, None, last, retry=0)
+
+    bench().run_all()
+
+    assert told == [("j", "RuntimeError", "boom")]
+    assert scores(redis, "dead") == dead
