@@ -14,10 +14,13 @@ from typing import Any, Protocol, TypeVar, Unpack, cast
 import click
 
 from clock.api import Conditions, FoundJob, Progress
-from clock.cli.output import Styled, echo, echo_json, echo_table
+from clock.cli.auditing import audit_jobs
+from clock.cli.options import shared_options
+from clock.cli.output import Styled, echo, echo_json, echo_table, json_option
 from clock.errors import ClockError
 from clock.job.payload import instant
 from clock.printable import printable
+from clock.store import Redis
 
 F = TypeVar("F", bound=Callable[..., Any])
 END_OF_DATES = 253_402_300_800.0  # the year 10000, in seconds: another program's score may be later
@@ -71,6 +74,16 @@ def filter_options(command: F) -> F:
     return with_filter  # type: ignore[return-value]  # the same command, with options
 
 
+def list_options(command: F) -> F:
+    """Add the options of a command that lists jobs."""
+    return limit_option(json_option(filter_options(shared_options(command))))
+
+
+def selection_options(command: F) -> F:
+    """Add the options of a command that changes selected jobs."""
+    return click.argument("jids", nargs=-1)(yes_option(filter_options(shared_options(command))))
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask for confirmation, unless `yes`; a no ends the command. Raises ClockError without an answer."""
     if yes:
@@ -87,24 +100,17 @@ def confirm(question: str, yes: bool) -> None:
 
 
 class Place(Protocol):
-    """The methods of a queue or sorted set that are used here."""
+    """The name and methods of a queue or sorted set that are used here."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
 
     def search(self, **conditions: Unpack[Conditions]) -> Iterator[FoundJob]:
         """The jobs that meet the conditions."""
 
     def size(self) -> int:
         """How many jobs there are."""
-
-
-def count(place: Place, name: str, wanted: Conditions) -> int:
-    """The number of selected jobs. Raises ClockError if a given jid is missing."""
-    missing, found = set(wanted.get("jid", ())), 0
-    for job in place.search(**wanted):
-        missing.discard(job.jid)
-        found += 1
-    if missing:
-        raise ClockError(f"{name!r} has no job {', '.join(sorted(missing))}")
-    return found
 
 
 def one(place: Place, name: str, jid: str) -> FoundJob:
@@ -124,6 +130,43 @@ def progress(label: str, size: int) -> Iterator[Callable[[Progress], None]]:
             bar.update(min(step.searched, size) - bar.pos)
 
         yield show
+
+
+class Selection:
+    """The jobs of a place that meet conditions. `audited` is the place's name in the audit log.
+
+    Raises UsageError without conditions, unless `everything` is set.
+    """
+
+    def __init__(
+        self, redis: Redis, place: Place, wanted: Conditions, *, audited: str = "", everything: bool = False
+    ) -> None:
+        if not wanted and not everything:
+            raise click.UsageError(NO_CHOICE)
+        self._redis, self._place, self._wanted = redis, place, wanted
+        self._audited = audited or place.name
+
+    def change(self, action: Callable[..., int], question: str, yes: bool, label: str, entry: str) -> int:
+        """Change the jobs after a confirmation, with a progress bar and an entry in the audit log.
+
+        `question` has a place for the number of jobs. Returns the number of changed jobs. Raises ClockError if a
+        given jid is missing.
+        """
+        size = self._size()
+        confirm(question.format(size), yes or not size)
+        with progress(label, size) as show:
+            changed = action(progress=show, **self._wanted)
+        audit_jobs(self._redis, entry, self._audited, self._wanted, changed)
+        return changed
+
+    def _size(self) -> int:
+        missing, found = set(self._wanted.get("jid", ())), 0
+        for job in self._place.search(**self._wanted):
+            missing.discard(job.jid)
+            found += 1
+        if missing:
+            raise ClockError(f"{self._place.name!r} has no job {', '.join(sorted(missing))}")
+        return found
 
 
 def show_found(

@@ -9,17 +9,15 @@ from typing import Any
 import click
 
 from clock.api import Conditions, FoundJob, Queue, QueueView
-from clock.cli.auditing import audit, audit_jobs
+from clock.cli.auditing import audit
 from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import (
-    NO_CHOICE,
+    Selection,
     confirm,
-    count,
-    filter_options,
-    limit_option,
+    list_options,
     one,
-    progress,
     retries,
+    selection_options,
     show_found,
     show_job,
     yes_option,
@@ -39,10 +37,7 @@ def queue() -> None:
 
 @queue.command("list", short_help="List the queues, or the jobs of the queue NAME.")
 @click.argument("name", required=False)
-@limit_option
-@json_option
-@filter_options
-@shared_options
+@list_options
 def list_command(name: str | None, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
     """List the queues with their latency; with NAME, list the jobs of that queue, next job first.
 
@@ -59,10 +54,7 @@ def list_command(name: str | None, wanted: Conditions, limit: int, as_json: bool
 @queue.command(short_help="List the jobs of the queue NAME that contain TEXT.")
 @click.argument("name")
 @click.argument("text")
-@limit_option
-@json_option
-@filter_options
-@shared_options
+@list_options
 def search(name: str, text: str, wanted: Conditions, limit: int, as_json: bool, **options: Any) -> None:
     """List the jobs of the queue NAME that contain TEXT in JID, class, arguments or error.
 
@@ -91,25 +83,18 @@ def show(name: str, jid: str, as_json: bool, **options: Any) -> None:
 
 @queue.command(short_help="Delete jobs of the queue NAME for good.")
 @click.argument("name")
-@click.argument("jids", nargs=-1)
-@yes_option
-@filter_options
-@shared_options
+@selection_options
 def delete(name: str, wanted: Conditions, yes: bool, **options: Any) -> None:
     """Delete jobs of the queue NAME for good, selected by JID or by filters.
 
     \b
     Example: python -m clock queue delete default --class OldJob
     """
-    if not wanted:
-        raise click.UsageError(NO_CHOICE)
     redis, _ = opened(answering_settings(**options))
     place = _place(redis, name)
-    size = count(place, name, wanted)
-    confirm(f"Delete {size} of the queue {name!r} for good?", yes or not size)
-    with progress("Deleting", size) as show:
-        deleted = place.delete(progress=show, **wanted)
-    audit_jobs(redis, "delete_jobs", f"queue {name}", wanted, deleted)
+    jobs = Selection(redis, place, wanted, audited=f"queue {name}")
+    question = f"Delete {{}} of the queue {name!r} for good?"
+    deleted = jobs.change(place.delete, question, yes, "Deleting", "delete_jobs")
     echo(f"Deleted: {deleted}")
 
 

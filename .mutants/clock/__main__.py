@@ -1,5 +1,0 @@
-"""`python -m clock`."""
-
-from clock.cli import main
-
-main()

@@ -1,3 +1,0 @@
-from clock.cli.app import main
-
-__all__ = ["main"]

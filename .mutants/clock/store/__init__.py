@@ -1,3 +1,0 @@
-from redis import Redis
-
-__all__ = ["Redis"]
