@@ -1,7 +1,10 @@
 """What a job class says to its own failures."""
 
 import asyncio
+import base64
 import json
+import random
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +13,7 @@ import pytest
 from redis import Redis
 
 from clock import Discard, Job
+from clock.worker.running.retry import Verdict, delay, discarded, judge
 from tests.worker.conftest import NOW, Bench
 
 Build = Callable[..., Bench]
@@ -150,3 +154,77 @@ def test_retries_exhausted_is_called_before_a_job_dies(
 
     assert told == [("j", "RuntimeError", "boom")]
     assert scores(redis, "dead") == dead
+
+
+def judged(now: float = 1000.0, error: BaseException | None = None, **payload: object) -> Verdict:
+    return judge({"class": "UnknownJob", "args": [], **payload}, None, error or RuntimeError("boom"), now=now)
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(0, 15), (1, 16), (2, 31), (24, 331_791)])
+def test_the_wait_before_a_retry_grows_with_the_fourth_power(
+    monkeypatch: pytest.MonkeyPatch, count: int, seconds: int
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.5)
+
+    assert delay(count) == seconds + 5 * (count + 1)
+    assert delay(count, 100.0) == 100 + 5 * (count + 1)
+
+
+def test_a_job_has_25_retries_unless_it_has_another_number() -> None:
+    last, dead = judged(retry_count=23), judged(retry_count=24)
+
+    assert (last.where, last.retries, dead.where) == ("retry", 25, "dead")
+    assert [judged(retry=2, retry_count=count).where for count in (0, 1)] == ["retry", "dead"]
+    assert judged(retry=True).where == "retry"
+    assert judged(retry=False).words(0.0) == "dropped: retry = False"
+    assert judged(retry=0, dead=False).words(0.0) == "dropped: no retries left, and dead = False"
+
+
+def test_a_job_with_retry_for_is_retried_for_so_long_after_its_first_failure() -> None:
+    times = [judged(now=now, retry_for=10, failed_at=990.0, retry_count=99).where for now in (999.9, 1000.0)]
+    invalid = judged(retry_for=10, failed_at="yesterday", retry_count=99)
+
+    assert times == ["retry", "dead"]
+    assert invalid.where == "dead"
+    assert judged(retry_for=10).retries is None
+
+
+def test_a_retry_goes_to_the_retry_queue_else_to_its_own() -> None:
+    queues = [
+        judged(**fields).payload["queue"] for fields in ({"retry_queue": "a", "queue": "b"}, {"queue": "b"}, {})
+    ]
+
+    assert queues == ["a", "b", "default"]
+
+
+def test_the_log_says_what_becomes_of_a_failed_job() -> None:
+    verdict = judged(retry=7, retry_count=2)
+    words = Verdict("retry", 1040.0, verdict.payload, retries=verdict.retries).words(1000.0)
+
+    assert words == "retry 4/7 in 40 s"
+    assert Verdict("retry", 1040.0, verdict.payload).words(1000.0) == "retry 4 in 40 s"
+    assert judged(retry=0).words(1000.0) == "moved to dead"
+
+
+def frames(backtrace: object) -> list[str] | None:
+    """The frames that a job keeps of an error that was raised two calls deep."""
+    try:
+        scores(None, "retry")  # type: ignore[arg-type]  # it fails
+    except AttributeError as error:
+        packed = judged(error=error, backtrace=backtrace).payload.get("error_backtrace")
+    return None if packed is None else json.loads(zlib.decompress(base64.b64decode(str(packed))))
+
+
+def test_a_job_keeps_as_much_of_the_traceback_as_it_asks_for() -> None:
+    innermost = frames(1)
+
+    assert frames(False) is None
+    assert judged(error=RuntimeError()).payload.keys().isdisjoint({"error_backtrace"})
+    assert len(frames(True) or ()) == 2
+    assert innermost is not None
+    assert len(innermost) == 1
+    assert innermost[0].endswith("in scores")
+
+
+def test_a_dropped_job_has_the_time_in_milliseconds() -> None:
+    assert discarded({"jid": "j"}, 1.5) == {"jid": "j", "discarded_at": 1500}
