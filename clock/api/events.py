@@ -128,7 +128,7 @@ class Events:
         end = time + until if isinstance(until, timedelta) else until
         if end is not None and end <= time:
             raise ConfigurationError(f"until {end.isoformat()} is in the past")
-        wanted = Pause(to_ms(time), None if end is None else to_ms(end), by or getpass.getuser(), note)
+        wanted = Pause(time, end, by or getpass.getuser(), note)
         return pauses.pause(self._redis, self._named(name), wanted)
 
     def resume(self, name: str | None) -> Pause | None:
@@ -137,7 +137,7 @@ class Events:
         Raises UnknownEvent.
         """
         is_paused = name is not None and name in pauses.read(self._redis)
-        return pauses.resume(self._redis, str(name) if is_paused else self._named(name), to_ms(instant()))
+        return pauses.resume(self._redis, str(name) if is_paused else self._named(name), instant())
 
     def fire(self, name: str) -> Sequence[str]:
         """Run an event's action now, outside its schedule; the jids of its jobs, which are pushed.
@@ -210,9 +210,9 @@ class Events:
     def _noted(self, without: set[str]) -> list[EventState]:
         rows = {name: row for name, row in listing.ledger(self._redis).items() if name not in without}
         latest = listing.latest_decisions(self._redis, list(rows))
-        found, now_ms = pauses.read(self._redis), to_ms(instant())
+        found, now = pauses.read(self._redis), instant()
         return [
-            EventState(name, row.declaration, None, last, pauses.covering(found, name, now_ms), True, None)
+            EventState(name, row.declaration, None, last, pauses.covering(found, name, now), True, None)
             for (name, row), last in zip(rows.items(), latest, strict=True)
         ]
 

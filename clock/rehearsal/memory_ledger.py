@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from clock.clocks import from_ms
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import NO_ROWS, NOTHING, Entry, LedgerRow
 from clock.store.ledger.pauses import Pause, covering
@@ -125,7 +126,7 @@ class MemoryLedger:
             return Verdict.DECIDED_ALREADY
         if self._declarations[decision.event] != decision.declaration or decision.after_ms != entry.decided_ms:
             return Verdict.STALE
-        if decision.pushes and covering(self._pauses, decision.event, decision.due_ms):
+        if decision.pushes and covering(self._pauses, decision.event, from_ms(decision.due_ms)):
             return Verdict.PAUSED
         self.advance(decision.event, decision.due_ms, decision.counted)
         self.decisions.append(decision)

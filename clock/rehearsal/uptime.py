@@ -146,7 +146,7 @@ def _paused(column: Column, ledger: MemoryLedger) -> Iterator[tuple[int, Outcome
     """The column's due instants that a pause covers."""
     pauses = ledger.pauses()
     for due in column.dues if pauses else ():
-        pause = covering(pauses, column.event.name, due * 1000)
+        pause = covering(pauses, column.event.name, from_ms(due * 1000))
         if pause is not None:
             yield due, Outcome(DecisionKind.PAUSED, str(pause), counts=False)
 
@@ -246,7 +246,7 @@ class _Asking:
             counted=self._counted,
             caught_up=False,
         )
-        pause = covering(self._ledger.pauses(), column.event.name, due * 1000)
+        pause = covering(self._ledger.pauses(), column.event.name, at)
         if pause is not None:
             outcome = Outcome(DecisionKind.PAUSED, str(pause), counts=False)
         else:

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from clock.cli.app import main
+from clock.clocks import from_ms
 from clock.store.ledger import pauses
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.history import add_outcome
@@ -64,7 +65,7 @@ def _of_the_clock(redis: Redis) -> None:
     ledger.declare([(HOSTILE, HOSTILE)], 1_767_225_600_000)
     outcome = {"outcome": "dead", "at": 1_767_313_800_000, "took_ms": 1, "error": HOSTILE}
     add_outcome(redis, "nightly", HOSTILE, outcome, ended=True)
-    pauses.pause(redis, "nightly", Pause(1, None, HOSTILE, HOSTILE))
+    pauses.pause(redis, "nightly", Pause(from_ms(1), None, HOSTILE, HOSTILE))
 
 
 @pytest.fixture

@@ -147,12 +147,12 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
             """)
         + lines
     )
-    at = {event: Pause(ms(begin), ms(end)) for event, (begin, end) in paused.items()}
+    at = {event: Pause(minute(begin), minute(end)) for event, (begin, end) in paused.items()}
     return load(path), at, expected
 
 
-def ms(minute: float) -> int:
-    return to_ms(START + timedelta(minutes=minute))
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
 
 
 def told(decisions: Sequence[Decision]) -> list[Fired]:

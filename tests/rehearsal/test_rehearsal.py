@@ -150,7 +150,7 @@ def test_events_that_live_in_a_database_are_rehearsed_as_their_rows_are_at_the_s
 def test_a_paused_event_does_not_fire_and_the_history_says_so() -> None:
     timetable = testing.loads("from clock import every\nevery().day.at('06:00', 'UTC').do(print).named('daily')\n")
     first = testing.run(timetable, start_time=START, end_time=START + timedelta(days=1))
-    first.ledger.pause("daily", Pause(0, note="not before we are ready"))
+    first.ledger.pause("daily", Pause(datetime(2000, 1, 1, tzinfo=UTC), note="not before we are ready"))
 
     history = testing.run(
         timetable, start_time=START + timedelta(days=1), end_time=START + timedelta(days=3), ledger=first.ledger

@@ -55,7 +55,7 @@ def _decisions() -> list[Decision]:
 def _fire(redis: Redis) -> None:
     ledger = RedisLedger(redis, release="r", rank=1)
     ledger.declare([(name, "every second") for name in "abc"], NOON)
-    ledger.pause("a", Pause(0, 1))
+    ledger.pause("a", Pause(from_ms(0), from_ms(1)))
     assert [int(verdict) for verdict in ledger.commit(_decisions())] == [1, 1, 1]
 
 

@@ -365,7 +365,7 @@ def test_an_event_that_is_forgotten_leaves_nothing(ledger: RedisLedger, redis: R
 
 def test_a_paused_instant_pushes_nothing_and_stays_undecided(ledger: RedisLedger, redis: Redis) -> None:
     declare(ledger)
-    pauses.pause(redis, "feed", Pause(NOON, NOON + MINUTE))
+    pauses.pause(redis, "feed", Pause(from_ms(NOON), from_ms(NOON + MINUTE)))
 
     verdicts = [ledger.commit([decision(due, Push("{}", "low"))]) for due in (NOON, NOON + MINUTE)]
 

@@ -1,8 +1,11 @@
 """What is kept of pauses, and for how long."""
 
+from datetime import timedelta
+
 import pytest
 from redis import Redis
 
+from clock.clocks import from_ms
 from clock.store import keys
 from clock.store.ledger import pauses
 from clock.store.ledger.pauses import ALL, MOST_KEPT, Pause, covering
@@ -12,8 +15,8 @@ WEEK = 7 * 24 * 3600 * SECOND
 
 
 def paused_from(redis: Redis, event: str, first: int, last: int) -> None:
-    pauses.pause(redis, event, Pause(first, by="Ada"))
-    pauses.resume(redis, event, last)
+    pauses.pause(redis, event, Pause(from_ms(first), by="Ada"))
+    pauses.resume(redis, event, from_ms(last))
 
 
 def decided(redis: Redis, due_ms: int) -> None:
@@ -23,22 +26,22 @@ def decided(redis: Redis, due_ms: int) -> None:
 
 def test_each_stretch_of_several_pauses_covers_what_was_due_in_it(redis: Redis) -> None:
     paused_from(redis, "feed", 1000, 2000)
-    pauses.pause(redis, "feed", Pause(3000, note="again"))
+    pauses.pause(redis, "feed", Pause(from_ms(3000), note="again"))
 
     found = pauses.read(redis)
 
-    told = [str(covering(found, "feed", due)) for due in (999, 1000, 1999, 2000, 2999, 3000)]
+    told = [str(covering(found, "feed", from_ms(due))) for due in (999, 1000, 1999, 2000, 2999, 3000)]
     assert told == ["None", "paused by Ada", "paused by Ada", "None", "None", "paused: again"]
 
 
 def test_a_pause_made_twice_keeps_the_stretches_before_it(redis: Redis) -> None:
     paused_from(redis, "feed", 1000, 2000)
-    pauses.pause(redis, "feed", Pause(3000))
-    pauses.pause(redis, "feed", Pause(4000, 9000))
+    pauses.pause(redis, "feed", Pause(from_ms(3000)))
+    pauses.pause(redis, "feed", Pause(from_ms(4000), from_ms(9000)))
 
     found = pauses.read(redis)["feed"]
 
-    assert found == Pause(3000, 9000, earlier=(Pause(1000, 2000, "Ada"),))
+    assert found == Pause(from_ms(3000), from_ms(9000), earlier=(Pause(from_ms(1000), from_ms(2000), "Ada"),))
 
 
 def test_of_very_many_pauses_the_latest_are_kept(redis: Redis) -> None:
@@ -48,7 +51,7 @@ def test_of_very_many_pauses_the_latest_are_kept(redis: Redis) -> None:
     found = pauses.read(redis)["feed"]
 
     assert len(found.periods) == MOST_KEPT
-    assert found.from_ms - found.earlier[-1].from_ms == 2 * (MOST_KEPT - 1)
+    assert found.start - found.earlier[-1].start == timedelta(milliseconds=2 * (MOST_KEPT - 1))
 
 
 @pytest.mark.parametrize("event", ["feed", ALL])
@@ -69,12 +72,12 @@ def test_a_pause_is_forgotten_a_week_after_its_end_where_all_that_was_due_in_it_
 
 def test_an_earlier_stretch_is_forgotten_by_itself(redis: Redis) -> None:
     paused_from(redis, "feed", 1000, 2000)
-    pauses.pause(redis, "feed", Pause(3000))
+    pauses.pause(redis, "feed", Pause(from_ms(3000)))
     decided(redis, 2500)
 
     pauses.forget_old(redis, 2000 + WEEK)
 
-    assert pauses.read(redis) == {"feed": Pause(3000)}
+    assert pauses.read(redis) == {"feed": Pause(from_ms(3000))}
 
 
 def test_the_pause_of_an_event_that_the_ledger_does_not_know_is_forgotten_a_week_after_its_end(

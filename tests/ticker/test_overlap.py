@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.clocks import to_ms
+from clock.clocks import from_ms, to_ms
 from clock.store import keys
 from clock.store.ledger import pauses
 from clock.store.ledger.history import add_outcome
@@ -191,9 +191,9 @@ def test_the_log_says_that_a_paused_event_is_not_triggered(
     caplog.set_level(logging.INFO)
     ticker = start(declare(f'every().minute.at(":00").do({action}).named("feed")\n'))
 
-    pauses.pause(redis, "feed", Pause(to_ms(SIX), by="Ada"))
+    pauses.pause(redis, "feed", Pause(SIX, by="Ada"))
     tick_at(fake_clock, ticker, SIX)
-    pauses.resume(redis, "feed", to_ms(SIX + MINUTE))
+    pauses.resume(redis, "feed", SIX + MINUTE)
     tick_at(fake_clock, ticker, SIX + MINUTE)
 
     said = [line for line in caplog.messages if "riggering" in line]
@@ -207,10 +207,10 @@ def test_what_is_due_during_a_pause_is_recorded_and_not_caught_up(
 ) -> None:
     ticker = start(declare(f'every().minute.at(":00").do({action}).named("feed").catch_up("all")\n'))
 
-    pauses.pause(redis, paused, Pause(to_ms(SIX), by="Ada", note="the server moves"))
+    pauses.pause(redis, paused, Pause(SIX, by="Ada", note="the server moves"))
     tick_at(fake_clock, ticker, SIX, SIX + MINUTE)
     assert (redis.llen("queue:default"), jobs.ran) == (0, [])
-    pauses.resume(redis, paused, to_ms(SIX + 1.5 * MINUTE))
+    pauses.resume(redis, paused, SIX + 1.5 * MINUTE)
     tick_at(fake_clock, ticker, SIX + 2 * MINUTE)
 
     assert kinds(redis) == ["paused", "paused", "fired"]
@@ -222,8 +222,8 @@ def test_a_pause_holds_though_no_clock_ran_while_it_lasted(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:
     start(declare(MINUTELY + '.catch_up("all")\n'))
-    pauses.pause(redis, "feed", Pause(to_ms(SIX + MINUTE)))
-    pauses.resume(redis, "feed", to_ms(SIX + 3 * MINUTE))
+    pauses.pause(redis, "feed", Pause(SIX + MINUTE))
+    pauses.resume(redis, "feed", SIX + 3 * MINUTE)
 
     fake_clock.travel_to(SIX + 4.5 * MINUTE)
     start(declare(MINUTELY + '.catch_up("all")\n'))
@@ -239,9 +239,9 @@ def test_each_of_several_pauses_holds_though_no_clock_ran_while_they_lasted(
     lines = f'every().minute.at(":00").do({action}).named("feed").catch_up("all")\n'
     start(declare(lines))
     for first, last, by in [(1, 2, "Ada"), (3, 4, "Bob"), (5, None, "Eve")]:
-        pauses.pause(redis, paused, Pause(to_ms(SIX + first * MINUTE), by=by))
+        pauses.pause(redis, paused, Pause(SIX + first * MINUTE, by=by))
         if last:
-            pauses.resume(redis, paused, to_ms(SIX + last * MINUTE))
+            pauses.resume(redis, paused, SIX + last * MINUTE)
 
     fake_clock.travel_to(SIX + 5.5 * MINUTE)
     start(declare(lines))
@@ -252,9 +252,9 @@ def test_each_of_several_pauses_holds_though_no_clock_ran_while_they_lasted(
 
 
 def test_a_pause_made_twice_lasts_from_the_first_and_ends_with_the_second(redis: Redis) -> None:
-    pauses.pause(redis, "feed", Pause(1000, 5000, note="first"))
-    made = pauses.pause(redis, "feed", Pause(2000, 9000, note="second"))
+    pauses.pause(redis, "feed", Pause(from_ms(1000), from_ms(5000), note="first"))
+    made = pauses.pause(redis, "feed", Pause(from_ms(2000), from_ms(9000), note="second"))
 
-    assert made == Pause(1000, 9000, note="second")
+    assert made == Pause(from_ms(1000), from_ms(9000), note="second")
     assert pauses.read(redis) == {"feed": made}
-    assert pauses.resume(redis, "feed", 9000) is None
+    assert pauses.resume(redis, "feed", from_ms(9000)) is None

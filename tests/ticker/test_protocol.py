@@ -164,12 +164,12 @@ class Clocks(RuleBasedStateMachine):
 
     @rule(event=st.sampled_from([*EVENTS, pauses.ALL]), seconds=st.integers(1, 6))
     def pause(self, event: str, seconds: int) -> None:
-        now_ms = to_ms(self.clock.now())
-        pauses.pause(self.redis, event, Pause(now_ms, now_ms + seconds * 1000))
+        now = self.clock.now()
+        pauses.pause(self.redis, event, Pause(now, now + timedelta(seconds=seconds)))
 
     @rule(event=st.sampled_from([*EVENTS, pauses.ALL]))
     def resume(self, event: str) -> None:
-        pauses.resume(self.redis, event, to_ms(self.clock.now()))
+        pauses.resume(self.redis, event, self.clock.now())
 
     def look(self, name: str) -> None:
         """One healthy clock of the newest release looks."""

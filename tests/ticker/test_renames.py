@@ -89,7 +89,7 @@ def test_a_renamed_event_keeps_its_anchor_history_and_pauses(
     old = lead(OLD, 41)
     fake_clock.travel_to(SIX)
     old.tick()
-    before, paused = entry(redis, "old"), Pause(to_ms(SIX + 2 * MINUTE), None)
+    before, paused = entry(redis, "old"), Pause(SIX + 2 * MINUTE)
     pauses.pause(redis, "old", paused)
     history.add_outcome(redis, "old", "j1", {"outcome": "done", "at": 1, "took_ms": 1}, ended=True)
 
@@ -320,7 +320,7 @@ def test_both_ledgers_rename_alike(redis: Redis, new: str) -> None:
     ledger: Any = RedisLedger(redis) if new == "RedisLedger" else MemoryLedger()
     now = to_ms(SIX)
     [a, b] = ledger.declare([("a", "x"), ("b", "x")], now)
-    ledger.pause("a", Pause(now, None))
+    ledger.pause("a", Pause(SIX))
 
     [kept] = ledger.declare([("b", "x")], now + 1000, was={"b": ["a"]})  # refused: it has an entry of its own
     [moved] = ledger.declare([("c", "x")], now + 2000, was={"c": ["gone", "a"]})
@@ -328,5 +328,5 @@ def test_both_ledgers_rename_alike(redis: Redis, new: str) -> None:
     [other] = ledger.declare([("c", "x")], now + 4000, names={"a", "c"})
 
     assert [kept, moved, back] == [b, a, a]
-    assert ledger.pauses() == {"a": Pause(now, None)}
+    assert ledger.pauses() == {"a": Pause(SIX)}
     assert other == Entry(now + 4000, now + 3000)

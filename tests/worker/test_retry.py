@@ -190,11 +190,9 @@ def test_a_job_with_retry_for_is_retried_for_so_long_after_its_first_failure() -
 
 
 def test_a_retry_goes_to_the_retry_queue_else_to_its_own() -> None:
-    queues = [
-        judged(**fields).payload["queue"] for fields in ({"retry_queue": "a", "queue": "b"}, {"queue": "b"}, {})
-    ]
+    verdicts = judged(retry_queue="a", queue="b"), judged(queue="b"), judged()
 
-    assert queues == ["a", "b", "default"]
+    assert [verdict.payload["queue"] for verdict in verdicts] == ["a", "b", "default"]
 
 
 def test_the_log_says_what_becomes_of_a_failed_job() -> None:

@@ -135,7 +135,7 @@ def _row(name: str, event: Event | None, stored: StoredEvent, now: datetime) -> 
         schedule=event.schedule if event else row.declaration if row else "",
         zone=event.zone if event else UTC,
         entry=row.entry if row and is_known else None,
-        pause=covering(stored.pauses, name, to_ms(now)),
+        pause=covering(stored.pauses, name, now),
         records=stored.records[::-1],
         now=now,
         outcome=stored.outcome,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from clock.clocks import to_ms
 from clock.store import Redis, listing
 from clock.store.ledger import overdue
 from clock.store.ledger.entry import LedgerRow
@@ -40,9 +39,9 @@ def events(redis: Redis, timetable: Timetable, now: datetime) -> list[EventView]
     """Each event of the clock file. Raises StoreUnavailable."""
     rows = listing.ledger(redis)
     latest = listing.latest_decisions(redis, [event.name for event in timetable.events])
-    pauses, now_ms = read(redis), to_ms(now)
+    pauses = read(redis)
     return [
-        replace(_view(event, rows.get(event.name), last, now), pause=covering(pauses, event.name, now_ms))
+        replace(_view(event, rows.get(event.name), last, now), pause=covering(pauses, event.name, now))
         for event, last in zip(timetable.events, latest, strict=True)
     ]
 

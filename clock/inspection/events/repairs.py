@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from clock.clocks import to_ms
 from clock.store import Redis
 from clock.store.jobs.cancellations import mark
 from clock.store.ledger import pauses
@@ -19,13 +18,12 @@ def pause_event(redis: Redis, name: str, now: datetime, *, until: datetime | Non
 
     Raises StoreUnavailable.
     """
-    end = None if until is None else to_ms(until)
-    return pauses.pause(redis, name, Pause(to_ms(now), end, by or None, note or None))
+    return pauses.pause(redis, name, Pause(now, until, by or None, note or None))
 
 
 def resume_event(redis: Redis, name: str, now: datetime) -> bool:
     """End the pause of an event, or of ALL_EVENTS; False: it was not paused. Raises StoreUnavailable."""
-    return pauses.resume(redis, name, to_ms(now)) is not None
+    return pauses.resume(redis, name, now) is not None
 
 
 def cancel_running(redis: Redis, jid: str, now: datetime) -> None:

@@ -148,7 +148,7 @@ def _undecided_lines(
             return "was due, but the history no longer has its record"
         if due <= now:
             return f"was due, but has not run yet: {leadership}"
-        pause = pauses.covering(paused, event.name, to_ms(due))
+        pause = pauses.covering(paused, event.name, due)
         return f"will be due, but is {pause}" if pause else "will be due"
 
     for text, run in groupby(dues, state):

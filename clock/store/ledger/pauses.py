@@ -10,12 +10,14 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
 
+from clock.clocks import from_ms, to_ms
 from clock.store import keys
 from clock.store.ledger.entry import LATEST_MS, instant_ms
 from clock.store.server.connection import translated
@@ -32,10 +34,10 @@ MOST_KEPT = 100  # stretches of one event; the oldest are forgotten
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """From `from_ms` until before `until_ms` (None: until resumed), in ms since 1970, with person and reason."""
+    """From `start` until before `until` (None: until resumed), with person and reason."""
 
-    from_ms: int
-    until_ms: int | None = None
+    start: datetime
+    until: datetime | None = None
     by: str | None = None
     note: str | None = None
     earlier: tuple[Pause, ...] = field(default=(), repr=False)  # the stretches before it, the latest first
@@ -45,28 +47,29 @@ class Pause:
         """This one and the earlier ones, each for itself, the latest first."""
         return (replace(self, earlier=()), *self.earlier)
 
-    def covers(self, due_ms: int) -> bool:
+    def covers(self, due: datetime) -> bool:
         """Whether that due instant is paused.
 
-        >>> Pause(1000, 2000).covers(1000), Pause(1000, 2000).covers(2000)
+        >>> pause = Pause(from_ms(1000), from_ms(2000))
+        >>> pause.covers(from_ms(1000)), pause.covers(from_ms(2000))
         (True, False)
         """
-        return self.from_ms <= due_ms and (self.until_ms is None or due_ms < self.until_ms)
+        return self.start <= due and (self.until is None or due < self.until)
 
     def followed_by(self, wanted: Pause) -> Pause:
         """This pause once `wanted` is made after it; an earlier start is kept."""
-        if self.covers(wanted.from_ms):
-            return replace(wanted, from_ms=self.from_ms, earlier=self.earlier)
+        if self.covers(wanted.start):
+            return replace(wanted, start=self.start, earlier=self.earlier)
         return replace(wanted, earlier=self.periods[: MOST_KEPT - 1])
 
     def __str__(self) -> str:
         return "paused" + (f" by {self.by}" if self.by else "") + (f": {self.note}" if self.note else "")
 
 
-def covering(pauses: Mapping[str, Pause], event: str, due_ms: int) -> Pause | None:
+def covering(pauses: Mapping[str, Pause], event: str, due: datetime) -> Pause | None:
     """The pause, of the event or of the whole clock, that covers a due instant."""
     found = (period for name in (event, ALL) if name in pauses for period in pauses[name].periods)
-    return next((period for period in found if period.covers(due_ms)), None)
+    return next((period for period in found if period.covers(due)), None)
 
 
 def read(redis: Redis, problems: list[str] | None = None) -> dict[str, Pause]:
@@ -107,14 +110,14 @@ def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
     return _change(redis, event, lambda before: before.followed_by(wanted) if before else wanted) or wanted
 
 
-def resume(redis: Redis, event: str, now_ms: int) -> Pause | None:
-    """End the pause of an event, or of `ALL`, at `now_ms`; None: it was not paused. Raises StoreUnavailable."""
+def resume(redis: Redis, event: str, now: datetime) -> Pause | None:
+    """End the pause of an event, or of `ALL`, at `now`; None: it was not paused. Raises StoreUnavailable."""
     ended: Pause | None = None
 
     def end(before: Pause | None) -> Pause | None:
         nonlocal ended
-        ended = before if before and before.covers(now_ms) else None
-        return replace(ended, until_ms=now_ms) if ended else before
+        ended = before if before and before.covers(now) else None
+        return replace(ended, until=now) if ended else before
 
     _change(redis, event, end)
     return ended
@@ -144,7 +147,7 @@ def _without_old(oldest_ms: int, pause: Pause | None) -> Pause | None:
 
 
 def _ended_by(instant_ms: int, period: Pause) -> bool:
-    return period.until_ms is not None and period.until_ms <= instant_ms
+    return period.until is not None and to_ms(period.until) <= instant_ms
 
 
 def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | None]) -> Pause | None:
@@ -172,7 +175,8 @@ def _change(redis: Redis, event: str, made: Callable[[Pause | None], Pause | Non
 
 def _fields(pause: Pause) -> dict[str, object]:
     """A pause as it is stored: the latest stretch's fields, and under `earlier` a list of the others'."""
-    known = {"from": pause.from_ms, "until": pause.until_ms, "by": pause.by, "note": pause.note}
+    until = None if pause.until is None else to_ms(pause.until)
+    known = {"from": to_ms(pause.start), "until": until, "by": pause.by, "note": pause.note}
     fields: dict[str, object] = {name: value for name, value in known.items() if value is not None}
     return fields | ({"earlier": [_fields(one) for one in pause.earlier]} if pause.earlier else {})
 
@@ -190,4 +194,5 @@ def _period(fields: Mapping[str, Any]) -> Pause:
     start, end = fields["from"], fields.get("until")
     if not isinstance(start, int) or not isinstance(end, int | None) or max(start, end or 0) > LATEST_MS:
         raise ValueError
-    return Pause(start, end, fields.get("by"), fields.get("note"))
+    until = None if end is None else from_ms(end)
+    return Pause(from_ms(start), until, fields.get("by"), fields.get("note"))

@@ -217,8 +217,9 @@ class DecisionBuffer:
         return decision
 
     def _paused(self, decision: Decision, pauses: Mapping[str, Pause]) -> Decision:
-        reason = str(covering(pauses, decision.event, decision.due_ms) or "paused")
-        log_lines.held_up(decision.event, from_ms(decision.due_ms), reason)
+        due = from_ms(decision.due_ms)
+        reason = str(covering(pauses, decision.event, due) or "paused")
+        log_lines.held_up(decision.event, due, reason)
         return paused_decision(decision, reason, self._signature)
 
 

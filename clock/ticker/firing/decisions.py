@@ -118,4 +118,4 @@ def paused_decision(decision: Decision, reason: str, signature: Signature) -> De
 
 def pause_after(due: Due) -> Pause:
     """The pause of an event whose action returned CancelJob at this firing."""
-    return Pause(to_ms(due.at) + 1, by="its function", note=CANCELLED)
+    return Pause(due.at + _MS, by="its function", note=CANCELLED)

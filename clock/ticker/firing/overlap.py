@@ -44,7 +44,7 @@ class OverlapCheck:
 
     def outcome(self, event: Event, due: Due) -> Outcome | None:
         """The outcome of a firing that must not run; None: it may run. Raises StoreUnavailable."""
-        pause = covering(self._pauses, event.name, to_ms(due.at)) if self._pauses else None
+        pause = covering(self._pauses, event.name, due.at) if self._pauses else None
         if pause is not None:
             return Outcome(DecisionKind.PAUSED, str(pause), counts=False)
         if event.overlap == "allow":

@@ -160,7 +160,7 @@ def _planned(row: EventRow, day: Day, now: datetime, usual: float) -> Iterator[M
         return
     after = max(to_ms(day.begin) // 1000 - 1, to_ms(row.next_due) // 1000 - 1, to_ms(now) // 1000)
     anchor = row.anchor or now.replace(microsecond=0)
-    kind = "paused" if row.pause and row.pause.until_ms is None else "planned"
+    kind = "paused" if row.pause and row.pause.until is None else "planned"
     dues = event.due_between(after, to_ms(day.end) // 1000 - 1, anchor=anchor)
     for _, due in zip(range(MOST_MARKS), dues, strict=False):
         start = due - day.begin.timestamp()

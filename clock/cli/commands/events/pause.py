@@ -13,7 +13,6 @@ from clock.cli.options import answering_settings, file_option, shared_options
 from clock.cli.output import echo
 from clock.cli.times import later
 from clock.cli.timetables import all_events
-from clock.clocks import from_ms, to_ms
 from clock.store import Redis, listing
 from clock.store.ledger import pauses
 from clock.store.ledger.pauses import ALL, Pause
@@ -47,11 +46,11 @@ def pause(
     now = clock.now()
     zone = timetable.event(event).zone if event in timetable.by_name else timetable.settings.tz
     end = None if until is None else later("--until", until, now, zone)
-    wanted = Pause(to_ms(now), None if end is None else to_ms(end), by or getpass.getuser(), note)
+    wanted = Pause(now, end, by or getpass.getuser(), note)
     made = pauses.pause(redis, event, wanted)
     audit(redis, *(("pause_all", "all events") if event == ALL else ("pause", event)))
     lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
-    echo(f"Paused {_subject(event)} from {from_ms(made.from_ms).astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
+    echo(f"Paused {_subject(event)} from {made.start.astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
 
 
 @click.command()
@@ -69,7 +68,7 @@ def resume(name: str | None, whole: bool, **options: Any) -> None:
     redis, clock = opened(config)
     is_paused = name is not None and not whole and name in pauses.read(redis)
     event = str(name) if is_paused else _event(redis, all_events(config, redis), name, whole=whole)
-    ended = pauses.resume(redis, event, to_ms(clock.now()))
+    ended = pauses.resume(redis, event, clock.now())
     if ended:
         audit(redis, *(("resume_all", "all events") if event == ALL else ("resume", event)))
     echo(f"Resumed {_subject(event)}" if ended else f"{_subject(event)} was not paused")
