@@ -89,15 +89,9 @@ def run(
     Raises ConfigurationError, also if the span is empty, and DeclarationError.
     """
     timetable = file if isinstance(file, Timetable) else load(file)
-    zone = timetable.settings.tz
     looks = Ticks(**ticks)
-    if end_time is None and looks.max_ticks is None:
-        raise ConfigurationError("the end is missing: give end_time or max_ticks")
-    start = aware(start_time, zone)
-    end = _NO_END if end_time is None else aware(end_time, zone)
-    away = _downtimes(downtime, zone)
-    if end <= start:
-        raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
+    start, end = _span(start_time, end_time, looks, timetable.settings.tz)
+    away = _downtimes(downtime, timetable.settings.tz)
     memory = ledger.copy() if ledger else MemoryLedger()
     action_of = own_action if execute else enqueue_only
     rehearsal = _Rehearsal(timetable, timetable, memory, FakeClock(start), action_of, RowReads(timetable))
@@ -120,6 +114,19 @@ def run(
         ledger=memory,
         elsewhere=elsewhere.payloads,
     )
+
+
+def _span(
+    start_time: datetime, end_time: datetime | None, looks: Ticks, zone: tzinfo
+) -> tuple[datetime, datetime]:
+    """The start and the end, both aware. Raises ConfigurationError for an empty span, or one without an end."""
+    if end_time is None and looks.max_ticks is None:
+        raise ConfigurationError("the end is missing: give end_time or max_ticks")
+    start = aware(start_time, zone)
+    end = _NO_END if end_time is None else aware(end_time, zone)
+    if end <= start:
+        raise ConfigurationError(f"end_time, {end}, is not after start_time, {start}")
+    return start, end
 
 
 def _downtimes(downtime: Sequence[tuple[datetime, datetime]], zone: tzinfo) -> list[tuple[datetime, datetime]]:

@@ -89,18 +89,31 @@ def test_events_put_back_at_one_instant_stand_in_file_order(declare: Declare, fa
     assert names(queue.take_due(fake_clock.now() + timedelta(days=1))) == ["a", "b", "c", "d"]
 
 
-def test_an_event_whose_condition_refused_is_planned_again_and_its_neighbours_stay(
-    agenda: DueQueue, fake_clock: FakeClock
+def test_an_event_whose_condition_refused_is_due_at_the_next_candidate_and_its_neighbours_stay(
+    declare: Declare, fake_clock: FakeClock
 ) -> None:
-    first, other, _ = agenda.planned
-    refused = Due(first.decided, None, first.decided, caught_up=False, counted=("before", "after"))
-    due = agenda.next_due
+    asked = """
+        @every(timedelta(days=1), "asked", at="**:00", if_=lambda t: True)
+        def run(name, due): ...
+        """
+    queue = DueQueue(planned(event, fake_clock.now()) for event in declare(FILE, asked).events)
+    taken = queue.take_due(fake_clock.now() + timedelta(minutes=5))
+    [item] = [item for item in taken if item.event.name == "asked"]
+    at, item.counted = item.next_due, "-"  # no due instant has counted yet
+    assert at is not None
+    due = item.due(at)
+    for one in taken:
+        one.take_over(at, due if one is item else None)
+        queue.put_back(one)
+    on_time = (due.kind, item.next_due)
 
-    agenda.ask_again("b", refused)
+    queue.ask_again("asked", due)
 
-    assert (first.counted, first.is_asked_again, other.is_asked_again) == ("before", True, False)
-    assert agenda.next_due == due
-    assert names(agenda.take_due(fake_clock.now() + timedelta(minutes=5))) == ["b", "c"]
+    assert on_time == ("fired", at + timedelta(days=1))
+    assert (item.next_due, item.is_asked_again) == (at + timedelta(hours=1), True)
+    assert item.due(at).is_asked_again
+    assert names(queue.take_due(at + timedelta(hours=1))) == ["a", "asked"]
+    assert names(queue.take_due(at + timedelta(days=1))) == ["b", "c"]
 
 
 def test_a_refusal_of_an_earlier_instant_changes_nothing(agenda: DueQueue) -> None:

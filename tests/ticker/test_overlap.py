@@ -218,6 +218,23 @@ def test_what_is_due_during_a_pause_is_recorded_and_not_caught_up(
     assert reasons == {None, "paused by Ada: the server moves"}
 
 
+def test_a_period_with_a_condition_counts_from_the_last_instant_that_was_not_paused(
+    declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
+) -> None:
+    ticker = start(
+        declare("""
+            @every(timedelta(minutes=10), "feed", at="6:**", if_=lambda t: True)
+            def note(name, due):
+                ran.append(due.minute)
+            """)
+    )
+
+    pauses.pause(redis, "feed", Pause(SIX, SIX + 2 * MINUTE))
+    tick_at(fake_clock, ticker, *(SIX + minute * MINUTE for minute in range(14)))
+
+    assert jobs.ran == [2, 12]
+
+
 def test_a_pause_holds_though_no_clock_ran_while_it_lasted(
     declare: Declare, start: Start, redis: Redis, fake_clock: FakeClock
 ) -> None:
