@@ -23,7 +23,7 @@ from clock.store.ledger.decision import Decision
 PACKET = 1_400  # bytes: fits into one Ethernet frame
 FLUSH_SECONDS = 1.0
 VARIABLE = "CLOCK_STATSD"
-_ODD = re.compile(r"[^A-Za-z0-9_-]+")  # characters that separate the parts of a line
+_SEPARATORS = re.compile(r"[^A-Za-z0-9_-]+")  # characters that separate the parts of a line
 
 
 class Statsd:
@@ -71,7 +71,7 @@ class Statsd:
             self._add(name, round(seconds * 1000, 3), "ms", labels)
 
     def _add(self, name: str, value: float, kind: str, labels: Mapping[str, str]) -> None:
-        words = {label: _ODD.sub("_", text) for label, text in labels.items()}
+        words = {label: _SEPARATORS.sub("_", text) for label, text in labels.items()}
         if self._has_tags:
             tags = ",".join(f"{label}:{text}" for label, text in words.items())
             line = f"{name}:{value}|{kind}" + (f"|#{tags}" if tags else "")

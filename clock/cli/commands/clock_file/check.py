@@ -126,15 +126,16 @@ def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
         path, _, line = finding.source.rpartition(":")
         text = f"{finding.event}: {finding.text}" if finding.event else finding.text
         title = f"clock check ({finding.rule})"
-        echo(f"::{finding.level} file={_escaped(path or finding.source)},line={line},title={title}::{_data(text)}")
+        place = f"file={_escaped(path or finding.source)},line={line},title={title}"
+        echo(f"::{finding.level} {place}::{_github_text(text)}")
 
 
-def _data(text: str) -> str:
+def _github_text(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _escaped(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _github_text(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _counted(number: int, noun: str) -> str:
