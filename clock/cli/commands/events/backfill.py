@@ -25,7 +25,7 @@ from clock.ticker import Backfill, BackfilledRun, BackfillPlan, PlannedRun, plan
 from clock.timetable import find_event
 
 
-@click.command(short_help="Run what an event did not run in a past period.")
+@click.command(short_help="Run an event for past due instants that did not run.")
 @click.argument("name")
 @click.option("--from", "begin", metavar="WHEN", required=True, help="Start: 2026-11-01, '2026-11-01 06:00'.")
 @click.option(
