@@ -175,7 +175,7 @@ class Events:
         beyond_history: bool = False,
         per_second: float | None = None,
     ) -> list[BackfilledRun]:
-        """Run what an event did not run in [start, end), with the jids of its schedule; the runs that were made.
+        """Run an event for the due instants in [start, end) that did not run, with the jids of its schedule.
 
         It skips runs that were made, so it may be repeated. `per_second` limits the runs in a second.
         `beyond_history`: instants that are older than the history run, too, although they may have run before.

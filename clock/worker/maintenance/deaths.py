@@ -17,15 +17,20 @@ _WORDS = {
 def deaths_of(payload: Payload) -> int:
     """How many workers have died with this job; 0 if the payload holds anything else.
 
-    >>> deaths_of({"worker_killed": 2}), deaths_of({"worker_killed": "x"})
-    (2, 0)
+    >>> [deaths_of({"worker_killed": count}) for count in (2, "x", -1)], deaths_of({})
+    ([2, 0, 0], 0)
     """
-    count = payload.get(COUNT, 0)
-    return count if isinstance(count, int) and count > 0 else 0
+    count = payload.get(COUNT)
+    return max(0, count) if isinstance(count, int) else 0
 
 
 def note_death(payload: Payload, end: End) -> int:
-    """Add a death to the payload; returns how many there are now."""
+    """Add a death to the payload, which keeps the last ten ends; returns how many deaths there are now.
+
+    >>> payload = {"worker_killed": 10, "worker_ends": ["SILENT"] * 10}
+    >>> note_death(payload, End.ENDED), len(payload["worker_ends"]), payload["worker_ends"][-1]
+    (11, 10, 'ENDED')
+    """
     ends = payload.get(ENDS)
     payload[ENDS] = [*(ends if isinstance(ends, list) else []), end.name][-10:]
     payload[COUNT] = count = deaths_of(payload) + 1
