@@ -63,6 +63,21 @@ def test_a_worker_that_was_stopped_as_a_whole_is_given_its_minute_anew(
     assert watchdog.is_stuck()
 
 
+@pytest.mark.parametrize(("gap", "is_stuck"), [(10, True), (10.5, False)])
+def test_a_gap_of_more_than_ten_seconds_means_that_the_process_was_stopped(
+    bench: Callable[..., Bench], fake_clock: FakeClock, gap: float, is_stuck: bool
+) -> None:
+    watchdog = Watchdog(bench().fetcher, redis_answers=lambda: True, clock=fake_clock)
+
+    stuck = []
+    for _ in range(7):
+        stuck.append(watchdog.is_stuck())
+        fake_clock.advance(timedelta(seconds=gap))
+
+    assert stuck[:6] == [False] * 6
+    assert watchdog.is_stuck() is is_stuck
+
+
 def test_redis_is_asked_over_a_connection_of_its_own(redis_url: str) -> None:
     redis = connect(redis_url, max_connections=1)
     held = redis.connection_pool.get_connection()
