@@ -1,5 +1,5 @@
 # The functions that a clock file calls
-from clock.timetable.action import DUE_AT, MONITOR_FIELD, PackedPush
+from clock.timetable.action import DUE_AT, MONITOR_FIELD, Enqueue
 from clock.timetable.clock_file.at_run_time import action
 from clock.timetable.clock_file.declarations import (
     cancel_job,
@@ -32,11 +32,11 @@ __all__ = [
     "Callbacks",
     "CancelJob",
     "CatchUp",
+    "Enqueue",
     "Event",
     "Monitor",
     "MonitoredSchedule",
     "Overlap",
-    "PackedPush",
     "RowsRead",
     "Settings",
     "SyncedEvents",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
-from clock.timetable.action import Action, Enqueue, PackedPush
+from clock.timetable.action import Action, Enqueue
 from clock.timetable.monitor import Monitor
 from clock.timetable.triggers.adjustments import NONE, Adjustments
 from clock.timetable.triggers.counting import Counting, written
@@ -55,9 +55,10 @@ class Event:
         return isinstance(self.action, Enqueue)
 
     @property
-    def packed_push(self) -> PackedPush | None:
-        """The push of the action, if it is known without running the action."""
-        return self.action.packed if isinstance(self.action, Enqueue) else None
+    def prepared(self) -> Enqueue | None:
+        """The action, if its push is known without running it."""
+        action = self.action
+        return action if isinstance(action, Enqueue) and action.is_prepared else None
 
     def next_after(
         self, after: datetime, *, anchor: datetime, previous: datetime | None = None, counted: str = ""

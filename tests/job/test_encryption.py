@@ -69,7 +69,7 @@ def test_each_way_to_push_encrypts(redis: Redis) -> None:
     OpenAccountJob.perform_in(60, 3, SECRET)
     CloseAccountJob.set(encrypt=True).perform_async(4, SECRET)
     with held_pushes.holding("nightly", 1_000, None) as held:
-        OpenAccountJob.repeated(5, SECRET)()
+        OpenAccountJob.set().prepared_push().push([5, SECRET])
 
     payloads = [*waiting(redis, "default"), delayed(redis)[0][0], json.loads(held.pushes[0].payload)]
     assert len(payloads) == 5

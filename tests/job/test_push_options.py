@@ -40,7 +40,7 @@ def test_a_job_has_the_jid_that_it_is_given(redis: Redis) -> None:
     with pytest.raises(JobError, match="each job has its own jid"):
         MailJob.set(jid="x").perform_bulk([[1], [2]])
     with pytest.raises(JobError, match="each run of an event has its own jid"):
-        MailJob.set(jid="x").repeated(1)
+        MailJob.set(jid="x").prepared_push()
 
 
 def test_a_job_of_a_firing_keeps_its_own_jid_and_the_others_theirs() -> None:

@@ -216,8 +216,8 @@ def test_a_worker_reports_a_run_once_with_its_retries(
 def test_the_job_of_a_monitored_event_carries_the_monitor() -> None:
     [event] = loads("every().day.at('06:00').named('bread').monitor().do(BakeRollsJob, 'done')").events
 
-    assert event.packed_push is not None
-    assert json.loads(event.packed_push.text("bread", 0, None, "j", "1"))["x_clock_monitor"] == "bread"
+    assert event.prepared is not None
+    assert json.loads(event.prepared.text("bread", 0, None, "j", "1"))["x_clock_monitor"] == "bread"
     assert str(event.action) == "BakeRollsJob('done')"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 from clock.errors import NoPerform
@@ -12,6 +11,7 @@ from clock.job.delays import Time
 from clock.job.options import CallOptions, Signature
 from clock.job.payload import Payload
 from clock.job.push import client
+from clock.job.push.prepared_push import PreparedPush
 from clock.job.push.setter import Setter
 from clock.job.types import JobClass
 
@@ -58,6 +58,7 @@ class JobMethods:
     """
 
     perform: Any = _NoPerform()
+    _prepared_push: PreparedPush | None = None
     #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
     jobs = _Jobs()
 
@@ -79,11 +80,14 @@ class JobMethods:
         return _setter(cls).signature(*args, **kwargs)
 
     @classmethod
-    def repeated(cls, *args: Any) -> Callable[[], object]:
-        """A function that pushes the job with these arguments at each call: for a clock's event."""
+    def prepared_push(cls) -> PreparedPush | None:
+        """The pushes of the job by all events of a clock; None: the class overrides `perform_async`."""
         if getattr(cls.perform_async, "__func__", None) is not JobMethods.__dict__["perform_async"].__func__:
-            return partial(cls.perform_async, *args)  # the class overrides it
-        return _setter(cls).repeated(*args)
+            return None
+        made = _setter(cls).prepared_push()
+        if cls._prepared_push is None or not made.is_like(cls._prepared_push):
+            cls._prepared_push = made  # the first one, or an option of the class has been changed
+        return cls._prepared_push
 
     @classmethod
     def perform_in(

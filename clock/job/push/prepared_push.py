@@ -1,7 +1,6 @@
-"""A push that is made again and again, each time with the same arguments: a clock's event.
+"""The pushes of a job by a clock's events: all that is the same for each firing is made once.
 
-It is checked and encoded once, so it costs a firing a few microseconds. With middleware, a commit or a delay it is
-an ordinary push.
+So a push costs a firing a few microseconds. With middleware, a commit or a delay it is an ordinary push.
 """
 
 from __future__ import annotations
@@ -15,43 +14,44 @@ from clock.job.push import client
 from clock.store.ledger import held_pushes
 
 
-class RepeatedPush:
-    """Pushes one order with one list of arguments, which have been checked, whenever it is called; the jid."""
+class PreparedPush:
+    """Pushes an order with any arguments, which have been checked. All events of a job class share one."""
 
-    __slots__ = ("_args", "_chain", "_event", "_event_text", "_head", "_order", "_push", "queue")
+    __slots__ = ("_chain", "_head", "_order", "_push", "queue")
 
-    def __init__(self, order: Order, args: Sequence[object], push: Callable[..., str]) -> None:
+    def __init__(self, order: Order, push: Callable[..., str]) -> None:
         self._order = order
-        self._args = args
         self._push = push
-        self._event = self._event_text = ""  # the latest event, and its JSON: there is hardly ever another
         self._prepare()
 
-    def __call__(self) -> str:
-        """Push it once more."""
+    def push(self, args: Sequence[object]) -> str:
+        """Push the job; its jid."""
         held = held_pushes.current()
-        if held is None:
-            return self._push(*self._args)
-        if not self.is_plain:
-            return self._push(*self._args)
+        if held is None or not self.is_plain:
+            return self._push(*args)
         jid = held.next_jid()
-        text = self.text(held.event, held.due_ms, held.previous_ms, jid, repr(client.now()))
+        text = self.text(args, held.event, held.due_ms, held.previous_ms, jid, repr(client.now()))
         held.pushes.append(held_pushes.Push(text, self.queue))
         return jid
 
     @property
     def is_plain(self) -> bool:
-        """Whether only event, due instant, jid and time change from push to push."""
+        """Whether only the arguments, event, due instant, jid and time change from push to push."""
         if self._chain is not client_middleware.entries:
             self._prepare()
         return self._head != ""
 
-    def text(self, event: str, due_ms: int, previous_ms: int | None, jid: str, now: str) -> str:
-        """The payload of one firing, if it is prepared; `now` is the JSON of seconds since 1970."""
-        if self._event != event:
-            self._event, self._event_text = event, encode_checked(event)
-        firing = f'"clock":{{"event":{self._event_text},"due":{due_ms},"previous":{previous_ms or "null"}}}'
-        return f'{self._head},"jid":"{jid}","created_at":{now},{firing},"enqueued_at":{now}}}'
+    def is_like(self, other: PreparedPush) -> bool:
+        """Whether the other one pushes the same, if both are of one job class with its own options."""
+        return (self._order.job, self._head, self.queue) == (other._order.job, other._head, other.queue)
+
+    def text(
+        self, args: Sequence[object], event: str, due_ms: int, previous_ms: int | None, jid: str, now: str
+    ) -> str:
+        """The payload of one firing, if it is plain; `now` is the JSON of seconds since 1970."""
+        firing = f'"clock":{{"event":{encode_checked(event)},"due":{due_ms},"previous":{previous_ms or "null"}}}'
+        own = f'"args":{encode_checked(args)},"jid":"{jid}","created_at":{now}'
+        return f'{self._head},{own},{firing},"enqueued_at":{now}}}'
 
     def _prepare(self) -> None:
         order = self._order
@@ -61,6 +61,4 @@ class RepeatedPush:
         differs = fields.keys() & {"encrypt", "unique", "limits", "then"}
         is_plain = not (client_middleware_for(fields) or delayed or differs)
         self.queue = str(fields["queue"])
-        self._head = (
-            encode_checked({**fields, "args": list(self._args)})[:-1] if is_plain else ""
-        )  # empty: an ordinary push
+        self._head = encode_checked(fields)[:-1] if is_plain else ""  # empty: an ordinary push

@@ -13,7 +13,7 @@ from clock.job.delays import Time, due_of_each
 from clock.job.options import CallOptions, Order, Signature, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_json
-from clock.job.push.prepared_push import RepeatedPush
+from clock.job.push.prepared_push import PreparedPush
 from clock.job.types import JobClass
 
 P = ParamSpec("P")
@@ -84,11 +84,11 @@ class Setter(Order, Generic[P]):
         client.check(self, checked_args)
         return Signature(self, tuple(checked_args))
 
-    def repeated(self, *args: Any) -> Callable[[], object]:
-        """A function that pushes the job with these arguments at each call: for a clock's event."""
+    def prepared_push(self) -> PreparedPush:
+        """The pushes of the job by a clock's events. Raises JobError."""
         if "jid" in self.options:
             raise JobError(f"{self.wire_name}: each run of an event has its own jid; leave out jid=")
-        return RepeatedPush(self, args, self.perform_async)
+        return PreparedPush(self, self.perform_async)
 
     def perform_async(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Push the job for a worker to run as soon as it can, or after `wait`; its jid."""

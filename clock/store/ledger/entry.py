@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from clock.clocks import from_ms
@@ -50,12 +51,12 @@ class Entry:
     @property
     def anchor(self) -> datetime:
         """When the event was first seen with its declaration."""
-        return from_ms(self.anchor_ms)
+        return _instant(self.anchor_ms)
 
     @property
     def decided(self) -> datetime:
         """All due instants up to this one are decided."""
-        return from_ms(self.decided_ms)
+        return _instant(self.decided_ms)
 
     @property
     def previous(self) -> datetime | None:
@@ -66,6 +67,12 @@ class Entry:
         """
         was_due = self.decided_ms >= self.anchor_ms and self.decided_ms % 1000 == 0
         return self.decided if was_due else None
+
+
+@lru_cache(maxsize=1024)
+def _instant(ms: int) -> datetime:
+    """The instant as one object for all its entries: thousands of events are first seen at one instant."""
+    return from_ms(ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from redis import Redis
@@ -134,7 +135,7 @@ class RedisLedger:
         if reply is None:
             raise Outranked
         return [
-            Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
+            _entry(anchor, decided, counted, origin)
             for anchor, decided, counted, origin in zip(*(reply[place::4] for place in range(4)), strict=True)
         ]
 
@@ -233,6 +234,11 @@ class RedisLedger:
 _ENTRY_KEYS = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED]
 _ORPHAN_KEYS = [*_ENTRY_KEYS, keys.LEDGER_COUNTED, keys.LEDGER_ORPHANED]
 _DECLARE_KEYS = [*_ENTRY_KEYS, keys.LEDGER_ORPHANED, keys.LEASE, keys.LEDGER_COUNTED, keys.LEDGER_RENAMED]
+
+
+@lru_cache(maxsize=BATCH)  # new events have one entry in common
+def _entry(anchor: bytes, decided: bytes, counted: bytes, origin: int) -> Entry:
+    return Entry(int(anchor), int(decided), counted.decode(errors="replace"), Origin(origin))
 
 
 def _event_keys(event: str | bytes) -> list[bytes]:

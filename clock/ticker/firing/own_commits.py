@@ -35,8 +35,10 @@ class OwnCommits:
 
     def note(self, pairs: Iterable[tuple[str, str]], entries: Iterable[Entry]) -> None:
         """Remember the entries of (event, declaration) pairs."""
+        rows: dict[tuple[str, Entry], tuple[str, Entry]] = {}  # the rows that many events have in common, once
         for (event, declaration), entry in zip(pairs, entries, strict=True):
-            self._declared[event] = declaration, entry
+            row = declaration, entry
+            self._declared[event] = rows.setdefault(row, row)
             self._committed.pop(event, None)
         self.is_old = False
 

@@ -18,7 +18,7 @@ from clock.store.ledger.held_pushes import Push, jid_of
 from clock.ticker.firing.decisions import Signature
 from clock.ticker.firing.run_event import ActionMode, own_action
 from clock.ticker.planning.catch_up import Due
-from clock.timetable import Event, PackedPush, Timetable
+from clock.timetable import Enqueue, Event, Timetable
 
 LOOK = 100  # firings that share one check of the time and of the leadership
 
@@ -35,7 +35,7 @@ class PreparedFirings:
     def include(self, event: Event) -> bool:
         """Whether a firing of the event runs no code of the user's."""
         return (
-            event.packed_push is not None
+            event.prepared is not None
             and event.condition is None
             and event.overlap == "allow"
             and not event.thread
@@ -63,10 +63,10 @@ class PreparedFirings:
             yield self._decision(event, due, now, stamp)
 
     def _decision(self, event: Event, due: Due, now: datetime, stamp: str) -> Decision:
-        packed = cast("PackedPush", event.packed_push)  # it is included
+        action = cast("Enqueue", event.action)  # it is included
         due_ms, after_ms = to_ms(due.at), to_ms(due.after)
         previous_ms = None if due.previous is None else to_ms(due.previous)
         jid = jid_of(event.name, due_ms, 0)
         record = self._signature.record(now - due.at, jids=(jid,))
-        push = Push(packed.text(event.name, due_ms, previous_ms, jid, stamp), packed.queue)
+        push = Push(action.text(event.name, due_ms, previous_ms, jid, stamp), action.queue)
         return Decision(event.name, event.declaration, after_ms, due_ms, due.kind, record, (push,))

@@ -171,6 +171,7 @@ class DueQueue:
         if item.next_due is None:
             return
         if (items := self._due.get(item.next_due)) is not None:
+            item.next_due = items[0].next_due  # one object for all: a third of the plan's memory
             items.insert(0 if item.place < items[0].place else len(items), item)
         else:
             self._due[item.next_due] = [item]

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Never, ParamSpec, Self, TypeVar, overload
 
 import schedule
 
 from clock.errors import ArgumentsError, DeclarationError, UnknownWord
-from clock.timetable.action import Action, Call, Enqueue, Enqueueable
+from clock.timetable.action import Action, Call, Enqueue, is_enqueueable
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_call, check_called
-from clock.timetable.clock_file.draft import Draft, Entry
+from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import adjusted, check_option, hint, old_names
 from clock.timetable.clock_file.typed_actions import Function, Performs, Pushes
 from clock.timetable.event import CatchUp, Overlap
 from clock.timetable.triggers.adjustments import Excepted
 from clock.timetable.triggers.holidays import Otherwise
-from clock.timetable.triggers.intervals import Trigger
+from clock.timetable.triggers.intervals import MakeTrigger
 from clock.timetable.triggers.until import parse_until
 from clock.timetable.triggers.wall_times import Fold, Gap
 
@@ -43,20 +43,32 @@ class FluentError(DeclarationError, schedule.IntervalError):
 class Builder(schedule.Job):
     """An event that is being declared."""
 
-    _form = "cron(...)"
+    # What the package's constructor sets: with it, very many events would take twice the memory.
+    latest: int | None = None
+    unit: str | None = None
+    at_time: time | None = None
+    at_time_zone: Any = None
+    last_run: datetime | None = None
+    next_run: datetime | None = None
+    start_day: str | None = None
+    cancel_after: datetime | None = None
+    scheduler: schedule.Scheduler
+
     _words_of_form: tuple[str, ...] = _WORDS
-    _called: tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]] | None = None
 
     def __init__(self, interval: int, scheduler: schedule.Scheduler, source: str | None = None) -> None:
-        super().__init__(interval, scheduler)
-        self._scheduler = scheduler
-        self._entry = Entry(source or draft.where(), job=self, tags=self.tags)
+        self.interval = interval
+        self.scheduler = scheduler
+        self._entry = Entry(source or draft.where(), job=self)
         draft.current().entries.append(self._entry)
 
     if not TYPE_CHECKING:  # with it, a type checker would accept any method
 
-        def __getattr__(self, name: str) -> Never:
-            """Raise UnknownWord for an unknown method, with the closest name."""
+        def __getattr__(self, name: str) -> object:
+            """Raise UnknownWord for an unknown method, with the closest name; `tags` are made on request."""
+            if name == "tags":
+                self.tags = self._entry.tags = set()
+                return self.tags
             if name.startswith("_"):
                 raise AttributeError(name)
             text = f"{self._form} has no method {name!r}; {hint(name, self._words_of_form)}"
@@ -73,26 +85,30 @@ class Builder(schedule.Job):
         return str(super().__repr__())  # type: ignore[no-untyped-call]  # the package has types elsewhere
 
     @property
+    def _form(self) -> str:
+        """The form in words, such as `every(...)`."""
+        raise NotImplementedError
+
+    @property
     def event_name(self) -> str:
         """The name of the event; empty while the file is loaded."""
         return self._entry.event_name
 
     @property
-    def job_func(self) -> partial[Any] | None:
+    def job_func(self) -> partial[Any] | None:  # type: ignore[override]  # an attribute in the package
         """The function of `.do` with its arguments, in the package's form; None before `.do`.
 
         It is created on request: for very many events it would take a fifth of the memory.
         """
-        if self._called is None:
+        action = self._entry.action
+        if isinstance(action, Call):
+            call = partial(action.function, *action.args, **action.kwargs)
+        elif isinstance(action, Enqueue) and isinstance(action.job, type):
+            call = partial(action.job, *action.args)
+        else:
             return None
-        function, args, kwargs = self._called
-        call = partial(function, *args, **kwargs)
-        update_wrapper(call, function)
+        update_wrapper(call, call.func)
         return call
-
-    @job_func.setter
-    def job_func(self, function: partial[Any] | None) -> None:
-        """Ignore the None that the package sets first."""
 
     def run(self) -> Never:
         """Not supported: a clock file that is loaded runs nothing. Raises DeclarationError."""
@@ -229,13 +245,11 @@ class Builder(schedule.Job):
         entry = self._entry
         if entry.action is not None:
             raise self._error("do(...) was already called; start another event with every(...)")
-        entry.action = partial(_given, self._action(job_func, args, kwargs))
-        if callable(job_func):
-            self._called = job_func, args, kwargs
+        entry.action = self._action(job_func, args, kwargs)
         self._check()
         entry.schedule = self._words()
-        entry.make_trigger = self._trigger
-        self._scheduler.jobs.append(self)
+        entry.make_trigger = self._make_trigger()
+        self.scheduler.jobs.append(self)
         return self
 
     def _adjust(self, **given: object) -> Self:
@@ -253,9 +267,7 @@ class Builder(schedule.Job):
             raise self._error(str(error)) from None
 
     def _action(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Action:
-        if hasattr(function, "perform_async") and isinstance(
-            function, Enqueueable
-        ):  # only the second check is slow
+        if is_enqueueable(function):
             if kwargs:
                 raise self._error(
                     f"{function.wire_name} got the keyword arguments {sorted(kwargs)}; "
@@ -281,8 +293,8 @@ class Builder(schedule.Job):
         """The schedule in words."""
         raise NotImplementedError
 
-    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
-        """The trigger of the declared schedule."""
+    def _make_trigger(self) -> MakeTrigger:
+        """The function that makes the trigger of the declared schedule."""
         raise NotImplementedError
 
     def _error(self, text: str) -> DeclarationError:
@@ -291,7 +303,3 @@ class Builder(schedule.Job):
         if being_loaded:
             being_loaded.entries[:] = [entry for entry in being_loaded.entries if entry is not self._entry]
         return FluentError(f"{draft.where()}: {text}")
-
-
-def _given(action: Action, _draft: Draft) -> Action:
-    return action

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
 from clock.errors import DeclarationError, UnknownWord
-from clock.timetable.action import Action, Handle
+from clock.timetable.action import Handle
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.callable_checks import check_called
-from clock.timetable.clock_file.draft import Draft, Entry
+from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import EVENT_OPTIONS, check_option, hint, take_options
 from clock.timetable.periods import LONGEST_PERIOD, NOT_AT_FIRST, listed, period_words
 from clock.timetable.triggers.clockwork import At, ClockworkAt, at_words, parse_at
@@ -38,7 +38,6 @@ def declare(period: object, names: tuple[object, ...], options: Mapping[str, Any
         if name not in OPTIONS:
             raise DeclarationError(f"{entry.source}: every has no option {name!r}; {hint(name, OPTIONS)}")
     read_options(entry, period, f"{entry.source}: ", **options)
-    entry.action = partial(_general_handler, entry)
     draft.current().entries.append(entry)
     return _Decorator(entry)
 
@@ -60,9 +59,7 @@ def read_options(
     times = _times(where, at)
     entry.schedule = f"every {period_words(length)}" + (f" {listed(map(at_words, times))}" if times else "")
     entry.schedule += NOT_AT_FIRST if skip_first_run else ""
-    entry.make_trigger = partial(
-        _trigger, length // timedelta(seconds=1), times, skip_first_run, entry.adjustments.dst
-    )
+    entry.make_trigger = partial(_trigger, length // timedelta(seconds=1), times, skip_first_run)
 
 
 def _times(where: str, at: object) -> tuple[At, ...]:
@@ -77,7 +74,7 @@ def _times(where: str, at: object) -> tuple[At, ...]:
 
 
 def _trigger(
-    period: int, times: Sequence[At], skip_first: bool, dst: DstChoice, zone: tzinfo, _name: str
+    period: int, times: Sequence[At], skip_first: bool, zone: tzinfo, _name: str, dst: DstChoice
 ) -> Trigger:
     triggers: list[Trigger] = [ClockworkAt(period, at, zone, skip_first, dst=dst) for at in times]
     if triggers:
@@ -99,15 +96,6 @@ def _period(where: str, value: object) -> timedelta:
     return value
 
 
-def _general_handler(entry: Entry, of: Draft) -> Action:
-    if of.handler is None:
-        raise DeclarationError(
-            f"{entry.source}: {entry.name!r} has no action; use it to decorate a function (name, due), "
-            "or declare a general action with @handler"
-        )
-    return Handle(of.handler, str(entry.name))
-
-
 class _Decorator:
     """Makes the decorated function the event's action."""
 
@@ -119,7 +107,7 @@ class _Decorator:
         if not callable(function):
             raise DeclarationError(f"{entry.source}: {name!r} decorates {function!r}; it must be a function")
         check_called(f"{entry.source}: ", f"every(..., {name!r})", function, "name", "due")
-        entry.action = lambda _draft: Handle(function, name)
+        entry.action = Handle(function, name)
         return function
 
     if not TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from typing import Any
 import schedule
 
 from clock.errors import DeclarationError, DuplicateEvent
-from clock.timetable.action import Action, monitored
+from clock.timetable.action import Action, Enqueue, Handle, monitored
 from clock.timetable.clock_file import at_run_time
 from clock.timetable.clock_file.loading.ending import Ending
 from clock.timetable.clock_file.zones.machine_zone import MachineZone
@@ -28,9 +28,10 @@ from clock.timetable.monitor import monitor_of
 from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers.adjustments import NONE, Adjustments
-from clock.timetable.triggers.intervals import Trigger, Union
+from clock.timetable.triggers.intervals import MakeTrigger, Union
 from clock.timetable.triggers.until import Moment, Until
 
+_NO_TAGS: frozenset[Hashable] = frozenset()  # each empty set takes 200 bytes
 _PACKAGE = str(Path(__file__).parents[2]) + os.sep
 
 
@@ -72,6 +73,7 @@ class Draft:
         )
 
     def _events(self, settings: Settings) -> Iterator[Event]:
+        """The events. Their entries, and declarations that nothing can ask for, are dropped one by one."""
         entries = self._standing()
         sources: dict[str, str] = {}
         for entry in entries:
@@ -81,8 +83,13 @@ class Draft:
                 sources[entry.name] = entry.source
         actions = [entry.action_in(self) for entry in entries]
         names = _names(entries, actions, settings, sources)
-        for entry, action, name in zip(entries, actions, names, strict=True):
-            entry.event_name = name
+        if not self.synced and all(isinstance(action, Enqueue) and action.is_prepared for action in actions):
+            self.scheduler.jobs.clear()  # no code of the file runs in the clock, which could ask for them
+        self.entries.clear()
+        entries.reverse()
+        for action, name in zip(actions, names, strict=True):
+            entry = entries.pop()
+            entry.event_name, entry.job = name, None  # no cycle: both go without a garbage collection
             yield entry.event(name, action, settings)
 
     def _standing(self) -> list[Entry]:
@@ -109,21 +116,28 @@ class Entry:
     catch_up_within: timedelta | None = None
     overlap: Overlap | None = None
     description: str | None = None
-    tags: set[Hashable] = field(default_factory=set)
+    tags: Collection[Hashable] = ()
     until: Moment | None = None
     adjustments: Adjustments = NONE
     monitor: object = None  # as it was given
     is_clockworks: bool = False
     schedule: str = ""
-    make_trigger: Callable[[tzinfo, str], Trigger] = lambda zone, name: Union(())
-    action: Callable[[Draft], Action] | None = None
+    make_trigger: MakeTrigger = lambda zone, name, dst: Union(())
+    action: Action | None = None
     event_name: str = ""  # the event's, once the file has been read
 
     def action_in(self, draft: Draft) -> Action:
-        """The action. Raises DeclarationError if it is missing."""
-        if self.action is None:
+        """The action; the default is the file's handler. Raises DeclarationError if it is missing."""
+        if self.action is not None:
+            return self.action
+        if not self.is_clockworks:
             raise DeclarationError(f"{self.source}: this event has no action; end it with .do(...)")
-        return self.action(draft)
+        if draft.handler is None:
+            raise DeclarationError(
+                f"{self.source}: {self.name!r} has no action; use it to decorate a function (name, due), "
+                "or declare a general action with @handler"
+            )
+        return Handle(draft.handler, str(self.name))
 
     def made_name(self, action: Action) -> str:
         """The name of an event without a given name: its action and its schedule."""
@@ -133,7 +147,7 @@ class Entry:
     def declaration(self, zone: tzinfo) -> str:
         """All that the due instants depend on, in words."""
         until = "" if self.until is None else f" until {self.until}"
-        return f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}"
+        return _shared(f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}")
 
     def event(self, name: str, action: Action, settings: Settings) -> Event:
         """The finished event. Raises DeclarationError if its options do not fit together."""
@@ -142,7 +156,8 @@ class Entry:
             self.was[0] if self.was else name
         )  # so a rename does not move its spread, jitter or random gap
         try:
-            trigger = self.adjustments.around(self.make_trigger(zone, drawn_from), zone, name, drawn_from)
+            trigger = self.make_trigger(zone, drawn_from, self.adjustments.dst)
+            trigger = self.adjustments.around(trigger, zone, name, drawn_from)
             monitor = monitor_of(self.monitor, name)
         except ValueError as error:
             raise DeclarationError(f"{self.source}: {error}") from None
@@ -160,7 +175,7 @@ class Entry:
             catch_up_within=settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
             overlap=self.overlap or "allow",
             description=self.description,
-            tags=frozenset(self.tags),
+            tags=frozenset(self.tags) if self.tags else _NO_TAGS,
             until=self.until,
             adjustments=self.adjustments,
             asks_again=self.is_clockworks and self.condition is not None,
@@ -253,7 +268,13 @@ def is_caller_the_file() -> bool:
 def where() -> str:
     """File and line of the present declaration: the nearest caller outside this package."""
     frame = _caller()
-    return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+    return _shared(f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}")
+
+
+@lru_cache(maxsize=4096)
+def _shared(text: str) -> str:
+    """The text as one string for all events: thousands may be declared in one line."""
+    return text
 
 
 def _caller() -> FrameType:

@@ -33,6 +33,7 @@ from clock.timetable.triggers.intervals import (
     EachHour,
     Elapsed,
     Hours,
+    MakeTrigger,
     Minutes,
     RandomGaps,
     Trigger,
@@ -237,9 +238,12 @@ class FluentJob(Builder):
             return f"minute {at.minute}" + (f":{at.second:02}" if at.second else "")
         return at.isoformat("seconds" if at.second else "minutes")
 
-    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
+    def _make_trigger(self) -> MakeTrigger:
+        return self._trigger
+
+    def _trigger(self, zone: tzinfo, name: str, dst: DstChoice) -> Trigger:
         times = tuple(sorted({(at.hour * 60 + at.minute) * 60 + at.second for at in self._times}))
-        period, dst = self.interval * _UNITS[self.unit or "days"], self._entry.adjustments.dst
+        period = self.interval * _UNITS[self.unit or "days"]
         triggers: list[Trigger] = [
             ClockworkAt(period, at, zone, at_anchor=False, dst=dst) for at in dict.fromkeys(self._ats)
         ]

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
+from functools import lru_cache
 from importlib.util import find_spec
 
 from clock.errors import DeclarationError
 from clock.timetable.triggers.calendars.rrule import Rrule, has_days
 from clock.timetable.triggers.calendars.rrule_text import parse_rrule
 from clock.timetable.triggers.calendars.sun import parse_sun
-from clock.timetable.triggers.cron import WORDS, Cron, read
-from clock.timetable.triggers.intervals import Trigger
-from clock.timetable.triggers.wall_times import DstChoice
-
-MakeTrigger = Callable[[tzinfo, DstChoice], Trigger]
+from clock.timetable.triggers.cron import CACHED, WORDS, cron_in, read
+from clock.timetable.triggers.intervals import MakeTrigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +38,19 @@ def read_cron(where: str, expression: object) -> Written:
     try:
         if not isinstance(expression, str):
             raise ValueError("it must be a string")
-        text = " ".join(expression.split())
-        read(text)
+        return _cron(" ".join(expression.split()))
     except ValueError as error:
         raise DeclarationError(
             f"{where}cron is {expression!r:.100}: {error}. Write minute, hour, day of month, month, weekday, "
             f"as in '*/5 9-17 * * mon-fri', or {', '.join(WORDS)}"
         ) from None
-    return Written("cron", f"cron {text}", lambda zone, dst: Cron(text, zone, dst))
+
+
+@lru_cache(maxsize=CACHED)
+def _cron(text: str) -> Written:
+    """The schedule of an expression. Events of the same expression share it. Raises ValueError."""
+    read(text)
+    return Written("cron", f"cron {text}", lambda zone, _name, dst: cron_in(text, zone, dst))
 
 
 def read_rrule(where: str, given: object) -> Written:
@@ -62,9 +64,8 @@ def read_rrule(where: str, given: object) -> Written:
         raise DeclarationError(
             f"{where}rrule is {given!r:.200}: {error}. Write a rule of iCalendar such as 'FREQ=MONTHLY;BYDAY=-1FR'"
         ) from None
-    return Written(
-        "rrule", f"calendar rule {rule.text}", lambda zone, dst: Rrule(rule, zone, dst), rule.zone, _RULE_HAS_TIME
-    )
+    words = f"calendar rule {rule.text}"
+    return Written("rrule", words, lambda zone, _name, dst: Rrule(rule, zone, dst), rule.zone, _RULE_HAS_TIME)
 
 
 def read_sun(where: str, given: object) -> Written:
@@ -74,7 +75,7 @@ def read_sun(where: str, given: object) -> Written:
         sun = parse_sun(given)
     except ValueError as error:
         raise DeclarationError(f"{where}sun is {given!r:.100}: {error}") from None
-    return Written("sun", sun.words(), lambda _zone, _dst: sun, has_time="the sun gives the time")
+    return Written("sun", sun.words(), lambda _zone, _name, _dst: sun, has_time="the sun gives the time")
 
 
 _RULE_HAS_TIME = "write BYHOUR and BYMINUTE, or DTSTART"

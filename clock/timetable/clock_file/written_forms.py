@@ -9,17 +9,20 @@ from clock.errors import DeclarationError
 from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.builder import Builder
 from clock.timetable.clock_file.written import KINDS, Written
-from clock.timetable.triggers.intervals import Trigger
+from clock.timetable.triggers.intervals import MakeTrigger
 
 
 class WrittenJob(Builder):
     """The result of `cron`, `rrule` and `sun`: it has the methods of the fluent form, without units and times."""
 
-    def __init__(self, written: Written, zone: tzinfo | None) -> None:
-        self._form = f"{written.kind}(...)"
+    def __init__(self, written: Written, zone: tzinfo | None, source: str) -> None:
         self._written = written
-        super().__init__(1, draft.current().scheduler)
+        super().__init__(1, draft.current().scheduler, source)
         self._entry.zone = zone
+
+    @property
+    def _form(self) -> str:
+        return f"{self._written.kind}(...)"
 
     def at(self, time_str: str, tz: str | None = None) -> Never:
         """Not supported: the text already gives the time. Raises DeclarationError."""
@@ -32,8 +35,8 @@ class WrittenJob(Builder):
     def _words(self) -> str:
         return self._written.words
 
-    def _trigger(self, zone: tzinfo, name: str) -> Trigger:
-        return self._written.trigger(zone, self._entry.adjustments.dst)
+    def _make_trigger(self) -> MakeTrigger:
+        return self._written.trigger
 
 
 def cron(expression: str, tz: str | tzinfo | None = None) -> WrittenJob:
@@ -63,9 +66,10 @@ def sun(event: str, tz: str | tzinfo | None = None) -> WrittenJob:
 
 
 def _declared(kind: str, text: object, tz: str | tzinfo | None) -> WrittenJob:
-    where = f"{draft.where()}: "
+    source = draft.where()
+    where = f"{source}: "
     written = KINDS[kind](where, text)
     if written.zone is not None and tz is not None and str(tz) != written.zone:
         raise DeclarationError(f"{where}{kind} has the zone {written.zone}, and tz is {tz!r}; give one")
     zone = written.zone if tz is None else tz
-    return WrittenJob(written, None if zone is None else draft.zone_named(zone))
+    return WrittenJob(written, None if zone is None else draft.zone_named(zone), source)

@@ -68,7 +68,10 @@ def split_zone(expression: str) -> tuple[str, str]:
     return expression, ""
 
 
-@lru_cache(maxsize=1024)  # parsing takes longer than a search
+CACHED = 4096  # expressions; there are 1440 times of day
+
+
+@lru_cache(maxsize=CACHED)  # parsing takes longer than a search
 def read(expression: str) -> Fields:
     """Parse an expression of five fields, or a word such as `@daily`. Raises ValueError with the mistake.
 
@@ -89,6 +92,7 @@ def read(expression: str) -> Fields:
 _STARS = ("*", "?", "/")
 
 
+@lru_cache(maxsize=CACHED)  # most expressions of a file differ only in their times
 def _days(day: str, months: frozenset[int], weekday: str) -> DayRule:
     """The days of both day fields: either matches, or both if one starts with a star or ends with `&`."""
     both = day.startswith(_STARS) or weekday.startswith(_STARS) or "&" in day[-1] + weekday[-1]
@@ -125,3 +129,9 @@ class Cron:
         return WallTimes(fields.days, fields.times, self.zone, self.dst.over(fields.dst)).instants(
             max(after, anchor), end
         )
+
+
+@lru_cache(maxsize=CACHED)
+def cron_in(expression: str, zone: tzinfo, dst: DstChoice) -> Cron:
+    """The trigger of an expression in a zone. Events of the same expression share it."""
+    return Cron(expression, zone, dst)

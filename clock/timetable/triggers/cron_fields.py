@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NoReturn
 
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
@@ -82,6 +83,7 @@ WEEKDAY = Field("weekday", 0, 6, _WEEKDAYS)
 IsOn = Callable[[date], bool]
 
 
+@lru_cache(maxsize=1024)  # expressions of a file have fields in common
 def numbers(field: Field, text: str) -> frozenset[int]:
     """The values of a field that has only numbers: all except the two day fields. Raises ValueError."""
     found: set[int] = set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
@@ -24,6 +24,10 @@ class Trigger(Protocol):
 
     def due_between(self, after: int, end: int, anchor: int, previous: int | None) -> Iterable[int]:
         """The due instants in (after, end], in order."""
+
+
+#: Makes the trigger of a declaration in a zone; it draws random gaps from the name.
+MakeTrigger = Callable[[tzinfo, str, DstChoice], Trigger]
 
 
 @dataclass(frozen=True, slots=True)

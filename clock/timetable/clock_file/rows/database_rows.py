@@ -9,12 +9,12 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from clock.errors import ClockError, DeclarationError
-from clock.timetable.action import Action, Call, Enqueueable
+from clock.timetable.action import Action, Call, is_enqueueable
 from clock.timetable.clock_file.rows.row_fields import FIELDS, enqueue, entry_of
 from clock.timetable.event import Event, wrong_rename
 from clock.timetable.naming import name_of
@@ -122,9 +122,9 @@ def _action(synced: SyncedEvents, row: object, args: object, where: str) -> Acti
             return enqueue(synced.job_of(row), args, where)
         except ClockError as error:
             raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
-    if isinstance(synced.do, Enqueueable):
+    if is_enqueueable(synced.do):
         return enqueue(synced.do, args, where)
-    return Call(synced.do, (row,))
+    return Call(cast("Callable[..., object]", synced.do), (row,))
 
 
 def _values(row: object) -> dict[str, Any]:

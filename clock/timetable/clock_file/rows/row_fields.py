@@ -71,4 +71,4 @@ def _read_kind(entry: Entry, written: Written, where: str, options: dict[str, An
         raise DeclarationError(f"{where}{written.kind} has the zone {written.zone}, and tz is {options['tz']!r}")
     take_options(entry, where, options)
     entry.schedule = written.words
-    entry.make_trigger = lambda zone, _name: written.trigger(zone, entry.adjustments.dst)
+    entry.make_trigger = written.trigger

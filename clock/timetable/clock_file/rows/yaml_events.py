@@ -57,10 +57,9 @@ def entry_in_yaml(declared: Declared, find_job: FindJob) -> Entry | None:
         values.setdefault("skip_first_run", True)
     entry = entry_of(declared.name, values, declared.where)
     try:
-        action = enqueue(job.set(**options) if options else job, args, where)
+        entry.action = enqueue(job.set(**options) if options else job, args, where)
     except ClockError as error:
         raise DeclarationError(str(error) if str(error).startswith(where) else f"{where}{error}") from None
-    entry.action = lambda _draft: action
     return entry
 
 

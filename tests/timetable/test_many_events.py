@@ -1,0 +1,59 @@
+"""What very many events of a clock file have in common is in memory once."""
+
+import json
+from collections.abc import Callable
+
+from clock.timetable import Timetable
+
+Load = Callable[[str], Timetable]
+
+
+def test_events_of_one_loop_share_all_that_is_equal(load_lines: Load) -> None:
+    file = "for n in range(2): cron('0 6 * * *', tz='UTC').do(SendLetterJob, n).named(str(n))"
+
+    first, second = load_lines(file).events
+
+    assert first.trigger is second.trigger
+    assert first.schedule is second.schedule
+    assert first.declaration is second.declaration
+    assert first.source is second.source
+    assert first.tags is second.tags
+
+
+def test_declarations_are_dropped_if_no_code_of_the_file_runs_in_the_clock(load_lines: Load) -> None:
+    timetable = load_lines("cron('0 6 * * *').do(SendLetterJob, 1)")
+
+    assert timetable.scheduler is not None
+    assert timetable.scheduler.get_jobs() == []
+
+
+def test_declarations_are_kept_for_actions_that_may_cancel_them(load_lines: Load) -> None:
+    timetable = load_lines("cron('0 6 * * *').do(SendLetterJob, 1).tag('mail')\nevery().day.do(act)")
+
+    assert timetable.scheduler is not None
+    [job] = timetable.scheduler.get_jobs("mail")
+    assert job.event_name == "SendLetterJob(1) cron 0 6 * * *"  # type: ignore[attr-defined]  # of our own jobs
+
+
+def test_arguments_are_those_at_the_declaration(load_lines: Load) -> None:
+    """A loop may change one dict for each event."""
+    file = "given = {}\nfor n in range(2):\n    given['n'] = n\n    every().day.do(SendLetterJob, given)\n"
+
+    events = load_lines(file).events
+
+    prepared = [event.prepared.text(event.name, 0, None, "j", "1") for event in events if event.prepared]
+    assert [json.loads(text)["args"] for text in prepared] == [[{"n": 0}], [{"n": 1}]]
+
+
+def test_an_option_of_a_job_class_that_has_changed_counts_for_later_events(load_lines: Load) -> None:
+    file = """
+    class CountJob(Job):
+        def perform(self, number): ...
+    every().day.do(CountJob, 1)
+    CountJob.queue = "low"
+    every().day.do(CountJob, 2)
+    """
+
+    events = load_lines(file).events
+
+    assert [event.prepared.queue for event in events if event.prepared] == ["default", "low"]
