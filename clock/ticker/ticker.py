@@ -132,8 +132,10 @@ class Ticker:
         self._commit()
         self._follow_declarations()
         if self._tick_callbacks.begin(self._clock.now()):
-            with uncollected(self._plan.count_due(self._clock.now())):
-                self._fire_due()
+            due = self._plan.count_due(self._clock.now())
+            if due or self._runner.triggered:  # of a tick that Redis interrupted; they are not logged yet
+                with uncollected(due):
+                    self._fire_due()
         self._tick_callbacks.end()
         self._mark_next_due()
 

@@ -419,6 +419,24 @@ def test_what_was_fired_while_redis_was_away_is_committed_once_when_it_is_back(
     assert len(pushed(redis)) == 1
 
 
+def test_a_run_is_logged_once_redis_is_back_though_nothing_else_is_due(
+    declare: Declare, redis: Redis, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger = AwayLedger(redis, answer_lost=False)
+    lines = 'every().day.at("06:00").do(FetchNewsJob, "x").named("daily")\n'
+    ticker = Ticker(declare(lines), ledger=ledger, clock=fake_clock, signature=Signature("a", "v1"))
+    ticker.tick()
+    ledger.away = True
+    with pytest.raises(StoreUnavailable):
+        at(fake_clock, ticker, SIX)
+
+    ledger.away = False
+    with caplog.at_level(logging.INFO):
+        at(fake_clock, ticker, SIX + SECOND)
+
+    assert [record.getMessage() for record in caplog.records] == ["Triggering 'daily'"]
+
+
 def test_a_slow_action_is_named_with_what_it_made_late(
     declare: Declare, start: Start, fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
