@@ -18,7 +18,7 @@ _FIRED = (DecisionKind.FIRED, DecisionKind.CAUGHT_UP)
 
 
 def senders_of(environ: Mapping[str, str], clock: Clock) -> Senders:
-    """What sends reports to the providers of the environment. Raises ConfigurationError for an invalid one."""
+    """The senders of reports to the providers of the environment. Raises ConfigurationError for an invalid one."""
     return Senders(providers_in(environ), clock)
 
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import Result
 from redis import Redis
 
-from clock.cli.wiring import timetable_to_run
+from clock.cli.timetables import timetable_to_run
 from clock.config import Config
 from clock.errors import NoEvents, ScheduleConflict
 from clock.store import keys

@@ -31,7 +31,7 @@ local function decode_rules(text)
 end
 
 local function rules_of(text, first)
-  local at = first or 1 -- where the payload starts
+  local at = first or 1 -- the start of the payload
   if string.sub(text, at, at + #LIMITS - 1) == LIMITS then
     local stop = string.find(text, ']', at + #LIMITS, true) or 0
     local has_rates = string.sub(text, stop + 1, stop + #RATES) == RATES
