@@ -6,7 +6,7 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
 from clock.store import keys, listing
-from clock.store.ledger import overdue, pauses
+from clock.store.ledger import history, overdue, pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
 from clock.store.ledger.held_pushes import Push
@@ -407,3 +407,9 @@ def test_what_is_owed_is_told_by_the_oldest_undecided_instant(ledger: RedisLedge
     assert str(late.problem(60)).endswith(" s ago and has not run; no clock is the leader")
     assert early.problem(0) is None
     assert overdue.look(redis) == Lateness(None, None, 0, None)
+
+
+def test_the_outcome_of_a_job_whose_event_was_forgotten_leaves_no_key(redis: Redis) -> None:
+    history.add_outcome(redis, "gone", "j1", {"outcome": "done", "at": 0, "took_ms": 1}, ended=True)
+
+    assert redis.keys("*") == []
