@@ -314,3 +314,13 @@ def test_a_wrong_limit_is_named(redis: Redis, rule: Callable[[], object], words:
 
 def test_the_name_of_an_event_does_not_depend_on_the_process() -> None:
     assert "0x" not in str(SyncContactsJob.set(limits=SyncAccountJob.limits))
+
+
+def test_a_job_with_limits_that_is_no_json_frees_its_place_when_it_is_buried(bench: Build, redis: Redis) -> None:
+    redis.lpush("queue:default", '{"limits":[{"name":"one","max":1}],"jid":"x","class":"SyncOneJob","args":[')
+    worker = bench()
+
+    worker.run_all()
+
+    assert redis.zcard("dead") == 1
+    assert holders(redis) == []

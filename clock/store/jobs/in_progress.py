@@ -22,7 +22,7 @@ from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadJobs, DeadLimits
 from clock.store.jobs.flow.batch_errors import BatchErrors
-from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, RATE_KEYS
+from clock.store.jobs.flow.limit_keys import LIMIT_KEYS, LIMITED, RATE_KEYS
 from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending, Kept
 from clock.store.jobs.moves import CannotMove, Claimed, Move
@@ -197,7 +197,8 @@ class InProgress:
         ]
         names += [*lock_keys(), *keys.BATCH_KEYS, *LIMIT_KEYS, *([ending.kept.key] if ending.kept else [])]
         args: list[str | int | float] = [job.number, payload, score, int(where != ""), int(ran)]
-        args += [*ending.lock_words, ending.how, to_ms(now), *(ending.kept.words if ending.kept else [])]
+        args += [*ending.lock_words, ending.how, to_ms(now), int(LIMITED in job.payload)]
+        args += ending.kept.words if ending.kept else []
         with translated():
             moved = bool(self._set_aside(keys=names, args=args))
         if where == keys.DEAD:

@@ -10,7 +10,8 @@
 -- ARGV[5] 1 if the job counts as processed and failed, 0 if it never ran
 -- ARGV[6] key of the lock that it frees ('': none)    ARGV[7] its jid
 -- ARGV[8] how it ended: 'dead', 'dropped', 'cancelled' ('': it runs again)    ARGV[9] now (ms)
--- ARGV[10] how long the result is kept (ms)    ARGV[11], ... fields and values of the result
+-- ARGV[10] 1 if the entry may have limits: ARGV[2] may be another text, and lack them
+-- ARGV[11] how long the result is kept (ms)    ARGV[12], ... fields and values of the result
 -- Returns 1, or 0 if the job was no longer in progress here: another worker took it, nothing was written.
 --
 -- One script, because the job must never be in both places, or in neither. It leaves last, as a command that fails
@@ -21,11 +22,12 @@ if ARGV[8] ~= '' then end_job(batch_keys(9), ARGV[2], ARGV[8], tonumber(ARGV[9])
 if ARGV[4] == '1' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2]) end
 if ARGV[6] ~= '' then free_lock(KEYS[7], KEYS[8], ARGV[6], ARGV[7]) end
 if KEYS[21] then
-  redis.pcall('HSET', KEYS[21], unpack(ARGV, 11))
-  redis.pcall('PEXPIRE', KEYS[21], ARGV[10])
+  redis.pcall('HSET', KEYS[21], unpack(ARGV, 12))
+  redis.pcall('PEXPIRE', KEYS[21], ARGV[11])
 end
+local entry = ARGV[10] == '1' and redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
-if may_have(ARGV[2], 'limits') then end_holders(limit_keys(15), KEYS[1], { ARGV[1] }, { ARGV[2] }) end
+if entry then end_holders(limit_keys(15), KEYS[1], { ARGV[1] }, { entry }) end
 if ARGV[5] == '1' then
   for i = 3, 6 do redis.pcall('INCR', KEYS[i]) end
   redis.call('EXPIRE', KEYS[4], FIVE_YEARS)
