@@ -155,26 +155,33 @@ class Mishaps:
 
 
 class Pushes(threading.Thread):
-    """Pushes random batches, jobs followed by another and fan-outs, and cancels jobs, while faults happen."""
+    """Pushes random batches, jobs followed by another and fan-outs, and cancels jobs, while faults happen.
+
+    It ends when all are pushed, or the time is over; `count` is how many batches were pushed.
+    """
 
     def __init__(self, count: int, seconds: float, rng: random.Random) -> None:
         super().__init__()
-        self._pace = seconds / max(count, 1)
-        self._count = count
+        self._seconds = seconds
+        self._most = count
+        self.count = 0
         self._rng = rng
         self.fan_outs: list[int] = []
 
     def run(self) -> None:
-        """Push all."""
+        """Push them."""
         started = time.monotonic()
-        for number in range(self._count):
+        for number in range(self._most):
+            if time.monotonic() > started + self._seconds:
+                break
             while not _pushed(self._batch, number):
                 time.sleep(0.05)
             if number % 20 == 0:
                 _pushed(self._follow, number)
             if number % 1_000 == 500:
                 _pushed(self._fan_out, number)
-            time.sleep(max(0.0, started + number * self._pace - time.monotonic()))
+            self.count = number + 1
+            time.sleep(max(0.0, started + number * self._seconds / self._most - time.monotonic()))
 
     def _batch(self, number: int) -> None:
         """The same children with each try: a batch that was pushed in part gets those that are missing."""
@@ -225,13 +232,14 @@ def rules(folder: Path, seconds: float, count: int, rng: random.Random) -> tuple
             pushes = Pushes(count, seconds, rng)
             pushes.start()
             ends_at = time.monotonic() + seconds
-            while pushes.is_alive() or time.monotonic() < ends_at:
+            while time.monotonic() < ends_at:
                 time.sleep(rng.uniform(0.2, 1.5))
                 mishaps.one()
             mishaps.end()
+            pushes.join()
             took = _drain(server)
             lines = list(_lines(folder / "trace"))
-        wrong = [*_left(server), *_wrong_batches(server, count, lines), *_wrong_pushes(lines)]
+        wrong = [*_left(server), *_wrong_batches(server, pushes.count, lines), *_wrong_pushes(lines)]
         over, excused = _over_limits(_runs(lines, mishaps.faults), mishaps.faults)
         overlaps = int(server.redis.get(keys.OVERLAPS) or 0)
         healed = int(server.redis.get(keys.HEALED) or 0)
@@ -239,7 +247,7 @@ def rules(folder: Path, seconds: float, count: int, rng: random.Random) -> tuple
     starts = sum(line["kind"] == "start" for line in lines)
     faults = ", ".join(f"{times} x {name}" for name, times in sorted(mishaps.faults.done.items()))
     return (
-        f"{starts:,} starts, {count:,} batches, {len(pushes.fan_outs)} fan-outs of {FAN_OUT:,}; {faults}; "
+        f"{starts:,} starts, {pushes.count:,} batches, {len(pushes.fan_outs)} fan-outs of {FAN_OUT:,}; {faults}; "
         f"{len(over)} starts over a limit, {excused} beside a worker that was declared dead "
         f"({overlaps} jobs ended after that); {healed} places and locks healed; drained in {took:.0f} s"
     ), [*wrong, *over]
