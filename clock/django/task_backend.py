@@ -8,7 +8,7 @@ registered tasks run. Priorities become queues: a worker takes from the more urg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import signature
@@ -71,9 +71,8 @@ class ClockTask(Task):
             raise ArgumentsError(f"{self.module_path}: wrong arguments: {error}") from None
         self.get_backend().job(self).check_arguments(list(args), {})
 
-    def repeated(self, *args: Any) -> Callable[[], object]:
-        """A function that enqueues it with these arguments at each call."""
-        return lambda: self.enqueue(*args)
+    def prepared_push(self) -> None:
+        """None: each firing of an event calls `perform_async`, which also writes the result."""
 
 
 class TaskBackend(BaseTaskBackend):
