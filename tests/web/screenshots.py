@@ -24,7 +24,7 @@ PAGES: Mapping[str, str] = {
     "metrics": "/metrics?span=24h",
     "heat": "/heat",
 }
-SMALL = ("schedules", "event", "heat")  # that are also taken in dark at 360 px
+SMALL = ("schedules", "event", "heat", "forecast")  # that are also taken in dark at 360 px
 
 
 def main() -> None:

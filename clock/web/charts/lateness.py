@@ -20,6 +20,7 @@ from clock.web.formatting import length
 LINES_MS = (1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000)
 LEAST_TOP_MS = 1_000
 GAP = 1.0  # units between bars
+LEAST_GAP = 22.0  # units between lines whose texts do not touch
 TICK = 2.5  # units: the height of the mark of a maximum
 
 
@@ -59,9 +60,13 @@ def late_dots(runs: Sequence[tuple[int, str, str]], label: str) -> Markup:
 
 
 def _scale(top: int) -> str:
-    lines = []
-    for ms in (ms for ms in LINES_MS if ms <= top):
+    lines: list[str] = []
+    last = -LEAST_GAP
+    for ms in sorted((ms for ms in LINES_MS if ms <= top), reverse=True):
         y = LOW - (LOW - TOP) * _part(ms, top)
+        if y - last < LEAST_GAP:
+            continue
+        last = y
         lines.append(f'<path class="axis" d="M{LEFT} {y + 0.5:g}H{WIDE}"/>')
         lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(length(ms / 1000))}</text>')
     return "".join(lines)
