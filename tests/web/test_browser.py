@@ -54,6 +54,9 @@ PAGES = (
         "/nothing",
     ),
 )
+#: The headings of panels whose content is wider than they are.
+TOO_WIDE = """[...document.querySelectorAll(".panel")].filter(one => one.scrollWidth > one.clientWidth + 1)
+  .map(one => one.innerText.slice(0, 40))"""
 VIEWS = (("light", 1400), ("dark", 360))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 #: A page is looked at in light at 1,400 px, and, whatever its query, once in dark at 360 px.
@@ -97,9 +100,10 @@ def test_every_page_is_accessible_and_fits_its_window(site: Site) -> None:
 
 def _faults(page: Any) -> list[str]:
     sideways = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    too_wide = page.evaluate(TOO_WIDE)
     result = page.evaluate(RUN_AXE, [RULES, PATIENCE_MS])
     violations = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in result["violations"]]
-    return [*violations, *(["it scrolls sideways"] if sideways else [])]
+    return [*violations, *(["it scrolls sideways"] if sideways else []), *(f"too wide: {one}" for one in too_wide)]
 
 
 def test_an_event_is_paused_and_resumed_without_javascript(site: Site) -> None:
