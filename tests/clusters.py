@@ -78,15 +78,20 @@ class Cluster:
 
     def move(self, namespace: str, target: Redis, pause: float) -> None:
         """Move the namespace's slot to another primary, key by key, with a pause after each."""
-        source, slot = self.owner(namespace), key_slot(namespace.encode())
-        _cluster(target, "SETSLOT", slot, "IMPORTING", _id(source))
-        _cluster(source, "SETSLOT", slot, "MIGRATING", _id(target))
+        source, slot = self.begin_move(namespace, target)
         while found := _cluster(source, "GETKEYSINSLOT", slot, 1):
             source.migrate(self.host_of(target), port_of(target), found, 0, 5_000)
             time.sleep(pause)
         for node in (target, source, *self.nodes):
             if _role(node) == "master":
                 _cluster(node, "SETSLOT", slot, "NODE", _id(target))
+
+    def begin_move(self, namespace: str, target: Redis) -> tuple[Redis, int]:
+        """Begin to move the namespace's slot, without a key; its owner and the slot."""
+        source, slot = self.owner(namespace), key_slot(namespace.encode())
+        _cluster(target, "SETSLOT", slot, "IMPORTING", _id(source))
+        _cluster(source, "SETSLOT", slot, "MIGRATING", _id(target))
+        return source, slot
 
     def promote(self, replica: Redis) -> None:
         """Make a replica the primary, without a lost write."""

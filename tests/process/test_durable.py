@@ -16,6 +16,7 @@ from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.connection import connect, using_default
+from tests.clusters import Cluster
 from tests.patience import eventually
 from tests.process.conftest import App
 from tests.process.test_fail_over import CLOCK_FILE, NOTE_JOB, Pushes, firings, gaps
@@ -147,3 +148,15 @@ def test_a_fail_over_by_sentinels_loses_nothing_that_was_confirmed(
     assert ended == [0, 0]
     assert set(pushes.done) <= ran, "a confirmed push was lost"
     assert gaps(sorted(set(firings(notes)))) == []
+
+
+def test_a_push_to_a_moving_slot_must_be_confirmed_on_both_nodes(servers: Servers) -> None:
+    cluster = Cluster(servers, replicas=1)
+    target = cluster.nodes[0]  # the one with a replica
+    space = next(name for name in ("shop", "mail", "news", "blog") if cluster.owner(name) is not target)
+    push(connect(cluster.url, namespace=space), "{}")
+    source, _ = cluster.begin_move(space, target)
+    source.migrate("127.0.0.1", port_of(target), f"{{{space}}}:queues", 0, 5_000)
+
+    with pytest.raises(StoreUnavailable, match="0 of 1 confirmed it"):
+        push(connect(cluster.url, namespace=space, durable=1), "{}")

@@ -206,10 +206,11 @@ def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) 
                 raise
             refused.append(command)
             first = first or error
-    if first is not None:
-        raise _RefusedError(first, [[*(one for one in refused if one not in waits), *waits], *next_batch])
-    if waits:  # it comes last
+    left = [one for one in refused if one not in waits]
+    if waits and len(left) + len(waits) < len(unread):  # WAIT comes last; it counts for the commands that were run
         check_replicated(confirmed, int(waits[0][1]))
+    if first is not None:
+        raise _RefusedError(first, [[*left, *waits], *next_batch])
 
 
 def push_seconds(redis: Redis) -> float:
