@@ -48,6 +48,17 @@ def application_first() -> None:
         sys.path[:] = application + [folder for folder in sys.path if folder not in application]
 
 
+class own_imports:  # noqa: N801  # it reads as a function; contextlib may be hidden
+    """A block that imports modules of clock although the application's folders come first."""
+
+    def __enter__(self) -> None:
+        self._path = sys.path[:]
+        application_last()
+
+    def __exit__(self, *_: object) -> None:
+        sys.path[:] = self._path
+
+
 def application_folder(clock_file: Path) -> Path:
     """The folder of a clock file's application: the folder of the file, or the parent of its `lib`."""
     folder = clock_file.resolve().parent

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "django_connections": set[str](),
     "worker_hooks": {"errors", "forking", "django_connections"},
     "shutdown": {"forking"},
-    "config": {"errors", "printable"},
+    "config": {"errors", "import_path", "printable"},
     "printable": set[str](),
     "problems": {"errors", "clocks"},
     "log": {"errors", "printable"},

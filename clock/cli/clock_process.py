@@ -14,6 +14,7 @@ from clock.cli.opening import identity, patiently
 from clock.clocks import SystemClock, to_ms
 from clock.config import Config
 from clock.health.statsd import statsd_in
+from clock.import_path import own_imports
 from clock.inspection.events.schedules import with_schedules
 from clock.store import Redis
 from clock.store.ledger.clock_register import AboutClock
@@ -70,7 +71,8 @@ def clock_process(
         on_stuck=on_stuck,
     )
     if any(event.monitor for event in timetable.events) and monitors.are_configured(os.environ):
-        from clock.monitors.clock_reports import clock_reports, senders_of
+        with own_imports():
+            from clock.monitors.clock_reports import clock_reports, senders_of
 
         senders = senders_of(os.environ, SystemClock())
         process.listen(clock_reports(timetable, senders.put))

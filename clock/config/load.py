@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from clock.config.declared import Declared
 from clock.config.settings import BY_NAME, SETTINGS, Config
 from clock.errors import ConfigurationError
+from clock.import_path import own_imports
 
 if TYPE_CHECKING:
     from clock.config.settings_file import Given
@@ -58,7 +59,11 @@ def _schedule(config: Config, environ: Mapping[str, str], file: Path | None) -> 
     """The events that are declared in YAML: in the settings file, and in `schedule_file`."""
     if file is None and config.schedule_file is None:
         return
-    from clock.config.schedule_file import events_of_file, events_of_settings  # PyYAML, only if there is a file
+    with own_imports():
+        from clock.config.schedule_file import (  # PyYAML, only if there is a file
+            events_of_file,
+            events_of_settings,
+        )
 
     if file is not None:
         yield from events_of_settings(file, environment=environment(environ), environ=environ)
@@ -134,7 +139,8 @@ def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Foun
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Given]:
-    from clock.config.settings_file import read  # PyYAML, only if there is a file
+    with own_imports():
+        from clock.config.settings_file import read  # PyYAML, only if there is a file
 
     return read(path, environment=environment(environ), environ=environ)
 

@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from clock.cli.trials.audit import audit
+from clock.cli.trials.scratch import Scratch
 from clock.clocks import to_ms
 from clock.job.push.client import using_clock
 from clock.rehearsal.fake_clock import FakeClock
@@ -50,7 +51,7 @@ def test_jobs_that_wait_or_are_done_are_no_problem(redis: Redis, timetable: Time
     jid = taken(redis)["jid"]
     add_outcome(redis, "feed", jid, {"outcome": "done", "at": to_ms(START), "took_ms": 1}, ended=True)
 
-    found = audit(redis, timetable)
+    found = audit(redis, timetable, set())
 
     assert (found.runs, found.jobs, found.done, found.problems) == (3, 3, 1, ())
 
@@ -58,7 +59,19 @@ def test_jobs_that_wait_or_are_done_are_no_problem(redis: Redis, timetable: Time
 def test_a_job_that_is_nowhere_is_lost(redis: Redis, timetable: Timetable) -> None:
     jid = taken(redis)["jid"]
 
-    assert audit(redis, timetable).problems == (f"1 jobs are lost: {jid}",)
+    assert audit(redis, timetable, set()).problems == (f"1 jobs are lost: {jid}",)
+
+
+def test_a_job_that_only_the_log_shows_as_ended_is_not_lost(
+    redis: Redis, timetable: Timetable, tmp_path: Path
+) -> None:
+    """The server was down when the worker wrote the outcome."""
+    jid, log = taken(redis)["jid"], tmp_path / "worker.log"
+    log.write_text(f"2026-11-24T06:01:00.000Z INFO  FetchNewsJob {jid} done in 0.001 s\n")
+
+    logged = Scratch("", tmp_path, redis).logged_jobs()
+
+    assert audit(redis, timetable, logged).problems == ()
 
 
 def test_a_job_that_fails_is_a_problem_but_not_one_whose_workers_were_killed(
@@ -69,7 +82,7 @@ def test_a_job_that_fails_is_a_problem_but_not_one_whose_workers_were_killed(
         redis.zadd("retry", {json.dumps({**job, "error_class": error, "error_message": "no"}): 1})
 
     text = f"FetchNewsJob: 1 job fails: OSError: no (jid {failed['jid']})"
-    assert audit(redis, timetable).problems == (text,)
+    assert audit(redis, timetable, set()).problems == (text,)
 
 
 def test_an_instant_that_was_decided_twice_or_never_is_a_problem(redis: Redis, timetable: Timetable) -> None:
@@ -78,7 +91,7 @@ def test_an_instant_that_was_decided_twice_or_never_is_a_problem(redis: Redis, t
     redis.xadd("clock:history:feed", {"entry": last[1][b"entry"]})
     redis.xdel("clock:history:feed", first[0])
 
-    twice, never = audit(redis, timetable).problems
+    twice, never = audit(redis, timetable, set()).problems
 
     assert "1 due instants were decided twice: 2026-11-24T06:03:00" in twice
     assert "1 due instants were not decided: 2026-11-24T06:01:00" in never

@@ -44,7 +44,8 @@ def test_a_clock_file_without_events(app: App, text: str) -> None:
     lines = {refused(app), refused(app, "worker", "--with-clock", "lib/clock.py")}
 
     assert lines == {
-        "clock: lib/clock.py: No events found. Declare one with every(), cron(), sync_events() or in YAML"
+        "clock: lib/clock.py: No events found. Declare one with every(), cron(), sync_events() or in YAML, "
+        "or put a schedule into Redis: clock schedules put"
     }
     checked = app.clock("check")
     assert checked.returncode == 1

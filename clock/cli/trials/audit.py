@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from clock.clocks import from_ms, to_ms
@@ -31,14 +31,17 @@ class Audit:
     problems: tuple[str, ...]
 
 
-def audit(redis: Redis, timetable: Timetable) -> Audit:
-    """Look through history and jobs of a trial's server. Raises StoreUnavailable."""
+def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
+    """Look through history and jobs of a trial's server. `logged` are the jids of jobs that ended by the logs.
+
+    Raises StoreUnavailable.
+    """
     records = {event.name: list(history.read(redis, event.name)) for event in timetable.events}
     outcomes = {jid: one for some in records.values() for record in some for jid, one in _outcomes(record).items()}
     jids = {jid for some in records.values() for record in some for jid in record.get("jids", ())}
     waiting = {job.jid: job for job in waiting_jobs(redis)}
     ended = {jid for jid, outcome in outcomes.items() if outcome["outcome"] in _ENDED}
-    lost = sorted(jids - ended - waiting.keys())
+    lost = sorted(jids - ended - logged - waiting.keys())
     problems = [f"{len(lost)} jobs are lost: {', '.join(lost[:SHOWN])}"] if lost else []
     problems += [*_failing(waiting), *_instants(redis, timetable, records), *_parked(redis)]
     runs = sum(record["decision"] in _RUNS for some in records.values() for record in some)

@@ -103,7 +103,7 @@ class Chaos:
             self._restart_ended()
             clock.wait(never, FIRE_SECONDS)
         self._settle(clock)
-        return ChaosReport(self._done, audit(self.scratch.redis, self.timetable))
+        return ChaosReport(self._done, audit(self.scratch.redis, self.timetable, self.scratch.logged_jobs()))
 
     def _start_all(self) -> None:
         for _ in range(self.plan.clocks):
@@ -151,7 +151,6 @@ class Chaos:
             elif what == "stalled":
                 redis.client_pause(dice.randrange(200, LONGEST_STALL))
             elif what == "restarted":
-                redis.config_set("appendfsync", "always")  # or a slow disk would lose the last two seconds
                 os.kill(_process_of(redis), signal.SIGKILL)
             else:
                 _freeze(_process_of(redis), dice.uniform(1, LONGEST_SERVER_FREEZE))

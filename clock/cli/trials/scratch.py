@@ -7,6 +7,7 @@ folder. No option and no setting names another one.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -24,6 +25,7 @@ from clock.store.server.connection import connect, using_default
 
 HEARTBEAT = "1"  # seconds: other workers run a dead worker's jobs after four of them
 END_SECONDS = 40.0  # for a process to stop in order
+_ENDED = re.compile(r" (\S+) (?:done in|dropped: )")  # in a worker's log, after a jid
 
 
 @dataclass(slots=True)
@@ -74,6 +76,12 @@ class Scratch:
         child = Child(kind, arguments, popen)
         self.children.append(child)
         return child
+
+    def logged_jobs(self) -> set[str]:
+        """The jids of jobs that have ended by the workers' logs: the history lacks those of an outage."""
+        log = self.folder / "worker.log"
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        return set(_ENDED.findall(text))
 
     def end(self) -> None:
         """Stop all processes."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 
-from clock import import_path
 from clock.cli.options import settings, shared_options
 from clock.cli.output import echo
 from clock.cli.reloading import reload_option
 from clock.errors import ConfigurationError
+from clock.import_path import own_imports
 
 HOST, PORT = "127.0.0.1", 8025
 USER, PASSWORD = "CLOCK_WEB_USER", "CLOCK_WEB_PASSWORD"  # names of variables
@@ -43,12 +43,11 @@ def web(host: str, port: int, allow_write: bool, **options: Any) -> None:
     user, password = os.environ.get(USER), os.environ.get(PASSWORD)
     _check(host, user, password)
     config = settings(**options)
-    import_path.application_last()
-    import uvicorn
+    with own_imports():
+        import uvicorn
 
-    from clock.web import LOCAL_HOSTS, Dashboard, basic, local, source_of
+        from clock.web import LOCAL_HOSTS, Dashboard, basic, local, source_of
 
-    import_path.application_first()
     access = basic(user, password, allow_write) if user and password else local(allow_write)
     dashboard = Dashboard(
         source_of(config),

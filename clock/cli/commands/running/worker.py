@@ -38,6 +38,7 @@ from clock.config.capsules import DEFAULT
 from clock.errors import WorkerStuck
 from clock.health import launcher_complaints
 from clock.health.statsd import statsd_in
+from clock.import_path import own_imports
 from clock.job.registry import import_jobs
 from clock.shutdown import handling
 from clock.store.jobs.dead import DeadLimits
@@ -184,7 +185,8 @@ def _standby(
     """A standby clock in this worker, if there is a clock file. A worker alone loads no code of clocks."""
     if clock_file is None:
         return nullcontext()
-    from clock.cli.standby import standing_by
+    with own_imports():
+        from clock.cli.standby import standing_by
 
     return standing_by(replace(config, clock_file=clock_file), metrics, stopping, on_failure=process.stop)
 
@@ -193,7 +195,8 @@ def _reporting_to_monitors() -> AbstractContextManager[None]:
     """Report jobs to the providers of monitors, whose code is loaded only if the environment names one."""
     if not monitors.are_configured(os.environ):
         return nullcontext()
-    from clock.monitors.job_reports import reporting_jobs
+    with own_imports():
+        from clock.monitors.job_reports import reporting_jobs
 
     return reporting_jobs(os.environ, SystemClock())
 
