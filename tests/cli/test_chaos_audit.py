@@ -59,7 +59,7 @@ def test_jobs_that_wait_or_are_done_are_no_problem(redis: Redis, timetable: Time
 def test_a_job_that_is_nowhere_is_lost(redis: Redis, timetable: Timetable) -> None:
     jid = taken(redis)["jid"]
 
-    assert audit(redis, timetable, set()).problems == (f"1 jobs are lost: {jid}",)
+    assert audit(redis, timetable, set()).problems == (f"1 job is lost: {jid}",)
 
 
 def test_a_job_that_only_the_log_shows_as_ended_is_not_lost(

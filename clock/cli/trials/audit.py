@@ -42,7 +42,8 @@ def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
     waiting = {job.jid: job for job in waiting_jobs(redis)}
     ended = {jid for jid, outcome in outcomes.items() if outcome["outcome"] in _ENDED}
     lost = sorted(jids - ended - logged - waiting.keys())
-    problems = [f"{len(lost)} jobs are lost: {', '.join(lost[:SHOWN])}"] if lost else []
+    words = "1 job is" if len(lost) == 1 else f"{len(lost)} jobs are"
+    problems = [f"{words} lost: {', '.join(lost[:SHOWN])}"] if lost else []
     problems += [*_failing(waiting), *_instants(redis, timetable, records), *_parked(redis)]
     runs = sum(record["decision"] in _RUNS for some in records.values() for record in some)
     done = sum(outcome["outcome"] == "done" for outcome in outcomes.values())

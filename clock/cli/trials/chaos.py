@@ -111,7 +111,7 @@ class Chaos:
         jobs = [word for path in self.plan.require for word in ("-r", str(path))]
         queues = [word for name in self.plan.queues for word in ("-q", name)]
         for _ in range(self.plan.workers):
-            self.scratch.start("worker", "worker", *jobs, *queues, "-t", "3")
+            self.scratch.start("worker", "worker", *jobs, *queues, "-t", "3", "--log-level", "info")
 
     def _fire(self, event: Event) -> None:
         """Run an event now: those of the file may be due only once a day. A cut connection skips it."""
