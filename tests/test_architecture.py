@@ -407,3 +407,14 @@ class Counter:
 """
 
     assert list(GuardedModule(source).outside()) == [("bad", 14, "_count")]
+
+
+def test_job_classes_of_different_tests_have_different_names() -> None:
+    """One run imports them all, and a worker knows a class by its name."""
+    places: dict[str, set[str]] = {}
+    for path in sorted((PACKAGE.parent / "tests").rglob("*.py")):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and node.name.endswith("Job"):
+                places.setdefault(node.name, set()).add(str(path.relative_to(PACKAGE.parent)))
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))  # so that it can be run as a file
 
 from benchmarks.faults.crew import ROOT, WorkerGroup, crew
-from benchmarks.faults.rules_shop.jobs import MAXIMA, MIXED, FanOutJob, NoteEventJob
+from benchmarks.faults.rules_shop.jobs import MAXIMA, MIXED, FanOutNotesJob, NoteEventJob
 from benchmarks.faults.server import Server
 from benchmarks.faults.worker import redis_server
 from clock import Batch
@@ -202,7 +202,7 @@ class Pushes(threading.Thread):
 
     def _fan_out(self, number: int) -> None:
         self.fan_outs.append(number)
-        FanOutJob.perform_async(number, FAN_OUT)
+        FanOutNotesJob.perform_async(number, FAN_OUT)
 
 
 def _pushed(push: Callable[[int], None], number: int) -> bool:

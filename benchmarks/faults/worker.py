@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))  # so that it can b
 
 from benchmarks.faults.crew import crew, wait_until
 from benchmarks.faults.payloads import fuzzed
-from benchmarks.faults.rules_shop.jobs import FanOutJob
+from benchmarks.faults.rules_shop.jobs import FanOutNotesJob
 from benchmarks.faults.server import Server
 from clock.store.repairs import schedule_dead
 from clock.store.server.connection import set_default
@@ -154,7 +154,7 @@ def fan_out(folder: Path, jobs: int, rng: random.Random) -> str:
         crew(folder, server, count=WORKERS, heartbeat=0.5, shop="benchmarks/faults/rules_shop") as workers,
     ):
         set_default(server.redis)
-        FanOutJob.perform_async(1, jobs)
+        FanOutNotesJob.perform_async(1, jobs)
         set_default(None)
         for kill in range(KILLS):
             wait_until(lambda kill=kill: _progress(server, folder) > kill * jobs / KILLS, "it goes on")

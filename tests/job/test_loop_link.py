@@ -19,7 +19,7 @@ from clock.store.server.loop_link import OFTEN, LoopLink, opened
 QUEUE = "queue:default"
 
 
-class NoteJob(Job):
+class WriteNoteJob(Job):
     def perform(self, number: int, text: str = "") -> None: ...
 
 
@@ -35,14 +35,14 @@ def run(body: Callable[[], Awaitable[object]]) -> object:
 
     async def prepared() -> object:
         for number in range(OFTEN):
-            await NoteJob.aperform_async(-number)
+            await WriteNoteJob.aperform_async(-number)
         return await body()
 
     return asyncio.run(prepared())
 
 
 async def push_many(count: int, text: str = "") -> list[str | BaseException]:
-    pushes = [NoteJob.aperform_async(number, text) for number in range(count)]
+    pushes = [WriteNoteJob.aperform_async(number, text) for number in range(count)]
     return await asyncio.gather(*pushes, return_exceptions=True)
 
 
@@ -102,7 +102,7 @@ def test_a_push_without_an_answer_fails_within_its_limit_and_the_next_one_works(
             found = await push_many(5)
         redis.client_unpause()
         assert {type(one) for one in found} == {StoreUnavailable}
-        assert await NoteJob.aperform_async(99)
+        assert await WriteNoteJob.aperform_async(99)
 
     run(body)
 
@@ -120,7 +120,7 @@ def test_a_refused_push_raises_what_a_thread_raises_and_adds_nothing(redis: Redi
 
     redis.set("queue:other", "not a list")
     with pytest.raises(StoreError) as told:
-        NoteJob.set(queue="other").perform_async(1)
+        WriteNoteJob.set(queue="other").perform_async(1)
     assert str(first).replace(QUEUE, "") == str(told.value).replace("queue:other", "")
     assert type(first) is type(second) is type(told.value)
     assert isinstance(third, str)
@@ -129,12 +129,12 @@ def test_a_refused_push_raises_what_a_thread_raises_and_adds_nothing(redis: Redi
 
 def test_a_cancelled_push_takes_no_answer_from_others(redis: Redis, ours: Redis) -> None:
     async def body() -> list[str]:
-        cut = asyncio.create_task(NoteJob.aperform_async(1))
+        cut = asyncio.create_task(WriteNoteJob.aperform_async(1))
         await asyncio.sleep(0)
         cut.cancel()
-        first = await NoteJob.aperform_async(2)
+        first = await WriteNoteJob.aperform_async(2)
         assert cut.cancelled()
-        return [first, await NoteJob.aperform_async(3)]
+        return [first, await WriteNoteJob.aperform_async(3)]
 
     jids: Any = run(body)
 
@@ -146,7 +146,7 @@ def test_delayed_jobs_and_a_namespace_work_alike(redis: Redis, redis_url: str) -
     with closing(connect(redis_url, namespace="shop", is_application=True)) as found, using_default(found):
 
         async def body() -> None:
-            await NoteJob.aperform_in(3600, 1)
+            await WriteNoteJob.aperform_in(3600, 1)
             await push_many(2)
 
         run(body)

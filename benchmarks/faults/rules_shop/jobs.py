@@ -75,7 +75,7 @@ class CountedJob(Job):
         note(kind="counted", fan_out=fan_out, number=number, jid=self.jid)
 
 
-class FanOutJob(IterableJob):
+class FanOutNotesJob(IterableJob):
     """Pushes many jobs, exactly once each."""
 
     exactly_once = True
