@@ -174,6 +174,7 @@ def test_dead_jobs_are_searched_and_retried_without_javascript(site: Site) -> No
 def test_keys_reach_the_search_and_the_rows(site: Site) -> None:
     page = site.page()
     page.goto(site.url)
+    second = page.locator("#main tbody a.name").nth(1).get_attribute("href") or ""
 
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "q"
@@ -182,7 +183,7 @@ def test_keys_reach_the_search_and_the_rows(site: Site) -> None:
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/event?name=backups")
+    page.wait_for_url(site.url.rstrip("/") + second)
 
 
 def test_the_palette_goes_to_an_event_by_a_part_of_its_name(site: Site) -> None:
