@@ -10,8 +10,8 @@
 -- ARGV[3] this worker's identity    ARGV[4] when it counts as dead (ms), without a further heartbeat
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
 -- for each of these its number, its lock's key and its jid (key '': its end may push other jobs, and the six keys of
--- batches follow the queues; the jid is now (ms) then); how many of them have limits, and their numbers (-1 and none: all); the time
--- by which rates count (ms; '': Redis's); then the names of the queues
+-- batches follow the queues; the jid is now (ms) then); how many of them have limits, and their numbers (-1 and
+-- none: all); the time by which rates count (ms; '': Redis's); then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
 -- queue that is paused, and "\n\n" if there are cancelled jobs; last, after "\n\n\n", the first error of the data of
 -- batches: the jobs concerned stay in progress.

@@ -6,8 +6,8 @@
 -- ARGV[2] 'living' if they were dead, else ''    ARGV[3] 'LPUSH', or 'RPUSH': they go to the front
 -- ARGV[4], ... for each job its member of the sorted set, the name of its queue, its new payload
 -- Returns how many were moved, the keys that are not lists: no job moved there, and the first error of the data of
--- batches (''). A member that another worker has moved is left alone. A job whose queue is not a list stays and gets the score of ARGV[1]: it must not hide those
--- behind it.
+-- batches (''). A member that another worker has moved is left alone. A job whose queue is not a list stays and
+-- gets the score of ARGV[1]: it must not hide those behind it.
 --
 -- One script, because a crash between taking a job out and pushing it would lose it.
 for place = 9, #KEYS do need(ARGV[3], KEYS[place], '') end

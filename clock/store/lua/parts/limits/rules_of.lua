@@ -1,9 +1,9 @@
 -- Part of every script that calls `rules_of`. Not a script itself: it has no KEYS[1]. Returns nil, or a table:
 -- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`).
 --
--- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field "limits", so the search for its
--- name is all that other jobs cost. Our own payloads have these fields first, so the same text is decoded once in a
--- call. Invalid entries of another program are left out.
+-- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field
+-- "limits", so the search for its name is all that other jobs cost. Our own payloads have these fields first, so
+-- the same text is decoded once in a call. Invalid entries of another program are left out.
 local read_rules = {} -- the start of a payload -> its rules, or false: they do not end there
 local LIMITS, RATES = '{"limits":[', ',"rates":['
 local function add_rule(list, entry, fields)
