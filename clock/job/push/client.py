@@ -81,6 +81,9 @@ class Collector(Carrier, Protocol):
 class ToRedis:
     """The carrier of an application that runs."""
 
+    def __init__(self) -> None:
+        self._links = LoopLinks()
+
     def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
@@ -88,9 +91,6 @@ class ToRedis:
             send(redis, _commands(redis, batches), within=push_seconds(redis))
         else:
             send_to_places(_spread_commands(redis, batches), within=push_seconds(redis))
-
-    def __init__(self) -> None:
-        self._links = LoopLinks()
 
     def carry_locked(self, parcels: Iterable[Parcel]) -> None:
         """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
