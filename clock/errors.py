@@ -45,6 +45,8 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
+from clock.printable import shortened_list
+
 MESSAGE_LIMIT = 10_000  # characters of an error's message that are kept
 INNER_SHOWN = 10  # errors of a group that its message names
 LONGEST_HOLD = 366 * 86_400  # seconds
@@ -135,9 +137,8 @@ class UnknownEvent(ClockError):
         """`now` is the event's name now, if it was renamed."""
         near = [] if now else get_close_matches(name, known, 1)
         hint = f"; it is now {now!r}." if now else f"; did you mean {near[0]!r}?" if near else "."
-        more = f" and {len(known) - self.SHOWN} more" if len(known) > self.SHOWN else ""
-        shown = ", ".join(map(repr, known[: self.SHOWN])) or "none"
-        super().__init__(f"no event is named {name!r}{hint} The events are: {shown}{more}")
+        shown = shortened_list(list(map(repr, known)), self.SHOWN) or "none"
+        super().__init__(f"no event is named {name!r}{hint} The events are: {shown}")
 
 
 class ScheduleConflict(ClockError):

@@ -1,4 +1,4 @@
-"""Text for a terminal or a log line: values from untrusted sources made safe, and long lists shortened."""
+"""Text for people: values from untrusted sources made safe, long lists shortened, lengths of time in words."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+
+_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+_EXACT_SECONDS = 600
 
 
 def printable(value: object) -> str:
@@ -34,3 +37,19 @@ def shortened_list(items: Sequence[str], most: int = 10, *, between: str = ", ")
     """
     more = f" and {len(items) - most} more" if len(items) > most else ""
     return between.join(items[:most]) + more
+
+
+def duration(seconds: float) -> str:
+    """A length of time in its two largest units, without the seconds from ten minutes on.
+
+    >>> duration(0.0042), duration(2.54), duration(75), duration(4000), duration(90_000)
+    ('4 ms', '2.5 s', '1 min 15 s', '1 h 6 min', '1 d 1 h')
+    """
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    size, name, part, part_name = next(unit for unit in _UNITS if seconds >= unit[0])
+    rest = int(seconds % size // part)
+    is_exact = rest and (part > 1 or seconds < _EXACT_SECONDS)
+    return f"{int(seconds // size):,} {name}" + (f" {rest} {part_name}" if is_exact else "")

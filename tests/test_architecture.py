@@ -18,7 +18,7 @@ LONGEST = 400  # lines: one whole module of so many is better than two that call
 
 #: room -> the rooms it may import. Every file of the package belongs to a room: its folder, or its own name.
 MAY_IMPORT = {
-    "errors": set[str](),
+    "errors": {"printable"},
     "import_path": set[str](),
     "clocks": set[str](),
     "forking": set[str](),

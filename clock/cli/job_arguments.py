@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
 from typing import Any, Protocol, TypeVar, Unpack, cast
@@ -16,7 +15,7 @@ import click
 from clock.api import Conditions, FoundJob, Progress
 from clock.cli.auditing import audit_jobs
 from clock.cli.options import shared_options
-from clock.cli.output import Styled, echo, echo_json, echo_table, json_option
+from clock.cli.output import Styled, echo, echo_json, echo_table, json_option, utc
 from clock.errors import ClockError
 from clock.job.payload import instant
 from clock.printable import printable
@@ -186,9 +185,8 @@ def show_found(
     if not shown:
         echo("No jobs.")
         return
-    echo_table(["when", "class", "args", "queue", "retries", "jid", "error"], [row(job) for job in shown])
-    if more > 0:
-        echo(f"... and {more if not wanted else 'some'} more; use --limit to show them")
+    headings = ["when", "class", "args", "queue", "retries", "jid", "error"]
+    echo_table(headings, [row(job) for job in shown], more if not wanted else "some" if more else 0)
 
 
 def retries(job: FoundJob) -> int | None:
@@ -218,7 +216,7 @@ def _date(value: object) -> object:
     seconds = instant(value)
     if seconds is None or not 0 <= seconds < END_OF_DATES:
         return value
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return utc(seconds)
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:

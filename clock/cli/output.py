@@ -1,4 +1,4 @@
-"""The output of commands: lines, tables that fit the terminal, JSON for programs, durations for people.
+"""The output of commands: lines, tables that fit the terminal, JSON for programs.
 
 All output of commands goes through this module. Values may come from Redis, an exception or a database, so control
 characters are escaped here, once: no value can end its line, control the terminal or reorder the text.
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TextIO
 from unicodedata import east_asian_width
 
@@ -143,12 +144,14 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, width: i
     return lines
 
 
-def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a table, its headings in bold."""
+def echo_table(headings: Sequence[str], rows: Sequence[Sequence[object]], left_out: int | str = 0) -> None:
+    """Write a table, its headings in bold; `left_out`: how many more rows there are."""
     head, *lines = table(headings, rows, width=terminal_width())
     click.secho(head, file=answers(), bold=True)
     for line in lines:
         click.echo(line, file=answers())
+    if left_out:
+        echo(f"... and {left_out} more; use --limit to show them")
 
 
 def terminal_width() -> int | None:
@@ -158,22 +161,9 @@ def terminal_width() -> int | None:
     return None
 
 
-def duration(seconds: float) -> str:
-    """A stretch of time in its two largest units.
-
-    >>> duration(0.25), duration(75), duration(90_000)
-    ('0.25 s', '1 min 15 s', '1 d 1 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
-    for size, name, part, part_name in _UNITS:
-        if seconds >= size:
-            rest = int(seconds % size // part)
-            return f"{int(seconds // size)} {name}" + (f" {rest} {part_name}" if rest else "")
-    raise AssertionError  # a minute is the last of the units
-
-
-_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+def utc(seconds: float) -> str:
+    """A time since 1970 as a date."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _beside(widths: dict[int, int], room: int | None) -> list[int]:

@@ -1,4 +1,4 @@
-"""Values made fit for a page: instants, lengths of time, numbers, and text from Redis, which may be anything."""
+"""Values made fit for a page: instants, numbers, and text from Redis, which may be anything."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from datetime import datetime, tzinfo
 
 from markupsafe import Markup, escape
 
-from clock.printable import UNPRINTABLE, printable
+from clock.printable import UNPRINTABLE, duration, printable
 
 LONGEST_TEXT = 300  # characters of a value in a list
 LONGEST_BLOCK = 20_000  # characters of a payload or a traceback on the page of its job
-
-_UNITS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
-_EXACT_SECONDS = 600  # a length of more than ten minutes is given without its seconds
 
 
 def finalized(value: object) -> object:
@@ -43,24 +40,6 @@ def lines(value: object, most: int = LONGEST_BLOCK) -> Markup:
     return Markup("\n").join(printable(line.expandtabs()) for line in cut(value, most).splitlines())
 
 
-def length(seconds: float) -> str:
-    """A length of time in its two largest units.
-
-    >>> length(0.0042), length(12.3), length(75), length(4000), length(90_000)
-    ('4 ms', '12 s', '1 min 15 s', '1 h 6 min', '1 d 1 h')
-    """
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    for size, name, part, part_name in _UNITS:
-        if seconds >= size:
-            rest = int(seconds % size // part)
-            is_exact = rest and (part > 1 or seconds < _EXACT_SECONDS)
-            return f"{int(seconds // size):,} {name}" + (f" {rest} {part_name}" if is_exact else "")
-    raise AssertionError  # a minute is the last of the units
-
-
 def from_now(instant: datetime, now: datetime) -> str:
     """How far an instant is from now, to the minute: so a page that is read again soon has not changed.
 
@@ -70,7 +49,7 @@ def from_now(instant: datetime, now: datetime) -> str:
     ['in under 1 min', 'under 1 min ago', 'in 1 h 1 min', '1 d 1 h ago']
     """
     seconds = (instant - now).total_seconds()
-    text = length(abs(seconds) // 60 * 60) if abs(seconds) >= 60 else "under 1 min"
+    text = duration(abs(seconds) // 60 * 60) if abs(seconds) >= 60 else "under 1 min"
     return f"in {text}" if seconds > 0 else f"{text} ago"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from clock.clocks import from_ms
+from clock.printable import duration
 from clock.timetable.explanation import explain
 from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, grid, sparkline, throughput
@@ -43,7 +44,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"cut": shown.cut, "lines": shown.lines, "lasting": shown.length}
+    made.filters |= {"cut": shown.cut, "lines": shown.lines, "lasting": duration}
     made.globals |= {
         "KINDS": KINDS,
         "distribution": distribution,

@@ -14,6 +14,7 @@ from functools import partial
 from queue import Full, Queue
 
 from clock import worker_hooks
+from clock.clocks import Clock
 from clock.job.payload import Payload
 from clock.worker_hooks import WorkerEvent
 
@@ -30,6 +31,7 @@ class Callbacks:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None  # guarded by _lock
         self._beating = threading.Event()  # set while a `beat` waits or runs
+        self._beaten_at = float("-inf")  # monotonic; used by the heartbeat's thread
 
     def fire(self, event: WorkerEvent) -> threading.Event:
         """Call the hooks of an event. Returns an event that is set when they have returned."""
@@ -38,8 +40,15 @@ class Callbacks:
             done.set()
         return done
 
-    def beat(self) -> None:
-        """Call the `beat` hooks, unless the hooks of an earlier beat still run."""
+    def beat(self, clock: Clock, gap_seconds: float) -> None:
+        """As in Sidekiq: call the `heartbeat` hooks after the first beat and after a gap, `beat` after each.
+
+        The `beat` hooks are not called while those of an earlier beat still run. For one thread.
+        """
+        now = clock.monotonic()
+        if now - self._beaten_at > gap_seconds:
+            self.fire("heartbeat")
+        self._beaten_at = now
         if worker_hooks.has_hooks("beat") and not self._beating.is_set():
             self._beating.set()
             self._call(partial(self._fire, "beat", None))

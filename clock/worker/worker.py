@@ -35,7 +35,6 @@ from clock.worker.heartbeat.watchdog import Watchdog
 from clock.worker.limits import Limits
 from clock.worker.maintenance.clock_watch import ClockWatch
 from clock.worker.maintenance.duties import Duties
-from clock.worker.maintenance.entry_errors import EntryErrors
 from clock.worker.maintenance.limit_checks import LimitChecks
 from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover, unpark
@@ -86,37 +85,23 @@ class Worker:
         self._stop_asked = threading.Event()
         self._stop_by = float("inf")  # the monotonic moment until which jobs may run
         self._stopped = threading.Event()
-        self._in_progress = InProgress(redis, identity, options.dead)
-        self._callbacks = Callbacks()
-        self._problems = Problems(clock=clock, on_fatal=self.stop, on_error=self._callbacks.report)
-        self._fetcher = Fetcher(
-            self._in_progress, options=options, clock=clock, problems=self._problems, on_empty=self.stop
-        )
-        self._limits = Limits(options, self.quiet)
         self._is_renewed = False
-        self._hooked_at = float("-inf")  # monotonic: the last call of the `beat` hooks; for the heartbeat's thread
-        commands = of_worker(identity, options.queue_names)
-        self._self_check = SelfCheck(redis, commands, clock=clock, problems=self._problems)
-        self._delayed = Delayed(redis)
-        self._register = WorkerRegister(redis)
-        self._description = WorkerDescription(
-            self._fetcher, options, identity=identity, clock=clock, problems=self._problems
-        )
-        self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
-        self._job_threads: list[threading.Thread] = []
         self._cut_short = False
-        self._entry_errors = EntryErrors(clock, self._problems)
-        self._queues = self._problems.part("queues")
-        self._started = clock.now().timestamp()
-        outcomes = FiringOutcomes(redis, clock=clock, problems=self._problems)
+        self._job_threads: list[threading.Thread] = []
+        self._callbacks = Callbacks()
+        self._problems = problems = Problems(clock=clock, on_fatal=self.stop, on_error=self._callbacks.report)
+        self._register = WorkerRegister(redis)
+        self._delayed = Delayed(redis, problems)
+        in_progress = InProgress(redis, identity, options.dead, problems=problems)
+        self._fetcher = Fetcher(in_progress, options=options, clock=clock, problems=problems, on_empty=self.stop)
+        self._moves = JobMoves(in_progress, self._fetcher.claims, clock=clock, problems=problems)
+        self._watchdog = Watchdog(self._fetcher, redis_answers=self._redis_answers, clock=clock)
+        self._limits = Limits(options, self.quiet)
+        outcomes = FiringOutcomes(redis, clock=clock, problems=problems)
         counters = [self._limits.note] if options.max_jobs else []
         self._listeners = (METRICS.note, outcomes.note, *counters, *listeners)
-        self._moves = JobMoves(self._in_progress, self._fetcher.claims, clock=clock, problems=self._problems)
-        self._clock_watch = ClockWatch(post.home if post else redis, clock=clock)
-        self._lost_children = LostChildren(post.home if post else redis, self._identity, clock=clock)
-        self._duties = Duties(
-            redis, self._named_duties(), self._entry_errors, problems=self._problems, clock=clock
-        )
+        commands = of_worker(identity, options.queue_names)
+        self._self_check = SelfCheck(redis, commands, clock=clock, problems=problems)
 
     def run(self) -> None:
         """Work until `stop` is called and the jobs that run have ended, or been put back.
@@ -130,7 +115,7 @@ class Worker:
         if self._options.burst:
             scheduled.poll()
         self._start_jobs()
-        heartbeat = self._heartbeat()  # before any job is taken: it counts the silence from now on
+        heartbeat = self._make_heartbeat()  # before any job is taken: it counts the silence from now on
         self._start(self._fetcher.run, "fetcher")
         beating = self._start(lambda: heartbeat.run(self._stopped), "heartbeat")
         self._start(lambda: scheduled.run(self._stop_asked), "scheduled")
@@ -299,7 +284,7 @@ class Worker:
         """Leave Redis as a worker should that has ended."""
         try:
             self._put_back()
-            METRICS.flush(self._redis, self._clock.now())
+            self._flush_metrics()
             self._stopped.set()
             beating.join(BEAT_PATIENCE_SECONDS)
             self._register.leave(self._identity)
@@ -315,11 +300,15 @@ class Worker:
             logger.warning("Putting %d unfinished jobs back into their queues", len(cut))
         self._fetcher.give_back_all()
 
-    def _heartbeat(self) -> Heartbeat:
+    def _make_heartbeat(self) -> Heartbeat:
+        description = WorkerDescription(
+            self._fetcher, self._options, identity=self._identity, clock=self._clock, problems=self._problems
+        )
+        duties = Duties(self._redis, self._named_duties(), problems=self._problems, clock=self._clock)
         return Heartbeat(
             self._register,
             self._identity,
-            BeatTasks(self._describe, self._obey, self._duties.do, self._recover),
+            BeatTasks(partial(self._describe, description), self._obey, duties.do, self._recover),
             beat_seconds=self._options.beat_seconds,
             clock=self._clock,
             problems=self._problems,
@@ -332,7 +321,7 @@ class Worker:
             clock=self._clock,
             own=self._identity,
             dead=self._options.dead,
-            entry_errors=self._entry_errors,
+            problems=self._problems,
             died=self._callbacks.died,
         )
 
@@ -341,9 +330,9 @@ class Worker:
         lately = self._clock.monotonic() - self._options.expires_seconds
         return bool(self._link and self._link.has_beaten_since(lately)) or answers(self._redis)
 
-    def _describe(self, rtt_us: int) -> Beat:
+    def _describe(self, description: WorkerDescription, rtt_us: int) -> Beat:
         self._keep_redis_time()
-        return self._description.beat(rtt_us)
+        return description.beat(rtt_us)
 
     def _keep_redis_time(self) -> None:
         """Follow Redis's clock: by it the other workers decide that this worker is dead."""
@@ -352,35 +341,26 @@ class Worker:
 
     def _named_duties(self) -> Mapping[str, Callable[[], object]]:
         """The duties of each heartbeat, by their names in the log."""
+        home = self._post.home if self._post else self._redis
+        queues, started = self._problems.part("queues"), self._clock.now().timestamp()
         return {
-            "hooks": self._call_beat_hooks,
+            "hooks": partial(self._callbacks.beat, self._clock, self._options.expires_seconds),
             "metrics": self._flush_metrics,
-            "watching the clock": self._clock_watch.look,
-            "queues without a worker": self._look_for_unserved,
+            "watching the clock": ClockWatch(home, clock=self._clock).look,
+            "queues without a worker": lambda: queues.found(*unserved_problems(self._redis, started)),
             "parked jobs": self._release_parked,
             "limits": LimitChecks(self._redis, clock=self._clock).look,
             "cancelled jobs": partial(cancel_running, self._redis, self._fetcher.slots, clock=self._clock),
             "jobs to be settled": self._moves.retry_refused,
             **({"shard": self._post.renew} if self._post else {}),
-            "jobs of batches": self._lost_children.look,
+            "jobs of batches": LostChildren(home, self._identity, clock=self._clock).look,
         }
-
-    def _call_beat_hooks(self) -> None:
-        """As in Sidekiq: `heartbeat` after the first heartbeat and after a gap, `beat` after each."""
-        now = self._clock.monotonic()
-        if now - self._hooked_at > self._options.expires_seconds:
-            self._callbacks.fire("heartbeat")
-        self._hooked_at = now
-        self._callbacks.beat()
 
     def _flush_metrics(self) -> None:
         METRICS.flush(self._redis, self._clock.now())
 
-    def _look_for_unserved(self) -> None:
-        self._queues.found(*unserved_problems(self._redis, self._started))
-
     def _release_parked(self) -> None:
-        released = unpark(self._delayed, entry_errors=self._entry_errors)
+        released = unpark(self._delayed, problems=self._problems)
         if released:
             logger.info("Released %d parked jobs: this worker can run them", released)
 

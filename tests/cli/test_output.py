@@ -1,6 +1,7 @@
 import pytest
 
-from clock.cli.output import duration, table
+from clock.cli.output import table
+from clock.printable import duration
 
 
 def test_a_column_for_which_there_is_no_room_goes_below_its_row_and_is_wrapped_not_cut() -> None:
@@ -40,7 +41,16 @@ def test_what_a_terminal_would_obey_is_not_written_to_it() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s"), (0.004, "0.004 s"), (59.6, "60 s"), (60, "1 min"), (3_661, "1 h 1 min"), (172_800, "2 d")],
+    [
+        (0, "0 s"),
+        (0.004, "4 ms"),
+        (9.96, "10 s"),
+        (59.6, "60 s"),
+        (60, "1 min"),
+        (661, "11 min"),
+        (3_661, "1 h 1 min"),
+        (172_800, "2 d"),
+    ],
 )
 def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

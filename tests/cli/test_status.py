@@ -134,7 +134,7 @@ def test_events_are_listed_with_the_next_due_instant_in_their_zone(
     assert " 06:00:00 CE" in shown
     assert "2023-11-14 23:13:20 CET refused (its condition returned False)" in shown
     assert json.loads(clock("list", "--json").output)[0]["last"]["decision"] == "refused"
-    assert re.search(r"daily\.report  .*  refused \d+ d( \d+ h)? ago", clock("status").output)
+    assert re.search(r"daily\.report  .*  refused [\d,]+ d( \d+ h)? ago", clock("status").output)
 
 
 def test_a_list_too_wide_for_the_terminal_shows_its_long_values_below_each_event(

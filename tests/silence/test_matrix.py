@@ -66,8 +66,8 @@ def quick() -> Iterator[None]:
         patch.setattr("clock.ticker.ticker.RETRY_SECONDS", (0.2, 0.4))
         patch.setattr("clock.worker.fetching.fetcher.RETRY_SECONDS", (0.2, 0.4))
         patch.setattr("clock.ticker.heartbeat.BEAT_SECONDS", 0.5)
-        patch.setattr("clock.worker.maintenance.entry_errors.EVERY_SECONDS", 1.0)
-        patch.setattr("clock.worker.maintenance.duties.EVERY_SECONDS", 0.5)
+        patch.setattr("clock.problems.ENTRY_SECONDS", 1.0)
+        patch.setattr("clock.worker.maintenance.duties.ENTRY_SECONDS", 0.5)
         patch.setattr("clock.inspection.processes.LATE_SECONDS", 3.0)
         patch.setattr("clock.store.server.checks.self_check.LOOK_SECONDS", 0.3)
         yield

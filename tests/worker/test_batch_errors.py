@@ -11,9 +11,12 @@ from clock import Batch, Job
 from clock.clocks import SystemClock
 from clock.inspection import FoundJob, QueueJobs, WaitingSet
 from clock.job.push.client import using_clock
+from clock.problems import Problems
 from clock.store import keys, repairs
 from clock.store.jobs.delayed import Delayed
 from clock.store.jobs.flow import batches
+from clock.store.jobs.in_progress import InProgress
+from clock.store.jobs.moves import Claimed, Move
 from clock.testing import FakeClock
 from clock.worker.maintenance.lost_children import LostChildren
 from clock.worker.maintenance.recovery import recover
@@ -89,11 +92,26 @@ def test_a_job_moves_and_its_batchs_wrong_key_is_named(
 ) -> None:
     move(redis, child)
 
-    [line] = [record for record in caplog.records if record.name == "clock.redis"]
+    [line] = [record for record in caplog.records if record.name == "clock.problems"]
     assert "was not noted in its batch" in line.getMessage()
     assert f"the key {keys.BATCHES} holds a string and should hold a hash" in line.getMessage()
     bid, jid = (json.loads(child)[name] for name in ("bid", "jid"))
     assert redis.zrange(keys.BATCH_CHILDREN, 0, -1) == [f"{bid}/p/{jid}".encode()]  # so the check will find it
+
+
+def test_the_error_is_listed_among_the_problems_of_the_process(
+    redis: Redis, child: bytes, fake_clock: FakeClock
+) -> None:
+    problems = Problems(clock=fake_clock)
+    redis.zadd("retry", {child: 1})
+
+    Delayed(redis, problems).release("retry", [(child, "default", child)])
+    InProgress(redis, "me", problems=problems).put_back(
+        [Move(Claimed(1, "default", child), "queue", "default", child)]
+    )
+
+    assert [keys.BATCHES in problem.text for problem, _ in problems.lasting] == [True]
+    assert problems.blocking == []
 
 
 def test_members_that_no_clock_wrote_do_not_hide_a_lost_job(

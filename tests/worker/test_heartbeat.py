@@ -16,7 +16,6 @@ from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.testing import FakeClock
 from clock.worker.heartbeat.heartbeat import GRACE_BEATS, SHOWN_BYTES, BeatTasks, Heartbeat, resident_kb, shown
 from clock.worker.maintenance.duties import Duties
-from clock.worker.maintenance.entry_errors import EntryErrors
 from clock.worker.options import MISSED_BEATS
 
 BEAT_SECONDS = 5.0
@@ -202,7 +201,7 @@ def test_a_duty_that_raises_is_reported_and_the_others_are_done(
     done: list[str] = []
     problems = Problems(clock=fake_clock)
     named: dict[str, Callable[[], object]] = {"first": lambda: [][1], "second": lambda: done.append("second")}
-    duties = Duties(redis, named, EntryErrors(fake_clock, problems), problems=problems, clock=fake_clock)
+    duties = Duties(redis, named, problems=problems, clock=fake_clock)
 
     duties.do()
 

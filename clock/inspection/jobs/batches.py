@@ -9,6 +9,7 @@ from itertools import islice
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.job.payload import Payload, decode
+from clock.printable import shortened_list
 from clock.store import Redis, keys, listing
 from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow import unique_locks
@@ -16,7 +17,6 @@ from clock.store.jobs.flow.batches import Child, Correction, Event
 
 OPEN_TOO_LONG_MS = 3_600_000
 SECONDS = 60.0  # of a deep check, at most
-NAMED = 10  # batches or jobs in one finding
 CALLBACKS: tuple[Event, ...] = ("success", "complete", "death")
 
 
@@ -86,11 +86,11 @@ def open_batches(redis: Redis, now_ms: int) -> Iterator[Finding]:
     if not found:
         yield Finding("batches", Grade.GOOD, "none has been open for more than an hour")
         return
-    named = ", ".join(f"{bid} of job {one.opener}" if one.opener else bid for bid, one in found[:NAMED])
+    named = shortened_list([f"{bid} of job {one.opener}" if one.opener else bid for bid, one in found])
     yield Finding(
         "batches",
         Grade.WARNING,
-        f"open for more than an hour: {named}{_more(len(found))}",
+        f"open for more than an hour: {named}",
         "retry the job that opened it, or seal it by hand: clock batches BID --seal",
     )
 
@@ -143,11 +143,11 @@ def children_finding(redis: Redis, now_ms: int) -> Finding:
     found = wrong_children(redis, now_ms)
     if not found:
         return Finding("batches", Grade.GOOD, "the pending jobs of each batch are in Redis")
-    named = ", ".join(f"{one.jid} of {one.bid} ({one.status})" for one in found[:NAMED])
+    named = shortened_list([f"{one.jid} of {one.bid} ({one.status})" for one in found])
     return Finding(
         "batches",
         Grade.WARNING,
-        f"pending jobs that are lost, or living jobs that are not pending: {named}{_more(len(found))}",
+        f"pending jobs that are lost, or living jobs that are not pending: {named}",
         "another program moved these jobs; a worker corrects lost ones within minutes, "
         "or now: clock doctor --deep --repair",
     )
@@ -156,7 +156,3 @@ def children_finding(redis: Redis, now_ms: int) -> Finding:
 def correct_children(redis: Redis, now_ms: int) -> int:
     """Correct what `children_finding` reports; how many jobs. Raises StoreUnavailable."""
     return stored.correct(redis, wrong_children(redis, now_ms), now_ms=now_ms)
-
-
-def _more(count: int) -> str:
-    return f" and {count - NAMED} more" if count > NAMED else ""

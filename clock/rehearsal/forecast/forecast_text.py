@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from html import escape
 
+from clock.printable import shortened_list
 from clock.rehearsal.forecast.forecast import Forecast, Minute
 
 SHOWN = 20  # events, names
@@ -156,8 +157,7 @@ def _hour(part: float, begin: float, end: float, zone: tzinfo) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return shortened_list(names, SHOWN)
 
 
 def _at(at: datetime, zone: tzinfo | None) -> str:

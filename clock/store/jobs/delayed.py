@@ -10,6 +10,8 @@ from typing import Any
 from redis import Redis
 
 from clock.errors import StoreError
+from clock.printable import shortened_list
+from clock.problems import Problems
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.jobs.flow.batch_errors import BatchErrors
@@ -34,23 +36,21 @@ class CannotMove(StoreError):
         self.keys = sorted({text(key) for key in wrong})
 
     def __str__(self) -> str:
-        more = len(self.keys) - MOST_NAMED
-        shown = ", ".join(map(repr, self.keys[:MOST_NAMED])) + (f" and {more} more" if more > 0 else "")
         return (
             "jobs cannot be moved to their queues, because these keys are not lists (WRONGTYPE): "
-            f"{shown}. Another program wrote them; delete them."
+            f"{shortened_list(list(map(repr, self.keys)), MOST_NAMED)}. Another program wrote them; delete them."
         )
 
 
 class Delayed:
     """The sorted sets of delayed jobs, and the lists of parked ones."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, problems: Problems | None = None) -> None:
         self._redis = redis
         self._release = script(redis, "release")
         self._unpark = script(redis, "unpark")
         self._page = PageSize()
-        self._batch_errors = BatchErrors(redis)
+        self._batch_errors = BatchErrors(redis, problems)
 
     def due(self, where: str, now: float) -> list[bytes]:
         """Some payloads due at `now` (float seconds), `BATCH` at most, the earliest first; empty: nothing is due.

@@ -17,6 +17,7 @@ from redis.exceptions import NoScriptError
 
 from clock.clocks import to_ms
 from clock.errors import StoreError
+from clock.problems import Problems
 from clock.store import keys
 from clock.store.jobs import cancellations
 from clock.store.jobs.blocking_wait import BlockingWait
@@ -50,6 +51,7 @@ class InProgress:
         identity: str,
         dead: DeadLimits = DEFAULT_LIMITS,
         *,
+        problems: Problems | None = None,
         counts_by_redis_time: bool = True,
     ) -> None:
         """`counts_by_redis_time`: rates do; False: by the `now` of claims, as tests simulate time."""
@@ -64,7 +66,7 @@ class InProgress:
         self.paused: frozenset[str] = frozenset()  # those of the queues of the last claim from which none is taken
         self.some_are_cancelled = False  # whether there were cancelled jobs at the last claim
         self._wait = BlockingWait(redis)
-        self._batch_errors = BatchErrors(redis)
+        self._batch_errors = BatchErrors(redis, problems)
         self._claim = script(redis, "claim")
         self._set_aside = script(redis, "set_aside")
         self._put_back = script(redis, "put_back")

@@ -12,6 +12,7 @@ from operator import itemgetter
 
 from clock.clocks import Clock, from_ms, to_ms
 from clock.errors import StoreError
+from clock.printable import shortened_list
 from clock.problems import Problem, Problems
 from clock.store.ledger.decision import Decision, Verdict, Verdicts
 from clock.store.ledger.entry import Origin
@@ -224,10 +225,10 @@ class DecisionBuffer:
 
 
 def _unstored(events: Sequence[str]) -> Problem:
-    more = f" and {len(events) - 1} more" if len(events) > 1 else ""
+    named = shortened_list(list(map(repr, events)), 1)
     return Problem(
         "wrong_type",
-        f"Jobs of {events[0]!r}{more} cannot be stored: one of their keys (queues, schedule, queue:*) has the "
+        f"Jobs of {named} cannot be stored: one of their keys (queues, schedule, queue:*) has the "
         "wrong type. Another program wrote it: clock doctor names the key. Rename or delete it.",
         is_retried=True,
     )

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
+from clock.printable import duration
 from clock.web.charts.charts import nice_top
 from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, framed
-from clock.web.formatting import length
 
 LEAST = 4.0  # units: a failure among thousands is still seen
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
@@ -51,7 +51,7 @@ def distribution(times: Sequence[tuple[float, int]], label: str) -> Markup:
 
 def _upper(times: Sequence[tuple[float, int]], place: int) -> str:
     end = times[place][0]
-    return f"over {length(times[place - 1][0])}" if end == float("inf") else f"up to {length(end)}"
+    return f"over {duration(times[place - 1][0])}" if end == float("inf") else f"up to {duration(end)}"
 
 
 def sparkline(values: Sequence[int], label: str) -> Markup:

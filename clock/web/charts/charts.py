@@ -7,7 +7,7 @@ from statistics import median
 
 from markupsafe import Markup, escape
 
-from clock.web.formatting import length
+from clock.printable import duration
 
 WIDTH, HEIGHT = 348, 120
 LEFT, TOP, BOTTOM = 44, 8, 104
@@ -23,7 +23,7 @@ def dots(runs: Sequence[tuple[float, bool]], label: str) -> Markup:
         for place, (took, failed) in enumerate(runs)
     )
     middle = median(took for took, _ in runs)
-    words = escape(f"{label}: {length(middle)} / {length(max(took for took, _ in runs))}")
+    words = escape(f"{label}: {duration(middle)} / {duration(max(took for took, _ in runs))}")
     return Markup(  # noqa: S704  # the dashboard's own numbers; the label is escaped
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{words}">'
         f"{_scale(top)}{drawn}</svg>"
@@ -48,5 +48,5 @@ def _scale(top: float) -> str:
     for part in (1.0, 0.5, 0.0):
         y = BOTTOM - (BOTTOM - TOP) * part
         lines.append(f'<path class="axis" d="M{LEFT} {y + 0.5:g}H{WIDTH}"/>')
-        lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(length(top * part))}</text>')
+        lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(duration(top * part))}</text>')
     return "".join(lines)

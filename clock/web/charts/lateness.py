@@ -9,12 +9,12 @@ from math import log10
 from markupsafe import Markup, escape
 
 from clock.inspection.jobs.metrics import Lateness
+from clock.printable import duration
 from clock.web.charts.charts import BOTTOM as LOW
 from clock.web.charts.charts import HEIGHT as TALL
 from clock.web.charts.charts import LEFT, TOP
 from clock.web.charts.charts import WIDTH as WIDE
 from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, framed
-from clock.web.formatting import length
 
 #: Lateness in ms at which the scale has lines.
 LINES_MS = (1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000)
@@ -41,7 +41,7 @@ def lateness_chart(series: Sequence[tuple[datetime, Lateness]], stretch: Stretch
         f'<path class="late-{name}" d="{"".join(found)}"/>'
         for name, found in (("p95", most), ("p50", half), ("max", maximum))
     )
-    return framed(inner, [(_part(ms, top), length(ms / 1000)) for ms in LINES_MS if ms <= top], stretch, label)
+    return framed(inner, [(_part(ms, top), duration(ms / 1000)) for ms in LINES_MS if ms <= top], stretch, label)
 
 
 def late_dots(runs: Sequence[tuple[int, str, str]], label: str) -> Markup:
@@ -68,7 +68,7 @@ def _scale(top: int) -> str:
             continue
         last = y
         lines.append(f'<path class="axis" d="M{LEFT} {y + 0.5:g}H{WIDE}"/>')
-        lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(length(ms / 1000))}</text>')
+        lines.append(f'<text x="{LEFT - 6}" y="{y + 4:g}" text-anchor="end">{escape(duration(ms / 1000))}</text>')
     return "".join(lines)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import EventRow, event_history
 from clock.inspection.events.why import periods_of, recorded, why
+from clock.printable import duration
 from clock.web.charts.strips import kind_of
-from clock.web.formatting import length, local
+from clock.web.formatting import local
 from clock.web.input.inputs import limited
 from clock.web.page import NotFound, Page, Show, Visit
 
@@ -122,7 +123,7 @@ def _marks(visit: Visit, row: EventRow) -> list[tuple[Mapping[str, Any], str, st
         due = from_ms(record["due"])
         at = f"{due.astimezone(row.zone):%Y-%m-%d %H:%M:%S}"
         words = visit.texts(f"decision.{kind_of(record)}")
-        late = f", {length(record['late_ms'] / 1000)} late" if record.get("late_ms") else ""
+        late = f", {duration(record['late_ms'] / 1000)} late" if record.get("late_ms") else ""
         title = f"{local(due, row.zone, visit.now, exact=True)}: {words}{late}"
         found.append((record, visit.request.link("/why", name=row.name, at=at), title))
     return found
@@ -144,7 +145,7 @@ def _late(visit: Visit, row: EventRow, records: Sequence[Mapping[str, Any]]) -> 
             at = local(from_ms(record["due"]), row.zone, visit.now, exact=True)
             words = visit.texts(f"decision.{kind}")
             found.append(
-                (max(0, late), kind, visit.texts("lateness.dot", at=at, words=words, length=length(late / 1000)))
+                (max(0, late), kind, visit.texts("lateness.dot", at=at, words=words, length=duration(late / 1000)))
             )
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from clock.inspection.events.releases import release_changes
-from clock.inspection.jobs.metrics import SPANS, Lateness, figures, lateness, run_times
+from clock.inspection.jobs.metrics import SPANS, Figures, Lateness, figures, lateness, run_times
 from clock.web.charts.plot import Stretch
 from clock.web.input.inputs import choice
 from clock.web.page import Page, Show, Visit
@@ -33,13 +33,8 @@ def show(visit: Visit) -> Page:
         json=lambda: {
             "span": name,
             "class": job_class or None,
-            "classes": [asdict(one) for one in found.classes[:MOST_CLASSES]],
-            "series": [
-                {"at": at.isoformat(), "processed": ran, "failed": failed} for at, ran, failed in found.series
-            ],
-            "lateness": [
-                {"at": at.isoformat(), "runs": one.runs, **_quantiles(one)} for at, one in late if one.runs
-            ],
+            **_figures_as_json(found),
+            "lateness": [_lateness_as_json(at, one) for at, one in late if one.runs],
             "run_times": [{"seconds": end, "count": count} for end, count in times],
             "releases": [{"at": one.at.isoformat(), "release": one.release} for one in releases],
         },
@@ -63,8 +58,14 @@ def show(visit: Visit) -> Page:
     )
 
 
-def _quantiles(one: Lateness) -> Mapping[str, int]:
-    return {"p50_ms": one.quantile(0.5), "p95_ms": one.quantile(0.95), "max_ms": one.max_ms}
+def _figures_as_json(found: Figures) -> Mapping[str, object]:
+    series = [{"at": at.isoformat(), "processed": ran, "failed": failed} for at, ran, failed in found.series]
+    return {"classes": [asdict(one) for one in found.classes[:MOST_CLASSES]], "series": series}
+
+
+def _lateness_as_json(at: datetime, one: Lateness) -> Mapping[str, object]:
+    quantiles = {"p50_ms": one.quantile(0.5), "p95_ms": one.quantile(0.95), "max_ms": one.max_ms}
+    return {"at": at.isoformat(), "runs": one.runs, **quantiles}
 
 
 def _together(late: Sequence[tuple[datetime, Lateness]]) -> Lateness:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 
 from clock.clocks import Clock
 from clock.errors import StoreUnavailable
-from clock.problems import Problems
+from clock.problems import ENTRY_SECONDS, Problems
 from clock.store import Redis
 from clock.store.key_types import wrong_keys
-from clock.worker.maintenance.entry_errors import EVERY_SECONDS, EntryErrors
 
 
 class Duties:
@@ -19,7 +18,6 @@ class Duties:
         self,
         redis: Redis,
         duties: Mapping[str, Callable[[], object]],
-        entry_errors: EntryErrors,
         *,
         problems: Problems,
         clock: Clock,
@@ -27,7 +25,7 @@ class Duties:
         self._redis = redis
         named = {**duties, "keys": self._name_wrong_keys}
         self._duties = [(problems.part(name), duty) for name, duty in named.items()]
-        self._entry_errors = entry_errors
+        self._problems = problems
         self._clock = clock
         self._named_at = float("-inf")  # monotonic
 
@@ -45,8 +43,8 @@ class Duties:
 
     def _name_wrong_keys(self) -> None:
         now = self._clock.monotonic()
-        if now - self._named_at < EVERY_SECONDS:
+        if now - self._named_at < ENTRY_SECONDS:
             return
         self._named_at = now
         for wrong in wrong_keys(self._redis):
-            self._entry_errors.error("In Redis, %s: another program wrote it; rename or delete it", wrong)
+            self._problems.entry("In Redis, %s: another program wrote it; rename or delete it", wrong)

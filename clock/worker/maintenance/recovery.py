@@ -20,7 +20,7 @@ from clock.job import registry
 from clock.job.encryption import has_key_of
 from clock.job.flow.unique import lock_pair
 from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
-from clock.problems import FATAL
+from clock.problems import FATAL, Problems
 from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
 from clock.store.jobs.delayed import CannotMove as CannotUnpark
@@ -29,7 +29,6 @@ from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.store.jobs.worker_register import End, WorkerRegister
 from clock.worker.maintenance.deaths import deaths_of, forget_deaths, note_death
-from clock.worker.maintenance.entry_errors import EntryErrors
 from clock.worker.running.processor import UnreadablePayload, parse, wrapped
 from clock.worker.running.retry import noted
 
@@ -58,7 +57,7 @@ def recover(
     clock: Clock,
     own: str = "",
     dead: DeadLimits = DEFAULT_LIMITS,
-    entry_errors: EntryErrors | None = None,
+    problems: Problems | None = None,
     died: Died = worker_hooks.died,
 ) -> int:
     """Put the jobs of dead workers back. Returns how many. `died` is called for jobs that go to `dead`.
@@ -67,10 +66,12 @@ def recover(
     next call does the rest; the dead workers take turns, so large jobs of one do not delay the jobs of the others.
     Raises StoreUnavailable.
     """
-    now, started, entry_errors = clock.now(), clock.monotonic(), entry_errors or EntryErrors(clock)
+    now, started, problems = clock.now(), clock.monotonic(), problems or Problems(clock=clock)
     register = WorkerRegister(redis)
     turns = deque(
-        _DeadWorker(InProgress(redis, identity, dead), identity, end, register, clock, entry_errors, died)
+        _DeadWorker(
+            InProgress(redis, identity, dead, problems=problems), identity, end, register, clock, problems, died
+        )
         for identity, end in register.expired(now).items()
         if identity != own
     )
@@ -82,7 +83,7 @@ def recover(
         except StoreUnavailable:
             raise
         except StoreError as error:  # a key of a wrong type: other workers' jobs must not wait for it
-            entry_errors.error("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
+            problems.entry("Could not read the jobs of the dead worker %s: %s", worker.identity, error)
             continue
         if moved is not None:
             count += moved
@@ -100,7 +101,7 @@ class _DeadWorker:
         end: End,
         register: WorkerRegister,
         clock: Clock,
-        entry_errors: EntryErrors,
+        problems: Problems,
         died: Died,
     ) -> None:
         self._died = died
@@ -109,7 +110,7 @@ class _DeadWorker:
         self._register = register
         self._in_progress = in_progress
         self._clock = clock
-        self._entry_errors = entry_errors
+        self._problems = problems
         self._steps: Iterator[list[tuple[Claimed, bytes]]] | None = None
         self._marked: set[bytes] = set()
         self._moved = 0
@@ -128,7 +129,7 @@ class _DeadWorker:
         try:
             moved = self._in_progress.put_back(moves, if_dead_at=now)
         except CannotMove as stuck:
-            self._entry_errors.error("Dead worker %s: %s", self.identity, stuck)
+            self._problems.entry("Dead worker %s: %s", self.identity, stuck)
             moved = len(moves) - len(stuck.moves)
         self._moved += moved
         for payload, error in killed if moved else ():
@@ -147,23 +148,23 @@ class _DeadWorker:
         except StoreUnavailable:
             raise
         except StoreError as error:  # then no job of it is known to have run; each gets another try
-            self._entry_errors.error("The dead worker %s: %s", self.identity, error)
+            self._problems.entry("The dead worker %s: %s", self.identity, error)
             return set()
 
 
-def unpark(delayed: Delayed, *, entry_errors: EntryErrors | None = None) -> int:
+def unpark(delayed: Delayed, *, problems: Problems | None = None) -> int:
     """Release parked jobs whose class and encryption key are known here; how many. Raises StoreUnavailable."""
-    entry_errors = entry_errors or EntryErrors(SystemClock())
+    problems = problems or Problems(clock=SystemClock())
     count = 0
     try:
         for name in filter(_can_run, delayed.parked_classes()):
-            count += _unpark_class(delayed, name, entry_errors)
+            count += _unpark_class(delayed, name, problems)
     except StoreUnavailable:
         raise
     except StoreError as error:
         if error.cause in FATAL:  # at the start it ends the worker
             raise
-        entry_errors.error("Could not read parked jobs: %s", error)
+        problems.entry("Could not read parked jobs: %s", error)
     return count
 
 
@@ -172,7 +173,7 @@ def _can_run(name: str) -> bool:
     return registry.knows(name) or has_key_of(name)
 
 
-def _unpark_class(delayed: Delayed, name: str, entry_errors: EntryErrors) -> int:
+def _unpark_class(delayed: Delayed, name: str, problems: Problems) -> int:
     """Go once through the parked jobs of a class, the oldest first; how many were released. Raises StoreError."""
     count, ahead = 0, delayed.count_parked(name)
     while ahead > 0 and (payloads := delayed.parked(name)[-ahead:]):
@@ -180,7 +181,7 @@ def _unpark_class(delayed: Delayed, name: str, entry_errors: EntryErrors) -> int
         try:
             count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
         except CannotUnpark as error:
-            entry_errors.error("Parked class %s: %s", name, error)
+            problems.entry("Parked class %s: %s", name, error)
             count += error.moved
     return count
 

@@ -15,7 +15,6 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job.payload import decode, encode_again, queue_of, seconds
 from clock.problems import Problems
 from clock.store.jobs.delayed import LOOK_SECONDS, STUCK_SECONDS, WAITING, CannotMove, Delayed, Nearer, earliest
-from clock.worker.maintenance.entry_errors import EntryErrors
 
 BUSY_SECONDS = 0.02  # between looks at a job that is due and that another worker moves
 
@@ -32,7 +31,7 @@ class ScheduledJobs:
         self._delayed = delayed
         self._nearer = nearer
         self._clock = clock
-        self._entry_errors = EntryErrors(clock, problems)
+        self._problems = problems
         self._next_due = math.inf  # float seconds: when the first job was due at the last look
 
     def run(self, stop: threading.Event) -> None:
@@ -82,7 +81,7 @@ class ScheduledJobs:
         try:
             return self._delayed.release(where, jobs, again=now + STUCK_SECONDS)
         except CannotMove as error:
-            self._entry_errors.error("In %r %s Retrying every %g s.", where, error, STUCK_SECONDS)
+            self._problems.entry("In %r %s Retrying every %g s.", where, error, STUCK_SECONDS)
             return error.moved
 
 

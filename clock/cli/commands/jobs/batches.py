@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from clock.api import Batches, BatchRef
 from clock.cli.job_arguments import limit_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.inspection.jobs.batches import BatchView
 
 
@@ -55,9 +54,7 @@ def _show_all(found: Sequence[BatchView], limit: int, as_json: bool) -> None:
         echo("No batches.")
     else:
         names = ["batch", "state", "jobs", "done", "pending", "failed", "opened", "description"]
-        echo_table(names, [_row(view) for view in found[:limit]])
-        if len(found) > limit:
-            echo(f"... and {len(found) - limit} more; use --limit to show them")
+        echo_table(names, [_row(view) for view in found[:limit]], max(0, len(found) - limit))
 
 
 def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None:
@@ -67,24 +64,19 @@ def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None
         return
     echo(f"{view.bid}: {view.state}, {view.done} of {view.total} jobs done, {view.pending} pending")
     for event, at in sorted(view.fired.items(), key=lambda item: item[1]):
-        echo(f"{event}: {_date(at)}")
+        echo(f"{event}: {utc(at / 1000)}")
     for name, value in (("parent", view.parent), ("opened by job", view.opener), ("about", view.description)):
         if value:
             echo(f"{name}: {value}")
     if failed:
-        echo_table(["jid", "ended", "class"], [(child.jid, child.how, child.class_name) for child in failed])
-        if view.failed > limit:
-            echo(f"... and {view.failed - limit} more; use --limit to show them")
+        rows = [(child.jid, child.how, child.class_name) for child in failed]
+        echo_table(["jid", "ended", "class"], rows, max(0, view.failed - limit))
 
 
 def _row(view: BatchView) -> tuple[object, ...]:
     counts = (view.total, view.done, view.pending, view.failed)
-    return (view.bid, view.state, *counts, _date(view.created_ms), view.description)
+    return (view.bid, view.state, *counts, utc(view.created_ms / 1000), view.description)
 
 
 def _as_json(view: BatchView) -> dict[str, object]:
     return {**asdict(view), "total": view.total}
-
-
-def _date(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -26,10 +26,11 @@ from clock.cli.job_arguments import (
 )
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo, json_option
+from clock.cli.output import echo, json_option
 from clock.cli.times import later
 from clock.inspection import trim_dead
 from clock.job.payload import seconds
+from clock.printable import duration
 from clock.store.jobs.dead import DeadLimits
 
 

@@ -50,9 +50,7 @@ def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> Non
         echo("No limits are in use.")
     else:
         rows = [(view.name, _maximum(view), f"{view.holders:,}", f"{view.blocked:,}") for view in found[:limit]]
-        echo_table(["name", "maximum", "holders", "blocked"], rows)
-        if len(found) > limit:
-            echo(f"... and {len(found) - limit} more; use --limit to show them")
+        echo_table(["name", "maximum", "holders", "blocked"], rows, max(0, len(found) - limit))
 
 
 @limits.command("show", short_help="Show what holds NAME, and what it holds back.")

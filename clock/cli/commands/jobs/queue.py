@@ -24,9 +24,10 @@ from clock.cli.job_arguments import (
 )
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import duration, echo, echo_json, echo_table, json_option
+from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.errors import ClockError
 from clock.job.payload import seconds
+from clock.printable import duration
 from clock.store import Redis
 
 

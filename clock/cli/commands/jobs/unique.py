@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -11,7 +10,7 @@ from clock.cli.groups import CommandGroup
 from clock.cli.job_arguments import confirm, limit_option, yes_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.store.jobs.flow import unique_locks
 
 
@@ -37,18 +36,8 @@ def list_command(limit: int, as_json: bool, **options: Any) -> None:
     elif not locks:
         echo("No locks.")
     else:
-        rows = [
-            (
-                lock.key,
-                lock.jid,
-                _date(lock.since_ms),
-                _date(lock.until_ms) if lock.until_ms else "its job has ended",
-            )
-            for lock in locks[:limit]
-        ]
-        echo_table(["key", "jid", "since", "until"], rows)
-        if len(locks) > limit:
-            echo(f"... and {len(locks) - limit} more; use --limit to show them")
+        rows = [(lock.key, lock.jid, utc(lock.since_ms / 1000), _until(lock.until_ms)) for lock in locks[:limit]]
+        echo_table(["key", "jid", "since", "until"], rows, max(0, len(locks) - limit))
 
 
 @unique.command(short_help="Free the lock KEY.")
@@ -70,8 +59,4 @@ def free(ctx: click.Context, /, key: str, yes: bool, **options: Any) -> None:
 
 
 def _until(ms: int) -> str:
-    return _date(ms) if ms else "its job has ended"
-
-
-def _date(ms: int) -> str:
-    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return utc(ms / 1000) if ms else "its job has ended"

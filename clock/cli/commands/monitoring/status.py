@@ -15,7 +15,7 @@ import click
 
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
-from clock.cli.output import Styled, duration, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
+from clock.cli.output import Styled, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.timetables import timetable_if_any
 from clock.clocks import from_ms
 from clock.config import Config
@@ -23,6 +23,7 @@ from clock.errors import StoreUnavailable
 from clock.inspection import EventView, Status, WorkerView
 from clock.inspection import status as look
 from clock.inspection.events.schedules import with_stored_events
+from clock.printable import duration
 from clock.shutdown import handling
 from clock.store import Redis
 from clock.store.server.opening import redis_location
