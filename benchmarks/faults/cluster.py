@@ -10,8 +10,9 @@ the other nodes. And there are partitions: a primary does not get the packets of
 does not get those of a primary, or a primary is cut off from the other nodes.
 
 The long form is `--seconds 3600`; `--faults 4` ends after so many. It needs `redis-server` 7, and root for
-`--hosts`. It exits 1 if a run of the clock is missed; with `--durable 1` also if a run is decided twice or a
-confirmed push is lost. Without it, Redis loses what it had not replicated, and that is counted.
+`--hosts`. It prints the time of each fault and of each lost push; with `--hosts` the nodes' logs are beside that
+of the processes. It exits 1 if a run of the clock is missed; with `--durable 1` also if a run is decided twice or
+a confirmed push is lost. Without it, Redis loses what it had not replicated, and that is counted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +55,17 @@ class NoteJob(Job):
         """Nothing: the application's own class runs."""
 
 
-class ShardedPushes(Pushes):
-    """Pushes that are spread over shards."""
+class ClientPushes(Pushes):
+    """Pushes by the client, which spreads them over the shards; and when each was confirmed."""
+
+    def __init__(self, url: str) -> None:
+        self.confirmed_at: dict[str, str] = {}
+        super().__init__(url)
 
     def push(self, redis: Redis, what: str) -> None:
         """Push one job by the client."""
         NoteJob.set(jid=what).perform_async(what)
+        self.confirmed_at[what] = now()
 
 
 class Faults:
@@ -82,7 +89,9 @@ class Faults:
             number = self.done.total()  # each kind once, then at random
             fault = kinds[number] if number < len(kinds) else self._random.choice(kinds)
             self._space = self._random.choice(self._spaces)
+            print(f"{now()} {fault.__name__} {self._space} on {self._cluster.host_of(self._owner())}", flush=True)
             fault()
+            print(f"{now()} end of {fault.__name__}", flush=True)
             self.done[fault.__name__] += 1
             time.sleep(self._random.uniform(2, 5))
             self.note_decisions()
@@ -153,6 +162,11 @@ class Faults:
         self._hosts.cut(self._cluster.host_of(self._owner()), chain, others, seconds)
 
 
+def now() -> str:
+    """The time of day, to compare with the log of the processes."""
+    return f"{datetime.now(UTC):%H:%M:%S.%f}"[:-3]
+
+
 def start(folder: Path, url: str, shards: int) -> list[subprocess.Popen[bytes]]:
     """Write the application, and start its clocks and workers."""
     for name, text in (("lib/clock.py", CLOCK_FILE), ("jobs/__init__.py", ""), ("jobs/note_job.py", NOTE_JOB)):
@@ -210,11 +224,13 @@ def _members(node: Any, key: bytes) -> list[bytes]:
     return [*node.lrange(key, 0, -1)] if kind == b"list" else [*node.zrange(key, 0, -1)] if kind == b"zset" else []
 
 
-def report(faults: Faults, pushes: Pushes, notes: Path, durable: int) -> bool:
+def report(faults: Faults, pushes: ClientPushes, notes: Path, durable: int) -> bool:
     """Print what happened. False: a run was missed or decided twice, or a durable push was lost."""
     ran = runs(notes)
     doubled = [what for what, count in ran.items() if count > 1]
     lost, missed = set(pushes.done) - set(ran), gaps(sorted(set(firings(notes))))
+    for what in sorted(lost):
+        print(f"lost: {what}, confirmed at {pushes.confirmed_at[what]}")
     print(f"faults: {dict(faults.done)}")
     print(f"pushes: {len(pushes.done)} confirmed, {len(lost)} of them lost; {len(pushes.failed)} failed")
     decided = f"{len(missed)} missed, {len(faults.decided_twice)} decided twice"
@@ -225,10 +241,14 @@ def report(faults: Faults, pushes: Pushes, notes: Path, durable: int) -> bool:
     return not (is_lost or missed or (durable and faults.decided_twice))
 
 
-def starts(hosts: Hosts) -> list[Start]:
+def starts(hosts: Hosts, folder: Path) -> list[Start]:
     """How each node is started on its host."""
     return [
-        Start(address, hosts.on(number), ("--bind", address, "--protected-mode", "no"))
+        Start(
+            address,
+            hosts.on(number),
+            ("--bind", address, "--protected-mode", "no", "--logfile", f"{folder}/{address}.log"),
+        )
         for number, address in enumerate(hosts.addresses)
     ]
 
@@ -255,10 +275,10 @@ def main() -> None:
     servers, folder = Servers(), Path(tempfile.mkdtemp(prefix="clock-faults-"))
     notes, processes = folder / "notes", list[subprocess.Popen[bytes]]()
     try:
-        cluster = Cluster(servers, replicas=3, starts=starts(hosts) if hosts else None)
+        cluster = Cluster(servers, replicas=3, starts=starts(hosts, folder) if hosts else None)
         processes = start(folder, cluster.url, given.shards)
         os.environ["REDIS_URL"] = cluster.url
-        pushes = (ShardedPushes if given.shards > 1 else Pushes)(cluster.url)
+        pushes = ClientPushes(cluster.url)
         wait_for(lambda: len(firings(notes)) > 1 if notes.exists() else False)
         faults = Faults(cluster, given.seed, given.shards, hosts)
         faults.run(given.seconds, given.faults)

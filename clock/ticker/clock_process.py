@@ -18,6 +18,7 @@ from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.server.checks.eviction import warn_of_eviction
 from clock.store.server.checks.permissions import of_clock
+from clock.store.server.checks.replicas import warn_of_replicas
 from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.durable import durable_of
 from clock.ticker.heartbeat import Heartbeat
@@ -130,6 +131,7 @@ class ClockProcess:
         self._start(self._timetable_log.run, "timetable log")
         self._start(self._lateness_log.run, "lateness log")
         warn_of_eviction(self._redis)
+        warn_of_replicas(self._redis)
         self._leader.start()
         self._heartbeat.start()
         all_ended = self._ticker.run()

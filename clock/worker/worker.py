@@ -25,6 +25,7 @@ from clock.store.jobs.unserved_queues import unserved_problems
 from clock.store.jobs.worker_register import Beat, WorkerRegister
 from clock.store.server.checks.eviction import warn_of_eviction
 from clock.store.server.checks.permissions import of_worker
+from clock.store.server.checks.replicas import warn_of_replicas
 from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.connection import answers, server_time
 from clock.worker.callbacks import Callbacks
@@ -191,6 +192,7 @@ class Worker:
         with suppress(StoreUnavailable):  # each heartbeat releases them
             self._release_parked()
         warn_of_eviction(self._redis)
+        warn_of_replicas(self._redis)
         logger.info(
             "Starting worker %s: %d threads, queues %s, at most %d connections to Redis",
             self._identity,

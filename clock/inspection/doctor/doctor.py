@@ -6,12 +6,16 @@ Each finding has a grade and a cure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from clock.clocks import to_ms
+from clock.errors import StoreError
 from clock.inspection.doctor import blockers
 from clock.inspection.doctor.finding import Finding, Grade, findings_of
+from clock.inspection.doctor.replicas import replicas_findings
 from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.jobs.batches import open_batches
 from clock.inspection.jobs.limits import blocked_finding
@@ -21,7 +25,7 @@ from clock.store import Redis, listing, repairs
 from clock.store.server.checks.server_version import ServerVersion
 from clock.store.server.connection import SKEW_SECONDS, server_time
 from clock.store.server.namespace import namespace_of
-from clock.store.server.shards import every
+from clock.store.server.shards import every, names_of, shards_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
     """Make all checks. If Redis refuses one, that is a finding, too. Raises StoreUnavailable."""
     return [
         *findings_of("server", lambda: _of_server(redis, circumstances)),
+        *_of_other_servers(redis, circumstances),
         _tls(circumstances.url),
         _skew(circumstances.offset),
         *findings_of("permissions", lambda: blockers.permissions(redis)),
@@ -62,8 +67,29 @@ def _of_server(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
         yield Finding(fault.subject, Grade.BAD, fault.found, fault.advice)
     yield _eviction(redis, info)
     yield from _persistence(redis, info)
+    yield from replicas_findings(redis, info)
     yield _memory(info)
     yield _connections(info, circumstances.connections_per_worker)
+
+
+def _of_other_servers(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
+    """Bad findings and warnings about the servers of other shards. `shards` reports those without answer."""
+    if shards_of(redis) is None:
+        return
+    seen = {_run_id(redis)}
+    for name, place in zip(names_of(redis), every(redis), strict=True):
+        with suppress(StoreError):
+            run_id = _run_id(place)
+            if run_id in seen:
+                continue
+            seen.add(run_id)
+            for finding in findings_of("server", partial(_of_server, place, circumstances)):
+                if finding.grade is not Grade.GOOD:
+                    yield replace(finding, subject=f"{finding.subject} of {name}")
+
+
+def _run_id(redis: Redis) -> object:
+    return listing.server(redis).get("run_id")
 
 
 def _version(info: Mapping[str, object]) -> Finding:
