@@ -32,19 +32,20 @@ class Servers:
     """Starts servers, each with a folder of its own, and ends them all."""
 
     def __init__(self) -> None:
+        self.program = "redis-server"
         self._folder = Path(tempfile.mkdtemp(prefix="clock-servers-", dir="/tmp"))
         self._started: list[subprocess.Popen[bytes]] = []
         self._clients: list[Redis] = []
 
     def start(self, *options: str, tls: bool = False, **how: Any) -> Redis:
-        """Start a `redis-server` with these options; a connection to it, with further arguments `how`."""
+        """Start a server with these options; a connection to it, with further arguments `how`."""
         return self.start_by((), *options, tls=tls, **how)
 
     def start_by(self, by: Sequence[str], *options: str, tls: bool = False, **how: Any) -> Redis:
-        """Start a `redis-server` by a command, whose words come before the program."""
+        """Start a server by a command, whose words come before the program."""
         port = free_port()
         ports = ("--port", "0", "--tls-port", str(port)) if tls else ("--port", str(port))
-        self.launch("redis-server", *ports, "--save", "", *options, by=by)
+        self.launch(self.program, *ports, "--save", "", *options, by=by)
         return self._connected(port, **how)
 
     def start_sentinel(self, settings: str, *, tls: bool = False, **how: Any) -> Redis:

