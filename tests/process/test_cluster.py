@@ -25,6 +25,7 @@ SAID = (
     "this is a Redis Cluster (cluster mode on): write redis+cluster://HOST:6379 (with TLS rediss+cluster://) and "
     "set CLOCK_NAMESPACE=NAME."
 )
+BOTH = pytest.mark.parametrize("program", ["redis-server", get_binary_path()], ids=["redis", "embedded-valkey"])
 PAUSE_SECONDS = 0.02  # after each key of a slot that moves
 FIRINGS = 3  # after each change, before the next one
 
@@ -78,9 +79,13 @@ def test_a_user_that_may_not_ask_for_info_is_refused_as_well(node: Redis) -> Non
     assert not isinstance(caught.value, StoreUnavailable)
 
 
-def test_a_user_that_may_not_ask_for_info_may_use_a_server_that_is_no_cluster(servers: Servers) -> None:
+@BOTH
+def test_a_user_that_may_not_ask_for_info_may_use_a_server_that_is_no_cluster(
+    servers: Servers, program: str
+) -> None:
+    servers.program = program
     server = servers.start()
-    for commands in (["-info"], ["-info", "-readwrite"]):
+    for commands in (["-info"], ["-info", "-hello"]):
         server.acl_setuser("blind", enabled=True, nopass=True, keys=["*"], categories=["+@all"], commands=commands)
 
         redis = connect(f"redis://blind:x@127.0.0.1:{port_of(server)}/0")
@@ -118,7 +123,7 @@ def test_a_cluster_with_tls_and_users_is_reached(servers: Servers, tmp_path: Pat
     redis.close()
 
 
-@pytest.mark.parametrize("program", ["redis-server", get_binary_path()], ids=["redis", "embedded-valkey"])
+@BOTH
 def test_every_script_runs_in_a_cluster(servers: Servers, program: str) -> None:
     servers.program = program
     cluster = Cluster(servers)

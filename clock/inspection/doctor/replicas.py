@@ -11,7 +11,7 @@ from clock.store.server.durable import durable_of
 
 
 def replicas_findings(redis: Redis, info: Mapping[str, object]) -> Iterator[Finding]:
-    """What the server's INFO reports about its replicas. Raises StoreUnavailable."""
+    """Whether the server has enough replicas; `info` is its INFO. Raises StoreUnavailable."""
     yield from _needed_to_write(redis, info)
     durable, found = durable_of(redis), following(info)
     if not durable or found is None:

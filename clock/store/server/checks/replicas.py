@@ -23,7 +23,7 @@ def following(info: Mapping[str, object]) -> int | None:
 
 
 def missing_replicas(info: Mapping[str, object], durable: int) -> str:
-    """What happens because fewer replicas follow than `durable` needs; empty: nothing."""
+    """The fault if fewer replicas follow than `durable` needs; empty: enough do."""
     found = following(info)
     if found is None or found >= durable:
         return ""

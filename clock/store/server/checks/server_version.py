@@ -52,12 +52,12 @@ class ServerVersion:
 def check_server(redis: Redis) -> None:
     """Refuse a server that clock cannot work with. Raises StoreError, and what the client library does.
 
-    Without the permission for INFO, only cluster mode is checked.
+    Without the permission for INFO, HELLO is asked; without that one, nothing is checked.
     """
     try:
         info: dict[str, Any] = redis.info("server")
     except NoPermissionError:
-        info = {"redis_mode": "cluster"} if _takes_readwrite(redis) else {}
+        info = _asked_by_hello(redis)
     mode = info.get("redis_mode", info.get("server_mode"))
     if mode == "cluster" or info.get("cluster_enabled") == 1:
         if not isinstance(redis.connection_pool, ClusterPool):
@@ -76,10 +76,20 @@ def check_server(redis: Redis) -> None:
         raise StoreError(f"this is {found}; {found.needed} or newer is needed.", cause="too_old")
 
 
-def _takes_readwrite(redis: Redis) -> bool:
-    """Whether the server accepts READWRITE, a command without effect that only a Redis Cluster knows."""
+def _asked_by_hello(redis: Redis) -> dict[str, str]:
+    """The fields of INFO that HELLO answers, too; empty if the user or the server does not allow it.
+
+    READWRITE does not prove cluster mode: Valkey 8 accepts it everywhere.
+    """
     try:
-        redis.execute_command("READWRITE")  # type: ignore[no-untyped-call]  # untyped there
+        answer: Any = redis.execute_command("HELLO")  # type: ignore[no-untyped-call]  # untyped there
     except ResponseError:
-        return False
-    return True
+        return {}
+    words = [word.decode() if isinstance(word, bytes) else str(word) for word in answer]
+    found = dict(zip(words[::2], words[1::2], strict=False))
+    kind = found.get("server", "redis")
+    return {
+        "redis_mode": found.get("mode", ""),
+        "server_name": kind,
+        f"{kind}_version": found.get("version", "0"),
+    }
