@@ -54,5 +54,15 @@ def test_verification_can_be_left_out_on_ones_word(url: str) -> None:
 
 
 def test_plain_redis_to_a_server_that_speaks_tls_is_one_clear_line(url: str) -> None:
-    with pytest.raises(StoreError, match="Redis cannot be reached"):
+    with pytest.raises(StoreError, match=r"Redis cannot be reached.* Does this port need TLS \(rediss://\)\?$"):
         connect(url.replace("rediss://", "redis://"))
+
+
+def test_a_certificate_for_another_name_has_its_own_cure(url: str, authority: Path) -> None:
+    with pytest.raises(StoreError, match=r"Hostname mismatch.* Connect by a name that the certificate contains"):
+        connect(f"{url.replace('127.0.0.1', 'localhost')}?ssl_ca_certs={authority}")
+
+
+def test_a_file_without_a_certificate_is_named_as_the_fault(url: str) -> None:
+    with pytest.raises(StoreError, match=r"The file of \?ssl_ca_certs holds no certificate\.$"):
+        connect(f"{url}?ssl_ca_certs={__file__}")

@@ -27,6 +27,7 @@ from clock.forking import in_child
 from clock.store import keys
 from clock.store.server import embedded
 from clock.store.server.address import masked
+from clock.store.server.advice import advised
 from clock.store.server.checks.server_version import check_server
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
@@ -176,7 +177,7 @@ def connect(
             check_server(redis)
     except StoreError as error:
         redis.close()
-        raise type(error)(f"{masked(url)}: {_advised(error, url, source)}", cause=error.cause) from error
+        raise type(error)(f"{masked(url)}: {advised(error, url, source)}", cause=error.cause) from error
     return redis
 
 
@@ -377,15 +378,3 @@ def _embedded_url(folder: Path) -> str:
 def impatient_client(url: str, seconds: float, namespace: str) -> Redis:
     """A client with one connection, which waits so long for an answer. It connects when it is first used."""
     return client(url, 1, push_limits(seconds), namespace=namespace)
-
-
-def _advised(error: StoreError, url: str, source: str) -> str:
-    """The error's text, with the name of the setting that holds the address."""
-    if error.cause == "certificate":
-        return (
-            f"{error} The server's certificate could not be verified: name its CA with "
-            "?ssl_ca_certs=FILE, or turn the check off with ?ssl_cert_reqs=none."
-        )
-    text = str(error).replace("is its address right", f"is {source} right")
-    is_tls = error.cause == "no_answer" and url.startswith("rediss")
-    return f"{text} Does the server speak TLS on this port?" if is_tls else text

@@ -277,9 +277,7 @@ SENTINEL_FAULTS = {
     "no_primary": Fault(
         "no_primary", "The sentinels name no primary", "Is the service's name in the URL right (SENTINEL MASTERS)?"
     ),
-    "certificate": Fault(
-        "certificate", "The sentinels cannot be reached over TLS", "?sentinel_ssl=false turns TLS off."
-    ),
+    "certificate": Fault("certificate", "The sentinels cannot be reached over TLS"),
     "password_needed": _permanent(
         "sentinel_password_needed",
         "The sentinels ask for a password",
@@ -288,7 +286,7 @@ SENTINEL_FAULTS = {
     "wrong_password": _permanent(
         "sentinel_wrong_password",
         "The sentinels refuse this user or password",
-        "Correct ?sentinel_username= and ?sentinel_password= in the URL.",
+        "Correct ?sentinel_username= and ?sentinel_password= in the URL. Is this a sentinel's port (26379)?",
     ),
     "password_unknown": _permanent(
         "sentinel_password_unknown", "The sentinels have no password", "Remove ?sentinel_password= from the URL."

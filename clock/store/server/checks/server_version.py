@@ -68,7 +68,7 @@ def check_server(redis: Redis) -> None:
         )
     if mode == "sentinel":
         raise StoreError(
-            "this is a sentinel; write redis+sentinel://HOST:26379/SERVICE, with the service's name.",
+            "this is a sentinel; write redis+sentinel://HOST:26379/SERVICE (with TLS rediss+sentinel://).",
             cause="sentinel",
         )
     found = ServerVersion.of(info)
