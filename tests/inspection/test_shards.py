@@ -98,6 +98,16 @@ def test_a_search_returns_the_jobs_of_all_shards_in_order(home: Redis) -> None:
     assert [job.at for job in ScheduledSet().search(order="last")] == due[::-1]
 
 
+def test_the_jobs_of_a_queue_are_listed_by_their_age_not_by_shard(home: Redis) -> None:
+    jids = [AddNumbersJob.perform_async(number) for number in range(30)]
+    assert len({place_of(home, jid) for jid in jids}) == 3
+
+    by_age = [job.since for job in Queue()]
+
+    assert by_age == sorted(by_age)  # type: ignore[type-var]  # each has a time
+    assert [job.since for job in Queue().search(order="last")] == by_age[::-1]
+
+
 def test_changes_reach_the_jobs_of_all_shards(home: Redis) -> None:
     jids = AddNumbersJob.perform_bulk([(number,) for number in range(40)], at=LATER)
     scheduled = ScheduledSet()

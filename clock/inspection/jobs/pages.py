@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import merge
-from itertools import chain
 from typing import Literal
 
 from clock.errors import InvalidCursor
@@ -43,16 +42,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place of waiting jobs: it is read from a cursor on, and its size and its number of shards are known.
-
-    The jobs of a sorted place have scores.
-    """
+    """A place of waiting jobs: it is read from a cursor on, and its size and its number of shards are known."""
 
     name: str
     step: Callable[[Cursor, Sequence[str], Order, int], Step] = field(repr=False)
     size: Callable[[], int] = field(repr=False)
     shards: int = 1
-    is_sorted: bool = False
 
     def page(
         self,
@@ -87,12 +82,11 @@ class Place:
     ) -> Iterator[FoundJob]:
         """All jobs that match the filter, read step by step while the place is in use.
 
+        With shards, the jobs of all are merged: by score, or in queues by the time since when they have waited.
         Raises StoreUnavailable, StoreError.
         """
         each = [self._jobs_of(number, wanted, now, order) for number in range(self.shards)]
-        if len(each) == 1 or not self.is_sorted:
-            return chain.from_iterable(each)
-        return merge(*each, key=lambda job: job.at or 0.0, reverse=order == "last")
+        return each[0] if len(each) == 1 else merge(*each, key=_time_of, reverse=order == "last")
 
     def _jobs_of(self, shard: int, wanted: JobFilter, now: float, order: Order) -> Iterator[FoundJob]:
         at: Cursor | None = replace(START, shard=shard)
@@ -102,13 +96,17 @@ class Place:
             at = step.cursor
 
 
+def _time_of(job: FoundJob) -> float:
+    return (job.since if job.at is None else job.at) or 0.0
+
+
 def set_place(redis: Redis, name: str) -> Place:
     """The sorted set `schedule`, `retry` or `dead`."""
 
     def step(one: Redis, cursor: Cursor, texts: Sequence[str], order: Order, most: int) -> Step:
         return look_through.set_step(one, name, cursor, texts, "lowest" if order == "first" else "highest", most)
 
-    return Place(name, _in_all(redis, step), lambda: listing.size(redis, name), len(every(redis)), is_sorted=True)
+    return Place(name, _in_all(redis, step), lambda: listing.size(redis, name), len(every(redis)))
 
 
 def cursors_at(redis: Redis, score: float, jobs: int) -> list[str]:
