@@ -20,7 +20,8 @@ from typing import Any, ParamSpec, Protocol
 
 from clock.errors import StoreUnavailable
 from clock.job.push.job_methods import Performs
-from clock.store.server.connection import default, use_url
+from clock.store.server.application import check_url, use_settings
+from clock.store.server.connection import default
 
 P = ParamSpec("P")
 SOURCE = "clock_lifespan(redis=...)"
@@ -42,13 +43,15 @@ def clock_lifespan(
 
     It connects before the first request, which makes the first push as fast as the others, and disconnects at the
     end. `redis` is a URL; REDIS_URL overrides it. If Redis is away at the start, the application starts anyway and
-    logs a warning; with `needs_redis`, it raises StoreUnavailable.
+    logs a warning; with `needs_redis`, it raises StoreUnavailable. Raises ConfigurationError for an invalid URL.
     """
+    if redis is not None:
+        check_url(redis, SOURCE)
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
         if redis is not None:
-            use_url(redis, SOURCE)
+            use_settings({"redis": redis}, SOURCE)
         connection: Any = None
         try:
             connection = await asyncio.to_thread(default)

@@ -21,15 +21,18 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from clock.cli import main, program
-from clock.config import SETTINGS, use_application
 from clock.errors import ConfigurationError
 from clock.job import server_middleware
-from clock.store.server.connection import use_url
+from clock.store.server.application import use_settings
 
 SOURCE = 'app.config["CLOCK"]'
 AS_GIVEN: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ()}  # for clock's command line
 
 WsgiApp = Callable[..., Any]
+
+
+class InvalidSettings(ConfigurationError, click.ClickException):
+    """A setting in `app.config["CLOCK"]` is invalid. The command `flask` prints it as one line and exits 1."""
 
 
 class Clock:
@@ -46,7 +49,7 @@ class Clock:
     def init_app(self, app: Flask) -> None:
         """Use the application's settings, run each job in its context, add `flask clock` and `flask worker`.
 
-        Raises ConfigurationError.
+        Raises InvalidSettings, a ConfigurationError, which names the setting and what it accepts.
         """
         _apply(app.config.get("CLOCK", {}))
         self._app = app
@@ -95,16 +98,11 @@ class _Mounted:
 
 
 def _apply(given: object) -> None:
-    """Make the settings those of this process. Raises ConfigurationError."""
-    if not isinstance(given, Mapping):
-        raise ConfigurationError(f'{SOURCE} is {given!r:.60}; it must be a dict: {{"redis": "redis://..."}}')
-    known = [setting.name for setting in SETTINGS]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ConfigurationError(f"{SOURCE} has unknown settings {', '.join(unknown)}; known: {', '.join(known)}")
-    use_application({**({} if Path("jobs").is_dir() else {"require": ()}), **given}, SOURCE)
-    if "redis" in given:
-        use_url(str(given["redis"]), SOURCE)
+    """Make the settings those of this process. Raises InvalidSettings."""
+    try:
+        use_settings(given, SOURCE, defaults={} if Path("jobs").is_dir() else {"require": ()})
+    except ConfigurationError as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def _command(name: str, about: str, *before: str) -> click.Command:

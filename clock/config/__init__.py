@@ -1,13 +1,14 @@
+from clock.config.application import refuse_application, use_application
 from clock.config.declared import Declared
+from clock.config.found import Found
 from clock.config.load import (
     DEFAULT_FILES,
-    Found,
     environment,
     file_used,
+    found_of_process,
     gather,
     load_config,
     setting_of_process,
-    use_application,
 )
 from clock.config.schema import json_schema
 from clock.config.settings import BY_NAME, SETTINGS, Config, Setting
@@ -22,9 +23,11 @@ __all__ = [
     "Setting",
     "environment",
     "file_used",
+    "found_of_process",
     "gather",
     "json_schema",
     "load_config",
+    "refuse_application",
     "setting_of_process",
     "use_application",
 ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clock.config.application import of_application
 from clock.config.declared import Declared
+from clock.config.found import Found, checked
 from clock.config.settings import BY_NAME, SETTINGS, Config
-from clock.errors import ConfigurationError
 from clock.import_path import own_imports
 
 if TYPE_CHECKING:
@@ -21,21 +22,6 @@ DEFAULT_FILES = (Path("config/clock.yml"), Path("config/sidekiq.yml"))  # the fi
 
 #: Variables that name the environment: the first set variable counts. Sidekiq's, after our own.
 ENVIRONMENT_VARIABLES = ("CLOCK_ENV", "APP_ENV", "RAILS_ENV", "RACK_ENV")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A setting's value, and its source in words."""
-
-    name: str
-    value: object
-    source: str
-
-
-#: Settings that may hold passwords, and how errors describe an invalid value.
-_SECRET = {"redis": "not a URL", "redis_urls": "not a list of URLs"}
-
-_application: Mapping[str, Found] = {}
 
 
 def load_config(
@@ -77,36 +63,30 @@ def gather(
     """Every setting with its source, in their order. Raises ConfigurationError."""
     found = {setting.name: Found(setting.name, setting.default, "default") for setting in SETTINGS}
     found |= {item.name: item for item in _of_file(environ, file)}
-    found |= _application
+    found |= of_application()
     found |= {item.name: item for item in _of_environment(environ)}
     found |= {item.name: item for item in _of_options(options)}
     return list(found.values())
 
 
 def setting_of_process(name: str, environ: Mapping[str, str] = os.environ) -> object:
+    """The value of `found_of_process`. Raises ConfigurationError."""
+    return found_of_process(name, environ).value
+
+
+def found_of_process(name: str, environ: Mapping[str, str] = os.environ) -> Found:
     """A setting of a process that only pushes: of the environment, the application, the file, the defaults.
 
     No other setting is checked. Raises ConfigurationError.
     """
+    application = of_application()
     variable = str(BY_NAME[name].variable)
     if environ.get(variable):
-        return _checked(name, environ[variable], f"the environment variable {variable}").value
-    if name in _application:
-        return _application[name].value
-    return next((item.value for item in _of_file_if_it_names(name, environ)), BY_NAME[name].default)
-
-
-def use_application(values: Mapping[str, object], source: str) -> None:
-    """Set settings of the loaded application, which override those of the settings file.
-
-    They replace those of an earlier call. An empty `require` means no folder. Raises ConfigurationError.
-    """
-    global _application  # a process loads one application
-    found = [
-        Found(name, (), source) if (name, value) == ("require", ()) else _checked(name, value, source)
-        for name, value in values.items()
-    ]
-    _application = {item.name: item for item in found}
+        return checked(name, environ[variable], f"the environment variable {variable}")
+    if name in application:
+        return application[name]
+    in_file = _of_file_if_it_names(name, environ)
+    return next(in_file, Found(name, BY_NAME[name].default, "default"))
 
 
 def environment(environ: Mapping[str, str] = os.environ) -> str:
@@ -123,7 +103,7 @@ def _of_file(environ: Mapping[str, str], file: Path | None) -> Iterator[Found]:
     path = file_used(file)
     if path is not None:
         for given in _read(path, environ).values():
-            yield _checked(given.name, given.value, given.where)
+            yield checked(given.name, given.value, given.where)
 
 
 def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Found]:
@@ -135,7 +115,7 @@ def _of_file_if_it_names(name: str, environ: Mapping[str, str]) -> Iterator[Foun
     if path is not None and name in text:
         given = _read(path, environ).get(name)
         if given is not None:
-            yield _checked(name, given.value, given.where)
+            yield checked(name, given.value, given.where)
 
 
 def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Given]:
@@ -148,20 +128,10 @@ def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Given]:
 def _of_environment(environ: Mapping[str, str]) -> Iterator[Found]:
     for setting in SETTINGS:
         if setting.variable and environ.get(setting.variable):
-            yield _checked(setting.name, environ[setting.variable], f"the environment variable {setting.variable}")
+            yield checked(setting.name, environ[setting.variable], f"the environment variable {setting.variable}")
 
 
 def _of_options(options: Mapping[str, object]) -> Iterator[Found]:
     for name, value in options.items():
         if value is not None and value != ():
-            yield _checked(name, value, f"the option {BY_NAME[name].option}")
-
-
-def _checked(name: str, value: object, source: str) -> Found:
-    setting = BY_NAME[name]
-    try:
-        return Found(name, setting.kind.read(value), source)
-    except (ValueError, TypeError):
-        given = value if isinstance(value, tuple) else (value,)
-        shown = _SECRET.get(name) or ", ".join(f"{item!r:.100}" for item in given[:20])
-        raise ConfigurationError(f"{source}: {name} is {shown}; {setting.kind.accepted}") from None
+            yield checked(name, value, f"the option {BY_NAME[name].option}")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from clock.config.found import unknown_setting
 from clock.config.schedule_file import KEY as SCHEDULE
 from clock.config.settings import BY_NAME
 from clock.config.yaml_nodes import (
@@ -86,9 +87,8 @@ def _is_section(key: str, where: str, sidekiq: bool) -> bool:
     """Whether a mapping is an environment's section. Raises ConfigurationError for a setting that is misspelt."""
     if key in BY_NAME or (sidekiq and key in _SIDEKIQ_ONLY):
         return False
-    near = get_close_matches(key, BY_NAME, 1, cutoff=0.8)
-    if near:
-        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; did you mean {near[0]!r}?")
+    if get_close_matches(key, BY_NAME, 1, cutoff=0.8):
+        raise unknown_setting(key, where)
     return True
 
 
@@ -101,9 +101,7 @@ def _setting(key: str, node: yaml.Node, where: str, sidekiq: bool) -> dict[str, 
         return {}
     name = _SIDEKIQ_NAMES.get(key, key) if sidekiq else key
     if name not in BY_NAME:
-        near = get_close_matches(key, BY_NAME, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(BY_NAME)}"
-        raise ConfigurationError(f"{where}: unknown setting {key!r:.60}; {hint}")
+        raise unknown_setting(key, where)
     return {name: Given(name, value, where)}
 
 

@@ -10,12 +10,13 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from clock.clocks import SystemClock
-from clock.config import load_config
+from clock.config import Config, load_config
 from clock.django.discovery import import_jobs_of_applications
 from clock.django.project_settings import apply
 from clock.errors import ClockError
 from clock.job.registry import lookup
 from clock.lint.rules import Finding, Look, findings
+from clock.store.server.application import check_url
 from clock.timetable import load
 
 MESSAGES = {"error": checks.Error, "warning": checks.Warning}
@@ -25,7 +26,9 @@ def check_settings(app_configs: object = None, **kwargs: Any) -> list[checks.Che
     """The errors in `settings.CLOCK`."""
     try:
         apply()
-        load_config({})
+        config = load_config({})
+        if config.redis:
+            check_url(config.redis, config.redis_source)
     except (ImproperlyConfigured, ClockError) as error:
         return [checks.Error(str(error), id="clock.E001")]
     return []
@@ -36,7 +39,7 @@ def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[chec
 
     Only `manage.py check` runs the file: it may take seconds.
     """
-    if sys.argv[1:2] != ["check"]:
+    if sys.argv[1:2] != ["check"] or check_settings():
         return []
     try:
         return list(_of_clock_file())
@@ -46,7 +49,8 @@ def check_clock_file(app_configs: object = None, **kwargs: Any) -> Sequence[chec
 
 def _of_clock_file() -> Iterator[checks.CheckMessage]:
     config = load_config({})
-    if not config.clock_file.exists() and not config.schedule:
+    is_default = config.clock_file == Config().clock_file
+    if is_default and not config.clock_file.exists() and not config.schedule:
         return
     import_jobs_of_applications()
     timetable = load(config.clock_file, declared=config.schedule, find_job=lookup)

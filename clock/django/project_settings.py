@@ -5,7 +5,6 @@ Options of a command and environment variables come first, then `settings.CLOCK`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +12,36 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from clock.config import SETTINGS, use_application
+from clock.config.setting_types import Kind
 from clock.errors import ConfigurationError
 from clock.job import Job
 from clock.job.after_commit import django_commit
-from clock.store.server.connection import use_url
+from clock.store.server.application import use_settings
 
 SOURCE = "settings.CLOCK"
 AFTER_COMMIT = "enqueue_after_commit"
-KNOWN = {*(setting.name for setting in SETTINGS), AFTER_COMMIT}
-
-
-def given() -> Mapping[str, Any]:
-    """`settings.CLOCK`, or nothing. Raises ImproperlyConfigured."""
-    found = getattr(settings, "CLOCK", {})
-    if not isinstance(found, Mapping):
-        raise ImproperlyConfigured(
-            f"CLOCK is a {type(found).__name__}; it must be a dict: {{'redis': 'redis://...'}}"
-        )
-    unknown = sorted(set(found) - KNOWN)
-    if unknown:
-        raise ImproperlyConfigured(
-            f"CLOCK has unknown settings {', '.join(unknown)}; known: {', '.join(sorted(KNOWN))}"
-        )
-    return found
 
 
 def apply() -> None:
     """Make the project's settings those of this process. Raises ImproperlyConfigured."""
-    found = dict(given())
-    after_commit = found.pop(AFTER_COMMIT, True)
-    if not isinstance(after_commit, (bool, str)):
-        raise ImproperlyConfigured(f"CLOCK[{AFTER_COMMIT!r}] must be True, False or the alias of a database")
-    if after_commit:
-        Job.enqueue_after_commit = django_commit(None if after_commit is True else after_commit)
+    defaults = {"queues": _queues(), AFTER_COMMIT: True, **_of_folders()}
     try:
-        use_application({"queues": _queues(), **_of_folders(), **found}, SOURCE)
+        own = use_settings(getattr(settings, "CLOCK", {}), SOURCE, own={AFTER_COMMIT: COMMIT}, defaults=defaults)
     except ConfigurationError as error:
-        raise ImproperlyConfigured(str(error)) from error
-    if "redis" in found:
-        use_url(str(found["redis"]), SOURCE)
+        raise ImproperlyConfigured(str(error)) from None
+    after_commit = own[AFTER_COMMIT]
+    if after_commit:
+        Job.enqueue_after_commit = django_commit(None if after_commit is True else str(after_commit))
+
+
+def _after_commit(value: object) -> bool | str:
+    """Whether jobs wait for the transaction, or the alias of its database. Raises ValueError."""
+    if isinstance(value, bool) or (isinstance(value, str) and value in settings.DATABASES):
+        return value
+    raise ValueError
+
+
+COMMIT = Kind(_after_commit, "it must be True, False or an alias of settings.DATABASES", {})
 
 
 def _of_folders() -> dict[str, Any]:

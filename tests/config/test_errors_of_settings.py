@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clock.config import load_config
-from clock.config.load import setting_of_process, use_application
+from clock.config import load_config, refuse_application, setting_of_process, use_application
 from clock.errors import ConfigurationError
 
 
@@ -58,6 +57,41 @@ def test_an_invalid_setting_of_the_application_names_it_and_changes_nothing(fold
         use_application({"concurrency": -1}, "settings.CLOCK")
 
     assert load_config({}, environ={}).concurrency == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([("redis", "redis://a")], "settings.CLOCK is .*; it must be a dict"),
+        ({"reddis": "redis://a"}, "settings.CLOCK: unknown setting 'reddis'; did you mean 'redis'?"),
+        ({"CONCURRENCY": 3}, "unknown setting 'CONCURRENCY'; did you mean 'concurrency'?"),
+        ({7: 3}, "unknown setting 7; available: redis, "),
+        ({"redis": "localhost:6379"}, "redis is not a URL"),
+    ],
+)
+def test_settings_of_an_application_are_refused_by_name(folder: Path, given: object, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        use_application(given, "settings.CLOCK")
+
+
+def test_a_setting_of_none_is_not_given(folder: Path) -> None:
+    (folder / "config/clock.yml").write_text("redis: redis://of-the-file\n")
+
+    use_application({"redis": None, "concurrency": None}, "settings.CLOCK")
+
+    assert load_config({}, environ={}).concurrency == 10
+    assert setting_of_process("redis", {}) == "redis://of-the-file"
+
+
+def test_a_refused_application_has_no_settings_until_they_are_right(folder: Path) -> None:
+    refuse_application(ConfigurationError("settings.CLOCK: unknown setting 'reddis'"))
+
+    with pytest.raises(ConfigurationError, match="'reddis'"):
+        setting_of_process("redis", {"REDIS_URL": "redis://a"})
+    with pytest.raises(ConfigurationError, match="'reddis'"):
+        load_config({}, environ={})
+    use_application({"redis": "redis://b"}, "settings.CLOCK")
+    assert setting_of_process("redis", {}) == "redis://b"
 
 
 @pytest.mark.parametrize(

@@ -169,10 +169,16 @@ def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App)
         settings.write("CLOCK = {'concurency': 5}\n")
     refused = project.run("manage.py", "clock", "status")
     assert refused.returncode == 1
-    assert re.fullmatch(r"clock: CLOCK has unknown settings concurency; known: .*\n", refused.stderr)
-    checked = project.run("manage.py", "check")
-    assert "(clock.E001) CLOCK has unknown settings concurency" in checked.stderr
-    assert "Traceback" not in checked.stderr
+    sentence = "settings.CLOCK: unknown setting 'concurency'; did you mean 'concurrency'?"
+    assert refused.stderr == f"clock: {sentence}\n"
+    assert project.run("manage.py", "shell", "-c", "1").stderr == f"clock: {sentence}\n"
+    for command in ("check", "migrate"):
+        checked = project.run("manage.py", command)
+        assert f"(clock.E001) {sentence}" in checked.stderr
+        assert "Traceback" not in checked.stderr
+    project.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    served = project.run("-c", "from django import setup; setup()")
+    assert served.stderr.endswith(f"ImproperlyConfigured: {sentence}\n")
 
 
 def test_a_missing_table_and_a_broken_module_of_jobs_are_named_in_one_line(project: App) -> None:

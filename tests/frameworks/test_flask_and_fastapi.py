@@ -3,27 +3,29 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from flask import Flask, current_app
+from flask.cli import cli as flask_command
 from redis import Redis
 
 from clock import Job, server_middleware
 from clock.config import load_config, use_application
 from clock.errors import ConfigurationError, StoreUnavailable
 from clock.fastapi import clock_lifespan, pusher
-from clock.flask import Clock
+from clock.flask import Clock, InvalidSettings
 from clock.job.registry import forget
 from clock.store.server import connection
 
 
 @pytest.fixture(autouse=True)
-def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _as_before() -> Iterator[None]:
     entries = server_middleware.entries
-    monkeypatch.setattr(connection, "_application_url", connection._application_url)
     yield
     use_application({}, "")
     server_middleware.entries = entries
@@ -62,7 +64,9 @@ def test_the_applications_config_is_that_of_the_process() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"concurency": 7}, r'app\.config\["CLOCK"\] has unknown settings concurency; known: redis'),
+        ({"concurency": 7}, r'app\.config\["CLOCK"\]: unknown setting .concurency.; did you mean .concurrency.'),
+        ({"redis": "redis://h:99999"}, "redis: 'redis://h:99999': the port is above 65535"),
+        ({"redis_urls": ["redis://a", "http://b"]}, "redis_urls: 'http://b': it must start with"),
         ({"concurrency": "many"}, "concurrency is 'many'; it must be"),
         ("redis://", "it must be a dict"),
     ],
@@ -71,8 +75,45 @@ def test_wrong_config_is_refused(given: object, message: str) -> None:
     app = Flask("shop")
     app.config["CLOCK"] = given
 
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(InvalidSettings, match=message):
         Clock(app)
+    with pytest.raises(ConfigurationError, match=message):
+        NameApplicationJob.perform_async()
+
+
+def test_the_flask_command_prints_a_wrong_setting_as_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_with_typo.py").write_text(
+        "from flask import Flask\nfrom clock.flask import Clock\n"
+        "app = Flask('shop')\napp.config['CLOCK'] = {'reddis': 'x'}\nClock(app)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("FLASK_SKIP_DOTENV", "1")
+
+    for command in ("worker", "shell"):
+        ended = CliRunner().invoke(flask_command, ["--app", "shop_with_typo", command])
+        assert ended.exit_code == 1
+        assert ended.output == ("Error: app.config[\"CLOCK\"]: unknown setting 'reddis'; did you mean 'redis'?\n")
+
+
+def test_a_lifespan_with_an_invalid_url_is_refused_where_it_is_made() -> None:
+    with pytest.raises(ConfigurationError, match=r"clock_lifespan\(redis=...\): 'localhost:6379': it must start"):
+        clock_lifespan("localhost:6379")
+
+
+def test_a_process_that_pushes_reads_the_url_in_the_settings_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redis_url: str, redis: Redis
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/clock.yml").write_text(f"redis: {redis_url}\n")
+
+    with closing(connection.connect()) as found:
+        found.set("of the file", 1)
+
+    assert redis.get("of the file") == b"1"
 
 
 def test_a_dashboard_is_served_under_its_path() -> None:

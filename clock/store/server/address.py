@@ -67,8 +67,11 @@ def scheme_of(url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme in ("redis", "rediss"):
             _ = parts.port  # reading it checks it
-    except ValueError:
-        raise unreadable(url, f"it cannot be read; {_ESCAPES}") from None
+    except ValueError as error:
+        is_range = "out of range" in str(error)
+        raise unreadable(
+            url, "the port is above 65535" if is_range else f"it cannot be read; {_ESCAPES}"
+        ) from None
     if parts.scheme not in SCHEMES:
         raise unreadable(url, f"it must start with one of {kinds}")
     if parts.fragment or ("@" in parts.path and parts.scheme != "unix") or not _is_query(parts.query):

@@ -21,7 +21,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from clock.clocks import Clock, SystemClock, to_ms
-from clock.config import setting_of_process
+from clock.config import found_of_process, setting_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import keys
@@ -43,7 +43,6 @@ logger = logging.getLogger("clock.redis")
 _monotonic = SystemClock().monotonic
 _default: Redis | None = None  # guarded by _default_lock
 _default_lock = threading.Lock()
-_application_url = "", ""  # and its origin
 
 
 class translated:  # noqa: N801  # it reads as a function, and a generator would cost each push more
@@ -160,9 +159,7 @@ def connect(
     `durable`: how many replicas must confirm a push or a firing; None: `CLOCK_DURABLE`, or the settings.
     Raises StoreUnavailable, StoreError or ConfigurationError, each with one line and the cure.
     """
-    if not url and not os.environ.get("REDIS_URL") and _application_url[0]:
-        source = _application_url[1]
-    url = server_url(url)
+    url, source = (url, source) if url else _url_of_process()
     space = str(setting_of_process("namespace") or "") if namespace is None else namespace
     replicas = int(str(setting_of_process("durable"))) if durable is None else durable
     try:
@@ -171,7 +168,7 @@ def connect(
         redis = opening(source=source)
         renew_in_child(redis, opening)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{source}: {error}") from error
+        raise ConfigurationError(f"{source}: {error}") from None
     try:
         with translated():
             check_server(redis)
@@ -242,18 +239,21 @@ def shards_of_process() -> ShardSettings:
 
 
 def server_url(url: str | None) -> str:
-    """The URL that `connect` opens: `url`, `REDIS_URL`, the application's, or the folder's embedded Valkey.
+    """The URL that `connect` opens: `url`, else as `_url_of_process`. Raises StoreError or ConfigurationError."""
+    return url or _url_of_process()[0]
+
+
+def _url_of_process() -> tuple[str, str]:
+    """A URL and its source: `REDIS_URL`, the application's, the settings file's, or the folder's embedded Valkey.
 
     The first of `REDIS_URLS` is that of `REDIS_URL`. Raises StoreError or ConfigurationError without an address.
     """
-    found = url or os.environ.get("REDIS_URL") or _application_url[0]
-    return found or next(iter(shards_of_process().urls), None) or _embedded_url(Path.cwd())
-
-
-def use_url(url: str, source: str) -> None:
-    """Make `connect` open `url` if `REDIS_URL` is not set. `source` is the setting that names it."""
-    global _application_url  # a process loads one application
-    _application_url = url, source
+    if os.environ.get("REDIS_URL"):
+        return os.environ["REDIS_URL"], "REDIS_URL"
+    found = found_of_process("redis")
+    if found.value:
+        return str(found.value), found.source
+    return next(iter(shards_of_process().urls), None) or _embedded_url(Path.cwd()), "REDIS_URL"
 
 
 def default(*, spent: float = 0.0) -> Redis:
@@ -275,7 +275,7 @@ def default(*, spent: float = 0.0) -> Redis:
             _default = with_shards(found, shards_of_process())
             with translated():
                 note(_default, to_ms(SystemClock().now()))
-            if not (os.environ.get("REDIS_URL") or _application_url[0]):
+            if not (os.environ.get("REDIS_URL") or setting_of_process("redis")):
                 _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default
     finally:
