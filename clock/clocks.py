@@ -10,6 +10,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+#: Seconds since some fixed moment, of this machine. For code that runs at each push: the method of `SystemClock`
+#: costs a further call.
+monotonic = time.monotonic
+
 
 class Clock(Protocol):
     """A source of time."""

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from clock.clocks import SystemClock
 from clock.store.jobs.queues import Parcel, push_commands
 from clock.store.server.durable import durable_of
-from clock.store.server.sending import push_seconds, send
+from clock.store.server.sending import push_seconds, send_one
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -99,7 +99,7 @@ def port_of(redis: Redis) -> int:
 def push(redis: Redis, payload: str = "{}") -> None:
     """Push one job as an application does."""
     commands = push_commands([Parcel("default", [payload])], durable_of(redis))
-    send(redis, [commands], within=push_seconds(redis))
+    send_one(redis, commands, within=push_seconds(redis))
 
 
 def certificates(folder: Path) -> Path:

@@ -17,7 +17,8 @@ from opentelemetry.metrics import Histogram
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags, Tracer
 
 from clock.clocks import SystemClock
-from clock.job.push.client import Batches, ToRedis
+from clock.job.push.carriers import Batches
+from clock.job.push.client import ToRedis
 from clock.store.jobs.queues import Parcel
 
 SYSTEM = "sidekiq"  # the value of Ruby's instrumentation: the format of the queues is Sidekiq's

@@ -39,6 +39,7 @@ class RunningJob(Protocol):
     context: Context
     log_fields: dict[str, object]
     deadline: datetime | None
+    _push_template: ClassVar[Any]
 
     def perform(self, *args: Any, **kwargs: Any) -> Any:
         """Do the work."""

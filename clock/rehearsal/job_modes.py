@@ -21,7 +21,8 @@ from clock.job.flow.unique import unique_field
 from clock.job.middleware.chain import Chain, ServerMiddleware
 from clock.job.payload import Payload, decode
 from clock.job.push import client
-from clock.job.push.client import Batches, Carrier, ToRedis
+from clock.job.push.carriers import Batches, Carrier
+from clock.job.push.client import ToRedis
 from clock.job.push.filling import filled_in
 from clock.job.push.inline import await_end, run_to_end
 from clock.job.results import keeps_result, kept_error, kept_value

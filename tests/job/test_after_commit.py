@@ -16,7 +16,8 @@ from clock.errors import ConfigurationError, StoreError
 from clock.job import registry
 from clock.job.after_commit import django_commit, sqlalchemy_commit
 from clock.job.payload import Payload
-from clock.job.push.client import Batches, ToRedis
+from clock.job.push.carriers import Batches
+from clock.job.push.client import ToRedis
 from clock.rehearsal.job_modes import Mode
 from clock.store.ledger.held_pushes import holding
 from clock.store.server import connection

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import replace
 from functools import cache, partial
 from itertools import chain, repeat
-from typing import Any, Protocol, runtime_checkable
 
 from clock.clocks import Clock, SystemClock
 from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique, StoreError
@@ -25,12 +24,14 @@ from clock.job.encryption import check_secret
 from clock.job.flow.unique import unique_of
 from clock.job.middleware.defaults import client_middleware_for
 from clock.job.options import Order
-from clock.job.payload import Payload, seconds
+from clock.job.payload import seconds
 from clock.job.push import filling
 from clock.job.push.arguments import checked_arguments
 from clock.job.push.bulk_arguments import check_all
+from clock.job.push.carriers import Batches, Carrier, Collector
 from clock.job.push.payload_builder import pack_all, pack_one
 from clock.job.push.spreading import spread
+from clock.job.push.template import template_of
 from clock.job.types import JobClass, OnCommit
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
@@ -41,41 +42,13 @@ from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
 from clock.store.server.loop_link import LoopLinks, opened
-from clock.store.server.sending import Command, push_seconds, send, send_to_places
+from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
 from clock.store.server.shards import shards_of
 
 BULK_BATCH = 1_000  # jobs in one command to Redis, as Sidekiq's push_bulk
-Batches = Iterable[Sequence[Parcel]]
 
 _monotonic = SystemClock().monotonic
 logger = logging.getLogger("clock.job")
-
-
-class Carrier(Protocol):
-    """Takes parcels of jobs, batch by batch: each is made when it is asked for."""
-
-    def carry(self, batches: Batches) -> None:
-        """Take them. Raises StoreUnavailable."""
-
-    async def acarry(self, batches: Batches) -> None:
-        """Take them without blocking the event loop."""
-
-
-@runtime_checkable
-class Collector(Carrier, Protocol):
-    """A carrier of a test, which keeps the jobs."""
-
-    def jobs(self, job: JobClass) -> MutableSequence[Payload]:
-        """The collected jobs of a class."""
-
-    def clear(self, job: JobClass) -> None:
-        """Forget the collected jobs of a class."""
-
-    def drain(self, job: JobClass) -> int:
-        """Run the collected jobs of a class, and the jobs that they push, until no job is left; how many."""
-
-    def perform_one(self, job: JobClass) -> Any:
-        """Run the first of a class; what its `perform` returns."""
 
 
 class ToRedis:
@@ -87,10 +60,10 @@ class ToRedis:
     def carry(self, batches: Batches) -> None:
         """Push them by the default connection. Raises StoreUnavailable."""
         redis = connection.default()
-        if shards_of(redis) is None:
-            send(redis, _commands(redis, batches), within=push_seconds(redis))
+        if isinstance(batches, list) and len(batches) == 1 and shards_of(redis) is None:
+            send_one(redis, push_commands(batches[0], durable_of(redis)), within=push_seconds(redis))
         else:
-            send_to_places(_spread_commands(redis, batches), within=push_seconds(redis))
+            _send(redis, batches, push_seconds(redis))
 
     def carry_locked(self, parcels: Iterable[Parcel]) -> None:
         """Push unique jobs: those that get their locks. Raises StoreUnavailable."""
@@ -134,11 +107,14 @@ class ToRedis:
 
     def _carry_late(self, batches: Batches, since: float) -> None:
         redis = connection.default(spent=_monotonic() - since)
-        within = push_seconds(redis) - (_monotonic() - since)
-        if shards_of(redis) is None:
-            send(redis, _commands(redis, batches), within=within)
-        else:
-            send_to_places(_spread_commands(redis, batches), within=within)
+        _send(redis, batches, push_seconds(redis) - (_monotonic() - since))
+
+
+def _send(redis: Redis, batches: Batches, within: float) -> None:
+    if shards_of(redis) is not None:
+        send_to_places(_spread_commands(redis, batches), within=within)
+    else:
+        send(redis, _commands(redis, batches), within=within)
 
 
 def _spread_commands(redis: Redis, batches: Batches) -> Iterator[list[tuple[Redis, list[Command]]]]:
@@ -201,6 +177,20 @@ def now() -> float:
     return seconds(_clock.now())
 
 
+def push_own(job: JobClass, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
+    """`push` of a job with the options of its class. Most pushes need no more than its template."""
+    template = template_of(job)
+    if not template.head or held_pushes.current() or filling.current():
+        return push(Order(job), args, kwargs)
+    args = checked_arguments(job.wire_name, job.perform, args, kwargs)
+    try:
+        jid, parcel = template.filled_in(args, seconds(_clock.now()))
+    except (TypeError, ValueError, RecursionError):
+        return push(Order(job), args, {})  # it finds the argument that has no JSON
+    _carrier.carry([[parcel]])
+    return jid
+
+
 def push(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> str:
     """Push a job, or keep it for a commit or the firing; its jid. Raises as `packed`; StoreUnavailable."""
     jid, parcels = packed(order, args, kwargs)
@@ -255,21 +245,20 @@ def check(order: Order, args: Sequence[object]) -> None:
 
 def checked(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Sequence[object]:
     """The arguments of one push by position. Raises ArgumentsError, without values if the class encrypts them."""
-    with _hiding_values(order):
-        return checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
-
-
-@contextmanager
-def _hiding_values(order: Order) -> Iterator[None]:
     try:
-        yield
-    except ArgumentsError:
-        if not order.options.get("encrypt", order.job.encrypt):
-            raise
-        raise ArgumentsError(
-            f"{order.job.wire_name}: perform cannot take these arguments, or JSON does not support one of them; "
-            "an encrypted job's values are not shown"
-        ) from None
+        return checked_arguments(order.job.wire_name, order.job.perform, args, kwargs)
+    except ArgumentsError as error:
+        raise _without_values(order, error) from None
+
+
+def _without_values(order: Order, error: ArgumentsError) -> ArgumentsError:
+    """The error, without values if they are encrypted."""
+    if not order.options.get("encrypt", order.job.encrypt):
+        return error
+    return ArgumentsError(
+        f"{order.job.wire_name}: perform cannot take these arguments, or JSON does not support one of them; "
+        "an encrypted job's values are not shown"
+    )
 
 
 def packed_all(
@@ -280,8 +269,10 @@ def packed_all(
     `due` is the run time of each job, in float seconds since 1970. All arguments are checked first. Raises
     ArgumentsError.
     """
-    with _hiding_values(order):
+    try:
         check_all(order.job.wire_name, order.job.perform, batches)
+    except ArgumentsError as error:
+        raise _without_values(order, error) from None
     time = now()
 
     def made() -> Iterator[list[Parcel]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, MutableSequence, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, cast, overload
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack, cast, overload
 
 from clock.errors import NoPerform
 from clock.job.delays import Time
@@ -13,6 +13,7 @@ from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.prepared_push import PreparedPush
 from clock.job.push.setter import Setter
+from clock.job.push.template import Template
 from clock.job.types import JobClass
 
 P = ParamSpec("P")
@@ -59,6 +60,7 @@ class JobMethods:
 
     perform: Any = _NoPerform()
     _prepared_push: PreparedPush | None = None
+    _push_template: ClassVar[Template | None] = None
     #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
     jobs = _Jobs()
 
@@ -69,7 +71,7 @@ class JobMethods:
         Arguments are JSON's own types. Those given by keyword go to their positions in `perform`, as a payload
         holds arguments by position. Raises ArgumentsError, StoreUnavailable.
         """
-        return client.push(_setter(cls), args, kwargs)
+        return client.push_own(cls, args, kwargs)  # type: ignore[arg-type]  # a cast would cost each push a call
 
     @classmethod
     def signature(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> Signature:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from clock.job.middleware.defaults import client_middleware, client_middleware_for
-from clock.job.options import Order, payload_fields
+from clock.job.middleware.defaults import client_middleware
+from clock.job.options import Order
 from clock.job.payload import encode_checked
 from clock.job.push import client
+from clock.job.push.template import head_of
 from clock.store.ledger import held_pushes
 
 
@@ -54,11 +55,5 @@ class PreparedPush:
         return f'{self._head},{own},{firing},"enqueued_at":{now}}}'
 
     def _prepare(self) -> None:
-        order = self._order
-        fields = payload_fields(order.job, order.options)
         self._chain = client_middleware.entries  # what `_head` was made under
-        delayed = order.when or order.on_commit or order.job.enqueue_after_commit
-        differs = fields.keys() & {"encrypt", "unique", "limits", "then"}
-        is_plain = not (client_middleware_for(fields) or delayed or differs)
-        self.queue = str(fields["queue"])
-        self._head = encode_checked(fields)[:-1] if is_plain else ""  # empty: an ordinary push
+        self._head, self.queue = head_of(self._order)

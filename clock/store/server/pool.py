@@ -7,6 +7,7 @@ was unused for long is opened again as well. So after a fail-over by DNS no conn
 
 from __future__ import annotations
 
+import os
 import select
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from queue import Empty, Full
 from typing import Any
 
-from hiredis import pack_command
+from hiredis import HiredisError, Reader, pack_command
 from redis.connection import (
     AbstractConnection,
     BlockingConnectionPool,
@@ -23,9 +24,10 @@ from redis.connection import (
     UnixDomainSocketConnection,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import InvalidResponse, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from clock.clocks import SystemClock
+from clock.clocks import monotonic
 from clock.store.server.faults import fault_of
 from clock.store.server.free_connections import FreeConnections
 from clock.store.server.namespace import Namespace
@@ -34,8 +36,8 @@ UNUSED_SECONDS = 30.0  # a connection unused for longer is opened again: routers
 LEAST_SECONDS = 0.01  # of a limit that is nearly used up
 SPENT_SECONDS = 0.1  # so little time spent on waiting for a connection need not shorten the limit of its answers
 
+READ_BYTES = 65_536  # at most, by one call
 _NO_CONNECTION = "No connection available."
-_monotonic = SystemClock().monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Link(AbstractConnection):
     socket_timeout: float
     _sock: Any
     _until: float | None = None  # monotonic seconds: the deadline
+    _allowed = 0.0  # the limit of one answer; `socket_timeout` is a property of the library
     _is_readable: Callable[[], bool]  # whether the server has closed the open connection, or sent an answer
 
     def read_response(self, *args: Any, **options: Any) -> Any:
@@ -68,6 +71,31 @@ class Link(AbstractConnection):
             self.is_elsewhere = self.is_elsewhere or fault_of(error).is_elsewhere
             raise
 
+    def exchange(self, packed: bytes, count: int) -> list[Any]:
+        """Send commands and read their answers, `count` in all. Error answers are in the list: none is raised.
+
+        It needs an open connection without unread answers. The client library makes ten calls for each answer.
+        After an error the caller must disconnect. Raises the library's errors.
+        """
+        reader, answers = Reader(), list[Any]()
+        try:
+            self._sock.sendall(packed)
+            while len(answers) < count:
+                if not (data := self._sock.recv(READ_BYTES)):
+                    raise RedisConnectionError("Connection closed by server.")
+                reader.feed(data)
+                while (answer := reader.gets()) is not False:
+                    answers.append(answer)
+        except (OSError, HiredisError, RedisError) as error:
+            raise self._lost(error) from error
+        return answers
+
+    def _lost(self, error: Exception) -> RedisError:
+        """The client library's error for one of the socket or the protocol."""
+        found = _library_error(error)
+        self.is_elsewhere = self.is_elsewhere or fault_of(found).is_elsewhere
+        return found
+
     def prepare(self, limits: Limits, until: float | None = None, waits: float = 0.0) -> None:
         """Open the connection if it is not open, was closed by the server, or was unused for long; set its limits.
 
@@ -75,18 +103,23 @@ class Link(AbstractConnection):
         Raises the client library's errors.
         """
         self._until = until
-        if self._sock is not None and (_monotonic() - self.used_at > UNUSED_SECONDS or self._is_readable()):
+        if self._sock is not None and not self.is_usable():
             self.disconnect()  # type: ignore[no-untyped-call]  # untyped there
         if self._sock is None:
             self._open(limits)
         left = self._left(limits.answer)
-        self._allow(waits + (left if left < limits.answer - SPENT_SECONDS else limits.answer))
+        self.allow(waits + (left if left < limits.answer - SPENT_SECONDS else limits.answer))
 
-    def _allow(self, seconds: float) -> None:
-        """Set the limit of one answer."""
-        if self.socket_timeout != seconds:
-            self.socket_timeout = seconds
+    def allow(self, seconds: float) -> None:
+        """Set the limit of one answer of an open connection."""
+        if self._allowed != seconds:
+            self._allowed = self.socket_timeout = seconds
             self._sock.settimeout(seconds)
+
+    def is_usable(self) -> bool:
+        """Whether it is open, the server has not closed it, and it was used not long ago."""
+        is_open = self._sock is not None and monotonic() - self.used_at <= UNUSED_SECONDS
+        return is_open and not self._is_readable()
 
     def _open(self, limits: Limits) -> None:
         self.is_elsewhere = False
@@ -97,14 +130,14 @@ class Link(AbstractConnection):
 
     def _connect(self) -> Any:
         sock = super()._connect()  # type: ignore[no-untyped-call, safe-super]  # the transport's, which comes next
-        self.socket_timeout = self._left(self.socket_timeout)
-        sock.settimeout(self.socket_timeout)
+        self._allowed = self.socket_timeout = self._left(self.socket_timeout)
+        sock.settimeout(self._allowed)
         self._is_readable = _readable_check(sock)
         return sock
 
     def _left(self, seconds: float) -> float:
         """How much of `seconds` is left."""
-        return seconds if self._until is None else max(LEAST_SECONDS, min(seconds, self._until - _monotonic()))
+        return seconds if self._until is None else max(LEAST_SECONDS, min(seconds, self._until - monotonic()))
 
 
 class TcpLink(Link, Connection):
@@ -125,6 +158,11 @@ class UnixLink(Link, UnixDomainSocketConnection):
         except RedisError as error:
             error.add_note(f"Socket: {self.path}")
             raise
+
+    def _lost(self, error: Exception) -> RedisError:
+        found = super()._lost(error)
+        found.add_note(f"Socket: {self.path}")
+        return found
 
     def send_packed_command(self, *args: Any, **options: Any) -> None:
         """Send commands. Raises what the client library does."""
@@ -182,7 +220,7 @@ class Pool(BlockingConnectionPool):
         self._checkpid()
         if within is not None and within <= 0:
             raise RedisConnectionError(_NO_CONNECTION)
-        generation, since = self.generation, _monotonic()
+        generation, since = self.generation, monotonic()
         link = self._free(self.limits.wait if within is None else min(within, self.limits.wait))
         link.generation = generation
         try:
@@ -192,14 +230,32 @@ class Pool(BlockingConnectionPool):
             raise
         return link
 
+    def take_open(self) -> Link | None:
+        """A free connection that is open, for one exchange; None without one. The caller must release it.
+
+        An answer may take as long as a push.
+        """
+        if self.pid != os.getpid():
+            return None
+        try:
+            link: Link | None = self.pool.get_nowait()
+        except Empty:
+            return None
+        if link is None or not link.is_usable():
+            self._put(link)
+            return None
+        link.generation = self.generation
+        link.allow(min(self.limits.answer, self.limits.push))
+        return link
+
     def release(self, connection: Any) -> None:
         """Return a connection. One to a server that is not the primary makes the pool leave."""
         self._checkpid()
         if connection.is_elsewhere:
             self.leave()
-        if self.has_left(connection) or connection.pid != self.pid:
+        if connection.generation != self.generation or connection.pid != self.pid:
             connection.disconnect()
-        connection.used_at = _monotonic()
+        connection.used_at = monotonic()
         self._put(connection if connection.pid == self.pid else None)
 
     def leave(self) -> None:
@@ -234,6 +290,16 @@ class Pool(BlockingConnectionPool):
             self.pool.put_nowait(connection)
         except Full:  # it is from before a fork: the child's pool is complete without it
             pass
+
+
+def _library_error(error: Exception) -> RedisError:
+    if isinstance(error, RedisError):
+        return error
+    if isinstance(error, TimeoutError):
+        return RedisTimeoutError("Timeout reading from socket")
+    if isinstance(error, HiredisError):
+        return InvalidResponse(str(error))
+    return RedisConnectionError(f"Error while using the socket: {error}")
 
 
 def _readable_check(sock: Any) -> Callable[[], bool]:

@@ -12,7 +12,7 @@ from hiredis import pack_command
 from redis import Redis
 from redis.exceptions import AskError, BusyLoadingError, MovedError, RedisError, ResponseError
 
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, monotonic
 from clock.errors import StoreError
 from clock.store.server.client import PUSH_SECONDS
 from clock.store.server.cluster import ClusterPool
@@ -21,10 +21,30 @@ from clock.store.server.durable import check_replicated
 from clock.store.server.faults import fault_of
 from clock.store.server.pool import Pool
 
-_monotonic = SystemClock().monotonic
-
 Command = tuple[str | bytes | float, ...]
 PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
+
+
+def send_one(redis: Redis, commands: Sequence[Command], *, within: float) -> None:
+    """`send` for one batch. Raises StoreUnavailable, StoreError.
+
+    It needs no more than an open connection, if one is free. Commands that were answered with an error were not
+    run. `send` sends these again: it finds the server that accepts them, or raises the error.
+    """
+    since, pool = monotonic(), redis.connection_pool
+    link: Any = pool.take_open() if isinstance(pool, Pool) and commands[-1][0] != "WAIT" else None
+    if link is not None:
+        try:
+            answers = link.exchange(b"".join([link.packed(command) for command in commands]), len(commands))
+        except BaseException:
+            link.disconnect()
+            with translated():
+                raise
+        finally:
+            pool.release(link)
+        commands = [one for one, answer in zip(commands, answers, strict=True) if isinstance(answer, Exception)]
+    if commands:
+        send(redis, [commands], within=within - (monotonic() - since))
 
 
 def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -> None:
@@ -36,13 +56,13 @@ def send(redis: Redis, batches: Iterable[Sequence[Command]], *, within: float) -
     the primary now, they are sent there, once; in a cluster until they succeed or the time is over. Raises
     StoreUnavailable, StoreError; their `answered` is the number of batches that were answered.
     """
-    answered, rest, since = 0, iter(batches), _monotonic()
+    answered, rest, since = 0, iter(batches), monotonic()
     in_cluster = isinstance(redis.connection_pool, ClusterPool)
     tries = 0
     try:
         with translated():
             while True:
-                left = within - (_monotonic() - since)
+                left = within - (monotonic() - since)
                 try:
                     with lent(redis, within=left) as link:
                         for _ in _exchange(link, rest):

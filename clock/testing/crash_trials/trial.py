@@ -18,7 +18,8 @@ from clock.errors import StoreUnavailable
 from clock.job import Job
 from clock.job.options import Order
 from clock.job.payload import Payload
-from clock.job.push.client import Batches, carrier, clock, set_carrier, using_clock
+from clock.job.push.carriers import Batches
+from clock.job.push.client import carrier, clock, set_carrier, using_clock
 from clock.job.push.inline import inline_context, run_to_end
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import moving_world
