@@ -1,19 +1,22 @@
 """How long each page of the dashboard takes, and what it costs Redis, with very many jobs and events.
 
-    python benchmarks/dashboard.py [--waiting 1000000] [--dead 100000] [--events 10000] [--workers 1000]
+    python -m benchmarks.dashboard [--waiting 1000000] [--dead 100000] [--events 10000] [--workers 1000] [--write]
 
-A server of its own is filled, then each page is asked for some times, one after the other. Columns: the median and
-the 95th percentile in ms, the processor time of this process per page in ms, the bytes sent (compressed), the time
-of Redis per page in ms, its slowest command in ms. On a busy machine the processor time says more than the others.
+A server of its own is filled by scripts, then each page is requested some times, one after the other. Columns:
+the median and the 95th percentile in ms, the processor time of this process per page in ms, the bytes sent
+(compressed), the commands, the time of Redis per page in ms, its slowest command in ms. On a busy machine the
+processor time says more than the others. `--write` replaces the table of docs/dashboard.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,8 @@ from clock.timetable import Timetable
 from clock.web import Access, Dashboard, Request, Source
 
 TIMES = 20
-BATCH = 10_000
+BATCH = 20_000  # jobs that one run of the script adds
+OURS = ("cmdstat_config|resetstat", "cmdstat_slowlog|get", "cmdstat_slowlog|reset")
 EVENTS_AT_ONCE = 200
 DECISIONS = 60  # of each of the first events by name; the others have one
 WHOLE_EVENTS = 1_000
@@ -42,6 +46,19 @@ PAGES = (
     *("/redis", "/audit", "/changes", "/metrics", "/metrics?span=24h", "/heat", "/go?q=42"),
 )
 FILE = "from clock import every\nfor n in range(%d): every().day.at('06:00').do(print).named(f'event.{n:05}')"
+GUIDE = Path(__file__).parents[1] / "docs" / "dashboard.md"
+BEGIN, END = "<!-- speed -->\n", "<!-- end of speed -->"
+#: KEYS: a list or a sorted set. ARGV: jobs to add, number of the first one, the format of a payload.
+#: A script, since a client would need several times as long for as many jobs.
+FILL = """
+local is_list = KEYS[1]:sub(1, 6) == 'queue:'
+for number = ARGV[2], ARGV[2] + ARGV[1] - 1 do
+  local class = number % 1000 == 0 and 'ChargeCardJob' or 'SendMailJob'
+  local job = ARGV[3]:format(class, number, number)
+  if is_list then redis.call('LPUSH', KEYS[1], job)
+  else redis.call('ZADD', KEYS[1], 1.7e9 + number / 1000, job) end
+end
+"""
 PAYLOAD = (
     '{"class":"%s","args":[%d,"ada@example.org"],"jid":"%024x","queue":"default","enqueued_at":1.7e9,'
     '"created_at":1.7e9,"retry":true,"retry_count":3,"failed_at":1.7e9,"error_class":"OSError",'
@@ -50,31 +67,53 @@ PAYLOAD = (
 
 
 def main() -> None:
-    """Fill the server and print a row for each page."""
+    """Fill the server, and print a row for each page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--waiting", type=int, default=1_000_000)
     parser.add_argument("--dead", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=1_000)
+    parser.add_argument("--write", action="store_true", help="replace the table of docs/dashboard.md")
     sizes = parser.parse_args()
     timetable = loads(FILE % sizes.events)
     with tempfile.TemporaryDirectory() as folder:
         redis = connect(embedded.start_or_join(Path(folder)), max_connections=4)
         redis.config_set("appendonly", "no")
+        redis.config_set("save", "")
         fill(redis, sizes.waiting, sizes.dead)
         fill_events(redis, timetable)
         fill_workers(redis, sizes.workers)
-        measure(redis, timetable)
+        lines = [*_conditions(redis, sizes), "", *measure(redis, timetable)]
+    if sizes.write:
+        write(lines)
 
 
 def fill(redis: Redis, waiting: int, dead: int) -> None:
     """Jobs in a queue, and in `dead`, `retry` and `schedule`."""
     redis.sadd("queues", "default")
-    for jobs in _batches(waiting):
-        redis.lpush("queue:default", *jobs)
-    for place in ("dead", "retry", "schedule"):
-        for number, jobs in enumerate(_batches(dead)):
-            redis.zadd(place, {job: 1.7e9 + number + rank / 1000 for rank, job in enumerate(jobs)})
+    add = redis.register_script(FILL)
+    for key, count in (("queue:default", waiting), ("dead", dead), ("retry", dead), ("schedule", dead)):
+        for start in range(0, count, BATCH):
+            add(keys=[key], args=[min(BATCH, count - start), start, PAYLOAD])
+
+
+def _conditions(redis: Redis, sizes: argparse.Namespace) -> list[str]:
+    """What was measured, in words, for the guide."""
+    memory = int(redis.info("memory")["used_memory"]) / 1e9
+    line = (
+        f"{sizes.waiting:,} waiting jobs, {sizes.dead:,} each of dead jobs, retries and scheduled jobs,\n"
+        f"{sizes.events:,} events, {sizes.workers:,} workers; Redis used {memory:.1f} GB. {TIMES} visits of each "
+        f"page,\none after the other, on {os.cpu_count()} cores with a load of {os.getloadavg()[0]:.0f}."
+    )
+    print(line, flush=True)
+    return line.splitlines()
+
+
+def write(lines: Sequence[str]) -> None:
+    """Put the table into the guide."""
+    before, _, rest = GUIDE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    GUIDE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after)
 
 
 def fill_events(redis: Redis, timetable: Timetable) -> None:
@@ -114,41 +153,60 @@ def fill_workers(redis: Redis, workers: int) -> None:
         pipeline.execute()
 
 
-def _batches(count: int) -> Iterator[list[str]]:
-    for start in range(0, count, BATCH):
-        yield [
-            PAYLOAD % ("ChargeCardJob" if number % 1000 == 0 else "SendMailJob", number, number)
-            for number in range(start, min(start + BATCH, count))
-        ]
+@dataclass(slots=True)
+class Cost:
+    """The cost of a page: times of all visits, processor time of one; bytes, commands and times of Redis."""
+
+    took_ms: list[float]
+    cpu_ms: float
+    sent: int
+    commands: float
+    redis_ms: float
+    slowest_ms: float
 
 
-def measure(redis: Redis, timetable: Timetable) -> None:
-    """Print the table."""
-    clock = SystemClock()
-    dashboard = Dashboard(Source(redis, timetable, clock), access=lambda request: Access.everything("ana"))
-    print(f"{'page':36} {'median':>7} {'p95':>7} {'cpu':>7} {'bytes':>7} {'redis':>7} {'slowest':>7}")
+HEADINGS = ("page", "p50, ms", "p95, ms", "processor, ms", "bytes", "commands", "Redis, ms", "slowest command, ms")
+
+
+def measure(redis: Redis, timetable: Timetable) -> list[str]:
+    """Print the table, and return its lines."""
+    dashboard = Dashboard(Source(redis, timetable, SystemClock()), access=lambda request: Access.everything("ana"))
     redis.config_set("slowlog-log-slower-than", 0)
+    redis.config_set("slowlog-max-len", 20_000)
+    lines = [f"| {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * (len(HEADINGS) - 1)]
     for page in PAGES:
-        parts, took, sent = urlsplit(page), [], 0
-        redis.config_resetstat()
-        redis.slowlog_reset()
-        worked = time.process_time()
-        for _ in range(TIMES):
-            began = clock.monotonic()
-            response = dashboard.handle(Request("GET", parts.path, parts.query, {"accept-encoding": "gzip"}))
-            took.append((clock.monotonic() - began) * 1000)
-            sent = len(response.body)
-            assert response.status == 200, response.body
-        cpu = (time.process_time() - worked) * 1000 / TIMES
-        took.sort()
-        slowest = max((int(entry["duration"]) / 1000 for entry in _commands(redis)), default=0.0)
-        cost = sum(one["usec"] for one in redis.info("commandstats").values()) / TIMES / 1000
-        print(f"{page:36} {took[TIMES // 2]:7.1f} {took[-2]:7.1f} {cpu:7.1f} {sent:7} {cost:7.2f} {slowest:7.2f}")
+        cost = _cost(redis, dashboard, page)
+        took = sorted(cost.took_ms)
+        lines.append(
+            f"| `{page}` | {took[TIMES // 2]:.0f} | {took[TIMES * 95 // 100 - 1]:.0f} | {cost.cpu_ms:.0f} "
+            f"| {cost.sent:,} | {cost.commands:.0f} | {cost.redis_ms:.1f} | {cost.slowest_ms:.1f} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+def _cost(redis: Redis, dashboard: Dashboard, page: str) -> Cost:
+    clock, parts = SystemClock(), urlsplit(page)
+    request = Request("GET", parts.path, parts.query, {"accept-encoding": "gzip"})
+    redis.config_resetstat()
+    redis.slowlog_reset()
+    took, sent, worked = list[float](), 0, time.process_time()
+    for _ in range(TIMES):
+        began = clock.monotonic()
+        response = dashboard.handle(request)
+        took.append((clock.monotonic() - began) * 1000)
+        sent = len(response.body)
+        assert response.status == 200, response.body
+    cpu = (time.process_time() - worked) * 1000 / TIMES
+    slowest = max((int(entry["duration"]) / 1000 for entry in _commands(redis)), default=0.0)
+    stats = [one for name, one in redis.info("commandstats").items() if name not in OURS]
+    spent, calls = (sum(one[field] for one in stats) / TIMES for field in ("usec", "calls"))
+    return Cost(took, cpu, sent, calls, spent / 1000, slowest)
 
 
 def _commands(redis: Redis) -> list[dict[str, Any]]:
     ours = (b"SLOWLOG", b"CONFIG", b"INFO")
-    return [entry for entry in redis.slowlog_get(128) if not bytes(entry["command"]).startswith(ours)]
+    return [entry for entry in redis.slowlog_get(20_000) if not bytes(entry["command"]).startswith(ours)]
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ SHARD_CLAIMS = "clock:shard_claims:"  # prefix of sorted sets, one a shard and l
 # process -> when its claim on the shard ends; at home
 NOTHING = "clock:nothing"  # never written: a worker whose queues are all paused waits on it
 AUDIT = "clock:audit"  # stream: an entry a change made by hand, JSON under `entry`
+SENT_FORM = "clock:sent_form:"  # prefix of strings, expire: a form of the dashboard that was sent
 TIMETABLE = "clock:timetable"  # hash: event of the latest clock file that led -> its declaration
 LATENESS = "clock:lateness:"  # prefix of sorted sets, one a minute and one each ten, expire: bucket -> runs; `max`
 CHANGES = "clock:changes"  # stream: an entry a release that led, JSON under `entry`: which declarations it changed

@@ -27,6 +27,14 @@ def explain(event: Event, now: datetime | None = None, *, anchor: datetime | Non
     return f"{text}. {event.description}" if event.description else text
 
 
+def schedule_words(event: Event) -> str:
+    """The event's schedule in words, also that of a cron expression."""
+    if not event.schedule.startswith(CRON):
+        return event.schedule
+    prose = cron_prose(event.schedule.removeprefix(CRON))
+    return prose[:1].lower() + prose[1:]
+
+
 def _when(event: Event) -> str:
     words, not_at_first, _ = event.schedule.partition(NOT_AT_FIRST)
     text = cron_prose(words.removeprefix(CRON)) if words.startswith(CRON) else words[:1].upper() + words[1:]

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from clock.errors import (
     ActionFailed,
@@ -33,6 +34,7 @@ from clock.web.asgi import AsgiApplication
 from clock.web.data import Data, Source
 from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
+from clock.web.once import carry_out, new_form_id
 from clock.web.page import MENU, NotFound, Page, Show, Visit
 from clock.web.pages import PAGES
 from clock.web.rendering import environment, static_file
@@ -140,7 +142,7 @@ class Dashboard:
         permission = ACTIONS[name].permission
         if permission and not visit.access.allows(permission):
             return self._problem(visit.request, 403, "forbidden", permission)
-        result = perform(name, visit)
+        result = carry_out(visit, partial(perform, name))
         self._data.changed()
         return result if isinstance(result, Response) else self._shown(visit, result)
 
@@ -191,6 +193,7 @@ def _frame(visit: Visit, page: Page) -> Mapping[str, object]:
         "event_count": len(visit.data.event_names()),
         "message": message_of(visit),
         "args_of": lambda job: shown_args(visit, job),
+        "new_form_id": new_form_id,
         "MENU": MENU,
     }
 

@@ -11,7 +11,7 @@ from functools import partial
 from clock.clocks import Clock
 from clock.errors import ConfigurationError, SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
-from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of
+from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of, troubles_of
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
 from clock.lint.rules import Finding as Hazard
@@ -20,7 +20,7 @@ from clock.rehearsal.forecast.forecast import Forecast, forecast
 from clock.rehearsal.forecast.load import load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows
 from clock.web.cache import Background, Cached
-from clock.web.troubles import Troubles
+from clock.web.troubles import Found, Troubles
 
 logger = logging.getLogger("clock.web")
 
@@ -86,17 +86,14 @@ class Data:
     _forecasts: Background[Span, Forecast] = field(init=False, repr=False)
     _sizes: dict[str, tuple[int, ...]] = field(init=False, repr=False)  # written by the one thread in `_look`
     _findings: Cached[Sequence[Finding]] = field(init=False, repr=False)
-    _troubles: Cached[Mapping[str, str]] = field(init=False, repr=False)
+    _troubles: Troubles = field(init=False, repr=False)
     _hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sizes", {})
         object.__setattr__(self, "_hazards", {})
-        clock, troubles = self.source.clock, Troubles()
-        look = partial(self._look_for_troubles, troubles)
-        object.__setattr__(
-            self, "_troubles", Cached(look, STATUS_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
-        )
+        clock = self.source.clock
+        object.__setattr__(self, "_troubles", Troubles(partial(troubles_of, self.redis), clock=clock))
         rows = ROWS_SECONDS if self.source.timetable else FILE_SECONDS
         object.__setattr__(
             self, "_declared", Cached(self._look_for_declared, rows, clock=clock, grace_seconds=ROWS_SECONDS)
@@ -156,12 +153,9 @@ class Data:
         """The names of all events in the order of the alphabet, as of a few seconds ago."""
         return self._names.get()[1]
 
-    def troubles(self) -> Mapping[str, str]:
-        """The events that need attention, and why: `failing` or `missed`. Of many, it reads a part at a time."""
-        return self._troubles.get()
-
-    def _look_for_troubles(self, troubles: Troubles) -> Mapping[str, str]:
-        return troubles.look(self.redis, self.event_names())
+    def troubles(self, patience_seconds: float = 0.0) -> Found:
+        """The events that need attention, and why: `failing` or `missed`. Many events take about a second."""
+        return self._troubles.get(self.sorted_names(), patience_seconds)
 
     def hazards(self, event: Event, now: datetime) -> Sequence[Hazard]:
         """The findings of `clock check` about an event. Its condition is not called."""

@@ -14,6 +14,7 @@ from clock.web.request import Request
 from clock.web.texts import Texts
 
 ZONE_COOKIE = "clock_zone"
+FORM_FIELD = "form"  # of a form: its id, with which it is carried out once
 THEME_COOKIE = "clock_theme"
 THEMES = ("light", "dark")
 

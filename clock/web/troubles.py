@@ -1,36 +1,100 @@
 """Which events need attention: those that fail, and those whose last run was missed.
 
-Each look reads a part of the events, so the cost does not grow with their number: of a hundred it reads all, of
-10,000 it has read each after some minutes of visits.
+A thread reads all events, a hundred at a time, so a page sends no command for it. Redis needs a few ms for each
+hundred. 10,000 events take about a second. Then the thread pauses for 20 times as long, at least for 5 s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from clock.inspection.events.event_rows import troubles_of
-from clock.inspection.opening import Redis
+from clock.clocks import Clock
 
-AT_ONCE = 100  # events
+logger = logging.getLogger("clock.web")
+
+AT_ONCE = 100  # events; this many are read while the page waits
+FRESH_SECONDS = 5.0  # for which a reading of all events is not repeated
+SHARE = 20  # a reading that took a second is repeated after 20 s
+PATIENCE_SECONDS = 5.0  # for which a page waits for a reading of at most AT_ONCE events
+
+Read = Callable[[Sequence[str]], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Event -> its trouble; `looked` of `total` events have been read."""
+
+    by_name: Mapping[str, str]
+    looked: int
+    total: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all events have been read."""
+        return self.looked >= self.total
 
 
 class Troubles:
-    """Event -> its trouble, as of the last look at it. `look` is called by one thread at a time."""
+    """Event -> its trouble. `read` returns the trouble of each event of some names, or an empty text."""
 
-    def __init__(self) -> None:
-        self._found: dict[str, str] = {}
-        self._place = 0
+    def __init__(self, read: Read, *, clock: Clock) -> None:
+        self._read, self._clock = read, clock
+        self._lock = threading.Lock()
+        self._found: dict[str, str] = {}  # guarded by _lock
+        self._looked = 0  # events read by the first reading; guarded by _lock
+        self._repeat_at = 0.0  # monotonic seconds; guarded by _lock
+        self._ended: threading.Event | None = None  # of the reading in progress; guarded by _lock
 
-    def look(self, redis: Redis, names: Sequence[str]) -> Mapping[str, str]:
-        """Read the next events, and return all troubles that are known. Raises StoreUnavailable."""
-        if self._place >= len(names):
-            self._place = 0
-            known = set(names)
-            self._found = {name: trouble for name, trouble in self._found.items() if name in known}
-        part = names[self._place : self._place + AT_ONCE]
-        self._place += len(part)
-        for name, trouble in zip(part, troubles_of(redis, part), strict=True):
-            self._found.pop(name, None)
-            if trouble:
-                self._found[name] = trouble
-        return dict(self._found)
+    def get(self, names: Sequence[str], patience_seconds: float = 0.0) -> Found:
+        """The troubles that are known. Waits for the reading of all events, but not longer than the patience."""
+        with self._lock:
+            if self._ended is None and self._clock.monotonic() >= self._repeat_at:
+                self._ended = threading.Event()
+                work = threading.Thread(
+                    target=self._run, args=(names, self._ended), name="dashboard reads events", daemon=True
+                )
+                work.start()
+            ended, is_first = self._ended, self._looked < len(names)
+        if ended and len(names) <= AT_ONCE:
+            ended.wait(PATIENCE_SECONDS)
+        elif ended and is_first:
+            ended.wait(patience_seconds)
+        with self._lock:
+            return Found(dict(self._found), min(self._looked, len(names)), len(names))
+
+    def forget(self) -> None:
+        """Read the events again at the next call: something was changed."""
+        with self._lock:
+            self._ended, self._repeat_at = None, 0.0
+
+    def _run(self, names: Sequence[str], ended: threading.Event) -> None:
+        """One reading of all events; it stops if a change made it stale."""
+        began, looked = self._clock.monotonic(), 0
+        try:
+            while looked < len(names) and self._is_wanted(ended):
+                part = names[looked : looked + AT_ONCE]
+                looked += len(part)
+                self._note(part, self._read(part), looked)
+        except Exception as error:  # noqa: BLE001  # the page's own reads raise it
+            logger.debug("The dashboard could not read which events fail: %s", error)
+        with self._lock:
+            if self._ended is ended:
+                now = self._clock.monotonic()
+                self._ended, self._repeat_at = None, now + max(FRESH_SECONDS, SHARE * (now - began))
+                self._found = {name: self._found[name] for name in names if name in self._found}
+        ended.set()
+
+    def _is_wanted(self, ended: threading.Event) -> bool:
+        with self._lock:
+            return self._ended is ended
+
+    def _note(self, names: Sequence[str], troubles: Sequence[str], looked: int) -> None:
+        with self._lock:
+            self._looked = max(self._looked, looked)
+            for name, trouble in zip(names, troubles, strict=True):
+                self._found.pop(name, None)
+                if trouble:
+                    self._found[name] = trouble

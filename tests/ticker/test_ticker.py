@@ -348,7 +348,7 @@ def test_instants_missed_for_longer_than_the_limit_are_recorded_with_the_reason(
 
     assert pushed(redis) == []
     [entry] = history(redis, "daily")
-    assert (entry["decision"], entry["reason"]) == ("missed", "over 1:00:00 late, the event's catch-up limit")
+    assert (entry["decision"], entry["reason"]) == ("missed", "over 1 h late, the event's catch-up limit")
     assert about(caplog, "Missed") == {"event": "daily", "due": SIX.isoformat()}
 
 

@@ -46,6 +46,42 @@ def _ask_and_answer(visitor: Visitor, link: str, **inputs: str) -> str:
     return " ".join(re.findall(r'role="status">([^<]+)<', after))
 
 
+def _form(visitor: Visitor, path: str, **query: str) -> dict[str, str]:
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', visitor.page(path, **query))
+    return {name: unescape(value) for name, value in hidden}
+
+
+def test_a_form_that_is_sent_twice_is_carried_out_once_by_all_web_processes(
+    visit: Callable[..., Visitor], redis: Redis
+) -> None:
+    here, elsewhere = visit(), visit()
+    form = _form(here, "/act/fire", event="reminders")
+
+    first, second = here.post("/act/fire", **form), elsewhere.post("/act/fire", **form)
+    jobs = redis.llen("queue:default")
+    cookie = second.cookies[0].split(";")[0]
+    after = here.dashboard.handle(Request("GET", "/", headers={"cookie": cookie})).body.decode()
+    here.post("/act/fire", **_form(here, "/act/fire", event="reminders"))
+
+    assert (first.status, second.status) == (303, 303)
+    assert jobs == 1
+    assert "This form was sent twice. It was carried out once." in after
+    assert redis.llen("queue:default") == 2
+    assert [entry.change.what for entry in changes(redis, 5)] == ["fire", "fire"]
+
+
+def test_the_form_of_an_action_that_failed_may_be_sent_again(ana: Visitor, redis: Redis) -> None:
+    form = _form(ana, "/act/pause", event="reminders")
+
+    refused = ana.post("/act/pause", **form, until="yesterday")
+    done = ana.post("/act/pause", **form)
+    unknown = ana.post("/act/pause", **{**form, "form": "x"})
+
+    assert (refused.status, done.status, unknown.status) == (400, 303, 400)
+    assert redis.keys("clock:sent_form:*") == [b"clock:sent_form:" + form["form"].encode()]
+    assert 0 < redis.ttl("clock:sent_form:" + form["form"]) <= 86_400
+
+
 def test_an_event_is_paused_for_an_hour_with_a_reason(ana: Visitor) -> None:
     message = _ask_and_answer(ana, "/act/pause?event=reminders", **{"for": "1h", "note": "mail server moves"})
 

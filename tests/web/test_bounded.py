@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Sequence
 from html import unescape
 
+import pytest
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.inspection.events.event_rows import troubles_of
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.sources import loads
 from clock.timetable import Timetable
 from clock.web import Access, Dashboard, Source
-from clock.web.pages.schedules import MOST_READ
+from clock.web.pages.schedules import MOST_STRIPS
 from tests.web.conftest import NOW, Visitor
 
 EVENTS = 700
+PATIENCE_SECONDS = 60.0
 FILE = "from clock import every\nfor n in range(%d): every().hour.do(print).named(f'event.{n:05}')"
 PAGES = ("/", "/?state=failing", "/?state=missed", "/?order=next", "/timeline", "/event?name=event.00001")
 
@@ -47,9 +52,10 @@ def test_a_page_sends_no_more_commands_for_more_events(redis: Redis) -> None:
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)
     visitor = _visitor(redis, timetable)
+    visitor.dashboard._data.troubles(PATIENCE_SECONDS)  # a thread reads all events, whatever pages are visited
 
     for page in PAGES:
-        visitor.dashboard._data.changed()
+        visitor.dashboard._data._status.forget()
         redis.config_resetstat()
         visitor.page(*page.split("?")[:1], **dict(re.findall(r"(\w+)=([^&]+)", page)))
         calls = _calls(redis)
@@ -61,8 +67,10 @@ def test_a_page_sends_no_more_commands_for_more_events(redis: Redis) -> None:
 def test_a_filter_finds_the_last_of_many_events_by_searching_on(redis: Redis) -> None:
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)
+    record = {"decision": "missed", "due": to_ms(NOW)}
+    redis.xadd("clock:history:event.00060", {"entry": json.dumps(record)})
     visitor = _visitor(redis, timetable)
-    query: dict[str, str] = {"state": "failing"}
+    query: dict[str, str] = {"state": "missed"}
     steps = 0
 
     while not visitor.json("/", **query):
@@ -72,8 +80,45 @@ def test_a_filter_finds_the_last_of_many_events_by_searching_on(redis: Redis) ->
         query = dict(re.findall(r"(\w+)=([^&]+)", unescape(link)))
         steps += 1
 
-    assert steps == EVENTS // MOST_READ
-    assert [row["name"] for row in visitor.json("/", **query)] == [f"event.{EVENTS - 1:05}"]
+    assert steps == 60 // MOST_STRIPS
+    assert [row["name"] for row in visitor.json("/", **query)] == ["event.00060"]
+
+
+def test_one_visit_finds_the_one_of_many_events_that_fails(redis: Redis) -> None:
+    timetable = loads(FILE % EVENTS)
+    _decided(redis, timetable)
+    visitor = _visitor(redis, timetable)
+    visitor.dashboard._data.troubles(PATIENCE_SECONDS)
+
+    rows = visitor.json("/", state="failing")
+    first = visitor.json("/")[0]
+
+    assert [row["name"] for row in rows] == [f"event.{EVENTS - 1:05}"]
+    assert first == rows[0]
+    assert "1 event fails" in visitor.text("/", state="failing")
+
+
+def test_a_page_shows_how_many_events_were_read_so_far(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until all have been read, no page claims that no event fails."""
+    goes_on, read = threading.Event(), troubles_of
+
+    def slow(connection: Redis, names: Sequence[str]) -> list[str]:
+        assert names[0] == "event.00000" or goes_on.wait(PATIENCE_SECONDS)
+        return read(connection, names)
+
+    monkeypatch.setattr("clock.web.data.troubles_of", slow)
+    monkeypatch.setattr("clock.web.pages.schedules.PATIENCE_SECONDS", 0.0)
+    timetable = loads(FILE % EVENTS)
+    _decided(redis, timetable)
+    visitor = _visitor(redis, timetable)
+
+    shown = visitor.text("/", state="failing")
+    goes_on.set()
+    found = visitor.dashboard._data.troubles(PATIENCE_SECONDS)
+
+    assert re.search(r"\b(0|100) of 700 events have been read so far", shown)
+    assert found.is_complete
+    assert list(found.by_name) == [f"event.{EVENTS - 1:05}"]
 
 
 def test_the_timeline_shows_a_past_day_of_an_event_with_a_long_history(ana: Visitor, redis: Redis) -> None:

@@ -15,7 +15,7 @@ from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
 from clock.store.ledger.pauses import Pause, covering
 from clock.timetable import Event
-from clock.timetable.explanation import explain
+from clock.timetable.explanation import explain, schedule_words
 
 Record = Mapping[str, Any]
 
@@ -38,6 +38,11 @@ class EventRow:
     records: Sequence[Record]
     now: datetime
     outcome: Record | None = None
+
+    @property
+    def in_words(self) -> str:
+        """Its schedule in words, also that of a cron expression, if the clock file is here."""
+        return schedule_words(self.event) if self.event else self.schedule
 
     @property
     def is_known(self) -> bool:

@@ -100,7 +100,7 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     parts = [_words(record["decision"])]
     parts += [record["reason"]] if record.get("reason") else []
     if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
-        parts.append(f"{record['late_ms']} ms late")
+        parts.append(f"{_length(record['late_ms'])} late")
     if record.get("jobs"):
         jobs = "1 job" if record["jobs"] == 1 else f"{record['jobs']} jobs"
         parts.append(f"{jobs}: {', '.join(record['jids'])}")
@@ -110,6 +110,15 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
         f"{due}: {'; '.join(parts)}",
         *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
     ]
+
+
+def _length(ms: int) -> str:
+    """A length of time: exact below a second, else in whole seconds.
+
+    >>> _length(3), _length(6_000_000)
+    ('3 ms', '1:40:00')
+    """
+    return f"{ms} ms" if ms < 1000 else str(timedelta(seconds=ms // 1000))
 
 
 def _words(decision: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clock.inspection.audit import Change, note_change
 from clock.web import responses
 from clock.web.access import Permission
-from clock.web.page import Page, Visit
+from clock.web.page import FORM_FIELD, Page, Visit
 from clock.web.request import Response, cookie
 
 DONE_COOKIE = "clock_done"
@@ -55,7 +55,12 @@ def confirm_page(name: str, action: Action, visit: Visit) -> Page:
     """The question, with the fields of the query kept for the answer."""
     question = action.ask(visit)
     may = action.permission is None or visit.access.allows(action.permission)
-    fields = [(key, value) for key, values in visit.request.query.items() for value in values if key != "format"]
+    fields = [
+        (key, value)
+        for key, values in visit.request.query.items()
+        for value in values
+        if key not in ("format", FORM_FIELD)
+    ]
     return Page(
         template="confirm",
         title=question.title,

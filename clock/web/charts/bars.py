@@ -11,6 +11,7 @@ from clock.printable import duration
 from clock.web.charts.charts import nice_top
 from clock.web.charts.plot import BOTTOM, WIDTH, Stretch, framed
 
+GAP = 1.5  # units between failures and the others, which look alike to some people
 LEAST = 4.0  # units: a failure among thousands is still seen
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 CELL = 14  # units of a square of a grid
@@ -24,8 +25,9 @@ def throughput(series: Sequence[tuple[datetime, int, int]], stretch: Stretch, la
     for place, (_, ran, failed) in enumerate(series):
         x, tall = place * step, BOTTOM * ran / top
         fail = max(LEAST, BOTTOM * failed / top) if failed else 0.0
-        if ran > failed:
-            good.append(f"M{x:.1f} {BOTTOM - tall:.1f}h{step - 1:.1f}V{BOTTOM - fail:.1f}h-{step - 1:.1f}z")
+        end = BOTTOM - (fail + GAP if fail else 0.0)
+        if ran > failed and tall > fail + GAP:
+            good.append(f"M{x:.1f} {BOTTOM - tall:.1f}h{step - 1:.1f}V{end:.1f}h-{step - 1:.1f}z")
         if failed:
             bad.append(f"M{x:.1f} {BOTTOM - fail:.1f}h{step - 1:.1f}V{BOTTOM}h-{step - 1:.1f}z")
     inner = f'<path class="mark fired" d="{"".join(good)}"/><path class="mark error" d="{"".join(bad)}"/>'

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from markupsafe import Markup, escape
 
 WIDTH, BOTTOM = 960, 140
-TIMES = 5  # written below
+TIMES = 8  # at most, below the chart; every second one is hidden in a small window
+#: seconds between the times below: whole minutes, hours or days
+STEPS = (*(300, 600, 900, 1_800, 3_600, 7_200), *(10_800, 21_600, 43_200, 86_400, 172_800, 604_800))
+DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,16 @@ def _lines(stretch: Stretch) -> str:
 
 
 def _times(stretch: Stretch) -> str:
-    length, texts = stretch.last - stretch.first, []
-    for number in range(TIMES):
-        part = number / (TIMES - 1)
-        anchor = "start" if number == 0 else "end" if number == TIMES - 1 else "middle"
-        at = (stretch.first + length * part).astimezone(stretch.zone)
-        hidden = ' class="hide-small"' if number % 2 else ""
-        texts.append(f'<text x="{100 * part:g}%" y="13" text-anchor="{anchor}"{hidden}>{at:%H:%M}</text>')
+    """Whole hours, or days, on the clock of the zone."""
+    step = next((step for step in STEPS if stretch.seconds / step <= TIMES), STEPS[-1])
+    shift = (stretch.first.astimezone(stretch.zone).utcoffset() or timedelta(0)).total_seconds()
+    begin = -(-(stretch.first.timestamp() + shift) // step) * step - shift
+    form, texts = "%a %d" if stretch.seconds > 2 * DAY else "%H:%M", list[str]()
+    while begin <= stretch.last.timestamp():
+        at = datetime.fromtimestamp(begin, stretch.zone)
+        part = stretch.place(at)
+        anchor = "start" if part < 0.03 else "end" if part > 0.97 else "middle"
+        hidden = ' class="hide-small"' if len(texts) % 2 else ""
+        texts.append(f'<text x="{100 * part:.2f}%" y="13" text-anchor="{anchor}"{hidden}>{at:{form}}</text>')
+        begin += step
     return "".join(texts)

@@ -92,6 +92,8 @@ def _preventing(visit: Visit, row: EventRow, at: str) -> list[str]:
     event = row.event
     if event is None or not any(when.end > visit.now for when in periods_of(at, row.zone)):
         return []
+    if row.next_due is None or not any(row.next_due < when.end for when in periods_of(at, row.zone)):
+        return []
     t, condition = visit.texts, event.condition
     causes = {
         t("why.prevent_clock"): not visit.data.status().clocks,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +63,9 @@ def show(visit: Visit) -> Page:
     )
 
 
+Step = tuple[str, datetime, str, str]  # key of the text, when, kind of the mark, detail
+
+
 def _firing(visit: Visit, job: FoundJob | None, jid: str, event: str) -> tuple[str, Mapping[str, Any] | None]:
     """The event that pushed the job, and the record of its firing; an empty name: no event did."""
     origin = job.payload.get("clock") if job else None
@@ -83,10 +86,8 @@ def _payload(visit: Visit, job: FoundJob) -> str:
     return json.dumps(shown, indent=2, ensure_ascii=False, default=str)
 
 
-def _steps(
-    job: FoundJob | None, record: Mapping[str, Any] | None, jid: str
-) -> list[tuple[str, datetime, str, str]]:
-    """The job's way: (key of the text, when, kind of the mark, detail), oldest first."""
+def _steps(job: FoundJob | None, record: Mapping[str, Any] | None, jid: str) -> list[Step]:
+    """The job's way, oldest first."""
     steps = _moments(job) if job else []
     if record is not None:
         steps.append(("due", from_ms(record["due"]), str(record["decision"]), ""))
@@ -96,10 +97,19 @@ def _steps(
         steps.append(
             (f"outcome_{outcome['outcome']}", from_ms(outcome["at"]), kind, str(outcome.get("error", "")))
         )
-    return sorted(steps, key=lambda step: step[1])
+    return _without_repeats(sorted(steps, key=lambda step: step[1]))
 
 
-def _moments(job: FoundJob) -> list[tuple[str, datetime, str, str]]:
+def _without_repeats(steps: Sequence[Step]) -> list[Step]:
+    """The steps; an error that a step shares with the one before it is left out."""
+    earlier = ["", *(step[3] for step in steps)]
+    return [
+        (key, at, kind, "" if detail == before else detail)
+        for (key, at, kind, detail), before in zip(steps, earlier, strict=False)
+    ]
+
+
+def _moments(job: FoundJob) -> list[Step]:
     """The times that a payload holds."""
     found = []
     for name, kind in MOMENTS.items():
