@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from clock import __version__
-from clock.cli.groups import LazyCommands
+from clock.cli.groups import LazyCommands, Listed
 from clock.cli.output import echo
 from clock.errors import ClockError
 from clock.printable import printable
@@ -23,57 +23,78 @@ LONGEST_ERROR = 4_000  # characters: a value that an error quotes may be of any 
 THREAD_SECONDS = 0.5  # for threads of the clock file that are ending
 COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # the variable by which the shell's completion script requests words
 
-#: Every command and its module. A module is imported when its command, or the command's help, runs.
-SECTIONS = {
+#: Every command: its module, imported when the command or its help runs, and its line in `clock --help`.
+SECTIONS: dict[str, dict[str, Listed]] = {
     "Run": {
-        "run": "clock.cli.commands.running.run",
-        "worker": "clock.cli.commands.running.worker",
-        "dev": "clock.cli.commands.running.dev",
-        "daemon": "clock.cli.commands.running.daemon",
+        "run": ("clock.cli.commands.running.run", "Run the clock."),
+        "worker": ("clock.cli.commands.running.worker", "Run jobs."),
+        "dev": ("clock.cli.commands.running.dev", "Run the clock and a worker together until Ctrl-C."),
+        "daemon": ("clock.cli.commands.running.daemon", "Run the clock in the background."),
     },
     "Monitor": {
-        "status": "clock.cli.commands.monitoring.status",
-        "list": "clock.cli.commands.monitoring.list_events",
-        "doctor": "clock.cli.commands.monitoring.doctor",
-        "web": "clock.cli.commands.monitoring.web",
+        "status": ("clock.cli.commands.monitoring.status", "Show health, clocks, workers, queues and next runs."),
+        "list": ("clock.cli.commands.monitoring.list_events", "List events with their next and last run."),
+        "doctor": ("clock.cli.commands.monitoring.doctor", "Check Redis for problems and suggest fixes."),
+        "web": ("clock.cli.commands.monitoring.web", "Serve the dashboard."),
     },
     "The clock": {
-        "fire": "clock.cli.commands.events.fire",
-        "backfill": "clock.cli.commands.events.backfill",
-        "schedules": "clock.cli.commands.events.schedules",
-        "pause": "clock.cli.commands.events.pause",
-        "resume": "clock.cli.commands.events.pause",
-        "why": "clock.cli.commands.events.why",
-        "history": "clock.cli.commands.events.history",
+        "fire": ("clock.cli.commands.events.fire", "Run the event NAME now, outside its schedule."),
+        "backfill": ("clock.cli.commands.events.backfill", "Run an event for past due instants that did not run."),
+        "schedules": (
+            "clock.cli.commands.events.schedules",
+            "Add, change and delete events at run time, without a deploy.",
+        ),
+        "pause": ("clock.cli.commands.events.pause", "Pause the event NAME, or with --all the whole clock."),
+        "resume": ("clock.cli.commands.events.pause", "Resume the event NAME, or with --all the whole clock."),
+        "why": ("clock.cli.commands.events.why", "Explain why an event did or didn't run at a given time."),
+        "history": ("clock.cli.commands.events.history", "Show the recent runs of an event, or of all events."),
     },
     "Jobs": {
-        "queue": "clock.cli.commands.jobs.queue",
-        "cancel": "clock.cli.commands.jobs.cancel",
-        "unique": "clock.cli.commands.jobs.unique",
-        "limits": "clock.cli.commands.jobs.limits",
-        "batches": "clock.cli.commands.jobs.batches",
-        "retry": "clock.cli.commands.jobs.job_sets",
-        "scheduled": "clock.cli.commands.jobs.job_sets",
-        "dead": "clock.cli.commands.jobs.job_sets",
+        "queue": ("clock.cli.commands.jobs.queue", "List, show and delete queued jobs."),
+        "cancel": (
+            "clock.cli.commands.jobs.cancel",
+            "Cancel jobs: delete those that wait, ask running ones to end.",
+        ),
+        "unique": ("clock.cli.commands.jobs.unique", "List the locks of unique jobs, or free one."),
+        "limits": ("clock.cli.commands.jobs.limits", "List the concurrency limits, or set the maximum of one."),
+        "batches": ("clock.cli.commands.jobs.batches", "List batches, or show one with its failures."),
+        "retry": ("clock.cli.commands.jobs.job_sets", "List, run, delete and kill jobs that wait for a retry."),
+        "scheduled": (
+            "clock.cli.commands.jobs.job_sets",
+            "List, run, delete and kill jobs that are scheduled for later.",
+        ),
+        "dead": ("clock.cli.commands.jobs.job_sets", "List, run and delete jobs that failed for good."),
     },
     "The clock file": {
-        "preview": "clock.cli.commands.clock_file.preview",
-        "forecast": "clock.cli.commands.clock_file.forecast",
-        "diff": "clock.cli.commands.clock_file.diff",
-        "check": "clock.cli.commands.clock_file.check",
-        "explain": "clock.cli.commands.clock_file.explain",
-        "monitors": "clock.cli.commands.clock_file.monitors",
+        "preview": ("clock.cli.commands.clock_file.preview", "Show when each event will run."),
+        "forecast": (
+            "clock.cli.commands.clock_file.forecast",
+            "Show which jobs will start late, and how to spread them.",
+        ),
+        "diff": ("clock.cli.commands.clock_file.diff", "Compare the runs of two versions of a clock file."),
+        "check": ("clock.cli.commands.clock_file.check", "Check the clock file for errors and likely mistakes."),
+        "explain": ("clock.cli.commands.clock_file.explain", "Describe each event in plain English."),
+        "monitors": (
+            "clock.cli.commands.clock_file.monitors",
+            "Create monitors of events at healthchecks, Cronitor, Sentry.",
+        ),
     },
     "Trials": {
-        "chaos": "clock.cli.commands.trials.chaos",
-        "rehearse-stop": "clock.cli.commands.trials.rehearse_stop",
+        "chaos": (
+            "clock.cli.commands.trials.chaos",
+            "Kill processes on a scratch server, and look for lost jobs.",
+        ),
+        "rehearse-stop": ("clock.cli.commands.trials.rehearse_stop", "Show what a deploy does to a running job."),
     },
     "Setup": {
-        "new": "clock.cli.commands.setup.new",
-        "config": "clock.cli.commands.setup.config",
-        "encryption": "clock.cli.commands.setup.encryption",
-        "move": "clock.cli.commands.setup.move",
-        "completion": "clock.cli.commands.setup.completion",
+        "new": ("clock.cli.commands.setup.new", "Generate a job or clock file and its test."),
+        "config": ("clock.cli.commands.setup.config", "Print the settings and the source of each value."),
+        "encryption": (
+            "clock.cli.commands.setup.encryption",
+            "Create a key for encrypted jobs, and count jobs by key.",
+        ),
+        "move": ("clock.cli.commands.setup.move", "Move the data of a stopped application, or of old shards."),
+        "completion": ("clock.cli.commands.setup.completion", "Print the shell completion script."),
     },
 }
 

@@ -12,13 +12,13 @@ import click
 
 from clock import import_path
 
-WHOLE = 1_000  # characters of a command's short help: lines that are too long are wrapped, not cut
-
+Listed = tuple[str, str]  # a command's module and its short help
 
 NEEDS_POSIX = (
     "this command needs Linux, macOS or another POSIX system, such as WSL on Windows; "
     "an application on Windows can import clock and push jobs"
 )
+ONLY_POSIX = "Needs a POSIX system."
 WITH_PROCESSES = ("run", "worker", "web", "dev", "daemon")  # these commands handle signals and fork
 
 
@@ -50,15 +50,15 @@ class CommandGroup(click.Group):
 class LazyCommands(CommandGroup):
     """The program's commands: each module is imported when its command runs, so commands start fast.
 
-    `sections` are title -> (command -> module); in the module, the command is the function of that name, or of
-    that name with the suffix `_command` if Python reserves the name. If the first word is not a command, it is a
-    clock file: `python -m clock lib/clock.py`.
+    `sections` are title -> (command -> its module and its short help); in the module, the command is the function
+    of that name, or of that name with the suffix `_command` if Python reserves the name. If the first word is not
+    a command, it is a clock file: `python -m clock lib/clock.py`.
     """
 
-    def __init__(self, *args: object, sections: Mapping[str, Mapping[str, str]], **kwargs: object) -> None:
+    def __init__(self, *args: object, sections: Mapping[str, Mapping[str, Listed]], **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own arguments, passed on
         self._sections = sections
-        self._modules = {name: module for section in sections.values() for name, module in section.items()}
+        self._modules = {name: listed for section in sections.values() for name, listed in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""
@@ -69,13 +69,15 @@ class LazyCommands(CommandGroup):
         if cmd_name not in self._modules:
             return None
         import_path.application_last()
-        if not hasattr(os, "fork") and cmd_name in WITH_PROCESSES:
+        if not _is_available(cmd_name):
             return _unavailable(cmd_name)
-        module = importlib.import_module(self._modules[cmd_name])
+        path, short_help = self._modules[cmd_name]
+        module = importlib.import_module(path)
         import_path.application_first()
         name = cmd_name.replace("-", "_")
         found = getattr(module, name, None) or getattr(module, f"{name}_command")
         assert isinstance(found, click.Command)  # noqa: S101  # the table is part of this package
+        found.short_help = short_help
         return found
 
     def make_context(
@@ -99,17 +101,13 @@ class LazyCommands(CommandGroup):
             raise click.UsageError(f"{error.format_message()} Put options after the command.", ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands under the titles of their sections."""
+        """Write the commands under the titles of their sections. No command is imported."""
         width = max(map(len, self._modules))
         for title, section in self._sections.items():
-            commands = [(name, self.get_command(ctx, name)) for name in section]
-            rows = [
-                (name.ljust(width), command.get_short_help_str(WHOLE))
-                for name, command in commands
-                if command is not None
-            ]
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl(
+                    [(name.ljust(width), _help_of(name, listed)) for name, listed in section.items()]
+                )
 
     def _are_of_the_default(self, args: list[str], ctx: click.Context) -> bool:
         """Whether `args` are options of the default command: not this group's own, and no command follows."""
@@ -126,6 +124,14 @@ class LazyCommands(CommandGroup):
         )
 
 
+def _help_of(name: str, listed: Listed) -> str:
+    return listed[1] if _is_available(name) else ONLY_POSIX
+
+
+def _is_available(name: str) -> bool:
+    return hasattr(os, "fork") or name not in WITH_PROCESSES
+
+
 def _unavailable(name: str) -> click.Command:
     """A command that only reports its requirement."""
 
@@ -133,4 +139,4 @@ def _unavailable(name: str) -> click.Command:
         raise click.ClickException(NEEDS_POSIX)
 
     anything = {"ignore_unknown_options": True, "allow_extra_args": True}
-    return click.Command(name, callback=refuse, context_settings=anything, short_help="Needs a POSIX system.")
+    return click.Command(name, callback=refuse, context_settings=anything, short_help=ONLY_POSIX)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from clock.clocks import from_ms
 from clock.diff.comparison import Change, Difference
 
+LEFT_OUT = ("schedules put at run time",)  # they are in Redis, which is not read
 _SHOWN = 3  # firings of a kind that are named for an event
 
 
@@ -20,7 +21,7 @@ def to_text(difference: Difference) -> str:
     for change in difference.changes:
         lines += ["", _title(change), *(f"  {line}" for line in _lines_of(change, difference))]
     lines += ["", *(f"! {line}" for line in _warnings(difference))] if _has_warnings(difference) else []
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, _left_out()]) + "\n"
 
 
 def to_markdown(difference: Difference) -> str:
@@ -33,7 +34,7 @@ def to_markdown(difference: Difference) -> str:
             for change in difference.changes
         ]
     lines += ["", *(f"- :warning: {_cell(line)}" for line in _warnings(difference))]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines).rstrip() + f"\n\n{_left_out()}\n"
 
 
 def to_json(difference: Difference) -> str:
@@ -61,10 +62,15 @@ def to_json(difference: Difference) -> str:
             ],
             "collisions": [{**asdict(item), "first": show(item.first)} for item in difference.collisions],
             "hazards": [{"event": event, "text": text} for event, text in difference.hazards],
+            "left_out": LEFT_OUT,
         },
         ensure_ascii=False,
         indent=2,
     )
+
+
+def _left_out() -> str:
+    return f"Not compared: {', '.join(LEFT_OUT)}."
 
 
 class _Shown:

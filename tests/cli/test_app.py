@@ -43,6 +43,18 @@ def test_the_help_lists_every_command_in_its_section() -> None:
         assert [line.split()[0] for line in listed.splitlines() if line[2] != " "] == list(section)
 
 
+def test_the_help_imports_no_command() -> None:
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom clock.cli.app import cli\n"
+        "assert 'Run jobs.' in CliRunner().invoke(cli, ['--help']).output\n"
+        "print([name for name in sys.modules if name.startswith('clock.cli.commands')])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert ended.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("words", sorted({words[:-1] for words in all_commands(cli)}), ids=" ".join)
 def test_each_command_is_told_of_in_one_whole_line_on_a_terminal_of_80_columns(words: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(cli, [*words, "--help"], terminal_width=80)

@@ -66,6 +66,26 @@ def test_the_report_keeps_arguments_secret(release: None, live: None, clock: Com
     assert "41" not in clock("check", "--against", redis_url).output.partition("queue default")[2]
 
 
+def test_the_default_folder_of_jobs_may_be_missing(
+    release: None, live: None, clock: Command, redis_url: str
+) -> None:
+    Path("config/clock.yml").unlink()
+
+    found = json.loads(clock("check", "--against", redis_url, "--json").output)
+
+    [missing] = [finding for finding in found if finding["rule"] == "require"]
+    assert (missing["source"], missing["text"]) == (
+        "jobs",
+        "no such folder, so only jobs that lib/clock.py imports are known; name other folders: require",
+    )
+    Path("lib/clock.py").write_text(
+        "from clock import every\nfrom jobs_that_are_checked.send import SendCheckedJob\n"
+    )
+    text = clock("check", "--against", redis_url).output
+    assert "perform(number, kind) cannot take 1 argument" in text
+    assert "no such folder" not in text
+
+
 def test_a_redis_that_does_not_answer_and_strict_without_it_are_errors(release: None, clock: Command) -> None:
     with pytest.raises(StoreUnavailable):
         clock("check", "--against", "redis://127.0.0.1:1/0")

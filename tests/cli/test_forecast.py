@@ -38,8 +38,22 @@ def test_a_forecast_uses_the_measured_run_times_and_draws_them(
     assert "2 jobs from 2026-12-01 00:00:00 CET to 2026-12-02 00:00:00 CET on 1 slot" in text
     assert "b: 1 of 1 late; worst 40.0 s, due 2026-12-01 06:00:00 CET" in text
     assert ".spread(timedelta(minutes=" in text
+    assert found["left_out"] == []
+    assert "Not counted" not in text
     assert (application / "f.svg").read_text().startswith("<svg")
     assert (found["late"][0]["worst_seconds"], found["late"][0]["worst_due"]) == (40, "2026-12-01T05:00:00+00:00")
+
+
+def test_a_forecast_without_redis_reports_that_schedules_in_redis_are_left_out(
+    clock: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    words = ("forecast", "--slots", "1", "--seconds", "FetchNewsJob=1s")
+
+    text, found = clock(*words).output, json.loads(clock(*words, "--json").output)
+
+    assert text.endswith("\nNot counted, as Redis was not read: schedules put at run time\n")
+    assert found["left_out"] == ["schedules put at run time"]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def test_a_file_and_itself_do_not_differ() -> None:
     assert difference.is_empty
     assert not difference.loses_firings
     assert to_text(difference).startswith("Nothing changes: 16 runs")
+    assert to_text(difference).endswith("\nNot compared: schedules put at run time.\n")
+    assert json.loads(to_json(difference))["left_out"] == ["schedules put at run time"]
 
 
 def test_an_event_at_another_time_has_moved() -> None:

@@ -15,7 +15,7 @@ from clock.cli.options import answering, config_option
 from clock.cli.output import Styled, echo, echo_json
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
-from clock.config import file_used, load_config
+from clock.config import Config, file_used, load_config
 from clock.errors import DeclarationError
 from clock.job.registry import import_jobs
 from clock.lint.against.stored_events import stored_events, stored_schedules
@@ -28,7 +28,7 @@ MOST_SHOWN = 20  # findings of one rule, as text: the findings of thousands of e
 FEW = 5  # if there are more findings, this many are shown
 
 
-@click.command(short_help="Check the clock file for errors and likely mistakes.")
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @config_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
@@ -68,11 +68,20 @@ def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
     settings = load_config({"clock_file": clock_file}, file=config)
     settings = replace(settings, redis=url, redis_source="the option --against")
     timetable = load_timetable(settings)
-    import_jobs(*settings.require)
+    missing = _missing_by_default(settings)
+    import_jobs(*(path for path in settings.require if path not in missing))
     redis = connected(settings)
     names = {name for name, _ in (*settings.queues, *(q for one in settings.capsules for q in one.queues))}
-    found = stored_jobs(redis, names if file_used(config) else None)
+    found = [*stored_jobs(redis, names if file_used(config) else None)]
+    if missing and any(finding.rule == "unknown-class" for finding in found):
+        text = f"no such folder, so only jobs that {clock_file} imports are known; name other folders: require"
+        found.append(Finding("warning", "require", "", str(missing[0]), text))
     return [*found, *stored_events(redis, timetable), *stored_schedules(redis, timetable)]
+
+
+def _missing_by_default(settings: Config) -> Sequence[Path]:
+    """The default folder of jobs, if it is missing. An application whose clock file imports its jobs has none."""
+    return [path for path in settings.require if not path.exists()] if settings.require == Config().require else []
 
 
 def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str]:

@@ -23,7 +23,7 @@ LOSES_FIRINGS = 3  # the exit code if an event no longer runs
 _FORMS = {"text": to_text, "markdown": to_markdown}
 
 
-@click.command(short_help="Compare the runs of two versions of a clock file.")
+@click.command()
 @click.argument("old")
 @click.argument("new", default="lib/clock.py", type=click.Path(path_type=Path))
 @click.option(

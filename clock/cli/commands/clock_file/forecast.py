@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from clock.rehearsal.forecast.load import live_slots, load_of, measured_seconds
 from clock.timetable import Timetable, with_rows
 from clock.timetable.periods import parse_period
 
+SCHEDULES = "schedules put at run time"
 
-@click.command(short_help="Show which jobs will start late, and how to spread them.")
+
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of the forecast.")
 @click.option("--from", "begin", metavar="WHEN", help="Start; default: now.")
@@ -53,26 +56,29 @@ def forecast(
     """
     given, default = _seconds(options.pop("took")), _period("--default", options.pop("default"))
     config = answering_settings(**options)
-    timetable, measured, slots = _measured(config, slots, given)
+    timetable, measured, slots, left_out = _measured(config, slots, given)
     start, end = span_of(begin, f"{days}d", zone=timetable.settings.tz, now=SystemClock().now())
     load = load_of(timetable, start, end, seconds={**measured, **given}, default=default)
-    _echo(forecast_of(load, slots), start, svg, as_json=as_json)
+    _echo(forecast_of(load, slots), start, svg, as_json=as_json, left_out=left_out)
 
 
 def _measured(
     config: Config, slots: int | None, given: dict[str, float]
-) -> tuple[Timetable, dict[str, float], int]:
-    """The events, the measured run times and the slots. Redis is read only if something of it is needed."""
+) -> tuple[Timetable, dict[str, float], int, Sequence[str]]:
+    """The events, the measured run times, the slots, and what was left out.
+
+    Redis is not read if no server is configured, and the options give slots and run times.
+    """
     if slots and given and not config.redis:
-        return load_timetable(config), {}, slots
+        return load_timetable(config), {}, slots, [SCHEDULES]
     redis, clock = opened(config)
     slots = slots or live_slots(redis, clock.now())
     if not slots:
         raise ConfigurationError("no worker runs; pass --slots: how many jobs your workers will run at once")
-    return with_rows(all_events(config, redis)), measured_seconds(redis, clock.now()), slots
+    return with_rows(all_events(config, redis)), measured_seconds(redis, clock.now()), slots, []
 
 
-def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool) -> None:
+def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool, left_out: Sequence[str]) -> None:
     zone = start.tzinfo
     assert zone is not None  # noqa: S101  # span_of gives aware times
     if svg:
@@ -81,9 +87,10 @@ def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool) -
         except OSError as error:
             raise ConfigurationError(f"cannot write {svg}: {error.strerror}") from error
     if as_json:
-        echo_json(to_json(made))
+        echo_json({**to_json(made), "left_out": left_out})
     else:
-        echo_page(to_text(made, zone))
+        missing = f"\nNot counted, as Redis was not read: {', '.join(left_out)}" if left_out else ""
+        echo_page(to_text(made, zone) + missing)
         if svg:
             echo(f"Wrote {svg}")
 

@@ -18,7 +18,7 @@ from clock.monitors.sync import Synced
 from clock.monitors.sync import sync as synced
 
 
-@click.group(short_help="Create monitors of events at healthchecks, Cronitor, Sentry.")
+@click.group()
 def monitors() -> None:
     """Create monitors of events at healthchecks, Cronitor, Sentry."""
 

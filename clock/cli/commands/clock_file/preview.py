@@ -41,7 +41,7 @@ class Output(TypedDict):
     as_json: bool
 
 
-@click.command(short_help="Show when each event will run.")
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @click.option("--from", "begin", metavar="WHEN", help="Start: a date or time; default: now.")
 @click.option(

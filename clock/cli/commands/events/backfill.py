@@ -25,7 +25,7 @@ from clock.ticker import Backfill, BackfilledRun, BackfillPlan, PlannedRun, plan
 from clock.timetable import find_event
 
 
-@click.command(short_help="Run an event for past due instants that did not run.")
+@click.command()
 @click.argument("name")
 @click.option("--from", "begin", metavar="WHEN", required=True, help="Start: 2026-11-01, '2026-11-01 06:00'.")
 @click.option(

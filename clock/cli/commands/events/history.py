@@ -20,7 +20,7 @@ from clock.store.ledger.history import read
 from clock.timetable import find_event
 
 
-@click.command("history", short_help="Show the recent runs of an event, or of all events.")
+@click.command("history")
 @click.argument("name", required=False)
 @click.option("--count", "-n", type=click.IntRange(1), default=20, show_default=True, help="Number of records.")
 @file_option

@@ -16,7 +16,7 @@ from clock.cli.output import echo, echo_json, echo_table, json_option, utc
 from clock.inspection.jobs.batches import BatchView
 
 
-@click.command(short_help="List batches, or show one with its failures.")
+@click.command()
 @click.argument("bid", required=False)
 @click.option("--seal", is_flag=True, help="Seal the batch BID: its opener will not add more jobs.")
 @limit_option

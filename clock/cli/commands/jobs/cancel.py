@@ -12,7 +12,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, json_option
 
 
-@click.command(short_help="Cancel jobs: delete those that wait, ask running ones to end.")
+@click.command()
 @click.argument("jids", nargs=-1, required=True, metavar="JID...")
 @json_option
 @shared_options

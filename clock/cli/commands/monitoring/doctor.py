@@ -23,7 +23,7 @@ from clock.store import Redis
 _COLOURS = {Grade.GOOD: "green", Grade.WARNING: "yellow", Grade.BAD: "red"}
 
 
-@click.command(short_help="Check Redis for problems and suggest fixes.")
+@click.command()
 @click.option(
     "--repair", is_flag=True, help="Requeue the jobs of dead workers and delete the state of removed events."
 )

@@ -19,7 +19,7 @@ from clock.inspection.events.schedules import with_stored_events
 from clock.timetable.explanation import explain
 
 
-@click.command("list", short_help="List events with their next and last run.")
+@click.command("list")
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @json_option
 @shared_options

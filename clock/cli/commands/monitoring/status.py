@@ -34,7 +34,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 
 
-@click.command(short_help="Show health, clocks, workers, queues and next runs.")
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(

@@ -22,7 +22,7 @@ USER, PASSWORD = "CLOCK_WEB_USER", "CLOCK_WEB_PASSWORD"  # names of variables
 NEEDED = ("jinja2", "uvicorn")
 
 
-@click.command(short_help="Serve the dashboard.")
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--host", default=HOST, show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", "-p", default=PORT, show_default=True, type=click.IntRange(0, 65_535), help="Port.")

@@ -26,7 +26,7 @@ from clock.ticker import STOP_SECONDS
 PUSH_CONNECTIONS = 10  # at most, for pushes from threads and conditions of the clock file; opened when needed
 
 
-@click.command(short_help="Run the clock.")
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @setting_option("schedule_file")
 @health_options

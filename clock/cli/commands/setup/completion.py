@@ -9,7 +9,7 @@ from clock.cli.app import COMPLETION_VARIABLE
 from clock.cli.output import echo_as_is
 
 
-@click.command(short_help="Print the shell completion script.")
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:

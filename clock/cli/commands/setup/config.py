@@ -13,7 +13,7 @@ from clock.config import Found, environment, file_used, gather, json_schema
 from clock.store.server.address import masked
 
 
-@click.command(short_help="Print the settings and the source of each value.")
+@click.command()
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the settings file, for editors.")
 @json_option
 @shared_options

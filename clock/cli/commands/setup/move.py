@@ -24,7 +24,7 @@ from clock.store.jobs.shard_claims import forget_shard
 SHOWN = 5  # names of keys in one line
 
 
-@click.command(short_help="Move the data of a stopped application, or of old shards.")
+@click.command()
 @click.option("--to-namespace", "target", metavar="NAME", help="The new namespace.")
 @click.option("--from-shards", is_flag=True, help="Move the jobs of shards that are not in use any more.")
 @click.option("--forget", is_flag=True, help="Forget old shards on servers that are not in use any more.")

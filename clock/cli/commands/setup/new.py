@@ -13,7 +13,7 @@ from clock.cli.output import echo
 from clock.errors import ConfigurationError
 
 
-@click.group(cls=CommandGroup, short_help="Generate a job or clock file and its test.")
+@click.group(cls=CommandGroup)
 def new() -> None:
     """Generate a job or clock file and its test."""
 

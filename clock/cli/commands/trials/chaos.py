@@ -16,7 +16,7 @@ from clock.config import Config, load_config
 from clock.job.registry import import_jobs
 
 
-@click.command(short_help="Kill processes on a scratch server, and look for lost jobs.")
+@click.command()
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path), default=Path("lib/clock.py"))
 @click.option("--minutes", type=click.FloatRange(0.05, 600), default=5.0, show_default=True, help="Length.")
 @click.option("--seed", type=int, help="Order of the disturbances; default: a random one, which is printed.")

@@ -20,7 +20,7 @@ from clock.import_path import add_application
 from clock.job.registry import import_jobs, knows, lookup, names
 
 
-@click.command("rehearse-stop", short_help="Show what a deploy does to a running job.")
+@click.command("rehearse-stop")
 @click.argument("job")
 @click.argument("args", nargs=-1)
 @click.option(
