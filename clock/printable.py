@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 #: Characters that are escaped: control characters (C0, DEL and C1, which start escape sequences), U+2028 and
 #: U+2029, which end a line, characters that reorder or hide text (marks of direction, invisible characters, tags),
@@ -27,6 +28,25 @@ def printable(value: object) -> str:
     if text.isprintable():  # the usual case
         return text
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "job"), counted(1000, "job")
+    ('1 job', '1,000 jobs')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def closest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The end of a message about an unknown name: the closest known name, or `otherwise`.
+
+    >>> closest("quue", ["queue", "retry"], "see --help"), closest("x", ["queue"], "see --help")
+    ("did you mean 'queue'?", 'see --help')
+    """
+    near = get_close_matches(name, list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else otherwise
 
 
 def shortened_list(items: Sequence[str], most: int = 10, *, between: str = ", ") -> str:

@@ -14,7 +14,7 @@ from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, instant
 from clock.clocks import to_ms
 from clock.errors import ConfigurationError, UnknownEvent
-from clock.inspection.events.events import events
+from clock.inspection.events.event_rows import events
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.events.why import AskedPeriod, latest_of_all, periods_of, recorded
 from clock.inspection.events.why import why as explain
@@ -196,15 +196,15 @@ class Events:
     def _declared(self, timetable: Timetable) -> list[EventState]:
         return [
             EventState(
-                view.event.name,
-                view.event.declaration,
-                view.next_due,
-                dict(view.last) if view.last else None,
-                view.pause,
-                view.known,
-                view.event,
+                row.name,
+                row.declaration,
+                row.next_due,
+                dict(row.last) if row.last else None,
+                row.pause,
+                row.is_known,
+                row.event,
             )
-            for view in events(self._redis, timetable, instant())
+            for row in events(self._redis, timetable, instant())
         ]
 
     def _noted(self, without: set[str]) -> list[EventState]:

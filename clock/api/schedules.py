@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, now
-from clock.clocks import from_ms
+from clock.api.connecting import connected, instant
 from clock.errors import DeclarationError
 from clock.inspection.audit import Change, note_change
 from clock.inspection.events.schedules import event_of, next_runs, split
@@ -111,7 +110,7 @@ class Schedules:
         return ScheduleChange(
             {field: old[field] for field in differ if field in old},
             {field: new[field] for field in differ if field in new},
-            next_runs(event, _now()),
+            next_runs(event, instant()),
             restarts=stored is not None and dict(stored.timing) != timing,
         )
 
@@ -151,7 +150,3 @@ class Schedules:
 
 def _shown(stored: StoredSchedule) -> Schedule:
     return Schedule(stored.name, stored.version, stored.fields)
-
-
-def _now() -> datetime:
-    return from_ms(round(now() * 1000))

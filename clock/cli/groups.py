@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from clock import import_path
+from clock.printable import closest
 
 Listed = tuple[str, str]  # a command's module and its short help
 
@@ -41,8 +42,7 @@ class CommandGroup(click.Group):
         """The command at the start of `args`. Raises UsageError."""
         if not ctx.resilient_parsing and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             known = self.list_commands(ctx)
-            near = get_close_matches(args[0], known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+            hint = closest(args[0], known, f"available: {', '.join(known)}")
             raise click.UsageError(f"Unknown command {args[0]!r} of {ctx.info_name!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 

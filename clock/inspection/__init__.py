@@ -1,6 +1,6 @@
 from clock.inspection.doctor.doctor import Circumstances, examine
 from clock.inspection.doctor.finding import Finding, Grade
-from clock.inspection.events.events import EventView, events
+from clock.inspection.events.event_rows import EventRow, events
 from clock.inspection.jobs.job_sets import (
     DEAD,
     RETRY,
@@ -27,7 +27,7 @@ __all__ = [
     # processes and events
     "ClockView",
     "DecisionKind",
-    "EventView",
+    "EventRow",
     "Finding",
     "FoundJob",
     "Grade",

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.inspection.doctor.server_faults import server_faults
-from clock.inspection.events.events import OVERDUE, EventView, events
+from clock.inspection.events.event_rows import OVERDUE, EventRow, events
 from clock.inspection.jobs.busy import BusyJob, busy_jobs
 from clock.inspection.jobs.job_sets import QueueView, queues
 from clock.inspection.processes import ClockView, WorkerView, all_report, clocks, workers
@@ -48,7 +48,7 @@ class Status:
     failed: int
     parked: dict[str, int]
     ledger: int
-    events: Sequence[EventView] | None
+    events: Sequence[EventRow] | None
     oldest_undecided: tuple[str, datetime] | None
     progress: Sequence[BusyJob] = ()
     faults: Sequence[str] = ()
@@ -73,9 +73,9 @@ class Status:
         """
         oldest = self.oldest_undecided
         found = {
-            view.event.name: view.next_due
+            view.name: view.next_due
             for view in self.events or ()
-            if view.next_due and view.overdue(self.at) and not (oldest and view.next_due < oldest[1])
+            if view.next_due and view.is_overdue(self.at) and not (oldest and view.next_due < oldest[1])
         }
         if oldest and self.at - oldest[1] > OVERDUE:
             found.setdefault(*oldest)
@@ -159,13 +159,9 @@ def _status(
         failed=sizes.failed,
         parked=listing.parked(redis),
         ledger=_or(0, lambda: listing.ledger_size(redis)),
-        events=_events(redis, now, timetable) if timetable else None,
+        events=events(redis, timetable, now) if timetable else None,
         oldest_undecided=_oldest_undecided(redis),
     )
-
-
-def _events(redis: Redis, now: datetime, timetable: Timetable) -> Sequence[EventView]:
-    return _or([], lambda: events(redis, timetable, now))
 
 
 def _oldest_undecided(redis: Redis) -> tuple[str, datetime] | None:

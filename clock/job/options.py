@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from typing import Any, TypedDict
 
 from clock.config.queue_names import EXPECTED, queue_name
@@ -15,6 +14,7 @@ from clock.job.flow.limits import Limit, Rate, are_rules, limits_of, rates_of
 from clock.job.flow.unique import Unique, unique_of
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass, OnCommit
+from clock.printable import closest
 
 
 def _is_count(value: object) -> bool:
@@ -182,8 +182,7 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
     known = OPTIONS | _OPTIONS_OF_A_CALL if with_call else OPTIONS
     for name, value in options.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+            hint = closest(name, known, f"available: {', '.join(known)}")
             raise JobError(f"{where}: unknown option {name!r}; {hint}")
         accepts, words = known[name]
         if not accepts(value):

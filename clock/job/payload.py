@@ -82,6 +82,15 @@ def decode(text: bytes) -> object:
         return _decoder.decode(text.decode())
 
 
+def read_payload(text: bytes) -> Payload:
+    """The payload of a job in Redis; empty if the text is not a JSON object."""
+    try:
+        found = decode(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _finite(text: str) -> float:
     if math.isinf(number := float(text)):
         raise ValueError(f"the number {text:.20} is out of range")

@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
+from clock.store.invalid_values import json_object
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 from clock.store.wrong_type import typed
@@ -32,7 +33,7 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, dict[str
     """
     with typed(full_key(redis, keys.AUDIT), "stream"):
         rows: Any = redis.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=count)
-    found = ((number.decode(), _decoded(fields.get(b"entry"))) for number, fields in rows)
+    found = ((number.decode(), json_object(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]
 
 
@@ -40,11 +41,3 @@ def size(redis: Redis) -> int:
     """How many entries there are. Raises StoreUnavailable, WrongType."""
     with typed(full_key(redis, keys.AUDIT), "stream"), translated():
         return int(redis.xlen(keys.AUDIT))
-
-
-def _decoded(text: bytes | None) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text or b"")
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

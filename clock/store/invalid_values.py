@@ -6,6 +6,7 @@ itself: readers skip it, and workers, `status` and `doctor` report the key.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -60,6 +61,15 @@ def is_number(value: bytes) -> bool:
     """Whether a value is a whole number of at most 64 bits, as Redis counts with."""
     is_short = len(value) <= LONGEST_NUMBER + 1 and value.removeprefix(b"-").isdigit()
     return is_short and -(2**63) <= int(value) < 2**63
+
+
+def json_object(value: bytes | None) -> dict[str, Any] | None:
+    """The JSON object of a value; None: the value is missing or holds something else."""
+    try:
+        found = json.loads(value or b"")
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def text(value: bytes) -> str:

@@ -17,7 +17,7 @@ from clock.store import keys
 from clock.store.invalid_values import number, readable, text
 from clock.store.jobs.steps import PageSize
 from clock.store.ledger import history
-from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
+from clock.store.ledger.entry import LedgerRow, instant_ms
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 from clock.store.server.shards import added, every
@@ -189,23 +189,17 @@ def days(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
 def ledger(redis: Redis) -> dict[str, LedgerRow]:
     """The ledger's entries, by event, without those that are broken. Raises WrongType."""
     anchors, declarations, decided, counted = _ledger_hashes(redis)
-    found = {}
-    for event, declaration in declarations.items():
-        anchor_ms, decided_ms = instant_ms(anchors.get(event)), instant_ms(decided.get(event))
-        if anchor_ms is not None and decided_ms is not None:
-            entry = Entry(anchor_ms, decided_ms, keys.shown(counted.get(event, b"")))
-            found[keys.shown(event)] = LedgerRow(keys.shown(declaration), entry)
-    return found
+    rows = {
+        event: LedgerRow.of(declaration, anchors.get(event), decided.get(event), counted.get(event))
+        for event, declaration in declarations.items()
+    }
+    return {keys.shown(event): row for event, row in rows.items() if row is not None}
 
 
 def ledger_row(redis: Redis, event: str) -> LedgerRow | None:
     """The ledger's entry of one event; None: missing or broken. Raises WrongType."""
     names = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED)
-    declaration, anchor, decided, counted = (_field(redis, name, event) for name in names)
-    anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)
-    if declaration is None or anchor_ms is None or decided_ms is None:
-        return None
-    return LedgerRow(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
+    return LedgerRow.of(*(_field(redis, name, event) for name in names))
 
 
 def _field(redis: Redis, name: str, event: str) -> bytes | None:

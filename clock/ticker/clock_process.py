@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from clock.clocks import Clock, ServerClock
-from clock.printable import shortened_list
+from clock.printable import counted, shortened_list
 from clock.problems import Problems
 from clock.store import Redis, keys
 from clock.store.jobs.unserved_queues import unserved_problems
@@ -121,7 +121,9 @@ class ClockProcess:
         Raises StoreError if Redis refuses what this clock needs, from its start and for good.
         """
         logger.info(
-            "Starting clock for %s: [ %s ]", _counted(self._timetable.events), _names(self._timetable.events)
+            "Starting clock for %s: [ %s ]",
+            counted(len(self._timetable.events), "event"),
+            _names(self._timetable.events),
         )
         logger.info("This clock uses %d connections to Redis, one of them only for the lease", CONNECTIONS)
         self._self_check.look()
@@ -152,7 +154,7 @@ class ClockProcess:
         """Write the events to the log, and when each is due next."""
         planned = {item.event.name: item.next_due for item in self._ticker.planned}
         state = "is the leader" if self._leader.leads else "is on standby"
-        logger.info("This clock %s; %s:", state, _counted(self._timetable.events))
+        logger.info("This clock %s; %s:", state, counted(len(self._timetable.events), "event"))
         for event in self._timetable.events:
             due = planned.get(event.name)
             logger.info("%s%s", event, f"; next run at {due.isoformat()}" if due else "")
@@ -191,10 +193,6 @@ class ClockProcess:
         handing_over.start()
         handing_over.join(HAND_OVER_SECONDS)
         self._on_stuck()
-
-
-def _counted(events: Sequence[Event]) -> str:
-    return "1 event" if len(events) == 1 else f"{len(events)} events"
 
 
 def _names(events: Sequence[Event]) -> str:

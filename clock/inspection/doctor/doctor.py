@@ -63,8 +63,7 @@ def _of_server(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
     namespace = namespace_of(redis)
     if namespace:
         yield Finding("namespace", Grade.GOOD, f"{namespace.name}: all keys start with {namespace.prefix}")
-    for fault in server_faults(info):
-        yield Finding(fault.subject, Grade.BAD, fault.found, fault.advice)
+    yield from server_faults(info)
     yield _eviction(redis, info)
     yield from _persistence(redis, info)
     yield from replicas_findings(redis, info)

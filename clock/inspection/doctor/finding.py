@@ -26,6 +26,9 @@ class Finding:
     found: str
     advice: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.found}: {self.advice}"
+
 
 def findings_of(subject: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """The findings of `look`. If Redis refuses it, that is the finding. Raises StoreUnavailable."""

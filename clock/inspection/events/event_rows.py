@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,13 @@ from clock.store import Redis
 from clock.store.ledger import event_rows, history
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
+from clock.store.ledger.overdue import OVERDUE_SECONDS
 from clock.store.ledger.pauses import Pause, covering
-from clock.timetable import Event
+from clock.timetable import Event, Timetable
 from clock.timetable.explanation import explain, schedule_words
 
 Record = Mapping[str, Any]
+OVERDUE = timedelta(seconds=OVERDUE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,15 @@ class EventRow:
         """The oldest undecided due instant; None: never, or unknown without a declaration."""
         return _next_due(self.event, self.entry, self.now) if self.event else None
 
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it should have fired by `now`, by more than the limit."""
+        return self.is_known and self.next_due is not None and now - self.next_due > OVERDUE
+
+    @property
+    def declaration(self) -> str:
+        """Its declaration in the clock file, or else in the ledger."""
+        return self.event.declaration if self.event else self.schedule
+
     @property
     def last(self) -> Record | None:
         """The latest decision; None: not found."""
@@ -84,7 +95,7 @@ class EventRow:
         event = self.event
         return {
             "name": self.name,
-            "schedule": event.declaration if event else self.schedule,
+            "schedule": self.declaration,
             "zone": str(self.zone),
             "action": str(event.action) if event else None,
             "description": event.description if event else None,
@@ -96,6 +107,11 @@ class EventRow:
             "last": self.last,
             "outcome": self.outcome,
         }
+
+
+def events(redis: Redis, timetable: Timetable, now: datetime) -> list[EventRow]:
+    """Each event of the clock file, with its latest decision. Raises StoreUnavailable."""
+    return event_rows_of(redis, [event.name for event in timetable.events], timetable.by_name, now, 1)
 
 
 def event_rows_of(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from clock.clocks import from_ms, to_ms
 from clock.errors import DeclarationError
 from clock.job import registry
+from clock.printable import closest
 from clock.store import Redis
 from clock.store.ledger import schedules
 from clock.store.ledger.schedules import StoredSchedule
@@ -64,9 +64,8 @@ def event_of(name: str, fields: Mapping[str, Any]) -> Event:
     """The event of a schedule, whose job is checked. Raises DeclarationError with all names that are close."""
     unknown = [field for field in fields if field not in (*TIMING, *REST)]
     if unknown:
-        near = get_close_matches(unknown[0], (*TIMING, *REST), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; the fields are {', '.join((*TIMING, *REST))}"
-        raise DeclarationError(f"{name!r}: unknown field {unknown[0]!r}{hint}")
+        hint = closest(unknown[0], (*TIMING, *REST), f"the fields are {', '.join((*TIMING, *REST))}")
+        raise DeclarationError(f"{name!r}: unknown field {unknown[0]!r}; {hint}")
     _check_known(str(fields.get("job", "")))
     declared = SyncedEvents(list, READ_EVERY, print, SOURCE, job_of=job_of)
     row = {"name": name, "args": [], **fields, **_first_run(fields)}
@@ -122,6 +121,5 @@ def _imported(require: tuple[Path, ...]) -> None:
 
 def _check_known(name: str) -> None:
     if not registry.knows(name):
-        near = get_close_matches(name, registry.names(), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else "; import its module first"
-        raise DeclarationError(f"no job class is named {name!r}{hint}")
+        hint = closest(name, registry.names(), "import its module first")
+        raise DeclarationError(f"no job class is named {name!r}; {hint}")

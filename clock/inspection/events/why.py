@@ -10,6 +10,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
+from clock.printable import counted
 from clock.store import Redis, listing
 from clock.store.ledger import history, overdue, pauses
 from clock.store.ledger.decision import DecisionKind
@@ -102,8 +103,7 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
         parts.append(f"{_length(record['late_ms'])} late")
     if record.get("jobs"):
-        jobs = "1 job" if record["jobs"] == 1 else f"{record['jobs']} jobs"
-        parts.append(f"{jobs}: {', '.join(record['jids'])}")
+        parts.append(f"{counted(record['jobs'], 'job')}: {', '.join(record['jids'])}")
     parts.append(f"on {record.get('host')} (release {record.get('release')})")
     outcomes: Mapping[str, Mapping[str, Any]] = record.get("outcomes", {})
     return [

@@ -8,16 +8,15 @@ from itertools import islice
 
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.busy import claimed_jobs
-from clock.job.payload import Payload, decode
+from clock.job.payload import Payload, read_payload
 from clock.printable import shortened_list
 from clock.store import Redis, keys, listing
 from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow import unique_locks
-from clock.store.jobs.flow.batches import Child, Correction, Event
+from clock.store.jobs.flow.batches import Child, Correction
 
 OPEN_TOO_LONG_MS = 3_600_000
 SECONDS = 60.0  # of a deep check, at most
-CALLBACKS: tuple[Event, ...] = ("success", "complete", "death")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +127,7 @@ def _jobs_of_batches(redis: Redis) -> Iterator[Payload]:
 
 def _with_bid(payloads: Iterator[bytes]) -> Iterator[Payload]:
     for text in payloads:
-        if b'"bid"' not in text:
-            continue
-        try:
-            job = decode(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(job, dict) and isinstance(job.get("bid"), str):
+        if b'"bid"' in text and isinstance((job := read_payload(text)).get("bid"), str):
             yield job
 
 

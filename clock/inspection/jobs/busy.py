@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from clock.inspection.jobs.jobs import FoundJob, found
 from clock.inspection.jobs.progress import Progress, progress_of
 from clock.store import Redis, listing
+from clock.store.invalid_values import json_object
 from clock.store.jobs.in_progress import InProgress
 from clock.store.server.shards import every
 
@@ -54,7 +55,7 @@ def claimed_jobs(redis: Redis) -> Iterator[BusyJob]:
 
 
 def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:
-    reports = ((thread, _read(text)) for thread, text in work.items())
+    reports = ((thread, json_object(text)) for thread, text in work.items())
     return [
         BusyJob(
             identity,
@@ -65,17 +66,8 @@ def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:
             progress_of(report.get("progress")),
         )
         for thread, report in reports
-        if report is not None
+        if report is not None  # another program has written it
     ]
-
-
-def _read(text: bytes) -> dict[str, object] | None:
-    """A thread's job in a worker's report, or None if another program has written the report."""
-    try:
-        report = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return report if isinstance(report, dict) else None
 
 
 def _job(payload: object) -> FoundJob:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from clock.job.payload import Payload, decode, encode_again, instant, queue_of
+from clock.job.payload import Payload, encode_again, instant, queue_of, read_payload
 from clock.job.redaction import shown_args
 
 UNREADABLE = "unreadable"  # in the place of a class name: what is in Redis is not a payload
@@ -152,8 +152,4 @@ def _is_before(job: FoundJob, time: float) -> bool:
 
 def found(member: bytes, at: float | None = None, shard: int = 0) -> FoundJob:
     """The job of a payload. An invalid payload is a job without a class."""
-    try:
-        payload = decode(member)
-    except (ValueError, RecursionError):
-        payload = None
-    return FoundJob(member, at, payload if isinstance(payload, dict) else {}, shard)
+    return FoundJob(member, at, read_payload(member), shard)

@@ -9,7 +9,7 @@ from itertools import islice
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.job_sets import free_locks_of
 from clock.inspection.jobs.jobs import FoundJob, found
-from clock.job.payload import Payload, decode, instant
+from clock.job.payload import instant, read_payload
 from clock.printable import shortened_list
 from clock.store import Redis, keys, repairs
 from clock.store.jobs import scanning
@@ -165,11 +165,7 @@ def blocked_finding(redis: Redis) -> Iterator[Finding]:
 
 def _maxima(payload: bytes) -> Mapping[str, int]:
     """The limits of a payload: name -> maximum."""
-    try:
-        read: Payload | object = decode(payload)
-    except (ValueError, RecursionError):
-        return {}
-    rules = read.get("limits") if isinstance(read, dict) else None
+    rules = read_payload(payload).get("limits")
     entries: Sequence[object] = rules if isinstance(rules, list) else []
     return {
         str(entry["name"]): entry["max"]

@@ -16,6 +16,7 @@ from clock.job.encryption import decrypted_args
 from clock.job.position import FIELD
 from clock.job.push.arguments import check_arity
 from clock.lint.rules import Finding
+from clock.printable import counted
 from clock.store import Redis, keys, listing
 from clock.store.jobs import sample
 from clock.store.jobs.unserved_queues import unserved
@@ -131,9 +132,8 @@ def _places(redis: Redis) -> Iterator[_Place]:
 
 def _findings(place: _Place, faulty: Mapping[tuple[str, Fault], Sequence[str]]) -> Iterator[Finding]:
     for (name, fault), jids in faulty.items():
-        jobs = "1 job" if len(jids) == 1 else f"{len(jids):,} jobs"
         shown = ", ".join(jids[:SHOWN]) + (", ..." if len(jids) > SHOWN else "")
-        text = f"{jobs} of {name}: {fault.text}; {_ADVICE[fault.rule]} (jid {shown})"
+        text = f"{counted(len(jids), 'job')} of {name}: {fault.text}; {_ADVICE[fault.rule]} (jid {shown})"
         yield StoredFinding(
             place.level, fault.rule, "", place.name, text, count=len(jids), jids=tuple(jids[:SHOWN])
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from html import escape
 
-from clock.printable import shortened_list
+from clock.printable import counted, shortened_list
 from clock.rehearsal.forecast.forecast import Forecast, Minute
 
 SHOWN = 20  # events, names
@@ -21,10 +21,9 @@ def to_text(made: Forecast, zone: tzinfo) -> str:
 
 def _summary(made: Forecast) -> Iterator[str]:
     load = made.load
-    slots = "1 slot" if made.slots == 1 else f"{made.slots} slots"
     yield (
         f"{len(load.runs):,} jobs from {_at(load.start, load.start.tzinfo)} to {_at(load.end, load.end.tzinfo)} "
-        f"on {slots}: {made.busy:.0%} busy"
+        f"on {counted(made.slots, 'slot')}: {made.busy:.0%} busy"
     )
     if load.assumed:
         yield f"Not measured yet, so the default is used: {_names(load.assumed)}"

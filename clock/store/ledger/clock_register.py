@@ -12,6 +12,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.store import keys
+from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
@@ -71,11 +72,8 @@ class ClockRegister:
 
 def _decoded(text: bytes | None) -> dict[str, Any] | None:
     """A clock's report; None: missing, or not a report."""
-    try:
-        found = json.loads(text or b"")
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict):
+    found = json_object(text)
+    if found is None:
         return None
     has_types = all(isinstance(value, _FIELD_TYPES.get(name, object)) for name, value in found.items())
     instants = [found.get(name) for name in _INSTANTS]

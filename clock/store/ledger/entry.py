@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from clock.clocks import from_ms
+from clock.store import keys
 
 LATEST_MS = 253_370_764_800_000  # the end of the year 9999, the last year of a datetime
 
@@ -81,6 +82,16 @@ class LedgerRow:
 
     declaration: str
     entry: Entry
+
+    @classmethod
+    def of(
+        cls, declaration: bytes | None, anchor: bytes | None, decided: bytes | None, counted: bytes | None
+    ) -> LedgerRow | None:
+        """The row of these values in Redis; None: one is missing or invalid."""
+        anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)
+        if declaration is None or anchor_ms is None or decided_ms is None:
+            return None
+        return cls(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
 
 
 #: No entries are known.

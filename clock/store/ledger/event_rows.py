@@ -13,12 +13,12 @@ from redis import Redis
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.ledger import history, pauses
-from clock.store.ledger.entry import Entry, LedgerRow, instant_ms
+from clock.store.ledger.entry import LedgerRow
 from clock.store.ledger.history import Record
 from clock.store.ledger.pauses import ALL, Pause
 from clock.store.server.connection import translated
 
-_HASHES = (keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
+_HASHES = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
 EARLY_MS = 60_000  # a decision may be committed before its due instant by as much as two machines' clocks differ
 USUAL = 20  # outcomes; their mean is how long an event's jobs usually take
@@ -107,7 +107,7 @@ def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
     whole = {ALL: held[ALL]} if ALL in held else {}
     return [
         StoredEvent(
-            _row(*values),
+            LedgerRow.of(*values),
             whole | ({name: held[name]} if name in held else {}),
             _records(stream or ()),
             outcome[0] if outcome else None,
@@ -116,15 +116,6 @@ def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
             names, *(one[:-1] for one in fields), streams[: len(names)], latest, strict=True
         )
     ]
-
-
-def _row(
-    anchor: bytes | None, declaration: bytes | None, decided: bytes | None, counted: bytes | None
-) -> LedgerRow | None:
-    anchor_ms, decided_ms = instant_ms(anchor), instant_ms(decided)
-    if declaration is None or anchor_ms is None or decided_ms is None:
-        return None
-    return LedgerRow(keys.shown(declaration), Entry(anchor_ms, decided_ms, keys.shown(counted or b"")))
 
 
 def _records(stream: Stream, kinds: Mapping[str, type] = history.RECORD) -> list[Record]:

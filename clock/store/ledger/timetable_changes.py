@@ -12,7 +12,7 @@ from typing import Any, cast
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import json_object, readable, text
 from clock.store.server.connection import translated
 from clock.store.wrong_type import typed
 
@@ -86,13 +86,5 @@ def read(redis: Redis, count: int, before: str = "") -> list[tuple[str, Entry]]:
     with translated(), redis.pipeline(transaction=False) as pipeline:
         pipeline.xrevrange(keys.CHANGES, max=f"({before}" if before else "+", count=count)
         rows = readable(pipeline)[0] or ()
-    found = ((number.decode(), _decoded(fields.get(b"entry"))) for number, fields in rows)
+    found = ((number.decode(), json_object(fields.get(b"entry"))) for number, fields in rows)
     return [(number, entry) for number, entry in found if entry is not None]
-
-
-def _decoded(raw: bytes | None) -> Entry | None:
-    try:
-        found = json.loads(raw or b"")
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

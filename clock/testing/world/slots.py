@@ -16,7 +16,7 @@ from clock.errors import StoreError
 from clock.job import Job
 from clock.job.job_run import JobRun
 from clock.job.middleware.defaults import server_middleware
-from clock.job.payload import Payload, decode
+from clock.job.payload import Payload, read_payload
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.job_results import NOTHING_ELSE, Ending
@@ -233,7 +233,7 @@ class WorldSlot:
         self.looks_at = now
 
     def _process(self, claimed: Claimed) -> None:
-        payload = _readable(claimed.payload)
+        payload = read_payload(claimed.payload)
         lasts = self._worker.lasts(payload)
         now = self._worker.clock.now()
         args = payload.get("args")
@@ -268,11 +268,3 @@ def _passing(clock: SlotClock, lasts: timedelta) -> Iterator[None]:
         yield
     finally:
         server_middleware.remove(around)
-
-
-def _readable(payload: bytes) -> Payload:
-    try:
-        found = decode(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

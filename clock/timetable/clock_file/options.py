@@ -9,10 +9,10 @@ import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any
 
 from clock.errors import DeclarationError
+from clock.printable import closest
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
@@ -38,8 +38,7 @@ def check_option(where: str, name: str, value: object) -> None:
 
 def hint(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown `name`: the closest known name, or all of them."""
-    near = get_close_matches(str(name), list(known), 1)
-    return f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known)}"
+    return closest(str(name), known, f"available: {', '.join(known)}")
 
 
 def _anything(_value: object) -> bool:

@@ -19,7 +19,7 @@ from clock.errors import StoreError, StoreUnavailable
 from clock.job import registry
 from clock.job.encryption import has_key_of
 from clock.job.flow.unique import lock_pair
-from clock.job.payload import Payload, decode, encode_again, queue_of, seconds
+from clock.job.payload import Payload, encode_again, queue_of, read_payload, seconds
 from clock.problems import FATAL, Problems
 from clock.store import Redis
 from clock.store.jobs.dead import DEFAULT_LIMITS, DeadLimits
@@ -179,19 +179,11 @@ def _unpark_class(delayed: Delayed, name: str, problems: Problems) -> int:
     while ahead > 0 and (payloads := delayed.parked(name)[-ahead:]):
         ahead -= len(payloads)
         try:
-            count += delayed.unpark(name, [(payload, queue_of(_decoded(payload))) for payload in payloads])
+            count += delayed.unpark(name, [(payload, queue_of(read_payload(payload))) for payload in payloads])
         except CannotUnpark as error:
             problems.entry("Parked class %s: %s", name, error)
             count += error.moved
     return count
-
-
-def _decoded(payload: bytes) -> object:
-    """None if it is not JSON: it goes to the default queue, and a worker buries it."""
-    try:
-        return decode(payload)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _moves(

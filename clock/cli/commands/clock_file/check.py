@@ -21,6 +21,7 @@ from clock.job.registry import import_jobs
 from clock.lint.against.stored_events import stored_events, stored_schedules
 from clock.lint.against.stored_jobs import stored_jobs
 from clock.lint.rules import Finding, Look, differs, findings
+from clock.printable import counted
 from clock.store.server.opening import connected
 from clock.timetable import zone_name
 
@@ -117,7 +118,7 @@ def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
             more = f": {len(several) - len(shown):,} more of this kind ({rule}); --format json lists them all"
             echo(f"{clock_file}: ", _level(level), more)
     errors = sum(finding.level == "error" for finding in found)
-    echo(f"{clock_file}: {_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}")
+    echo(f"{clock_file}: {counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
 
 
 def _level(level: str) -> Styled:
@@ -145,7 +146,3 @@ def _github_text(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return _github_text(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

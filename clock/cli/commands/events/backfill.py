@@ -15,6 +15,7 @@ from clock.cli.times import span_of
 from clock.cli.timetables import all_events
 from clock.clocks import to_ms
 from clock.config import Config
+from clock.printable import counted
 from clock.store import Redis
 from clock.store.ledger import backfilled
 from clock.store.ledger.held_pushes import jid_of
@@ -103,7 +104,7 @@ def _echo_period(plan: BackfillPlan) -> None:
 def _echo_plan(plan: BackfillPlan) -> None:
     if plan.runs:
         echo_table(["due", "what", "jid"], [_row(plan, run) for run in plan.runs])
-    echo(f"{_runs(len(plan.to_run))} would be made{_skipped(plan)}. Nothing was changed.")
+    echo(f"{counted(len(plan.to_run), 'run')} would be made{_skipped(plan)}. Nothing was changed.")
 
 
 def _row(plan: BackfillPlan, run: PlannedRun) -> tuple[str, str, str]:
@@ -116,7 +117,7 @@ def _echo_result(plan: BackfillPlan, ran: list[BackfilledRun]) -> None:
         what = "refused by its condition" if run.refused else ", ".join(run.jids) or "ran, pushed no job"
         echo("  ", _shown(plan, run.run.at), "  ", what)
     count, jobs = sum(not run.refused for run in ran), sum(len(run.jids) for run in ran)
-    echo(f"Backfilled {_runs(count)}: {jobs} {'job' if jobs == 1 else 'jobs'} pushed{_skipped(plan)}.")
+    echo(f"Backfilled {counted(count, 'run')}: {counted(jobs, 'job')} pushed{_skipped(plan)}.")
 
 
 def _skipped(plan: BackfillPlan) -> str:
@@ -144,10 +145,6 @@ def _as_json(plan: BackfillPlan, ran: list[BackfilledRun], *, dry_run: bool) -> 
             for run in plan.runs
         ],
     }
-
-
-def _runs(count: int) -> str:
-    return f"{count} run" if count == 1 else f"{count:,} runs"
 
 
 def _shown(plan: BackfillPlan, at: datetime) -> str:

@@ -15,7 +15,7 @@ from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
 from clock.inspection.jobs.limits import limits as all_limits
 from clock.job.flow.limits import LARGEST
-from clock.printable import shortened_list
+from clock.printable import counted, shortened_list
 from clock.store import Redis
 from clock.store.jobs.flow import limit_holders
 
@@ -98,8 +98,7 @@ def set_command(name: str, maximum: int, **options: Any) -> None:
     redis, _ = opened(answering_settings(**options))
     in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis))
     freed = limit_holders.set_maximum(redis, name, maximum)
-    jobs = "1 job" if maximum == 1 else f"{maximum:,} jobs"
-    echo(f"{name}: at most {jobs} at a time; {freed:,} blocked jobs can run now")
+    echo(f"{name}: at most {counted(maximum, 'job')} at a time; {freed:,} blocked jobs can run now")
     if not in_use:
         echo(f"Note: no job has this limit at this moment. {_names_in_use(redis)}")
 

@@ -20,7 +20,7 @@ from clock.cli.timetables import timetable_if_any
 from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import StoreUnavailable
-from clock.inspection import EventView, Status, WorkerView
+from clock.inspection import EventRow, Status, WorkerView
 from clock.inspection import status as look
 from clock.inspection.events.schedules import with_stored_events
 from clock.printable import duration
@@ -173,7 +173,7 @@ def _show_progress(found: Status) -> None:
 
 def _show_events(found: Status) -> None:
     views = sorted(found.events or (), key=lambda view: view.next_due or _NEVER)
-    rows = [(view.event.name, _due(found.at, view), _last(found.at, view)) for view in views]
+    rows = [(view.name, _due(found.at, view), _last(found.at, view)) for view in views]
     echo()
     _section(["event", "next", "last"], rows[:10], "no events")
     if len(rows) > 10:
@@ -188,7 +188,7 @@ def _section(headings: list[str], rows: Sequence[Sequence[object]], none: str) -
     echo()
 
 
-def _due(now: datetime, view: EventView) -> str:
+def _due(now: datetime, view: EventRow) -> str:
     if view.pause:
         return "paused"
     if view.next_due is None:
@@ -197,7 +197,7 @@ def _due(now: datetime, view: EventView) -> str:
     return f"in {duration(seconds)}" if seconds >= 0 else f"{duration(-seconds)} overdue"
 
 
-def _last(now: datetime, view: EventView) -> str:
+def _last(now: datetime, view: EventRow) -> str:
     due = view.last and view.last.get("due")
     if not view.last or not isinstance(due, int):
         return "-"

@@ -14,6 +14,7 @@ from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
 from clock.cli.trials.scratch import scratch
 from clock.config import Config, load_config
 from clock.job.registry import import_jobs
+from clock.printable import counted
 
 
 @click.command()
@@ -72,7 +73,7 @@ def _echo(plan: ChaosPlan, report: ChaosReport) -> None:
     for problem in found.problems:
         echo("Problem: ", problem, fg="red")
     count = len(found.problems)
-    words = "no problem" if not count else "1 problem" if count == 1 else f"{count} problems"
+    words = counted(count, "problem") if count else "no problem"
     echo(f"Verdict: {words}", ". Repeat with: " if count else "", _again(plan) if count else "")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from clock.printable import closest
 
 #: Rails' names of zones that are not the city's name.
 _RAILS = {
@@ -65,8 +66,7 @@ def hint_of_zone(name: str) -> str:
     place = _RAILS.get(name) or next((zone for zone in known if zone.endswith(city)), None)
     if place:
         return f"; write {place!r}"
-    near = get_close_matches(name, known, 1)
-    return f"; did you mean {near[0]!r}?" if near else "; use a name of the tz database: 'Europe/Berlin'"
+    return "; " + closest(name, known, "use a name of the tz database: 'Europe/Berlin'")
 
 
 @lru_cache(maxsize=1)
