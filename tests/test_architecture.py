@@ -103,7 +103,8 @@ IN_FUNCTIONS = {
 
 #: May call `import_module`: for commands, an application's modules, and packages that may be missing.
 IMPORTERS = {
-    "__init__.py",  # the names of a clock file, when they are used
+    "__init__.py",  # the module of a public name, when it is used
+    "store/__init__.py",  # the client library, when it is used
     "cli/groups.py",
     "job/registry.py",
     "job/after_commit.py",

@@ -17,7 +17,7 @@ from clock.config import Config
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
-from clock.store.server import embedded
+from clock.store.server.embedded_files import files_of
 from clock.store.server.opening import connected, redis_clock
 
 START_SECONDS = 10.0  # a starting process waits this long for Redis: a restart or a fail-over takes a few seconds
@@ -83,5 +83,5 @@ def _name_wrong_keys(redis: Redis) -> None:
 
 
 def _is_application(config: Config) -> bool:
-    data = embedded.files_of(Path.cwd()).home
+    data = files_of(Path.cwd()).home
     return bool(config.schedule) or any(path.exists() for path in (config.clock_file, *config.require, data))

@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from clock.store.server.embedded import files_of
+from clock.store.server.embedded_files import files_of
 from clock.store.server.embedded_keeper import lives
 from tests.patience import eventually
 from tests.process.conftest import App

