@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from clock.web.request import READ_BODY_BYTES, Request, Response
@@ -24,6 +24,9 @@ class AsgiApplication:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
+        if scope["type"] == "websocket":
+            await _refuse(receive, send)
+            return
         if scope["type"] != "http":
             raise RuntimeError(f"the dashboard answers HTTP, not {scope['type']}")
         request = request_of(scope, await _body(receive))
@@ -42,13 +45,29 @@ def request_of(scope: Scope, body: bytes) -> Request:
         method=scope["method"],
         path=(path.removeprefix(mount) if path.startswith(mount + "/") or path == mount else path) or "/",
         query_string=scope.get("query_string", b"").decode("latin-1"),
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        headers=_headers(scope["headers"]),
         body=body,
         mount=mount,
         remote=client[0] if client else "",
         original=scope,
         is_https=scope.get("scheme") == "https",
     )
+
+
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
+    """Headers by name. Those that were sent several times are joined: HTTP/2 sends each cookie by itself."""
+    found: dict[str, str] = {}
+    for raw_name, raw in pairs:
+        name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
+        between = "; " if name == "cookie" else ", "
+        found[name] = f"{found[name]}{between}{value}" if name in found else value
+    return found
+
+
+async def _refuse(receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket: the server answers 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1008})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -91,7 +91,7 @@ class Dashboard:
         return responses.finished(request, self._answer(request))
 
     def _answer(self, request: Request) -> Response:
-        if request.path.startswith(STATIC):
+        if request.path.startswith(STATIC) and request.method in READING:
             return _static(request)
         try:
             access = self._access(request) if self._is_called_rightly(request) else None

@@ -64,7 +64,7 @@ class Request:
     def link(self, path: str, **query: object) -> str:
         """A link to a page of the dashboard; fields without a value are left out."""
         fields = {name.rstrip("_"): str(value) for name, value in query.items() if value not in (None, "")}
-        return quote(self.mount + path) + (f"?{urlencode(fields)}" if fields else "")
+        return quote(self.mount + path, errors="replace") + (f"?{urlencode(fields)}" if fields else "")
 
     @property
     def wants_json(self) -> bool:
@@ -95,7 +95,8 @@ def cookie(request: Request, name: str, value: str, *, seconds: int) -> str:
 
     Browsers send it over HTTPS only if the request used HTTPS.
     """
-    text = f"{name}={value}; Path={request.mount or '/'}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
+    path = quote(request.mount, errors="replace") or "/"
+    text = f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict"
     return f"{text}; Secure" if request.is_https else text
 
 

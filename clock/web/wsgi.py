@@ -47,7 +47,7 @@ def request_of(environ: Environ) -> Request:
 
 def _text(value: str) -> str:
     """A path: WSGI hands over its bytes as Latin-1."""
-    return value.encode("latin-1").decode(errors="replace")
+    return value.encode("latin-1", errors="replace").decode(errors="replace")
 
 
 def _body(environ: Environ) -> bytes:
