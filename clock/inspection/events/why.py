@@ -10,7 +10,7 @@ from typing import Any
 
 from clock.clocks import from_ms, to_ms
 from clock.errors import UnreadableTime
-from clock.printable import counted
+from clock.printable import counted, duration
 from clock.store import Redis, listing
 from clock.store.ledger import history, overdue, pauses
 from clock.store.ledger.decision import DecisionKind
@@ -101,7 +101,7 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
     parts = [_words(record["decision"])]
     parts += [record["reason"]] if record.get("reason") else []
     if record.get("late_ms", 0) and record["decision"] != DecisionKind.MANUAL:
-        parts.append(f"{_length(record['late_ms'])} late")
+        parts.append(f"{duration(record['late_ms'] / 1000)} late")
     if record.get("jobs"):
         parts.append(f"{counted(record['jobs'], 'job')}: {', '.join(record['jids'])}")
     parts.append(f"on {record.get('host')} (release {record.get('release')})")
@@ -110,15 +110,6 @@ def record_lines(record: Mapping[str, Any], zone: tzinfo) -> list[str]:
         f"{due}: {'; '.join(parts)}",
         *(f"  job {jid}: {_outcome(outcome, zone)}" for jid, outcome in outcomes.items()),
     ]
-
-
-def _length(ms: int) -> str:
-    """A length of time: exact below a second, else in whole seconds.
-
-    >>> _length(3), _length(6_000_000)
-    ('3 ms', '1:40:00')
-    """
-    return f"{ms} ms" if ms < 1000 else str(timedelta(seconds=ms // 1000))
 
 
 def _words(decision: str) -> str:
