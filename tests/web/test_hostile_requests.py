@@ -132,12 +132,11 @@ def _scope(sent: Sent, kind: str = "http") -> dict[str, Any]:
 
 def _asgi_messages(application: Any, scope: Mapping[str, Any], parts: Sequence[bytes]) -> list[Any]:
     answers: list[Any] = []
-    chunks = iter(
-        [*({"type": "http.request", "body": part, "more_body": True} for part in parts), {"type": "http.request"}]
-    )
+    chunks: list[dict[str, Any]] = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    coming = iter([*chunks, {"type": "http.request"}])
 
     async def receive() -> Mapping[str, Any]:
-        return next(chunks)
+        return next(coming)
 
     async def send(message: Mapping[str, Any]) -> None:
         answers.append(message)
