@@ -1,11 +1,12 @@
 """What a namespace and shards cost, and that they cost nothing if they are not used: all in one run.
 
-    python -m benchmarks.setups [--rounds 15] [--before FOLDER]
+    python -m benchmarks.setups [--rounds 15] [--only SETUP] [--before FOLDER]
 
 Each round measures each setup once, in a random order, in a process of its own on an empty server: a push, a job
-of a bulk push, a job that a worker runs, and a due instant that the clock commits with its job. It measures CPU
-time, and the figure is the minimum of all rounds: other programs of the machine change it least. FOLDER is a
-checkout of an older version, to be compared: git worktree add FOLDER COMMIT.
+of a bulk push, a job that a worker runs, a due instant that the clock commits with its job, and how late a run's
+job arrives. The figure is the minimum of all rounds: other programs of the machine change it least. All but the
+lateness is CPU time. FOLDER is a checkout of an older version, to be compared: git worktree add FOLDER COMMIT.
+The result is the table of docs/scaling.md.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def setups(before: Path | None) -> dict[str, tuple[Path, Mapping[str, str]]]:
 
 
 def probe(redis: Redis, folder: Path, environ: Mapping[str, str]) -> dict[str, float]:
-    """The figures of one setup: what was measured -> microseconds of CPU."""
+    """The figures of one setup: what was measured -> microseconds."""
     redis.flushall()
     port = redis.connection_pool.connection_kwargs["port"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CLOCK_")}
@@ -62,9 +63,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--only", action="append", help="a setup; may be repeated. The plain one is always measured"
+    )
     parser.add_argument("--before", type=Path)
     given = parser.parse_args()
-    chosen = setups(given.before and given.before.resolve())
+    every = setups(given.before and given.before.resolve())
+    chosen = {name: how for name, how in every.items() if not given.only or name in (PLAIN, *given.only)}
     least: dict[str, dict[str, float]] = defaultdict(dict)
     with server() as redis:
         for _ in range(given.rounds):
@@ -78,11 +83,13 @@ def main() -> None:
 
 
 def show(least: Mapping[str, Mapping[str, float]]) -> None:
-    """Print the microseconds of each setup, and their ratio to the plain one."""
-    for what in least[PLAIN]:
-        print(f"{what}, us of CPU:")
-        for name, costs in least.items():
-            print(f"  {name:24}{costs[what]:9.2f}  {costs[what] / least[PLAIN][what]:6.3f}")
+    """Print the microseconds of each setup, and their ratio to the plain one, as a table of Markdown."""
+    names = [name for name in least if name != PLAIN]
+    print(f"| | {PLAIN} | {' | '.join(names)} |")
+    print(f"|{' --- |' * (len(names) + 2)}")
+    for what, plain in least[PLAIN].items():
+        others = [f"{least[name][what]:.1f} µs ({least[name][what] / plain:.3f})" for name in names]
+        print(f"| {what} | {plain:.1f} µs | {' | '.join(others)} |")
 
 
 if __name__ == "__main__":

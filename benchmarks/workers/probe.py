@@ -1,4 +1,4 @@
-"""Measures the version of clock in PYTHONPATH for `benchmarks/setups.py`; prints microseconds of CPU as JSON.
+"""Measures the version of clock in PYTHONPATH for `benchmarks/setups.py`; prints microseconds as JSON.
 
 It uses only what versions before namespaces have, too.
 """
@@ -15,6 +15,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
+
+from redis import Redis
 
 from clock import Job
 from clock.job.push.client import using_clock
@@ -26,6 +29,7 @@ from clock.timetable import load
 
 PUSHES, BULK, JOBS, EVENTS, TICKS = 50, 500, 4_000, 20, 2
 PARTS = 60  # each figure is the least of so many: short parts fit between other programs
+LATE = 5 * EVENTS  # runs whose lateness is measured
 MARK = 100  # jobs between two looks of a worker at its CPU time
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
 CLOCK_FILE = f"""
@@ -115,6 +119,27 @@ def commit(folder: Path) -> float:
         return cost(tick, EVENTS * TICKS)
 
 
+def lateness(folder: Path) -> float:
+    """Microseconds from the due instant of a run until its job is taken from Redis: the median of several."""
+    namespace = os.environ.get("CLOCK_NAMESPACE")
+    key = f"{{{namespace}}}:queue:default" if namespace else "queue:default"
+    late: list[float] = []
+    words = [sys.executable, "-m", "clock", "run", "events.py"]
+    clock = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        with Redis.from_url(os.environ["REDIS_URL"]) as redis:
+            deadline = time.monotonic() + 60
+            while len(late) < LATE:
+                if redis.brpop([key], timeout=1) is not None:
+                    late.append(time.time() % 1)
+                elif time.monotonic() > deadline:
+                    raise TimeoutError("the clock does not push")
+    finally:
+        clock.terminate()
+        clock.wait(30)
+    return 1e6 * median(late[EVENTS:])  # the first second may be late: the clock has just started
+
+
 def main() -> None:
     """Measure and print."""
     NothingJob.perform_async(1)
@@ -122,6 +147,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         found["a due instant"] = commit(Path(name))
         with connect(os.environ["REDIS_URL"]) as redis:
+            redis.flushall()
+            found["lateness of a run"] = lateness(Path(name))
             redis.flushall()
         found["a job that a worker runs"] = run_by_worker(Path(name))
     print(json.dumps(found))

@@ -231,11 +231,12 @@ class DatabaseEvents:
 
 
 def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
+    cure = "" if isinstance(error, StoreError) else " Check the database."  # an error of Redis contains its cure
     return Problem(
         f"rows:{synced.source}",
         f"{synced.source}: could not reload events from the database; keeping the current ones: "
-        f"{type(error).__name__}: {message_of(error)}. Check the database; the clock retries every "
-        f"{synced.every.total_seconds():g} s.",
+        f"{type(error).__name__}: {message_of(error).rstrip('.')}.{cure} "
+        f"The clock retries every {synced.every.total_seconds():g} s.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -14,7 +14,7 @@ from clock.api import Queue, ScheduledSet, Stats, cancel
 from clock.cli.app import cli
 from clock.config import Config
 from clock.errors import StoreError
-from clock.inspection import status, trim_dead
+from clock.inspection import Circumstances, examine, status, trim_dead
 from clock.inspection.leaving import empty_shard
 from clock.inspection.shards import left_shards, shard_views, shards_findings
 from clock.job.results import JobResult
@@ -162,6 +162,15 @@ def test_a_shard_that_does_not_answer_hides_nothing_else(redis: Redis, redis_url
 
     assert found.retries == 1
     assert any("the shard redis://127.0.0.1:1 cannot be read" in problem for problem in found.problems)
+
+
+def test_the_doctor_makes_its_other_checks_if_a_shard_does_not_answer(redis: Redis, redis_url: str) -> None:
+    home = connected(Config(redis=redis_url, redis_urls=(redis_url, "redis://127.0.0.1:1")), 3)
+
+    found = examine(home, Circumstances(redis_url, timedelta(0), 12))
+
+    assert [finding.found for finding in found if "127.0.0.1:1 cannot be read" in finding.found]
+    assert {"version", "queues", "jobs in progress"} <= {finding.subject for finding in found}
 
 
 def test_old_shards_are_reported_and_emptied_without_losing_a_job(home: Redis, redis_url: str) -> None:

@@ -6,20 +6,18 @@ Each finding has a grade and a cure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
 from clock.clocks import to_ms
-from clock.errors import StoreError
 from clock.inspection.doctor import blockers
 from clock.inspection.doctor.finding import Finding, Grade, findings_of
 from clock.inspection.doctor.replicas import replicas_findings
 from clock.inspection.doctor.server_faults import server_faults
 from clock.inspection.jobs.batches import open_batches
 from clock.inspection.jobs.limits import blocked_finding
-from clock.inspection.shards import shards_findings
+from clock.inspection.shards import shard_views, shards_findings, with_shards_that_answer
 from clock.printable import shortened_list
 from clock.store import Redis, listing, repairs
 from clock.store.server.checks.server_version import ServerVersion
@@ -38,17 +36,22 @@ class Circumstances:
 
 
 def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
-    """Make all checks. If Redis refuses one, that is a finding, too. Raises StoreUnavailable."""
+    """Make all checks. If Redis refuses one, or a shard does not answer, that is a finding, too.
+
+    Raises StoreUnavailable if the home does not answer.
+    """
+    of_shards = findings_of("shards", lambda: shards_findings(redis))
+    redis = with_shards_that_answer(redis, shard_views(redis))
     return [
         *findings_of("server", lambda: _of_server(redis, circumstances)),
-        *_of_other_servers(redis, circumstances),
+        *findings_of("servers of shards", lambda: _of_other_servers(redis, circumstances)),
         _tls(circumstances.url),
         _skew(circumstances.offset),
         *findings_of("permissions", lambda: blockers.permissions(redis)),
         *findings_of("keys", lambda: blockers.wrong_types(redis)),
         *findings_of("processes", lambda: blockers.reported(redis)),
         *findings_of("queues", lambda: blockers.without_worker(redis)),
-        *findings_of("shards", lambda: shards_findings(redis)),
+        *of_shards,
         *findings_of("jobs in progress", lambda: _left_behind(redis)),
         *findings_of("limits", lambda: blocked_finding(redis)),
         *findings_of("batches", lambda: open_batches(redis, to_ms(server_time(redis)))),
@@ -72,19 +75,18 @@ def _of_server(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
 
 
 def _of_other_servers(redis: Redis, circumstances: Circumstances) -> Iterator[Finding]:
-    """Bad findings and warnings about the servers of other shards. `shards` reports those without answer."""
+    """Bad findings and warnings about the servers of other shards."""
     if shards_of(redis) is None:
         return
     seen = {_run_id(redis)}
     for name, place in zip(names_of(redis), every(redis), strict=True):
-        with suppress(StoreError):
-            run_id = _run_id(place)
-            if run_id in seen:
-                continue
-            seen.add(run_id)
-            for finding in findings_of("server", partial(_of_server, place, circumstances)):
-                if finding.grade is not Grade.GOOD:
-                    yield replace(finding, subject=f"{finding.subject} of {name}")
+        run_id = _run_id(place)
+        if run_id in seen:
+            continue
+        seen.add(run_id)
+        for finding in findings_of("server", partial(_of_server, place, circumstances)):
+            if finding.grade is not Grade.GOOD:
+                yield replace(finding, subject=f"{finding.subject} of {name}")
 
 
 def _run_id(redis: Redis) -> object:
