@@ -21,7 +21,7 @@ from clock.store.ledger.entry import LedgerRow, instant_ms
 from clock.store.server.connection import translated
 from clock.store.server.namespace import full_key
 from clock.store.server.shards import added, every
-from clock.store.wrong_type import typed
+from clock.store.wrong_type import reading, readings, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,7 @@ def _sizes(redis: Redis) -> tuple[int, ...]:
 
 def counters(redis: Redis, names: Sequence[str]) -> list[int]:
     """The values of counters; 0 if one is missing or not a number. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.get(name)
-        found = readable(pipeline)
+    found = readings(redis, lambda pipe: [pipe.get(name) for name in names])
     return [int(value) if value and value.isdigit() else 0 for value in found]
 
 
@@ -254,19 +251,14 @@ def holders(redis: Redis) -> tuple[set[str], set[str]]:
 
 def registered(redis: Redis) -> list[str]:
     """The identities of clock's workers that live, and of dead workers whose jobs wait to be put back."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.zrange(keys.WORKERS, 0, -1)
-        return list(map(text, readable(pipeline)[0] or ()))
+    return list(map(text, reading(redis, lambda pipe: pipe.zrange(keys.WORKERS, 0, -1)) or ()))
 
 
 def in_progress_sizes(redis: Redis) -> dict[str, int]:
     """How many jobs each worker of one place has claimed and not finished; dead workers as well."""
     holding, registered_ones = holders(redis)
     names = sorted(holding | registered_ones)
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.hlen(keys.IN_PROGRESS + name)
-        sizes = readable(pipeline)
+    sizes = readings(redis, lambda pipe: [pipe.hlen(keys.IN_PROGRESS + name) for name in names])
     return {name: size or 0 for name, size in zip(names, sizes, strict=True)}
 
 
@@ -290,8 +282,5 @@ def server_setting(redis: Redis, name: str) -> str | None:
 
 def latest_decisions(redis: Redis, events: Sequence[str]) -> list[dict[str, Any] | None]:
     """The latest entry of each event's history; None: it has none, or what is there is not one."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for event in events:
-            pipeline.xrevrange(keys.HISTORY + event, count=1)
-        replies = readable(pipeline)
+    replies = readings(redis, lambda pipe: [pipe.xrevrange(keys.HISTORY + event, count=1) for event in events])
     return [history.decoded(reply[0][1].get(b"entry")) if reply else None for reply in replies]

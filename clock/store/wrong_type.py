@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 from clock.errors import StoreError
-from clock.store.invalid_values import is_wrong_type
+from clock.store.invalid_values import is_wrong_type, readable
 from clock.store.server.connection import translated
 
 
@@ -30,3 +33,21 @@ def typed(key: str, kind: str) -> Iterator[None]:
             if is_wrong_type(error):
                 raise WrongType(key, kind) from error
             raise
+
+
+def readings(redis: Redis, ask: Callable[[Pipeline], object]) -> list[Any]:
+    """The replies to the commands that `ask` gives a pipeline; None for a key of a wrong type.
+
+    Raises StoreUnavailable.
+    """
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        ask(pipeline)
+        return readable(pipeline)
+
+
+def reading(redis: Redis, ask: Callable[[Pipeline], object]) -> Any:
+    """The reply to the one command that `ask` gives a pipeline; None for a key of a wrong type.
+
+    Raises StoreUnavailable.
+    """
+    return readings(redis, ask)[0]

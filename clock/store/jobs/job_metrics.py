@@ -12,6 +12,7 @@ from redis.commands.core import BitFieldOperation
 from clock.store import keys
 from clock.store.invalid_values import number, readable, text, tolerated
 from clock.store.server.connection import translated
+from clock.store.wrong_type import readings
 
 #: Upper ends of the histogram's buckets in ms, each about half as much again (Sidekiq's `Histogram`).
 BUCKETS_MS = (
@@ -70,10 +71,7 @@ def read(redis: Redis, slots: Sequence[str]) -> list[dict[str, dict[str, int]]]:
 
     Raises StoreUnavailable.
     """
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for slot in slots:
-            pipeline.hgetall(keys.JOB_METRICS + slot)
-        replies = readable(pipeline)
+    replies = readings(redis, lambda pipe: [pipe.hgetall(keys.JOB_METRICS + slot) for slot in slots])
     return [_by_class(reply or {}) for reply in replies]
 
 

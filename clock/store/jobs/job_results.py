@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text
-from clock.store.server.connection import translated
+from clock.store.invalid_values import text
+from clock.store.wrong_type import reading
 
 
 class Kept(NamedTuple):
@@ -51,7 +51,5 @@ NOTHING_ELSE = Ending()
 
 def read(redis: Redis, jid: str) -> dict[str, str]:
     """The fields of a job's result; empty: it has not ended, or the result expired. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hgetall(keys.JOB_RESULT + jid)
-        found: Any = readable(pipeline)[0] or {}
+    found: Any = reading(redis, lambda pipe: pipe.hgetall(keys.JOB_RESULT + jid)) or {}
     return {text(name): text(value) for name, value in found.items()}

@@ -8,9 +8,10 @@ from __future__ import annotations
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.server.connection import translated
 from clock.store.server.shards import every
+from clock.store.wrong_type import reading
 
 
 def pause(redis: Redis, name: str) -> bool:
@@ -31,6 +32,4 @@ def paused(redis: Redis) -> set[str]:
 
 
 def _paused(redis: Redis) -> set[str]:
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.smembers(keys.PAUSED_QUEUES)
-        return set(map(text, readable(pipeline)[0] or ()))
+    return set(map(text, reading(redis, lambda pipe: pipe.smembers(keys.PAUSED_QUEUES)) or ()))

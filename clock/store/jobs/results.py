@@ -8,8 +8,9 @@ from typing import Any
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.server.connection import translated
+from clock.store.wrong_type import reading
 
 Fields = Mapping[str, str]
 
@@ -36,9 +37,7 @@ def read(redis: Redis, jid: str) -> dict[str, str]:
 
     Raises StoreUnavailable.
     """
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hgetall(keys.RESULT + jid)
-        return _decoded(readable(pipeline)[0] or {})
+    return _decoded(reading(redis, lambda pipe: pipe.hgetall(keys.RESULT + jid)) or {})
 
 
 def _decoded(fields: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -12,10 +12,11 @@ from zlib import crc32
 from redis import Redis
 
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import text
 from clock.store.scripts import script
 from clock.store.server.connection import translated
 from clock.store.server.shards import every
+from clock.store.wrong_type import reading
 
 
 class ShardClaims:
@@ -50,9 +51,7 @@ class ShardClaims:
 
 def noted_shards(home: Redis) -> dict[str, float]:
     """The shards that were ever in use, and when last (ms since 1970). Raises StoreUnavailable."""
-    with translated(), home.pipeline(transaction=False) as pipeline:
-        pipeline.zrange(keys.SHARDS, 0, -1, withscores=True)
-        found: Any = readable(pipeline)[0] or ()
+    found: Any = reading(home, lambda pipe: pipe.zrange(keys.SHARDS, 0, -1, withscores=True)) or ()
     return {text(name): at for name, at in found}
 
 

@@ -17,6 +17,7 @@ from clock.store.ledger.entry import LedgerRow
 from clock.store.ledger.history import Record
 from clock.store.ledger.pauses import ALL, Pause
 from clock.store.server.connection import translated
+from clock.store.wrong_type import reading
 
 _HASHES = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
@@ -85,9 +86,7 @@ def _span(decisions: Stream | None, outcomes: Stream | None, latest: Stream | No
 
 def known_names(redis: Redis) -> list[str]:
     """The names of all events of the ledger, in order."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hkeys(keys.LEDGER_DECLARATION)
-        return sorted(map(text, readable(pipeline)[0] or ()))
+    return sorted(map(text, reading(redis, lambda pipe: pipe.hkeys(keys.LEDGER_DECLARATION)) or ()))
 
 
 def _read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:

@@ -18,6 +18,7 @@ from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.wrong_type import reading
 
 PAGE = 1_000  # children read at once
 STATES = {"p": "pending", "s": "done", "f": "ended"}
@@ -100,16 +101,12 @@ def _run(redis: Redis, name: str, *args: str | int) -> str:
 
 def read(redis: Redis, bid: str) -> Batch | None:
     """A batch; None: it is unknown, or another program wrote it. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hget(keys.BATCHES, bid)
-        return _decoded(readable(pipeline)[0])
+    return _decoded(reading(redis, lambda pipe: pipe.hget(keys.BATCHES, bid)))
 
 
 def read_all(redis: Redis) -> dict[str, Batch]:
     """All batches by bid, the oldest first. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hgetall(keys.BATCHES)
-        found: Mapping[bytes, bytes] = readable(pipeline)[0] or {}
+    found: Mapping[bytes, bytes] = reading(redis, lambda pipe: pipe.hgetall(keys.BATCHES)) or {}
     batches = {text(bid): batch for bid, value in found.items() if (batch := _decoded(value))}
     return dict(sorted(batches.items(), key=lambda item: item[1].created))
 
@@ -212,9 +209,7 @@ def _members(redis: Redis, prefix: str) -> Iterator[str]:
 
 
 def _page(redis: Redis, low: str | bytes, high: str) -> list[bytes]:
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.zrangebylex(keys.BATCH_CHILDREN, low, high, start=0, num=PAGE)
-        return readable(pipeline)[0] or []
+    return reading(redis, lambda pipe: pipe.zrangebylex(keys.BATCH_CHILDREN, low, high, start=0, num=PAGE)) or []
 
 
 def _span(prefix: str) -> tuple[str, str]:

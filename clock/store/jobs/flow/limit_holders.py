@@ -19,6 +19,7 @@ from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
+from clock.store.wrong_type import reading, readings
 
 CHECKED_AFTER_MS = 60_000  # the job of a younger holder may be on its way to its queue
 MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
@@ -126,9 +127,7 @@ def totals(redis: Redis) -> tuple[int, int]:
 
 def maxima(redis: Redis) -> dict[str, int]:
     """The maxima that were set by hand. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.hgetall(keys.LIMITS)
-        found: Any = readable(pipeline)[0] or {}
+    found: Any = reading(redis, lambda pipe: pipe.hgetall(keys.LIMITS)) or {}
     return {text(name): int(value) for name, value in found.items() if value.isdigit()}
 
 
@@ -185,10 +184,7 @@ def not_in_progress(redis: Redis, suspects: Sequence[Holder]) -> list[Holder]:
             pipeline.hexists(keys.IN_PROGRESS + worker, number)
         found = readable(pipeline)
     missing = [holder for holder, is_there in zip(claimed, found, strict=True) if not is_there]
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for holder in missing:
-            pipeline.zscore(keys.LIMIT_HOLDERS, holder.member)
-        found = readable(pipeline)
+    found = readings(redis, lambda pipe: [pipe.zscore(keys.LIMIT_HOLDERS, holder.member) for holder in missing])
     return [holder for holder, score in zip(missing, found, strict=True) if score is not None]
 
 
