@@ -23,8 +23,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from clock.clocks import from_ms
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))  # so that it can be run as a file
 
@@ -276,9 +279,9 @@ def _left(server: Server) -> Iterator[str]:
     if locks := redis.hgetall(keys.UNIQUE):
         yield f"locks left: {locks}"
     yield from violations(redis)
-    yield from (f"lost holder: {one}" for one in lost_holders(redis, YEARS_MS))
-    yield from (f"lost lock: {one}" for one in lost_locks(redis, YEARS_MS))
-    finding = children_finding(redis, int(1000 * time.time()))
+    yield from (f"lost holder: {one}" for one in lost_holders(redis, from_ms(YEARS_MS)))
+    yield from (f"lost lock: {one}" for one in lost_locks(redis, from_ms(YEARS_MS)))
+    finding = children_finding(redis, datetime.now(UTC))
     if finding.grade.name != "GOOD":
         yield str(finding)
 

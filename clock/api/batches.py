@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clock.api.awaitable import awaitable
-from clock.api.connecting import connected, now
+from clock.api.connecting import connected, instant
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView
 from clock.store import Redis
@@ -49,7 +49,7 @@ class BatchRef:
 
     def seal(self) -> bool:
         """Seal an open batch: it is done when its jobs have ended. False: it was sealed, or is unknown."""
-        return stored.seal(self._redis, self.bid, now_ms=int(1000 * now())) == "open"
+        return stored.seal(self._redis, self.bid, now=instant()) == "open"
 
     aview = awaitable(view)
     afailures = awaitable(failures)

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
 from typing import Any, Protocol, TypeVar, Unpack, cast
@@ -216,7 +217,7 @@ def _date(value: object) -> object:
     seconds = instant(value)
     if seconds is None or not 0 <= seconds < END_OF_DATES:
         return value
-    return utc(seconds)
+    return utc(datetime.fromtimestamp(seconds, UTC))
 
 
 def job_as_json(job: FoundJob) -> dict[str, object]:

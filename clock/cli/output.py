@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TextIO
 from unicodedata import east_asian_width
 
@@ -161,9 +161,9 @@ def terminal_width() -> int | None:
     return None
 
 
-def utc(seconds: float) -> str:
-    """A time since 1970 as a date."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def utc(instant: datetime) -> str:
+    """An instant in UTC."""
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _beside(widths: dict[int, int], room: int | None) -> list[int]:

@@ -26,7 +26,7 @@ def busy(redis: Redis) -> None:
 
 @pytest.mark.usefixtures("busy")
 def test_the_limits_are_listed_and_their_jobs_shown(clock: Clock) -> None:
-    view = {"name": "crm", "maximum": 1, "holders": 1, "blocked": 2, "is_set": False, "oldest_ms": None}
+    view = {"name": "crm", "maximum": 1, "holders": 1, "blocked": 2, "is_set": False, "oldest_at": None}
 
     assert json.loads(clock("limits", "list", "--json").output) == [view]
     assert clock("limits").output.splitlines()[1].split() == ["crm", "1", "1", "2"]

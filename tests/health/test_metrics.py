@@ -9,7 +9,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, from_ms
 from clock.health.metrics import Metrics
 from clock.job import server_middleware
 from clock.job.job_run import JobRun, Outcome
@@ -84,9 +84,9 @@ def test_queues_and_sets_are_read_from_redis(metrics: Metrics, redis: Redis) -> 
     redis.lpush("queue:default", json.dumps({"class": "AJob", "args": [], "enqueued_at": 1.5}))
     redis.zadd("retry", {"a": 1, "b": 2})
     redis.zadd("dead", {"a": 1})
-    batches.open_batch(redis, "b", batches.Batch(), now_ms=1)
-    batches.open_batch(redis, "c", batches.Batch(parent="b"), now_ms=1)
-    batches.seal(redis, "c", now_ms=1)
+    batches.open_batch(redis, "b", batches.Batch(), now=from_ms(1))
+    batches.open_batch(redis, "c", batches.Batch(parent="b"), now=from_ms(1))
+    batches.seal(redis, "c", now=from_ms(1))
 
     found = scrape(metrics)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from redis import Redis
 
 from clock import Batch, Job, Limit, Rate
 from clock.api import BatchRef
-from clock.clocks import SystemClock, to_ms
+from clock.clocks import SystemClock
 from clock.inspection.jobs.batches import correct_children
 from clock.inspection.jobs.limits import violations
 from clock.inspection.jobs.locks import free_lost_locks, lost_locks
@@ -19,7 +20,7 @@ from tests.patience import eventually
 from tests.process.conftest import Running
 
 pytestmark = [pytest.mark.interop, pytest.mark.process, pytest.mark.slow]
-LATER_MS = 10 * 60_000
+LATER = timedelta(minutes=10)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_ruby_worker_ignores_all_rules_and_what_it_leaves_is_healed(
     assert redis.zcard("retry") == redis.zcard("schedule") == 0  # no job follows
     assert redis.zcard(keys.LIMIT_HOLDERS) == redis.exists(keys.RATES) == 0
     assert violations(redis) == []
-    now = to_ms(SystemClock().now()) + LATER_MS
+    now = SystemClock().now() + LATER
     assert sorted(lock.jid for lock in lost_locks(redis, now)) == sorted(jids)
     assert free_lost_locks(redis, now) == 3
     assert correct_children(redis, now) == 3

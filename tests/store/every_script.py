@@ -174,7 +174,7 @@ def _claim_limited(redis: Redis) -> None:
 def _free_holders(redis: Redis) -> None:
     _blocked(redis)
     redis.delete("clock:in_progress:me")
-    gone = limit_holders.lost(redis, limit_holders.holders(redis), now_ms=NOON, within=1.0)
+    gone = limit_holders.lost(redis, limit_holders.holders(redis), now=from_ms(NOON), within=1.0)
     assert limit_holders.remove(redis, gone, ["crm"]) == (1, 1)
 
 
@@ -234,18 +234,18 @@ def _bury(redis: Redis) -> None:
 
 
 def _batch(redis: Redis) -> None:
-    assert batches.open_batch(redis, "parent", Batch(), now_ms=NOON) == "new"
+    assert batches.open_batch(redis, "parent", Batch(), now=from_ms(NOON)) == "new"
     callbacks: dict[str, str] = {"complete": JOB, "death": JOB}
-    assert batches.open_batch(redis, "b", Batch(callbacks=callbacks, parent="parent"), now_ms=NOON) == "new"
+    assert batches.open_batch(redis, "b", Batch(callbacks=callbacks, parent="parent"), now=from_ms(NOON)) == "new"
     child = json.dumps({"class": "SomeJob", "args": [], "jid": "j1", "queue": "default", "bid": "b"})
     unique_locks.push(redis, [LockedPush(Lock("", "j1", bid="b"), "default", child, None)], now_ms=NOON)
-    assert batches.seal(redis, "b", now_ms=NOON) == "open"
-    assert batches.correct(redis, [Correction("b", "j1", "SomeJob", "lost")], now_ms=NOON) == 1
-    assert batches.correct(redis, [Correction("b", "j1", "SomeJob", "living")], now_ms=NOON) == 1
+    assert batches.seal(redis, "b", now=from_ms(NOON)) == "open"
+    assert batches.correct(redis, [Correction("b", "j1", "SomeJob", "lost")], now=from_ms(NOON)) == 1
+    assert batches.correct(redis, [Correction("b", "j1", "SomeJob", "living")], now=from_ms(NOON)) == 1
     assert repairs.bury(redis, "schedule", [child.encode()], 1.0) == 0
     assert repairs.remove_queued(redis, "default", [child.encode()]) == 1
-    assert batches.seal(redis, "parent", now_ms=NOON) == "open"
-    assert batches.open_batch(redis, "c", Batch(), now_ms=2 * NOON) == "new"
+    assert batches.seal(redis, "parent", now=from_ms(NOON)) == "open"
+    assert batches.open_batch(redis, "c", Batch(), now=from_ms(2 * NOON)) == "new"
 
 
 def _remove_waiting(redis: Redis) -> None:

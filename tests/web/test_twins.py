@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from redis import Redis
 
 from clock.cli.app import cli
-from clock.clocks import SystemClock, to_ms
+from clock.clocks import SystemClock, from_ms, to_ms
 from clock.store import repairs
 from clock.store.jobs.flow import batches, limit_holders, unique_locks
 from clock.store.jobs.in_progress import InProgress
@@ -126,7 +126,7 @@ def test_the_findings_are_those_of_clock_doctor(ask: tuple[Ask, Visitor]) -> Non
 
 def test_batches_and_one_with_its_failures(ask: tuple[Ask, Visitor], redis: Redis) -> None:
     run, ana = ask
-    batches.open_batch(redis, "import-7", batches.Batch(created=1000, description="<rows>"), now_ms=1000)
+    batches.open_batch(redis, "import-7", batches.Batch(created=1000, description="<rows>"), now=from_ms(1000))
     lock = unique_locks.Lock("", "j1", bid="import-7")
     job = json.dumps({**JOB, "jid": "j1", "bid": "import-7"})
     unique_locks.push(redis, [unique_locks.LockedPush(lock, "mail", job, None)], now_ms=1000)
@@ -159,6 +159,6 @@ def test_limits_with_their_blocked_jobs(ask: tuple[Ask, Visitor], redis: Redis) 
         ("<crm>", 1, 1, 2),
         ("mail", 5, 0, 0),
     ]
-    assert [row["oldest_ms"] for row in rows] == [job["enqueued_at"], None]
+    assert [row["oldest_at"] for row in rows] == [str(from_ms(to_ms(now) - 7_200_000)), None]
     assert "2 h ago" in shown
     assert "5 set by hand" in shown

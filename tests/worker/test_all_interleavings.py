@@ -132,11 +132,11 @@ class Search:
         callbacks = {
             event: json.dumps({"class": "Callback", "args": [event]}) for event in ("complete", "success", "death")
         }
-        batches.open_batch(self.redis, "batch", batches.Batch(callbacks=callbacks), now_ms=to_ms(NOW))
+        batches.open_batch(self.redis, "batch", batches.Batch(callbacks=callbacks), now=NOW)
         locks = {"a": Lock(*LOCK, bid="batch"), "b": Lock("", "b", bid="batch")}
         pushes = [LockedPush(locks[jid], "q", json.dumps(job), None) for jid, job in JOBS.items()]
         unique_locks.push(self.redis, pushes, now_ms=to_ms(NOW))
-        batches.seal(self.redis, "batch", now_ms=to_ms(NOW))
+        batches.seal(self.redis, "batch", now=NOW)
         return self.read(State((), (Memory(),) * len(WORKERS)))
 
     def read(self, state: State) -> State:

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from clock import Batch, Job
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, from_ms
 from clock.inspection import FoundJob, QueueJobs, WaitingSet
 from clock.job.push.client import using_clock
 from clock.problems import Problems
@@ -102,16 +102,16 @@ def test_a_job_moves_and_its_batchs_wrong_key_is_named(
 def test_the_error_is_listed_among_the_problems_of_the_process(
     redis: Redis, child: bytes, fake_clock: FakeClock
 ) -> None:
-    problems = Problems(clock=fake_clock)
-    redis.zadd("retry", {child: 1})
+    of_delayed, of_worker = Problems(clock=fake_clock), Problems(clock=fake_clock)
+    redis.zadd("dead", {child: 1})
+    redis.hset(f"{keys.IN_PROGRESS}me", "1", b"default\n" + child)
 
-    Delayed(redis, problems).release("retry", [(child, "default", child)])
-    InProgress(redis, "me", problems=problems).put_back(
-        [Move(Claimed(1, "default", child), "queue", "default", child)]
-    )
+    Delayed(redis, of_delayed).release("dead", [(child, "default", child)])
+    InProgress(redis, "me", problems=of_worker).put_back([Move(Claimed(1, "default", child), "dead", 1.0, child)])
 
-    assert [keys.BATCHES in problem.text for problem, _ in problems.lasting] == [True]
-    assert problems.blocking == []
+    for problems in (of_delayed, of_worker):
+        assert [keys.BATCHES in problem.text for problem, _ in problems.lasting] == [True]
+        assert problems.blocking == []
 
 
 def test_members_that_no_clock_wrote_do_not_hide_a_lost_job(
@@ -137,7 +137,7 @@ def test_members_that_no_clock_wrote_do_not_hide_a_lost_job(
     assert [row[1:] for row in batches.pending(redis)] == [(bid, jid)]
 
     looks = LostChildren(redis, "me", clock=fake_clock)
-    assert [looks.check(0) for _ in range(2)] == [0, 1]
+    assert [looks.check(from_ms(0)) for _ in range(2)] == [0, 1]
 
 
 @pytest.mark.parametrize("time", ["1e300", "-1", "1e400", "1e16"])

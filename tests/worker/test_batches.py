@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from redis import Redis
 
 from clock import Batch, BatchDone, Discard, Job, Limit, Unique
 from clock.api import BatchRef, JobRef, Queue
-from clock.clocks import to_ms
+from clock.clocks import from_ms, to_ms
 from clock.errors import ArgumentsError, JobError
 from clock.inspection import Grade, QueueJobs, WaitingSet
 from clock.inspection.jobs.batches import children_finding, correct_children, open_batches
@@ -124,7 +125,7 @@ def test_the_last_job_of_a_sealed_batch_pushes_success_and_complete_once(bench: 
 
     assert sorted(reports(redis)) == ["complete", "success"]
     assert state(redis, batch) == "done"
-    batches.seal(redis, batch.bid, now_ms=1)
+    batches.seal(redis, batch.bid, now=from_ms(1))
     assert len(reports(redis)) == 2
     move_due(redis)
     bench().run_all()
@@ -409,12 +410,12 @@ def test_what_is_left_of_a_batch_is_removed_after_a_week(
         ImportRowJob.perform_bulk([[row] for row in range(1500)])
     bench().run_all()
     for _ in range(2):
-        batches.open_batch(redis, "other", batches.Batch(), now_ms=to_ms(fake_clock.now()))
+        batches.open_batch(redis, "other", batches.Batch(), now=fake_clock.now())
     assert redis.zcard(keys.BATCH_CHILDREN) == 0
     assert state(redis, batch) == "done"
     week = 7 * 86_400_000
     for _ in range(2):
-        batches.open_batch(redis, "other", batches.Batch(), now_ms=to_ms(fake_clock.now()) + week)
+        batches.open_batch(redis, "other", batches.Batch(), now=from_ms(to_ms(fake_clock.now()) + week))
 
     assert list(batches.read_all(redis)) == ["other"]
     assert redis.zcard(keys.BATCH_REMOVALS) == 0
@@ -454,15 +455,15 @@ def test_a_job_that_another_program_removed_is_ended_after_two_looks(
         jid = ImportRowJob.perform_async(1)
         kept = ImportRowJob.perform_in(60, 2)
     redis.delete("queue:default")
-    now_ms = to_ms(fake_clock.now())
-    assert f"{jid} of {batch.bid} (lost)" in children_finding(redis, now_ms).found
+    now = fake_clock.now()
+    assert f"{jid} of {batch.bid} (lost)" in children_finding(redis, now).found
     looks = LostChildren(redis, "me", clock=fake_clock)
 
-    assert [looks.check(now_ms) for _ in range(3)] == [0, 1, 0]
+    assert [looks.check(now) for _ in range(3)] == [0, 1, 0]
 
     assert [child[:3] for child in batches.children(redis, batch.bid, "f")] == [(jid, "f", "lost")]
     assert [child.jid for child in batches.children(redis, batch.bid, "p")] == [kept]
-    assert children_finding(redis, now_ms).grade is Grade.GOOD
+    assert children_finding(redis, now).grade is Grade.GOOD
     assert redis.get(keys.BATCH_LOST) == b"1"
     assert f"{jid} of {batch.bid}" in caplog.text
     assert batches.claim_check(redis, "me", seconds=60)
@@ -481,10 +482,10 @@ def test_a_dead_job_that_another_program_enqueued_is_pending_again(
     [dead] = list_of(redis.zrange("dead", 0, -1))
     redis.delete("dead")
     redis.lpush("queue:default", dead)
-    now_ms = to_ms(fake_clock.now())
-    assert "(living)" in children_finding(redis, now_ms).found
+    now = fake_clock.now()
+    assert "(living)" in children_finding(redis, now).found
 
-    assert correct_children(redis, now_ms) == 1
+    assert correct_children(redis, now) == 1
 
     assert counts(redis, batch) == (1, 0, 0)
     bench().run_all()
@@ -492,14 +493,14 @@ def test_a_dead_job_that_another_program_enqueued_is_pending_again(
 
 
 def test_doctor_names_a_batch_that_has_been_open_for_an_hour(redis: Redis, fake_clock: FakeClock) -> None:
-    batches.open_batch(redis, "forgotten", batches.Batch(created=to_ms(fake_clock.now())), now_ms=0)
-    hour_ms = to_ms(fake_clock.now()) + 3_600_000
+    batches.open_batch(redis, "forgotten", batches.Batch(created=to_ms(fake_clock.now())), now=from_ms(0))
+    hour = fake_clock.now() + timedelta(hours=1)
 
-    assert [finding.grade for finding in open_batches(redis, hour_ms)] == [Grade.GOOD]
-    [finding] = open_batches(redis, hour_ms + 1)
+    assert [finding.grade for finding in open_batches(redis, hour)] == [Grade.GOOD]
+    [finding] = open_batches(redis, hour + timedelta(milliseconds=1))
     assert "forgotten" in finding.found
     assert BatchRef("forgotten").seal()
-    assert [finding.grade for finding in open_batches(redis, hour_ms + 1)] == [Grade.GOOD]
+    assert [finding.grade for finding in open_batches(redis, hour + timedelta(milliseconds=1))] == [Grade.GOOD]
 
 
 def test_a_job_stays_in_progress_if_its_batch_cannot_be_written(bench: Build, redis: Redis) -> None:

@@ -82,7 +82,7 @@ class Batches(RuleBasedStateMachine):
         if parent and (parent not in self.opened or self.is_done(parent)) and bid not in self.opened:
             return
         callbacks = {event: json.dumps({"class": "Callback", "args": [bid, event]}) for event in EVENTS}
-        batches.open_batch(self.redis, bid, batches.Batch(callbacks=callbacks, parent=parent), now_ms=NOW_MS)
+        batches.open_batch(self.redis, bid, batches.Batch(callbacks=callbacks, parent=parent), now=NOW)
         if bid not in self.opened:
             self.opened[bid] = False
             self.children[bid] = set()
@@ -102,7 +102,7 @@ class Batches(RuleBasedStateMachine):
 
     @rule(bid=bids)
     def seal(self, bid: str) -> None:
-        batches.seal(self.redis, bid, now_ms=NOW_MS)
+        batches.seal(self.redis, bid, now=NOW)
         if bid in self.opened:
             self.opened[bid] = True
         self.settle()
@@ -202,9 +202,9 @@ class Batches(RuleBasedStateMachine):
         rows = [*self.queued(), *self.members("schedule")]
         self.redis.delete("queue:q", "schedule")
         known = [row for row in rows if self.is_known(row)]
-        grade = children_finding(self.redis, NOW_MS).grade
+        grade = children_finding(self.redis, NOW).grade
         assert (grade is Grade.GOOD) == (not known)
-        assert correct_children(self.redis, NOW_MS) == len(known)
+        assert correct_children(self.redis, NOW) == len(known)
         for row in rows:
             self.end(row, "lost")
 

@@ -167,13 +167,13 @@ class Orders(RuleBasedStateMachine):
     def _removed(self, jids: list[str]) -> None:
         self.ended |= set(jids)
         self.redis.delete(keys.LIMITS_CHECKED)
-        late = to_ms(datetime.now(UTC) + timedelta(days=900))
-        limit_holders.heal(self.redis, now_ms=late)
+        late = datetime.now(UTC) + timedelta(days=900)
+        limit_holders.heal(self.redis, now=late)
         self._forget_the_lost(late)
 
-    def _forget_the_lost(self, late: int) -> None:
+    def _forget_the_lost(self, late: datetime) -> None:
         """While no job is blocked nothing needs to be healed; do it anyway, for the invariants."""
-        gone = limit_holders.lost(self.redis, limit_holders.holders(self.redis), now_ms=late, within=2.0)
+        gone = limit_holders.lost(self.redis, limit_holders.holders(self.redis), now=late, within=2.0)
         limit_holders.remove(self.redis, gone, limit_holders.blocked_names(self.redis))
 
     @invariant()

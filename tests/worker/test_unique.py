@@ -12,7 +12,6 @@ from redis import Redis
 
 from clock import Job, NotUnique, Unique
 from clock.api import JobRef, Queue
-from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.inspection import Grade
 from clock.inspection.jobs.locks import free_lost_locks, locks_finding
@@ -336,16 +335,16 @@ def test_a_wrong_rule_is_named(redis: Redis, rule: Callable[[], object], words: 
 
 
 def test_the_deep_check_names_a_lock_without_a_job_and_frees_it(redis: Redis, fake_clock: FakeClock) -> None:
-    now_ms = to_ms(fake_clock.now() + timedelta(minutes=2))
+    now = fake_clock.now() + timedelta(minutes=2)
     alive, lost = RebuildIndexJob.perform_async(1), RebuildIndexJob.perform_in(60, 2)
-    assert locks_finding(redis, now_ms).grade is Grade.GOOD
+    assert locks_finding(redis, now).grade is Grade.GOOD
     redis.delete("schedule")
 
-    finding = locks_finding(redis, now_ms)
+    finding = locks_finding(redis, now)
 
     assert lost in finding.found
     assert alive not in finding.found
-    assert free_lost_locks(redis, now_ms) == 1
+    assert free_lost_locks(redis, now) == 1
     assert locks(redis) == [alive]
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
-from clock.clocks import to_ms
 from clock.inspection.doctor import blockers
 from clock.inspection.doctor.finding import Finding, Grade, findings_of
 from clock.inspection.doctor.replicas import replicas_findings
@@ -54,7 +53,7 @@ def examine(redis: Redis, circumstances: Circumstances) -> list[Finding]:
         *of_shards,
         *findings_of("jobs in progress", lambda: _left_behind(redis)),
         *findings_of("limits", lambda: blocked_finding(redis)),
-        *findings_of("batches", lambda: open_batches(redis, to_ms(server_time(redis)))),
+        *findings_of("batches", lambda: open_batches(redis, server_time(redis))),
         *findings_of("entries", lambda: _broken_entries(redis)),
         *findings_of("ledger", lambda: [_forgotten_events(redis)]),
     ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 
+from clock.clocks import from_ms
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.job.payload import Payload, read_payload
@@ -15,7 +17,7 @@ from clock.store.jobs.flow import batches as stored
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.batches import Child, Correction
 
-OPEN_TOO_LONG_MS = 3_600_000
+OPEN_TOO_LONG = timedelta(hours=1)
 SECONDS = 60.0  # of a deep check, at most
 
 
@@ -23,7 +25,7 @@ SECONDS = 60.0  # of a deep check, at most
 class BatchView:
     """A batch: its state (open, sealed, done), and how many of its jobs are pending, done, and ended otherwise.
 
-    `fired` has the time of each event, in ms since 1970, as `created_ms`. `opener` is the jid of the job that
+    `fired` has the time of each event. `opener` is the jid of the job that
     opened it.
     """
 
@@ -32,8 +34,8 @@ class BatchView:
     pending: int
     done: int
     failed: int
-    created_ms: int
-    fired: Mapping[str, int]
+    created_at: datetime
+    fired: Mapping[str, datetime]
     parent: str | None = None
     opener: str | None = None
     description: str = ""
@@ -70,17 +72,17 @@ def _view(bid: str, found: stored.Batch, counts: stored.Counts) -> BatchView:
     pending, done, failed = counts
     if found.state == "done" and found.total is not None and "success" in found.fired:
         done = found.total  # its children are removed
-    fired = {event: int(at) for event, at in found.fired.items()}
+    fired = {event: from_ms(int(at)) for event, at in found.fired.items()}
     about = (found.parent, found.opener, found.description)
-    return BatchView(bid, found.state, pending, done, failed, int(found.created), fired, *about)
+    return BatchView(bid, found.state, pending, done, failed, from_ms(int(found.created)), fired, *about)
 
 
-def open_batches(redis: Redis, now_ms: int) -> Iterator[Finding]:
+def open_batches(redis: Redis, now: datetime) -> Iterator[Finding]:
     """Batches that have been open for more than an hour. Raises StoreUnavailable."""
     found = [
         (bid, one)
         for bid, one in stored.read_all(redis).items()
-        if one.state == "open" and now_ms - one.created > OPEN_TOO_LONG_MS
+        if one.state == "open" and now - from_ms(int(one.created)) > OPEN_TOO_LONG
     ]
     if not found:
         yield Finding("batches", Grade.GOOD, "none has been open for more than an hour")
@@ -94,10 +96,10 @@ def open_batches(redis: Redis, now_ms: int) -> Iterator[Finding]:
     )
 
 
-def wrong_children(redis: Redis, now_ms: int) -> list[Correction]:
+def wrong_children(redis: Redis, now: datetime) -> list[Correction]:
     """Children that are pending and gone, or alive and not pending. Reads all jobs. Raises StoreUnavailable."""
     waiting = [(bid, jid) for _, bid, jid in stored.pending(redis)]
-    gone = unique_locks.gone(redis, [jid for _, jid in waiting], now_ms=now_ms, within=SECONDS)
+    gone = unique_locks.gone(redis, [jid for _, jid in waiting], now=now, within=SECONDS)
     lost = [Correction(bid, jid, "", "lost") for bid, jid in waiting if jid in gone]
     return [*lost, *_revived(redis)]
 
@@ -131,9 +133,9 @@ def _with_bid(payloads: Iterator[bytes]) -> Iterator[Payload]:
             yield job
 
 
-def children_finding(redis: Redis, now_ms: int) -> Finding:
+def children_finding(redis: Redis, now: datetime) -> Finding:
     """Whether the pending jobs of each batch are its living jobs. Raises StoreUnavailable."""
-    found = wrong_children(redis, now_ms)
+    found = wrong_children(redis, now)
     if not found:
         return Finding("batches", Grade.GOOD, "the pending jobs of each batch are in Redis")
     named = shortened_list([f"{one.jid} of {one.bid} ({one.status})" for one in found])
@@ -146,6 +148,6 @@ def children_finding(redis: Redis, now_ms: int) -> Finding:
     )
 
 
-def correct_children(redis: Redis, now_ms: int) -> int:
+def correct_children(redis: Redis, now: datetime) -> int:
     """Correct what `children_finding` reports; how many jobs. Raises StoreUnavailable."""
-    return stored.correct(redis, wrong_children(redis, now_ms), now_ms=now_ms)
+    return stored.correct(redis, wrong_children(redis, now), now=now)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
+from clock.clocks import from_ms
 from clock.inspection.doctor.finding import Finding, Grade
 from clock.inspection.jobs.job_sets import free_locks_of
 from clock.inspection.jobs.jobs import FoundJob, found
@@ -25,8 +27,8 @@ LATEST = 1e11  # seconds since 1970: a later time is another program's mistake
 class LimitView:
     """A limit: how many jobs hold a place, and how many are blocked.
 
-    `maximum` is None if no job with the limit could be read. `is_set`: it was set by hand. `oldest_ms`: when the
-    blocked job that is next was enqueued (ms since 1970); None: unknown, or no job is blocked.
+    `maximum` is None if no job with the limit could be read. `is_set`: it was set by hand. `oldest_at`: when the
+    blocked job that is next was enqueued; None: unknown, or no job is blocked.
     """
 
     name: str
@@ -34,7 +36,7 @@ class LimitView:
     holders: int
     blocked: int
     is_set: bool = False
-    oldest_ms: int | None = None
+    oldest_at: datetime | None = None
 
 
 def limits(redis: Redis) -> list[LimitView]:
@@ -50,7 +52,7 @@ def limits(redis: Redis) -> list[LimitView]:
             held,
             waits,
             is_set=name in by_hand,
-            oldest_ms=_enqueued_ms(waiting.get(name)),
+            oldest_at=_enqueued_at(waiting.get(name)),
         )
         for name, (held, waits) in zip(names, counts, strict=True)
     ]
@@ -64,10 +66,10 @@ def _maximum(redis: Redis, name: str, waits: Blocked | None, holder: Holder | No
     return _maxima(payload).get(name) if payload else None
 
 
-def _enqueued_ms(waits: Blocked | None) -> int | None:
+def _enqueued_at(waits: Blocked | None) -> datetime | None:
     """When a blocked job was enqueued; None: unknown."""
     at = instant(found(waits.payload).payload.get("enqueued_at")) if waits else None
-    return round(at * 1000) if at is not None and 0 <= at < LATEST else None
+    return from_ms(round(at * 1000)) if at is not None and 0 <= at < LATEST else None
 
 
 def places(redis: Redis, name: str, count: int) -> list[tuple[str, str]]:
@@ -127,9 +129,9 @@ def _free_but_blocked(redis: Redis) -> Iterator[str]:
                 yield f"{name} has {held} of {maximum} holders, but {waits} jobs are blocked"
 
 
-def limits_finding(redis: Redis, now_ms: int) -> Finding:
+def limits_finding(redis: Redis, now: datetime) -> Finding:
     """Whether each holder has its job, and each blocked job a full limit. Raises StoreUnavailable."""
-    lost = lost_holders(redis, now_ms)
+    lost = lost_holders(redis, now)
     wrong = [f"{one.name} is held by {one.job}, which is gone" for one in lost]
     wrong += [words for words in violations(redis) if "blocked" in words]
     if not wrong:
@@ -143,15 +145,15 @@ def limits_finding(redis: Redis, now_ms: int) -> Finding:
     )
 
 
-def lost_holders(redis: Redis, now_ms: int) -> list[Holder]:
+def lost_holders(redis: Redis, now: datetime) -> list[Holder]:
     """Holders whose job is gone, because another program removed it. Raises StoreUnavailable."""
-    return limit_holders.lost(redis, limit_holders.holders(redis), now_ms=now_ms, within=SECONDS)
+    return limit_holders.lost(redis, limit_holders.holders(redis), now=now, within=SECONDS)
 
 
-def free_lost_holders(redis: Redis, now_ms: int) -> int:
+def free_lost_holders(redis: Redis, now: datetime) -> int:
     """Remove holders whose job is gone, and hand over the free places; how many. Raises StoreUnavailable."""
     names = limit_holders.blocked_names(redis)
-    removed, _ = limit_holders.remove(redis, lost_holders(redis, now_ms), names)
+    removed, _ = limit_holders.remove(redis, lost_holders(redis, now), names)
     return removed
 
 

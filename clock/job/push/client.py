@@ -78,11 +78,11 @@ class ToRedis:
 
     def open_batch(self, bid: str, batch: stored.Batch) -> str:
         """Open a batch in Redis. Raises StoreUnavailable."""
-        return stored.open_batch(connection.default(), bid, batch, now_ms=int(1000 * now()))
+        return stored.open_batch(connection.default(), bid, batch, now=clock().now())
 
     def seal_batch(self, bid: str) -> str:
         """Seal a batch in Redis. Raises StoreUnavailable."""
-        return stored.seal(connection.default(), bid, now_ms=int(1000 * now()))
+        return stored.seal(connection.default(), bid, now=clock().now())
 
     async def acarry(self, batches: Batches) -> None:
         """Push them in a thread, or by the connection that a loop gets after some pushes.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store import Redis
@@ -92,7 +91,7 @@ class WorldWorker:
 
     def _do_duties(self) -> None:
         unpark(self._delayed)
-        limit_holders.heal(self._redis, now_ms=to_ms(self.clock.now()))
+        limit_holders.heal(self._redis, now=self.clock.now())
 
     def _new_heartbeat(self) -> Heartbeat:
         return Heartbeat(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from clock.clocks import from_ms
 from clock.inspection.jobs.batches import BatchView, batch, batches, failures
 from clock.web.page import Page, Show, Visit
 
@@ -24,7 +23,7 @@ def show(visit: Visit) -> Page:
         section="queues",
         json=lambda: _as_json(views, failed if bid else None),
         view={
-            "batches": [(view, from_ms(view.created_ms)) for view in views[:MOST]],
+            "batches": views[:MOST],
             "total": len(views),
             "bid": bid,
             "failed": failed,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from clock.clocks import from_ms
 from clock.inspection.jobs.limits import limits
 from clock.web.page import Page, Show, Visit
 
@@ -15,13 +14,12 @@ MOST = 100  # limits on a page
 def show(visit: Visit) -> Page:
     """The limits by name, as `clock limits list` shows them."""
     views = limits(visit.data.redis)
-    oldest = [None if view.oldest_ms is None else from_ms(view.oldest_ms) for view in views[:MOST]]
     return Page(
         template="blocked",
         title=visit.texts("blocked.title"),
         section="queues",
         json=lambda: [asdict(view) for view in views[:MOST]],
-        view={"limits": list(zip(views, oldest, strict=False)), "total": len(views)},
+        view={"limits": views[:MOST], "total": len(views)},
     )
 
 

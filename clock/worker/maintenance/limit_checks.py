@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock
 from clock.store import Redis
 from clock.store.jobs.flow import limit_holders, rates
 
@@ -19,6 +19,6 @@ class LimitChecks:
 
     def look(self) -> None:
         """Look at limits and rates, if no other worker did so lately. Raises StoreUnavailable."""
-        limit_holders.heal(self._redis, now_ms=to_ms(self._clock.now()))
+        limit_holders.heal(self._redis, now=self._clock.now())
         if rates.claim_check(self._redis):
             self._at, _ = rates.forget(self._redis, self._at, within=WITHIN_SECONDS)

@@ -7,9 +7,10 @@ worker of Sidekiq reports its jobs late.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from itertools import islice
 
-from clock.clocks import Clock, to_ms
+from clock.clocks import Clock
 from clock.store import Redis
 from clock.store.jobs.flow import batches, unique_locks
 from clock.store.jobs.flow.batches import Correction
@@ -39,20 +40,20 @@ class LostChildren:
             return
         self._looked_at = now
         if batches.claim_check(self._redis, self._identity, seconds=2.5 * EVERY_SECONDS):
-            self.check(to_ms(self._clock.now()))
+            self.check(self._clock.now())
 
-    def check(self, now_ms: int) -> int:
+    def check(self, now: datetime) -> int:
         """Look at the next part of the pending jobs; how many were corrected. Raises StoreUnavailable."""
         rows = list(islice(batches.pending(self._redis, self._after), MOST))
         self._after = rows[-1][0] if len(rows) == MOST else ""
         some = [(bid, jid) for _, bid, jid in rows]
-        gone = unique_locks.gone(self._redis, [jid for _, jid in some], now_ms=now_ms, within=WITHIN_SECONDS)
+        gone = unique_locks.gone(self._redis, [jid for _, jid in some], now=now, within=WITHIN_SECONDS)
         missing = {pair for pair in some if pair[1] in gone}
         twice = missing & self._missing
         self._missing = self._missing - set(some) | missing - twice
         if not twice:
             return 0
-        count = batches.correct(self._redis, [Correction(*pair, "", "lost") for pair in twice], now_ms=now_ms)
+        count = batches.correct(self._redis, [Correction(*pair, "", "lost") for pair in twice], now=now)
         batches.note_lost(self._redis, count)
         named = ", ".join(sorted(f"{jid} of {bid}" for bid, jid in twice)[:10])
         logger.warning("Ended %d jobs of batches that another program removed: %s", count, named)

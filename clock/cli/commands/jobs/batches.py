@@ -64,7 +64,7 @@ def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None
         return
     echo(f"{view.bid}: {view.state}, {view.done} of {view.total} jobs done, {view.pending} pending")
     for event, at in sorted(view.fired.items(), key=lambda item: item[1]):
-        echo(f"{event}: {utc(at / 1000)}")
+        echo(f"{event}: {utc(at)}")
     for name, value in (("parent", view.parent), ("opened by job", view.opener), ("about", view.description)):
         if value:
             echo(f"{name}: {value}")
@@ -75,7 +75,7 @@ def _show_one(ref: BatchRef, view: BatchView, limit: int, as_json: bool) -> None
 
 def _row(view: BatchView) -> tuple[object, ...]:
     counts = (view.total, view.done, view.pending, view.failed)
-    return (view.bid, view.state, *counts, utc(view.created_ms / 1000), view.description)
+    return (view.bid, view.state, *counts, utc(view.created_at), view.description)
 
 
 def _as_json(view: BatchView) -> dict[str, object]:

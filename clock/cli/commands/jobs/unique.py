@@ -30,13 +30,16 @@ def list_command(limit: int, as_json: bool, **options: Any) -> None:
     Example: python -m clock unique list
     """
     redis, _ = opened(answering_settings(**options))
-    locks = sorted(unique_locks.held(redis), key=lambda lock: lock.since_ms)
+    locks = sorted(unique_locks.held(redis), key=lambda lock: lock.since)
     if as_json:
         echo_json([lock._asdict() for lock in locks[:limit]])
     elif not locks:
         echo("No locks.")
     else:
-        rows = [(lock.key, lock.jid, utc(lock.since_ms / 1000), _until(lock.until_ms)) for lock in locks[:limit]]
+        rows = [
+            (lock.key, lock.jid, utc(lock.since), utc(lock.until) if lock.until else "its job has ended")
+            for lock in locks[:limit]
+        ]
         echo_table(["key", "jid", "since", "until"], rows, max(0, len(locks) - limit))
 
 
@@ -56,7 +59,3 @@ def free(ctx: click.Context, /, key: str, yes: bool, **options: Any) -> None:
     is_freed = unique_locks.drop(redis, key)
     echo("freed" if is_freed else f"{key}: unknown lock")
     ctx.exit(0 if is_freed else 1)
-
-
-def _until(ms: int) -> str:
-    return utc(ms / 1000) if ms else "its job has ended"

@@ -12,7 +12,6 @@ from clock.cli.job_arguments import confirm, yes_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_json, echo_wrapped, json_option
-from clock.clocks import to_ms
 from clock.inspection import Circumstances, Finding, Grade, examine
 from clock.inspection.doctor.doctor import adopt_jobs, forget_events
 from clock.inspection.jobs.batches import children_finding, correct_children
@@ -48,19 +47,19 @@ def doctor(ctx: click.Context, /, repair: bool, deep: bool, yes: bool, as_json: 
     if repair:
         confirm("Requeue the jobs of unregistered workers and delete the state of removed events?", yes)
         _repair(redis)
-    now_ms = to_ms(clock.now())
+    now = clock.now()
     if repair and deep:
-        echo(f"Locks without a job freed: {free_lost_locks(redis, now_ms)}")
-        echo(f"Places of limits without a job freed: {free_lost_holders(redis, now_ms)}")
-        echo(f"Jobs of batches corrected: {correct_children(redis, now_ms)}")
+        echo(f"Locks without a job freed: {free_lost_locks(redis, now)}")
+        echo(f"Places of limits without a job freed: {free_lost_holders(redis, now)}")
+        echo(f"Jobs of batches corrected: {correct_children(redis, now)}")
     url = config.redis or os.environ.get("REDIS_URL") or "unix://"
     found = examine(redis, Circumstances(url, clock.offset, (config.concurrency + 2) * config.processes))
     if deep:
         found = [
             *found,
-            locks_finding(redis, now_ms),
-            limits_finding(redis, now_ms),
-            children_finding(redis, now_ms),
+            locks_finding(redis, now),
+            limits_finding(redis, now),
+            children_finding(redis, now),
         ]
     if as_json:
         echo_json([asdict(finding) for finding in found])

@@ -9,11 +9,13 @@ changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.scripts import script
@@ -73,24 +75,24 @@ def encoded(batch: Batch) -> str:
     return msgspec.json.encode(batch).decode()
 
 
-def open_batch(redis: Redis, bid: str, batch: Batch, *, now_ms: int) -> str:
+def open_batch(redis: Redis, bid: str, batch: Batch, *, now: datetime) -> str:
     """Open a batch if it is unknown. Returns "new", its state, or "no parent". Raises StoreUnavailable."""
-    return _run(redis, "open_batch", now_ms, bid, encoded(batch), batch.parent or "")
+    return _run(redis, "open_batch", to_ms(now), bid, encoded(batch), batch.parent or "")
 
 
-def seal(redis: Redis, bid: str, *, now_ms: int) -> str:
+def seal(redis: Redis, bid: str, *, now: datetime) -> str:
     """Seal a batch; the state that it had, '' if it is unknown. Raises StoreUnavailable."""
-    return _run(redis, "seal_batch", now_ms, bid)
+    return _run(redis, "seal_batch", to_ms(now), bid)
 
 
-def correct(redis: Redis, corrections: Iterable[Correction], *, now_ms: int) -> int:
+def correct(redis: Redis, corrections: Iterable[Correction], *, now: datetime) -> int:
     """Correct children; how many were changed. Raises StoreUnavailable."""
     rows = list(corrections)
     changed = 0
     for start in range(0, len(rows), PAGE):
         words = [word for row in rows[start : start + PAGE] for word in row]
         with translated():
-            changed += int(script(redis, "correct_children")(keys=keys.BATCH_KEYS, args=[now_ms, *words]))
+            changed += int(script(redis, "correct_children")(keys=keys.BATCH_KEYS, args=[to_ms(now), *words]))
     return changed
 
 

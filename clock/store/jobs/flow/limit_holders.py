@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.jobs.flow import unique_locks
@@ -164,14 +166,14 @@ def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[
     return removed, freed
 
 
-def lost(redis: Redis, suspects: Iterable[Holder], *, now_ms: int, within: float) -> list[Holder]:
+def lost(redis: Redis, suspects: Iterable[Holder], *, now: datetime, within: float) -> list[Holder]:
     """The holders whose job is gone. A search in queues takes `within` seconds at most.
 
     Raises StoreUnavailable.
     """
     known = list(suspects)
-    old = [one for one in known if one.place == IN_QUEUE and abs(now_ms - one.since_ms) > CHECKED_AFTER_MS]
-    missing = unique_locks.gone(redis, {one.jid for one in old}, now_ms=now_ms, within=within)
+    old = [one for one in known if one.place == IN_QUEUE and abs(to_ms(now) - one.since_ms) > CHECKED_AFTER_MS]
+    missing = unique_locks.gone(redis, {one.jid for one in old}, now=now, within=within)
     return [*not_in_progress(redis, known), *(one for one in old if one.jid in missing)]
 
 
@@ -188,7 +190,7 @@ def not_in_progress(redis: Redis, suspects: Sequence[Holder]) -> list[Holder]:
     return [holder for holder, score in zip(missing, found, strict=True) if score is not None]
 
 
-def heal(redis: Redis, *, now_ms: int) -> int:
+def heal(redis: Redis, *, now: datetime) -> int:
     """Remove holders whose job another program removed, if jobs are blocked; how many. At most once a minute.
 
     Raises StoreUnavailable.
@@ -198,7 +200,7 @@ def heal(redis: Redis, *, now_ms: int) -> int:
             return 0
     names = blocked_names(redis)
     suspects = (holder for name in names for holder in holders(redis, name))
-    gone = lost(redis, suspects, now_ms=now_ms, within=unique_locks.SEARCH_SECONDS)
+    gone = lost(redis, suspects, now=now, within=unique_locks.SEARCH_SECONDS)
     removed, _ = remove(redis, gone, names)
     for holder in gone:
         words = "Freed a place of the limit %s: its %s was not found in Redis; another program removed it"

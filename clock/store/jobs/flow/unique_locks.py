@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from redis import Redis
 
-from clock.clocks import SystemClock
+from clock.clocks import SystemClock, from_ms, to_ms
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.jobs.job_search import Found, JobSearch
@@ -62,12 +63,12 @@ class LockedPush(NamedTuple):
 
 
 class HeldLock(NamedTuple):
-    """A held lock: `since_ms` and `until_ms` are ms since 1970; until 0: as long as its job lives."""
+    """A held lock; `until` None: it is held as long as its job lives."""
 
     key: str
     jid: str
-    since_ms: int
-    until_ms: int
+    since: datetime
+    until: datetime | None
 
 
 def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> None:
@@ -80,7 +81,11 @@ def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> None:
         holder, _, since = text(reply).rpartition("|")
         one.lock.holder = holder
         one.lock.is_late = text(reply) == "|"
-        if holder and now_ms - int(since) > CHECKED_AFTER_MS and heal(redis, one.lock.key, holder, now_ms=now_ms):
+        if (
+            holder
+            and now_ms - int(since) > CHECKED_AFTER_MS
+            and heal(redis, one.lock.key, holder, now=from_ms(now_ms))
+        ):
             again.append(one)
     for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
         one.lock.holder = text(reply).rpartition("|")[0]
@@ -120,13 +125,13 @@ def free(redis: Redis, pairs: Iterable[tuple[str, str]]) -> None:
             script(redis, "free_unique")(keys=lock_keys(), args=words)
 
 
-def heal(redis: Redis, key: str, jid: str, *, now_ms: int) -> bool:
+def heal(redis: Redis, key: str, jid: str, *, now: datetime) -> bool:
     """Free a lock whose job is gone; whether it was. Raises StoreUnavailable.
 
     A lock whose job was found is not checked again for a minute.
     """
-    if not is_gone(redis, jid, now_ms=now_ms):
-        _note_check(redis, key, jid, now_ms)
+    if not is_gone(redis, jid, now=now):
+        _note_check(redis, key, jid, now)
         return False
     free(redis, [(key, jid)])
     logger.warning("Freed the lock %s: its job %s was not found in Redis; another program removed it", key, jid)
@@ -135,12 +140,12 @@ def heal(redis: Redis, key: str, jid: str, *, now_ms: int) -> bool:
     return True
 
 
-def is_gone(redis: Redis, jid: str, *, now_ms: int) -> bool:
+def is_gone(redis: Redis, jid: str, *, now: datetime) -> bool:
     """Whether a job can no longer run: it was not found. False also if the search took too long."""
-    return jid in gone(redis, [jid], now_ms=now_ms)
+    return jid in gone(redis, [jid], now=now)
 
 
-def gone(redis: Redis, jids: Iterable[str], *, now_ms: int, within: float = SEARCH_SECONDS) -> set[str]:
+def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SEARCH_SECONDS) -> set[str]:
     """The jobs that can no longer run: a search of `within` seconds did not find them.
 
     Raises StoreUnavailable.
@@ -148,7 +153,7 @@ def gone(redis: Redis, jids: Iterable[str], *, now_ms: int, within: float = SEAR
     search, ends_at = JobSearch(redis), _monotonic() + within
     left, missing, step = set(jids), set[str](), 0
     for wanted in left:
-        search.want(wanted.encode(), (0, now_ms + FOREVER_MS))
+        search.want(wanted.encode(), (0, to_ms(now) + FOREVER_MS))
     while left and _monotonic() < ends_at:
         for jid, found in search.go_on(1000 * step):  # each call is a new second for it: this one may hurry
             left.discard(text(jid))
@@ -158,11 +163,11 @@ def gone(redis: Redis, jids: Iterable[str], *, now_ms: int, within: float = SEAR
     return missing
 
 
-def _note_check(redis: Redis, key: str, jid: str, now_ms: int) -> None:
+def _note_check(redis: Redis, key: str, jid: str, now: datetime) -> None:
     for lock in held(redis, [key]):
-        if lock.jid == jid and lock.until_ms == 0:
+        if lock.jid == jid and lock.until is None:
             with translated():
-                redis.hset(keys.UNIQUE, key, f"{jid}|{now_ms}|0")
+                redis.hset(keys.UNIQUE, key, f"{jid}|{to_ms(now)}|0")
 
 
 def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock]:
@@ -177,7 +182,12 @@ def held(redis: Redis, wanted: Sequence[str] | None = None) -> Iterator[HeldLock
     for key, value in pairs:
         if lock := _LOCK.fullmatch(value or b""):
             jid, since, until = lock.groups()
-            yield HeldLock(key if isinstance(key, str) else text(key), text(jid), int(since), int(until))
+            yield HeldLock(
+                key if isinstance(key, str) else text(key),
+                text(jid),
+                from_ms(int(since)),
+                from_ms(int(until)) if int(until) else None,
+            )
 
 
 def drop(redis: Redis, key: str) -> bool:
