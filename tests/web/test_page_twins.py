@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.clocks import to_ms
+from clock.clocks import from_ms, to_ms
 from clock.inspection.audit import Change, note_change
 from clock.printable import duration
 from clock.rehearsal.fake_clock import FakeClock
@@ -129,7 +129,7 @@ def _fill(redis: Redis) -> None:
     running = {"payload": json.dumps({"class": "LongJob", "jid": "e" * 24}), "run_at": 1}
     redis.hset("web-1:7:ab:work", "t", json.dumps(running))
     timetable_changes.note(redis, "v42", "web-2", {"reminders": "every day"}, {})
-    batches.open_batch(redis, "import-7", batches.Batch(created=1000), now_ms=1000)
+    batches.open_batch(redis, "import-7", batches.Batch(created=1000), now=from_ms(1000))
     limit_holders.set_maximum(redis, "<crm>", 5)
     job_metrics.add(redis, {"SendMailJob": job_metrics.Tally(40, 3, ms=50.0)}, now=NOW - timedelta(minutes=5))
     note_change(redis, Change("<ana>", "pause", "reminders", 1, "10.0.0.7"))
