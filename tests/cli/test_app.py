@@ -43,6 +43,7 @@ def test_the_help_lists_every_command_in_its_section() -> None:
         assert [line.split()[0] for line in listed.splitlines() if line[2] != " "] == list(section)
 
 
+@pytest.mark.process
 def test_the_help_imports_no_command() -> None:
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom clock.cli.app import cli\n"
