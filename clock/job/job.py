@@ -17,6 +17,7 @@ from clock.job.encryption import check_secret
 from clock.job.flow.batch import OwnBatch, own_batch
 from clock.job.flow.limits import Limit, Rate
 from clock.job.flow.unique import Unique
+from clock.job.job_logger import job_logger
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware
 from clock.job.payload import Payload
@@ -209,9 +210,9 @@ class Job(JobMethods):
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
-        """A logger whose lines carry this job's jid, class and event."""
+        """A logger whose lines carry this job's jid, class and event. `.set(log_level=...)` sets its level."""
         about = {**fields_of(self.context.payload), "jid": self.jid, "class": self.wire_name}
-        return _JobLogger(_logger, {**about, **self.log_fields})
+        return _JobLogger(job_logger(self.context.payload), {**about, **self.log_fields})
 
 
 class _JobLogger(logging.LoggerAdapter[logging.Logger]):
@@ -220,6 +221,3 @@ class _JobLogger(logging.LoggerAdapter[logging.Logger]):
     def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[object, MutableMapping[str, Any]]:
         kwargs["extra"] = {**(kwargs.get("extra") or {}), **(self.extra or {})}
         return msg, kwargs
-
-
-_logger = logging.getLogger("clock.job")

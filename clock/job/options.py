@@ -12,6 +12,7 @@ from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
 from clock.job.flow.limits import Limit, Rate, are_rules, limits_of, rates_of
 from clock.job.flow.unique import Unique, unique_of
+from clock.job.job_logger import LEVELS
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass, OnCommit
 from clock.printable import closest
@@ -103,6 +104,7 @@ _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "jid": (lambda value: _is_name(value) and len(str(value)) <= LONGEST_JID, "a text of 1 to 200 characters"),
     "at_front": (lambda value: isinstance(value, bool), "True or False"),
     "durable": (lambda value: type(value) is int and 0 <= value <= 10, "a number from 0 to 10"),
+    "log_level": (lambda value: value in list(LEVELS), "debug, info, warning or error"),
     "then": (lambda value: isinstance(value, Signature), "SomeJob.signature(...)"),
     "fields": (_are_fields, "a dict of names, as of variables, to values that JSON has"),
 }
@@ -140,6 +142,7 @@ class CallOptions(JobOptions, total=False):
     jid: str
     at_front: bool
     durable: int
+    log_level: str
     then: Signature
     fields: Mapping[str, Any]
 

@@ -74,11 +74,12 @@ def test_the_examples_of_the_guide_to_jobs_run(guide: Callable[..., ModuleType],
         bank=SimpleNamespace(),
         alarm=charges.append,
         current_tenant=tenant,
+        closed_tenants=(),
     )
 
     rows = waiting(redis, "mail")
     assert rows[0]["jid"] == examples.jid
-    assert len(rows) == 1 + 1 + 5_000 + 1 + 1
+    assert len(rows) == 1 + 1 + 5_000 + 1 + 1 + 1
     assert waiting(redis, "urgent")[0]["retry"] is False
     assert len(delayed(redis)) == 1 + 1 + 2 + 2 + 599
     assert waiting(redis, "ruby")[0]["class"] == "Billing::SettleInvoiceJob"
@@ -93,6 +94,7 @@ def test_what_the_guide_to_jobs_says_of_its_examples_is_so(guide: Callable[..., 
         return "receipt"
 
     names = {"orders": {3: {"amount": 100}}, "charge": charge, "cards": {}, "bank": None, "alarm": charges.append}
+    names["closed_tenants"] = ()
     examples = guide("jobs", **names, current_tenant=contextvars.ContextVar[object]("tenant", default=None))
 
     for _ in range(2):
@@ -186,7 +188,7 @@ def test_the_pages_that_are_linked_to_are_there(name: str) -> None:
         assert (DOCS / os.fspath(link)).exists(), link
 
 
-OF_A_CALL = {"wait", "wait_until", "jid", "at_front", "durable", "fields", "then"}
+OF_A_CALL = {"wait", "wait_until", "jid", "at_front", "durable", "fields", "log_level", "then"}
 
 
 def test_the_guide_tells_of_every_option() -> None:

@@ -126,6 +126,80 @@ def test_server_middleware_may_drop_a_job_or_swallow_its_error(job: type[Job]) -
     assert seen == ["calmed"]
 
 
+@contextmanager
+def without_yield(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+    seen.append("skips")
+    if payload.get("runs"):
+        yield
+
+
+@asynccontextmanager
+async def without_yield_later(job: Job, payload: Payload, queue: str) -> AsyncIterator[None]:
+    seen.append("skips")
+    if payload.get("runs"):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("job", "middleware"),
+    [
+        (ShowStepsJob, without_yield),
+        (ShowStepsLaterJob, without_yield),
+        (ShowStepsLaterJob, without_yield_later),
+    ],
+)
+def test_a_job_whose_middleware_ends_without_its_yield_does_not_run(
+    job: type[Job], middleware: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "clock.job")
+    server_middleware.add(noting("outer"))
+    server_middleware.add(middleware)
+
+    assert run(job, {"class": "ShowJob", "jid": "a1", "args": []}) is None
+    assert seen == ["outer begins", "skips", "outer ends"]
+    assert f"ShowJob a1 skipped: the middleware {middleware.__name__} ended without its yield" in caplog.text
+    assert run(job, {"class": "ShowJob", "jid": "a1", "args": [], "runs": True}) == "run"
+
+
+def never() -> Iterator[None]:
+    yield from ()
+
+
+@contextmanager
+def failing_inside(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+    with contextmanager(never)():
+        yield
+
+
+@contextmanager
+def raising_the_text(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+    if payload:
+        raise RuntimeError("generator didn't yield")
+    yield
+
+
+class EnterNothingJob(Job):
+    def perform(self) -> None:
+        with contextmanager(never)():
+            pass
+
+
+@pytest.mark.parametrize(
+    ("job", "middleware"),
+    [
+        (ShowStepsJob, failing_inside),
+        (ShowStepsLaterJob, failing_inside),
+        (ShowStepsJob, raising_the_text),
+        (EnterNothingJob, noting("outer")),
+    ],
+)
+def test_an_error_inside_a_middleware_or_a_job_is_no_skip(job: type[Job], middleware: Any) -> None:
+    server_middleware.add(middleware)
+
+    with pytest.raises(RuntimeError, match="generator didn't yield"):
+        run(job, {"class": "ShowJob", "jid": "a1", "args": []})
+
+
 async def veto(job: object, payload: object, queue: str) -> bool:
     return False
 

@@ -1,11 +1,14 @@
 import io
 import logging
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from redis import Redis
 
 from clock.clocks import to_ms
+from clock.errors import JobError
+from clock.job import Context, Job
 from clock.job.job_run import JobRun
 from clock.log import configure_logging
 from clock.testing import FakeClock
@@ -50,6 +53,37 @@ def test_an_end_tells_how_long_it_took(fake_clock: FakeClock, caplog: pytest.Log
     [record] = caplog.records
     assert record.getMessage() == f"SendMailJob {JID} done in 0.250 s"
     assert fields(record, "duration_ms", "event", "due") == [250.0, "nightly", "2026-11-24T05:59:58.500000+00:00"]
+
+
+class SpeakJob(Job):
+    def perform(self) -> None:
+        self.logger.debug("in detail")
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"), [("debug", ["starts", "in detail", "done"]), ("error", []), ("?", [])]
+)
+def test_a_job_has_the_log_level_that_its_payload_names(
+    given: str, lines: list[str], fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "clock.job")
+    caplog.handler.setLevel("DEBUG")
+    job = {**payload(fake_clock), "args": [], "log_level": given}
+
+    log_start(job, "low", fake_clock)
+    SpeakJob.run(Context(job))
+    log_run(JobRun(job, "low", "done", 0.25))
+
+    assert [record.name for record in caplog.records] == ["clock.job"] * len(lines)
+    assert all(word in record.getMessage() for word, record in zip(lines, caplog.records, strict=True))
+
+
+def test_a_log_level_is_an_option_of_a_push(redis: Redis) -> None:
+    SpeakJob.set(log_level="debug").perform_async()
+
+    assert b'"log_level":"debug"' in cast("bytes", redis.lindex("queue:default", 0))
+    with pytest.raises(JobError, match="log_level is 'loud'; it must be debug, info, warning or error"):
+        SpeakJob.set(log_level="loud")
 
 
 @pytest.mark.usefixtures("log_as_before")

@@ -3,13 +3,15 @@
 import base64
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from clock.job import Job
+from clock.job import Job, server_middleware
+from clock.job.payload import Payload
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import BreakThingJob, ExitThingJob
 
@@ -90,6 +92,22 @@ def test_a_failed_job_goes_where_sidekiq_sends_it(
     if there:
         assert (payload["bid"], payload["trace_id"], payload["args"]) == ("b1", "t1", [])
         assert payload["error_class"]
+
+
+def test_a_job_that_its_middleware_skips_counts_as_done(bench: Build, redis: Redis) -> None:
+    @contextmanager
+    def skip(job: Job, payload: Payload, queue: str) -> Iterator[None]:
+        yield from ()
+
+    push(redis, BreakThingJob, [])
+    server_middleware.add(skip)
+    try:
+        bench().run_all()
+    finally:
+        server_middleware.remove(skip)
+
+    assert (found(redis), redis.llen("queue:default")) == (("", {}), 0)
+    assert (redis.get("stat:processed"), redis.get("stat:failed")) == (b"1", None)
 
 
 @pytest.mark.parametrize("kind", ["mute", "bytes", "exit", "interrupt", "long", "generator"])

@@ -5,8 +5,8 @@ It may change the payload; a change of `queue` or `at` moves the job. If it retu
 
 A server middleware is a function that is called before a job runs, with the job, its payload and its queue. It
 returns a context manager, inside which the job runs: write it with `contextlib.contextmanager`. It may return None
-to do nothing for this job, and raise `Discard` to drop it. For an `async def perform` it may return an
-asynchronous context manager instead.
+to do nothing for this job, and raise `Discard` to drop it. If it ends without its `yield`, the job does not run
+and counts as done, as in Sidekiq. For an `async def perform`, it may return an asynchronous context manager.
 
 The first middleware of a chain is the outermost. Set up chains when the program starts. A change applies to the
 next push or run, in all threads.
@@ -15,8 +15,15 @@ next push or run, in all threads.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    _AsyncGeneratorContextManager,
+    _GeneratorContextManager,
+)
+from traceback import walk_tb
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +38,8 @@ Around = AbstractContextManager[object] | AbstractAsyncContextManager[object] | 
 ClientMiddleware = Callable[[Any, Payload, str], object]
 #: `Any` for the same reason: the running job.
 ServerMiddleware = Callable[[Any, Payload, str], Around]
+
+logger = logging.getLogger("clock.job")
 
 M = TypeVar("M", bound=Callable[..., object])
 
@@ -136,7 +145,9 @@ def run_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args: Sequenc
     except BaseException as error:
         if forking.forks != before:
             end_child(error)
-        raise
+        if not _skips_the_job(error):
+            raise
+        _log_skipped(job, middleware)
     if forking.forks != before:
         end_child()
     return result
@@ -152,10 +163,15 @@ async def await_inside(job: RunningJob, chain: Sequence[ServerMiddleware], args:
                 end_child()
             if around is not None:
                 result = None
-                async with _awaitable(around, middleware):
-                    if forking.forks != before:
-                        end_child()
-                    result = await await_inside(job, chain[place:], args)
+                try:
+                    async with _awaitable(around, middleware):
+                        if forking.forks != before:
+                            end_child()
+                        result = await await_inside(job, chain[place:], args)
+                except RuntimeError as error:
+                    if not _skips_the_job(error):
+                        raise
+                    _log_skipped(job, middleware)
                 return result
         return await job.perform(*args)
 
@@ -181,6 +197,31 @@ class _Awaitable(AbstractAsyncContextManager[object]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         return self._around.__exit__(kind, error, traceback)
+
+
+#: Code that is between the run of a chain and a generator that ends without its `yield`.
+_ENTERING = {
+    _GeneratorContextManager.__enter__.__code__,
+    _AsyncGeneratorContextManager.__aenter__.__code__,
+    _Awaitable.__aenter__.__code__,
+}
+
+
+def _skips_the_job(error: BaseException) -> bool:
+    """Whether a middleware of this very chain ended without its `yield`.
+
+    contextlib raises a RuntimeError for it. If the error comes from a generator, or from `perform`, other code is
+    in its traceback.
+    """
+    if type(error) is not RuntimeError:
+        return False
+    frames = [frame.f_code for frame, _ in walk_tb(error.__traceback__)][1:]  # the first one is the chain's own
+    return bool(frames) and _ENTERING.issuperset(frames)
+
+
+def _log_skipped(job: RunningJob, middleware: ServerMiddleware) -> None:
+    words = (job.context.payload.get("class"), job.context.payload.get("jid"), _name(middleware))
+    logger.info("%s %s skipped: the middleware %s ended without its yield", *words)
 
 
 def _check(middleware: object) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 
 from clock.clocks import Clock, SystemClock, from_ms, to_ms
 from clock.errors import message_of
+from clock.job.job_logger import job_logger
 from clock.job.job_run import JobRun
 from clock.job.payload import Payload
 from clock.log import write_info
 
-logger = logging.getLogger("clock.job")
 _clock = SystemClock()  # of the lines, as of a record
 
 
 def log_start(payload: Payload, queue: str, clock: Clock) -> None:
     """Log that a job starts, and how late after its event's due instant."""
+    logger = job_logger(payload)
     if logger.isEnabledFor(logging.DEBUG):
         fields = about(payload, queue)
         due = _due_ms(payload)
@@ -28,6 +29,7 @@ def log_start(payload: Payload, queue: str, clock: Clock) -> None:
 def log_early_end(payload: Payload, queue: str, why: str) -> None:
     """Log that a run has ended before its work, and that the job continues later."""
     words = (payload["class"], payload.get("jid"), why)
+    logger = job_logger(payload)
     logger.info("%s %s interrupted: %s; it continues later", *words, extra=about(payload, queue))
 
 
@@ -37,6 +39,7 @@ def log_run(run: JobRun) -> None:
         _log_done(run)
         return
     payload, error = run.payload, run.error
+    logger = job_logger(payload)
     named = (payload["class"], payload.get("jid"))
     fields = about(payload, run.queue)
     if run.outcome == "dropped":
@@ -54,6 +57,7 @@ def _log_done(run: JobRun) -> None:
     """Log that a job is done. Its line costs more than all the rest of a short job. So a record is made only
     if a handler needs it, and made here: `logger.info` would look up the calling line.
     """
+    logger = job_logger(run.payload)
     if not logger.isEnabledFor(logging.INFO):
         return
     name, jid, took = run.payload["class"], run.payload.get("jid"), run.seconds

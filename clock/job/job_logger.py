@@ -1,0 +1,27 @@
+"""The logger of one job, whose payload may name its level."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+
+#: The levels of `.set(log_level=...)`.
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_OF_PAYLOADS: Mapping[str, int] = {**LEVELS, "warn": logging.WARNING, "fatal": logging.CRITICAL}  # Ruby's, too
+
+logger = logging.getLogger("clock.job")
+
+
+def job_logger(payload: Mapping[str, object]) -> logging.Logger:
+    """The logger of a job, from the level in its payload up; without one, it has the level of the process."""
+    level = payload.get("log_level")
+    return _logger_from(_OF_PAYLOADS[level]) if isinstance(level, str) and level in _OF_PAYLOADS else logger
+
+
+@cache
+def _logger_from(level: int) -> logging.Logger:
+    """A logger with this level, and the name and handlers of the jobs' logger."""
+    found = logging.Logger(logger.name, level)
+    found.parent = logger
+    return found
