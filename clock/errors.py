@@ -215,7 +215,10 @@ class UnknownJobClass(JobError):
     """A payload names a class that this process has not imported."""
 
     def __init__(self, class_name: str) -> None:
-        super().__init__(f"unknown job class {class_name!r}; is its module under the folder given with -r?")
+        super().__init__(
+            f"unknown job class {class_name!r}; is its module under the folder given with -r, "
+            "or with Django in `jobs` or `tasks` of an application?"
+        )
         self.class_name = class_name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial, update_wrapper
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from clock.errors import JobError
 from clock.job.job import Job
@@ -31,6 +31,14 @@ class FunctionJob(Setter[P], Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function here and now, as if it had no decorator."""
         return self._function(*args, **kwargs)
+
+    if not TYPE_CHECKING:  # a type checker would accept every attribute
+
+        def __getattr__(self, name: str) -> object:
+            """Raise AttributeError with the method that pushes: other libraries have other names for it."""
+            if name.startswith("_") or name == "job":  # a copy that is not complete yet has no name to show
+                raise AttributeError(name)
+            raise AttributeError(f"the job {self} has no {name!r}; {self}.perform_async(...) pushes it")
 
     def __str__(self) -> str:
         return self.job.wire_name

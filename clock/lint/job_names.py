@@ -24,6 +24,8 @@ def naming_warning(job: JobClass) -> str | None:
     'ParcelJob has one word before Job; name jobs VerbNounsJob, such as SendReminderJob'
     """
     name = job.__name__
+    if job.perform.__qualname__ == job.__qualname__:
+        return None  # a function with @job has a function's name
     words = _WORD.findall(name)
     if not _CAMEL_CASE.fullmatch(name):
         return f"{name} is not in CamelCase; {_CUSTOM}"

@@ -25,7 +25,8 @@ def name_of(function: object) -> str:
         return called(name_of(function.func), function.args, function.keywords)
     if isinstance(function, MethodType):
         owner = function.__self__ if isinstance(function.__self__, type) else type(function.__self__)
-        return f"{owner.__name__}.{function.__name__}"
+        name = getattr(function.__self__, "wire_name", None)  # of a job: its class is the same for all functions
+        return f"{name if isinstance(name, str) else owner.__name__}.{function.__name__}"
     if isinstance(function, FunctionType) and function.__name__ == "<lambda>":
         return _lambda_text(function.__code__) or function.__name__
     return str(getattr(function, "__name__", None) or type(function).__name__)

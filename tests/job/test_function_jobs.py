@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,16 @@ def test_a_function_is_pushed_by_its_name_with_its_options(redis: Redis) -> None
     found = payload(redis, "mail")
     assert (found["class"], found["args"], found["jid"]) == ("send_receipt", [7, "short"], jid)
     assert (found["retry"], found["tags"]) == (3, ["shop"])
+
+
+def test_a_method_of_another_library_names_the_method_that_pushes() -> None:
+    @job
+    def send_receipt(order_id: int) -> None: ...
+
+    with pytest.raises(AttributeError, match=r"the job send_receipt has no 'delay'; send_receipt.perform_async\("):
+        getattr(send_receipt, "delay")  # noqa: B009  # a type checker refuses the attribute
+    assert not hasattr(send_receipt, "apply_async")
+    assert copy(send_receipt).job is send_receipt.job
 
 
 def test_a_worker_and_a_test_run_the_function() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from clock import Job
+from clock import Job, job
 from clock.job import registry
 from clock.lint.job_names import naming_warning
 from jobs.count_open_assignments_job import CountOpenAssignmentsJob
@@ -49,6 +49,18 @@ def test_two_words_or_more_before_job_are_usual(name: str) -> None:
 )
 def test_another_name_is_warned_about(name: str, wrong: str) -> None:
     assert warning_of(name) == f"{name} {wrong}; name jobs VerbNounsJob, such as SendReminderJob"
+
+
+def test_a_function_that_is_a_job_has_the_name_of_a_function() -> None:
+    @job
+    def send_reminder() -> None: ...
+
+    @job(bind=True)
+    def send_again(self: Job) -> None: ...
+
+    for made in (send_reminder.job, send_again.job):
+        registry.forget(made)
+        assert naming_warning(made) is None
 
 
 @pytest.mark.parametrize(

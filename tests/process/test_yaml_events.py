@@ -55,5 +55,6 @@ def test_a_class_that_is_not_loaded_is_told_with_file_and_line(app: App) -> None
     assert ended.returncode == 1
     assert ended.stderr == (
         "clock: config/clock.yml:2: 'nightly': unknown job class 'GreetJob'; "
-        "is its module under the folder given with -r?\n"
+        "is its module under the folder given with -r, "
+        "or with Django in `jobs` or `tasks` of an application?\n"
     )

@@ -117,8 +117,8 @@ BAD = [
     ("every(60, 'x', salt='a')(act)", "salt needs spread"),
     ("every().day.describe(5).do(act)", "description is 5; it must be a string"),
     ("every().day.tag([1]).do(act)", "tag got ([1],); tags must be hashable, such as strings"),
-    ("every().day.do('act')", "do() needs a job class or a function, but got 'act'"),
-    ("every().day.do(None)", "do() needs a job class or a function, but got None. Did you call it: do(f())?"),
+    ("every().day.do('act')", "do() needs a job class or a function, but got 'act'. Do not call it: write do("),
+    ("every().day.do(None)", "do() needs a job class or a function, but got None. Do not call it: write do("),
     (
         "every().day.do(SendLetterJob)",
         "SendLetterJob: perform(address: str, copies: int = 1) cannot take 0 arguments",

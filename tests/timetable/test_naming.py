@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from clock import job
+from clock.job import registry
 from clock.timetable import Timetable, load
 from clock.timetable.naming import LONGEST, name_of, shortened
 
@@ -153,3 +155,14 @@ def test_a_delay_is_part_of_what_is_done(load_lines: Load) -> None:
 def test_a_lambda_without_a_source_is_called_a_lambda() -> None:
     assert name_of(eval("lambda: 1")) == "<lambda>"  # noqa: S307  # a lambda that stands in no file
     assert name_of(partial(partial(print, 1), 2)) == "print(1, 2)"
+
+
+def test_a_push_of_a_function_is_called_by_the_name_of_its_job() -> None:
+    @job(wire_name="reports.send")
+    def send_report() -> None: ...
+
+    try:
+        assert name_of(send_report.perform_async) == "reports.send.perform_async"
+        assert name_of(send_report.job.perform_async) == "reports.send.perform_async"
+    finally:
+        registry.forget(send_report.job)

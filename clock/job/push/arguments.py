@@ -28,6 +28,7 @@ _HINTS = {
     "frozenset": "pass a sorted list",
     "bytes": "pass text, base64 for instance",
     "PosixPath": "pass str(value)",
+    "__proxy__": "pass str(value)",  # a lazy text of Django
 }
 
 

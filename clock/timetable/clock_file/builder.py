@@ -280,8 +280,8 @@ class Builder(schedule.Job):
                 raise self._error(str(error)) from None
             return action
         if not callable(function):
-            called = ". Did you call it: do(f())?" if function is None else ""
-            raise self._error(f"do() needs a job class or a function, but got {function!r}{called}")
+            advice = "Do not call it: write do(send_report, 7), not do(send_report(7))"
+            raise self._error(f"do() needs a job class or a function, but got {function!r}. {advice}")
         self._checked(check_call, function, args, kwargs)
         return Call(function, args, kwargs)
 
