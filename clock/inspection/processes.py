@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Any
 
 from clock.clocks import from_ms
 from clock.store import Redis, listing
+from clock.store.invalid_values import json_object
 from clock.store.ledger import overdue
 from clock.store.ledger.clock_register import ClockRegister
 
@@ -72,7 +72,7 @@ def clocks(redis: Redis, now: datetime) -> list[ClockView]:
 
 
 def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
-    info = _read(beat["info"])
+    info = json_object(beat["info"]) or {}  # empty: another program has written something else
     queues = info.get("queues")
     return WorkerView(
         identity=identity,
@@ -87,15 +87,6 @@ def _worker(identity: str, beat: Mapping[str, str], now: float) -> WorkerView:
         frozen=_number(beat.get("frozen"), 0),
         problems=_problems(beat.get("problems", "[]")),
     )
-
-
-def _read(info: str) -> dict[str, Any]:
-    """The description that a worker publishes; empty if another program has written something else."""
-    try:
-        fields = json.loads(info)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
 
 
 def _problems(written: str) -> tuple[str, ...]:

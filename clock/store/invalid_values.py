@@ -14,6 +14,7 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 
 _NO_NUMBER = re.compile(r"is not an integer|would overflow|not a valid float")
+MILLISECONDS_FROM = 1e11  # Sidekiq 8 writes whole milliseconds, older ones seconds
 LONGEST_NUMBER = 19  # digits: more do not fit into 64 bits
 
 
@@ -63,13 +64,24 @@ def is_number(value: bytes) -> bool:
     return is_short and -(2**63) <= int(value) < 2**63
 
 
-def json_object(value: bytes | None) -> dict[str, Any] | None:
+def json_object(value: bytes | str | None) -> dict[str, Any] | None:
     """The JSON object of a value; None: the value is missing or holds something else."""
     try:
         found = json.loads(value or b"")
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def seconds_in(value: object) -> float:
+    """A time that another program wrote, in seconds or milliseconds since 1970, in seconds; 0: it is not a time.
+
+    >>> seconds_in(1795479891.5), seconds_in(1795479891500), seconds_in("soon")
+    (1795479891.5, 1795479891.5, 0.0)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return 0.0
+    return value / 1000 if value > MILLISECONDS_FROM else float(value)
 
 
 def text(value: bytes) -> str:

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from clock.inspection.jobs.jobs import FoundJob, found
 from clock.inspection.jobs.progress import Progress, progress_of
 from clock.store import Redis, listing
-from clock.store.invalid_values import json_object
+from clock.store.invalid_values import json_object, seconds_in
 from clock.store.jobs.in_progress import InProgress
 from clock.store.server.shards import every
-
-MILLISECONDS_FROM = 1e11  # Sidekiq writes whole seconds; a later version may write milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ def _of_worker(identity: str, work: Mapping[str, bytes]) -> list[BusyJob]:
             thread,
             str(report.get("queue", "")),
             _job(report.get("payload")),
-            _since(report.get("run_at")),
+            seconds_in(report.get("run_at")),
             progress_of(report.get("progress")),
         )
         for thread, report in reports
@@ -74,9 +72,3 @@ def _job(payload: object) -> FoundJob:
     """The job of a report: its JSON as a text, or, by old versions of Sidekiq, as an object."""
     text = payload if isinstance(payload, str) else json.dumps(payload)
     return found(text.encode(errors="backslashreplace"))
-
-
-def _since(run_at: object) -> float:
-    if isinstance(run_at, bool) or not isinstance(run_at, (int, float)):
-        return 0.0
-    return run_at / 1000 if run_at > MILLISECONDS_FROM else float(run_at)

@@ -82,9 +82,9 @@ def places(redis: Redis, name: str, count: int) -> list[tuple[str, str]]:
     ]
 
 
-def blocked_jobs(redis: Redis, name: str, count: int, start: int = 0) -> list[FoundJob]:
+def blocked_jobs(redis: Redis, name: str, count: int) -> list[FoundJob]:
     """Some blocked jobs of a limit, the next one first. Raises StoreUnavailable."""
-    return [found(one.payload) for one in limit_holders.blocked(redis, name, count, start)]
+    return [found(one.payload) for one in limit_holders.blocked(redis, name, count)]
 
 
 def find_blocked(redis: Redis, jid: str) -> tuple[Blocked, FoundJob] | None:

@@ -109,9 +109,9 @@ def set_place(redis: Redis, name: str) -> Place:
     return Place(name, _in_all(redis, step), lambda: listing.size(redis, name), len(every(redis)))
 
 
-def cursors_at(redis: Redis, score: float, jobs: int) -> list[str]:
-    """The cursors, one a shard, that start at the jobs of one score, and read so many jobs at first."""
-    return [str(Cursor(repr(score), 0, jobs, number)) for number in range(len(every(redis)))]
+def cursors_at(redis: Redis, score: float) -> list[str]:
+    """The cursors, one a shard, that start at the jobs of one score, and read few at first: they may be large."""
+    return [str(Cursor(repr(score), 0, 4, number)) for number in range(len(every(redis)))]
 
 
 def queue_place(redis: Redis, name: str) -> Place:

@@ -77,9 +77,4 @@ def filled_in(filling: Filling | None) -> Iterator[None]:
         CURRENT.reset(token)
 
 
-def _leave() -> None:
-    """A forked child would give its jobs the jids of its parent's."""
-    CURRENT.set(None)
-
-
-in_child(_leave)
+in_child(lambda: CURRENT.set(None))  # or else it would give its jobs the jids of its parent's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +10,10 @@ from redis import Redis
 
 from clock.problems import Problem
 from clock.store import keys
+from clock.store.invalid_values import json_object, seconds_in
 from clock.store.server.connection import translated
 
 LOOKED_AT = 200  # queues at one check: if there are more, each check reads others
-MILLISECONDS_FROM = 1e11  # Sidekiq 8 writes whole milliseconds, older ones seconds
 
 Unserved = Mapping[str, tuple[int, float]]
 
@@ -67,10 +66,7 @@ def _taken(redis: Redis) -> set[str]:
 
 
 def _queues_of(info: bytes | None) -> set[str]:
-    try:
-        queues = json.loads(info or b"{}")["queues"]
-    except (ValueError, TypeError, KeyError):
-        return set()
+    queues = (json_object(info) or {}).get("queues")
     return set(map(str, queues)) if isinstance(queues, list) else set()
 
 
@@ -83,10 +79,5 @@ def _asked(redis: Redis, command: str, names: list[bytes], *further: object) -> 
 
 
 def _enqueued_at(payload: object) -> float:
-    try:
-        at = json.loads(payload if isinstance(payload, bytes) else b"")["enqueued_at"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return 0.0
-    if not isinstance(at, (int, float)):
-        return 0.0
-    return at / 1000 if at > MILLISECONDS_FROM else float(at)
+    job = json_object(payload) if isinstance(payload, bytes) else None
+    return seconds_in((job or {}).get("enqueued_at"))

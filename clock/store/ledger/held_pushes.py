@@ -125,12 +125,7 @@ def current() -> HeldPushes | None:
     return _current.get()
 
 
-def _let_go() -> None:
-    """In a forked child, send its pushes to Redis at once: the firing is committed by its parent."""
-    _current.set(None)
-
-
-in_child(_let_go)
+in_child(lambda: _current.set(None))  # its pushes go to Redis at once: its parent commits the firing
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import msgspec
 from redis import Redis
 
 from clock.store import keys
+from clock.store.invalid_values import json_object
 from clock.store.ledger.entry import LATEST_MS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
@@ -112,10 +113,7 @@ def _object(text: bytes) -> Record | None:
     try:
         found = _decode(text)
     except (ValueError, RecursionError):
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            return None
+        return json_object(text)
     return found if isinstance(found, dict) else None
 
 

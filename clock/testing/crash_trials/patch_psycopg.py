@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from clock.testing.crash_trials.effects import Crash, Patch, Recorder
-from clock.testing.crash_trials.patch_sqlite import is_write, short
+from clock.testing.crash_trials.patch_sqlite import is_write, short, text_of
 
 
 def psycopg_patches(recorder: Recorder) -> Iterator[Patch]:
@@ -29,17 +29,11 @@ def psycopg_patches(recorder: Recorder) -> Iterator[Patch]:
     yield _async_block(recorder, psycopg.AsyncTransaction, lost)
 
 
-def _text(query: Any) -> str:
-    if isinstance(query, bytes):
-        return query.decode(errors="replace")
-    return str(query.as_string(None)) if hasattr(query, "as_string") else str(query)
-
-
 def _statement(recorder: Recorder, owner: Any, name: str, lost: Any) -> Patch:
     original = getattr(owner, name)
 
     def call(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        act, text = partial(original, self, query, *args, **kwargs), _text(query)
+        act, text = partial(original, self, query, *args, **kwargs), text_of(query, None)
         recorder.to_close.append(partial(_undo, self.connection))
         return recorder.around("database", short(text), act, lost) if is_write(text) else act()
 
@@ -50,7 +44,7 @@ def _async_statement(recorder: Recorder, owner: Any, name: str, lost: Any) -> Pa
     original = getattr(owner, name)
 
     async def call(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
-        act, text = partial(original, self, query, *args, **kwargs), _text(query)
+        act, text = partial(original, self, query, *args, **kwargs), text_of(query, None)
         return await (recorder.aaround("database", short(text), act, lost) if is_write(text) else act())
 
     return owner, name, call

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from clock.testing.crash_trials.effects import Patch, Recorder, current
-from clock.testing.crash_trials.patch_sqlite import is_write, short
+from clock.testing.crash_trials.patch_sqlite import is_write, short, text_of
 
 
 def psycopg2_patches(recorder: Recorder) -> Iterator[Patch]:
@@ -35,12 +35,6 @@ def _around(what: str, act: Callable[[], Any]) -> Any:
     return recorder.around("database", short(what), act, sys.modules["psycopg2"].OperationalError)
 
 
-def _text(query: Any, cursor: Any) -> str:
-    if isinstance(query, bytes):
-        return query.decode(errors="replace")
-    return str(query.as_string(cursor)) if hasattr(query, "as_string") else str(query)
-
-
 @functools.cache
 def _connections(base: Any) -> Any:
     class WatchedConnection(base):  # type: ignore[misc]  # whichever class the job asks for
@@ -64,10 +58,10 @@ def _cursors(base: Any) -> Any:
         """A cursor whose writing statements are effects."""
 
         def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            return _around(_text(query, self), partial(super().execute, query, *args, **kwargs))
+            return _around(text_of(query, self), partial(super().execute, query, *args, **kwargs))
 
         def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-            return _around(_text(query, self), partial(super().executemany, query, *args, **kwargs))
+            return _around(text_of(query, self), partial(super().executemany, query, *args, **kwargs))
 
         def callproc(self, name: Any, *args: Any, **kwargs: Any) -> Any:
             return _around(f"CALL {name}", partial(super().callproc, name, *args, **kwargs))

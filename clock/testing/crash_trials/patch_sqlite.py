@@ -23,6 +23,13 @@ def short(statement: object) -> str:
     return " ".join(str(statement).split())[:50]
 
 
+def text_of(query: Any, cursor: Any) -> str:
+    """The text of a statement of psycopg or psycopg2: a text, bytes, or an object that composes it."""
+    if isinstance(query, bytes):
+        return query.decode(errors="replace")
+    return str(query.as_string(cursor)) if hasattr(query, "as_string") else str(query)
+
+
 def _around(sql: str, act: Callable[[], Any]) -> Any:
     recorder = current()
     if recorder is None or not is_write(sql):

@@ -30,7 +30,7 @@ def find(redis: Redis, jid: str, place: str, at: str) -> FoundJob | None:
     where, score = set_named(place), _score(at)
     if where is None or score is None:
         return None
-    in_set, begins = set_place(redis, where), cursors_at(redis, score, 4)
+    in_set, begins = set_place(redis, where), cursors_at(redis, score)
     found = (in_set.page(wanted, now=0.0, cursor=begin, limit=MOST, scan=NEAR) for begin in begins)
     return next((job for page in found for job in page.jobs if job.at == score and job.jid == jid), None)
 

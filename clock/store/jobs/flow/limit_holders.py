@@ -76,10 +76,10 @@ def holders(redis: Redis, name: str | None = None) -> Iterator[Holder]:
             yield Holder(limit, rest, member)
 
 
-def blocked(redis: Redis, name: str, count: int, start: int = 0) -> list[Blocked]:
+def blocked(redis: Redis, name: str, count: int) -> list[Blocked]:
     """Some blocked jobs of a limit, the next one first. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.zrangebylex(keys.BLOCKED, *_span(name), start=start, num=count)
+        pipeline.zrangebylex(keys.BLOCKED, *_span(name), start=0, num=count)
         found: Any = readable(pipeline)[0] or ()
     return [one for member in found if (one := read_blocked(member)) is not None]
 
