@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 #: Seconds since some fixed moment, of this machine. For code that runs at each push: the method of `SystemClock`
 #: costs a further call.
 monotonic = time.monotonic
+#: Float seconds since 1970 by this machine's clock. For log lines.
+unix_seconds = time.time
 
 
 class Clock(Protocol):

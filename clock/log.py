@@ -11,16 +11,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
 
+from clock.forking import in_child
 from clock.printable import printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+MOST_GATHERED = 500  # lines
 _PACKAGE = "clock"  # the parent of all loggers of the package
 #: The payload of the job that this thread or task runs, for its log lines.
 running_job: ContextVar[Mapping[str, object] | None] = ContextVar("running job", default=None)
@@ -30,8 +32,11 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
     """Send the program's log to `stream` (default: stdout), as `text` or `json`, from `level` (debug, info, ...)
     up.
     """
+    global _ours  # the process's own
     formatter = JsonFormatter() if log_format == "json" else TextFormatter()
-    for_application, for_us = (_Stream(stream or sys.stdout) for _ in range(2))
+    write_gathered_lines()
+    _ours = for_us = _Stream(stream or sys.stdout)
+    for_application = _ApplicationStream(stream or sys.stdout)
     for handler in (for_application, for_us):
         handler.setFormatter(formatter)
     for_application.addFilter(_has_no_handler_of_its_own)
@@ -136,25 +141,82 @@ class _Own(logging.Handler):
 
 
 class _Stream(logging.StreamHandler[TextIO], _Own):
+    """Writes records, and lines that need none. It gathers lines of short jobs: one system call writes many."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.gathered: list[str] = []  # its methods are atomic; removed from under the handler's lock
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Skip a line that cannot be written, because of a full disk or a closed pipe: work continues."""
         if not isinstance(sys.exception(), OSError):
             super().handleError(record)
 
-    def write(self, line: str) -> bool:
-        """Write a line without a record.
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, after the gathered lines."""
+        self.write_gathered()
+        super().emit(record)
 
-        False: an error, such as a closed stream; then a record must report it.
-        """
+    def flush(self) -> None:
+        """Write all that is not written yet. `logging` calls it when the process ends."""
+        self.write_gathered()
+        super().flush()
+
+    def write(self, line: str, *, at_once: bool) -> None:
+        """Write a line without a record, or gather it for the next `write_gathered`."""
+        self.gathered.append(line)
+        if at_once or len(self.gathered) >= MOST_GATHERED:
+            self.write_gathered()
+
+    def write_gathered(self) -> None:
+        """Write the gathered lines."""
+        if not self.gathered:
+            return
         with self.lock or nullcontext():
+            lines = self.gathered[:]
+            del self.gathered[: len(lines)]
             try:
-                self.stream.write(line + self.terminator)
-                self.stream.flush()
-            except OSError:  # as in `handleError`
-                pass
-            except Exception:  # noqa: BLE001  # no line may end its job
-                return False
-        return True
+                self._write(lines)
+            except UnicodeEncodeError:  # of one line
+                for line in lines:
+                    self._write([line])
+
+    def _write(self, lines: Sequence[str]) -> None:
+        try:
+            self.stream.write(self.terminator.join([*lines, ""]))
+            self.stream.flush()
+        except UnicodeEncodeError:
+            if len(lines) > 1:
+                raise
+            self.handleError(logging.makeLogRecord({"msg": lines[0]}))
+        except Exception:  # noqa: BLE001  # no line may end its job
+            self.handleError(logging.makeLogRecord({"msg": self.terminator.join(lines)}))
+
+
+class _ApplicationStream(_Stream):
+    """Writes the application's records. They come after the package's gathered lines, as they were logged."""
+
+    def write_gathered(self) -> None:
+        """Write the gathered lines of the package."""
+        write_gathered_lines()
+
+
+_ours: _Stream | None = None
+
+
+def write_gathered_lines() -> None:
+    """Write the lines of short jobs that have ended. A worker calls it before it acknowledges these jobs."""
+    if _ours is not None:
+        _ours.write_gathered()
+
+
+def _forget_gathered_lines() -> None:
+    """In a forked child: its parent writes them."""
+    if _ours is not None:
+        _ours.gathered.clear()
+
+
+in_child(_forget_gathered_lines)
 
 
 class _Relay(_Own):
@@ -168,16 +230,18 @@ class _Relay(_Own):
             self._logger.handle(record)
 
 
-def write_info(logger: logging.Logger, message: str, created: float) -> bool:
+def write_info(logger: logging.Logger, message: str, created: float, *, at_once: bool) -> bool:
     """Write a line of text at level INFO without a record, which costs six times as much. False: a record is
     needed.
 
-    `created` is the time of the line, in float seconds since 1970.
+    `created` is the time of the line, in float seconds since 1970. Without `at_once`, the line is written with the
+    next `write_gathered_lines`, or before the next record.
     """
     handler = _only_reader(logger)
     if handler is None:
         return False
-    return handler.write(printable(f"{_time(created)} INFO {message.rstrip()}"))
+    handler.write(printable(f"{_time(created)} INFO {message.rstrip()}"), at_once=at_once)
+    return True
 
 
 def _only_reader(logger: logging.Logger) -> _Stream | None:

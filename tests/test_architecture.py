@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "config": {"errors", "import_path", "printable"},
     "printable": set[str](),
     "problems": {"errors", "clocks"},
-    "log": {"errors", "printable"},
+    "log": {"errors", "forking", "printable"},
 }
 BASE = set(MAY_IMPORT)
 MAY_IMPORT |= {

@@ -1,6 +1,8 @@
 import io
 import logging
+import os
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -10,9 +12,11 @@ from clock.clocks import to_ms
 from clock.errors import JobError
 from clock.job import Context, Job
 from clock.job.job_run import JobRun
-from clock.log import configure_logging
+from clock.log import MOST_GATHERED, configure_logging, write_gathered_lines
 from clock.testing import FakeClock
 from clock.worker.running.job_log import log_run, log_start
+from tests.worker.conftest import Bench
+from tests.worker.jobs import BreakThingJob, NoteThingJob
 
 JID = "2f9b51d4c0d3a86e7b1f0c5d"
 
@@ -151,3 +155,120 @@ def test_no_line_holds_the_arguments(fake_clock: FakeClock, caplog: pytest.LogCa
     log_run(JobRun(payload(fake_clock), "low", "done", 0.25))
 
     assert "hush" not in "".join(str(vars(record)) for record in caplog.records)
+
+
+class SeesJobs(io.StringIO):
+    """Notes how many jobs are not acknowledged whenever the log is written."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__()
+        self.redis = redis
+        self.unacknowledged: list[object] = []
+
+    def write(self, text: str) -> int:
+        self.unacknowledged.append(self.redis.hlen("clock:in_progress:host:1:abc"))
+        return super().write(text)
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_the_lines_of_short_jobs_are_written_at_once_and_before_the_jobs_are_acknowledged(
+    redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    stream, worker = SeesJobs(redis), bench()
+    configure_logging("text", "info", stream=stream)
+    jids = NoteThingJob.perform_bulk([[number] for number in range(5)])
+    worker.fetcher.claim(5)
+
+    for _ in range(5):
+        worker.processor.process(worker.take())
+    before = stream.getvalue()
+    worker.fetcher.acknowledge()
+
+    assert before == ""
+    assert [line.split()[3] for line in stream.getvalue().splitlines()] == jids
+    assert stream.unacknowledged == [5]
+    assert redis.hlen("clock:in_progress:host:1:abc") == 0
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_a_failure_of_the_next_job_comes_after_the_lines_of_short_jobs(
+    redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    stream, worker = io.StringIO(), bench()
+    configure_logging("text", "info", stream=stream)
+    NoteThingJob.perform_async(1)
+    BreakThingJob.perform_async()
+    worker.fetcher.claim(2)
+
+    for _ in range(2):
+        worker.processor.process(worker.take())
+
+    first, second = (
+        line for line in stream.getvalue().splitlines() if "Job " in line and not line.startswith(" ")
+    )
+    assert (" done in " in first, " failed in " in second) == (True, True)
+
+
+def log_short_job(number: int) -> None:
+    log_run(JobRun({"class": "ShortJob", "jid": str(number)}, "low", "done", 0.0001))
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_other_lines_come_after_those_of_jobs_that_ended_before() -> None:
+    stream = io.StringIO()
+    configure_logging("text", "info", stream=stream)
+
+    log_short_job(1)
+    logging.getLogger("shop").info("of the application")
+    log_short_job(2)
+    logging.getLogger("clock.worker").info("of the worker")
+    log_short_job(3)
+    log_run(JobRun({"class": "LongJob", "jid": "4"}, "low", "done", 0.25))
+    log_short_job(5)
+    logging.getLogger("clock").handlers[0].flush()
+
+    words = [line.split()[2:4] for line in stream.getvalue().splitlines()]
+    expected = ["ShortJob 1", "of the", "ShortJob 2", "of the", "ShortJob 3", "LongJob 4", "ShortJob 5"]
+    assert words == [each.split() for each in expected]
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_gathered_lines_are_written_without_a_call_when_they_are_many() -> None:
+    stream = io.StringIO()
+    configure_logging("text", "info", stream=stream)
+
+    for number in range(MOST_GATHERED + 1):
+        log_short_job(number)
+
+    assert len(stream.getvalue().splitlines()) == MOST_GATHERED
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_a_line_that_the_stream_cannot_encode_costs_no_other_line(capsys: pytest.CaptureFixture[str]) -> None:
+    raw = io.BytesIO()
+    configure_logging("text", "info", stream=io.TextIOWrapper(raw, encoding="ascii"))
+
+    log_short_job(1)
+    log_run(JobRun({"class": "ÄrgerJob", "jid": "2"}, "low", "done", 0.0001))
+    log_short_job(3)
+    write_gathered_lines()
+
+    assert [line.split()[3] for line in raw.getvalue().splitlines()] == [b"1", b"3"]
+    assert "ÄrgerJob" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("log_as_before")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_does_not_write_the_lines_of_its_parent() -> None:
+    read, write = os.pipe()
+    with os.fdopen(read) as lines, os.fdopen(write, "w") as stream:
+        configure_logging("text", "info", stream=stream)
+        log_short_job(1)
+        if (pid := os.fork()) == 0:
+            log_run(JobRun({"class": "ChildJob", "jid": "2"}, "low", "done", 0.25))
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        write_gathered_lines()
+        stream.close()
+
+        assert [line.split()[2] for line in lines] == ["ChildJob", "ShortJob"]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
+from clock.log import write_gathered_lines
 from clock.store.jobs.flow.limit_keys import LIMITED, ONLY_RATES
 from clock.store.jobs.in_progress import Freed, InProgress
 from clock.store.jobs.moves import CannotMove, Claimed, Move
@@ -80,6 +81,7 @@ class Claims:
                 limited, self._limited = self._limited, []
             if not (done or limit or always):
                 return ()
+            write_gathered_lines()  # a job that is acknowledged has its line in the log
             try:
                 jobs = self._in_progress.claim(
                     self._options.order() if limit else [],

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
+from clock.log import write_gathered_lines
 from clock.problems import Problems
 from clock.store.jobs.blocking_wait import UNWATCHED_SECONDS
 from clock.store.jobs.in_progress import InProgress
@@ -155,6 +156,7 @@ class Fetcher:
     def free(self, slot: Slot) -> None:
         """Note that the slot's job has gone elsewhere: it was retried, buried or parked."""
         slot.job = None
+        write_gathered_lines()
 
     def acknowledge(self) -> None:
         """Acknowledge finished jobs now. If Redis is away, it is done with the next round trip."""

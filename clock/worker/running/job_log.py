@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from clock.clocks import Clock, SystemClock, from_ms, to_ms
+from clock.clocks import Clock, from_ms, to_ms, unix_seconds
 from clock.errors import message_of
 from clock.job.job_logger import job_logger
 from clock.job.job_run import JobRun
 from clock.job.payload import Payload
 from clock.log import write_info
 
-_clock = SystemClock()  # of the lines, as of a record
+SHORT_SECONDS = 0.001  # for shorter jobs, a system call for each line would cost as much as the job
 
 
 def log_start(payload: Payload, queue: str, clock: Clock) -> None:
@@ -61,7 +61,8 @@ def _log_done(run: JobRun) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
     name, jid, took = run.payload["class"], run.payload.get("jid"), run.seconds
-    if not write_info(logger, f"{name} {jid} done in {took:.3f} s", _clock.now().timestamp()):
+    line, at_once = f"{name} {jid} done in {took:.3f} s", took >= SHORT_SECONDS
+    if not write_info(logger, line, unix_seconds(), at_once=at_once):
         fields = {**about(run.payload, run.queue), "duration_ms": _ms(took)}
         words = ("%s %s done in %.3f s", (name, jid, took), None)
         logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, *words, "log_run", fields))
