@@ -44,6 +44,7 @@ _PLACES: Mapping[str, slice] = {
     for name in names.split()
 }
 _ONE = slice(1, 2)
+_OF_PUSHES = ("LPUSH", "SADD", "ZADD")  # the first argument is the key
 
 #: Only the server can find the keys of these commands. Clock does not use them.
 _NOT_SUPPORTED = frozenset(
@@ -74,7 +75,11 @@ class Namespace:
 
     def packed(self, words: Words) -> bytes:
         """A command as it is sent. Raises DataError if its keys cannot be found."""
-        packed: bytes = pack_command(self.prefixed(words))
+        if words[0] in _OF_PUSHES:  # each push pays for this
+            words = (words[0], self.key(words[1]), *words[2:])
+        else:
+            words = self.prefixed(words)
+        packed: bytes = pack_command(words)
         return packed
 
     def prefixed(self, words: Words) -> tuple[Any, ...]:
