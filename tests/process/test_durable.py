@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
 from clock import Job
 from clock.errors import StoreUnavailable
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.held_pushes import Push
 from clock.store.ledger.ledger import RedisLedger
-from clock.store.server.connection import connect, using_default
+from clock.store.server.connection import ask, connect, using_default
 from tests.clusters import Cluster
 from tests.patience import eventually
 from tests.process.conftest import App
+from tests.process.moving_address import MovingAddress
 from tests.process.test_fail_over import CLOCK_FILE, NOTE_JOB, Pushes, firings, gaps
 from tests.servers import Servers, port_of, push
 from tests.store.test_sentinels import monitoring
@@ -114,6 +117,40 @@ def test_a_firing_that_no_replica_has_is_decided_again_once(primary: Redis, repl
 
     assert ledger.commit([decision]) == [Verdict.DECIDED_ALREADY]
     assert replica.llen("queue:default") == 1
+
+
+def test_the_next_command_after_a_refused_durable_one_gets_its_own_answer(primary: Redis) -> None:
+    primary.acl_setuser("half", enabled=True, nopass=True, keys=["*"], categories=["+@all"], commands=["-set"])
+    redis = connect(f"redis://half:x@127.0.0.1:{port_of(primary)}", durable=1)
+
+    with pytest.raises(NoPermissionError):
+        ask(redis, "RPUSH", "list", 1, 2, 3)()
+
+    assert redis.llen("list") == 3
+    redis.close()
+
+
+def test_a_primary_that_loses_its_role_before_a_replica_has_the_push_does_not_confirm_it(
+    primary: Redis, servers: Servers
+) -> None:
+    new, address = servers.start("--repl-diskless-sync-delay", "0"), MovingAddress(port_of(primary))
+    redis = connect(f"redis://127.0.0.1:{address.port}", durable=1)
+
+    def fail_over() -> None:
+        eventually(lambda: primary.llen("queue:default") == 1, "the push on the old primary")
+        address.target = port_of(new)
+        primary.replicaof("127.0.0.1", port_of(new))
+
+    with ThreadPoolExecutor() as threads:
+        failed_over = threads.submit(fail_over)
+        with pytest.raises(StoreUnavailable) as caught:
+            push(redis)
+        failed_over.result()
+
+    assert caught.value.cause == "not_replicated"
+    assert new.llen("queue:default") == 0
+    redis.close()
+    address.close()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,17 +127,18 @@ def ask(redis: Redis, *command: str | bytes | float) -> Callable[[], Any]:
 
 
 def _durable_answer(link: Any, durable: int) -> Any:
-    """The answer to a command that a write and a WAIT follow."""
-    try:
-        answer = link.read_response()
-    except ResponseError:  # the command was not run, so nothing waits for replicas; its error counts
-        for _ in range(2):
-            with suppress(ResponseError):
-                link.read_response()
-        raise
-    link.read_response()
-    check_replicated(int(link.read_response()), durable)
-    return answer
+    """The answer to a command that a write and a WAIT follow. All three are read: the connection is used again."""
+    answers = list[Any]()
+    for _ in range(3):
+        try:
+            answers.append(link.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    for answer in answers:
+        if isinstance(answer, ResponseError):  # of a WAIT: the server is no longer the primary
+            raise answer
+    check_replicated(int(answers[2]), durable)
+    return answers[0]
 
 
 def connect(

@@ -227,6 +227,7 @@ _OF_ANSWERS = (
             "The server is too old, or the command is renamed or disabled.",
         ),
     ),
+    ("WAIT cannot be used with replica", _elsewhere("read_only", "Redis is a read-only replica", _FAIL_OVER)),
     (
         "DB index is out of range",
         _permanent(

@@ -75,11 +75,10 @@ class Namespace:
 
     def packed(self, words: Words) -> bytes:
         """A command as it is sent. Raises DataError if its keys cannot be found."""
-        if words[0] in _OF_PUSHES:  # each push pays for this
-            words = (words[0], self.key(words[1]), *words[2:])
-        else:
-            words = self.prefixed(words)
-        packed: bytes = pack_command(words)
+        is_push = words[0] in _OF_PUSHES  # these must be fast
+        packed: bytes = pack_command(
+            (words[0], self.key(words[1]), *words[2:]) if is_push else self.prefixed(words)
+        )
         return packed
 
     def prefixed(self, words: Words) -> tuple[Any, ...]:

@@ -168,23 +168,36 @@ def _sent_by_ask(
 ) -> list[Command]:
     """Send commands to the node that a slot moves to; those that it refuses as well."""
     link: Any = pool.link_to(address, seconds)
-    refused = []
+    refused, confirmed = list[Command](), 0
     try:
         for command in commands:
             link.send_packed_command([link.packed(("ASKING",)), link.packed(command)])
             link.read_response(disconnect_on_error=False)
             try:
-                confirmed = link.read_response(disconnect_on_error=False)
+                answer = link.read_response(disconnect_on_error=False)
             except ResponseError as error:
                 if not _is_refusal(link, error):
                     raise
                 refused.append(command)
-                continue
-            if command[0] == "WAIT":
-                check_replicated(confirmed, int(command[1]))
+            else:
+                confirmed = answer if command[0] == "WAIT" else confirmed
     finally:
         link.disconnect()
-    return refused
+    return _left_to_send(commands, refused, confirmed)
+
+
+def _left_to_send(commands: Sequence[Command], refused: Sequence[Command], confirmed: int) -> list[Command]:
+    """The commands of a batch that must be sent elsewhere: the refused ones, and WAIT for them.
+
+    WAIT counts only the writes of its connection. So if a server ran some commands, it must have answered the
+    WAIT, too: a primary that loses its role ends it with an error, and no other server can confirm these writes.
+    Raises FoundFault if fewer replicas than wanted have `confirmed` them.
+    """
+    waits = [command for command in commands if command[0] == "WAIT"]
+    left = [command for command in refused if command[0] != "WAIT"]
+    if waits and len(left) + len(waits) < len(commands):
+        check_replicated(confirmed, int(waits[0][1]))
+    return [*left, *waits] if left else []
 
 
 def _is_refusal(link: Any, error: RedisError) -> bool:
@@ -214,23 +227,20 @@ def _read(link: Any, unread: Sequence[Command], *next_batch: Sequence[Command]) 
     These commands were not run, so they can be sent again.
     """
     refused: list[Command] = []
-    waits = [command for command in unread if command[0] == "WAIT"]
     confirmed, first = 0, None
     for command in unread:
         try:
-            confirmed = link.read_response(
-                disconnect_on_error=False
-            )  # the answers to the other commands come next
+            answer = link.read_response(disconnect_on_error=False)  # the answers to the other commands come next
         except (ResponseError, BusyLoadingError) as error:
             if not _is_refusal(link, error):
                 raise
             refused.append(command)
             first = first or error
-    left = [one for one in refused if one not in waits]
-    if waits and len(left) + len(waits) < len(unread):  # WAIT comes last; it counts for the commands that were run
-        check_replicated(confirmed, int(waits[0][1]))
+        else:
+            confirmed = answer if command[0] == "WAIT" else confirmed
+    left = _left_to_send(unread, refused, confirmed)
     if first is not None:
-        raise _RefusedError(first, [[*left, *waits], *next_batch])
+        raise _RefusedError(first, [left, *next_batch])
 
 
 def push_seconds(redis: Redis) -> float:
