@@ -7,11 +7,10 @@ for job in api.RetrySet().search(class_="SendMailJob"):
 """
 
 from clock.api.batches import Batches, BatchRef
-from clock.api.cancelling import acancel, cancel
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connect
 from clock.api.events import Events, EventState
-from clock.api.job_ref import JobRef, Located
+from clock.api.job_ref import JobRef, Located, acancel, cancel
 from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
 from clock.api.limits import Limits
 from clock.api.processes import Clocks, Workers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -158,3 +159,16 @@ class JobRef:
     acancel = awaitable(cancel)
     areschedule = awaitable(reschedule)
     arun_now = awaitable(run_now)
+
+
+def cancel(jid: str) -> bool:
+    """Cancel a job: delete it if it waits, ask it to end if it runs. False: it is done or never was.
+
+    `JobRef(jid).cancel()` with the process's own connection. Raises SearchIncomplete, StoreUnavailable.
+    """
+    return JobRef(jid).cancel()
+
+
+async def acancel(jid: str) -> bool:
+    """`cancel` that does not block the event loop."""
+    return await asyncio.to_thread(cancel, jid)

@@ -1,15 +1,20 @@
-"""Moving a stopped application to a namespace."""
+"""Moving the data of a stopped application to a namespace, and the jobs of old shards to those in use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clock.errors import ClockError
+from clock.inspection.jobs.jobs import found
 from clock.inspection.processes import clocks, workers
-from clock.store import Redis
+from clock.inspection.shards import LeftShard
+from clock.job.payload import queue_of
+from clock.store import Redis, keys, listing
+from clock.store.jobs import leaving
 from clock.store.moving import move_key, own_keys
 from clock.store.server.connection import server_time
+from clock.store.server.shards import every, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,31 @@ def move_all(redis: Redis, names: Sequence[str], *, source: str | None, target: 
     """Move these keys from one namespace to another. `redis` has no namespace. It may be repeated."""
     moved = [name for name in names if move_key(redis, name, source=source, target=target)]
     return Moved(len(moved), [name for name in names if name not in set(moved)])
+
+
+def empty_shard(home: Redis, left: LeftShard) -> Iterator[int]:
+    """Move all jobs of an old shard to the shards in use; yields the number of jobs of each step.
+
+    May be repeated after a crash; a job may then run twice. Raises ClockError while workers serve the shard,
+    StoreUnavailable.
+    """
+    source = left.redis
+    if source is None:
+        return
+    living = [view.identity for view in workers(source, server_time(source).timestamp())]
+    if living:
+        raise ClockError(f"{left.name} still has workers: {', '.join(living)}. Stop them first")
+    places = every(home)
+
+    def target(payload: bytes) -> Redis:
+        return places[place_of(home, found(payload).jid)]
+
+    for identity in leaving.holders(source):
+        yield from leaving.move_in_progress(source, identity, target)
+    for name in listing.queue_names(source):
+        yield from leaving.move_queue(source, name, target)
+    for job_class in listing.parked(source):
+        yield from leaving.move_parked(source, job_class, target, lambda payload: queue_of(found(payload).payload))
+    for where in (keys.SCHEDULE, keys.RETRY, keys.DEAD):
+        yield from leaving.move_set(source, where, target)
+    leaving.move_counters(source, home)

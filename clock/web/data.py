@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -75,39 +75,21 @@ class Source:
     trace_url: str = ""
 
 
-@dataclass(frozen=True)
 class Data:
     """Reads for the pages. Every method raises StoreUnavailable if Redis does not answer."""
 
-    source: Source
-    _status: Cached[Status] = field(init=False, repr=False)
-    _names: Cached[tuple[Sequence[str], Sequence[str]]] = field(init=False, repr=False)
-    _declared: Cached[Declared] = field(init=False, repr=False)
-    _forecasts: Background[Span, Forecast] = field(init=False, repr=False)
-    _sizes: dict[str, tuple[int, ...]] = field(init=False, repr=False)  # written by the one thread in `_look`
-    _findings: Cached[Sequence[Finding]] = field(init=False, repr=False)
-    _troubles: Troubles = field(init=False, repr=False)
-    _hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_sizes", {})
-        object.__setattr__(self, "_hazards", {})
-        clock = self.source.clock
-        object.__setattr__(self, "_troubles", Troubles(partial(troubles_of, self.redis), clock=clock))
-        rows = ROWS_SECONDS if self.source.timetable else FILE_SECONDS
-        object.__setattr__(
-            self, "_declared", Cached(self._look_for_declared, rows, clock=clock, grace_seconds=ROWS_SECONDS)
-        )
-        object.__setattr__(
-            self, "_status", Cached(self._look, STATUS_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
-        )
-        object.__setattr__(
-            self, "_names", Cached(self._look_for_names, NAMES_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
-        )
-        object.__setattr__(self, "_forecasts", Background(self._forecast, FORECAST_SECONDS, clock=clock))
-        object.__setattr__(
-            self, "_findings", Cached(self._examine, FINDINGS_SECONDS, clock=clock, grace_seconds=GRACE_SECONDS)
-        )
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        clock, rows_seconds = source.clock, ROWS_SECONDS if source.timetable else FILE_SECONDS
+        cached = partial(Cached, clock=clock, grace_seconds=GRACE_SECONDS)
+        self._status = cached(self._look, STATUS_SECONDS)
+        self._names = cached(self._look_for_names, NAMES_SECONDS)
+        self._findings = cached(self._examine, FINDINGS_SECONDS)
+        self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
+        self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
+        self._troubles = Troubles(partial(troubles_of, self.redis), clock=clock)
+        self._sizes: dict[str, tuple[int, ...]] = {}  # written by the one thread in `_look`
+        self._hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = {}
 
     @property
     def redis(self) -> Redis:

@@ -15,7 +15,7 @@ from clock.cli.app import cli
 from clock.config import Config
 from clock.errors import StoreError
 from clock.inspection import Circumstances, examine, status, trim_dead
-from clock.inspection.leaving import empty_shard
+from clock.inspection.moving import empty_shard
 from clock.inspection.shards import left_shards, shard_views, shards_findings
 from clock.job.results import JobResult
 from clock.store import keys

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+import redis as library
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -14,7 +16,6 @@ from redis.retry import Retry
 
 from clock.errors import ConfigurationError
 from clock.store.server.address import Address, read, unreadable
-from clock.store.server.client_info import about_library
 from clock.store.server.cluster import ClusterNodes, ClusterPool
 from clock.store.server.faults import plain
 from clock.store.server.namespace import Namespace, set_readers
@@ -158,3 +159,14 @@ def _sentinels(address: Address, tls: dict[str, Any]) -> Sentinels:
         **(tls if is_tls else {}),
     }
     return Sentinels(address.sentinels, address.service, kind=TlsLink if is_tls else TcpLink, **connection)
+
+
+@cache
+def about_library() -> dict[str, object]:
+    """Options of a connection: the library's name and version.
+
+    Without them the library reads its version from a file for each connection that it opens. That fails when a job
+    has used up the process's file descriptors, and the connection is then missing from the pool for good.
+    """
+    kind = getattr(library, "DriverInfo", None)  # older releases read their version once
+    return {"driver_info": kind()} if kind else {}

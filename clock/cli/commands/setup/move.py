@@ -14,8 +14,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo
 from clock.config import Config
 from clock.errors import ClockError
-from clock.inspection.leaving import empty_shard
-from clock.inspection.moving import check_stopped, keys_to_move, move_all
+from clock.inspection.moving import check_stopped, empty_shard, keys_to_move, move_all
 from clock.inspection.shards import left_shards
 from clock.printable import shortened_list
 from clock.store import Redis
