@@ -30,23 +30,25 @@ KINDS = ("nothing", "limited", "rated")
 def drains(redis: Redis, count: int, rounds: int) -> float:
     """The slower one of the drains with a rule, divided by the drain without one."""
     speeds: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    costs: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    costs: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
     for _ in range(rounds):
         for kind in KINDS:
             speeds[kind].append(drain(redis, CLOCK, kind, count))
-            costs[kind].append(processor_us(redis) / count)
+            costs[kind].append((processor_us(redis, "worker") / count, processor_us(redis, "redis") / count))
     for kind in KINDS:
-        speed, cost = median(speeds[kind]), min(costs[kind])
-        ratio, part = speed / median(speeds["nothing"]), min(costs["nothing"]) / cost
+        speed, ratio = median(speeds[kind]), median(speeds[kind]) / median(speeds["nothing"])
+        used = [min(cost) for cost in zip(*costs[kind], strict=True)]
+        part = sum(map(min, zip(*costs["nothing"], strict=True))) / sum(used)
         each = ", ".join(f"{one:,.0f}" for one in speeds[kind])
         print(f"  {kind:8} {speed:9,.0f} jobs/s, ratio {ratio:.3f} ({each})")
-        print(f"  {'':8} {cost:9.1f} us of processor time per job, ratio {part:.3f}")
+        words = f"{used[0]:.1f} + {used[1]:.1f} us of processor time per job (worker, Redis), ratio {part:.3f}"
+        print(f"  {'':8} {words}")
     return min(median(speeds[kind]) for kind in KINDS) / median(speeds["nothing"])
 
 
-def processor_us(redis: Redis) -> float:
-    """The processor time that the worker and Redis used for the latest drain, in us."""
-    started, ended = (float(redis.get(f"benchmark:{name}:cpu") or 0) for name in ("start", "end"))
+def processor_us(redis: Redis, who: str) -> float:
+    """The processor time that "worker" or "redis" used for the latest drain, in us."""
+    started, ended = (float(redis.get(f"benchmark:{name}:{who}") or 0) for name in ("start", "end"))
     return 1_000_000 * (ended - started)
 
 

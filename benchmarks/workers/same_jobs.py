@@ -31,8 +31,9 @@ def best_threads() -> int:
 def mark(name: str) -> None:
     """Note that now is `name`, and how much processor time this process and Redis have used."""
     server: Any = _redis.info("cpu")
-    spent = time.process_time() + server["used_cpu_user"] + server["used_cpu_sys"]
-    _redis.mset({f"benchmark:{name}:cpu": spent, f"benchmark:{name}": time.time()})
+    spent = {"worker": time.process_time(), "redis": server["used_cpu_user"] + server["used_cpu_sys"]}
+    notes = {f"benchmark:{name}:{who}": seconds for who, seconds in spent.items()}
+    _redis.mset({**notes, f"benchmark:{name}": time.time()})
 
 
 def nothing() -> None:

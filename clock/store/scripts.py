@@ -48,11 +48,14 @@ PARTS = (
     "rules_of",
     "jid_of",
     "limit_keys",
+    "places_of",
     "save_places",
     "limit_is_full",
     "leave_queue",
     "hand_over",
-    "end_holders",
+    "free_places",
+    "count_limits",
+    "end_holder",
     "rate_keys",
     "rate_state",
     "save_starts",
@@ -60,6 +63,7 @@ PARTS = (
     "earliest_start",
     "rate_slot",
     "admit",
+    "admit_more",
 )
 
 

@@ -55,7 +55,7 @@ def test_the_deep_check_names_a_holder_without_a_job_and_frees_its_place(clock: 
     assert "each holder has its job" in clock("doctor", "--deep").output
     redis.delete("clock:in_progress:host:1:abc")
 
-    assert "crm is held by job 1 of the worker host:1:abc, which is gone" in " ".join(
+    assert "crm: the worker host:1:abc holds 1 and has 0 such jobs in progress" in " ".join(
         clock("doctor", "--deep").output.split()
     )
     assert "Places of limits without a job freed: 1" in clock("doctor", "--deep", "--repair", "--yes").output

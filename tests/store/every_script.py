@@ -160,7 +160,9 @@ def _claim_limited(redis: Redis) -> None:
     own, [job] = _blocked(redis)
 
     def claim(*done: int) -> list[Claimed]:
-        return own.claim(["default"], 2, done=done, limited=done, now=from_ms(NOON), expires_seconds=60.0)
+        return own.claim(
+            ["default"], 2, done=(), limited={b"": list(done)}, now=from_ms(NOON), expires_seconds=60.0
+        )
 
     [second] = claim(job.number)
     assert claim(second.number, 99) == []
@@ -176,6 +178,14 @@ def _free_holders(redis: Redis) -> None:
     redis.delete("clock:in_progress:me")
     gone = limit_holders.lost(redis, limit_holders.holders(redis), now=from_ms(NOON), within=1.0)
     assert limit_holders.remove(redis, gone, ["crm"]) == (1, 1)
+
+
+def _count_places(redis: Redis) -> None:
+    _blocked(redis)
+    redis.zadd("clock:limit_holders", {"crm\vme\v3": 0})
+    [holder] = limit_holders.miscounted(redis, list(limit_holders.holders(redis))[:1])
+    assert (holder.jobs, holder.found) == (4, 1)
+    assert limit_holders.remove(redis, [holder], []) == (3, 0)
 
 
 def _set_limit(redis: Redis) -> None:
@@ -294,6 +304,7 @@ USES: Mapping[str, Callable[[Redis], None]] = {
     "finish": _finish,
     "free_unique": _free_unique,
     "free_holders": _free_holders,
+    "count_places": _count_places,
     "forget_rates": _forget_rates,
     "hold_rates": _hold_rates,
     "set_limit": _set_limit,

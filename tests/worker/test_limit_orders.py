@@ -24,20 +24,23 @@ from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.server import connection
+from tests.limited import by_limits
 
 QUEUES = ("default", "low")
 LIMITS: dict[str, Any] = {
     "one": [{"name": "a", "max": 1}],
     "two": [{"name": "b", "max": 2}],
     "both": [{"name": "a", "max": 1}, {"name": "b", "max": 2}],
+    "five": [{"name": "c", "max": 5}],
     "none": [],
 }
 RATES: dict[str, Any] = {
     "free": [],
     "bucket": [{"name": "r", "count": 2, "per": 10_000, "weight": 1}],
+    "four": [{"name": "f", "count": 4, "per": 10_000, "weight": 1}],
     "window": [{"name": "w", "count": 2, "per": 10_000, "weight": 1, "window": True}],
 }
-MAXIMA = {"a": 1, "b": 2}
+MAXIMA = {"a": 1, "b": 2, "c": 5}
 
 
 class Worker:
@@ -72,7 +75,7 @@ class Orders(RuleBasedStateMachine):
         limit=st.sampled_from(sorted(LIMITS)),
         rate=st.sampled_from(["free", "free", *sorted(RATES)]),
         queue=st.sampled_from(QUEUES),
-        many=st.integers(1, 4),
+        many=st.integers(1, 7),
     )
     def push(self, limit: str, rate: str, queue: str, many: int) -> None:
         for _ in range(many):
@@ -80,16 +83,17 @@ class Orders(RuleBasedStateMachine):
             row = {"class": "SomeJob", "args": [], "jid": f"j{self.count}", "queue": queue}
             rules = {"limits": LIMITS[limit], "rates": RATES[rate]} if limit != "none" or rate != "free" else {}
             self.redis.sadd("queues", queue)
-            self.redis.lpush(f"queue:{queue}", json.dumps({**row, **rules}))
+            compact = (",", ":") if self.count % 3 else None  # as our own payloads, and as those of other programs
+            self.redis.lpush(f"queue:{queue}", json.dumps({**rules, **row}, separators=compact))
 
-    @rule(who=st.integers(0, 2), most=st.integers(1, 4), ends=st.integers(0, 3), both=st.booleans())
+    @rule(who=st.integers(0, 2), most=st.integers(1, 7), ends=st.integers(0, 3), both=st.booleans())
     def claim(self, who: int, most: int, ends: int, both: bool) -> None:
         worker = self.workers[who]
         done, worker.held = worker.held[:ends], worker.held[ends:]
-        limited = [job.number for job in done if b'"limits":' in job.payload]
+        limited, others = by_limits(done), [job.number for job in done if b'"limits":' not in job.payload]
         queues = QUEUES if both else QUEUES[who % 2 :][:1]
         claimed = worker.in_progress.claim(
-            queues, most, done=[job.number for job in done], limited=limited, now=self.now, expires_seconds=60.0
+            queues, most, done=others, limited=limited, now=self.now, expires_seconds=60.0
         )
         self.ended |= {jid(job.payload) for job in done}
         worker.held += claimed

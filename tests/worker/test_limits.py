@@ -1,8 +1,9 @@
 """Concurrency limits: who gets a place, who is blocked, and who gets the place that becomes free."""
 
 import json
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -10,9 +11,10 @@ from redis import Redis
 
 from clock import Job, Limit
 from clock.errors import JobError
-from clock.inspection.jobs.limits import places
+from clock.inspection.jobs.limits import places, violations
 from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store.jobs.flow import limit_holders
 from clock.testing import FakeClock
 from clock.worker.maintenance.recovery import recover
 from clock.worker.maintenance.scheduled import ScheduledJobs
@@ -64,7 +66,7 @@ def members(redis: Redis, key: str) -> list[str]:
 
 def holders(redis: Redis) -> list[tuple[str, str, str]]:
     """(name, jid, place) of each, by jid."""
-    names = sorted({member.partition("\n")[0] for member in members(redis, "clock:limit_holders")})
+    names = sorted({re.split("[\n\v]", member)[0] for member in members(redis, "clock:limit_holders")})
     return [(name, *place) for name in names for place in sorted(places(redis, name, 100))]
 
 
@@ -324,3 +326,81 @@ def test_a_job_with_limits_that_is_no_json_frees_its_place_when_it_is_buried(ben
 
     assert redis.zcard("dead") == 1
     assert holders(redis) == []
+
+
+class SharedJob(SyncContactsJob):
+    limits: ClassVar[Any] = Limit("shared", 4)
+
+
+class SharedAndOwnJob(SyncContactsJob):
+    limits: ClassVar[Any] = [Limit("shared", 4), Limit("own", 9)]
+
+
+def test_a_claim_of_many_jobs_takes_as_many_as_there_are_places(bench: Build, redis: Redis) -> None:
+    first, *others = [SharedJob.perform_async(number) for number in range(9)]
+    worker = bench()
+
+    assert claim(worker, 1) == [first]
+    assert claim(worker, 9) == others[:3]
+
+    assert len(holders(redis)) == 4
+    assert [jid for _, jid in blocked(redis)] == others[3:]
+
+
+def test_jobs_with_other_limits_in_between_count_too(bench: Build, redis: Redis) -> None:
+    order = [SharedJob, SharedJob, SharedAndOwnJob, SharedJob, SharedJob, SharedAndOwnJob, SharedJob]
+    jids = [job.perform_async(number) for number, job in enumerate(order)]
+
+    assert claim(bench()) == jids[:4]
+
+    assert [name for name, _, _ in holders(redis)] == ["own", *["shared"] * 4]
+    assert [jid for _, jid in blocked(redis)] == jids[4:]
+
+
+def test_a_late_acknowledgement_frees_no_place_of_the_workers_other_jobs(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    SharedJob.perform_async(1)
+    slow = bench()
+    lost = slow.take()
+    fake_clock.advance(timedelta(minutes=5))
+    recover(redis, clock=fake_clock)
+    other = bench("host:2:def")
+    assert len(claim(other)) == 1
+    SharedJob.perform_async(2)
+    assert len(claim(slow)) == 1
+
+    slow.fetcher.claims.finish(lost)
+    slow.fetcher.acknowledge()
+
+    assert sorted(place for _, _, place in holders(redis)) == ["host:1:abc#2", "host:2:def#1"]
+    assert limit_holders.counts(redis, ["shared"]) == [(2, 0)]
+
+
+def test_the_place_of_a_limit_with_a_bracket_in_its_name_becomes_free(bench: Build, redis: Redis) -> None:
+    limit = Limit('a]b"}]', 1)
+    first, second = (SyncContactsJob.set(limits=limit).perform_async(number) for number in range(2))
+    worker = bench()
+
+    worker.run_all()
+
+    assert [jid for jid, _ in jobs.ran] == [first, second]
+    assert redis.zcard("clock:limit_holders") == redis.zcard("clock:blocked") == 0
+
+
+@pytest.mark.parametrize("counted", [1, 7])
+def test_places_that_were_changed_from_outside_are_counted_again(bench: Build, redis: Redis, counted: int) -> None:
+    for number in range(6):
+        SharedJob.perform_async(number)
+    assert len(claim(bench())) == 4
+    redis.delete("clock:limit_holders")
+    redis.zadd(
+        "clock:limit_holders", {f"shared\vhost:1:abc\v{counted}": 0, "shared\vgone:1:x\v3": 0, "shared\nold#4": 0}
+    )
+    redis.hdel("clock:in_progress:host:1:abc", "1")
+
+    assert limit_holders.heal(redis, now=datetime(2286, 1, 1, tzinfo=UTC))
+
+    assert len(holders(redis)) == 4
+    assert limit_holders.counts(redis, ["shared"]) == [(4, 1)]
+    assert violations(redis) == []

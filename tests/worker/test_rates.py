@@ -275,3 +275,14 @@ def test_a_worker_removes_many_rates_in_steps_and_no_other_worker_does_so_in_tha
     redis.hset("clock:rates", "account:1", "1.000|1.000|0.000|0.000|0.000")
     LimitChecks(redis, clock=fake_clock).look()
     assert redis.hlen("clock:rates") == 1
+
+
+@pytest.mark.parametrize("window", [False, True])
+def test_a_claim_of_many_jobs_starts_as_many_as_the_rate_allows(bench: Build, redis: Redis, window: bool) -> None:
+    rate = Rate("many", 5, per=3600, window=window)
+    jids = [PostLetterJob.set(rates=rate).perform_async(number) for number in range(12)]
+
+    claimed = bench().fetcher.claims.claim(12)
+
+    assert [json.loads(job.payload)["jid"] for job in claimed] == jids[:5]
+    assert redis.zcard("schedule") == 7

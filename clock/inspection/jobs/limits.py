@@ -60,10 +60,16 @@ def limits(redis: Redis) -> list[LimitView]:
 
 def _maximum(redis: Redis, name: str, waits: Blocked | None, holder: Holder | None) -> int | None:
     """The maximum in the payload of a blocked job, or of a holder."""
-    payload = waits.payload if waits else None
-    if payload is None and holder is not None:
-        [payload] = limit_holders.payloads(redis, [holder])
-    return _maxima(payload).get(name) if payload else None
+    if waits:
+        return _maxima(waits.payload).get(name)
+    jobs = _jobs_with(redis, holder) if holder else iter(())
+    return next((_maxima(payload)[name] for _, payload in jobs), None)
+
+
+def _jobs_with(redis: Redis, holder: Holder) -> Iterator[tuple[str, bytes]]:
+    """The jobs in progress of the holder's worker that have its limit: number and payload."""
+    jobs = limit_holders.jobs_of(redis, holder) if holder.worker else ()
+    return ((number, payload) for number, payload in jobs if holder.name in _maxima(payload))
 
 
 def _enqueued_at(waits: Blocked | None) -> datetime | None:
@@ -74,12 +80,15 @@ def _enqueued_at(waits: Blocked | None) -> datetime | None:
 
 def places(redis: Redis, name: str, count: int) -> list[tuple[str, str]]:
     """Some holders of a limit: jid and place, "worker#number" or "queue". Raises StoreUnavailable."""
-    held = list(islice(limit_holders.holders(redis, name), count))
-    entries = limit_holders.payloads(redis, held)
-    return [
-        (one.jid or (found(payload).jid if payload else ""), one.place)
-        for one, payload in zip(held, entries, strict=True)
-    ]
+    return list(islice(_places(redis, name), count))
+
+
+def _places(redis: Redis, name: str) -> Iterator[tuple[str, str]]:
+    for holder in limit_holders.holders(redis, name):
+        if not holder.worker:
+            yield holder.jid, limit_holders.IN_QUEUE
+        for number, payload in _jobs_with(redis, holder):
+            yield found(payload).jid, f"{holder.worker}#{number}"
 
 
 def blocked_jobs(redis: Redis, name: str, count: int) -> list[FoundJob]:
@@ -109,14 +118,12 @@ def delete_blocked(redis: Redis, jid: str) -> bool:
 
 
 def violations(redis: Redis) -> list[str]:
-    """The faults of limits, in words: a check of all holders and of the next blocked job of each limit.
+    """The faults of limits, in words: a check of all jobs in progress and of the next blocked job of each limit.
 
     Holders whose job is in a queue are not searched. Raises StoreUnavailable.
     """
-    held = list(limit_holders.holders(redis))
-    gone = {one.member for one in limit_holders.not_in_progress(redis, held)}
-    wrong = [f"{one.name} is held by {one.job}, which is not in progress" for one in held if one.member in gone]
-    return [*wrong, *_free_but_blocked(redis)]
+    wrong = limit_holders.miscounted(redis, limit_holders.holders(redis))
+    return [*(one.fault for one in wrong), *_free_but_blocked(redis)]
 
 
 def _free_but_blocked(redis: Redis) -> Iterator[str]:
@@ -132,7 +139,7 @@ def _free_but_blocked(redis: Redis) -> Iterator[str]:
 def limits_finding(redis: Redis, now: datetime) -> Finding:
     """Whether each holder has its job, and each blocked job a full limit. Raises StoreUnavailable."""
     lost = lost_holders(redis, now)
-    wrong = [f"{one.name} is held by {one.job}, which is gone" for one in lost]
+    wrong = [one.fault for one in lost]
     wrong += [words for words in violations(redis) if "blocked" in words]
     if not wrong:
         return Finding("limits", Grade.GOOD, "each holder has its job, and each blocked job a full limit")

@@ -38,6 +38,8 @@ LONGEST_NUMBER = 19  # digits; a number of ours has fewer
 #: The number of an acknowledged job, the key of the lock that it frees, and its jid. Key and jid '': it has a
 #: batch, or a job that follows it.
 Freed = tuple[int, str, str]
+#: The numbers of acknowledged jobs that have limits, by the start of their payloads (`limits_text`).
+Limited = dict[bytes, list[int]]
 
 logger = logging.getLogger("clock.redis")
 
@@ -82,19 +84,19 @@ class InProgress:
         *,
         done: Sequence[int],
         frees: Sequence[Freed] = (),
-        limited: Sequence[int] = (),
+        limited: Limited | None = None,
         now: datetime,
         expires_seconds: float,
     ) -> list[Claimed]:
-        """Acknowledge the jobs numbered `done`, and claim up to `limit` from `queues`, in their order.
+        """Acknowledge the jobs `done` and `limited`, and claim up to `limit` from `queues`, in their order.
 
-        `frees` are the locks of those that are unique, and those whose end pushes other jobs; `limited` are the
-        numbers of those that have limits.
+        `limited` are those that have limits. `frees` are the locks of those that are unique, and those whose end
+        pushes other jobs.
 
         Others may take this worker for dead if it is silent for `expires_seconds` from `now` on. Raises
         StoreUnavailable; the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, (done, frees, limited), now, expires_seconds)
+        first, names, args = self._claim_words(queues, limit, (done, frees, limited or {}), now, expires_seconds)
         with translated():
             entries = self._claim(keys=names, args=args)
         return self._read(first, entries, was_asked=limit > 0)
@@ -114,7 +116,7 @@ class InProgress:
         The claim is sent along with the wait. Other threads may claim at the same time. Raises StoreUnavailable;
         the jobs may have been claimed then, and `all` finds them.
         """
-        first, names, args = self._claim_words(queues, limit, ((), (), ()), now, expires_seconds)
+        first, names, args = self._claim_words(queues, limit, ((), (), {}), now, expires_seconds)
         command: Command = ("EVALSHA", self._claim.sha, len(names), *names, *args)
         watched = [keys.queue(queue) for queue in waits_on if queue not in self.paused]
         try:
@@ -153,10 +155,10 @@ class InProgress:
         self,
         queues: Sequence[str],
         limit: int,
-        acknowledged: tuple[Sequence[int], Sequence[Freed], Sequence[int]],
+        acknowledged: tuple[Sequence[int], Sequence[Freed], Limited],
         now: datetime,
         expires_seconds: float,
-    ) -> tuple[int, list[str], list[str | int]]:
+    ) -> tuple[int, list[str], list[bytes | str | int]]:
         """The number of the first job, and the script's keys and arguments."""
         with self._lock:
             first = self._next_number
@@ -169,8 +171,9 @@ class InProgress:
         names = [self._hash, *counted, *shared, *rules, *map(keys.queue, queues), *followed]
         expires_ms = to_ms(now) + int(expires_seconds * 1000)
         freed = [word for number, key, jid in frees for word in (number, key, jid if key else to_ms(now))]
-        with_limits = [-1] if done and len(limited) == len(done) else [len(limited), *limited]
-        acknowledging: list[str | int] = [len(done), *done, len(frees), *freed, *with_limits]
+        acknowledging: list[bytes | str | int] = [len(done), *done, len(frees), *freed, len(limited)]
+        for text, numbers in limited.items():
+            acknowledging += (text, len(numbers), *numbers)
         acknowledging.append(self._rate_time(now))
         return first, names, [limit, first, self._identity, expires_ms, *acknowledging, *queues]
 

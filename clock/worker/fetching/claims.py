@@ -7,13 +7,13 @@ looks in Redis for the jobs that it got.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from clock.clocks import Clock
 from clock.errors import StoreError
 from clock.log import write_gathered_lines
-from clock.store.jobs.flow.limit_keys import LIMITED, ONLY_RATES
-from clock.store.jobs.in_progress import Freed, InProgress
+from clock.store.jobs.flow.limit_keys import LIMITED, ONLY_RATES, limits_text
+from clock.store.jobs.in_progress import Freed, InProgress, Limited
 from clock.store.jobs.moves import CannotMove, Claimed, Move
 from clock.worker.options import WorkerOptions
 
@@ -28,9 +28,10 @@ class Claims:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._held: dict[int, Claimed] = {}  # guarded by _lock; a single lookup needs none
-        self._frees: list[Freed] = []  # guarded by _lock; of jobs among `_done`
-        self._limited: list[int] = []  # guarded by _lock; those among `_done` that have limits
+        self._frees: list[Freed] = []  # guarded by _lock; of jobs that are to be acknowledged
         self._done: list[int] = []  # guarded by _lock; to be acknowledged
+        self._limited: Limited = {}  # guarded by _lock; to be acknowledged, too: jobs that have limits
+        self._latest_text = b""  # guarded by _lock; the start of the payload of the latest job with limits
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
         self._latest_queue = options.queue_names[0]  # used by the one thread that waits: its next job is likely
@@ -47,20 +48,31 @@ class Claims:
     @property
     def has_done(self) -> bool:
         """Whether there are jobs to be acknowledged."""
-        return bool(self._done)
+        return bool(self._done or self._limited)
 
-    def finish(self, job: Claimed, *frees: tuple[str, str]) -> None:
+    def finish(self, job: Claimed, *frees: tuple[str, str], may_be_limited: bool = True) -> None:
         """Note that a job is done: the next round trip acknowledges it, and frees its locks, each (key, jid).
 
-        ("", ""): it has a batch, or a job that follows it.
+        ("", ""): it has a batch, or a job that follows it. `may_be_limited`: False if it has no field "limits".
         """
         with self._lock:
-            self._done.append(job.number)
+            if may_be_limited and LIMITED in job.payload and not job.payload.startswith(ONLY_RATES):
+                self._note_limited(job)
+            else:
+                self._done.append(job.number)
             for pair in frees:
                 self._frees.append((job.number, *pair))
-            if LIMITED in job.payload and not job.payload.startswith(ONLY_RATES):
-                self._limited.append(job.number)
             self._held.pop(job.number, None)
+
+    def _note_limited(self, job: Claimed) -> None:
+        """Note that a job with limits is done; with `_lock` held. The job before often had the same limits."""
+        text = self._latest_text
+        if not (text and job.payload.startswith(text)):
+            self._latest_text = text = limits_text(job.payload)
+        numbers = self._limited.get(text)
+        if numbers is None:
+            numbers = self._limited[text] = []
+        numbers.append(job.number)
 
     def drop(self, jobs: Iterable[Claimed]) -> None:
         """Note that jobs have gone elsewhere."""
@@ -78,8 +90,8 @@ class Claims:
             with self._lock:
                 done, self._done = self._done, []
                 frees, self._frees = self._frees, []
-                limited, self._limited = self._limited, []
-            if not (done or limit or always):
+                limited, self._limited = self._limited, {}
+            if not (done or limited or limit or always):
                 return ()
             write_gathered_lines()  # a job that is acknowledged has its line in the log
             try:
@@ -97,7 +109,8 @@ class Claims:
                 with self._lock:
                     self._done[:0] = done
                     self._frees[:0] = frees
-                    self._limited[:0] = limited
+                    for text, numbers in limited.items():
+                        self._limited.setdefault(text, [])[:0] = numbers
                 raise
             return self._received(jobs, may_find=limit > 0)
 
@@ -157,13 +170,19 @@ class Claims:
         """
         with self._claiming:
             with self._lock:
-                stay = {*self._done, *but}
+                stay = {*self._numbers_done(), *but}
             self.give_back([job for job in self._in_progress.all() if job.number not in stay])
 
     def numbers(self) -> set[int]:
         """The numbers of the jobs that are held."""
         with self._lock:
             return set(self._held)
+
+    def _numbers_done(self) -> Iterator[int]:
+        """The numbers of the jobs to be acknowledged; with `_lock` held."""
+        yield from self._done
+        for numbers in self._limited.values():
+            yield from numbers
 
     def _received(self, jobs: Sequence[Claimed], *, may_find: bool) -> Sequence[Claimed]:
         """The jobs that Redis has answered, as they are held from now on; with `_claiming` held."""
@@ -184,5 +203,5 @@ class Claims:
         with self._lock:
             for number in self._held.keys() - present.keys():
                 del self._held[number]
-            known = {*self._held, *self._done}
+            known = {*self._held, *self._numbers_done()}
         return [job for job in present.values() if job.number not in known]

@@ -1,8 +1,10 @@
 """Concurrency limits in Redis: the jobs that hold a place, the blocked jobs, and the maximum that was set by hand.
 
-A job holds a place while it is in progress, and before that from the moment when a place became free for it. The
-scripts that move jobs change holders. If another program removed the job, its holder is left: while jobs are
-blocked, workers check the holders. Those of jobs in queues are checked after `CHECKED_AFTER_MS`.
+A job holds a place while it is in progress, and before that from the moment when a place became free for it. Jobs
+in progress are members of their worker's hash. For each worker and limit, Redis also has their number. Only the
+scripts that add members to the hash, or remove them, change it, by as many as they did. If another program removed
+jobs, places are left: while jobs are blocked, workers count the jobs in progress again. Jobs in queues are
+searched after `CHECKED_AFTER_MS`.
 """
 
 from __future__ import annotations
@@ -21,33 +23,40 @@ from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
-from clock.store.wrong_type import reading, readings
+from clock.store.wrong_type import reading
 
 CHECKED_AFTER_MS = 60_000  # the job of a younger holder may be on its way to its queue
 MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
 IN_QUEUE = "queue"  # the place of a job that has its place and was not claimed yet
+MOST_BYTES = 8_000_000  # of a worker's jobs in progress that are read to count them: a few ms
 ROUNDS = 1_000  # of 100 jobs that one call hands over at most
 
 logger = logging.getLogger("clock.redis")
 
 
 class Holder(NamedTuple):
-    """A job that counts against a limit. `place` is "worker#number", or "queue".
+    """A part of the places of a limit: `jobs` jobs in progress of a worker, or a job that has its place already.
 
-    In the second case it has `jid`, and since when it holds its place (ms since 1970).
+    The latter waits at the front of its queue: it has `jid`, and since when it holds its place (ms since 1970).
+    `found`: how many jobs in progress of the worker have the limit, if that was counted.
     """
 
     name: str
-    place: str
     member: bytes
+    worker: str = ""
+    jobs: int = 1
     jid: str = ""
     since_ms: int = 0
+    found: int = 0
 
     @property
-    def job(self) -> str:
-        """The job, in words."""
-        worker, _, number = self.place.rpartition("#")
-        return f"job {self.jid}" if self.jid else f"job {number} of the worker {worker}"
+    def fault(self) -> str:
+        """The fault of a holder that `lost` returned, in words."""
+        if not self.worker:
+            return f"{self.name} is held by job {self.jid}, which is gone"
+        return (
+            f"{self.name}: the worker {self.worker} holds {self.jobs} and has {self.found} such jobs in progress"
+        )
 
 
 class Blocked(NamedTuple):
@@ -65,15 +74,21 @@ def holders(redis: Redis, name: str | None = None) -> Iterator[Holder]:
         if name is None:
             pipeline.zrange(keys.LIMIT_HOLDERS, 0, -1)
         else:
-            pipeline.zrangebylex(keys.LIMIT_HOLDERS, *_span(name))
+            pipeline.zrangebylex(keys.LIMIT_HOLDERS, f"[{name}\n", f"({name}\f")
         found: Any = readable(pipeline)[0] or ()
-    for member in found:
-        limit, _, rest = text(member).partition("\n")
-        jid, _, since = rest.rpartition(f"|{IN_QUEUE}|")
-        if jid and since.isdecimal() and len(since) < 15:
-            yield Holder(limit, IN_QUEUE, member, jid, int(since))
-        else:
-            yield Holder(limit, rest, member)
+    yield from map(_read_holder, found)
+
+
+def _read_holder(member: bytes) -> Holder:
+    name, is_worker, rest = text(member).partition("\v")
+    worker, _, count = rest.rpartition("\v")
+    if is_worker and worker and count.isdecimal() and len(count) < 10:
+        return Holder(name, member, worker, int(count))
+    name, _, rest = text(member).partition("\n")
+    jid, _, since = rest.rpartition(f"|{IN_QUEUE}|")
+    if jid and since.isdecimal() and len(since) < 15:
+        return Holder(name, member, jid=jid, since_ms=int(since))
+    return Holder(name, member, jid=rest)  # another program wrote it
 
 
 def blocked(redis: Redis, name: str, count: int) -> list[Blocked]:
@@ -109,22 +124,29 @@ def blocked_names(redis: Redis) -> list[str]:
 
 
 def counts(redis: Redis, names: Sequence[str]) -> list[tuple[int, int]]:
-    """How many holders and how many blocked jobs each limit has. Raises StoreUnavailable."""
+    """How many jobs hold a place of each limit, and how many are blocked. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
         for name in names:
+            pipeline.zrangebylex(keys.LIMIT_HOLDERS, f"[{name}\v", f"({name}\f")
             pipeline.zlexcount(keys.LIMIT_HOLDERS, *_span(name))
             pipeline.zlexcount(keys.BLOCKED, *_span(name))
-        found: Any = [reply or 0 for reply in readable(pipeline)]
-    return list(zip(found[::2], found[1::2], strict=True))
+        found: Any = readable(pipeline)
+    triples = zip(found[::3], found[1::3], found[2::3], strict=True)
+    return [(_sum(workers or ()) + (waits or 0), blocked or 0) for workers, waits, blocked in triples]
+
+
+def _sum(members: Iterable[bytes]) -> int:
+    """How many jobs hold a place."""
+    return sum(holder.jobs for holder in map(_read_holder, members))
 
 
 def totals(redis: Redis) -> tuple[int, int]:
-    """How many holders and how many blocked jobs there are. Raises StoreUnavailable."""
+    """How many jobs hold a place, and how many are blocked. Raises StoreUnavailable."""
     with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.zcard(keys.LIMIT_HOLDERS)
+        pipeline.zrange(keys.LIMIT_HOLDERS, 0, -1)
         pipeline.zcard(keys.BLOCKED)
-        held, waits = (int(reply or 0) for reply in readable(pipeline))
-    return held, waits
+        held, waits = readable(pipeline)
+    return _sum(held or ()), int(waits or 0)
 
 
 def maxima(redis: Redis) -> dict[str, int]:
@@ -150,12 +172,13 @@ def set_maximum(redis: Redis, name: str, maximum: int | None) -> int:
 
 
 def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[int, int]:
-    """Remove holders, and give the free places of these limits to their blocked jobs; how many of both.
+    """Remove holders without a job, and give the free places of these limits to blocked jobs; how many of both.
 
     Raises StoreUnavailable.
     """
-    members = [holder.member for holder in gone]
-    removed = freed = 0
+    known = list(gone)
+    removed = sum(max(one.jobs - one.found, 0) for one in _counted(redis, known, corrects=True))
+    members, freed = [one.member for one in known if not one.worker], 0
     for _ in range(ROUNDS):
         with translated():
             args: list[bytes | str | int] = [len(members), *members, *names]
@@ -166,28 +189,34 @@ def remove(redis: Redis, gone: Iterable[Holder], names: Sequence[str]) -> tuple[
     return removed, freed
 
 
+def _counted(redis: Redis, suspects: Iterable[Holder], *, corrects: bool) -> Iterator[Holder]:
+    """The holders that are jobs in progress, with `found`. Those with too many bytes to read are left out."""
+    by_worker: dict[str, dict[str, Holder]] = {}
+    for holder in suspects:
+        if holder.worker:
+            by_worker.setdefault(holder.worker, {})[holder.name] = holder
+    for worker, held in by_worker.items():
+        with translated():
+            names = [*LIMIT_KEYS, keys.IN_PROGRESS + worker]
+            numbers = script(redis, "count_places")(keys=names, args=[int(corrects), MOST_BYTES, *held])
+        for holder, had, actual in zip(held.values(), numbers[::2], numbers[1::2], strict=False):
+            yield holder._replace(jobs=int(had), found=int(actual))
+
+
 def lost(redis: Redis, suspects: Iterable[Holder], *, now: datetime, within: float) -> list[Holder]:
     """The holders whose job is gone. A search in queues takes `within` seconds at most.
 
     Raises StoreUnavailable.
     """
     known = list(suspects)
-    old = [one for one in known if one.place == IN_QUEUE and abs(to_ms(now) - one.since_ms) > CHECKED_AFTER_MS]
+    old = [one for one in known if not one.worker and abs(to_ms(now) - one.since_ms) > CHECKED_AFTER_MS]
     missing = unique_locks.gone(redis, {one.jid for one in old}, now=now, within=within)
-    return [*not_in_progress(redis, known), *(one for one in old if one.jid in missing)]
+    return [*miscounted(redis, known), *(one for one in old if one.jid in missing)]
 
 
-def not_in_progress(redis: Redis, suspects: Sequence[Holder]) -> list[Holder]:
-    """The holders whose job was not in progress, and that still hold a place after that was read."""
-    claimed = [holder for holder in suspects if holder.place != IN_QUEUE]
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for holder in claimed:
-            worker, _, number = holder.place.rpartition("#")
-            pipeline.hexists(keys.IN_PROGRESS + worker, number)
-        found = readable(pipeline)
-    missing = [holder for holder, is_there in zip(claimed, found, strict=True) if not is_there]
-    found = readings(redis, lambda pipe: [pipe.zscore(keys.LIMIT_HOLDERS, holder.member) for holder in missing])
-    return [holder for holder, score in zip(missing, found, strict=True) if score is not None]
+def miscounted(redis: Redis, suspects: Iterable[Holder]) -> list[Holder]:
+    """The workers that have more or fewer places of a limit than jobs in progress. Raises StoreUnavailable."""
+    return [holder for holder in _counted(redis, suspects, corrects=False) if holder.jobs != holder.found]
 
 
 def heal(redis: Redis, *, now: datetime) -> int:
@@ -203,8 +232,7 @@ def heal(redis: Redis, *, now: datetime) -> int:
     gone = lost(redis, suspects, now=now, within=unique_locks.SEARCH_SECONDS)
     removed, _ = remove(redis, gone, names)
     for holder in gone:
-        words = "Freed a place of the limit %s: its %s was not found in Redis; another program removed it"
-        logger.warning(words, holder.name, holder.job)
+        logger.warning("Corrected the places of a limit; another program removed jobs. %s", holder.fault)
     if removed:
         with translated():
             redis.incrby(keys.HEALED, removed)
@@ -215,14 +243,11 @@ def _span(name: str) -> tuple[str, str]:
     return f"[{name}\n", f"({name}\v"
 
 
-def payloads(redis: Redis, held: Sequence[Holder]) -> list[bytes | None]:
-    """The payload of each holder that is in progress; None: it is not. Raises StoreUnavailable."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for holder in held:
-            worker, _, number = holder.place.rpartition("#")
-            pipeline.hget(keys.IN_PROGRESS + worker, number)
-        found: Any = readable(pipeline)
-    return [entry.partition(b"\n")[2] if entry else None for entry in found]
+def jobs_of(redis: Redis, holder: Holder) -> Iterator[tuple[str, bytes]]:
+    """The jobs in progress of the holder's worker: number and payload. Raises StoreUnavailable."""
+    with translated():
+        for number, entry in redis.hscan_iter(keys.IN_PROGRESS + holder.worker, count=10):
+            yield text(number), entry.partition(b"\n")[2]
 
 
 def read_blocked(member: bytes) -> Blocked | None:

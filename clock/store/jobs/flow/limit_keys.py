@@ -8,6 +8,8 @@ from clock.store import keys
 LIMITED = b'"limits":'
 #: A payload of ours that has rates only starts with this.
 ONLY_RATES = b'{"limits":[]'
+#: A payload of ours that has limits starts with this; the next "]" ends them, unless a name has one.
+OWN_LIMITS = b'{"limits":[{'
 #: For every script in which a job takes or leaves a place.
 LIMIT_KEYS = (
     *(keys.LIMITS, keys.LIMIT_HOLDERS, keys.LIMIT_RESERVED),
@@ -15,3 +17,8 @@ LIMIT_KEYS = (
 )
 #: For the script that claims.
 RATE_KEYS = (keys.RATES, keys.RATE_STARTS, keys.RATE_SLOTS, keys.SCHEDULE)
+
+
+def limits_text(payload: bytes) -> bytes:
+    """The start of a payload of ours, up to the end of its limits; b"": another program wrote it."""
+    return payload[: payload.find(b"]") + 1] if payload.startswith(OWN_LIMITS) else b""

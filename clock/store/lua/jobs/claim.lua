@@ -10,8 +10,9 @@
 -- ARGV[3] this worker's identity    ARGV[4] when it counts as dead (ms), without a further heartbeat
 -- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
 -- for each of these its number, its lock's key and its jid (key '': its end may push other jobs, and the six keys of
--- batches follow the queues; the jid is now (ms) then); how many of them have limits, and their numbers (-1 and
--- none: all); the time by which rates count (ms; '': Redis's); then the names of the queues
+-- batches follow the queues; the jid is now (ms) then); how many groups of further jobs to acknowledge, which have
+-- limits, and for each group: the start of their payloads, up to the end of the limits ('': not known), how many, and
+-- their numbers; the time by which rates count (ms; '': Redis's); then the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
 -- queue that is paused, and "\n\n" if there are cancelled jobs; last, after "\n\n\n", the first error of the data of
 -- batches: the jobs concerned stay in progress.
@@ -28,14 +29,15 @@ local USUAL, SMALL = 1024, 16384 -- bytes of a job: of such, 16 and 4 are popped
 need('HSET', KEYS[1], '0', '')
 local acknowledged = tonumber(ARGV[5])
 local freed = tonumber(ARGV[6 + acknowledged])
-local limited_at = 7 + acknowledged + 3 * freed -- the place of their count in ARGV
-local limited = tonumber(ARGV[limited_at])
-local before_names = limited_at + math.max(limited, 0) + 1
+local groups_at = 7 + acknowledged + 3 * freed -- the place of their count in ARGV
+local before_names = groups_at + 1
+for _ = 1, tonumber(ARGV[groups_at]) do before_names = before_names + 2 + tonumber(ARGV[before_names + 1]) end
 local last_queue = 19 + #ARGV - before_names
-local K, R, lists = limit_keys(9), rate_keys(15), { freed = {} }
+local K, lists = limit_keys(9, KEYS[1]), { freed = {} }
+local R = rate_keys(15, K.worker)
 for i = 20, last_queue do lists[ARGV[before_names + i - 19]] = KEYS[i] end
 local left = {} -- jobs whose end could not be noted: they stay in progress
-for at = 7 + acknowledged, limited_at - 1, 3 do
+for at = 7 + acknowledged, groups_at - 1, 3 do
   local entry = redis.call('HGET', KEYS[1], ARGV[at])
   if entry and ARGV[at + 1] == '' then
     local is_noted = try_end_job(batch_keys(last_queue + 1), entry, 'done', tonumber(ARGV[at + 2]))
@@ -44,37 +46,64 @@ for at = 7 + acknowledged, limited_at - 1, 3 do
     free_lock(KEYS[7], KEYS[8], ARGV[at + 1], ARGV[at + 2])
   end
 end
-if limited ~= 0 then
-  local first, numbers, entries, missing = limited > 0 and limited_at or 5, {}, {}, 0
-  for i = 1, limited > 0 and limited or acknowledged do numbers[i] = ARGV[first + i] end
-  in_chunks(numbers, function(...)
-    for _, entry in ipairs(redis.call('HMGET', KEYS[1], ...)) do
-      entries[#entries + 1] = entry
-      if not entry then missing = missing + 1 end
+local done, ended, missing = 0, {}, 0
+local function acknowledge(first, last)
+  if last < first then return 0 end
+  local removed = redis.call('HDEL', KEYS[1], unpack(ARGV, first, last))
+  done = done + removed
+  return removed
+end
+acknowledge(6, 5 + acknowledged)
+local at = groups_at + 1
+while at < before_names do
+  local first, last = at + 2, at + 1 + tonumber(ARGV[at + 1])
+  local rules = ARGV[at] ~= '' and next(left) == nil and decode_rules(ARGV[at] .. '}')
+  if not rules then
+    for i = first, last do
+      local entry = redis.call('HGET', KEYS[1], ARGV[i])
+      if entry and not left[ARGV[i]] then count_limits(ended, entry) end
     end
-  end)
-  end_holders(K, KEYS[1], numbers, entries, lists)
-  if missing > 0 then redis.pcall('INCRBY', KEYS[19], missing) end
+  end
+  local removed = acknowledge(first, last)
+  for _, limit in ipairs(rules and rules.limits or {}) do ended[limit.name] = (ended[limit.name] or 0) + removed end
+  missing = missing + last - first + 1 - removed
+  at = last + 1
 end
+for field, entry in pairs(left) do redis.call('HSET', KEYS[1], field, entry) end
+if missing > 0 then redis.pcall('INCRBY', KEYS[19], missing) end
+free_places(K, ended, lists)
 for list, payloads in pairs(lists.freed) do -- the first one is taken next
-  for i = #payloads, 1, -1 do redis.call('RPUSH', list, payloads[i]) end
+  for i = #payloads, 1, -1 do
+    if has_failed(redis.pcall('RPUSH', list, payloads[i])) then redis.pcall('ZADD', K.freed, 0, payloads[i]) end
+  end
 end
-if acknowledged > 0 then
-  local done = redis.call('HDEL', KEYS[1], unpack(ARGV, 6, 5 + acknowledged))
-  for field, entry in pairs(left) do redis.call('HSET', KEYS[1], field, entry) end
+if done > 0 then
   redis.pcall('INCRBY', KEYS[2], done)
   redis.pcall('INCRBY', KEYS[3], done)
-  redis.call('EXPIRE', KEYS[3], FIVE_YEARS)
+  redis.pcall('EXPIRE', KEYS[3], FIVE_YEARS)
 end
 local claimed, wanted, number = {}, tonumber(ARGV[1]), tonumber(ARGV[2])
-if wanted == 0 then return { not_ended ~= '' and '\n\n\n' .. not_ended or nil } end
+if wanted == 0 then
+  save_places(K)
+  return { not_ended ~= '' and '\n\n\n' .. not_ended or nil }
+end
 redis.call('HLEN', KEYS[1]) -- if it is not a hash, this ends the script before a job has left its queue
-local worker, now, held_back = string.match(KEYS[1], 'clock:in_progress:(.*)$') .. '#', nil, 0
+local run, now, held_back = nil, nil, 0 -- `run`: the rules of the job before
 local function may_claim(queue, payload, id)
   local rules = rules_of(payload)
+  if not rules and not run then return true end
+  if rules == run and run.free > 0 then
+    run.free, run.used = run.free - 1, run.used + 1
+    return true
+  end
+  local is_same = rules == run
+  if run then end_run(K, R, run) end
+  run = rules
   if not rules then return true end
   now = now or now_ms(ARGV[before_names])
-  return admit(K, R, rules, queue, payload, worker .. id, now)
+  if not admit(K, R, rules, queue, payload, id, now) then return false end
+  if is_same then admit_more(K, R, rules, now) end
+  return true
 end
 local bytes, seen, few = 0, 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
@@ -102,6 +131,7 @@ for i = 20, last_queue do
   end
   if #fields > 0 then redis.call('HSET', KEYS[1], unpack(fields)) end
 end
+if run then end_run(K, R, run) end
 save_places(K)
 save_rates(R)
 if #claimed > 0 then redis.pcall('ZADD', KEYS[4], 'GT', ARGV[4], ARGV[3]) end

@@ -18,7 +18,7 @@ if ARGV[2] ~= '' then free_lock(KEYS[5], KEYS[6], ARGV[2], ARGV[3]) end
 redis.pcall('HSET', KEYS[4], unpack(ARGV, 7))
 redis.pcall('PEXPIRE', KEYS[4], ARGV[4])
 redis.call('HDEL', KEYS[1], ARGV[1])
-if may_have(entry, 'limits') then end_holders(limit_keys(13), KEYS[1], { ARGV[1] }, { entry }) end
+if may_have(entry, 'limits') then end_holder(limit_keys(13, KEYS[1]), entry) end
 redis.pcall('INCR', KEYS[2])
 redis.pcall('INCR', KEYS[3])
 redis.call('EXPIRE', KEYS[3], FIVE_YEARS)

@@ -27,7 +27,7 @@ if KEYS[21] then
 end
 local entry = ARGV[10] == '1' and redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])
-if entry then end_holders(limit_keys(15), KEYS[1], { ARGV[1] }, { entry }) end
+if entry then end_holder(limit_keys(15, KEYS[1]), entry) end
 if ARGV[5] == '1' then
   for i = 3, 6 do redis.pcall('INCR', KEYS[i]) end
   redis.call('EXPIRE', KEYS[4], FIVE_YEARS)

@@ -3,41 +3,34 @@
 -- was. Else it waits elsewhere.
 --
 -- A job whose limit is full goes to the blocked jobs of that limit, a job over a rate to `schedule`. If it cannot be
--- written there, it is claimed: it has left its queue. `K` and `R` are the keys of limits and of rates, `place` is
--- "worker#number".
+-- written there, it is claimed: it has left its queue. `K` and `R` are the keys of limits and of rates, `number` is that
+-- of the job if it is claimed.
 local function hold_back(K, key, score, member, now, names)
   if has_failed(redis.pcall('ZADD', key, score, member)) then return true end
   for _, limit in ipairs(names) do hand_over(K, limit.name, now) end
   return false
 end
 
-local function note_places(K, limits, place)
-  for _, limit in ipairs(limits) do
-    local taken = K.taken
-    taken[#taken + 1] = '0' -- as text: a number is formatted for each command
-    taken[#taken + 1] = limit.name .. '\n' .. place
-    K.seen[limit.name].count = K.seen[limit.name].count + 1
-  end
-end
-
-local function admit(K, R, rules, queue, payload, place, now)
-  local had = leave_queue(K, rules, payload) -- it was blocked, and has its places
-  if not had then
-    for _, limit in ipairs(rules.limits) do
-      if limit_is_full(K, limit) then
-        local turn = tonumber(redis.pcall('INCR', K.turn)) or 0
-        local member = limit.name .. string.format('\n%016.0f\n', turn) .. queue .. '\n' .. payload
-        return hold_back(K, K.blocked, 0, member, now, {})
-      end
+local function admit(K, R, rules, queue, payload, number, now)
+  local had = K.has_reserved ~= false and leave_queue(K, rules, payload) -- it was blocked, and has its places
+  local limits = rules.limits
+  for i = 1, had and 0 or #limits do
+    if limit_is_full(K, limits[i]) then
+      local turn = tonumber(redis.pcall('INCR', K.turn)) or 0
+      local member = limits[i].name .. string.format('\n%016.0f\n', turn) .. queue .. '\n' .. payload
+      return hold_back(K, K.blocked, 0, member, now, {})
     end
   end
-  if #rules.rates > 0 then
-    local slot = rate_slot(R, rules, payload, place, now)
+  if rules.rates[1] then
+    local slot = rate_slot(R, rules, payload, number, now)
     if slot then
-      return hold_back(K, R.schedule, string.format('%.6f', slot / 1000), payload, now, had and rules.limits or {})
+      return hold_back(K, R.schedule, string.format('%.6f', slot / 1000), payload, now, had and limits or {})
     end
   end
-  note_places(K, rules.limits, place)
+  for i = 1, #limits do
+    local seen = places_of(K, limits[i].name)
+    seen.own, seen.count = seen.own + 1, seen.count + 1
+  end
   return true
 end
 

@@ -5,7 +5,8 @@
 local ROUNDING = 0.01 -- ms: the state has 3 decimals
 local function earliest_start(R, rate, state, now)
   if not rate.window then
-    return math.max(state.held, math.max(state.full, now) + rate.per * rate.weight / rate.count - rate.per - ROUNDING)
+    local at = (state.full > now and state.full or now) + rate.step - rate.per - ROUNDING
+    return at > state.held and at or state.held
   end
   local low, high = '[' .. rate.name .. '\n', '(' .. rate.name .. '\v'
   if state.counted_per ~= rate.per then -- once in a call: `now` is the same

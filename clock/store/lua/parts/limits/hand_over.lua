@@ -28,7 +28,7 @@ local function hand_over(K, name, now, lists)
     local since = string.format('%.0f', now)
     for _, limit in ipairs(rules.limits) do
       redis.pcall('ZADD', K.holders, 0, limit.name .. '\n' .. jid .. '|queue|' .. since)
-      K.seen[limit.name].count = K.seen[limit.name].count + 1
+      places_of(K, limit.name).count = places_of(K, limit.name).count + 1
     end
     if #rules.limits > 0 then redis.pcall('ZADD', K.reserved, since, jid) end
     K.has_reserved = true

@@ -6,10 +6,9 @@ local function leave_queue(K, rules, payload)
   local jid = K.has_reserved and jid_of(payload)
   if not jid or redis.pcall('ZREM', K.reserved, jid) ~= 1 then return false end
   for _, limit in ipairs(rules.limits) do
-    limit_is_full(K, limit) -- counts its holders: those of this call are written later
-    local holder = limit.name .. '\n' .. jid .. '|queue|'
+    local seen, holder = places_of(K, limit.name), limit.name .. '\n' .. jid .. '|queue|'
     local removed = redis.pcall('ZREMRANGEBYLEX', K.holders, '[' .. holder, '(' .. string.sub(holder, 1, -2) .. '}')
-    if type(removed) == 'number' then K.seen[limit.name].count = K.seen[limit.name].count - removed end
+    if type(removed) == 'number' then seen.count = seen.count - removed end
   end
   return true
 end

@@ -1,10 +1,12 @@
 -- Part of every script that calls `rules_of`. Not a script itself: it has no KEYS[1]. Returns nil, or a table:
--- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`).
+-- `limits` (`name`, `max`) and `rates` (`name`, `count`, `per` in ms, `weight`, `window`); `free`, `used`: see `admit_more`.
 --
 -- Reads the limits and rates of the payload that starts at `first`. A job that has one of the two has the field
 -- "limits", so the search for its name is all that other jobs cost. Our own payloads have these fields first, so
--- the same text is decoded once in a call. Invalid entries of another program are left out.
+-- the same text is decoded once in a call, and compared if the job before had it. Invalid entries of another program
+-- are left out.
 local read_rules = {} -- the start of a payload -> its rules, or false: they do not end there
+local latest, latest_rules = nil, nil -- the start of the latest payload with rules that are known, and these
 local LIMITS, RATES = '{"limits":[', ',"rates":['
 local function add_rule(list, entry, fields)
   if type(entry) ~= 'table' or type(entry.name) ~= 'string' or string.find(entry.name, '%c') then return end
@@ -15,14 +17,17 @@ local function add_rule(list, entry, fields)
     if other.name == entry.name then return end
   end
   entry.window = entry.window == true
-  if #fields > 1 then entry.weight = math.min(entry.weight, entry.count) end -- a rate
+  if #fields > 1 then -- a rate
+    entry.weight = math.min(entry.weight, entry.count)
+    entry.step = entry.per * entry.weight / entry.count -- ms until the bucket has as many tokens again
+  end
   list[#list + 1] = entry
 end
 
 local function decode_rules(text)
   local is_json, job = pcall(cjson.decode, text)
   if not is_json or type(job) ~= 'table' or type(job.limits) ~= 'table' then return nil end
-  local rules = { limits = {}, rates = {} }
+  local rules = { limits = {}, rates = {}, free = 0, used = 0 }
   for _, limit in ipairs(job.limits) do add_rule(rules.limits, limit, { 'max' }) end
   if type(job.rates) == 'table' then
     for _, rate in ipairs(job.rates) do add_rule(rules.rates, rate, { 'count', 'per', 'weight' }) end
@@ -30,21 +35,26 @@ local function decode_rules(text)
   return rules
 end
 
+local find, sub = string.find, string.sub -- a local name is faster, and this runs for each job
 local function rules_of(text, first)
   local at = first or 1 -- the start of the payload
-  if string.sub(text, at, at + #LIMITS - 1) == LIMITS then
-    local stop = string.find(text, ']', at + #LIMITS, true) or 0
-    local has_rates = string.sub(text, stop + 1, stop + #RATES) == RATES
-    if has_rates then stop = string.find(text, ']', stop + #RATES + 1, true) or 0 end
-    local start = string.sub(text, at, stop + 8) -- with the name of the next field: it is not "rates"
+  if latest and sub(text, at, at + #latest - 1) == latest then
+    if #latest_rules.rates > 0 or not find(text, 'rates":[{', at + #latest, true) then return latest_rules end
+  end
+  if sub(text, at, at + #LIMITS - 1) == LIMITS then
+    local stop = find(text, ']', at + #LIMITS, true) or 0
+    local has_rates = sub(text, stop + 1, stop + #RATES) == RATES
+    if has_rates then stop = find(text, ']', stop + #RATES + 1, true) or 0 end
+    local start = sub(text, at, stop + 8) -- with the name of the next field: it is not "rates"
     local known = read_rules[start]
     if known == nil then
-      known = decode_rules(string.sub(text, at, stop) .. '}') or false
+      known = decode_rules(sub(text, at, stop) .. '}') or false
       read_rules[start] = known
     end
-    if known and (has_rates or not string.find(text, 'rates":[{', stop, true)) then return known end
-  elseif not string.find(text, 'limits"', at, true) then
+    if known then latest, latest_rules = start, known end
+    if known and (has_rates or not find(text, 'rates":[{', stop, true)) then return known end
+  elseif not find(text, 'limits"', at, true) then
     return nil
   end
-  return decode_rules(string.sub(text, at))
+  return decode_rules(sub(text, at))
 end

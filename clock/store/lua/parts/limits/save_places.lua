@@ -1,8 +1,20 @@
 -- Part of every script that calls `save_places`. Not a script itself: it has no KEYS[1]. Returns nothing.
 --
--- Writes the holders that this call has noted in `K.taken`: together, as that costs a fraction.
+-- Writes how many places the worker's jobs in progress hold, for the limits that this call has changed.
 local function save_places(K)
-  in_chunks(K.taken, function(...) redis.pcall('ZADD', K.holders, ...) end)
-  K.taken = {}
+  local gone, new = {}, {}
+  for name, seen in pairs(K.seen) do
+    if seen.own ~= seen.saved then
+      for _, member in ipairs(seen.members) do gone[#gone + 1] = member end
+      seen.members = seen.own > 0 and { name .. '\v' .. K.worker .. '\v' .. seen.own } or {}
+      for _, member in ipairs(seen.members) do
+        new[#new + 1] = '0'
+        new[#new + 1] = member
+      end
+      seen.saved = seen.own
+    end
+  end
+  in_chunks(gone, function(...) redis.pcall('ZREM', K.holders, ...) end)
+  in_chunks(new, function(...) redis.pcall('ZADD', K.holders, ...) end)
 end
 

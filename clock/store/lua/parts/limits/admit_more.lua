@@ -1,0 +1,38 @@
+-- Part of every script that calls `admit_more` and `end_run`. Not a script itself: it has no KEYS[1]. Returns nothing.
+--
+-- Jobs with the same rules, one behind the other, are a run. `admit_more` counts how many more of them may be claimed
+-- without a look at each, after one of them was admitted: it sets `rules.free`. The caller counts those that it claims in
+-- `rules.used`; `end_run` adds them to the places and starts of this call.
+local function starts_left(rate, state, now)
+  if rate.window then return 0 end
+  local left = math.floor((now + rate.per - (state.full > now and state.full or now)) / rate.step)
+  return left > 0 and left or 0 -- also if another program wrote infinity: no number is above NaN
+end
+
+local function admit_more(K, R, rules, now)
+  if K.has_reserved or R.has_slots then return end
+  local free = 1000
+  for _, limit in ipairs(rules.limits) do
+    local seen = places_of(K, limit.name)
+    free = math.min(free, (seen.max or limit.max) - seen.count)
+  end
+  for _, rate in ipairs(rules.rates) do free = math.min(free, starts_left(rate, rate_state(R, rate.name), now)) end
+  rules.free = free
+end
+
+local function end_run(K, R, rules)
+  if rules.used == 0 then
+    rules.free = 0
+    return
+  end
+  for _, limit in ipairs(rules.limits) do
+    local seen = places_of(K, limit.name)
+    seen.own, seen.count = seen.own + rules.used, seen.count + rules.used
+  end
+  for _, rate in ipairs(rules.rates) do
+    local state = rate_state(R, rate.name)
+    state.full = state.full + rules.used * rate.step
+  end
+  rules.free, rules.used = 0, 0
+end
+

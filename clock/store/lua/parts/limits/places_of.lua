@@ -1,0 +1,25 @@
+-- Part of every script that calls `places_of`. Not a script itself: it has no KEYS[1]. Returns a table.
+--
+-- What this call knows of a limit, read once: `count` jobs hold a place, `own` of them are in progress at `K.worker`;
+-- `saved` of these are noted in Redis, as the members `members`; `max` was set by hand.
+local function places_of(K, name)
+  local places = K.seen[name]
+  if places then return places end
+  if K.has_maxima == nil then K.has_maxima = redis.pcall('EXISTS', K.limits) == 1 end
+  local max = K.has_maxima and tonumber(redis.pcall('HGET', K.limits, name))
+  local count = redis.pcall('ZLEXCOUNT', K.holders, '[' .. name .. '\n', '(' .. name .. '\v')
+  places = { count = type(count) == 'number' and count or 0, own = 0, members = {}, max = max }
+  local found = redis.pcall('ZRANGEBYLEX', K.holders, '[' .. name .. '\v', '(' .. name .. '\f')
+  for _, member in ipairs(found) do
+    local worker, held = string.match(member, '^[^\v]*\v([^\v]*)\v(%d+)$')
+    places.count = places.count + (tonumber(held) or 0)
+    if worker and worker == K.worker then
+      places.own = places.own + tonumber(held)
+      table.insert(places.members, member)
+    end
+  end
+  places.saved = places.own
+  K.seen[name] = places
+  return places
+end
+
