@@ -88,8 +88,12 @@ def show(least: Mapping[str, Mapping[str, float]]) -> None:
     print(f"| | {PLAIN} | {' | '.join(names)} |")
     print(f"|{' --- |' * (len(names) + 2)}")
     for what, plain in least[PLAIN].items():
-        others = [f"{least[name][what]:.1f} µs ({least[name][what] / plain:.3f})" for name in names]
-        print(f"| {what} | {plain:.1f} µs | {' | '.join(others)} |")
+        others = [f"{_time(least[name][what])} ({least[name][what] / plain:.2f})" for name in names]
+        print(f"| {what} | {_time(plain)} | {' | '.join(others)} |")
+
+
+def _time(microseconds: float) -> str:
+    return f"{microseconds:.1f} µs" if microseconds < 1_000 else f"{microseconds / 1_000:.1f} ms"
 
 
 if __name__ == "__main__":
