@@ -12,7 +12,6 @@ from pathlib import Path
 
 from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, instant
-from clock.clocks import to_ms
 from clock.errors import ConfigurationError, UnknownEvent
 from clock.inspection.events.event_rows import events
 from clock.inspection.events.schedules import with_schedules
@@ -183,7 +182,7 @@ class Events:
         """
         timetable = self._declarations(name)
         plan = self.plan_backfill(name, start, end, beyond_history=beyond_history)
-        backfilled.forget_old(self._redis, to_ms(instant()))
+        backfilled.forget_old(self._redis, instant())
         signature = _signature(timetable.path)
         ledger = RedisLedger(self._redis)
         return list(Backfill(plan, timetable, ledger, client_clock(), signature, per_second).run())
@@ -243,7 +242,7 @@ class Events:
 def _signature(clock_file: Path) -> Signature:
     """This process, for the history. Raises ConfigurationError if the clock file was removed after its load."""
     try:
-        release = release_of(clock_file, environ=os.environ, started_ms=to_ms(instant()))
+        release = release_of(clock_file, environ=os.environ, started=instant())
     except OSError as error:
         raise ConfigurationError(f"the clock file {clock_file} cannot be read: {error.strerror}") from error
     return Signature(host=socket.gethostname(), release=release.name)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def release(clock_file: Path, clock: SystemClock) -> Release:
     """The release that this process runs."""
-    return release_of(clock_file, environ=os.environ, started_ms=to_ms(clock.now()))
+    return release_of(clock_file, environ=os.environ, started=clock.now())
 
 
 def signature(release: Release) -> Signature:

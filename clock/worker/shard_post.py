@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-from clock.clocks import to_ms
 from clock.errors import StoreError
 from clock.store import Redis
 from clock.store.jobs.shard_claims import ShardClaims
@@ -65,9 +64,9 @@ def shard_post(home: Redis, options: WorkerOptions) -> ShardPost | None:
     if shards is None:
         return None
     require(home, of_shards())
-    now_ms = to_ms(server_time(home))
+    now = server_time(home)
     with translated():
-        note(home, now_ms)
+        note(home, now)
     name = own_slot() or secrets.token_hex(6)
     expires_ms = int(CLAIM_SECONDS * 1000 + options.expires_seconds * 1000)
     post = ShardPost(home, shards, ShardClaims(home, name, options.queue_names, expires_ms=expires_ms))

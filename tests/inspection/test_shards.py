@@ -12,6 +12,7 @@ from redis import Redis
 
 from clock.api import Queue, ScheduledSet, Stats, cancel
 from clock.cli.app import cli
+from clock.clocks import from_ms
 from clock.config import Config
 from clock.errors import StoreError
 from clock.inspection import Circumstances, examine, status, trim_dead
@@ -174,7 +175,7 @@ def test_the_doctor_makes_its_other_checks_if_a_shard_does_not_answer(redis: Red
 
 
 def test_old_shards_are_reported_and_emptied_without_losing_a_job(home: Redis, redis_url: str) -> None:
-    note(home, 1)
+    note(home, from_ms(1))
     jids = AddNumbersJob.perform_bulk([(number,) for number in range(500)])
     jids += AddNumbersJob.perform_bulk([(number,) for number in range(30)], at=LATER)
     last = every(home)[2]
@@ -199,7 +200,7 @@ def test_old_shards_are_reported_and_emptied_without_losing_a_job(home: Redis, r
 def test_the_command_moves_the_jobs_of_old_shards(
     home: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note(home, 1)
+    note(home, from_ms(1))
     AddNumbersJob.perform_bulk([(number,) for number in range(100)])
     for name, value in {"REDIS_URL": redis_url, "CLOCK_NAMESPACE": "shop", "CLOCK_SHARDS": "1"}.items():
         monkeypatch.setenv(name, value)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from clock.clocks import from_ms
 from clock.errors import Outranked
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
@@ -95,7 +96,7 @@ def test_a_bad_deploy_and_its_roll_back_lose_nothing(lead: Run, redis: Redis, fa
 def test_a_release_is_ranked_by_its_number_else_by_when_it_started(
     tmp_path: Path, environ: dict[str, str], expected: tuple[str, int]
 ) -> None:
-    found = release_of(tmp_path / "clock.py", environ=environ, started_ms=1000)
+    found = release_of(tmp_path / "clock.py", environ=environ, started=from_ms(1000))
 
     assert (found.name, found.rank) == expected
 
@@ -103,8 +104,8 @@ def test_a_release_is_ranked_by_its_number_else_by_when_it_started(
 def test_a_file_without_a_release_goes_by_its_content(tmp_path: Path) -> None:
     file = tmp_path / "clock.py"
     file.write_text("a = 1\n")
-    first = release_of(file, environ={}, started_ms=1)
+    first = release_of(file, environ={}, started=from_ms(1))
     file.write_text("a = 2\n")
 
-    assert first.name != release_of(file, environ={}, started_ms=2).name
+    assert first.name != release_of(file, environ={}, started=from_ms(2)).name
     assert re.fullmatch(r"[0-9a-f]{12}", first.name)

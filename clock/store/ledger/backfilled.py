@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.store import keys
 from clock.store.server.connection import translated
 
@@ -20,7 +22,7 @@ def read(redis: Redis, event: str) -> set[int]:
     return {int(due) for due, _, name in split if name == event.encode() and due.isdigit()}
 
 
-def forget_old(redis: Redis, now_ms: int) -> None:
+def forget_old(redis: Redis, now: datetime) -> None:
     """Forget backfills that are older than a year. Raises StoreUnavailable."""
     with translated():
-        redis.zremrangebyscore(keys.BACKFILLED, "-inf", now_ms - KEPT_MS)
+        redis.zremrangebyscore(keys.BACKFILLED, "-inf", to_ms(now) - KEPT_MS)

@@ -20,7 +20,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from clock.clocks import Clock, SystemClock, to_ms
+from clock.clocks import Clock, SystemClock
 from clock.config import found_of_process, setting_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
@@ -275,7 +275,7 @@ def default(*, spent: float = 0.0) -> Redis:
             found = connect(max_connections=DEFAULT_CONNECTIONS, push_seconds=seconds, is_application=True)
             _default = with_shards(found, shards_of_process())
             with translated():
-                note(_default, to_ms(SystemClock().now()))
+                note(_default, SystemClock().now())
             if not (os.environ.get("REDIS_URL") or setting_of_process("redis")):
                 _warn_if_no_worker_may_look_here(_default, Path.cwd())
         return _default

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 from zlib import crc32
 
 from redis import Redis
 
+from clock.clocks import to_ms
 from clock.errors import ConfigurationError
 from clock.store import keys
 from clock.store.server.address import masked
@@ -102,14 +104,14 @@ def shards_of(redis: Redis) -> Shards | None:
     return found
 
 
-def note(home: Redis, now_ms: int) -> None:
+def note(home: Redis, now: datetime) -> None:
     """Note at the home that its shards are in use: the doctor looks at them if they are not any more.
 
     Raises what the client library does.
     """
     found = shards_of(home)
     if found:
-        home.zadd(keys.SHARDS, {str(address): now_ms for address in found.addresses})
+        home.zadd(keys.SHARDS, {str(address): to_ms(now) for address in found.addresses})
 
 
 def every(redis: Redis) -> Sequence[Redis]:

@@ -84,7 +84,7 @@ def _carry_out(made: Backfill, redis: Redis) -> list[BackfilledRun]:
     """Run the plan. The audit log has what was done, also if it is interrupted."""
     ran: list[BackfilledRun] = []
     plan = made.plan
-    backfilled.forget_old(redis, to_ms(made.clock.now()))
+    backfilled.forget_old(redis, made.clock.now())
     try:
         for run in made.run():
             ran.append(run)
