@@ -22,6 +22,8 @@ from tests.web.month import lived_month
 
 PATIENCE_MS = 60_000
 PATIENCE_SECONDS = PATIENCE_MS / 1000
+#: Without a graphics card, its emulation would use more processor time than the pages.
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-software-rasterizer")
 
 
 @dataclass
@@ -56,7 +58,7 @@ def served() -> Iterator[Site]:
         pytest.skip("chromium is not installed")
     with pytest.MonkeyPatch.context() as patch, _server() as url, playwright.sync_playwright() as started:
         patch.setenv("CLOCK_RELEASE", "v42")  # the clock file of the month is not on disk
-        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE_MS)
+        browser = started.chromium.launch(executable_path=chromium, args=ARGUMENTS, timeout=PATIENCE_MS)
         try:
             yield Site(url, browser)
         finally:
