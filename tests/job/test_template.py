@@ -14,7 +14,9 @@ from redis import Redis
 
 from clock import Job, Limit, Rate, Unique, client_middleware
 from clock.errors import ArgumentsError, NoPerform
+from clock.job.options import OPTIONS
 from clock.job.payload import Payload
+from clock.job.push.template import COMPARED
 from clock.store.server.connection import connect, using_default
 from tests.job.redis_rows import waiting
 
@@ -108,6 +110,12 @@ def test_a_change_of_the_class_or_the_middleware_applies_to_the_next_push(redis:
     redis.flushdb()
     job.set().perform_async(1)
     assert unchanging(own) == unchanging(payload(redis, queue))
+
+
+def test_every_option_of_a_class_that_payloads_hold_is_compared() -> None:
+    in_no_payload = {"timeout", "exactly_once", "max_run_time"}  # unless `.set` gives them
+
+    assert OPTIONS.keys() - in_no_payload <= set(COMPARED)
 
 
 def test_a_class_does_not_push_with_the_options_of_its_base(redis: Redis) -> None:

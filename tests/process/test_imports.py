@@ -1,6 +1,7 @@
 """What a process imports with clock."""
 
 import json
+import resource
 
 import pytest
 
@@ -49,6 +50,36 @@ def test_a_process_that_pushes_jobs_loads_no_clock_no_worker_and_no_command_line
         "health",
     }
     assert not {"schedule", "click", "cronsim", "jinja2", "uvicorn"} & set(json.loads(ended.stdout))
+
+
+#: redis-py alone, and the same with clock. Without OpenTelemetry, which redis-py imports if it is installed.
+WITHOUT = "import os, sys; sys.modules['opentelemetry'] = None; import redis; "
+BY_REDIS = WITHOUT + "redis.Redis.from_url(os.environ['REDIS_URL']).lpush('queue:default', '{}')"
+BY_CLOCK = WITHOUT + "from clock import enqueue; enqueue('SendReceiptJob', [7])"
+ROUNDS = 12  # at most: the fastest of each kind count, and the first rounds are enough on a quiet machine
+LIMIT = 0.55  # of the CPU that redis-py needs; clock needs 0.4, and 0.75 if the timetable is imported, too
+
+
+def test_a_process_that_pushes_needs_little_more_cpu_than_one_with_redis_alone(app: App, redis_url: str) -> None:
+    app.environ["REDIS_URL"] = redis_url
+    fastest = dict.fromkeys((BY_REDIS, BY_CLOCK), float("inf"))
+
+    for _ in range(ROUNDS):
+        for code in fastest:
+            fastest[code] = min(fastest[code], cpu_seconds(app, code))
+        if fastest[BY_CLOCK] < (1 + LIMIT) * fastest[BY_REDIS]:
+            return
+
+    pytest.fail(f"redis alone {fastest[BY_REDIS]:.3f} s of CPU, with clock {fastest[BY_CLOCK]:.3f} s")
+
+
+def cpu_seconds(app: App, code: str) -> float:
+    """The CPU time of a process that runs the code."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ended = app.run("-c", code)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert ended.returncode == 0, ended.stderr
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def test_every_public_name_is_there() -> None:

@@ -19,11 +19,12 @@ from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
 #: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, hence the types.
-_options = attrgetter(
+COMPARED = (
     *("wire_name", "queue", "retry", "retry.__class__", "dead", "tags", "backtrace", "backtrace.__class__"),
     *("encrypt", "retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit", "unique", "limits"),
     *("rates", "redact", "perform", "enqueue_after_commit"),
 )
+_options = attrgetter(*COMPARED)
 _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has of its own; with rates it has limits
 
 
