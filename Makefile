@@ -65,8 +65,10 @@ format: .venv/dev ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of Redis
-	@for benchmark in benchmarks/*.py; do .benchmarks/bin/python $$benchmark || exit 1; done
+benchmark: .benchmarks/all ## Measure, as ratios to peers and to the raw cost of Redis, and write build/benchmark.md
+	@mkdir -p build
+	@set -o pipefail; { .benchmarks/bin/python -m benchmarks.workers.machine; for benchmark in benchmarks/*.py; do \
+		echo; echo "$$benchmark"; .benchmarks/bin/python $$benchmark || exit 1; done; } | tee build/benchmark.md
 
 clean: ## Remove what was made, data included
 	rm -rf .venv .benchmarks .versions .clock tmp db/app.sqlite3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
