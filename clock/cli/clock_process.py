@@ -48,6 +48,16 @@ def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> A
     )
 
 
+def _with_definitions(timetable: Timetable, clock: SystemClock) -> Timetable:
+    """The timetable with the definitions of its monitors, if an SDK in this process reports to them."""
+    if not monitors.listeners or not any(event.monitor for event in timetable.events):
+        return timetable
+    with own_imports():
+        from clock.monitors.clock_reports import with_definitions
+
+    return with_definitions(timetable, clock.now())
+
+
 def clock_process(
     config: Config,
     timetable: Timetable,
@@ -60,7 +70,7 @@ def clock_process(
     It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
     clock = patiently(lambda: redis_clock(redis))
-    timetable = with_schedules(timetable, redis, config.require)
+    timetable = with_schedules(_with_definitions(timetable, clock), redis, config.require)
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,

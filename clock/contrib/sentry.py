@@ -4,6 +4,7 @@ It uses the package's middleware and patches nothing:
 
 - a push stores the trace in the payload, under the name that Ruby's sentry-sidekiq reads and writes;
 - a run continues this trace, as the transaction `queue.task.clock` with a span `queue.process`;
+- with `crons=True`, runs of events with `.monitor()` are check-ins of Sentry Crons;
 - a failure is reported when the job is not tried again, or each time with `capture="all"`.
 
 Arguments are sent only if the SDK's `send_default_pii` is True, and never the hidden ones (`redact`, `encrypt`).
@@ -11,21 +12,25 @@ Arguments are sent only if the SDK's `send_default_pii` is True, and never the h
 
 from __future__ import annotations
 
+import os
 from asyncio import CancelledError
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Literal
 
+from clock import monitors
 from clock.clocks import SystemClock
 from clock.errors import Discard, JobCancelled
 from clock.job import client_middleware, server_middleware
 from clock.job.payload import instant, seconds
 from clock.job.redaction import shown_args
+from clock.monitors.providers import Report, check_in_of
 from clock.worker_hooks import death_handler
 
 try:
     import sentry_sdk
+    from sentry_sdk.crons import capture_checkin
     from sentry_sdk.integrations import Integration
     from sentry_sdk.scope import Scope, add_global_event_processor, use_isolation_scope, use_scope
     from sentry_sdk.tracing import Span, Transaction
@@ -44,15 +49,22 @@ _clock = SystemClock()
 
 
 class ClockIntegration(Integration):
-    """The integration. `capture`: report "last" failures only, of jobs that are not tried again, or "all"."""
+    """The integration. `capture`: report "last" failures only, of jobs that are not tried again, or "all".
+
+    `crons`: send check-ins for events with `.monitor()` to Sentry Crons. If CLOCK_SENTRY_CRONS_DSN is set, clock
+    sends them itself, and the integration sends none.
+    """
 
     identifier = "clock"
     origin = _ORIGIN
 
-    def __init__(self, capture: Literal["last", "all"] = "last") -> None:
+    def __init__(self, capture: Literal["last", "all"] = "last", *, crons: bool = False) -> None:
         if capture not in ("last", "all"):
             raise ValueError(f"capture is {capture!r}; it must be 'last' or 'all'")
         self.capture = capture
+        self.crons = crons
+        if crons and check_in not in monitors.listeners:
+            monitors.listeners.append(check_in)
 
     @staticmethod
     def setup_once() -> None:
@@ -70,6 +82,16 @@ class ClockIntegration(Integration):
 
 def _integration() -> ClockIntegration | None:
     return sentry_sdk.get_client().get_integration(ClockIntegration)
+
+
+def check_in(report: Report) -> None:
+    """Listener of reports to monitors: send a check-in to Sentry Crons, with the monitor's definition if known."""
+    integration = _integration()
+    if integration is None or not integration.crons or os.environ.get("CLOCK_SENTRY_CRONS_DSN"):
+        return
+    definition: Any = report.definition
+    status, run = check_in_of(report)
+    capture_checkin(report.slug, check_in_id=run, status=status, monitor_config=definition)
 
 
 def store_trace(job: object, payload: dict[str, object], queue: str) -> None:

@@ -11,12 +11,14 @@ from clock.clocks import Clock
 from clock.errors import Discard, message_of
 from clock.job import server_middleware
 from clock.job.push.setter import FIELD_PREFIX
+from clock.monitors import are_configured
 from clock.monitors.providers import Report, State, providers_in
 from clock.monitors.sender import Senders
-from clock.timetable.action import MONITOR_FIELD
+from clock.timetable.action import DEFINITION_FIELD, MONITOR_FIELD
 from clock.worker_hooks import death_handler
 
 FIELD = FIELD_PREFIX + MONITOR_FIELD
+DEFINITION = FIELD_PREFIX + DEFINITION_FIELD
 Put = Callable[[Report], object]
 
 
@@ -26,11 +28,10 @@ def reporting_jobs(environ: Mapping[str, str], clock: Clock) -> Iterator[None]:
 
     Raises ConfigurationError for an invalid provider.
     """
-    providers = providers_in(environ)
-    if not providers:
+    if not are_configured(environ):
         yield
         return
-    sender = Senders(providers, clock)
+    sender = Senders(providers_in(environ), clock)
     report_jobs(sender.put)
     try:
         yield
@@ -70,5 +71,13 @@ def _of_job(payload: Mapping[str, Any], slug: str, state: State, message: str = 
     firing = payload.get("clock")
     firing = firing if isinstance(firing, Mapping) else {}
     due = firing.get("due")
-    run = str(payload.get("jid"))
-    return Report(slug, state, run, str(firing.get("event", "")), due if isinstance(due, int) else None, message)
+    run, definition = str(payload.get("jid")), payload.get(DEFINITION)
+    return Report(
+        slug,
+        state,
+        run,
+        str(firing.get("event", "")),
+        due if isinstance(due, int) else None,
+        message,
+        definition if isinstance(definition, Mapping) else None,
+    )

@@ -25,7 +25,10 @@ State = Literal["start", "success", "failure", "miss"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run's start or end. `run` is the same for all reports of a run; `message` is the reason, for people."""
+    """A run's start or end. `run` is the same for all reports of a run; `message` is the reason, for people.
+
+    `definition` is Sentry's `monitor_config`, if it is known.
+    """
 
     slug: str
     state: State
@@ -33,6 +36,7 @@ class Report:
     event: str = ""
     due_ms: int | None = None
     message: str = ""
+    definition: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +143,36 @@ class SentryCrons:
 
     def report(self, report: Report) -> Request:
         """A check-in; its id joins those of a run."""
-        status = {"start": "in_progress", "success": "ok", "failure": "error", "miss": "error"}[report.state]
-        return self._check_in(report.slug, {"status": status, "check_in_id": _uuid(report.run).hex})
+        status, run = check_in_of(report)
+        return self._check_in(report.slug, {"status": status, "check_in_id": run})
 
     def define(self, monitor: Monitor, event: str, schedule: MonitoredSchedule) -> Request:
         """A check-in `ok` that creates or updates the monitor: it has no other call with the DSN alone."""
-        config = {
-            "schedule": {"type": "crontab", "value": schedule.cron}
-            if schedule.cron
-            else {"type": "interval", "value": -(-schedule.seconds // 60), "unit": "minute"},
-            "timezone": schedule.zone,
-            "checkin_margin": _minutes(monitor.grace.total_seconds()),
-            "max_runtime": _minutes(monitor.max_runtime.total_seconds()),
-        }
-        return self._check_in(monitor.slug, {"status": "ok", "monitor_config": config})
+        return self._check_in(
+            monitor.slug, {"status": "ok", "monitor_config": sentry_definition(monitor, schedule)}
+        )
 
     def _check_in(self, slug: str, values: Mapping[str, object]) -> Request:
         found = {**values, "environment": self.environment}
         return _json("POST", f"{self.url}/{slug}/{self.key}/", found, {}, f"{self.name} {slug}")
+
+
+def check_in_of(report: Report) -> tuple[str, str]:
+    """Sentry's status of a report, and the id of its run. Sentry accepts no status `missed` from clients."""
+    status = {"start": "in_progress", "success": "ok", "failure": "error", "miss": "error"}[report.state]
+    return status, _uuid(report.run).hex
+
+
+def sentry_definition(monitor: Monitor, schedule: MonitoredSchedule) -> dict[str, object]:
+    """The `monitor_config` of a monitor for Sentry Crons."""
+    return {
+        "schedule": {"type": "crontab", "value": schedule.cron}
+        if schedule.cron
+        else {"type": "interval", "value": -(-schedule.seconds // 60), "unit": "minute"},
+        "timezone": schedule.zone,
+        "checkin_margin": _minutes(monitor.grace.total_seconds()),
+        "max_runtime": _minutes(monitor.max_runtime.total_seconds()),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from urllib import request as urls
 
 from clock.clocks import Clock
 from clock.forking import in_child
+from clock.monitors import listeners
 from clock.monitors.providers import Provider, Report, Request
 
 WAITING = 1_000  # reports
@@ -44,13 +45,15 @@ def send(request: Request) -> None:
 
 
 class Senders:
-    """The senders of all providers. All methods may be called from any thread."""
+    """The senders of all providers, and the listeners. All methods may be called from any thread."""
 
     def __init__(self, providers: Sequence[Provider], clock: Clock) -> None:
         self._senders = [Sender(provider, clock) for provider in providers]
 
     def put(self, report: Report) -> None:
-        """Send a report to all providers, later. Returns at once."""
+        """Send a report to all providers, later, and call the listeners. Returns at once."""
+        for listener in listeners:
+            listener(report)
         for sender in self._senders:
             sender.put(report)
 

@@ -1,5 +1,5 @@
 # The functions that a clock file calls
-from clock.timetable.action import DUE_AT, MONITOR_FIELD, Enqueue
+from clock.timetable.action import DUE_AT, MONITOR_FIELD, Enqueue, monitored
 from clock.timetable.clock_file.at_run_time import action
 from clock.timetable.clock_file.declarations import (
     cancel_job,
@@ -53,6 +53,7 @@ __all__ = [
     "get_jobs",
     "handler",
     "load",
+    "monitored",
     "on",
     "read_rows",
     "repeat",

@@ -13,6 +13,8 @@ from clock.timetable.naming import called, name_of
 
 #: The field of payloads that names the monitor of the event.
 MONITOR_FIELD = "clock_monitor"
+#: The field of payloads with the definition of that monitor, if a listener in the clock's process asks for it.
+DEFINITION_FIELD = "clock_monitor_config"
 
 
 class _Placeholder(Enum):
@@ -158,12 +160,13 @@ class Handle:
 Action = Enqueue | Call | Handle
 
 
-def monitored(action: Action, slug: str) -> Action:
-    """The action, whose job carries the slug of the event's monitor."""
+def monitored(action: Action, slug: str, definition: Mapping[str, object] | None = None) -> Action:
+    """The action, whose job carries the slug of the event's monitor, and its definition if one is given."""
     if not isinstance(action, Enqueue):
         return action
-    shown = action.job.wire_name if isinstance(action.job, type) else str(action.job)
-    found = Enqueue(cast("Any", action.job).set(fields={MONITOR_FIELD: slug}), action.args, shown)
+    shown = action.shown or (action.job.wire_name if isinstance(action.job, type) else str(action.job))
+    fields: dict[str, object] = {MONITOR_FIELD: slug, **({DEFINITION_FIELD: definition} if definition else {})}
+    found = Enqueue(cast("Any", action.job).set(fields=fields), action.args, shown)
     found.check()
     return found
 

@@ -16,11 +16,15 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")  # accepted by all providers
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """`grace`: how late a run may start; `max_runtime`: how long it may take."""
+    """`grace`: how late a run may start; `max_runtime`: how long it may take.
+
+    `definition` is Sentry's `monitor_config`, if a listener in the clock's process asks for it.
+    """
 
     slug: str
     grace: timedelta = timedelta(minutes=5)
     max_runtime: timedelta = timedelta(minutes=30)
+    definition: Mapping[str, object] | None = None
 
 
 def monitor_of(given: object, name: str) -> Monitor | None:
@@ -34,7 +38,9 @@ def monitor_of(given: object, name: str) -> Monitor | None:
     values = dict(given) if isinstance(given, Mapping) else {} if given is True else {"slug": given}
     values = {key: value for key, value in values.items() if value is not None}
     slug = values.pop("slug", None) or slug_of(name)
-    lengths = {key: _length(key, values.pop(key)) for key in ("grace", "max_runtime") if key in values}
+    lengths: dict[str, Any] = {
+        key: _length(key, values.pop(key)) for key in ("grace", "max_runtime") if key in values
+    }
     if values or not isinstance(slug, str) or not SLUG.fullmatch(slug):
         raise ValueError(f"monitor is {given!r:.80}; it must be {ACCEPTED}")
     return Monitor(slug, **lengths)

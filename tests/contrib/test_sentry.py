@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,15 @@ from redis import Redis
 from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.transport import Transport
 
-from clock import Discard, Job, client_middleware, server_middleware, worker_hooks
-from clock.contrib.sentry import ClockIntegration, continue_trace, report_death, store_trace
+from clock import Discard, Job, client_middleware, monitors, server_middleware, testing, worker_hooks
+from clock.contrib.sentry import ClockIntegration, check_in, continue_trace, report_death, store_trace
 from clock.job.payload import encode
+from clock.monitors.clock_reports import clock_reports, with_definitions
+from clock.monitors.job_reports import reporting_jobs
+from clock.monitors.sender import Senders
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.testing import FakeClock
+from clock.timetable import Enqueue, Timetable
 from tests.contrib.waiting_jobs import pushed, retry_all
 from tests.worker.conftest import Bench
 
@@ -49,6 +55,14 @@ class SayHelloAsyncJob(Job):
     async def perform(self) -> None: ...
 
 
+class BakeBreadJob(Job):
+    retry = 1
+
+    def perform(self, outcome: str) -> None:
+        if outcome == "fails":
+            raise RuntimeError("no flour")
+
+
 class DropItJob(Job):
     def perform(self) -> None:
         raise Discard("not needed")
@@ -62,7 +76,11 @@ class Sent:
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        return [event for event in self._transport.events if event.get("type") != "transaction"]
+        return [event for event in self._transport.events if "type" not in event]
+
+    @property
+    def check_ins(self) -> list[dict[str, Any]]:
+        return [event for event in self._transport.events if event.get("type") == "check_in"]
 
     @property
     def transactions(self) -> list[dict[str, Any]]:
@@ -75,7 +93,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sent]]:
     before = client_middleware.entries, server_middleware.entries
     monkeypatch.setattr(worker_hooks, "_death_handlers", [])
 
-    def begin(capture: Any = "last", **options: Any) -> Sent:
+    def begin(capture: Any = "last", crons: bool = False, **options: Any) -> Sent:
         transport = Kept()
         sentry_sdk.init(
             dsn="https://key@sentry.invalid/1",
@@ -83,7 +101,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sent]]:
             transport=transport,
             default_integrations=False,
             auto_enabling_integrations=False,
-            integrations=[ClockIntegration(capture), LoggingIntegration()],
+            integrations=[ClockIntegration(capture, crons=crons), LoggingIntegration()],
             **{"traces_sample_rate": 1.0, **options},
         )
         ClockIntegration.setup_once()  # the SDK does it only for the first test
@@ -238,3 +256,88 @@ def test_the_middleware_is_added_once_and_outermost(start: Callable[..., Sent], 
 
     assert [entry for entry in server_middleware if entry is continue_trace] == [server_middleware.entries[0]]
     assert worker_hooks._death_handlers == [report_death]
+
+
+@pytest.fixture
+def crons(
+    start: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock
+) -> Iterator[tuple[Sent, Timetable]]:
+    """The SDK with its check-ins, in a process that reports as a clock and a worker do; and a timetable."""
+    monkeypatch.setattr(monitors, "VARIABLES", ())
+    sent = start(crons=True)
+    timetable = testing.loads(
+        "from clock import every\nfrom tests.contrib.test_sentry import BakeBreadJob\n"
+        "every().day.at('06:00', 'Europe/Berlin').named('bread').monitor(max_runtime=7200)"
+        ".do(BakeBreadJob, 'done')\n"
+        "every(6).hours.named('news').monitor().do(print)\n"
+    )
+    with reporting_jobs({}, fake_clock):
+        yield sent, with_definitions(timetable, datetime(2026, 1, 1, tzinfo=UTC))
+    monitors.listeners.remove(check_in)
+
+
+DEFINITION = {
+    "schedule": {"type": "crontab", "value": "0 6 * * *"},
+    "timezone": "Europe/Berlin",
+    "checkin_margin": 5,
+    "max_runtime": 120,
+}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "statuses"), [("done", ["in_progress", "ok"]), ("fails", ["in_progress", "error"])]
+)
+def test_a_run_of_a_monitored_event_is_one_check_in_with_its_retries(
+    crons: tuple[Sent, Timetable], redis: Redis, bench: Callable[..., Bench], outcome: str, statuses: list[str]
+) -> None:
+    sent, timetable = crons
+    prepared = timetable.event("bread").action
+    assert isinstance(prepared, Enqueue)
+
+    prepared.job.perform_async(outcome)
+    parts = bench()
+    parts.run_all()
+    retry_all(redis, parts)
+
+    assert [one["status"] for one in sent.check_ins] == statuses
+    assert {(one["monitor_slug"], len(one["check_in_id"])) for one in sent.check_ins} == {("bread", 32)}
+    assert len({one["check_in_id"] for one in sent.check_ins}) == 1
+    assert all(one["monitor_config"] == DEFINITION for one in sent.check_ins)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (DecisionKind.FIRED, "ok"),
+        (DecisionKind.ERROR, "error"),
+        (DecisionKind.MISSED, "error"),
+        (DecisionKind.PAUSED, "ok"),
+        (DecisionKind.REFUSED, "ok"),
+        (DecisionKind.OVERLAP, "ok"),
+    ],
+)
+def test_what_the_clock_decides_is_a_check_in(
+    crons: tuple[Sent, Timetable], fake_clock: FakeClock, kind: DecisionKind, status: str
+) -> None:
+    sent, timetable = crons
+
+    clock_reports(timetable, Senders([], fake_clock).put)(Decision("news", "", 0, 1, kind))
+
+    [one] = sent.check_ins
+    assert (one["monitor_slug"], one["status"]) == ("news", status)
+    assert one["monitor_config"]["schedule"] == {"type": "interval", "value": 360, "unit": "minute"}
+
+
+def test_no_run_is_reported_twice(
+    crons: tuple[Sent, Timetable], monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock
+) -> None:
+    sent, timetable = crons
+    put = Senders([], fake_clock).put
+    ClockIntegration(crons=True)  # a second integration adds no second listener
+
+    clock_reports(timetable, put)(Decision("news", "", 0, 1, DecisionKind.FIRED))
+    monkeypatch.setenv("CLOCK_SENTRY_CRONS_DSN", "https://public@sentry.invalid/12")  # the clock sends them itself
+    clock_reports(timetable, put)(Decision("news", "", 1, 2, DecisionKind.FIRED))
+    clock_reports(timetable, put)(Decision("bread", "", 2, 3, DecisionKind.FIRED))
+
+    assert len(sent.check_ins) == 1
