@@ -56,7 +56,7 @@ MAY_IMPORT |= {
     "web": {*FLOOR_4, "api", "rehearsal", "lint", "diff"} - {"store"},
 }
 MAY_IMPORT |= {"monitors": FLOOR_4 - {"ticker", "worker", "inspection"}}
-MAY_IMPORT |= {"contrib": {*FLOOR_4}}
+MAY_IMPORT |= {"contrib": {*FLOOR_4, "monitors"}}
 MAY_IMPORT |= {"cli": set(MAY_IMPORT) - {"testing", "contrib"}}
 MAY_IMPORT |= {"django": {*MAY_IMPORT, "cli"} - {"testing"}}
 MAY_IMPORT |= {"flask": {*MAY_IMPORT} - {"testing", "django"}, "fastapi": FLOOR_3}
