@@ -55,7 +55,7 @@ class SayHelloAsyncJob(Job):
     async def perform(self) -> None: ...
 
 
-class BakeBreadJob(Job):
+class BakeWithSentryJob(Job):
     retry = 1
 
     def perform(self, outcome: str) -> None:
@@ -266,9 +266,9 @@ def crons(
     monkeypatch.setattr(monitors, "VARIABLES", ())
     sent = start(crons=True)
     timetable = testing.loads(
-        "from clock import every\nfrom tests.contrib.test_sentry import BakeBreadJob\n"
+        "from clock import every\nfrom tests.contrib.test_sentry import BakeWithSentryJob\n"
         "every().day.at('06:00', 'Europe/Berlin').named('bread').monitor(max_runtime=7200)"
-        ".do(BakeBreadJob, 'done')\n"
+        ".do(BakeWithSentryJob, 'done')\n"
         "every(6).hours.named('news').monitor().do(print)\n"
     )
     with reporting_jobs({}, fake_clock):

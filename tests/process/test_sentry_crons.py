@@ -60,11 +60,13 @@ def sentry() -> Iterator[FakeSentry]:
 def test_a_clock_and_a_worker_check_in_with_the_schedule(app: App, sentry: FakeSentry) -> None:
     app.environ |= {"SENTRY_DSN": sentry.dsn, "SENTRY_SPOTLIGHT": "0"}
     app.write("jobs/__init__.py", START)
-    app.write("jobs/bake.py", "from clock import Job\n\n\nclass BakeBreadJob(Job):\n    def perform(self): ...\n")
+    app.write(
+        "jobs/bake.py", "from clock import Job\n\n\nclass BakeWithSentryJob(Job):\n    def perform(self): ...\n"
+    )
     app.write(
         "lib/clock.py",
-        "import jobs\nfrom clock import every\nfrom jobs.bake import BakeBreadJob\n"
-        "every(2).seconds.named('bread').monitor().do(BakeBreadJob)\n",
+        "import jobs\nfrom clock import every\nfrom jobs.bake import BakeWithSentryJob\n"
+        "every(2).seconds.named('bread').monitor().do(BakeWithSentryJob)\n",
     )
     worker, clock = app.start("worker"), app.start("lib/clock.py")
 
