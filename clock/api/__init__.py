@@ -8,7 +8,7 @@ for job in api.RetrySet().search(class_="SendMailJob"):
 
 from clock.api.batches import Batches, BatchRef
 from clock.api.conditions import Conditions, where
-from clock.api.connecting import connect
+from clock.api.connecting import connect, via
 from clock.api.events import Events, EventState
 from clock.api.job_ref import JobRef, Located, acancel, cancel
 from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
@@ -66,5 +66,6 @@ __all__ = [
     "acancel",
     "cancel",
     "connect",
+    "via",
     "where",
 ]

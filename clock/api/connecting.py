@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from clock.clocks import from_ms
 from clock.job.push.client import now
 from clock.store import Redis
+from clock.store.ledger.held_pushes import holding_in
 from clock.store.server.connection import connect as open_connection
 from clock.store.server.connection import default, shards_of_process, with_shards
+from clock.store.server.routing import via as route
 
-__all__ = ["connect", "connected", "instant", "now"]
+__all__ = ["connect", "connected", "instant", "now", "via"]
+
+
+@contextmanager
+def via(redis: Redis) -> Iterator[None]:
+    """Push the jobs of the block to another Redis, by a connection of `connect`, as Sidekiq's `Client.via` does.
+
+    It applies to the thread or task that runs the block, and to tasks that the block starts. Threads that the
+    block starts push to the process's own Redis. Objects of this API in the block use the other Redis, too. In
+    an action of an event, such jobs are pushed at once; they are not part of the run.
+    """
+    with route(redis), holding_in(None):
+        yield
 
 
 def instant() -> datetime:

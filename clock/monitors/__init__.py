@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 VARIABLES = ("HEALTHCHECKS_PING_KEY", "CRONITOR_API_KEY", "CLOCK_SENTRY_CRONS_DSN", "CLOCK_MONITOR_WEBHOOK")
 
 
-#: Called with each report, beside the providers: the SDK of a provider that runs in this process.
+#: Called with each report, as the providers are: the SDK of a provider in this process.
 listeners: list[Callable[[Report], object]] = []
 
 

@@ -42,6 +42,7 @@ from clock.store.ledger import held_pushes
 from clock.store.server import connection
 from clock.store.server.durable import durable_of
 from clock.store.server.loop_link import LoopLinks, opened
+from clock.store.server.routing import routed, via
 from clock.store.server.sending import Command, push_seconds, send, send_one, send_to_places
 from clock.store.server.shards import shards_of
 
@@ -371,17 +372,18 @@ def counted(total: int) -> Iterator[None]:
 
 def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:
     """Whether the jobs are sent after a commit; False: no transaction is open, so the caller sends them now."""
-    asking, free = True, False
+    asking, free, route = True, False, routed()
 
     def push() -> None:
         nonlocal free
         held = held_pushes.current()
         if asking:
             free = True
-        elif held:
+        elif held and route is None:
             held.hold(chain.from_iterable(batches))
         else:
-            deliver(order, batches)
+            with via(route):
+                deliver(order, batches)
 
     on_commit(push)
     asking = False

@@ -34,6 +34,7 @@ from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wa
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import opener_of, renew_in_child
 from clock.store.server.pool import Limits, Pool
+from clock.store.server.routing import routed
 from clock.store.server.shards import ALONE, Address, Shards, ShardSettings, addresses, join, note
 
 DEFAULT_CONNECTIONS = 10  # of a process that pushes: so many threads push at once
@@ -264,8 +265,9 @@ def default(*, spent: float = 0.0) -> Redis:
     the `spent` seconds. Raises what `connect` does.
     """
     global _default  # the one default that DESIGN allows; entry points and tests set it
-    if _default is not None:
-        return _default
+    found = opened_default()
+    if found is not None:
+        return found
     seconds, since = push_seconds_of(os.environ), _monotonic()
     is_ours = _default_lock.acquire(timeout=max(0.0, seconds - spent))
     try:
@@ -285,8 +287,9 @@ def default(*, spent: float = 0.0) -> Redis:
 
 
 def opened_default() -> Redis | None:
-    """The default connection, if it is open."""
-    return _default
+    """The connection of a block of `via`, or else the default connection, if it is open."""
+    found = routed()
+    return _default if found is None else found
 
 
 def _warn_if_no_worker_may_look_here(redis: Redis, folder: Path) -> None:
