@@ -17,6 +17,7 @@ logger = logging.getLogger("clock.web")
 
 AT_ONCE = 100  # events; this many are read while the page waits
 FRESH_SECONDS = 5.0  # for which a reading of all events is not repeated
+STALE_SECONDS = 60.0  # after a pause in visits of this length, a page shows how much has been read again
 SHARE = 20  # a reading that took a second is repeated after 20 s
 PATIENCE_SECONDS = 5.0  # for which a page waits for a reading of at most AT_ONCE events
 
@@ -44,14 +45,16 @@ class Troubles:
         self._read, self._clock = read, clock
         self._lock = threading.Lock()
         self._found: dict[str, str] = {}  # guarded by _lock
-        self._looked = 0  # events read by the first reading; guarded by _lock
+        self._looked = 0  # events read since the first visit, or since a pause in visits; guarded by _lock
         self._repeat_at = 0.0  # monotonic seconds; guarded by _lock
         self._ended: threading.Event | None = None  # of the reading in progress; guarded by _lock
 
     def get(self, names: Sequence[str], patience_seconds: float = 0.0) -> Found:
         """The troubles that are known. Waits for the reading of all events, but not longer than the patience."""
         with self._lock:
-            if self._ended is None and self._clock.monotonic() >= self._repeat_at:
+            late_seconds = self._clock.monotonic() - self._repeat_at
+            if self._ended is None and late_seconds >= 0:
+                self._looked = 0 if late_seconds > STALE_SECONDS else self._looked
                 self._ended = threading.Event()
                 work = threading.Thread(
                     target=self._run, args=(names, self._ended), name="dashboard reads events", daemon=True
@@ -68,7 +71,7 @@ class Troubles:
     def forget(self) -> None:
         """Read the events again at the next call: something was changed."""
         with self._lock:
-            self._ended, self._repeat_at = None, 0.0
+            self._ended, self._repeat_at = None, self._clock.monotonic()
 
     def _run(self, names: Sequence[str], ended: threading.Event) -> None:
         """One reading of all events; it stops if a change made it stale."""

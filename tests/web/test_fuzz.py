@@ -47,7 +47,7 @@ FIELDS = (
         "cron",
     ),
     *("every", "tz", "job", "queue", "for", "until", "note", "maximum", "theme", "zone", "worker", "searched"),
-    *("changed", "looked", "total", "token", "%00", ""),
+    *("changed", "looked", "total", "token", "form", "%00", ""),
 )
 ODD = (
     *(
