@@ -271,10 +271,15 @@ class RateLimited(JobError):
     """
 
     def __init__(self, retry_after: float | timedelta, *, name: str | None = None) -> None:
-        seconds = retry_after.total_seconds() if isinstance(retry_after, timedelta) else float(retry_after)
+        try:
+            seconds = retry_after.total_seconds() if isinstance(retry_after, timedelta) else float(retry_after)
+        except (TypeError, ValueError):
+            seconds = -1.0
         if not 0 <= seconds <= LONGEST_HOLD:
-            limit = f"it must be 0 to {LONGEST_HOLD:,} seconds"
-            raise ValueError(f"RateLimited: retry_after is {retry_after!r}; {limit}")
+            limit = f"it must be 0 to {LONGEST_HOLD:,} seconds, or a timedelta"
+            raise ValueError(f"RateLimited: retry_after is {retry_after!r}; {limit}") from None
+        if not (name is None or isinstance(name, str)):
+            raise ValueError(f"RateLimited: name is {name!r}; it must be the name of a rate")
         super().__init__(f"held back for {seconds:g} s")
         self.seconds, self.name = seconds, name
 

@@ -47,8 +47,10 @@ def check_class(job: JobClass) -> None:
     Any other attribute is the class's own, unless its name is close to an option's: a misspelt option is found
     here and not in production.
     """
-    values = {name: value for name, value in vars(job).items() if not name.startswith("_") and not _is_code(value)}
+    values = {name: value for name, value in vars(job).items() if not name.startswith("_")}
     for name in values.keys() - OPTIONS.keys():
+        if _is_code(values[name]):
+            continue
         if meant := _OTHER_WORDS.get(name) or _misspelt(name):
             raise JobError(
                 f"{job.__qualname__}: unknown option {name!r}; did you mean {meant!r}? "

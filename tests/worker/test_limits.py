@@ -293,6 +293,8 @@ def test_limits_that_another_program_wrote_stop_no_job(bench: Build, redis: Redi
         (lambda: Limit("", 1), "Limit: the name is ''"),
         (lambda: Limit("a\nb", 1), "without control characters"),
         (lambda: Limit("crm", 0), "Limit: maximum is 0; it must be a whole number"),
+        (lambda: type("CallJob", (Job,), {"limits": Limit}), "CallJob: limits is <class .*Limit"),
+        (lambda: type("CallJob", (Job,), {"rates": lambda _: None}), "CallJob: rates is <function"),
         (lambda: SyncContactsJob.set(limits=3), "limits is 3; it must be Limit"),  # type: ignore[arg-type]
         (lambda: SyncContactsJob.set(limits=[Limit("a", 1), Limit("a", 2)]), "with different names"),
         (

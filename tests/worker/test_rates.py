@@ -214,9 +214,12 @@ def test_a_wrong_rate_is_named(redis: Redis, rule: Callable[[], object], words: 
         rule()
 
 
-def test_a_wrong_pause_is_named() -> None:
-    with pytest.raises(ValueError, match="retry_after is -1; it must be 0 to"):
-        RateLimited(-1)
+@pytest.mark.parametrize("pause", [-1, None, "soon", float("nan")])
+def test_a_wrong_pause_is_named(pause: Any) -> None:
+    with pytest.raises(ValueError, match=f"retry_after is {pause!r}; it must be 0 to"):
+        RateLimited(pause)
+    with pytest.raises(ValueError, match="name is 5; it must be the name of a rate"):
+        RateLimited(1, name=5)  # type: ignore[arg-type]
 
 
 def test_a_rate_is_removed_once_it_allows_as_many_starts_as_a_new_one(mail: World) -> None:

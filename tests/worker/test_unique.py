@@ -321,6 +321,15 @@ def test_tests_obey_the_lock() -> None:
         (lambda: Unique(until="end"), "until is 'end'; it must be one of 'start', 'done'"),  # type: ignore[arg-type]
         (lambda: Unique(on_conflict="drop"), "on_conflict is 'drop'"),  # type: ignore[arg-type]
         (lambda: Unique(window=0), "window is 0"),
+        (lambda: Unique(window="1h"), "window is '1h'; it must be a timedelta or seconds"),  # type: ignore[arg-type]
+        (lambda: Unique(window=True), "window is True"),
+        (lambda: Unique(window=timedelta(days=10**6)), "0.001 to a year"),
+        (lambda: Unique(by=5), "by is 5; it must be a function or names"),  # type: ignore[arg-type]
+        (
+            lambda: RebuildIndexJob.set(unique=Unique(by=lambda: 1)).perform_async(1),
+            "RebuildIndexJob: unique's `by` failed with TypeError",
+        ),
+        (lambda: type("CallJob", (RebuildIndexJob,), {"unique": Unique}), "CallJob: unique is <class .*Unique"),
         (lambda: RebuildIndexJob.set(unique=3), "unique is 3; it must be True, False"),  # type: ignore[arg-type]
         (lambda: RebuildIndexJob.set(unique=Unique(by="acount")).perform_async(1), "perform takes account, mode"),
         (

@@ -16,6 +16,7 @@ from clock.store.jobs.flow.unique_locks import Lock
 
 Until = Literal["start", "done"]
 OnConflict = Literal["skip", "replace", "raise"]
+LONGEST_WINDOW = 366 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,9 +38,11 @@ class Unique:
     def __post_init__(self) -> None:
         _check_word("until", self.until, get_args(Until))
         _check_word("on_conflict", self.on_conflict, get_args(OnConflict))
-        if self.window is not None and not _window_ms(self.window) > 0:
-            raise JobError(f"Unique: window is {self.window!r}; it must be a timedelta or seconds above 0")
-        if not (self.by is None or callable(self.by) or all(isinstance(name, str) for name in self.names)):
+        if not _is_window(self.window):
+            raise JobError(
+                f"Unique: window is {self.window!r}; it must be a timedelta or seconds, 0.001 to a year"
+            )
+        if not (self.by is None or callable(self.by) or _are_names(self.by)):
             raise JobError(f"Unique: by is {self.by!r}; it must be a function or names of perform's parameters")
 
     def __repr__(self) -> str:
@@ -71,7 +74,7 @@ class Unique:
 
     def _value(self, job: JobClass, args: Sequence[object]) -> object:
         if callable(self.by):
-            return self.by(*args)
+            return _called(job, self.by, args)
         bound = inspect.signature(job.perform).bind(None, *args)
         bound.apply_defaults()
         if self.by is None:
@@ -113,6 +116,27 @@ def lock_pair(payload: Mapping[str, object]) -> tuple[str, str] | None:
     """(key, jid) of the lock that the end of this job frees; None: it has none."""
     field = unique_field(payload)
     return (field.key, str(payload.get("jid"))) if field else None
+
+
+def _called(job: JobClass, by: Callable[..., object], args: Sequence[object]) -> object:
+    try:
+        return by(*args)
+    except Exception as error:
+        kind = type(error).__name__
+        raise JobError(f"{job.wire_name}: unique's `by` failed with {kind}: {error}") from error
+
+
+def _are_names(by: object) -> bool:
+    return isinstance(by, (str, list, tuple)) and all(isinstance(name, str) for name in by)
+
+
+def _is_window(window: object) -> bool:
+    if window is None:
+        return True
+    if isinstance(window, bool) or not isinstance(window, (timedelta, int, float)):
+        return False
+    seconds = window.total_seconds() if isinstance(window, timedelta) else window
+    return 0.001 <= seconds <= LONGEST_WINDOW
 
 
 def _window_ms(window: timedelta | float | None) -> int:
