@@ -4,7 +4,7 @@ No job is lost or doubled, and after the check of the places no limit is wrong.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -53,8 +53,8 @@ def set_maximum(redis: Redis, _: InProgress, jobs: list[Claimed]) -> object:
     return limit_holders.set_maximum(redis, "a", 4)
 
 
-def push(redis: Redis) -> None:
-    for number in range(8):
+def push(redis: Redis, numbers: Iterable[int]) -> None:
+    for number in numbers:
         row: dict[str, Any] = {"limits": [{"name": "a", "max": 2}]}
         if number % 2:
             row["rates"] = [{"name": "r", "count": 50, "per": 1000, "weight": 1, "window": number % 4 == 1}]
@@ -82,9 +82,10 @@ def broken(redis: Redis, key: str) -> Iterator[None]:
 def test_an_error_inside_a_script_loses_no_job_and_leaves_no_place(redis: Redis, call: Call) -> None:
     for key in BROKEN:
         redis.flushdb()
-        push(redis)
+        push(redis, range(8))
         worker = InProgress(redis, "host:1:abc")
         jobs = worker.claim(["default"], 5, done=(), now=NOW, expires_seconds=60.0)
+        push(redis, range(8, 16))
 
         for _ in broken(redis, key):
             with suppress(ClockError, CannotMove):
@@ -93,6 +94,6 @@ def test_an_error_inside_a_script_loses_no_job_and_leaves_no_place(redis: Redis,
 
         found = sorted(map(jid, everywhere(redis)))
         ended = {jid(job.payload) for job in jobs} if call is acknowledge else set()
-        assert set(found) | ended == {f"j{number}" for number in range(8)}, key
+        assert set(found) | ended == {f"j{number}" for number in range(16)}, key
         assert len(found) == len(set(found)), key
         assert violations(redis) == [], key
