@@ -92,5 +92,6 @@ clean: ## Remove what was made, data included
 .venv/dev: .venv/bin/python pyproject.toml $(wildcard packaging/*)
 	@echo "Installing what testing needs..."
 	@$(BIN)/$(INSTALL) uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]' || $(BIN)/$(INSTALL) --editable '.[dev]'
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable '.[dev]' || $(BIN)/$(INSTALL) --editable '.[dev]'
+	@$(BIN)/python -m compileall -q clock # else each of many processes that start at once compiles it
 	@touch $@ .venv/demo

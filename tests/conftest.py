@@ -16,6 +16,7 @@ from redis import Redis
 from clock.store.server import embedded
 from clock.store.server.connection import connect, set_default
 from tests.examples import load_profile
+from tests.process.fork_server import ForkServer
 from tests.servers import Servers
 
 load_profile()
@@ -38,10 +39,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 _programs: list[str] = []  # that the test under way has started
+_SHARED = ("embedded_keeper", "fork_server")  # the servers of a session
 
 
 def _note_program(event: str, args: tuple[Any, ...]) -> None:
-    if event == "subprocess.Popen" and "embedded_keeper" not in str(args[1]):  # servers are shared by tests
+    if event == "subprocess.Popen" and not any(name in str(args[1]) for name in _SHARED):
         _programs.append(str(args[1]))
 
 
@@ -90,6 +92,14 @@ def servers() -> Iterator[Servers]:
     found = Servers()
     yield found
     found.end()
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Starts processes of clock quickly."""
+    server = ForkServer()
+    yield server
+    server.end()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from redis import Redis
 
 from tests.patience import PATIENCE_SECONDS
 from tests.process.conftest import App, Running
+from tests.process.fork_server import ForkServer
 
 RUBY = shutil.which("ruby") or "ruby"
 HERE = Path(__file__).parent
@@ -53,9 +54,9 @@ def _sidekiq() -> None:
 
 
 @pytest.fixture
-def app(_sidekiq: None, tmp_path: Path, redis_url: str, redis: Redis) -> Iterator[App]:
+def app(_sidekiq: None, tmp_path: Path, redis_url: str, redis: Redis, fork_server: ForkServer) -> Iterator[App]:
     """An application whose jobs tell what they do, on the Redis of the test session, heard of often."""
-    found = App(tmp_path, {**os.environ, "REDIS_URL": redis_url, "CLOCK_HEARTBEAT": "0.2"})
+    found = App(tmp_path, {**os.environ, "REDIS_URL": redis_url, "CLOCK_HEARTBEAT": "0.2"}, fork_server)
     found.write("shop/jobs.py", JOBS)
     yield found
     found.kill_all()

@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,15 @@ from redis import Redis
 
 from clock.store.server import embedded
 from tests.patience import PATIENCE_SECONDS, eventually
+from tests.process.fork_server import ForkedProcess, ForkServer
+
+Completed = subprocess.CompletedProcess[str]
 
 
 class Running:
     """A process of the application, and what it has written so far."""
 
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
+    def __init__(self, popen: subprocess.Popen[str] | ForkedProcess) -> None:
         self.popen = popen
         self._lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -59,16 +63,24 @@ class Running:
 
 
 class App:
-    """A folder with an application, and its processes."""
+    """A folder with an application, and its processes: new interpreters, or those of a fork server."""
 
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environ: dict[str, str], fork_server: ForkServer | None = None) -> None:
         self.folder = folder
         self.environ = environ
+        self.fork_server = fork_server
         self.processes: list[Running] = []
 
     def start(self, *words: str) -> Running:
         """Start `python -m clock` with these words."""
-        return self.start_program(sys.executable, "-u", "-m", "clock", *words)
+        if self.fork_server is None or not self.fork_server.is_as(self.environ):
+            return self.start_program(sys.executable, "-u", "-m", "clock", *words)
+        ours, theirs = os.pipe()
+        process = self.fork_server.start(words, self.folder, self.environ, [theirs, theirs])
+        os.close(theirs)
+        process.stdout = os.fdopen(ours)  # its reader closes it
+        self.processes.append(Running(process))
+        return self.processes[-1]
 
     def start_program(self, *words: str) -> Running:
         """Start any program in the application's folder."""
@@ -83,7 +95,7 @@ class App:
         self.processes.append(Running(popen))
         return self.processes[-1]
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str) -> Completed:
         """Run `python` with these words to its end."""
         return subprocess.run(
             [sys.executable, *words],
@@ -95,9 +107,19 @@ class App:
             timeout=PATIENCE_SECONDS,
         )
 
-    def clock(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def clock(self, *words: str) -> Completed:
         """Run `python -m clock` with these words to its end."""
-        return self.run("-m", "clock", *words)
+        if self.fork_server is None or not self.fork_server.is_as(self.environ):
+            return self.run("-m", "clock", *words)
+        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+            process = self.fork_server.start(words, self.folder, self.environ, [stdout.fileno(), stderr.fileno()])
+            try:
+                code = process.wait(PATIENCE_SECONDS)
+            finally:
+                process.kill()
+            stdout.seek(0)
+            stderr.seek(0)
+            return subprocess.CompletedProcess(process.args, code, stdout.read(), stderr.read())
 
     def living(self) -> list[str]:
         """The processes that live in the application's folder: number and command line."""
@@ -137,10 +159,10 @@ class App:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
+def app(tmp_path: Path, fork_server: ForkServer) -> Iterator[App]:
     """An empty application on an embedded Valkey of its own."""
     environ = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "SMTP_URL")}
-    found = App(tmp_path, {**environ, "PYTHONDONTWRITEBYTECODE": "1"})
+    found = App(tmp_path, {**environ, "PYTHONDONTWRITEBYTECODE": "1"}, fork_server)
     yield found
     found.kill_all()
     found.show_outputs()

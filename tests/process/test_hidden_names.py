@@ -18,6 +18,13 @@ SCRIPTS = Path(sys.executable).parent
 CLOCK_FILE = "from clock import every\nevery(1).seconds.do(print, 'fired').named('fires')\n"
 
 
+@pytest.fixture
+def app(app: App) -> App:
+    """An application whose processes are new interpreters: a fork server has imported some of these modules."""
+    app.fork_server = None
+    return app
+
+
 @pytest.fixture(params=["current folder", "PYTHONPATH"])
 def hiding(app: App, request: pytest.FixtureRequest) -> App:
     """An application with a file of each name, which must not be imported in place of what clock needs."""

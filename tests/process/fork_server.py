@@ -1,0 +1,147 @@
+"""Starts `python -m clock` in a moment: forks a Python that has imported libraries already, but nothing of clock.
+
+Importing the client of Redis takes most of a start, and the tests start some thousand processes. The start itself
+is tested by `App.start_program` and `App.run`, which start a new interpreter.
+
+    python -u fork_server.py SOCKET      the server: answers on the socket with this file descriptor
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+_MOST_BYTES = 1 << 20
+
+
+class ForkServer:
+    """A server of forked processes, and how to reach it."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        program = [sys.executable, "-u", __file__, str(theirs.fileno())]
+        self._server = subprocess.Popen(program, pass_fds=[theirs.fileno()])
+        theirs.close()
+
+    def is_as(self, environ: Mapping[str, str]) -> bool:
+        """Whether an interpreter with this environment would start as the server has."""
+        return _of_interpreter(environ) == _of_interpreter(os.environ)
+
+    def start(
+        self, words: tuple[str, ...], folder: Path, environ: Mapping[str, str], outputs: list[int]
+    ) -> ForkedProcess:
+        """Start `python -m clock` with these words and these files as stdout and stderr."""
+        request = json.dumps({"words": words, "folder": str(folder), "environ": dict(environ)}).encode()
+        socket.send_fds(self._socket, [request], outputs)
+        return ForkedProcess(self, words, int(self._socket.recv(100)))
+
+    def exit_code(self, pid: int) -> int:
+        """The exit code of a process that has ended; minus the signal that has killed it."""
+        self._socket.send(json.dumps({"ended": pid}).encode())
+        return int(self._socket.recv(100))
+
+    def end(self) -> None:
+        """End the server; what it has started goes on."""
+        self._socket.close()
+        self._server.wait()
+
+
+class ForkedProcess:
+    """A process of the fork server, used as one of `subprocess.Popen`."""
+
+    def __init__(self, server: ForkServer, words: tuple[str, ...], pid: int) -> None:
+        self.args, self.pid = ("clock", *words), pid
+        self.stdout: IO[str] | None = None
+        self.returncode: int | None = None
+        self._server = server
+        self._ended = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """The exit code; None: it runs."""
+        return self._wait(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, so many seconds at most. Raises subprocess.TimeoutExpired."""
+        code = self._wait(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, if it runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self.send_signal(signal.SIGTERM)
+
+    def _wait(self, seconds: float | None) -> int | None:
+        if self.returncode is None and select.select([self._ended], [], [], seconds)[0]:
+            os.close(self._ended)
+            self.returncode = self._server.exit_code(self.pid)
+        return self.returncode
+
+
+def _of_interpreter(environ: Mapping[str, str]) -> dict[str, str]:
+    names = [name for name in environ if name.startswith(("PYTHON", "LANG", "LC_"))]
+    return {name: environ[name] for name in names if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def serve(descriptor: int) -> None:
+    """Start processes until the tests close the socket. Returns in each new process, which then runs clock."""
+    tests = socket.socket(fileno=descriptor)
+    while True:
+        text, outputs, *_ = socket.recv_fds(tests, _MOST_BYTES, 2)
+        if not text:
+            sys.exit()
+        request = json.loads(text)
+        if "ended" in request:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["ended"], 0)[1])
+        elif not (answer := os.fork()):
+            tests.close()
+            return become(request, outputs)
+        for output in outputs:
+            os.close(output)
+        tests.send(str(answer).encode())
+
+
+def become(request: dict[str, Any], outputs: list[int]) -> None:
+    """Make this process as a new interpreter would be."""
+    for output, standard, name in zip(outputs, (1, 2), ("stdout", "stderr"), strict=True):
+        os.dup2(output, standard)
+        os.close(output)
+        stream = io.TextIOWrapper(io.FileIO(standard, "w", closefd=False), write_through=True)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environ"])
+    time.tzset()
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.path[0] = request["folder"]
+    sys.argv[:] = ["-m", *request["words"]]
+    sys.orig_argv[:] = [sys.executable, "-u", "-m", "clock", *request["words"]]
+
+
+if __name__ == "__main__":
+    import click  # noqa: F401
+    import redis  # noqa: F401
+
+    serve(int(sys.argv[1]))
+    runpy.run_module("clock", run_name="__main__", alter_sys=True)
