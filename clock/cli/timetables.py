@@ -9,7 +9,7 @@ from clock.config import Config
 from clock.errors import NoEvents
 from clock.import_path import add_application
 from clock.inspection.events.schedules import schedules_in, with_schedules
-from clock.rehearsal.sources import timetable_of
+from clock.rehearsal import sources
 from clock.store import Redis
 from clock.store.server.opening import connected
 from clock.timetable import Timetable
@@ -22,7 +22,7 @@ def load_timetable(config: Config) -> Timetable:
     The application's modules stay importable, for actions that import modules when they run.
     """
     add_application(config.clock_file)
-    return timetable_of(config)
+    return sources.timetable_of(config)
 
 
 def all_events(config: Config, redis: Redis) -> Timetable:
@@ -35,7 +35,8 @@ def timetable_to_run(config: Config) -> Timetable:
 
     Raises DeclarationError; NoEvents if neither the file nor Redis has events; StoreError if Redis is asked.
     """
-    timetable = load_timetable(config)
+    add_application(config.clock_file)
+    timetable = sources.timetable_to_run(config)
     if timetable.is_empty and not patiently(lambda: _has_schedules(config)):
         raise NoEvents(timetable.path)
     make_importable(timetable)

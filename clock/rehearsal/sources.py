@@ -11,6 +11,7 @@ from clock.job.registry import import_jobs, lookup
 from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.store import listing
 from clock.store.ledger import pauses
+from clock.store.ledger.held_pushes import holding
 from clock.store.server.connection import connect
 from clock.timetable import Timetable, load
 
@@ -27,6 +28,15 @@ def load_application(
 
 
 def timetable_of(settings: Config) -> Timetable:
+    """The timetable of the clock file and of the YAML files, to look at. Raises DeclarationError.
+
+    Drops the jobs that the file pushes while it is loaded: only the clock's own start does what the file does.
+    """
+    with holding("", 0, None):
+        return timetable_to_run(settings)
+
+
+def timetable_to_run(settings: Config) -> Timetable:
     """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError."""
     if settings.schedule:
         import_jobs(*settings.require)
