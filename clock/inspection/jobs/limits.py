@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -27,7 +28,7 @@ LATEST = 1e11  # seconds since 1970: a later time is another program's mistake
 class LimitView:
     """A limit: how many jobs hold a place, and how many are blocked.
 
-    `maximum` is None if no job with the limit could be read. `is_set`: it was set by hand. `oldest_at`: when the
+    `maximum` is None if no job with the limit was read. `is_set`: it was set by hand. `oldest_at`: when the
     blocked job that is next was enqueued; None: unknown, or no job is blocked.
     """
 
@@ -39,16 +40,22 @@ class LimitView:
     oldest_at: datetime | None = None
 
 
-def limits(redis: Redis) -> list[LimitView]:
-    """The limits that have holders or blocked jobs, or whose maximum was set by hand. Raises StoreUnavailable."""
+def limits(redis: Redis, shown: int | None = None) -> list[LimitView]:
+    """The limits that have holders or blocked jobs, or whose maximum was set by hand, by name.
+
+    `shown`: the maximum of so many of them is searched in the jobs in progress; None: of all. Raises
+    StoreUnavailable.
+    """
     by_hand = limit_holders.maxima(redis)
     first = {holder.name: holder for holder in limit_holders.holders(redis)}
     names = sorted({*by_hand, *first, *limit_holders.blocked_names(redis)})
     counts, waiting = limit_holders.counts(redis, names), limit_holders.next_blocked(redis, names)
+    maxima = {name: _maxima(one.payload).get(name) for name, one in waiting.items()} | by_hand
+    maxima |= _maxima_of_running(redis, [first[name] for name in names[:shown] if name in first.keys() - maxima])
     return [
         LimitView(
             name,
-            by_hand[name] if name in by_hand else _maximum(redis, name, waiting.get(name), first.get(name)),
+            maxima.get(name),
             held,
             waits,
             is_set=name in by_hand,
@@ -58,18 +65,18 @@ def limits(redis: Redis) -> list[LimitView]:
     ]
 
 
-def _maximum(redis: Redis, name: str, waits: Blocked | None, holder: Holder | None) -> int | None:
-    """The maximum in the payload of a blocked job, or of a holder."""
-    if waits:
-        return _maxima(waits.payload).get(name)
-    jobs = _jobs_with(redis, holder) if holder else iter(())
-    return next((_maxima(payload)[name] for _, payload in jobs), None)
-
-
-def _jobs_with(redis: Redis, holder: Holder) -> Iterator[tuple[str, bytes]]:
-    """The jobs in progress of the holder's worker that have its limit: number and payload."""
-    jobs = limit_holders.jobs_of(redis, holder) if holder.worker else ()
-    return ((number, payload) for number, payload in jobs if holder.name in _maxima(payload))
+def _maxima_of_running(redis: Redis, holders: Iterable[Holder]) -> dict[str, int]:
+    """The maxima in the payloads of running jobs, by name. The jobs of each worker are read once."""
+    names, known = defaultdict[str, set[str]](set), dict[str, int]()
+    for holder in holders:
+        names[holder.worker].add(holder.name)
+    names.pop("", None)  # the job is in a queue
+    for worker, wanted in names.items():
+        for _, payload in limit_holders.jobs_of(redis, worker):
+            known |= {name: maximum for name, maximum in _maxima(payload).items() if name in wanted}
+            if wanted <= known.keys():
+                break
+    return known
 
 
 def _enqueued_at(waits: Blocked | None) -> datetime | None:
@@ -87,8 +94,10 @@ def _places(redis: Redis, name: str) -> Iterator[tuple[str, str]]:
     for holder in limit_holders.holders(redis, name):
         if not holder.worker:
             yield holder.jid, limit_holders.IN_QUEUE
-        for number, payload in _jobs_with(redis, holder):
-            yield found(payload).jid, f"{holder.worker}#{number}"
+        jobs = limit_holders.jobs_of(redis, holder.worker) if holder.worker else ()
+        for number, payload in jobs:
+            if name in _maxima(payload):
+                yield found(payload).jid, f"{holder.worker}#{number}"
 
 
 def blocked_jobs(redis: Redis, name: str, count: int) -> list[FoundJob]:
@@ -166,7 +175,7 @@ def free_lost_holders(redis: Redis, now: datetime) -> int:
 
 def blocked_finding(redis: Redis) -> Iterator[Finding]:
     """Which limits hold jobs back. Raises StoreUnavailable."""
-    full = [view for view in limits(redis) if view.blocked]
+    full = [view for view in limits(redis, shown=0) if view.blocked]
     if full:
         shown = [f"{view.name} ({view.blocked:,} blocked, {view.holders} of {view.maximum} run)" for view in full]
         yield Finding("limits", Grade.GOOD, f"full: {shortened_list(shown)}")

@@ -13,7 +13,7 @@ MOST = 100  # limits on a page
 
 def show(visit: Visit) -> Page:
     """The limits by name, as `clock limits list` shows them."""
-    views = limits(visit.data.redis)
+    views = limits(visit.data.redis, shown=MOST)
     return Page(
         template="blocked",
         title=visit.texts("blocked.title"),

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -23,12 +25,13 @@ from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
 from clock.store.server.connection import translated
-from clock.store.wrong_type import reading
+from clock.store.wrong_type import WrongType, reading, typed
 
 CHECKED_AFTER_MS = 60_000  # the job of a younger holder may be on its way to its queue
 MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
 IN_QUEUE = "queue"  # the place of a job that has its place and was not claimed yet
 MOST_BYTES = 8_000_000  # of a worker's jobs in progress that are read to count them: a few ms
+MOST_JOBS = 1_000  # in progress of one worker that are read to show limits
 ROUNDS = 1_000  # of 100 jobs that one call hands over at most
 
 logger = logging.getLogger("clock.redis")
@@ -243,10 +246,11 @@ def _span(name: str) -> tuple[str, str]:
     return f"[{name}\n", f"({name}\v"
 
 
-def jobs_of(redis: Redis, holder: Holder) -> Iterator[tuple[str, bytes]]:
-    """The jobs in progress of the holder's worker: number and payload. Raises StoreUnavailable."""
-    with translated():
-        for number, entry in redis.hscan_iter(keys.IN_PROGRESS + holder.worker, count=10):
+def jobs_of(redis: Redis, worker: str) -> Iterator[tuple[str, bytes]]:
+    """The jobs in progress of a worker, `MOST_JOBS` at most: number and payload. Raises StoreUnavailable."""
+    key = keys.IN_PROGRESS + worker
+    with suppress(WrongType), typed(key, "hash"):
+        for number, entry in islice(redis.hscan_iter(key, count=10), MOST_JOBS):
             yield text(number), entry.partition(b"\n")[2]
 
 
