@@ -9,7 +9,7 @@ from clock.api.connecting import connected
 from clock.errors import JobError
 from clock.inspection.jobs import limits as found
 from clock.inspection.jobs.limits import LimitView
-from clock.job.flow.limits import LARGEST
+from clock.job.flow.limits import LARGEST, check_name
 from clock.store import Redis
 from clock.store.jobs.flow import limit_holders
 
@@ -32,6 +32,7 @@ class Limits:
 
         Returns how many blocked jobs can run now. Raises JobError.
         """
+        check_name("Limit", name)
         if isinstance(maximum, bool) or not isinstance(maximum, int) or not 0 <= maximum <= LARGEST:
             raise JobError(f"maximum is {maximum!r}; it must be a whole number, 0 to {LARGEST:,}")
         return limit_holders.set_maximum(self._redis, name, maximum)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -93,3 +94,38 @@ def test_a_program_lists_limits_and_sets_their_maximum(redis: Redis) -> None:
 @pytest.mark.parametrize("words", [("show", "crmm"), ("set", "crmm", "1")])
 def test_for_an_unknown_name_the_limits_in_use_are_named(clock: Clock, words: tuple[str, ...]) -> None:
     assert "Limits in use: crm\n" in clock("limits", *words).output
+
+
+@pytest.mark.parametrize("name", ["", "crm\nmail"])
+def test_a_maximum_is_set_for_a_valid_name_only(clock: Clock, redis: Redis, name: str) -> None:
+    result = clock("limits", "set", name, "5")
+
+    assert result.exit_code == 2
+    assert f"Error: Limit: the name is {name!r}; it must be a text of 1 to" in result.output.splitlines()[-1]
+    with pytest.raises(JobError, match="it must be a text of 1 to 200"):
+        Limits(redis=redis).set_maximum(name, 5)
+    assert redis.exists("clock:limits") == 0
+
+
+def test_the_jobs_of_a_worker_are_read_once_for_all_limits(clock: Clock, redis: Redis) -> None:
+    for number in range(40):
+        rules = {"limits": [{"name": f"crm:{number}", "max": number + 1}]}
+        redis.lpush("queue:default", json.dumps({"class": "SyncJob", "args": ["x" * 99], "jid": "a", **rules}))
+    worker = InProgress(redis, "host:1:abc")
+    worker.claim(["default"], 40, done=(), now=SystemClock().now(), expires_seconds=60.0)
+    redis.config_resetstat()
+
+    rows = json.loads(clock("limits", "list", "--json").output)
+
+    assert {row["name"]: row["maximum"] for row in rows} == {f"crm:{n}": n + 1 for n in range(40)}
+    calls: Any = redis.info("commandstats")
+    assert calls["cmdstat_hscan"]["calls"] <= 8
+
+
+@pytest.mark.usefixtures("busy")
+def test_limits_are_listed_although_a_worker_has_no_hash_of_jobs(clock: Clock, redis: Redis) -> None:
+    redis.delete("clock:blocked")
+    redis.set("clock:in_progress:host:1:abc", "x")
+
+    assert clock("limits").output.splitlines()[1].split() == ["crm", "?", "1", "0"]
+    assert clock("limits", "show", "crm").exit_code == 0

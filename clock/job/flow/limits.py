@@ -32,7 +32,7 @@ class Limit:
     maximum: int
 
     def __post_init__(self) -> None:
-        _check_name("Limit", self.name)
+        _check_own_name("Limit", self.name)
         _check_count("Limit: maximum", self.maximum)
 
     def __repr__(self) -> str:
@@ -60,7 +60,7 @@ class Rate:
     weight: int | Callable[..., int] = 1
 
     def __post_init__(self) -> None:
-        _check_name("Rate", self.name)
+        _check_own_name("Rate", self.name)
         _check_count("Rate: count", self.count)
         if isinstance(self.per, bool) or not isinstance(self.per, (timedelta, int, float)) or not self._is_span():
             raise JobError(f"Rate: per is {self.per!r}; it must be a timedelta or seconds, 0.001 to a year")
@@ -177,9 +177,15 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
 
 
-def _check_name(kind: str, name: object) -> None:
-    if not callable(name) and not _is_name(name):
-        raise JobError(f"{kind}: the name is {name!r:.60}; it must be {_NAME}, or a function that returns it")
+def check_name(kind: str, name: object, more: str = "") -> None:
+    """Raises JobError if the name of a rule is invalid. `more`: what else it may be."""
+    if not _is_name(name):
+        raise JobError(f"{kind}: the name is {name!r:.60}; it must be {_NAME}{more}")
+
+
+def _check_own_name(kind: str, name: object) -> None:
+    if not callable(name):
+        check_name(kind, name, ", or a function that returns it")
 
 
 def _check_count(what: str, count: object) -> None:

@@ -12,9 +12,10 @@ from clock.cli.job_arguments import limit_option
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
+from clock.errors import JobError
 from clock.inspection.jobs.limits import LimitView, blocked_jobs, places
 from clock.inspection.jobs.limits import limits as all_limits
-from clock.job.flow.limits import LARGEST
+from clock.job.flow.limits import LARGEST, check_name
 from clock.printable import counted, shortened_list
 from clock.store import Redis
 from clock.store.jobs.flow import limit_holders
@@ -43,7 +44,7 @@ def list_command(limit: int = 100, as_json: bool = False, **options: Any) -> Non
     Example: python -m clock limits list --json
     """
     redis, _ = opened(answering_settings(**options))
-    found = all_limits(redis)
+    found = all_limits(redis, shown=limit)
     if as_json:
         echo_json([asdict(view) for view in found[:limit]])
     elif not found:
@@ -95,8 +96,12 @@ def set_command(name: str, maximum: int, **options: Any) -> None:
     \b
     Example: python -m clock limits set crm 10
     """
+    try:
+        check_name("Limit", name)
+    except JobError as error:
+        raise click.UsageError(str(error)) from None
     redis, _ = opened(answering_settings(**options))
-    in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis))
+    in_use = any(view.name == name and (view.holders or view.blocked) for view in all_limits(redis, shown=0))
     freed = limit_holders.set_maximum(redis, name, maximum)
     echo(f"{name}: at most {counted(maximum, 'job')} at a time; {freed:,} blocked jobs can run now")
     if not in_use:
@@ -118,7 +123,7 @@ def reset_command(name: str, **options: Any) -> None:
 
 
 def _names_in_use(redis: Redis) -> str:
-    names = [view.name for view in all_limits(redis) if view.holders or view.blocked]
+    names = [view.name for view in all_limits(redis, shown=0) if view.holders or view.blocked]
     return f"Limits in use: {shortened_list(names)}" if names else "No limits are in use."
 
 
