@@ -35,8 +35,7 @@ from clock.store.server.sending import Command
 
 LONGEST_NUMBER = 19  # digits; a number of ours has fewer
 
-#: The number of an acknowledged job, the key of the lock that it frees, and its jid. Key and jid '': it has a
-#: batch, or a job that follows it.
+#: The number of an acknowledged job, the key of the lock that it frees, and its jid (for both: `HAS_FOLLOWERS`).
 Freed = tuple[int, str, str]
 #: The numbers of acknowledged jobs that have limits, by the start of their payloads (`limits_text`).
 Limited = dict[bytes, list[int]]

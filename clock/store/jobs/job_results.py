@@ -11,6 +11,9 @@ from clock.store import keys
 from clock.store.invalid_values import text
 from clock.store.wrong_type import reading
 
+#: Instead of a lock (key, jid): the end of the job may push others, as it has a batch or a job that follows it.
+HAS_FOLLOWERS = ("", "")
+
 
 class Kept(NamedTuple):
     """The result of a job that has ended, its jid, and how long it is kept (ms)."""

@@ -53,7 +53,7 @@ class Claims:
     def finish(self, job: Claimed, *frees: tuple[str, str], may_be_limited: bool = True) -> None:
         """Note that a job is done: the next round trip acknowledges it, and frees its locks, each (key, jid).
 
-        ("", ""): it has a batch, or a job that follows it. `may_be_limited`: False if it has no field "limits".
+        A pair may be `HAS_FOLLOWERS`. `may_be_limited`: False if it has no field "limits".
         """
         with self._lock:
             if may_be_limited and LIMITED in job.payload and not job.payload.startswith(ONLY_RATES):

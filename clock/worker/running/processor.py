@@ -38,7 +38,7 @@ from clock.job.run_state import RunState
 from clock.job.types import JobClass
 from clock.log import JobLogContext
 from clock.store import keys
-from clock.store.jobs.job_results import NOTHING_ELSE, Ending
+from clock.store.jobs.job_results import HAS_FOLLOWERS, NOTHING_ELSE, Ending
 from clock.store.jobs.moves import Claimed
 from clock.worker.fetching.fetcher import Fetcher
 from clock.worker.fetching.handoff import Slot
@@ -256,12 +256,12 @@ def _ending(payload: Payload, status: Status, error: BaseException | None) -> En
 
 
 def frees_of(payload: Payload, *, is_done: bool) -> Sequence[tuple[str, str]]:
-    """The locks that an acknowledgement frees, and ("", "") if the job's end may push other jobs."""
+    """The locks that an acknowledgement frees, and `HAS_FOLLOWERS` if the job's end may push other jobs."""
     if payload.keys().isdisjoint(("unique", "bid", "then")):
         return ()
     pairs = [lock_pair(payload)]
     if is_done and ("bid" in payload or "then" in payload):
-        pairs.append(("", ""))
+        pairs.append(HAS_FOLLOWERS)
     return [pair for pair in pairs if pair is not None]
 
 
