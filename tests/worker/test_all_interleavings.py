@@ -373,7 +373,7 @@ BUGS = {
     "a place is not written": ("in_chunks(new, function(...) redis.pcall('ZADD', K.holders, ...) end)", ""),
     "a place is not handed over": ("for name in pairs(ended) do", "for name in pairs({}) do"),
     "a place is kept after its job has started": ("redis.pcall('ZREM', K.reserved, jid) ~= 1", "false"),
-    "a blocked job is lost": ("return hold_back(K, K.blocked, 0, member, now, {})", "return false"),
+    "a blocked job is lost": ("return is_moved(K, K.blocked, 0, member, now, {})", "return true"),
     "a job is put back and stays in progress": ("redis.call('HDEL', KEYS[1], field)", "local _ = field"),
     "a job that is no longer in progress is moved": ("if not entry then return 0 end", "entry = entry or ''"),
     "a failed job keeps its lock": ("if ARGV[6] ~= '' then free_lock", "if false then free_lock"),

@@ -8,11 +8,14 @@
 -- a limit that ran on after their worker was declared dead    KEYS[20], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it counts as dead (ms), without a further heartbeat
--- ARGV[5] how many to acknowledge    ARGV[6], ... their numbers; then how many of them free a lock, and
--- for each of these its number, its lock's key and its jid (key '': its end may push other jobs, and the six keys of
--- batches follow the queues; the jid is now (ms) then); how many groups of further jobs to acknowledge, which have
--- limits, and for each group: the start of their payloads, up to the end of the limits ('': not known), how many, and
--- their numbers; the time by which rates count (ms; '': Redis's); then the names of the queues
+-- ARGV[5], ... one after the other:
+--   how many jobs to acknowledge; their numbers
+--   how many of them free a lock; for each its number, its lock's key and its jid. Key '': the end of the job may push
+--     other jobs; the six keys of batches follow the queues then, and the jid is now (ms)
+--   how many groups of further jobs to acknowledge, which have limits; for each group the start of their payloads up to
+--     the end of the limits ('': not known), how many, and their numbers
+--   the time by which rates count (ms; '': Redis's)
+--   the names of the queues
 -- Returns a flat list: "queue\npayload" for each claimed job; their numbers follow ARGV[2]. Then "\nqueue" for each
 -- queue that is paused, and "\n\n" if there are cancelled jobs; last, after "\n\n\n", the first error of the data of
 -- batches: the jobs concerned stay in progress.

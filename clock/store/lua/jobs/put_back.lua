@@ -43,7 +43,7 @@ for place = 1, #KEYS - 18 do
       if where ~= 'dead' then redis.pcall('SADD', where == 'queue' and KEYS[2] or KEYS[3], name) end
       redis.call('HDEL', KEYS[1], field)
       if ARGV[at + 4] ~= '' then free_lock(KEYS[17], KEYS[18], ARGV[at + 4], ARGV[at + 5]) end
-      if may_have(payload, 'limits') then end_holder(limit_keys(11, KEYS[1]), payload) end
+      if may_have(payload, 'limits') then end_holder(limit_keys(11, KEYS[1]), '\n' .. payload) end
       reply[1] = reply[1] + 1
     end
   end

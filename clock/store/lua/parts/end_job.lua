@@ -4,9 +4,11 @@
 -- and a child of a batch ends. `status` is 'done', 'dead', or another word; 'living': a dead job runs again. `now` is in ms.
 local function end_job(keys, payload, status, now)
   if not may_have(payload, 'bid') and not may_have(payload, 'then') then return end
-  local is_json, job = pcall(cjson.decode, string.match(payload, '^[^{\n]*\n(.*)') or payload)
-  if not is_json then -- a blocked job
-    is_json, job = pcall(cjson.decode, string.match(payload, '[^\n]*$'))
+  local is_json, job = pcall(cjson.decode, payload)
+  for _ = 1, is_json and 0 or 3 do -- so many lines precede the payload of a blocked job
+    payload = string.match(payload, '\n(.*)') or ''
+    is_json, job = pcall(cjson.decode, payload)
+    if is_json then break end
   end
   if not is_json or type(job) ~= 'table' then return end
   redis.call('ZREM', keys.children, '') -- a server whose memory is full refuses commands only before the first write

@@ -1,7 +1,7 @@
 -- Part of every script that calls `earliest_start`. Not a script itself: it has no KEYS[1]. Returns a time in ms.
 --
--- The first instant at which a rate allows a start; not after `now`: it allows one now. A rate is a bucket of `count`
--- tokens that fills up in `per` ms (GCRA); with `window`, the starts of the last `per` ms are counted.
+-- The first instant at which a rate allows a start. If that is not after `now`, it allows a start now. A rate is a bucket
+-- of `count` tokens that fills up in `per` ms (GCRA); with `window`, the starts of the last `per` ms are counted.
 local ROUNDING = 0.01 -- ms: the state has 3 decimals
 local function earliest_start(R, rate, state, now)
   if not rate.window then
