@@ -30,7 +30,15 @@ class Closeable(Protocol):
         """Close it."""
 
 
+class Restartable(Protocol):
+    """An object with a thread or a lock, which a forked child must not wait for."""
+
+    def begin_in_child(self) -> object:
+        """Forget the parent's threads, and replace the locks that they may hold."""
+
+
 _parents_own: WeakSet[Closeable] = WeakSet()
+_restarted: WeakSet[Restartable] = WeakSet()
 
 
 class child_ends_here:  # noqa: N801  # it is used like a function, and a generator would cost more per job
@@ -71,6 +79,11 @@ def close_in_child(owned: Closeable) -> None:
     _parents_own.add(owned)
 
 
+def restart_in_child(owner: Restartable) -> None:
+    """Call `owner.begin_in_child` in every forked child, as long as the owner lives."""
+    _restarted.add(owner)
+
+
 def flush_output() -> None:
     """Write buffered output."""
     for stream in (sys.stdout, sys.stderr):
@@ -99,6 +112,8 @@ def _begin_child() -> None:
         with suppress(OSError):
             owned.close()
     _parents_own.clear()
+    for one in list(_restarted):
+        one.begin_in_child()
 
 
 in_child(_begin_child)

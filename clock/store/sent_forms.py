@@ -10,7 +10,7 @@ from redis import Redis
 from clock.store import keys
 from clock.store.server.connection import translated
 
-KEPT_SECONDS = 24 * 3600  # a form that is older was left open, and its page asks for nothing that happened since
+KEPT_SECONDS = 24 * 3600  # a form that was sent again later than this would act again; nobody waits that long for an answer
 
 
 def claim(redis: Redis, form: str) -> bool:

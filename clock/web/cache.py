@@ -9,6 +9,7 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from clock.clocks import Clock
+from clock.forking import restart_in_child
 
 logger = logging.getLogger("clock.web")
 
@@ -30,6 +31,11 @@ class Cached(Generic[T]):
         self._lock = threading.Lock()
         self._kept: tuple[float, T] | None = None  # guarded by _lock
         self._looking: object = None  # the look of a thread, until it has ended or is forgotten; guarded by _lock
+        restart_in_child(self)
+
+    def begin_in_child(self) -> None:
+        """Forget the parent's look: its thread is not in this process."""
+        self._lock, self._looking = threading.Lock(), None
 
     def get(self) -> T:
         """A result that is at most `seconds` old, or a little older. Raises the errors of `look`."""
@@ -38,10 +44,11 @@ class Cached(Generic[T]):
             if self._kept is None or now - self._kept[0] > self._seconds + self._grace:
                 self._kept = (now, self._look())
             elif now - self._kept[0] > self._seconds and self._looking is None:
-                self._looking = look = object()
+                look = object()
                 threading.Thread(
                     target=self._look_again, args=(look,), name="dashboard reads", daemon=True
                 ).start()
+                self._looking = look  # only if the thread could be started
             return self._kept[1]
 
     def forget(self) -> None:
@@ -71,6 +78,11 @@ class Background(Generic[K, T]):
         self._lock = threading.Lock()
         self._kept: dict[K, tuple[float, T | Exception]] = {}  # guarded by _lock
         self._ended: threading.Event | None = None  # of the computation that runs; guarded by _lock
+        restart_in_child(self)
+
+    def begin_in_child(self) -> None:
+        """Forget the parent's computation: its thread is not in this process."""
+        self._lock, self._ended = threading.Lock(), None
 
     def get(self, key: K, patience_seconds: float) -> T | None:
         """The result for a key; None: it was not computed within the patience. Raises the errors of `compute`."""
@@ -80,9 +92,9 @@ class Background(Generic[K, T]):
                 kept_at, found = self._kept.get(key, (0.0, None))
                 is_fresh = found is not None and self._clock.monotonic() - kept_at <= self._seconds
                 if not is_fresh and self._ended is None:
-                    self._ended = threading.Event()
-                    work = partial(self._run, key, self._ended)
+                    work = partial(self._run, key, begun := threading.Event())
                     threading.Thread(target=work, name="dashboard computes", daemon=True).start()
+                    self._ended = begun  # only if the thread could be started
                 ended = self._ended
             if is_fresh and isinstance(found, Exception):
                 raise found

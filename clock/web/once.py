@@ -29,14 +29,17 @@ def new_form_id() -> str:
 
 
 def carry_out(visit: Visit, act: Callable[[Visit], Response | Page]) -> Response | Page:
-    """The answer of an action, or the way back if its form was sent before. A form without an id always acts."""
+    """The answer of an action, or the way back if its form was sent before. A form without an id always acts.
+
+    If the form was sent before, its action was carried out, is running, or died with its process.
+    """
     form = field(visit, FORM_FIELD)
     if not form:
         return act(visit)
     if not ID.fullmatch(form):
         raise BadInput(visit.texts("bad.form", name=FORM_FIELD))
     if not sent_forms.claim(visit.data.redis, form):
-        return went_back(visit, "sent_twice.1")
+        return went_back(visit, "sent_before.1")
     try:
         return act(visit)
     except StoreError:

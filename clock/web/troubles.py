@@ -6,18 +6,16 @@ hundred. 10,000 events take about a second. Then the thread pauses for 20 times 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clock.clocks import Clock
-
-logger = logging.getLogger("clock.web")
+from clock.forking import restart_in_child
 
 AT_ONCE = 100  # events; this many are read while the page waits
 FRESH_SECONDS = 5.0  # for which a reading of all events is not repeated
-STALE_SECONDS = 60.0  # after a pause in visits of this length, a page shows how much has been read again
+STALE_SECONDS = 60.0  # after a pause in visits of this length, a page shows how many events have been read since
 SHARE = 20  # a reading that took a second is repeated after 20 s
 PATIENCE_SECONDS = 5.0  # for which a page waits for a reading of at most AT_ONCE events
 
@@ -26,11 +24,15 @@ Read = Callable[[Sequence[str]], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Event -> its trouble; `looked` of `total` events have been read."""
+    """Event -> its trouble; `looked` of `total` events have been read.
+
+    `error` ended the last reading, and no later one has succeeded.
+    """
 
     by_name: Mapping[str, str]
     looked: int
     total: int
+    error: Exception | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -48,6 +50,12 @@ class Troubles:
         self._looked = 0  # events read since the first visit, or since a pause in visits; guarded by _lock
         self._repeat_at = 0.0  # monotonic seconds; guarded by _lock
         self._ended: threading.Event | None = None  # of the reading in progress; guarded by _lock
+        self._error: Exception | None = None  # of the last reading that ended; guarded by _lock
+        restart_in_child(self)
+
+    def begin_in_child(self) -> None:
+        """Forget the parent's reading: its thread is not in this process."""
+        self._lock, self._ended = threading.Lock(), None
 
     def get(self, names: Sequence[str], patience_seconds: float = 0.0) -> Found:
         """The troubles that are known. Waits for the reading of all events, but not longer than the patience."""
@@ -55,18 +63,21 @@ class Troubles:
             late_seconds = self._clock.monotonic() - self._repeat_at
             if self._ended is None and late_seconds >= 0:
                 self._looked = 0 if late_seconds > STALE_SECONDS else self._looked
-                self._ended = threading.Event()
-                work = threading.Thread(
-                    target=self._run, args=(names, self._ended), name="dashboard reads events", daemon=True
-                )
-                work.start()
-            ended, is_first = self._ended, self._looked < len(names)
+                self._start(names)
+            ended, is_first = self._ended, self._looked < len(names) or self._error is not None
         if ended and len(names) <= AT_ONCE:
             ended.wait(PATIENCE_SECONDS)
         elif ended and is_first:
             ended.wait(patience_seconds)
         with self._lock:
-            return Found(dict(self._found), min(self._looked, len(names)), len(names))
+            return Found(dict(self._found), min(self._looked, len(names)), len(names), self._error)
+
+    def _start(self, names: Sequence[str]) -> None:
+        ended = threading.Event()
+        threading.Thread(
+            target=self._run, args=(names, ended), name="dashboard reads events", daemon=True
+        ).start()
+        self._ended = ended  # only if the thread could be started; it waits for the lock
 
     def forget(self) -> None:
         """Read the events again at the next call: something was changed."""
@@ -75,17 +86,17 @@ class Troubles:
 
     def _run(self, names: Sequence[str], ended: threading.Event) -> None:
         """One reading of all events; it stops if a change made it stale."""
-        began, looked = self._clock.monotonic(), 0
+        began, looked, failure = self._clock.monotonic(), 0, None
         try:
             while looked < len(names) and self._is_wanted(ended):
                 part = names[looked : looked + AT_ONCE]
                 looked += len(part)
                 self._note(part, self._read(part), looked)
-        except Exception as error:  # noqa: BLE001  # the page's own reads raise it
-            logger.debug("The dashboard could not read which events fail: %s", error)
+        except Exception as error:  # noqa: BLE001  # the page shows it
+            failure = error
         with self._lock:
             if self._ended is ended:
-                now = self._clock.monotonic()
+                now, self._error = self._clock.monotonic(), failure
                 self._ended, self._repeat_at = None, now + max(FRESH_SECONDS, SHARE * (now - began))
                 self._found = {name: self._found[name] for name in names if name in self._found}
         ended.set()

@@ -15,6 +15,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
 from clock.web.actions import bulk
+from clock.web.troubles import Troubles
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
 NOW_SECONDS = NOW.timestamp()
@@ -65,7 +66,7 @@ def test_a_form_that_is_sent_twice_is_carried_out_once_by_all_web_processes(
 
     assert (first.status, second.status) == (303, 303)
     assert jobs == 1
-    assert "This form was sent twice. It was carried out once." in after
+    assert "This form was sent before. Look at the state below before you send it again." in after
     assert redis.llen("queue:default") == 2
     assert [entry.change.what for entry in changes(redis, 5)] == ["fire", "fire"]
 
@@ -80,6 +81,22 @@ def test_the_form_of_an_action_that_failed_may_be_sent_again(ana: Visitor, redis
     assert (refused.status, done.status, unknown.status) == (400, 303, 400)
     assert redis.keys("clock:sent_form:*") == [b"clock:sent_form:" + form["form"].encode()]
     assert 0 < redis.ttl("clock:sent_form:" + form["form"]) <= 86_400
+
+
+def test_a_visitor_without_permissions_writes_nothing_and_starts_no_new_reading(
+    visit: Callable[..., Visitor], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, read = visit(Access("bea")), list[object]()
+    reader.page("/")
+    monkeypatch.setattr(Troubles, "_run", lambda *wanted: read.append(wanted))
+    before = redis.keys()
+
+    chosen = reader.post("/act/display", theme="dark", form="A" * 16)
+    reader.page("/")
+
+    assert chosen.status == 303
+    assert redis.keys() == before
+    assert not read
 
 
 def test_an_event_is_paused_for_an_hour_with_a_reason(ana: Visitor) -> None:

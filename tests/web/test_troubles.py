@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
+import pytest
+from redis import Redis
+
+from clock.inspection.events.event_rows import troubles_of
 from clock.rehearsal.fake_clock import FakeClock
+from clock.store.server.connection import connect
+from clock.timetable import Timetable
+from clock.web import Dashboard, Source
+from clock.web.cache import Background
 from clock.web.troubles import STALE_SECONDS, Troubles
-from tests.web.conftest import NOW
+from tests.web.conftest import EVERYTHING, NOW, Visitor
 
 NAMES = [f"event.{number:03}" for number in range(150)]
 PATIENCE_SECONDS = 60.0
@@ -33,3 +43,58 @@ def test_after_a_pause_in_visits_what_was_read_before_is_not_shown_as_complete()
     assert (after_the_pause.is_complete, after_the_pause.looked) == (False, 0)
     assert at_last.is_complete
     assert at_last.by_name == {NAMES[-1]: "failing"}
+
+
+def test_an_error_of_the_reading_is_shown_until_a_reading_succeeds(
+    redis: Redis, redis_url: str, timetable: Timetable
+) -> None:
+    redis.acl_setuser("blind", enabled=True, nopass=True, keys=["clock:history:*"], commands=["+@all"])
+    blind = connect(redis_url.replace("//", "//blind:any@", 1))
+    source = Source(redis, timetable, FakeClock(NOW))
+    ana = Visitor(Dashboard(source, access=lambda request: EVERYTHING), EVERYTHING)
+    ana.dashboard._data._troubles = Troubles(partial(troubles_of, blind), clock=source.clock)
+
+    failing, front = ana.get("/", state="failing"), ana.text("/")
+    redis.acl_setuser("blind", enabled=True, keys=["*"])
+    ana.dashboard._data.changed()
+    cured = ana.text("/", state="failing")
+    blind.close()
+    redis.acl_deluser("blind")
+
+    assert failing.status == 503
+    assert b"permission" in failing.body
+    assert "The dashboard could not read which events fail:" in front
+    assert "being read" not in front
+    assert "No event matches" in cured
+
+
+def test_a_thread_that_cannot_be_started_is_started_at_the_next_visit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    troubles = Troubles(lambda names: ["failing" for _ in names], clock=FakeClock(NOW))
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(threading.Thread, "start", refuse)
+        troubles.get(NAMES)
+
+    assert troubles.get(NAMES, PATIENCE_SECONDS).is_complete
+
+
+def test_a_forked_child_reads_for_itself() -> None:
+    goes_on, parent = threading.Event(), os.getpid()
+
+    def read(names: Sequence[str]) -> list[str]:
+        assert os.getpid() != parent or goes_on.wait(PATIENCE_SECONDS)
+        return ["" for _ in names]
+
+    troubles = Troubles(read, clock=FakeClock(NOW))
+    computed = Background(lambda key: read([key]), 60.0, clock=FakeClock(NOW))
+    troubles.get(NAMES)
+    computed.get("a", 0.0)
+    child = os.fork()
+    if not child:
+        is_read = troubles.get(NAMES, 20.0).is_complete and computed.get("a", 20.0) is not None
+        os._exit(0 if is_read else 1)
+    goes_on.set()
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -41,7 +41,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`permission` None: each visitor may do it.
+    """`permission` None: each visitor may do it, so it writes nothing to Redis.
 
     `do` gets a visit whose form comes from a page of the dashboard.
     """

@@ -136,8 +136,13 @@ def _in_trouble(names: Sequence[str], troubles: Found, kind: str) -> list[str]:
 
 
 def _failing(visit: Visit, names: Sequence[str], first: int) -> Listed:
-    """The events that fail, by name: all of them as soon as all events have been read."""
+    """The events that fail, by name: all of them as soon as all events have been read.
+
+    Raises the error that ended the reading.
+    """
     troubles = visit.data.troubles()
+    if troubles.error:
+        raise troubles.error
     failing = _in_trouble(names, troubles, FAILING)
     following = first + EVENTS_ON_A_PAGE
     rows = [row for row in visit.data.events(failing[first:following], visit.now, STRIP) if row.is_failing]
