@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TextIO
 
 from clock.forking import in_child
-from clock.printable import printable
+from clock.printable import as_json_value, printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 MOST_GATHERED = 500  # lines
@@ -292,10 +292,10 @@ class JsonFormatter(logging.Formatter):
 def _dumped(line: dict[str, object]) -> str:
     """The line as JSON in ASCII, so it is valid JSON in every encoding.
 
-    A field that JSON does not support is written as text, so the line is not lost.
+    An instant is written as in RFC 3339, other fields that JSON does not support as text, so the line is not lost.
     """
     try:
-        return json.dumps(line, default=str, allow_nan=False)
+        return json.dumps(line, default=as_json_value, allow_nan=False)
     except Exception:  # noqa: BLE001  # keys that are not text, a value that contains itself, a broken __str__
         return json.dumps(
             {name: value if isinstance(value, str) else _text(value) for name, value in line.items()}

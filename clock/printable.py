@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 
 #: Characters that are escaped: control characters (C0, DEL and C1, which start escape sequences), U+2028 and
@@ -28,6 +29,15 @@ def printable(value: object) -> str:
     if text.isprintable():  # the usual case
         return text
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def as_json_value(value: object) -> str:
+    """The form in JSON of a value that JSON lacks: an instant as in RFC 3339, others as text. For `json.dumps`.
+
+    >>> as_json_value(datetime.fromisoformat("2026-11-29 13:02:00+00:00")), as_json_value(1j)
+    ('2026-11-29T13:02:00+00:00', '1j')
+    """
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def counted(number: int, noun: str) -> str:

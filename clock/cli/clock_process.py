@@ -70,7 +70,7 @@ def clock_process(
     It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
     clock = patiently(lambda: redis_clock(redis))
-    timetable = with_schedules(_with_definitions(timetable, clock), redis, config.require)
+    timetable = with_schedules(_with_definitions(timetable, clock), redis, config.require, runs=True)
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,

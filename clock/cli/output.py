@@ -20,7 +20,7 @@ from unicodedata import east_asian_width
 import click
 from click.formatting import wrap_text
 
-from clock.printable import UNPRINTABLE, printable
+from clock.printable import UNPRINTABLE, as_json_value, printable
 
 LONGEST = 400  # characters of a value in a list on a terminal; `show` and `--json` give the whole value
 ENDLESS = 1_000_000  # columns of an output that is not a terminal: its lines are not wrapped
@@ -110,9 +110,9 @@ def echo_as_is(text: str) -> None:
 
 
 def echo_json(value: object, *, indent: int = 2) -> None:
-    """Write `value` as JSON; a value without a form in JSON is written as text."""
+    """Write `value` as JSON: instants as in RFC 3339, other values that JSON lacks as text."""
     is_utf8 = answers().encoding.lower() == "utf-8"
-    text = json.dumps(value, ensure_ascii=not is_utf8, indent=indent, default=str)
+    text = json.dumps(value, ensure_ascii=not is_utf8, indent=indent, default=as_json_value)
     lines = (UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n"))
     click.echo("\n".join(lines), file=answers())
 

@@ -16,6 +16,7 @@ from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, Unkn
 from clock.forking import child_ends_here
 from clock.import_path import clash
 from clock.job.types import JobClass
+from clock.store.ledger.held_pushes import holding
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -64,6 +65,15 @@ def import_jobs(*paths: Path, root: Path | None = None) -> list[str]:
     """
     root = (root or Path.cwd()).resolve()
     return [name for path in paths for name in _import_all(root / path, root)]
+
+
+def look_at_jobs(*paths: Path) -> None:
+    """Import the modules at `paths` as `import_jobs` does, but drop the jobs that they push while imported.
+
+    For commands that only look at an application. Raises ConfigurationError.
+    """
+    with holding("", 0, None):
+        import_jobs(*paths)
 
 
 def _import_all(path: Path, root: Path) -> list[str]:

@@ -30,7 +30,7 @@ def load_application(
 def timetable_of(settings: Config) -> Timetable:
     """The timetable of the clock file and of the YAML files, to look at. Raises DeclarationError.
 
-    Drops the jobs that the file pushes while it is loaded: only the clock's own start does what the file does.
+    Drops the jobs that the file pushes while it is loaded. Only the start of a clock pushes them.
     """
     with holding("", 0, None):
         return timetable_to_run(settings)

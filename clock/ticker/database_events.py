@@ -144,9 +144,11 @@ class DatabaseEvents:
                     return
                 rows = list(self._yielding.among(synced.load()))
         except BaseException as error:  # noqa: BLE001  # the user's code must not end the thread
-            run_event.report(
-                self._timetable, error, f"{synced.source}: could not reload events; keeping the current ones"
-            )
+            if isinstance(error, StoreError):  # the problem is logged, once
+                run_event.call_error_handlers(self._timetable, error)
+            else:
+                what = f"{synced.source}: could not reload events; keeping the current ones"
+                run_event.report(self._timetable, error, what)
             source.part.found(_unreadable(synced, error))
             if not source.is_loaded and source.last:
                 self._take_over(source, source.last)
@@ -231,10 +233,11 @@ class DatabaseEvents:
 
 
 def _unreadable(synced: SyncedEvents, error: BaseException) -> Problem:
-    cure = "" if isinstance(error, StoreError) else " Check the database."  # an error of Redis contains its cure
+    is_redis = isinstance(error, StoreError)
+    place, cure = ("Redis", "") if is_redis else ("the database", " Check the database.")  # Redis's has its cure
     return Problem(
         f"rows:{synced.source}",
-        f"{synced.source}: could not reload events from the database; keeping the current ones: "
+        f"{synced.source}: could not reload events from {place}; keeping the current ones: "
         f"{type(error).__name__}: {message_of(error).rstrip('.')}.{cure} "
         f"The clock retries every {synced.every.total_seconds():g} s.",
     )

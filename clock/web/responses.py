@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from math import isfinite
 
+from clock.printable import as_json_value
 from clock.web.request import Request, Response
 
 SMALLEST_COMPRESSED = 1_000  # bytes; less is not worth it
@@ -30,11 +31,11 @@ HEADERS = {
 
 
 def as_json(value: object, status: int = 200) -> Response:
-    """A JSON response; a value without a form in JSON is written as text, infinity as null."""
+    """A JSON response; instants as in RFC 3339, other values that JSON lacks as text, infinity as null."""
     try:
-        text = json.dumps(value, default=str, allow_nan=False)
+        text = json.dumps(value, default=as_json_value, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(json.loads(json.dumps(value, default=str))))
+        text = json.dumps(_finite(json.loads(json.dumps(value, default=as_json_value))))
     return Response(text.encode(), status, "application/json")
 
 

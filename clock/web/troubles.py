@@ -74,9 +74,7 @@ class Troubles:
 
     def _start(self, names: Sequence[str]) -> None:
         ended = threading.Event()
-        threading.Thread(
-            target=self._run, args=(names, ended), name="dashboard reads events", daemon=True
-        ).start()
+        threading.Thread(target=self._run, args=(names, ended), name="dashboard reads events", daemon=True).start()
         self._ended = ended  # only if the thread could be started; it waits for the lock
 
     def forget(self) -> None:

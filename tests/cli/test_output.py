@@ -1,6 +1,9 @@
+import json
+from datetime import UTC, datetime
+
 import pytest
 
-from clock.cli.output import table
+from clock.cli.output import echo_json, table
 from clock.printable import duration
 
 
@@ -54,3 +57,9 @@ def test_what_a_terminal_would_obey_is_not_written_to_it() -> None:
 )
 def test_a_duration_is_told_in_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_an_instant_in_json_has_the_form_of_rfc_3339(capsys: pytest.CaptureFixture[str]) -> None:
+    echo_json({"since": datetime(2026, 11, 29, 13, 2, 48, tzinfo=UTC)})
+
+    assert json.loads(capsys.readouterr().out) == {"since": "2026-11-29T13:02:48+00:00"}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis
 
+from clock.errors import StoreUnavailable
 from clock.job.push.client import using_clock
 from clock.store import listing
 from clock.store.ledger.ledger import RedisLedger
@@ -181,6 +182,28 @@ def test_a_source_that_fails_leaves_its_events_as_they_were(
 
     assert fired(redis) == [("hourly", "06:00")]
     assert jobs.ran == ["no database"]
+
+
+def test_a_redis_fault_of_a_source_is_logged_once_and_names_redis(
+    begin: Begin,
+    rows: Rows,
+    fake_clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> Rows:
+        raise StoreUnavailable("Redis does not answer")
+
+    ticker = begin()
+    monkeypatch.setattr(jobs, "find_rows", fail)
+    caplog.clear()
+
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert {error.name for error in errors} == {"clock.problems"}
+    assert "could not reload events from Redis" in errors[0].getMessage()
+    assert "Redis does not answer" in jobs.ran[0]
 
 
 def stand_by(ticker: Ticker, leading: list[bool]) -> None:

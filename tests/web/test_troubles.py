@@ -73,9 +73,10 @@ def test_a_thread_that_cannot_be_started_is_started_at_the_next_visit(monkeypatc
         raise RuntimeError("can't start new thread")
 
     troubles = Troubles(lambda names: ["failing" for _ in names], clock=FakeClock(NOW))
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        troubles.get(NAMES)
+        with pytest.raises(RuntimeError):
+            troubles.get(NAMES)
 
     assert troubles.get(NAMES, PATIENCE_SECONDS).is_complete
 

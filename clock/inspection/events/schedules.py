@@ -31,16 +31,17 @@ def schedules_in(redis: Redis) -> Sequence[StoredSchedule]:
     return schedules.read(redis)
 
 
-def with_schedules(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
+def with_schedules(
+    timetable: Timetable, redis: Redis, require: Sequence[Path] = (), *, runs: bool = False
+) -> Timetable:
     """The timetable with one more source of events: the schedules in Redis. Nothing is read yet.
 
-    `require`: the folders of jobs, imported if there is a schedule.
+    `require`: the folders of jobs, imported if there is a schedule. Jobs that these modules push while they are
+    imported are dropped, unless the timetable `runs`.
     """
     others = [synced for synced in timetable.synced if synced.source != SOURCE]
-    return replace(
-        timetable,
-        synced=[*others, _source(partial(_rows, redis, tuple(require)), partial(schedules.version, redis))],
-    )
+    rows = partial(_rows, redis, tuple(require), runs=runs)
+    return replace(timetable, synced=[*others, _source(rows, partial(schedules.version, redis))])
 
 
 def with_stored_events(timetable: Timetable, redis: Redis, require: Sequence[Path] = ()) -> Timetable:
@@ -97,10 +98,10 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _rows(redis: Redis, require: tuple[Path, ...]) -> list[dict[str, Any]]:
+def _rows(redis: Redis, require: tuple[Path, ...], *, runs: bool = False) -> list[dict[str, Any]]:
     stored = schedules.read(redis)
     if stored and require:
-        _imported(require)
+        _imported(require, runs)
     return [_row(schedule) for schedule in stored]
 
 
@@ -115,8 +116,9 @@ def _first_run(fields: Mapping[str, Any]) -> dict[str, bool]:
 
 
 @cache
-def _imported(require: tuple[Path, ...]) -> None:
-    registry.import_jobs(*(path for path in require if path.exists()))
+def _imported(require: tuple[Path, ...], runs: bool) -> None:
+    bring_in = registry.import_jobs if runs else registry.look_at_jobs
+    bring_in(*(path for path in require if path.exists()))
 
 
 def _check_known(name: str) -> None:

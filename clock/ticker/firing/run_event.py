@@ -180,6 +180,11 @@ def report(
     """
     shown = None if isinstance(error, ConfigurationError) else error
     logger.error("%s: %s: %s", what, type(error).__name__, message_of(error), exc_info=shown, extra=about)
+    call_error_handlers(timetable, error)
+
+
+def call_error_handlers(timetable: Timetable, error: BaseException) -> None:
+    """Pass an error to the error handlers of the clock file. An error of theirs is logged."""
     for handler in timetable.error_handlers:
         try:
             with child_ends_here():

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from markupsafe import Markup, escape
 
 WIDTH, BOTTOM = 960, 140
 TIMES = 8  # at most, below the chart; every second one is hidden in a small window
-#: seconds between the times below: whole minutes, hours or days
-STEPS = (*(300, 600, 900, 1_800, 3_600, 7_200), *(10_800, 21_600, 43_200, 86_400, 172_800, 604_800))
+MOST_WITH_TIMES = 2  # days; a longer chart has days below it
+STEPS = (300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600)  # seconds between the times below
+DAY_STEPS = (1, 2, 7)
 DAY = 86_400
 
 
@@ -63,16 +64,34 @@ def _lines(stretch: Stretch) -> str:
 
 
 def _times(stretch: Stretch) -> str:
-    """Whole hours, or days, on the clock of the zone."""
+    """Times of day, or days if the chart shows several, on the clock of the zone."""
+    found = _days(stretch) if stretch.seconds > MOST_WITH_TIMES * DAY else _times_of_day(stretch)
+    return "".join(
+        _text(stretch.place(at), text, is_hidden=place % 2 == 1) for place, (at, text) in enumerate(found)
+    )
+
+
+def _text(place: float, text: str, *, is_hidden: bool) -> str:
+    anchor = "start" if place < 0.03 else "end" if place > 0.97 else "middle"
+    hidden = ' class="hide-small"' if is_hidden else ""
+    return f'<text x="{100 * place:.2f}%" y="13" text-anchor="{anchor}"{hidden}>{text}</text>'
+
+
+def _times_of_day(stretch: Stretch) -> Iterator[tuple[datetime, str]]:
     step = next((step for step in STEPS if stretch.seconds / step <= TIMES), STEPS[-1])
     shift = (stretch.first.astimezone(stretch.zone).utcoffset() or timedelta(0)).total_seconds()
     begin = -(-(stretch.first.timestamp() + shift) // step) * step - shift
-    form, texts = "%a %d" if stretch.seconds > 2 * DAY else "%H:%M", list[str]()
     while begin <= stretch.last.timestamp():
         at = datetime.fromtimestamp(begin, stretch.zone)
-        part = stretch.place(at)
-        anchor = "start" if part < 0.03 else "end" if part > 0.97 else "middle"
-        hidden = ' class="hide-small"' if len(texts) % 2 else ""
-        texts.append(f'<text x="{100 * part:.2f}%" y="13" text-anchor="{anchor}"{hidden}>{at:{form}}</text>')
+        yield at, f"{at:%H:%M}"
         begin += step
-    return "".join(texts)
+
+
+def _days(stretch: Stretch) -> Iterator[tuple[datetime, str]]:
+    """The midnights of the zone: every day, every second one, or every Monday."""
+    step = next((step for step in DAY_STEPS if stretch.seconds / DAY / step <= TIMES), DAY_STEPS[-1])
+    first, last = (at.astimezone(stretch.zone).date().toordinal() for at in (stretch.first, stretch.last))
+    for day in map(date.fromordinal, range(first, last + 1)):
+        at = datetime.combine(day, time(), stretch.zone).astimezone(UTC)
+        if at >= stretch.first and (day.toordinal() - 1) % step == 0:  # day 1 is a Monday
+            yield at, f"{day:%a %d}"

@@ -17,7 +17,7 @@ from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
 from clock.config import Config, file_used, load_config
 from clock.errors import DeclarationError
-from clock.job.registry import import_jobs
+from clock.job.registry import look_at_jobs
 from clock.lint.against.stored_events import stored_events, stored_schedules
 from clock.lint.against.stored_jobs import stored_jobs
 from clock.lint.rules import Finding, Look, differs, findings
@@ -70,7 +70,7 @@ def _stored(url: str, clock_file: Path, config: Path | None) -> list[Finding]:
     settings = replace(settings, redis=url, redis_source="the option --against")
     timetable = load_timetable(settings)
     missing = _missing_by_default(settings)
-    import_jobs(*(path for path in settings.require if path not in missing))
+    look_at_jobs(*(path for path in settings.require if path not in missing))
     redis = connected(settings)
     names = {name for name, _ in (*settings.queues, *(q for one in settings.capsules for q in one.queues))}
     found = [*stored_jobs(redis, names if file_used(config) else None)]

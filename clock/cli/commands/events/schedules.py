@@ -19,7 +19,7 @@ from clock.cli.timetables import timetable_if_any
 from clock.config import Config
 from clock.errors import ClockError, ConfigurationError
 from clock.import_path import add_application
-from clock.job.registry import import_jobs
+from clock.job.registry import look_at_jobs
 from clock.timetable.clock_file.zones.zone_names import find_zone
 
 
@@ -84,7 +84,7 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     config = answering_settings(**options)
     add_application(config.clock_file)
     timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
-    import_jobs(*(path for path in config.require if path.exists()))
+    look_at_jobs(*(path for path in config.require if path.exists()))
     writer = _writer(config)
     change = writer.preview(name, job=job, **fields)
     made = None if dry_run else writer.put(name, job=job, version=version, **fields)

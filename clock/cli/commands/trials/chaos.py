@@ -13,7 +13,7 @@ from clock.cli.timetables import load_timetable
 from clock.cli.trials.chaos import Chaos, ChaosPlan, ChaosReport
 from clock.cli.trials.scratch import scratch
 from clock.config import Config, load_config
-from clock.job.registry import import_jobs
+from clock.job.registry import look_at_jobs
 from clock.printable import counted
 
 
@@ -48,7 +48,7 @@ def chaos(
     answering()
     settings = load_config({"clock_file": clock_file}, file=config)
     timetable = load_timetable(settings)
-    import_jobs(*(path for path in settings.require if path.exists()))
+    look_at_jobs(*(path for path in settings.require if path.exists()))
     plan = _plan(settings, minutes * 60, secrets.randbelow(10_000) if seed is None else seed)
     log = (lambda line: echo("  ", line)) if verbose and not as_json else (lambda line: None)
     with scratch() as place:

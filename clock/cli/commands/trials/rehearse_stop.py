@@ -17,7 +17,7 @@ from clock.cli.trials.stop_rehearsal import StopRehearsal
 from clock.config import load_config
 from clock.errors import ConfigurationError
 from clock.import_path import add_application
-from clock.job.registry import import_jobs, knows, lookup, names
+from clock.job.registry import knows, look_at_jobs, lookup, names
 
 
 @click.command("rehearse-stop")
@@ -58,7 +58,7 @@ def rehearse_stop_command(
     settings = load_config({}, file=config)
     add_application(settings.clock_file)
     require = [path for path in settings.require if path.exists()]
-    import_jobs(*require)
+    look_at_jobs(*require)
     if not knows(job):
         near = get_close_matches(job, names(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else f" under {', '.join(map(str, settings.require))}"
