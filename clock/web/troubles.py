@@ -63,7 +63,7 @@ class Troubles:
             late_seconds = self._clock.monotonic() - self._repeat_at
             if self._ended is None and late_seconds >= 0:
                 self._looked = 0 if late_seconds > STALE_SECONDS else self._looked
-                self._start(names)
+                self._ended = self._begin(names)  # the thread waits for the lock
             ended, is_first = self._ended, self._looked < len(names) or self._error is not None
         if ended and len(names) <= AT_ONCE:
             ended.wait(PATIENCE_SECONDS)
@@ -72,10 +72,10 @@ class Troubles:
         with self._lock:
             return Found(dict(self._found), min(self._looked, len(names)), len(names), self._error)
 
-    def _start(self, names: Sequence[str]) -> None:
+    def _begin(self, names: Sequence[str]) -> threading.Event:
         ended = threading.Event()
         threading.Thread(target=self._run, args=(names, ended), name="dashboard reads events", daemon=True).start()
-        self._ended = ended  # only if the thread could be started; it waits for the lock
+        return ended
 
     def forget(self) -> None:
         """Read the events again at the next call: something was changed."""
