@@ -10,9 +10,7 @@ from redis import Redis
 from clock.store import keys
 from clock.store.server.connection import translated
 
-KEPT_SECONDS = (
-    24 * 3600
-)  # a form that was sent again later than this would act again; nobody waits that long for an answer
+KEPT_SECONDS = 24 * 3600  # a form that is sent again after this time acts again
 
 
 def claim(redis: Redis, form: str) -> bool:
