@@ -203,7 +203,7 @@ def test_a_redis_fault_of_a_source_is_logged_once_and_names_redis(
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert {error.name for error in errors} == {"clock.problems"}
     assert "could not reload events from Redis" in errors[0].getMessage()
-    assert "Redis does not answer" in jobs.ran[0]
+    assert "Redis does not answer" in str(jobs.ran[0])
 
 
 def stand_by(ticker: Ticker, leading: list[bool]) -> None:

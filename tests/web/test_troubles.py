@@ -89,7 +89,7 @@ def test_a_forked_child_reads_for_itself() -> None:
         return ["" for _ in names]
 
     troubles = Troubles(read, clock=FakeClock(NOW))
-    computed = Background(lambda key: read([key]), 60.0, clock=FakeClock(NOW))
+    computed: Background[str, list[str]] = Background(lambda key: read([key]), 60.0, clock=FakeClock(NOW))
     troubles.get(NAMES)
     computed.get("a", 0.0)
     child = os.fork()
