@@ -43,8 +43,8 @@ lowest: .venv/dev ## The everyday tests with the lowest versions that pyproject.
 pythons: .venv/dev ## The everyday tests with the other supported Pythons on this machine
 	@.ci/test_versions pythons "$(OF_VERSIONS)"
 
-thorough: .venv/dev ## The time rules on eight times as many examples, and on each night of each zone
-	CLOCK_EXAMPLES=many $(PYTEST) tests/timetable
+thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, the long faults of workers
+	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/rehearsal tests/worker tests/process/test_worker_faults.py
 
 mutants: .venv/dev ## Change the code, and see whether its tests fail: make mutants FILES=clock/ticker/release.py
 	@$(BIN)/python .ci/mutants $(FILES)

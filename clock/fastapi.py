@@ -18,9 +18,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ParamSpec, Protocol
 
+from clock.config import add_to_application
 from clock.errors import StoreUnavailable
 from clock.job.push.job_methods import Performs
-from clock.store.server.application import check_url, use_settings
+from clock.store.server.application import check_url
 from clock.store.server.connection import default
 
 P = ParamSpec("P")
@@ -51,7 +52,7 @@ def clock_lifespan(
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[None]:
         if redis is not None:
-            use_settings({"redis": redis}, SOURCE)
+            add_to_application("redis", redis, SOURCE)
         connection: Any = None
         try:
             connection = await asyncio.to_thread(default)

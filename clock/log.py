@@ -141,11 +141,11 @@ class _Own(logging.Handler):
 
 
 class _Stream(logging.StreamHandler[TextIO], _Own):
-    """Writes records, and lines that need none. It gathers lines of short jobs: one system call writes many."""
+    """Writes records, and lines without a record. It gathers lines of short jobs: one system call writes many."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self.gathered: list[str] = []  # its methods are atomic; removed from under the handler's lock
+        self.gathered: list[str] = []  # lines are removed only with the handler's lock
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Skip a line that cannot be written, because of a full disk or a closed pipe: work continues."""
@@ -169,14 +169,13 @@ class _Stream(logging.StreamHandler[TextIO], _Own):
             self.write_gathered()
 
     def write_gathered(self) -> None:
-        """Write the gathered lines."""
-        if not self.gathered:
-            return
+        """Write the gathered lines; waits for those that another thread writes."""
         with self.lock or nullcontext():
             lines = self.gathered[:]
             del self.gathered[: len(lines)]
             try:
-                self._write(lines)
+                if lines:
+                    self._write(lines)
             except UnicodeEncodeError:  # of one line
                 for line in lines:
                     self._write([line])

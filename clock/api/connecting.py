@@ -8,6 +8,7 @@ from datetime import datetime
 
 from clock.clocks import from_ms
 from clock.job.push.client import now
+from clock.job.push.filling import filled_in
 from clock.store import Redis
 from clock.store.ledger.held_pushes import holding_in
 from clock.store.server.connection import connect as open_connection
@@ -23,9 +24,10 @@ def via(redis: Redis) -> Iterator[None]:
 
     It applies to the thread or task that runs the block, and to tasks that the block starts. Threads that the
     block starts push to the process's own Redis. Objects of this API in the block use the other Redis, too. In
-    an action of an event, such jobs are pushed at once; they are not part of the run.
+    an action of an event, such jobs are pushed at once; they are not part of the run. In the block of a batch,
+    they do not belong to the batch, which the other Redis does not know.
     """
-    with route(redis), holding_in(None):
+    with route(redis), holding_in(None), filled_in(None):
         yield
 
 

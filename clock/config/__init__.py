@@ -1,4 +1,4 @@
-from clock.config.application import refuse_application, use_application
+from clock.config.application import add_to_application, refuse_application, use_application
 from clock.config.declared import Declared
 from clock.config.found import Found
 from clock.config.load import (
@@ -21,6 +21,7 @@ __all__ = [
     "Declared",
     "Found",
     "Setting",
+    "add_to_application",
     "environment",
     "file_used",
     "found_of_process",

@@ -41,6 +41,12 @@ def use_application(
     return {name: found[name].value for name in own if name in found}
 
 
+def add_to_application(name: str, value: object, source: str) -> None:
+    """Set one more setting of the loaded application; the others stay. Raises ConfigurationError."""
+    global _found
+    _found = {**_found, name: _checked(name, value, source, None)}
+
+
 def refuse_application(error: ConfigurationError) -> None:
     """Make each later use of a setting raise this error, until `use_application` succeeds.
 

@@ -32,6 +32,7 @@ class TracedPushes(ToRedis):
     """The carrier of an application that runs, measured."""
 
     def __init__(self, tracer: Tracer, duration: Histogram, *, is_off: Callable[[], bool]) -> None:
+        super().__init__()
         self._tracer = tracer
         self._duration = duration
         self._is_off = is_off

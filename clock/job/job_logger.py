@@ -21,7 +21,13 @@ def job_logger(payload: Mapping[str, object]) -> logging.Logger:
 
 @cache
 def _logger_from(level: int) -> logging.Logger:
-    """A logger with this level, and the name and handlers of the jobs' logger."""
-    found = logging.Logger(logger.name, level)
-    found.parent = logger
+    """A logger with this level, and the name, filters and handlers of the jobs' logger."""
+    found = _LoggerOfLevel(logger.name, level)
+    found.parent, found.filters = logger, logger.filters
     return found
+
+
+class _LoggerOfLevel(logging.Logger):
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
+        """Whether it logs records of this level. Nothing is kept: `logging.disable` does not know this logger."""
+        return level >= self.level and level > self.manager.disable

@@ -53,7 +53,10 @@ class Senders:
     def put(self, report: Report) -> None:
         """Send a report to all providers, later, and call the listeners. Returns at once."""
         for listener in listeners:
-            listener(report)
+            try:
+                listener(report)
+            except Exception:
+                logger.exception("A listener of monitors failed; no other report is affected")
         for sender in self._senders:
             sender.put(report)
 

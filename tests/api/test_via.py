@@ -78,6 +78,15 @@ def test_a_job_for_another_redis_is_no_part_of_a_firing(redis: Redis, other: Red
     assert counts(redis, other) == (0, 1)
 
 
+def test_a_job_of_the_block_does_not_belong_to_the_batch_around_it(redis: Redis, other: Redis) -> None:
+    with Batch(), api.via(other):
+        RouteJob.perform_async()
+
+    assert counts(redis, other) == (0, 1)
+    payload = other.lindex("queue:default", 0)
+    assert b'"bid"' not in payload  # type: ignore[operator]  # bytes
+
+
 def test_a_test_that_fakes_pushes_collects_them_too(redis: Redis, other: Redis) -> None:
     with testing.fake(), api.via(other):
         RouteJob.perform_async()

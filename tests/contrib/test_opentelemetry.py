@@ -1,5 +1,6 @@
 """The instrumentation with the real SDK. `golden_traces.txt` has the traces of some typical runs."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -216,6 +217,18 @@ def test_the_push_of_many_jobs_is_a_span_with_links_to_the_jobs(telemetry: Telem
     linked = {link.context.span_id for link in sent.links}
     assert len(linked) == MOST_LINKS
     assert linked <= {span.context.span_id for span in created}
+
+
+def test_awaited_pushes_are_measured_too(telemetry: Telemetry, redis: Redis) -> None:
+    async def push() -> None:
+        await PackBoxJob.aperform_async()
+        await PackBoxJob.aperform_bulk([["done"]] * 2_000)
+
+    asyncio.run(push())
+
+    assert redis.llen("queue:default") == 2_001
+    [done] = telemetry.points("messaging.client.operation.duration")
+    assert done.count == 2
 
 
 def test_how_long_pushes_take_is_measured_with_their_errors(telemetry: Telemetry, redis: Redis) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from clock import Job
 from clock.errors import StoreError, StoreUnavailable
 from clock.store.server.connection import connect, using_default
-from clock.store.server.loop_link import OFTEN, LoopLink, opened
+from clock.store.server.loop_link import OFTEN, LoopLink, LoopLinks, opened
 
 QUEUE = "queue:default"
 
@@ -186,3 +187,31 @@ def test_a_server_that_answers_nonsense_ends_the_connection(redis: Redis, ours: 
         return StoreUnavailable
 
     asyncio.run(body())
+
+
+def test_pushes_by_threads_replace_no_connection_that_is_usable(ours: Redis) -> None:
+    async def body() -> None:
+        links = LoopLinks()
+        first, second = opened(ours), opened(ours)
+        links.use(first)
+
+        assert not any(links.is_due(ours) for _ in range(2 * OFTEN))
+        links.use(second)  # it was opened when the first one was, too
+
+        assert first is not None
+        assert links.usable(ours) is first
+        assert second is not None
+        assert second.is_lost
+        first.lose(RedisConnectionError("the test is over"))
+        assert [links.is_due(ours) for _ in range(OFTEN)] == [False] * (OFTEN - 1) + [True]
+
+    asyncio.run(body())
+
+
+def test_a_loop_gets_no_connection_for_durable_pushes(redis_url: str) -> None:
+    async def body(durable: Redis) -> bool:
+        links = LoopLinks()
+        return any(links.is_due(durable) for _ in range(2 * OFTEN))
+
+    with closing(connect(redis_url, durable=1, is_application=True)) as durable:
+        assert not asyncio.run(body(durable))

@@ -277,6 +277,19 @@ def test_client_middleware_stops_a_push_by_returning_false(redis: Redis) -> None
     assert jids[1] == ""
 
 
+@pytest.mark.parametrize("awaited", [False, True])
+def test_nothing_is_pushed_where_client_middleware_stops_all_jobs(redis: Redis, awaited: bool) -> None:
+    @client_middleware.add
+    def stop(job: type[Job], payload: Payload, queue: str) -> bool:
+        return False
+
+    many = [["no"]] * 3
+    jids = asyncio.run(ShowStepsJob.aperform_bulk(many)) if awaited else ShowStepsJob.perform_bulk(many)
+
+    assert jids == ["", "", ""]
+    assert redis.keys("*") == []
+
+
 def test_client_middleware_may_push_by_itself_also_while_many_are_pushed_on_one_connection(
     redis: Redis, redis_url: str
 ) -> None:

@@ -19,9 +19,10 @@ from clock.errors import ConfigurationError, DeclarationError
 from clock.monitors.clock_reports import clock_reports
 from clock.monitors.job_reports import report_jobs
 from clock.monitors.providers import Healthchecks, Report, Request, providers_in
-from clock.monitors.sender import WAITING, Refused, Sender, send
+from clock.monitors.sender import WAITING, Refused, Sender, Senders, send
 from clock.monitors.sync import sync
 from clock.store.ledger.decision import DecisionKind
+from clock.testing import FakeClock
 from clock.timetable import Timetable, schedule_for_monitor
 from tests.monitors.fake_providers import FakeProviders
 from tests.patience import eventually
@@ -315,3 +316,19 @@ def test_a_webhook_gets_each_report() -> None:
     servers.receive(webhook.report(Report("bread", "miss", "1", "bread", 5, "too late")))
 
     assert servers.posted[0]["state"] == "miss"
+
+
+def test_a_listener_that_raises_affects_no_job_and_no_other_listener(
+    fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[Report] = []
+
+    def refuse(report: Report) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("clock.monitors.sender.listeners", [refuse, heard.append])
+
+    Senders([], fake_clock).put(Report("nightly", "success", "1"))
+
+    assert [report.slug for report in heard] == ["nightly"]
+    assert "A listener of monitors failed" in caplog.text

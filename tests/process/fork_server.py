@@ -42,8 +42,9 @@ class ForkServer:
         self, words: tuple[str, ...], folder: Path, environ: Mapping[str, str], outputs: list[int]
     ) -> ForkedProcess:
         """Start `python -m clock` with these words and these files as stdout and stderr."""
-        request = json.dumps({"words": words, "folder": str(folder), "environ": dict(environ)}).encode()
-        socket.send_fds(self._socket, [request], outputs)
+        os.umask(umask := os.umask(0))
+        request = {"words": words, "folder": str(folder), "environ": dict(environ), "umask": umask}
+        socket.send_fds(self._socket, [json.dumps(request).encode()], outputs)
         return ForkedProcess(self, words, int(self._socket.recv(100)))
 
     def exit_code(self, pid: int) -> int:
@@ -129,6 +130,7 @@ def become(request: dict[str, Any], outputs: list[int]) -> None:
         stream = io.TextIOWrapper(io.FileIO(standard, "w", closefd=False), write_through=True)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+    os.umask(request["umask"])
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environ"])

@@ -108,7 +108,7 @@ def test_jobs_beside_one_that_holds_the_interpreter_lock_run_once_and_none_is_bl
         push(redis, "NapJob", number, 2)
     eventually(lambda: len(ran(redis)) == 4, "both workers are busy")
 
-    push(redis, "HoldLockJob", 5)
+    push(redis, "HoldLockJob", 9)
     eventually(lambda: "has been frozen" in workers[0].output + workers[1].output, "a worker is frozen")
     for number in range(4, 8):
         push(redis, "NapJob", number, 0)

@@ -88,7 +88,7 @@ def test_an_instant_older_than_the_limit_is_missed_with_the_limit_named() -> Non
     backlog = backlog_at(3.9, EveryMinute(catch_up_within=timedelta(seconds=30)))
 
     assert fired(backlog) == []
-    assert [run.reason for run in backlog.missed] == ["over 0:00:30 late, the event's catch-up limit"]
+    assert [run.reason for run in backlog.missed] == ["over 30 s late, the event's catch-up limit"]
 
 
 def test_an_instant_met_on_time_fires_whatever_the_limit_is() -> None:

@@ -522,7 +522,8 @@ def test_a_month_of_24_restarts_a_day_loses_and_doubles_nothing(
         every(10).minutes.do(FetchNewsJob, "often").named("often")
     """
     chance = random.Random(24)  # noqa: S311  # restarts, no secrets
-    first = ticker = start(declare(lines))
+    timetable = declare(lines)
+    first = ticker = start(timetable)
 
     for _ in range(30 * 24):
         up_until = fake_clock.now() + timedelta(minutes=chance.randrange(30, 75))
@@ -530,13 +531,13 @@ def test_a_month_of_24_restarts_a_day_loses_and_doubles_nothing(
             fake_clock.advance(max(ticker.next_due - fake_clock.now(), timedelta(0)))
             ticker.tick()
         fake_clock.advance(up_until - fake_clock.now() + timedelta(seconds=chance.randrange(900)))
-        ticker = start(declare(lines))
+        ticker = start(timetable)
 
     firings = Counter((payload["clock"]["event"], payload["clock"]["due"]) for payload in pushed(redis))
     anchors = {item.event.name: item.anchor for item in first.planned}
     expected = Counter(
         (event.name, seconds * 1000)
-        for seconds, event in declare(lines).due_between(START, fake_clock.now(), anchors=anchors)
+        for seconds, event in timetable.due_between(START, fake_clock.now(), anchors=anchors)
     )
     assert firings == expected
 

@@ -315,6 +315,6 @@ def test_batches_keep_their_rules_under_any_order_of_steps(redis: Redis) -> None
     run_state_machine_as_test(
         lambda: Batches(redis),  # type: ignore[arg-type]  # a factory is accepted, too
         settings=settings(
-            max_examples=examples(100), stateful_step_count=30, deadline=None, suppress_health_check=health
+            max_examples=examples(60), stateful_step_count=30, deadline=None, suppress_health_check=health
         ),
     )

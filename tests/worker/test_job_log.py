@@ -82,6 +82,23 @@ def test_a_job_has_the_log_level_that_its_payload_names(
     assert all(word in record.getMessage() for word, record in zip(lines, caplog.records, strict=True))
 
 
+@pytest.mark.usefixtures("log_as_before")
+def test_filters_and_a_general_stop_of_the_log_apply_to_a_job_with_a_level(
+    fake_clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = JobRun({**payload(fake_clock), "log_level": "debug"}, "low", "done", 0.25)
+    none = logging.Filter("no logger")
+    log_run(job)
+    logging.disable(logging.CRITICAL)
+    log_run(job)
+    logging.disable(logging.NOTSET)
+    logging.getLogger("clock.job").addFilter(none)
+    log_run(job)
+    logging.getLogger("clock.job").removeFilter(none)
+
+    assert len(caplog.records) == 1
+
+
 def test_a_log_level_is_an_option_of_a_push(redis: Redis) -> None:
     SpeakJob.set(log_level="debug").perform_async()
 
@@ -187,6 +204,21 @@ def test_the_lines_of_short_jobs_are_written_at_once_and_before_the_jobs_are_ack
     assert before == ""
     assert [line.split()[3] for line in stream.getvalue().splitlines()] == jids
     assert stream.unacknowledged == [5]
+    assert redis.hlen("clock:in_progress:host:1:abc") == 0
+
+
+@pytest.mark.usefixtures("log_as_before")
+def test_the_line_of_a_job_with_a_result_is_written_before_it_is_acknowledged(
+    redis: Redis, bench: Callable[..., Bench]
+) -> None:
+    stream, worker = SeesJobs(redis), bench()
+    configure_logging("text", "info", stream=stream)
+    NoteThingJob.set(result_ttl=60).perform_async(1)
+    worker.fetcher.claim(1)
+
+    worker.processor.process(worker.take())
+
+    assert stream.unacknowledged == [1]
     assert redis.hlen("clock:in_progress:host:1:abc") == 0
 
 

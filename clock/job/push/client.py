@@ -281,7 +281,8 @@ def packed_all(
             part = slice(start, start + BULK_BATCH)
             some, parcels = pack_all(order.job, order.options, batches[part], due[part] if due else None, time)
             jids.extend(some)
-            yield with_options(order, parcels)
+            if parcels:  # else middleware has stopped all of them
+                yield with_options(order, parcels)
 
     # All at once if middleware may push by itself: it must not wait for the connection that these are sent by.
     is_at_once = is_locked(order) or client_middleware_for({}) or order.on_commit or order.job.enqueue_after_commit

@@ -18,13 +18,13 @@ from clock.job.push.spreading import stays_at_home
 from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
-#: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, hence the types.
+#: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, so types count, too.
 COMPARED = (
     *("wire_name", "queue", "retry", "retry.__class__", "dead", "tags", "backtrace", "backtrace.__class__"),
     *("encrypt", "retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit", "unique", "limits"),
     *("rates", "redact", "perform", "enqueue_after_commit"),
 )
-_options = attrgetter(*COMPARED)
+options_of = attrgetter(*COMPARED)
 _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has of its own; with rates it has limits
 
 
@@ -32,7 +32,6 @@ _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has o
 class Template:
     """The payload of a job class without arguments, jid and time. `head` is "" if the class is not plain."""
 
-    job: JobClass
     options: tuple[Any, ...]
     middleware: tuple[ClientMiddleware, ...]
     head: str
@@ -46,15 +45,15 @@ class Template:
         return jid, Parcel(self.queue, [f"{self.head},{own}}}"], jids=[jid] if self.is_spread else None)
 
 
+def kept_options(job: JobClass) -> tuple[Any, ...]:
+    """The options of a class, with copies of its lists, which may be changed in place."""
+    return tuple([list(value) if isinstance(value, list) else value for value in options_of(job)])
+
+
 def template_of(job: JobClass) -> Template:
     """The template of a class with its present options. Raises JobError."""
-    found: Template | None = job._push_template
-    if (
-        found is None
-        or found.job is not job  # a base class
-        or found.middleware is not client_middleware.entries
-        or found.options != _options(job)
-    ):
+    found: Template | None = vars(job).get("_push_template")  # not that of a base class
+    if found is None or found.middleware is not client_middleware.entries or found.options != options_of(job):
         found = job._push_template = _made(job)
     return found
 
@@ -74,6 +73,5 @@ def head_of(order: Order) -> tuple[str, str]:
 
 
 def _made(job: JobClass) -> Template:
-    options = tuple([list(value) if isinstance(value, list) else value for value in _options(job)])
     entries = client_middleware.entries
-    return Template(job, options, entries, *head_of(Order(job)), is_spread=not stays_at_home(job, {}))
+    return Template(kept_options(job), entries, *head_of(Order(job)), is_spread=not stays_at_home(job, {}))

@@ -15,8 +15,8 @@ _monotonic = SystemClock().monotonic
 class FreeConnections:
     """Returns the connection that was put back last, or None if a new one must be opened.
 
-    It has those methods of `queue.LifoQueue` that the client library's pool calls, and costs each push a quarter
-    of that. The methods of a list are atomic, so a lock is needed only while a thread waits.
+    It has those methods of `queue.LifoQueue` that the client library's pool calls, and each call takes a
+    quarter of its time. The methods of a list are atomic, so a lock is needed only while a thread waits.
     """
 
     def __init__(self, size: int) -> None:

@@ -168,7 +168,12 @@ class LoopLinks:
         return link
 
     def is_due(self, redis: Redis) -> bool:
-        """Count a push by threads. True for the one after which the loop should get a connection."""
+        """Count a push by threads. True for the one after which the loop should get a connection.
+
+        Pushes that no connection of a loop takes, such as durable ones, must not replace a good one.
+        """
+        if redis.connection_pool.durable or self.usable(redis):  # type: ignore[attr-defined]  # ours
+            return False
         loop = asyncio.get_running_loop()
         count = self._pushes[loop] = self._pushes.get(loop, 0) + 1
         pool: Any = redis.connection_pool
@@ -176,11 +181,14 @@ class LoopLinks:
         return count % OFTEN == 0 and is_plain and pool.is_application
 
     def use(self, link: LoopLink | None) -> None:
-        """Give the running loop a connection; the last one is closed."""
+        """Give the running loop a connection, unless it already has a usable one."""
         if link is None:
             return
         loop = asyncio.get_running_loop()
         last = self._links.get(loop)
+        if last is not None and last.pool is link.pool and last.is_usable():
+            link.lose(RedisConnectionError("Connection closed."))
+            return
         if last is not None:
             last.lose(RedisConnectionError("Connection closed."))
         try:

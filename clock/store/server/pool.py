@@ -237,6 +237,7 @@ class Pool(BlockingConnectionPool):
         """
         if self.pid != os.getpid():
             return None
+        generation = self.generation  # before: if the pool is left now, `release` closes the connection
         try:
             link: Link | None = self.pool.get_nowait()
         except Empty:
@@ -244,7 +245,7 @@ class Pool(BlockingConnectionPool):
         if link is None or not link.is_usable():
             self._put(link)
             return None
-        link.generation = self.generation
+        link.generation = generation
         link.allow(min(self.limits.answer, self.limits.push))
         return link
 

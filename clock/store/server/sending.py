@@ -28,8 +28,8 @@ PAUSE_SECONDS = 0.05  # between two tries while a slot of a cluster moves
 def send_one(redis: Redis, commands: Sequence[Command], *, within: float) -> None:
     """`send` for one batch. Raises StoreUnavailable, StoreError.
 
-    It needs no more than an open connection, if one is free. Commands that were answered with an error were not
-    run. `send` sends these again: it finds the server that accepts them, or raises the error.
+    If an open connection is free, it uses that one and calls little else. Commands that were answered with an
+    error were not run. `send` sends these again: it finds the server that accepts them, or raises the error.
     """
     since, pool = monotonic(), redis.connection_pool
     link: Any = pool.take_open() if isinstance(pool, Pool) and commands[-1][0] != "WAIT" else None

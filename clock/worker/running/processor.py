@@ -36,7 +36,7 @@ from clock.job.push.arguments import check_arity
 from clock.job.results import Status, keeps_result, kept_error, kept_value
 from clock.job.run_state import RunState
 from clock.job.types import JobClass
-from clock.log import JobLogContext
+from clock.log import JobLogContext, write_gathered_lines
 from clock.store import keys
 from clock.store.jobs.job_results import HAS_FOLLOWERS, NOTHING_ELSE, Ending
 from clock.store.jobs.moves import Claimed
@@ -147,6 +147,7 @@ class Processor:
         """Acknowledge a job that is done or dropped, with its result if it keeps one."""
         if "result_ttl" in payload and keeps_result(payload):
             kept = kept_error(payload, "dropped", error) if error else kept_value(payload, state.result)
+            write_gathered_lines()
             self._moves.finish_with(claimed, Ending(kept, lock_pair(payload), "dropped" if error else "done"))
             self._fetcher.free(self._slot)
         elif error and "bid" in payload:
