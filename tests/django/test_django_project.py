@@ -166,9 +166,11 @@ def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App)
     assert "settings.CLOCK" in manage(project, "clock", "config")
     checked = project.run("manage.py", "check")
     assert "clock.queue" in checked.stderr  # no worker takes from `low`
-    project.write("lib/clock.py", "from clock import every\nevery().day.at('25:00').do(print)\n")
+    pushes = "from clock import every; from shop.jobs import SpeakGermanJob as Job; Job.perform_async()"
+    project.write("lib/clock.py", f"{pushes}\nevery().day.at('25:00').do(print)\n")
     broken = project.run("manage.py", "check")
     assert broken.returncode == 1
+    assert json.loads(manage(project, "clock", "queue", "list", "--json")) == []
     assert re.search(r"clock\.E002.*lib/clock.py:2", broken.stderr), broken.stderr
 
     with (project.folder / "project" / "settings.py").open("a") as settings:

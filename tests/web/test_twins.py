@@ -159,6 +159,6 @@ def test_limits_with_their_blocked_jobs(ask: tuple[Ask, Visitor], redis: Redis) 
         ("<crm>", 1, 1, 2),
         ("mail", 5, 0, 0),
     ]
-    assert [row["oldest_at"] for row in rows] == [str(from_ms(to_ms(now) - 7_200_000)), None]
+    assert [row["oldest_at"] for row in rows] == [from_ms(to_ms(now) - 7_200_000).isoformat(), None]
     assert "2 h ago" in shown
     assert "5 set by hand" in shown
