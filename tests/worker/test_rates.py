@@ -204,6 +204,10 @@ def test_every_job_with_a_rate_has_the_field_that_the_claim_looks_for(redis: Red
         (lambda: Rate("a", 0, per=60), "Rate: count is 0"),
         (lambda: Rate("a", 1, per=0), "Rate: per is 0; it must be a timedelta or seconds"),
         (lambda: Rate("a", 1, per=60, weight=2), "Rate: weight is 2; it must be a whole number, 1 to 1"),
+        (
+            lambda: Rate("a", 5000, per=60, weight=101, window=True),
+            "Rate: weight is 101; it must be a whole number, 1 to 100 with window=True",
+        ),
         (lambda: Rate("a", 1, per=60, window=1), "Rate: window is 1"),  # type: ignore[arg-type]
         (lambda: HeavyLetterJob.perform_async(4), "HeavyLetterJob: Rate: weight is 4"),
         (lambda: PostLetterJob.set(rates="mailgun"), "rates is 'mailgun'; it must be Rate"),  # type: ignore[arg-type]
@@ -289,3 +293,13 @@ def test_a_claim_of_many_jobs_starts_as_many_as_the_rate_allows(bench: Build, re
 
     assert [json.loads(job.payload)["jid"] for job in claimed] == jids[:5]
     assert redis.zcard("schedule") == 7
+
+
+def test_a_weight_that_another_program_made_huge_counts_for_a_hundred_starts(redis: Redis, bench: Build) -> None:
+    rate = {"name": "mailgun", "count": 10**9, "per": 60_000, "weight": 10**9, "window": True}
+    job = {"class": "PostLetterJob", "args": [], "jid": "a" * 24, "limits": [], "rates": [rate]}
+    redis.lpush("queue:default", json.dumps(job))
+
+    bench().fetcher.claim(1)
+
+    assert redis.zcard("clock:rate_starts") == 100

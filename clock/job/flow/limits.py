@@ -15,6 +15,7 @@ from clock.job.types import JobClass
 
 LONGEST_NAME = 200  # characters
 LARGEST = 1_000_000_000
+LARGEST_IN_WINDOW = 100  # starts of one job: Redis keeps an entry for each start
 LONGEST_SECONDS = 366 * 86_400.0  # of a rate
 
 Name = str | Callable[..., str]
@@ -94,8 +95,12 @@ class Rate:
         return 0.001 <= self._seconds() <= LONGEST_SECONDS
 
     def _check_weight(self, weight: object, where: str = "") -> None:
-        if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= self.count:
-            raise JobError(f"{where}Rate: weight is {weight!r}; it must be a whole number, 1 to {self.count}")
+        most = min(self.count, LARGEST_IN_WINDOW) if self.window else self.count
+        if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= most:
+            with_window = " with window=True" if most < self.count else ""
+            raise JobError(
+                f"{where}Rate: weight is {weight!r}; it must be a whole number, 1 to {most}{with_window}"
+            )
 
 
 def limits_of(value: object) -> list[Limit]:

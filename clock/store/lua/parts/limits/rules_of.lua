@@ -19,6 +19,7 @@ local function add_rule(list, entry, fields)
   entry.window = entry.window == true
   if #fields > 1 then -- a rate
     entry.weight = math.min(entry.weight, entry.count)
+    if entry.window then entry.weight = math.min(entry.weight, 100) end -- it has a member for each start
     entry.step = entry.per * entry.weight / entry.count -- ms until the bucket has as many tokens again
   end
   list[#list + 1] = entry
