@@ -26,6 +26,7 @@ from clock.store.server import connection
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     entries = server_middleware.entries
+    connection.set_default(None)  # a push opens it, and reads the settings
     yield
     use_application({}, "")
     server_middleware.entries = entries

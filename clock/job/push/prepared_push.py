@@ -11,14 +11,14 @@ from clock.job.middleware.defaults import client_middleware
 from clock.job.options import Order
 from clock.job.payload import encode_checked
 from clock.job.push import client
-from clock.job.push.template import head_of, kept_options, options_of
+from clock.job.push.template import head_of
 from clock.store.ledger import held_pushes
 
 
 class PreparedPush:
     """Pushes an order with any arguments, which have been checked. All events of a job class share one."""
 
-    __slots__ = ("_chain", "_head", "_options", "_order", "_push", "queue")
+    __slots__ = ("_chain", "_head", "_order", "_push", "queue")
 
     def __init__(self, order: Order, push: Callable[..., str]) -> None:
         self._order = order
@@ -38,7 +38,7 @@ class PreparedPush:
     @property
     def is_plain(self) -> bool:
         """Whether only the arguments, event, due instant, jid and time change from push to push."""
-        if self._chain is not client_middleware.entries or self._options != options_of(self._order.job):
+        if self._chain is not client_middleware.entries:
             self._prepare()
         return self._head != ""
 
@@ -55,6 +55,5 @@ class PreparedPush:
         return f'{self._head},{own},{firing},"enqueued_at":{now}}}'
 
     def _prepare(self) -> None:
-        self._chain = client_middleware.entries  # with the options, everything that `_head` was made from
-        self._options = kept_options(self._order.job)
+        self._chain = client_middleware.entries  # what `_head` was made under
         self._head, self.queue = head_of(self._order)

@@ -24,7 +24,7 @@ COMPARED = (
     *("encrypt", "retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit", "unique", "limits"),
     *("rates", "redact", "perform", "enqueue_after_commit"),
 )
-options_of = attrgetter(*COMPARED)
+_options = attrgetter(*COMPARED)
 _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has of its own; with rates it has limits
 
 
@@ -45,15 +45,10 @@ class Template:
         return jid, Parcel(self.queue, [f"{self.head},{own}}}"], jids=[jid] if self.is_spread else None)
 
 
-def kept_options(job: JobClass) -> tuple[Any, ...]:
-    """The options of a class, with copies of its lists, which may be changed in place."""
-    return tuple([list(value) if isinstance(value, list) else value for value in options_of(job)])
-
-
 def template_of(job: JobClass) -> Template:
     """The template of a class with its present options. Raises JobError."""
     found: Template | None = vars(job).get("_push_template")  # not that of a base class
-    if found is None or found.middleware is not client_middleware.entries or found.options != options_of(job):
+    if found is None or found.middleware is not client_middleware.entries or found.options != _options(job):
         found = job._push_template = _made(job)
     return found
 
@@ -74,4 +69,5 @@ def head_of(order: Order) -> tuple[str, str]:
 
 def _made(job: JobClass) -> Template:
     entries = client_middleware.entries
-    return Template(kept_options(job), entries, *head_of(Order(job)), is_spread=not stays_at_home(job, {}))
+    options = tuple([list(value) if isinstance(value, list) else value for value in _options(job)])
+    return Template(options, entries, *head_of(Order(job)), is_spread=not stays_at_home(job, {}))
