@@ -16,7 +16,7 @@ from clock.django.project_settings import apply
 from clock.errors import ClockError
 from clock.job.registry import lookup
 from clock.lint.rules import Finding, Look, findings
-from clock.store.ledger.held_pushes import holding
+from clock.store.ledger.held_pushes import dropping
 from clock.store.server.application import check_url
 from clock.timetable import load
 
@@ -53,7 +53,7 @@ def _of_clock_file() -> Iterator[checks.CheckMessage]:
     is_default = config.clock_file == Config().clock_file
     if is_default and not config.clock_file.exists() and not config.schedule:
         return
-    with holding("", 0, None):  # the check changes nothing: jobs that these modules push are dropped
+    with dropping():  # the check changes nothing
         import_jobs_of_applications()
         timetable = load(config.clock_file, declared=config.schedule, find_job=lookup)
     queues = [name for name, _ in config.queues]

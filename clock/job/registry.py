@@ -16,7 +16,7 @@ from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, Unkn
 from clock.forking import child_ends_here
 from clock.import_path import clash
 from clock.job.types import JobClass
-from clock.store.ledger.held_pushes import holding
+from clock.store.ledger.held_pushes import dropping
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -72,7 +72,7 @@ def look_at_jobs(*paths: Path) -> None:
 
     For commands that only look at an application. Raises ConfigurationError.
     """
-    with holding("", 0, None):
+    with dropping():
         import_jobs(*paths)
 
 

@@ -11,7 +11,7 @@ from clock.job.registry import import_jobs, lookup
 from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.store import listing
 from clock.store.ledger import pauses
-from clock.store.ledger.held_pushes import holding
+from clock.store.ledger.held_pushes import dropping
 from clock.store.server.connection import connect
 from clock.timetable import Timetable, load
 
@@ -32,7 +32,7 @@ def timetable_of(settings: Config) -> Timetable:
 
     Drops the jobs that the file pushes while it is loaded. Only the start of a clock pushes them.
     """
-    with holding("", 0, None):
+    with dropping():
         return timetable_to_run(settings)
 
 
