@@ -26,8 +26,8 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.queues import Parcel, push_commands
-from clock.store.server import embedded
 from clock.store.server.connection import connect
+from clock.store.server.embedded import embedded
 from clock.store.server.sending import send
 
 PAYLOAD = json.dumps(

@@ -28,8 +28,8 @@ from redis import Redis
 from clock.clocks import SystemClock
 from clock.rehearsal.sources import loads
 from clock.store import keys
-from clock.store.server import embedded
 from clock.store.server.connection import connect
+from clock.store.server.embedded import embedded
 from clock.timetable import Timetable
 from clock.web import Access, Dashboard, Request, Source
 

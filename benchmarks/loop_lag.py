@@ -23,9 +23,9 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from clock import Job
-from clock.store.server import embedded
 from clock.store.server.connection import DEFAULT_CONNECTIONS as CONNECTIONS
 from clock.store.server.connection import connect, set_default
+from clock.store.server.embedded import embedded
 from clock.store.server.loop_link import OFTEN
 
 PER_SECOND = 1_000

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.store.server import embedded
 from clock.store.server.connection import connect, set_default
+from clock.store.server.embedded import embedded
 from tests.examples import load_profile
 from tests.process.fork_server import ForkServer
 from tests.servers import Servers
@@ -39,7 +39,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 _programs: list[str] = []  # that the test under way has started
-_SHARED = ("embedded_keeper", "fork_server")  # the servers of a session
+_SHARED = ("embedded.keeper", "fork_server")  # the servers of a session
 
 
 def _note_program(event: str, args: tuple[Any, ...]) -> None:

@@ -17,7 +17,7 @@ from clock.config import Config
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.store import Redis, keys
 from clock.store.key_types import wrong_keys
-from clock.store.server.embedded_files import files_of
+from clock.store.server.embedded.files import files_of
 from clock.store.server.opening import connected, redis_clock
 
 START_SECONDS = 10.0  # a starting process waits this long for Redis: a restart or a fail-over takes a few seconds

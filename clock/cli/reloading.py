@@ -23,7 +23,7 @@ from clock.cli.stopping import Stopping
 from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.shutdown import handling
-from clock.store.server import embedded
+from clock.store.server.embedded import embedded
 
 F = TypeVar("F", bound=Callable[..., object])
 

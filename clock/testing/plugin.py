@@ -18,8 +18,8 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.history import History
 from clock.rehearsal.job_modes import Collected, Mode
 from clock.store import Redis
-from clock.store.server import embedded
 from clock.store.server.connection import connect, using_default
+from clock.store.server.embedded import embedded
 from clock.testing.world.private_server import check_installed
 from clock.testing.world.world import World
 from clock.testing.world.world import world as make_world

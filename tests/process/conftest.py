@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from clock.store.server import embedded
+from clock.store.server.embedded import embedded
 from tests.patience import PATIENCE_SECONDS, eventually
 from tests.process.fork_server import ForkedProcess, ForkServer
 

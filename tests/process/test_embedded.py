@@ -13,8 +13,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from clock.store.server.embedded_files import files_of
-from clock.store.server.embedded_keeper import lives
+from clock.store.server.embedded.files import files_of
+from clock.store.server.embedded.keeper import lives
 from tests.patience import eventually
 from tests.process.conftest import App
 

@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from clock.errors import StoreUnavailable
 from clock.store.server.connection import connect, translated
-from clock.store.server.embedded import probe_of
-from clock.store.server.embedded_files import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of
-from clock.store.server.embedded_keeper import Keeper, lives
+from clock.store.server.embedded.embedded import probe_of
+from clock.store.server.embedded.files import SOCKET_PATH_LIMIT, EmbeddedFiles, files_of
+from clock.store.server.embedded.keeper import Keeper, lives
 from clock.store.server.sending import send
 from tests.store.talking import serving
 

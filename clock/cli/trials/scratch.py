@@ -20,8 +20,8 @@ from typing import IO
 from clock.cli import program
 from clock.errors import StoreError
 from clock.store import Redis
-from clock.store.server import embedded
 from clock.store.server.connection import connect, using_default
+from clock.store.server.embedded import embedded
 
 HEARTBEAT = "1"  # seconds: other workers run a dead worker's jobs after four of them
 END_SECONDS = 40.0  # for a process to stop in order

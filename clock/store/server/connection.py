@@ -25,12 +25,12 @@ from clock.config import found_of_process, setting_of_process
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
 from clock.forking import in_child
 from clock.store import keys
-from clock.store.server import embedded
 from clock.store.server.address import masked
 from clock.store.server.advice import advised
 from clock.store.server.checks.server_version import check_server
 from clock.store.server.client import PROCESS_LIMITS, PUSH_SECONDS, client, push_limits, push_seconds_of
 from clock.store.server.durable import WAIT_MS, check_replicated, durable_of, wait_command
+from clock.store.server.embedded import embedded
 from clock.store.server.faults import store_error
 from clock.store.server.fork_safety import opener_of, renew_in_child
 from clock.store.server.pool import Limits, Pool

@@ -14,8 +14,8 @@ from typing import Any
 
 from clock.errors import StoreError, StoreUnavailable
 from clock.store import Redis
-from clock.store.server import embedded
 from clock.store.server.connection import connect
+from clock.store.server.embedded import embedded
 
 CONNECTIONS = 20
 DATABASES = 16  # the default of a server

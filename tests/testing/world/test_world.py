@@ -11,7 +11,7 @@ import pytest
 
 from clock import testing
 from clock.errors import DeclarationError, StoreError, UnknownJobClass
-from clock.store.server import embedded
+from clock.store.server.embedded import embedded
 from clock.testing import World
 from clock.testing.plugin import server
 from tests.testing.jobs import NoteJob

@@ -1,6 +1,6 @@
 """The process that keeps an embedded Valkey running while any process uses it; `embedded.py` starts it.
 
-    python -m clock.store.server.embedded_keeper HOME SOCKET
+    python -m clock.store.server.embedded.keeper HOME SOCKET
 
 It waits for an exclusive lock on `HOME/users`, which it gets when the last user is gone, and then stops the
 server. A server that dies is started again while any process uses it, with a growing pause: a full disk may
@@ -23,7 +23,7 @@ import threading
 from pathlib import Path
 
 from clock.clocks import SystemClock
-from clock.store.server.embedded_files import EmbeddedFiles
+from clock.store.server.embedded.files import EmbeddedFiles
 
 FIRST_PAUSE_SECONDS = 0.1  # before a server that has died is started again; doubled each time
 LONGEST_PAUSE_SECONDS = 2.0  # a start costs little, and a clock waits for it

@@ -2,7 +2,7 @@
 
 Its data lie in `<folder>/.clock/`, with an append-only file that is written before each answer. Every process that
 uses it holds a shared lock on `.clock/users`, which the kernel drops when the process ends, however it ends. The
-first user starts a keeper (`embedded_keeper.py`), which runs the server as long as any process holds that lock. So
+first user starts a keeper (`keeper.py`), which runs the server as long as any process holds that lock. So
 the server outlives any one user, and stops with the last.
 """
 
@@ -28,7 +28,7 @@ from redis.retry import Retry
 from clock.clocks import Clock, SystemClock
 from clock.errors import StoreError
 from clock.import_path import installed_first
-from clock.store.server.embedded_files import EmbeddedFiles, files_of
+from clock.store.server.embedded.files import EmbeddedFiles, files_of
 
 try:
     import fcntl
@@ -124,7 +124,7 @@ def _start_unless_running(files: EmbeddedFiles, clock: Clock) -> None:
 
 def _start_keeper(files: EmbeddedFiles) -> subprocess.Popen[bytes]:
     keeper = subprocess.Popen(  # noqa: S603  # our own interpreter and module, no shell
-        [sys.executable, "-m", "clock.store.server.embedded_keeper", str(files.home), str(files.socket)],
+        [sys.executable, "-m", "clock.store.server.embedded.keeper", str(files.home), str(files.socket)],
         cwd="/",
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_package_root()), *installed_first()])},
         stdin=subprocess.DEVNULL,
@@ -143,7 +143,7 @@ def _let_go(keeper: subprocess.Popen[bytes]) -> None:
 
 
 def _package_root() -> Path:
-    return Path(__file__).resolve().parents[3]
+    return Path(__file__).resolve().parents[4]
 
 
 def _is_kept(files: EmbeddedFiles) -> bool:
