@@ -16,6 +16,7 @@ from clock.config import Config
 from clock.health.statsd import statsd_in
 from clock.import_path import own_imports
 from clock.inspection.events.schedules import with_schedules
+from clock.job.registry import import_jobs
 from clock.store import Redis
 from clock.store.ledger.clock_register import AboutClock
 from clock.store.server.opening import connected, redis_clock
@@ -70,7 +71,7 @@ def clock_process(
     It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
     clock = patiently(lambda: redis_clock(redis))
-    timetable = with_schedules(_with_definitions(timetable, clock), redis, config.require, runs=True)
+    timetable = with_schedules(_with_definitions(timetable, clock), redis, config.require, import_jobs)
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,

@@ -13,6 +13,7 @@ from typing import Any
 from clock.clocks import from_ms, to_ms
 from clock.errors import DeclarationError
 from clock.job import registry
+from clock.job.registry import look_at_jobs
 from clock.printable import closest
 from clock.store import Redis
 from clock.store.ledger import schedules
@@ -25,6 +26,8 @@ TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter", "unti
 REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description")
 YEARS = timedelta(days=366 * 100)
 
+ImportJobs = Callable[..., object]
+
 
 def schedules_in(redis: Redis) -> Sequence[StoredSchedule]:
     """The schedules in Redis. Raises StoreUnavailable, WrongType."""
@@ -32,15 +35,15 @@ def schedules_in(redis: Redis) -> Sequence[StoredSchedule]:
 
 
 def with_schedules(
-    timetable: Timetable, redis: Redis, require: Sequence[Path] = (), *, runs: bool = False
+    timetable: Timetable, redis: Redis, require: Sequence[Path] = (), import_jobs: ImportJobs = look_at_jobs
 ) -> Timetable:
     """The timetable with one more source of events: the schedules in Redis. Nothing is read yet.
 
-    `require`: the folders of jobs, imported if there is a schedule. Jobs that these modules push while they are
-    imported are dropped, unless the timetable `runs`.
+    `require`: the folders of jobs, imported by `import_jobs` if there is a schedule. By default, jobs that these
+    modules push are dropped.
     """
     others = [synced for synced in timetable.synced if synced.source != SOURCE]
-    rows = partial(_rows, redis, tuple(require), runs=runs)
+    rows = partial(_rows, redis, tuple(require), import_jobs)
     return replace(timetable, synced=[*others, _source(rows, partial(schedules.version, redis))])
 
 
@@ -98,10 +101,10 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _rows(redis: Redis, require: tuple[Path, ...], *, runs: bool = False) -> list[dict[str, Any]]:
+def _rows(redis: Redis, require: tuple[Path, ...], import_jobs: ImportJobs = look_at_jobs) -> list[dict[str, Any]]:
     stored = schedules.read(redis)
     if stored and require:
-        _imported(require, runs)
+        _imported(require, import_jobs)
     return [_row(schedule) for schedule in stored]
 
 
@@ -116,9 +119,8 @@ def _first_run(fields: Mapping[str, Any]) -> dict[str, bool]:
 
 
 @cache
-def _imported(require: tuple[Path, ...], runs: bool) -> None:
-    bring_in = registry.import_jobs if runs else registry.look_at_jobs
-    bring_in(*(path for path in require if path.exists()))
+def _imported(require: tuple[Path, ...], import_jobs: ImportJobs) -> None:
+    import_jobs(*(path for path in require if path.exists()))
 
 
 def _check_known(name: str) -> None:

@@ -26,9 +26,9 @@ def _summary(made: Forecast) -> Iterator[str]:
         f"on {counted(made.slots, 'slot')}: {made.busy:.0%} busy"
     )
     if load.assumed:
-        yield f"Not measured yet, so the default is used: {_names(load.assumed)}"
+        yield f"Not measured yet, so the default is used: {shortened_list(load.assumed, SHOWN)}"
     if load.in_clock:
-        yield f"Not counted, as they run in the clock: {_names(load.in_clock)}"
+        yield f"Not counted, as they run in the clock: {shortened_list(load.in_clock, SHOWN)}"
     if made.busy > 1:
         yield "The work is more than the slots can do: jobs start later and later."
 
@@ -153,10 +153,6 @@ def _hour(part: float, begin: float, end: float, zone: tzinfo) -> str:
         f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}" stroke="#ddd"/>'
         f'<text x="{x:.0f}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle" fill="#555">{at:%a %H:%M}</text>'
     )
-
-
-def _names(names: Sequence[str]) -> str:
-    return shortened_list(names, SHOWN)
 
 
 def _at(at: datetime, zone: tzinfo | None) -> str:
