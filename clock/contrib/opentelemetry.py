@@ -22,7 +22,7 @@ from typing import Any
 from clock.clocks import SystemClock
 from clock.errors import Discard, JobCancelled
 from clock.job import client_middleware, server_middleware
-from clock.job.push.client import ToRedis, carrier, set_carrier
+from clock.job.push.client import ToRedis, carrier, change_carrier
 from clock.job.push.payload_builder import is_bulk
 
 try:
@@ -81,7 +81,7 @@ class ClockInstrumentor:
         else:
             server_middleware.insert_before(first, tracing.process)
         if type(carrier()) is ToRedis:
-            set_carrier(TracedPushes(tracing.tracer, tracing.send_duration, is_off=tracing.is_off))
+            change_carrier(TracedPushes(tracing.tracer, tracing.send_duration, is_off=tracing.is_off))
         ClockInstrumentor._installed = tracing
 
     def uninstrument(self, **_others: object) -> None:
@@ -92,7 +92,7 @@ class ClockInstrumentor:
             server_middleware.remove(tracing.process)
             tracing.sent.is_on = tracing.consumed.is_on = False
             if isinstance(carrier(), TracedPushes):
-                set_carrier(ToRedis())
+                change_carrier(ToRedis())
 
 
 class _Tracing:

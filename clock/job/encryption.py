@@ -20,6 +20,7 @@ from typing import Any
 
 from clock.errors import ArgumentsError, ConfigurationError, EncryptionKeyMissing, UndecryptableArgument
 from clock.job.payload import Payload, decode, encode
+from clock.job.shared_value import SharedValue
 
 VARIABLE = "CLOCK_ENCRYPTION_KEYS"
 VERSION = "v1"
@@ -29,7 +30,10 @@ NONCE_BYTES = 12  # the size that GCM is made for
 PARKED_UNDER = "encryption key "
 EXTRA = "install the package `cryptography`: pip install 'clockd[crypto]'"
 
-_uses_random_key = False  # whether a random key is used if none is configured
+_uses_random_key = SharedValue("random_key", value=False)
+
+#: For tests: whether a random key of this process is used if none is configured.
+change_random_key = _uses_random_key.change
 
 
 def new_key() -> str:
@@ -46,17 +50,6 @@ def has_key_of(parked_under: str) -> bool:
     """Whether this process can decrypt the jobs that are parked under that name."""
     key_id = parked_under.removeprefix(PARKED_UNDER)
     return key_id != parked_under and key_id in key_ids() and _is_installed()
-
-
-def uses_random_key() -> bool:
-    """Whether a random key is used if none is configured."""
-    return _uses_random_key
-
-
-def use_random_key(on: bool) -> None:
-    """For tests: a random key of this process is used if none is configured."""
-    global _uses_random_key  # the process's own, as a test's mode is
-    _uses_random_key = on
 
 
 def check_secret(job: str, args: Sequence[object]) -> None:
@@ -138,7 +131,7 @@ def _associated(payload: Payload | Mapping[str, object]) -> bytes:
 
 
 def _keys() -> Sequence[tuple[str, bytes]]:
-    return _parsed(os.environ.get(VARIABLE, "") or (_random_key() if _uses_random_key else ""))
+    return _parsed(os.environ.get(VARIABLE, "") or (_random_key() if _uses_random_key.get() else ""))
 
 
 @cache

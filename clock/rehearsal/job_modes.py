@@ -1,8 +1,9 @@
 """Modes for the jobs that a test pushes: they are collected, run immediately, or sent to Redis.
 
-Each mode can be set permanently, `fake()` in a conftest, or for a block, `with fake():`. Arguments pass through
-JSON in each mode, so `perform` gets the same values as in a worker. Client middleware runs at the push, as in
-production. Around a run, only the middleware in this module's `server_middleware` runs, as in Sidekiq's testing.
+Each mode can be set permanently, `fake()` in a conftest, or for a block, `with fake():`. It is the mode of all
+threads, or with `this_thread=True` of one thread or task. Arguments pass through JSON in each mode, so `perform`
+gets the same values as in a worker. Client middleware runs at the push, as in production. Around a run, only the
+middleware in this module's `server_middleware` runs, as in Sidekiq's testing.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ from clock.store.jobs.flow.unique_locks import Lock
 server_middleware: Chain[ServerMiddleware] = Chain()
 
 
-def fake() -> Mode:
+def fake(*, this_thread: bool = False) -> Mode:
     """Collect the jobs that are pushed: `SendMailJob.jobs`, `.drain()`, `.perform_one()`, `.clear()`.
+
+    `this_thread`: only those of this thread or asyncio task, and of the tasks that it starts.
 
     >>> from clock import Job
     >>> class PraiseLearnerJob(Job):
@@ -51,17 +54,17 @@ def fake() -> Mode:
     Well done Ada
     1
     """
-    return Mode(Collected())
+    return Mode(Collected(), this_thread=this_thread)
 
 
-def inline() -> Mode:
+def inline(*, this_thread: bool = False) -> Mode:
     """Run each job when it is pushed, delayed jobs too; the push raises the job's errors."""
-    return Mode(Inline())
+    return Mode(Inline(), this_thread=this_thread)
 
 
-def disable() -> Mode:
+def disable(*, this_thread: bool = False) -> Mode:
     """Push to Redis, as in production."""
-    return Mode(ToRedis())
+    return Mode(ToRedis(), this_thread=this_thread)
 
 
 def mode() -> Literal["fake", "inline", "disabled"]:
@@ -100,10 +103,12 @@ def clear_all() -> None:
 class Mode:
     """A mode; as a context manager it ends with the block."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        self._before = client.carrier(), encryption.uses_random_key()
-        client.set_carrier(carrier)
-        encryption.use_random_key(not isinstance(carrier, ToRedis))
+    def __init__(self, carrier: Carrier, *, this_thread: bool = False) -> None:
+        is_test = not isinstance(carrier, ToRedis)
+        self._undo = (
+            client.change_carrier(carrier, this_thread=this_thread),
+            encryption.change_random_key(is_test, this_thread=this_thread),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -111,9 +116,8 @@ class Mode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        carrier, random_key = self._before
-        client.set_carrier(carrier)
-        encryption.use_random_key(random_key)
+        for undo in self._undo:
+            undo()
 
 
 class Collected:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from redis import Redis
 
 from clock import Discard, Job, client_middleware
-from clock.errors import ArgumentsError, JobError
+from clock.errors import ArgumentsError, EncryptionKeyMissing, JobError
 from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.client import using_clock
@@ -270,3 +271,39 @@ def test_the_mode_is_known_and_blocks_may_be_nested() -> None:
         after = mode()
 
     assert (outer, middle, inner, after, mode()) == ("fake", "inline", "disabled", "fake", "disabled")
+
+
+def test_a_mode_can_be_that_of_one_thread_and_of_what_it_starts(redis: Redis) -> None:
+    async def push_in_tasks() -> None:
+        await asyncio.create_task(LabelParcelJob.aperform_async(2))
+        await asyncio.to_thread(LabelParcelJob.perform_async, 3)
+
+    with fake(), ThreadPoolExecutor(1) as other:
+        with fake(this_thread=True):
+            LabelParcelJob.perform_async(1)
+            asyncio.run(push_in_tasks())
+            other.submit(LabelParcelJob.perform_async, 4).result()
+            with inline(this_thread=True):
+                assert (mode(), other.submit(mode).result()) == ("inline", "fake")
+            own = [job["args"] for job in all_jobs()]
+            with disable():
+                assert (mode(), other.submit(mode).result()) == ("disabled", "disabled")
+            assert mode() == "fake"
+        shared = [job["args"] for job in all_jobs()]
+
+    assert (own, shared) == ([[1], [2], [3]], [[4]])
+    assert mode() == "disabled"
+
+
+def test_the_random_encryption_key_of_tests_is_that_of_the_thread_alone() -> None:
+    class SealParcelJob(Job):
+        encrypt = True
+
+        def perform(self, secret: dict[str, str]) -> None: ...
+
+    with fake(this_thread=True), ThreadPoolExecutor(1) as other:
+        SealParcelJob.perform_async({"code": "1234"})
+
+        assert SealParcelJob.jobs[0]["args"] == [{"code": "1234"}]
+        with pytest.raises(EncryptionKeyMissing):
+            other.submit(SealParcelJob.perform_async, {"code": "1234"}).result()

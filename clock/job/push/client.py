@@ -18,7 +18,7 @@ from functools import cache, partial
 from itertools import chain, repeat
 
 from clock.clocks import Clock, SystemClock
-from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique, StoreError
+from clock.errors import ArgumentsError, BatchDone, JobError, NotFaked, NotUnique
 from clock.job.delays import due_at
 from clock.job.encryption import check_secret
 from clock.job.flow.unique import unique_of
@@ -32,6 +32,7 @@ from clock.job.push.carriers import Batches, Carrier, Collector
 from clock.job.push.payload_builder import pack_all, pack_one
 from clock.job.push.spreading import spread
 from clock.job.push.template import template_of
+from clock.job.shared_value import SharedValue
 from clock.job.types import JobClass, OnCommit
 from clock.store import Redis
 from clock.store.jobs.flow import batches as stored
@@ -136,7 +137,12 @@ def _threads(pid: int) -> ThreadPoolExecutor:
 
 
 _clock: Clock = SystemClock()
-_carrier: Carrier = ToRedis()
+_carrier: SharedValue[Carrier] = SharedValue("carrier", ToRedis())
+
+#: Sets the receiver of pushed jobs: of all threads, as a test reaches into all of an application, or of one.
+change_carrier = _carrier.change
+#: The receiver of pushed jobs: Redis, or a test's receiver.
+carrier = _carrier.get
 
 
 @contextmanager
@@ -150,21 +156,11 @@ def using_clock(clock: Clock) -> Iterator[None]:
         _clock = before
 
 
-def carrier() -> Carrier:
-    """The receiver of pushed jobs: Redis, or a test's receiver."""
-    return _carrier
-
-
-def set_carrier(carrier: Carrier) -> None:
-    """Hand pushed jobs to `carrier` from now on, in all threads: a test reaches into all of an application."""
-    global _carrier  # the process's own, except in tests
-    _carrier = carrier
-
-
 def collector(job: JobClass, asked: str) -> Collector:
     """The collector of pushed jobs. Raises NotFaked outside a test that fakes pushes."""
-    if isinstance(_carrier, Collector):
-        return _carrier
+    found = carrier()
+    if isinstance(found, Collector):
+        return found
     raise NotFaked(f"{job.wire_name}.{asked}")
 
 
@@ -188,7 +184,7 @@ def push_own(job: JobClass, args: Sequence[object], kwargs: Mapping[str, object]
         jid, parcel = template.filled_in(args, seconds(_clock.now()))
     except (TypeError, ValueError, RecursionError):
         return push(Order(job), args, {})  # it finds the argument that has no JSON
-    _carrier.carry([[parcel]])
+    carrier().carry([[parcel]])
     return jid
 
 
@@ -305,11 +301,11 @@ def is_kept(order: Order, batches: Batches) -> bool:
 
 def deliver(order: Order, batches: Batches) -> None:
     """Carry jobs now. Raises StoreUnavailable."""
-    carrier = _carrier
-    if is_locked(order) and isinstance(carrier, ToRedis):
-        carrier.carry_locked(chain.from_iterable(batches))
+    found = carrier()
+    if is_locked(order) and isinstance(found, ToRedis):
+        found.carry_locked(chain.from_iterable(batches))
     else:
-        carrier.carry(batches)
+        found.carry(batches)
 
 
 def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
@@ -320,10 +316,11 @@ def pushed(order: Order, jid: str, parcels: Sequence[Parcel]) -> str:
 
 async def adeliver(order: Order, batches: Batches) -> None:
     """`deliver` that does not block the event loop."""
-    if is_locked(order) and isinstance(_carrier, ToRedis):
+    found = carrier()
+    if is_locked(order) and isinstance(found, ToRedis):
         await asyncio.to_thread(deliver, order, batches)
     else:
-        await _carrier.acarry(batches)
+        await found.acarry(batches)
 
 
 def is_locked(order: Order) -> bool:
@@ -351,24 +348,6 @@ def _check_late(order: Order, locks: Sequence[Lock]) -> None:
     if batch.adder:
         raise BatchDone(order.job.wire_name, batch.bid)
     logger.warning("Pushed no %s: the batch %s is done", order.job.wire_name, batch.bid)
-
-
-@contextmanager
-def counted(total: int) -> Iterator[None]:
-    """Add to an error of Redis how many of the jobs it has."""
-    try:
-        yield
-    except StoreError as error:
-        if total <= BULK_BATCH:
-            raise
-        pushed = min(error.answered * BULK_BATCH, total)
-        unknown = min(BULK_BATCH, total - pushed)
-        text = (
-            f"{error} {pushed} of {total} jobs were pushed before; the next {unknown} may have been pushed, too."
-        )
-        counted = type(error)(text, cause=error.cause)
-        counted.pushed = pushed
-        raise counted from error
 
 
 def _waits_for_commit(order: Order, batches: Batches, on_commit: OnCommit) -> bool:

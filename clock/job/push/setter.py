@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, Unpack
@@ -135,7 +136,7 @@ class Setter(Order, Generic[P]):
             return self._in_batches(args, batch_size, at, spread_interval)
         lists, jids = self._listed(args), list[str]()
         batches = client.packed_all(self, lists, self._due(len(lists), at, spread_interval), jids)
-        with client.counted(len(lists)):
+        with _counted(len(lists)):
             if lists and not client.is_kept(self, batches):
                 client.deliver(self, batches)
         return client.settled(self, jids, batches) if client.is_locked(self) else jids
@@ -151,7 +152,7 @@ class Setter(Order, Generic[P]):
         lists, jids = self._listed(args), list[str]()
         due = self._due(len(lists), at, spread_interval)
         batches = await asyncio.to_thread(client.packed_all, self, lists, due, jids)
-        with client.counted(len(lists)):
+        with _counted(len(lists)):
             if lists and not client.is_kept(self, batches):
                 await client.adeliver(self, batches)
         return client.settled(self, jids, batches) if client.is_locked(self) else jids
@@ -222,3 +223,21 @@ class Setter(Order, Generic[P]):
 def _at_once(push: Callable[[], object]) -> object:
     """Means `enqueue_after_commit=None` in a class that sets it: wait for no commit."""
     return push()
+
+
+@contextmanager
+def _counted(total: int) -> Iterator[None]:
+    """Add to an error of Redis how many of the jobs it has."""
+    try:
+        yield
+    except StoreError as error:
+        if total <= client.BULK_BATCH:
+            raise
+        pushed = min(error.answered * client.BULK_BATCH, total)
+        unknown = min(client.BULK_BATCH, total - pushed)
+        text = (
+            f"{error} {pushed} of {total} jobs were pushed before; the next {unknown} may have been pushed, too."
+        )
+        counted = type(error)(text, cause=error.cause)
+        counted.pushed = pushed
+        raise counted from error

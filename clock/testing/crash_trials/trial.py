@@ -19,7 +19,7 @@ from clock.job import Job
 from clock.job.options import Order
 from clock.job.payload import Payload
 from clock.job.push.carriers import Batches
-from clock.job.push.client import carrier, clock, set_carrier, using_clock
+from clock.job.push.client import change_carrier, clock, using_clock
 from clock.job.push.inline import inline_context, run_to_end
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.frozen_time import moving_world
@@ -137,8 +137,7 @@ class _Trial:
     def run(self, crash: CrashPoint | None = None) -> _Ran:
         """Run the job, up to the crash if there is one."""
         recorder, collected, failure = Recorder(crash), Collected(), None
-        before = carrier()
-        set_carrier(_Pushing(recorder, collected))
+        undo = change_carrier(_Pushing(recorder, collected))
         try:
             with (
                 using_clock(self._clock),
@@ -153,7 +152,7 @@ class _Trial:
         except Exception as error:  # noqa: BLE001  # whatever the job raises: a lost answer may well make it fail
             failure = error
         finally:
-            set_carrier(before)
+            undo()
             recorder.close()
         return _Ran(recorder.effects, collected.payloads, failure)
 

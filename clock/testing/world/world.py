@@ -179,7 +179,7 @@ class World:
         if self._is_inside:
             yield
             return
-        before, random_key = random.getstate(), encryption.uses_random_key()
+        before = random.getstate()
         random.setstate(self._luck)
         self._is_inside = True
         try:
@@ -189,11 +189,10 @@ class World:
                 using_clock(self.clock),
                 moving_world(self.clock.now().timestamp()) as self._move,
             ):
-                encryption.use_random_key(True)
+                encryption.change_random_key(True)  # `disable` undoes it
                 yield
         finally:
             self._is_inside = False
-            encryption.use_random_key(random_key)
             self._luck = random.getstate()
             random.setstate(before)
 
