@@ -3,9 +3,10 @@
 A thread that pushes takes the interpreter lock from the loop, which then waits for up to 5 ms. So a loop that
 pushes often gets a connection: its pushes are written at once, and the answers are read when they arrive.
 
-It serves one server at a fixed address, without TLS. All other pushes are left to threads: those to clusters,
-Sentinels and shards, those of clocks and workers, the first ones of a loop, and those that the server refused. For
-the latter, a thread finds the primary, or reports the error.
+It serves one server, with or without TLS, or the primary that Sentinels name. A thread opens it, as the pool does:
+by the same address and certificates. All other pushes are left to threads: those to clusters and shards, durable
+ones, those of unique jobs and of jobs in batches, those of clocks and workers, the first ones of a loop, and those
+that the server refused. For the latter, a thread finds the primary, or reports the error.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -26,12 +28,15 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from clock.clocks import SystemClock
 from clock.store.server.connection import translated
-from clock.store.server.pool import UNUSED_SECONDS, Link, Pool, TcpLink, UnixLink
+from clock.store.server.faults import fault_of
+from clock.store.server.pool import UNUSED_SECONDS, Link, Pool
 from clock.store.server.sending import Command
+from clock.store.server.sentinels import PrimaryPool
 
 OFTEN = 10  # pushes of a loop until it gets a connection: a script that pushes once needs none
 READ_BYTES = 65_536
 _REPEATABLE = ("SADD", "PUBLISH")  # commands that may run twice: they add no job
+_TRY_LATER = (BlockingIOError, InterruptedError, SSLWantReadError, SSLWantWriteError)
 
 _monotonic = SystemClock().monotonic
 
@@ -52,6 +57,7 @@ class LoopLink:
         self.pool = pool
         self.pid = os.getpid()
         self.is_lost = False
+        self._is_left = False  # for new pushes: its server is not the primary any more
         self._link = link
         self._sock = link._sock
         self._sock.setblocking(False)
@@ -66,13 +72,20 @@ class LoopLink:
 
     def is_usable(self) -> bool:
         """Whether a push may be written. Closes a connection that the server closed, or that was long unused."""
-        is_idle = not (self.is_lost or self._waiting)
-        if is_idle and (self._is_unused() or self._link._is_readable() or self.pool.has_left(self._link)):
-            self.lose(RedisConnectionError("Connection closed by server."))
-        return not self.is_lost
+        if not (self.is_lost or self._waiting) and self._link._is_readable():
+            self._read()  # the end of the connection; by TLS also messages without an answer
+        if self._is_unused() or self.pool.has_left(self._link):
+            self.leave()
+        return not (self.is_lost or self._is_left)
+
+    def leave(self) -> None:
+        """Use it for no more pushes, and close it when those that were written are answered."""
+        self._is_left = True
+        if not self._waiting:
+            self.lose(RedisConnectionError("Connection closed."))
 
     def _is_unused(self) -> bool:
-        return _monotonic() - self._used_at > UNUSED_SECONDS
+        return not self._waiting and _monotonic() - self._used_at > UNUSED_SECONDS
 
     async def push(self, commands: Sequence[Command]) -> bool:
         """Send the commands and wait for the answers. False: the server refused the jobs, none was added.
@@ -112,7 +125,7 @@ class LoopLink:
             return
         try:
             sent = self._sock.send(data)
-        except (BlockingIOError, InterruptedError):
+        except _TRY_LATER:
             sent = 0
         except OSError as error:
             self.lose(RedisConnectionError(f"Error while writing to socket. {error}"))
@@ -133,7 +146,7 @@ class LoopLink:
             self._reader.feed(data)
             while data and (answer := self._reader.gets()) is not False:
                 self._take(answer)
-        except (BlockingIOError, InterruptedError):
+        except _TRY_LATER:
             return
         except Exception as error:  # noqa: BLE001  # of the socket or of the protocol: it must not leave pushes waiting
             self.lose(RedisConnectionError(f"Error while reading from socket: {error}"))
@@ -145,10 +158,14 @@ class LoopLink:
         first = self._waiting[0]
         first.answers.append(answer)
         first.missing -= 1
+        if isinstance(answer, Exception) and fault_of(ResponseError(str(answer))).is_elsewhere:
+            self._is_left = True
         if not first.missing:
             self._waiting.popleft()
             if not first.done.done():  # else the caller was cancelled
                 first.done.set_result(first.answers)
+            if self._is_left:
+                self.leave()
 
 
 class LoopLinks:
@@ -177,8 +194,7 @@ class LoopLinks:
         loop = asyncio.get_running_loop()
         count = self._pushes[loop] = self._pushes.get(loop, 0) + 1
         pool: Any = redis.connection_pool
-        is_plain = type(pool) is Pool and pool.connection_class in (TcpLink, UnixLink)
-        return count % OFTEN == 0 and is_plain and pool.is_application
+        return count % OFTEN == 0 and type(pool) in (Pool, PrimaryPool) and pool.is_application
 
     def use(self, link: LoopLink | None) -> None:
         """Give the running loop a connection, unless it already has a usable one."""
@@ -187,10 +203,10 @@ class LoopLinks:
         loop = asyncio.get_running_loop()
         last = self._links.get(loop)
         if last is not None and last.pool is link.pool and last.is_usable():
-            link.lose(RedisConnectionError("Connection closed."))
+            link.leave()
             return
         if last is not None:
-            last.lose(RedisConnectionError("Connection closed."))
+            last.leave()
         try:
             link.start()
         except NotImplementedError:  # a loop of Windows
