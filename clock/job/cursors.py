@@ -1,8 +1,13 @@
-"""Sources of items for `IterableJob.items`: each yields (cursor, item), and continues after a cursor."""
+"""Sources of items for `IterableJob.items`: each yields (cursor, item), and continues after a cursor.
+
+Those of a database can be read by `for` and by `async for`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,34 +33,85 @@ def lines(path: str | Path, after: int | None, encoding: str = "utf-8") -> Itera
             yield file.tell(), line.decode(encoding).rstrip("\r\n")
 
 
-def queryset(rows: Any, after: Any, *, batch: int = BATCH) -> Iterator[tuple[Any, Any]]:
+def queryset(rows: Any, after: Any, *, batch: int = BATCH) -> Rows:
     """The rows of a Django queryset in the order of their primary keys, which are the cursors.
 
-    Each batch is one query. Primary keys that JSON does not support, such as UUIDs, become texts.
+    Each batch is one query. Primary keys that JSON does not support, such as UUIDs, become texts. In an event
+    loop, use `async for`.
     """
     ordered = rows.order_by("pk")
-    while True:
-        found = list((ordered if after is None else ordered.filter(pk__gt=after))[:batch])
-        for row in found:
-            after = _as_json(row.pk)
-            yield after, row
-        if len(found) < batch:
-            return
+
+    def query(after: Any) -> Any:
+        return (ordered if after is None else ordered.filter(pk__gt=after))[:batch]
+
+    async def aread(after: Any) -> Sequence[Any]:
+        return [row async for row in query(after)]
+
+    return Rows(lambda after: list(query(after)), aread, lambda row: row.pk, after, batch)
 
 
-def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BATCH) -> Iterator[tuple[Any, Any]]:
+def select(session: Any, query: Any, column: Any, after: Any, *, batch: int = BATCH) -> Rows:
     """The rows of a SQLAlchemy `select` in the order of `column`. Its values must be unique: they are the cursors.
 
-    `column` is an attribute of the first entity of the query, such as `User.id`. Each batch is one query.
+    `column` is an attribute of the first entity of the query, such as `User.id`. Each batch is one query. With an
+    `AsyncSession`, use `async for`.
     """
     ordered = query.order_by(column).limit(batch)
-    while True:
-        found = list(session.scalars(ordered if after is None else ordered.where(column > after)))
-        for row in found:
-            after = _as_json(getattr(row, column.key))
-            yield after, row
-        if len(found) < batch:
-            return
+
+    def found(after: Any) -> Any:
+        return session.scalars(ordered if after is None else ordered.where(column > after))
+
+    async def aread(after: Any) -> Sequence[Any]:
+        rows = found(after)
+        return list(await rows if inspect.isawaitable(rows) else rows)
+
+    return Rows(lambda after: list(found(after)), aread, lambda row: getattr(row, column.key), after, batch)
+
+
+class Rows(Iterator[tuple[Any, Any]], AsyncIterator[tuple[Any, Any]]):
+    """Pairs (cursor, row), which `for` and `async for` read in batches."""
+
+    def __init__(
+        self,
+        read: Callable[[Any], Sequence[Any]],
+        aread: Callable[[Any], Awaitable[Sequence[Any]]],
+        cursor_of: Callable[[Any], Any],
+        after: Any,
+        batch: int,
+    ) -> None:
+        self._read = read
+        self._aread = aread
+        self._cursor_of = cursor_of
+        self._after = after
+        self._batch = batch
+        self._rows: deque[Any] = deque()
+        self._is_last = False  # these rows are the last ones
+
+    def __next__(self) -> tuple[Any, Any]:
+        if self._needs_rows():
+            self._take(self._read(self._after))
+        if not self._rows:
+            raise StopIteration
+        return self._pair()
+
+    async def __anext__(self) -> tuple[Any, Any]:
+        if self._needs_rows():
+            self._take(await self._aread(self._after))
+        if not self._rows:
+            raise StopAsyncIteration
+        return self._pair()
+
+    def _needs_rows(self) -> bool:
+        return not (self._rows or self._is_last)
+
+    def _take(self, rows: Sequence[Any]) -> None:
+        self._rows.extend(rows)
+        self._is_last = len(rows) < self._batch
+
+    def _pair(self) -> tuple[Any, Any]:
+        row = self._rows.popleft()
+        self._after = _as_json(self._cursor_of(row))
+        return self._after, row
 
 
 def _as_json(value: Any) -> Any:

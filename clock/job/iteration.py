@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from clock.errors import JobError
 from clock.job.job import Job
-from clock.job.position import Position
+from clock.job.position import Position, is_counted
 
 
 class IterableJob(Job):
@@ -26,7 +26,7 @@ class IterableJob(Job):
 
     `items(*args, cursor)` yields pairs (cursor, item). `cursor` is the cursor of the last item that is done, None
     at first: yield the items after it. Cursors are JSON. `each(item, *args)` handles one item. Both may be
-    `async`.
+    `async`; then the whole job runs on the event loop, and `count` may be `async`, too.
 
     >>> class GreetAllJob(IterableJob):
     ...     def items(self, greeting: str, *, cursor: int | None):
@@ -49,16 +49,17 @@ class IterableJob(Job):
         if "items" in vars(cls) or "each" in vars(cls):
             items, each = getattr(cls, "items", None), getattr(cls, "each", None)
             if items is not None and each is not None:
-                cls.perform = _perform(cls.__qualname__, items, each)
+                cls.perform = _perform(cls, items, each)
         super().__init_subclass__(**kwargs)
 
-    def count(self, *args: Any) -> int | None:
+    def count(self, *args: Any) -> Any:
         """How many items there are in all, for the progress; yours to define. Called once, when the job starts."""
         return None
 
 
-def _perform(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> Callable[..., Any]:
+def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[..., Any]) -> Callable[..., Any]:
     """The `perform` of a class: it accepts the arguments of `items`, without the cursor."""
+    name = job.__qualname__
     signature = inspect.signature(items)
     cursor = signature.parameters.get("cursor")
     if cursor is None or cursor.kind is not cursor.KEYWORD_ONLY:
@@ -70,7 +71,9 @@ def _perform(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> 
     async def aperform(self: IterableJob, *args: Any) -> None:
         await _arun(self, args)
 
-    is_async = inspect.isasyncgenfunction(items) or inspect.iscoroutinefunction(each)
+    is_async = inspect.isasyncgenfunction(items) or any(map(inspect.iscoroutinefunction, (items, each)))
+    if inspect.iscoroutinefunction(job.count) and not is_async:
+        raise JobError(f"{name}.count is async, but items and each are not; write def count, or async def each")
     found = aperform if is_async else perform
     own = [one for one in signature.parameters.values() if one.name != "cursor"]
     vars(found)["__signature__"] = signature.replace(parameters=own, return_annotation=None)
@@ -78,11 +81,11 @@ def _perform(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> 
 
 
 def _run(job: IterableJob, args: Sequence[Any]) -> None:
-    position = Position(job, args)
+    position = Position(job, None if is_counted(job) else job.count(*args))
     try:
-        for cursor, item in job.items(*args, cursor=position.cursor):
+        for cursor, item in _plain(job.items(*args, cursor=position.cursor), job, "items"):
             with position.holding(cursor):
-                job.each(item, *args)
+                _plain(job.each(item, *args), job, "each")
             if position.note(cursor) and position.save():
                 break
     except BaseException:
@@ -92,19 +95,33 @@ def _run(job: IterableJob, args: Sequence[Any]) -> None:
 
 
 async def _arun(job: IterableJob, args: Sequence[Any]) -> None:
-    position = await asyncio.to_thread(Position, job, args)
+    total = None if is_counted(job) else await _awaited(await asyncio.to_thread(job.count, *args))
+    position = await asyncio.to_thread(Position, job, total)
     try:
-        async for cursor, item in _each_of(job.items(*args, cursor=position.cursor)):
+        async for cursor, item in _each_of(await _awaited(job.items(*args, cursor=position.cursor))):
             with position.holding(cursor):
-                handled = job.each(item, *args)
-                if inspect.isawaitable(handled):
-                    await handled
+                await _awaited(job.each(item, *args))
             if position.note(cursor) and await asyncio.to_thread(position.save):
                 break
     except BaseException:
         await asyncio.to_thread(position.keep)
         raise
     await asyncio.to_thread(position.finish)
+
+
+def _plain(found: Any, job: IterableJob, name: str) -> Any:
+    """The result of a method of a job that is not on the event loop. Raises JobError for an awaitable one."""
+    if found is None:
+        return None
+    if inspect.isawaitable(found) or (hasattr(found, "__aiter__") and not hasattr(found, "__iter__")):
+        if inspect.iscoroutine(found):
+            found.close()
+        raise JobError(f"{type(job).__qualname__}.{name} must be awaited; write async def each(self, ...)")
+    return found
+
+
+async def _awaited(found: Any) -> Any:
+    return await found if inspect.isawaitable(found) else found
 
 
 async def _each_of(items: Any) -> AsyncIterator[Any]:

@@ -34,22 +34,30 @@ class Iterates(Protocol):
     exactly_once: ClassVar[Any]
     max_run_time: ClassVar[Any]
 
-    def count(self, *args: Any) -> int | None:
-        """How many items there are in all."""
+
+def is_counted(job: Iterates) -> bool:
+    """Whether an earlier run has counted the items."""
+    return "total" in _kept(job)
+
+
+def _kept(job: Iterates) -> Mapping[str, Any]:
+    kept = job.context.payload.get(FIELD)
+    return kept if isinstance(kept, Mapping) else {}
 
 
 class Position:
-    """The position of one run. `cursor` is the cursor of the last finished item."""
+    """The position of one run. `cursor` is the cursor of the last finished item.
 
-    def __init__(self, job: Iterates, args: Sequence[Any]) -> None:
+    `total` is the number of items, if an earlier run has not counted them.
+    """
+
+    def __init__(self, job: Iterates, total: int | None) -> None:
         self._job, self._context, self._state = job, job.context, job.context.state
-        payload = job.context.payload
-        kept = payload.get(FIELD)
-        kept = kept if isinstance(kept, Mapping) else {}
+        payload, kept = job.context.payload, _kept(job)
         self.cursor = kept.get("cursor")
         self._done = _number(kept.get("done"))
         self._spent = _number(kept.get("seconds"))
-        self._total = kept["total"] if "total" in kept else job.count(*args)
+        self._total = kept.get("total", total)
         exactly_once = payload.get("exactly_once", job.exactly_once)
         self._held = ItemPushes(job.context.jid, 0, None) if exactly_once else None
         self._began = self._saved = self._clock()

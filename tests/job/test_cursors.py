@@ -1,9 +1,11 @@
 """The sources of items: each continues after its cursor."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 import sqlalchemy
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from clock.job import cursors
@@ -83,3 +85,20 @@ def test_a_queryset_is_read_in_batches_by_its_primary_key() -> None:
     assert [cursor for cursor, _ in pairs] == ["a", "b", "c"]
     assert queries == ["2", "2"]
     assert [cursor for cursor, _ in cursors.queryset(_Rows(["c", "a", "b"], queries), "b")] == ["c"]
+
+
+def test_a_select_of_an_async_session_is_read_by_async_for() -> None:
+    async def ids(after: int | None) -> list[tuple[int, int]]:
+        engine = create_async_engine("sqlite+aiosqlite://")
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+        async with AsyncSession(engine) as session:
+            session.add_all(Reader(id=number) for number in (5, 1, 3))
+            await session.flush()
+            rows = cursors.select(session, sqlalchemy.select(Reader), Reader.id, after, batch=2)
+            found = [(cursor, row.id) async for cursor, row in rows]
+        await engine.dispose()
+        return found
+
+    assert asyncio.run(ids(None)) == [(1, 1), (3, 3), (5, 5)]
+    assert asyncio.run(ids(3)) == [(5, 5)]

@@ -142,6 +142,8 @@ def test_the_examples_of_the_guide_to_iteration_run(guide: Callable[..., ModuleT
         normalize=normalized.append,
         number_of_users=lambda shard: len(users),
         subscriber_ids=lambda: [7, 8],
+        active_users=list,
+        classify=len,
     )
 
     assert [row["class"] for row in waiting(redis, "default")] == ["BackfillUsersJob", "SendDigestJob"]

@@ -246,6 +246,47 @@ def test_arguments_are_checked_against_items() -> None:
             def each(self, number: int) -> None: ...
 
 
+def test_the_items_of_an_async_job_may_be_counted_and_listed_by_coroutines(bench: Build, redis: Redis) -> None:
+    class ListThingsJob(IterableJob):
+        async def items(self, stop: int, *, cursor: int | None) -> list[tuple[int, int]]:
+            return [(number, number) for number in range((cursor or 0) + 1, stop + 1)]
+
+        def each(self, number: int, stop: int) -> None:
+            seen.append(number)
+
+        async def count(self, stop: int) -> int:
+            seen.append("counted")
+            return stop
+
+    ListThingsJob.perform_async(2)
+    bench().run_all()
+
+    assert seen == ["counted", 1, 2]
+    registry.forget(ListThingsJob)
+
+
+def test_a_coroutine_that_nobody_would_await_fails_the_job_instead_of_skipping_its_items() -> None:
+    async def handle(number: int) -> None: ...
+
+    class PassOnJob(IterableJob):
+        def items(self, *, cursor: int | None) -> Iterator[tuple[int, int]]:
+            yield 1, 1
+
+        def each(self, number: int) -> Any:
+            return handle(number)
+
+    with pytest.raises(JobError, match=r"PassOnJob.each must be awaited; write async def each\(self, ...\)"):
+        PassOnJob.perform_inline()
+    registry.forget(PassOnJob)
+    with pytest.raises(JobError, match=r"CountLaterJob.count is async, but items and each are not"):
+
+        class CountLaterJob(PassOnJob):
+            def each(self, number: int) -> None: ...
+
+            async def count(self) -> int:
+                return 1
+
+
 def test_a_cursor_that_json_does_not_support_is_named(bench: Build, redis: Redis) -> None:
     class SetCursorJob(IterableJob):
         exactly_once = True

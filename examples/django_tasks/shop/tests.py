@@ -23,6 +23,7 @@ from clock.django.framework import (
     task_started,
 )
 from clock.errors import ArgumentsError
+from clock.job import cursors
 from clock.job.context import Context
 from clock.job.registry import lookup
 from shop import tasks
@@ -330,6 +331,16 @@ class ProjectTests(TransactionTestCase):
         [jid] = api.Events.of_file("lib/clock.py").fire("orders.count")
 
         self.assertEqual(run(tasks.count_orders.get_result(jid)).return_value, 1)
+
+    async def test_a_job_on_the_event_loop_reads_the_rows_of_a_queryset(self):
+        """Django's ordinary queries raise SynchronousOnlyOperation there."""
+        for name in ("ada", "bo", "cy"):
+            await Order.objects.acreate(email=f"{name}@example.com")
+
+        rows = [pair async for pair in cursors.queryset(Order.objects.all(), after=None, batch=2)]
+
+        self.assertEqual([row.email[:-12] for _, row in rows], ["ada", "bo", "cy"])
+        self.assertEqual([cursor for cursor, _ in rows], [row.pk for _, row in rows])
 
     def test_the_project_passes_its_checks(self):
         """The command check."""
