@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from clock import Job, client_middleware
 from clock.errors import ArgumentsError
 from clock.job.payload import Payload, decode, encode_again, encode_checked
-from clock.job.push import bulk_arguments
 from clock.job.push.arguments import check_json
 from clock.job.push.bulk_arguments import check_all, encode_all
 from clock.job.push.payload_builder import pack_all, pack_one
@@ -74,8 +73,10 @@ def test_a_payload_that_middleware_has_seen_is_the_same(args: list[Any]) -> None
     assert same(read(parcel.payloads[0])["args"], args)
 
 
-@given(st.lists(st.lists(anything, max_size=3), min_size=1, max_size=3))
-def test_a_quick_check_of_many_finds_what_a_slow_check_of_each_finds(batches: list[list[Any]]) -> None:
+@given(st.lists(st.lists(anything, max_size=3), min_size=1, max_size=3), st.sampled_from([1, 6]))
+def test_a_quick_check_of_many_finds_what_a_slow_check_of_each_finds(some: list[list[Any]], times: int) -> None:
+    batches = some * times  # many lists are checked by columns
+
     def refused(check: Any) -> bool:
         try:
             check()
@@ -124,8 +125,19 @@ def test_numbers_of_too_many_digits_and_values_that_hold_themselves_are_refused(
             push(itself)
 
 
+@pytest.mark.parametrize("is_dict", [False, True])
+def test_values_that_hold_themselves_several_times_are_refused_at_once(is_dict: bool) -> None:
+    items: list[Any] = []
+    items += [items] * 4
+    keyed: dict[str, Any] = {}
+    keyed |= dict.fromkeys("abcd", keyed)
+
+    with pytest.raises(ArgumentsError, match=r"argument 1 is nested too deeply, or holds itself"):
+        KeepThingsJob.perform_bulk([[keyed if is_dict else items]] * 10)
+
+
 def test_an_argument_may_hold_what_stands_between_bulks_arguments_while_they_are_encoded() -> None:
-    batches: list[list[object]] = [[bulk_arguments._MARK], [f'","{bulk_arguments._MARK}","'], [1]]
+    batches: list[list[object]] = [["a\nb"], ["\n", "\u2028", "\r\n"], [1]]
 
     texts = encode_all({"class": "A"}, batches, ["1", "2", "3"])
 

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from clock.errors import ArgumentsError
-from clock.job.payload import encode_checked
-from clock.job.push.arguments import MOST_BITS, PLAIN, arity, check_arity, check_json
+from clock.job.payload import encode_checked, encode_each
+from clock.job.push.arguments import MOST_BITS, arity, check_arity, check_json
 
-_LEVELS = 30  # of nesting that are looked at quickly; what is deeper is checked one by one
-_KNOWN = PLAIN | {list, dict}
+#: Columns that the quick check may look at. Inner columns share the room of their outer one, so a value that is
+#: nested too deeply, or holds itself, soon uses it up. Such arguments are checked one by one.
+_ROOM = 100_000
+_MOST_VALUES = 1_000_000  # in a column
+_AT_ONCE = 1_000  # lists that are checked together: they stay in the processor's cache
 _LISTS = {list, tuple}
 _TOO_LONG = 2**MOST_BITS
-_MARK = secrets.token_hex(16)  # the separator of the lists while they are encoded as one
 
 
 def check_all(job: str, perform: Callable[..., object], batches: Sequence[Sequence[object]]) -> None:
@@ -50,57 +52,65 @@ def encode_all(
     ['{"class":"A","args":[1],"jid":"j1"}', '{"class":"A","args":["x"],"jid":"j2"}']
     """
     head = encode_checked(fields)[:-1] + ',"args":'
-    return [f'{head}{args},"jid":"{jid}"}}' for args, jid in zip(_encoded(batches), jids, strict=True)]
+    return [f'{head}{args},"jid":"{jid}"}}' for args, jid in zip(encode_each(batches), jids, strict=True)]
 
 
 def new_jids(count: int) -> list[str]:
     """So many job ids: 24 hex digits each."""
-    digits = os.urandom(12 * count).hex()
-    return [digits[start : start + 24] for start in range(0, 24 * count, 24)]
-
-
-def _encoded(batches: Sequence[Sequence[object]]) -> list[str]:
-    marked: list[object] = [_MARK] * (2 * len(batches) - 1)
-    marked[::2] = batches
-    found = encode_checked(marked)[1:-1].split(f',"{_MARK}",')
-    return found if len(found) == len(batches) else [encode_checked(args) for args in batches]
+    return os.urandom(12 * count).hex(" ", -12).split()
 
 
 def _all_fine(perform: Callable[..., object], batches: Sequence[Sequence[object]]) -> bool:
-    """Whether all may be pushed; False: some may not, or it is not known."""
-    lengths = set(map(len, batches))
+    """Whether all may be pushed. False: some may not, or this quick check cannot tell."""
     low, high = arity(perform)
-    if not all(low <= length <= high for length in lengths):
+    return all(low <= length <= high for length in set(map(len, batches))) and all(
+        _lists_are_fine(batches[start : start + _AT_ONCE], _ROOM) for start in range(0, len(batches), _AT_ONCE)
+    )
+
+
+def _lists_are_fine(lists: Sequence[Sequence[object]], room: int) -> bool:
+    """Whether JSON can hold all values of these lists. Lists of one length are checked by columns."""
+    lengths = set(map(len, lists))
+    width = max(lengths)
+    if len(lengths) == 1 and width < min(len(lists), room):
+        return all(_column_is_fine(column, room // (width + 1)) for column in zip(*lists, strict=True))
+    return sum(map(len, lists)) <= _MOST_VALUES and _column_is_fine([*chain.from_iterable(lists)], room // 2)
+
+
+def _dicts_are_fine(dicts: Sequence[Mapping[Any, object]], room: int) -> bool:
+    """Whether JSON can hold all keys and values of these dicts. Dicts of the same keys are checked by columns."""
+    keys = set(chain.from_iterable(dicts))
+    width = len(keys)
+    if not (set(map(type, keys)) <= {str} and _is_text(keys)):
         return False
-    level: list[object] = list(chain.from_iterable(batches))
-    for _ in range(_LEVELS):
-        kinds = set(map(type, level))
-        if not (kinds <= _KNOWN and _plain_are_fine(kinds, level)):
-            return False
-        lists = [value for value in level if type(value) is list] if list in kinds else []
-        dicts = [value for value in level if type(value) is dict] if dict in kinds else []
-        keys = set(chain.from_iterable(dicts))
-        if not (set(map(type, keys)) <= {str} and _is_text(keys)):
-            return False
-        level = [*chain.from_iterable(lists), *chain.from_iterable(map(dict.values, dicts))]
-        if not level:
-            return True
-    return False
+    if width < min(len(dicts), room) and set(map(len, dicts)) == {width}:
+        return all(_column_is_fine([*map(itemgetter(key), dicts)], room // (width + 1)) for key in keys)
+    return _lists_are_fine([[*one.values()] for one in dicts], room)
 
 
-def _plain_are_fine(kinds: set[type], level: list[object]) -> bool:
-    if float in kinds and not all(map(math.isfinite, [value for value in level if type(value) is float])):
-        return False
-    if int in kinds:
-        ints: list[Any] = level if len(kinds) == 1 else [value for value in level if type(value) is int]
-        if max(ints) >= _TOO_LONG or min(ints) <= -_TOO_LONG:
-            return False
-    return str not in kinds or _is_text([value for value in level if type(value) is str])
+def _column_is_fine(column: Sequence[Any], room: int) -> bool:
+    """Whether JSON can hold all of these values. Most columns have values of one type."""
+    kinds = set(map(type, column))
+    if len(kinds) > 1:
+        return all(_column_is_fine([one for one in column if type(one) is kind], room) for kind in kinds)
+    return room > 0 and all(kind in _CHECKS and _CHECKS[kind](column, room) for kind in kinds)
 
 
-def _is_text(words: Iterable[str]) -> bool:
+def _is_text(words: Iterable[str], _room: int = 0) -> bool:
     try:
         "".join(words).encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+#: The check of a column of values of one type. JSON supports no other type.
+_CHECKS: Mapping[type, Callable[[Sequence[Any], int], bool]] = {
+    type(None): lambda column, room: True,
+    bool: lambda column, room: True,
+    int: lambda column, room: max(column) < _TOO_LONG and min(column) > -_TOO_LONG,
+    float: lambda column, room: all(map(math.isfinite, column)),
+    str: _is_text,
+    list: _lists_are_fine,
+    dict: _dicts_are_fine,
+}
