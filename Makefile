@@ -11,7 +11,7 @@ EVERYDAY := not slow and not process
 OF_VERSIONS := $(EVERYDAY) and not text
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check mutants api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
+.PHONY: help demo test check coverage mutants api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,12 @@ pythons: .venv/dev ## The everyday tests with the other supported Pythons on thi
 
 thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, the long faults of workers
 	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/rehearsal tests/worker tests/process/test_worker_faults.py
+
+coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: make coverage TESTS='tests/job -m "not slow"'
+	@rm -rf build/coverage && mkdir -p build/coverage
+	-$(BIN)/coverage run -m pytest --dist worksteal --numprocesses $(WORKERS) $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 mutants: .venv/dev ## Change the code, and see whether its tests fail: make mutants FILES=clock/ticker/release.py
 	@$(BIN)/python .ci/mutants $(FILES)

@@ -35,8 +35,8 @@ def configure_logging(log_format: str, level: str, *, stream: TextIO | None = No
     global _ours  # the process's own
     formatter = JsonFormatter() if log_format == "json" else TextFormatter()
     write_gathered_lines()
-    _ours = for_us = _Stream(stream or sys.stdout)
-    for_application = _ApplicationStream(stream or sys.stdout)
+    _ours = for_us = _OwnStream(stream or sys.stdout)
+    for_application = _Stream(stream or sys.stdout)
     for handler in (for_application, for_us):
         handler.setFormatter(formatter)
     for_application.addFilter(_has_no_handler_of_its_own)
@@ -140,12 +140,8 @@ class _Own(logging.Handler):
     """A handler that the package has put on its logger."""
 
 
-class _Stream(logging.StreamHandler[TextIO], _Own):
-    """Writes records, and lines without a record. It gathers lines of short jobs: one system call writes many."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self.gathered: list[str] = []  # lines are removed only with the handler's lock
+class _Stream(logging.StreamHandler[TextIO]):
+    """Writes records after the gathered lines of the package, so all lines are in the order of their logging."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
         """Skip a line that cannot be written, because of a full disk or a closed pipe: work continues."""
@@ -154,13 +150,21 @@ class _Stream(logging.StreamHandler[TextIO], _Own):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, after the gathered lines."""
-        self.write_gathered()
+        write_gathered_lines()
         super().emit(record)
 
     def flush(self) -> None:
         """Write all that is not written yet. `logging` calls it when the process ends."""
-        self.write_gathered()
+        write_gathered_lines()
         super().flush()
+
+
+class _OwnStream(_Stream, _Own):
+    """Writes the package's records, and gathers lines of short jobs: one system call writes many."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.gathered: list[str] = []  # lines are removed only with the handler's lock
 
     def write(self, line: str, *, at_once: bool) -> None:
         """Write a line without a record, or gather it for the next `write_gathered`."""
@@ -192,15 +196,7 @@ class _Stream(logging.StreamHandler[TextIO], _Own):
             self.handleError(logging.makeLogRecord({"msg": self.terminator.join(lines)}))
 
 
-class _ApplicationStream(_Stream):
-    """Writes the application's records. They come after the package's gathered lines, as they were logged."""
-
-    def write_gathered(self) -> None:
-        """Write the gathered lines of the package."""
-        write_gathered_lines()
-
-
-_ours: _Stream | None = None
+_ours: _OwnStream | None = None
 
 
 def write_gathered_lines() -> None:
@@ -243,13 +239,13 @@ def write_info(logger: logging.Logger, message: str, created: float, *, at_once:
     return True
 
 
-def _only_reader(logger: logging.Logger) -> _Stream | None:
+def _only_reader(logger: logging.Logger) -> _OwnStream | None:
     """The package's own text handler, if no handler, filter or factory of the application receives the record."""
     handlers = logger.parent.handlers if logger.parent and logger.propagate else []
     if len(handlers) != 1 or logger.handlers or logger.filters:
         return None
     handler = handlers[0]
-    if not isinstance(handler, _Stream) or handler.filters or handler.level > logging.INFO:
+    if not isinstance(handler, _OwnStream) or handler.filters or handler.level > logging.INFO:
         return None
     is_plain = type(handler.formatter) is TextFormatter and logging.getLogRecordFactory() is logging.LogRecord
     return handler if is_plain else None

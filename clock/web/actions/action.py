@@ -14,7 +14,6 @@ from clock.web.request import Response, cookie
 DONE_COOKIE = "clock_done"
 DONE_SECONDS = 5  # the next page shows it; a later one does not
 MOST_NAMES = 20  # that a question lists
-FORBIDDEN_TITLE = "problem.forbidden.title"
 
 
 @dataclass(frozen=True, slots=True)
