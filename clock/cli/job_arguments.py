@@ -29,7 +29,7 @@ SHOWN_FROM = 2_000  # with this many jobs a progress bar is useful
 yes_option = click.option("--yes", is_flag=True, help="Don't ask for confirmation.")  # for `confirm`
 
 limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of jobs to show."
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show at most this many."
 )
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -81,7 +81,7 @@ def start(daemon: _Daemon) -> None:
 @daemon_command.command()
 @_files_options
 def stop(daemon: _Daemon) -> None:
-    """Stop the clock after the current jobs finish.
+    """Stop the clock after its running actions finish.
 
     \b
     Example: clock daemon stop --pid-dir tmp/pids
