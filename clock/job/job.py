@@ -19,7 +19,7 @@ from clock.job.flow.limits import Limit, Rate
 from clock.job.flow.unique import Unique
 from clock.job.job_logger import job_logger
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
-from clock.job.middleware.defaults import server_middleware
+from clock.job.middleware.defaults import server_middleware_for
 from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
 from clock.job.push.job_methods import JobMethods
@@ -117,7 +117,7 @@ class Job(JobMethods):
 
         For workers and tests. Raises what `perform` raises, JobTimeout, and Discard for a job to be dropped.
         """
-        chain = server_middleware.entries if middleware is None else tuple(middleware)
+        chain = server_middleware_for(cls, context.payload) if middleware is None else tuple(middleware)
         running = running_job.set(context.payload)  # what `JobLogContext` does, for a third of its time
         try:
             result = run_inside(cls.for_context(context), chain, context.args)
@@ -134,7 +134,7 @@ class Job(JobMethods):
     @classmethod
     async def arun(cls, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
         """Run the job in the middleware if its `perform` is a coroutine function."""
-        chain = server_middleware.entries if middleware is None else tuple(middleware)
+        chain = server_middleware_for(cls, context.payload) if middleware is None else tuple(middleware)
         with JobLogContext(context.payload):
             return await await_inside(cls.for_context(context), chain, context.args)
 

@@ -8,7 +8,7 @@ from clock.job.middleware.chain import Chain, ClientMiddleware, ServerMiddleware
 from clock.job.middleware.expiry import drop_stale, note_expiry
 from clock.job.middleware.time_limit import limit_time
 from clock.job.payload import Payload
-from clock.job.types import RunningJob
+from clock.job.types import JobClass, RunningJob
 
 
 def log_tags(job: RunningJob, payload: Payload, queue: str) -> None:
@@ -27,3 +27,21 @@ def client_middleware_for(fields: Mapping[str, object]) -> tuple[ClientMiddlewar
     if "expires_in" in fields:
         return entries
     return tuple([entry for entry in entries if entry is not note_expiry])
+
+
+_OWN = server_middleware.entries
+#: The fields for which they do something.
+_OWN_FIELDS = frozenset({"tags", "expires_at", "timeout"})
+
+
+def server_middleware_for(job: JobClass, payload: Payload) -> tuple[ServerMiddleware, ...]:
+    """The server middleware of a job: none, if only the package's own are there, and have nothing to do for it."""
+    entries = server_middleware.entries
+    if (
+        entries is _OWN
+        and job.expires_in is None
+        and job.timeout is None
+        and payload.keys().isdisjoint(_OWN_FIELDS)
+    ):
+        return ()
+    return entries
