@@ -34,6 +34,7 @@ WATCHED = "clock:watched:"  # prefix of hashes, one an event: jid that has not e
 SCHEDULES = (
     "clock:schedules"  # hash: name of a schedule made at run time -> versions, timing, fields; '': the latest
 )
+MISSED = "clock:missed"  # sorted set: event -> due instant of its latest run that was missed
 BACKFILLED = "clock:backfilled"  # sorted set: due instant of a backfilled run, a space, its event -> when
 PAUSED = "clock:paused"  # hash: event ('': all of them) -> its latest pause, with the earlier ones, JSON
 NEXT_DUE = "clock:next_due"  # hash: event and due instant of the oldest that is not decided
@@ -106,7 +107,7 @@ TYPES: Mapping[str, str] = {
     **dict.fromkeys((LIMITS, RATES), "hash"),
     **dict.fromkeys((LIMIT_HOLDERS, LIMIT_RESERVED, BLOCKED, FREED), "zset"),
     **dict.fromkeys((RATE_STARTS, RATE_SLOTS), "zset"),
-    **dict.fromkeys((BACKFILLED, SHARDS), "zset"),
+    **dict.fromkeys((BACKFILLED, MISSED, SHARDS), "zset"),
     SCHEDULES: "hash",
     HAND_OVER: "list",
     AUDIT: "stream",

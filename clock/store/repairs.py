@@ -164,7 +164,7 @@ def _now_ms() -> int:
 def forget_event(redis: Redis, event: str) -> bool:
     """Delete ledger and history of an event that has left the clock file; False: it has come back."""
     entry = [keys.LEDGER_ANCHOR, keys.LEDGER_DECLARATION, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED]
-    own = [keys.HISTORY + event, keys.OUTCOMES + event, keys.WATCHED + event]
+    own = [keys.HISTORY + event, keys.OUTCOMES + event, keys.WATCHED + event, keys.MISSED]
     with translated():
         return bool(script(redis, "forget_event")(keys=[*entry, keys.LEDGER_ORPHANED, *own], args=[event]))
 

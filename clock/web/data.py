@@ -11,7 +11,15 @@ from functools import partial
 from clock.clocks import Clock
 from clock.errors import ConfigurationError, SourceFailed
 from clock.inspection import Circumstances, Finding, Status, examine, status
-from clock.inspection.events.event_rows import EventRow, event_names, event_rows_of, troubles_of
+from clock.inspection.events.event_rows import (
+    EventRow,
+    Summary,
+    event_names,
+    event_rows_of,
+    missed_events,
+    paused_events,
+    summaries,
+)
 from clock.inspection.events.schedules import with_schedules
 from clock.inspection.opening import Redis
 from clock.lint.rules import Finding as Hazard
@@ -20,7 +28,7 @@ from clock.rehearsal.forecast.forecast import Forecast, forecast
 from clock.rehearsal.forecast.load import load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows
 from clock.web.cache import Background, Cached
-from clock.web.troubles import Found, Troubles
+from clock.web.overview import Found, Overview
 
 logger = logging.getLogger("clock.web")
 
@@ -87,7 +95,9 @@ class Data:
         self._findings = cached(self._examine, FINDINGS_SECONDS)
         self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
         self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
-        self._troubles = Troubles(partial(troubles_of, self.redis), clock=clock)
+        self._missed = cached(partial(missed_events, self.redis), NAMES_SECONDS)
+        self._paused = cached(self._look_for_paused, NAMES_SECONDS)
+        self._overview = Overview(self._summarize, clock=clock)
         self._sizes: dict[str, tuple[int, ...]] = {}  # written by the one thread in `_look`
         self._hazards: dict[str, tuple[Event, date, Sequence[Hazard]]] = {}
 
@@ -135,9 +145,17 @@ class Data:
         """The names of all events in the order of the alphabet, as of a few seconds ago."""
         return self._names.get()[1]
 
-    def troubles(self, patience_seconds: float = 0.0) -> Found:
-        """The events that need attention, and why: `failing` or `missed`. Many events take about a second."""
-        return self._troubles.get(self.sorted_names(), patience_seconds)
+    def overview(self, patience_seconds: float = 0.0) -> Found:
+        """The summaries of all events that have been read so far. 10,000 events take some seconds."""
+        return self._overview.get(self.sorted_names(), patience_seconds)
+
+    def missed(self) -> Mapping[str, int]:
+        """Event -> due instant in ms of its latest missed run, the latest first, as of a few seconds ago."""
+        return self._missed.get()
+
+    def paused(self) -> frozenset[str]:
+        """The names of the events that are paused, as of a few seconds ago."""
+        return self._paused.get()
 
     def hazards(self, event: Event, now: datetime) -> Sequence[Hazard]:
         """The findings of `clock check` about an event. Its condition is not called."""
@@ -179,7 +197,8 @@ class Data:
     def changed(self) -> None:
         """Forget cached reads: an action has changed something."""
         self._status.forget()
-        self._troubles.forget()
+        self._overview.forget()
+        self._paused.forget()
         self._names.forget()
 
     def schedules_changed(self) -> None:
@@ -194,6 +213,12 @@ class Data:
 
     def _examine(self) -> Sequence[Finding]:
         return examine(self.redis, Circumstances(self.source.url, timedelta(0), CONNECTIONS_PER_WORKER))
+
+    def _summarize(self, names: Sequence[str]) -> list[Summary]:
+        return summaries(self.redis, names, self.declared, self.now())
+
+    def _look_for_paused(self) -> frozenset[str]:
+        return paused_events(self.redis, self.sorted_names(), self.now())
 
     def _look_for_names(self) -> tuple[Sequence[str], Sequence[str]]:
         timetable = self.source.timetable

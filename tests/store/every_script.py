@@ -56,7 +56,8 @@ def _fire(redis: Redis) -> None:
     ledger = RedisLedger(redis, release="r", rank=1)
     ledger.declare([(name, "every second") for name in "abc"], NOON)
     ledger.pause("a", Pause(from_ms(0), from_ms(1)))
-    assert [int(verdict) for verdict in ledger.commit(_decisions())] == [1, 1, 1]
+    missed = Decision("a", "every second", NOON, NOON + 1000, DecisionKind.MISSED)
+    assert [int(verdict) for verdict in ledger.commit([*_decisions(), missed])] == [1, 1, 1, 1]
 
 
 def _orphan(redis: Redis) -> None:

@@ -6,7 +6,7 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
 from clock.store import keys, listing
-from clock.store.ledger import history, overdue, pauses
+from clock.store.ledger import event_rows, history, overdue, pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
 from clock.store.ledger.held_pushes import Push
@@ -352,7 +352,9 @@ def test_nothing_is_committed_or_declared_for_an_older_release_than_the_leading_
 def test_an_event_that_is_forgotten_leaves_nothing(ledger: RedisLedger, redis: Redis, *, by_hand: bool) -> None:
     declare(ledger)
     fired = Decision("feed", "every minute", NOON - 1000, NOON, DecisionKind.FIRED, {}, counted="x")
-    assert ledger.commit([fired]) == [Verdict.COMMITTED]
+    missed = Decision("feed", "every minute", NOON, NOON + MINUTE, DecisionKind.MISSED)
+    assert ledger.commit([fired, missed]) == [Verdict.COMMITTED] * 2
+    assert event_rows.read_missed(redis) == {"feed": NOON + MINUTE}
     ledger.orphan([], NOON)
 
     if by_hand:
@@ -361,6 +363,21 @@ def test_an_event_that_is_forgotten_leaves_nothing(ledger: RedisLedger, redis: R
         ledger.orphan([], NOON + 7 * 24 * 60 * MINUTE + 1)
 
     assert redis.keys("clock:ledger:*") == []
+    assert redis.keys("*feed*") == []
+    assert event_rows.read_missed(redis) == {}
+
+
+def test_a_decision_is_committed_though_the_list_of_missed_runs_has_another_type(
+    ledger: RedisLedger, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set("clock:missed", "x")
+    declare(ledger)
+
+    verdicts = ledger.commit([Decision("feed", "every minute", NOON - 1000, NOON, DecisionKind.MISSED)])
+
+    assert verdicts == [Verdict.COMMITTED]
+    assert "the key clock:missed holds a string and not a zset" in caplog.text
+    assert event_rows.read_missed(redis) == {}
 
 
 def test_a_paused_instant_pushes_nothing_and_stays_undecided(ledger: RedisLedger, redis: Redis) -> None:

@@ -91,6 +91,7 @@ def test_a_renamed_event_keeps_its_anchor_history_and_pauses(
     old.tick()
     before, paused = entry(redis, "old"), Pause(SIX + 2 * MINUTE)
     pauses.pause(redis, "old", paused)
+    redis.zadd(keys.MISSED, {"old": 5, "new": 7})
     history.add_outcome(redis, "old", "j1", {"outcome": "done", "at": 1, "took_ms": 1}, ended=True)
 
     lead(NEW, 42)
@@ -100,6 +101,7 @@ def test_a_renamed_event_keeps_its_anchor_history_and_pauses(
     assert pauses.read(redis) == {"new": paused}
     assert redis.exists(keys.HISTORY + "old", keys.OUTCOMES + "old", keys.WATCHED + "old") == 0
     assert redis.xlen(keys.OUTCOMES + "new") == 1
+    assert redis.zrange(keys.MISSED, 0, -1, withscores=True) == [(b"new", 5)]
     assert listing.ledger(redis).keys() == {"new"}
     assert "Renamed 'old' to 'new': anchor, history and pauses are kept" in caplog.messages
 

@@ -15,7 +15,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
 from clock.web.actions import bulk
-from clock.web.troubles import Troubles
+from clock.web.overview import Overview
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
 NOW_SECONDS = NOW.timestamp()
@@ -88,7 +88,7 @@ def test_a_visitor_without_permissions_writes_nothing_and_starts_no_new_reading(
 ) -> None:
     reader, read = visit(Access("bea")), list[object]()
     reader.page("/")
-    monkeypatch.setattr(Troubles, "_run", lambda *wanted: read.append(wanted))
+    monkeypatch.setattr(Overview, "_run", lambda *wanted: read.append(wanted))
     before = redis.keys()
 
     chosen = reader.post("/act/display", theme="dark", form="A" * 16)

@@ -6,18 +6,20 @@ import json
 import re
 import threading
 from collections.abc import Sequence
-from html import unescape
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.inspection.events.event_rows import troubles_of
+from clock.inspection.events.event_rows import Summary, summaries
 from clock.rehearsal.fake_clock import FakeClock
 from clock.rehearsal.sources import loads
+from clock.store.ledger.decision import Decision, DecisionKind, Verdict
+from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import Timetable
 from clock.web import Access, Dashboard, Source
-from clock.web.pages.schedules import MOST_STRIPS
 from tests.web.conftest import NOW, Visitor
 
 EVENTS = 700
@@ -52,7 +54,7 @@ def test_a_page_sends_no_more_commands_for_more_events(redis: Redis) -> None:
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)
     visitor = _visitor(redis, timetable)
-    visitor.dashboard._data.troubles(PATIENCE_SECONDS)  # a thread reads all events, whatever pages are visited
+    visitor.dashboard._data.overview(PATIENCE_SECONDS)  # a thread reads all events, whatever pages are visited
 
     for page in PAGES:
         visitor.dashboard._data._status.forget()
@@ -64,31 +66,56 @@ def test_a_page_sends_no_more_commands_for_more_events(redis: Redis) -> None:
         assert not calls.keys() & {"cmdstat_keys", "cmdstat_hgetall", "cmdstat_lrange", "cmdstat_scan"}, page
 
 
-def test_a_filter_finds_the_last_of_many_events_by_searching_on(redis: Redis) -> None:
+def test_one_visit_finds_the_one_of_many_events_that_missed_a_run_before_its_last_one(redis: Redis) -> None:
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)
-    record = {"decision": "missed", "due": to_ms(NOW)}
-    redis.xadd("clock:history:event.00060", {"entry": json.dumps(record)})
+    due_ms, declaration = to_ms(NOW) + 3_600_000, timetable.events[0].declaration
+    missed = Decision("event.00650", declaration, to_ms(NOW), due_ms, DecisionKind.MISSED)
+    fired = replace(missed, after_ms=due_ms, due_ms=due_ms + 3_600_000, kind=DecisionKind.FIRED)
+    assert RedisLedger(redis).commit([missed, fired]) == [Verdict.COMMITTED, Verdict.COMMITTED]
+    last_missed = {"decision": "missed", "due": to_ms(NOW)}
+    redis.xadd("clock:history:event.00060", {"entry": json.dumps(last_missed)})
     visitor = _visitor(redis, timetable)
-    query: dict[str, str] = {"state": "missed"}
-    steps = 0
+    visitor.dashboard._data.overview(PATIENCE_SECONDS)
 
-    while not visitor.json("/", **query):
-        page = visitor.page("/", **query)
-        assert "Only a part of the events was searched" in page
-        [link] = re.findall(r'href="/\?([^"]+)">Search on', page)
-        query = dict(re.findall(r"(\w+)=([^&]+)", unescape(link)))
-        steps += 1
+    rows = visitor.json("/", state="missed")
 
-    assert steps == 60 // MOST_STRIPS
-    assert [row["name"] for row in visitor.json("/", **query)] == ["event.00060"]
+    assert [row["name"] for row in rows] == ["event.00650", "event.00060"]
+    assert "missed its run of" in visitor.text("/", state="missed")
+    assert visitor.json("/", state="missed", order="name") == rows[::-1]
+
+
+def test_the_whole_timetable_is_in_the_order_of_the_next_run_and_of_the_last_one(redis: Redis) -> None:
+    timetable = loads(FILE % EVENTS)
+    _decided(redis, timetable)
+    for field in ("anchor", "decided"):
+        redis.hset(f"clock:ledger:{field}", "event.00690", to_ms(NOW) - 7_200_000)
+    record = {"decision": "fired", "due": to_ms(NOW) + 1}
+    redis.xadd("clock:history:event.00680", {"entry": json.dumps(record)})
+    visitor = _visitor(redis, timetable)
+    visitor.dashboard._data.overview(PATIENCE_SECONDS)
+
+    first_by_next, first_by_last = (visitor.json("/", order=order)[0] for order in ("next", "last"))
+    redis.hset("clock:ledger:decided", "event.00690", to_ms(NOW))  # it has run since all events were read
+    caught_up = visitor.json("/", order="next")[0]
+
+    assert (first_by_next["name"], first_by_last["name"]) == ("event.00690", "event.00680")
+    assert caught_up["name"] == "event.00000"
+
+
+def test_a_filter_may_be_in_an_order_by_time(ana: Visitor, redis: Redis) -> None:
+    redis.hset("clock:paused", mapping={"reminders": '{"from":0}', "ticks": '{"from":0}'})
+
+    names = [row["name"] for row in ana.json("/", state="paused", order="next")]
+
+    assert names == ["ticks", "reminders"]
 
 
 def test_one_visit_finds_the_one_of_many_events_that_fails(redis: Redis) -> None:
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)
     visitor = _visitor(redis, timetable)
-    visitor.dashboard._data.troubles(PATIENCE_SECONDS)
+    visitor.dashboard._data.overview(PATIENCE_SECONDS)
 
     rows = visitor.json("/", state="failing")
     first = visitor.json("/")[0]
@@ -100,13 +127,13 @@ def test_one_visit_finds_the_one_of_many_events_that_fails(redis: Redis) -> None
 
 def test_a_page_shows_how_many_events_were_read_so_far(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until all have been read, no page claims that no event fails."""
-    goes_on, read = threading.Event(), troubles_of
+    goes_on, read = threading.Event(), summaries
 
-    def slow(connection: Redis, names: Sequence[str]) -> list[str]:
+    def slow(connection: Redis, names: Sequence[str], *rest: Any) -> list[Summary]:
         assert names[0] == "event.00000" or goes_on.wait(PATIENCE_SECONDS)
-        return read(connection, names)
+        return read(connection, names, *rest)
 
-    monkeypatch.setattr("clock.web.data.troubles_of", slow)
+    monkeypatch.setattr("clock.web.data.summaries", slow)
     monkeypatch.setattr("clock.web.pages.schedules.PATIENCE_SECONDS", 0.0)
     timetable = loads(FILE % EVENTS)
     _decided(redis, timetable)
@@ -114,11 +141,11 @@ def test_a_page_shows_how_many_events_were_read_so_far(redis: Redis, monkeypatch
 
     shown = visitor.text("/", state="failing")
     goes_on.set()
-    found = visitor.dashboard._data.troubles(PATIENCE_SECONDS)
+    found = visitor.dashboard._data.overview(PATIENCE_SECONDS)
 
     assert re.search(r"\b(0|100) of 700 events have been read so far", shown)
     assert found.is_complete
-    assert list(found.by_name) == [f"event.{EVENTS - 1:05}"]
+    assert list(found.troubles) == [f"event.{EVENTS - 1:05}"]
 
 
 def test_the_timeline_shows_a_past_day_of_an_event_with_a_long_history(ana: Visitor, redis: Redis) -> None:

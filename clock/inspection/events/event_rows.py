@@ -133,9 +133,42 @@ def trouble_of(decision: Record | None, outcome: Record | None) -> str:
     return "missed" if kind == "missed" else ""
 
 
-def troubles_of(redis: Redis, names: Sequence[str]) -> list[str]:
-    """The trouble of each event of these names, or an empty text. Raises StoreUnavailable."""
-    return [trouble_of(*latest) for latest in event_rows.read_latest(redis, names)]
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What lists of all events need of one: its trouble (`failing`, `missed` or empty), its next and its last run.
+
+    Both are due instants in ms; None: unknown, or never.
+    """
+
+    trouble: str
+    next_ms: int | None
+    last_ms: int | None
+
+
+def summaries(redis: Redis, names: Sequence[str], declared: Mapping[str, Event], now: datetime) -> list[Summary]:
+    """The summary of each event of these names. Raises StoreUnavailable."""
+    return [summary(row) for row in event_rows_of(redis, names, declared, now, 1)]
+
+
+def summary(row: EventRow) -> Summary:
+    """The summary of an event that was read with at least its latest decision."""
+    return Summary(
+        row.trouble, to_ms(row.next_due) if row.next_due else None, row.last["due"] if row.last else None
+    )
+
+
+def missed_events(redis: Redis) -> Mapping[str, int]:
+    """The events that missed a run, with the due instant of the latest one in ms, the latest first.
+
+    Raises StoreUnavailable.
+    """
+    return event_rows.read_missed(redis)
+
+
+def paused_events(redis: Redis, names: Sequence[str], now: datetime) -> frozenset[str]:
+    """Which events of these names are paused now. Raises StoreUnavailable."""
+    pauses = event_rows.read_pauses(redis, names)
+    return frozenset(name for name in names if covering(pauses, name, now)) if pauses else frozenset()
 
 
 def event_names(redis: Redis, declared: Mapping[str, Event], *, also_others: bool) -> list[str]:

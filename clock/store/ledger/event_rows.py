@@ -5,19 +5,22 @@ Each function raises StoreUnavailable.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from redis import Redis
+from redis.client import Pipeline
 
 from clock.store import keys
 from clock.store.invalid_values import readable, text
 from clock.store.ledger import history, pauses
-from clock.store.ledger.entry import LedgerRow
+from clock.store.ledger.entry import LATEST_MS, LedgerRow
 from clock.store.ledger.history import Record
 from clock.store.ledger.pauses import ALL, Pause
 from clock.store.server.connection import translated
-from clock.store.wrong_type import reading
+from clock.store.wrong_type import reading, readings
 
 _HASHES = (keys.LEDGER_DECLARATION, keys.LEDGER_ANCHOR, keys.LEDGER_DECIDED, keys.LEDGER_COUNTED, keys.PAUSED)
 CHUNK = 500  # events in one round trip: a few ms of Redis's time
@@ -48,18 +51,29 @@ def read(redis: Redis, names: Sequence[str], count: int) -> list[StoredEvent]:
     return found
 
 
-def read_latest(redis: Redis, names: Sequence[str]) -> list[tuple[Record | None, Record | None]]:
-    """For each event its latest decision and the latest outcome of a job; None: not found."""
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        for name in names:
-            pipeline.xrevrange(keys.HISTORY + name, count=1)
-            pipeline.xrevrange(keys.OUTCOMES + name, count=1)
-        replies = readable(pipeline)
-    decisions, outcomes = (
-        [next(iter(_records(stream or (), kinds)), None) for stream in replies[place::2]]
-        for place, kinds in enumerate((history.RECORD, history.OUTCOME))
+def read_pauses(redis: Redis, names: Sequence[str]) -> dict[str, Pause]:
+    """The pauses of these events, and of the whole clock under `ALL`; events without one are left out."""
+    parts = [[*names[start : start + CHUNK], ALL] for start in range(0, len(names), CHUNK)]
+    replies = readings(redis, lambda pipe: [pipe.hmget(keys.PAUSED, part) for part in parts]) if parts else []
+    fields = (
+        pair for part, reply in zip(parts, replies, strict=True) for pair in zip(part, reply or (), strict=False)
     )
-    return list(zip(decisions, outcomes, strict=True))
+    return {name: pause for name, raw in fields if (pause := pauses.decoded(raw))}
+
+
+def read_missed(redis: Redis) -> dict[str, int]:
+    """The events that missed a run, with the due instant of the latest one in ms, the latest first."""
+    found: dict[str, int] = {}
+    for start in itertools.count(0, CHUNK):
+        part = reading(redis, partial(_missed_from, start)) or ()
+        found |= {text(name): int(due) for name, due in part if 0 <= due <= LATEST_MS}
+        if len(part) < CHUNK:
+            break
+    return found
+
+
+def _missed_from(start: int, pipeline: Pipeline) -> object:
+    return pipeline.zrevrange(keys.MISSED, start, start + CHUNK - 1, withscores=True)
 
 
 def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> list[tuple[list[Record], int]]:

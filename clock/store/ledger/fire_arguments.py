@@ -44,6 +44,7 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
         for place, made in enumerate(decisions, 1)
         if made.kind is DecisionKind.BACKFILLED
     }
+    missed = {place: 1 for place, made in enumerate(decisions, 1) if made.kind is DecisionKind.MISSED}
     places = {queue: place for place, queue in enumerate(dict.fromkeys(push.queue for push in pushes), 1)}
     columns = (
         [made.event for made in decisions],
@@ -62,9 +63,11 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
         {place: _lock(push.lock) for place, push in enumerate(pushes, 1) if push.lock},
         {place: [_batch(one) for one in made.batches] for place, made in enumerate(decisions, 1) if made.batches},
         backfilled,
+        missed,
     )
     names = [*_KEYS, *map(keys.queue, places), *(keys.HISTORY + made.event for made in decisions)]
     names += [keys.WATCHED + made.event for made in decisions if made.watched]
+    names += [keys.MISSED] if missed else []
     names += [keys.BACKFILLED] if backfilled else []
     return FireArguments(names, msgspec.msgpack.encode(columns))
 

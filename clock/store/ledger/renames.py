@@ -82,7 +82,7 @@ class Renames:
         prefixes = (keys.HISTORY, keys.OUTCOMES, keys.WATCHED)
         own = [prefix + name for prefix in prefixes for name in (old, new)]
         with translated():
-            answer = int(self._script(keys=[*_HASHES, *own], args=[old, new, *self._release]))
+            answer = int(self._script(keys=[*_HASHES, *own, keys.MISSED], args=[old, new, *self._release]))
         if answer == _OUTRANKED:
             raise Outranked
         return answer

@@ -4,165 +4,148 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import chain, islice
+from functools import partial
 
-from clock.inspection.events.event_rows import EventRow
+from clock.clocks import to_ms
+from clock.inspection.events.event_rows import EventRow, Summary, summary
 from clock.web.input.inputs import choice, number
+from clock.web.overview import FRESH_SECONDS, Found
 from clock.web.page import Page, Show, Visit
-from clock.web.troubles import Found
 
 EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
-MOST_SORTED = 200  # events that are read for an order by time; of more the first ones by name
-MOST_PAUSES = 1_000  # events of which one page reads the pauses
-MOST_STRIPS = 25  # events of which one page reads all decisions of the strip
-PATIENCE_SECONDS = 1.0  # for the first reading of all events: 10,000 take about as long
-NEVER = datetime.max.replace(tzinfo=UTC)
-LONG_AGO = 0
+MOST_READ_AGAIN = (
+    200  # events that are read for an order by time, of those that may have run since the last reading
+)
+PATIENCE_SECONDS = 1.0  # for the first reading of all events: 10,000 take some seconds
+NEVER_MS = 2**63
+
+FAILING, MISSED, PAUSED = STATES = ("failing", "missed", "paused")
+BY_NAME, BY_NEXT, BY_LAST = ORDERS = ("name", "next", "last")
+#: A page is read after the list of all events: what has changed since is left out.
+STILL: Mapping[str, Callable[[EventRow], bool]] = {
+    FAILING: lambda row: row.is_failing,
+    PAUSED: lambda row: row.pause is not None,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A state that events are filtered by: how many decisions of each are read for it, of how many events."""
+class Asked:
+    """The events that the query asks for, by name; their state (empty: any) and order (empty: the page's own)."""
 
-    has: Callable[[EventRow], bool]
-    records: int
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """The rows of a page, the first of `total` events at place `first`.
-
-    `following` is the place of the next page (None: this is the last page). `is_partial`: events were left out of
-    the order. `looked`: up to which place a filter has looked; None: nothing is filtered by state. `is_reading`:
-    the other events are being read, and the next visit finds more.
-    """
-
-    rows: Sequence[EventRow]
-    total: int
+    names: Sequence[str]
+    state: str
+    order: str
     first: int
-    following: int | None
-    is_partial: bool = False
-    looked: int | None = None
-    is_reading: bool = False
 
-
-FAILING = "failing"  # the filter whose events are known from a reading of all events
-SEARCHED: Mapping[str, State] = {
-    "missed": State(lambda row: any(one["decision"] == "missed" for one in row.records), STRIP, MOST_STRIPS),
-    "paused": State(lambda row: row.pause is not None, 0, MOST_PAUSES),
-}
-STATES = (FAILING, *SEARCHED)
-ORDERS = ("name", "next", "last")
-BY_TIME: Mapping[str, Callable[[EventRow], object]] = {
-    "next": lambda row: row.next_due or NEVER,
-    "last": lambda row: -(row.last["due"] if row.last else LONG_AGO),
-}
+    @property
+    def needs_overview(self) -> bool:
+        """Whether the answer depends on a reading of all events."""
+        is_by_time = self.order in (BY_NEXT, BY_LAST) and len(self.names) > MOST_READ_AGAIN
+        return is_by_time or self.state in (FAILING, MISSED)
 
 
 def show(visit: Visit) -> Page:
-    """The events, filtered and in the order of the query; without an order, those with trouble come first."""
-    query = visit.request
-    state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
+    """The events, filtered and in the order of the query; without an order, those with trouble come first.
+
+    Raises the error that ended the reading of all events, if the answer depends on it.
+    """
     names = visit.data.sorted_names()
-    troubles = visit.data.troubles(PATIENCE_SECONDS if state == FAILING else 0.0)
-    found = _found(visit, _matching(visit, names), state, order)
+    asked = _asked(visit, names)
+    overview = visit.data.overview(PATIENCE_SECONDS if asked.needs_overview else 0.0)
+    if asked.needs_overview and overview.error:
+        raise overview.error
+    found = _ordered(visit, asked, overview)
+    shown = visit.data.events(found[asked.first : asked.first + EVENTS_ON_A_PAGE], visit.now, STRIP)
+    rows = list(filter(STILL.get(asked.state), shown))
+    following = asked.first + EVENTS_ON_A_PAGE
     return Page(
         template="schedules",
         title=visit.texts("schedules.title"),
         section="schedules",
-        json=lambda: [row.as_json() for row in found.rows],
+        json=lambda: [row.as_json() for row in rows],
         view={
-            "found": found,
-            "rows": found.rows,
-            "q": query.get("q"),
-            "state": state,
+            "rows": rows,
+            "first": asked.first,
+            "total": len(found),
+            "following": following if following < len(found) else None,
+            "before": max(0, asked.first - EVENTS_ON_A_PAGE) if asked.first else None,
+            "is_reading": asked.needs_overview and not overview.is_complete,
+            "age": overview.age_seconds if asked.needs_overview and overview.age_seconds > FRESH_SECONDS else None,
+            "missed_at": visit.data.missed() if asked.state == MISSED else {},
+            "q": visit.request.get("q"),
+            "state": asked.state,
             "states": STATES,
-            "order": order,
+            "order": asked.order,
             "all": len(names),
-            "failing": _in_trouble(names, troubles, FAILING),
-            "missed": _in_trouble(names, troubles, "missed"),
-            "troubles": troubles,
-            "before": max(0, found.first - EVENTS_ON_A_PAGE) if found.first else None,
-            "most_sorted": MOST_SORTED,
+            "failing": _in_trouble(names, overview, FAILING),
+            "missed": _in_trouble(names, overview, MISSED),
+            "overview": overview,
             "most": STRIP,
         },
     )
 
 
-def _matching(visit: Visit, names: Sequence[str]) -> Sequence[str]:
-    """The names that the search field asks for."""
-    text = visit.request.get("q").strip().lower()
-    if not text:
+def _asked(visit: Visit, names: Sequence[str]) -> Asked:
+    query, text = visit.request, visit.request.get("q").strip().lower()
+    if text:
+        searched = visit.data.searched
+        names = [name for name in names if text in (searched.get(name) or name.lower())]
+    state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
+    return Asked(names, state, order, number("first", query.get("first")))
+
+
+def _ordered(visit: Visit, asked: Asked, overview: Found) -> Sequence[str]:
+    """All events that were asked for, in their order."""
+    names = _in_state(visit, asked, overview)
+    if asked.order in (BY_NEXT, BY_LAST):
+        known = {**overview.by_name, **_read_again(visit, names, overview)}
+        return sorted(names, key=partial(_place, asked.order, known))
+    if asked.order or asked.state:
         return names
-    searched = visit.data.searched
-    return [name for name in names if text in (searched.get(name) or name.lower())]
+    troubles = overview.troubles
+    troubled = [name for kind in (FAILING, MISSED) for name in _in_trouble(names, overview, kind)]
+    return [*troubled, *(name for name in names if name not in troubles)] if troubled else names
 
 
-def _found(visit: Visit, names: Sequence[str], state: str, order: str) -> Listed:
-    first = number("first", visit.request.get("first"))
-    if state == FAILING:
-        return _failing(visit, names, first)
-    if state:
-        return _filtered(visit, names, SEARCHED[state], first)
-    following = first + EVENTS_ON_A_PAGE
-    ordered = _by_time(visit, names, order) if order in BY_TIME else names
-    shown = ordered[first:following] if order else _troubled_first(visit, names, first)
-    rows = visit.data.events(shown, visit.now, STRIP)
-    return Listed(
-        rows, len(ordered), first, following if following < len(ordered) else None, len(ordered) < len(names)
-    )
+def _in_state(visit: Visit, asked: Asked, overview: Found) -> Sequence[str]:
+    """The events in a state, by name; without an order, those that missed a run last come first."""
+    if asked.state == FAILING:
+        return _in_trouble(asked.names, overview, FAILING)
+    if asked.state == PAUSED:
+        paused = visit.data.paused()
+        return [name for name in asked.names if name in paused]
+    if asked.state == MISSED:
+        missed = {name: overview.by_name[name].last_ms or 0 for name in _in_trouble(asked.names, overview, MISSED)}
+        missed |= visit.data.missed()
+        names = [name for name in asked.names if name in missed]
+        return names if asked.order else sorted(names, key=lambda name: -missed[name])
+    return asked.names
 
 
-def _by_time(visit: Visit, names: Sequence[str], order: str) -> Sequence[str]:
-    """The events in an order for which Redis must be asked; of many, the first ones by name only."""
-    rows = visit.data.events(names[:MOST_SORTED], visit.now, int(order == "last"))
-    return [row.name for row in sorted(rows, key=BY_TIME[order])]  # type: ignore[arg-type]  # instants, or numbers
+def _read_again(visit: Visit, names: Sequence[str], overview: Found) -> Mapping[str, Summary]:
+    """The summaries, read now, of the events that were due since all events were read, or of all if they are few.
 
-
-def _troubled_first(visit: Visit, names: Sequence[str], first: int) -> list[str]:
-    """The events of a page: first those that fail, then those that missed their last run, then the others."""
-    found = visit.data.troubles()
-    troubles = found.by_name
-    troubled = [name for kind in (FAILING, "missed") for name in _in_trouble(names, found, kind)]
-    others = (name for name in names if name not in troubles)
-    return list(islice(chain(troubled, others), first, first + EVENTS_ON_A_PAGE))
-
-
-def _in_trouble(names: Sequence[str], troubles: Found, kind: str) -> list[str]:
-    return [name for name in names if troubles.by_name.get(name) == kind] if troubles.by_name else []
-
-
-def _failing(visit: Visit, names: Sequence[str], first: int) -> Listed:
-    """The events that fail, by name: all of them as soon as all events have been read.
-
-    Raises the error that ended the reading.
+    If more than `MOST_READ_AGAIN` were due, the others keep their places of the last reading.
     """
-    troubles = visit.data.troubles()
-    if troubles.error:
-        raise troubles.error
-    failing = _in_trouble(names, troubles, FAILING)
-    following = first + EVENTS_ON_A_PAGE
-    rows = [row for row in visit.data.events(failing[first:following], visit.now, STRIP) if row.is_failing]
-    return Listed(
-        rows,
-        len(failing),
-        first,
-        following if following < len(failing) else None,
-        is_reading=not troubles.is_complete,
-    )
+    if len(names) > MOST_READ_AGAIN:
+        now_ms, known = to_ms(visit.now), overview.by_name
+        names = [name for name in names if name in known and (known[name].next_ms or NEVER_MS) <= now_ms]
+    rows = visit.data.events(names[:MOST_READ_AGAIN], visit.now, 1)
+    return {row.name: summary(row) for row in rows}
 
 
-def _filtered(visit: Visit, names: Sequence[str], state: State, first: int) -> Listed:
-    """The next events in a state, by name: from place `first` on, until a page is full or enough were read."""
-    part = names[first : first + state.events]
-    matching = [row.name for row in visit.data.events(part, visit.now, state.records) if state.has(row)]
-    shown = matching[:EVENTS_ON_A_PAGE]
-    looked = first + (part.index(shown[-1]) + 1 if len(matching) > len(shown) else len(part))
-    rows = visit.data.events(shown, visit.now, STRIP)
-    return Listed(rows, len(names), first, looked if looked < len(names) else None, looked=looked)
+def _place(order: str, known: Mapping[str, Summary], name: str) -> int:
+    """The place of an event in an order by time; those without such a time come last."""
+    one = known.get(name)
+    if order == BY_NEXT:
+        return one.next_ms if one and one.next_ms is not None else NEVER_MS
+    return -(one.last_ms or 0) if one else 0
+
+
+def _in_trouble(names: Sequence[str], overview: Found, kind: str) -> list[str]:
+    troubles = overview.troubles
+    return [name for name in names if troubles.get(name) == kind] if troubles else []
 
 
 PAGES: Mapping[str, Show] = {"/": show}

@@ -8,6 +8,7 @@
 -- jobs    KEYS[11], ... the six keys of batches    KEYS[17], ... the list of each queue
 -- then, for each decision, its event's history stream
 -- then, for each decision with watched jobs, its event's hash of these: jid -> due (ms)
+-- then, with missed decisions, the sorted set event -> due instant of its latest one (ms)
 -- then, with backfilled decisions, the sorted set of these: due (ms), a space, event -> now (ms)
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
 -- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
@@ -20,7 +21,7 @@
 -- conflict rule, now (ms), and the bid of its batch ('': none); and a map from a decision's place to the batches that
 -- it opens, each a list of bid, JSON, parent's bid (''), 1 if it is sealed, and now (ms). If another job holds the
 -- lock, the job is not pushed, and the history names the holder; and a map from a backfilled decision's place to now
--- (ms). An empty declaration: fired by hand or backfilled, which the history records and the ledger does not.
+-- (ms); and a map from a missed decision's place to 1. An empty declaration: fired by hand or backfilled, which the history records and the ledger does not.
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
 -- declaration, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -29,12 +30,13 @@
 --
 -- One script, because a crash between advancing the ledger and pushing the jobs would lose or double them.
 local events, declarations, afters, dues, records, counts, payloads, queues, names, delays, watched,
-  counted, joins, locks, batches, backfilled =
+  counted, joins, locks, batches, backfilled, missed =
   unpack(cmsgpack.unpack(ARGV[4]))
 local FIXED = 16 -- keys before those of the queues, the histories and the watched jobs
 local HISTORIES = FIXED + #names
 local next_watched = HISTORIES + #events
 local BACKFILLED = KEYS[#KEYS] -- if there are any
+local MISSED = KEYS[#KEYS - (next(backfilled) and 1 or 0)] -- if there are any
 local kinds, reply, problems = {}, {}, {}
 local advanced, queued, recounted = {}, {}, {}
 
@@ -157,6 +159,12 @@ local function write_history(n)
   end
 end
 
+local function note_missed(n) -- for the dashboard's list
+  if not holds(MISSED, 'zset') then return end
+  local added = redis.pcall('ZADD', MISSED, dues[n], events[n])
+  if type(added) == 'table' then table.insert(problems, 'the key ' .. MISSED .. ' takes no entry: ' .. added.err) end
+end
+
 local decided, declared -- read once nothing can fail any more
 local function judge(n, first, last)
   local event, due = events[n], dues[n]
@@ -188,6 +196,7 @@ for n, event in ipairs(events) do
     if next(locks) then take_locks(n, first, last) end
     for _, batch in ipairs(batches[n] or {}) do open(event, unpack(batch, 1, 3)) end
     write_history(n)
+    if missed[n] then note_missed(n) end
     if backfilled[n] then redis.call('ZADD', BACKFILLED, backfilled[n], dues[n] .. ' ' .. event) end
     for job = first, last do push(job) end
     for _, batch in ipairs(batches[n] or {}) do

@@ -2,7 +2,8 @@
 --
 -- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
 -- KEYS[4] hash event -> what its periods are counted from    KEYS[5] hash event -> when it left the clock file
--- KEYS[6] its history    KEYS[7] its jobs' outcomes    KEYS[8] its watched jobs    ARGV[1] the event
+-- KEYS[6] its history    KEYS[7] its jobs' outcomes    KEYS[8] its watched jobs
+-- KEYS[9] sorted set event -> its latest missed run    ARGV[1] the event
 -- Returns 1 if it was removed; 0: it has come back.
 --
 -- One script, because a clock may declare the event between looking and removing.
@@ -10,4 +11,5 @@ local event = ARGV[1]
 if redis.call('HEXISTS', KEYS[5], event) == 0 then return 0 end
 for i = 1, 5 do redis.call('HDEL', KEYS[i], event) end
 for i = 6, 8 do redis.call('UNLINK', KEYS[i]) end
+redis.pcall('ZREM', KEYS[9], event) -- a key of another type has no entry
 return 1

@@ -2,7 +2,8 @@
 --
 -- KEYS[1] hash event -> anchor    KEYS[2] hash event -> declaration    KEYS[3] hash event -> last decided
 -- KEYS[4] hash event -> what its periods are counted from    KEYS[5] hash event -> when it left the clock file (ms)
--- KEYS[6], ... for each event: its history stream, its stream of outcomes, its hash of watched jobs
+-- KEYS[6] sorted set event -> its latest missed run
+-- KEYS[7], ... for each event: its history stream, its stream of outcomes, its hash of watched jobs
 -- ARGV[1] now (ms)    ARGV[2] how long an entry is kept (ms)    ARGV[3] 1: they start again if they come back
 -- ARGV[4], ... the events
 -- Returns how many were forgotten.
@@ -19,7 +20,8 @@ for i = 4, #ARGV do
   if ARGV[3] == '1' then redis.call('HSET', KEYS[2], event, '') end
   if now - left > kept then
     for key = 1, 5 do redis.call('HDEL', KEYS[key], event) end
-    redis.call('UNLINK', unpack(KEYS, 3 * i - 6, 3 * i - 4))
+    redis.call('UNLINK', unpack(KEYS, 3 * i - 5, 3 * i - 3))
+    redis.pcall('ZREM', KEYS[6], event) -- a key of another type has no entry
     forgotten = forgotten + 1
   end
 end

@@ -5,6 +5,7 @@
 -- KEYS[6] hash event -> when it left the clock file    KEYS[7] hash old name -> the event's name now
 -- KEYS[8] the lease    KEYS[9], KEYS[10] the history under the old name, under the new one
 -- KEYS[11], KEYS[12] the outcomes    KEYS[13], KEYS[14] the watched jobs
+-- KEYS[15] sorted set event -> its latest missed run
 -- ARGV[1] the old name    ARGV[2] the new name    ARGV[3] release of this clock ('': none)    ARGV[4] its rank
 -- Returns 1 if it was moved; 0: nothing is there under the old name, as it was moved before; -1: the new name
 -- already has the entry of a declared event; -2: a newer release leads. Below 1 nothing was moved. An error
@@ -46,6 +47,9 @@ redis.call('HDEL', KEYS[6], old, new)
 for place = 9, 13, 2 do
   if redis.call('EXISTS', KEYS[place]) == 1 then redis.call('RENAME', KEYS[place], KEYS[place + 1]) end
 end
+local missed = redis.pcall('ZSCORE', KEYS[15], old) -- a key of another type has no entry
+redis.pcall('ZREM', KEYS[15], old, new)
+if type(missed) == 'string' then redis.pcall('ZADD', KEYS[15], missed, new) end
 local names = redis.call('HGETALL', KEYS[7])
 for i = 1, #names, 2 do
   if names[i + 1] == old then redis.call('HSET', KEYS[7], names[i], new) end

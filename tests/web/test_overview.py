@@ -9,15 +9,16 @@ from functools import partial
 import pytest
 from redis import Redis
 
-from clock.inspection.events.event_rows import troubles_of
+from clock.inspection.events.event_rows import Summary, summaries
 from clock.rehearsal.fake_clock import FakeClock
 from clock.store.server.connection import connect
 from clock.timetable import Timetable
 from clock.web import Dashboard, Source
 from clock.web.cache import Background
-from clock.web.troubles import STALE_SECONDS, Troubles
+from clock.web.overview import STALE_SECONDS, Overview
 from tests.web.conftest import EVERYTHING, NOW, Visitor
 
+FINE, FAILS = Summary("", None, None), Summary("failing", None, None)
 NAMES = [f"event.{number:03}" for number in range(150)]
 PATIENCE_SECONDS = 60.0
 
@@ -25,24 +26,24 @@ PATIENCE_SECONDS = 60.0
 def test_after_a_pause_in_visits_what_was_read_before_is_not_shown_as_complete() -> None:
     goes_on, clock = threading.Event(), FakeClock(NOW)
 
-    def read(names: Sequence[str]) -> list[str]:
+    def read(names: Sequence[str]) -> list[Summary]:
         assert goes_on.wait(PATIENCE_SECONDS)
-        return ["failing" if name == NAMES[-1] else "" for name in names]
+        return [FAILS if name == NAMES[-1] else FINE for name in names]
 
-    troubles = Troubles(read, clock=clock)
+    overview = Overview(read, clock=clock)
     goes_on.set()
-    first = troubles.get(NAMES, PATIENCE_SECONDS)
+    first = overview.get(NAMES, PATIENCE_SECONDS)
     goes_on.clear()
     clock.advance(timedelta(seconds=STALE_SECONDS + 10))
 
-    after_the_pause = troubles.get(NAMES)
+    after_the_pause = overview.get(NAMES)
     goes_on.set()
-    at_last = troubles.get(NAMES, PATIENCE_SECONDS)
+    at_last = overview.get(NAMES, PATIENCE_SECONDS)
 
     assert first.is_complete
     assert (after_the_pause.is_complete, after_the_pause.looked) == (False, 0)
     assert at_last.is_complete
-    assert at_last.by_name == {NAMES[-1]: "failing"}
+    assert at_last.troubles == {NAMES[-1]: "failing"}
 
 
 def test_an_error_of_the_reading_is_shown_until_a_reading_succeeds(
@@ -52,7 +53,8 @@ def test_an_error_of_the_reading_is_shown_until_a_reading_succeeds(
     blind = connect(redis_url.replace("//", "//blind:any@", 1))
     source = Source(redis, timetable, FakeClock(NOW))
     ana = Visitor(Dashboard(source, access=lambda request: EVERYTHING), EVERYTHING)
-    ana.dashboard._data._troubles = Troubles(partial(troubles_of, blind), clock=source.clock)
+    read = partial(summaries, blind, declared={}, now=NOW)
+    ana.dashboard._data._overview = Overview(read, clock=source.clock)
 
     failing, front = ana.get("/", state="failing"), ana.text("/")
     redis.acl_setuser("blind", enabled=True, keys=["*"])
@@ -72,29 +74,29 @@ def test_a_thread_that_cannot_be_started_is_started_at_the_next_visit(monkeypatc
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    troubles = Troubles(lambda names: ["failing" for _ in names], clock=FakeClock(NOW))
+    overview = Overview(lambda names: [FAILS for _ in names], clock=FakeClock(NOW))
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(RuntimeError):
-            troubles.get(NAMES)
+            overview.get(NAMES)
 
-    assert troubles.get(NAMES, PATIENCE_SECONDS).is_complete
+    assert overview.get(NAMES, PATIENCE_SECONDS).is_complete
 
 
 def test_a_forked_child_reads_for_itself() -> None:
     goes_on, parent = threading.Event(), os.getpid()
 
-    def read(names: Sequence[str]) -> list[str]:
+    def read(names: Sequence[str]) -> list[Summary]:
         assert os.getpid() != parent or goes_on.wait(PATIENCE_SECONDS)
-        return ["" for _ in names]
+        return [FINE for _ in names]
 
-    troubles = Troubles(read, clock=FakeClock(NOW))
-    computed: Background[str, list[str]] = Background(lambda key: read([key]), 60.0, clock=FakeClock(NOW))
-    troubles.get(NAMES)
+    overview = Overview(read, clock=FakeClock(NOW))
+    computed: Background[str, list[Summary]] = Background(lambda key: read([key]), 60.0, clock=FakeClock(NOW))
+    overview.get(NAMES)
     computed.get("a", 0.0)
     child = os.fork()
     if not child:
-        is_read = troubles.get(NAMES, 20.0).is_complete and computed.get("a", 20.0) is not None
+        is_read = overview.get(NAMES, 20.0).is_complete and computed.get("a", 20.0) is not None
         os._exit(0 if is_read else 1)
     goes_on.set()
 

@@ -1,4 +1,4 @@
-"""Which events need attention: those that fail, and those whose last run was missed.
+"""A summary of all events: which need attention, and when each runs next and ran last.
 
 A thread reads all events, a hundred at a time, so a page sends no command for it. Redis needs a few ms for each
 hundred. 10,000 events take about a second. Then the thread pauses for 20 times as long, at least for 5 s.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from clock.clocks import Clock
 from clock.forking import restart_in_child
+from clock.inspection.events.event_rows import Summary
 
 AT_ONCE = 100  # events; this many are read while the page waits
 FRESH_SECONDS = 5.0  # for which a reading of all events is not repeated
@@ -19,20 +21,27 @@ STALE_SECONDS = 60.0  # after a pause in visits of this length, a page shows how
 SHARE = 20  # a reading that took a second is repeated after 20 s
 PATIENCE_SECONDS = 5.0  # for which a page waits for a reading of at most AT_ONCE events
 
-Read = Callable[[Sequence[str]], Sequence[str]]
+Read = Callable[[Sequence[str]], Sequence[Summary]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
-    """Event -> its trouble; `looked` of `total` events have been read.
+    """Event -> its summary; `looked` of `total` events have been read.
 
-    `error` ended the last reading, and no later one has succeeded.
+    `error` ended the last reading, and no later one has succeeded. No summary is older than `age_seconds`, if all
+    have been read.
     """
 
-    by_name: Mapping[str, str]
+    by_name: Mapping[str, Summary]
     looked: int
     total: int
     error: Exception | None = None
+    age_seconds: float = 0.0
+
+    @cached_property
+    def troubles(self) -> Mapping[str, str]:
+        """Event -> its trouble, `failing` or `missed`; the others are left out."""
+        return {name: one.trouble for name, one in self.by_name.items() if one.trouble}
 
     @property
     def is_complete(self) -> bool:
@@ -40,15 +49,16 @@ class Found:
         return self.looked >= self.total
 
 
-class Troubles:
-    """Event -> its trouble. `read` returns the trouble of each event of some names, or an empty text."""
+class Overview:
+    """Event -> its summary. `read` returns the summary of each event of some names."""
 
     def __init__(self, read: Read, *, clock: Clock) -> None:
         self._read, self._clock = read, clock
         self._lock = threading.Lock()
-        self._found: dict[str, str] = {}  # guarded by _lock
+        self._found: dict[str, Summary] = {}  # guarded by _lock
         self._looked = 0  # events read since the first visit, or since a pause in visits; guarded by _lock
         self._repeat_at = 0.0  # monotonic seconds; guarded by _lock
+        self._began = 0.0  # monotonic seconds: the start of the latest complete reading; guarded by _lock
         self._ended: threading.Event | None = None  # of the reading in progress; guarded by _lock
         self._error: Exception | None = None  # of the last reading that ended; guarded by _lock
         restart_in_child(self)
@@ -58,7 +68,7 @@ class Troubles:
         self._lock, self._ended = threading.Lock(), None
 
     def get(self, names: Sequence[str], patience_seconds: float = 0.0) -> Found:
-        """The troubles that are known. Waits for the reading of all events, but not longer than the patience."""
+        """The summaries that are known. Waits for the reading of all events, but not longer than the patience."""
         with self._lock:
             late_seconds = self._clock.monotonic() - self._repeat_at
             if self._ended is None and late_seconds >= 0:
@@ -70,7 +80,8 @@ class Troubles:
         elif ended and is_first:
             ended.wait(patience_seconds)
         with self._lock:
-            return Found(dict(self._found), min(self._looked, len(names)), len(names), self._error)
+            age_seconds = self._clock.monotonic() - self._began
+            return Found(dict(self._found), min(self._looked, len(names)), len(names), self._error, age_seconds)
 
     def _begin(self, names: Sequence[str]) -> threading.Event:
         ended = threading.Event()
@@ -97,16 +108,14 @@ class Troubles:
                 now, self._error = self._clock.monotonic(), failure
                 self._ended, self._repeat_at = None, now + max(FRESH_SECONDS, SHARE * (now - began))
                 self._found = {name: self._found[name] for name in names if name in self._found}
+                self._began = self._began if failure else began
         ended.set()
 
     def _is_wanted(self, ended: threading.Event) -> bool:
         with self._lock:
             return self._ended is ended
 
-    def _note(self, names: Sequence[str], troubles: Sequence[str], looked: int) -> None:
+    def _note(self, names: Sequence[str], found: Sequence[Summary], looked: int) -> None:
         with self._lock:
             self._looked = max(self._looked, looked)
-            for name, trouble in zip(names, troubles, strict=True):
-                self._found.pop(name, None)
-                if trouble:
-                    self._found[name] = trouble
+            self._found.update(zip(names, found, strict=True))
