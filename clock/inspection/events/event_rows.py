@@ -135,7 +135,7 @@ def trouble_of(decision: Record | None, outcome: Record | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What lists of all events need of one: its trouble (`failing`, `missed` or empty), its next and its last run.
+    """The trouble of an event (`failing`, `missed` or empty), its next run and its last one.
 
     Both are due instants in ms; None: unknown, or never.
     """
