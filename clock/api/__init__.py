@@ -9,6 +9,7 @@ for job in api.RetrySet().search(class_="SendMailJob"):
 from clock.api.batches import Batches, BatchRef
 from clock.api.conditions import Conditions, where
 from clock.api.connecting import connect, via
+from clock.api.deploys import amark_deploy, mark_deploy
 from clock.api.events import Events, EventState
 from clock.api.job_ref import JobRef, Located, acancel, cancel
 from clock.api.job_sets import DeadSet, JobSet, RetrySet, ScheduledSet
@@ -64,8 +65,10 @@ __all__ = [
     "WorkerView",
     "Workers",
     "acancel",
+    "amark_deploy",
     "cancel",
     "connect",
+    "mark_deploy",
     "via",
     "where",
 ]

@@ -36,6 +36,10 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "list": ("clock.cli.commands.monitoring.list_events", "List events with their next and last run."),
         "doctor": ("clock.cli.commands.monitoring.doctor", "Check Redis for problems and suggest fixes."),
         "web": ("clock.cli.commands.monitoring.web", "Serve the dashboard."),
+        "mark-deploy": (
+            "clock.cli.commands.monitoring.mark_deploy",
+            "Mark a deploy on the dashboard's charts.",
+        ),
     },
     "The clock": {
         "fire": ("clock.cli.commands.events.fire", "Run the event NAME now, outside its schedule."),

@@ -6,6 +6,7 @@ Sidekiq's keys have no prefix; clock's keys start with `clock:`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 # Sidekiq's (see its wire format): times in scores are float seconds since 1970.
@@ -139,3 +140,13 @@ def workers(identity: str) -> str:
 def signals(identity: str) -> str:
     """List: signals that Sidekiq's page sends to the worker."""
     return f"{identity}-signals"
+
+
+def deploy_marks(day: date) -> str:
+    """Hash, expires: minute of a day (UTC, ISO 8601) -> label of the deploy; Sidekiq's."""
+    return f"{day:%Y%m%d}-marks"
+
+
+def deploy_lock(label: str) -> str:
+    """String, expires: this deploy was marked in the last minute; Sidekiq's."""
+    return f"deploylock-{label}"

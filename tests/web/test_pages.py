@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from redis import Redis
@@ -16,6 +16,7 @@ from clock.store.jobs.job_metrics import Tally
 from clock.store.ledger import timetable_changes
 from clock.timetable import load
 from clock.web import Access, Dashboard, Source
+from clock.web.charts.plot import Stretch, framed
 from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 FIRST = {"reminders": "every day at 06:00", "ticks": "every 10 minutes", "digest": "every monday"}
@@ -106,7 +107,30 @@ def test_metrics_mark_the_releases_of_their_period(ana: Visitor, redis: Redis) -
 
     assert ana.json("/metrics")["releases"] == []
     assert [one["release"] for one in ana.json("/metrics", span="8h")["releases"]] == ["v7"]
-    assert "<title>v7</title>" in ana.page("/metrics", span="8h")
+    assert "<title>Release v7</title>" in ana.page("/metrics", span="8h")
+
+
+def test_metrics_mark_deploys_in_the_charts_and_in_a_table(ana: Visitor, redis: Redis) -> None:
+    minute = {"2026-03-29T10:40:00Z": "a1b2c3 New <mailer> of the house\u202e", "2026-03-29T08:00:00Z": "early"}
+    redis.hset("20260329-marks", mapping={**minute, "tomorrow": "x", "2026-03-29T10:41:00": "no zone"})
+    job_metrics.add(redis, {"PayJob": Tally(processed=1, ms=5.0)}, now=NOW)
+
+    page, found = ana.page("/metrics"), ana.json("/metrics")
+
+    assert found["deploys"] == [{"at": "2026-03-29T10:40:00+00:00", "label": minute["2026-03-29T10:40:00Z"]}]
+    assert re.search(r">a1b2c3 New &lt;m…</text>", page)
+    assert "<title>a1b2c3 New &lt;mailer&gt; of the house\\u202e</title>" in page
+    assert "10:40 UTC a1b2c3" in ana.text("/metrics").partition("Releases and deploy marks")[2]
+
+
+def test_the_texts_above_the_lines_of_a_chart_leave_each_other_room() -> None:
+    marks = [(NOW - timedelta(minutes=minute), f"v{minute}") for minute in (1, 2, 10, 20)]
+
+    chart = framed("", (), Stretch(NOW - timedelta(hours=1), NOW, UTC, marks), "")
+
+    assert re.findall(r">(v\d+)</text>", chart) == ["v1", "v10", "v20"]
+    assert re.findall(r'class="hide-small">(v\d+)<', chart) == ["v10", "v20"]
+    assert len(re.findall("<title>", chart)) == len(marks)
 
 
 def test_the_week_counts_past_and_future_runs_by_hour(ana: Visitor, redis: Redis) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from clock.store import Redis, listing
-from clock.store.jobs import job_metrics
+from clock.store.jobs import deploy_marks, job_metrics
 from clock.store.jobs.job_metrics import BUCKETS_MS as BUCKETS_MS
 from clock.store.ledger import lateness as lateness_log
 from clock.store.ledger.lateness import Lateness as Lateness
@@ -68,6 +68,13 @@ def lateness(redis: Redis, span: Span, now: datetime) -> list[tuple[datetime, La
     starts = slot_starts(span, now)
     found = lateness_log.read(redis, [job_metrics.slot_of(at, span.minutes) for at in starts])
     return list(zip(starts, found, strict=True))
+
+
+def deploys(redis: Redis, first: datetime, last: datetime) -> list[tuple[datetime, str]]:
+    """The deploy marks from `first` to `last` with their labels, the oldest first. Raises StoreUnavailable."""
+    days = range(first.date().toordinal(), last.date().toordinal() + 1)
+    found = deploy_marks.read(redis, [date.fromordinal(day) for day in days])
+    return [(at, label) for at, label in found if first <= at <= last]
 
 
 def slot_starts(span: Span, now: datetime) -> list[datetime]:

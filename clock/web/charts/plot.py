@@ -1,4 +1,7 @@
-"""The frame of a chart over time: values at the left, times below, lines for releases. Browsers stretch it."""
+"""The frame of a chart over time: values at the left, times below, lines for releases and deploys.
+
+Browsers stretch it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from markupsafe import Markup, escape
 
+from clock.printable import printable
+
 WIDTH, BOTTOM = 960, 140
 TIMES = 8  # at most, below the chart; every second one is hidden in a small window
 MOST_WITH_TIMES = 2  # days; a longer chart has days below it
+LONGEST_MARK = 14  # characters of a text above a line; the whole text is its title
+ROOM, SMALL_ROOM = 0.12, 0.4  # of the width, for such a text: in a large window, in a small one
 STEPS = (300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600)  # seconds between the times below
 DAY_STEPS = (1, 2, 7)
 DAY = 86_400
@@ -43,7 +50,7 @@ def framed(inner: str, values: Sequence[tuple[float, str]], stretch: Stretch, la
         for place, text in values
     )
     return Markup(  # noqa: S704  # numbers made here; texts are escaped
-        f'<div class="plot"><svg class="axis-texts" aria-hidden="true">{texts}</svg>'
+        f'<div class="plot">{_mark_texts(stretch)}<svg class="axis-texts" aria-hidden="true">{texts}</svg>'
         f'<svg class="bars" viewBox="0 0 {WIDTH} {BOTTOM}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(label)}"><path class="grid-line" d="{grid}"/>{inner}{_lines(stretch)}</svg>'
         f'<svg class="axis-texts times" aria-hidden="true">{_times(stretch)}</svg></div>'
@@ -58,9 +65,22 @@ def _shift(place: float) -> str:
 def _lines(stretch: Stretch) -> str:
     return "".join(
         f'<path class="release-line" d="M{WIDTH * stretch.place(at):.1f} 0v{BOTTOM}">'
-        f"<title>{escape(text)}</title></path>"
+        f"<title>{escape(printable(text))}</title></path>"
         for at, text in stretch.marks
     )
+
+
+def _mark_texts(stretch: Stretch) -> str:
+    """The texts of the lines, above the chart; those without room are left out, their lines are not."""
+    texts, end, small_end = list[str](), 0.0, 0.0
+    for at, text in sorted(stretch.marks, key=lambda mark: mark[0], reverse=True):
+        place = 1 - stretch.place(at)  # from the right: the latest ones come first
+        if place < end:
+            continue
+        cut = text if len(text) <= LONGEST_MARK else text[: LONGEST_MARK - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        texts.append(_text(1 - place, escape(printable(cut)), is_hidden=place < small_end))
+        end, small_end = place + ROOM, small_end if place < small_end else place + SMALL_ROOM
+    return f'<svg class="axis-texts mark-texts" aria-hidden="true">{"".join(texts)}</svg>' if texts else ""
 
 
 def _times(stretch: Stretch) -> str:

@@ -1,4 +1,4 @@
-"""Throughput, failures and run time by class, with marks for releases."""
+"""Throughput, failures and run time by class, with marks for releases and deploys."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 
 from clock.inspection.events.releases import release_changes
-from clock.inspection.jobs.metrics import SPANS, Figures, Lateness, figures, lateness, run_times
+from clock.inspection.jobs.metrics import SPANS, Figures, Lateness, deploys, figures, lateness, run_times
 from clock.web.charts.plot import Stretch
 from clock.web.input.inputs import choice
 from clock.web.page import Page, Show, Visit
 
 MOST_CLASSES = 100
 MOST_RELEASES = 20  # that are marked
+MOST_DEPLOYS = 50  # marks, the latest ones
 
 
 def show(visit: Visit) -> Page:
@@ -26,6 +27,8 @@ def show(visit: Visit) -> Page:
     late = [] if job_class else lateness(visit.data.redis, span, visit.now)
     first, last = found.series[0][0], found.series[-1][0]
     releases = [one for one in release_changes(visit.data.redis, MOST_RELEASES) if first <= one.at <= visit.now]
+    marked = deploys(visit.data.redis, first, visit.now)[-MOST_DEPLOYS:]
+    lines = sorted([*marked, *((one.at, visit.texts("metrics.release", name=one.release)) for one in releases)])
     return Page(
         template="metrics",
         title=visit.texts("metrics.title"),
@@ -37,6 +40,7 @@ def show(visit: Visit) -> Page:
             "lateness": [_lateness_as_json(at, one) for at, one in late if one.runs],
             "run_times": [{"seconds": end, "count": count} for end, count in times],
             "releases": [{"at": one.at.isoformat(), "release": one.release} for one in releases],
+            "deploys": [{"at": at.isoformat(), "label": label} for at, label in marked],
         },
         view={
             "span": name,
@@ -47,8 +51,8 @@ def show(visit: Visit) -> Page:
             "series": found.series,
             "minutes": span.minutes,
             "times": times,
-            "releases": releases,
-            "stretch": Stretch(first, last, visit.zone, [(one.at, one.release) for one in releases]),
+            "lines": lines,
+            "stretch": Stretch(first, last, visit.zone, lines),
             "late": late,
             "late_total": _together(late),
             "peak": max(ran for _, ran, _ in found.series),

@@ -1,0 +1,33 @@
+"""`clock mark-deploy`: draws a line with a label on the charts of the dashboard."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from clock.api.deploys import mark_deploy as mark
+from clock.cli.opening import opened
+from clock.cli.options import answering_settings, shared_options
+from clock.cli.output import echo
+
+
+@click.command()
+@click.argument("label", required=False)
+@shared_options
+def mark_deploy(label: str | None, **options: Any) -> None:
+    """Mark a deploy on the charts of the dashboard, and of Sidekiq's page Metrics. Marks are kept for 90 days.
+
+    The default of LABEL is HEROKU_RELEASE_VERSION or CLOCK_RELEASE. A minute has one mark, so every process of a
+    deploy may run this.
+
+    \b
+    Example: python -m clock mark-deploy "$(git log -1 --format='%h %s')"
+    """
+    label = label or os.environ.get("HEROKU_RELEASE_VERSION") or os.environ.get("CLOCK_RELEASE") or ""
+    if not label.strip():
+        raise click.UsageError("give a label: the release, or the change")
+    redis, _ = opened(answering_settings(**options))
+    is_new = mark(label, redis=redis)
+    echo(f"Marked {label}" if is_new else f"{label}: this minute or this label is marked already")

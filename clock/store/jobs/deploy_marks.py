@@ -1,0 +1,67 @@
+"""Deploy marks, in Sidekiq's format (`sidekiq/deploy.rb`): Ruby and Python show each other's marks.
+
+A hash for each day has a field for each minute, so processes that all mark the same deploy set one mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from redis import Redis
+
+from clock.errors import StoreError
+from clock.store import keys
+from clock.store.invalid_values import text
+from clock.store.server.connection import translated
+from clock.store.server.namespace import full_key
+from clock.store.wrong_type import readings, typed
+
+KEPT_SECONDS = 90 * 86_400  # Sidekiq's
+SAME_DEPLOY_SECONDS = 60  # a label is marked once in this time: each process of a deploy may mark it
+LONGEST_LABEL = 200  # characters
+MINUTES = 4_096  # fields of a day that are read in one command: more than a day has
+
+
+def mark(redis: Redis, label: str, at: datetime) -> bool:
+    """Mark the minute of `at`; False: it has a mark, or the label was marked in the last minute.
+
+    Raises StoreUnavailable, StoreError.
+    """
+    label, minute = label[:LONGEST_LABEL], at.astimezone(UTC).replace(second=0, microsecond=0)
+    key = keys.deploy_marks(minute.date())
+    with translated():
+        if not redis.set(keys.deploy_lock(label), minute.isoformat(), nx=True, ex=SAME_DEPLOY_SECONDS):
+            return False
+    with typed(full_key(redis, key), "hash"), redis.pipeline() as pipeline:
+        pipeline.hsetnx(key, f"{minute:%Y-%m-%dT%H:%M:%SZ}", label)
+        pipeline.expire(key, KEPT_SECONDS)
+        replies = pipeline.execute(raise_on_error=False)
+        for error in replies:
+            if isinstance(error, Exception):
+                raise error
+    return bool(replies[0])
+
+
+def read(redis: Redis, days: Sequence[date]) -> list[tuple[datetime, str]]:
+    """The marks of these days (UTC), the oldest first. Invalid ones are skipped.
+
+    None are returned to a user without rights for them: older guides did not list these. Raises StoreUnavailable.
+    """
+    try:
+        replies = readings(redis, lambda pipe: [pipe.hscan(keys.deploy_marks(day), count=MINUTES) for day in days])
+    except StoreError as error:
+        if error.cause != "no_permission":
+            raise
+        return []
+    fields = (field for reply in replies if reply for field in reply[1].items())
+    found = ((_instant(text(stamp)), text(label)[:LONGEST_LABEL]) for stamp, label in fields)
+    return sorted((at, label) for at, label in found if at)
+
+
+def _instant(stamp: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(stamp)
+        return at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
