@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 
@@ -111,7 +112,10 @@ def test_metrics_mark_the_releases_of_their_period(ana: Visitor, redis: Redis) -
 
 
 def test_metrics_mark_deploys_in_the_charts_and_in_a_table(ana: Visitor, redis: Redis) -> None:
-    minute = {"2026-03-29T10:40:00Z": "a1b2c3 New <mailer> of the house\u202e", "2026-03-29T08:00:00Z": "early"}
+    minute: dict[Any, Any] = {
+        "2026-03-29T10:40:00Z": "a1b2c3 New <mailer> of the house\u202e",
+        "2026-03-29T08:00:00Z": "early",
+    }
     redis.hset("20260329-marks", mapping={**minute, "tomorrow": "x", "2026-03-29T10:41:00": "no zone"})
     job_metrics.add(redis, {"PayJob": Tally(processed=1, ms=5.0)}, now=NOW)
 
