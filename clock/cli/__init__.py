@@ -1,3 +1,3 @@
-from clock.cli.app import main
+from clock.cli.app import main, only_looks
 
-__all__ = ["main"]
+__all__ = ["main", "only_looks"]

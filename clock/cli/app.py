@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -101,6 +102,20 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "completion": ("clock.cli.commands.setup.completion", "Print the shell completion script."),
     },
 }
+
+
+_STARTING = ("run", "worker", "daemon")  # their processes import the jobs to run them
+
+
+def only_looks(words: Sequence[str]) -> bool:
+    """Whether a command line starts no clock and no worker in this process.
+
+    Then the jobs that modules push while they are imported must be dropped.
+    """
+    if {"-h", "--help", "--version"} & set(words) or list(words[:2]) in (["daemon", "stop"], ["daemon", "status"]):
+        return True
+    first = words[0] if words else "run"
+    return first not in _STARTING and any(first in section for section in SECTIONS.values())
 
 
 @click.group(

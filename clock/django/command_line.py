@@ -6,14 +6,16 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser, handle_default_options
 
-from clock.cli import main, program
+from clock.cli import main, only_looks, program
 from clock.django.discovery import import_jobs_of_applications
 from clock.errors import ClockError
+from clock.store.ledger.held_pushes import dropping
 
 RELOADED = ("run", "worker")
 WATCHED = "CLOCK_WATCHED"  # environment variable of a process that is restarted after edits
@@ -58,7 +60,8 @@ def run(words: Sequence[str], manage: str) -> None:
     sys.argv = [manage, *words]
     if "--reload" not in words:
         try:
-            import_jobs_of_applications()
+            with dropping() if only_looks(words) else nullcontext():
+                import_jobs_of_applications()
         except ClockError as error:
             sys.exit(f"clock: {error}")
     main()

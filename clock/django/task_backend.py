@@ -37,6 +37,7 @@ from clock.job.options import checked
 from clock.job.push.setter import Setter
 from clock.job.registry import knows
 from clock.store.jobs import results
+from clock.store.ledger.held_pushes import dropping
 from clock.store.server.connection import default
 
 RESULT_SECONDS = 7 * 86_400.0
@@ -202,7 +203,8 @@ class TaskBackend(BaseTaskBackend):
 def _job_of(path: str) -> type[TaskJob] | None:
     """The job of a task. This process may not have imported it yet: then all applications' tasks are imported."""
     if path not in task_jobs:
-        import_jobs_of_applications()
+        with dropping():
+            import_jobs_of_applications()
     return task_jobs.get(path)
 
 

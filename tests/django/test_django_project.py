@@ -160,6 +160,8 @@ def test_the_admin_checks_events_and_runs_them(project: App) -> None:
 
 
 def test_commands_take_the_projects_settings_and_say_what_is_wrong(project: App) -> None:
+    with (project.folder / "shop" / "jobs.py").open("a") as jobs:
+        jobs.write("\nSpeakGermanJob.perform_async()\n")  # dropped by commands that only look
     assert "orders.count" in manage(project, "clock", "list")
     assert "concurrency" in manage(project, "clock", "config")
     assert "clock web [OPTIONS]" in manage(project, "clock_web", "--help")
