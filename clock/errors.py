@@ -217,7 +217,7 @@ class UnknownJobClass(JobError):
     def __init__(self, class_name: str) -> None:
         super().__init__(
             f"unknown job class {class_name!r}; is its module under the folder given with -r, "
-            "or with Django in `jobs` or `tasks` of an application?"
+            "or with Django in `jobs` or `tasks` of an application in INSTALLED_APPS?"
         )
         self.class_name = class_name
 

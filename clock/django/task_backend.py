@@ -8,7 +8,7 @@ registered tasks run. Priorities become queues: a worker takes from the more urg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import signature
@@ -66,10 +66,7 @@ class ClockTask(Task):
 
     def check_arguments(self, *args: Any) -> None:
         """Check that the function takes the arguments and JSON can hold them. Raises ArgumentsError."""
-        try:
-            signature(self.func).bind(*([None, *args] if self.takes_context else args))
-        except TypeError as error:
-            raise ArgumentsError(f"{self.module_path}: wrong arguments: {error}") from None
+        _check_fit(self, args, {})
         self.get_backend().job(self).check_arguments(list(args), {})
 
     def prepared_push(self) -> None:
@@ -96,6 +93,7 @@ class TaskBackend(BaseTaskBackend):
         except JobError as error:
             raise ImproperlyConfigured(str(error)) from error
         self._modules = tuple(self.options.get("modules", ()))
+        self._not_installed = f"TASKS[{alias!r}] uses clock, but 'clock.django' is not in INSTALLED_APPS"
 
     def validate_task(self, task: Any) -> None:
         """Check a task, and register its function for workers. Raises InvalidTask."""
@@ -117,9 +115,13 @@ class TaskBackend(BaseTaskBackend):
     def enqueue(self, task: Any, args: Any, kwargs: Any) -> TaskResult:
         """Enqueue a task, after the commit of the transaction that is under way; its result.
 
-        Raises InvalidTask, ArgumentsError for arguments that JSON cannot hold, StoreUnavailable.
+        Raises InvalidTask, StoreUnavailable; ArgumentsError for arguments that the function does not accept;
+        ImproperlyConfigured if clock.django is missing in INSTALLED_APPS.
         """
         self.validate_task(task)
+        _check_fit(task, args, kwargs)
+        if not apps.is_installed("clock.django"):
+            raise ImproperlyConfigured(f"{self._not_installed}; add it: without it, settings.CLOCK has no effect")
         result = TaskResult(
             task=task,
             id="",
@@ -162,7 +164,7 @@ class TaskBackend(BaseTaskBackend):
     def check(self, **kwargs: Any) -> Sequence[checks.CheckMessage]:
         """The errors in OPTIONS, and a missing application."""
         if not apps.is_installed("clock.django"):
-            text = f"TASKS[{self.alias!r}] uses clock, but 'clock.django' is not in INSTALLED_APPS"
+            text = self._not_installed
             hint = "Add 'clock.django' to INSTALLED_APPS: without it, settings.CLOCK has no effect."
             return [checks.Error(text, hint=hint, id="clock.E004")]
         unknown = sorted(set(self.options) - set(OPTIONS))
@@ -198,6 +200,13 @@ class TaskBackend(BaseTaskBackend):
     @staticmethod
     def _named(queue: str, bound: int) -> str:
         return queue if bound == 0 else f"{queue}.p{bound}"
+
+
+def _check_fit(task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    try:
+        signature(task.func).bind(*([None, *args] if task.takes_context else args), **kwargs)
+    except TypeError as error:
+        raise ArgumentsError(f"{task.module_path}: wrong arguments: {error}") from None
 
 
 def _job_of(path: str) -> type[TaskJob] | None:

@@ -106,6 +106,8 @@ def made(
     """The job of a function. Raises JobError, DuplicateJobClass."""
     if not inspect.isroutine(function):
         raise JobError(f"@job got {function!r:.60}; it must be a function: write @job(queue=...) above a def")
+    if function.__name__ == "<lambda>" and not wire_name:
+        raise JobError("@job got a lambda, which has no name for payloads; write a def, or give wire_name")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise JobError(
             f"@job: {function.__qualname__} is a generator, so calling it runs nothing; remove the yield"

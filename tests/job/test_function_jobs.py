@@ -160,7 +160,9 @@ def test_the_decorator_and_the_package_have_one_name() -> None:
 
     assert package is job
     assert vars(package)["registry"] is registry
-    assert isinstance(job(lambda: None), FunctionJob)
+    assert isinstance(job(wire_name="nothing")(lambda: None), FunctionJob)
+    with pytest.raises(JobError, match="@job got a lambda, which has no name for payloads"):
+        job(lambda: None)
 
 
 def test_celerys_names_push_the_job(redis: Redis) -> None:

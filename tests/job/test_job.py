@@ -1,10 +1,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
-from typing import Any, ClassVar
+from enum import Enum, IntEnum
+from pathlib import PosixPath
+from typing import Any, ClassVar, NamedTuple
 from unittest.mock import create_autospec
 
 import pytest
@@ -168,6 +170,24 @@ def test_inline_runs_the_job_here_with_arguments_sent_through_json() -> None:
     assert SendParcelJob.perform_inline(7, "parcel") == "sent 7 parcel"
 
 
+class Colour(IntEnum):
+    RED = 1
+
+
+class Stamp(NamedTuple):
+    price: int
+
+
+@dataclass
+class Parcel:
+    weight: int = 1
+
+
+class Shy:
+    def __repr__(self) -> str:
+        raise RuntimeError("no database here")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -184,6 +204,13 @@ def test_inline_runs_the_job_here_with_arguments_sent_through_json() -> None:
         ((b"x",), "argument 1 is a bytes, b'x', which JSON does not support; pass text"),
         (("\ud800",), r"argument 1 is '\ud800', a str that is not valid UTF-8"),
         ((object,), "pass an id and look it up in perform; allowed are None, True, False"),
+        ((object(),), "argument 1 is an object, <object object at"),
+        ((Colour.RED,), "argument 1 is a Colour, <Colour.RED: 1>, which JSON does not support; pass value.value"),
+        ((PosixPath("a"),), "argument 1 is a PosixPath, PosixPath('a'), which JSON does not support; pass str("),
+        ((Stamp(1),), "argument 1 is a Stamp, Stamp(price=1), which JSON does not support; pass a list"),
+        ((Parcel(),), "which JSON does not support; pass dataclasses.asdict(value)"),
+        ((range(2),), "argument 1 is a range, range(0, 2), which JSON does not support; pass list(value)"),
+        ((Shy(),), "argument 1 is a Shy, which JSON does not support; pass an id"),
     ],
 )
 def test_wrong_arguments_are_refused_where_the_job_is_pushed(

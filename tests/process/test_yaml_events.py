@@ -56,5 +56,5 @@ def test_a_class_that_is_not_loaded_is_told_with_file_and_line(app: App) -> None
     assert ended.stderr == (
         "clock: config/clock.yml:2: 'nightly': unknown job class 'GreetJob'; "
         "is its module under the folder given with -r, "
-        "or with Django in `jobs` or `tasks` of an application?\n"
+        "or with Django in `jobs` or `tasks` of an application in INSTALLED_APPS?\n"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
+from dataclasses import is_dataclass
 from functools import cache
 
 from clock.errors import ArgumentsError
@@ -16,20 +16,28 @@ MOST_DIGITS = 4300  # of an int: Python's own limit for reading one from text, a
 MOST_BITS = math.floor(MOST_DIGITS * math.log2(10))
 
 _ALLOWED = "None, True, False, int, float, str, and lists and dicts (with str keys) of these"
+#: The name of a type, or of a type that it inherits from -> what to pass instead
 _HINTS = {
+    "Enum": "pass value.value",
     "datetime": "pass value.isoformat()",
     "date": "pass value.isoformat()",
     "time": "pass value.isoformat()",
     "timedelta": "pass value.total_seconds()",
     "Decimal": "pass str(value)",
     "UUID": "pass str(value)",
+    "PurePath": "pass str(value)",
+    "__proxy__": "pass str(value)",  # a lazy text of Django
+    "bytes": "pass text, base64 for instance",
+    "bytearray": "pass text, base64 for instance",
     "tuple": "pass a list",
     "set": "pass a sorted list",
     "frozenset": "pass a sorted list",
-    "bytes": "pass text, base64 for instance",
-    "PosixPath": "pass str(value)",
-    "__proxy__": "pass str(value)",  # a lazy text of Django
-}
+    "BaseModel": "pass value.model_dump(mode='json')",  # of pydantic
+    "Struct": "pass msgspec.to_builtins(value)",
+    "generic": "pass value.item()",  # a number of NumPy
+    "ndarray": "pass value.tolist()",
+    "QuerySet": "pass a list of ids",
+} | dict.fromkeys(("range", "generator", "map", "filter", "dict_keys", "dict_values"), "pass list(value)")
 
 
 def checked_arguments(
@@ -115,9 +123,17 @@ def _check_value(job: str, where: str, value: object) -> None:
             _check_plain(job, f"{where}'s key", key)
             _check_value(job, f"{where}[{key!r}]", item)
     else:
+        name = f"an {kind.__name__}" if kind.__name__[:1] in "AEIOaeio" else f"a {kind.__name__}"
         raise ArgumentsError(
-            f"{job}: {where} is a {kind.__name__}, {value!r:.60}, which JSON does not support; {_hint(value)}"
+            f"{job}: {where} is {name}{_shown(value)}, which JSON does not support; {_hint(value)}"
         )
+
+
+def _shown(value: object) -> str:
+    try:
+        return f", {value!r:.60}"
+    except Exception:  # noqa: BLE001  # of the user's class; a queryset cannot be shown in an event loop
+        return ""
 
 
 def _check_plain(job: str, where: str, value: object) -> None:
@@ -139,11 +155,12 @@ def _check_plain(job: str, where: str, value: object) -> None:
 
 def _hint(value: object) -> str:
     """The value to pass instead of a value that JSON does not have."""
-    name = type(value).__name__
-    if name in _HINTS:
-        return _HINTS[name]
-    if isinstance(value, Enum):
-        return "pass value.value"
+    names = [kind.__name__ for kind in type(value).__mro__]
+    for name in ["Enum"] if "Enum" in names else names:
+        if name in _HINTS:
+            return _HINTS[name]
+    if is_dataclass(value) and not isinstance(value, type):
+        return "pass dataclasses.asdict(value)"
     for base in (str, int, float, list, dict):
         if isinstance(value, base):
             return f"pass {base.__name__}(value)"

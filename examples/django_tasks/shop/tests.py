@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import transaction
-from django.test import TransactionTestCase, override_settings
+from django.test import TransactionTestCase, modify_settings, override_settings
 from django.utils import timezone
 
 from clock import api
@@ -147,6 +147,20 @@ class BackendTests(TransactionTestCase):
         """Arguments are JSON."""
         with self.assertRaises((TypeError, ArgumentsError)):
             tasks.add.enqueue(object(), 2)
+
+    def test_arguments_that_the_function_does_not_accept_are_refused(self):
+        """They would fail in each attempt."""
+        before = len(api.Queue("default"))
+        for args, kwargs in (((1,), {}), ((1, 2, 3), {}), ((1, 2), {"third": 3})):
+            with self.assertRaisesMessage(ArgumentsError, "shop.tasks.add: wrong arguments: "):
+                tasks.add.enqueue(*args, **kwargs)
+        self.assertEqual(len(api.Queue("default")), before)
+
+    @modify_settings(INSTALLED_APPS={"remove": "clock.django"})
+    def test_a_project_without_the_application_is_refused(self):
+        """settings.CLOCK would have no effect."""
+        with self.assertRaisesMessage(ImproperlyConfigured, "'clock.django' is not in INSTALLED_APPS; add it"):
+            tasks.add.enqueue(1, 2)
 
     def test_a_second_attempt_is_counted_and_the_first_ones_error_is_kept(self):
         """The context of a task."""
