@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 #: Seconds since some fixed moment, of this machine. For code that runs at each push: the method of `SystemClock`
-#: costs a further call.
+#: costs a further call. Bound here once: a job may replace `time.monotonic`.
 monotonic = time.monotonic
 #: Float seconds since 1970 by this machine's clock. For log lines.
 unix_seconds = time.time
@@ -56,7 +56,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment; never goes back."""
-        return time.monotonic()
+        return monotonic()
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until `stop` is set or `seconds` have passed; True: it was set."""

@@ -72,10 +72,15 @@ def message_of(error: BaseException) -> str:
     return text[:MESSAGE_LIMIT].encode(errors="backslashreplace").decode()
 
 
+def described(error: BaseException) -> str:
+    """The class of an error and its text, if it has one, as in the last line of a traceback."""
+    return ": ".join(filter(None, (type(error).__name__, message_of(error))))
+
+
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as second:  # noqa: BLE001  # an error whose own text fails
+    except BaseException as second:  # noqa: BLE001  # the text of an error may raise whatever it likes
         return f"(its message cannot be read: {type(second).__name__})"
 
 

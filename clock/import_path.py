@@ -59,9 +59,14 @@ class own_imports:  # noqa: N801  # it reads as a function; contextlib may be hi
         sys.path[:] = self._path
 
 
+def _real(path: Path) -> Path:
+    """The path without links; a link to itself stays, and fails when it is opened."""
+    return type(path)(os.path.realpath(path))
+
+
 def application_folder(clock_file: Path) -> Path:
     """The folder of a clock file's application: the folder of the file, or the parent of its `lib`."""
-    folder = clock_file.resolve().parent
+    folder = _real(clock_file).parent
     return folder.parent if folder.name == "lib" else folder
 
 
@@ -71,7 +76,7 @@ def add_application(clock_file: Path, root: Path | None = None) -> None:
     The clock file's own folder comes last if it is the application's, and is omitted if it is `lib`: files next to
     the clock file must not hide modules.
     """
-    beside, here = clock_file.resolve().parent, clock_file.cwd().resolve()
+    beside, here = _real(clock_file).parent, clock_file.cwd().resolve()
     folders = [application_folder(clock_file), *([here] if here != beside else [])] if root is None else [root]
     for folder in folders:
         if str(folder) not in sys.path:

@@ -23,6 +23,7 @@ from clock.printable import as_json_value, printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 MOST_GATHERED = 500  # lines
+TRACEBACK_LIMIT = 100_000  # characters: a traceback holds the whole text of its error, which may be a page of data
 _PACKAGE = "clock"  # the parent of all loggers of the package
 #: The payload of the job that this thread or task runs, for its log lines.
 running_job: ContextVar[Mapping[str, object] | None] = ContextVar("running job", default=None)
@@ -305,11 +306,14 @@ def _text(value: object) -> str:
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    """The traceback of a record; empty if it has none."""
+    """The traceback of a record, without its middle if it is very long; empty if it has none."""
     if not record.exc_info or record.exc_info[1] is None:
         return ""
     try:
-        return formatter.formatException(record.exc_info)
+        text = formatter.formatException(record.exc_info)
+        left_out = len(text) - TRACEBACK_LIMIT
+        half = TRACEBACK_LIMIT // 2
+        return text if left_out <= 0 else f"{text[:half]}\n({left_out:,} characters left out)\n{text[-half:]}"
     except Exception as error:  # noqa: BLE001  # the line itself must be written: groups of errors nested too deeply
         return f"(the traceback cannot be shown: {type(error).__name__})"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from clock.job import Context, Job
-from clock.log import JobFields, JobLogContext, configure_logging, log_to
+from clock.log import TRACEBACK_LIMIT, JobFields, JobLogContext, configure_logging, log_to
 
 pytestmark = pytest.mark.usefixtures("log_as_before")
 
@@ -112,6 +112,18 @@ def test_a_traceback_that_cannot_be_made_costs_no_line() -> None:
     logger.error("failed", exc_info=error)
 
     assert stream.getvalue().splitlines()[0].endswith("Z ERROR failed")
+
+
+def test_a_very_long_traceback_loses_its_middle() -> None:
+    logger, stream = written("json")
+
+    logger.error("failed", exc_info=raises("a" * 10_000_000 + " the end"))
+
+    traceback = json.loads(stream.getvalue())["traceback"]
+    assert len(traceback) < TRACEBACK_LIMIT + 100
+    assert traceback.startswith("Traceback (most recent call last):")
+    assert "characters left out)" in traceback
+    assert traceback.endswith("a the end")
 
 
 class Unprintable:

@@ -11,6 +11,7 @@ from clock.timetable.periods import parse_period
 _LENGTH = re.compile(r"(\d+)\s*(m|h|d|w)")
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_YEARS = (1900, 9000)  # near the ends of the calendar, zones and searches for the next run leave it
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -47,19 +48,25 @@ def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
     '2026-12-01 10:00:00+00:00'
     """
     try:
-        return now + timedelta(seconds=parse_period(text).total_seconds())
-    except ValueError:
-        pass
-    try:
-        found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
+        instant = _given(text, now, zone)
     except ValueError:
         raise ConfigurationError(
             f"{option} {text!r}: not a time; use '2026-12-01 08:00', 'tomorrow 08:00', or a duration: 2h, 30m"
         ) from None
-    instant = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        raise ConfigurationError(f"{option} {text!r} is after the year 9999") from None
     if instant <= now:
         raise ConfigurationError(f"{option} {text!r} is in the past")
     return instant
+
+
+def _given(text: str, now: datetime, zone: tzinfo) -> datetime:
+    try:
+        length = parse_period(text)
+    except ValueError:
+        found = datetime.fromisoformat(dated(text, now.astimezone(zone), ahead=True))
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    return now + timedelta(seconds=length.total_seconds())
 
 
 def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tuple[datetime, datetime]:
@@ -78,6 +85,8 @@ def span_of(begin: str | None, end: str, *, zone: tzinfo, now: datetime) -> tupl
         stop = _later(start, length) if length else _instant("--to", dated(end, here, ahead=True), zone)
     except OverflowError:
         raise ConfigurationError(f"--to {end}: that is after the year 9999") from None
+    if not (_YEARS[0] <= start.year and stop.year <= _YEARS[1]):
+        raise ConfigurationError(f"--from and --to must be in the years {_YEARS[0]} to {_YEARS[1]}")
     if stop <= start:
         raise ConfigurationError(f"--to {end} is not after --from {start.isoformat()}")
     return start, stop

@@ -40,7 +40,7 @@ def _capsule(name: str, given: object) -> Capsule:
     return Capsule(
         name,
         setting_types.queues(fields.get("queues")),
-        None if concurrency is None else int(str(setting_types.COUNT.read(concurrency))),
+        None if concurrency is None else int(str(setting_types.THREADS.read(concurrency))),
     )
 
 
@@ -53,7 +53,7 @@ CAPSULES = setting_types.Kind(
             "type": "object",
             "properties": {
                 "queues": setting_types.QUEUES_SCHEMA,
-                "concurrency": setting_types.COUNT.schema,
+                "concurrency": setting_types.THREADS.schema,
             },
             "required": ["queues"],
             "additionalProperties": False,

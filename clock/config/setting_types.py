@@ -11,6 +11,7 @@ from pathlib import Path
 from clock.config.queue_names import queue_name
 
 MOST = 1_000_000_000  # the highest count: more is a mistake
+MOST_THREADS = 10_000  # of a process, and processes of a worker; machines refuse more, or spend minutes on them
 DAY = 86_400
 MOST_SHARDS = 64  # each command that counts jobs asks all of them
 CENTURIES = 10_000_000_000  # three of them, in seconds
@@ -129,6 +130,7 @@ QUEUES_SCHEMA = {
 }
 
 COUNT = of_number(int, "it must be a whole number above 0", minimum=1, maximum=MOST)
+THREADS = of_number(int, f"it must be a whole number from 1 to {MOST_THREADS:,}", minimum=1, maximum=MOST_THREADS)
 NUMBER = of_number(int, "it must be a whole number, 0 or above", minimum=0)
 SHARDS = of_number(int, f"it must be a number of shards, from 1 to {MOST_SHARDS}", minimum=1, maximum=MOST_SHARDS)
 REPLICAS = of_number(int, "it must be a number of replicas, from 0 to 10", minimum=0, maximum=10)

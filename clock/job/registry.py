@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass
+from clock.errors import ClockError, ConfigurationError, DuplicateJobClass, UnknownJobClass, described
 from clock.forking import child_ends_here
 from clock.import_path import clash
 from clock.job.types import JobClass
@@ -119,7 +119,9 @@ def import_job_module(name: str, path: Path) -> None:
     try:
         with child_ends_here():
             importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # any error of the user's module is reported in one line
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # any error of the user's module is reported in one line
         raise ConfigurationError(_hidden(name, path, error) or _import_error(path, error)) from error
 
 
@@ -143,7 +145,7 @@ def _import_error(path: Path, error: BaseException) -> str:
     where = f"{frames[-1].filename}:{frames[-1].lineno or 1}" if frames else f"{path}:1"
     if isinstance(error, ClockError):
         return f"{where}: {error}"
-    return f"{where}: {type(error).__name__}: {error}{clash(error)}"
+    return f"{where}: {described(error)}{clash(error)}"
 
 
 def _is_ours(filename: str) -> bool:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
+from typing import NamedTuple
 
 from clock.clocks import SystemClock
 
@@ -35,10 +36,17 @@ _trial = _Trial()
 _hooks: list[bool] = []  # whether the hook is there: it cannot be taken away
 
 
-def count_refused(condition: Callable[[datetime], object], dues: Iterable[datetime]) -> int:
-    """How many instants a condition refuses, if it refuses all of them; else 0.
+class Answers(NamedTuple):
+    """How many instants a condition refuses, if it refuses all of them, and its error at the first one."""
 
-    0 as well if it raises, reaches for anything outside the process, or takes longer than TRIAL_SECONDS in all.
+    refused: int = 0
+    error: BaseException | None = None
+
+
+def ask(condition: Callable[[datetime], object], dues: Iterable[datetime]) -> Answers:
+    """Ask a condition until it accepts an instant.
+
+    No answer if it reaches for anything outside the process, or takes longer than TRIAL_SECONDS in all.
     """
     clock, count = SystemClock(), 0
     until = clock.monotonic() + TRIAL_SECONDS
@@ -46,12 +54,12 @@ def count_refused(condition: Callable[[datetime], object], dues: Iterable[dateti
         for due in dues:
             try:
                 is_refused = not condition(due)
-            except (Exception, SystemExit):  # noqa: BLE001  # the file's own function may raise whatever it likes
-                return 0
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # the user's function may raise anything
+                return Answers(error=None if count or trial.has_reached_out else error)
             if not is_refused or trial.has_reached_out or clock.monotonic() > until:
-                return 0
+                return Answers()
             count += 1
-    return count
+    return Answers(count)
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import CodeType
 from zoneinfo import ZoneInfo
 
-from clock.errors import JobError, NoEvents
+from clock.errors import JobError, NoEvents, described
 from clock.lint.dst_hazards import elapsed_periods, hazards_of
 from clock.lint.job_names import naming_warning
-from clock.lint.trigger_rules import large_steps, moved_astray, refused_instants
+from clock.lint.trigger_rules import asked_for_a_year, large_steps, moved_astray
 from clock.rehearsal.coincidence import coincidences
 from clock.rehearsal.event_job import job_class_of, queue_of
 from clock.timetable import Event, Settings, Timetable
@@ -144,15 +144,17 @@ def moved_days(look: Look) -> Iterator[Finding]:
 
 
 def refuses_everything(look: Look) -> Iterator[Finding]:
-    """Events whose condition is never true in a year. A condition that reads the time itself cannot be tried."""
+    """Events whose condition is never true in a year, or raises. Conditions that read the time are skipped."""
     for event in look.timetable.events:
         if event.condition is None or _asks_the_time(event):
             continue
-        count = refused_instants(event, look.start)
+        count, error = asked_for_a_year(event, look.start)
         if count:
             yield _warn(
                 "if", event, f"its condition is false at each of its next {count} due instants: it never runs"
             )
+        elif error is not None:
+            yield _warn("if", event, f"its condition failed at its next due instant: {described(error)}")
 
 
 def differs(first: Timetable, second: Timetable) -> Iterator[Finding]:

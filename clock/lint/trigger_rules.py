@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from clock.lint.condition_trial import count_refused
+from clock.lint.condition_trial import Answers, ask
 from clock.timetable import Event
 from clock.timetable.explanation import CRON
 from clock.timetable.triggers.cron import fields_of
@@ -53,16 +53,16 @@ def moved_astray(event: Event, start: datetime) -> datetime | None:
     return next((due for due in moved if due.weekday() not in own), None) if len(own) > 1 else None
 
 
-def refused_instants(event: Event, start: datetime) -> int:
-    """How many due instants of a year the event's condition refuses, if it refuses all of them; else 0.
+def asked_for_a_year(event: Event, start: datetime) -> Answers:
+    """The answers of the event's condition at the due instants of a year, until it accepts an instant.
 
     A condition that cannot be tried, or would be asked more often than every minute, is not judged.
     """
     if event.condition is None:
-        return 0
+        return Answers()
     asked = islice(_asked(event, start), MOST_ASKED)
-    count = count_refused(event.condition, (_local(due, event) for due in asked))
-    return count if count < MOST_ASKED else 0
+    answers = ask(event.condition, (_local(due, event) for due in asked))
+    return answers if answers.refused < MOST_ASKED else Answers()
 
 
 def _asked(event: Event, start: datetime) -> Iterable[int]:

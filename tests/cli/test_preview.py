@@ -81,6 +81,8 @@ def test_a_span_without_firings_is_said_to_be_one(clock_file: Path) -> None:
         (["--to", "a while"], "--to is 'a while'; use"),
         (["--from", "2026-01-02", "--to", "2026-01-01"], "--to 2026-01-01 is not after --from"),
         (["--to", "99999999w"], "after the year 9999"),
+        (["--from", "0001-01-01", "--to", "1d"], "must be in the years 1900 to 9000"),
+        (["--from", "2026-01-01", "--to", "9999-12-31"], "must be in the years 1900 to 9000"),
     ],
 )
 def test_a_wrong_span_is_told_in_one_line(clock_file: Path, options: list[str], message: str) -> None:

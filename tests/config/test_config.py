@@ -173,7 +173,8 @@ def test_a_wrong_setting_is_refused_with_its_line(write: Write, text: str, messa
 
 def test_a_wrong_variable_is_named(write: Write) -> None:
     assert refused({"CLOCK_CONCURRENCY": "0"}) == (
-        "the environment variable CLOCK_CONCURRENCY: concurrency is '0'; it must be a whole number above 0"
+        "the environment variable CLOCK_CONCURRENCY: concurrency is '0'; "
+        "it must be a whole number from 1 to 10,000"
     )
 
 

@@ -34,6 +34,10 @@ def test_a_folder_that_another_package_hides_is_told_with_where_that_lies(
             "To add your own attribute, choose a name less similar to an option",
         ),
         ("1 / 0\n", ":2: ZeroDivisionError: division by zero"),
+        (
+            "class Odd(BaseException):\n    def __str__(self): raise SystemExit\nraise Odd\n",
+            ":4: Odd: (its message cannot be read: SystemExit)",
+        ),
         ("import nosuch_module\n", ":2: ModuleNotFoundError: No module named 'nosuch_module'"),
     ],
 )

@@ -13,7 +13,7 @@ class Fails:
     def __del__(self):
         raise ValueError("of a destructor")
 
-condition_trial.count_refused(lambda due: False, [1, 2])
+condition_trial.ask(lambda due: False, [1, 2])
 sys.addaudithook(lambda *_, kept=condition_trial: None)  # the module lives until the interpreter empties it
 condition_trial.fails = Fails()
 """

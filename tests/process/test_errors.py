@@ -172,7 +172,10 @@ def test_an_unknown_setting_names_the_near_one(app: App) -> None:
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [
-        ("concurrency: many", "config/clock.yml:1: concurrency is 'many'; it must be a whole number above 0"),
+        (
+            "concurrency: many",
+            "config/clock.yml:1: concurrency is 'many'; it must be a whole number from 1",
+        ),
         ("log_format: xml", "config/clock.yml:1: log_format is 'xml'; it must be text or json"),
         ("queues: default", "config/clock.yml:1: queues is 'default'; it must be a list"),
         ("redis: [", "config/clock.yml:2: not valid YAML"),

@@ -1,6 +1,6 @@
 """What is kept of pauses, and for how long."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
@@ -52,6 +52,12 @@ def test_of_very_many_pauses_the_latest_are_kept(redis: Redis) -> None:
 
     assert len(found.periods) == MOST_KEPT
     assert found.start - found.earlier[-1].start == timedelta(milliseconds=2 * (MOST_KEPT - 1))
+
+
+def test_a_pause_until_the_end_of_the_calendar_lasts_until_it_is_resumed(redis: Redis) -> None:
+    pauses.pause(redis, "feed", Pause(from_ms(1000), datetime.max.replace(tzinfo=UTC), "Ada"))
+
+    assert pauses.read(redis) == {"feed": Pause(from_ms(1000), None, "Ada")}
 
 
 @pytest.mark.parametrize("event", ["feed", ALL])

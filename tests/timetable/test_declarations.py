@@ -254,6 +254,13 @@ BAD = [
     # the file's own settings
     ("configure(zone='UTC')", "configure has no setting 'zone'"),
     ("configure(tz='Berlin')", "unknown time zone 'Berlin'"),
+    ("configure(tz='Factory')", "unknown time zone 'Factory'; use a name of the tz database"),
+    ("configure(tz='localtime')", "unknown time zone 'localtime'"),
+    (
+        "configure(tz='UTC+2')",
+        "unknown time zone 'UTC+2'; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2'",
+    ),
+    ("configure(tz='-05:00')", "or 'Etc/GMT+5' (with the sign reversed)"),
     (
         "configure(sleep_timeout=float('inf'))",
         "configure: sleep_timeout is inf; it must be a number of seconds, 1 or more",

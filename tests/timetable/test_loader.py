@@ -1,3 +1,4 @@
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -143,6 +144,15 @@ def test_a_class_may_be_a_dataclass_and_look_its_module_up(write: Write) -> None
             "clock.py:1: ModuleNotFoundError: No module named 'nothing_of_that_name'",
         ),
         ("def f():\n    raise SystemExit(3)\nf()\n", "clock.py:2: SystemExit: 3"),
+        ("raise MemoryError\n", "clock.py:1: MemoryError"),
+        (
+            "class Odd(BaseException):\n    def __str__(self): raise SystemExit\nraise Odd\n",
+            "clock.py:3: Odd: (its message cannot be read: SystemExit)",
+        ),
+        (
+            "raise ExceptionGroup('two', [ValueError('a'), KeyError('b')])\n",
+            "clock.py:1: ExceptionGroup: two (2 sub-exceptions): ValueError: a; KeyError: 'b'",
+        ),
         ("x = 1\nx.y\n", "clock.py:2: AttributeError: 'int' object has no attribute 'y'"),
         (
             "from clock import every\n\nif __name__ == '__main__':\n    every().day.do(print)\n",
@@ -169,3 +179,15 @@ def test_a_missing_file_and_a_folder_are_configuration_errors(tmp_path: Path) ->
         load(tmp_path / "nothing.py")
     with pytest.raises(ConfigurationError, match=r"no clock file .*: Is a directory"):
         load(tmp_path)
+
+
+def test_a_pipe_and_a_link_to_itself_are_configuration_errors(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe.py", tmp_path / "link.py"
+    os.mkfifo(pipe)
+    link.symlink_to(link.name)
+
+    with pytest.raises(ConfigurationError, match=r"no clock file .*pipe\.py: it is a pipe, a socket or a device"):
+        load(pipe)
+    with pytest.raises(ConfigurationError, match=r"no clock file .*link\.py: Too many levels of symbolic links"):
+        load(link)
+    assert application_folder(link) == tmp_path

@@ -1,8 +1,10 @@
 import asyncio
 import sys
+import threading
 
 import pytest
 
+from clock.worker.running import coroutines
 from clock.worker.running.coroutines import run_on_loop
 
 
@@ -38,4 +40,19 @@ def test_a_task_of_a_job_that_exits_does_not_end_the_loop() -> None:
 
     with pytest.raises(SystemExit):
         run_on_loop(fail())
+    run_on_loop(the_loop([]))
+
+
+def test_a_loop_whose_thread_does_not_start_is_made_again_for_the_next_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(coroutines, "_loop", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            run_on_loop(the_loop([]))
+
     run_on_loop(the_loop([]))

@@ -142,6 +142,14 @@ def test_the_message_of_a_group_of_errors_names_some_of_them_and_is_bounded(
     assert len(message_of(error)) < 6_000
 
 
+def test_the_text_of_an_error_may_raise_anything() -> None:
+    class Rude(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    assert message_of(Rude()) == "(its message cannot be read: KeyboardInterrupt)"
+
+
 def test_times_are_written_with_a_fraction_so_that_sidekiq_8_takes_them_for_seconds(
     bench: Build, redis: Redis
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import Any
 
@@ -38,11 +38,13 @@ def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
     """
     try:
         return _periods(text, datetime.fromisoformat(text.strip()), zone)
-    except (ValueError, OverflowError):  # the first and the last day of the calendar have only one neighbour
+    except (ValueError, OverflowError):  # instants of the first and the last year may leave the calendar
         raise UnreadableTime(text) from None
 
 
 def _periods(text: str, found: datetime, zone: tzinfo) -> list[AskedPeriod]:
+    if not MINYEAR < found.year < MAXYEAR:
+        raise OverflowError
     length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
     if found.tzinfo is not None:
         return [AskedPeriod(found.astimezone(UTC), found.astimezone(UTC) + length)]

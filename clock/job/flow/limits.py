@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from clock.errors import JobError
+from clock.errors import JobError, described
 from clock.job.types import JobClass
 
 LONGEST_NAME = 200  # characters
@@ -170,7 +170,7 @@ def _called(job: JobClass, what: str, function: Callable[..., object], args: Seq
         return function(*args)
     except Exception as error:
         raise JobError(
-            f"{job.wire_name}: {what}: the function failed with {type(error).__name__}: {error}; it gets the "
+            f"{job.wire_name}: {what}: the function failed with {described(error)}; it gets the "
             "arguments of the job"
         ) from error
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from clock.errors import JobError
+from clock.errors import JobError, described
 from clock.job.types import JobClass
 from clock.store.jobs.flow.unique_locks import Lock
 
@@ -122,8 +122,7 @@ def _called(job: JobClass, by: Callable[..., object], args: Sequence[object]) ->
     try:
         return by(*args)
     except Exception as error:
-        kind = type(error).__name__
-        raise JobError(f"{job.wire_name}: unique's `by` failed with {kind}: {error}") from error
+        raise JobError(f"{job.wire_name}: unique's `by` failed with {described(error)}") from error
 
 
 def _are_names(by: object) -> bool:

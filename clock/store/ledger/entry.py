@@ -12,7 +12,7 @@ from types import MappingProxyType
 from clock.clocks import from_ms
 from clock.store import keys
 
-LATEST_MS = 253_370_764_800_000  # the end of the year 9999, the last year of a datetime
+LATEST_MS = 253_370_764_800_000  # the start of the year 9999: any zone's offset can still be added to it
 
 
 def instant_ms(text: bytes | None) -> int | None:

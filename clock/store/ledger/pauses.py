@@ -106,7 +106,12 @@ def _read(redis: Redis, problems: list[str]) -> dict[str, Pause]:
 
 
 def pause(redis: Redis, event: str, wanted: Pause) -> Pause:
-    """Pause an event, or `ALL`; an earlier start is kept. Raises StoreUnavailable."""
+    """Pause an event, or `ALL`; an earlier start is kept. Raises StoreUnavailable.
+
+    An end after LATEST_MS, such as `datetime.max`, is the same as none: readers would refuse it.
+    """
+    if wanted.until is not None and to_ms(wanted.until) > LATEST_MS:
+        wanted = replace(wanted, until=None)
     return _change(redis, event, lambda before: before.followed_by(wanted) if before else wanted) or wanted
 
 

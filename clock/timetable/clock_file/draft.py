@@ -301,5 +301,5 @@ def zone_named(name: object, at: str | None = None) -> tzinfo:
     text = pytz_name if isinstance(name, tzinfo) and pytz_name else str(name)
     zone = find_zone(text)
     if zone is None:
-        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r}{hint_of_zone(text)}")
+        raise DeclarationError(f"{at or f'{where()}: '}unknown time zone {name!r:.100}{hint_of_zone(text)}")
     return zone

@@ -29,7 +29,12 @@ _dropped: list[object] = []  # in a forked child: what its parent runs; kept, as
 
 def run_on_loop(coroutine: Coroutine[Any, Any, object]) -> None:
     """Run it to its end, on the loop that all share. Raises the coroutine's error."""
-    error = asyncio.run_coroutine_threadsafe(_outcome(coroutine), _the_loop()).result()
+    try:
+        loop = _the_loop()
+    except BaseException:
+        coroutine.close()
+        raise
+    error = asyncio.run_coroutine_threadsafe(_outcome(coroutine), loop).result()
     if error is not None:
         raise error
 
@@ -126,9 +131,13 @@ def _the_loop() -> asyncio.AbstractEventLoop:
     global _loop, _loop_thread  # one a process, started with the first job that needs it
     with _lock:
         if _loop is None:
-            _loop = asyncio.new_event_loop()
-            _loop.set_default_executor(_Executor(thread_name_prefix="asyncio"))
-            thread = threading.Thread(target=_run, args=(_loop,), name="coroutines", daemon=True)
-            thread.start()
-            _loop_thread = thread.ident
+            loop = asyncio.new_event_loop()
+            loop.set_default_executor(_Executor(thread_name_prefix="asyncio"))
+            thread = threading.Thread(target=_run, args=(loop,), name="coroutines", daemon=True)
+            try:
+                thread.start()
+            except BaseException:  # the machine allows no more threads; the next job tries again
+                loop.close()
+                raise
+            _loop, _loop_thread = loop, thread.ident
         return _loop

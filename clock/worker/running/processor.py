@@ -23,6 +23,7 @@ from clock.errors import (
     RateLimited,
     UndecryptableArgument,
     UnknownJobClass,
+    message_of,
 )
 from clock.forking import end_child
 from clock.job import Context, registry
@@ -83,8 +84,8 @@ class Processor:
         while (claimed := self._fetcher.take(self._slot)) is not None:
             try:
                 self.process(claimed)
-            except Exception as error:  # a mistake of ours must not cost the worker a thread
-                logger.critical("Could not process a job: %s", error, exc_info=error)
+            except BaseException as error:  # a worker without a thread would run no job, unnoticed
+                logger.critical("Could not process a job: %s", message_of(error), exc_info=error)
                 self._bury(claimed, wrapped(claimed), error)
 
     def process(self, claimed: Claimed) -> None:
@@ -231,7 +232,7 @@ class Processor:
         self._moves.park(claimed, name)
         self._fetcher.free(self._slot)
 
-    def _bury(self, claimed: Claimed, payload: Payload, error: Exception) -> None:
+    def _bury(self, claimed: Claimed, payload: Payload, error: BaseException) -> None:
         """Move a job to the dead that cannot be run."""
         self._report(JobRun(payload, claimed.queue, "unfit", error=error, goes_to=keys.DEAD))
         now = seconds(self._clock.now())
@@ -246,8 +247,8 @@ class Processor:
         for listener in self._listeners:
             try:
                 listener(ended)
-            except Exception as error:  # the job has run: nothing may change its next step
-                logger.critical("Could not report a job's run: %s", error, exc_info=error)
+            except BaseException as error:  # the job has run: nothing may change its next step
+                logger.critical("Could not report a job's run: %s", message_of(error), exc_info=error)
 
 
 def _ending(payload: Payload, status: Status, error: BaseException | None) -> Ending:

@@ -49,7 +49,7 @@ def pause(
     wanted = Pause(now, end, by or getpass.getuser(), note)
     made = pauses.pause(redis, event, wanted)
     audit(redis, *(("pause_all", "all events") if event == ALL else ("pause", event)))
-    lasts = f"until {end.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if end else "until it is resumed"
+    lasts = f"until {made.until.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}" if made.until else "until it is resumed"
     echo(f"Paused {_subject(event)} from {made.start.astimezone(zone):%Y-%m-%d %H:%M:%S %Z} {lasts}")
 
 

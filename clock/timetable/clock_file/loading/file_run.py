@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from clock.errors import ClockError, ConfigurationError, DeclarationError
+from clock.errors import ClockError, ConfigurationError, DeclarationError, described
 from clock.forking import child_ends_here
 from clock.import_path import clash
 from clock.timetable.clock_file import draft
@@ -41,9 +41,11 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
             raise
         except ClockError as error:
             raise DeclarationError(f"{_raised_at(error, source.path)}: {error}") from error
-        except (Exception, SystemExit) as error:  # any error of the file is reported in one line
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # any error of the file is reported in one line
             if not isinstance(error, EndOfDeclarations) and not (isinstance(error, SystemExit) and ending.reached):
-                what = f"{type(error).__name__}: {error}{clash(error)}"
+                what = described(error) + clash(error)
                 raise DeclarationError(f"{_raised_at(error, source.path)}: {what}") from error
         ending.wait_for_threads()
     return vars(module)

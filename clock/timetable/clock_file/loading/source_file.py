@@ -104,6 +104,8 @@ class SourceFile:
 def read(path: Path) -> SourceFile:
     """Read a clock file. Raises ConfigurationError if it cannot be read."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe would wait for its writer
+            raise ConfigurationError(f"no clock file {path}: it is a pipe, a socket or a device")
         return SourceFile(path, path.read_bytes())
     except FileNotFoundError as error:
         raise ConfigurationError(

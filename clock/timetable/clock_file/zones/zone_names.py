@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -41,13 +42,20 @@ _RAILS = {
     "Wellington": "Pacific/Auckland",
 }
 
+_WITHOUT_PLACE = {"factory", "localtime", "posixrules"}
+_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
+
 
 def find_zone(name: str) -> ZoneInfo | None:
     """The zone of that name in the tz database, in upper or lower case, as pytz accepts it, or None.
 
+    Other names of the database are unknown: `Factory` is UTC, `localtime` and `posixrules` depend on the machine.
+
     >>> find_zone("europe/berlin")
     zoneinfo.ZoneInfo(key='Europe/Berlin')
     """
+    if name.lower() in _WITHOUT_PLACE:
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -60,7 +68,12 @@ def hint_of_zone(name: str) -> str:
 
     >>> hint_of_zone("Eastern Time (US & Canada)"), hint_of_zone("Kuala Lumpur"), hint_of_zone("Europe/Berln")
     ("; write 'America/New_York'", "; write 'Asia/Kuala_Lumpur'", "; did you mean 'Europe/Berlin'?")
+    >>> hint_of_zone("UTC+2")
+    "; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2' (with the sign reversed)"
     """
+    if offset := _OFFSET.fullmatch(name):
+        fixed = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}"
+        return f"; an offset is not a place: write 'Europe/Berlin', or {fixed!r} (with the sign reversed)"
     known = sorted(_by_lower_case().values())
     city = "/" + name.removesuffix(" Is.").replace(" ", "_")
     place = _RAILS.get(name) or next((zone for zone in known if zone.endswith(city)), None)
@@ -71,4 +84,4 @@ def hint_of_zone(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _by_lower_case() -> dict[str, str]:
-    return {name.lower(): name for name in available_timezones()}
+    return {name.lower(): name for name in available_timezones() if name.lower() not in _WITHOUT_PLACE}
