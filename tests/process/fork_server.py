@@ -1,13 +1,14 @@
 """Starts `python -m clock` in a moment: forks a Python that has imported libraries already, but nothing of clock.
 
-Importing the client of Redis takes most of a start, and the tests start some thousand processes. The start itself
-is tested by `App.start_program` and `App.run`, which start a new interpreter.
+Importing the libraries takes most of a start, and the tests start some thousand processes. The start itself is
+tested by `App.start_program` and `App.run`, which start a new interpreter.
 
     python -u fork_server.py SOCKET      the server: answers on the socket with this file descriptor
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import IO, Any
 
 _MOST_BYTES = 1 << 20
+#: What `clock` imports from others for its usual commands, and what takes longest of Python's own.
+LIBRARIES = ("click", "cronsim", "decimal", "difflib", "msgspec", "redis", "sqlite3", "yaml", "zoneinfo")
 
 
 class ForkServer:
@@ -142,8 +145,7 @@ def become(request: dict[str, Any], outputs: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    import click  # noqa: F401
-    import redis  # noqa: F401
-
+    for library in LIBRARIES:
+        importlib.import_module(library)
     serve(int(sys.argv[1]))
     runpy.run_module("clock", run_name="__main__", alter_sys=True)

@@ -19,6 +19,7 @@ from clock.rehearsal.sources import loads
 from clock.web import Access, Dashboard, Request, Response, Source
 from clock.web.actions import ACTIONS
 from clock.web.pages import PAGES
+from tests.examples import examples
 from tests.web.conftest import CLOCK_FILE, NOW, SAME_SITE
 
 ROUTES = (
@@ -158,7 +159,7 @@ def _is_right(answer: Response, what: object) -> None:
     assert b"\x1b[31m" not in answer.body, what
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(ROUTES), queries, st.sampled_from(HEADERS))
 def test_no_query_and_no_header_breaks_a_page(
     dashboard: Dashboard, route: str, query: list[tuple[str, str]], headers: dict[str, Any]
@@ -170,7 +171,7 @@ def test_no_query_and_no_header_breaks_a_page(
     _is_right(answer, (route, query, headers))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(set(ACTIONS) - {"fire"})), queries, st.sampled_from(HEADERS), st.sampled_from(FORMS))
 def test_no_form_breaks_an_action(
     dashboard: Dashboard, name: str, form: list[tuple[str, str]], headers: dict[str, Any], rest: bytes

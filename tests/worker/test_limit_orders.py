@@ -24,6 +24,7 @@ from clock.store.jobs.flow import limit_holders
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.server import connection
+from tests.examples import examples
 from tests.limited import by_limits
 
 QUEUES = ("default", "low")
@@ -223,11 +224,11 @@ def everywhere(redis: Redis) -> list[bytes]:
     return found
 
 
-def explore(examples: int, steps: int) -> None:
+def explore(count: int, steps: int) -> None:
     run_state_machine_as_test(
         Orders,
         settings=settings(
-            max_examples=examples,
+            max_examples=count,
             stateful_step_count=steps,
             deadline=None,
             database=None,
@@ -239,4 +240,4 @@ def explore(examples: int, steps: int) -> None:
 
 @pytest.mark.usefixtures("redis")
 def test_no_order_of_operations_breaks_a_limit() -> None:
-    explore(examples=12, steps=30)
+    explore(examples(12), steps=30)
