@@ -43,8 +43,8 @@ lowest: .venv/dev ## The everyday tests with the lowest versions that pyproject.
 pythons: .venv/dev ## The everyday tests with the other supported Pythons on this machine
 	@.ci/test_versions pythons "$(OF_VERSIONS)"
 
-thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, the long faults of workers
-	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/rehearsal tests/worker tests/process/test_worker_faults.py
+thorough: .venv/dev ## Eight times as many examples, each night of each zone, a year's rehearsal, the long faults, real starts
+	CLOCK_EXAMPLES=many $(PYTEST) $(WORKERS) tests/timetable tests/rehearsal tests/worker tests/process
 
 coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: make coverage TESTS='tests/job -m "not slow"'
 	@rm -rf build/coverage && mkdir -p build/coverage

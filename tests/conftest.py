@@ -15,7 +15,7 @@ from redis import Redis
 
 from clock.store.server.connection import connect, set_default
 from clock.store.server.embedded import embedded
-from tests.examples import load_profile
+from tests.examples import ARE_MANY, load_profile
 from tests.process.fork_server import ForkServer
 from tests.servers import Servers
 
@@ -95,8 +95,11 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def fork_server() -> Iterator[ForkServer]:
-    """Starts processes of clock quickly."""
+def fork_server() -> Iterator[ForkServer | None]:
+    """Starts processes of clock quickly. None in a thorough run: each is a new interpreter."""
+    if ARE_MANY:
+        yield None
+        return
     server = ForkServer()
     yield server
     server.end()

@@ -159,7 +159,7 @@ class App:
 
 
 @pytest.fixture
-def app(tmp_path: Path, fork_server: ForkServer) -> Iterator[App]:
+def app(tmp_path: Path, fork_server: ForkServer | None) -> Iterator[App]:
     """An empty application on an embedded Valkey of its own."""
     environ = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "SMTP_URL")}
     found = App(tmp_path, {**environ, "PYTHONDONTWRITEBYTECODE": "1"}, fork_server)

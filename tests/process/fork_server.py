@@ -1,7 +1,7 @@
-"""Starts `python -m clock` in a moment: forks a Python that has imported libraries already, but nothing of clock.
+"""Starts `python -m clock` in a moment: forks a Python that has imported clock and what it uses.
 
-Importing the libraries takes most of a start, and the tests start some thousand processes. The start itself is
-tested by `App.start_program` and `App.run`, which start a new interpreter.
+Imports take most of a start, and the tests start some thousand processes. The start itself is tested by
+`App.start_program` and `App.run`, which start a new interpreter, and by `make thorough`, where each start is one.
 
     python -u fork_server.py SOCKET      the server: answers on the socket with this file descriptor
 """
@@ -24,8 +24,11 @@ from pathlib import Path
 from typing import IO, Any
 
 _MOST_BYTES = 1 << 20
-#: What `clock` imports from others for its usual commands, and what takes longest of Python's own.
-LIBRARIES = ("click", "cronsim", "decimal", "difflib", "msgspec", "redis", "sqlite3", "yaml", "zoneinfo")
+#: What most processes import. No process has run anything of it yet.
+MODULES = (
+    *("cronsim", "decimal", "difflib", "sqlite3", "yaml", "zoneinfo"),
+    *("clock.cli.app", "clock.cli.commands.running.run", "clock.cli.commands.running.worker"),
+)
 
 
 class ForkServer:
@@ -145,7 +148,7 @@ def become(request: dict[str, Any], outputs: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
-        importlib.import_module(library)
+    for name in MODULES:
+        importlib.import_module(name)
     serve(int(sys.argv[1]))
     runpy.run_module("clock", run_name="__main__", alter_sys=True)
