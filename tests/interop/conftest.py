@@ -54,7 +54,9 @@ def _sidekiq() -> None:
 
 
 @pytest.fixture
-def app(_sidekiq: None, tmp_path: Path, redis_url: str, redis: Redis, fork_server: ForkServer | None) -> Iterator[App]:
+def app(
+    _sidekiq: None, tmp_path: Path, redis_url: str, redis: Redis, fork_server: ForkServer | None
+) -> Iterator[App]:
     """An application whose jobs tell what they do, on the Redis of the test session, heard of often."""
     found = App(tmp_path, {**os.environ, "REDIS_URL": redis_url, "CLOCK_HEARTBEAT": "0.2"}, fork_server)
     found.write("shop/jobs.py", JOBS)
