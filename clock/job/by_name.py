@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar, Unpack, cast
+from typing import Any, Unpack, cast
 
 from clock.errors import ArgumentsError, JobError
 from clock.job import registry
 from clock.job.job import Job
-from clock.job.options import CallOptions
+from clock.job.options import OPTIONS, CallOptions
 from clock.job.push.setter import Setter
 from clock.job.types import JobClass
 
@@ -45,31 +45,14 @@ def _order(job_class: str, args: object, options: dict[str, Any]) -> Setter[Any]
     return Setter[Any].of(_foreign(job_class), options)
 
 
-class _Foreign:
-    """Replaces a class that this process does not have."""
+def _perform(self: object, *args: Any) -> None:
+    """Never called."""
 
-    queue: ClassVar[str] = "default"
-    retry: ClassVar[bool | int] = True
-    retry_for: ClassVar[None] = None
-    retry_queue: ClassVar[None] = None
-    dead: ClassVar[bool] = True
-    backtrace: ClassVar[bool] = False
-    tags: ClassVar[Sequence[str]] = ()
-    redact: ClassVar[Sequence[str]] = ()
-    encrypt: ClassVar[bool] = False
-    unique: ClassVar[None] = None
-    limits: ClassVar[None] = None
-    rates: ClassVar[None] = None
-    result_ttl: ClassVar[None] = None
-    result_limit: ClassVar[None] = None
-    timeout: ClassVar[None] = None
-    expires_in: ClassVar[None] = None
-    enqueue_after_commit: ClassVar[None] = None
 
-    def perform(self, *args: Any) -> None:
-        """Never called."""
+#: The attributes of a class that this process does not have: the defaults of all options.
+_FOREIGN = {name: vars(Job)[name] for name in OPTIONS if name in vars(Job)} | {"perform": _perform}
 
 
 @cache
 def _foreign(name: str) -> JobClass:
-    return cast("JobClass", type(name, (_Foreign,), {"wire_name": name}))
+    return cast("JobClass", type(name, (), {**_FOREIGN, "wire_name": name}))

@@ -178,6 +178,12 @@ _DURATIONS = {"retry_for", "timeout", "expires_in", "max_run_time", "result_ttl"
 #: Options of a class that a payload carries if they are true, and if they are not None.
 _IF_TRUE = ("backtrace", "encrypt")
 _IF_SET = ("retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit")
+#: All attributes of a class that `payload_fields` reads.
+READ = (
+    *("wire_name", "queue", "retry", "dead", "tags", "redact", "perform", "unique", "limits", "rates"),
+    *_IF_TRUE,
+    *_IF_SET,
+)
 
 
 def checked(where: str, options: Mapping[str, object], *, with_call: bool = False) -> None:

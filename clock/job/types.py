@@ -13,7 +13,7 @@ OnCommit = Callable[[Callable[[], object]], object]
 
 
 class RunningJob(Protocol):
-    """A job that runs.
+    """A job that runs, with those options that are read by their names.
 
     Options that a subclass may give a narrower type are `Any`: an attribute of a Protocol has one exact type.
     """
@@ -21,14 +21,9 @@ class RunningJob(Protocol):
     wire_name: ClassVar[str]
     queue: ClassVar[str]
     retry: ClassVar[Any]
-    retry_for: ClassVar[Any]
-    retry_queue: ClassVar[Any]
     dead: ClassVar[bool]
-    backtrace: ClassVar[Any]
     tags: ClassVar[Any]
     redact: ClassVar[Any]
-    result_ttl: ClassVar[Any]
-    result_limit: ClassVar[Any]
     encrypt: ClassVar[bool]
     unique: ClassVar[Any]
     limits: ClassVar[Any]

@@ -12,18 +12,14 @@ from typing import Any
 
 from clock.job.middleware.chain import ClientMiddleware
 from clock.job.middleware.defaults import client_middleware, client_middleware_for
-from clock.job.options import Order, payload_fields
+from clock.job.options import READ, Order, payload_fields
 from clock.job.payload import encode_checked, new_jid
 from clock.job.push.spreading import stays_at_home
 from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
 #: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, so types count, too.
-COMPARED = (
-    *("wire_name", "queue", "retry", "retry.__class__", "dead", "tags", "backtrace", "backtrace.__class__"),
-    *("encrypt", "retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit", "unique", "limits"),
-    *("rates", "redact", "perform", "enqueue_after_commit"),
-)
+COMPARED = (*READ, "retry.__class__", "backtrace.__class__", "enqueue_after_commit")
 _options = attrgetter(*COMPARED)
 _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has of its own; with rates it has limits
 
