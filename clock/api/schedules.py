@@ -24,7 +24,8 @@ class ScheduleFields(TypedDict, total=False):
     """When a schedule is due, and how its job is pushed. Give one of `cron`, `every`, `rrule` and `sun`.
 
     `every` is a timedelta, seconds, or a text like "10 minutes". `at` is a time of day or a list. The default
-    of `tz` is UTC. `args` is a list; "DUE_AT" in it is replaced by the due instant.
+    of `tz` is UTC. `args` is a list; "DUE_AT" in it is replaced by the due instant. `monitor` is True, a slug, or
+    a dict of slug, grace and max_runtime.
     """
 
     cron: str
@@ -41,6 +42,7 @@ class ScheduleFields(TypedDict, total=False):
     catch_up_within: timedelta | float | str
     overlap: str
     description: str
+    monitor: bool | str | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

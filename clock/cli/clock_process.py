@@ -25,6 +25,7 @@ from clock.timetable import Timetable
 
 if TYPE_CHECKING:
     from clock.health.metrics import Metrics
+    from clock.monitors.clock_reports import MonitoredEvents
 
 
 def release(clock_file: Path, clock: SystemClock) -> Release:
@@ -49,14 +50,14 @@ def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> A
     )
 
 
-def _with_definitions(timetable: Timetable, clock: SystemClock) -> Timetable:
-    """The timetable with the definitions of its monitors, if an SDK in this process reports to them."""
-    if not monitors.listeners or not any(event.monitor for event in timetable.events):
-        return timetable
+def _monitored(timetable: Timetable, clock: SystemClock) -> MonitoredEvents | None:
+    """The events that are reported to monitors; None: there is no provider, and no SDK that reports."""
+    if not monitors.are_configured(os.environ):
+        return None
     with own_imports():
-        from clock.monitors.clock_reports import with_definitions
+        from clock.monitors.clock_reports import MonitoredEvents
 
-    return with_definitions(timetable, clock.now())
+    return MonitoredEvents(timetable, clock.now(), defines=bool(monitors.listeners))
 
 
 def clock_process(
@@ -71,7 +72,9 @@ def clock_process(
     It opens a second connection, for the lease. Waits for Redis as `patiently` does.
     """
     clock = patiently(lambda: redis_clock(redis))
-    timetable = with_schedules(_with_definitions(timetable, clock), redis, config.require, import_jobs)
+    timetable = with_schedules(timetable, redis, config.require, import_jobs)
+    monitored = _monitored(timetable, clock)
+    timetable = monitored.timetable if monitored else timetable
     of_file = release(timetable.path, clock)
     process = ClockProcess(
         timetable,
@@ -81,12 +84,12 @@ def clock_process(
         machine=SystemClock(),
         on_stuck=on_stuck,
     )
-    if any(event.monitor for event in timetable.events) and monitors.are_configured(os.environ):
+    if monitored:
         with own_imports():
             from clock.monitors.clock_reports import clock_reports, senders_of
 
         senders = senders_of(os.environ, SystemClock())
-        process.listen(clock_reports(timetable, senders.put))
+        process.listen(clock_reports(monitored, senders.put))
         atexit.register(senders.stop)
     if statsd := statsd_in(os.environ, SystemClock()):
         process.listen(statsd.note_decision)

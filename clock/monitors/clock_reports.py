@@ -14,8 +14,9 @@ from clock.clocks import Clock
 from clock.monitors.providers import Report, State, providers_in, sentry_definition
 from clock.monitors.sender import Senders
 from clock.store.ledger.decision import Decision, DecisionKind
-from clock.timetable import Event, Timetable, monitored, schedule_for_monitor
+from clock.timetable import Event, Monitor, Timetable, monitored, schedule_for_monitor
 
+MOST_DEFINITIONS = 20_000  # that are kept: rows that are edited again and again must not fill the memory
 _FIRED = (DecisionKind.FIRED, DecisionKind.CAUGHT_UP)
 
 
@@ -24,29 +25,59 @@ def senders_of(environ: Mapping[str, str], clock: Clock) -> Senders:
     return Senders(providers_in(environ), clock)
 
 
-def with_definitions(timetable: Timetable, now: datetime) -> Timetable:
-    """The timetable, whose monitors and jobs carry their definitions for a listener: Sentry's `monitor_config`.
+class MonitoredEvents:
+    """The events of a timetable that have a monitor, with those of rows and schedules as they were read last.
 
-    It compares the due instants of a year, which takes some ms for each monitored event.
+    With `defines`, their monitors and jobs carry their definitions for a listener: Sentry's `monitor_config`. A
+    definition compares the due instants of a year, which takes some ms, so it is made once for each schedule.
+    `timetable` is the one to run.
     """
-    return replace(timetable, events=[_defined(event, now) for event in timetable.events])
+
+    def __init__(self, timetable: Timetable, now: datetime, *, defines: bool) -> None:
+        self._now = now
+        self._defines = defines
+        self._events: dict[str, Event] = {}
+        self._definitions: dict[tuple[str, Monitor], Mapping[str, object] | None] = {}
+        self.timetable = replace(
+            timetable,
+            events=[self._noted(event) for event in timetable.events],
+            synced=[replace(synced, finish=self._noted) for synced in timetable.synced],
+        )
+
+    def get(self, name: str) -> Event | None:
+        """The event of that name, if it has a monitor."""
+        return self._events.get(name)
+
+    def _noted(self, event: Event) -> Event:
+        if event.monitor is None:
+            self._events.pop(event.name, None)
+            return event
+        found = self._defined(event, event.monitor) if self._defines else event
+        self._events[event.name] = found
+        return found
+
+    def _defined(self, event: Event, monitor: Monitor) -> Event:
+        key = event.declaration, monitor
+        if key not in self._definitions:
+            if len(self._definitions) >= MOST_DEFINITIONS:
+                self._definitions.clear()
+            schedule = schedule_for_monitor(event, self._now)
+            self._definitions[key] = sentry_definition(monitor, schedule) if schedule else None
+        definition = self._definitions[key]
+        if definition is None:
+            return event
+        return replace(
+            event,
+            monitor=replace(monitor, definition=definition),
+            action=monitored(event.action, monitor.slug, definition),
+        )
 
 
-def _defined(event: Event, now: datetime) -> Event:
-    schedule = schedule_for_monitor(event, now) if event.monitor else None
-    if event.monitor is None or schedule is None:
-        return event
-    definition = sentry_definition(event.monitor, schedule)
-    monitor = replace(event.monitor, definition=definition)
-    return replace(event, monitor=monitor, action=monitored(event.action, monitor.slug, definition))
-
-
-def clock_reports(timetable: Timetable, put: Callable[[Report], object]) -> Callable[[Decision], object]:
+def clock_reports(events: MonitoredEvents, put: Callable[[Report], object]) -> Callable[[Decision], object]:
     """A listener for the clock's decisions."""
-    monitored = {event.name: event for event in timetable.events if event.monitor}
 
     def note(decision: Decision) -> None:
-        event = monitored.get(decision.event)
+        event = events.get(decision.event)
         if event is None or event.monitor is None or (decision.kind in _FIRED and event.enqueues):
             return
         state: State = "success"

@@ -13,14 +13,17 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.transport import Transport
 
 from clock import Discard, Job, client_middleware, monitors, server_middleware, testing, worker_hooks
+from clock.api import Schedules
 from clock.contrib.sentry import ClockIntegration, check_in, continue_trace, report_death, store_trace
+from clock.inspection.events.schedules import with_schedules
 from clock.job.payload import encode
-from clock.monitors.clock_reports import clock_reports, with_definitions
+from clock.monitors.clock_reports import MonitoredEvents, clock_reports
 from clock.monitors.job_reports import reporting_jobs
 from clock.monitors.sender import Senders
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.testing import FakeClock
-from clock.timetable import Enqueue, Timetable
+from clock.timetable import Enqueue
+from clock.timetable.row_events import with_rows
 from tests.contrib.waiting_jobs import pushed, retry_all
 from tests.worker.conftest import Bench
 
@@ -261,7 +264,7 @@ def test_the_middleware_is_added_once_and_outermost(start: Callable[..., Sent], 
 @pytest.fixture
 def crons(
     start: Callable[..., Sent], monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock
-) -> Iterator[tuple[Sent, Timetable]]:
+) -> Iterator[tuple[Sent, MonitoredEvents]]:
     """The SDK with its check-ins, in a process that reports as a clock and a worker do; and a timetable."""
     monkeypatch.setattr(monitors, "VARIABLES", ())
     sent = start(crons=True)
@@ -272,7 +275,7 @@ def crons(
         "every(6).hours.named('news').monitor().do(print)\n"
     )
     with reporting_jobs({}, fake_clock):
-        yield sent, with_definitions(timetable, datetime(2026, 1, 1, tzinfo=UTC))
+        yield sent, MonitoredEvents(timetable, datetime(2026, 1, 1, tzinfo=UTC), defines=True)
     monitors.listeners.remove(check_in)
 
 
@@ -288,10 +291,14 @@ DEFINITION = {
     ("outcome", "statuses"), [("done", ["in_progress", "ok"]), ("fails", ["in_progress", "error"])]
 )
 def test_a_run_of_a_monitored_event_is_one_check_in_with_its_retries(
-    crons: tuple[Sent, Timetable], redis: Redis, bench: Callable[..., Bench], outcome: str, statuses: list[str]
+    crons: tuple[Sent, MonitoredEvents],
+    redis: Redis,
+    bench: Callable[..., Bench],
+    outcome: str,
+    statuses: list[str],
 ) -> None:
-    sent, timetable = crons
-    prepared = timetable.event("bread").action
+    sent, monitored = crons
+    prepared = monitored.timetable.event("bread").action
     assert isinstance(prepared, Enqueue)
 
     prepared.job.perform_async(outcome)
@@ -317,27 +324,68 @@ def test_a_run_of_a_monitored_event_is_one_check_in_with_its_retries(
     ],
 )
 def test_what_the_clock_decides_is_a_check_in(
-    crons: tuple[Sent, Timetable], fake_clock: FakeClock, kind: DecisionKind, status: str
+    crons: tuple[Sent, MonitoredEvents], fake_clock: FakeClock, kind: DecisionKind, status: str
 ) -> None:
-    sent, timetable = crons
+    sent, monitored = crons
 
-    clock_reports(timetable, Senders([], fake_clock).put)(Decision("news", "", 0, 1, kind))
+    clock_reports(monitored, Senders([], fake_clock).put)(Decision("news", "", 0, 1, kind))
 
     [one] = sent.check_ins
     assert (one["monitor_slug"], one["status"]) == ("news", status)
     assert one["monitor_config"]["schedule"] == {"type": "interval", "value": 360, "unit": "minute"}
 
 
-def test_no_run_is_reported_twice(
-    crons: tuple[Sent, Timetable], monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock
+ROWS = """
+from datetime import timedelta
+from clock import sync_events
+from tests.contrib.test_sentry import BakeWithSentryJob
+rows = [
+    {"name": "rolls", "cron": "0 7 * * *", "args": ["done"], "monitor": {"slug": "oven", "grace": 120}},
+    {"name": "plain", "cron": "0 7 * * *", "args": ["done"]},
+]
+sync_events(lambda: rows, every=timedelta(minutes=1), do=BakeWithSentryJob)
+"""
+
+
+def test_events_of_rows_and_schedules_carry_their_definition_also_when_they_are_edited(
+    crons: tuple[Sent, MonitoredEvents], redis: Redis, bench: Callable[..., Bench], fake_clock: FakeClock
 ) -> None:
-    sent, timetable = crons
+    sent, _ = crons
+    rows = testing.loads(ROWS)
+    stored = Schedules(redis=redis)
+    stored.put("cake", job=BakeWithSentryJob, args=["done"], cron="0 9 * * *", monitor=True)
+    monitored = MonitoredEvents(with_schedules(rows, redis), fake_clock.now(), defines=True)
+    note = clock_reports(monitored, Senders([], fake_clock).put)
+
+    def schedules() -> dict[str, Any]:
+        """What the check-ins of one run of each event, and of a missed one, carry."""
+        begin = len(sent.check_ins)
+        for event in with_rows(monitored.timetable).events:
+            assert isinstance(event.action, Enqueue)
+            event.action.job.perform_async("done")
+            note(Decision(event.name, "", 0, 1, DecisionKind.MISSED))
+        bench().run_all()
+        found = sent.check_ins[begin:]
+        assert [one["monitor_slug"] for one in found].count("oven") == 3
+        return {one["monitor_slug"]: one["monitor_config"]["schedule"]["value"] for one in found}
+
+    assert schedules() == {"oven": "0 7 * * *", "cake": "0 9 * * *"}
+    rows.names["rows"][0]["cron"] = "30 7 * * *"  # type: ignore[index]
+    stored.put("cake", job=BakeWithSentryJob, args=["done"], cron="30 9 * * *", monitor=True)
+    assert schedules() == {"oven": "30 7 * * *", "cake": "30 9 * * *"}
+    assert sent.check_ins[-1]["monitor_config"]["checkin_margin"] in (2, 5)
+
+
+def test_no_run_is_reported_twice(
+    crons: tuple[Sent, MonitoredEvents], monkeypatch: pytest.MonkeyPatch, fake_clock: FakeClock
+) -> None:
+    sent, monitored = crons
     put = Senders([], fake_clock).put
     ClockIntegration(crons=True)  # a second integration adds no second listener
 
-    clock_reports(timetable, put)(Decision("news", "", 0, 1, DecisionKind.FIRED))
+    clock_reports(monitored, put)(Decision("news", "", 0, 1, DecisionKind.FIRED))
     monkeypatch.setenv("CLOCK_SENTRY_CRONS_DSN", "https://public@sentry.invalid/12")  # the clock sends them itself
-    clock_reports(timetable, put)(Decision("news", "", 1, 2, DecisionKind.FIRED))
-    clock_reports(timetable, put)(Decision("bread", "", 2, 3, DecisionKind.FIRED))
+    clock_reports(monitored, put)(Decision("news", "", 1, 2, DecisionKind.FIRED))
+    clock_reports(monitored, put)(Decision("bread", "", 2, 3, DecisionKind.FIRED))
 
     assert len(sent.check_ins) == 1

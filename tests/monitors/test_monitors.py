@@ -16,7 +16,7 @@ from clock import Discard, Job, server_middleware, testing, worker_hooks
 from clock.cli.app import cli
 from clock.clocks import SystemClock
 from clock.errors import ConfigurationError, DeclarationError
-from clock.monitors.clock_reports import clock_reports
+from clock.monitors.clock_reports import MonitoredEvents, clock_reports
 from clock.monitors.job_reports import report_jobs
 from clock.monitors.providers import Healthchecks, Report, Request, providers_in
 from clock.monitors.sender import WAITING, Refused, Sender, Senders, send
@@ -80,6 +80,7 @@ def rehearsed(
     end = START + timedelta(days=days)
     history = testing.run(timetable, start_time=START, end_time=end, downtime=downtime)
     reports: list[tuple[float, Report]] = []
+    monitored = MonitoredEvents(timetable, START, defines=False)
     for decision in history.decisions:
         at = decision.due_ms / 1000
         if decision.kind in (DecisionKind.MISSED, DecisionKind.CAUGHT_UP):
@@ -87,7 +88,7 @@ def rehearsed(
                 until.timestamp() for since, until in downtime if since.timestamp() < at <= until.timestamp()
             )
         given: list[Report] = []
-        clock_reports(timetable, given.append)(decision)
+        clock_reports(monitored, given.append)(decision)
         reports += [(at, report) for report in given]
         event = timetable.event(decision.event)
         if event.enqueues and event.monitor and decision.kind in (DecisionKind.FIRED, DecisionKind.CAUGHT_UP):

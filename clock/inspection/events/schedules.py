@@ -23,7 +23,7 @@ from clock.timetable import Event, Settings, SyncedEvents, Timetable, read_rows
 READ_EVERY = timedelta(seconds=5)  # a change takes effect within this time
 SOURCE = "schedule in Redis"
 TIMING = ("cron", "rrule", "sun", "every", "at", "tz", "spread", "jitter", "until")
-REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description")
+REST = ("job", "args", "queue", "catch_up", "catch_up_within", "overlap", "description", "monitor")
 YEARS = timedelta(days=366 * 100)
 
 ImportJobs = Callable[..., object]
@@ -98,6 +98,8 @@ def _plain(value: object) -> object:
         return value.total_seconds()
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -64,6 +64,7 @@ def list_command(as_json: bool, **options: Any) -> None:
     type=click.Choice(["latest", "all", "skip"]),
     help="Which missed runs are made later; default: latest.",
 )
+@click.option("--monitor", metavar="SLUG", help="Report its runs to the monitor of that slug.")
 @click.option("--version", type=click.IntRange(0), help="Change only this version; 0: only create.")
 @click.option("--dry-run", is_flag=True, help="Show the change and the next ten runs, and change nothing.")
 @json_option
@@ -79,7 +80,7 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     Example: python -m clock schedules put feed --every "10 minutes" --job FetchNewsJob --args '["sport"]'
     """
     fields = _fields(
-        {name: options.pop(name) for name in ("cron", "every", "at", "tz", "args", "queue", "catch_up")}
+        {name: options.pop(name) for name in ("cron", "every", "at", "tz", "args", "queue", "catch_up", "monitor")}
     )
     config = answering_settings(**options)
     add_application(config.clock_file)

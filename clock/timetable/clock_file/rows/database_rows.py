@@ -91,7 +91,9 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
         args = [name if identity is None else identity]
     action = _action(synced, row, args, f"{synced.source}: {name!r}: ")
     event = entry.event(str(name), action, settings)
-    return replace(event, declaration=f"{event.declaration} with attributes {counting}") if counting else event
+    if counting:
+        event = replace(event, declaration=f"{event.declaration} with attributes {counting}")
+    return synced.finish(event) if synced.finish else event
 
 
 def _counting(values: dict[str, Any], where: str) -> str:
