@@ -51,7 +51,7 @@ def about_clock(release: Release, timetable: Timetable, clock: SystemClock) -> A
 
 
 def _monitored(timetable: Timetable, clock: SystemClock) -> MonitoredEvents | None:
-    """The events that are reported to monitors; None: there is no provider, and no SDK that reports."""
+    """The events that are reported to monitors; None: neither a provider nor an SDK is configured."""
     if not monitors.are_configured(os.environ):
         return None
     with own_imports():
