@@ -31,7 +31,7 @@ class Claims:
         self._frees: list[Freed] = []  # guarded by _lock; of jobs that are to be acknowledged
         self._done: list[int] = []  # guarded by _lock; to be acknowledged
         self._limited: Limited = {}  # guarded by _lock; to be acknowledged, too: jobs that have limits
-        self._latest_text = b""  # guarded by _lock; the start of the payload of the latest job with limits
+        self._latest = (b"", self._done)  # guarded by _lock; how the latest payload with rules starts; its numbers
         self._claiming = threading.Lock()  # held for a round trip
         self._may_be_lost = False  # guarded by _claiming: the answer to a claim may have been lost
         self._latest_queue = options.queue_names[0]  # used by the one thread that waits: its next job is likely
@@ -56,23 +56,26 @@ class Claims:
         A pair may be `HAS_FOLLOWERS`. `may_be_limited`: False if it has no field "limits".
         """
         with self._lock:
-            if may_be_limited and LIMITED in job.payload and not job.payload.startswith(ONLY_RATES):
-                self._note_limited(job)
-            else:
-                self._done.append(job.number)
+            numbers = self._done
+            if may_be_limited:
+                text, numbers = self._latest
+                if not (text and job.payload.startswith(text)):
+                    numbers = self._numbers_like(job.payload)
+            numbers.append(job.number)
             for pair in frees:
                 self._frees.append((job.number, *pair))
             self._held.pop(job.number, None)
 
-    def _note_limited(self, job: Claimed) -> None:
-        """Note that a job with limits is done; with `_lock` held. The job before often had the same limits."""
-        text = self._latest_text
-        if not (text and job.payload.startswith(text)):
-            self._latest_text = text = limits_text(job.payload)
-        numbers = self._limited.get(text)
-        if numbers is None:
-            numbers = self._limited[text] = []
-        numbers.append(job.number)
+    def _numbers_like(self, payload: bytes) -> list[int]:
+        """The list for the number of a finished job with this payload; with `_lock` held."""
+        if LIMITED not in payload:
+            return self._done
+        if payload.startswith(ONLY_RATES):
+            self._latest = (ONLY_RATES, self._done)
+        else:
+            text = limits_text(payload)
+            self._latest = (text, self._limited.setdefault(text, []))
+        return self._latest[1]
 
     def drop(self, jobs: Iterable[Claimed]) -> None:
         """Note that jobs have gone elsewhere."""
@@ -91,6 +94,7 @@ class Claims:
                 done, self._done = self._done, []
                 frees, self._frees = self._frees, []
                 limited, self._limited = self._limited, {}
+                self._latest = (b"", self._done)
             if not (done or limited or limit or always):
                 return ()
             write_gathered_lines()  # a job that is acknowledged has its line in the log
