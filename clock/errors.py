@@ -283,7 +283,7 @@ class RateLimited(JobError):
         if not 0 <= seconds <= LONGEST_HOLD:
             limit = f"it must be 0 to {LONGEST_HOLD:,} seconds, or a timedelta"
             raise ValueError(f"RateLimited: retry_after is {retry_after!r}; {limit}") from None
-        if not (name is None or isinstance(name, str)):
+        if not (name is None or (isinstance(name, str) and name)):
             raise ValueError(f"RateLimited: name is {name!r}; it must be the name of a rate")
         super().__init__(f"held back for {seconds:g} s")
         self.seconds, self.name = seconds, name

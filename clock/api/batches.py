@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, instant
+from clock.errors import JobError
 from clock.inspection.jobs import batches as found
 from clock.inspection.jobs.batches import BatchView
 from clock.store import Redis
@@ -33,6 +34,8 @@ class BatchRef:
     """
 
     def __init__(self, bid: str, *, redis: Redis | None = None) -> None:
+        if not (isinstance(bid, str) and bid):
+            raise JobError(f"the id of the batch is {bid!r:.60}; it must be a text, as batch.bid has it")
         self.bid = bid
         self._redis = connected(redis)
 
@@ -44,7 +47,12 @@ class BatchRef:
         return found.batch(self._redis, self.bid)
 
     def failures(self, limit: int = 100) -> Sequence[Child]:
-        """The jobs that have ended without success: `how` is dead, dropped, cancelled, deleted or lost."""
+        """The jobs that have ended without success: `how` is dead, dropped, cancelled, deleted or lost.
+
+        `limit`: how many of them at most. Raises JobError if it is not a whole number, 0 or more.
+        """
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise JobError(f"limit is {limit!r}; it must be a whole number, 0 or more")
         return found.failures(self._redis, self.bid, limit)
 
     def seal(self) -> bool:

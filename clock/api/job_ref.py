@@ -10,7 +10,7 @@ from typing import Literal
 from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, instant, now
 from clock.clocks import SystemClock
-from clock.errors import SearchIncomplete
+from clock.errors import JobError, SearchIncomplete
 from clock.inspection import DEAD, RETRY, SCHEDULE, FoundJob, JobFilter, QueueJobs, SetName, WaitingSet
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.inspection.jobs.job_history import Moment, moments
@@ -47,6 +47,8 @@ class JobRef:
     """
 
     def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
+        if not (isinstance(jid, str) and jid):
+            raise JobError(f"the jid is {jid!r:.60}; it must be a text, as perform_async returns it")
         self.jid = jid
         self._redis = connected(redis)
         self._within = within
@@ -164,7 +166,7 @@ class JobRef:
 def cancel(jid: str) -> bool:
     """Cancel a job: delete it if it waits, ask it to end if it runs. False: it is done or never was.
 
-    `JobRef(jid).cancel()` with the process's own connection. Raises SearchIncomplete, StoreUnavailable.
+    `JobRef(jid).cancel()` with the process's own connection. Raises JobError, SearchIncomplete, StoreUnavailable.
     """
     return JobRef(jid).cancel()
 

@@ -38,7 +38,8 @@ class Limits:
         return limit_holders.set_maximum(self._redis, name, maximum)
 
     def reset(self, name: str) -> int:
-        """Use the maximum in the code again; how many blocked jobs can run now."""
+        """Use the maximum in the code again; how many blocked jobs can run now. Raises JobError."""
+        check_name("Limit", name)
         return limit_holders.set_maximum(self._redis, name, None)
 
     acurrent = awaitable(current)

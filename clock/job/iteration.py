@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from clock.errors import JobError
 from clock.job.job import Job
 from clock.job.position import Position, is_counted
+from clock.job.push.arguments import arity
 
 
 class IterableJob(Job):
@@ -39,7 +40,7 @@ class IterableJob(Job):
     Hello learner 1
     """
 
-    exactly_once: ClassVar[bool] = False
+    _iterates: ClassVar[bool] = True
     max_run_time: ClassVar[float | timedelta | None] = None
 
     items: Any
@@ -65,6 +66,8 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
     if cursor is None or cursor.kind is not cursor.KEYWORD_ONLY:
         raise JobError(f"{name}.items must accept the keyword `cursor`; write def items(self, ..., *, cursor)")
 
+    _check_each(name, items, each)
+
     def perform(self: IterableJob, *args: Any) -> None:
         _run(self, args)
 
@@ -78,6 +81,15 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
     own = [one for one in signature.parameters.values() if one.name != "cursor"]
     vars(found)["__signature__"] = signature.replace(parameters=own, return_annotation=None)
     return found
+
+
+def _check_each(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> None:
+    """Check that `each` accepts an item and the arguments of `items`. Raises JobError."""
+    (least, most), (low, high) = arity(items), arity(each)
+    if low > most + 1 or high < least + 1:
+        own = [one for one in list(inspect.signature(items).parameters)[1:] if one != "cursor"]
+        wanted = ", ".join(["self", "item", *own])
+        raise JobError(f"{name}.each must accept an item and the arguments of items: def each({wanted})")
 
 
 def _run(job: IterableJob, args: Sequence[Any]) -> None:

@@ -79,6 +79,7 @@ class Job(JobMethods):
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None
+    exactly_once: ClassVar[bool] = False  # of an IterableJob
 
     #: The worker's data of this run.
     context: Context
@@ -87,6 +88,7 @@ class Job(JobMethods):
     #: When the job will be interrupted, in UTC; None: it has no `timeout`.
     deadline: datetime | None = None
     _is_coroutine: ClassVar[bool] = False
+    _iterates: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

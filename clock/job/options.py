@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
@@ -198,6 +198,14 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
             raise JobError(f"{where}: {name} is {value!r}; it must be {words}")
 
 
+def check_iterates(where: str, job: JobClass, options: Iterable[str]) -> None:
+    """Check that a job that does not iterate has no option of iteration. Raises JobError."""
+    for name in ("exactly_once", "max_run_time"):
+        if name in options and not job._iterates:
+            other = "; for a time limit use timeout" if name == "max_run_time" else ""
+            raise JobError(f"{where}: {name} is an option of IterableJob, which this job is not{other}")
+
+
 def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
     """The payload's fields that come from class and options; those left at their default are not written.
 
@@ -227,9 +235,13 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _set_rules(job: JobClass, fields: dict[str, Any]) -> None:
     """Set the rules of flow control. A job with rates always has `limits`, too: the claim looks for that field."""
-    if unique := unique_of(fields.pop("unique", job.unique)):
+    given = {name: fields.pop(name, getattr(job, name)) for name in ("unique", "limits", "rates")}
+    if not any(given.values()):
+        return
+    checked(job.wire_name, given)  # a class may have been changed after it was made
+    if unique := unique_of(given["unique"]):
         fields["unique"] = unique
-    limits, rates = limits_of(fields.pop("limits", job.limits)), rates_of(fields.pop("rates", job.rates))
+    limits, rates = limits_of(given["limits"]), rates_of(given["rates"])
     if limits or rates:
         fields["limits"] = limits
     if rates:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from clock.clocks import SystemClock
-from clock.errors import JobFailed, ResultMissing, message_of
+from clock.errors import JobError, JobFailed, ResultMissing, message_of
+from clock.job.options import in_seconds
 from clock.job.payload import Payload, decode, encode
 from clock.job.push import client
 from clock.store.jobs.job_results import Kept, read
@@ -30,6 +31,8 @@ class JobResult:
     """The result of the job `jid`, whose class or push has `result_ttl`. Its methods raise StoreUnavailable."""
 
     def __init__(self, jid: str) -> None:
+        if not (isinstance(jid, str) and jid):
+            raise JobError(f"JobResult: the jid is {jid!r:.60}; it must be a text, as perform_async returns it")
         self.jid = jid
 
     @property
@@ -68,7 +71,12 @@ class JobResult:
         return next(filter(None, (read(place, self.jid) for place in places)), {})
 
     def _ends_at(self, timeout: float | None) -> float:
-        return float("inf") if timeout is None else _clock.monotonic() + timeout
+        if timeout is None:
+            return float("inf")
+        seconds = in_seconds(timeout)
+        if seconds is None or seconds != seconds:
+            raise JobError(f"JobResult: timeout is {timeout!r:.60}; it must be seconds, or None")
+        return _clock.monotonic() + seconds
 
     def _check_time(self, ends_at: float, timeout: float | None) -> None:
         if _clock.monotonic() >= ends_at:

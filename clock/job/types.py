@@ -34,7 +34,9 @@ class RunningJob(Protocol):
     context: Context
     log_fields: dict[str, object]
     deadline: datetime | None
+    exactly_once: ClassVar[Any]
     _push_template: ClassVar[Any]
+    _iterates: ClassVar[bool]
 
     def perform(self, *args: Any, **kwargs: Any) -> Any:
         """Do the work."""

@@ -112,7 +112,7 @@ def test_a_change_of_the_class_or_the_middleware_applies_to_the_next_push(redis:
 
 
 def test_every_option_of_a_class_that_payloads_hold_is_compared() -> None:
-    in_no_payload = {"timeout", "exactly_once", "max_run_time"}  # unless `.set` gives them
+    in_no_payload = {"timeout", "max_run_time"}  # unless `.set` gives them
 
     assert OPTIONS.keys() - in_no_payload <= set(COMPARED)
 

@@ -68,6 +68,17 @@ def test_a_job_deep_in_a_long_queue_is_found_without_reading_the_queue(redis: Re
     assert calls(redis)["evalsha"] == 1
 
 
+def test_a_jid_in_the_arguments_of_a_running_job_does_not_count_in_a_queue_named_like_json(redis: Redis) -> None:
+    other = json.dumps({"class": "J", "args": [{"jid": JID}], "jid": "b" * 24})
+    redis.zadd(keys.WORKERS, {"w": DUE + 10 * TRUSTED_MS})
+    redis.hset(keys.IN_PROGRESS + "w", "1", "{high}\n" + other)
+    watch(redis)
+    unfinished = Unfinished(redis)
+    unfinished.count("feed", DUE + 1_000)
+
+    assert unfinished.count("feed", DUE + TRUSTED_MS) == 0
+
+
 def test_a_job_that_another_program_has_removed_from_a_long_queue_holds_up_nothing(redis: Redis) -> None:
     fill(redis, "default", 20_000, first_ms=DUE - 10_000_000, every_ms=1_000)
     watch(redis)

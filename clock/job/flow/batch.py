@@ -20,6 +20,7 @@ from typing import Any, Protocol, Self, cast, runtime_checkable
 
 from clock.errors import BatchDone, JobError
 from clock.job.context import Context
+from clock.job.flow.checked_call import CheckedCall
 from clock.job.options import Order, Signature
 from clock.job.payload import new_jid
 from clock.job.push import client, filling
@@ -49,7 +50,7 @@ class Keeper(Protocol):
         """Seal a batch; the state that it had, '' if it is unknown."""
 
 
-class Batch:
+class Batch(metaclass=CheckedCall):
     """The jobs pushed inside its block, and the jobs to push when these have ended.
 
     - `on_success`: when all jobs are done;
@@ -86,10 +87,14 @@ class Batch:
     ) -> None:
         if id is not None and not (isinstance(id, str) and _BID.fullmatch(id)):
             raise JobError(f"Batch: id is {id!r:.60}; it must be 1 to 100 letters, digits and _.:-")
+        if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
+            raise JobError(f"Batch: args is {args!r:.60}; it must be a list of the arguments of the callbacks")
+        if not isinstance(description, str):
+            raise JobError(f"Batch: description is {description!r:.60}; it must be a text")
         given = {"success": on_success, "complete": on_complete, "death": on_death}
         self._callbacks = {event: _signature(job, args) for event, job in given.items() if job is not None}
         self._id = id
-        self._parent = parent if isinstance(parent, str) or parent is None else parent.bid
+        self._parent = _parent_id(parent)
         self._description = description
         self._held: HeldBatch | None = None
         self._token: Token[Filling | None] | None = None
@@ -187,6 +192,15 @@ def own_batch(context: Context) -> OwnBatch:
     if own is None or own.adder != adder:
         context.state.batch = own = OwnBatch(bid, adder)
     return own
+
+
+def _parent_id(parent: Batch | OwnBatch | str | None) -> str | None:
+    """The id of a batch's parent. Raises JobError."""
+    if isinstance(parent, (Batch, OwnBatch)):
+        return parent.bid
+    if parent is None or (isinstance(parent, str) and parent):
+        return parent
+    raise JobError(f"Batch: parent is {parent!r:.60}; it must be a batch, or the id of a batch")
 
 
 def _signature(job: Callback, args: Sequence[Any]) -> Signature:

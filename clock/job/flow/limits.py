@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from clock.errors import JobError, described
+from clock.job.flow.checked_call import CheckedCall
 from clock.job.types import JobClass
 
 LONGEST_NAME = 200  # characters
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
-class Limit:
+class Limit(metaclass=CheckedCall):
     """At most `maximum` jobs with this name run at a time, in all classes, queues and workers.
 
     `name` is a text, or a function of the job's arguments that returns one.
@@ -45,7 +46,7 @@ class Limit:
 
 
 @dataclass(frozen=True, repr=False)
-class Rate:
+class Rate(metaclass=CheckedCall):
     """At most `count` jobs with this name start per `per`, a timedelta or seconds.
 
     - `name`: a text, or a function of the job's arguments that returns one;

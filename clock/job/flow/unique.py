@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
 from clock.errors import JobError, described
+from clock.job.flow.checked_call import CheckedCall
 from clock.job.types import JobClass
+from clock.printable import closest
 from clock.store.jobs.flow.unique_locks import Lock
 
 Until = Literal["start", "done"]
@@ -20,7 +22,7 @@ LONGEST_WINDOW = 366 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, repr=False)
-class Unique:
+class Unique(metaclass=CheckedCall):
     """Which jobs are the same, how long one keeps the others out, and what a conflict does.
 
     - `by`: a function of the arguments, or names of parameters; None: all arguments;
@@ -56,6 +58,14 @@ class Unique:
             return [self.by]
         return list(self.by) if isinstance(self.by, Sequence) else []
 
+    def check_names(self, where: str, perform: Callable[..., object]) -> None:
+        """Check that `perform` has the parameters in `by`. Raises JobError."""
+        known = list(inspect.signature(perform).parameters)[1:]
+        for name in self.names:
+            if name not in known:
+                takes = f"perform takes {', '.join(known) or 'no argument'}"
+                raise JobError(f"{where}: unique names the parameter {name!r}; {closest(name, known, takes)}")
+
     def lock(self, job: JobClass, args: Sequence[object], jid: str) -> Lock:
         """The lock that a push with these arguments needs. Raises JobError."""
         return Lock(self.key(job, args), jid, _window_ms(self.window), self.on_conflict)
@@ -79,10 +89,8 @@ class Unique:
         bound.apply_defaults()
         if self.by is None:
             return [*bound.args[1:]]
-        for name in self.names:
-            if name not in bound.arguments:
-                known = ", ".join(list(bound.arguments)[1:]) or "nothing"
-                raise JobError(f"{job.wire_name}: unique names {name!r}, but perform takes {known}")
+        if not bound.arguments.keys() >= set(self.names):
+            self.check_names(job.wire_name, job.perform)
         return [bound.arguments[name] for name in self.names]
 
 

@@ -82,12 +82,17 @@ def check_arity(job: str, perform: Callable[..., object], args: Sequence[object]
 @cache
 def arity(perform: Callable[..., object]) -> tuple[int, float]:
     """The least and the most number of arguments that `perform` takes, without `self`."""
-    parameters = list(inspect.signature(perform).parameters.values())
+    low, high = accepted(perform)
+    return max(0, low - 1), high if math.isinf(high) else max(0, high - 1)
+
+
+def accepted(function: Callable[..., object]) -> tuple[int, float]:
+    """The least and the most number of arguments that a function accepts by position."""
+    parameters = list(inspect.signature(function).parameters.values())
     positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     takes_any = any(one.kind is one.VAR_POSITIONAL for one in parameters)
     needed = sum(one.default is one.empty for one in positional)
-    own = 1 if positional else 0  # self, which *args may take, too
-    return max(0, needed - own), math.inf if takes_any else len(positional) - own
+    return needed, math.inf if takes_any else len(positional)
 
 
 def check_json(job: str, args: Sequence[object], where: str = "") -> None:

@@ -21,7 +21,7 @@ RULES = frozenset(("clock", "unique", "limits", "rates", "bid", "then", "exactly
 
 def stays_at_home(job: JobClass, payload: Payload) -> bool:
     """Whether the job of a payload needs the home; else any shard may hold the job."""
-    return not RULES.isdisjoint(payload) or getattr(job, "exactly_once", False)
+    return not RULES.isdisjoint(payload) or job.exactly_once
 
 
 def spread(redis: Redis, parcels: Iterable[Parcel]) -> list[tuple[Redis, list[Parcel]]]:

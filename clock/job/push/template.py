@@ -19,7 +19,7 @@ from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
 #: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, so types count, too.
-COMPARED = (*READ, "retry.__class__", "backtrace.__class__", "enqueue_after_commit")
+COMPARED = (*READ, "retry.__class__", "backtrace.__class__", "enqueue_after_commit", "exactly_once")
 _options = attrgetter(*COMPARED)
 _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has of its own; with rates it has limits
 

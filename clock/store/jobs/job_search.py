@@ -138,7 +138,7 @@ def _places(redis: Redis, now_ms: int) -> list[Place]:
             (keys.IN_PROGRESS.encode() + name, "hash", _held(is_alive=expires >= now_ms))
             for name, expires in sorted(ours.items(), key=lambda worker: worker[1], reverse=True)
         ),
-        *((name + b":work", "hash", Found.WAITS_OR_RUNS) for name in processes if name not in ours),
+        *((name + b":work", "busy", Found.WAITS_OR_RUNS) for name in processes if name not in ours),
     ]
 
 

@@ -4,7 +4,7 @@
 -- ARGV[1] the start in the first place: -1, or the position that the step before returned
 -- ARGV[2], ARGV[3] the jobs entered their queue between these times, if they are there (float seconds)
 -- ARGV[4] how many places there are; then for each its kind: 'queue' or 'list', 'zset' or 'retry' (of
---   payloads), 'hash' (of jobs in progress, "queue\npayload", or Sidekiq's of a process's busy jobs)
+--   payloads), 'hash' (of jobs in progress, "queue\npayload") or 'busy' (Sidekiq's hash of a process's busy jobs)
 -- then the jids
 -- Returns the place to go on with (from 1; the number of places + 1: all were searched), the start in it, 1 if
 -- something was too large to be read, else 0; then pairs: a jid that was found, and the number of its place.
@@ -107,14 +107,14 @@ local function read_row(place, kind, from)
   return from < stop and from or nil
 end
 
-local function read_hash(place)
+local function read_hash(place, kind)
   local fields = redis.pcall('HKEYS', KEYS[place])
   for _, field in ipairs(fields) do
     if redis.call('HSTRLEN', KEYS[place], field) > LARGE then
       too_large, jobs = 1, jobs + 1
     else
       local entry = redis.call('HGET', KEYS[place], field)
-      read(string.match(entry, '^[^{\n]*\n(.*)') or entry, place)
+      read(kind == 'hash' and string.match(entry, '^[^\n]*\n(.*)') or entry, place)
     end
   end
 end
@@ -124,7 +124,7 @@ while place <= places and not is_full() and next(wanted) do
   local kind = ARGV[4 + place]
   jobs = jobs + 1
   local rest = nil
-  if kind == 'hash' then read_hash(place) else rest = read_row(place, kind, from) end
+  if kind == 'hash' or kind == 'busy' then read_hash(place, kind) else rest = read_row(place, kind, from) end
   if rest then
     from = rest
   else

@@ -7,6 +7,7 @@
 -- are left out.
 local read_rules = {} -- the start of a payload -> its rules, or false: they do not end there
 local latest, latest_rules = nil, nil -- the start of the latest payload with rules that are known, and these
+local length, may_have_rates = 0, false -- of such a payload: the length of this start; whether rates may follow
 local LIMITS, RATES = '{"limits":[', ',"rates":['
 local function add_rule(list, entry, fields)
   if type(entry) ~= 'table' or type(entry.name) ~= 'string' or string.find(entry.name, '%c') then return end
@@ -36,11 +37,12 @@ local function decode_rules(text)
   return rules
 end
 
-local find, sub = string.find, string.sub -- a local name is faster, and this runs for each job
+-- A local name is faster, and this runs for each job. `find` makes no text, as `sub` does, whose hash costs more.
+local find, sub = string.find, string.sub
 local function rules_of(text, first)
   local at = first or 1 -- the start of the payload
-  if latest and sub(text, at, at + #latest - 1) == latest then
-    if #latest_rules.rates > 0 or not find(text, 'rates":[{', at + #latest, true) then return latest_rules end
+  if latest and find(text, latest, at, true) == at then
+    if not (may_have_rates and find(text, 'rates":[{', at + length, true)) then return latest_rules end
   end
   if sub(text, at, at + #LIMITS - 1) == LIMITS then
     local stop = find(text, ']', at + #LIMITS, true) or 0
@@ -52,7 +54,9 @@ local function rules_of(text, first)
       known = decode_rules(sub(text, at, stop) .. '}') or false
       read_rules[start] = known
     end
-    if known then latest, latest_rules = start, known end
+    if known then
+      latest, latest_rules, length, may_have_rates = start, known, #start, #known.rates == 0
+    end
     if known and (has_rates or not find(text, 'rates":[{', stop, true)) then return known end
   elseif not find(text, 'limits"', at, true) then
     return nil
