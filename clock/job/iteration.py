@@ -65,8 +65,8 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
     cursor = signature.parameters.get("cursor")
     if cursor is None or cursor.kind is not cursor.KEYWORD_ONLY:
         raise JobError(f"{name}.items must accept the keyword `cursor`; write def items(self, ..., *, cursor)")
-
-    _check_each(name, items, each)
+    if all(inspect.isfunction(inspect.getattr_static(job, method)) for method in ("items", "each")):
+        _check_each(name, items, each)
 
     def perform(self: IterableJob, *args: Any) -> None:
         _run(self, args)
