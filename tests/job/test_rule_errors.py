@@ -209,14 +209,15 @@ def test_a_wrong_call_is_named(call: str, redis: Redis) -> None:
 @pytest.mark.parametrize("mistake", DECLARED)
 def test_a_wrong_option_is_named_when_a_class_or_a_function_is_made_a_job(mistake: str) -> None:
     options, parameters, message = DECLARED[mistake]
-    perform = eval(f"lambda self, {parameters}: None")  # noqa: S307
-    function = eval(f"lambda {parameters}: None")  # noqa: S307
+    perform: Any = eval(f"lambda self, {parameters}: None")  # noqa: S307
+    function: Any = eval(f"lambda {parameters}: None")  # noqa: S307
 
     with classes_forgotten():
         with pytest.raises(JobError) as of_class:
             type("WrongRuleJob", (Job,), {"perform": perform, **options})
         with pytest.raises(JobError) as of_function:
-            job(wire_name="wrong_rule", **options)(function)
+            made: Any = job(wire_name="wrong_rule", **options)
+            made(function)
 
     for raised in (of_class, of_function):
         assert message in str(raised.value)
@@ -270,6 +271,8 @@ def test_a_wrong_rule_that_is_set_after_the_class_was_made_is_named_by_the_next_
 
 
 def test_wrong_pauses_of_rates_are_refused() -> None:
-    for given in ({"retry_after": None}, {"retry_after": -1}, {"retry_after": 3, "name": ""}):
+    wrong: list[dict[str, Any]] = [{"retry_after": None}, {"retry_after": -1}, {"retry_after": 3, "name": ""}]
+
+    for given in wrong:
         with pytest.raises(ValueError, match="RateLimited: "):
-            RateLimited(**given)  # type: ignore[arg-type]  # wrong on purpose
+            RateLimited(**given)
