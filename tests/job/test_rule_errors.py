@@ -212,12 +212,15 @@ def test_a_wrong_option_is_named_when_a_class_or_a_function_is_made_a_job(mistak
     perform: Any = eval(f"lambda self, {parameters}: None")  # noqa: S307
     function: Any = eval(f"lambda {parameters}: None")  # noqa: S307
 
+    def make_function_job() -> None:
+        made: Any = job(wire_name="wrong_rule", **options)
+        made(function)
+
     with classes_forgotten():
         with pytest.raises(JobError) as of_class:
             type("WrongRuleJob", (Job,), {"perform": perform, **options})
         with pytest.raises(JobError) as of_function:
-            made: Any = job(wire_name="wrong_rule", **options)
-            made(function)
+            make_function_job()
 
     for raised in (of_class, of_function):
         assert message in str(raised.value)
