@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from redis import Redis
 
 from clock.clocks import to_ms
-from clock.web.pages.timeline import Lane, Mark, day_of, load_of, too_much
+from clock.web.days import day_of
+from clock.web.pages.timeline import Lane, Mark, load_of, too_much
 from tests.web.conftest import NOW, Visitor
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from clock.web.pages.timeline import Day, Lane, Mark
+    from clock.web.days import Day
+    from clock.web.pages.timeline import Lane, Mark
 
 WIDTH, HEIGHT, LOAD_HEIGHT = 960, 32, 64
 LEAST = 3.0  # units: what lasts a moment is still seen

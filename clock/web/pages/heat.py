@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow, day_of_events
 from clock.inspection.jobs.metrics import jobs_by_day
-from clock.web.input import inputs
+from clock.web.days import asked_for, day_of, planned
 from clock.web.page import Page, Show, Visit
-from clock.web.pages.timeline import day_of
 
-EVENTS = 25  # of a page
 MOST_DUES = 2_100  # due instants of an event in a week that are counted: one each five minutes
 DAYS, HOURS, WEEKS = 7, 24, 53
 HOUR_MS = 3_600_000
@@ -23,14 +22,10 @@ Grid = list[list[tuple[int, str]]]
 
 def show(visit: Visit) -> Page:
     """The week that contains the day of the query, or today; and the year up to today."""
-    zone = visit.data.source.timetable.settings.tz if visit.data.source.timetable else visit.zone
-    today = visit.now.astimezone(zone).date()
-    chosen = inputs.day("day", visit.request.get("day"), today)
-    monday = chosen - timedelta(days=chosen.weekday())
-    names, first = visit.data.event_names(), inputs.number("first", visit.request.get("first"))
-    rows = visit.data.events(names[first : first + EVENTS], visit.now, 1)
-    days = [day_of(monday + timedelta(days=place), zone) for place in range(DAYS)]
-    counts = Counter(_hours(visit, rows, days[0].begin, days[-1].end))
+    asked = asked_for(visit)
+    monday = asked.day - timedelta(days=asked.day.weekday())
+    days = [day_of(monday + timedelta(days=place), asked.zone) for place in range(DAYS)]
+    counts = Counter(_hours(visit, asked.rows, days[0].begin, days[-1].end))
     week = [[(counts[_hour(day.begin, hour)], hour) for hour in range(HOURS)] for day in days]
     year = jobs_by_day(visit.data.redis, visit.now.date(), DAYS * WEEKS)
     return Page(
@@ -50,11 +45,7 @@ def show(visit: Visit) -> Page:
             "monday": monday,
             "before": monday - timedelta(days=DAYS),
             "after": monday + timedelta(days=DAYS),
-            "zone": zone,
-            "first": first,
-            "shown": len(rows),
-            "all": len(names),
-            "following": first + EVENTS if first + EVENTS < len(names) else None,
+            "asked": asked,
             "due": counts.total(),
             "ran": sum(ran for _, ran, _ in year),
         },
@@ -72,12 +63,7 @@ def _hours(visit: Visit, rows: Sequence[EventRow], begin: datetime, end: datetim
     first_ms, end_ms = to_ms(begin), to_ms(end)
     for row, (records, _) in zip(rows, spans, strict=True):
         yield from (one["due"] // HOUR_MS for one in records if first_ms <= one["due"] < end_ms)
-        if row.event is None or row.next_due is None:
-            continue
-        after = max(to_ms(begin), to_ms(row.next_due), to_ms(visit.now)) // 1000 - 1
-        anchor = row.anchor or visit.now.replace(microsecond=0)
-        dues = row.event.due_between(after, to_ms(end) // 1000 - 1, anchor=anchor)
-        yield from (due // 3600 for _, due in zip(range(MOST_DUES), dues, strict=False))
+        yield from (due // 3600 for due in islice(planned(row, begin, end, visit.now), MOST_DUES))
 
 
 def _week(visit: Visit, monday: date, week: Sequence[Sequence[tuple[int, int]]]) -> Grid:

@@ -1,0 +1,106 @@
+"""Parts that the timeline and the heat maps share: days in a zone, the events of a page, their due instants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import cached_property
+
+from clock.clocks import to_ms
+from clock.inspection.events.event_rows import EventRow
+from clock.web.input import inputs
+from clock.web.page import Visit
+
+EVENTS_ON_A_PAGE = 25
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day in a zone: it may have 23 or 25 hours."""
+
+    begin: datetime
+    end: datetime
+    zone: tzinfo
+
+    @cached_property
+    def begin_ms(self) -> int:
+        """Its start in ms since 1970."""
+        return to_ms(self.begin)
+
+    @cached_property
+    def end_ms(self) -> int:
+        """Its end in ms since 1970."""
+        return to_ms(self.end)
+
+    @cached_property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self.end - self.begin).total_seconds()
+
+    @cached_property
+    def change(self) -> float | None:
+        """The time at which the zone's offset changes, in seconds since the start of the day, or None."""
+        first = self.begin.astimezone(self.zone).utcoffset()
+        for minutes in range(0, int(self.seconds // 60), 30):
+            if (self.begin + timedelta(minutes=minutes)).astimezone(self.zone).utcoffset() != first:
+                return minutes * 60.0
+        return None
+
+    def hours(self, step: int = 3) -> list[tuple[str, float]]:
+        """The hours that are written at the axis, and their places in seconds."""
+        found = []
+        for hour in range(0, 24, step):
+            local = datetime.combine(self.begin.astimezone(self.zone).date(), time(hour), self.zone)
+            found.append((f"{hour:02}", (local.astimezone(UTC) - self.begin).total_seconds()))
+        return found
+
+
+def day_of(chosen: date, zone: tzinfo) -> Day:
+    """A date as it passes in a zone."""
+    begin = datetime.combine(chosen, time(), zone).astimezone(UTC)
+    end = datetime.combine(chosen + timedelta(days=1), time(), zone).astimezone(UTC)
+    return Day(begin, end, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The day that a query asks for, in the zone of the clock file, and `rows`: a page of all `total` events.
+
+    The page starts at the event at place `first`; `following` is the place of the next page (None: there is none).
+    """
+
+    zone: tzinfo
+    today: date
+    day: date
+    rows: Sequence[EventRow]
+    total: int
+    first: int
+    following: int | None
+
+
+def asked_for(visit: Visit) -> Asked:
+    """The day of the query, or today, and the events of the page, each with its latest decision."""
+    timetable = visit.data.source.timetable
+    zone = timetable.settings.tz if timetable else visit.zone
+    today = visit.now.astimezone(zone).date()
+    names, first = visit.data.event_names(), inputs.number("first", visit.request.get("first"))
+    following = first + EVENTS_ON_A_PAGE
+    return Asked(
+        zone,
+        today,
+        inputs.day("day", visit.request.get("day"), today),
+        visit.data.events(names[first:following], visit.now, 1),
+        len(names),
+        first,
+        following if following < len(names) else None,
+    )
+
+
+def planned(row: EventRow, begin: datetime, end: datetime, now: datetime) -> Iterator[int]:
+    """The due instants of an event from `begin` to before `end` that are to come, in seconds since 1970."""
+    if row.event is None or row.next_due is None:
+        return
+    after = max(to_ms(begin) // 1000 - 1, to_ms(row.next_due) // 1000 - 1, to_ms(now) // 1000)
+    anchor = row.anchor or now.replace(microsecond=0)
+    yield from row.event.due_between(after, to_ms(end) // 1000 - 1, anchor=anchor)
