@@ -115,7 +115,7 @@ class Dashboard:
 
     def _is_called_rightly(self, request: Request) -> bool:
         host = request.headers.get("host", "")
-        return self._hosts is None or re.sub(r":\d+$", "", host) in self._hosts
+        return self._hosts is None or re.sub(r":\d+$", "", host.lower()) in self._hosts
 
     def _allowed(self, request: Request, access: Access) -> Response:
         check_request(request)

@@ -84,7 +84,8 @@ def asked_for(visit: Visit) -> Asked:
     timetable = visit.data.source.timetable
     zone = timetable.settings.tz if timetable else visit.zone
     today = visit.now.astimezone(zone).date()
-    names, first = visit.data.event_names(), inputs.number("first", visit.request.get("first"))
+    names = visit.data.event_names()
+    first = inputs.within(inputs.number("first", visit.request.get("first")), len(names), EVENTS_ON_A_PAGE)
     following = first + EVENTS_ON_A_PAGE
     return Asked(
         zone,

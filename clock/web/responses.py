@@ -58,9 +58,19 @@ def finished(request: Request, response: Response) -> Response:
     headers = {**HEADERS, **response.headers}
     if response.status == 200 and request.method in ("GET", "HEAD"):
         headers["etag"] = f'W/"{hashlib.sha256(response.body).hexdigest()[:24]}"'
-        if headers["etag"] in request.headers.get("if-none-match", ""):
+        known = request.headers.get("if-none-match", "")
+        if known.strip() == "*" or headers["etag"] in known:
             return replace(response, status=304, body=b"", headers=headers)
-    if "gzip" in request.headers.get("accept-encoding", "") and len(response.body) >= SMALLEST_COMPRESSED:
+    if _takes_gzip(request.headers.get("accept-encoding", "")) and len(response.body) >= SMALLEST_COMPRESSED:
         headers["content-encoding"] = "gzip"
         response = replace(response, body=gzip.compress(response.body, LEVEL, mtime=0))
     return replace(response, headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header names gzip, without a weight of zero."""
+    for one in accepted.lower().replace(" ", "").split(","):
+        name, _, weight = one.partition(";q=")
+        if name == "gzip":
+            return not weight or weight.strip("0.") != ""
+    return False

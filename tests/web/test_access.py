@@ -161,7 +161,17 @@ def test_the_local_dashboard_is_read_only_unless_writes_are_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "status"), [("localhost:8025", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example", 403)]
+    ("host", "status"),
+    [
+        *(
+            ("localhost:8025", 200),
+            ("127.0.0.1", 200),
+            ("[::1]:80", 200),
+            ("LocalHost", 200),
+            ("evil.example", 403),
+        ),
+        *(("localhost@evil.example", 403), ("127.0.0.1.evil.example", 403), ("a, localhost", 403)),
+    ],
 )
 def test_a_name_that_points_to_this_machine_from_outside_is_refused(
     visit: Callable[..., Visitor], host: str, status: int

@@ -83,6 +83,8 @@ def test_one_visit_finds_the_one_of_many_events_that_missed_a_run_before_its_las
     assert [row["name"] for row in rows] == ["event.00650", "event.00060"]
     assert "missed its run of" in visitor.text("/", state="missed")
     assert visitor.json("/", state="missed", order="name") == rows[::-1]
+    last_page = visitor.text("/", first="1000000")
+    assert f"{EVENTS - 24} to {EVENTS} of {EVENTS}" in last_page
 
 
 def test_the_whole_timetable_is_in_the_order_of_the_next_run_and_of_the_last_one(redis: Redis) -> None:

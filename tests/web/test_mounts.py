@@ -110,10 +110,13 @@ def test_a_page_that_has_not_changed_is_not_sent_again(ana: Visitor) -> None:
 
     assert (again.status, again.body) in [(304, b""), (200, again.body)]
     assert ana.get("/queues", {"if-none-match": ana.get("/queues").headers["etag"]}).status == 304
+    assert ana.get("/queues", {"if-none-match": "*"}).status == 304
 
 
 def test_a_page_is_compressed_for_those_who_can_read_that(ana: Visitor) -> None:
     whole, small = ana.get("/"), ana.get("/", {"accept-encoding": "gzip, br"})
 
     assert small.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in ana.get("/", {"accept-encoding": "gzip; q=0, br"}).headers
+    assert ana.get("/", {"accept-encoding": "br, gzip;q=0.5"}).headers["content-encoding"] == "gzip"
     assert len(small.body) < len(whole.body) / 2

@@ -8,7 +8,7 @@ from functools import partial
 
 from clock.clocks import to_ms
 from clock.inspection.events.event_rows import EventRow, Summary, summary
-from clock.web.input.inputs import choice, number
+from clock.web.input.inputs import choice, number, within
 from clock.web.overview import FRESH_SECONDS, Found
 from clock.web.page import Page, Show, Visit
 
@@ -56,9 +56,9 @@ def show(visit: Visit) -> Page:
     if asked.needs_overview and overview.error:
         raise overview.error
     found = _ordered(visit, asked, overview)
-    shown = visit.data.events(found[asked.first : asked.first + EVENTS_ON_A_PAGE], visit.now, STRIP)
-    rows = list(filter(STILL.get(asked.state), shown))
-    following = asked.first + EVENTS_ON_A_PAGE
+    first = within(asked.first, len(found), EVENTS_ON_A_PAGE)
+    following = first + EVENTS_ON_A_PAGE
+    rows = list(filter(STILL.get(asked.state), visit.data.events(found[first:following], visit.now, STRIP)))
     return Page(
         template="schedules",
         title=visit.texts("schedules.title"),
@@ -66,10 +66,10 @@ def show(visit: Visit) -> Page:
         json=lambda: [row.as_json() for row in rows],
         view={
             "rows": rows,
-            "first": asked.first,
+            "first": first,
             "total": len(found),
             "following": following if following < len(found) else None,
-            "before": max(0, asked.first - EVENTS_ON_A_PAGE) if asked.first else None,
+            "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
             "is_reading": asked.needs_overview and not overview.is_complete,
             "age": overview.age_seconds if asked.needs_overview and overview.age_seconds > FRESH_SECONDS else None,
             "missed_at": visit.data.missed() if asked.state == MISSED else {},
@@ -77,6 +77,7 @@ def show(visit: Visit) -> Page:
             "state": asked.state,
             "states": STATES,
             "order": asked.order,
+            "orders": ORDERS,
             "all": len(names),
             "failing": _in_trouble(names, overview, FAILING),
             "missed": _in_trouble(names, overview, MISSED),

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from clock.inspection.events.event_rows import EventRow, day_of_events
+from clock.web.charts.marks import KINDS
 from clock.web.charts.strips import kind_of
 from clock.web.days import Day, asked_for, day_of, planned
 from clock.web.page import Page, Show, Visit
@@ -48,6 +49,7 @@ def show(visit: Visit) -> Page:
     lanes = [_lane(row, day, visit.now, *span) for row, span in zip(rows, spans, strict=True)]
     slots = sum(worker.concurrency for worker in visit.data.status().workers)
     load = load_of(lanes, day)
+    drawn = {mark.kind for lane in lanes for mark in lane.marks}
     return Page(
         template="timeline",
         title=visit.texts("timeline.title"),
@@ -65,6 +67,7 @@ def show(visit: Visit) -> Page:
             "before": asked.day - timedelta(days=1),
             "after": asked.day + timedelta(days=1),
             "lanes": lanes,
+            "kinds": [one for one in (*KINDS, "planned") if one in drawn],
             "load": load,
             "slots": slots,
             "too_much": too_much(load, slots, day) if slots else [],
