@@ -67,7 +67,7 @@ def day_of(chosen: date, zone: tzinfo) -> Day:
 class Asked:
     """The day that a query asks for, in the zone of the clock file, and `rows`: a page of all `total` events.
 
-    The page starts at the event at place `first`; `following` is the place of the next page (None: this is the last one).
+    The page starts at the event at place `first`, the next page at `following` (None: this is the last one).
     """
 
     zone: tzinfo

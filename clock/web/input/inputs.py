@@ -112,7 +112,7 @@ def _shown(text: str) -> str:
 
 
 def within(first: int, total: int, page: int) -> int:
-    """The place where a page of a list starts; beyond the end of the list, that of its last page.
+    """The first place of a page of a list; beyond the end of the list, that of its last page.
 
     >>> within(50, 60, 25), within(75, 60, 25), within(75, 0, 25)
     (50, 50, 0)
