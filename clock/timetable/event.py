@@ -20,22 +20,14 @@ Overlap = Literal["allow", "skip", "queue_one"]
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """When it is due, what it does, and on which condition.
+class EventOptions:
+    """The options of an event. Events with the same options share one object: a file may have 100,000 events.
 
-    `schedule` is the schedule in words. `declaration` adds all that the due instants depend on; if it changes, the
-    event gets a new anchor. `asks_again`: a due instant that the condition refuses does not use up the period
-    (Clockwork's form). `overlap` is what happens at a due instant while the job of the previous run is unfinished.
-    `was` has the event's former names, the oldest first: their entries in the ledger are the event's.
+    `asks_again`: a due instant that the condition refuses does not use up the period (Clockwork's form). `overlap`
+    is what happens at a due instant while the job of the previous run is unfinished. `was` has the event's former
+    names, the oldest first: their entries in the ledger are the event's.
     """
 
-    name: str
-    schedule: str
-    declaration: str
-    zone: tzinfo
-    trigger: Trigger
-    action: Action
-    source: str
     condition: Callable[[datetime], object] | None = None
     thread: bool = False
     catch_up: CatchUp = "latest"
@@ -48,6 +40,84 @@ class Event:
     asks_again: bool = False
     was: tuple[str, ...] = ()
     monitor: Monitor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """When it is due, what it does, and on which condition.
+
+    `schedule` is the schedule in words. `declaration` adds all that the due instants depend on; if it changes, the
+    event gets a new anchor.
+    """
+
+    name: str
+    schedule: str
+    declaration: str
+    zone: tzinfo
+    trigger: Trigger
+    action: Action
+    source: str
+    options: EventOptions
+
+    @property
+    def condition(self) -> Callable[[datetime], object] | None:
+        """The condition; None: the event fires at each due instant."""
+        return self.options.condition
+
+    @property
+    def thread(self) -> bool:
+        """Whether the action runs on a thread of its own."""
+        return self.options.thread
+
+    @property
+    def catch_up(self) -> CatchUp:
+        """Which of the due instants that the clock missed fire."""
+        return self.options.catch_up
+
+    @property
+    def catch_up_within(self) -> timedelta:
+        """How late a missed due instant may fire."""
+        return self.options.catch_up_within
+
+    @property
+    def overlap(self) -> Overlap:
+        """What happens at a due instant while the job of the previous run is unfinished."""
+        return self.options.overlap
+
+    @property
+    def description(self) -> str | None:
+        """The text of `describe`."""
+        return self.options.description
+
+    @property
+    def tags(self) -> frozenset[Hashable]:
+        """The tags."""
+        return self.options.tags
+
+    @property
+    def until(self) -> Moment | None:
+        """The last moment at which the event may be due."""
+        return self.options.until
+
+    @property
+    def adjustments(self) -> Adjustments:
+        """The adjustments of its due instants."""
+        return self.options.adjustments
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether a due instant that the condition refuses does not use up the period."""
+        return self.options.asks_again
+
+    @property
+    def was(self) -> tuple[str, ...]:
+        """The former names, the oldest first."""
+        return self.options.was
+
+    @property
+    def monitor(self) -> Monitor | None:
+        """The monitor that watches the event."""
+        return self.options.monitor
 
     @property
     def enqueues(self) -> bool:

@@ -23,8 +23,8 @@ from clock.timetable.clock_file.loading.ending import Ending
 from clock.timetable.clock_file.zones.machine_zone import MachineZone
 from clock.timetable.clock_file.zones.zone_files import zone_name
 from clock.timetable.clock_file.zones.zone_names import find_zone, hint_of_zone
-from clock.timetable.event import CatchUp, Event, Overlap, wrong_rename
-from clock.timetable.monitor import monitor_of
+from clock.timetable.event import CatchUp, Event, EventOptions, Overlap, wrong_rename
+from clock.timetable.monitor import Monitor, monitor_of
 from clock.timetable.naming import name_of, numbered, shortened
 from clock.timetable.timetable import Callbacks, Settings, SyncedEvents, Timetable
 from clock.timetable.triggers.adjustments import NONE, Adjustments
@@ -87,10 +87,11 @@ class Draft:
             self.scheduler.jobs.clear()  # no code of the file runs in the clock, which could ask for them
         self.entries.clear()
         entries.reverse()
+        shared: dict[object, EventOptions] = {}
         for action, name in zip(actions, names, strict=True):
             entry = entries.pop()
             entry.event_name, entry.job = name, None  # no cycle: both go without a garbage collection
-            yield entry.event(name, action, settings)
+            yield entry.event(name, action, settings, shared)
 
     def _standing(self) -> list[Entry]:
         """The entries that `cancel_job` and `clear` have not removed."""
@@ -149,8 +150,13 @@ class Entry:
         until = "" if self.until is None else f" until {self.until}"
         return _shared(f"{self.schedule} in {zone_name(zone)}{until}{self.adjustments.words()}")
 
-    def event(self, name: str, action: Action, settings: Settings) -> Event:
-        """The finished event. Raises DeclarationError if its options do not fit together."""
+    def event(
+        self, name: str, action: Action, settings: Settings, shared: dict[object, EventOptions] | None = None
+    ) -> Event:
+        """The finished event. Raises DeclarationError if its options do not fit together.
+
+        `shared` are the options of earlier events.
+        """
         zone = self.zone or settings.tz
         drawn_from = (
             self.was[0] if self.was else name
@@ -169,19 +175,33 @@ class Entry:
             trigger=trigger if self.until is None else Until(trigger, self.until, zone),
             action=monitored(action, monitor.slug) if monitor else action,
             source=self.source,
-            condition=self.condition,
-            thread=settings.thread if self.thread is None else self.thread,
-            catch_up=self.catch_up or settings.catch_up,
-            catch_up_within=settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
-            overlap=self.overlap or "allow",
-            description=self.description,
-            tags=frozenset(self.tags) if self.tags else _NO_TAGS,
-            until=self.until,
-            adjustments=self.adjustments,
-            asks_again=self.is_clockworks and self.condition is not None,
-            was=self.was,
-            monitor=monitor,
+            options=self._options(settings, monitor, {} if shared is None else shared),
         )
+
+    def _options(
+        self, settings: Settings, monitor: Monitor | None, shared: dict[object, EventOptions]
+    ) -> EventOptions:
+        given = (
+            self.condition,
+            settings.thread if self.thread is None else self.thread,
+            self.catch_up or settings.catch_up,
+            settings.catch_up_within if self.catch_up_within is None else self.catch_up_within,
+            self.overlap or "allow",
+            self.description,
+            frozenset(self.tags) if self.tags else _NO_TAGS,
+            self.until,
+            self.adjustments,
+            self.is_clockworks and self.condition is not None,
+            self.was,
+            monitor,
+        )
+        try:
+            found = shared.get(given)
+        except TypeError:  # an option has no hash
+            return EventOptions(*given)
+        if found is None:
+            found = shared[given] = EventOptions(*given)
+        return found
 
 
 def _check_renames(events: Sequence[Event]) -> None:
