@@ -17,7 +17,26 @@ def test_events_of_one_loop_share_all_that_is_equal(load_lines: Load) -> None:
     assert first.schedule is second.schedule
     assert first.declaration is second.declaration
     assert first.source is second.source
-    assert first.tags is second.tags
+    assert first.options is second.options
+
+
+def test_events_share_their_options_only_if_all_are_equal(load_lines: Load) -> None:
+    file = """
+    class Unhashable:
+        __hash__ = None
+        def __call__(self, due): return True
+    condition = Unhashable()
+    for n in range(2): cron("0 6 * * *").do(SendLetterJob, n).named(f"plain {n}")
+    for n in range(2): cron("0 6 * * *").do(SendLetterJob, n).named(f"skip {n}").catch_up("skip").tag("a")
+    for n in range(2): cron("0 6 * * *").do(SendLetterJob, n).named(f"if {n}").if_(condition)
+    """
+
+    events = load_lines(file).events
+
+    assert [event.catch_up for event in events] == ["latest", "latest", "skip", "skip", "latest", "latest"]
+    assert [event.tags for event in events[1:3]] == [frozenset(), {"a"}]
+    assert [event.condition is not None for event in events] == [False] * 4 + [True] * 2
+    assert len({id(event.options) for event in events[:4]}) == 2
 
 
 def test_declarations_are_dropped_if_no_code_of_the_file_runs_in_the_clock(load_lines: Load) -> None:

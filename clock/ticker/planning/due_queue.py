@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -16,6 +16,7 @@ from clock.ticker.planning.catch_up import Backlog, Due, backlog_of
 from clock.timetable import Event
 
 _PLACE = attrgetter("place")
+REMOVED = -1  # the place of an event that is not in the queue any more
 
 
 @dataclass(slots=True)
@@ -70,7 +71,8 @@ class DueQueue:
         self._due: dict[
             datetime, list[Planned]
         ] = {}  # the events due at each instant; the first of the list has the lowest place
-        self._present: dict[str, Planned] = {}
+        self._planned: list[Planned] = []  # all events, in their order
+        self._named: dict[str, Planned] | None = None  # the same by name; it is made when it is needed
         self._places = count()
         self.replace((), planned)
 
@@ -91,7 +93,7 @@ class DueQueue:
     @property
     def planned(self) -> list[Planned]:
         """All events, in their order."""
-        return list(self._present.values())
+        return list(self._planned)
 
     def take_due(self, now: datetime) -> list[Planned]:
         """Take out the events that are due at `now`. Return each with `put_back`."""
@@ -105,12 +107,12 @@ class DueQueue:
     def put_back(self, item: Planned) -> None:
         """Plan the event by its last decided due instant, unless it has been removed since."""
         item.look_ahead()
-        if self._present.get(item.event.name) is item:
+        if item.place != REMOVED:
             self._add(item)
 
     def ask_again(self, name: str, due: Due) -> None:
         """Plan an event again after its condition refused `due`, if no later instant has been taken since."""
-        item = self._present.get(name)
+        item = self._by_name().get(name)
         if item is None or item.decided != due.at:
             return
         item.counted, item.is_asked_again = due.counted[0], True
@@ -132,18 +134,31 @@ class DueQueue:
 
     def replace(self, gone: Collection[str], planned: Iterable[Planned]) -> None:
         """Remove the named events, and add others whose `next_due` is set."""
-        out = [item for name in gone if (item := self._present.pop(name, None)) is not None]
-        self._remove_from({item.next_due for item in out if item.next_due is not None})
+        self._remove([item for name in gone if (item := self._by_name().get(name)) is not None])
         for item in planned:
             item.place = next(self._places)
-            self._present[item.event.name] = item
+            self._planned.append(item)
             self._add(item)
+        self._named = None
+
+    def _remove(self, out: Sequence[Planned]) -> None:
+        for item in out:
+            item.place = REMOVED
+        if out:
+            self._planned = [item for item in self._planned if item.place != REMOVED]
+            self._remove_from({item.next_due for item in out if item.next_due is not None})
+
+    def _by_name(self) -> dict[str, Planned]:
+        """The events by name. Few clocks ask for it, and it takes 4 MB for 100,000 events."""
+        if self._named is None:
+            self._named = {item.event.name: item for item in self._planned}
+        return self._named
 
     def refresh(self, events: Iterable[Event]) -> None:
         """Replace events by new ones of the same name, which are due at the same instants."""
         for event in events:
-            if event.name in self._present:
-                self._present[event.name].event = event
+            if event.name in self._by_name():
+                self._by_name()[event.name].event = event
 
     def due_by(self, now: datetime) -> list[tuple[str, datetime]]:
         """The names of the events that are due by `now`, with their due instants."""
@@ -157,7 +172,7 @@ class DueQueue:
     def _remove_from(self, instants: Collection[datetime]) -> None:
         """Keep at these instants only the events that are in the queue."""
         for instant in instants:
-            left = [item for item in self._due.get(instant, ()) if self._present.get(item.event.name) is item]
+            left = [item for item in self._due.get(instant, ()) if item.place != REMOVED]
             if left:
                 self._due[instant] = sorted(left, key=_PLACE)
             else:
