@@ -94,12 +94,7 @@ def apscheduler(count: int, port: int) -> Figures:
     def push(number: int) -> None:
         redis.lpush("queue:default", json.dumps({"class": "CountJob", "args": [number]}))
 
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return now
-
-    base.datetime = Clock
+    base.datetime = type("Clock", (datetime,), {"now": classmethod(lambda cls, tz=None: now)})
     kinds: Any = type("Looks", (base.BaseScheduler,), {"wakeup": lambda self: None, "shutdown": lambda self: None})
     scheduler = kinds(timezone="UTC", executors={"default": executors.DebugExecutor()})
     begun = time.process_time()

@@ -68,7 +68,7 @@ class MonitoredEvents:
             return event
         return replace(
             event,
-            monitor=replace(monitor, definition=definition),
+            options=replace(event.options, monitor=replace(monitor, definition=definition)),
             action=monitored(event.action, monitor.slug, definition),
         )
 

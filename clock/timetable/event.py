@@ -66,7 +66,7 @@ class Event:
 
     @property
     def thread(self) -> bool:
-        """Whether the action runs on a thread of its own."""
+        """Whether the action runs on its own thread."""
         return self.options.thread
 
     @property
@@ -81,7 +81,7 @@ class Event:
 
     @property
     def overlap(self) -> Overlap:
-        """What happens at a due instant while the job of the previous run is unfinished."""
+        """The rule for a due instant while the job of the previous run is unfinished."""
         return self.options.overlap
 
     @property
