@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.ledger import RedisLedger
 from clock.timetable import Timetable
 from clock.web import Access, Dashboard, Source
-from tests.web.conftest import NOW, Visitor
+from tests.web.conftest import EVERYTHING, NOW, Visitor
 
 EVENTS = 700
 PATIENCE_SECONDS = 60.0
@@ -94,15 +95,20 @@ def test_the_whole_timetable_is_in_the_order_of_the_next_run_and_of_the_last_one
         redis.hset(f"clock:ledger:{field}", "event.00690", to_ms(NOW) - 7_200_000)
     record = {"decision": "fired", "due": to_ms(NOW) + 1}
     redis.xadd("clock:history:event.00680", {"entry": json.dumps(record)})
-    visitor = _visitor(redis, timetable)
+    clock = FakeClock(NOW)
+    visitor = Visitor(Dashboard(Source(redis, timetable, clock), access=lambda request: EVERYTHING), EVERYTHING)
     visitor.dashboard._data.overview(PATIENCE_SECONDS)
 
     first_by_next, first_by_last = (visitor.json("/", order=order)[0] for order in ("next", "last"))
     redis.hset("clock:ledger:decided", "event.00690", to_ms(NOW))  # it has run since all events were read
     caught_up = visitor.json("/", order="next")[0]
+    visitor.dashboard._data._overview._repeat_at += 60  # the next reading is later
+    clock.advance(timedelta(seconds=20))
+    later = visitor.text("/", order="next")
 
     assert (first_by_next["name"], first_by_last["name"]) == ("event.00690", "event.00680")
     assert caught_up["name"] == "event.00000"
+    assert "All events were read 20 s ago. Of those that were due since, up to 200" in later
 
 
 def test_a_filter_may_be_in_an_order_by_time(ana: Visitor, redis: Redis) -> None:

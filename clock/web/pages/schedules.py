@@ -41,8 +41,13 @@ class Asked:
     @property
     def needs_overview(self) -> bool:
         """Whether the answer depends on a reading of all events."""
+        return self.shows_age or self.state == MISSED
+
+    @property
+    def shows_age(self) -> bool:
+        """Whether the answer is as old as the reading of all events; missed runs are noted by the clock."""
         is_by_time = self.order in (BY_NEXT, BY_LAST) and len(self.names) > MOST_READ_AGAIN
-        return is_by_time or self.state in (FAILING, MISSED)
+        return is_by_time or self.state == FAILING
 
 
 def show(visit: Visit) -> Page:
@@ -71,7 +76,8 @@ def show(visit: Visit) -> Page:
             "following": following if following < len(found) else None,
             "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
             "is_reading": asked.needs_overview and not overview.is_complete,
-            "age": overview.age_seconds if asked.needs_overview and overview.age_seconds > FRESH_SECONDS else None,
+            "age": overview.age_seconds if asked.shows_age and overview.age_seconds > FRESH_SECONDS else None,
+            "most_read_again": MOST_READ_AGAIN,
             "missed_at": visit.data.missed() if asked.state == MISSED else {},
             "q": visit.request.get("q"),
             "state": asked.state,
