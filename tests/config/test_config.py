@@ -207,8 +207,23 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("k" * 1_000 + ": 1\n", ":1: unknown setting 'kkkkkk"),
         ("# " + "x" * 10_000_001, ": more than 10,000,000 characters are too many for a settings file"),
         ("<<: [1, 2]\n", ":1: << merges mappings, as in `<<: *defaults`, not 1"),
+        ("a: 1\nqueues: !!map [1]\n", ":2: not valid YAML: expected a mapping node, but found sequence"),
     ],
-    ids=["bomb", "list", "mapping", "deep", "blocks", "digits", "month", "large", "value", "key", "file", "merge"],
+    ids=[
+        "bomb",
+        "list",
+        "mapping",
+        "deep",
+        "blocks",
+        "digits",
+        "month",
+        "large",
+        "value",
+        "key",
+        "file",
+        "merge",
+        "tag",
+    ],
 )
 def test_a_file_made_to_harm_is_refused_at_once_in_a_short_line(write: Write, text: str, told: str) -> None:
     write(text)

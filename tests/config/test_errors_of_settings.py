@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clock.config import load_config, refuse_application, setting_of_process, use_application
+from clock.config import add_to_application, load_config, refuse_application, setting_of_process, use_application
 from clock.errors import ConfigurationError
 
 
@@ -120,3 +120,47 @@ def test_an_event_that_is_defined_twice_is_refused_with_both_lines(folder: Path)
 
     with pytest.raises(ConfigurationError, match=r"clock\.yml:8: 'nightly' .* line 2"):
         load_config({}, environ={}, file=file)
+
+
+def test_a_list_that_names_an_event_twice_is_refused_with_both_lines(folder: Path) -> None:
+    event = "- name: nightly\n  cron: '* * * * *'\n  class: A\n"
+    file = folder / "config/clock.yml"
+    file.write_text(f"schedule:\n{event}{event}")
+
+    with pytest.raises(ConfigurationError, match=r"clock\.yml:5: 'nightly' is already defined in line 2"):
+        load_config({}, environ={}, file=file)
+
+
+@pytest.mark.parametrize(
+    "line", ["require: []", "queues: [[mail, -1]]", "queues: [[7, 1]]", "queues: [[mail, true]]", "queues: []"]
+)
+def test_a_list_with_an_invalid_item_is_refused_with_its_line(folder: Path, line: str) -> None:
+    (folder / "config/clock.yml").write_text(f"concurrency: 1\n{line}\n")
+
+    with pytest.raises(ConfigurationError, match=rf"clock\.yml:2: {line.partition(':')[0]} is "):
+        load_config({}, environ={})
+
+
+def test_the_first_server_of_the_shards_is_the_home(folder: Path) -> None:
+    config = load_config({}, environ={"REDIS_URLS": "redis://a:1, redis://b:2", "CLOCK_NAMESPACE": "shop"})
+
+    assert (config.redis, config.redis_source) == ("redis://a:1", "REDIS_URLS")
+    assert config.redis_urls == ("redis://a:1", "redis://b:2")
+    assert config.namespace == "shop"
+
+
+def test_events_of_a_schedule_file_need_no_settings_file(folder: Path) -> None:
+    (folder / "events.yml").write_text("nightly:\n  cron: '* * * * *'\n  class: A\n")
+
+    config = load_config({"schedule_file": "events.yml", "concurrency": None, "require": ()}, environ={})
+
+    assert [event.name for event in config.schedule] == ["nightly"]
+    assert (config.concurrency, config.require) == (10, (Path("jobs"),))
+
+
+def test_one_more_setting_of_an_application_leaves_the_others(folder: Path) -> None:
+    use_application({"concurrency": 4}, "settings.CLOCK")
+
+    add_to_application("namespace", "shop", "settings.SITE")
+
+    assert (load_config({}, environ={}).concurrency, setting_of_process("namespace", {})) == (4, "shop")
