@@ -1,5 +1,7 @@
+import logging
 import threading
 
+import pytest
 from redis import Redis
 
 from clock.store import keys
@@ -20,8 +22,9 @@ def test_the_first_clock_takes_the_lease_and_keeps_it(redis: Redis) -> None:
 
 
 def test_a_lease_runs_out(redis: Redis) -> None:
-    lease(redis, "a").take(TTL_SECONDS)
+    tenure = lease(redis, "a").take(TTL_SECONDS)
 
+    assert tenure.left_seconds == TTL_SECONDS
     assert 0 < redis.ttl(keys.LEASE) <= TTL_SECONDS
 
 
@@ -75,3 +78,15 @@ def test_the_answer_tells_how_long_the_lease_holds_and_what_time_redis_has(redis
 
     assert 0 < tenure.left_seconds <= TTL_SECONDS
     assert seconds <= tenure.server_time.timestamp() < seconds + 60
+
+
+def test_a_value_that_is_no_lease_is_replaced_and_reported_once(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.set(keys.LEASE, "of another program")
+
+    with caplog.at_level(logging.INFO):
+        tenures = [lease(redis, "a").take(TTL_SECONDS), lease(redis, "a").take(TTL_SECONDS)]
+
+    assert [tenure.holder for tenure in tenures] == ["a", "a"]
+    assert caplog.messages == [f"In Redis, the key {keys.LEASE} held a string; a clock replaced it."]
