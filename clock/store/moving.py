@@ -6,6 +6,7 @@ function takes a connection without a namespace, and raises StoreUnavailable.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from redis import Redis
@@ -19,6 +20,7 @@ from clock.store.server.namespace import Namespace
 _NAMES = frozenset(
     (keys.QUEUES, keys.SCHEDULE, keys.RETRY, keys.DEAD, keys.PAUSED_QUEUES, keys.PROCESSES, "process_cleanup")
 )
+_DEPLOY_MARKS = re.compile(r"\d{8}-marks")  # see `keys.deploy_marks`
 _PREFIXES = ("clock:", keys.QUEUE, "stat:", keys.JOB_METRICS, keys.JOB_HISTOGRAM, keys.ITERATION)
 
 
@@ -28,7 +30,7 @@ def own_keys(redis: Redis, namespace: str | None) -> Iterator[str]:
     with translated():
         for raw in redis.scan_iter(match=f"{prefix}*", count=1000):
             name = raw.decode(errors="surrogateescape").removeprefix(prefix)
-            if namespace or name in _NAMES or name.startswith(_PREFIXES):
+            if namespace or name in _NAMES or name.startswith(_PREFIXES) or _DEPLOY_MARKS.fullmatch(name):
                 yield name
 
 

@@ -196,6 +196,7 @@ def test_a_world_runs_in_a_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stopped_application_moves_to_a_namespace(redis: Redis, in_namespace: Callable[[str], Redis]) -> None:
     USES["fire"](redis)
     redis.set("another program's", "x")
+    redis.hset("20261129-marks", "2026-11-29T12:00:00Z", "v42")
     before = {key: value for key, value in contents(redis, "").items() if key != b"another program's"}
 
     names = moving.keys_to_move(redis, None)
