@@ -62,9 +62,10 @@ def text(value: object) -> str:
 
 def url(value: object) -> str:
     """The URL of a server of any kind; the connection checks the kind."""
-    if not re.match(r"[a-z+]+://.", text(value)):
+    found = text(value).strip()  # a variable of a file or a secret often ends with a line break
+    if not re.match(r"[a-z+]+://.", found):
         raise ValueError
-    return text(value)
+    return found
 
 
 def namespace(value: object) -> str:

@@ -61,7 +61,7 @@ class Job(JobMethods):
     Hello Ada
     """
 
-    wire_name: ClassVar[str]
+    wire_name: ClassVar[str] = "Job"
     queue: ClassVar[str] = "default"
     retry: ClassVar[bool | int] = True
     retry_for: ClassVar[float | timedelta | None] = None

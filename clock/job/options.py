@@ -101,7 +101,10 @@ OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait": (_is_time, "seconds, or a timedelta"),
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
-    "jid": (lambda value: _is_name(value) and len(str(value)) <= LONGEST_JID, "a text of 1 to 200 characters"),
+    "jid": (
+        lambda value: _is_name(value) and str(value).isprintable() and len(str(value)) <= LONGEST_JID,
+        "a text of 1 to 200 characters without control characters",
+    ),
     "at_front": (lambda value: isinstance(value, bool), "True or False"),
     "durable": (lambda value: type(value) is int and 0 <= value <= 10, "a number from 0 to 10"),
     "log_level": (lambda value: value in list(LEVELS), "debug, info, warning or error"),

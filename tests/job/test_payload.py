@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clock import Job, client_middleware
 from clock.errors import ArgumentsError
 from clock.job.payload import Payload, decode, encode_again, encode_checked
-from clock.job.push.arguments import check_json
+from clock.job.push.arguments import DEEPEST, check_json
 from clock.job.push.bulk_arguments import check_all, encode_all
 from clock.job.push.payload_builder import pack_all, pack_one
 
@@ -123,6 +123,17 @@ def test_numbers_of_too_many_digits_and_values_that_hold_themselves_are_refused(
     for push in (KeepThingsJob.perform_async, lambda value: KeepThingsJob.perform_bulk([[value]])):
         with pytest.raises(ArgumentsError, match=r"argument 1 is nested too deeply, or holds itself"):
             push(itself)
+
+
+def test_an_argument_is_as_deep_as_rubys_json_reads_it_and_no_deeper() -> None:
+    value: Any = 1
+    for _ in range(DEEPEST):
+        value = {"a": value}
+
+    KeepThingsJob.perform_inline(value)
+    for push in (KeepThingsJob.perform_async, lambda deep: KeepThingsJob.perform_bulk([[deep]])):
+        with pytest.raises(ArgumentsError, match=r"nested too deeply, or holds itself; pass .* at most 98 levels"):
+            push([value])
 
 
 @pytest.mark.parametrize("is_dict", [False, True])

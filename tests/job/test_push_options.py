@@ -35,6 +35,8 @@ def test_a_job_has_the_jid_that_it_is_given(redis: Redis) -> None:
     assert MailJob.set(jid="order-8").perform_in(60, 1) == "order-8"
 
     assert payloads(redis)[0]["jid"] == "order-7"
+    with pytest.raises(JobError, match="text of 1 to 200 characters without control characters"):
+        MailJob.set(jid="a\nb")
     with pytest.raises(JobError, match="jid is ''; it must be a text of 1 to 200 characters"):
         MailJob.set(jid="")
     with pytest.raises(JobError, match="each job has its own jid"):

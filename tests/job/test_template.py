@@ -143,6 +143,8 @@ def test_invalid_arguments_raise_what_they_raise_for_other_pushes(redis: Redis) 
         with pytest.raises(ArgumentsError) as single:
             SendCardJob.set().perform_async(*args)  # type: ignore[arg-type]  # these are the mistakes
         assert str(own.value) == str(single.value)
+    with pytest.raises(NoPerform, match="Job has no perform; define it, or push a subclass that does"):
+        Job.perform_async(1)
     with pytest.raises(NoPerform):
         NoWorkJob.perform_async()
     assert not redis.exists("queue:default")

@@ -14,7 +14,8 @@ SENTINEL, SENTINEL_TLS = "redis+sentinel://127.0.0.1:1/main/0", "rediss+sentinel
 ALL = (TCP, TLS, UNIX, SENTINEL, SENTINEL_TLS)
 
 TAKEN = {
-    "db=3": ALL,
+    "db=0": ALL,
+    "db=3": (UNIX,),
     "username=me": ALL,
     "password=secret": ALL,
     "socket_timeout=0.5": ALL,
@@ -136,6 +137,7 @@ def test_an_option_that_cannot_be_used_is_refused_by_its_name(url: str, query: s
         ),
         ("redis://127.0.0.1:1/zero", "the database is a number from 0 up"),
         ("redis://127.0.0.1:1/0/1", "the database is a number from 0 up"),
+        ("redis://127.0.0.1:1/1?db=2", "its path and its query name two different databases"),
         ("redis://127.0.0.1:1/-1", "the database is a number from 0 up"),
         ("redis://127.0.0.1:0/0", "the port is 0"),
         ("unix://", "the socket is missing"),

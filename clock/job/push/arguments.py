@@ -13,6 +13,9 @@ from clock.errors import ArgumentsError
 PLAIN = frozenset({type(None), bool, int, float, str})
 _SURELY_JSON = PLAIN - {float}  # there are floats that JSON does not have
 MOST_DIGITS = 4300  # of an int: Python's own limit for reading one from text, and so a worker's
+#: Lists and dicts within each other in an argument: Ruby's JSON reads 100 levels of a payload. Python's own limit
+#: depends on the caller, so a worker could not read what a program had pushed.
+DEEPEST = 98
 MOST_BITS = math.floor(MOST_DIGITS * math.log2(10))
 
 _ALLOWED = "None, True, False, int, float, str, and lists and dicts (with str keys) of these"
@@ -108,17 +111,20 @@ def check_json(job: str, args: Sequence[object], where: str = "") -> None:
             _check_value(job, f"{where}argument {position}", value)
         except RecursionError:
             raise ArgumentsError(
-                f"{job}: {where}argument {position} is nested too deeply, or holds itself; pass a flat value"
+                f"{job}: {where}argument {position} is nested too deeply, or holds itself; "
+                f"pass a flat value, or at most {DEEPEST} levels"
             ) from None
 
 
-def _check_value(job: str, where: str, value: object) -> None:
+def _check_value(job: str, where: str, value: object, level: int = 0) -> None:
     kind = type(value)
     if kind in PLAIN:
         _check_plain(job, where, value)
+    elif level == DEEPEST and kind in (list, dict):
+        raise RecursionError
     elif isinstance(value, list) and kind is list:
         for index, item in enumerate(value):
-            _check_value(job, f"{where}[{index}]", item)
+            _check_value(job, f"{where}[{index}]", item, level + 1)
     elif isinstance(value, dict) and kind is dict:
         for key, item in value.items():
             if type(key) is not str:
@@ -126,7 +132,7 @@ def _check_value(job: str, where: str, value: object) -> None:
                     f"{job}: {where} has the key {key!r:.60}; a dict's keys must be str here; pass str(key)"
                 )
             _check_plain(job, f"{where}'s key", key)
-            _check_value(job, f"{where}[{key!r}]", item)
+            _check_value(job, f"{where}[{key!r}]", item, level + 1)
     else:
         name = f"an {kind.__name__}" if kind.__name__[:1] in "AEIOaeio" else f"a {kind.__name__}"
         raise ArgumentsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from clock.errors import ConfigurationError
 from clock.store.server.url_options import Options, read_query
@@ -159,6 +159,8 @@ def _database(url: str, path: str) -> dict[str, object]:
     number = unquote(path).strip("/")
     if number and not (number.isascii() and number.isdecimal()):
         raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}")
+    if number and dict(parse_qsl(urlsplit(url).query)).get("db", number) != number:
+        raise unreadable(url, "its path and its query name two different databases; remove one of them")
     return {"db": int(number)} if number else {}
 
 
