@@ -8,7 +8,7 @@ from redis import Redis
 
 from clock.cli.timetables import timetable_to_run
 from clock.config import Config
-from clock.errors import NoEvents, ScheduleConflict
+from clock.errors import DeclarationError, NoEvents, ScheduleConflict
 from clock.store import keys
 
 Command = Callable[..., Result]
@@ -55,6 +55,18 @@ def test_a_change_of_another_version_is_refused(clock: Command) -> None:
 
     with pytest.raises(ScheduleConflict, match="version"):
         put(clock, "--cron", "0 8 * * *", "--version", "7")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nightly", r"lib/clock.py:\d+ declares an event 'nightly': choose another name"),
+        ("", "the name of the schedule is ''; it must be a text that is not empty"),
+    ],
+)
+def test_a_name_that_is_taken_or_empty_is_refused(clock: Command, name: str, message: str) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        clock("schedules", "put", name, "--job", "ReportAcmeJob", "--args", '["b"]', "--cron", "0 7 * * *")
 
 
 def test_a_preview_shows_the_schedules_of_the_redis_that_is_named(clock: Command, redis_url: str) -> None:

@@ -100,3 +100,12 @@ def test_a_stop_rehearsal_shows_that_an_iterating_job_continues(
     assert "the worker exited" in found.stdout, found.stdout + found.stderr
     assert "the job continues after" in found.stdout
     assert found.returncode == 0
+
+
+def test_a_stop_rehearsal_names_the_error_of_a_job_that_fails(
+    application: Path, redis: Redis, redis_url: str
+) -> None:
+    found = run(application, redis_url, "rehearse-stop", "SleepJob", '"x"', "--after", "20")
+
+    assert "the job failed by itself: TypeError: " in found.stdout, found.stdout + found.stderr
+    assert found.returncode == 1

@@ -66,6 +66,8 @@ def job_of(row: Any) -> Any:
 
 def event_of(name: str, fields: Mapping[str, Any]) -> Event:
     """The event of a schedule, whose job is checked. Raises DeclarationError with all names that are close."""
+    if not isinstance(name, str) or not name.strip():
+        raise DeclarationError(f"the name of the schedule is {name!r}; it must be a text that is not empty")
     unknown = [field for field in fields if field not in (*TIMING, *REST)]
     if unknown:
         hint = closest(unknown[0], (*TIMING, *REST), f"the fields are {', '.join((*TIMING, *REST))}")

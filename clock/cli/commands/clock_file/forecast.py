@@ -72,10 +72,11 @@ def _measured(
     if slots and given and not config.redis:
         return load_timetable(config), {}, slots, [SCHEDULES]
     redis, clock = opened(config)
+    timetable = with_rows(all_events(config, redis))
     slots = slots or live_slots(redis, clock.now())
     if not slots:
         raise ConfigurationError("no worker runs; pass --slots: how many jobs your workers will run at once")
-    return with_rows(all_events(config, redis)), measured_seconds(redis, clock.now()), slots, []
+    return timetable, measured_seconds(redis, clock.now()), slots, []
 
 
 def _echo(made: Forecast, start: datetime, svg: Path | None, *, as_json: bool, left_out: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.timetables import timetable_if_any
 from clock.config import Config
-from clock.errors import ClockError, ConfigurationError
+from clock.errors import ClockError, ConfigurationError, DeclarationError
 from clock.import_path import add_application
 from clock.job.registry import look_at_jobs
 from clock.timetable.clock_file.zones.zone_names import find_zone
@@ -84,7 +84,9 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     )
     config = answering_settings(**options)
     add_application(config.clock_file)
-    timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
+    timetable = timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
+    if timetable and name in timetable.by_name:
+        raise DeclarationError(f"{timetable.by_name[name].source} declares an event {name!r}: choose another name")
     look_at_jobs(*(path for path in config.require if path.exists()))
     writer = _writer(config)
     change = writer.preview(name, job=job, **fields)
