@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, ParamSpec, Protocol
 
 from clock.config import add_to_application
-from clock.errors import StoreUnavailable
+from clock.errors import JobError, StoreUnavailable
 from clock.job.push.job_methods import Performs
 from clock.store.server.application import check_url
 from clock.store.server.connection import default
@@ -34,7 +34,7 @@ class Push(Protocol):
     """Pushes a job and returns its jid, '' if client middleware stopped it."""
 
     async def __call__(self, job: type[Performs[P, object]], /, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Push the job for a worker. Raises ArgumentsError, StoreUnavailable."""
+        """Push the job for a worker. Raises ArgumentsError, StoreUnavailable; JobError without a job."""
 
 
 def clock_lifespan(
@@ -74,5 +74,7 @@ def pusher() -> Push:
 
 
 async def _push(job: Any, /, *args: Any, **kwargs: Any) -> str:
+    if not hasattr(job, "aperform_async"):
+        raise JobError(f"push got {job!r:.60}; it must be a job class, or a function with @job")
     jid: str = await job.aperform_async(*args, **kwargs)
     return jid

@@ -78,7 +78,7 @@ def look_at_jobs(*paths: Path) -> None:
 
 def _import_all(path: Path, root: Path) -> list[str]:
     if not path.exists():
-        raise ConfigurationError(f"no jobs folder {path}; give another one with -r")
+        raise ConfigurationError(f"no jobs folder {path}; {_near(path, root)}")
     path = path.resolve()
     if not path.is_relative_to(root):
         root = path.parent
@@ -94,6 +94,15 @@ def _import_all(path: Path, root: Path) -> list[str]:
         import_job_module(name, module)
         names.append(name)
     return names
+
+
+def _near(path: Path, root: Path) -> str:
+    """What to give instead of a path that is missing: often it is the name of a module."""
+    folder = path.parent.joinpath(*path.name.split("."))
+    for found in (folder, folder.with_name(f"{folder.name}.py")):
+        if path.name and found.exists():
+            return f"did you mean {os.path.relpath(found, root)}?"
+    return "give another one with -r"
 
 
 def _modules_under(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from redis import Redis
 
 from clock import Job, server_middleware
 from clock.config import load_config, setting_of_process, use_application
-from clock.errors import ConfigurationError, StoreUnavailable
+from clock.errors import ConfigurationError, JobError, StoreUnavailable
 from clock.fastapi import clock_lifespan, pusher
 from clock.flask import Clock, InvalidSettings
 from clock.job.registry import forget
@@ -140,6 +140,8 @@ def test_a_dashboard_is_served_under_its_path() -> None:
 def test_a_lifespan_opens_the_connection_and_the_dependency_pushes(redis: Redis) -> None:
     async def live() -> str:
         async with clock_lifespan()(None):
+            with pytest.raises(JobError, match="push got <built-in function print>; it must be a job class"):
+                await pusher()(print)  # type: ignore[arg-type]  # a function without @job
             return await pusher()(NameApplicationJob)
 
     jid = asyncio.run(live())

@@ -117,3 +117,18 @@ def test_several_folders_and_single_files_may_be_given(folder: Path) -> None:
     names = import_jobs(folder, other / "other_job.py", root=folder.parent)
 
     assert names == [folder.name, f"{folder.name}.real_job", f"{other.name}.other_job"]
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [("main", "main.py"), ("shop.jobs", "shop/jobs"), ("shop.jobs.mail", "shop/jobs/mail.py")],
+)
+def test_the_name_of_a_module_instead_of_its_path_is_answered_with_the_path(
+    tmp_path: Path, given: str, near: str
+) -> None:
+    (tmp_path / "shop" / "jobs").mkdir(parents=True)
+    (tmp_path / "shop" / "jobs" / "mail.py").touch()
+    (tmp_path / "main.py").touch()
+
+    with pytest.raises(ConfigurationError, match=rf"no jobs folder .*{given}; did you mean {near}\?$"):
+        import_jobs(Path(given), root=tmp_path)
