@@ -97,7 +97,7 @@ def _import_all(path: Path, root: Path) -> list[str]:
 
 
 def _near(path: Path, root: Path) -> str:
-    """What to give instead of a path that is missing: often it is the name of a module."""
+    """The hint for a path that is missing: often it is the name of a module."""
     folder = path.parent.joinpath(*path.name.split("."))
     for found in (folder, folder.with_name(f"{folder.name}.py")):
         if path.name and found.exists():
