@@ -20,7 +20,7 @@ from clock.worker.maintenance.recovery import recover
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.job.redis_rows import delayed, waiting
 from tests.worker import jobs
-from tests.worker.conftest import Bench
+from tests.worker.conftest import NOW, Bench
 
 Build = Callable[..., Bench]
 around: list[Callable[[], object]] = []
@@ -82,6 +82,53 @@ def claim(bench: Bench, limit: int = 10) -> list[str]:
 
 def move_freed(redis: Redis, clock: FakeClock) -> None:
     ScheduledJobs(Delayed(redis), Nearer(redis), clock=clock).poll()
+
+
+def test_a_blocked_job_of_a_paused_queue_takes_no_place_from_the_others(bench: Build, redis: Redis) -> None:
+    SyncOneJob.perform_async(0)
+    worker = bench()
+    worker.fetcher.claim(1)
+    paused = [SyncOneJob.set(queue="low").perform_async(number) for number in (1, 2)]
+    assert claim(worker) == []
+    other = SyncOneJob.perform_async(3)
+    assert claim(worker) == []
+    redis.sadd("paused", "low")
+
+    worker.processor.process(worker.take())
+    worker.fetcher.acknowledge()
+    move_freed(redis, FakeClock(NOW))
+
+    assert claim(worker) == [other]
+    assert blocked(redis) == []
+    assert [jid for _, jid, _ in holders(redis)] == [other]
+    redis.srem("paused", "low")
+    assert (claim(worker), [jid for _, jid in blocked(redis)]) == ([], paused)
+
+
+def test_a_place_that_a_job_got_before_its_queue_was_paused_goes_to_the_others(bench: Build, redis: Redis) -> None:
+    SyncAccountJob.perform_async(1)
+    worker = bench()
+    worker.fetcher.claim(1)
+    with_place = SyncAccountJob.set(queue="low").perform_async(1)
+    claim(worker)
+    others = SyncAccountJob.perform_async(1)
+    claim(worker)
+    worker.processor.process(worker.take())
+    worker.fetcher.acknowledge()
+    move_freed(redis, FakeClock(NOW))
+    redis.sadd("paused", "low")
+    assert claim(worker) == []
+    assert {jid for _, jid, _ in holders(redis)} == {with_place}
+
+    limit_holders.heal(redis, now=datetime.now(UTC) + timedelta(minutes=2))
+    move_freed(redis, FakeClock(NOW))
+
+    assert claim(worker) == [others]
+    assert {jid for _, jid, _ in holders(redis)} == {others}
+    assert not redis.exists("clock:limit_reserved")
+    redis.srem("paused", "low")
+    assert claim(worker) == []
+    assert {jid for _, jid in blocked(redis)} == {with_place}
 
 
 def test_a_job_over_the_limit_is_blocked_and_gets_the_place_that_becomes_free(bench: Build, redis: Redis) -> None:

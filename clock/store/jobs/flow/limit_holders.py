@@ -20,7 +20,7 @@ from redis import Redis
 
 from clock.clocks import to_ms
 from clock.store import keys
-from clock.store.invalid_values import readable, text
+from clock.store.invalid_values import json_object, readable, text
 from clock.store.jobs.flow import unique_locks
 from clock.store.jobs.flow.limit_keys import LIMIT_KEYS
 from clock.store.scripts import script
@@ -32,6 +32,7 @@ MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
 IN_QUEUE = "queue"  # the place of a job that has its place and was not claimed yet
 MOST_BYTES = 8_000_000  # of a worker's jobs in progress that are read to count them: a few ms
 MOST_JOBS = 1_000  # in progress of one worker that are read to show limits
+FRONT = 100  # jobs at the front of a paused queue that may have places
 ROUNDS = 1_000  # of 100 jobs that one call hands over at most
 
 logger = logging.getLogger("clock.redis")
@@ -231,6 +232,7 @@ def heal(redis: Redis, *, now: datetime) -> int:
         if not redis.exists(keys.BLOCKED) or not redis.set(keys.LIMITS_CHECKED, 1, nx=True, px=CHECKED_AFTER_MS):
             return 0
     names = blocked_names(redis)
+    remove(redis, _in_paused_queues(redis, now), names)
     suspects = (holder for name in names for holder in holders(redis, name))
     gone = lost(redis, suspects, now=now, within=unique_locks.SEARCH_SECONDS)
     removed, _ = remove(redis, gone, names)
@@ -240,6 +242,24 @@ def heal(redis: Redis, *, now: datetime) -> int:
         with translated():
             redis.incrby(keys.HEALED, removed)
     return removed
+
+
+def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
+    """The holders that wait in a paused queue and got their places a while ago: other jobs need the places.
+
+    Such jobs are at the fronts of their queues, so only these are read. Without its places a job is decided anew
+    when it is claimed.
+    """
+    with translated(), redis.pipeline(transaction=False) as pipeline:
+        pipeline.smembers(keys.PAUSED_QUEUES)
+        paused: Any = readable(pipeline)[0] or ()
+        for queue in paused:
+            pipeline.lrange(keys.QUEUE.encode() + queue, -FRONT, -1)
+        found: Any = readable(pipeline) if paused else ()
+    jobs = [json_object(payload) for payloads in found for payload in payloads or ()]
+    jids = {str(job.get("jid")) for job in jobs if job}
+    until = to_ms(now) - CHECKED_AFTER_MS
+    return [one for one in holders(redis) if one.jid in jids and one.since_ms < until] if jids else []
 
 
 def _span(name: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ OWN_LIMITS = b'{"limits":[{'
 #: For every script in which a job takes or leaves a place.
 LIMIT_KEYS = (
     *(keys.LIMITS, keys.LIMIT_HOLDERS, keys.LIMIT_RESERVED),
-    *(keys.BLOCKED, keys.FREED, keys.LIMIT_TURN),
+    *(keys.BLOCKED, keys.FREED, keys.LIMIT_TURN, keys.PAUSED_QUEUES),
 )
 #: For the script that claims.
 RATE_KEYS = (keys.RATES, keys.RATE_STARTS, keys.RATE_SLOTS, keys.SCHEDULE)

@@ -1,6 +1,6 @@
 -- Remove holders of limits whose job is gone, and give all free places of some limits to their blocked jobs.
 --
--- KEYS[1], ..., KEYS[6] of limits (see `limit_keys`)
+-- KEYS[1], ..., KEYS[7] of limits (see `limit_keys`)
 -- ARGV[1] how many holders    ARGV[2], ... these, as they are stored; then the names of the limits
 -- Returns how many holders were removed, and how many blocked jobs were moved: if any was, there may be more.
 --

@@ -1,6 +1,6 @@
 -- Set the maximum of a limit by hand, or remove it, and give places that are free then to blocked jobs.
 --
--- KEYS[1], ..., KEYS[6] of limits (see `limit_keys`)
+-- KEYS[1], ..., KEYS[7] of limits (see `limit_keys`)
 -- ARGV[1] the name    ARGV[2] the maximum ('': that of the jobs counts again)
 -- Returns how many blocked jobs were moved: if any was, there may be more.
 --

@@ -4,8 +4,8 @@
 -- KEYS[2] counter of jobs processed ever    KEYS[3] the same of today
 -- KEYS[4] sorted set of workers    KEYS[5] set of paused queues (Sidekiq Pro's)
 -- KEYS[6] sorted set of cancelled jobs    KEYS[7] hash of locks of unique jobs    KEYS[8] sorted set of replaced jobs
--- KEYS[9..14] of limits (see `limit_keys`)    KEYS[15..18] of rates (see `rate_keys`)    KEYS[19] counter of jobs with
--- a limit that ran on after their worker was declared dead    KEYS[20], ... queues, in their order
+-- KEYS[9..15] of limits (see `limit_keys`)    KEYS[16..19] of rates (see `rate_keys`)    KEYS[20] counter of jobs with
+-- a limit that ran on after their worker was declared dead    KEYS[21], ... queues, in their order
 -- ARGV[1] how many to claim at most    ARGV[2] number of the first one claimed
 -- ARGV[3] this worker's identity    ARGV[4] when it counts as dead (ms), without a further heartbeat
 -- ARGV[5], ... one after the other:
@@ -35,10 +35,10 @@ local freed = tonumber(ARGV[6 + acknowledged])
 local groups_at = 7 + acknowledged + 3 * freed -- the place of their count in ARGV
 local before_names = groups_at + 1
 for _ = 1, tonumber(ARGV[groups_at]) do before_names = before_names + 2 + tonumber(ARGV[before_names + 1]) end
-local last_queue = 19 + #ARGV - before_names
+local last_queue = 20 + #ARGV - before_names
 local K, lists = limit_keys(9, KEYS[1]), { freed = {} }
-local R = rate_keys(15, K.worker)
-for i = 20, last_queue do lists[ARGV[before_names + i - 19]] = KEYS[i] end
+local R = rate_keys(16, K.worker)
+for i = 21, last_queue do lists[ARGV[before_names + i - 20]] = KEYS[i] end
 local left = {} -- jobs whose end could not be noted: they stay in progress
 for at = 7 + acknowledged, groups_at - 1, 3 do
   local entry = redis.call('HGET', KEYS[1], ARGV[at])
@@ -73,7 +73,7 @@ while at < before_names do
   at = last + 1
 end
 for field, entry in pairs(left) do redis.call('HSET', KEYS[1], field, entry) end
-if missing > 0 then redis.pcall('INCRBY', KEYS[19], missing) end
+if missing > 0 then redis.pcall('INCRBY', KEYS[20], missing) end
 free_places(K, ended, lists)
 for list, payloads in pairs(lists.freed) do -- the first one is taken next
   for i = #payloads, 1, -1 do
@@ -110,8 +110,8 @@ local function may_claim(queue, payload, id)
 end
 local bytes, seen, few = 0, 0, 1 -- how many jobs are popped at once: their sizes are not known before, and may differ
 local paused = {}
-for i = 20, last_queue do
-  local name, fields = ARGV[before_names + i - 19], {}
+for i = 21, last_queue do
+  local name, fields = ARGV[before_names + i - 20], {}
   local is_paused = redis.pcall('SISMEMBER', KEYS[5], name) == 1
   if is_paused then paused[#paused + 1] = '\n' .. name end
   while not is_paused and #claimed < wanted and bytes < MOST_BYTES and held_back < MOST_HELD_BACK do

@@ -2,7 +2,7 @@
 --
 -- KEYS[1] hash of jobs in progress    KEYS[2], KEYS[3] counters: processed ever, processed today
 -- KEYS[4] hash of the result    KEYS[5] hash of locks of unique jobs    KEYS[6] sorted set of replaced jobs
--- KEYS[7], ... the six keys of batches    KEYS[13..18] of limits (see `limit_keys`)
+-- KEYS[7], ... the six keys of batches    KEYS[13..19] of limits (see `limit_keys`)
 -- ARGV[1] the job's number    ARGV[2] key of the lock that it frees ('': none)    ARGV[3] its jid
 -- ARGV[4] how long the result is kept (ms)    ARGV[5] now (ms)    ARGV[6] 'done', or how it ended otherwise
 -- ARGV[7], ... fields and values of the result

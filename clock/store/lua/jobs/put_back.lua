@@ -2,8 +2,8 @@
 --
 -- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] set of parked classes
 -- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches
--- KEYS[11..16] of limits (see `limit_keys`)    KEYS[17] hash of locks of unique jobs    KEYS[18] sorted set of replaced
---   jobs    KEYS[19], ... for each job its target: a queue's list, the sorted set of dead jobs, or the list of a class's
+-- KEYS[11..17] of limits (see `limit_keys`)    KEYS[18] hash of locks of unique jobs    KEYS[19] sorted set of replaced
+--   jobs    KEYS[20], ... for each job its target: a queue's list, the sorted set of dead jobs, or the list of a class's
 --   parked jobs
 -- ARGV[1] the worker whose jobs they are
 -- ARGV[2] now (ms): nothing is moved if the worker's heartbeat has not expired; '' if it moves its own jobs
@@ -29,12 +29,12 @@ need('HDEL', KEYS[1], '')
 local expires = redis.call('ZSCORE', KEYS[4], ARGV[1])
 if ARGV[2] ~= '' and expires and tonumber(expires) >= tonumber(ARGV[2]) then return { 0, '' } end
 local reply = { 0, '' }
-for place = 1, #KEYS - 18 do
+for place = 1, #KEYS - 19 do
   local at = 6 * place - 3
   local field, where, name = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local payload = ARGV[at + 3]
   if redis.call('HEXISTS', KEYS[1], field) == 1 then
-    local added = add(where, KEYS[18 + place], name, payload)
+    local added = add(where, KEYS[19 + place], name, payload)
     if has_failed(added) then
       if not string.find(added.err, 'WRONGTYPE', 1, true) then return added end
       reply[#reply + 1] = place
@@ -42,7 +42,7 @@ for place = 1, #KEYS - 18 do
     else
       if where ~= 'dead' then redis.pcall('SADD', where == 'queue' and KEYS[2] or KEYS[3], name) end
       redis.call('HDEL', KEYS[1], field)
-      if ARGV[at + 4] ~= '' then free_lock(KEYS[17], KEYS[18], ARGV[at + 4], ARGV[at + 5]) end
+      if ARGV[at + 4] ~= '' then free_lock(KEYS[18], KEYS[19], ARGV[at + 4], ARGV[at + 5]) end
       if may_have(payload, 'limits') then end_holder(limit_keys(11, KEYS[1]), '\n' .. payload) end
       reply[1] = reply[1] + 1
     end

@@ -3,8 +3,8 @@
 -- KEYS[1] hash of jobs in progress    KEYS[2] sorted set it goes to
 -- KEYS[3..6] counters: processed ever, processed today, failed ever, failed today
 -- KEYS[7] hash of locks of unique jobs    KEYS[8] sorted set of replaced jobs
--- KEYS[9], ... the six keys of batches    KEYS[15..20] of limits (see `limit_keys`)
--- KEYS[21] hash of its result, if it keeps one
+-- KEYS[9], ... the six keys of batches    KEYS[15..21] of limits (see `limit_keys`)
+-- KEYS[22] hash of its result, if it keeps one
 -- ARGV[1] the job's number    ARGV[2] payload    ARGV[3] its score (float seconds)
 -- ARGV[4] 1 if it goes to KEYS[2], 0 if it is dropped
 -- ARGV[5] 1 if the job counts as processed and failed, 0 if it never ran
@@ -21,9 +21,9 @@ if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
 if ARGV[8] ~= '' then end_job(batch_keys(9), ARGV[2], ARGV[8], tonumber(ARGV[9])) end
 if ARGV[4] == '1' then redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2]) end
 if ARGV[6] ~= '' then free_lock(KEYS[7], KEYS[8], ARGV[6], ARGV[7]) end
-if KEYS[21] then
-  redis.pcall('HSET', KEYS[21], unpack(ARGV, 12))
-  redis.pcall('PEXPIRE', KEYS[21], ARGV[11])
+if KEYS[22] then
+  redis.pcall('HSET', KEYS[22], unpack(ARGV, 12))
+  redis.pcall('PEXPIRE', KEYS[22], ARGV[11])
 end
 local entry = ARGV[10] == '1' and redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[1], ARGV[1])

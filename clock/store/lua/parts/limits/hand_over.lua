@@ -3,7 +3,8 @@
 -- Gives the free places of the limit `name` to its blocked jobs, in their order. Such a job holds its places from then
 -- on, and goes to the front of its queue: by the caller if `lists` has the queue (name -> key; it gets the jobs in
 -- `lists.freed`, a list for each key), else to `freed`: a worker moves it from there. A job that another of its limits
--- holds back moves to the blocked jobs of that one. At most 100 jobs in one call: a few ms.
+-- holds back moves to the blocked jobs of that one. A job of a paused queue goes back without places: the others must not
+-- wait for it. At most 100 jobs in one call: a few ms.
 local function hand_over(K, name, now, lists)
   local function first_full(rules)
     for _, limit in ipairs(rules.limits) do
@@ -43,10 +44,11 @@ local function hand_over(K, name, now, lists)
     local rules = jid and rules_of(payload) or { limits = {} }
     local full = first_full(rules)
     if full == name then break end
-    if full then
+    local is_paused = redis.pcall('SISMEMBER', K.paused, queue) == 1
+    if full and not is_paused then
       redis.call('ZADD', K.blocked, 0, full .. '\n' .. turn .. '\n' .. queue .. '\n' .. payload)
     elseif to_queue(queue, turn, payload) then
-      reserve(rules, jid)
+      if not is_paused then reserve(rules, jid) end
     else
       break
     end

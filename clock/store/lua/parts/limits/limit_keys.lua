@@ -8,11 +8,13 @@
 -- `blocked`: sorted set, all scores 0: "name\nturn\nqueue\npayload", in the order of their turns
 -- `freed`: sorted set: payload -> turn; jobs that have their place and go to the front of their queue
 -- `turn`: counter of blocked jobs
+-- `paused`: set of paused queues (Sidekiq Pro's)
 -- `worker`: the jobs in progress of this worker are the hash `hash`; `seen` is what this call knows of each name.
 local function limit_keys(at, hash)
-  local limits, holders, reserved, blocked, freed, turn = unpack(KEYS, at, at + 5)
+  local limits, holders, reserved, blocked, freed, turn, paused = unpack(KEYS, at, at + 6)
   local keys = { limits = limits, holders = holders, reserved = reserved, blocked = blocked, freed = freed }
-  keys.turn, keys.seen, keys.worker = turn, {}, string.match(hash or '', 'clock:in_progress:(.*)$')
+  keys.turn, keys.paused, keys.seen = turn, paused, {}
+  keys.worker = string.match(hash or '', 'clock:in_progress:(.*)$')
   return keys
 end
 
