@@ -14,6 +14,7 @@ from redis import Redis
 from clock.clocks import SystemClock, to_ms
 from clock.store import keys
 from clock.store.jobs.flow.batch_errors import BatchErrors
+from clock.store.jobs.flow.unique_locks import lock_keys
 from clock.store.jobs.steps import STEP_JOBS, PageSize, in_steps
 from clock.store.scripts import script
 from clock.store.server.connection import translated
@@ -54,7 +55,8 @@ def _remove_waiting(
     """How many were removed, and how many are left."""
     args: list[bytes | str | int] = [_now_ms(), "" if where == keys.DEAD else how, *members]
     with translated():
-        removed, left, error = script(redis, "remove_waiting")(keys=[where, *keys.BATCH_KEYS], args=args)
+        names = [where, *keys.BATCH_KEYS, *lock_keys()]
+        removed, left, error = script(redis, "remove_waiting")(keys=names, args=args)
     errors.report(error)
     return int(removed), int(left)
 
@@ -147,7 +149,7 @@ def clear_queue(redis: Redis, queue: str) -> int:
 def _clear_queue(redis: Redis, queue: str) -> int:
     with translated():
         most = int(redis.llen(keys.queue(queue)))
-    count, names, errors = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS], BatchErrors(redis)
+    count, names, errors = 0, [keys.queue(queue), keys.QUEUES, *keys.BATCH_KEYS, *lock_keys()], BatchErrors(redis)
     while True:
         with translated():
             removed, left, error = script(redis, "clear_queue")(keys=names, args=[queue, _now_ms(), STEP_JOBS])

@@ -26,6 +26,7 @@ PARTS = (
     "lock_holder",
     "take_lock",
     "free_lock",
+    "free_lock_of",
     "batch_keys",
     "push_later",
     "read_batch",

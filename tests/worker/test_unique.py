@@ -13,7 +13,7 @@ from redis import Redis
 from clock import Job, NotUnique, Unique
 from clock.api import JobRef, Queue
 from clock.errors import JobError
-from clock.inspection import Grade
+from clock.inspection import Grade, WaitingSet
 from clock.inspection.jobs.locks import free_lost_locks, locks_finding
 from clock.job.push.client import using_clock
 from clock.store.jobs.flow.unique_locks import held
@@ -229,15 +229,23 @@ def test_a_job_that_kills_workers_frees_its_lock(bench: Build, redis: Redis, fak
     assert locks(redis) == []
 
 
-@pytest.mark.parametrize("away", ["cancel", "delete"])
+AWAY: dict[str, Callable[[Redis, str], object]] = {
+    "cancel": lambda redis, jid: JobRef(jid).cancel(),
+    "delete": lambda redis, jid: Queue("default").delete(jid=jid),
+    "clear the queue": lambda redis, jid: Queue("default").clear(),
+    "clear the schedule": lambda redis, jid: WaitingSet(redis, "schedule").clear(),
+}
+
+
+@pytest.mark.parametrize("away", AWAY)
 def test_a_deleted_job_frees_its_lock(redis: Redis, away: str) -> None:
-    jid = RebuildIndexJob.perform_async(7)
-    if away == "cancel":
-        JobRef(jid).cancel()
-    else:
-        Queue("default").delete(jid=jid)
+    jid = RebuildIndexJob.perform_in(60 if "schedule" in away else 0, 7)
+    assert locks(redis) == [jid]
+
+    AWAY[away](redis, jid)
 
     assert locks(redis) == []
+    assert RebuildIndexJob.perform_async(7) != jid
 
 
 def test_a_lock_whose_job_another_program_removed_is_healed_after_a_minute(
@@ -326,12 +334,12 @@ def test_tests_obey_the_lock() -> None:
         (lambda: Unique(window=timedelta(days=10**6)), "0.001 to a year"),
         (lambda: Unique(by=5), "by is 5; it must be a function or names"),  # type: ignore[arg-type]
         (
-            lambda: RebuildIndexJob.set(unique=Unique(by=lambda: 1)).perform_async(1),
-            "RebuildIndexJob: unique's `by` failed with TypeError",
+            lambda: RebuildIndexJob.set(unique=Unique(by=lambda *args: args[5])).perform_async(1),
+            "RebuildIndexJob: unique's `by` failed with IndexError",
         ),
         (lambda: type("CallJob", (RebuildIndexJob,), {"unique": Unique}), "CallJob: unique is <class .*Unique"),
         (lambda: RebuildIndexJob.set(unique=3), "unique is 3; it must be True, False"),  # type: ignore[arg-type]
-        (lambda: RebuildIndexJob.set(unique=Unique(by="acount")).perform_async(1), "perform takes account, mode"),
+        (lambda: RebuildIndexJob.set(unique=Unique(by="acount")), "did you mean .account."),
         (
             lambda: RebuildIndexJob.set(unique=Unique(by=lambda *_: object())).perform_async(1),
             "JSON does not support",
