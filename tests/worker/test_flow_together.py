@@ -69,7 +69,8 @@ def run_all(bench: Build, redis: Redis) -> list[object]:
 
 def check(redis: Redis) -> None:
     """Nothing is held, blocked, locked or pending any more, and the deep checks find no fault."""
-    left = {key.decode() for key in redis.keys("clock:*")}
+    found: Any = redis.keys("clock:*")
+    left = {key.decode() for key in found}
     held = {"clock:limit_holders", "clock:limit_reserved", "clock:blocked", "clock:freed", "clock:unique"}
     assert left & held == set()
     assert violations(redis) == []
