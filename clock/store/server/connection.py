@@ -367,7 +367,7 @@ def answers(redis: Redis) -> bool:
 
 
 def _embedded_url(folder: Path) -> str:
-    if not embedded.IS_SUPPORTED:
+    if not embedded.IS_SUPPORTED:  # pragma: no cover  # Windows
         raise ConfigurationError(
             "no Redis: set REDIS_URL (redis://host:6379); the embedded one does not run on Windows"
         )

@@ -305,7 +305,7 @@ def _library_error(error: Exception) -> RedisError:
 
 def _readable_check(sock: Any) -> Callable[[], bool]:
     """Checks whether there is anything to read: an answer, or the end of the connection."""
-    if not hasattr(select, "poll"):  # Windows
+    if not hasattr(select, "poll"):  # pragma: no cover  # Windows
         return lambda: bool(select.select([sock], [], [], 0)[0])
     poller = select.poll()
     poller.register(sock, select.POLLIN)

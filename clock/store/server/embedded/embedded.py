@@ -32,7 +32,7 @@ from clock.store.server.embedded.files import EmbeddedFiles, files_of
 
 try:
     import fcntl
-except ImportError:  # Windows: applications can push to another server
+except ImportError:  # pragma: no cover  # Windows: applications can push to another server
     IS_SUPPORTED = False
 else:
     IS_SUPPORTED = True
