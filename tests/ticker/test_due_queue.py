@@ -126,6 +126,17 @@ def test_a_refusal_of_an_earlier_instant_changes_nothing(agenda: DueQueue) -> No
     assert (item.counted, item.is_asked_again) == ("", False)
 
 
+def test_a_refused_event_that_is_due_again_leaves_the_others_at_its_instant(
+    agenda: DueQueue, fake_clock: FakeClock
+) -> None:
+    item = agenda.planned[0]
+
+    agenda.ask_again("b", Due(item.decided, None, item.decided, caught_up=False, counted=("before", "after")))
+
+    assert item.is_asked_again
+    assert names(agenda.take_due(fake_clock.now() + timedelta(minutes=5))) == ["b", "c"]
+
+
 def test_a_refusal_of_an_event_that_is_taken_out_does_not_plan_it_twice(
     agenda: DueQueue, fake_clock: FakeClock
 ) -> None:
