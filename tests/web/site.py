@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from clock.clocks import SystemClock, to_ms
-from clock.store.jobs import job_metrics
+from clock.store.jobs import deploy_marks, job_metrics
 from clock.store.keys import CHANGES, LEASE
 from clock.store.ledger import lateness, timetable_changes
 from clock.store.ledger.clock_register import ClockRegister
@@ -98,11 +98,12 @@ def _wait_for(server: Any) -> None:
 
 
 def _note_releases(redis: Any, declarations: dict[str, str], now: datetime) -> None:
-    """Two releases: the second one changed a rule, and added and removed an event."""
+    """Two releases: the second one changed a rule, and added and removed an event. And a deploy mark."""
     before = {name: words for name, words in declarations.items() if name != "backups"}
     before |= {"reports.usage": "every 12 hours in Europe/Berlin", "invoices.old": "every monday at 07:00"}
     timetable_changes.note(redis, "v41", "web-1", before, {})
     timetable_changes.note(redis, "v42", "web-2", declarations, {})
+    deploy_marks.mark(redis, "3f9c2d1 Faster digests", now - timedelta(hours=16))
     entries = [fields for _, fields in redis.xrange(CHANGES)]
     redis.delete(CHANGES)
     for fields, days in zip(entries, (20, 0.3), strict=True):
