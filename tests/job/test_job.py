@@ -168,6 +168,8 @@ def test_inline_with_options_runs_the_job_here_with_these_options_at_once() -> N
 
 def test_inline_runs_the_job_here_with_arguments_sent_through_json() -> None:
     assert SendParcelJob.perform_inline(7, "parcel") == "sent 7 parcel"
+    assert SendParcelJob.perform_sync(7, "parcel") == "sent 7 parcel"
+    assert SendParcelJob.set(queue="low").perform_sync(7) == "sent 7 letter"
 
 
 class Colour(IntEnum):

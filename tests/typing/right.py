@@ -50,6 +50,7 @@ def push() -> None:
     assert_type(SendInvoiceJob.perform_bulk([[1, "full"], [2, "short"]]), list[str])
     assert_type(CountOrdersJob.perform_bulk([["today"], []]), list[str])
     assert_type(SendInvoiceJob.perform_inline(7, "full"), str)
+    assert_type(SendInvoiceJob.perform_sync(7, "full"), str)
     assert_type(mail_receipt.perform_async(7), str)
     assert_type(mail_receipt.perform_in(60, 7, kind="short"), str)
     assert_type(mail_receipt.set(queue="low").perform_async(7), str)

@@ -169,6 +169,8 @@ class JobMethods:
         """
         return _setter(cls).perform_inline(*args, **kwargs)
 
+    perform_sync = perform_inline  # Sidekiq's other name
+
     @classmethod
     async def aperform_async(cls: type[Performs[P, object]], *args: P.args, **kwargs: P.kwargs) -> str:
         """`perform_async` that does not block the event loop."""

@@ -165,6 +165,8 @@ class Setter(Order, Generic[P]):
         """Run the job here and now, without regard to `wait`. Returns the result of `perform`."""
         return inline.perform_inline(self, args, kwargs)
 
+    perform_sync = perform_inline  # Sidekiq's other name
+
     async def aperform_inline(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """`perform_inline` within an event loop: a plain `perform` is run in a thread."""
         return await inline.aperform_inline(self, args, kwargs)

@@ -229,7 +229,7 @@ class BackendTests(TransactionTestCase):
         def inner(): ...
 
         with self.assertRaises(InvalidTask):
-            Task(func=inner, backend="default", queue_name="default", run_after=None)
+            Task(func=inner, backend="default", queue_name="default", run_after=None, priority=0)
 
     def test_signals_are_sent_with_the_result(self):
         """The three signals."""
