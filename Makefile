@@ -11,7 +11,7 @@ EVERYDAY := not slow and not process
 OF_VERSIONS := $(EVERYDAY) and not text
 INSTALL := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check coverage mutants api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
+.PHONY: help demo test check coverage mutants fuzz api lint all-tests everyday lowest pythons thorough docs screenshots format benchmark clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ coverage: .venv/dev ## The lines and branches of clock/ that no test reaches: ma
 
 mutants: .venv/dev ## Change the code, and see whether its tests fail: make mutants FILES=clock/ticker/release.py
 	@$(BIN)/python .ci/mutants $(FILES)
+
+fuzz: .venv/dev ## Fuzz the readers of data that others write, for an hour each: make fuzz TARGET=cron SECONDS=600
+	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(if $(filter-out 0,$(SECONDS)),$(SECONDS),3600)
 
 api: .venv/dev ## Write tests/public_api.txt: the names and signatures that applications use
 	$(BIN)/python -m pytest -q tests/test_public_api.py --clock-update

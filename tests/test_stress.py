@@ -4,16 +4,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from redis import Redis
 
+from clock import Job
 from clock.clocks import SystemClock
+from clock.health.metrics import Metrics as PrometheusMetrics
 from clock.job.job_run import JobRun
 from clock.job.middleware.metrics import Metrics
 from clock.store.jobs.moves import Claimed
+from clock.store.ledger.ledger import RedisLedger
+from clock.testing import FakeClock
+from clock.ticker import Signature, Ticker
+from clock.timetable import load
 from clock.web.cache import Cached
+from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.fetching.handoff import Handoff, Slot
+from tests.examples import ARE_MANY
+from tests.patience import PATIENCE_SECONDS, eventually
 
 THREADS = 4
 
@@ -117,3 +130,79 @@ def test_a_cache_looks_once_for_many_requests() -> None:
 
     assert set(seen) == {0}
     assert looks == [0]
+
+
+class CountRunJob(Job):
+    """Notes its run."""
+
+    ran: ClassVar[list[list[int]]] = []
+
+    def perform(self, source: int, number: int) -> None:
+        """Add the run to the list."""
+        self.ran.append([source, number])
+
+
+ACTIONS = """
+from clock import configure, every
+from tests.test_stress import CountRunJob
+configure(tz="UTC")
+for n in range(3):
+    every(1).seconds.named(f"e{n}").catch_up("all").thread().do(
+        lambda source=-n - 1: [CountRunJob.perform_async(source, number) for number in range(5)]
+    )
+"""
+PUSHERS = 16
+
+
+@pytest.mark.slow
+def test_a_worker_loses_and_repeats_no_job_of_16_pushing_threads_and_of_a_clock_with_threads(
+    redis: Redis, tmp_path: Path
+) -> None:
+    CountRunJob.ran.clear()
+    (tmp_path / "clock.py").write_text(ACTIONS)
+    each, ticks = (1_000, 300) if ARE_MANY else (25, 5)
+    time_of = FakeClock(datetime(2026, 11, 24, 6, tzinfo=UTC))
+    metrics = PrometheusMetrics(redis, SystemClock())
+    options = WorkerOptions((Queue("default"),), concurrency=5)
+    worker = Worker(redis, options, identity="h:1:a", clock=SystemClock(), listeners=[metrics.count_jobs()])
+    works = threading.Thread(target=worker.run, daemon=True)
+    works.start()
+    ticker = Ticker(
+        load(tmp_path / "clock.py"), ledger=RedisLedger(redis), clock=time_of, signature=Signature("h", "v1")
+    )
+
+    def push(source: int) -> None:
+        for number in range(each):
+            CountRunJob.perform_async(source, number)
+
+    def tick() -> None:
+        ticker.tick()
+        for _ in range(ticks):
+            time_of.advance(timedelta(seconds=1))
+            ticker.tick()
+
+    def all_ran() -> bool:
+        ticker.tick()
+        return len(CountRunJob.ran) >= PUSHERS * each + 3 * ticks * 5
+
+    try:
+        in_threads(tick, *(partial(push, source) for source in range(PUSHERS)))
+        eventually(all_ran, "a run of each job")
+    finally:
+        ticker.stop()
+        worker.stop()
+        works.join(PATIENCE_SECONDS)
+
+    of_threads = [[source, number] for source in range(PUSHERS) for number in range(each)]
+    of_events = [[-n, number] for n in (1, 2, 3) for number in range(5)] * ticks
+    assert sorted(CountRunJob.ran) == sorted(of_threads + of_events)
+    assert redis.keys("clock:in_progress:*") == []
+    assert counted(metrics) == len(CountRunJob.ran)
+
+
+def counted(metrics: PrometheusMetrics) -> int:
+    """The number of runs in the metrics."""
+    request = {"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}
+    text = b"".join(metrics.app(request, lambda *_: lambda _data: None)).decode()
+    rows = [line for line in text.splitlines() if "CountRunJob" in line and "_count{" in line]
+    return sum(int(float(row.rpartition(" ")[2])) for row in rows)
