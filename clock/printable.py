@@ -31,6 +31,15 @@ def printable(value: object) -> str:
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def is_printable(text: str) -> bool:
+    """Whether `printable` shows the text as it is. Unlike `str.isprintable`, it accepts joiners and wide spaces.
+
+    >>> is_printable("日次\u3000メール"), is_printable("two\nlines")
+    (True, False)
+    """
+    return text.isprintable() or not UNPRINTABLE.search(text)
+
+
 def as_json_value(value: object) -> str:
     """The form in JSON of a value that JSON lacks: an instant as in RFC 3339, others as text. For `json.dumps`.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clock.printable import is_printable
+
 EXPECTED = "a name that is not empty, without line breaks and other control characters"
 
 
@@ -16,4 +18,4 @@ def queue_name(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     name = str.strip(value)
-    return name if name and name.isprintable() else None
+    return name if name and is_printable(name) else None

@@ -15,7 +15,7 @@ from clock.job.flow.unique import Unique, unique_of
 from clock.job.job_logger import LEVELS
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass, OnCommit
-from clock.printable import closest
+from clock.printable import closest, is_printable
 
 
 def _is_count(value: object) -> bool:
@@ -102,7 +102,7 @@ _OPTIONS_OF_A_CALL: dict[str, tuple[Callable[[object], bool], str]] = {
     "wait": (_is_time, "seconds, or a timedelta"),
     "wait_until": (_is_instant, "an aware datetime, or seconds since 1970"),
     "jid": (
-        lambda value: _is_name(value) and str(value).isprintable() and len(str(value)) <= LONGEST_JID,
+        lambda value: _is_name(value) and is_printable(str(value)) and len(str(value)) <= LONGEST_JID,
         "a text of 1 to 200 characters without control characters",
     ),
     "at_front": (lambda value: isinstance(value, bool), "True or False"),

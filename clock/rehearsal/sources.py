@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from clock.config import Config, load_config
+from clock.errors import ConfigurationError
 from clock.job.registry import import_jobs, lookup
 from clock.rehearsal.memory_ledger import MemoryLedger
 from clock.store import listing
@@ -37,9 +38,17 @@ def timetable_of(settings: Config) -> Timetable:
 
 
 def timetable_to_run(settings: Config) -> Timetable:
-    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError."""
+    """The timetable of the clock file and of the YAML files, whose jobs are imported. Raises DeclarationError.
+
+    Raises ConfigurationError if the clock file is missing, and the YAML files have no events for this environment.
+    """
     if settings.schedule:
         import_jobs(*settings.require)
+    elif settings.schedule_file is not None and not settings.clock_file.exists():
+        raise ConfigurationError(
+            f"{settings.schedule_file} has no events for this environment (CLOCK_ENV), "
+            f"and the clock file {settings.clock_file} is missing"
+        )
     return load(settings.clock_file, declared=settings.schedule, find_job=lookup)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clock import testing
-from clock.errors import DeclarationError
+from clock.errors import ConfigurationError, DeclarationError
 
 
 @pytest.fixture
@@ -43,3 +43,12 @@ def test_a_job_that_is_not_among_the_applications_is_told_with_its_line(applicat
 
     with pytest.raises(DeclarationError, match=r"other\.yml:3: 'a': "):
         testing.load_application(config=other)
+
+
+def test_a_schedule_file_without_events_for_the_environment_is_named(application: Path) -> None:
+    (application / "lib" / "clock.py").unlink()
+    (application / "schedule.yml").write_text("production:\n  a: {cron: '0 7 * * *', job: NoSuchJob}\n")
+    (application / "config" / "clock.yml").write_text("schedule_file: schedule.yml\n")
+
+    with pytest.raises(ConfigurationError, match=r"schedule\.yml has no events for this environment .*missing"):
+        testing.load_application()

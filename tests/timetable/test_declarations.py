@@ -90,8 +90,11 @@ BAD = [
     ("every(1).to(3).days.at('06:00').do(act)", "to(...) draws random times; it cannot be combined with at(...)"),
     ("every().day.until('soon').do(act)", "until is 'soon'; use a datetime, a timedelta, a time,"),
     ("every().day.until(5).do(act)", "until is 5; use a datetime"),
-    ("every().day.named('').do(act)", "name is ''; it must be non-empty text on one line"),
-    ("every().day.named('a\\nb').do(act)", "name is 'a\\nb'; it must be non-empty text on one line"),
+    ("every().day.named('').do(act)", "name is ''; it must be text that is not empty, without line breaks"),
+    (
+        "every().day.named('a\\nb').do(act)",
+        "name is 'a\\nb'; it must be text that is not empty, without line breaks",
+    ),
     (
         "every().day.named('a', was='').do(act)",
         "was is ''; it must be the name that the event had before, or a list",
@@ -107,7 +110,7 @@ BAD = [
         "'b': was='c' is the name of another event",
     ),
     ("every(timedelta(days=1), 'a', was=[])", "was is []; it must be the name"),
-    ("every().day.named(None).do(act)", "name is None; it must be non-empty text on one line"),
+    ("every().day.named(None).do(act)", "name is None; it must be text that is not empty, without line breaks"),
     ("every().day.if_(True).do(act)", "if_ is True; it must be a function of the due instant"),
     ("every().day.catch_up('none').do(act)", 'catch_up is \'none\'; it must be "latest", "all" or "skip"'),
     ("every().day.catch_up('all', within=60)", "catch_up_within is 60; it must be a timedelta of 0 or more"),
@@ -249,7 +252,7 @@ BAD = [
     ("every(60, '')(act)", "give one name after the period"),
     ("every(60, at='10:00')", "every(60) with at needs a name after the period, too"),
     ("every(timedelta(days=1))", "every(datetime.timedelta(days=1)) needs a name after the period, too"),
-    ("every(60, 'x\\ny')(act)", "name is 'x\\ny'; it must be non-empty text on one line"),
+    ("every(60, 'x\\ny')(act)", "name is 'x\\ny'; it must be text that is not empty, without line breaks"),
     ("every(60, 'x')", "'x' has no action; use it to decorate a function (name, due)"),
     # the file's own settings
     ("configure(zone='UTC')", "configure has no setting 'zone'"),

@@ -41,6 +41,14 @@ def names(timetable: Timetable) -> list[str]:
     return [event.name for event in timetable.events]
 
 
+def test_a_name_may_have_joined_emoji_and_wide_spaces(load_lines: Load) -> None:
+    given = ["👩\u200d👩\u200d👧 mail", "日次\u3000メール", "10\u00a0Uhr", "می\u200cکنم"]
+
+    timetable = load_lines("\n".join(f"every().day.do(act).named({name!r})" for name in given) + "\n")
+
+    assert names(timetable) == given
+
+
 def test_names_tell_what_is_done_and_when(load_lines: Load) -> None:
     assert names(load_lines(SENDER + "\n".join(UNNAMED) + "\n")) == [
         "act({'a', 'b', 'c', 'd'}) every day",

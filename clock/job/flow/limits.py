@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from clock.errors import JobError, described
 from clock.job.flow.checked_call import CheckedCall
 from clock.job.types import JobClass
+from clock.printable import is_printable
 
 LONGEST_NAME = 200  # characters
 LARGEST = 1_000_000_000
@@ -180,7 +181,7 @@ _NAME = f"a text of 1 to {LONGEST_NAME} characters without control characters"
 
 
 def _is_name(name: object) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and is_printable(name)
 
 
 def check_name(kind: str, name: object, more: str = "") -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from clock.errors import DeclarationError
-from clock.printable import closest
+from clock.printable import closest, is_printable
 from clock.timetable.clock_file.callable_checks import check_called
 from clock.timetable.clock_file.draft import Entry, zone_named
 from clock.timetable.periods import LONGEST_PERIOD
@@ -54,7 +54,7 @@ def _is_bool(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
+    return isinstance(value, str) and bool(value.strip()) and is_printable(value)
 
 
 def _is_length(value: object) -> bool:
@@ -76,7 +76,7 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
 
 #: option -> a check of the value, and the accepted values in words. `at` and `tz` are read elsewhere.
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (_is_name, "non-empty text on one line"),
+    "name": (_is_name, "text that is not empty, without line breaks and other control characters"),
     "was": (_are_names, "the name that the event had before, or a list of all of them, the oldest first"),
     "every": (
         lambda value: isinstance(value, timedelta) and _SECOND <= value <= _YEAR,
