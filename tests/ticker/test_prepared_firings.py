@@ -1,4 +1,5 @@
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,8 @@ from clock import client_middleware
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import ActionMode, Signature, Ticker
+from clock.ticker.firing.prepared_firings import LOOK, PreparedFirings
+from clock.ticker.planning.catch_up import Due
 from clock.timetable import Timetable
 
 SIX = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -72,3 +75,19 @@ def test_a_middleware_that_is_added_later_has_its_say(
     payloads = fire(timetable, redis, fake_clock)
 
     assert [payload.get("marked") for payload in payloads] == [True, True, True]
+
+
+def test_a_clock_that_loses_the_lead_builds_no_further_decisions(
+    declare: Callable[..., Timetable], fake_clock: FakeClock
+) -> None:
+    timetable = declare(
+        f"for n in range({LOOK + 1}):\n    every().day.at('06:00').do(FetchNewsJob, n).named(str(n))\n"
+    )
+    prepared = PreparedFirings(timetable, clock=fake_clock, signature=Signature("web1", "v1"), mode=ActionMode())
+    due = Due(SIX, None, SIX - timedelta(days=1), caught_up=False)
+    to_fire, leads = deque((event, due) for event in timetable.events), iter([True, False])
+
+    made = list(prepared.made(to_fire, [], lambda: next(leads)))
+
+    assert [decision.event for decision in made] == [str(n) for n in range(LOOK)]
+    assert [event.name for event, _ in to_fire] == [str(LOOK)]

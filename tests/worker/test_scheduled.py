@@ -1,3 +1,4 @@
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -5,7 +6,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from clock.store.jobs.delayed import Delayed, Nearer
+from clock.store import keys
+from clock.store.jobs.delayed import Delayed, Nearer, earliest
 from clock.testing import FakeClock
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.patience import PATIENCE_SECONDS
@@ -61,3 +63,15 @@ def test_a_look_at_which_nothing_is_due_sends_three_commands(redis: Redis, fake_
 
     stats: Any = redis.info("commandstats")
     assert {name: stats[name]["calls"] for name in stats if "config" not in name} == {"cmdstat_zrange": 3}
+
+
+def test_the_earliest_job_of_all_sets_counts_and_a_key_of_a_wrong_type_does_not(redis: Redis) -> None:
+    redis.zadd(keys.SCHEDULE, {"a": 30, "b": 40})
+    redis.zadd(keys.RETRY, {"c": 20, "d": 50})
+    redis.set(keys.FREED, "of another program")
+
+    firsts = Delayed(redis).first_due()
+
+    assert firsts == {keys.RETRY: 20, keys.SCHEDULE: 30, keys.FREED: -math.inf}
+    assert earliest(firsts) == 20
+    assert earliest({keys.RETRY: math.inf, keys.FREED: -math.inf}) == math.inf
