@@ -146,7 +146,7 @@ class Data:
         return self._names.get()[1]
 
     def overview(self, patience_seconds: float = 0.0) -> Found:
-        """The summaries of all events that have been read so far. 10,000 events take some seconds."""
+        """The summaries of all events that have been read so far. 10,000 events take a second or two."""
         return self._overview.get(self.sorted_names(), patience_seconds)
 
     def missed(self) -> Mapping[str, int]:

@@ -17,7 +17,7 @@ STRIP = 60  # decisions
 MOST_READ_AGAIN = (
     200  # events that are read for an order by time, of those that may have run since the last reading
 )
-PATIENCE_SECONDS = 1.0  # for the first reading of all events: 10,000 take some seconds
+PATIENCE_SECONDS = 1.0  # for the first reading of all events: 10,000 take a second or two
 NEVER_MS = 2**63
 
 FAILING, MISSED, PAUSED = STATES = ("failing", "missed", "paused")
