@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -172,6 +173,26 @@ def test_a_file_that_cannot_be_run_is_told_with_its_line(write: Write, text: str
         load(path)
 
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("limits = Limit('crm', max=25)", "Limit: unknown argument 'max'; did you mean 'maximum'?"),
+        ("unique = Unique(by='acount')", "unique names the parameter 'acount'; did you mean 'account'?"),
+    ],
+)
+def test_a_wrong_rule_of_a_job_is_named_with_the_line_of_its_module(write: Write, line: str, message: str) -> None:
+    body = f"    {line}\n    def perform(self, account): ..."
+    module = f"from clock import Job, Limit, Unique\n\nclass WrongJob(Job):\n{body}\n"
+    write("wrong_rules_of_a_test.py", module)
+    path = write("lib/clock.py", "import sys\nimport wrong_rules_of_a_test\n")
+
+    with pytest.raises(DeclarationError) as raised:
+        load(path)
+
+    assert re.search(r"lib/clock.py:2: \S*wrong_rules_of_a_test.py:[34]: ", str(raised.value))
+    assert str(raised.value).endswith(message)
 
 
 def test_a_missing_file_and_a_folder_are_configuration_errors(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from clock.timetable.clock_file import draft
 from clock.timetable.clock_file.loading.ending import Ending, EndOfDeclarations, async_passing, is_ending, passing
 from clock.timetable.clock_file.loading.source_file import ASYNC_PASSING, END, IS_ENDING, PASSING, SourceFile
 
+_PACKAGE = Path(__file__).parents[3]
 _MODULE = "__clock_file__"  # as `clock` it would hide this package
 _HELPERS = {END: EndOfDeclarations, IS_ENDING: is_ending, PASSING: passing, ASYNC_PASSING: async_passing}
 
@@ -40,7 +41,8 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
         except (DeclarationError, ConfigurationError):
             raise
         except ClockError as error:
-            raise DeclarationError(f"{_raised_at(error, source.path)}: {error}") from error
+            at = f"{_raised_at(error, source.path)}: {_in_module(error, source.path)}"
+            raise DeclarationError(f"{at}{error}") from error
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # any error of the file is reported in one line
@@ -109,3 +111,17 @@ def _raised_at(error: BaseException, path: Path) -> str:
         if frame.filename == str(path.resolve())
     ]
     return f"{path}:{lines[-1] if lines else 1}"
+
+
+def _in_module(error: ClockError, path: Path) -> str:
+    """The line of another module that `error` came out of, as "jobs/mail.py:5: "; empty: none."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and not Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
+    if not frames or frames[-1].filename == str(path.resolve()):
+        return ""
+    module, here = Path(frames[-1].filename), Path.cwd()
+    shown = module.relative_to(here) if module.is_relative_to(here) else module
+    return f"{shown}:{frames[-1].lineno}: "
