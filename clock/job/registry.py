@@ -79,6 +79,8 @@ def look_at_jobs(*paths: Path) -> None:
 def _import_all(path: Path, root: Path) -> list[str]:
     if not path.exists():
         raise ConfigurationError(f"no jobs folder {path}; {_near(path, root)}")
+    if path.is_file() and path.suffix != ".py":
+        raise ConfigurationError(f"{path} is not a Python file; give a folder of jobs, or a file *.py, with -r")
     path = path.resolve()
     if not path.is_relative_to(root):
         root = path.parent

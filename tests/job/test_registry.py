@@ -55,6 +55,13 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_own_line(
     assert str(error.value) == f"{folder / 'a_job.py'}{told}"
 
 
+def test_a_file_that_does_not_hold_python_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hosts").touch()
+
+    with pytest.raises(ConfigurationError, match=r"hosts is not a Python file; give a folder of jobs"):
+        import_jobs(Path("hosts"), root=tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of jobs with one module, `real_job`."""
