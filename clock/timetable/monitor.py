@@ -52,7 +52,10 @@ def slug_of(name: str) -> str:
 
 
 def _length(name: str, given: Any) -> timedelta:
-    length = parse_period(given)
+    try:
+        length = parse_period(given)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
     if length < timedelta(minutes=1):
         raise ValueError(f"{name} is {given!r}; it must be at least a minute")
     return length

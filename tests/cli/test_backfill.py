@@ -34,6 +34,14 @@ def test_a_dry_run_shows_each_run_in_the_events_zone_and_changes_nothing(clock: 
     assert redis.keys("queue*") == []
 
 
+@pytest.mark.parametrize("rate", ["abc", "nan", "inf"])
+def test_a_rate_that_is_no_number_is_refused_in_plain_words(clock: Command, rate: str) -> None:
+    refused = clock("backfill", "nightly", *PERIOD, "--rate", rate)
+
+    assert refused.exit_code == 2
+    assert f"'{rate}' is not a valid number." in refused.output
+
+
 def test_a_backfill_is_made_once_and_is_in_the_audit_log(clock: Command, redis: Redis) -> None:
     first = clock("backfill", "nightly", *PERIOD).output
     second = json.loads(clock("backfill", "nightly", *PERIOD, "--json").output)

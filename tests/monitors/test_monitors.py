@@ -175,7 +175,7 @@ def test_the_schedule_for_a_provider(declaration: str, schedule: str) -> None:
 
 def test_a_wrong_monitor_is_refused_with_its_line() -> None:
     with pytest.raises(
-        DeclarationError, match=r"clock.py:5: monitor is .*'Not A Slug'.*it must be True, a slug of a-z"
+        DeclarationError, match=r"clock.py:5: .print.*: monitor is .*'Not A Slug'.*it must be True, a slug of a-z"
     ):
         loads("every().day.monitor('Not A Slug').do(print)")
     with pytest.raises(DeclarationError, match=r"grace is .*it must be at least a minute"):

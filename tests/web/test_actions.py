@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -10,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from redis import Redis
 
+from clock import api
+from clock.api.schedules import ScheduleFields
 from clock.inspection.audit import changes
 from clock.rehearsal.fake_clock import FakeClock
 from clock.timetable import load
@@ -146,6 +149,50 @@ def test_a_schedule_is_previewed_stored_changed_and_deleted(ana: Visitor, redis:
     assert "feed" in events
     assert ana.json("/run-time") == []
     assert [(entry.change.who, entry.change.what) for entry in changes(redis, 1)] == [("ana", "delete_schedule")]
+
+
+def _inputs(visitor: Visitor, name: str) -> dict[str, str]:
+    """The inputs of the form of a stored schedule, as a browser sends them."""
+    page = visitor.page("/run-time", edit=name)
+    [form] = re.findall(r'<form class="wide-form".*?</form>', page, re.DOTALL)
+    return {key: unescape(value) for key, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form)}
+
+
+def test_an_edit_in_the_form_keeps_fields_that_the_form_does_not_show(ana: Visitor, redis: Redis) -> None:
+    schedules = api.Schedules(redis=redis)
+    hidden: ScheduleFields = {"monitor": "feed", "catch_up": "all", "overlap": "skip", "jitter": 60}
+    fields: ScheduleFields = {"every": timedelta(days=1), "at": ["06:00", "18:00"], "args": ["due"], **hidden}
+    schedules.put("feed", job="RemindPupilsJob", **fields)
+
+    preview = ana.text("/act/put_schedule", **_inputs(ana, "feed") | {"queue": "slow"})
+    _ask_and_answer(ana, f"/act/put_schedule?{urlencode(_inputs(ana, 'feed') | {'queue': 'slow'})}")
+
+    stored = schedules.get("feed")
+    assert stored
+    assert stored.fields == {
+        "job": "RemindPupilsJob",
+        "args": ["due"],
+        "every": 86400.0,
+        "at": ["06:00", "18:00"],
+        "tz": "UTC",
+        "queue": "slow",
+        **hidden,
+    }
+    assert "starts again" not in preview
+
+
+def test_an_edit_in_the_form_keeps_an_rrule_until_a_cron_replaces_it(ana: Visitor, redis: Redis) -> None:
+    schedules = api.Schedules(redis=redis)
+    schedules.put("feed", job="RemindPupilsJob", args=["due"], rrule="FREQ=DAILY;BYHOUR=6", monitor=True)
+
+    kinds = []
+    for change in ({"queue": "slow"}, {"cron": "0 6 * * *"}):
+        _ask_and_answer(ana, f"/act/put_schedule?{urlencode(_inputs(ana, 'feed') | change)}")
+        stored = schedules.get("feed")
+        assert stored
+        kinds.append([name for name in ("rrule", "cron", "monitor") if name in stored.fields])
+
+    assert kinds == [["rrule", "monitor"], ["cron", "monitor"]]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def read_options(
     check_option(where, "skip_first_run", skip_first_run)
     entry.is_clockworks = True
     take_options(entry, where, others)
-    length = _period(where, period)
+    length = checked_period(where, period)
     times = _times(where, at)
     entry.schedule = f"every {period_words(length)}" + (f" {listed(map(at_words, times))}" if times else "")
     entry.schedule += NOT_AT_FIRST if skip_first_run else ""
@@ -85,13 +85,18 @@ def _trigger(
     return Days(zone, period // DAY, first=first, at_anchor=True, dst=dst)
 
 
-def _period(where: str, value: object) -> timedelta:
+def checked_period(where: str, value: object, written: object = None) -> timedelta:
+    """The period of a timedelta or seconds, which a row has as `written`; None: it is not of a row.
+
+    Raises DeclarationError, which starts with `where`.
+    """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 1 <= value <= LONGEST_PERIOD:
         value = timedelta(seconds=value)
     if not isinstance(value, timedelta) or not _SECOND <= value <= _LONGEST or value % _SECOND:
+        kind = "a timedelta or a number of seconds: whole" if written is None else "a period of whole seconds"
+        shown = value if written is None else written
         raise DeclarationError(
-            f"{where}the period is {value!r}; "
-            "it must be a timedelta or a number of seconds: whole, above 0 and at most a century"
+            f"{where}the period is {shown!r:.80}; it must be {kind}, above 0 and at most a century"
         )
     return value
 

@@ -164,9 +164,12 @@ class Entry:
         try:
             trigger = self.make_trigger(zone, drawn_from, self.adjustments.dst)
             trigger = self.adjustments.around(trigger, zone, name, drawn_from)
-            monitor = monitor_of(self.monitor, name)
         except ValueError as error:
             raise DeclarationError(f"{self.source}: {error}") from None
+        try:
+            monitor = monitor_of(self.monitor, name)
+        except ValueError as error:
+            raise DeclarationError(f"{self.source}: {name!r}: {error}") from None
         return Event(
             name=name,
             schedule=self.schedule,

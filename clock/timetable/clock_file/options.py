@@ -29,11 +29,15 @@ EVENT_OPTIONS = ("tz", "if_", "until", "tags", "was", "monitor", *_PLAIN, *ADJUS
 _SECOND, _YEAR = timedelta(seconds=1), timedelta(days=366)
 
 
-def check_option(where: str, name: str, value: object) -> None:
-    """Check an option's value. Raises DeclarationError: `where`, then the accepted values."""
+def check_option(where: str, name: str, value: object, written: object = None) -> None:
+    """Check an option's value, which the declaration has as `written`; None: as the value itself.
+
+    Raises DeclarationError: `where`, then the accepted values.
+    """
     accepts, wanted = _VALUES.get(name, (_anything, ""))
     if not accepts(value):
-        raise DeclarationError(f"{where}{name} is {value!r:.80}; it must be {wanted}")
+        shown = value if written is None else written
+        raise DeclarationError(f"{where}{name} is {shown!r:.80}; it must be {wanted}")
 
 
 def hint(name: str, known: Iterable[str]) -> str:

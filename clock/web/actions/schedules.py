@@ -11,10 +11,9 @@ from clock.inspection.events.schedules import next_runs
 from clock.timetable.clock_file.zones.zone_names import find_zone
 from clock.web.actions.action import Action, Question, field, went_back
 from clock.web.input.inputs import BadInput, number
+from clock.web.input.schedule_form import INPUTS, as_fields
 from clock.web.page import Page, Visit
 from clock.web.request import Response
-
-FIELDS = ("cron", "every", "at", "tz", "queue")
 
 
 def _ask_put(visit: Visit) -> Question:
@@ -73,7 +72,9 @@ def _schedules(visit: Visit) -> Schedules:
 
 
 def _fields(visit: Visit) -> ScheduleFields:
-    given: dict[str, Any] = {name: text for name in FIELDS if (text := field(visit, name).strip())}
+    stored = _schedules(visit).get(field(visit, "name"))
+    texts = {name: field(visit, name).strip() for name in INPUTS}
+    given: dict[str, Any] = as_fields(texts, stored.fields if stored else {})
     if text := field(visit, "args").strip():
         try:
             given["args"] = json.loads(text)

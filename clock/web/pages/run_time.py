@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from clock.api.schedules import Schedule, Schedules
+from clock.web.input.schedule_form import SHOWN, as_texts
 from clock.web.page import Page, Show, Visit
-
-SHOWN = ("name", "version", "job", "cron", "every", "rrule", "sun", "at", "tz", "args", "queue")
 
 
 def show(visit: Visit) -> Page:
@@ -23,17 +21,13 @@ def show(visit: Visit) -> Page:
         json=lambda: [{"name": one.name, "version": one.version, **one.fields} for one in stored],
         view={
             "stored": [_row(one) for one in stored],
-            "form": _row(edited) if edited else dict.fromkeys(SHOWN, ""),
+            "form": _row(edited) if edited else dict.fromkeys(("name", "version", *SHOWN), ""),
         },
     )
 
 
 def _row(one: Schedule) -> Mapping[str, Any]:
-    fields = one.fields
-    at = fields.get("at", "")
-    args = json.dumps(fields.get("args", []), ensure_ascii=False)
-    texts = {"at": at if isinstance(at, str) else ", ".join(at), "args": args}
-    return {**dict.fromkeys(SHOWN, ""), "name": one.name, "version": one.version, **fields, **texts}
+    return {"name": one.name, "version": one.version, **as_texts(one.fields)}
 
 
 PAGES: Mapping[str, Show] = {"/run-time": show}

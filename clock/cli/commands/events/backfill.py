@@ -9,7 +9,7 @@ import click
 
 from clock.cli.auditing import audit
 from clock.cli.clock_process import release, signature
-from clock.cli.options import answering_settings, file_option, shared_options
+from clock.cli.options import Number, answering_settings, file_option, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.times import span_of
 from clock.cli.timetables import all_events
@@ -33,7 +33,7 @@ from clock.timetable import find_event
     "--to", "end", metavar="WHEN", default="now", show_default=True, help="End, excluded: a time, or 12h, 7d, 4w."
 )
 @click.option("--dry-run", is_flag=True, help="Show the runs, and change nothing.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N runs per second.")
+@click.option("--rate", type=Number(0, min_open=True), metavar="N", help="At most N runs per second.")
 @click.option("--beyond-history", is_flag=True, help="Include runs that are older than the event's history.")
 @file_option
 @json_option

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from clock.cli.opening import opened
-from clock.cli.options import answering_settings, shared_options
+from clock.cli.options import Number, answering_settings, shared_options
 from clock.cli.output import Styled, echo, echo_as_is, echo_json, echo_table, echo_wrapped, json_option
 from clock.cli.timetables import timetable_if_any
 from clock.clocks import from_ms
@@ -38,7 +38,7 @@ _CLEAR = "\x1b[H\x1b[2J"  # moves the cursor to the top and clears the screen
 @click.argument("clock_file", required=False, type=click.Path(path_type=Path))
 @click.option("--watch", is_flag=True, help="Refresh until Ctrl-C.")
 @click.option(
-    "--interval", type=click.FloatRange(min=0.1), default=2.0, show_default=True, help="Seconds between refreshes."
+    "--interval", type=Number(min=0.1), default=2.0, show_default=True, help="Seconds between refreshes."
 )
 @json_option
 @shared_options

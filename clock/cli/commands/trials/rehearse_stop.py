@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from clock.cli.options import answering, config_option
+from clock.cli.options import Number, answering, config_option
 from clock.cli.output import echo, echo_json, json_option
 from clock.cli.trials.scratch import scratch
 from clock.cli.trials.stop_rehearsal import StopRehearsal
@@ -24,11 +24,11 @@ from clock.job.registry import knows, look_at_jobs, lookup, names
 @click.argument("job")
 @click.argument("args", nargs=-1)
 @click.option(
-    "--grace", type=click.FloatRange(0.1), default=30.0, show_default=True, help="Seconds from SIGTERM to SIGKILL."
+    "--grace", type=Number(0.1), default=30.0, show_default=True, help="Seconds from SIGTERM to SIGKILL."
 )
 @click.option(
     "--after",
-    type=click.FloatRange(0.1),
+    type=Number(0.1),
     default=2.0,
     show_default=True,
     help="Seconds from the start to SIGTERM.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from clock.errors import ArgumentsError, DeclarationError
 from clock.timetable.action import DUE_AT, Enqueue
-from clock.timetable.clock_file.clockwork_form import OPTIONS, read_options
+from clock.timetable.clock_file.clockwork_form import OPTIONS, checked_period, read_options
 from clock.timetable.clock_file.draft import Entry
 from clock.timetable.clock_file.options import check_option, take_options
 from clock.timetable.clock_file.written import KINDS, Written
@@ -33,9 +34,10 @@ def entry_of(name: str, values: Mapping[str, Any], source: str) -> Entry:
     [(kind, text)] = given.items()
     try:
         for length in _LENGTHS & options.keys():
-            options[length] = parse_period(options[length])
+            options[length] = _length(where, length, options[length])
         if kind == "every":
-            read_options(entry, parse_period(text), where, **{**options, "at": _times(options)})
+            period = checked_period(where, parse_period(text), text)
+            read_options(entry, period, where, **{**options, "at": _times(options)})
             return entry
     except ValueError as error:
         raise DeclarationError(f"{where}{error}") from None
@@ -55,6 +57,15 @@ def enqueue(job: Any, args: object, where: str) -> Enqueue:
     except ArgumentsError as error:
         raise DeclarationError(f"{where}{error}") from None
     return action
+
+
+def _length(where: str, name: str, written: Any) -> timedelta:
+    try:
+        length = parse_period(written)
+    except ValueError as error:
+        raise DeclarationError(f"{where}{name}: {error}") from None
+    check_option(where, name, length, written)
+    return length
 
 
 def _times(options: Mapping[str, Any]) -> object:
