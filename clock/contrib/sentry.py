@@ -12,9 +12,10 @@ Arguments are sent only if the SDK's `send_default_pii` is True, and never the h
 
 from __future__ import annotations
 
+import inspect
 import os
 from asyncio import CancelledError
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Literal
@@ -45,6 +46,7 @@ HEADERS = "trace_propagation_headers"
 _ORIGIN = "auto.queue.clock"
 _MARK = "_clock_sentry_scopes"  # an attribute of errors: the scopes of their run; None: reported already
 _NO_FAILURE = (Discard, JobCancelled, CancelledError)
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _clock = SystemClock()
 
 
@@ -205,8 +207,7 @@ class _Describe:
     def __init__(self, payload: Mapping[str, object], queue: str, perform: Any) -> None:
         self._payload = payload
         self._queue = queue
-        code = getattr(getattr(perform, "__func__", perform), "__code__", None)
-        self._perform = (code.co_name, code.co_firstlineno, code.co_varnames[: code.co_argcount]) if code else None
+        self._perform = getattr(perform, "__func__", perform)
 
     def __call__(self, event: Any, _hint: Mapping[str, Any]) -> Any:
         may_send = sentry_sdk.get_client().should_send_default_pii()
@@ -221,19 +222,33 @@ class _Describe:
         if may_send:
             about["args"] = shown_args(self._payload)
         event.setdefault("contexts", {})["clock.job"] = about
-        if not may_send:
-            self._hide_arguments(event)
+        if event.get("exception"):
+            self._hide_arguments(event, may_send=may_send)
         return event
 
-    def _hide_arguments(self, event: Mapping[str, Any]) -> None:
-        """Remove the local variables of frames in `clock`, and the arguments of `perform` from its frame."""
-        for one in (event.get("exception") or {}).get("values") or ():
+    def _hide_arguments(self, event: Mapping[str, Any], *, may_send: bool) -> None:
+        """Remove the variables of frames in `clock`, and the hidden arguments from the frame of `perform`."""
+        function = inspect.unwrap(self._perform) if self._perform else None
+        names = list(inspect.signature(self._perform).parameters.values())[1:] if self._perform else []
+        hidden = _hidden(self._payload, names) if may_send else {one.name for one in names}
+        for one in event["exception"].get("values") or ():
             for frame in (one.get("stacktrace") or {}).get("frames") or ():
                 if str(frame.get("module") or "").partition(".")[0] == "clock":
                     frame.pop("vars", None)
-                elif self._perform and frame.get("function") == self._perform[0]:
+                elif frame.get("function") in ("perform", getattr(function, "__name__", "perform")):
                     kept = frame.get("vars") or {}
-                    frame["vars"] = {name: value for name, value in kept.items() if name not in self._perform[2]}
+                    frame["vars"] = {name: value for name, value in kept.items() if name not in hidden}
+
+
+def _hidden(payload: Mapping[str, object], parameters: Sequence[inspect.Parameter]) -> Collection[str]:
+    """The parameters of `perform` whose arguments are never sent; all of them if one of these is in `*args`."""
+    args, shown = payload.get("args"), shown_args(payload)
+    everything = {one.name for one in parameters}
+    if not isinstance(args, list) or not isinstance(shown, list):
+        return everything
+    places = [place for place, (arg, sent) in enumerate(zip(args, shown, strict=True)) if arg != sent]
+    positional = [one.name for one in parameters if one.kind in _POSITIONAL]
+    return {positional[place] for place in places} if max(places, default=-1) < len(positional) else everything
 
 
 def _without_log_events(event: Any, hint: Mapping[str, Any]) -> Any:

@@ -12,7 +12,7 @@ from redis import Redis
 from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.transport import Transport
 
-from clock import Discard, Job, client_middleware, monitors, server_middleware, testing, worker_hooks
+from clock import Discard, Job, client_middleware, job, monitors, server_middleware, testing, worker_hooks
 from clock.api import Schedules
 from clock.contrib.sentry import ClockIntegration, check_in, continue_trace, report_death, store_trace
 from clock.inspection.events.schedules import with_schedules
@@ -47,6 +47,18 @@ class FailWithSecretJob(Job):
     def perform(self, password: str) -> None:
         self.logger.warning("about to fail")
         raise RuntimeError("no such user")
+
+
+class ChargeSecretCardJob(Job):
+    redact = ("card",)
+
+    def perform(self, card: str, amount: int) -> None:
+        raise RuntimeError("the bank is closed")
+
+
+@job(retry=0)
+def charge_all_cards(*cards: str) -> None:
+    raise RuntimeError("the bank is closed")
 
 
 class SayHelloJob(Job):
@@ -196,6 +208,33 @@ def test_all_failures_are_reported_by_option(
 
     assert [error["contexts"]["clock.job"]["retry_count"] for error in sent.errors] == [None, 0]
     assert sent.errors[0]["contexts"]["clock.job"]["args"] == [SECRET]
+
+
+@pytest.mark.filterwarnings("ignore:The send_default_pii option is deprecated")
+def test_arguments_in_redact_are_hidden_even_if_personal_data_may_be_sent(
+    start: Callable[..., Sent], bench: Callable[..., Bench]
+) -> None:
+    sent = start(capture="all", send_default_pii=True)
+    ChargeSecretCardJob.perform_async(SECRET, 4711)
+
+    bench().run_all()
+
+    [error] = sent.errors
+    [*_, frame] = error["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert frame["vars"]["amount"] == "4711"
+    assert SECRET not in str(sent.errors) + str(sent.transactions)
+
+
+def test_arguments_of_a_job_function_are_hidden_too(
+    start: Callable[..., Sent], bench: Callable[..., Bench]
+) -> None:
+    sent = start()
+    charge_all_cards.perform_async(SECRET)
+
+    bench().run_all()
+
+    assert len(sent.errors) == 1
+    assert SECRET not in str(sent.errors) + str(sent.transactions)
 
 
 def test_what_is_no_failure_is_not_reported(start: Callable[..., Sent], bench: Callable[..., Bench]) -> None:
