@@ -32,6 +32,7 @@ _FIXED = {
     "EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu", "CET": "Europe/Berlin",
     "EET": "Europe/Helsinki", "WET": "Europe/Lisbon",
 }  # fmt: skip
+_MISTAKES = (TypeError, NameError, AttributeError, ArithmeticError, SystemExit)  # with any database or environment
 _TIME_NAMES = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 _TIME_MODULES = {"datetime", "date", "time", "dt", "timezone"}
 
@@ -144,7 +145,10 @@ def moved_days(look: Look) -> Iterator[Finding]:
 
 
 def refuses_everything(look: Look) -> Iterator[Finding]:
-    """Events whose condition is never true in a year, or raises. Conditions that read the time are skipped."""
+    """Events whose condition is never true in a year, or has a mistake. Conditions that read the time are skipped.
+
+    Other errors may come from a missing database, file or environment variable, so they are not reported.
+    """
     for event in look.timetable.events:
         if event.condition is None or _asks_the_time(event):
             continue
@@ -153,7 +157,7 @@ def refuses_everything(look: Look) -> Iterator[Finding]:
             yield _warn(
                 "if", event, f"its condition is false at each of its next {count} due instants: it never runs"
             )
-        elif error is not None:
+        elif isinstance(error, _MISTAKES):
             yield _warn("if", event, f"its condition failed at its next due instant: {described(error)}")
 
 

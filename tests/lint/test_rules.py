@@ -236,7 +236,13 @@ def test_a_condition_that_is_never_true_in_a_year_is_warned_of() -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ["lambda due: due.day == 31", "lambda due: open('x', 'w')", "lambda due: time.time() < 0"],
+    [
+        "lambda due: due.day == 31",
+        "lambda due: open('x', 'w')",
+        "lambda due: time.time() < 0",
+        "lambda due: __import__('os').environ['ONLY_IN_PRODUCTION']",
+        "lambda due: next(iter(())) or 'as a driver without its server raises'",
+    ],
 )
 def test_a_condition_that_is_true_once_or_cannot_be_tried_is_fine(condition: str) -> None:
     found = texts("if", f'every().day.at("06:00").if_({condition}).do(print).named("some")')
@@ -245,7 +251,12 @@ def test_a_condition_that_is_true_once_or_cannot_be_tried_is_fine(condition: str
 
 
 @pytest.mark.parametrize(
-    ("condition", "error"), [("1 / 0", "ZeroDivisionError: division by zero"), ("exit(3)", "SystemExit: 3")]
+    ("condition", "error"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("exit(3)", "SystemExit: 3"),
+        ("due.dya == 1", "AttributeError: 'datetime.datetime' object has no attribute 'dya'"),
+    ],
 )
 def test_a_condition_that_raises_is_warned_of(condition: str, error: str) -> None:
     line = f'every().day.at("06:00").if_(lambda due: {condition}).do(print).named("broken")'
