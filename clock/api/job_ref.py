@@ -43,11 +43,12 @@ class JobRef:
     """The job with the id `jid`. Its methods raise StoreUnavailable.
 
     Redis has no index of jobs: each method reads through all places of jobs, in bounded steps, for
-    `within` seconds at most. Each has an awaitable twin, whose name starts with `a`.
+    `within` seconds at most. Each has an awaitable twin, whose name starts with `a`. The jid `""`, which
+    `perform_async` returns for a push that client middleware stopped, is found nowhere.
     """
 
     def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
-        if not (isinstance(jid, str) and jid):
+        if not isinstance(jid, str):
             raise JobError(f"the jid is {jid!r:.60}; it must be a text, as perform_async returns it")
         self.jid = jid
         self._redis = connected(redis)
@@ -61,6 +62,8 @@ class JobRef:
 
         A job that moves on during the search may be missed. Raises SearchIncomplete.
         """
+        if not self.jid:
+            return None
         for held in claimed_jobs(self._redis):
             if held.job.jid == self.jid:
                 return Located("running", held.worker, held.job)
@@ -86,6 +89,8 @@ class JobRef:
         A running job gets `JobCancelled` at its next checkpoint: see `Job.check`. If the search does not find the
         job in time, a worker removes it when it claims it. Raises SearchIncomplete then.
         """
+        if not self.jid:
+            return False
         self._mark(KEPT_SECONDS)
         located = self.locate()
         if located is None:

@@ -31,7 +31,7 @@ class JobResult:
     """The result of the job `jid`, whose class or push has `result_ttl`. Its methods raise StoreUnavailable."""
 
     def __init__(self, jid: str) -> None:
-        if not (isinstance(jid, str) and jid):
+        if not isinstance(jid, str):
             raise JobError(f"JobResult: the jid is {jid!r:.60}; it must be a text, as perform_async returns it")
         self.jid = jid
 
@@ -44,7 +44,7 @@ class JobResult:
         """Wait until the job has ended; what `perform` returned. `timeout` is in seconds, None: no limit.
 
         Raises TimeoutError; JobFailed if the job failed for good, was dropped or cancelled; ResultMissing if the
-        value could not be kept. A job that waits for a retry has not ended.
+        value could not be kept, or client middleware stopped the push. A job that waits for a retry has not ended.
         """
         never, ends_at, wait = threading.Event(), self._ends_at(timeout), FIRST_WAIT
         while not (found := self._read()):
@@ -71,6 +71,8 @@ class JobResult:
         return next(filter(None, (read(place, self.jid) for place in places)), {})
 
     def _ends_at(self, timeout: float | None) -> float:
+        if not self.jid:  # or the caller would wait forever
+            raise ResultMissing("the job has no result: client middleware stopped its push")
         if timeout is None:
             return float("inf")
         seconds = in_seconds(timeout)

@@ -4,8 +4,9 @@ import json
 import pytest
 from redis import Redis
 
-from clock import api
+from clock import JobResult, api
 from clock.clocks import from_ms
+from clock.errors import ResultMissing
 from clock.store.jobs.in_progress import InProgress
 from tests.api.conftest import Payload
 
@@ -77,3 +78,16 @@ def test_the_history_of_a_job_is_told_by_its_payload_and_its_event(redis: Redis,
         (60, "ran", "retry after 12 ms"),
     ]
     assert api.JobRef("nobody").history() == []
+
+
+def test_a_push_that_middleware_stopped_is_found_nowhere_and_cannot_be_cancelled(redis: Redis) -> None:
+    redis.zadd("schedule", {json.dumps({"class": "MailJob", "args": []}): AT})  # its program gives no jid
+    stopped = api.JobRef("", redis=redis)
+
+    assert stopped.locate() is None
+    assert stopped.history() == []
+    assert (stopped.cancel(), api.cancel(""), stopped.run_now()) == (False, False, False)
+    assert redis.keys("*cancel*") == []
+    assert JobResult("").status == "unknown"
+    with pytest.raises(ResultMissing, match="client middleware stopped its push"):
+        JobResult("").get()

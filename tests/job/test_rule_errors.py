@@ -118,7 +118,6 @@ CALLS = {
     "One.set(then='One')": "OneArgumentJob.set: then is 'One'; it must be SomeJob.signature(...)",
     "One.set(then=One.signature())": "OneArgumentJob: perform(account: int) cannot take 0 arguments",
     "JobResult(5)": "JobResult: the jid is 5; it must be a text, as perform_async returns it",
-    "JobResult('')": "JobResult: the jid is ''; it must be a text, as perform_async returns it",
     "JobResult('x').get(timeout='5')": "JobResult: timeout is '5'; it must be seconds, or None",
     "JobResult('x').get(timeout=float('nan'))": "JobResult: timeout is nan; it must be seconds, or None",
     "api.JobRef(5)": "the jid is 5; it must be a text, as perform_async returns it",
