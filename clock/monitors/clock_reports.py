@@ -6,7 +6,8 @@ otherwise the provider would expect it and raise an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from clock.clocks import Clock
 from clock.monitors.providers import Report, State, providers_in, sentry_definition
 from clock.monitors.sender import Senders
 from clock.store.ledger.decision import Decision, DecisionKind
-from clock.timetable import Event, Monitor, Timetable, monitored, schedule_for_monitor
+from clock.timetable import Event, Monitor, SyncedEvents, Timetable, monitored, schedule_for_monitor
 
 MOST_DEFINITIONS = 20_000  # that are kept: rows that are edited again and again must not fill the memory
 _FIRED = (DecisionKind.FIRED, DecisionKind.CAUGHT_UP)
@@ -25,8 +26,35 @@ def senders_of(environ: Mapping[str, str], clock: Clock) -> Senders:
     return Senders(providers_in(environ), clock)
 
 
+class _LastReads:
+    """The events of the last two reads of a source. During a read, the clock still runs those of the read before.
+
+    The thread that reads rows writes it; the ticker reads it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: dict[str, Event] = {}  # guarded by _lock
+        self._before: dict[str, Event] = {}  # guarded by _lock
+
+    def begin(self) -> None:
+        """Start a read: the rows are loaded, and their events follow."""
+        with self._lock:
+            self._before, self._latest = self._latest, {}
+
+    def note(self, event: Event) -> None:
+        """Add an event of the read under way."""
+        with self._lock:
+            self._latest[event.name] = event
+
+    def get(self, name: str) -> Event | None:
+        """The event of that name."""
+        with self._lock:
+            return self._latest.get(name) or self._before.get(name)
+
+
 class MonitoredEvents:
-    """The events of a timetable that have a monitor, with those of rows and schedules as they were read last.
+    """The events of a timetable for reports, including the latest version of rows and run-time schedules.
 
     With `defines`, their monitors and jobs carry their definitions for a listener: Sentry's `monitor_config`. A
     definition compares the due instants of a year, which takes some ms, so it is made once for each schedule.
@@ -36,27 +64,39 @@ class MonitoredEvents:
     def __init__(self, timetable: Timetable, now: datetime, *, defines: bool) -> None:
         self._now = now
         self._defines = defines
-        self._events: dict[str, Event] = {}
         self._definitions: dict[tuple[str, Monitor], Mapping[str, object] | None] = {}
+        self._reads: list[_LastReads] = []
         self.timetable = replace(
             timetable,
-            events=[self._noted(event) for event in timetable.events],
-            synced=[replace(synced, finish=self._noted) for synced in timetable.synced],
+            events=[self._defined(event) for event in timetable.events],
+            synced=[self._followed(synced) for synced in timetable.synced],
         )
 
     def get(self, name: str) -> Event | None:
-        """The event of that name, if it has a monitor."""
-        return self._events.get(name)
+        """The event of that name: of the clock file, or of the last two reads of a source."""
+        found = (read.get(name) for read in self._reads)
+        return self.timetable.by_name.get(name) or next(filter(None, found), None)
 
-    def _noted(self, event: Event) -> Event:
-        if event.monitor is None:
-            self._events.pop(event.name, None)
+    def _followed(self, synced: SyncedEvents) -> SyncedEvents:
+        read = _LastReads()
+        self._reads.append(read)
+
+        def load() -> Iterable[object]:
+            rows = synced.load()
+            read.begin()
+            return rows
+
+        def finish(event: Event) -> Event:
+            found = self._defined(event)
+            read.note(found)
+            return found
+
+        return replace(synced, load=load, finish=finish)
+
+    def _defined(self, event: Event) -> Event:
+        monitor = event.monitor
+        if monitor is None or not self._defines:
             return event
-        found = self._defined(event, event.monitor) if self._defines else event
-        self._events[event.name] = found
-        return found
-
-    def _defined(self, event: Event, monitor: Monitor) -> Event:
         key = event.declaration, monitor
         if key not in self._definitions:
             if len(self._definitions) >= MOST_DEFINITIONS:

@@ -21,9 +21,10 @@ from clock.monitors.job_reports import report_jobs
 from clock.monitors.providers import Healthchecks, Report, Request, providers_in
 from clock.monitors.sender import WAITING, Refused, Sender, Senders, send
 from clock.monitors.sync import sync
-from clock.store.ledger.decision import DecisionKind
+from clock.store.ledger.decision import Decision, DecisionKind
 from clock.testing import FakeClock
 from clock.timetable import Timetable, schedule_for_monitor
+from clock.timetable.row_events import with_rows
 from tests.monitors.fake_providers import FakeProviders
 from tests.patience import eventually
 from tests.worker.conftest import Bench
@@ -50,7 +51,7 @@ class BakeRollsJob(Job):
 
 
 def loads(*lines: str) -> Timetable:
-    head = "from datetime import timedelta\nfrom clock import configure, cron, every\n"
+    head = "from datetime import timedelta\nfrom clock import configure, cron, every, sync_events\n"
     return testing.loads(
         head
         + "from tests.monitors.test_monitors import BakeRollsJob\nconfigure(tz='Europe/Berlin')\n"
@@ -333,3 +334,24 @@ def test_a_listener_that_raises_affects_no_job_and_no_other_listener(
 
     assert [report.slug for report in heard] == ["nightly"]
     assert "A listener of monitors failed" in caplog.text
+
+
+def test_events_of_deleted_rows_are_dropped_and_those_of_the_read_before_are_still_reported() -> None:
+    timetable = loads("sync_events(lambda: rows, every=timedelta(minutes=1), do=BakeRollsJob)", "rows = []")
+    rows: list[dict[str, object]] = timetable.names["rows"]  # type: ignore[assignment]
+    monitored = MonitoredEvents(timetable, START, defines=False)
+
+    def reported(*names: str) -> list[str | None]:
+        """Read the rows, and note a missed run of each of them."""
+        rows[:] = [{"name": name, "cron": "0 6 * * *", "monitor": True} for name in names]
+        with_rows(monitored.timetable)
+        given: list[Report] = []
+        for name in ("bread", "rolls"):
+            clock_reports(monitored, given.append)(Decision(name, "", 0, 1, DecisionKind.MISSED))
+        return [report.event for report in given]
+
+    assert reported("bread") == ["bread"]
+    assert reported("rolls") == ["bread", "rolls"]  # the ticker may still run it
+    assert reported("rolls") == ["rolls"]
+    assert reported() == ["rolls"]
+    assert reported() == []
