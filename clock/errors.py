@@ -163,10 +163,10 @@ class UnreadableTime(ClockError):
 
     exit_code = 2
 
-    def __init__(self, text: str) -> None:
-        super().__init__(
-            f"{text!r} is not a time; write '2026-11-01 01:30', '2026-11-01', 'yesterday' or an ISO 8601 instant"
-        )
+    WANTED = "is not a time; write '2026-11-01 01:30', '2026-11-01', 'yesterday' or an ISO 8601 instant"
+
+    def __init__(self, text: str, problem: str = WANTED) -> None:
+        super().__init__(f"{text!r} {problem}")
 
 
 class SourceFailed(ClockError):
@@ -319,7 +319,7 @@ class JobFailed(JobError):
 
 
 class ResultMissing(JobError):
-    """`JobResult.get`: the job is done, but its result was too large, or not JSON."""
+    """`JobResult.get`: the result was too large, not JSON, or the job was never pushed."""
 
 
 class JobCancelled(BaseException):

@@ -54,7 +54,7 @@ def later(option: str, text: str, now: datetime, zone: tzinfo) -> datetime:
             f"{option} {text!r}: not a time; use '2026-12-01 08:00', 'tomorrow 08:00', or a duration: 2h, 30m"
         ) from None
     except OverflowError:
-        raise ConfigurationError(f"{option} {text!r} is after the year 9999") from None
+        raise ConfigurationError(f"{option} {text!r} is outside the years 1 to 9999") from None
     if instant <= now:
         raise ConfigurationError(f"{option} {text!r} is in the past")
     return instant

@@ -87,9 +87,17 @@ def test_why_tells_of_a_day_on_which_the_declaration_was_first_seen_after_the_ho
     )
 
 
-def test_why_refuses_what_is_no_time(clock: Command) -> None:
-    with pytest.raises(ClockError, match=r"'soon' is not a time; write '2026-11-01 01:30'"):
-        clock("why", "nightly", "soon")
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("soon", "is not a time; write '2026-11-01 01:30'"),
+        ("0001-01-01", "is outside the years 2 to 9998"),
+        ("9999-12-31 23:59", "is outside the years 2 to 9998"),
+    ],
+)
+def test_why_refuses_what_is_no_time(clock: Command, text: str, problem: str) -> None:
+    with pytest.raises(ClockError, match=f"'{text}' {problem}"):
+        clock("why", "nightly", text)
 
 
 def test_history_tells_the_records_oldest_first_and_as_json(clock: Command, ledger: RedisLedger) -> None:
@@ -171,6 +179,7 @@ def test_the_whole_clock_is_paused_until_an_instant(clock: Command, redis: Redis
         (["nightly", "--until", "soon"], "--until 'soon': not a time; use"),
         (["nightly", "--until", "yesterday"], "--until 'yesterday' is in the past"),
         (["nightly", "--until", "2020-01-01"], "--until '2020-01-01' is in the past"),
+        (["nightly", "--until", "0001-01-01T00:00+14:00"], "is outside the years 1 to 9999"),
         (["nope"], "no event is named 'nope'"),
     ],
 )

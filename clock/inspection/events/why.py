@@ -38,12 +38,14 @@ def periods_of(text: str, zone: tzinfo) -> list[AskedPeriod]:
     """
     try:
         return _periods(text, datetime.fromisoformat(text.strip()), zone)
-    except (ValueError, OverflowError):  # instants of the first and the last year may leave the calendar
+    except ValueError:
         raise UnreadableTime(text) from None
+    except OverflowError:
+        raise UnreadableTime(text, f"is outside the years {MINYEAR + 1} to {MAXYEAR - 1}") from None
 
 
 def _periods(text: str, found: datetime, zone: tzinfo) -> list[AskedPeriod]:
-    if not MINYEAR < found.year < MAXYEAR:
+    if not MINYEAR < found.year < MAXYEAR:  # instants of the first and the last year may leave the calendar
         raise OverflowError
     length = (timedelta(days=1), timedelta(minutes=1), SECOND)[min(text.count(":"), 2)]
     if found.tzinfo is not None:
