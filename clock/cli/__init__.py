@@ -1,3 +1,3 @@
-from clock.cli.app import main, only_looks
+from clock.cli.app import main, starts_process
 
-__all__ = ["main", "only_looks"]
+__all__ = ["main", "starts_process"]

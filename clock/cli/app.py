@@ -107,15 +107,15 @@ SECTIONS: dict[str, dict[str, Listed]] = {
 _STARTING = ("run", "worker", "daemon")  # their processes import the jobs to run them
 
 
-def only_looks(words: Sequence[str]) -> bool:
-    """Whether a command line starts no clock and no worker in this process.
+def starts_process(words: Sequence[str]) -> bool:
+    """Whether a command line runs a clock or a worker, or is unknown.
 
-    Then the jobs that modules push while they are imported must be dropped.
+    For all other commands, the jobs that modules push while they are imported must be dropped.
     """
     if {"-h", "--help", "--version"} & set(words) or list(words[:2]) in (["daemon", "stop"], ["daemon", "status"]):
-        return True
+        return False
     first = words[0] if words else "run"
-    return first not in _STARTING and any(first in section for section in SECTIONS.values())
+    return first in _STARTING or not any(first in section for section in SECTIONS.values())
 
 
 @click.group(

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser, handle_default_options
 
-from clock.cli import main, only_looks, program
+from clock.cli import main, program, starts_process
 from clock.django.discovery import import_jobs_of_applications
 from clock.errors import ClockError
 from clock.store.ledger.held_pushes import dropping
@@ -60,7 +60,7 @@ def run(words: Sequence[str], manage: str) -> None:
     sys.argv = [manage, *words]
     if "--reload" not in words:
         try:
-            with dropping() if only_looks(words) else nullcontext():
+            with nullcontext() if starts_process(words) else dropping():
                 import_jobs_of_applications()
         except ClockError as error:
             sys.exit(f"clock: {error}")
