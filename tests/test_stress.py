@@ -46,7 +46,7 @@ def in_threads(*calls: Callable[[], object]) -> None:
 
     def run(call: Callable[[], object]) -> None:
         try:
-            together.wait(60)
+            together.wait(PATIENCE_SECONDS)
             call()
         except BaseException as error:  # noqa: BLE001  # it is raised in the test's thread
             failed.append(error)
@@ -55,14 +55,14 @@ def in_threads(*calls: Callable[[], object]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE_SECONDS)
     assert not failed
     assert not any(thread.is_alive() for thread in threads), "a thread waits for ever"
 
 
 def until_empty(handoff: Handoff) -> None:
     """Spin until the threads have taken all jobs: with a pause, a wake-up that is lost would not show."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while len(handoff):
         assert time.monotonic() < deadline, "a job waits, and all threads rest"
 
@@ -108,7 +108,7 @@ def test_no_run_is_missing_in_the_metrics(redis: Redis) -> None:
     flusher.start()
     in_threads(*[note] * THREADS)
     done.set()
-    flusher.join(60)
+    flusher.join(PATIENCE_SECONDS)
     metrics.flush(redis, now)
 
     minutes = [key for key in redis.keys("j|*") if redis.type(key) == b"hash"]
