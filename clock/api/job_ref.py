@@ -44,7 +44,7 @@ class JobRef:
 
     Redis has no index of jobs: each method reads through all places of jobs, in bounded steps, for
     `within` seconds at most. Each has an awaitable twin, whose name starts with `a`. The jid `""`, which
-    `perform_async` returns for a push that client middleware stopped, is found nowhere.
+    `perform_async` returns for a push that client middleware stopped, is never found.
     """
 
     def __init__(self, jid: str, *, redis: Redis | None = None, within: float = WITHIN_SECONDS) -> None:
