@@ -5,7 +5,7 @@ import doctest
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
@@ -132,9 +132,27 @@ def test_the_examples_of_the_guide_to_encryption_run(
     assert opened == [(7, "1")]
 
 
+class _ActiveUsers(list[SimpleNamespace]):
+    """A queryset as far as it is used: users in the order of their keys, which `async for` reads."""
+
+    def order_by(self, _name: str) -> "_ActiveUsers":
+        return self
+
+    def __getitem__(self, part: Any) -> Any:
+        return _ActiveUsers(super().__getitem__(part))
+
+    async def __aiter__(self) -> AsyncIterator[SimpleNamespace]:
+        for user in self:
+            yield user
+
+
 def test_the_examples_of_the_guide_to_iteration_run(guide: Callable[..., ModuleType], redis: Redis) -> None:
     users = {1: "Ada", 2: "Bob", 3: "Cy"}
     normalized: list[str] = []
+    classified: list[str] = []
+
+    async def classify(name: str) -> None:
+        classified.append(name)
 
     examples = guide(
         "iteration",
@@ -142,13 +160,15 @@ def test_the_examples_of_the_guide_to_iteration_run(guide: Callable[..., ModuleT
         normalize=normalized.append,
         number_of_users=lambda shard: len(users),
         subscriber_ids=lambda: [7, 8],
-        active_users=list,
-        classify=len,
+        active_users=lambda: _ActiveUsers(SimpleNamespace(pk=key, name=name) for key, name in users.items()),
+        classify=classify,
     )
 
     assert [row["class"] for row in waiting(redis, "default")] == ["BackfillUsersJob", "SendDigestJob"]
     examples.BackfillUsersJob.perform_inline(3)
     assert normalized == ["Ada", "Bob", "Cy"]
+    examples.ClassifyUsersJob.perform_inline()
+    assert classified == ["Ada", "Bob", "Cy"]
     examples.SendDigestJob.perform_inline()
     assert [row["args"] for row in waiting(redis, "default")[2:]] == [[7], [8]]
 
