@@ -93,8 +93,12 @@ class Enqueue:
     _prepared: PreparedPush | None = field(init=False, repr=False, compare=False, default=None)
 
     def __str__(self) -> str:
+        return self.words(self.args)
+
+    def words(self, args: Sequence[object]) -> str:
+        """The job in words, with `args` instead of its arguments."""
         name = self.job.wire_name if isinstance(self.job, type) else str(self.job)
-        return called(self.shown or name, self.args, {})
+        return called(self.shown or name, args, {})
 
     def check(self) -> None:
         """Check the arguments, and prepare the push. Raises ArgumentsError."""

@@ -15,12 +15,13 @@ from clock.timetable.triggers.until import until_words
 CRON = "cron "  # the start of a schedule in words, if it is a cron expression
 
 
-def explain(event: Event, now: datetime | None = None, *, anchor: datetime | None = None) -> str:
+def explain(event: Event, now: datetime | None = None, *, action: str = "", anchor: datetime | None = None) -> str:
     """The event in a sentence; with `now`, the sentence ends with the next due instant in the event's zone.
 
-    `anchor` is when the event was first seen. Without it, a due instant that depends on it is left out.
+    `action` is its action in words, if not in those of the declaration. `anchor` is when the event was first seen.
+    Without it, a due instant that depends on it is left out.
     """
-    clauses = [f"{_when(event)}: {event.action}", *_how(event)]
+    clauses = [f"{_when(event)}: {action or event.action}", *_how(event)]
     if now is not None:
         clauses += _next(event, now, [anchor] if anchor else [now - earlier for earlier in _EARLIER])
     text = ", ".join(clauses)

@@ -22,9 +22,10 @@ Permission = Literal["pause", "fire", "retry", "delete", "quiet", "schedule"]
 class Access:
     """The permissions of a user. `user` is the name that the audit log shows.
 
-    `see_arguments`: jobs' arguments and payloads. `pause`: pause and resume events and queues, set limits.
-    `fire`: run an event now. `retry`: enqueue jobs that wait, again or earlier. `delete`: delete jobs and queues,
-    bury jobs. `quiet`: quiet and stop workers. `schedule`: create, change and delete schedules at run time.
+    `see_arguments`: arguments of jobs, events and schedules, and payloads. `pause`: pause and resume events and
+    queues, set limits. `fire`: run an event now. `retry`: enqueue jobs that wait, again or earlier. `delete`:
+    delete jobs and queues, bury jobs. `quiet`: quiet and stop workers. `schedule`: create, change and delete
+    schedules at run time.
     """
 
     user: str

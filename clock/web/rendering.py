@@ -13,7 +13,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from clock.clocks import from_ms
 from clock.printable import duration
-from clock.timetable.explanation import explain
 from clock.web import formatting as shown
 from clock.web.charts.bars import distribution, grid, sparkline, throughput
 from clock.web.charts.charts import dots
@@ -56,7 +55,6 @@ def environment() -> Environment:
         "late_dots": late_dots,
         "lateness_chart": lateness_chart,
         "elsewhere": shown.elsewhere,
-        "explain": explain,
         "forecast_chart": forecast_chart,
         "from_ms": from_ms,
         "from_now": shown.from_now,

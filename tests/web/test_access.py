@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from html import unescape
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from clock.web import LOCAL_HOSTS, Access, Request, basic, local
+from clock import api
+from clock.rehearsal.fake_clock import FakeClock
+from clock.store.ledger import schedules
+from clock.timetable import load
+from clock.web import LOCAL_HOSTS, Access, Dashboard, Request, Source, basic, local
 from clock.web.actions import ACTIONS
 from clock.web.pages import PAGES
-from tests.web.conftest import SAME_SITE, Visitor
+from tests.web.conftest import NOW, SAME_SITE, Visitor
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 GUARDED = sorted(name for name, action in ACTIONS.items() if action.permission)
@@ -95,35 +102,98 @@ def test_a_reader_sees_no_buttons_for_what_is_not_allowed(visit: Callable[..., V
     assert "/act/" not in page
 
 
-def test_a_viewer_without_that_permission_sees_no_arguments(visit: Callable[..., Visitor], redis: Redis) -> None:
+HIDDEN = "hunter2"  # an argument that the job class hides
+OPEN = "swordfish"  # an argument that only the permission hides
+NAMES = ("charge", "monitored", "remind", "call", "partial", "lambda")
+SECRETS = f"""
+from functools import partial
+from clock import every
+from tests.web.month_jobs import ChargeBuyerJob, RemindPupilsJob
+every().day.at("06:00").do(ChargeBuyerJob, "o7", {HIDDEN!r}, 9).named("charge")
+every().day.at("07:00").do(ChargeBuyerJob.set(queue="b"), "o7", {HIDDEN!r}, 9).monitor("m").named("monitored")
+every().day.at("08:00").do(RemindPupilsJob, {OPEN!r}).named("remind")
+every().day.at("09:00").do(print, {OPEN!r}).named("call")
+every().day.at("10:00").do(partial(print, {OPEN!r})).named("partial")
+every().day.at("11:00").do(lambda: print({OPEN!r})).named("lambda")
+"""
+QUERIES: Mapping[str, Sequence[Mapping[str, str]]] = {
+    "/event": [{"name": name} for name in (*NAMES, "feed")],
+    "/why": [{"name": name, "at": "2026-03-30"} for name in (*NAMES, "feed")],
+    "/run-time": [{}, {"edit": "feed"}, {"edit": "foreign"}],
+    "/go": [{"q": "e"}],
+    "/queue": [{"name": "default"}],
+    "/job": [{"jid": "abc", "in": "queue:default", "at": ":0:4"}],
+    "/act/fire": [{"event": name} for name in (*NAMES, "feed")],
+    "/act/put_schedule": [{"name": "feed", "job": "ChargeBuyerJob", "cron": "0 7 * * *"}],
+}
+
+
+@pytest.fixture
+def secrets(redis: Redis, tmp_path: Path) -> Source:
+    """Jobs, events and schedules at run time with secret arguments."""
     redis.sadd("queues", "default")
-    redis.lpush("queue:default", '{"class":"PayJob","jid":"abc","args":["4242 4242"]}')
-    reader = visit(Access("reader", see_arguments=False))
-
-    shown = [
-        reader.page("/queue", name="default"),
-        reader.page("/job", jid="abc", **{"in": "queue:default", "at": ":0:4"}),
-        str(reader.json("/queue", name="default")),
-        str(reader.json("/job", jid="abc", **{"in": "queue:default", "at": ":0:4"})),
-    ]
-
-    assert all("PayJob" in page for page in shown)
-    assert not any("4242" in page for page in shown)
+    job = {"class": "ChargeBuyerJob", "jid": "abc", "args": ["o7", HIDDEN, 9], "redact": [1, "card"]}
+    redis.lpush("queue:default", json.dumps(job))
+    for place in ("retry", "schedule", "dead"):
+        redis.zadd(place, {json.dumps({**job, "queue": "default", "retry": True}): 9})
+    for name, job_class in (("feed", "ChargeBuyerJob"), ("foreign", "JobOfAnotherProgram")):
+        stored = {"job": job_class, "args": ["o7", HIDDEN, 9]}
+        schedules.put(redis, name, {"cron": "0 6 * * *", "tz": "UTC"}, stored, None)
+    file = tmp_path / "secrets.py"
+    file.write_text(SECRETS)
+    return Source(redis, load(file, root=Path.cwd()), FakeClock(NOW))
 
 
-def test_hidden_arguments_never_leave_the_server(ana: Visitor, redis: Redis) -> None:
-    redis.sadd("queues", "default")
-    redis.lpush("queue:default", '{"class":"PayJob","jid":"abc","args":["4242 4242"],"redact":[0]}')
+def _shown(secrets: Source, access: Access) -> Mapping[str, str]:
+    """All pages and the questions that show an action: each with its query, as HTML and as JSON."""
+    visitor = Visitor(Dashboard(secrets, access=lambda request: access), access)
+    asked = [(path, query) for path in (*PAGES, *QUERIES) for query in QUERIES.get(path, [{}])]
+    return {
+        f"{path} {query}": f"{visitor.page(path, **query)}{visitor.json(path, **query)}" for path, query in asked
+    }
 
-    shown = [
-        ana.page("/queue", name="default"),
-        str(ana.json("/queue", name="default")),
-        ana.page("/job", jid="abc", **{"in": "queue:default", "at": ":0:4"}),
-        str(ana.json("/job", jid="abc", **{"in": "queue:default", "at": ":0:4"})),
-    ]
 
-    assert all("[hidden]" in page for page in shown)
-    assert not any("4242" in page for page in shown)
+def test_a_viewer_without_that_permission_sees_no_arguments(secrets: Source) -> None:
+    shown = _shown(secrets, Access("bea", see_arguments=False, fire=True, schedule=True))
+
+    assert [page for page, text in shown.items() if HIDDEN in text or OPEN in text] == []
+    assert "ChargeBuyerJob" in shown["/act/fire {'event': 'charge'}"]
+    assert "print" in shown["/act/fire {'event': 'partial'}"]
+
+
+@pytest.mark.parametrize("path", ["/queue", "/dead", "/act/delete_jobs"])
+def test_a_viewer_without_that_permission_cannot_search_in_arguments(secrets: Source, path: str) -> None:
+    access = Access("bea", see_arguments=False, delete=True)
+    bea = Visitor(Dashboard(secrets, access=lambda request: access), access)
+
+    found = bea.get(path, name="default", args="o7", **{"in": "dead"})
+
+    assert (found.status, "so you cannot search in them" in found.body.decode()) == (403, True)
+
+
+def test_arguments_that_a_job_class_hides_never_leave_the_server(secrets: Source) -> None:
+    shown = _shown(secrets, Access.everything("ana"))
+
+    assert [page for page, text in shown.items() if HIDDEN in text] == []
+    assert "ChargeBuyerJob('o7', '[hidden]', 9)" in unescape(shown["/event {'name': 'charge'}"])
+    assert OPEN in shown["/act/fire {'event': 'call'}"]
+
+
+@pytest.mark.parametrize("access", [Access.everything("ana"), Access("bea", see_arguments=False, schedule=True)])
+def test_a_form_that_hides_the_arguments_of_a_schedule_keeps_them(secrets: Source, access: Access) -> None:
+    visitor = Visitor(Dashboard(secrets, access=lambda request: access), access)
+    before = api.Schedules(redis=secrets.redis).get("feed")
+    assert before
+    form = {"name": "feed", "job": "ChargeBuyerJob", "tz": "UTC", "version": before.version}
+
+    moved = visitor.get("/act/put_schedule", **form | {"job": "RemindPupilsJob", "cron": "0 6 * * *"})
+    saved = visitor.post("/act/put_schedule", **form, cron="0 7 * * *")
+
+    after = api.Schedules(redis=secrets.redis).get("feed")
+    assert after
+    assert (saved.status, after.fields) == (303, {**before.fields, "cron": "0 7 * * *"})
+    assert moved.status == 400
+    assert "so another job cannot get them" in moved.body.decode()
 
 
 @pytest.mark.parametrize(

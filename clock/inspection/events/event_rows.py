@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from clock.clocks import from_ms, to_ms
+from clock.inspection.events.shown_actions import shown_action
 from clock.store import Redis
 from clock.store.ledger import event_rows, history
 from clock.store.ledger.entry import Entry
@@ -90,16 +91,24 @@ class EventRow:
         """Its trouble: `failing`, `missed` (the latest decision), or an empty text."""
         return trouble_of(self.last, self.outcome)
 
-    def as_json(self) -> dict[str, object]:
-        """For programs: the fields of `clock list --json`, and more."""
+    def action(self, *, see_arguments: bool = True) -> str:
+        """The action in words, without hidden arguments; empty without a declaration."""
+        return shown_action(self.event.action, see_arguments=see_arguments) if self.event else ""
+
+    def explained(self, *, see_arguments: bool = True) -> str:
+        """The event in a sentence, without hidden arguments; empty without a declaration."""
+        return explain(self.event, action=self.action(see_arguments=see_arguments)) if self.event else ""
+
+    def as_json(self, *, see_arguments: bool = True) -> dict[str, object]:
+        """For programs: the fields of `clock list --json`, and more; without hidden arguments."""
         event = self.event
         return {
             "name": self.name,
             "schedule": self.declaration,
             "zone": str(self.zone),
-            "action": str(event.action) if event else None,
+            "action": self.action(see_arguments=see_arguments) or None,
             "description": event.description if event else None,
-            "explained": explain(event) if event else None,
+            "explained": self.explained(see_arguments=see_arguments) or None,
             "tags": sorted(map(str, event.tags)) if event else [],
             "source": event.source if event else None,
             "next_due": self.next_due.isoformat() if self.next_due else None,

@@ -46,7 +46,7 @@ def _place(visit: Visit) -> SetName:
 
 
 def _wanted(visit: Visit) -> JobFilter:
-    return filter_of(lambda name: field(visit, name))
+    return filter_of(visit, lambda name: field(visit, name))
 
 
 def _ask(name: str) -> Callable[[Visit], Question]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from clock.api import Events
 from clock.errors import UnknownEvent
 from clock.inspection.events.repairs import ALL_EVENTS, pause_event, resume_event
+from clock.inspection.events.shown_actions import shown_action
 from clock.web.actions.action import Action, Input, Question, change, done, field, fields
 from clock.web.input.inputs import BadInput, choice, instant, limited
 from clock.web.page import Page, Visit
@@ -105,8 +106,9 @@ def _ask_fire(visit: Visit) -> Question:
     event = visit.data.declared.get(name)
     if event is None:
         raise BadInput(t("fire.not_here", name=name), 409)
-    text = t("fire.pushes", action=event.action) if event.enqueues else t("fire.runs", action=event.action)
-    return Question(t("fire.title", name=name), text, t("fire.button"))
+    action = shown_action(event.action, see_arguments=visit.access.see_arguments)
+    text = "fire.pushes" if event.enqueues else "fire.runs"
+    return Question(t("fire.title", name=name), t(text, action=action), t("fire.button"))
 
 
 def _fire(visit: Visit) -> Response | Page:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from clock.api.schedules import ScheduleChange, ScheduleFields, Schedules
 from clock.inspection.events.schedules import next_runs
+from clock.inspection.events.shown_actions import hides_arguments
 from clock.timetable.clock_file.zones.zone_names import find_zone
 from clock.web.actions.action import Action, Question, field, went_back
 from clock.web.input.inputs import BadInput, number
@@ -30,7 +31,7 @@ def _ask_put(visit: Visit) -> Question:
         title=t("run_time.put_title", name=name),
         text=t("run_time.put_text", restarts=restarts),
         button=t("run_time.put"),
-        names=[*_differences(visit, change), *(runs or [t("run_time.never")])],
+        names=[*_differences(visit, job, change), *(runs or [t("run_time.never")])],
     )
 
 
@@ -72,25 +73,45 @@ def _schedules(visit: Visit) -> Schedules:
 
 
 def _fields(visit: Visit) -> ScheduleFields:
-    stored = _schedules(visit).get(field(visit, "name"))
+    found = _schedules(visit).get(field(visit, "name"))
+    stored = found.fields if found else {}
     texts = {name: field(visit, name).strip() for name in INPUTS}
-    given: dict[str, Any] = as_fields(texts, stored.fields if stored else {})
-    if text := field(visit, "args").strip():
-        try:
-            given["args"] = json.loads(text)
-        except ValueError:
-            given["args"] = None
-        if not isinstance(given["args"], list):
-            raise BadInput(visit.texts("run_time.bad_args", text=text))
-    return cast("ScheduleFields", given)
+    return cast("ScheduleFields", {**as_fields(texts, stored), **_args(visit, stored)})
 
 
-def _differences(visit: Visit, change: ScheduleChange) -> list[str]:
+def _args(visit: Visit, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The arguments that the form has, or those that are stored if the form hides them. Raises BadInput."""
+    text = field(visit, "args").strip()
+    if text:
+        return {"args": _parsed(visit, text)}
+    if not hides_arguments(stored, see_arguments=visit.access.see_arguments):
+        return {}
+    name, job = field(visit, "name"), field(visit, "job")
+    if job != stored.get("job"):  # whose class may show them
+        raise BadInput(visit.texts("run_time.hidden_args_of_another_job", name=name, job=job))
+    return {"args": stored["args"]}
+
+
+def _parsed(visit: Visit, text: str) -> list[Any]:
+    try:
+        args = json.loads(text)
+    except ValueError:
+        args = None
+    if not isinstance(args, list):
+        raise BadInput(visit.texts("run_time.bad_args", text=text))
+    return args
+
+
+def _differences(visit: Visit, job: str, change: ScheduleChange) -> list[str]:
+    before, after = _shown(visit, job, change.before), _shown(visit, job, change.after)
     none = visit.texts("run_time.none")
-    return [
-        f"{name}: {change.before.get(name, none)} → {change.after.get(name, none)}"
-        for name in {**change.before, **change.after}
-    ]
+    return [f"{name}: {before.get(name, none)} → {after.get(name, none)}" for name in {**before, **after}]
+
+
+def _shown(visit: Visit, job: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields that change; words replace hidden arguments."""
+    is_hidden = hides_arguments({"job": job, **fields}, see_arguments=visit.access.see_arguments)
+    return {**fields, "args": visit.texts("run_time.hidden")} if is_hidden else fields
 
 
 SCHEDULES: Mapping[str, Action] = {

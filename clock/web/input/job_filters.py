@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from clock.inspection import JobFilter, SetName
 from clock.inspection.jobs.pages import cursor_of
-from clock.web.input.inputs import instant
+from clock.web.input.inputs import BadInput, instant
+from clock.web.page import Visit
 
 #: set -> its entry in the menu
 SECTIONS: Mapping[SetName, str] = {"schedule": "scheduled", "retry": "retries", "dead": "dead"}
@@ -24,8 +25,13 @@ def set_named(name: str) -> SetName | None:
     return next((where for where in SECTIONS if where == name), None)
 
 
-def filter_of(field: Callable[[str], str]) -> JobFilter:
-    """The jobs that fields of a query or a form ask for. Raises BadInput."""
+def filter_of(visit: Visit, field: Callable[[str], str]) -> JobFilter:
+    """The jobs that fields of a query or a form ask for. Raises BadInput.
+
+    A search in arguments reveals them, so it needs the permission to see them.
+    """
+    if field("args").strip() and not visit.access.see_arguments:
+        raise BadInput(visit.texts("search.hidden_args"), 403)
     jid, job_class = field("jid").strip(), field("class").strip()
     before = instant("before", field("before"))
     is_pattern = "*" in job_class or "?" in job_class

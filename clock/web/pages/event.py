@@ -34,7 +34,7 @@ def show(visit: Visit) -> Page:
         title=row.name,
         section="schedules",
         json=lambda: {
-            **row.as_json(),
+            **row.as_json(see_arguments=visit.access.see_arguments),
             "history": history,
             "upcoming": [due.isoformat() for due in upcoming],
             "hazards": [one.text for one in visit.data.hazards(row.event, visit.now)] if row.event else [],

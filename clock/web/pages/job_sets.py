@@ -31,7 +31,7 @@ def show_dead(visit: Visit) -> Page:
 
 
 def _show(visit: Visit, where: SetName) -> Page:
-    wanted, cursor = filter_of(visit.request.get), cursor_in(visit.request.get("cursor"))
+    wanted, cursor = filter_of(visit, visit.request.get), cursor_in(visit.request.get("cursor"))
     found = set_place(visit.data.redis, where).page(
         wanted,
         now=seconds(visit.now),

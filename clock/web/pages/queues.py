@@ -41,7 +41,7 @@ def show_one(visit: Visit) -> Page:
     view = next((view for view in visit.data.status().queues if view.name == name), None)
     if view is None:
         raise NotFound(visit.texts("queue.missing", name=name))
-    wanted = filter_of(visit.request.get)
+    wanted = filter_of(visit, visit.request.get)
     cursor = cursor_in(visit.request.get("cursor"))
     place = queue_place(visit.data.redis, name)
     found = place.page(wanted, now=seconds(visit.now), cursor=cursor, limit=JOBS_ON_A_PAGE, scan=SEARCHED)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clock.api.schedules import Schedule, Schedules
+from clock.inspection.events.shown_actions import hides_arguments, shown_fields
 from clock.web.input.schedule_form import SHOWN, as_texts
 from clock.web.page import Page, Show, Visit
 
@@ -18,16 +19,32 @@ def show(visit: Visit) -> Page:
         template="run_time",
         title=visit.texts("run_time.title"),
         section="schedules",
-        json=lambda: [{"name": one.name, "version": one.version, **one.fields} for one in stored],
+        json=lambda: [_as_json(visit, one) for one in stored],
         view={
-            "stored": [_row(one) for one in stored],
-            "form": _row(edited) if edited else dict.fromkeys(("name", "version", *SHOWN), ""),
+            "stored": [_row(visit, one) for one in stored],
+            "form": _form(visit, edited) if edited else dict.fromkeys(("name", "version", *SHOWN), ""),
+            "hides_arguments": edited is not None and _hides(visit, edited),
         },
     )
 
 
-def _row(one: Schedule) -> Mapping[str, Any]:
-    return {"name": one.name, "version": one.version, **as_texts(one.fields)}
+def _as_json(visit: Visit, one: Schedule) -> Mapping[str, Any]:
+    shown = shown_fields(one.fields, see_arguments=visit.access.see_arguments)
+    return {"name": one.name, "version": one.version, **shown}
+
+
+def _row(visit: Visit, one: Schedule) -> Mapping[str, Any]:
+    shown = shown_fields(one.fields, see_arguments=visit.access.see_arguments)
+    return {"name": one.name, "version": one.version, **as_texts(shown)}
+
+
+def _form(visit: Visit, one: Schedule) -> Mapping[str, Any]:
+    """The row, without arguments if a part of them is hidden: an empty text keeps those that are stored."""
+    return {**_row(visit, one), **({"args": ""} if _hides(visit, one) else {})}
+
+
+def _hides(visit: Visit, one: Schedule) -> bool:
+    return hides_arguments(one.fields, see_arguments=visit.access.see_arguments)
 
 
 PAGES: Mapping[str, Show] = {"/run-time": show}

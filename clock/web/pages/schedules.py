@@ -68,7 +68,7 @@ def show(visit: Visit) -> Page:
         template="schedules",
         title=visit.texts("schedules.title"),
         section="schedules",
-        json=lambda: [row.as_json() for row in rows],
+        json=lambda: [row.as_json(see_arguments=visit.access.see_arguments) for row in rows],
         view={
             "rows": rows,
             "first": first,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_page, echo_wrapped, json_option
 from clock.cli.timetables import load_timetable
 from clock.clocks import SystemClock
-from clock.timetable import Timetable, explanation
+from clock.inspection.events.shown_actions import shown_action
+from clock.timetable import Event, Timetable, explanation
 
 
 @click.command()
@@ -29,13 +31,13 @@ def explain(markdown: bool, as_json: bool, **options: Any) -> None:
     timetable = load_timetable(config)
     now = SystemClock().now().replace(microsecond=0)
     if as_json:
-        echo_json({event.name: explanation.explain(event, now) for event in timetable.events})
+        echo_json({event.name: _explained(event, now) for event in timetable.events})
     elif markdown:
         echo_page(_page(timetable, config.clock_file))
     else:
         for event in timetable.events:
             echo(event.name, bold=True)
-            echo_wrapped(explanation.explain(event, now), first="  ", indent="  ")
+            echo_wrapped(_explained(event, now), first="  ", indent="  ")
 
 
 def _page(timetable: Timetable, path: Path) -> str:
@@ -46,8 +48,12 @@ def _page(timetable: Timetable, path: Path) -> str:
         "",
     ]
     for event in timetable.events:
-        lines += [f"- **{_escaped(event.name)}**: {_escaped(explanation.explain(event))}"]
+        lines += [f"- **{_escaped(event.name)}**: {_escaped(_explained(event))}"]
     return "\n".join(lines) + "\n"
+
+
+def _explained(event: Event, now: datetime | None = None) -> str:
+    return explanation.explain(event, now, action=shown_action(event.action))
 
 
 def _escaped(text: str) -> str:

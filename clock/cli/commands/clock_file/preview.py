@@ -22,6 +22,7 @@ from clock.clocks import SystemClock
 from clock.config import load_config
 from clock.errors import ConfigurationError
 from clock.inspection.events.schedules import with_stored_events
+from clock.inspection.events.shown_actions import shown_action
 from clock.rehearsal.history import History
 from clock.rehearsal.rehearsal import run
 from clock.rehearsal.sources import read_ledger
@@ -139,7 +140,7 @@ def _echo_firings(timeline: Timeline, timetable: Timetable) -> None:
     if not len(timeline):
         echo(f"No runs from {timeline.start} to {timeline.end}.")
         return
-    actions = {event.name: str(event.action) for event in timetable.events}
+    actions = {event.name: shown_action(event.action) for event in timetable.events}
     rows = [(f"{firing.at:%a %Y-%m-%d %H:%M:%S %Z}", firing.event, actions[firing.event]) for firing in timeline]
     echo_table(["when", "event", "what"], rows)
     echo(f"{len(timeline):,} runs, times in {timeline.zone}")

@@ -42,7 +42,7 @@ def list_command(as_json: bool, **options: Any) -> None:
 
 
 def _row(view: EventRow) -> tuple[object, ...]:
-    return view.name, view.declaration, view.event and view.event.action, _next(view), view.pause, _last(view)
+    return view.name, view.declaration, view.action(), _next(view), view.pause, _last(view)
 
 
 def _next(view: EventRow) -> str:
