@@ -93,5 +93,5 @@ def test_an_instant_that_was_decided_twice_or_never_is_a_problem(redis: Redis, t
 
     twice, never = audit(redis, timetable, set()).problems
 
-    assert "1 due instants were decided twice: 2026-11-24T06:03:00" in twice
-    assert "1 due instants were not decided: 2026-11-24T06:01:00" in never
+    assert "1 due instant (2026-11-24T06:03:00+00:00) was decided twice" in twice
+    assert "1 due instant (2026-11-24T06:01:00+00:00) was not decided" in never

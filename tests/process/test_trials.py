@@ -41,6 +41,7 @@ FILE = """
 from clock import every
 from planted_jobs.planted import MakeFolderJob
 every().day.at("06:00", "UTC").named("planted").do(MakeFolderJob)
+every(1).seconds.named("ticks").do(print)  # due also while the audit reads
 """
 
 
@@ -74,6 +75,7 @@ def test_chaos_finds_a_job_that_cannot_run_again_and_leaves_the_users_redis_alon
     assert "Problem: MakeFolderJob: " in found.stdout, found.stdout + found.stderr
     assert "FileExistsError" in found.stdout
     assert "lost" not in found.stdout
+    assert "ticks" not in found.stdout
     assert "Repeat with: clock chaos" in found.stdout
     assert found.returncode == 1
     assert "server restarted" in found.stdout

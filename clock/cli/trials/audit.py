@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from clock.clocks import from_ms, to_ms
 from clock.inspection.jobs.busy import claimed_jobs
 from clock.inspection.jobs.jobs import FoundJob, found
+from clock.printable import counted
 from clock.store import Redis, keys, listing
 from clock.store.jobs import sample
 from clock.store.ledger import history
@@ -34,6 +35,7 @@ class Audit:
 def audit(redis: Redis, timetable: Timetable, logged: Set[str]) -> Audit:
     """Look through history and jobs of a trial's server. `logged` are the jids of jobs that ended by the logs.
 
+    No clock and no worker may run then: what moves between two reads would seem lost.
     Raises StoreUnavailable.
     """
     records = {event.name: list(history.read(redis, event.name)) for event in timetable.events}
@@ -84,7 +86,7 @@ def _instants(redis: Redis, timetable: Timetable, records: Mapping[str, list[Rec
         decided = [record for record in records[event.name] if record["decision"] != DecisionKind.MANUAL]
         twice = [due for due, count in Counter(record["due"] for record in decided).items() if count > 1]
         if twice:
-            yield f"{event.name}: {len(twice)} due instants were decided twice: {from_ms(twice[0]).isoformat()}"
+            yield f"{event.name}: {_instants_named(twice)} decided twice"
         row = listing.ledger_row(redis, event.name)
         if row is None or event.asks_again or len(decided) >= history.HISTORY_LENGTH:
             continue
@@ -95,9 +97,17 @@ def _instants(redis: Redis, timetable: Timetable, records: Mapping[str, list[Rec
         dues = [due * 1000 for due in event.due_between(after, end, anchor=row.entry.anchor)]
         missing = [due for due in dues if not any(first <= due <= last for first, last in spans)]
         if missing:
-            yield f"{event.name}: {len(missing)} due instants were not decided: {from_ms(missing[0]).isoformat()}"
+            yield f"{event.name}: {_instants_named(missing)} not decided"
+
+
+def _instants_named(dues: Sequence[int]) -> str:
+    """How many due instants (ms), and the first one: `2 due instants (2026-11-24T06:00:00+00:00, ...) were`."""
+    more = ", ..." if dues[1:] else ""
+    return (
+        f"{counted(len(dues), 'due instant')} ({from_ms(dues[0]).isoformat()}{more}) {'were' if more else 'was'}"
+    )
 
 
 def _parked(redis: Redis) -> Iterator[str]:
     for name, count in listing.parked(redis).items():
-        yield f"{name}: {count} jobs are parked: no worker knows this class"
+        yield f"{name}: {counted(count, 'job')} parked: no worker knows this class"

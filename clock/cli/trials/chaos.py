@@ -77,7 +77,7 @@ class Chaos:
     _done: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> ChaosReport:
-        """Start the application, disturb it, wait until it is idle, and audit the result.
+        """Start the application, disturb it, wait until it is idle, stop it, and audit the result.
 
         Raises ConfigurationError if no event of the file enqueues a job, or if a process does not start.
         """
@@ -103,6 +103,7 @@ class Chaos:
             self._restart_ended()
             clock.wait(never, FIRE_SECONDS)
         self._settle(clock)
+        self.scratch.end()
         return ChaosReport(self._done, audit(self.scratch.redis, self.timetable, self.scratch.logged_jobs()))
 
     def _start_all(self) -> None:
