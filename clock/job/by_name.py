@@ -49,8 +49,10 @@ def _perform(self: object, *args: Any) -> None:
     """Never called."""
 
 
-#: The attributes of a class that this process does not have: the defaults of all options.
-_FOREIGN = {name: vars(Job)[name] for name in OPTIONS if name in vars(Job)} | {"perform": _perform}
+#: The attributes of a class that this process does not have: the defaults of all options. The worker that has the
+#: class checks whether the job iterates.
+_FOREIGN = {name: vars(Job)[name] for name in OPTIONS if name in vars(Job)}
+_FOREIGN |= {"perform": _perform, "_iterates": True}
 
 
 @cache

@@ -79,7 +79,7 @@ class Job(JobMethods):
     timeout: ClassVar[float | timedelta | None] = None
     expires_in: ClassVar[float | timedelta | None] = None
     enqueue_after_commit: ClassVar[OnCommit | None] = None
-    exactly_once: ClassVar[bool] = False  # of an IterableJob
+    exactly_once: ClassVar[bool] = False  # only for IterableJob
 
     #: The worker's data of this run.
     context: Context

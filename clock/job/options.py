@@ -182,7 +182,7 @@ _DURATIONS = {"retry_for", "timeout", "expires_in", "max_run_time", "result_ttl"
 _IF_TRUE = ("backtrace", "encrypt")
 _IF_SET = ("retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit")
 #: All attributes of a class that `payload_fields` reads.
-READ = (
+PAYLOAD_ATTRIBUTES = (
     *("wire_name", "queue", "retry", "dead", "tags", "redact", "perform", "unique", "limits", "rates"),
     *_IF_TRUE,
     *_IF_SET,

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from clock import Job, aenqueue, enqueue
+from clock import Job, Limit, Rate, aenqueue, enqueue
 from clock.errors import ArgumentsError, JobError
+from clock.job.options import CallOptions
 from clock.job.registry import register
 from clock.store.ledger.held_pushes import holding
 
@@ -18,6 +20,15 @@ class MailJob(Job):
     retry_queue = "slow"
 
     def perform(self, number: int, kind: str = "plain") -> None: ...
+
+
+#: Options whose value 1 is wrong.
+VALUES: dict[str, object] = {
+    **{"queue": "billing", "retry_queue": "slow", "tags": ["card"], "jid": "order-7", "log_level": "debug"},
+    **{"dead": False, "exactly_once": True, "at_front": True, "encrypt": False, "durable": 0},
+    **{"unique": True, "limits": Limit("crm", 1), "rates": Rate("crm", 1, per=1), "fields": {"shop": 7}},
+    **{"enqueue_after_commit": lambda push: push(), "then": MailJob.signature(1)},
+}
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +143,13 @@ def test_a_job_is_pushed_by_the_name_of_a_class_that_is_not_here(redis: Redis) -
         jid,
     )
     assert (second["args"], second["retry"]) == ([8], True)
+
+
+@pytest.mark.parametrize("option", sorted(CallOptions.__optional_keys__ - {"redact"}))
+def test_a_class_that_is_not_here_accepts_each_option(option: str, redis: Redis) -> None:
+    options: Any = {option: VALUES.get(option, 1)}
+
+    assert enqueue("Billing::ChargeJob", [7], **options)
 
 
 def test_a_class_that_is_here_gives_its_options_and_checks_its_arguments(redis: Redis) -> None:

@@ -30,7 +30,7 @@ def client_middleware_for(fields: Mapping[str, object]) -> tuple[ClientMiddlewar
 
 
 _OWN = server_middleware.entries
-#: The fields for which they do something.
+#: Payload fields that the package's own middleware reads.
 _OWN_FIELDS = frozenset({"tags", "expires_at", "timeout"})
 
 

@@ -12,14 +12,17 @@ from typing import Any
 
 from clock.job.middleware.chain import ClientMiddleware
 from clock.job.middleware.defaults import client_middleware, client_middleware_for
-from clock.job.options import READ, Order, payload_fields
+from clock.job.options import PAYLOAD_ATTRIBUTES, Order, payload_fields
 from clock.job.payload import encode_checked, new_jid
 from clock.job.push.spreading import stays_at_home
 from clock.job.types import JobClass
 from clock.store.jobs.queues import Parcel
 
 #: Everything of a class that its payloads depend on. `True == 1`, but their JSON differs, so types count, too.
-COMPARED = (*READ, "retry.__class__", "backtrace.__class__", "enqueue_after_commit", "exactly_once")
+COMPARED = (
+    *PAYLOAD_ATTRIBUTES,
+    *("retry.__class__", "backtrace.__class__", "enqueue_after_commit", "exactly_once"),
+)
 _options = attrgetter(*COMPARED)
 _DIFFERS = {"encrypt", "unique", "limits", "then"}  # fields that each job has of its own; with rates it has limits
 

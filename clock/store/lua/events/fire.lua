@@ -11,17 +11,27 @@
 -- then, with missed decisions, the sorted set event -> due instant of its latest one (ms)
 -- then, with backfilled decisions, the sorted set of these: due (ms), a space, event -> now (ms)
 -- ARGV[1] how many entries an event's history keeps    ARGV[2] release of this clock ('': none)  ARGV[3] its rank
--- ARGV[4] the decisions, as MessagePack, because one argument is read many times faster than thousands are; and in
--- columns, because a table for each decision would cost as much as all else: a list of lists of events,
--- declarations, what was decided before (ms, as text), due instants (ms, as text), entries of the history (JSON),
--- and how many jobs each has; of the jobs' payloads and the places of their queues, one after the other; the names
--- of the queues; then a map from a job's place in those to its score in the delayed set, and maps from a decision's
--- place to its watched jids, to what KEYS[7] is to hold for it, and to 1 if the entry may join a latest one of the
--- same kind in the history; and a map from a unique job's place to its lock: key ('': none), jid, window (ms), the
--- conflict rule, now (ms), and the bid of its batch ('': none); and a map from a decision's place to the batches that
--- it opens, each a list of bid, JSON, parent's bid (''), 1 if it is sealed, and now (ms). If another job holds the
--- lock, the job is not pushed, and the history names the holder; and a map from a backfilled decision's place to now
--- (ms); and a map from a missed decision's place to 1. An empty declaration: fired by hand or backfilled, which the history records and the ledger does not.
+-- ARGV[4] the decisions, as MessagePack: one argument is read many times faster than thousands are. In columns: a table
+-- for each decision would cost as much as all else. In this order, with the places counted from 1:
+--   of each decision: events
+--   declarations; an empty one: fired by hand or backfilled, which the history records and the ledger does not
+--   what was decided before (ms, as text)
+--   due instants (ms, as text)
+--   entries of the history (JSON)
+--   how many jobs it has
+--   of each job, the jobs of all decisions one after the other: payloads
+--   the places of their queues in the next column
+--   the names of the queues
+--   map: place of a job -> its score in the delayed set
+--   map: place of a decision -> its watched jids
+--   map: place of a decision -> what KEYS[7] is to hold for it
+--   map: place of a decision -> 1 if its entry may join a latest one of the same kind in the history
+--   map: place of a unique job -> its lock: key ('': none), jid, window (ms), the conflict rule, now (ms), and the bid
+--     of its batch ('': none). If another job holds the lock, the job is not pushed, and the history names the holder
+--   map: place of a decision -> the batches that it opens: lists of bid, JSON, parent's bid (''),
+--     1 if it is sealed, now (ms)
+--   map: place of a backfilled decision -> now (ms)
+--   map: place of a missed decision -> 1
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
 -- declaration, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,

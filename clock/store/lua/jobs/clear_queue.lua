@@ -2,7 +2,8 @@
 --
 -- KEYS[1] the queue's list    KEYS[2] set of queue names    KEYS[3], ... the six keys of batches
 -- KEYS[9] hash of locks of unique jobs    KEYS[10] sorted set of replaced jobs
--- ARGV[1] the queue's name    ARGV[2] now (ms)    ARGV[3] how many jobs to remove at most, if there are batches or locks
+-- ARGV[1] the queue's name    ARGV[2] now (ms)
+-- ARGV[3] how many jobs to remove at most, if there are batches or locks
 -- Returns how many jobs were removed, how many are left, and the first error of the data of batches ('').
 --
 -- One script, because a job pushed between counting and removing would vanish uncounted.

@@ -3,8 +3,8 @@
 -- KEYS[1] hash of jobs in progress    KEYS[2] set of queue names    KEYS[3] set of parked classes
 -- KEYS[4] sorted set of workers       KEYS[5], ... the six keys of batches
 -- KEYS[11..17] of limits (see `limit_keys`)    KEYS[18] hash of locks of unique jobs    KEYS[19] sorted set of replaced
---   jobs    KEYS[20], ... for each job its target: a queue's list, the sorted set of dead jobs, or the list of a class's
---   parked jobs
+--   jobs
+-- KEYS[20], ... for each job its target: a queue's list, the sorted set of dead jobs, or a list of parked jobs
 -- ARGV[1] the worker whose jobs they are
 -- ARGV[2] now (ms): nothing is moved if the worker's heartbeat has not expired; '' if it moves its own jobs
 -- then for each job: its field, what KEYS holds for it ('queue', 'dead' or 'parked'), a name or score, payload, the key

@@ -3,8 +3,8 @@
 -- Gives the free places of the limit `name` to its blocked jobs, in their order. Such a job holds its places from then
 -- on, and goes to the front of its queue: by the caller if `lists` has the queue (name -> key; it gets the jobs in
 -- `lists.freed`, a list for each key), else to `freed`: a worker moves it from there. A job that another of its limits
--- holds back moves to the blocked jobs of that one. A job of a paused queue goes back without places: the others must not
--- wait for it. At most 100 jobs in one call: a few ms.
+-- holds back moves to the blocked jobs of that one. A job of a paused queue goes back without places: the others must
+-- not wait for it. At most 100 jobs in one call: a few ms.
 local function hand_over(K, name, now, lists)
   local function first_full(rules)
     for _, limit in ipairs(rules.limits) do
