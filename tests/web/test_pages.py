@@ -127,6 +127,16 @@ def test_metrics_mark_deploys_in_the_charts_and_in_a_table(ana: Visitor, redis: 
     assert "10:40 UTC a1b2c3" in ana.text("/metrics").partition("Releases and deploy marks")[2]
 
 
+def test_a_deploy_mark_in_the_newest_slot_is_at_the_start_of_its_bar(ana: Visitor, redis: Redis) -> None:
+    redis.hset("20260329-marks", "2026-03-29T11:00:00Z", "new")
+    job_metrics.add(redis, {"PayJob": Tally(processed=1, ms=5.0)}, now=NOW)
+
+    page = ana.page("/metrics", span="8h")
+
+    assert re.findall(r'class="mark fired" d="M([\d.]+) ', page) == ["940.0"]
+    assert re.findall(r'class="release-line" d="M([\d.]+) ', page) == ["940.0"]
+
+
 def test_the_texts_above_the_lines_of_a_chart_leave_each_other_room() -> None:
     marks = [(NOW - timedelta(minutes=minute), f"v{minute}") for minute in (1, 2, 10, 20)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from clock.inspection.events.releases import release_changes
 from clock.inspection.jobs.metrics import SPANS, Figures, Lateness, deploys, figures, lateness, run_times
@@ -25,7 +25,7 @@ def show(visit: Visit) -> Page:
     found = figures(visit.data.redis, span, visit.now, job_class)
     times = run_times(visit.data.redis, job_class, visit.now) if job_class else []
     late = [] if job_class else lateness(visit.data.redis, span, visit.now)
-    first, last = found.series[0][0], found.series[-1][0]
+    first, last = found.series[0][0], found.series[-1][0] + timedelta(minutes=span.minutes)
     releases = [one for one in release_changes(visit.data.redis, MOST_RELEASES) if first <= one.at <= visit.now]
     marked = deploys(visit.data.redis, first, visit.now)[-MOST_DEPLOYS:]
     lines = sorted([*marked, *((one.at, visit.texts("metrics.release", name=one.release)) for one in releases)])
