@@ -95,7 +95,7 @@ class Data:
         self._findings = cached(self._examine, FINDINGS_SECONDS)
         self._declared = Cached(self._look_for_declared, rows_seconds, clock=clock, grace_seconds=ROWS_SECONDS)
         self._forecasts = Background(self._forecast, FORECAST_SECONDS, clock=clock)
-        self._missed = cached(partial(missed_events, self.redis), NAMES_SECONDS)
+        self._missed = cached(self._look_for_missed, NAMES_SECONDS)
         self._paused = cached(self._look_for_paused, NAMES_SECONDS)
         self._overview = Overview(self._summarize, clock=clock)
         self._sizes: dict[str, tuple[int, ...]] = {}  # written by the one thread in `_look`
@@ -150,7 +150,7 @@ class Data:
         return self._overview.get(self.sorted_names(), patience_seconds)
 
     def missed(self) -> Mapping[str, int]:
-        """Event -> due instant in ms of its latest missed run, the latest first, as of a few seconds ago."""
+        """Event -> due instant in ms of its latest missed run in the last 7 days, as of a few seconds ago."""
         return self._missed.get()
 
     def paused(self) -> frozenset[str]:
@@ -216,6 +216,9 @@ class Data:
 
     def _summarize(self, names: Sequence[str]) -> list[Summary]:
         return summaries(self.redis, names, self.declared, self.now())
+
+    def _look_for_missed(self) -> Mapping[str, int]:
+        return missed_events(self.redis, self.now())
 
     def _look_for_paused(self) -> frozenset[str]:
         return paused_events(self.redis, self.sorted_names(), self.now())

@@ -17,6 +17,7 @@ from clock.store.ledger.pauses import Pause
 from clock.store.repairs import forget_event
 
 NOON = 1_795_521_600_000
+DAY = 86_400_000
 MINUTE = 60_000
 
 
@@ -354,7 +355,7 @@ def test_an_event_that_is_forgotten_leaves_nothing(ledger: RedisLedger, redis: R
     fired = Decision("feed", "every minute", NOON - 1000, NOON, DecisionKind.FIRED, {}, counted="x")
     missed = Decision("feed", "every minute", NOON, NOON + MINUTE, DecisionKind.MISSED)
     assert ledger.commit([fired, missed]) == [Verdict.COMMITTED] * 2
-    assert event_rows.read_missed(redis) == {"feed": NOON + MINUTE}
+    assert event_rows.read_missed(redis, 0) == {"feed": NOON + MINUTE}
     ledger.orphan([], NOON)
 
     if by_hand:
@@ -364,7 +365,19 @@ def test_an_event_that_is_forgotten_leaves_nothing(ledger: RedisLedger, redis: R
 
     assert redis.keys("clock:ledger:*") == []
     assert redis.keys("*feed*") == []
-    assert event_rows.read_missed(redis) == {}
+    assert event_rows.read_missed(redis, 0) == {}
+
+
+def test_a_missed_run_removes_those_of_more_than_a_week_before_from_the_list(
+    ledger: RedisLedger, redis: Redis
+) -> None:
+    declare(ledger)
+    redis.zadd("clock:missed", {"old": NOON - 7 * DAY - 1, "week": NOON - 7 * DAY})
+
+    ledger.commit([Decision("feed", "every minute", NOON - 1000, NOON, DecisionKind.MISSED)])
+
+    assert event_rows.read_missed(redis, 0) == {"feed": NOON, "week": NOON - 7 * DAY}
+    assert event_rows.read_missed(redis, NOON - 7 * DAY + 1) == {"feed": NOON}
 
 
 def test_a_decision_is_committed_though_the_list_of_missed_runs_has_another_type(
@@ -377,7 +390,7 @@ def test_a_decision_is_committed_though_the_list_of_missed_runs_has_another_type
 
     assert verdicts == [Verdict.COMMITTED]
     assert "the key clock:missed holds a string and not a zset" in caplog.text
-    assert event_rows.read_missed(redis) == {}
+    assert event_rows.read_missed(redis, 0) == {}
 
 
 def test_a_paused_instant_pushes_nothing_and_stays_undecided(ledger: RedisLedger, redis: Redis) -> None:

@@ -75,6 +75,7 @@ def test_one_visit_finds_the_one_of_many_events_that_missed_a_run_before_its_las
     fired = replace(missed, after_ms=due_ms, due_ms=due_ms + 3_600_000, kind=DecisionKind.FIRED)
     assert RedisLedger(redis).commit([missed, fired]) == [Verdict.COMMITTED, Verdict.COMMITTED]
     last_missed = {"decision": "missed", "due": to_ms(NOW)}
+    redis.zadd("clock:missed", {"event.00070": to_ms(NOW) - 8 * 86_400_000})
     redis.xadd("clock:history:event.00060", {"entry": json.dumps(last_missed)})
     visitor = _visitor(redis, timetable)
     visitor.dashboard._data.overview(PATIENCE_SECONDS)
@@ -82,6 +83,7 @@ def test_one_visit_finds_the_one_of_many_events_that_missed_a_run_before_its_las
     rows = visitor.json("/", state="missed")
 
     assert [row["name"] for row in rows] == ["event.00650", "event.00060"]
+    assert "missed a run in the last 7 days" in visitor.text("/", state="missed")
     assert "missed its run of" in visitor.text("/", state="missed")
     assert visitor.json("/", state="missed", order="name") == rows[::-1]
     last_page = visitor.text("/", first="1000000")

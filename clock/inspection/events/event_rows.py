@@ -12,6 +12,7 @@ from clock.clocks import from_ms, to_ms
 from clock.inspection.events.shown_actions import shown_action
 from clock.store import Redis
 from clock.store.ledger import event_rows, history
+from clock.store.ledger.decision import MISSED_KEPT_MS
 from clock.store.ledger.entry import Entry
 from clock.store.ledger.event_rows import StoredEvent
 from clock.store.ledger.overdue import OVERDUE_SECONDS
@@ -21,6 +22,7 @@ from clock.timetable.explanation import explain, schedule_words
 
 Record = Mapping[str, Any]
 OVERDUE = timedelta(seconds=OVERDUE_SECONDS)
+MISSED_KEPT = timedelta(milliseconds=MISSED_KEPT_MS)
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,12 @@ def summary(row: EventRow) -> Summary:
     )
 
 
-def missed_events(redis: Redis) -> Mapping[str, int]:
-    """The events that missed a run, with the due instant of the latest one in ms, the latest first.
+def missed_events(redis: Redis, now: datetime) -> Mapping[str, int]:
+    """The events that missed a run in the last `MISSED_KEPT`, the latest first: event -> its latest one, in ms.
 
     Raises StoreUnavailable.
     """
-    return event_rows.read_missed(redis)
+    return event_rows.read_missed(redis, to_ms(now) - MISSED_KEPT_MS)
 
 
 def paused_events(redis: Redis, names: Sequence[str], now: datetime) -> frozenset[str]:

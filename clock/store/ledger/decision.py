@@ -9,6 +9,8 @@ import msgspec
 
 from clock.store.ledger.held_pushes import HeldBatch, Push
 
+MISSED_KEPT_MS = 7 * 86_400_000  # how long the list of missed runs names a run
+
 
 class DecisionKind(StrEnum):
     """The outcome of a due instant.

@@ -61,19 +61,19 @@ def read_pauses(redis: Redis, names: Sequence[str]) -> dict[str, Pause]:
     return {name: pause for name, raw in fields if (pause := pauses.decoded(raw))}
 
 
-def read_missed(redis: Redis) -> dict[str, int]:
-    """The events that missed a run, with the due instant of the latest one in ms, the latest first."""
+def read_missed(redis: Redis, oldest_ms: int) -> dict[str, int]:
+    """The events that missed a run since `oldest_ms`, the latest first: event -> its latest one (due, ms)."""
     found: dict[str, int] = {}
     for start in itertools.count(0, CHUNK):
-        part = reading(redis, partial(_missed_from, start)) or ()
+        part = reading(redis, partial(_missed_from, start, oldest_ms)) or ()
         found |= {text(name): int(due) for name, due in part if 0 <= due <= LATEST_MS}
         if len(part) < CHUNK:
             break
     return found
 
 
-def _missed_from(start: int, pipeline: Pipeline) -> object:
-    return pipeline.zrevrange(keys.MISSED, start, start + CHUNK - 1, withscores=True)
+def _missed_from(start: int, oldest_ms: int, pipeline: Pipeline) -> object:
+    return pipeline.zrevrangebyscore(keys.MISSED, "+inf", oldest_ms, start, CHUNK, withscores=True)
 
 
 def read_span(redis: Redis, names: Sequence[str], begin_ms: int, count: int) -> list[tuple[list[Record], int]]:

@@ -10,7 +10,7 @@ import msgspec
 
 from clock.store import keys
 from clock.store.jobs.flow.unique_locks import Lock
-from clock.store.ledger.decision import Decision, DecisionKind
+from clock.store.ledger.decision import MISSED_KEPT_MS, Decision, DecisionKind
 from clock.store.ledger.held_pushes import HeldBatch
 
 _KEYS = [
@@ -44,7 +44,11 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
         for place, made in enumerate(decisions, 1)
         if made.kind is DecisionKind.BACKFILLED
     }
-    missed = {place: 1 for place, made in enumerate(decisions, 1) if made.kind is DecisionKind.MISSED}
+    missed = {
+        place: str(made.due_ms - MISSED_KEPT_MS)
+        for place, made in enumerate(decisions, 1)
+        if made.kind is DecisionKind.MISSED
+    }
     places = {queue: place for place, queue in enumerate(dict.fromkeys(push.queue for push in pushes), 1)}
     columns = (
         [made.event for made in decisions],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from clock.clocks import to_ms
-from clock.inspection.events.event_rows import EventRow, Summary, summary
+from clock.inspection.events.event_rows import MISSED_KEPT, EventRow, Summary, summary
 from clock.web.input.inputs import choice, number, within
 from clock.web.overview import FRESH_SECONDS, Found
 from clock.web.page import Page, Show, Visit
@@ -78,6 +78,7 @@ def show(visit: Visit) -> Page:
             "is_reading": asked.needs_overview and not overview.is_complete,
             "age": overview.age_seconds if asked.shows_age and overview.age_seconds > FRESH_SECONDS else None,
             "most_read_again": MOST_READ_AGAIN,
+            "missed_days": MISSED_KEPT.days,
             "missed_at": visit.data.missed() if asked.state == MISSED else {},
             "q": visit.request.get("q"),
             "state": asked.state,

@@ -31,7 +31,7 @@
 --   map: place of a decision -> the batches that it opens: lists of bid, JSON, parent's bid (''),
 --     1 if it is sealed, now (ms)
 --   map: place of a backfilled decision -> now (ms)
---   map: place of a missed decision -> 1
+--   map: place of a missed decision -> the due instant (ms) before which the list of missed runs forgets runs
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
 -- declaration, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -173,6 +173,7 @@ local function note_missed(n) -- for the dashboard's list
   if not holds(MISSED, 'zset') then return end
   local added = redis.pcall('ZADD', MISSED, dues[n], events[n])
   if type(added) == 'table' then table.insert(problems, 'the key ' .. MISSED .. ' takes no entry: ' .. added.err) end
+  redis.pcall('ZREMRANGEBYSCORE', MISSED, '-inf', '(' .. missed[n]) -- a user of an older guide may not
 end
 
 local decided, declared -- read once nothing can fail any more
