@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from redis import Redis
@@ -10,12 +10,16 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store.jobs.delayed import Delayed
+from clock.store.jobs.flow import limit_holders, rates
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
+from clock.store.jobs.worker_register import WorkerRegister
 from clock.store.ledger import overdue
 from clock.store.ledger.decision import Decision, DecisionKind
 from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
+from clock.store.ledger.pauses import Pause
 from clock.store.repairs import bury
 from clock.store.scripts import scripts, source
 from clock.store.server.checks import permissions
@@ -183,3 +187,95 @@ def test_asking_for_permissions_changes_nothing(redis: Redis) -> None:
     permissions.check_permissions(redis)
 
     assert redis.keys() == []
+
+
+EXAMPLES = re.compile("EVENT|NAME|CLASS|TIME|JID|2026-11-24")  # parts of keys that stand for any
+
+
+def selectors(wanted: Sequence[permissions.Command]) -> Iterator[str]:
+    """Rules that allow each command on its own keys, and on no others."""
+    keys_of: dict[str, set[str]] = {}
+    for name, *rest in wanted:
+        if name != "SCRIPT":
+            keys_of.setdefault(name, set()).update(rest[:1])
+    for name, names in keys_of.items():
+        patterns = [f"~{EXAMPLES.sub('*', key)}" for key in names]
+        yield f"(+{' '.join([name, '&*', *patterns])})"
+
+
+@pytest.fixture
+def least(redis: Redis, redis_url: str) -> Iterator[Callable[[Sequence[permissions.Command]], Redis]]:
+    """A connection of a user that may run these commands on their keys, and no others."""
+    opened: list[Redis] = []
+
+    def connected(wanted: Sequence[permissions.Command]) -> Redis:
+        rules = ["on", "nopass", "~*", "&*", "+@connection", "+evalsha", "+script", *selectors(wanted)]
+        redis.execute_command("ACL", "SETUSER", "least", "reset", *rules)
+        opened.append(connect(redis_url.replace("//", "//least:any@", 1)))
+        return opened[-1]
+
+    redis.acl_log_reset()
+    yield connected
+    for connection in opened:
+        connection.close()
+    redis.acl_deluser("least")
+
+
+DISPENSABLE = {("info", "command"), ("memory|usage", "command")}  # clock does without an answer
+
+
+def denied(redis: Redis) -> set[tuple[str, str]]:
+    """What the server has refused, with the reason; a script may have ignored it."""
+    found: list[dict[str, str]] = redis.acl_log(128)
+    return {(entry["object"], entry["reason"]) for entry in found}
+
+
+def test_a_clock_uses_no_command_but_those_that_it_checks(
+    redis: Redis, least: Callable[[Sequence[permissions.Command]], Redis]
+) -> None:
+    of_queue = [(name, "queue:default") for name in ("LPUSH", "TYPE", "LLEN", "LRANGE", "LINDEX")]
+    own = least([*permissions.of_clock(), *of_queue])
+    redis.hset("clock:watched:feed", "gone", "0")
+    for name, member in (("schedule", JOB), ("retry", JOB), ("clock:workers", "me")):
+        redis.zadd(name, {member: 1})
+    redis.sadd("clock:parked", "SomeJob")
+    ledger = RedisLedger(own, release="r", rank=1)
+    lease = Lease(own, identity="me", release="r", rank=1)
+
+    assert lease.take(1).holder == "me"
+    declare(own)
+    fire(own)
+    ledger.mark_next_due("feed", NOON)
+    ledger.pause("feed", Pause(from_ms(0), from_ms(1)))
+    assert ledger.running("feed", NOON) == 0
+    ledger.orphan([], NOON)
+    ledger.remove(["feed"], NOON)
+    lease.give_back()
+    assert ledger.pauses() == {}
+    assert denied(redis) <= DISPENSABLE
+    assert redis.llen("queue:default") == 1
+
+
+def test_a_worker_uses_no_command_but_those_that_it_checks(
+    redis: Redis, least: Callable[[Sequence[permissions.Command]], Redis]
+) -> None:
+    own = least(permissions.of_worker("host:1:a", ["default"]))
+    rules = {"limits": [{"name": "crm", "max": 1}]}
+    rows = [json.dumps({"class": "SomeJob", "args": [], "jid": f"j{n}", **rules}) for n in range(3)]
+    redis.lpush("queue:default", *rows)
+    redis.zadd("clock:limit_holders", {"crm\nj9|queue|0": 0, "crm\vgone\v1": 0})
+    register, now = WorkerRegister(own), from_ms(NOON)
+    in_progress = InProgress(own, "me")
+
+    claimed = in_progress.claim(["default"], 3, done=(), now=now, expires_seconds=60.0)
+    redis.sadd("paused", "default")
+    healed = limit_holders.heal(own, now=now)
+    in_progress.hold_rates("j1", ["mail"], 1.0, now=now)
+    rates.forget(own, within=0, now_ms=2 * NOON)
+    Delayed(own).due("schedule", NOON)
+    register.forget("gone", now)
+
+    assert claimed == []
+    assert healed == 2
+    assert denied(redis) <= DISPENSABLE
+    assert redis.get("clock:locks_healed") == b"2"
