@@ -78,7 +78,7 @@ def look_at_jobs(*paths: Path) -> None:
 
 def _import_all(path: Path, root: Path) -> list[str]:
     if not path.exists():
-        raise ConfigurationError(f"no jobs folder {path}; {_near(path, root)}")
+        raise ConfigurationError(f"no jobs folder {path}; {_hint_of_missing_path(path, root)}")
     if path.is_file() and path.suffix != ".py":
         raise ConfigurationError(f"{path} is not a Python file; give a folder of jobs, or a file *.py, with -r")
     path = path.resolve()
@@ -98,11 +98,11 @@ def _import_all(path: Path, root: Path) -> list[str]:
     return names
 
 
-def _near(path: Path, root: Path) -> str:
+def _hint_of_missing_path(path: Path, root: Path) -> str:
     """The hint for a path that is missing: often it is the name of a module."""
     folder = path.parent.joinpath(*path.name.split("."))
-    for found in (folder, folder.with_name(f"{folder.name}.py")):
-        if path.name and found.exists():
+    for found in (folder, folder.with_name(f"{folder.name}.py")) if path.name.strip(".") else ():
+        if found.exists():
             return f"did you mean {os.path.relpath(found, root)}?"
     return "give another one with -r"
 

@@ -126,6 +126,12 @@ def test_several_folders_and_single_files_may_be_given(folder: Path) -> None:
     assert names == [folder.name, f"{folder.name}.real_job", f"{other.name}.other_job"]
 
 
+@pytest.mark.parametrize("given", ["...", "....", "missing/...", "missing"])
+def test_a_missing_path_without_a_similar_module_is_answered_with_the_option(tmp_path: Path, given: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^no jobs folder .*; give another one with -r$"):
+        import_jobs(Path(given), root=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("given", "near"),
     [("main", "main.py"), ("shop.jobs", "shop/jobs"), ("shop.jobs.mail", "shop/jobs/mail.py")],

@@ -39,6 +39,21 @@ def test_events_share_their_options_only_if_all_are_equal(load_lines: Load) -> N
     assert len({id(event.options) for event in events[:4]}) == 2
 
 
+def test_events_keep_their_own_options_if_these_are_equal_but_not_the_same(load_lines: Load) -> None:
+    file = """
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+    noon, tokyo = datetime(2030, 1, 1, 12, tzinfo=UTC), datetime(2030, 1, 1, 21, tzinfo=ZoneInfo("Asia/Tokyo"))
+    for until in (noon, tokyo): cron("0 6 * * *").do(SendLetterJob, 1).named(f"{until}").until(until)
+    for tag in (1, True): cron("0 6 * * *").do(SendLetterJob, 1).named(f"{tag}").tag(tag)
+    """
+
+    events = load_lines(file).events
+
+    assert [str(event.until) for event in events[:2]] == ["2030-01-01 12:00:00+00:00", "2030-01-01 21:00:00+09:00"]
+    assert [repr(tag) for event in events[2:] for tag in event.tags] == ["1", "True"]
+
+
 def test_declarations_are_dropped_if_no_code_of_the_file_runs_in_the_clock(load_lines: Load) -> None:
     timetable = load_lines("cron('0 6 * * *').do(SendLetterJob, 1)")
 

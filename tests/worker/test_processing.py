@@ -12,8 +12,11 @@ from redis import Redis
 import clock
 from clock.errors import message_of
 from clock.job import Job
+from clock.job.job_run import JobRun
 from clock.job.push.client import using_clock
+from clock.store.jobs.moves import Claimed
 from clock.testing import FakeClock
+from clock.worker.running.processor import Processor
 from tests.worker import jobs
 from tests.worker.conftest import NOW, Bench
 from tests.worker.jobs import (
@@ -346,3 +349,57 @@ def test_queues_are_taken_from_in_their_order(bench: Build, redis: Redis) -> Non
     bench().run_all()
 
     assert [thing for _, thing in jobs.ran] == ["default", "low"]
+
+
+class ExitingProcessor(Processor):
+    """It cannot process jobs with the argument "exit"."""
+
+    def process(self, claimed: Claimed) -> None:
+        if b'["exit"]' in claimed.payload:
+            raise SystemExit(3)
+        super().process(claimed)
+
+
+def test_an_exit_while_a_job_is_processed_does_not_end_the_thread(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    worker = bench()
+    worker.processor = ExitingProcessor(
+        worker.fetcher.slots[0],
+        worker.fetcher,
+        worker.moves,
+        clock=fake_clock,
+        listeners=[lambda run: worker.fetcher.stop() if run.payload["args"] == [2] else None],
+    )
+    NoteThingJob.perform_async("exit")
+    NoteThingJob.perform_async(2)
+    worker.fetcher.claim(2)
+
+    worker.processor.run()
+
+    assert [thing for _, thing in jobs.ran] == [2]
+    assert [payload["error_class"] for payload, _ in members(redis, "dead")] == ["SystemExit"]
+
+
+def test_a_listener_that_exits_changes_no_job_and_does_not_end_the_thread(
+    bench: Build, redis: Redis, fake_clock: FakeClock
+) -> None:
+    worker = bench()
+
+    def leave(run: JobRun) -> None:
+        if run.payload["args"] == [2]:
+            worker.fetcher.stop()
+        raise SystemExit(3)
+
+    worker.processor = Processor(
+        worker.fetcher.slots[0], worker.fetcher, worker.moves, clock=fake_clock, listeners=[leave]
+    )
+    NoteThingJob.perform_async(1)
+    NoteThingJob.perform_async(2)
+    worker.fetcher.claim(2)
+
+    worker.processor.run()
+
+    assert [thing for _, thing in jobs.ran] == [1, 2]
+    assert members(redis, "dead") == []
+    assert stats(redis) == (2, 0)

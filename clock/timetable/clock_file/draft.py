@@ -198,12 +198,13 @@ class Entry:
             self.was,
             monitor,
         )
+        key = (given, self.until and repr(self.until), frozenset((tag, type(tag)) for tag in self.tags))
         try:
-            found = shared.get(given)
+            found = shared.get(key)
         except TypeError:  # an option has no hash
             return EventOptions(*given)
         if found is None:
-            found = shared[given] = EventOptions(*given)
+            found = shared[key] = EventOptions(*given)
         return found
 
 
