@@ -33,6 +33,14 @@ class CountOnJob(IterableJob):
         time.sleep(0.05)
 
 
+class FailOnStopJob(Job):
+    # It notices the stop, as a job whose child process receives SIGTERM does.
+    def perform(self):
+        while not self.stopping:
+            time.sleep(0.05)
+        raise RuntimeError("its child received SIGTERM")
+
+
 class SleepJob(Job):
     def perform(self, seconds):
         time.sleep(seconds)
@@ -104,10 +112,17 @@ def test_a_stop_rehearsal_shows_that_an_iterating_job_continues(
     assert found.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        (["SleepJob", '"x"', "--after", "20"], "the job failed before the stop: TypeError: "),
+        (["FailOnStopJob", "--after", "0.2"], "the job failed during the grace period: RuntimeError: "),
+    ],
+)
 def test_a_stop_rehearsal_names_the_error_of_a_job_that_fails(
-    application: Path, redis: Redis, redis_url: str
+    application: Path, redis: Redis, redis_url: str, words: list[str], verdict: str
 ) -> None:
-    found = run(application, redis_url, "rehearse-stop", "SleepJob", '"x"', "--after", "20")
+    found = run(application, redis_url, "rehearse-stop", *words)
 
-    assert "the job failed by itself: TypeError: " in found.stdout, found.stdout + found.stderr
+    assert verdict in found.stdout, found.stdout + found.stderr
     assert found.returncode == 1

@@ -66,7 +66,8 @@ class StopRehearsal:
         self._note("the job starts")
         if (end := self._seen(lines, self.after, "done", "failed")) is not None:
             self._note(f"the job is {end}")
-            return self._ended(end, f"the job ended before the stop; use --after less than {self.after:g}")
+            verdict = f"the job ended before the stop; use --after less than {self.after:g}"
+            return self._ended(end, verdict, "before the stop")
         worker.send(signal.SIGTERM)
         self._note("SIGTERM, as a deploy sends it")
         return self._stopped(worker, lines)
@@ -83,18 +84,19 @@ class StopRehearsal:
             was_killed = True
         if (end := self._seen(lines, 1.0, "done", "failed")) is not None:
             self._note(f"before that, the job was {end}")
-            return self._ended(end, "the job ends within the grace period: a deploy does not interrupt it")
+            verdict = "the job ends within the grace period: a deploy does not interrupt it"
+            return self._ended(end, verdict, "during the grace period")
         return self._next(was_killed=was_killed)
 
-    def _ended(self, end: str, verdict: str) -> StopReport:
-        """The report on a job that ended before the stop, or in its grace period."""
+    def _ended(self, end: str, verdict: str, period: str) -> StopReport:
+        """The report on a job that ended in this period: `verdict` if it is done."""
         if end == "done":
             return self._report("finished", verdict)
         until, error = self._clock.monotonic() + MOVE_SECONDS, None
         while error is None and self._clock.monotonic() < until:
             self._clock.wait(threading.Event(), 0.1)
             error = next((job.error for job in waiting_jobs(self.scratch.redis) if job.jid == self.jid), None)
-        return self._report("failed", f"the job failed by itself: {error or 'see its log'}")
+        return self._report("failed", f"the job failed {period}: {error or 'see its log'}")
 
     def _next(self, *, was_killed: bool) -> StopReport:
         held = next((job for job in waiting_jobs(self.scratch.redis) if job.jid == self.jid), None)
