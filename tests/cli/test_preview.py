@@ -90,6 +90,13 @@ def test_a_wrong_span_is_told_in_one_line(clock_file: Path, options: list[str], 
         preview(clock_file, *options)
 
 
+def test_a_span_with_too_many_runs_is_refused_early(clock_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clock.cli.commands.clock_file.preview.MOST_RUNS", 50)
+
+    with pytest.raises(ConfigurationError, match=r"more than 50 runs until 2026-\d\d-\d\d; use an earlier --to"):
+        preview(clock_file, "--from", "2026-01-01", "--to", "9000-01-01")
+
+
 def test_an_unknown_event_is_told_with_the_near_one(clock_file: Path) -> None:
     with pytest.raises(UnknownEvent, match="did you mean 'nightly'"):
         preview(clock_file, "--event", "nigthly")

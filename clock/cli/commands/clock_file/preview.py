@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -23,7 +22,6 @@ from clock.config import load_config
 from clock.errors import ConfigurationError
 from clock.inspection.events.schedules import with_stored_events
 from clock.inspection.events.shown_actions import shown_action
-from clock.rehearsal.history import History
 from clock.rehearsal.rehearsal import run
 from clock.rehearsal.sources import read_ledger
 from clock.rehearsal.timeline import Timeline
@@ -31,6 +29,7 @@ from clock.store.server.opening import connected
 from clock.timetable import Timetable
 
 STEP = timedelta(days=30)  # the steps of the progress bar for a long span
+MOST_RUNS = 1_000_000  # in one preview: ten years of an event every 5 minutes
 Span = tuple[datetime, datetime]
 
 
@@ -82,7 +81,7 @@ def preview(
         with connected(replace(settings, redis=from_redis, redis_source="the option --from-redis")) as redis:
             timetable = with_stored_events(timetable, redis, settings.require)
     start, stop = span_of(begin, end, zone=timetable.settings.tz, now=SystemClock().now())
-    timeline = _timeline(_rehearse(timetable, start, stop, from_redis), start, stop)
+    timeline = _rehearse(timetable, (start, stop), from_redis, events)
     timeline = timeline.only(*events) if events else timeline
     if output["svg"]:
         _write(output["svg"], timeline.svg())
@@ -103,23 +102,25 @@ def _write(path: Path, text: str) -> None:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _rehearse(timetable: Timetable, start: datetime, stop: datetime, url: str | None) -> list[History]:
-    """The histories of the span, a month at a time, with a progress bar on a terminal."""
+def _rehearse(timetable: Timetable, span: Span, url: str | None, wanted: Sequence[str]) -> Timeline:
+    """The runs of the wanted events (empty: all), rehearsed a month at a time, with a progress bar on a terminal.
+
+    Raises ConfigurationError if there are more than MOST_RUNS.
+    """
     ledger = read_ledger(url) if url else None
-    histories: list[History] = []
-    pieces = list(_pieces(start, stop))
-    with _shown(pieces) as shown:
+    rows: list[tuple[int, str]] = []
+    names: dict[str, None] = {}
+    with _shown(list(_pieces(*span))) as shown:
         for begin, end in shown:
             history = run(timetable, start_time=begin, end_time=end, ledger=ledger)
             ledger = history.ledger
-            histories.append(history)
-    return histories
-
-
-def _timeline(histories: list[History], start: datetime, stop: datetime) -> Timeline:
-    rows = chain.from_iterable(history.rows() for history in histories)
-    names = dict.fromkeys(name for history in histories for name in history.names)
-    return Timeline(rows, [*names], start=start, end=stop, zone=histories[0].timetable.settings.tz)
+            names |= dict.fromkeys(history.names)
+            rows += (row for row in history.rows() if not wanted or row[1] in wanted)
+            if len(rows) > MOST_RUNS:
+                raise ConfigurationError(
+                    f"more than {MOST_RUNS:,} runs until {end:%Y-%m-%d}; use an earlier --to, or --event"
+                )
+    return Timeline(rows, [*names], start=span[0], end=span[1], zone=timetable.settings.tz)
 
 
 def _shown(pieces: list[Span]) -> AbstractContextManager[Iterable[Span]]:
