@@ -278,3 +278,11 @@ def test_of_many_findings_of_one_rule_check_shows_a_few(project: Path) -> None:
     assert [line.split(": ")[2] for line in text.splitlines() if "'*/90'" in line] == [f"e{n}" for n in range(5)]
     assert "lib/clock.py: warning: 95 more of this kind (step); --format json lists them all\n" in text
     assert sum(row["rule"] == "step" for row in rows) == 100
+
+
+def test_check_names_the_files_that_it_has_checked(project: Path) -> None:
+    declare_in_yaml(project)
+
+    assert "lib/clock.py and config/clock.yml: 0 errors, " in run("check").output
+    (project / "lib" / "clock.py").unlink()
+    assert "\nconfig/clock.yml: 0 errors, " in run("check").output

@@ -337,3 +337,11 @@ def test_a_job_whose_time_is_no_date_is_listed_with_the_number(redis: Redis, clo
 
     assert shown.exit_code == 0
     assert [line.split()[0] for line in shown.output.splitlines()] == ["when", "-1e+300", "1e+300", "inf"]
+
+
+def test_an_empty_name_of_a_queue_or_a_job_is_refused(clock: Clock, redis: Redis) -> None:
+    with pytest.raises(ClockError, match="the name of the queue is empty"):
+        clock("queue", "pause", "")
+    assert redis.dbsize() == 0
+    refused = clock("cancel", "x", "")
+    assert (refused.exit_code, "a jid is empty" in refused.output) == (2, True)

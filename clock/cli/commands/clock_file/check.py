@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -23,7 +23,8 @@ from clock.lint.against.stored_jobs import stored_jobs
 from clock.lint.rules import Finding, Look, differs, findings
 from clock.printable import counted
 from clock.store.server.opening import connected
-from clock.timetable import zone_name
+from clock.timetable import Timetable, zone_name
+from clock.timetable.periods import listed
 
 MOST_SHOWN = 20  # findings of one rule, as text: the findings of thousands of events would hide the others
 FEW = 5  # if there are more findings, this many are shown
@@ -56,11 +57,11 @@ def check(
     url, strict = stored["against"], stored["strict"]
     if strict and not url:
         raise click.UsageError("--strict needs --against REDIS_URL")
-    found, zone = _findings(clock_file, config)
+    found, zone, files = _checked(clock_file, config)
     in_redis = _stored(url, clock_file, config) if url and zone else []
     if form == "text" and zone:
         echo(f"zone: {zone}")
-    {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form]([*found, *in_redis], clock_file)
+    {"text": _echo_text, "json": _echo_json, "github": _echo_github}[form]([*found, *in_redis], files)
     ctx.exit(any(finding.level == "error" for finding in [*found, *(in_redis if strict else [])]))
 
 
@@ -85,18 +86,33 @@ def _missing_by_default(settings: Config) -> Sequence[Path]:
     return [path for path in settings.require if not path.exists()] if settings.require == Config().require else []
 
 
-def _findings(clock_file: Path, config: Path | None) -> tuple[list[Finding], str]:
-    """The findings, and the file's time zone with its source, if the file can be loaded."""
+class _Checked(NamedTuple):
+    """The findings, the names of the files, and the time zone with its source, empty if a file does not load."""
+
+    findings: list[Finding]
+    zone: str
+    files: str
+
+
+def _checked(clock_file: Path, config: Path | None) -> _Checked:
     try:
         settings = load_config({"clock_file": clock_file}, file=config)
         timetable = load_timetable(settings)
     except DeclarationError as error:
         where, text = _split(str(error))
-        return [Finding("error", "declaration", "", where or str(clock_file), text)], ""
+        return _Checked([Finding("error", "declaration", "", where or str(clock_file), text)], "", str(clock_file))
     queues = [name for name, _ in settings.queues] if file_used(config) else None
     zone = f"{zone_name(timetable.settings.tz)} ({timetable.zone_source})"
     look = Look(timetable, SystemClock().now().replace(microsecond=0), queues)
-    return [*findings(look), *differs(timetable, load_timetable(settings))], zone
+    found = [*findings(look), *differs(timetable, load_timetable(settings))]
+    return _Checked(found, zone, _files(clock_file, timetable))
+
+
+def _files(clock_file: Path, timetable: Timetable) -> str:
+    """The names of the clock file, if there is one, and of the YAML files with events."""
+    sources = (event.source.rpartition(":")[0] for event in timetable.events)
+    yaml = dict.fromkeys(path for path in sources if path.endswith((".yml", ".yaml")))
+    return listed([str(clock_file), *yaml] if clock_file.exists() or not yaml else yaml)
 
 
 def _split(message: str) -> tuple[str, str]:
@@ -105,7 +121,7 @@ def _split(message: str) -> tuple[str, str]:
     return (place[1], message[place.end() :]) if place else ("", message)
 
 
-def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
+def _echo_text(found: Sequence[Finding], files: str) -> None:
     by_rule: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in found:
         by_rule[finding.level, finding.rule].append(finding)
@@ -116,21 +132,21 @@ def _echo_text(found: Sequence[Finding], clock_file: Path) -> None:
             echo(f"{finding.source}: ", _level(level), f": {name}{finding.text}")
         if len(several) > len(shown):
             more = f": {len(several) - len(shown):,} more of this kind ({rule}); --format json lists them all"
-            echo(f"{clock_file}: ", _level(level), more)
+            echo(f"{files}: ", _level(level), more)
     errors = sum(finding.level == "error" for finding in found)
-    echo(f"{clock_file}: {counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
+    echo(f"{files}: {counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}")
 
 
 def _level(level: str) -> Styled:
     return Styled(level, fg="red" if level == "error" else "yellow")
 
 
-def _echo_json(found: Sequence[Finding], clock_file: Path) -> None:
+def _echo_json(found: Sequence[Finding], _files: str) -> None:
     rows = [{**asdict(finding), "at": finding.at and finding.at.isoformat()} for finding in found]
     echo_json(rows)
 
 
-def _echo_github(found: Sequence[Finding], clock_file: Path) -> None:
+def _echo_github(found: Sequence[Finding], _files: str) -> None:
     """Workflow commands of GitHub Actions: an annotation at the line."""
     for finding in found:
         path, _, line = finding.source.rpartition(":")

@@ -26,6 +26,8 @@ def cancel(ctx: click.Context, /, jids: tuple[str, ...], as_json: bool, **option
     \b
     Example: python -m clock cancel 2f9b51d4c0d3a86e7b1f0c5d
     """
+    if not all(map(str.strip, jids)):
+        raise click.UsageError("a jid is empty; give jids as perform_async returns them")
     redis, _ = opened(answering_settings(**options))
     found = {jid: JobRef(jid, redis=redis).cancel() for jid in jids}
     if as_json:

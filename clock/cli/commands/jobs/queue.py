@@ -128,6 +128,8 @@ def pause_command(name: str, **options: Any) -> None:
     Example: python -m clock queue pause mail
     """
     redis, _ = opened(answering_settings(**options))
+    if not name.strip():
+        raise ClockError("the name of the queue is empty; `clock queue` lists the queues")
     paused = Queue(name, redis=redis).pause()
     if paused:
         audit(redis, "pause_queue", name)
