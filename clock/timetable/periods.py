@@ -45,7 +45,7 @@ def _period(value: object) -> timedelta:
         return timedelta(seconds=value)
     text = value.strip() if isinstance(value, str) else ""
     if text.isdecimal():
-        return timedelta(seconds=int(text))
+        return timedelta(seconds=float(text))  # infinite for thousands of digits, at which int raises
     if not text or _PART.sub("", text):
         raise ValueError(f"invalid period {value!r}; use {ACCEPTED_PERIOD}")
     return sum((_part(value, found) for found in _PART.finditer(text)), timedelta())

@@ -208,6 +208,7 @@ def test_a_flag_may_be_0_or_1_as_in_sqlite() -> None:
         ({"id": 5, "every": "soon"}, "'soon' has the unknown unit 'soon'; use week, day, hour, minute, second"),
         ({"id": 5, "every": "10 mins!"}, "invalid period '10 mins!'; use '10 minutes'"),
         ({"id": 5, "every": 10**30}, "1000000000000000000000000000000 is too long for a period"),
+        ({"id": 5, "every": "1" * 5000}, "1 is too long for a period"),
         ({"id": 5, "every": float("inf")}, "inf is too long for a period"),
         ({"id": 5, "every": "999999999999 weeks"}, "'999999999999 weeks' is too long for a period"),
         ({"id": 5, "every": 60, "jitter": "9999 weeks"}, "a timedelta of whole seconds, from 1 second to a year"),

@@ -94,6 +94,8 @@ class FluentJob(Builder):
         self._month_days: tuple[MonthDay, ...] = ()
         if isinstance(interval, bool) or not isinstance(self.interval, int) or self.interval < 1:
             raise self._error(f"every({interval!r}): must be a whole number above 0")
+        if self.interval > LONGEST_PERIOD:
+            raise self._error("every(...): must be at most a century")
 
     @property
     def unit(self) -> str | None:

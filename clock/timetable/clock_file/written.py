@@ -6,6 +6,7 @@ function that checks its text, a line in `KINDS`, and a function for the clock f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +39,8 @@ def read_cron(where: str, expression: object) -> Written:
     try:
         if not isinstance(expression, str):
             raise ValueError("it must be a string")
+        if re.search(r"\d{10}", expression):
+            raise ValueError("a number has more than 9 digits")
         return _cron(" ".join(expression.split()))
     except ValueError as error:
         raise DeclarationError(

@@ -47,10 +47,17 @@ def run(source: SourceFile, ending: Ending) -> dict[str, object]:
             raise
         except BaseException as error:  # any error of the file is reported in one line
             if not isinstance(error, EndOfDeclarations) and not (isinstance(error, SystemExit) and ending.reached):
-                what = described(error) + clash(error)
+                what = _described(error) + clash(error)
                 raise DeclarationError(f"{_raised_at(error, source.path)}: {what}") from error
         ending.wait_for_threads()
     return vars(module)
+
+
+def _described(error: BaseException) -> str:
+    """The error in one line. Python's text about a number that is too long names a function of `sys`."""
+    if isinstance(error, ValueError) and str(error).startswith("Exceeds the limit ("):
+        return f"a number has more than {sys.get_int_max_str_digits():,} digits"
+    return described(error)
 
 
 @contextmanager
