@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from redis import Redis
+from redis import ConnectionPool, Redis
 
 from clock import Job, Limit
 from clock.errors import JobError
@@ -16,6 +16,7 @@ from clock.job.push.client import using_clock
 from clock.store.jobs.delayed import Delayed, Nearer
 from clock.store.jobs.flow import limit_holders
 from clock.testing import FakeClock
+from clock.worker.maintenance.limit_checks import LimitChecks
 from clock.worker.maintenance.recovery import recover
 from clock.worker.maintenance.scheduled import ScheduledJobs
 from tests.job.redis_rows import delayed, waiting
@@ -129,6 +130,41 @@ def test_a_place_that_a_job_got_before_its_queue_was_paused_goes_to_the_others(b
     redis.srem("paused", "low")
     assert claim(worker) == []
     assert {jid for _, jid in blocked(redis)} == {with_place}
+
+
+@pytest.fixture
+def reader_of_default(redis: Redis) -> Iterator[Redis]:
+    """The client of a user that may read the queue "default" and no other queue."""
+    patterns = ["clock:*", "queue:default", "queues", "paused", "schedule", "retry", "processes", "stat:*"]
+    redis.acl_setuser("part", enabled=True, nopass=True, keys=patterns, commands=["+@all"])
+    options = {**redis.connection_pool.connection_kwargs, "username": "part", "password": "any"}
+    yield Redis(connection_pool=ConnectionPool(redis.connection_pool.connection_class, **options))
+    redis.acl_deluser("part")
+
+
+def test_the_check_goes_on_after_a_paused_queue_that_the_worker_may_not_read(
+    bench: Build, redis: Redis, reader_of_default: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit_holders, "PAGE", 1)
+    worker = bench()
+    SyncOneJob.perform_async()
+    UnlimitedJob.set(limits=Limit("two", 1)).perform_async()
+    worker.fetcher.claim(2)
+    unread = SyncOneJob.set(queue="low").perform_async()
+    read, _ = (UnlimitedJob.set(limits=Limit("two", 1)).perform_async() for _ in range(2))
+    claim(worker)
+    for _ in range(2):
+        worker.processor.process(worker.take())
+    worker.fetcher.acknowledge()
+    move_freed(redis, FakeClock(NOW))
+    redis.sadd("paused", "low", "default")
+    assert {jid for _, jid, _ in holders(redis)} == {unread, read}
+    redis.hset("clock:rates", "mailgun", "1")
+
+    LimitChecks(reader_of_default, clock=FakeClock(datetime.now(UTC) + timedelta(minutes=2))).look()
+
+    assert {jid for _, jid, _ in holders(redis)} == {unread}
+    assert redis.exists("clock:rates_checked")
 
 
 def test_a_job_over_the_limit_is_blocked_and_gets_the_place_that_becomes_free(bench: Build, redis: Redis) -> None:

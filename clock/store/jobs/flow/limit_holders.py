@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from clock.clocks import to_ms
+from clock.errors import StoreError
 from clock.store import keys
 from clock.store.invalid_values import json_object, readable, text
 from clock.store.jobs.flow import unique_locks
@@ -30,9 +31,10 @@ from clock.store.wrong_type import WrongType, reading, typed
 CHECKED_AFTER_MS = 60_000  # the job of a younger holder may be on its way to its queue
 MOST_NAMES = 1_000  # limits that are listed, or checked in one minute
 IN_QUEUE = "queue"  # the place of a job that has its place and was not claimed yet
-MOST_BYTES = 8_000_000  # of a worker's jobs in progress that are read to count them: a few ms
+MOST_BYTES = 8_000_000  # of a worker's jobs in progress, or of a queue, that are read for the check: a few ms
 MOST_JOBS = 1_000  # in progress of one worker that are read to show limits
-FRONT = 100  # jobs at the front of a paused queue that may have places
+MOST_AT_FRONT = 100  # jobs at the front of a paused queue that may have places
+PAGE = 10  # of these jobs that are read at a time
 ROUNDS = 1_000  # of 100 jobs that one call hands over at most
 
 logger = logging.getLogger("clock.redis")
@@ -213,9 +215,14 @@ def lost(redis: Redis, suspects: Iterable[Holder], *, now: datetime, within: flo
     Raises StoreUnavailable.
     """
     known = list(suspects)
-    old = [one for one in known if not one.worker and abs(to_ms(now) - one.since_ms) > CHECKED_AFTER_MS]
+    return [*miscounted(redis, known), *_gone(redis, known, now=now, within=within)]
+
+
+def _gone(redis: Redis, suspects: Iterable[Holder], *, now: datetime, within: float) -> list[Holder]:
+    """The holders that wait in a queue and are in none. Raises StoreUnavailable."""
+    old = [one for one in suspects if not one.worker and abs(to_ms(now) - one.since_ms) > CHECKED_AFTER_MS]
     missing = unique_locks.gone(redis, {one.jid for one in old}, now=now, within=within)
-    return [*miscounted(redis, known), *(one for one in old if one.jid in missing)]
+    return [one for one in old if one.jid in missing]
 
 
 def miscounted(redis: Redis, suspects: Iterable[Holder]) -> list[Holder]:
@@ -233,8 +240,10 @@ def heal(redis: Redis, *, now: datetime) -> int:
             return 0
     names = blocked_names(redis)
     remove(redis, _in_paused_queues(redis, now), names)
-    suspects = (holder for name in names for holder in holders(redis, name))
-    gone = lost(redis, suspects, now=now, within=unique_locks.SEARCH_SECONDS)
+    suspects = [holder for name in names for holder in holders(redis, name)]
+    gone = miscounted(redis, suspects)
+    with _unless_refused():
+        gone += _gone(redis, suspects, now=now, within=unique_locks.SEARCH_SECONDS)
     removed, _ = remove(redis, gone, names)
     for holder in gone:
         logger.warning("Corrected the places of a limit; another program removed jobs. %s", holder.fault)
@@ -244,22 +253,44 @@ def heal(redis: Redis, *, now: datetime) -> int:
     return removed
 
 
+@contextmanager
+def _unless_refused() -> Iterator[None]:
+    """Skip the rest of the block if this user may not read a queue: workers may have the keys of some only."""
+    try:
+        yield
+    except StoreError as error:
+        if error.cause != "no_permission":
+            raise
+
+
 def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
     """The holders that wait in a paused queue and got their places a while ago: other jobs need the places.
 
-    Such jobs are at the fronts of their queues, so only these are read. Without its places a job is decided anew
-    when it is claimed.
+    Such jobs are at the fronts of their queues, so only these are read. Without its places, the claim decides again
+    whether the job may start.
     """
-    with translated(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.smembers(keys.PAUSED_QUEUES)
-        paused: Any = readable(pipeline)[0] or ()
-        for queue in paused:
-            pipeline.lrange(keys.QUEUE.encode() + queue, -FRONT, -1)
-        found: Any = readable(pipeline) if paused else ()
-    jobs = [json_object(payload) for payloads in found for payload in payloads or ()]
-    jids = {str(job.get("jid")) for job in jobs if job}
     until = to_ms(now) - CHECKED_AFTER_MS
-    return [one for one in holders(redis) if one.jid in jids and one.since_ms < until] if jids else []
+    old = [one for one in holders(redis) if one.jid and one.since_ms < until]
+    if not old:
+        return []
+    jids: set[str] = set()
+    for queue in reading(redis, lambda pipe: pipe.smembers(keys.PAUSED_QUEUES)) or ():
+        with _unless_refused():
+            jids.update(_jids_at_front(redis, keys.QUEUE.encode() + queue))
+    return [one for one in old if one.jid in jids]
+
+
+def _jids_at_front(redis: Redis, key: bytes) -> Iterator[str]:
+    """The jids of the first jobs of a queue. Raises StoreUnavailable."""
+    size = 0
+    for first in range(0, MOST_AT_FRONT, PAGE):
+        with translated(), redis.pipeline(transaction=False) as pipeline:
+            pipeline.lrange(key, -first - PAGE, -first - 1)
+            page: Any = readable(pipeline)[0] or ()
+        yield from (str(job.get("jid")) for payload in page if (job := json_object(payload)))
+        size += sum(map(len, page))
+        if len(page) < PAGE or size > MOST_BYTES:
+            return
 
 
 def _span(name: str) -> tuple[str, str]:
