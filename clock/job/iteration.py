@@ -47,9 +47,10 @@ class IterableJob(Job):
     each: Any
 
     def __init_subclass__(cls, **kwargs: object) -> None:
-        if "items" in vars(cls) or "each" in vars(cls):
-            items, each = getattr(cls, "items", None), getattr(cls, "each", None)
-            if items is not None and each is not None:
+        items, each = getattr(cls, "items", None), getattr(cls, "each", None)
+        if items is not None and each is not None:
+            _check_count(cls, items, each)
+            if "items" in vars(cls) or "each" in vars(cls):
                 cls.perform = _perform(cls, items, each)
         super().__init_subclass__(**kwargs)
 
@@ -65,6 +66,8 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
     cursor = signature.parameters.get("cursor")
     if cursor is None or cursor.kind is not cursor.KEYWORD_ONLY:
         raise JobError(f"{name}.items must accept the keyword `cursor`; write def items(self, ..., *, cursor)")
+    if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
+        raise JobError(f"{name}.each is a generator, so calling it runs nothing; remove the yield")
     if all(inspect.isfunction(inspect.getattr_static(job, method)) for method in ("items", "each")):
         _check_each(name, items, each)
 
@@ -74,13 +77,21 @@ def _perform(job: type[IterableJob], items: Callable[..., Any], each: Callable[.
     async def aperform(self: IterableJob, *args: Any) -> None:
         await _arun(self, args)
 
-    is_async = inspect.isasyncgenfunction(items) or any(map(inspect.iscoroutinefunction, (items, each)))
-    if inspect.iscoroutinefunction(job.count) and not is_async:
-        raise JobError(f"{name}.count is async, but items and each are not; write def count, or async def each")
-    found = aperform if is_async else perform
+    found = aperform if _is_async(items, each) else perform
     own = [one for one in signature.parameters.values() if one.name != "cursor"]
     vars(found)["__signature__"] = signature.replace(parameters=own, return_annotation=None)
     return found
+
+
+def _is_async(items: Callable[..., Any], each: Callable[..., Any]) -> bool:
+    return inspect.isasyncgenfunction(items) or any(map(inspect.iscoroutinefunction, (items, each)))
+
+
+def _check_count(job: type[IterableJob], items: Callable[..., Any], each: Callable[..., Any]) -> None:
+    """Check that `count` is async only in a job that runs on the event loop. Raises JobError."""
+    if inspect.iscoroutinefunction(job.count) and not _is_async(items, each):
+        name = job.__qualname__
+        raise JobError(f"{name}.count is async, but items and each are not; write def count, or async def each")
 
 
 def _check_each(name: str, items: Callable[..., Any], each: Callable[..., Any]) -> None:
@@ -93,7 +104,7 @@ def _check_each(name: str, items: Callable[..., Any], each: Callable[..., Any]) 
 
 
 def _run(job: IterableJob, args: Sequence[Any]) -> None:
-    position = Position(job, None if is_counted(job) else job.count(*args))
+    position = Position(job, None if is_counted(job) else _plain(job.count(*args), job, "count"))
     try:
         for cursor, item in _plain(job.items(*args, cursor=position.cursor), job, "items"):
             with position.holding(cursor):
@@ -128,7 +139,8 @@ def _plain(found: Any, job: IterableJob, name: str) -> Any:
     if inspect.isawaitable(found) or (hasattr(found, "__aiter__") and not hasattr(found, "__iter__")):
         if inspect.iscoroutine(found):
             found.close()
-        raise JobError(f"{type(job).__qualname__}.{name} must be awaited; write async def each(self, ...)")
+        cure = "def count, or async def each" if name == "count" else f"async def {name}"
+        raise JobError(f"{type(job).__qualname__}.{name} must be awaited; write {cure}(self, ...)")
     return found
 
 

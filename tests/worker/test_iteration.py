@@ -287,6 +287,38 @@ def test_a_coroutine_that_nobody_would_await_fails_the_job_instead_of_skipping_i
                 return 1
 
 
+def test_a_count_that_nobody_would_await_is_named() -> None:
+    async def counted() -> int:
+        return 2
+
+    class CountByHelperJob(CountThingsJob):
+        def count(self, *args: object) -> Any:
+            return counted()
+
+    with pytest.raises(JobError, match=r"CountByHelperJob.count must be awaited; write def count, or async def"):
+        CountByHelperJob.perform_inline(2)
+    registry.forget(CountByHelperJob)
+    with pytest.raises(JobError, match=r"CountAsyncJob.count is async, but items and each are not"):
+
+        class CountAsyncJob(CountThingsJob):
+            async def count(self, *args: object) -> int:  # type: ignore[override]  # the mistake
+                return 2
+
+
+def test_an_each_that_yields_is_refused_as_calling_it_runs_nothing() -> None:
+    with pytest.raises(JobError, match=r"YieldJob.each is a generator, so calling it runs nothing; remove the"):
+
+        class YieldJob(CountThingsJob):
+            def each(self, number: int, *args: object) -> Any:
+                yield number
+
+    with pytest.raises(JobError, match=r"YieldLaterJob.each is a generator, so calling it runs nothing"):
+
+        class YieldLaterJob(CountThingsJob):
+            async def each(self, number: int, *args: object) -> Any:
+                yield number
+
+
 def test_a_cursor_that_json_does_not_support_is_named(bench: Build, redis: Redis) -> None:
     class SetCursorJob(IterableJob):
         exactly_once = True

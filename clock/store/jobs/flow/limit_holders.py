@@ -266,8 +266,8 @@ def _unless_refused() -> Iterator[None]:
 def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
     """The holders that wait in a paused queue and got their places a while ago: other jobs need the places.
 
-    Such jobs are at the fronts of their queues, so only these are read. Without its places, the claim decides again
-    whether the job may start.
+    Such jobs are at the fronts of their queues, so only these are read. Without its places, the claim decides
+    again whether the job may start.
     """
     until = to_ms(now) - CHECKED_AFTER_MS
     old = [one for one in holders(redis) if one.jid and one.since_ms < until]
