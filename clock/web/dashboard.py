@@ -151,7 +151,8 @@ class Dashboard:
 
     def _shown(self, visit: Visit, page: Page) -> Response:
         if visit.request.wants_json:
-            return responses.as_json(page.json(), page.status)
+            found = responses.as_json(page.json(), page.status)
+            return replace(found, headers={**found.headers, **page.json_headers})
         values = {**_frame(visit, page), **page.view}
         body = environment().get_template(f"{page.template}.html").render(values)
         cookie = csrf.token_cookie(visit.request, visit.token)

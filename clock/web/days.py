@@ -64,7 +64,7 @@ def day_of(chosen: date, zone: tzinfo) -> Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DayPage:
     """The day that a query asks for, in the zone of the clock file, and `rows`: a page of all `total` events.
 
     The page starts at the event at place `first`, the next page at `following` (None: this is the last one).
@@ -79,7 +79,7 @@ class Asked:
     following: int | None
 
 
-def asked_for(visit: Visit) -> Asked:
+def asked_for(visit: Visit) -> DayPage:
     """The day of the query, or today, and the events of the page, each with its latest decision."""
     timetable = visit.data.source.timetable
     zone = timetable.settings.tz if timetable else visit.zone
@@ -87,7 +87,7 @@ def asked_for(visit: Visit) -> Asked:
     names = visit.data.event_names()
     first = inputs.within(inputs.number("first", visit.request.get("first")), len(names), EVENTS_ON_A_PAGE)
     following = first + EVENTS_ON_A_PAGE
-    return Asked(
+    return DayPage(
         zone,
         today,
         inputs.day("day", visit.request.get("day"), today),

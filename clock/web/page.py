@@ -79,7 +79,8 @@ class Page:
     """The content of a page.
 
     `template` is its file without `.html`, `section` its entry in the menu, `json` returns the page's data for
-    programs; `view` has the other values of the template. `refreshes`: the page reloads itself every few seconds.
+    programs, sent with `json_headers`; `view` has the other values of the template. `refreshes`: the page reloads
+    itself every few seconds.
     """
 
     template: str
@@ -89,6 +90,7 @@ class Page:
     view: Mapping[str, object] = field(default_factory=dict)
     refreshes: bool = True
     status: int = 200
+    json_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotFound(Exception):

@@ -84,6 +84,7 @@ def test_one_visit_finds_the_one_of_many_events_that_missed_a_run_before_its_las
 
     assert [row["name"] for row in rows] == ["event.00650", "event.00060"]
     assert "missed a run in the last 7 days" in visitor.text("/", state="missed")
+    assert [row["missed_at"] for row in rows] == ["2026-03-29T12:00:00+00:00", None]
     assert "missed its run of" in visitor.text("/", state="missed")
     assert visitor.json("/", state="missed", order="name") == rows[::-1]
     last_page = visitor.text("/", first="1000000")
@@ -107,10 +108,14 @@ def test_the_whole_timetable_is_in_the_order_of_the_next_run_and_of_the_last_one
     visitor.dashboard._data._overview._repeat_at += 60  # the next reading is later
     clock.advance(timedelta(seconds=20))
     later = visitor.text("/", order="next")
+    redis.hset("clock:paused", "event.00001", '{"from":0}')
+    visitor.dashboard._data._paused.forget()
+    paused = visitor.text("/", order="next", state="paused")
 
     assert (first_by_next["name"], first_by_last["name"]) == ("event.00690", "event.00680")
     assert caught_up["name"] == "event.00000"
-    assert "All events were read 20 s ago. Of those that were due since, up to 200" in later
+    assert "This order is 20 s old. Up to 200 events that ran since then" in later
+    assert "This order is" not in paused
 
 
 def test_a_filter_may_be_in_an_order_by_time(ana: Visitor, redis: Redis) -> None:
@@ -149,11 +154,18 @@ def test_a_page_shows_how_many_events_were_read_so_far(redis: Redis, monkeypatch
     _decided(redis, timetable)
     visitor = _visitor(redis, timetable)
 
+    redis.hset("clock:paused", "event.00001", '{"from":0}')
     shown = visitor.text("/", state="failing")
+    twins = [
+        visitor.get("/", format="json", **query).headers
+        for query in ({"state": "failing"}, {"state": "paused", "order": "next"})
+    ]
     goes_on.set()
     found = visitor.dashboard._data.overview(PATIENCE_SECONDS)
 
     assert re.search(r"\b(0|100) of 700 events have been read so far", shown)
+    assert [twin["x-clock-reading"] for twin in twins] == ["true", "false"]
+    assert [twin["x-clock-total"] for twin in twins] == ["0", "1"]
     assert found.is_complete
     assert list(found.troubles) == [f"event.{EVENTS - 1:05}"]
 

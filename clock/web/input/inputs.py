@@ -107,10 +107,6 @@ def limited(name: str, text: str, most: int) -> str:
     return text
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
-
-
 def within(first: int, total: int, page: int) -> int:
     """The first place of a page of a list; beyond the end of the list, that of its last page.
 
@@ -118,3 +114,7 @@ def within(first: int, total: int, page: int) -> int:
     (50, 50, 0)
     """
     return min(first, max(0, total - 1) // page * page)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from clock.clocks import to_ms
+from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import MISSED_KEPT, EventRow, Summary, summary
 from clock.web.input.inputs import choice, number, within
 from clock.web.overview import FRESH_SECONDS, Found
@@ -14,9 +14,8 @@ from clock.web.page import Page, Show, Visit
 
 EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions
-MOST_READ_AGAIN = (
-    200  # events that are read for an order by time, of those that may have run since the last reading
-)
+#: Events that are read for an order by time, of those that may have run since the last reading.
+MOST_READ_AGAIN = 200
 PATIENCE_SECONDS = 1.0  # for the first reading of all events: 10,000 take a second or two
 NEVER_MS = 2**63
 
@@ -30,8 +29,11 @@ STILL: Mapping[str, Callable[[EventRow], bool]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The events that the query asks for, by name; their state (empty: any) and order (empty: the page's own)."""
+class Query:
+    """The events that the query asks for, by name; their state (empty: any) and order (empty: the page's own).
+
+    `names` still has events of other states, unless it asks for paused ones.
+    """
 
     names: Sequence[str]
     state: str
@@ -41,13 +43,12 @@ class Asked:
     @property
     def needs_overview(self) -> bool:
         """Whether the answer depends on a reading of all events."""
-        return self.shows_age or self.state == MISSED
+        return self.state == MISSED or self.has_age_of_overview(len(self.names))
 
-    @property
-    def shows_age(self) -> bool:
-        """Whether the answer is as old as the reading of all events; missed runs are noted by the clock."""
-        is_by_time = self.order in (BY_NEXT, BY_LAST) and len(self.names) > MOST_READ_AGAIN
-        return is_by_time or self.state == FAILING
+    def has_age_of_overview(self, count: int) -> bool:
+        """Whether a list of `count` events is as old as that reading. The clock notes missed runs itself."""
+        is_by_time = self.order in (BY_NEXT, BY_LAST)
+        return self.state == FAILING or (is_by_time and count > MOST_READ_AGAIN)
 
 
 def show(visit: Visit) -> Page:
@@ -64,22 +65,26 @@ def show(visit: Visit) -> Page:
     first = within(asked.first, len(found), EVENTS_ON_A_PAGE)
     following = first + EVENTS_ON_A_PAGE
     rows = list(filter(STILL.get(asked.state), visit.data.events(found[first:following], visit.now, STRIP)))
+    is_reading = asked.needs_overview and not overview.is_complete
+    is_old = asked.has_age_of_overview(len(found))
+    missed = visit.data.missed() if asked.state == MISSED else None
     return Page(
         template="schedules",
         title=visit.texts("schedules.title"),
         section="schedules",
-        json=lambda: [row.as_json(see_arguments=visit.access.see_arguments) for row in rows],
+        json=lambda: [_as_json(visit, row, missed) for row in rows],
+        json_headers={"x-clock-total": str(len(found)), "x-clock-reading": str(is_reading).lower()},
         view={
             "rows": rows,
             "first": first,
             "total": len(found),
             "following": following if following < len(found) else None,
             "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
-            "is_reading": asked.needs_overview and not overview.is_complete,
-            "age": overview.age_seconds if asked.shows_age and overview.age_seconds > FRESH_SECONDS else None,
+            "is_reading": is_reading,
+            "age": overview.age_seconds if is_old and overview.age_seconds > FRESH_SECONDS else None,
             "most_read_again": MOST_READ_AGAIN,
             "missed_days": MISSED_KEPT.days,
-            "missed_at": visit.data.missed() if asked.state == MISSED else {},
+            "missed_at": missed or {},
             "q": visit.request.get("q"),
             "state": asked.state,
             "states": STATES,
@@ -94,16 +99,27 @@ def show(visit: Visit) -> Page:
     )
 
 
-def _asked(visit: Visit, names: Sequence[str]) -> Asked:
+def _as_json(visit: Visit, row: EventRow, missed: Mapping[str, int] | None) -> Mapping[str, object]:
+    """A row for programs; if missed runs were asked for, with the due instant of the event's latest one."""
+    found = row.as_json(see_arguments=visit.access.see_arguments)
+    if missed is not None:
+        found["missed_at"] = from_ms(missed[row.name]).isoformat() if row.name in missed else None
+    return found
+
+
+def _asked(visit: Visit, names: Sequence[str]) -> Query:
     query, text = visit.request, visit.request.get("q").strip().lower()
     if text:
         searched = visit.data.searched
         names = [name for name in names if text in (searched.get(name) or name.lower())]
     state, order = choice("state", query.get("state"), STATES), choice("order", query.get("order"), ORDERS)
-    return Asked(names, state, order, number("first", query.get("first")))
+    if state == PAUSED:
+        paused = visit.data.paused()
+        names = [name for name in names if name in paused]
+    return Query(names, state, order, number("first", query.get("first")))
 
 
-def _ordered(visit: Visit, asked: Asked, overview: Found) -> Sequence[str]:
+def _ordered(visit: Visit, asked: Query, overview: Found) -> Sequence[str]:
     """All events that were asked for, in their order."""
     names = _in_state(visit, asked, overview)
     if asked.order in (BY_NEXT, BY_LAST):
@@ -116,13 +132,10 @@ def _ordered(visit: Visit, asked: Asked, overview: Found) -> Sequence[str]:
     return [*troubled, *(name for name in names if name not in troubles)] if troubled else names
 
 
-def _in_state(visit: Visit, asked: Asked, overview: Found) -> Sequence[str]:
+def _in_state(visit: Visit, asked: Query, overview: Found) -> Sequence[str]:
     """The events in a state, by name; without an order, those that missed a run last come first."""
     if asked.state == FAILING:
         return _in_trouble(asked.names, overview, FAILING)
-    if asked.state == PAUSED:
-        paused = visit.data.paused()
-        return [name for name in asked.names if name in paused]
     if asked.state == MISSED:
         missed = {name: overview.by_name[name].last_ms or 0 for name in _in_trouble(asked.names, overview, MISSED)}
         missed |= visit.data.missed()
