@@ -203,28 +203,24 @@ def _progress(server: Server, runs: FanOutRuns) -> int:
     return len(runs.jids)
 
 
+FAULTS: dict[str, Callable[[Path, int, random.Random], str]] = {
+    fault.__name__: fault for fault in (kills, frozen, stops, outages, nonsense, fan_out)
+}
+
+
 def main() -> None:
-    """Run all in full size."""
+    """Run all in full size, or one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=20_000)
     parser.add_argument("--fan-out", type=int, default=100_000, help="jobs that one job pushes")
-    parser.add_argument("--only", help="the name of one fault")
+    parser.add_argument("--only", choices=FAULTS, help="run this one alone")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    faults: list[tuple[Callable[[Path, int, random.Random], str], int]] = [
-        (kills, given.jobs),
-        (frozen, given.jobs),
-        (stops, given.jobs),
-        (outages, given.jobs),
-        (nonsense, given.jobs // 20),
-        (fan_out, given.fan_out),
-    ]
-    for fault, jobs in faults:
-        if given.only not in (None, fault.__name__):
-            continue
+    counts = {"nonsense": given.jobs // 20, "fan_out": given.fan_out}
+    for name in [given.only] if given.only else FAULTS:
         rng = random.Random(given.seed)  # noqa: S311  # no secret
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{fault.__name__}: {fault(Path(folder), jobs, rng)}", flush=True)
+            print(f"{name}: {FAULTS[name](Path(folder), counts.get(name, given.jobs), rng)}", flush=True)
 
 
 if __name__ == "__main__":

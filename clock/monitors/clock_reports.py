@@ -86,12 +86,12 @@ class MonitoredEvents:
             read.begin()
             return rows
 
-        def finish(event: Event) -> Event:
+        def adjust(event: Event) -> Event:
             found = self._defined(event)
             read.note(found)
             return found
 
-        return replace(synced, load=load, finish=finish)
+        return replace(synced, load=load, adjust_event=adjust)
 
     def _defined(self, event: Event) -> Event:
         monitor = event.monitor

@@ -40,7 +40,8 @@ server_middleware: Chain[ServerMiddleware] = Chain()
 def fake(*, this_thread: bool = False) -> Mode:
     """Collect the jobs that are pushed: `SendMailJob.jobs`, `.drain()`, `.perform_one()`, `.clear()`.
 
-    `this_thread`: only those of this thread or asyncio task, and of the tasks that it starts.
+    `this_thread`: only those of this thread or asyncio task, and of the tasks that it starts. Use it inside the
+    test, not in an async fixture: the fixture may run in another task.
 
     >>> from clock import Job
     >>> class PraiseLearnerJob(Job):

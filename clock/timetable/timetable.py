@@ -49,8 +49,8 @@ class SyncedEvents:
     `do`, a job class or a function of the row, is their action; `source` is file and line of the declaration.
     `job_of` returns the job class of a row, if rows have different ones; it may raise ClockError. If it
     returns no rows and `is_optional`, the log does not mention it. `version`, if given, returns something that
-    differs after a change of the rows: while it does not, the clock does not read them again. `finish`, if given,
-    returns each event of a row as it is used.
+    differs after a change of the rows: while it does not, the clock does not read them again. `adjust_event`,
+    if given, changes the event of each row before the clock uses it.
     """
 
     load: Callable[[], Iterable[object]]
@@ -60,7 +60,7 @@ class SyncedEvents:
     job_of: Callable[[Any], Enqueueable] | None = None
     is_optional: bool = False
     version: Callable[[], object] | None = None
-    finish: Callable[[Event], Event] | None = None
+    adjust_event: Callable[[Event], Event] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,29 @@ def test_a_cancelled_push_takes_no_answer_from_others(redis: Redis, ours: Redis)
     assert all(jid in payloads for jid in jids)
 
 
+def test_a_connection_that_was_left_is_closed_even_if_its_last_push_was_cancelled_and_never_answered(
+    redis: Redis, redis_url: str
+) -> None:
+    async def body(ours: Redis) -> None:
+        link = opened(ours)
+        assert link is not None
+        link.start()
+        redis.client_pause(60_000, all=False)
+        push = asyncio.create_task(link.push([("LPUSH", QUEUE, "{}")]))
+        await asyncio.sleep(0)
+        push.cancel()
+        link.leave()
+        async with asyncio.timeout(30):
+            while not link.is_lost:
+                await asyncio.sleep(0.01)
+
+    with closing(connect(redis_url, push_seconds=0.1, is_application=True)) as ours:
+        try:
+            asyncio.run(body(ours))
+        finally:
+            redis.client_unpause()
+
+
 def test_delayed_jobs_and_a_namespace_work_alike(redis: Redis, redis_url: str) -> None:
     with closing(connect(redis_url, namespace="shop", is_application=True)) as found, using_default(found):
 

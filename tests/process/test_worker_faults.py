@@ -16,6 +16,16 @@ def rng() -> random.Random:
     return random.Random(1)  # noqa: S311  # no secret
 
 
+def test_a_misspelt_fault_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["worker.py", "--only", "fanout"])
+
+    with pytest.raises(SystemExit) as ended:
+        worker.main()
+
+    assert ended.value.code == 2
+    assert "invalid choice: 'fanout'" in capsys.readouterr().err
+
+
 def test_killed_workers_lose_no_job_and_repeat_at_most_what_was_in_flight(
     tmp_path: Path, rng: random.Random
 ) -> None:

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from clock.errors import ConfigurationError, StoreError, StoreUnavailable
+from clock.store.server import address
 from clock.store.server.client import client
 from clock.store.server.connection import connect
 from tests.servers import Servers, port_of
@@ -112,6 +113,11 @@ def test_an_option_that_says_what_happens_anyway_is_not_mentioned(
     opened(f"{TCP}?{query}")
 
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/1?db=01", "redis://127.0.0.1:1/01?db=1"])
+def test_one_database_may_be_named_twice(url: str) -> None:
+    assert address.read(url).connection["db"] == 1
 
 
 @pytest.mark.parametrize("url", ALL)

@@ -13,6 +13,7 @@ from clock.errors import ClockError, ConfigurationError, DeclarationError, Unkno
 from clock.timetable import Callbacks, Event, Settings, Timetable, load
 from clock.timetable.clock_file import declarations
 from clock.timetable.clock_file.clockwork_form import OPTIONS
+from clock.timetable.clock_file.zones.zone_names import hint_of_zone
 from tests.timetable import jobs
 
 Load = Callable[[str], Timetable]
@@ -267,6 +268,7 @@ BAD = [
         "unknown time zone 'UTC+2'; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2'",
     ),
     ("configure(tz='-05:00')", "or 'Etc/GMT+5' (with the sign reversed)"),
+    ("configure(tz='UTC+14')", "or 'Etc/GMT-14' (with the sign reversed)"),
     (
         "configure(sleep_timeout=float('inf'))",
         "configure: sleep_timeout is inf; it must be a number of seconds, 1 or more",
@@ -299,6 +301,11 @@ def test_a_bad_declaration_is_refused_with_file_line_value_and_what_is_accepted(
 
     assert "clock.py:6: " in str(error.value)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["UTC+15", "UTC-13", "UTC+05:30", "+0530", "UTC+5.5", "GMT-3:30"])
+def test_an_offset_without_a_zone_of_the_database_is_answered_with_a_place_alone(name: str) -> None:
+    assert hint_of_zone(name) == "; an offset is not a place: write 'Europe/Berlin'"
 
 
 def test_a_name_that_repeats_is_refused_with_both_lines(load_lines: Load) -> None:

@@ -157,11 +157,16 @@ def _host(url: str, name: str) -> str:
 
 def _database(url: str, path: str) -> dict[str, object]:
     number = unquote(path).strip("/")
-    if number and not (number.isascii() and number.isdecimal()):
+    if number and not _is_number(number):
         raise unreadable(url, f"the database is a number from 0 up: redis://host:6379/0; {_ESCAPES}")
-    if number and dict(parse_qsl(urlsplit(url).query)).get("db", number) != number:
+    other = dict(parse_qsl(urlsplit(url).query)).get("db", number)
+    if number and not (_is_number(other) and int(other) == int(number)):
         raise unreadable(url, "its path and its query name two different databases; remove one of them")
     return {"db": int(number)} if number else {}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def unreadable(url: str, why: str) -> ConfigurationError:

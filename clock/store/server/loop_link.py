@@ -57,7 +57,8 @@ class LoopLink:
         self.pool = pool
         self.pid = os.getpid()
         self.is_lost = False
-        self._is_left = False  # for new pushes: its server is not the primary any more
+        self._is_left = False  # it accepts no new pushes
+        self._end: asyncio.TimerHandle | None = None  # closes it once it was left
         self._link = link
         self._sock = link._sock
         self._sock.setblocking(False)
@@ -79,10 +80,12 @@ class LoopLink:
         return not (self.is_lost or self._is_left)
 
     def leave(self) -> None:
-        """Use it for no more pushes, and close it when those that were written are answered."""
+        """Use it for no more pushes, and close it when those that were written are answered, or too late to be."""
         self._is_left = True
         if not self._waiting:
             self.lose(RedisConnectionError("Connection closed."))
+        elif self._end is None:  # the callers of the pushes may be cancelled, and their limits with them
+            self._end = self._lose_later()
 
     def _is_unused(self) -> bool:
         return not self._waiting and _monotonic() - self._used_at > UNUSED_SECONDS
@@ -97,7 +100,7 @@ class LoopLink:
         done: asyncio.Future[list[Any]] = loop.create_future()
         self._waiting.append(_Waiting(len(commands), [], done))
         self._used_at = _monotonic()
-        late = loop.call_later(self.pool.limits.push, self.lose, RedisTimeoutError("Timeout reading from socket"))
+        late = self._lose_later()
         with translated():
             try:
                 self._write(b"".join([self._link.packed(command) for command in commands]))
@@ -105,11 +108,18 @@ class LoopLink:
             finally:
                 late.cancel()
 
+    def _lose_later(self) -> asyncio.TimerHandle:
+        """Close the connection when the time for a push is over, unless the caller cancels that."""
+        error = RedisTimeoutError("Timeout reading from socket")
+        return asyncio.get_running_loop().call_later(self.pool.limits.push, self.lose, error)
+
     def lose(self, error: RedisError) -> None:
         """Close the connection: all pushes that wait for answers raise this error."""
         if self.is_lost:
             return
         self.is_lost = True
+        if self._end is not None:
+            self._end.cancel()
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._sock)
         loop.remove_writer(self._sock)

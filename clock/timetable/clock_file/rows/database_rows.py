@@ -93,7 +93,7 @@ def _read_row(synced: SyncedEvents, row: object, settings: Settings) -> Event | 
     event = entry.event(str(name), action, settings)
     if counting:
         event = replace(event, declaration=f"{event.declaration} with attributes {counting}")
-    return synced.finish(event) if synced.finish else event
+    return synced.adjust_event(event) if synced.adjust_event else event
 
 
 def _counting(values: dict[str, Any], where: str) -> str:

@@ -43,7 +43,7 @@ _RAILS = {
 }
 
 _WITHOUT_PLACE = {"factory", "localtime", "posixrules"}
-_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2})(?::?(\d\d)|\.(\d+))?", re.IGNORECASE)  # +5:30, +0530, +5.5
 
 
 def find_zone(name: str) -> ZoneInfo | None:
@@ -72,8 +72,11 @@ def hint_of_zone(name: str) -> str:
     "; an offset is not a place: write 'Europe/Berlin', or 'Etc/GMT-2' (with the sign reversed)"
     """
     if offset := _OFFSET.fullmatch(name):
-        fixed = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{offset[2]}"
-        return f"; an offset is not a place: write 'Europe/Berlin', or {fixed!r} (with the sign reversed)"
+        sign, hours, *parts = offset.groups(default="")
+        fixed = f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"
+        is_whole = not "".join(parts).strip("0")
+        also = f", or {fixed!r} (with the sign reversed)" if is_whole and find_zone(fixed) else ""
+        return f"; an offset is not a place: write 'Europe/Berlin'{also}"
     known = sorted(_by_lower_case().values())
     city = "/" + name.removesuffix(" Is.").replace(" ", "_")
     place = _RAILS.get(name) or next((zone for zone in known if zone.endswith(city)), None)
