@@ -155,7 +155,7 @@ def test_a_dead_job_that_is_retried_by_hand_can_still_cause_success(
     way: str, bench: Build, redis: Redis, fake_clock: FakeClock
 ) -> None:
     fails.add(1)
-    with three() as outer, three(parent=outer) as batch:
+    with three() as outer, three(parent=BatchRef(outer.bid, redis=redis)) as batch:
         ImportRowJob.perform_bulk([[1], [2]])
     run_dead(bench, redis)
     assert sorted(reports(redis)) == ["complete", "complete", "death", "death"]

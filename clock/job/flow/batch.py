@@ -50,6 +50,15 @@ class Keeper(Protocol):
         """Seal a batch; the state that it had, '' if it is unknown."""
 
 
+class HasBid(Protocol):
+    """An object with the id of a batch: `Batch`, `self.batch`, `clock.api.BatchRef`."""
+
+    @property
+    def bid(self) -> str:
+        """The batch's id."""
+        ...
+
+
 class Batch(metaclass=CheckedCall):
     """The jobs pushed inside its block, and the jobs to push when these have ended.
 
@@ -82,7 +91,7 @@ class Batch(metaclass=CheckedCall):
         on_death: Callback | None = None,
         args: Sequence[Any] = (),
         id: str | None = None,  # noqa: A002  # the word that people use
-        parent: Batch | OwnBatch | str | None = None,
+        parent: HasBid | str | None = None,
         description: str = "",
     ) -> None:
         if id is not None and not (isinstance(id, str) and _BID.fullmatch(id)):
@@ -194,12 +203,13 @@ def own_batch(context: Context) -> OwnBatch:
     return own
 
 
-def _parent_id(parent: Batch | OwnBatch | str | None) -> str | None:
+def _parent_id(parent: HasBid | str | None) -> str | None:
     """The id of a batch's parent. Raises JobError."""
-    if isinstance(parent, (Batch, OwnBatch)):
-        return parent.bid
-    if parent is None or (isinstance(parent, str) and parent):
-        return parent
+    if parent is None:
+        return None
+    bid: object = getattr(parent, "bid", parent)
+    if isinstance(bid, str) and bid:
+        return bid
     raise JobError(f"Batch: parent is {parent!r:.60}; it must be a batch, or the id of a batch")
 
 
