@@ -52,7 +52,7 @@ def _perform(self: object, *args: Any) -> None:
 #: The attributes of a class that this process does not have: the defaults of all options. The worker that has the
 #: class checks whether the job iterates.
 _FOREIGN = {name: vars(Job)[name] for name in OPTIONS if name in vars(Job)}
-_FOREIGN |= {"perform": _perform, "_iterates": True}
+_FOREIGN |= {"perform": _perform, "_iterates": True, "_checked_rules": ()}
 
 
 @cache

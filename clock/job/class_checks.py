@@ -7,8 +7,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from clock.errors import JobError
-from clock.job.flow.rule_checks import RULES, check_rules
-from clock.job.options import OPTIONS, check_iterates, checked
+from clock.job.flow.rule_checks import check_rules
+from clock.job.options import ITERATION, OPTIONS, RULES, check_iterates, checked
 from clock.job.redaction import hidden_places
 from clock.job.types import JobClass
 
@@ -58,9 +58,10 @@ def check_class(job: JobClass) -> None:
                 "To add your own attribute, choose a name less similar to an option"
             )
     checked(job.__qualname__, {name: value for name, value in values.items() if name in OPTIONS})
-    check_iterates(job.__qualname__, job, values)
-    if not hasattr(job, "perform"):
+    if not hasattr(job, "perform"):  # a base class, or a mixin
         return
+    inherited = [name for name in ITERATION if getattr(job, name, None)]
+    check_iterates(job.__qualname__, job, [*values, *inherited])
     if job.redact:
         hidden_places(job.__qualname__, job.perform, job.redact)
     check_rules(job.__qualname__, job.perform, {name: getattr(job, name) for name in RULES})

@@ -178,12 +178,17 @@ class Signature:
 _DURATIONS = {"retry_for", "timeout", "expires_in", "max_run_time", "result_ttl"}
 
 
+#: The options of flow control.
+RULES = ("unique", "limits", "rates")
+#: The options of iteration.
+ITERATION = ("exactly_once", "max_run_time")
 #: Options of a class that a payload carries if they are true, and if they are not None.
 _IF_TRUE = ("backtrace", "encrypt")
 _IF_SET = ("retry_for", "retry_queue", "expires_in", "result_ttl", "result_limit")
 #: All attributes of a class that `payload_fields` reads.
 PAYLOAD_ATTRIBUTES = (
-    *("wire_name", "queue", "retry", "dead", "tags", "redact", "perform", "unique", "limits", "rates"),
+    *("wire_name", "queue", "retry", "dead", "tags", "redact", "perform"),
+    *RULES,
     *_IF_TRUE,
     *_IF_SET,
 )
@@ -203,7 +208,7 @@ def checked(where: str, options: Mapping[str, object], *, with_call: bool = Fals
 
 def check_iterates(where: str, job: JobClass, options: Iterable[str]) -> None:
     """Check that a job that does not iterate has no option of iteration. Raises JobError."""
-    for name in ("exactly_once", "max_run_time"):
+    for name in ITERATION:
         if name in options and not job._iterates:
             other = "; for a time limit use timeout" if name == "max_run_time" else ""
             raise JobError(f"{where}: {name} is an option of IterableJob, which this job is not{other}")
@@ -238,13 +243,16 @@ def payload_fields(job: JobClass, over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _set_rules(job: JobClass, fields: dict[str, Any]) -> None:
     """Set the rules of flow control. A job with rates always has `limits`, too: the claim looks for that field."""
-    given = {name: fields.pop(name, getattr(job, name)) for name in ("unique", "limits", "rates")}
-    if not any(given.values()):
+    own = job.unique, job.limits, job.rates
+    given = [fields.pop(name, value) for name, value in zip(RULES, own, strict=True)]
+    if not any(given):
         return
-    checked(job.wire_name, given)  # a class may have been changed after it was made
-    if unique := unique_of(given["unique"]):
+    if own != job._checked_rules:  # a class may have been changed after it was made
+        checked(job.wire_name, dict(zip(RULES, own, strict=True)))
+        job._checked_rules = tuple([list(value) if isinstance(value, list) else value for value in own])
+    if unique := unique_of(given[0]):
         fields["unique"] = unique
-    limits, rates = limits_of(given["limits"]), rates_of(given["rates"])
+    limits, rates = limits_of(given[1]), rates_of(given[2])
     if limits or rates:
         fields["limits"] = limits
     if rates:

@@ -36,6 +36,7 @@ class RunningJob(Protocol):
     deadline: datetime | None
     exactly_once: ClassVar[Any]
     _push_template: ClassVar[Any]
+    _checked_rules: ClassVar[Any]
     _iterates: ClassVar[bool]
 
     def perform(self, *args: Any, **kwargs: Any) -> Any:

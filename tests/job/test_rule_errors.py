@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from redis import Redis
@@ -251,6 +251,42 @@ def test_a_subclass_whose_perform_lacks_the_parameter_of_an_inherited_rule_is_na
                 def perform(self, user: int) -> None: ...
 
 
+def test_a_base_class_with_any_arguments_may_name_a_parameter_of_its_subclasses(
+    redis: Redis,
+) -> None:
+    with classes_forgotten():
+
+        class AnyArgumentsJob(Job):
+            unique = Unique(by="account")
+
+            def perform(self, *args: Any) -> None: ...
+
+        class SyncAccountJob(AnyArgumentsJob):
+            def perform(self, account: int) -> None: ...
+
+        assert SyncAccountJob.perform_async(7) == SyncAccountJob.perform_async(7)
+        with pytest.raises(JobError, match="AnyArgumentsJob: unique names the parameter 'account'"):
+            AnyArgumentsJob.perform_async(7)
+
+
+def test_options_of_iteration_may_be_in_a_mixin_for_iterable_jobs() -> None:
+    with classes_forgotten():
+
+        class OnceMixin(Job):
+            exactly_once = True
+
+        class OnceEachJob(OnceMixin, IterableJob):
+            def items(self, *, cursor: int | None) -> Iterator[tuple[int, int]]:
+                yield 1, 1
+
+            def each(self, item: int) -> None: ...
+
+        with pytest.raises(JobError, match="PlainOnceJob: exactly_once is an option of IterableJob"):
+
+            class PlainOnceJob(OnceMixin):
+                def perform(self) -> None: ...
+
+
 def test_an_each_that_cannot_take_the_arguments_of_items_is_named() -> None:
     with classes_forgotten(), pytest.raises(JobError, match=r"def each\(self, item, shard\)"):
 
@@ -270,6 +306,21 @@ def test_a_wrong_rule_that_is_set_after_the_class_was_made_is_named_by_the_next_
 
     with pytest.raises(JobError, match=f"OneArgumentJob: {option} is"):
         OneArgumentJob.perform_async(2)
+
+
+def test_a_wrong_rule_that_is_appended_to_the_rules_of_a_class_is_named_by_the_next_push(redis: Redis) -> None:
+    with classes_forgotten():
+
+        class GrowingRulesJob(Job):
+            limits: ClassVar[list[Any]] = [Limit("crm", 1)]
+
+            def perform(self) -> None: ...
+
+        GrowingRulesJob.perform_async()
+        GrowingRulesJob.limits.append("mail")
+
+        with pytest.raises(JobError, match="GrowingRulesJob: limits is"):
+            GrowingRulesJob.perform_async()
 
 
 def test_wrong_pauses_of_rates_are_refused() -> None:

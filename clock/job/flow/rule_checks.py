@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,14 +12,13 @@ from clock.job.flow.limits import limits_of, rates_of
 from clock.job.flow.unique import unique_of
 from clock.job.push.arguments import accepted, arity
 
-RULES = ("unique", "limits", "rates")
-
 Perform = Callable[..., object]
 
 
 def check_rules(where: str, perform: Perform, options: Mapping[str, object]) -> None:
     """Check names and functions in the rules of `options`. Raises JobError."""
-    if unique := unique_of(options.get("unique")):
+    unique = unique_of(options.get("unique"))
+    if unique and math.isfinite(arity(perform)[1]):  # with *args, as in a base class, the push checks
         unique.check_names(where, perform)
     for what, function in _functions(options):
         _check_function(f"{where}: {what}", function, perform)

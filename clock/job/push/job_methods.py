@@ -61,6 +61,7 @@ class JobMethods:
     perform: Any = _NoPerform()
     _prepared_push: PreparedPush | None = None
     _push_template: ClassVar[Template | None] = None
+    _checked_rules: ClassVar[Any] = ()
     #: In tests, inside `clock.testing.fake()`: the payloads of this class that were pushed and have not run, live.
     jobs = _Jobs()
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, TypeVarTuple, Unpack
 from clock.errors import ArgumentsError, JobError, StoreError
 from clock.job.delays import Time, due_of_each
 from clock.job.flow.rule_checks import check_rules
-from clock.job.options import CallOptions, Order, Signature, check_iterates, checked
+from clock.job.options import ITERATION, RULES, CallOptions, Order, Signature, check_iterates, checked
 from clock.job.push import client, inline
 from clock.job.push.arguments import check_json
 from clock.job.push.prepared_push import PreparedPush
@@ -40,8 +40,9 @@ class Setter(Order, Generic[P]):
         """The setter of a job class and options, which are checked. Raises JobError."""
         where = f"{job.wire_name}.set"
         checked(where, options, with_call=True)
-        check_iterates(where, job, options)
-        if hasattr(job, "perform"):
+        if not options.keys().isdisjoint(ITERATION):
+            check_iterates(where, job, options)
+        if not options.keys().isdisjoint(RULES) and hasattr(job, "perform"):
             check_rules(where, job.perform, options)
         if "wait" in options and "wait_until" in options:
             raise JobError(f"{where}: give either wait or wait_until, not both")
