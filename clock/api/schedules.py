@@ -73,12 +73,21 @@ class Schedules:
 
     Its methods raise StoreUnavailable. Each has an awaitable twin, with the prefix `a`. `redis` is a connection of
     `api.connect`; without it the process's own connection is used. The audit log shows `by`, the name of the user,
-    and `source`, the program.
+    and `source`, the program. `declared` are the events of a clock file by name (`load(path).by_name`):
+    a schedule cannot have their names. Names of events that a clock has run are refused without it.
     """
 
-    def __init__(self, *, redis: Redis | None = None, by: str | None = None, source: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        redis: Redis | None = None,
+        by: str | None = None,
+        source: str | None = None,
+        declared: Mapping[str, Event] | None = None,
+    ) -> None:
         self._redis = connected(redis)
         self._by = by or getpass.getuser()
+        self._declared = declared or {}
         self._source = source or f"api on {socket.gethostname()}"
 
     def stored(self) -> list[Schedule]:
@@ -136,8 +145,9 @@ class Schedules:
         job_name = job if isinstance(job, str) else getattr(job, "wire_name", repr(job))
         timing, rest = split({"tz": "UTC", **fields, "job": job_name})
         event_of(name, {**timing, **rest})
-        if name in timetable_changes.declared(self._redis):
-            raise DeclarationError(f"the clock file declares an event {name!r}: choose another name")
+        if name in self._declared or name in timetable_changes.declared(self._redis):
+            where = self._declared[name].source if name in self._declared else "the clock file"
+            raise DeclarationError(f"{where} declares an event {name!r}: choose another name")
         return timing, rest
 
     def _audit(self, what: str, name: str) -> None:

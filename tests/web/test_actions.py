@@ -196,12 +196,14 @@ def test_an_edit_in_the_form_keeps_an_rrule_until_a_cron_replaces_it(ana: Visito
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"job": "RemindPupilJob"}, {"cron": "0 25 * * *"}, {"args": "due"}, {"name": ""}]
+    "wrong",
+    [{"job": "RemindPupilJob"}, {"cron": "0 25 * * *"}, {"args": "due"}, {"name": ""}, {"name": "reminders"}],
 )
 def test_an_invalid_schedule_is_refused_with_what_is_wrong(ana: Visitor, wrong: dict[str, str]) -> None:
     fields = {"name": "feed", "job": "RemindPupilsJob", "cron": "0 6 * * *", "args": '["due"]', **wrong}
 
     assert ana.get("/act/put_schedule", **fields).status in (400, 409)
+    assert ana.post("/act/put_schedule", **fields, version=0).status in (400, 409)
 
 
 def test_an_event_is_paused_until_a_time_of_the_viewers_zone(ana: Visitor) -> None:

@@ -69,7 +69,9 @@ def _check_version(visit: Visit) -> int:
 
 
 def _schedules(visit: Visit) -> Schedules:
-    return Schedules(redis=visit.data.redis, by=visit.access.user, source=visit.request.remote)
+    timetable = visit.data.source.timetable
+    declared = timetable.by_name if timetable else None
+    return Schedules(redis=visit.data.redis, by=visit.access.user, source=visit.request.remote, declared=declared)
 
 
 def _fields(visit: Visit) -> ScheduleFields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,9 +18,10 @@ from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo, echo_json, echo_table, json_option
 from clock.cli.timetables import timetable_if_any
 from clock.config import Config
-from clock.errors import ClockError, ConfigurationError, DeclarationError
+from clock.errors import ClockError, ConfigurationError
 from clock.import_path import add_application
 from clock.job.registry import look_at_jobs
+from clock.timetable import Event
 from clock.timetable.clock_file.zones.zone_names import find_zone
 
 
@@ -85,10 +87,8 @@ def put(name: str, job: str, version: int | None, dry_run: bool, as_json: bool, 
     config = answering_settings(**options)
     add_application(config.clock_file)
     timetable = timetable_if_any(config, is_named=False)  # it may import jobs that are in no folder of jobs
-    if timetable and name in timetable.by_name:
-        raise DeclarationError(f"{timetable.by_name[name].source} declares an event {name!r}: choose another name")
     look_at_jobs(*(path for path in config.require if path.exists()))
-    writer = _writer(config)
+    writer = _writer(config, timetable.by_name if timetable else None)
     change = writer.preview(name, job=job, **fields)
     made = None if dry_run else writer.put(name, job=job, version=version, **fields)
     if as_json:
@@ -116,9 +116,9 @@ def delete(name: str, version: int | None, **options: Any) -> None:
     echo(f"Deleted {name!r}")
 
 
-def _writer(config: Config) -> Schedules:
+def _writer(config: Config, declared: Mapping[str, Event] | None = None) -> Schedules:
     redis, _ = opened(config)
-    return Schedules(redis=redis, source=f"{SOURCE} on {socket.gethostname()}")
+    return Schedules(redis=redis, source=f"{SOURCE} on {socket.gethostname()}", declared=declared)
 
 
 def _fields(given: dict[str, Any]) -> ScheduleFields:
