@@ -55,6 +55,10 @@ def report_jobs(put: Put) -> None:
         except Discard as error:
             put(_of_job(payload, slug, "success", f"dropped: {message_of(error)}"))
             raise
+        except BaseException:
+            if job.context.state.cancelled:  # on purpose, and not tried again
+                put(_of_job(payload, slug, "success", "cancelled"))
+            raise
         if not job.context.state.ended_early:  # an iterating job that continues later
             put(_of_job(payload, slug, "success"))
 

@@ -48,6 +48,9 @@ class BakeRollsJob(Job):
             raise RuntimeError("no flour")
         if outcome == "is dropped":
             raise Discard("not needed")
+        if outcome == "is cancelled":
+            self.context.state.cancel()
+            self.check()
 
 
 def loads(*lines: str) -> Timetable:
@@ -196,7 +199,12 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Report]]:
 
 @pytest.mark.parametrize(
     ("outcome", "states"),
-    [("done", ["start", "success"]), ("is dropped", ["start", "success"]), ("fails", ["start", "failure"])],
+    [
+        ("done", ["start", "success"]),
+        ("is dropped", ["start", "success"]),
+        ("is cancelled", ["start", "success"]),
+        ("fails", ["start", "failure"]),
+    ],
 )
 def test_a_worker_reports_a_run_once_with_its_retries(
     reports: list[Report], redis: Redis, bench: Callable[..., Bench], outcome: str, states: list[str]
