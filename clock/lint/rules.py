@@ -145,12 +145,13 @@ def moved_days(look: Look) -> Iterator[Finding]:
 
 
 def refuses_everything(look: Look) -> Iterator[Finding]:
-    """Events whose condition is never true in a year, or has a mistake. Conditions that read the time are skipped.
+    """Events whose condition is never true in a year, or has a mistake.
 
-    Other errors may come from a missing database, file or environment variable, so they are not reported.
+    Skips conditions that read the time or environment variables. Other errors may come from a missing database,
+    file or variable, so they are not reported.
     """
     for event in look.timetable.events:
-        if event.condition is None or _asks_the_time(event):
+        if event.condition is None or _asks_the_time(event) or _reads_the_environment(event):
             continue
         count, error = asked_for_a_year(event, look.start)
         if count:
@@ -250,6 +251,12 @@ def reads_the_time(look: Look) -> Iterator[Finding]:
 def _asks_the_time(event: Event) -> str | None:
     code = getattr(event.condition, "__code__", None)
     return _time_call(code) if isinstance(code, CodeType) else None
+
+
+def _reads_the_environment(event: Event) -> bool:
+    """Whether the condition reads environment variables, which differ in production."""
+    code = getattr(event.condition, "__code__", None)
+    return isinstance(code, CodeType) and bool({"environ", "getenv"} & set(code.co_names))
 
 
 def _time_call(code: CodeType) -> str | None:

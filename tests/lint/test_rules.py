@@ -241,6 +241,8 @@ def test_a_condition_that_is_never_true_in_a_year_is_warned_of() -> None:
         "lambda due: open('x', 'w')",
         "lambda due: time.time() < 0",
         "lambda due: __import__('os').environ['ONLY_IN_PRODUCTION']",
+        "lambda due: __import__('os').getenv('ONLY_IN_PRODUCTION') == '1'",
+        "lambda due: {}['ONLY_IN_PRODUCTION']",
         "lambda due: next(iter(())) or 'as a driver without its server raises'",
     ],
 )
