@@ -1,5 +1,7 @@
 """Wrong inputs of unique, limits, rates, batches, iteration and results: one sentence names each mistake."""
 
+import inspect
+from abc import ABC
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,7 +11,7 @@ import pytest
 from redis import Redis
 
 import clock
-from clock import IterableJob, Job, Limit, Rate, RateLimited, Unique, api, job
+from clock import Batch, IterableJob, Job, Limit, Rate, RateLimited, Unique, api, job
 from clock.errors import ClockError, JobError
 from clock.job import registry
 
@@ -224,6 +226,15 @@ def test_a_wrong_option_is_named_when_a_class_or_a_function_is_made_a_job(mistak
     for raised in (of_class, of_function):
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_a_batch_may_have_another_base_class_with_a_metaclass() -> None:
+    class NamedBatch(Batch, ABC):
+        pass
+
+    with pytest.raises(JobError, match=r"NamedBatch: unknown argument 'om_success'; did you mean 'on_success'"):
+        NamedBatch(om_success=OneArgumentJob)  # type: ignore[call-arg]  # the mistake
+    assert "on_success" in inspect.signature(NamedBatch).parameters
 
 
 def test_rules_that_fit_some_pushes_are_accepted() -> None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol, Self, cast, runtime_checkable
 
 from clock.errors import BatchDone, JobError
 from clock.job.context import Context
-from clock.job.flow.checked_call import CheckedCall
+from clock.job.flow.checked_call import checked_call
 from clock.job.options import Order, Signature
 from clock.job.payload import new_jid
 from clock.job.push import client, filling
@@ -59,7 +59,8 @@ class HasBid(Protocol):
         ...
 
 
-class Batch(metaclass=CheckedCall):
+@checked_call
+class Batch:
     """The jobs pushed inside its block, and the jobs to push when these have ended.
 
     - `on_success`: when all jobs are done;

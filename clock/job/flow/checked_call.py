@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from clock.errors import JobError
 from clock.printable import closest
 
+C = TypeVar("C")
 
-class CheckedCall(type):
-    """The metaclass of these classes."""
 
-    if not TYPE_CHECKING:  # a type checker would accept every argument
+def checked_call(cls: type[C]) -> type[C]:
+    """The decorator of these classes."""
+    init, signature = cls.__init__, inspect.signature(cls)
 
-        @property
-        def __signature__(cls) -> inspect.Signature:
-            own = inspect.signature(cls.__init__)
-            return own.replace(parameters=[*own.parameters.values()][1:])
+    @wraps(init)
+    def checked(self: C, *args: Any, **kwargs: Any) -> None:
+        try:
+            init(self, *args, **kwargs)
+        except TypeError:
+            if fault := _fault(signature, args, kwargs):
+                raise JobError(f"{type(self).__name__}: {fault}") from None
+            raise
 
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            """Make an object. Raises JobError for arguments that `__init__` does not accept."""
-            try:
-                return super().__call__(*args, **kwargs)
-            except TypeError:
-                if fault := _fault(cls.__signature__, args, kwargs):
-                    raise JobError(f"{cls.__name__}: {fault}") from None
-                raise
+    vars(checked)["__signature__"] = inspect.signature(init)
+    cls.__init__ = checked  # type: ignore[assignment]  # it accepts the same arguments
+    return cls
 
 
 def _fault(signature: inspect.Signature, args: Sequence[object], kwargs: Mapping[str, object]) -> str:

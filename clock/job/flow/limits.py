@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from clock.errors import JobError, described
-from clock.job.flow.checked_call import CheckedCall
+from clock.job.flow.checked_call import checked_call
 from clock.job.types import JobClass
 from clock.printable import is_printable
 
@@ -24,8 +24,9 @@ Name = str | Callable[..., str]
 T = TypeVar("T")
 
 
+@checked_call
 @dataclass(frozen=True, repr=False)
-class Limit(metaclass=CheckedCall):
+class Limit:
     """At most `maximum` jobs with this name run at a time, in all classes, queues and workers.
 
     `name` is a text, or a function of the job's arguments that returns one.
@@ -46,8 +47,9 @@ class Limit(metaclass=CheckedCall):
         return {"name": _named(job, "Limit", self.name, args), "max": self.maximum}
 
 
+@checked_call
 @dataclass(frozen=True, repr=False)
-class Rate(metaclass=CheckedCall):
+class Rate:
     """At most `count` jobs with this name start per `per`, a timedelta or seconds.
 
     - `name`: a text, or a function of the job's arguments that returns one;

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
 from clock.errors import JobError, described
-from clock.job.flow.checked_call import CheckedCall
+from clock.job.flow.checked_call import checked_call
 from clock.job.types import JobClass
 from clock.printable import closest
 from clock.store.jobs.flow.unique_locks import Lock
@@ -21,8 +21,9 @@ OnConflict = Literal["skip", "replace", "raise"]
 LONGEST_WINDOW = 366 * 86_400.0  # seconds
 
 
+@checked_call
 @dataclass(frozen=True, repr=False)
-class Unique(metaclass=CheckedCall):
+class Unique:
     """Which jobs are the same, how long one keeps the others out, and what a conflict does.
 
     - `by`: a function of the arguments, or names of parameters; None: all arguments;
