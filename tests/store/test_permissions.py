@@ -11,7 +11,7 @@ from redis import Redis
 from clock.clocks import from_ms
 from clock.errors import StoreError
 from clock.store.jobs.delayed import Delayed
-from clock.store.jobs.flow import limit_holders, rates
+from clock.store.jobs.flow import limit_holders, rates, unique_locks
 from clock.store.jobs.in_progress import InProgress
 from clock.store.jobs.moves import Claimed, Move
 from clock.store.jobs.worker_register import WorkerRegister
@@ -280,3 +280,16 @@ def test_a_worker_uses_no_command_but_those_that_it_checks(
     assert healed == 2
     assert denied(redis) <= DISPENSABLE
     assert redis.get("clock:locks_healed") == b"2"
+
+
+@pytest.mark.parametrize("command", ["lrange", "llen", "zrevrange", "zcard", "hkeys"])
+def test_a_job_does_not_count_as_gone_if_a_command_of_the_search_is_refused(
+    redis: Redis, limited: Callable[[str], Redis], command: str
+) -> None:
+    redis.sadd("queues", "default")
+    redis.zadd("clock:workers", {"me": 2 * NOON})
+    place = {"l": "queue:default", "z": "schedule", "h": "clock:in_progress:me"}[command[0]]
+    PLACED[place](redis)
+
+    assert unique_locks.gone(limited(command), ["j1", "j2"], now=from_ms(NOON)) == set()
+    assert unique_locks.gone(redis, ["j1", "j2"], now=from_ms(NOON)) == {"j2"}

@@ -7,7 +7,7 @@
 --   payloads), 'hash' (of jobs in progress, "queue\npayload") or 'busy' (Sidekiq's hash of a process's busy jobs)
 -- then the jids
 -- Returns the place to go on with (from 1; the number of places + 1: all were searched), the start in it, 1 if
--- something was too large to be read, else 0; then pairs: a jid that was found, and the number of its place.
+-- something was too large to be read, or this user may not read it, else 0; then pairs: a jid that was found, and the number of its place.
 --
 -- One script, because payloads would otherwise travel to the clock. A list is read from its left end and a sorted set
 -- from its highest score: jobs leave at the other end, and those that are not yet read are not moved by that. A long
@@ -42,11 +42,16 @@ local function read(payload, place)
   end
 end
 
+local function note_refusal(answer) -- a key of another type has no jobs
+  if type(answer) == 'table' and answer.err and not string.find(answer.err, '^WRONGTYPE') then too_large = 1 end
+end
+
 local function is_full() return jobs >= MOST_JOBS or bytes >= MOST_BYTES end
 
 local function read_page(place, kind, from, count)
   local command = (kind == 'zset' or kind == 'retry') and 'ZREVRANGE' or 'LRANGE'
   local page = redis.pcall(command, KEYS[place], from, from + count - 1)
+  note_refusal(page)
   for _, payload in ipairs(page) do read(payload, place) end
   return #page
 end
@@ -86,6 +91,7 @@ end
 
 local function read_row(place, kind, from)
   local length = redis.pcall((kind == 'zset' or kind == 'retry') and 'ZCARD' or 'LLEN', KEYS[place])
+  note_refusal(length)
   if type(length) ~= 'number' or length <= from then return nil end
   if kind == 'retry' and length > MOST_RETRIES then return nil end
   local memory = redis.pcall('MEMORY', 'USAGE', KEYS[place], 'SAMPLES', 5)
@@ -109,6 +115,7 @@ end
 
 local function read_hash(place, kind)
   local fields = redis.pcall('HKEYS', KEYS[place])
+  note_refusal(fields)
   for _, field in ipairs(fields) do
     if redis.call('HSTRLEN', KEYS[place], field) > LARGE then
       too_large, jobs = 1, jobs + 1
