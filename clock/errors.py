@@ -8,6 +8,7 @@
         UnknownWord
       UnknownEvent           the clock file does not declare the event of this name
       UnreadableTime         the given time cannot be parsed (exit code 2)
+      InvalidDeployMark      the label or the time of a deploy mark is invalid
       SourceFailed           the source of events in a database raised
       ActionFailed           the action of an event fired manually raised
       BackfillFailed         a run of a backfill raised
@@ -169,6 +170,10 @@ class UnreadableTime(ClockError):
         super().__init__(f"{text!r} {problem}")
 
 
+class InvalidDeployMark(ClockError, ValueError):
+    """The label or the time of a deploy mark is invalid."""
+
+
 class SourceFailed(ClockError):
     """The function that returns the rows of `sync_events` raised."""
 
@@ -235,9 +240,7 @@ class NoPerform(JobError, AttributeError):
 
 
 class NotFaked(JobError, AttributeError):
-    """An attribute that exists only inside a test's `fake()` was read outside of it. For `getattr`, a missing
-    attribute.
-    """
+    """An attribute of a test's `fake()` was read outside of it. For `getattr`, it is a missing attribute."""
 
     def __init__(self, asked: str) -> None:
         super().__init__(f"{asked} is for tests: use it inside `with clock.testing.fake():`")
@@ -262,10 +265,7 @@ class UndecryptableArgument(JobError):
 
 
 class Discard(JobError):
-    """Raise it in `perform` or in a middleware to drop the job.
-
-    It does not count as a failure and is not retried.
-    """
+    """Raise it in `perform` or in a middleware to drop the job. It does not count as a failure."""
 
 
 class RateLimited(JobError):

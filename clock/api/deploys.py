@@ -3,24 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import MAXYEAR, UTC, datetime
 
 from clock.api.connecting import connected, instant
+from clock.errors import InvalidDeployMark
+from clock.printable import printable
 from clock.store import Redis
 from clock.store.jobs import deploy_marks
+from clock.store.jobs.deploy_marks import LONGEST_LABEL, Marking
+
+FIRST_YEAR, LAST_YEAR = 1971, MAXYEAR - 1  # in all zones they are in the calendar
+LONGEST_SHOWN = 80  # characters of a label in an error
 
 
 def mark_deploy(label: str, at: datetime | None = None, *, redis: Redis | None = None) -> bool:
     """Mark a deploy at `at` (aware; None: now), as Sidekiq's `Deploy.mark!` does. Marks are kept for 90 days.
 
     A minute has one mark, and a label is marked once a minute, so every process of a deploy may call this. False:
-    there is one already. Raises ValueError for an empty label or a time without a zone, and StoreUnavailable.
+    the minute or the label already has a mark. Raises InvalidDeployMark for a label that is empty or no text, or a
+    time without a zone or before 1971, and StoreUnavailable.
     """
+    return marked(label, at, redis=redis)[1] is Marking.MARKED
+
+
+def marked(label: str, at: datetime | None = None, *, redis: Redis | None = None) -> tuple[str, Marking]:
+    """`mark_deploy`, with the label as it is stored and what was marked. Raises the same errors."""
+    _check_label(label)
+    when = instant() if at is None else _checked_time(at)
+    return label[:LONGEST_LABEL], deploy_marks.mark(connected(redis), label, when)
+
+
+def _check_label(label: object) -> None:
+    if not isinstance(label, str):
+        raise InvalidDeployMark(f"the label of a deploy mark is {label!r:.{LONGEST_SHOWN}}; it must be a text")
     if not label.strip():
-        raise ValueError("the label of a deploy mark is empty: give the release or the change")
-    if at is not None and at.tzinfo is None:
-        raise ValueError("the time of a deploy mark has no zone: use datetime.now(UTC), for example")
-    return deploy_marks.mark(connected(redis), label, at or instant())
+        raise InvalidDeployMark("the label of a deploy mark is empty: give the release or the change")
+    try:
+        label.encode()
+    except UnicodeEncodeError:
+        shown = printable(label[:LONGEST_SHOWN])
+        raise InvalidDeployMark(f"the label of a deploy mark is not valid UTF-8: {shown}") from None
+
+
+def _checked_time(at: object) -> datetime:
+    """The time in UTC. Raises InvalidDeployMark."""
+    if not isinstance(at, datetime):
+        raise InvalidDeployMark(f"the time of a deploy mark is {at!r:.{LONGEST_SHOWN}}; it must be a datetime")
+    if at.utcoffset() is None:
+        raise InvalidDeployMark("the time of a deploy mark has no zone: use datetime.now(UTC), for example")
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        years = f"from {FIRST_YEAR} to {LAST_YEAR}"
+        raise InvalidDeployMark(f"the time of a deploy mark is in the year {at.year}; it must be {years}")
+    return at.astimezone(UTC)
 
 
 async def amark_deploy(label: str, at: datetime | None = None, *, redis: Redis | None = None) -> bool:

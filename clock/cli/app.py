@@ -21,6 +21,7 @@ from clock.shutdown import left_running
 
 PROGRAM = Path(sys.argv[0]).name if Path(sys.argv[0]).name in ("clock", "clockd") else "python -m clock"
 LONGEST_ERROR = 4_000  # characters: a value that an error quotes may be of any size
+LONGEST_TEXT = 200  # characters of a text that is not valid UTF-8
 THREAD_SECONDS = 0.5  # for threads of the clock file that are ending
 COMPLETION_VARIABLE = "_CLOCK_COMPLETE"  # the variable by which the shell's completion script requests words
 
@@ -170,11 +171,19 @@ def _run() -> NoReturn:
         _fail("stopped")
     except ClockError as error:
         _fail(error, error.exit_code)
+    except UnicodeEncodeError as error:  # an argument in another encoding
+        text = next(filter(_is_in_another_encoding, sys.argv), error.object)
+        _fail(f"not valid UTF-8: {printable(text[:LONGEST_TEXT])}. Pass the text in UTF-8.")
     except MemoryError:
         _fail("out of memory")
     except OSError as error:  # a full disk, a folder without write permission
         _fail(error)
     sys.exit(exit_code or 0)
+
+
+def _is_in_another_encoding(word: str) -> bool:
+    """Whether Python has escaped bytes of an argument that are not valid UTF-8."""
+    return any("\udc80" <= character <= "\udcff" for character in word)
 
 
 def _fail(why: object, exit_code: int = 1) -> NoReturn:

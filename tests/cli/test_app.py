@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from redis import Redis
 
-from clock.cli.app import SECTIONS, cli
+from clock.cli.app import SECTIONS, cli, main
 from clock.cli.groups import CommandGroup
 
 COMMANDS = [name for section in SECTIONS.values() for name in section]
@@ -177,3 +178,29 @@ def test_a_mistyped_option_of_the_program_suggests_the_near_one() -> None:
     result = CliRunner().invoke(cli, ["--versoin"])
 
     assert (result.exit_code, "Did you mean '--version'?" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", [["pause", "nightly", "--note", "caf\udce9"], ["cancel", "caf\udce9"], ["mark-deploy", "caf\udce9"]]
+)
+def test_an_argument_that_is_not_utf_8_is_answered_in_one_sentence(
+    words: list[str],
+    application: Path,
+    redis: Redis,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (application / "lib").mkdir()
+    (application / "lib" / "clock.py").write_text(
+        "from clock import every\nevery().day.do(print).named('nightly')"
+    )
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setattr(sys, "argv", ["clock", *words])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 1
+    assert "not valid UTF-8: caf\\udce9" in line

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from enum import Enum
 
 from redis import Redis
 
@@ -23,16 +24,36 @@ LONGEST_LABEL = 200  # characters
 MINUTES = 4_096  # fields of a day that are read in one command: more than a day has
 
 
-def mark(redis: Redis, label: str, at: datetime) -> bool:
-    """Mark the minute of `at`; False: it has a mark, or the label was marked in the last minute.
+class Marking(Enum):
+    """The result of marking a deploy. `LABEL_HAS_MARK`: the label was marked in the last minute."""
 
-    Raises StoreUnavailable, StoreError.
+    MARKED = 1
+    LABEL_HAS_MARK = 2
+    MINUTE_HAS_MARK = 3
+
+
+def mark(redis: Redis, label: str, at: datetime) -> Marking:
+    """Mark the minute of `at` with the label, which is cut to `LONGEST_LABEL`.
+
+    If the minute has another mark, the label can be marked in the next one. Raises StoreUnavailable, StoreError.
     """
     label, minute = label[:LONGEST_LABEL], at.astimezone(UTC).replace(second=0, microsecond=0)
-    key = keys.deploy_marks(minute.date())
+    lock = keys.deploy_lock(label)
     with translated():
-        if not redis.set(keys.deploy_lock(label), minute.isoformat(), nx=True, ex=SAME_DEPLOY_SECONDS):
-            return False
+        if not redis.set(lock, minute.isoformat(), nx=True, ex=SAME_DEPLOY_SECONDS):
+            return Marking.LABEL_HAS_MARK
+    is_marked = False
+    try:
+        is_marked = _marked(redis, label, minute)
+    finally:
+        if not is_marked:
+            with translated():
+                redis.delete(lock)
+    return Marking.MARKED if is_marked else Marking.MINUTE_HAS_MARK
+
+
+def _marked(redis: Redis, label: str, minute: datetime) -> bool:
+    key = keys.deploy_marks(minute.date())
     with typed(full_key(redis, key), "hash"), redis.pipeline() as pipeline:
         pipeline.hsetnx(key, f"{minute:%Y-%m-%dT%H:%M:%SZ}", label)
         pipeline.expire(key, KEPT_SECONDS)

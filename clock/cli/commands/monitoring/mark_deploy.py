@@ -7,10 +7,17 @@ from typing import Any
 
 import click
 
-from clock.api.deploys import mark_deploy as mark
+from clock.api.deploys import marked
 from clock.cli.opening import opened
 from clock.cli.options import answering_settings, shared_options
 from clock.cli.output import echo
+from clock.store.jobs.deploy_marks import Marking
+
+TEXTS = {
+    Marking.MARKED: "Marked {}",
+    Marking.LABEL_HAS_MARK: "Not marked: this label was marked in the last minute: {}",
+    Marking.MINUTE_HAS_MARK: "Not marked: this minute already has another mark. Try again in the next minute: {}",
+}
 
 
 @click.command()
@@ -29,5 +36,5 @@ def mark_deploy(label: str | None, **options: Any) -> None:
     if not label.strip():
         raise click.UsageError("give a label: the release, or the change")
     redis, _ = opened(answering_settings(**options))
-    is_new = mark(label, redis=redis)
-    echo(f"Marked {label}" if is_new else f"{label}: this minute or this label is marked already")
+    stored, marking = marked(label, redis=redis)
+    echo(TEXTS[marking].format(stored))
