@@ -269,15 +269,12 @@ def _in_paused_queues(redis: Redis, now: datetime) -> list[Holder]:
     Such jobs are at the fronts of their queues, so only these are read. Without its places, the claim decides
     again whether the job may start.
     """
-    until = to_ms(now) - CHECKED_AFTER_MS
-    old = [one for one in holders(redis) if one.jid and one.since_ms < until]
-    if not old:
-        return []
     jids: set[str] = set()
     for queue in reading(redis, lambda pipe: pipe.smembers(keys.PAUSED_QUEUES)) or ():
         with _unless_refused():
             jids.update(_jids_at_front(redis, keys.QUEUE.encode() + queue))
-    return [one for one in old if one.jid in jids]
+    until = to_ms(now) - CHECKED_AFTER_MS
+    return [one for one in holders(redis) if one.jid in jids and one.since_ms < until] if jids else []
 
 
 def _jids_at_front(redis: Redis, key: bytes) -> Iterator[str]:
