@@ -55,11 +55,14 @@ def show(visit: Visit) -> Page:
             "stretch": Stretch(first, last, visit.zone, lines),
             "late": late,
             "late_total": _together(late),
-            "peak": max(ran for _, ran, _ in found.series),
-            "processed": sum(ran for _, ran, _ in found.series),
-            "failed": sum(failed for _, _, failed in found.series),
+            **_totals(found),
         },
     )
+
+
+def _totals(found: Figures) -> Mapping[str, int]:
+    ran = [ran for _, ran, _ in found.series]
+    return {"peak": max(ran), "processed": sum(ran), "failed": sum(failed for _, _, failed in found.series)}
 
 
 def _figures_as_json(found: Figures) -> Mapping[str, object]:

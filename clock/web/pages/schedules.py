@@ -63,8 +63,8 @@ def show(visit: Visit) -> Page:
         raise overview.error
     found = _ordered(visit, asked, overview)
     first = within(asked.first, len(found), EVENTS_ON_A_PAGE)
-    following = first + EVENTS_ON_A_PAGE
-    rows = list(filter(STILL.get(asked.state), visit.data.events(found[first:following], visit.now, STRIP)))
+    named = found[first : first + EVENTS_ON_A_PAGE]
+    rows = list(filter(STILL.get(asked.state), visit.data.events(named, visit.now, STRIP)))
     is_reading = asked.needs_overview and not overview.is_complete
     is_old = asked.has_age_of_overview(len(found))
     missed = visit.data.missed() if asked.state == MISSED else None
@@ -76,10 +76,7 @@ def show(visit: Visit) -> Page:
         json_headers={"x-clock-total": str(len(found)), "x-clock-reading": str(is_reading).lower()},
         view={
             "rows": rows,
-            "first": first,
-            "total": len(found),
-            "following": following if following < len(found) else None,
-            "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
+            **_places(first, len(found)),
             "is_reading": is_reading,
             "age": overview.age_seconds if is_old and overview.age_seconds > FRESH_SECONDS else None,
             "most_read_again": MOST_READ_AGAIN,
@@ -91,12 +88,22 @@ def show(visit: Visit) -> Page:
             "order": asked.order,
             "orders": ORDERS,
             "all": len(names),
-            "failing": _in_trouble(names, overview, FAILING),
-            "missed": _in_trouble(names, overview, MISSED),
+            **{trouble: _in_trouble(names, overview, trouble) for trouble in (FAILING, MISSED)},
             "overview": overview,
             "most": STRIP,
         },
     )
+
+
+def _places(first: int, total: int) -> Mapping[str, int | None]:
+    """The first row of this page in the list, of the next page and of the page before."""
+    following = first + EVENTS_ON_A_PAGE
+    return {
+        "first": first,
+        "total": total,
+        "following": following if following < total else None,
+        "before": max(0, first - EVENTS_ON_A_PAGE) if first else None,
+    }
 
 
 def _as_json(visit: Visit, row: EventRow, missed: Mapping[str, int] | None) -> Mapping[str, object]:
