@@ -32,7 +32,7 @@ def printable(value: object) -> str:
 
 
 def is_printable(text: str) -> bool:
-    """Whether `printable` shows the text as it is. Unlike `str.isprintable`, it accepts joiners and wide spaces.
+    r"""Whether `printable` shows the text as it is. Unlike `str.isprintable`, it accepts joiners and wide spaces.
 
     >>> is_printable("日次\u3000メール"), is_printable("two\nlines")
     (True, False)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from clock.job import registry
 from clock.job.options import payload_fields
+from clock.job.push.setter import Setter
 from clock.job.redaction import HIDDEN, shown_args
 from clock.timetable.action import Action, Call, Enqueue
 from clock.timetable.naming import name_of
@@ -47,9 +48,14 @@ def hides_arguments(fields: Mapping[str, Any], *, see_arguments: bool = True) ->
 
 
 def _args_of(action: Enqueue) -> Sequence[object]:
-    job: Any = action.job
-    job_class, options = (job, {}) if isinstance(job, type) else (job.job, job.options)
-    return _shown(payload_fields(job_class, options), list(action.args))
+    return _shown(_rules_of(action.job), list(action.args))
+
+
+def _rules_of(job: Any) -> Mapping[str, Any]:
+    """The payload's fields that hide arguments, among others. A task of Django has none."""
+    if isinstance(job, Setter):
+        return payload_fields(job.job, job.options)
+    return payload_fields(job, {}) if isinstance(job, type) else {}
 
 
 def _stored_args(fields: Mapping[str, Any]) -> Sequence[object]:
