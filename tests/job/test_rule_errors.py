@@ -272,10 +272,10 @@ def test_a_base_class_with_any_arguments_may_name_a_parameter_of_its_subclasses(
 
             def perform(self, *args: Any) -> None: ...
 
-        class SyncAccountJob(AnyArgumentsJob):
+        class SyncAnyAccountJob(AnyArgumentsJob):
             def perform(self, account: int) -> None: ...
 
-        assert SyncAccountJob.perform_async(7) == SyncAccountJob.perform_async(7)
+        assert SyncAnyAccountJob.perform_async(7) == SyncAnyAccountJob.perform_async(7)
         with pytest.raises(JobError, match="AnyArgumentsJob: unique names the parameter 'account'"):
             AnyArgumentsJob.perform_async(7)
 
