@@ -17,6 +17,7 @@ from clock.store.server import pool
 from clock.store.server.client import client
 from clock.store.server.connection import connect, lent, translated
 from clock.store.server.pool import Limits
+from tests.patience import eventually
 from tests.process.moving_address import MovingAddress
 from tests.servers import Servers, port_of, push
 
@@ -194,6 +195,9 @@ def test_a_user_that_was_removed_is_told_at_the_next_command(server: Redis) -> N
     server.acl_setuser("me", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@all"])
     redis = connect(f"redis://me:secret@127.0.0.1:{port_of(server)}/0")
     server.acl_deluser("me")
+    eventually(
+        lambda: all(one["user"] != "me" for one in server.client_list()), lambda: "its connection is closed"
+    )
 
     with pytest.raises(StoreError) as caught, translated():
         redis.ping()
