@@ -15,14 +15,14 @@ from redis import Redis
 from clock import Job
 from clock.clocks import SystemClock
 from clock.health.metrics import Metrics as PrometheusMetrics
-from clock.job.job_run import JobRun
 from clock.job.middleware.metrics import Metrics
+from clock.job.run.job_run import JobRun
 from clock.store.jobs.moves import Claimed
 from clock.store.ledger.ledger import RedisLedger
 from clock.testing import FakeClock
 from clock.ticker import Signature, Ticker
 from clock.timetable import load
-from clock.web.cache import Cached
+from clock.web.reading.cache import Cached
 from clock.worker import Queue, Worker, WorkerOptions
 from clock.worker.fetching.handoff import Handoff, Slot
 from tests.examples import ARE_MANY

@@ -10,7 +10,7 @@ import msgspec
 
 from clock.clocks import Clock, SystemClock, from_ms
 from clock.job.payload import Payload
-from clock.job.run_state import RunState
+from clock.job.run.run_state import RunState
 
 _SYSTEM_CLOCK = SystemClock()
 

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 from clock.errors import JobError
 from clock.job.job import Job
-from clock.job.position import Position, is_counted
 from clock.job.push.arguments import arity
+from clock.job.run.position import Position, is_counted
 
 
 class IterableJob(Job):

@@ -17,12 +17,12 @@ from clock.job.encryption import check_secret
 from clock.job.flow.batch import OwnBatch, own_batch
 from clock.job.flow.limits import Limit, Rate
 from clock.job.flow.unique import Unique
-from clock.job.job_logger import job_logger
 from clock.job.middleware.chain import ServerMiddleware, await_inside, run_inside
 from clock.job.middleware.defaults import server_middleware_for
 from clock.job.payload import Payload
 from clock.job.push.arguments import check_arity, check_json
 from clock.job.push.job_methods import JobMethods
+from clock.job.run.job_logger import job_logger
 from clock.job.types import OnCommit
 from clock.log import JobLogContext, fields_of, running_job
 

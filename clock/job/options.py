@@ -12,8 +12,8 @@ from clock.errors import JobError
 from clock.job.delays import INTERVAL_LIMIT, LATEST, Time
 from clock.job.flow.limits import Limit, Rate, are_rules, limits_of, rates_of
 from clock.job.flow.unique import Unique, unique_of
-from clock.job.job_logger import LEVELS
 from clock.job.redaction import hidden_places
+from clock.job.run.job_logger import LEVELS
 from clock.job.types import JobClass, OnCommit
 from clock.printable import closest, is_printable
 

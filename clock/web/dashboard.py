@@ -31,12 +31,12 @@ from clock.web.access import Access, Gatekeeper
 from clock.web.actions import ACTIONS, confirm, perform
 from clock.web.actions.action import message_of
 from clock.web.asgi import AsgiApplication
-from clock.web.data import Data, Source
 from clock.web.input.inputs import LONGEST_DETAIL, BadInput, check_request
 from clock.web.job_rows import shown_args
 from clock.web.once import carry_out, new_form_id
 from clock.web.page import MENU, NotFound, Page, Show, Visit
 from clock.web.pages import PAGES
+from clock.web.reading.data import Data, Source
 from clock.web.rendering import environment, static_file
 from clock.web.request import Request, Response
 from clock.web.texts import Texts

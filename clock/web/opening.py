@@ -11,7 +11,7 @@ from clock.inspection.opening import connected, redis_clock, redis_location
 from clock.rehearsal.sources import timetable_of
 from clock.web.access import Gatekeeper
 from clock.web.dashboard import Dashboard
-from clock.web.data import Source
+from clock.web.reading.data import Source
 from clock.web.traces import trace_url_in
 
 CONNECTIONS = 10  # as many requests read at once; others wait a moment

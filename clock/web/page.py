@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clock.web.access import Access
-from clock.web.data import Data
+from clock.web.reading.data import Data
 from clock.web.request import Request
 from clock.web.texts import Texts
 

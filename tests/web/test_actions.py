@@ -18,7 +18,7 @@ from clock.rehearsal.fake_clock import FakeClock
 from clock.timetable import load
 from clock.web import Access, Dashboard, Request, Source
 from clock.web.actions import bulk
-from clock.web.overview import Overview
+from clock.web.reading.overview import Overview
 from tests.web.conftest import EVERYTHING, NOW, SAME_SITE, Visitor
 
 NOW_SECONDS = NOW.timestamp()

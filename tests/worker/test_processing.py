@@ -12,8 +12,8 @@ from redis import Redis
 import clock
 from clock.errors import message_of
 from clock.job import Job
-from clock.job.job_run import JobRun
 from clock.job.push.client import using_clock
+from clock.job.run.job_run import JobRun
 from clock.store.jobs.moves import Claimed
 from clock.testing import FakeClock
 from clock.worker.running.processor import Processor

@@ -9,9 +9,9 @@ from typing import Any
 from clock.rehearsal.forecast.forecast import Forecast
 from clock.rehearsal.forecast.forecast_text import to_json
 from clock.web.charts.plot import Stretch
-from clock.web.data import Span
 from clock.web.input.inputs import choice, instant, number
 from clock.web.page import Page, Show, Visit
+from clock.web.reading.data import Span
 
 DAYS: Mapping[str, int] = {"1": 1, "3": 3, "7": 7}
 MOST_SLOTS = 10_000

@@ -9,8 +9,8 @@ from functools import partial
 from clock.clocks import from_ms, to_ms
 from clock.inspection.events.event_rows import MISSED_KEPT, EventRow, Summary, summary
 from clock.web.input.inputs import choice, number, within
-from clock.web.overview import FRESH_SECONDS, Found
 from clock.web.page import Page, Show, Visit
+from clock.web.reading.overview import FRESH_SECONDS, Found
 
 EVENTS_ON_A_PAGE = 25
 STRIP = 60  # decisions

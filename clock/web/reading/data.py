@@ -27,8 +27,8 @@ from clock.lint.rules import event_findings
 from clock.rehearsal.forecast.forecast import Forecast, forecast
 from clock.rehearsal.forecast.load import load_of, measured_seconds
 from clock.timetable import Event, Timetable, with_rows
-from clock.web.cache import Background, Cached
-from clock.web.overview import Found, Overview
+from clock.web.reading.cache import Background, Cached
+from clock.web.reading.overview import Found, Overview
 
 logger = logging.getLogger("clock.web")
 

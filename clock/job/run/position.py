@@ -14,7 +14,7 @@ from clock.job.options import in_seconds
 from clock.job.payload import encode
 from clock.job.push import client
 from clock.job.push.filling import ITEM
-from clock.job.run_state import EndedEarly
+from clock.job.run.run_state import EndedEarly
 from clock.store.jobs.queues import Parcel
 from clock.store.ledger.held_pushes import ItemPushes, holding_in
 
