@@ -145,8 +145,9 @@ class Schedules:
         job_name = job if isinstance(job, str) else getattr(job, "wire_name", repr(job))
         timing, rest = split({"tz": "UTC", **fields, "job": job_name})
         event_of(name, {**timing, **rest})
-        if name in self._declared or name in timetable_changes.declared(self._redis):
-            where = self._declared[name].source if name in self._declared else "the clock file"
+        event = self._declared.get(name)
+        if event or name in timetable_changes.declared(self._redis):
+            where = event.source if event else "the clock file"
             raise DeclarationError(f"{where} declares an event {name!r}: choose another name")
         return timing, rest
 

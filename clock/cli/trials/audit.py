@@ -102,10 +102,8 @@ def _instants(redis: Redis, timetable: Timetable, records: Mapping[str, list[Rec
 
 def _instants_named(dues: Sequence[int]) -> str:
     """How many due instants (ms), and the first one: `2 due instants (2026-11-24T06:00:00+00:00, ...) were`."""
-    more = ", ..." if dues[1:] else ""
-    return (
-        f"{counted(len(dues), 'due instant')} ({from_ms(dues[0]).isoformat()}{more}) {'were' if more else 'was'}"
-    )
+    first, words = from_ms(dues[0]).isoformat(), counted(len(dues), "due instant")
+    return f"{words} ({first}) was" if len(dues) == 1 else f"{words} ({first}, ...) were"
 
 
 def _parked(redis: Redis) -> Iterator[str]:
