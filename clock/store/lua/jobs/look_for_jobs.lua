@@ -7,7 +7,8 @@
 --   payloads), 'hash' (of jobs in progress, "queue\npayload") or 'busy' (Sidekiq's hash of a process's busy jobs)
 -- then the jids
 -- Returns the place to go on with (from 1; the number of places + 1: all were searched), the start in it, 1 if
--- something was too large to be read, or this user may not read it, else 0; then pairs: a jid that was found, and the number of its place.
+-- something was not read, as it is too large or this user may not read it, else 0; then pairs: a jid that was found,
+-- and the number of its place.
 --
 -- One script, because payloads would otherwise travel to the clock. A list is read from its left end and a sorted set
 -- from its highest score: jobs leave at the other end, and those that are not yet read are not moved by that. A long
@@ -18,7 +19,7 @@ local LONG, SLACK = 2000, 100 -- jobs of a long queue; jobs that are read on bot
 local MOST_RETRIES = 5000 -- a larger set is not read: workers have noted the scores of retried jobs
 local SKEW = 2 -- seconds by which the clocks of two programs that push jobs may differ
 local places = tonumber(ARGV[4])
-local wanted, reply, jobs, bytes, too_large = {}, {}, 0, 0, 0
+local wanted, reply, jobs, bytes, unread = {}, {}, 0, 0, 0
 for i = 5 + places, #ARGV do wanted[ARGV[i]] = true end
 
 local function is_jid_of(payload, jid)
@@ -43,7 +44,7 @@ local function read(payload, place)
 end
 
 local function note_refusal(answer) -- a key of another type has no jobs
-  if type(answer) == 'table' and answer.err and not string.find(answer.err, '^WRONGTYPE') then too_large = 1 end
+  if type(answer) == 'table' and answer.err and not string.find(answer.err, '^WRONGTYPE') then unread = 1 end
 end
 
 local function is_full() return jobs >= MOST_JOBS or bytes >= MOST_BYTES end
@@ -96,7 +97,7 @@ local function read_row(place, kind, from)
   if kind == 'retry' and length > MOST_RETRIES then return nil end
   local memory = redis.pcall('MEMORY', 'USAGE', KEYS[place], 'SAMPLES', 5)
   if type(memory) == 'number' and memory / length > LARGE then
-    too_large = 1
+    unread = 1
     return nil
   end
   local stop = length
@@ -118,7 +119,7 @@ local function read_hash(place, kind)
   note_refusal(fields)
   for _, field in ipairs(fields) do
     if redis.call('HSTRLEN', KEYS[place], field) > LARGE then
-      too_large, jobs = 1, jobs + 1
+      unread, jobs = 1, jobs + 1
     else
       local entry = redis.call('HGET', KEYS[place], field)
       read(kind == 'hash' and string.match(entry, '^[^\n]*\n(.*)') or entry, place)
@@ -138,7 +139,7 @@ while place <= places and not is_full() and next(wanted) do
     from, place = -1, place + 1
   end
 end
-table.insert(reply, 1, too_large)
+table.insert(reply, 1, unread)
 table.insert(reply, 1, from)
 table.insert(reply, 1, place)
 return reply
