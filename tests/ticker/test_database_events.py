@@ -283,6 +283,26 @@ def test_a_row_may_not_take_the_name_of_an_event_of_the_file(
     assert "another event already has the name 'file'" in str(jobs.ran[0])
 
 
+class RowThatCannotBeCompared(dict[str, Any]):
+    """A row as numpy and pandas make them: a comparison of two has no single answer."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value of a row is ambiguous")
+
+
+def test_rows_that_cannot_be_compared_are_followed(
+    begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock
+) -> None:
+    rows[:] = [RowThatCannotBeCompared(id=1, name="hourly", every="1 hour", at="**:00")]
+    ticker = begin()
+    run_until(fake_clock, ticker, SIX + MINUTE)
+
+    rows[:] = [RowThatCannotBeCompared(id=2, name="often", cron="*/5 * * * *")]
+    run_until(fake_clock, ticker, SIX + 11 * MINUTE)
+
+    assert fired(redis) == [("hourly", "06:00"), ("often", "06:05"), ("often", "06:10")]
+
+
 def test_rows_of_a_real_database_are_followed(
     begin: Begin, rows: Rows, redis: Redis, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
