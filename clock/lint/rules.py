@@ -35,6 +35,8 @@ _FIXED = {
 _MISTAKES = (TypeError, NameError, AttributeError, ArithmeticError, SystemExit)  # with any database or environment
 _TIME_NAMES = {"now", "utcnow", "today", "time", "time_ns", "localtime", "gmtime"}
 _TIME_MODULES = {"datetime", "date", "time", "dt", "timezone"}
+_TASK_CALLS = {"create_task", "ensure_future", "get_running_loop"}
+_LOOP_CALLS = {"run", "Runner", "run_until_complete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,16 @@ def _time_call(code: CodeType) -> str | None:
     return next((found for found in nested if found), None)
 
 
+def needs_an_event_loop(look: Look) -> Iterator[Finding]:
+    """Functions that start asyncio tasks, which never run: the clock has no event loop."""
+    for event in look.timetable.events:
+        code = getattr(getattr(event.action, "function", None), "__code__", None)
+        called = set(code.co_names) if isinstance(code, CodeType) else set[str]()
+        if called & _TASK_CALLS and not called & _LOOP_CALLS:
+            text = f"it calls {min(called & _TASK_CALLS)}, but the clock has no event loop, so the task never runs"
+            yield _warn("loop", event, f"{text}; use asyncio.run(work()), or a job with async def perform")
+
+
 def _in_look(look: Look) -> Iterator[tuple[Event, list[int]]]:
     """Each event with its due instants in the days that are looked at."""
     first = int(look.start.timestamp())
@@ -299,6 +311,7 @@ RULES: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     coinciding_events,
     thundering,
     reads_the_time,
+    needs_an_event_loop,
     unserved_queues,
     names,
 )
@@ -313,4 +326,5 @@ RULES_OF_ONE: tuple[Callable[[Look], Iterator[Finding]], ...] = (
     looks_like_wall_time,
     fixed_zones,
     reads_the_time,
+    needs_an_event_loop,
 )

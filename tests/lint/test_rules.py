@@ -333,3 +333,33 @@ def test_of_many_events_that_fire_together_a_few_are_named() -> None:
     [text] = texts("together", *(f'every().day.at("06:00").do(print).named("event {n}")' for n in range(40)))
 
     assert "'event 1', 'event 2', 'event 3', 'event 4', 'event 5' and 34 others: " in text
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "lambda: asyncio.create_task(print())",
+        "lambda: asyncio.ensure_future(print())",
+        "lambda: asyncio.get_event_loop().create_task(print())",
+        "start_task",
+    ],
+)
+def test_a_function_that_starts_a_task_without_an_event_loop_is_warned_of(function: str) -> None:
+    lines = "import asyncio", "def start_task(): asyncio.get_running_loop().create_task(print())"
+
+    [text] = texts("loop", *lines, f'every().day.do({function}).named("task")')
+
+    assert text.endswith("use asyncio.run(work()), or a job with async def perform")
+
+
+def test_a_function_that_runs_an_event_loop_may_start_tasks() -> None:
+    lines = (
+        "import asyncio",
+        "async def work(): asyncio.create_task(asyncio.sleep(0))",
+        'every().day.do(lambda: asyncio.run(work())).named("run")',
+        "def run_both():",
+        "    with asyncio.Runner() as runner: runner.run(asyncio.ensure_future(work()))",
+        'every().day.do(run_both).named("runner")',
+    )
+
+    assert texts("loop", *lines) == []
