@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from redis import Redis
+from redis import ConnectionPool, Redis
 
 from clock.clocks import from_ms
 from clock.errors import Outranked, StoreError
@@ -9,7 +9,7 @@ from clock.store import keys, listing
 from clock.store.ledger import event_rows, history, overdue, pauses
 from clock.store.ledger.decision import Decision, DecisionKind, Verdict
 from clock.store.ledger.entry import Entry, Origin
-from clock.store.ledger.held_pushes import Push
+from clock.store.ledger.held_pushes import HeldBatch, Push
 from clock.store.ledger.lease import Lease
 from clock.store.ledger.ledger import RedisLedger
 from clock.store.ledger.overdue import Lateness
@@ -178,6 +178,7 @@ def test_keys_of_another_type_beside_the_ledger_are_named_and_hold_up_nothing(
     assert ledger.commit([fired]) == [Verdict.COMMITTED]
     assert redis.llen("queue:low") == 1
     assert [key for key in odd[:3] if f"the key {key} holds a string" in caplog.text] == odd[:3]
+    assert caplog.text.count("Events run anyway; rename or delete it.") == 3
     assert ledger.commit([fired]) == [Verdict.DECIDED_ALREADY]
 
 
@@ -391,6 +392,27 @@ def test_a_decision_is_committed_though_the_list_of_missed_runs_has_another_type
     assert verdicts == [Verdict.COMMITTED]
     assert "the key clock:missed holds a string and not a zset" in caplog.text
     assert event_rows.read_missed(redis, 0) == {}
+
+
+def test_a_history_that_redis_does_not_allow_and_an_unknown_parent_of_a_batch_are_named_with_their_cures(
+    ledger: RedisLedger, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    declare(ledger)
+    redis.acl_setuser("no_history", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-xadd"])
+    options = {**redis.connection_pool.connection_kwargs, "username": "no_history", "password": "any"}
+    limited = Redis(
+        connection_pool=ConnectionPool(connection_class=redis.connection_pool.connection_class, **options)
+    )
+    batch = HeldBatch("0a", "{}", parent="0b", now_ms=NOON)
+    fired = Decision("feed", "every minute", NOON - 1000, NOON, DecisionKind.FIRED, batches=[batch])
+
+    verdicts = RedisLedger(limited).commit([fired])
+
+    limited.close()
+    redis.acl_deluser("no_history")
+    assert verdicts == [Verdict.COMMITTED]
+    assert "allow it, see docs/deploying.md" in caplog.text
+    assert "is unknown or done: it has none now. Events run anyway; name a batch that is open." in caplog.text
 
 
 def test_a_paused_instant_pushes_nothing_and_stays_undecided(ledger: RedisLedger, redis: Redis) -> None:
