@@ -23,6 +23,7 @@ from clock.store.server.checks.self_check import SelfCheck
 from clock.store.server.durable import durable_of
 from clock.ticker.heartbeat import Heartbeat
 from clock.ticker.identity import ClockIdentity
+from clock.ticker.kept_out import KeptOut
 from clock.ticker.lateness_log import LatenessLog
 from clock.ticker.leader import Leader
 from clock.ticker.ticker import STOP_SECONDS, Ticker
@@ -80,7 +81,9 @@ class ClockProcess:
             redis, timetable, identity, leads=lambda: self._leader.leads, clock=self._clock
         )
         self._lateness_log = LatenessLog(redis, clock=self._clock)
+        self._kept_out = KeptOut(redis, clock=self._clock)
         self._ticker.listen(self._lateness_log.note)
+        self._ticker.listen(self._kept_out.note)
         self._self_check = SelfCheck(
             redis, of_clock(durable_of(redis)), USED_SELDOM, clock=self._clock, problems=problems
         )
@@ -132,6 +135,7 @@ class ClockProcess:
         self._start(self._self_check.run, "self-check")
         self._start(self._timetable_log.run, "timetable log")
         self._start(self._lateness_log.run, "lateness log")
+        self._start(self._kept_out.run, "kept-out jobs")
         warn_of_eviction(self._redis)
         warn_of_replicas(self._redis)
         self._leader.start()

@@ -310,6 +310,26 @@ def test_a_firing_obeys_the_lock_and_its_history_names_the_holder(tmp_path: Path
         assert list(held(w.redis)) == []
 
 
+def test_a_lock_whose_job_another_program_removed_keeps_no_later_firing_out(tmp_path: Path) -> None:
+    file = tmp_path / "clock.py"
+    file.write_text(
+        "from clock import every\nfrom clock.job.registry import lookup\n"
+        "every().hour.at(':00').named('rebuild').do(lookup('RebuildIndexJob'), 7)\n"
+    )
+
+    with world("2026-03-02 09:30", file=file, workers=0) as w:
+        w.run(hours=1)
+        w.redis.delete("queue:default")
+        w.run(hours=1)
+        [job] = w.waiting("default")
+        w.run(hours=1)
+
+        assert job["clock"]["event"] == "rebuild"
+        assert w.waiting("default") == [job], "its lock keeps the next one out"
+        assert [lock.jid for lock in held(w.redis)] == [job["jid"]]
+        assert w.redis.get("clock:locks_healed") == b"1"
+
+
 def test_tests_obey_the_lock() -> None:
     with fake():
         first = RebuildIndexJob.perform_async(7)

@@ -37,6 +37,7 @@ from clock.testing.world.slots import OUTCOMES, Ran
 from clock.testing.world.workers import WorkerGroup
 from clock.testing.world.world_worker import WorldWorker
 from clock.ticker import ON_THE_LOOP, Signature, Ticker
+from clock.ticker.kept_out import KeptOut
 from clock.ticker.ticker import RETRY_SECONDS
 from clock.timetable import Timetable, load
 from clock.timetable.clock_file.draft import zone_named
@@ -73,6 +74,7 @@ class World:
         self._poller = ScheduledJobs(self._delayed, Nearer(self.redis), clock=self.clock)
         self._polls_at = start
         self._ticker: Ticker | None = None
+        self._kept_out = KeptOut(self.redis, clock=self.clock)
         self._ticks_at, self._failures = NEVER, 0
         self._worker_group = WorkerGroup(self.redis, self._hire, clock=self.clock)
         self._calls: list[tuple[datetime, int, Callable[[], object]]] = []
@@ -134,6 +136,7 @@ class World:
                 signature=Signature("world", "world"),
                 mode=ON_THE_LOOP,
             )
+            self._ticker.listen(self._kept_out.note)
             self._ticks_at = self.clock.now()
 
     def run(self, **length: float) -> None:
@@ -228,6 +231,7 @@ class World:
         assert self._ticker is not None  # noqa: S101  # only called with a ticker
         try:
             self._ticker.tick()
+            self._kept_out.check()
         except StoreError:
             wait = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
             self._failures += 1

@@ -163,6 +163,19 @@ def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SE
     return missing
 
 
+def push_kept_out(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> list[str]:
+    """Push the jobs of a firing that a lock without a job kept out; their jids. Raises StoreUnavailable."""
+    wanted = {lock.key: lock for lock in held(redis, list({one.lock.key for one in pushes}))}
+    pushed = []
+    for one in pushes:
+        lock = wanted.get(one.lock.key)
+        is_old = lock and lock.until is None and one.lock.now_ms - to_ms(lock.since) > CHECKED_AFTER_MS
+        if lock and is_old and lock.jid != one.lock.jid and heal(redis, lock.key, lock.jid, now=from_ms(now_ms)):
+            push(redis, [one], now_ms=now_ms)
+            pushed += [] if one.lock.holder or one.lock.is_late else [one.lock.jid]
+    return pushed
+
+
 def _note_check(redis: Redis, key: str, jid: str, now: datetime) -> None:
     for lock in held(redis, [key]):
         if lock.jid == jid and lock.until is None:
