@@ -1,7 +1,8 @@
 """Jobs of firings that a lock without a job kept out: they are pushed again.
 
-The fire script pushes no unique job whose lock another job holds. It does not search that job, as other firings must
-not wait. If another program removed that job, its lock would keep out all later firings. So a thread checks old locks.
+The fire script pushes no unique job whose lock another job holds. It does not search that job, as other firings
+must not wait. If another program removed that job, its lock would keep out all later firings. So a thread checks
+old locks.
 """
 
 from __future__ import annotations

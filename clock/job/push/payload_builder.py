@@ -95,7 +95,7 @@ def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[objec
     fields = payload_fields(job, over)
     jid = fields.get("jid") or new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
-    _set_lock(job, payload, args, now)
+    _set_lock(job, payload, args)
     payload = _with_rules(job, payload, args)
     middleware = client_middleware_for(fields)
     if not allows(middleware, job, payload):
@@ -119,7 +119,7 @@ def _packed(
     if own is not None and held:
         held.jids.append(jid)
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now}
-    lock = _set_lock(job, payload, args, now)
+    lock = _set_lock(job, payload, args)
     payload = _with_rules(job, payload, args)
     lock = _put_in_batch(payload, lock, now)
     if held and held.clock_field:
@@ -155,18 +155,17 @@ def _put_in_batch(payload: Payload, lock: Lock | None, now: float) -> Lock | Non
         payload["then"] = _then(following, jid, now)
     if batch:
         payload["bid"] = batch.bid
-        lock = lock or Lock("", jid, now_ms=int(1000 * now))
+        lock = lock or Lock("", jid)
         lock.bid = batch.bid
     return lock
 
 
-def _set_lock(job: JobClass, payload: Payload, args: Sequence[object], now: float) -> Lock | None:
+def _set_lock(job: JobClass, payload: Payload, args: Sequence[object]) -> Lock | None:
     """Put the lock into the payload of a unique job. None: the job is not unique."""
     rule = payload.get("unique")
     if not isinstance(rule, Unique):
         return None
     lock = rule.lock(job, args, str(payload["jid"]))
-    lock.now_ms = int(1000 * now)
     payload["unique"] = field_for(rule, lock)
     return lock
 

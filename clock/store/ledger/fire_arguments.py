@@ -77,7 +77,7 @@ def fire_arguments(decisions: Sequence[Decision]) -> FireArguments:
 
 
 def _lock(lock: Lock) -> list[str]:
-    return [lock.key, lock.jid, str(lock.window_ms), lock.conflict, str(lock.now_ms), lock.bid]
+    return [lock.key, lock.jid, str(lock.window_ms), lock.conflict, lock.bid]
 
 
 def _batch(batch: HeldBatch) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from redis import Redis
 from redis.exceptions import NoScriptError
 
+from clock.clocks import Clock, to_ms
 from clock.errors import Outranked
 from clock.store import keys
 from clock.store.ledger import history, next_due, pauses
@@ -87,10 +88,14 @@ class Ledger(Protocol):
 
 
 class RedisLedger:
-    """The ledger in Redis. Given a release, it refuses to work while one of a higher rank leads."""
+    """The ledger in Redis. Given a release, it refuses to work while one of a higher rank leads.
 
-    def __init__(self, redis: Redis, *, release: str = "", rank: int = 0) -> None:
+    The windows of unique jobs count by `clock`, None: by Redis's time.
+    """
+
+    def __init__(self, redis: Redis, *, release: str = "", rank: int = 0, clock: Clock | None = None) -> None:
         self._redis = redis
+        self._clock = clock
         self._release: Arguments = [release, rank]
         self._declare = script(redis, "declare")
         self._fire = script(redis, "fire")
@@ -153,7 +158,8 @@ class RedisLedger:
         Both raise StoreUnavailable.
         """
         fired = fire_arguments(decisions)
-        args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed]
+        now = to_ms(self._clock.now()) if self._clock else ""
+        args: Arguments = [history.HISTORY_LENGTH, *self._release, fired.packed, now]
         command = ("EVALSHA", self._fire.sha, len(fired.keys), *fired.keys, *args)
         with translated():
             answer = ask(self._redis, *command)

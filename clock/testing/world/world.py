@@ -131,7 +131,7 @@ class World:
         if self._timetable is not None:
             self._ticker = Ticker(
                 self._timetable,
-                ledger=RedisLedger(self.redis),
+                ledger=RedisLedger(self.redis, clock=self.clock),
                 clock=self.clock,
                 signature=Signature("world", "world"),
                 mode=ON_THE_LOOP,

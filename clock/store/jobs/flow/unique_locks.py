@@ -25,7 +25,7 @@ from clock.store.server.durable import WAIT_MS, check_replicated, durable_of
 
 CHECKED_AFTER_MS = 60_000  # an older lock is checked when it is in the way
 FOREVER_MS = 100 * 366 * 86_400_000  # jobs that are due later than in 100 years are not searched
-_LOCK = re.compile(rb"([^|]*)\|(\d{1,14})\|(\d{1,14})")  # jid, since, until; more digits are no date
+_LOCK = re.compile(rb"(.*)\|(\d{1,14})\|(\d{1,14})")  # jid, since, until; more digits are no date
 SEARCH_SECONDS = 2.0  # of a check, at most; if it ends before, the lock stays
 
 logger = logging.getLogger("clock.redis")
@@ -33,7 +33,7 @@ _monotonic = SystemClock().monotonic
 
 
 class Lock(msgspec.Struct):
-    """The lock that a push needs at `now_ms`. If another job holds it, `holder` is that job's jid afterwards.
+    """The lock that a push needs. If another job holds it, `holder` is that job's jid afterwards.
 
     `bid` is the batch that the job is added to ('': none). A job of a batch that is not unique has the key ''. If
     the batch is done, the job is not pushed, and `is_late` is true afterwards.
@@ -43,7 +43,6 @@ class Lock(msgspec.Struct):
     jid: str
     window_ms: int = 0
     conflict: str = "skip"
-    now_ms: int = 0
     holder: str = ""
     bid: str = ""
     is_late: bool = False
@@ -71,29 +70,32 @@ class HeldLock(NamedTuple):
     until: datetime | None
 
 
-def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> None:
+def push(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int | None = None) -> None:
     """Push each job that gets its lock and is new in its batch; the other locks name their `holder`.
 
-    Raises StoreUnavailable; it may be called again then.
+    Without `now_ms`, Redis's time counts: the clocks of the machines that push may differ. Raises
+    StoreUnavailable; it may be called again then.
     """
     again = []
     for one, reply in zip(pushes, _push(redis, pushes, now_ms), strict=True):
-        holder, _, since = text(reply).rpartition("|")
+        holder, since, now = _held_by(reply)
         one.lock.holder = holder
-        one.lock.is_late = text(reply) == "|"
-        if (
-            holder
-            and now_ms - int(since) > CHECKED_AFTER_MS
-            and heal(redis, one.lock.key, holder, now=from_ms(now_ms))
-        ):
+        one.lock.is_late = text(reply) == "||"
+        if holder and now - since > CHECKED_AFTER_MS and heal(redis, one.lock.key, holder, now=from_ms(now)):
             again.append(one)
     for one, reply in zip(again, _push(redis, again, now_ms) if again else (), strict=True):
-        one.lock.holder = text(reply).rpartition("|")[0]
+        one.lock.holder, *_ = _held_by(reply)
 
 
-def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int) -> list[bytes]:
+def _held_by(reply: bytes) -> tuple[str, int, int]:
+    """The lock's holder ('': none), the time of its push, and the script's time, in ms."""
+    holder, since, now = [*text(reply).rsplit("|", 2), "", ""][:3]
+    return holder, int(since or 0), int(now or 0)
+
+
+def _push(redis: Redis, pushes: Sequence[LockedPush], now_ms: int | None) -> list[bytes]:
     queues = list(dict.fromkeys(one.queue for one in pushes))
-    args: list[str | int | float] = [now_ms]
+    args: list[str | int | float] = ["" if now_ms is None else now_ms]
     for lock, queue, payload, at, _ in pushes:
         args += [lock.key, lock.jid, lock.window_ms, lock.conflict, queues.index(queue) + 1, queue, payload]
         args += ["" if at is None else at, lock.bid]
@@ -164,12 +166,12 @@ def gone(redis: Redis, jids: Iterable[str], *, now: datetime, within: float = SE
 
 
 def push_kept_out(redis: Redis, pushes: Sequence[LockedPush], *, now_ms: int) -> list[str]:
-    """Push the jobs of a firing that a lock without a job kept out; their jids. Raises StoreUnavailable."""
+    """Push the jobs of firings that a lock without a job kept out; their jids. Raises StoreUnavailable."""
     wanted = {lock.key: lock for lock in held(redis, list({one.lock.key for one in pushes}))}
     pushed = []
     for one in pushes:
         lock = wanted.get(one.lock.key)
-        is_old = lock and lock.until is None and one.lock.now_ms - to_ms(lock.since) > CHECKED_AFTER_MS
+        is_old = lock and lock.until is None and now_ms - to_ms(lock.since) > CHECKED_AFTER_MS
         if lock and is_old and lock.jid != one.lock.jid and heal(redis, lock.key, lock.jid, now=from_ms(now_ms)):
             push(redis, [one], now_ms=now_ms)
             pushed += [] if one.lock.holder or one.lock.is_late else [one.lock.jid]

@@ -26,12 +26,13 @@
 --   map: place of a decision -> its watched jids
 --   map: place of a decision -> what KEYS[7] is to hold for it
 --   map: place of a decision -> 1 if its entry may join a latest one of the same kind in the history
---   map: place of a unique job -> its lock: key ('': none), jid, window (ms), the conflict rule, now (ms), and the bid
---     of its batch ('': none). If another job holds the lock, the job is not pushed, and the history names the holder
+--   map: place of a unique job -> its lock: key ('': none), jid, window (ms), the conflict rule, and the bid of its
+--     batch ('': none). If another job holds the lock, the job is not pushed, and the history names the holder
 --   map: place of a decision -> the batches that it opens: lists of bid, JSON, parent's bid (''),
 --     1 if it is sealed, now (ms)
 --   map: place of a backfilled decision -> now (ms)
 --   map: place of a missed decision -> the due instant (ms) before which the list of missed runs forgets runs
+-- ARGV[5] the time by which the windows of locks count (ms; '': Redis's)
 -- Returns two lists. One has a number for each decision: 1 committed, 0 decided already; -1 a key that its jobs go
 -- to has the wrong type, -2 a newer release leads, -3 the ledger does not agree with `after` and the
 -- declaration, -4 it is paused; below 1 nothing was written. The other names keys whose contents are invalid,
@@ -82,7 +83,7 @@ local function take_locks(n, first, last) -- the history's entry names the holde
   local holders = {}
   for job = first, last do
     local lock = locks[job]
-    local holder = lock and lock[1] ~= '' and take_lock(KEYS[8], KEYS[9], KEYS[10], tonumber(lock[5]), unpack(lock, 1, 4))
+    local holder = lock and lock[1] ~= '' and take_lock(KEYS[8], KEYS[9], KEYS[10], now_ms(ARGV[5]), unpack(lock, 1, 4))
     if holder then
       kept_out[job] = true
       holders[#holders + 1] = cjson.encode(lock[2]) .. ':' .. cjson.encode(holder)
@@ -95,7 +96,7 @@ end
 
 local function push(job)
   if kept_out[job] then return end
-  if locks[job] and locks[job][6] ~= '' then add_child(batch_keys(11), locks[job][6], locks[job][2]) end
+  if locks[job] and locks[job][5] ~= '' then add_child(batch_keys(11), locks[job][5], locks[job][2]) end
   if delays[job] then
     redis.call('ZADD', KEYS[4], delays[job], payloads[job])
   else

@@ -5,7 +5,7 @@
 local function free_lock(locks, replaced, key, jid)
   redis.pcall('ZREM', replaced, jid)
   local value = redis.pcall('HGET', locks, key)
-  if type(value) == 'string' and string.sub(value, 1, #jid + 1) == jid .. '|' and string.sub(value, -2) == '|0' then
+  if type(value) == 'string' and string.match(value, '^(.*)|%d+|0$') == jid then
     redis.pcall('HDEL', locks, key)
   end
 end
