@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from clock.api.awaitable import awaitable
 from clock.api.connecting import connected, instant, now
@@ -17,6 +17,7 @@ from clock.inspection.jobs.job_history import Moment, moments
 from clock.inspection.jobs.limits import delete_blocked, find_blocked
 from clock.inspection.jobs.pages import Place, parked_place, queue_place, set_place
 from clock.job.delays import Time, due_at
+from clock.job.push import client
 from clock.store import Redis, listing
 from clock.store.jobs.cancellations import KEPT_SECONDS, MISSED_SECONDS, mark, unmark
 from clock.store.server.shards import every
@@ -168,12 +169,22 @@ class JobRef:
     arun_now = awaitable(run_now)
 
 
+@runtime_checkable
+class Cancels(Protocol):
+    """A carrier of a test, which keeps the jobs."""
+
+    def cancel(self, jid: str) -> bool:
+        """Delete a job; False: it has run, or never was."""
+
+
 def cancel(jid: str) -> bool:
     """Cancel a job: delete it if it waits, ask it to end if it runs. False: it is done or never was.
 
-    `JobRef(jid).cancel()` with the process's own connection. Raises JobError, SearchIncomplete, StoreUnavailable.
+    `JobRef(jid).cancel()` with the process's own connection; in tests, a job of `fake()`. Raises JobError,
+    SearchIncomplete, StoreUnavailable.
     """
-    return JobRef(jid).cancel()
+    carrier = client.carrier()
+    return carrier.cancel(jid) if isinstance(carrier, Cancels) else JobRef(jid).cancel()
 
 
 async def acancel(jid: str) -> bool:

@@ -10,26 +10,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
 from itertools import chain, zip_longest
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from clock.errors import JobError
 from clock.job import Context, encryption, registry
-from clock.job.flow.unique import unique_field
 from clock.job.middleware.chain import Chain, ServerMiddleware
-from clock.job.payload import Payload, decode
+from clock.job.payload import Payload
 from clock.job.push import client
 from clock.job.push.carriers import Batches, Carrier
 from clock.job.push.client import ToRedis
-from clock.job.push.filling import filled_in
-from clock.job.push.inline import await_end, run_to_end
-from clock.job.results import keeps_result, kept_error, kept_value
+from clock.job.push.inline import await_here, run_here
 from clock.job.types import JobClass
 from clock.rehearsal.collected_jobs import CollectedJobs
-from clock.rehearsal.memory_batches import DONE, MemoryBatches
+from clock.rehearsal.memory_flow import MemoryFlow, as_read
 from clock.store.jobs.flow.batches import Batch
 from clock.store.jobs.flow.unique_locks import Lock
 
@@ -126,46 +121,36 @@ class Collected:
 
     def __init__(self) -> None:
         self.payloads: list[Payload] = []
-        self.batches = MemoryBatches(self._follow)
-        self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
+        self._flow = MemoryFlow(self.payloads, self._follow)
         self._lock = threading.Lock()  # one thread at a time finds and takes a job
+
+    @property
+    def results(self) -> Mapping[str, Mapping[str, str]]:
+        """The fields of each result, by jid."""
+        return self._flow.results
 
     def carry(self, batches: Batches) -> None:
         """Keep the jobs."""
-        for payload, lock in _with_locks(batches):
-            if lock is None or (_may_add(self.batches, lock) and self._takes(lock)):
-                self.payloads.append(payload)
-
-    def open_batch(self, bid: str, batch: Batch) -> str:
-        """Open a batch."""
-        return self.batches.open(bid, batch)
-
-    def seal_batch(self, bid: str) -> str:
-        """Seal a batch; its callbacks are collected when all its jobs have run."""
-        return self.batches.seal(bid)
-
-    def _follow(self, text: str, wait: float) -> None:
-        payload = cast("Payload", decode(text.encode()))
-        if wait:
-            payload["at"] = client.now() + wait
-        self.payloads.append(payload)
-
-    def _takes(self, lock: Lock) -> bool:
-        """Whether a unique job is kept; its lock is held by a job that was collected and has not run."""
-        if not lock.key:
-            return True
-        holder = next((one for one in self.payloads if _key_of(one) == lock.key), None)
-        if holder is None:
-            return True
-        if lock.conflict == "replace":
-            self.payloads.remove(holder)
-            return True
-        lock.holder = str(holder["jid"])
-        return False
+        self.payloads.extend(_admitted(self._flow, batches))
 
     async def acarry(self, batches: Batches) -> None:
         """Keep the jobs."""
         self.carry(batches)
+
+    def open_batch(self, bid: str, batch: Batch) -> str:
+        """Open a batch."""
+        return self._flow.batches.open(bid, batch)
+
+    def seal_batch(self, bid: str) -> str:
+        """Seal a batch; its callbacks are collected when all its jobs have run."""
+        return self._flow.batches.seal(bid)
+
+    def cancel(self, jid: str) -> bool:
+        """Delete a job; False: it has run, or never was."""
+        found = self._taken(lambda payload: payload["jid"] == jid)
+        if found is not None:
+            self._flow.cancel(found)
+        return found is not None
 
     def jobs(self, job: JobClass) -> CollectedJobs:
         """The payloads of a class, as a list that follows pushes and runs."""
@@ -192,97 +177,68 @@ class Collected:
 
     def take(self, wanted: Callable[[Payload], bool], name: str = "job") -> Payload:
         """Remove the first matching payload and return it. Raises JobError if no payload matches."""
+        found = self._taken(wanted)
+        if found is None:
+            raise JobError(f"no {name} was pushed in this fake(), or all have been run")
+        return found
+
+    def run(self, payload: Payload) -> Any:
+        """Run a job; returns the result of `perform`."""
+        return _run(self._flow, payload)
+
+    def _taken(self, wanted: Callable[[Payload], bool]) -> Payload | None:
         with self._lock:
             for index, payload in enumerate(self.payloads):
                 if wanted(payload):
                     return self.payloads.pop(index)
-        raise JobError(f"no {name} was pushed in this fake(), or all have been run")
+        return None
 
-    def run(self, payload: Payload) -> Any:
-        """Run a job; returns the result of `perform`."""
-        with _ending(self.batches, payload):
-            return _kept(self.results, payload, lambda: run_to_end(*_found(payload), server_middleware.entries))
+    def _follow(self, payload: Payload, wait: float) -> None:
+        if wait:
+            payload["at"] = client.now() + wait
+        self.payloads.append(payload)
 
 
 class Inline:
     """The carrier of `inline()`."""
 
     def __init__(self) -> None:
-        self.batches = MemoryBatches(self._follow)
-        self.results: dict[str, Mapping[str, str]] = {}  # jid -> what JobResult reads
+        self._flow = MemoryFlow([], lambda payload, _: _run(self._flow, payload))
+
+    @property
+    def results(self) -> Mapping[str, Mapping[str, str]]:
+        """The fields of each result, by jid."""
+        return self._flow.results
 
     def carry(self, batches: Batches) -> None:
         """Run the jobs."""
-        for payload in self._added(batches):
-            with _ending(self.batches, payload):
-                _run_inline(self.results, payload)
-
-    def open_batch(self, bid: str, batch: Batch) -> str:
-        """Open a batch."""
-        return self.batches.open(bid, batch)
-
-    def seal_batch(self, bid: str) -> str:
-        """Seal a batch; its jobs have run, so its callbacks run now."""
-        return self.batches.seal(bid)
-
-    def _added(self, batches: Batches) -> Iterator[Payload]:
-        """The jobs, each added to its batch, without those that are in it already or whose batch is done."""
-        for payload, lock in _with_locks(batches):
-            if lock is None or _may_add(self.batches, lock):
-                yield payload
-
-    def _follow(self, text: str, wait: float) -> None:
-        payload = cast("Payload", decode(text.encode()))
-        with _ending(self.batches, payload):
-            _run_inline(self.results, payload)
+        for payload in _admitted(self._flow, batches):
+            _run(self._flow, payload)
 
     async def acarry(self, batches: Batches) -> None:
         """Run the jobs without blocking the event loop."""
-        for payload in self._added(batches):
-            with _ending(self.batches, payload):
-                value = await await_end(*_found(payload), server_middleware.entries)
-            _kept(self.results, payload, partial(_same, value))
+        for payload in _admitted(self._flow, batches):
+            with self._flow.running(payload) as values:
+                values.append(await await_here(*_found(payload), server_middleware.entries))
+
+    def open_batch(self, bid: str, batch: Batch) -> str:
+        """Open a batch."""
+        return self._flow.batches.open(bid, batch)
+
+    def seal_batch(self, bid: str) -> str:
+        """Seal a batch; its jobs have run, so its callbacks run now."""
+        return self._flow.batches.seal(bid)
+
+    def cancel(self, jid: str) -> bool:
+        """False: each job has run when its push returns."""
+        return False
 
 
-def _run_inline(results: dict[str, Mapping[str, str]], payload: Payload) -> None:
-    _kept(results, payload, lambda: run_to_end(*_found(payload), server_middleware.entries))
-
-
-def _kept(results: dict[str, Mapping[str, str]], payload: Payload, run: Callable[[], Any]) -> Any:
-    """Run a job, and keep its result if its payload requests that. An error fails it without a retry."""
-    try:
-        value = run()
-    except Exception as error:
-        if keeps_result(payload):
-            results[str(payload["jid"])] = kept_error(payload, "failed", error).fields
-        raise
-    if keeps_result(payload):
-        results[str(payload["jid"])] = kept_value(payload, value).fields
-    return value
-
-
-def _may_add(batches: MemoryBatches, lock: Lock) -> bool:
-    """Add a job to its batch, if it has one. False: it was added before, or the batch is done."""
-    if not lock.bid:
-        return True
-    lock.is_late = not batches.accepts(lock.bid)
-    return batches.add(lock.bid, lock.jid)
-
-
-@contextmanager
-def _ending(batches: MemoryBatches, payload: Payload) -> Iterator[None]:
-    """Run a job, then end it for its batch: done, or dead if it raised, as nothing tries it again."""
-    try:
-        with filled_in(None):  # a worker runs the job elsewhere: what it pushes is not in its batch
-            yield
-    except Exception:
-        batches.end(payload, "dead")
-        raise
-    batches.end(payload, DONE)
-
-
-def _same(value: Any) -> Any:
-    return value
+def _run(flow: MemoryFlow, payload: Payload) -> Any:
+    """Run a job; returns the result of `perform`, None if it was dropped."""
+    with flow.running(payload) as values:
+        values.append(run_here(*_found(payload), server_middleware.entries))
+    return values[0] if values else None
 
 
 def _collected() -> Collected:
@@ -292,26 +248,13 @@ def _collected() -> Collected:
     return carrier
 
 
-def _payloads(batches: Batches) -> Iterator[Payload]:
-    for parcel in chain.from_iterable(batches):
-        for text, at in zip_longest(parcel.payloads, parcel.at or ()):
-            payload = cast("Payload", decode(text.encode()))
-            if at is not None:
-                payload["at"] = at
-            if payload.get("encrypt"):
-                payload["args"] = encryption.decrypted_args(payload)
-            yield payload
-
-
-def _with_locks(batches: Batches) -> Iterator[tuple[Payload, Lock | None]]:
+def _admitted(flow: MemoryFlow, batches: Batches) -> Iterator[Payload]:
+    """The jobs that are pushed: those that get their locks and are new in their batches."""
     for parcel in chain.from_iterable(batches):
         locks: Sequence[Lock | None] = parcel.locks or [None] * len(parcel.payloads)
-        yield from zip(_payloads([[parcel]]), locks, strict=True)
-
-
-def _key_of(payload: Payload) -> str | None:
-    field = unique_field(payload)
-    return field.key if field else None
+        for text, at, lock in zip_longest(parcel.payloads, parcel.at or (), locks):
+            if flow.admits(lock, client.now()):
+                yield as_read(text) if at is None else {**as_read(text), "at": at}
 
 
 def _found(payload: Payload) -> tuple[JobClass, Context]:

@@ -45,6 +45,11 @@ class MemoryBatches:
         kept.children[jid] = PENDING
         return True
 
+    def has(self, bid: str, jid: str) -> bool:
+        """Whether a child was added."""
+        kept = self._kept.get(bid)
+        return kept is not None and jid in kept.children
+
     def accepts(self, bid: str) -> bool:
         """Whether children may be added."""
         kept = self._kept.get(bid)

@@ -38,7 +38,7 @@ def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddl
     Returns the result of `perform`, or None if the job was dropped.
     """
     try:
-        return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
+        return run_here(job, context, middleware)
     except Discard:
         return None
 
@@ -46,11 +46,21 @@ def run_to_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddl
 async def await_end(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
     """Run the job without blocking the event loop: a plain `perform` runs in a thread."""
     try:
-        if job.is_coroutine():
-            return await job.arun(context, middleware)
-        return await asyncio.to_thread(job.run, context, middleware)
+        return await await_here(job, context, middleware)
     except Discard:
         return None
+
+
+def run_here(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+    """Run the job, also within a running event loop; the result of `perform`. Raises Discard, too."""
+    return _run(job.arun(context, middleware)) if job.is_coroutine() else job.run(context, middleware)
+
+
+async def await_here(job: JobClass, context: Context, middleware: Sequence[ServerMiddleware] | None = None) -> Any:
+    """Run the job without blocking the event loop; the result of `perform`. Raises Discard, too."""
+    if job.is_coroutine():
+        return await job.arun(context, middleware)
+    return await asyncio.to_thread(job.run, context, middleware)
 
 
 def inline_context(order: Order, args: Sequence[object], kwargs: Mapping[str, object]) -> Context | None:

@@ -93,6 +93,8 @@ def _is_built_singly(fields: Payload) -> bool:
 def payload_as_read(job: JobClass, over: Mapping[str, Any], args: Sequence[object], now: float) -> Payload | None:
     """The payload of a job pushed now, as a worker would read it; None if client middleware stopped the push."""
     fields = payload_fields(job, over)
+    if "then" in fields:
+        raise JobError(f"{job.wire_name}: perform_inline pushes no following job; remove then=, or push the job")
     jid = fields.get("jid") or new_jid()
     payload = {**fields, "args": list(args), "jid": jid, "created_at": now, "enqueued_at": now}
     _set_lock(job, payload, args)

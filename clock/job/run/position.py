@@ -160,7 +160,15 @@ class Position:
 
 def _carry(pushes: Sequence[Any]) -> None:
     """Push the jobs of an item outside of a worker."""
-    parcels = [Parcel(push.queue, [push.payload], None if push.at is None else [push.at]) for push in pushes]
+    parcels = [
+        Parcel(
+            push.queue,
+            [push.payload],
+            None if push.at is None else [push.at],
+            locks=[push.lock] if push.lock else None,
+        )
+        for push in pushes
+    ]
     if parcels:
         client.carrier().carry([parcels])
 
